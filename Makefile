@@ -1,0 +1,30 @@
+# make app: the dashboard; make test: lint and every test. Without an NVIDIA GPU, `make app CPU=1` installs far less.
+PYTHON ?= python3
+BIN := .venv/bin
+
+app: .venv/app-installed
+	$(BIN)/streamlit run app.py
+
+test: .venv/dev-installed chromium
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(if $(CPU),$(BIN)/pip install -q torch==2.14.1 torchvision==0.29.1 --index-url https://download.pytorch.org/whl/cpu)
+
+.venv/app-installed: requirements.txt .venv/bin/python
+	$(BIN)/pip install -q -r requirements.txt
+	touch $@
+
+.venv/dev-installed: requirements-dev.txt requirements.txt .venv/bin/python
+	$(BIN)/pip install -q -r requirements-dev.txt
+	touch $@
+
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } \
+		|| { echo "make test needs Debian's chromium: sudo apt-get install chromium"; exit 1; }
+
+.PHONY: app test chromium

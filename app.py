@@ -1,0 +1,22 @@
+"""CamViz: start with `streamlit run app.py`."""
+
+import streamlit as st
+
+from camviz.ui import controls, state
+
+st.set_page_config("CamViz", page_icon="assets/icon.png", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page("pages/explain.py", title="Explain", icon=":material/visibility:", default=True),
+        st.Page("pages/compare.py", title="Compare", icon=":material/grid_view:"),
+    ],
+    position="top",
+)
+state.open_page(page.title)
+controls.sidebar()
+messages = st.container()
+page.run()
+for sentence in state.notes():
+    messages.warning(sentence)
+state.close_page()

@@ -1,0 +1,1 @@
+"""May I believe it? One measure a file; they take maps and scores, never methods."""

@@ -1,0 +1,258 @@
+"""Bytes to an upright RGB picture, safely: the only way in for a picture."""
+
+import hashlib
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+from torchvision import io as torchvision_io
+
+from .errors import CamvizError
+
+MAX_BYTES = 20 * 2**20
+MAX_PIXELS, MAX_JPEG_PIXELS, MAX_ANIMATED_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
+MIN_SIDE = 16
+KEEP_SIDE = 1024  # a picture is brought down only as far as its shorter side stays this long
+DECODER_BYTES = 350_000_000  # for the decoded pixels and what the decoder needs beside them; 400 MB is the whole
+STRIP_PIXELS = 2**18
+
+# The readers are called directly: Image.open warns of every picture over 89 megapixels, also of the JPEGs
+# that are welcome here, and a warning can only be silenced for the whole process.
+READERS: dict[bytes, type[ImageFile]] = {
+    b"\xff\xd8\xff": JpegImageFile,
+    b"\x89PNG": PngImageFile,
+    b"RIFF": WebPImageFile,
+    b"GIF8": GifImageFile,
+    b"BM": BmpImageFile,
+    b"II*\0": TiffImageFile,
+    b"MM\0*": TiffImageFile,
+    b"II+\0": TiffImageFile,
+    b"MM\0+": TiffImageFile,
+}
+EXPECTED = "expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF"
+# What Pillow's readers, and torchvision's, raise on damaged files.
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
+    *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
+)
+
+
+def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
+    """The picture as a new RGB image: upright, in sRGB, transparency on white, first frame of many.
+
+    A shorter side of 2048 pixels or more is brought down, to 1024 at least; other pictures keep their size
+    (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not a picture, is damaged, under 16
+    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100); sizes are checked before anything is decoded.
+    """
+    kind = "picture"
+    try:
+        if isinstance(source, Image.Image):
+            image = source
+            _check_size(image)
+        else:
+            data = _read(source)
+            reader = _find_reader(data)
+            kind = str(reader.format)
+            header = reader(io.BytesIO(data))
+            _check_size(header)
+            image = _load(header, data)
+        rgb = _to_rgb(image)
+        orientation = _orientation(image)  # only now: a TIFF has turned itself while loading
+        if image is not source:
+            image.close()  # its pixels must go before the turned copy is made
+        rgb.getexif()[ExifTags.Base.Orientation] = orientation
+        ImageOps.exif_transpose(rgb, in_place=True)
+        return rgb
+    except CamvizError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = MAX_PIXELS // 10**6
+        raise CamvizError(f"expected a picture of at most {limit} megapixels; this one has more") from error
+    except UNREADABLE as error:
+        raise CamvizError(f"this {kind} is truncated or damaged; expected a complete file") from error
+
+
+def digest(image: Image.Image) -> str:
+    """The sha256 of the picture's mode, size and RGB pixels, as hex: the key of everything computed from it."""
+    sha = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
+    for strip in _strips(image if image.mode == "RGB" else _to_rgb(image), 1):
+        sha.update(strip.tobytes())
+    return sha.hexdigest()
+
+
+def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
+    if isinstance(source, str | Path):
+        try:
+            with Path(source).open("rb") as file:
+                return _read(file)
+        except OSError as error:
+            raise CamvizError(f"cannot read the picture '{source}': {error.strerror}") from error
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    elif hasattr(source, "read"):
+        position = source.tell() if source.seekable() else None
+        if position is not None:
+            source.seek(0)
+        data = source.read(MAX_BYTES + 1)
+        if position is not None:
+            source.seek(position)
+    else:
+        raise CamvizError(f"expected a picture as bytes, path, binary file or PIL image; got {type(source).__name__}")
+    if not isinstance(data, bytes):
+        raise CamvizError("expected a file opened in binary mode; got one that gives text")
+    if len(data) > MAX_BYTES:
+        raise CamvizError("expected a file of at most 20 MB; this one is larger")
+    return data
+
+
+def _find_reader(data: bytes) -> type[ImageFile]:
+    for magic, reader in READERS.items():
+        if data.startswith(magic):
+            return reader
+    if not data:
+        raise CamvizError(f"this file is empty; {EXPECTED}")
+    if b"<svg" in data[:4096].lower():
+        raise CamvizError(f"SVG is a drawing, not a photograph; {EXPECTED}")
+    if data.startswith(b"%PDF"):
+        raise CamvizError(f"PDF is a document, not a photograph; {EXPECTED}")
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
+        name = "AVIF" if b"avi" in data[8:40] else "HEIC"
+        raise CamvizError(f"{name} pictures cannot be read, save this one as JPEG first; {EXPECTED}")
+    raise CamvizError(f"this file is not a picture that can be read; {EXPECTED}")
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        raise CamvizError(f"expected at least {MIN_SIDE} pixels on each side; this picture has {width} x {height}")
+    name, limit = ("JPEG", MAX_JPEG_PIXELS) if image.format in ("JPEG", "MPO") else ("picture", MAX_PIXELS)
+    if width * height > limit:
+        came = f"{width} x {height} = {width * height / 1e6:.1f}"
+        raise CamvizError(f"expected a {name} of at most {limit // 10**6} megapixels; this one has {came}")
+
+
+def _load(image: ImageFile, data: bytes) -> Image.Image:
+    """Decode a picture of checked size within the memory allowed, a JPEG at reduced scale."""
+    extra = 0.0
+    if isinstance(image, JpegImageFile):
+        extra = _coefficient_bytes(image, data)
+        side = min(image.size) // _factor(image.size)
+        image.draft(None, (side, side))
+    elif isinstance(image, TiffImageFile):
+        # libtiff unpacks one tile or strip at a time, and that may be the whole picture.
+        tags, base = image.tag_v2, ExifTags.Base
+        rows = min(tags.get(base.RowsPerStrip, image.height), image.height)
+        block = tags.get(base.TileWidth, image.width) * tags.get(base.TileLength, rows)
+        extra = block * max(4, sum(tags.get(base.BitsPerSample, (1,))) / 8)
+    elif isinstance(image, WebPImageFile) and image.width * image.height > MAX_ANIMATED_WEBP_PIXELS:
+        # Pillow's reader takes 16 bytes a pixel; torchvision's takes 8, but does not know animations. It is looked
+        # up only here because torchvision means to remove it: large WebPs alone would go with it.
+        if image.is_animated:
+            raise CamvizError("expected an animated WebP of at most 20 megapixels; this one has more")
+        encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        pixels = torchvision_io.decode_webp(encoded, torchvision_io.ImageReadMode.RGB_ALPHA)
+        loaded = Image.fromarray(pixels.permute(1, 2, 0).numpy())
+        loaded.info = image.info
+        return loaded
+    if extra + 4 * image.width * image.height > DECODER_BYTES:
+        raise CamvizError(f"decoding this {image.format} would need over 400 MB of memory; expected a smaller picture")
+    image.load()
+    return image
+
+
+def _coefficient_bytes(image: JpegImageFile, data: bytes) -> float:
+    """What libjpeg keeps of a JPEG in several scans: 2 bytes for each coefficient, whatever the scale."""
+    assert image.fp is not None
+    scan_header = bytes([0, 6 + 2 * image.layers, image.layers])  # of a first scan that holds all channels
+    if "progressive" not in image.info and data.startswith(scan_header, image.fp.tell() - scan_header[1]):
+        return 0
+    across, down = zip(*(layer[1:3] for layer in image.layer), strict=True)
+    samples: float = sum(a * d for a, d in zip(across, down, strict=True)) / (max(across) * max(down))
+    return 2 * image.width * image.height * samples
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except UNREADABLE:  # damaged metadata is no reason to refuse the picture
+        return 1
+
+
+def _factor(size: tuple[int, int]) -> int:
+    """How many times the sides are to shrink."""
+    return max(1, min(size) // KEEP_SIDE, math.ceil(math.sqrt(size[0] * size[1] / MAX_PIXELS)))
+
+
+def _strips(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+    """The picture in bands of about a quarter of a megapixel, so that no step ever needs a second copy of the whole."""
+    rows = factor * max(1, STRIP_PIXELS // (image.width * factor))
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    factor = _factor(image.size)
+    interval = _interval(image)
+    mode = "L" if interval or image.mode in ("1", "L", "LA") else "CMYK" if image.mode == "CMYK" else "RGB"
+    to_srgb = _profile(image, mode)
+    rgb = Image.new("RGB", (math.ceil(image.width / factor), math.ceil(image.height / factor)))
+    top = 0
+    for strip in _strips(image, factor):
+        part = (_rescale(strip, *interval) if interval else _on_white(strip, mode)).reduce(factor)
+        rgb.paste(to_srgb.apply(part) if to_srgb else part.convert("RGB"), (0, top))
+        top += part.height
+    return rgb
+
+
+def _on_white(strip: Image.Image, mode: str) -> Image.Image:
+    if not strip.has_transparency_data:
+        return strip.convert(mode)
+    white = Image.new(mode, strip.size, "white")
+    white.paste(strip.convert(mode), mask=strip.convert("RGBA").getchannel("A"))
+    return white
+
+
+def _profile(image: Image.Image, mode: str) -> ImageCms.ImageCmsTransform | None:
+    if not image.info.get("icc_profile"):
+        return None
+    try:
+        profile = io.BytesIO(image.info["icc_profile"])
+        return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except ImageCms.PyCMSError:  # damaged, or made for another kind of picture
+        return None
+
+
+def _interval(image: Image.Image) -> tuple[float, float] | None:
+    """The values that become black and white, for a picture of more than 8 bits; None for the others."""
+    if image.mode.startswith("I;16"):
+        return 0, 65535
+    if image.mode not in ("I", "F"):
+        return None
+    low, high = math.inf, -math.inf
+    for strip in _strips(image, 1):
+        values = np.asarray(strip)
+        values = values[np.isfinite(values)]
+        if values.size:
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+    usual = (65535,) if image.mode == "I" else (1, 255)
+    return next(((0, top) for top in usual if low >= 0 and high <= top), (low, high))
+
+
+def _rescale(strip: Image.Image, low: float, high: float) -> Image.Image:
+    values = np.nan_to_num(np.asarray(strip, dtype=np.float64), nan=low, posinf=high, neginf=low)
+    gray = (values - low) * (255 / ((high - low) or 1))
+    return Image.fromarray(np.rint(gray).astype(np.uint8))

@@ -1,0 +1,60 @@
+"""The deconvnet (Zeiler & Fergus, ECCV 2014)."""
+
+from typing import Annotated
+
+from torch import Tensor, nn
+
+from ..errors import CamvizError
+from ..registry import Range, method
+from ..scores import Score
+from ..tape import backward_rule, input_gradient
+
+
+@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901")
+def deconvnet(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module | None = None,
+    *,
+    feature_map: Annotated[
+        int | None, Range(0, 8191), "Start from this feature map of the layer, not the class"
+    ] = None,
+    row: Annotated[int | None, Range(0, 8191), "Row of the activation in the feature map; empty: the strongest"] = None,
+    column: Annotated[int | None, Range(0, 8191), "Column of the activation; empty: the strongest"] = None,
+    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+) -> Tensor:
+    """What in the picture excites a class or one feature map, projected back through the network to the pixels.
+
+    At every ReLU: gradient := max(gradient, 0), whatever its input was; max-pooling goes back through its switches.
+    Starts from the score, or from one activation of one feature map of `layer`; (B, 3, H, W), signed.
+
+    Shows the pattern that a feature map looks for; from a class score it is hardly specific to the class.
+    """
+    with backward_rule(deconvolved, extended):
+        if feature_map is None:
+            return input_gradient(net, x, score)
+        if layer is None:
+            raise CamvizError("a feature map belongs to a layer: choose the layer too")
+        return input_gradient(net, x, activation_at(feature_map, row, column), layer)
+
+
+def deconvolved(gradient: Tensor, slope: Tensor) -> Tensor:
+    """A ReLU on the way down as on the way up, without memory of the way up."""
+    return gradient.clamp(min=0)
+
+
+def activation_at(feature_map: int, row: int | None = None, column: int | None = None) -> Score:
+    """The score "one activation of a feature map": at a position, or the strongest where none is given."""
+
+    def score(activation: Tensor) -> Tensor:
+        for name, value, size in zip(
+            ("feature map", "row", "column"), (feature_map, row, column), activation.shape[1:], strict=True
+        ):
+            if value is not None and not 0 <= value < size:
+                raise CamvizError(f"this layer has {name}s 0 to {size - 1}; got {name} {value}")
+        maps = activation[:, feature_map]
+        rows = maps if row is None else maps[:, row : row + 1]
+        return (rows if column is None else rows[:, :, column : column + 1]).flatten(1).amax(dim=1)
+
+    return score

@@ -1,0 +1,19 @@
+"""Layer-CAM (Jiang et al., 2021)."""
+
+from torch import Tensor, nn
+
+from ..registry import method
+from ..scores import Score
+from ..tape import record
+
+
+@method("Layer-CAM", family="cam", paper="https://ieeexplore.ieee.org/document/9462463")
+def layer_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
+    """Where the layer holds evidence for the class, every activation weighted by its own positive gradient.
+
+    map[b,h,w] = relu( sum_c relu(dS_b/dA[b,c,h,w]) * A[b,c,h,w] ), (B, h, w)
+
+    Sharper than Grad-CAM in early layers; noisy where gradients saturate.
+    """
+    activation, gradient = record(net, x, score, layer)
+    return (gradient.relu() * activation).sum(dim=1).relu()

@@ -1,0 +1,80 @@
+"""How a picture becomes the input of a network: one geometry for what is computed and what is shown."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from PIL import Image
+
+from ..errors import CamvizError, unknown
+
+Fit = Literal["crop", "pad", "stretch"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+SMALLEST_SIDE = 8
+AFFORDABLE = 1 << 22  # pixels of a resized picture, 12 MB: 64 times as long as wide at 256
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The input's size, and the grid that the weights' own transform resizes to before its centre crop.
+
+    `size` and `grid` are (height, width). With `keep_ratio` the picture covers the grid and keeps its shape;
+    without it, it is squeezed into the grid.
+    """
+
+    size: tuple[int, int]
+    grid: tuple[int, int]
+    interpolation: Interpolation = "bilinear"
+    keep_ratio: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.size) != 2 or min(self.size) < SMALLEST_SIDE:
+            raise CamvizError(f"the input size must be (height, width) of at least {SMALLEST_SIDE}; got {self.size}")
+
+    def box(self, width: int, height: int, fit: Fit = "crop") -> tuple[float, float, float, float]:
+        """The part of a picture that the network sees: (left, top, right, bottom) in the picture's own pixels."""
+        if _checked(fit) != "crop":
+            return 0, 0, width, height
+        rows, columns = self._resized(width, height)
+        top, left = _offset(rows, self.size[0]), _offset(columns, self.size[1])
+        bottom, right = top + self.size[0], left + self.size[1]
+        return left * width / columns, top * height / rows, right * width / columns, bottom * height / rows
+
+    def apply(self, image: Image.Image, fit: Fit = "crop", fill: tuple[int, int, int] = (0, 0, 0)) -> Image.Image:
+        """`image` (RGB) at the input's size. `fit="pad"` fills what remains with the colour `fill`."""
+        height, width = self.size
+        resample = Image.Resampling[self.interpolation.upper()]
+        rows, columns = self._resized(*image.size)
+        if _checked(fit) == "crop" and rows * columns <= AFFORDABLE:
+            left, top = _offset(columns, width), _offset(rows, height)
+            return image.resize((columns, rows), resample).crop((left, top, left + width, top + height))
+        if fit != "pad":
+            # The whole of a 16 x 100000 picture would be 1.6 million rows; only the box is resized.
+            return image.resize((width, height), resample, box=self.box(*image.size, fit))
+        scale = min(width / image.width, height / image.height)
+        inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        canvas = Image.new("RGB", (width, height), fill)
+        canvas.paste(image.resize(inner, resample), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+        return canvas
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        """Rows and columns of the whole resized picture, rounded as torchvision and timm round them."""
+        rows, columns = self.grid
+        if not self.keep_ratio:
+            return rows, columns
+        if rows != columns:
+            ratio = min(height / rows, width / columns)
+            return max(self.size[0], round(height / ratio)), max(self.size[1], round(width / ratio))
+        short, long = sorted((width, height))
+        stretched = int(rows * long / short)
+        return (rows, stretched) if height <= width else (stretched, rows)
+
+
+def _offset(whole: int, part: int) -> int:
+    return round((whole - part) / 2)
+
+
+def _checked(fit: Fit) -> Fit:
+    if fit not in get_args(Fit):
+        raise unknown("fit", str(fit), get_args(Fit), "crop, pad, stretch")
+    return fit

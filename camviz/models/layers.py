@@ -1,0 +1,146 @@
+"""The layers of a network that hold a map of the picture, found in one forward pass."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from ..errors import CamvizError
+from ..tape import class_scores, watch
+
+SHORT_LIST = 25
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_PASSIVE = (nn.Identity, _DropoutNd)  # they hand their input on, so they are no layers of their own
+
+
+_CHANNELS_LAST = (nn.Linear, nn.LayerNorm)  # not their subclasses: LayerNorm2d has its channels first
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A module whose output is a stack of maps, (channels, height, width) for the network's input size.
+
+    `stage` counts from 1: layers of equal down-sampling share it. `main` marks the short list for a newcomer.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    height: int
+    width: int
+    stage: int = 1
+    main: bool = False
+
+    def describe(self, stages: int) -> str:
+        """For a picker: 'stage 4 of 5, 14x14, 112 channels'."""
+        return f"stage {self.stage} of {stages}, {self.height}x{self.width}, {self.channels} channels"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one forward pass tells: the layers in the order in which they finish, and the number of classes."""
+
+    layers: tuple[Layer, ...]
+    classes: int
+
+
+def probe(net: nn.Module, size: tuple[int, int]) -> Probe:
+    """Run `net` once on a black picture of `size` (height, width). A module that runs twice counts at its last run."""
+    names = {module: name for name, module in net.named_modules()}
+    found: dict[str, Layer] = {}
+    echoes: set[str] = set()  # containers that return the very tensor of their last child
+    last: tuple[str, Any] = ("", None)
+
+    def see(module: nn.Module, output: Any) -> None:
+        nonlocal last
+        name = names.get(module, "")
+        found.pop(name, None)
+        if name and _is_map(module, output, size):
+            if output is last[1] and last[0].startswith(f"{name}."):
+                echoes.add(name)
+            found[name] = Layer(name, type(module).__name__, *output.shape[1:])
+        last = name, output
+
+    reference = next(net.parameters(), torch.empty(0))
+    x = torch.zeros(1, 3, *size, device=reference.device, dtype=reference.dtype)
+    try:
+        classes = class_scores(watch(net, x, see)).shape[1]
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CamvizError(
+            f"{type(net).__name__} does not run on a picture of shape {tuple(x.shape)}, (1, 3, height, width): {reason}"
+        ) from error
+    layers = _with_stages(list(found.values()), size[0])
+    short = set(_short_list(net, layers, echoes))
+    return Probe(tuple(replace(layer, main=layer.name in short) for layer in layers), classes)
+
+
+def _is_map(module: nn.Module, output: Any, size: tuple[int, int]) -> bool:
+    """Whether the output is (1, channels, height, width) with more than one place."""
+    if not isinstance(output, Tensor) or output.ndim != 4 or len(output) != 1:
+        return False
+    if isinstance(module, _PASSIVE) or type(module) in _CHANNELS_LAST:
+        return False
+    channels, height, width = output.shape[1:]
+    if height * width <= 1:
+        return False
+    # ConvNeXt and Swin keep their channels last inside: there the first two sizes have the picture's shape.
+    return _skew(height, width, size) <= _skew(channels, height, size)
+
+
+def _skew(height: int, width: int, size: tuple[int, int]) -> float:
+    """How far the two down-sampling factors differ, in powers of two."""
+    return abs(math.log2(size[0] / height) - math.log2(size[1] / width))
+
+
+def _with_stages(layers: list[Layer], height: int) -> list[Layer]:
+    octaves = [round(math.log2(height / layer.height)) for layer in layers]
+    ranks = {octave: rank for rank, octave in enumerate(sorted(set(octaves)), start=1)}
+    return [replace(layer, stage=ranks[octave]) for layer, octave in zip(layers, octaves, strict=True)]
+
+
+def _short_list(net: nn.Module, layers: list[Layer], echoes: set[str]) -> list[str]:
+    """The names that a newcomer sees: top-level modules and the children of top-level containers, each map once."""
+    known = {layer.name: layer for layer in layers}
+    parts = list(dict.fromkeys(name.partition(".")[0] for name in known))
+    opened = {
+        part
+        for part in parts
+        if len(parts) == 1 or part not in known or isinstance(net.get_submodule(part), _CONTAINERS)
+    }
+    stages = {part: {known[name].stage for name in known if _parent(name) == part} for part in opened}
+    trunks = {part for part in opened if len(stages[part]) > 1}
+
+    alike: list[list[str]] = []  # runs of names for one map: a convolution, its ReLU, the container that ends there
+    for name in known:
+        if "." in name and _parent(name) not in opened:
+            continue
+        before = alike[-1][-1] if alike else ""
+        if before and ((name in echoes and _parent(before) == name) or _refines(net, known[name], known[before])):
+            alike[-1].append(name)
+        else:
+            alike.append([name])
+
+    default = layers[-1].name if layers else ""
+    # The last name says most ("layer4", not "layer4.1"), unless it is that of the whole trunk ("blocks").
+    shown = [
+        default if default in run else next((name for name in reversed(run) if name not in trunks), run[-1])
+        for run in alike
+    ]
+    if len(shown) > SHORT_LIST:
+        shown = [name for name in shown if "." not in name or _parent(name) in trunks]
+    return shown
+
+
+def _refines(net: nn.Module, layer: Layer, before: Layer) -> bool:
+    """Whether `layer` only normalises or gates what `before` computed: same shape, no weights of its own."""
+    same = replace(layer, name="", kind="") == replace(before, name="", kind="")
+    return same and all(parameter.ndim < 2 for parameter in net.get_submodule(layer.name).parameters())
+
+
+def _parent(name: str) -> str:
+    return name.rpartition(".")[0]

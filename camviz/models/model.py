@@ -1,0 +1,114 @@
+"""Model: a network with all that is needed to show it a picture and to name what it says."""
+
+import operator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, SupportsIndex
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from .. import images
+from ..errors import CamvizError, unknown
+from ..tape import forward
+from .geometry import Fit, Geometry
+from .layers import Layer
+
+Picture = Image.Image | bytes | str | Path | BinaryIO
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class with the probability that the network gives it."""
+
+    index: int
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network in eval mode with frozen parameters, its classes, its layers and its own way to see a picture."""
+
+    name: str
+    title: str
+    weights: str
+    net: nn.Module = field(repr=False)
+    categories: tuple[str, ...] = field(repr=False)
+    layers: tuple[Layer, ...] = field(repr=False)
+    default_layer: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    geometry: Geometry
+    device: torch.device
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of what the network sees."""
+        return self.geometry.size
+
+    @property
+    def stages(self) -> int:
+        """How many steps of down-sampling the layers take."""
+        return max((layer.stage for layer in self.layers), default=0)
+
+    def preprocess(self, image: Picture, fit: Fit = "crop") -> Tensor:
+        """The network's input (1, 3, H, W) on its device: `view`, normalised, and nothing else."""
+        pixels = torch.from_numpy(self.view(image, fit)).permute(2, 0, 1).float() / 255
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
+        dtype = next((parameter.dtype for parameter in self.net.parameters()), torch.float32)
+        return ((pixels - mean) / std)[None].to(self.device, dtype)
+
+    def view(self, image: Picture, fit: Fit = "crop") -> NDArray[np.uint8]:
+        """The picture that the network sees, RGB (H, W, 3).
+
+        `fit`: "crop" as the weights were trained, "pad" the whole picture on the mean colour (zero for the
+        network, to the nearest grey level), "stretch" both sides straight to the input's size.
+        """
+        red, green, blue = (round(255 * value) for value in self.mean)
+        return np.array(self.geometry.apply(images.decode(image), fit, fill=(red, green, blue)))
+
+    def predict(self, image: Picture, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
+        """The `k` most probable classes, best first."""
+        if k < 1:
+            raise CamvizError(f"the number of predictions must be at least 1; got {k}")
+        with torch.no_grad():
+            probabilities = forward(self.net, self.preprocess(image, fit))[0].softmax(dim=0)
+        best = probabilities.sort(descending=True, stable=True)
+        return tuple(
+            Prediction(index, self.categories[index], value)
+            for index, value in zip(best.indices[:k].tolist(), best.values[:k].tolist(), strict=True)
+        )
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that dotted name. Raises CamvizError, offering the nearest."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown("layer", name, [layer.name for layer in self.layers], self.name)
+
+    def module(self, name: str) -> nn.Module:
+        """The module of the layer of that name. Raises CamvizError, offering the nearest."""
+        return self.net.get_submodule(self.layer(name).name)
+
+    def class_index(self, target: str | SupportsIndex) -> int:
+        """The index of a class given by its label (in any case) or by its index. Raises CamvizError."""
+        if not isinstance(target, str):
+            index = operator.index(target)
+            if not 0 <= index < len(self.categories):
+                raise CamvizError(f"{self.name} has the classes 0 to {len(self.categories) - 1}; got {index}")
+            return index
+        for same in (str.__eq__, lambda one, other: one.lower() == other.lower()):
+            found = [index for index, label in enumerate(self.categories) if same(label, target)]
+            if len(found) > 1:
+                raise CamvizError(f"the label '{target}' stands for the classes {_listed(found)}; give the number")
+            if found:
+                return found[0]
+        raise unknown("class", target, self.categories, self.name)
+
+
+def _listed(numbers: list[int]) -> str:
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"

@@ -1,0 +1,163 @@
+"""How a network of each source is built, where its weights come from, and what picture it wants."""
+
+import copy
+import importlib
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import CamvizError
+from . import weights as files
+from .catalogue import CURATED, source_of
+from .chance import OwnChance
+from .geometry import Geometry
+from .weights import Progress
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A network of the catalogue before it is built: `untrained(classes)` and `trained(progress)` make it."""
+
+    name: str
+    title: str
+    tag: str
+    classes: int
+    geometry: Geometry
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    untrained: Callable[[int], nn.Module]
+    trained: Callable[[Progress | None], nn.Module]
+
+
+def find_plan(name: str) -> Plan:
+    """The plan of a network by its catalogue name. Raises CamvizError for an unknown one."""
+    source, found = source_of(name)
+    return {"embedded": _embedded, "torchvision": _torchvision, "timm": _timm}[source](found)
+
+
+def own_plan(network: nn.Module, name: str | None) -> Plan:
+    """The plan of a copy of `network`: 224 x 224, ImageNet's mean and deviation, until the caller says otherwise."""
+    try:
+        net = copy.deepcopy(network)
+    except (RuntimeError, TypeError) as error:
+        raise CamvizError(f"this {type(network).__name__} cannot be copied, so it cannot be loaded: {error}") from error
+    name = name or type(network).__name__
+    geometry = Geometry((224, 224), (224, 224))
+    return Plan(
+        name, name, "own", 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda classes: net, lambda progress: net
+    )
+
+
+@cache
+def imagenet_labels() -> tuple[str, ...]:
+    """The 1000 classes of ImageNet in their order."""
+    from torchvision.models import AlexNet_Weights
+
+    return tuple(AlexNet_Weights.DEFAULT.meta["categories"])
+
+
+def _embedded(name: str) -> Plan:
+    import timm
+
+    architecture = f"tf_{name}"
+    size, grid = {"0": (224, 256), "1": (240, 272), "2": (260, 292)}[name[-1]]
+
+    def untrained(classes: int) -> nn.Module:
+        return _build(timm.create_model, architecture, num_classes=classes)
+
+    def trained(progress: Progress | None) -> nn.Module:
+        net = untrained(1000)
+        package = importlib.import_module(f"{name}_pytorch_model")
+        file = Path(getattr(package, f"{name.title().replace('_', '')}ModelFile").get_model_file_path())
+        state = files.read(file)
+        # The file has timm's tensors in timm's order, under the names of another implementation.
+        files.fill(net, dict(zip(net.state_dict(), state.values(), strict=True)), file.name, name)
+        return net
+
+    half = (0.5, 0.5, 0.5)
+    geometry = Geometry((size, size), (grid, grid), "bicubic")
+    return Plan(name, CURATED[name], "imagenet", 1000, geometry, half, half, untrained, trained)
+
+
+def _torchvision(name: str) -> Plan:
+    from torchvision import models
+
+    weights = models.get_model_weights(name).DEFAULT
+    transform = weights.transforms()
+    (size,), (grid,) = transform.crop_size, transform.resize_size
+    extra: dict[str, Any] = {}
+    if name in ("googlenet", "inception_v3"):
+        # As the trained ones have it: the input re-scaled inside, and no heads that only training uses.
+        extra = {"aux_logits": False, "transform_input": True, "init_weights": False}
+    elif name.startswith("vit_"):
+        extra = {"image_size": size}
+
+    def untrained(classes: int) -> nn.Module:
+        return _build(models.get_model, name, weights=None, num_classes=classes, **extra)
+
+    def trained(progress: Progress | None) -> nn.Module:
+        file = files.cached(weights.url, progress=progress)
+        net = untrained(1000)
+        # The DenseNet files are older than today's names: "norm.1" is now "norm1".
+        state = {_OLD_DENSENET.sub(r"\1", key): value for key, value in files.read(file).items()}
+        files.fill(net, state, str(file), name)
+        return net
+
+    geometry = Geometry((size, size), (grid, grid), transform.interpolation.value)
+    mean, std = three(transform.mean, "mean"), three(transform.std, "std")
+    return Plan(name, CURATED.get(name, name), weights.name, 1000, geometry, mean, std, untrained, trained)
+
+
+def _timm(name: str) -> Plan:
+    import timm
+
+    config = timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
+    full = f"{name.partition('.')[0]}.{config.tag}" if config.tag else name
+    if not config.num_classes:
+        raise CamvizError(f"timm/{full} ends in features, not in class scores, so there is no answer to explain")
+
+    def untrained(classes: int) -> nn.Module:
+        return _build(timm.create_model, name, num_classes=classes)
+
+    def trained(progress: Progress | None) -> nn.Module:
+        if config.hf_hub_id:
+            path = config.hf_hub_filename or "model.safetensors"
+            url = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{path}"
+            file = files.cached(url, f"{full}.safetensors", progress)
+        elif config.url:
+            file = files.cached(config.url, progress=progress)
+        else:
+            raise CamvizError(f"timm has no trained weights for {full}: use weights='random' or a file of your own")
+        state = files.read(file)
+        with files.reading(file):
+            return _build(timm.create_model, name, pretrained=True, pretrained_cfg_overlay={"state_dict": state})
+
+    size = (config.input_size[1], config.input_size[2])
+    grid = (math.floor(size[0] / config.crop_pct), math.floor(size[1] / config.crop_pct))
+    geometry = Geometry(size, grid, config.interpolation, keep_ratio=config.crop_mode != "squash")
+    mean, std = three(config.mean, "mean"), three(config.std, "std")
+    return Plan(f"timm/{full}", full, config.tag, config.num_classes, geometry, mean, std, untrained, trained)
+
+
+def _build(make: Callable[..., nn.Module], name: str, **arguments: Any) -> nn.Module:
+    with torch.device("cpu"), OwnChance():
+        return make(name, **arguments)
+
+
+def three(values: Sequence[float], what: str) -> tuple[float, float, float]:
+    """One number for red, green and blue each. Raises CamvizError."""
+    if len(values) != 3:
+        raise CamvizError(f"{what} must be three numbers, for red, green and blue; got {len(values)}")
+    return float(values[0]), float(values[1]), float(values[2])

@@ -1,0 +1,150 @@
+"""The table of methods: `@method` fills it, everything else iterates it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from .errors import CamvizError, unknown
+
+Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Range:
+    """The closed interval that a numeric knob may take, and the step of its slider."""
+
+    low: float
+    high: float
+    step: float | None = None
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One keyword-only parameter of a method, as its signature declares it."""
+
+    name: str
+    type: type
+    default: Any
+    help: str = ""
+    range: Range | None = None
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+
+    def check(self, value: Any, owner: str) -> Any:
+        """`value` converted to the knob's type; raises CamvizError where it does not fit."""
+        if value is None and self.optional:
+            return None
+        if self.choices:
+            if value not in self.choices:
+                raise unknown(self.name, str(value), self.choices, f"the choices of {owner}")
+            return value
+        try:
+            number = self.type(value)
+        except (TypeError, ValueError):
+            number = None
+        whole = number is not None and (self.type is float or number == value)
+        if not whole or (self.type is bool) != isinstance(value, bool):
+            raise CamvizError(f"{self.name} of {owner} must be {self.type.__name__}; got {value!r}")
+        if self.range and not self.range.low <= number <= self.range.high:
+            raise CamvizError(
+                f"{self.name} of {owner} must lie in {self.range.low:g} to {self.range.high:g}; got {value!r}"
+            )
+        return number
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the pickers, tables and tests know of a method; callable as the bare function."""
+
+    key: str
+    title: str
+    family: Family
+    paper: str
+    function: Callable[..., Any] = field(repr=False)
+    knobs: Mapping[str, Knob] = field(repr=False)
+    layer: Literal["none", "optional", "required"] = "none"
+    many_passes: bool = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    @property
+    def tooltip(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def doc(self) -> str:
+        """The whole docstring: formula, symbols, strengths and weaknesses."""
+        return inspect.getdoc(self.function) or ""
+
+    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every knob's value: the given ones checked, the others at their default."""
+        for name in given:
+            if name not in self.knobs:
+                raise unknown("setting", name, self.knobs, f"the settings of {self.key}")
+        return {name: knob.check(given.get(name, knob.default), self.key) for name, knob in self.knobs.items()}
+
+
+METHODS: dict[str, Method] = {}
+
+
+def method(title: str, *, family: Family, paper: str) -> Callable[[Function], Function]:
+    """Add the decorated function to METHODS under its own name, and return it unchanged.
+
+    The signature is the declaration: a parameter `layer` makes it a layer method (with a
+    default: optional), `progress` one of many passes; the other keyword-only ones are its knobs.
+    """
+
+    def add(function: Function) -> Function:
+        key = function.__name__
+        if key in METHODS and METHODS[key].function.__module__ != function.__module__:
+            raise CamvizError(f"two methods are called '{key}'")
+        parameters = inspect.signature(function).parameters
+        layer = parameters.get("layer")
+        METHODS[key] = Method(
+            key=key,
+            title=title,
+            family=family,
+            paper=paper,
+            function=function,
+            knobs=knobs_of(function),
+            layer="none" if layer is None else "required" if layer.default is layer.empty else "optional",
+            many_passes="progress" in parameters,
+        )
+        return function
+
+    return add
+
+
+def knobs_of(function: Callable[..., Any]) -> dict[str, Knob]:
+    """The knobs that a signature declares: its keyword-only parameters but `progress`."""
+    hints = get_type_hints(function, include_extras=True)
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    return {
+        name: _knob(name, hints[name], parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is keyword_only and name != "progress"
+    }
+
+
+def _knob(name: str, hint: Any, default: Any) -> Knob:
+    extras: tuple[Any, ...] = ()
+    if get_origin(hint) is Annotated:
+        hint, *rest = get_args(hint)
+        extras = tuple(rest)
+    optional = type(None) in get_args(hint)
+    if optional:
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    choices = tuple(get_args(hint)) if get_origin(hint) is Literal else ()
+    return Knob(
+        name=name,
+        type=str if choices else hint,
+        default=default,
+        help=next((extra for extra in extras if isinstance(extra, str)), ""),
+        range=next((extra for extra in extras if isinstance(extra, Range)), None),
+        choices=choices,
+        optional=optional,
+    )

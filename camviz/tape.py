@@ -1,0 +1,334 @@
+"""Listen to a network's forward pass without touching it: the only file that knows torch's hooks and modes."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.module import register_module_forward_hook
+from torch.overrides import TorchFunctionMode
+
+from .errors import CamvizError
+from .scores import Score
+
+See = Callable[[nn.Module, Any], Any]
+Rule = Callable[[Tensor, Tensor], Tensor]
+
+_listener: ContextVar[See | None] = ContextVar("camviz_listener", default=None)
+_rules: ContextVar["_RuleMode | None"] = ContextVar("camviz_rules", default=None)
+_account: ContextVar["Account | None"] = ContextVar("camviz_account", default=None)
+
+
+def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
+    see = _listener.get()
+    return None if see is None else see(module, output)
+
+
+register_module_forward_hook(_on_forward)  # once in the process; a thread that does not listen is not affected
+
+
+# ---------------------------------------------------------------------------------------- what a method asks for
+
+
+def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """The activation A of `layer` and the gradient dS/dA of the score, each (B, c, h, w).
+
+    Nothing below the layer is differentiated. A layer that runs several times counts at its last.
+    """
+    kept: list[Tensor] = []
+
+    def keep(output: Tensor) -> Tensor:
+        kept[:] = [output.detach().requires_grad_()]
+        return kept[0].clone()  # what follows may overwrite its input
+
+    with _listening(_only(layer, keep)), torch.enable_grad():
+        scores = score_of(score, forward(net, x.detach()))
+    activation = _reached(kept)
+    return activation.detach(), gradient_of(scores, activation)
+
+
+def activations(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """The activation of `layer` (B, c, h, w) and the class scores (B, K), without gradients."""
+    kept: list[Tensor] = []
+
+    def keep(output: Tensor) -> Tensor:
+        kept[:] = [output]
+        return output.clone()
+
+    with _listening(_only(layer, keep)), torch.no_grad():
+        scores = forward(net, x)
+    return _reached(kept), scores
+
+
+def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | None = None) -> Tensor:
+    """The gradient dS/dx, (B, 3, H, W). With a layer, S is a function of that layer's activation (B, c, h, w)."""
+    x = x.detach().requires_grad_()
+    kept: list[Tensor] = []
+
+    def keep(output: Tensor) -> Tensor:
+        kept[:] = [output]
+        return output.clone()
+
+    with _listening(layer and _only(layer, keep)), torch.enable_grad():
+        scores = forward(net, x.clone())  # a network may begin with an operation in place
+        explained = score_of(score, _reached(kept) if layer else scores)
+    return gradient_of(explained, x)
+
+
+def forward(net: nn.Module, x: Tensor) -> Tensor:
+    """The class scores (B, K) of one pass over the batch `x`, under the backward rule in force, if any."""
+    _check_eval(net)
+    if account := _account.get():
+        account.forward_passes += len(x)
+    with _rules.get() or nullcontext():
+        return class_scores(net(x))
+
+
+def class_scores(output: Any) -> Tensor:
+    """The class scores (B, K) in whatever a network returns: a tensor, a tuple, a mapping, an object with logits."""
+    if isinstance(output, Mapping):
+        output = next((output[key] for key in ("logits", "out") if key in output), output)
+    elif hasattr(output, "logits"):
+        output = output.logits
+    elif isinstance(output, tuple | list) and output:
+        output = output[0]
+    if not isinstance(output, Tensor) or output.ndim != 2:
+        came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+        raise CamvizError(f"the network must end in class scores of shape (batch, classes); it returned {came}")
+    return output
+
+
+def score_of(score: Score, scores: Tensor) -> Tensor:
+    """`score` applied and checked: one number for each sample, (B,)."""
+    explained = score(scores)
+    if explained.shape != scores.shape[:1]:
+        raise CamvizError(
+            f"a score must return one number for each sample, shape ({len(scores)},); got {tuple(explained.shape)}"
+        )
+    return explained
+
+
+def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
+    """d(scores)/d(source) for every sample of the batch, of the shape of `source`."""
+    gradient = None
+    if scores.requires_grad:
+        (gradient,) = torch.autograd.grad(scores.sum(), source, allow_unused=True)
+    if gradient is None:
+        raise CamvizError("the score does not depend on this layer, so there is no gradient to show")
+    if account := _account.get():
+        account.backward_passes += len(scores)
+    return gradient
+
+
+def watch(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> Any:
+    """Run net(x) once without gradients; `see(module, output)` is called after every module, in order of completion."""
+
+    def only_see(module: nn.Module, output: Any) -> None:
+        see(module, output)
+
+    with _listening(only_see), torch.no_grad():
+        return net(x)
+
+
+# ------------------------------------------------------------------------------------------------ backward rules
+
+_GATES: dict[Any, tuple[float, float]] = {
+    **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_), (0.0, float("inf"))),
+    F.relu6: (0.0, 6.0),
+}
+_CLAMPS = {
+    *(F.hardtanh, F.hardtanh_, torch.clamp, torch.clamp_, torch.clip, torch.clip_, torch.clamp_min, torch.clamp_min_),
+    *(Tensor.clamp, Tensor.clamp_, Tensor.clip, Tensor.clip_, Tensor.clamp_min, Tensor.clamp_min_),
+}
+_SMOOTH = {
+    *(F.silu, F.gelu, F.hardswish, F.mish, F.softplus, F.elu, F.elu_, F.selu, F.selu_, F.celu, F.celu_),
+    *(F.leaky_relu, F.leaky_relu_, F.prelu, torch.prelu, Tensor.prelu, F.rrelu),
+}
+
+
+@contextmanager
+def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
+    """Within it every ReLU passes back `rule(gradient, slope)` instead of gradient * slope.
+
+    `slope` is the activation's own derivative: 1 where it passes its input on, 0 where it cuts it off. ReLU
+    and ReLU6 count in every form (module, function, in place, used again, clamp at zero). With `extended`,
+    smooth activations (SiLU, GELU, ...) follow the rule too. Raises CamvizError where no activation does.
+    """
+    mode = _RuleMode(rule, extended)
+    token = _rules.set(mode)
+    try:
+        yield
+    finally:
+        _rules.reset(token)
+    if not mode.ruled:
+        raise CamvizError(
+            "this method is defined by what it does at a ReLU, and this network has none; "
+            "the setting 'extended' applies it to the network's smooth activations, which the paper does not define"
+        )
+    if mode.plain:
+        note(
+            f"{mode.plain} smooth activations of this network are no ReLU and kept their plain gradient "
+            f"({mode.ruled} ReLUs follow the method)."
+        )
+
+
+class _RuleMode(TorchFunctionMode):
+    """Replaces each ReLU call of this thread by one with the rule as its backward."""
+
+    def __init__(self, rule: Rule, extended: bool) -> None:
+        super().__init__()
+        self.rule, self.extended, self.ruled, self.plain = rule, extended, 0, 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        gate = _gate(func, args, kwargs)
+        if gate is None and func not in _SMOOTH:
+            return func(*args, **kwargs)
+        if gate is None and not self.extended:
+            self.plain += 1
+            return func(*args, **kwargs)
+        self.ruled += 1
+        x, others, kwargs, in_place = _call(func, args, kwargs)
+        function = _OUT_OF_PLACE.get(func, func)
+        result: Tensor = _Ruled.apply(x, lambda value: function(value, *others, **kwargs), gate, self.rule)  # type: ignore[no-untyped-call]
+        return x.copy_(result) if in_place else result
+
+
+_OUT_OF_PLACE: dict[Any, Any] = {
+    F.relu_: F.relu,
+    torch.relu_: torch.relu,
+    Tensor.relu_: Tensor.relu,
+    F.hardtanh_: F.hardtanh,
+    torch.clamp_: torch.clamp,
+    torch.clip_: torch.clip,
+    torch.clamp_min_: torch.clamp_min,
+    Tensor.clamp_: Tensor.clamp,
+    Tensor.clip_: Tensor.clip,
+    Tensor.clamp_min_: Tensor.clamp_min,
+    F.elu_: F.elu,
+    F.selu_: F.selu,
+    F.celu_: F.celu,
+    F.leaky_relu_: F.leaky_relu,
+}
+
+
+def _gate(func: Any, args: Any, kwargs: Any) -> tuple[float, float] | None:
+    """The open interval in which a ReLU-like call passes its input on; None for any other call."""
+    if func in _GATES:
+        return _GATES[func]
+    if func not in _CLAMPS:
+        return None
+    default = -1.0 if func in (F.hardtanh, F.hardtanh_) else None
+    low = args[1] if len(args) > 1 else kwargs.get("min", kwargs.get("min_val", default))
+    high = args[2] if len(args) > 2 else kwargs.get("max", kwargs.get("max_val", -default if default else None))
+    if isinstance(low, Tensor) or isinstance(high, Tensor) or low != 0:
+        return None
+    return 0.0, float("inf") if high is None else float(high)
+
+
+def _call(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, list[Any], dict[str, Any], bool]:
+    """The input of an activation, its other arguments without `inplace`, and whether it runs in place."""
+    in_place = func.__name__.endswith("_")
+    names = list(inspect.signature(func).parameters) if getattr(func, "__module__", "") == F.__name__ else []
+    given = dict(zip(names, args, strict=False)) | kwargs if names else kwargs
+    if names:
+        in_place |= bool(given.pop("inplace", False))
+        return given.pop("input"), [], given, in_place
+    first = args[0] if args else given["input"]
+    return first, list(args[1:]), {name: value for name, value in given.items() if name != "input"}, in_place
+
+
+class _Ruled(torch.autograd.Function):
+    """One activation whose backward is a rule."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor], gate: Any, rule: Rule) -> Tensor:
+        if gate is None:
+            with torch.enable_grad():
+                source = x.detach().requires_grad_()
+                result = function(source)
+            (slope,) = torch.autograd.grad(result.sum(), source)
+        else:
+            result, slope = function(x), (x > gate[0]) & (x < gate[1])
+        ctx.rule = rule
+        ctx.save_for_backward(slope)
+        return result.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return ctx.rule(gradients[0], ctx.saved_tensors[0]), None, None, None
+
+
+# ----------------------------------------------------------------------------------------------------- accounting
+
+
+@dataclass
+class Account:
+    """What a computation cost, in passes of one sample, and what its method has to say of it."""
+
+    forward_passes: int = 0
+    backward_passes: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def accounting() -> Iterator[Account]:
+    """Count the passes that happen within, in this thread only."""
+    account = Account()
+    token = _account.set(account)
+    try:
+        yield account
+    finally:
+        _account.reset(token)
+
+
+def note(sentence: str) -> None:
+    """Tell whoever sees the result something about it."""
+    if (account := _account.get()) and sentence not in account.notes:
+        account.notes.append(sentence)
+
+
+# ------------------------------------------------------------------------------------------------------ internals
+
+
+@contextmanager
+def _listening(see: See | None) -> Iterator[None]:
+    token = _listener.set(see)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def _only(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> See:
+    def see(module: nn.Module, output: Any) -> Any:
+        if module is not layer:
+            return None
+        if not isinstance(output, Tensor) or output.ndim != 4:
+            came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+            raise CamvizError(f"this method needs a layer of feature maps (batch, channels, height, width); got {came}")
+        return keep(output)
+
+    return see
+
+
+def _reached(kept: list[Tensor]) -> Tensor:
+    if not kept:
+        raise CamvizError("the network's forward pass does not run through this layer")
+    return kept[0]
+
+
+def _check_eval(net: nn.Module) -> None:
+    """Refuse a network whose layers would act as in training: running it would change it, or give chance results."""
+    for module in net.modules():
+        if not module.training:
+            continue
+        drops = getattr(module, "p", 0) if isinstance(module, _DropoutNd) else getattr(module, "drop_prob", 0)
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) or drops:
+            raise CamvizError(f"the network is in training mode ({type(module).__name__}); call net.eval() first")

@@ -1,0 +1,127 @@
+"""What the server keeps between runs: networks, finished explanations, and whose turn it is to compute."""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from .. import models
+from ..explanation import Explanation
+from ..models import Model
+
+Waiting = Callable[[int], None]
+
+LARGEST_STORE = 256 * 2**20  # bytes of attributions and views: some 300 pixel maps, or 1,500 class activation maps
+
+
+class Store:
+    """Finished explanations by what they explain; the least recently used go when it is full."""
+
+    def __init__(self, limit: int = LARGEST_STORE) -> None:
+        self._limit, self._size = limit, 0
+        self._kept: OrderedDict[Hashable, Explanation] = OrderedDict()
+        self._seconds: dict[Hashable, float] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Explanation | None:
+        """The explanation of that key, or None."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: Hashable, explanation: Explanation) -> None:
+        """Keep an explanation under its key."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = explanation
+                self._size += _bytes(explanation)
+            while self._size > self._limit and len(self._kept) > 1:
+                _, oldest = self._kept.popitem(last=False)
+                self._size -= _bytes(oldest)
+
+    def seconds(self, key: Hashable, measure: Callable[[], float]) -> float:
+        """The estimated duration for that key, measured once."""
+        if key not in self._seconds:
+            self._seconds[key] = measure()
+        return self._seconds[key]
+
+
+class Turns:
+    """One computation at a time in this process, first come first served; long ones let the others in between."""
+
+    def __init__(self) -> None:
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def turn(self, waiting: Waiting) -> Iterator[Callable[[], None]]:
+        """Wait for one's turn, and hold it. Yields a function that lets everybody else who waits go first.
+
+        `waiting(n)` is called ten times a second while n others are before; what it raises ends the wait.
+        """
+        ticket = object()
+
+        def queue_up() -> None:
+            with self._changed:
+                self._queue.append(ticket)
+            while True:
+                with self._changed:
+                    before = self._queue.index(ticket)
+                    if before == 0:
+                        return
+                    self._changed.wait(timeout=0.1)
+                waiting(before)
+
+        def let_others() -> None:
+            with self._changed:
+                if len(self._queue) == 1:
+                    return
+                self._queue.remove(ticket)
+                self._changed.notify_all()
+            queue_up()
+
+        try:
+            queue_up()
+            yield let_others
+        finally:
+            with self._changed:
+                if ticket in self._queue:
+                    self._queue.remove(ticket)
+                self._changed.notify_all()
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> Store:
+    """The explanations of everybody on this server, found only by the content of the picture."""
+    return Store()
+
+
+@st.cache_resource(show_spinner=False)
+def turns() -> Turns:
+    """The queue of everybody on this server."""
+    return Turns()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _held(name: str, weights: str) -> Model:
+    return models.shared(name, weights)
+
+
+def network(name: str, weights: str) -> Model:
+    """The network of that name, one copy for everybody; missing weights are fetched with a progress bar."""
+    place = st.empty()
+
+    def show(done: int, total: int) -> None:
+        place.progress(min(1.0, done / max(1, total)), f"Fetching {name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+    models.shared(name, weights, progress=show)
+    place.empty()
+    return _held(name, weights)
+
+
+def _bytes(explanation: Explanation) -> Any:
+    return explanation.attribution.nbytes + explanation.view.nbytes

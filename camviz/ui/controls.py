@@ -1,0 +1,232 @@
+"""The sidebar, which is the experiment: picture, model, layer, class; and the widgets of a method's settings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from .. import models
+from ..errors import CamvizError
+from ..models import Model, Prediction
+from ..models.geometry import Fit
+from ..registry import METHODS, Knob, Method
+from ..scores import Score, contrast, logit
+from . import browser, cache, pictures, state
+
+FALLBACK = "efficientnet_lite0"
+FITS = {"crop": "centre crop, as the network was trained", "pad": "the whole picture, padded", "stretch": "stretched"}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the sidebar says: everything but the method."""
+
+    picture: pictures.Picture
+    model: Model
+    layer: str
+    fit: Fit
+    target: int = -1  # -1: the predicted class
+    rival: int = -1  # -1: none
+
+    @property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """The five best classes, best first."""
+        return predict(self.model, self.picture, self.fit)
+
+    @property
+    def score(self) -> Score:
+        """What is explained."""
+        index = self.predictions[0].index if self.target < 0 else self.target
+        return logit(index) if self.rival in (-1, index) else contrast(index, self.rival)
+
+
+def experiment() -> Experiment:
+    """The present experiment, for pages."""
+    if "experiment" not in st.session_state:
+        # A server's first visitor runs a linked page without app.py, by Streamlit's older page discovery, until
+        # st.navigation has been called once.
+        st.navigation([st.Page("pages/explain.py", default=True), st.Page("pages/compare.py")], position="hidden")
+        st.rerun()
+    present: Experiment = st.session_state["experiment"]
+    return present
+
+
+def sidebar() -> None:
+    """Draw the sidebar and remember what it says."""
+    with st.sidebar:
+        picture = _picture()
+        model = _model()
+        fit = state.setting("fit", "crop", FITS)
+        layer = _layer(model)
+        target, rival = _target(model, predict(model, picture, fit)[0])
+        with st.expander("More settings"):
+            st.selectbox("How the picture meets the network", FITS, format_func=FITS.__getitem__, key="fit")
+            st.toggle(
+                "Untrained network",
+                key="untrained",
+                help="Random weights: what do maps of a network show that has learnt nothing?",
+            )
+    st.session_state["experiment"] = Experiment(picture, model, layer, fit, target, rival)
+
+
+def predict(model: Model, picture: pictures.Picture, fit: Fit) -> tuple[Prediction, ...]:
+    """The five best classes, computed once for a picture."""
+    return _predict((model.name, model.weights), picture.digest, fit, model, picture)
+
+
+@st.cache_data(show_spinner=False, max_entries=2000)
+def _predict(network: Any, digest: str, fit: Fit, _model: Model, _picture: pictures.Picture) -> tuple[Prediction, ...]:
+    with cache.turns().turn(lambda _: None):
+        return _model.predict(_picture.image, 5, fit)
+
+
+def _picture() -> pictures.Picture:
+    st.subheader("Picture")
+    found = pictures.choices()
+    asked = st.session_state["_asked"].get("img", "")
+    if asked.startswith("sha:") and asked not in found:
+        st.session_state["_asked"].pop("img")
+        state.note("This link used a picture of its sender's own: load that picture again to see the same result.")
+    key = state.setting("img", pictures.FIRST, found)
+    items = [
+        (picture.id, picture.name.rpartition(".")[0] or picture.name, pictures.thumbnail(picture))
+        for picture in found.values()
+    ]
+    browser.gallery("Pictures to choose from", items, key, pictures.choose)
+    st.file_uploader(
+        "Your own picture",
+        type=pictures.FORMATS,
+        key="upload",
+        max_upload_size=pictures.LARGEST_UPLOAD,
+        on_change=pictures.take,
+        args=("upload",),
+        help="It stays in this server's memory while you are here, and is never stored.",
+    )
+    with st.expander("Camera"):
+        if st.toggle("Switch the camera on", key="camera_on"):
+            st.camera_input(
+                "Camera", key="camera", on_change=pictures.take, args=("camera",), label_visibility="collapsed"
+            )
+    if refused := st.session_state.get("refused"):
+        st.error(refused)
+    return found[st.session_state["img"]]
+
+
+def _model() -> Model:
+    st.subheader("Network")
+    entries = {entry.name: entry for entry in models.catalogue()}
+    name = state.setting("model", FALLBACK, entries)
+    untrained = state.setting("untrained", False, (False, True), _truth, lambda _: "1")
+
+    def title(key: str) -> str:
+        entry = entries[key]
+        return f"{entry.title} (on this machine)" if entry.source == "embedded" else entry.title
+
+    st.selectbox("Network", entries, format_func=title, key="model", label_visibility="collapsed")
+    try:
+        return cache.network(name, "random" if untrained else "default")
+    except CamvizError as error:
+        state.note(f"{str(error)[:1].upper()}{str(error)[1:]}. Shown meanwhile: {FALLBACK}.")
+        return cache.network(FALLBACK, "default")
+
+
+def _layer(model: Model) -> str:
+    short = [layer.name for layer in model.layers if layer.main]
+    every = state.setting("all_layers", False, (False, True), _truth, lambda _: "1")
+    names = [layer.name for layer in model.layers]
+    asked = st.session_state["_asked"].get("layer", st.session_state.get("layer"))
+    if asked in names and asked not in short:
+        every = st.session_state["all_layers"] = True
+    shown = names if every else short
+    if not shown:
+        st.info("This network has no layer of feature maps: methods that need one are not for it.")
+        return ""
+    default = model.default_layer if model.default_layer in shown else shown[-1]
+    key = state.setting("layer", default, shown)
+    st.subheader("Layer")
+    st.selectbox(
+        "Layer",
+        shown,
+        format_func=lambda name: f"{model.layer(name).describe(model.stages)} · {name}",
+        key="layer",
+        label_visibility="collapsed",
+        help="Early layers see edges in fine detail, late ones see objects, coarsely.",
+    )
+    st.toggle("Offer every layer", key="all_layers")
+    return str(key)
+
+
+def _target(model: Model, first: Prediction) -> tuple[int, int]:
+    st.subheader("Class")
+    classes = range(-1, len(model.categories))
+    chosen = state.setting("target", -1, classes, int)
+    rival = state.setting("rather_than", -1, classes, int)
+
+    def name(index: int) -> str:
+        return f"{model.categories[index]} · {index}"
+
+    st.selectbox(
+        "Class",
+        classes,
+        format_func=lambda index: f"the predicted one: {first.label}" if index < 0 else name(index),
+        key="target",
+        label_visibility="collapsed",
+    )
+    st.selectbox(
+        "rather than",
+        classes,
+        format_func=lambda index: "(no other class)" if index < 0 else name(index),
+        key="rather_than",
+        help="Explains why the network says the one rather than the other: the difference of their scores.",
+    )
+    return chosen, rival
+
+
+def explain_class(index: int) -> None:
+    """Make a class the one that is explained."""
+    st.session_state["target"] = index
+
+
+def method_picker() -> Method:
+    """A picker of all methods, with what the chosen one does."""
+    key = state.setting("method", "grad_cam", METHODS)
+    st.selectbox("Method", METHODS, format_func=lambda key: METHODS[key].title, key="method", persist_state="session")
+    found = METHODS[key]
+    st.caption(f"{found.tooltip} [Paper]({found.paper})")
+    return found
+
+
+def knobs(method: Method) -> dict[str, Any]:
+    """The method's settings as widgets, derived from its signature."""
+    if not method.knobs:
+        return {}
+    with st.expander(f"Settings of {method.title}"):
+        return {name: _knob(f"{method.key}.{name}", knob) for name, knob in method.knobs.items()}
+
+
+def _knob(key: str, knob: Knob) -> Any:
+    label = knob.name.replace("_", " ").capitalize()
+    if knob.choices:
+        state.setting(key, knob.default, knob.choices)
+        st.segmented_control(label, knob.choices, key=key, help=knob.help, required=True, persist_state="session")
+    elif knob.type is bool:
+        state.setting(key, knob.default, (False, True), _truth, lambda value: str(int(value)))
+        st.toggle(label, key=key, help=knob.help, persist_state="session")
+    else:
+        span = state.Span(knob.range.low if knob.range else -1e9, knob.range.high if knob.range else 1e9, knob.optional)
+        state.setting(key, knob.default, span, knob.type)
+        low, high = knob.type(span.low), knob.type(span.high)
+        if knob.optional:
+            st.number_input(
+                label, low, high, value=None, key=key, help=knob.help, placeholder="none", persist_state="session"
+            )
+        else:
+            step = knob.type(knob.range.step) if knob.range and knob.range.step else None
+            st.slider(label, low, high, step=step, key=key, help=knob.help, persist_state="session")
+    return st.session_state[key]
+
+
+def _truth(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError(text)
+    return text == "1"

@@ -1,0 +1,174 @@
+"""What pages draw: predictions, an explanation, its views, and what can be taken away; and how it is computed."""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from .. import export, figures, render
+from ..errors import CamvizError
+from ..explanation import Explanation, estimate, explain
+from ..models import Prediction
+from ..registry import METHODS, Method
+from . import browser, cache, controls
+from .controls import Experiment
+
+Report = Callable[[float, str], Any]
+
+PATIENCE = 2.0  # seconds that a method may take without being asked
+
+
+def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
+    """The best classes as bars; a click explains that class."""
+    browser.bars(
+        "Predictions: choose a class to explain",
+        [
+            {
+                "id": one.index,
+                "label": one.label,
+                "value": figures.percent(one.probability),
+                "share": one.probability,
+                "chosen": one.index == chosen,
+            }
+            for one in found
+        ],
+        controls.explain_class,
+    )
+
+
+def key_of(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What identifies a result: the picture's content and every setting, never an object."""
+    layer = experiment.layer if method.layer != "none" else None
+    network = (experiment.model.name, experiment.model.weights)
+    return (
+        experiment.picture.digest,
+        experiment.fit,
+        network,
+        method.key,
+        layer,
+        repr(experiment.score),
+        tuple(sorted(knobs.items(), key=str)),
+    )
+
+
+def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], report: Report) -> Explanation:
+    """The explanation, from the store or computed now; `report` is where a rerun of the page ends it."""
+    key = key_of(experiment, method, knobs)
+    store = cache.store()
+    if (found := store.get(key)) is not None:
+        return found
+
+    def waiting(before: int) -> None:
+        report(0.0, f"{before} before you")
+
+    with cache.turns().turn(waiting) as let_others:
+        if (found := store.get(key)) is not None:
+            return found
+        started = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            let_others()
+            left = (time.monotonic() - started) * (total - done) / max(1, done)
+            report(done / total, f"{done} of {total}: about {left:.0f} s left")
+
+        found = explain(
+            experiment.model,
+            experiment.picture.image,
+            method.key,
+            experiment.score,
+            experiment.layer if method.layer != "none" else None,
+            fit=experiment.fit,
+            progress=progress,
+            **knobs,
+        )
+    store.put(key, found)
+    return found
+
+
+def expected(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> float:
+    """The seconds that it will take: 0 where it is in the store, or where the method needs only a few passes."""
+    if not method.many_passes or cache.store().get(key_of(experiment, method, knobs)) is not None:
+        return 0.0
+
+    def measure() -> float:
+        with cache.turns().turn(lambda _: None):
+            return estimate(
+                experiment.model,
+                experiment.picture.image,
+                method.key,
+                experiment.layer or None,
+                fit=experiment.fit,
+                **knobs,
+            )
+
+    return cache.store().seconds(
+        ("seconds", *key_of(experiment, method, knobs)[2:5], tuple(sorted(knobs.items(), key=str))), measure
+    )
+
+
+def explanation(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> Explanation | None:
+    """Compute what the page asks for: at once where it is fast, after a click where it is slow. None: not (yet)."""
+    place = st.container()
+    try:
+        seconds = expected(experiment, method, knobs)
+        if seconds > PATIENCE:
+            place.info(f"{method.title} will take about {seconds:.0f} s here.")
+            if not place.button(f"Compute {method.title}", type="primary", key="compute"):
+                return None
+            place.button("Cancel", key="cancel", shortcut="Esc", help="Changing any setting also stops it.")
+        bar = place.empty()
+        found = compute(experiment, method, knobs, bar.progress)
+        bar.empty()
+        return found
+    except CamvizError as error:
+        place.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return None
+
+
+def overlay(e: Explanation, key: Any, colour_map: str, opacity: float) -> None:
+    """The map over the picture, with an opacity that moves in the browser, and its colour bar."""
+    title = METHODS[e.method].title
+    base, heat = _jpegs(repr(key), colour_map, e)
+    browser.overlay(base, heat, opacity, f"{title} of {e.label} over the picture", _set_opacity)
+    st.html(figures.colour_bar(colour_map, "little", "much", title))
+
+
+def views(e: Explanation, colour_map: str, opacity: float, percentile: float) -> None:
+    """Every view of the attribution, in tabs."""
+    found = render.views(e.attribution, e.view, opacity, colour_map, percentile)
+    described = render.VIEWS[render.kind(e.attribution)]
+    for tab, (name, picture) in zip(st.tabs(list(found)), found.items(), strict=True):
+        with tab:
+            st.image(export.png(picture), alt=f"{name}: {described[name]}", width=448)
+            st.caption(described[name])
+
+
+def take_away(e: Explanation, picture: str, colour_map: str, opacity: float, percentile: float) -> None:
+    """Downloads and the lines of Python that compute it again."""
+    name = export.file_name(picture, e.model, e.method, e.layer or "", e.label)
+    found = render.views(e.attribution, e.view, opacity, colour_map, percentile)
+    buttons = st.container(horizontal=True)
+    for view, rgb in found.items():
+        buttons.download_button(
+            f"{view} (PNG)",
+            partial(export.png, rgb),
+            f"{name}-{export.file_name(view)}.png",
+            "image/png",
+            on_click="ignore",
+        )
+    buttons.download_button("Raw map (NPZ)", lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore")
+    buttons.download_button(
+        "Settings (JSON)", lambda: export.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
+    )
+    st.code(export.snippet(e, picture), language="python")
+
+
+def _set_opacity(value: float) -> None:
+    st.session_state["opacity"] = round(value, 2)
+
+
+@st.cache_data(show_spinner=False, max_size="64MB")
+def _jpegs(key: str, colour_map: str, _e: Explanation) -> tuple[bytes, bytes]:
+    return export.jpeg(_e.view), export.jpeg(render.colourise(_e.heatmap, colour_map))

@@ -1,0 +1,100 @@
+"""Settings, kept in the session and written into the URL, so that a link shows what its sender saw."""
+
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+import streamlit as st
+
+Parse = Callable[[str], Any]
+
+# In st.session_state: the settings under their own names, and under these what CamViz keeps for itself.
+_ASKED, _SHOWN, _PAGE, _NOTES, _USED = "_asked", "_shown", "_page", "_notes", "_used"
+
+
+def open_page(page: str) -> None:
+    """Begin a run: take over what the URL asks for, if it has changed by somebody else's hand than ours."""
+    state = st.session_state
+    link = st.query_params.to_dict()
+    moved = state.get(_PAGE, page) != page
+    if link and not moved and link != state.get(_SHOWN):
+        state[_ASKED] = link
+    state.setdefault(_ASKED, {})
+    state[_PAGE], state[_NOTES], state[_USED] = page, [], {}
+
+
+def close_page() -> None:
+    """End a run: write every setting that is not at its default into the URL."""
+    state = st.session_state
+    state[_ASKED] = {}
+    if state[_USED] != st.query_params.to_dict():
+        st.query_params.from_dict(state[_USED])
+    state[_SHOWN] = dict(state[_USED])
+
+
+def setting(
+    key: str,
+    default: Any,
+    options: Container[Any],
+    parse: Parse = str,
+    write: Callable[[Any], str] = str,
+) -> Any:
+    """The value of a setting: from the URL, else from the session, else the default; always one of `options`.
+
+    Call it before the widget of that key, which then shows the value. A value in the URL that does not
+    exist becomes the default, with a note.
+    """
+    state = st.session_state
+    asked = state[_ASKED].pop(key, None)
+    if asked is not None:
+        try:
+            state[key] = parse(asked)
+        except ValueError:
+            state[key] = None
+    value = state.get(key, default)
+    if value not in options:
+        if asked is not None:
+            note(f"The link asks for {key} '{asked[:60]}', which does not exist here; the default is shown instead.")
+        value = default
+    state[key] = value
+    if value != default:
+        state[_USED][key] = write(value)
+    return value
+
+
+def many(key: str, default: Sequence[str], options: Sequence[str]) -> list[str]:
+    """The value of a setting that is a list, in the URL separated by commas; unknown parts are left out with a note."""
+    state = st.session_state
+    asked = state[_ASKED].pop(key, None)
+    if asked is not None:
+        state[key] = asked.split(",")
+        for part in state[key]:
+            if part not in options:
+                note(f"The link asks for {key} '{part[:60]}', which does not exist here; it is left out.")
+    value = [part for part in state.get(key, default) if part in options]
+    state[key] = value
+    if value != list(default):
+        state[_USED][key] = ",".join(value)
+    return value
+
+
+class Span:
+    """All numbers from `low` to `high`, as the options of a setting."""
+
+    def __init__(self, low: float, high: float, optional: bool = False) -> None:
+        self.low, self.high, self.optional = low, high, optional
+
+    def __contains__(self, value: Any) -> bool:
+        if value is None:
+            return self.optional
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+def note(sentence: str) -> None:
+    """Tell the person something about the link or the picture, once, above the page."""
+    if sentence not in st.session_state[_NOTES]:
+        st.session_state[_NOTES].append(sentence)
+
+
+def notes() -> list[str]:
+    """What there is to tell."""
+    return list(st.session_state.get(_NOTES, []))

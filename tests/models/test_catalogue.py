@@ -1,0 +1,128 @@
+"""What can be had by name, and what random weights are."""
+
+import math
+import random
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import camviz
+from camviz import models
+from camviz.models.catalogue import source_of
+
+CURATED = (
+    "efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 alexnet vgg16 resnet18 resnet50 densenet121 googlenet "
+    "inception_v3 squeezenet1_1 mobilenet_v2 mobilenet_v3_large efficientnet_b0 convnext_tiny"
+).split()
+
+
+def test_order_of_the_catalogue() -> None:
+    entries = models.catalogue()
+    assert [entry.name for entry in entries if entry.curated] == CURATED == [entry.name for entry in entries[:15]]
+    assert [entry.source for entry in entries[:4]] == ["embedded", "embedded", "embedded", "torchvision"]
+    sources = [entry.source for entry in entries]
+    assert sources == sorted(sources, key=["embedded", "torchvision", "timm"].index)
+    assert len({entry.name for entry in entries}) == len(entries)
+    assert entries[0].title == "EfficientNet-Lite0"
+    assert next(entry for entry in entries if entry.name == "resnet18").note == "11.7 million parameters, 45 MB"
+
+
+def test_the_catalogue_holds_cnns_only() -> None:
+    names = [entry.name for entry in models.catalogue()]
+    assert {"resnet101", "regnet_y_400mf", "timm/resnet50.a1_in1k", "timm/convnext_tiny.in12k_ft_in1k"} < set(names)
+    transformers = ("vit_", "swin", "maxvit", "deit", "beit", "mixer", "levit", "pvt", "hybrid", "clip_laion2b.")
+    assert not [name for name in names if any(word in name for word in transformers) and "repvit" not in name]
+    assert sum(name.startswith("timm/") for name in names) > 600
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("efficientnet_lite0", ("embedded", "efficientnet_lite0")),  # timm has one of that name too
+        ("timm/efficientnet_lite0", ("timm", "efficientnet_lite0")),
+        ("resnet50", ("torchvision", "resnet50")),
+        ("torchvision/resnet50", ("torchvision", "resnet50")),
+        ("timm/resnet50.a1_in1k", ("timm", "resnet50.a1_in1k")),
+        ("resnet26", ("timm", "resnet26")),
+        ("vit_b_16", ("torchvision", "vit_b_16")),
+    ],
+)
+def test_where_a_name_leads(name: str, source: tuple[str, str]) -> None:
+    assert source_of(name) == source
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("resnet51", "model 'resnet51' is not in the catalogue; did you mean 'resnet5"),
+        ("efficientnet-lite0", "did you mean 'efficientnet_lite0'"),
+        ("timm/resnet50.nonsense", "did you mean 'timm/resnet50"),
+        ("../secret", "'../secret' is not in the catalogue"),
+        ("torchvision/resnet26", "'torchvision/resnet26' is not in the catalogue"),
+        ("timm/vit_small_patch14_dinov2", "ends in features, not in class scores"),
+    ],
+)
+def test_unknown_names(name: str, sentence: str) -> None:
+    with pytest.raises(camviz.CamvizError, match=sentence):
+        models.load_model(name)
+
+
+def test_a_timm_network_of_other_classes() -> None:
+    model = models.load_model("timm/mobilenetv3_large_100.miil_in21k", weights="random")
+    assert len(model.categories) == 11221
+    assert model.categories[11220] == "class 11220"
+    assert (model.name, model.weights) == ("timm/mobilenetv3_large_100.miil_in21k", "random")
+
+
+def parameters(model: models.Model) -> list[torch.Tensor]:
+    return list(model.net.state_dict().values())
+
+
+def test_random_weights_are_the_same_every_time_and_marked() -> None:
+    first = models.load_model("resnet18", weights="random")
+    torch.manual_seed(12345)
+    second = models.load_model("resnet18", weights="random")
+    assert all(torch.equal(a, b) for a, b in zip(parameters(first), parameters(second), strict=True))
+    assert (first.weights, first.title, first.name) == ("random", "ResNet18 (untrained)", "resnet18")
+    # He initialisation over the fan-out: 64 channels of 7 x 7.
+    assert first.net.get_submodule("conv1").weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 49)), rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "shufflenet_v2_x0_5", "timm/starnet_s1"])
+def test_loading_leaves_chance_alone(name: str) -> None:
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+    models.load_model(name, weights="random")
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert np.random.get_state()[1].tolist() == before[2]  # type: ignore[index]
+
+
+def test_random_weights_under_threads() -> None:
+    expected = parameters(models.load_model("squeezenet1_1", weights="random"))
+    stop = threading.Event()
+
+    def gamble() -> None:
+        while not stop.is_set():
+            torch.rand(1000)
+
+    noise = threading.Thread(target=gamble)
+    noise.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            built = list(pool.map(lambda _: models.load_model("squeezenet1_1", weights="random"), range(4)))
+    finally:
+        stop.set()
+        noise.join()
+    for model in built:
+        assert all(torch.equal(a, b) for a, b in zip(expected, parameters(model), strict=True))
+
+
+def test_importing_the_package_does_not_import_timm() -> None:
+    code = "import sys, camviz.models; sys.exit('timm' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0

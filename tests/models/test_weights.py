@@ -1,0 +1,405 @@
+"""Weights files: fetched whole or not at all, checked, and read without running what they carry."""
+
+import hashlib
+import pickle
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+import torchvision.models as tv
+from safetensors.torch import save_file
+from torch import nn
+
+import camviz
+from camviz import models
+from camviz.models import weights as files
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `content` by path; `announced` overrides the length that is told."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content: dict[str, bytes] = {}
+        self.announced: dict[str, int | None] = {}
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        body = self.server.content.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        length = self.server.announced.get(self.path, len(body))
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the other side cancelled
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    return tmp_path / "hub" / "checkpoints"
+
+
+@pytest.fixture
+def squeezenet(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[str, dict[str, torch.Tensor]]:
+    """SqueezeNet's weights, filled with a seed of their own, on the local server instead of pytorch.org."""
+    torch.manual_seed(5)
+    state = tv.squeezenet1_1(weights=None).state_dict()
+    torch.save(state, tmp_path / "made.pth")
+    content = (tmp_path / "made.pth").read_bytes()
+    name = f"squeezenet1_1-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    server.content[f"/{name}"] = content
+    monkeypatch.setattr(tv.SqueezeNet1_1_Weights.DEFAULT.value, "url", f"{server.url}/{name}", raising=False)
+    return name, state
+
+
+@pytest.fixture(autouse=True)
+def _urls_can_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    # torchvision's records are frozen; here their url is ours to replace.
+    monkeypatch.delattr(tv._api.Weights, "__setattr__", raising=False)
+    monkeypatch.delattr(tv._api.Weights, "__delattr__", raising=False)
+
+
+def assert_equal(net: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    loaded = net.state_dict()
+    assert list(loaded) == list(state)
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
+def test_fetched_at_first_use_with_progress(server: Server, squeezenet: Any, folder: Path) -> None:
+    name, state = squeezenet
+    seen: list[tuple[int, int]] = []
+    model = models.load_model("squeezenet1_1", progress=lambda done, total: seen.append((done, total)))
+    assert_equal(model.net, state)
+    assert (model.weights, model.title) == ("IMAGENET1K_V1", "SqueezeNet 1.1")
+    size = len(server.content[f"/{name}"])
+    assert seen[-1] == (size, size)
+    assert {total for _, total in seen} == {size}
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    assert len(seen) >= 10
+    assert [file.name for file in folder.iterdir()] == [name]
+
+    models.load_model("squeezenet1_1")
+    assert server.asked == [f"/{name}"]
+
+
+def test_timm_weights_go_the_same_way(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(6)
+    state = timm.create_model("mobilenetv3_small_050").state_dict()
+    folder.mkdir(parents=True)
+    save_file(state, folder / "made.safetensors")
+    server.content["/model.safetensors"] = (folder / "made.safetensors").read_bytes()
+    (folder / "made.safetensors").unlink()
+    asked: list[str] = []
+    real = files._download
+
+    def elsewhere(url: str, file: Path, progress: Any) -> None:
+        asked.append(url)
+        real(f"{server.url}/model.safetensors", file, progress)
+
+    monkeypatch.setattr(files, "_download", elsewhere)
+    model = models.load_model("timm/mobilenetv3_small_050")
+    assert_equal(model.net, state)
+    assert asked == ["https://huggingface.co/timm/mobilenetv3_small_050.lamb_in1k/resolve/main/model.safetensors"]
+    assert [file.name for file in folder.iterdir()] == ["mobilenetv3_small_050.lamb_in1k.safetensors"]
+    assert model.weights == "lamb_in1k"
+
+
+def test_a_broken_off_transfer_leaves_nothing(server: Server, squeezenet: Any, folder: Path) -> None:
+    name, state = squeezenet
+    size = len(server.content[f"/{name}"])
+    server.announced[f"/{name}"] = size + 1000
+    with pytest.raises(camviz.CamvizError, match=f"broke off after {size} of {size + 1000} bytes") as raised:
+        models.load_model("squeezenet1_1")
+    for part in (name, str(folder), "efficientnet_lite0", "weights='random'"):
+        assert part in str(raised.value)
+    assert list(folder.iterdir()) == []
+
+    del server.announced[f"/{name}"]
+    assert_equal(models.load_model("squeezenet1_1").net, state)
+
+
+def test_a_server_that_tells_no_length(server: Server, squeezenet: Any) -> None:
+    name, state = squeezenet
+    server.announced[f"/{name}"] = None
+    seen: set[int] = set()
+    assert_equal(models.load_model("squeezenet1_1", progress=lambda done, total: seen.add(total)).net, state)
+    assert seen == {0}
+
+
+def other_content(server: Server, name: str) -> None:
+    server.content[f"/{name}"] = b"x" * 500_000
+
+
+def not_there(server: Server, name: str) -> None:
+    server.content.clear()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (other_content, r"could not be fetched \(what came does not have the checksum"),
+        (not_there, r"\(the server answered 404\)"),
+    ],
+)
+def test_failures_leave_nothing(
+    server: Server, squeezenet: Any, folder: Path, change: Callable[[Server, str], None], sentence: str
+) -> None:
+    change(server, squeezenet[0])
+    with pytest.raises(camviz.CamvizError, match=sentence):
+        models.load_model("squeezenet1_1")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_refused_connection(folder: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(camviz.CamvizError, match=r"the weights file net.pth is not here .* refused"):
+        files.cached(f"http://127.0.0.1:{port}/net.pth")
+    assert list(folder.iterdir()) == []
+
+
+class Cancel(BaseException):
+    """What Streamlit raises to stop a script is no Exception either."""
+
+
+def test_cancel_leaves_nothing(squeezenet: Any, folder: Path) -> None:
+    def cancel(done: int, total: int) -> None:
+        if done > total / 2:
+            raise Cancel
+
+    with pytest.raises(Cancel):
+        models.load_model("squeezenet1_1", progress=cancel)
+    assert list(folder.iterdir()) == []
+    assert_equal(models.load_model("squeezenet1_1").net, squeezenet[1])
+
+
+def test_many_threads_want_the_same_file(squeezenet: Any, folder: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        loaded = list(pool.map(lambda _: models.load_model("squeezenet1_1"), range(4)))
+    for model in loaded:
+        assert_equal(model.net, squeezenet[1])
+    assert [file.name for file in folder.iterdir()] == [squeezenet[0]]
+
+
+def test_a_broken_file_is_named(squeezenet: Any, server: Server, folder: Path) -> None:
+    name = squeezenet[0]
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(server.content[f"/{name}"][:200_000])
+    with pytest.raises(camviz.CamvizError, match=f"the weights file {folder / name} cannot be used: it is damaged"):
+        models.load_model("squeezenet1_1")
+    assert server.asked == []
+
+
+def test_old_densenet_names(folder: Path) -> None:
+    state = tv.densenet121(weights=None).state_dict()
+    old = {key.replace("norm1.", "norm.1.").replace("conv2.", "conv.2."): value for key, value in state.items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    folder.mkdir(parents=True)
+    torch.save(old, folder / tv.DenseNet121_Weights.DEFAULT.url.rpartition("/")[2])
+    assert_equal(models.load_model("densenet121").net, state)
+
+
+# ----------------------------------------------------------------------------------------- checkpoints of one's own
+
+
+@pytest.fixture
+def ten() -> dict[str, torch.Tensor]:
+    torch.manual_seed(7)
+    return tv.squeezenet1_1(num_classes=10).state_dict()
+
+
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_own_checkpoint(ten: Any, tmp_path: Path, wrapper: str | None, prefix: str) -> None:
+    state = {prefix + key: value for key, value in ten.items()}
+    torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "birds.pth")
+    model = models.load_model("squeezenet1_1", weights=tmp_path / "birds.pth")
+    assert_equal(model.net, ten)
+    assert (model.weights, len(model.categories), model.categories[9]) == ("birds.pth", 10, "class 9")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "mnasnet0_5", "timm/starnet_s1"])
+def test_own_safetensors_of_other_classes(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(8)
+    net = timm.create_model(name[5:], num_classes=3) if name.startswith("timm/") else tv.get_model(name, num_classes=3)
+    save_file(net.state_dict(), tmp_path / "birds.safetensors")
+    model = models.load_model(name, weights=str(tmp_path / "birds.safetensors"), categories=["wren", "robin", "tit"])
+    assert_equal(model.net, net.state_dict())
+    assert model.categories == ("wren", "robin", "tit")
+
+
+def test_second_heads_of_googlenet_are_left_out(tmp_path: Path) -> None:
+    net = tv.googlenet(num_classes=5, aux_logits=True, init_weights=False)
+    torch.save(net.state_dict(), tmp_path / "own.pth")
+    model = models.load_model("googlenet", weights=tmp_path / "own.pth")
+    assert len(model.categories) == 5
+    assert_equal(model.net, {key: value for key, value in net.state_dict().items() if not key.startswith("aux")})
+
+
+def test_checkpoint_into_a_network_of_ones_own(tmp_path: Path) -> None:
+    def build(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+
+    torch.save(build(1).state_dict(), tmp_path / "own.pt")
+    given = build(2)
+    model = models.load_model(given, weights=tmp_path / "own.pt", input_size=(16, 16))
+    assert_equal(model.net, dict(build(1).state_dict()))
+    assert_equal(given, dict(build(2).state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"features.0.bias": None}, r"own.pth does not fit squeezenet1_1: it has no 'features.0.bias'$"),
+        ({"extra.weight": torch.zeros(1), "z": torch.zeros(1)}, r"which has no 'extra.weight' \(and 1 more\)"),
+        ({"features.0.bias": torch.zeros(3)}, r"'features.0.bias' has the shape \(3,\) instead of \(64,\)"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit(ten: Any, tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+    state = {key: value for key, value in (dict(ten) | change).items() if value is not None}
+    torch.save(state, tmp_path / "own.pth")
+    with pytest.raises(camviz.CamvizError, match=sentence):
+        models.load_model("squeezenet1_1", weights=tmp_path / "own.pth")
+
+
+class Payload:
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.file,)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Payload(tmp_path / "touched")))
+    with pytest.raises(camviz.CamvizError, match="holds more than tensors"):
+        models.load_model("squeezenet1_1", weights=tmp_path / "evil.pth")
+    torch.save(Payload(tmp_path / "touched"), tmp_path / "evil.pth")
+    with pytest.raises(camviz.CamvizError, match="holds more than tensors"):
+        models.load_model("squeezenet1_1", weights=tmp_path / "evil.pth")
+    assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("content", [{"epoch": 3}, {}, [torch.zeros(1)], torch.zeros(1)])
+def test_a_file_without_a_state_dict(content: Any, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "own.pth")
+    with pytest.raises(camviz.CamvizError, match="own.pth holds no state dict"):
+        models.load_model("squeezenet1_1", weights=tmp_path / "own.pth")
+
+
+# ------------------------------------------------------------------------------------------------- the shared ones
+
+
+@pytest.fixture
+def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.load, "_slots", type(models.load._slots)())
+
+
+@pytest.mark.usefixtures("empty_registry")
+def test_shared_is_loaded_once(squeezenet: Any, server: Server) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        loaded = set(pool.map(lambda _: models.shared("squeezenet1_1"), range(6)))
+    assert len(loaded) == 1
+    assert len(server.asked) == 1
+    assert models.shared("squeezenet1_1", weights="random") not in loaded
+
+
+@pytest.mark.usefixtures("empty_registry")
+def test_shared_keeps_the_last_six(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def load(name: str, **settings: Any) -> str:
+        built.append(name)
+        return f"{name}, number {len(built)}"
+
+    monkeypatch.setattr(models.load, "load_model", load)
+    for name in "abcdef":
+        models.shared(name)
+    assert models.shared("a") == "a, number 1"
+    models.shared("g")
+    assert models.shared("a") == "a, number 1"
+    assert models.shared("b") == "b, number 8"
+    assert built == list("abcdefgb")
+
+
+@pytest.mark.usefixtures("empty_registry")
+def test_shared_reads_a_changed_file_again(ten: Any, tmp_path: Path) -> None:
+    torch.save(ten, tmp_path / "own.pth")
+    first = models.shared("squeezenet1_1", tmp_path / "own.pth")
+    assert models.shared("squeezenet1_1", str(tmp_path / "own.pth")) is first
+    torch.save({key: value + 1 for key, value in ten.items()}, tmp_path / "own.pth")
+    assert models.shared("squeezenet1_1", tmp_path / "own.pth") is not first
+
+
+@pytest.mark.usefixtures("empty_registry")
+def test_a_failed_load_can_be_tried_again(squeezenet: Any, server: Server) -> None:
+    content = server.content.copy()
+    server.content.clear()
+    with pytest.raises(camviz.CamvizError, match="404"):
+        models.shared("squeezenet1_1")
+    server.content.update(content)
+    assert_equal(models.shared("squeezenet1_1").net, squeezenet[1])
+
+
+@pytest.mark.usefixtures("empty_registry")
+def test_who_waits_can_cancel(squeezenet: Any, folder: Path) -> None:
+    waiting = threading.Event()
+    told: list[tuple[int, int]] = []
+
+    def slow(done: int, total: int) -> None:
+        waiting.wait(timeout=10)
+
+    def impatient(done: int, total: int) -> None:
+        told.append((done, total))
+        if done:
+            raise Cancel
+
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(models.shared, "squeezenet1_1", "default", slow)
+        try:
+            while not models.load._slots or not next(iter(models.load._slots.values())).seen[1]:
+                assert not loading.done()
+            with pytest.raises(Cancel):
+                models.shared("squeezenet1_1", progress=impatient)
+        finally:
+            waiting.set()
+        assert_equal(loading.result().net, squeezenet[1])
+    assert told[-1][1] > told[-1][0] > 0  # the numbers of the one who loads

@@ -1,0 +1,254 @@
+import ast
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import camviz
+from camviz import export, render
+from camviz.errors import CamvizError
+from camviz.registry import METHODS, Method, Range, knobs_of
+
+RANDOM = np.random.default_rng(0)
+VIEW = RANDOM.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Stands in for camviz.explanation.Explanation: the same fields."""
+
+    attribution: np.ndarray = field(default_factory=lambda: np.arange(-6, 6, dtype=np.float32).reshape(3, 4))
+    view: np.ndarray = field(default_factory=lambda: VIEW)
+    method: str = "toy_cam"
+    model: str = "efficientnet_lite0"
+    weights: str = "imagenet"
+    layer: str | None = "blocks.6"
+    target: int | None = 504
+    label: str = "coffee mug"
+    score: str = "logit(504)"
+    probability: float = 0.25
+    knobs: dict = field(default_factory=lambda: {"samples": 50, "fast": False})
+    fit: str = "crop"
+    image_digest: str = "ab" * 32
+    seconds: float = 0.5
+    forward_passes: int = 1
+    backward_passes: int = 1
+    notes: tuple[str, ...] = ("café",)
+
+    @cached_property
+    def heatmap(self):
+        return render.heatmap(self.attribution, self.view.shape[:2])
+
+
+@pytest.fixture(autouse=True)
+def toy_method(monkeypatch):
+    def toy_cam(net, x, score, layer, *, samples: Annotated[int, Range(1, 99)] = 50, fast: bool = False):
+        """Only here for its knobs."""
+
+    toy = Method("toy_cam", "Toy", "cam", "", toy_cam, knobs_of(toy_cam), "required")
+    monkeypatch.setitem(METHODS, "toy_cam", toy)
+
+
+def opened(content):
+    return Image.open(io.BytesIO(content))
+
+
+def test_png_keeps_every_pixel_and_jpeg_nearly():
+    np.testing.assert_array_equal(np.asarray(opened(export.png(VIEW))), VIEW)
+    smooth = render.colourise(np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64))
+    picture = opened(export.jpeg(smooth))
+    assert picture.format == "JPEG"
+    assert np.abs(np.asarray(picture).astype(int) - smooth).mean() < 3
+    striped = np.tile(np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8), (16, 8, 1))  # colour changes at every pixel
+    assert np.abs(np.asarray(opened(export.jpeg(striped))).astype(int) - striped).mean() < 20
+    assert len(export.jpeg(VIEW, quality=30)) < len(export.jpeg(VIEW, quality=95))
+    for bad in (VIEW[:, :, 0], VIEW / 255, np.zeros((4, 4, 4), np.uint8)):
+        with pytest.raises(CamvizError, match="uint8 of shape"):
+            export.png(bad)
+
+
+def test_npz_holds_the_raw_map_and_its_settings():
+    explanation = Explanation()
+    archive = np.load(io.BytesIO(export.npz(explanation)))  # no pickle needed
+    np.testing.assert_array_equal(archive["attribution"], explanation.attribution)
+    np.testing.assert_array_equal(archive["heatmap"], explanation.heatmap)
+    np.testing.assert_array_equal(archive["view"], explanation.view)
+    assert json.loads(str(archive["settings"])) == export.settings(explanation)
+
+
+def test_settings_name_all_that_is_needed_to_repeat_it():
+    settings = json.loads(export.settings_json(Explanation()))
+    assert settings == {
+        "camviz": camviz.__version__,
+        "torch": torch.__version__,
+        "image_sha256": "ab" * 32,
+        "fit": "crop",
+        "model": "efficientnet_lite0",
+        "weights": "imagenet",
+        "method": "toy_cam",
+        "layer": "blocks.6",
+        "target": 504,
+        "label": "coffee mug",
+        "score": "logit(504)",
+        "probability": 0.25,
+        "knobs": {"samples": 50, "fast": False},
+        "seconds": 0.5,
+        "forward_passes": 1,
+        "backward_passes": 1,
+        "notes": ["café"],
+    }
+    assert "NaN" not in export.settings_json(replace(Explanation(), probability=float("nan")))
+
+
+def calls(code):
+    compile(code, "snippet", "exec")
+    return {
+        ast.unparse(node.func): (
+            [ast.unparse(argument) for argument in node.args],
+            {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords},
+        )
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Call)
+    }
+
+
+def test_snippet_says_only_what_differs_from_the_default():
+    code = export.snippet(Explanation(), "mug.jpg")
+    assert len([line for line in code.splitlines() if line]) == 5
+    found = calls(code)
+    assert found["camviz.load_model"] == (["'efficientnet_lite0'"], {})
+    arguments = ["model", "'mug.jpg'", "'toy_cam'"]
+    assert found["camviz.explain"] == (arguments, {"target": "504", "layer": "'blocks.6'"})
+
+
+def test_snippet_carries_every_setting():
+    explanation = Explanation(
+        weights="random",
+        layer=None,
+        fit="pad",
+        score="contrast(281, 282)",
+        knobs={"samples": 7, "fast": False},
+    )
+    name = 'my "best"\nmug\'s.jpg'
+    found = calls(export.snippet(explanation, name))
+    assert found["camviz.load_model"] == (["'efficientnet_lite0'"], {"weights": "'random'"})
+    assert found["camviz.explain"] == (
+        ["model", repr(name), "'toy_cam'"],
+        {"target": "camviz.scores.contrast(281, 282)", "fit": "'pad'", "samples": "7"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "call"),
+    [
+        ("IMAGENET1K_V1", (["'resnet18'"], {})),
+        ("a1_in1k", (["'resnet18'"], {})),
+        ("mine.pth", (["'resnet18'"], {"weights": "'mine.pth'"})),
+        ("own", (["network"], {"name": "'resnet18'"})),
+    ],
+)
+def test_snippet_names_weights_only_where_load_model_needs_them(weights, call):
+    code = export.snippet(Explanation(model="resnet18", weights=weights), "a.jpg")
+    assert calls(code)["camviz.load_model"] == call
+
+
+@pytest.mark.parametrize(
+    ("score", "target"),
+    [
+        ("probability(3)", "camviz.scores.probability(3)"),
+        ("logit(c=504)", "504"),
+        ("contrast(a=1, b=2)", "camviz.scores.contrast(1, 2)"),
+    ],
+)
+def test_snippet_writes_scores_as_python(score, target):
+    assert calls(export.snippet(Explanation(score=score), "a.jpg"))["camviz.explain"][1]["target"] == target
+
+
+@pytest.mark.parametrize("score", ["<function own at 0x7>", "logit(1) or exit(2)", "own(3)"])
+def test_snippet_refuses_a_score_that_it_cannot_write(score):
+    with pytest.raises(CamvizError, match="score of your own"):
+        export.snippet(Explanation(score=score), "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (("Café au lait", "grad_cam", "blocks.6"), "cafe-au-lait-grad_cam-blocks-6"),
+        (("../../etc/passwd",), "etc-passwd"),
+        (("猫", ""), "camviz"),
+        (("x" * 100, "grad_cam"), "x" * 55 + "-grad_cam"),
+    ],
+)
+def test_file_names_are_safe(parts, name):
+    assert export.file_name(*parts) == name
+
+
+def test_file_names_never_exceed_the_limit():
+    for parts in ([], ["a-"] * 80, ["..."], ["word " * 30] * 5):
+        assert re.fullmatch(r"[a-z0-9_-]{1,64}", export.file_name(*parts))
+
+
+def test_wrap_fits_every_line_and_loses_nothing():
+    text = "Guided Grad-CAM at features.18.conv_of_a_long_name, " + "W" * 60
+    lines = export.wrap(text, 120, 16)
+    assert all(export._font(16).getlength(line) <= 120 for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    short = export.wrap(text, 120, 16, lines=2)
+    assert short[0] == lines[0] and len(short) == 2 and short[1].endswith("…")
+    assert export._font(16).getlength(short[1]) <= 120
+    assert export.wrap("", 120, 16) == []
+
+
+def test_grid_holds_its_pictures_and_labels_without_overlap():
+    side, gap = export.CELL, export.GAP
+    red, blue = np.full((side, side, 3), (200, 0, 0), np.uint8), np.full((30, 60, 3), (0, 0, 200), np.uint8)
+    cells = [[red, None], [blue, red]]
+    columns = ["Grad-CAM " * 20, "b"]
+    content = export.grid_png(cells, ["row " * 40, "r" * 90], columns, "Title", {(0, 1): "no ReLU " * 99})
+    grid = np.asarray(opened(content)).astype(int)
+    reds = np.argwhere((grid == (200, 0, 0)).all(axis=2))
+    top, left = reds.min(axis=0)
+    assert (reds.max(axis=0) - (top, left) == 2 * side + gap - 1).all()
+    np.testing.assert_array_equal(grid[top : top + side, left : left + side], red)
+    np.testing.assert_array_equal(grid[top + side + gap :, left + side + gap :][:side, :side], red)
+    # A picture of 2:1 fills half of its square, in the middle, on white.
+    second = grid[top + side + gap :, left:][:side, :side]
+    blues = np.argwhere((second == (0, 0, 200)).all(axis=2))
+    assert (blues.min(axis=0), blues.max(axis=0)) == (pytest.approx((56, 0)), pytest.approx((167, 223)))
+    # Text stays out of the gutters: between the columns, between the rows, beside the row labels, at the rim.
+    assert (grid[top:, left - gap : left] == 255).all()
+    assert (grid[:, left + side : left + side + gap][top - 60 :] == 255).all()
+    assert (grid[top + side : top + side + gap] == 255).all()
+    assert (grid[:16] == 255).all() and (grid[:, -16:] == 255).all()
+    # The missing cell is pale, with dark text in it and a clear rim.
+    missing = grid[top : top + side, left + side + gap :][:, :side]
+    assert (missing[:8] == missing[0, 0]).all() and (missing[:, :8] == missing[0, 0]).all()
+    assert missing.min() < 120
+
+
+def test_grid_says_why_a_cell_is_missing():
+    def grid(errors):
+        return export.grid_png([[None]], ["a"], ["b"], "c", errors)
+
+    assert grid({(0, 0): "not computed"}) == grid(None) != grid({(0, 0): "no ReLU"})
+    with pytest.raises(CamvizError, match="1 rows of 2"):
+        export.grid_png([[None]], ["a"], ["b", "c"], "t")
+
+
+def test_zip_keeps_names_safe_and_apart():
+    settings = {"cells": [1, 2]}
+    files = {"../Café.png": b"1", "cafe.PNG": b"2", "settings.json": b"3", "plain": b"4"}
+    content = export.grid_zip(files, settings)
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    assert archive.namelist() == ["cafe.png", "cafe-2.png", "settings-2.json", "plain", "settings.json"]
+    assert [archive.read(name) for name in archive.namelist()[:4]] == [b"1", b"2", b"3", b"4"]
+    assert json.loads(archive.read("settings.json")) == settings
+    assert content == export.grid_zip(files, settings)
