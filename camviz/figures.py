@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,27 +12,11 @@ from .errors import CamvizError
 from .export import wrap
 from .render import colour_table
 
-# Mid-tones with a contrast of at least 3 to 1 on white and on Streamlit's dark background.
-PLAIN, CHOSEN, TRACK = "#84909f", "#2f7ed8", "rgba(128, 128, 128, 0.18)"
 CLEAR = "rgba(0, 0, 0, 0)"
-LINE, BAR, GAP = 18, 10, 14
-# Pixels in the built-in font, which is wider than the page's: leaves room for "under 0.1 %" beside it.
-LABEL_WIDTH, NAME_WIDTH = 230, 150
+LINE = 18
+NAME_WIDTH = 150  # pixels in the built-in font, which is wider than the page's
 # Light enough everywhere for black numbers.
 AGREEMENT = ["rgb(67,147,195)", "rgb(146,197,222)", "rgb(247,247,247)", "rgb(244,165,130)", "rgb(214,96,77)"]
-
-
-class Prediction(Protocol):
-    """What a bar needs to know of a prediction."""
-
-    @property
-    def index(self) -> int: ...
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def probability(self) -> float: ...
 
 
 def percent(probability: float) -> str:
@@ -40,55 +24,6 @@ def percent(probability: float) -> str:
     if probability < 0.001:
         return "under 0.1 %"
     return "over 99.9 %" if probability > 0.999 else f"{probability:.1%}".replace("%", " %")
-
-
-def prediction_bars(predictions: Sequence[Prediction], chosen: int | None = None, ink: str | None = None) -> go.Figure:
-    """Predictions as horizontal bars, the label above its bar; a click in a row gives its class index as customdata.
-
-    The row of class `chosen` has an arrow, a bold label and another colour. Labels wrap, so that
-    nothing is cut off or overlaps from 340 pixels of width on; the height follows. `ink` is the
-    colour of the text where the theme's own is too pale.
-    """
-    figure = go.Figure()
-    bottom = 0.0
-    for prediction in predictions:
-        lines = [html.escape(line) for line in wrap(prediction.label, LABEL_WIDTH, 14)] or ["(no name)"]
-        height = LINE * len(lines) + BAR + GAP
-        middle = bottom + LINE * len(lines) + BAR / 2
-        picked = prediction.index == chosen
-        text = "<br>".join(lines)
-        figure.add_bar(
-            x=[1],
-            y=[bottom + height / 2],
-            width=height,
-            marker={"color": CLEAR, "line_width": 0},
-            customdata=[prediction.index],
-            hoverinfo="none",
-        )
-        for length, fill in ((1.0, TRACK), (prediction.probability, CHOSEN if picked else PLAIN)):
-            figure.add_bar(x=[length], y=[middle], width=BAR, marker={"color": fill, "line_width": 0}, hoverinfo="skip")
-        label = {"y": bottom, "yanchor": "top", "yshift": 3, "showarrow": False, "font_size": 14, "borderpad": 0}
-        name = f"<b>\u25b8 {text}</b>" if picked else text
-        figure.add_annotation(x=0, xanchor="left", align="left", text=name, **label)
-        figure.add_annotation(x=1, xanchor="right", text=percent(prediction.probability), **label)
-        bottom += height
-    figure.update_traces(
-        orientation="h",
-        # Plotly fades what is not selected; here a click chooses a class and nothing should turn pale.
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}},
-    )
-    figure.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
-    figure.update_yaxes(range=[bottom, 0], visible=False, fixedrange=True)
-    return _plain(
-        figure,
-        bottom + 4,
-        ink,
-        margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        barmode="overlay",
-        clickmode="event+select",
-        dragmode=False,
-    )
 
 
 def correlation_heatmap(matrix: NDArray[np.floating[Any]], names: Sequence[str], ink: str | None = None) -> go.Figure:

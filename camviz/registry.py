@@ -42,7 +42,7 @@ class Knob:
             return value
         try:
             number = self.type(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = None
         whole = number is not None and (self.type is float or number == value)
         if not whole or (self.type is bool) != isinstance(value, bool):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
+from torchvision.ops import StochasticDepth
 
 from .errors import CamvizError
 from .scores import Score
@@ -75,9 +76,9 @@ def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | N
         kept[:] = [output]
         return output.clone()
 
-    with _listening(layer and _only(layer, keep)), torch.enable_grad():
-        scores = forward(net, x.clone())  # a network may begin with an operation in place
-        explained = score_of(score, _reached(kept) if layer else scores)
+    with _listening(None if layer is None else _only(layer, keep)), torch.enable_grad():
+        scores = forward(net, x)
+        explained = score_of(score, scores if layer is None else _reached(kept))
     return gradient_of(explained, x)
 
 
@@ -87,7 +88,7 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
     if account := _account.get():
         account.forward_passes += len(x)
     with _rules.get() or nullcontext():
-        return class_scores(net(x))
+        return class_scores(net(x.clone()))  # a network may begin with an operation in place
 
 
 def class_scores(output: Any) -> Tensor:
@@ -133,7 +134,7 @@ def watch(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> A
         see(module, output)
 
     with _listening(only_see), torch.no_grad():
-        return net(x)
+        return net(x.clone())
 
 
 # ------------------------------------------------------------------------------------------------ backward rules
@@ -253,7 +254,7 @@ class _Ruled(torch.autograd.Function):
             with torch.enable_grad():
                 source = x.detach().requires_grad_()
                 result = function(source)
-            (slope,) = torch.autograd.grad(result.sum(), source)
+                (slope,) = torch.autograd.grad(result.sum(), source)
         else:
             result, slope = function(x), (x > gate[0]) & (x < gate[1])
         ctx.rule = rule
@@ -329,6 +330,7 @@ def _check_eval(net: nn.Module) -> None:
     for module in net.modules():
         if not module.training:
             continue
-        drops = getattr(module, "p", 0) if isinstance(module, _DropoutNd) else getattr(module, "drop_prob", 0)
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) or drops:
+        drops = getattr(module, "p" if isinstance(module, _DropoutNd | StochasticDepth) else "drop_prob", 0)
+        tracks = getattr(module, "track_running_stats", False)  # InstanceNorm can too
+        if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.RReLU) or tracks or drops:
             raise CamvizError(f"the network is in training mode ({type(module).__name__}); call net.eval() first")

@@ -8,7 +8,7 @@ from camviz import export, figures, render
 from camviz.errors import CamvizError
 from camviz.evaluation.agreement import pairwise_rank_correlation
 from camviz.explanation import Explanation
-from camviz.ui import controls, grid, state
+from camviz.ui import controls, grid, panels, state
 
 experiment = controls.experiment()
 st.title("Do they agree?")
@@ -60,7 +60,9 @@ if len(maps) > 1:
     st.subheader("How far the maps agree")
     names = [chosen.name(*place) for place in maps]
     matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
-    st.plotly_chart(figures.correlation_heatmap(matrix, names), alt="Rank correlation of each two maps, as numbers")
+    st.plotly_chart(
+        figures.correlation_heatmap(matrix, names, panels.ink()), alt="Rank correlation of each two maps, as numbers"
+    )
     st.caption("Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth.")
 if maps:
     st.subheader("Take it away")

@@ -32,6 +32,8 @@ with right:
         st.caption(f"**What it does not say.** {words.caution(e)}")
         for note in e.notes:
             st.info(note)
+        if e.knobs.get("feature_map") is not None:
+            panels.patch(e, experiment)
     st.selectbox(
         "Colours",
         render.COLOUR_MAPS,

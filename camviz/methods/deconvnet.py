@@ -55,6 +55,6 @@ def activation_at(feature_map: int, row: int | None = None, column: int | None =
                 raise CamvizError(f"this layer has {name}s 0 to {size - 1}; got {name} {value}")
         maps = activation[:, feature_map]
         rows = maps if row is None else maps[:, row : row + 1]
-        return (rows if column is None else rows[:, :, column : column + 1]).flatten(1).amax(dim=1)
+        return (rows if column is None else rows[:, :, column : column + 1]).flatten(1).max(dim=1).values
 
     return score

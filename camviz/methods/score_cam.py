@@ -50,7 +50,7 @@ def score_cam(
             low, high = mask.amin(dim=(2, 3), keepdim=True), mask.amax(dim=(2, 3), keepdim=True)
             masked = (picture * ((mask - low) / (high - low))).contiguous(memory_format=torch.channels_last)
             with torch.no_grad(), fast_precision(x.device) if mode == "fast" else torch.no_grad():
-                output = forward(net, masked).float()
+                output = forward(net, masked).to(x.dtype)
             scores[part] = score_of(score, output if weighting == "channel softmax" else output.softmax(dim=1))
         weight = scores.softmax(dim=0) if weighting == "channel softmax" else scores
         maps.append((weight[:, None, None] * channels).sum(dim=0).relu())

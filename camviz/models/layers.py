@@ -11,7 +11,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from ..errors import CamvizError
 from ..tape import class_scores, watch
 
-SHORT_LIST = 25
+LONGEST, SHORTEST = 25, 5  # names in the short list
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _PASSIVE = (nn.Identity, _DropoutNd)  # they hand their input on, so they are no layers of their own
@@ -104,20 +104,16 @@ def _with_stages(layers: list[Layer], height: int) -> list[Layer]:
 
 
 def _short_list(net: nn.Module, layers: list[Layer], echoes: set[str]) -> list[str]:
-    """The names that a newcomer sees: top-level modules and the children of top-level containers, each map once."""
+    """The names that a newcomer sees: outermost layers and the children of containers among them, each map once."""
     known = {layer.name: layer for layer in layers}
-    parts = list(dict.fromkeys(name.partition(".")[0] for name in known))
-    opened = {
-        part
-        for part in parts
-        if len(parts) == 1 or part not in known or isinstance(net.get_submodule(part), _CONTAINERS)
-    }
-    stages = {part: {known[name].stage for name in known if _parent(name) == part} for part in opened}
-    trunks = {part for part in opened if len(stages[part]) > 1}
+    outermost = [name for name in known if not any(outer in known for outer in _outside(name))]
+    opened = {name for name in outermost if len(outermost) == 1 or isinstance(net.get_submodule(name), _CONTAINERS)}
+    stages = {outer: {known[name].stage for name in known if _parent(name) == outer} for outer in opened}
+    trunks = {outer for outer in opened if len(stages[outer]) > 1}
 
     alike: list[list[str]] = []  # runs of names for one map: a convolution, its ReLU, the container that ends there
     for name in known:
-        if "." in name and _parent(name) not in opened:
+        if name not in outermost and _parent(name) not in opened:
             continue
         before = alike[-1][-1] if alike else ""
         if before and ((name in echoes and _parent(before) == name) or _refines(net, known[name], known[before])):
@@ -131,8 +127,11 @@ def _short_list(net: nn.Module, layers: list[Layer], echoes: set[str]) -> list[s
         default if default in run else next((name for name in reversed(run) if name not in trunks), run[-1])
         for run in alike
     ]
-    if len(shown) > SHORT_LIST:
-        shown = [name for name in shown if "." not in name or _parent(name) in trunks]
+    for depth in sorted({name.count(".") for name in shown}, reverse=True):
+        shallower = [name for name in shown if name.count(".") < depth or name == default]
+        if len(shown) <= LONGEST or len(shallower) < SHORTEST:
+            break
+        shown = shallower
     return shown
 
 
@@ -140,6 +139,12 @@ def _refines(net: nn.Module, layer: Layer, before: Layer) -> bool:
     """Whether `layer` only normalises or gates what `before` computed: same shape, no weights of its own."""
     same = replace(layer, name="", kind="") == replace(before, name="", kind="")
     return same and all(parameter.ndim < 2 for parameter in net.get_submodule(layer.name).parameters())
+
+
+def _outside(name: str) -> list[str]:
+    """The dotted names of all modules around a module, without the network itself."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _parent(name: str) -> str:

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from urllib.error import HTTPError, URLError
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ Progress = Callable[[int, int], None]
 
 TIMEOUT = 10.0  # seconds without a byte
 CHUNK = 1 << 18
+PAUSE = 0.1  # seconds between two words of progress
 
 _BROKEN = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
@@ -53,16 +55,17 @@ def _download(url: str, file: Path, progress: Progress | None) -> None:
     """Stream `url` into a temporary file beside `file`, which takes its name only when it is complete."""
     part = file.with_name(f"{file.name}.{uuid4().hex}.part")
     digest = hashlib.sha256()
-    done = 0
+    done, due = 0, 0.0
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, part.open("xb") as output:
             total = int(answer.headers.get("Content-Length") or 0)
-            while chunk := answer.read(CHUNK):
+            while chunk := answer.read1(CHUNK):
                 output.write(chunk)
                 digest.update(chunk)
                 done += len(chunk)
-                if progress:
+                if progress and (done == total or monotonic() >= due):
                     progress(done, total)
+                    due = monotonic() + PAUSE
         if total and done != total:
             raise OSError(f"the transfer broke off after {done} of {total} bytes")
         expected = re.search(r"-([0-9a-f]{8,64})\.\w+$", url)

@@ -11,6 +11,7 @@ from .. import export, figures, render
 from ..errors import CamvizError
 from ..explanation import Explanation, estimate, explain
 from ..models import Prediction
+from ..receptive_field import Box, receptive_field, strongest
 from ..registry import METHODS, Method
 from . import browser, cache, controls
 from .controls import Experiment
@@ -127,6 +128,11 @@ def explanation(experiment: Experiment, method: Method, knobs: Mapping[str, Any]
         return None
 
 
+def ink() -> str:
+    """The colour of text in charts, dark or light as the page is."""
+    return "#fafafa" if st.context.theme.type == "dark" else "#31333f"
+
+
 def overlay(e: Explanation, key: Any, colour_map: str, opacity: float) -> None:
     """The map over the picture, with an opacity that moves in the browser, and its colour bar."""
     title = METHODS[e.method].title
@@ -143,6 +149,29 @@ def views(e: Explanation, colour_map: str, opacity: float, percentile: float) ->
         with tab:
             st.image(export.png(picture), alt=f"{name}: {described[name]}", width=448)
             st.caption(described[name])
+
+
+def patch(e: Explanation, experiment: Experiment) -> None:
+    """The activation that was projected back, beside the part of the picture that it can see."""
+    box, row, column = _patch(repr(key_of(experiment, METHODS[e.method], e.knobs)), e, experiment)
+    top, left, bottom, right = box
+    found, projected = st.columns(2)
+    for place, picture, name in (
+        (found, e.view, "The picture"),
+        (projected, render.colour(e.attribution), "Projected back"),
+    ):
+        place.image(export.png(picture[top:bottom, left:right]), alt=f"{name}, in the receptive field", width="stretch")
+        place.caption(f"{name}, in the receptive field ({right - left} x {bottom - top} pixels)")
+    st.caption(f"Feature map {e.knobs['feature_map']} of {e.layer}, its activation in row {row}, column {column}.")
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _patch(key: str, _e: Explanation, _experiment: Experiment) -> tuple[Box, int, int]:
+    model, knobs = _experiment.model, _e.knobs
+    layer, x = model.module(str(_e.layer)), model.preprocess(_experiment.picture.image, _experiment.fit)
+    with cache.turns().turn(lambda _: None):
+        row, column = strongest(model.net, x, layer, knobs["feature_map"], knobs["row"], knobs["column"])
+        return receptive_field(model.net, x, layer, row, column), row, column
 
 
 def take_away(e: Explanation, picture: str, colour_map: str, opacity: float, percentile: float) -> None:

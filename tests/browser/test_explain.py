@@ -1,6 +1,27 @@
 """What a newcomer meets on the first page, in a real browser."""
 
-from playwright.sync_api import Page, expect
+import re
+import time
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from playwright.sync_api import Browser, Page, expect
+
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+
+
+def own_picture() -> dict[str, object]:
+    """A macaw that the server has not seen."""
+    buffer = BytesIO()
+    ImageOps.mirror(Image.open(SAMPLES / "macaw.jpg")).save(buffer, "PNG")
+    return {"name": "my bird.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Pick an option of a select box."""
+    page.get_by_role("combobox", name=label).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
 
 
 def test_first_page_is_filled_without_a_click(page: Page, server: str) -> None:
@@ -15,3 +36,66 @@ def test_a_click_on_a_prediction_explains_that_class(page: Page, server: str) ->
     page.get_by_role("button", name="cup").click()
     expect(page.get_by_text("is what raised the score of cup most")).to_be_visible()
     expect(page).to_have_url(f"{server}/?target=968")
+
+
+def test_the_opacity_moves_without_the_server(page: Page, server: str) -> None:
+    page.goto(server)
+    slider = page.get_by_role("slider", name="Opacity")
+    heat = page.locator(".stack .heat")
+    expect(heat).to_have_css("opacity", "0.5")
+    slider.evaluate("slider => { slider.value = 80; slider.dispatchEvent(new Event('input')); }")
+    expect(heat).to_have_css("opacity", "0.8")
+    assert "opacity" not in page.url
+    slider.press("ArrowRight")
+    expect(page).to_have_url(f"{server}/?opacity=0.81")
+
+
+def test_an_own_picture_is_named_and_explained(page: Page, server: str) -> None:
+    page.goto(server)
+    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    page.locator("input[type=file]").first.set_input_files(own_picture())
+    expect(page.locator(".bars button").first).to_contain_text("macaw")
+    expect(page.get_by_text("sure this is a macaw")).to_be_visible()
+    expect(page).to_have_url(re.compile("img=sha"))
+
+
+def test_a_broken_picture_gets_a_sentence_and_nothing_is_lost(page: Page, server: str) -> None:
+    page.goto(server)
+    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n and no more"}
+    )
+    expect(page.get_by_role("alert").filter(has_text="broken.png")).to_be_visible()
+    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+
+
+def test_another_method_and_a_permalink_in_a_fresh_browser(page: Page, server: str, browser: Browser) -> None:
+    page.goto(f"{server}/?img=sample:panda&layer=blocks.4")
+    expect(page.get_by_text("most at layer blocks.4")).to_be_visible()
+    choose(page, "Method", "Guided backpropagation")
+    expect(page.get_by_text("The bright pixels are those to which that score reacts most.")).to_be_visible()
+    expect(page).to_have_url(re.compile("img=sample.*method=guided_backprop"))
+    link = page.url
+    context = browser.new_context()
+    fresh = context.new_page()
+    fresh.goto(link)
+    expect(fresh.get_by_text("sure this is a giant panda. The bright pixels are those")).to_be_visible()
+    context.close()
+
+
+def test_a_link_to_an_own_picture_says_that_it_must_be_loaded_again(page: Page, server: str) -> None:
+    page.goto(f"{server}/?img=sha:0123456789ab")
+    expect(page.get_by_text("load that picture again to see the same result")).to_be_visible()
+    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+
+
+def test_a_slow_method_tells_its_time_waits_and_can_be_cancelled(page: Page, server: str) -> None:
+    page.goto(f"{server}/?method=score_cam&img=sample:rocket")
+    expect(page.get_by_text("Score-CAM will take about")).to_be_visible()
+    page.get_by_role("button", name="Compute Score-CAM").click()
+    expect(page.get_by_text("s left")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    started = time.monotonic()
+    expect(page.get_by_role("button", name="Compute Score-CAM")).to_be_visible()
+    expect(page.get_by_text("s left")).to_have_count(0)
+    assert time.monotonic() - started < 10

@@ -49,6 +49,7 @@ def test_layers_are_what_hooks_see(name: str) -> None:
     assert all(layer.kind == type(model.module(layer.name)).__name__ for layer in model.layers)
 
 
+STAGES = ["relu", "maxpool", "layer1", "layer2", "layer3", "layer4"]
 SHORT_LISTS = {
     "resnet18": (5, "relu maxpool layer1.0 layer1 layer2.0 layer2 layer3.0 layer3 layer4.0 layer4"),
     "alexnet": (4, "features.1 features.2 features.4 features.5 features.7 features.9 features.11 avgpool"),
@@ -136,15 +137,16 @@ class Wrapped(nn.Module):
         return {"logits": self.backbone(x)}
 
 
-def test_short_list_looks_into_a_wrapper() -> None:
-    model = models.load_model(Wrapped(tv.resnet18(num_classes=3)), input_size=(64, 64))
-    assert short_list(model) == [f"backbone.{name}" for name in "relu maxpool layer1 layer2 layer3 layer4".split()]
+def test_short_list_looks_into_wrappers() -> None:
+    net = nn.Sequential(nn.AvgPool2d(2), Wrapped(tv.resnet18(num_classes=3)))
+    model = models.load_model(net, input_size=(128, 128))
+    assert short_list(model) == ["0", *(f"1.backbone.{name}" for name in SHORT_LISTS["resnet18"][1].split())]
     assert len(model.categories) == 3
 
 
 def test_a_long_short_list_keeps_to_the_stages() -> None:
     net = probe(tv.resnet101().eval(), (64, 64))
-    assert [layer.name for layer in net.layers if layer.main] == "relu maxpool layer1 layer2 layer3 layer4".split()
+    assert [layer.name for layer in net.layers if layer.main] == STAGES
 
 
 def test_the_given_network_is_never_touched() -> None:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,8 @@ class Handler(BaseHTTPRequestHandler):
         if length is not None:
             self.send_header("Content-Length", str(length))
         self.end_headers()
-        try:
+        with suppress(ConnectionError):  # the other side may cancel
             self.wfile.write(body)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the other side cancelled
 
     def log_message(self, *arguments: Any) -> None:
         pass
@@ -84,15 +83,8 @@ def squeezenet(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     content = (tmp_path / "made.pth").read_bytes()
     name = f"squeezenet1_1-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     server.content[f"/{name}"] = content
-    monkeypatch.setattr(tv.SqueezeNet1_1_Weights.DEFAULT.value, "url", f"{server.url}/{name}", raising=False)
+    monkeypatch.setattr(tv.SqueezeNet1_1_Weights.DEFAULT.value, "url", f"{server.url}/{name}")
     return name, state
-
-
-@pytest.fixture(autouse=True)
-def _urls_can_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    # torchvision's records are frozen; here their url is ours to replace.
-    monkeypatch.delattr(tv._api.Weights, "__setattr__", raising=False)
-    monkeypatch.delattr(tv._api.Weights, "__delattr__", raising=False)
 
 
 def assert_equal(net: nn.Module, state: dict[str, torch.Tensor]) -> None:
@@ -111,7 +103,7 @@ def test_fetched_at_first_use_with_progress(server: Server, squeezenet: Any, fol
     assert seen[-1] == (size, size)
     assert {total for _, total in seen} == {size}
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
-    assert len(seen) >= 10
+    assert seen[0][0] < size
     assert [file.name for file in folder.iterdir()] == [name]
 
     models.load_model("squeezenet1_1")
@@ -321,7 +313,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [{"epoch": 3}, {}, [torch.zeros(1)], torch.zeros(1)])
 def test_a_file_without_a_state_dict(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "own.pth")
-    with pytest.raises(camviz.CamvizError, match="own.pth holds no state dict"):
+    with pytest.raises(camviz.CamvizError, match=r"own\.pth holds no state dict"):
         models.load_model("squeezenet1_1", weights=tmp_path / "own.pth")
 
 
