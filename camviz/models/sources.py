@@ -135,7 +135,7 @@ def _timm(name: str) -> Plan:
         if config.hf_hub_id:
             path = config.hf_hub_filename or "model.safetensors"
             url = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{path}"
-            file = files.cached(url, f"{full}.safetensors", progress)
+            file = files.cached(url, full + Path(path).suffix, progress)
         elif config.url:
             file = files.cached(config.url, progress=progress)
         else:

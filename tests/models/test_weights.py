@@ -301,7 +301,7 @@ class Payload:
 
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
-    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Payload(tmp_path / "touched")))
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Payload(tmp_path / "touched"), protocol=2))
     with pytest.raises(camviz.CamvizError, match="holds more than tensors"):
         models.load_model("squeezenet1_1", weights=tmp_path / "evil.pth")
     torch.save(Payload(tmp_path / "touched"), tmp_path / "evil.pth")
