@@ -4,7 +4,7 @@ import streamlit as st
 
 from camviz.ui import controls, state
 
-st.set_page_config("CamViz", page_icon="assets/icon.png", layout="wide")
+st.set_page_config("CamViz", page_icon="assets/icon.png", layout="wide", initial_sidebar_state=360)
 
 page = st.navigation(
     [
@@ -13,10 +13,9 @@ page = st.navigation(
     ],
     position="top",
 )
-state.open_page(page.title)
-controls.sidebar()
-messages = st.container()
-page.run()
-for sentence in state.notes():
-    messages.warning(sentence)
-state.close_page()
+with state.run(page.title):
+    controls.sidebar()
+    messages = st.container()
+    page.run()
+    for sentence in state.notes():
+        messages.warning(sentence)

@@ -8,6 +8,13 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from .errors import CamvizError, unknown
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
+FAMILIES: dict[Family, str] = {
+    "gradient": "gradients at the pixels",
+    "cam": "class activation maps",
+    "perturbation": "what happens when parts are hidden",
+    "relevance": "relevance propagation",
+    "control": "controls that look at no reasons",
+}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

@@ -119,7 +119,7 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
     """d(scores)/d(source) for every sample of the batch, of the shape of `source`."""
     gradient = None
     if scores.requires_grad:
-        (gradient,) = torch.autograd.grad(scores.sum(), source, allow_unused=True)
+        (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
     if gradient is None:
         raise CamvizError("the score does not depend on this layer, so there is no gradient to show")
     if account := _account.get():

@@ -6,6 +6,7 @@ from camviz import render
 from camviz.ui import controls, panels, state, words
 
 experiment = controls.experiment()
+st.title("Why this answer?")
 left, right = st.columns([2, 3], gap="large")
 
 with left:

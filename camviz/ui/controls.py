@@ -9,7 +9,7 @@ from .. import models
 from ..errors import CamvizError
 from ..models import Model, Prediction
 from ..models.geometry import Fit
-from ..registry import METHODS, Knob, Method
+from ..registry import FAMILIES, METHODS, Knob, Method
 from ..scores import Score, contrast, logit
 from . import browser, cache, pictures, state
 
@@ -42,7 +42,7 @@ class Experiment:
 
 def experiment() -> Experiment:
     """The present experiment, for pages."""
-    if "experiment" not in st.session_state:
+    if not state.is_running():
         # A server's first visitor runs a linked page without app.py, by Streamlit's older page discovery, until
         # st.navigation has been called once.
         st.navigation([st.Page("pages/explain.py", default=True), st.Page("pages/compare.py")], position="hidden")
@@ -83,10 +83,9 @@ def _predict(network: Any, digest: str, fit: Fit, _model: Model, _picture: pictu
 def _picture() -> pictures.Picture:
     st.subheader("Picture")
     found = pictures.choices()
-    asked = st.session_state["_asked"].get("img", "")
+    asked = state.asked("img") or ""
     if asked.startswith("sha:") and asked not in found:
-        st.session_state["_asked"].pop("img")
-        state.note("This link used a picture of its sender's own: load that picture again to see the same result.")
+        state.refuse("img", "This link used a picture of its sender's own: load it again to see the same result.")
     key = state.setting("img", pictures.FIRST, found)
     items = [
         (picture.id, picture.name.rpartition(".")[0] or picture.name, pictures.thumbnail(picture))
@@ -118,11 +117,16 @@ def _model() -> Model:
     name = state.setting("model", FALLBACK, entries)
     untrained = state.setting("untrained", False, (False, True), _truth, lambda _: "1")
 
-    def title(key: str) -> str:
-        entry = entries[key]
-        return f"{entry.title} (on this machine)" if entry.source == "embedded" else entry.title
-
-    st.selectbox("Network", entries, format_func=title, key="model", label_visibility="collapsed")
+    st.selectbox(
+        "Network",
+        entries,
+        format_func=lambda key: entries[key].title,
+        key="model",
+        label_visibility="collapsed",
+        help="The first three lie on this machine; the others' weights are fetched when they are first used.",
+    )
+    if untrained:
+        state.note("This network is untrained: its weights are random, so no map of it shows anything that was learnt.")
     try:
         return cache.network(name, "random" if untrained else "default")
     except CamvizError as error:
@@ -134,7 +138,7 @@ def _layer(model: Model) -> str:
     short = [layer.name for layer in model.layers if layer.main]
     every = state.setting("all_layers", False, (False, True), _truth, lambda _: "1")
     names = [layer.name for layer in model.layers]
-    asked = st.session_state["_asked"].get("layer", st.session_state.get("layer"))
+    asked = state.asked("layer") or st.session_state.get("layer")
     if asked in names and asked not in short:
         every = st.session_state["all_layers"] = True
     shown = names if every else short
@@ -147,11 +151,12 @@ def _layer(model: Model) -> str:
     st.selectbox(
         "Layer",
         shown,
-        format_func=lambda name: f"{model.layer(name).describe(model.stages)} · {name}",
+        format_func=lambda name: f"{name} · {model.layer(name).describe(model.stages)}",
         key="layer",
         label_visibility="collapsed",
         help="Early layers see edges in fine detail, late ones see objects, coarsely.",
     )
+    st.caption(f"{model.layer(key).kind} `{key}`, {model.layer(key).describe(model.stages)}")
     st.toggle("Offer every layer", key="all_layers")
     return str(key)
 
@@ -190,9 +195,11 @@ def explain_class(index: int) -> None:
 def method_picker() -> Method:
     """A picker of all methods, with what the chosen one does."""
     key = state.setting("method", "grad_cam", METHODS)
-    st.selectbox("Method", METHODS, format_func=lambda key: METHODS[key].title, key="method", persist_state="session")
+    keys = sorted(METHODS, key=lambda key: (list(FAMILIES).index(METHODS[key].family), METHODS[key].title))
+    st.selectbox("Method", keys, format_func=lambda key: METHODS[key].title, key="method", persist_state="session")
     found = METHODS[key]
-    st.caption(f"{found.tooltip} [Paper]({found.paper})")
+    cost = "many passes" if found.many_passes else "one or two passes"
+    st.caption(f"{found.tooltip} *{FAMILIES[found.family].capitalize()}; {cost}.* [Paper]({found.paper})")
     return found
 
 

@@ -16,6 +16,7 @@ FIRST = "sample:coffee"
 FORMATS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"]
 LARGEST_UPLOAD = 20  # MB
 KEPT = 6  # of a visitor's own pictures
+KEPT_PIXELS = 40e6  # in all of them together
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def bring(name: str, data: bytes) -> str:
     own = _own()
     own.pop(key, None)
     own[key] = Picture(key, name, image, digest)
-    while len(own) > KEPT:
+    while len(own) > KEPT or (len(own) > 1 and sum(_pixels(picture) for picture in own.values()) > KEPT_PIXELS):
         own.pop(next(iter(own)))
     return key
 
@@ -91,6 +92,10 @@ def _samples() -> dict[str, Picture]:
         image = images.decode(path)
         found[f"sample:{path.stem}"] = Picture(f"sample:{path.stem}", path.name, image, images.digest(image))
     return found
+
+
+def _pixels(picture: Picture) -> int:
+    return picture.image.width * picture.image.height
 
 
 def _own() -> dict[str, Picture]:

@@ -1,6 +1,8 @@
 """Settings, kept in the session and written into the URL, so that a link shows what its sender saw."""
 
-from collections.abc import Callable, Container, Sequence
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -8,27 +10,51 @@ import streamlit as st
 Parse = Callable[[str], Any]
 
 # In st.session_state: the settings under their own names, and under these what CamViz keeps for itself.
-_ASKED, _SHOWN, _PAGE, _NOTES, _USED = "_asked", "_shown", "_page", "_notes", "_used"
+_ASKED, _SHOWN, _BEFORE, _PAGE, _NOTES, _USED = "_asked", "_shown", "_before", "_page", "_notes", "_used"
+_RUNNING = "_running"
+_ON_ITS_WAY = 2.0  # seconds in which the browser may still send the URL from before the last change
 
 
-def open_page(page: str) -> None:
-    """Begin a run: take over what the URL asks for, if it has changed by somebody else's hand than ours."""
+@contextmanager
+def run(page: str) -> Iterator[None]:
+    """One run of app.py: takes over what the URL asks for, and in the end writes every setting into the URL.
+
+    A setting at its default is left out. The URL is read when it was changed by somebody else's hand than ours.
+    """
     state = st.session_state
     link = st.query_params.to_dict()
     moved = state.get(_PAGE, page) != page
-    if link and not moved and link != state.get(_SHOWN):
-        state[_ASKED] = link
-    state.setdefault(_ASKED, {})
+    old, changed = state.get(_BEFORE, ({}, 0.0))
+    late = link == old and time.monotonic() - changed < _ON_ITS_WAY
+    state[_ASKED] = link if link and not moved and not late and link != state.get(_SHOWN) else {}
     state[_PAGE], state[_NOTES], state[_USED] = page, [], {}
-
-
-def close_page() -> None:
-    """End a run: write every setting that is not at its default into the URL."""
-    state = st.session_state
-    state[_ASKED] = {}
-    if state[_USED] != st.query_params.to_dict():
+    state[_RUNNING] = True
+    try:
+        yield
+    finally:
+        state[_RUNNING] = False
+    if state[_USED] != link:
         st.query_params.from_dict(state[_USED])
-    state[_SHOWN] = dict(state[_USED])
+    if state[_USED] != state.get(_SHOWN):
+        state[_BEFORE] = state.get(_SHOWN, {}), time.monotonic()
+        state[_SHOWN] = dict(state[_USED])
+
+
+def is_running() -> bool:
+    """Whether this is a run of app.py, and not of a page's file by itself."""
+    return bool(st.session_state.get(_RUNNING))
+
+
+def asked(key: str) -> str | None:
+    """What the URL asks for in this setting, if it was changed and the setting has not been drawn yet."""
+    found: str | None = st.session_state[_ASKED].get(key)
+    return found
+
+
+def refuse(key: str, sentence: str) -> None:
+    """Do not follow the URL in this setting, and say why."""
+    st.session_state[_ASKED].pop(key, None)
+    note(sentence)
 
 
 def setting(

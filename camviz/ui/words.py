@@ -18,7 +18,7 @@ CAUTIONS = {
 
 def reading(e: Explanation, first: str, sure: float) -> str:
     """What the network says, and what the bright parts mean."""
-    says = f"The network is {sure:.0%} sure this is {article(first)}."
+    says = f"The network is {'under 1%' if sure < 0.01 else format(sure, '.0%')} sure this is {article(first)}."
     if e.knobs.get("feature_map") is not None:
         which = f"feature map {e.knobs['feature_map']} of layer {e.layer}"
         return f"{says} The lines show what in the picture excites {which} most."

@@ -85,7 +85,7 @@ def test_another_method_and_a_permalink_in_a_fresh_browser(page: Page, server: s
 
 def test_a_link_to_an_own_picture_says_that_it_must_be_loaded_again(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sha:0123456789ab")
-    expect(page.get_by_text("load that picture again to see the same result")).to_be_visible()
+    expect(page.get_by_text("load it again to see the same result")).to_be_visible()
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
 
 

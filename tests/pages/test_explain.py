@@ -1,34 +1,134 @@
-"""The Explain page without a browser: what it says, and what it takes from a link."""
+"""The Explain page without a browser: what it says, what it takes from a link, and what it does with pictures."""
 
+from io import BytesIO
 from pathlib import Path
 
-from streamlit.testing.v1 import AppTest
+import numpy as np
+import pytest
+from PIL import Image
 
-ROOT = Path(__file__).parents[2]
-
-
-def start(**link: str) -> AppTest:
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
-    for key, value in link.items():
-        app.query_params[key] = value
-    return app.run()
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
 
-def test_opens_on_a_sample_with_its_explanation() -> None:
+def text(app) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.warning, *app.error, *app.info])
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_opens_on_a_sample_with_its_explanation(start) -> None:
     app = start()
-    assert not app.exception
-    assert any("96% sure this is an espresso" in text.value for text in app.markdown)
+    assert not app.exception and not app.warning
+    assert "96% sure this is an espresso. The bright region is what raised that score most at layer bn2" in text(app)
+    assert "What it does not say." in text(app)
 
 
-def test_a_link_sets_everything() -> None:
-    app = start(img="sample:macaw", method="layer_cam", layer="blocks.3", target="89")
+def test_a_link_sets_everything(start) -> None:
+    app = start(img="sample:macaw", method="layer_cam", layer="blocks.3", target="89", fit="pad", colours="jet")
     assert not app.exception and not app.warning
     assert app.selectbox(key="method").value == "layer_cam"
-    assert any("sulphur-crested cockatoo most at layer blocks.3" in text.value for text in app.markdown)
+    assert app.selectbox(key="fit").value == "pad"
+    assert "sulphur-crested cockatoo most at layer blocks.3" in text(app)
+    assert dict(app.query_params) == {
+        "img": "sample:macaw",
+        "method": "layer_cam",
+        "layer": "blocks.3",
+        "target": "89",
+        "fit": "pad",
+        "colours": "jet",
+    }
 
 
-def test_unknown_values_in_a_link_fall_back_with_a_note() -> None:
-    app = start(method="nonsense", target="4000", layer="blocks.99")
+def test_a_link_to_one_of_all_layers(start) -> None:
+    app = start(layer="blocks.1.0.bn3")
+    assert not app.exception and not app.warning
+    assert "most at layer blocks.1.0.bn3" in text(app)
+
+
+def test_a_method_setting_in_a_link(start) -> None:
+    app = start(**{"grad_cam.counterfactual": "1"})
+    assert app.toggle(key="grad_cam.counterfactual").value is True
+    assert "is what spoke against that score most" in text(app)
+
+
+def test_unknown_values_in_a_link_fall_back_with_a_note(start) -> None:
+    app = start(method="nonsense", target="4000", layer="blocks.99", opacity="x", model="../../etc")
     assert not app.exception
-    assert len(app.warning) == 3
+    assert len(app.warning) == 5
     assert app.selectbox(key="method").value == "grad_cam"
+    assert "sure this is an espresso" in text(app)
+
+
+def test_a_changed_setting_goes_into_the_link(start) -> None:
+    app = start()
+    app.selectbox(key="method").set_value("vanilla_backprop").run()
+    assert "The bright pixels are those to which that score reacts most" in text(app)
+    assert app.query_params["method"] == "vanilla_backprop"
+
+
+def test_why_one_class_rather_than_another(start) -> None:
+    app = start(img="sample:cat")
+    app.selectbox(key="rather_than").set_value(282).run()
+    assert not app.exception
+    assert "the score of Egyptian cat rather than tiger cat" in text(app)
+
+
+def test_an_own_picture(start) -> None:
+    app = start()
+    picture = Image.open(SAMPLES / "panda.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    app.file_uploader(key="upload").upload("<b>my</b> panda.png", png(picture), "image/png").run()
+    assert not app.exception and not app.error
+    assert "sure this is a giant panda" in text(app)
+    assert app.query_params["img"].startswith("sha:")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("empty.png", b"", "empty"),
+        ("text.jpg", b"this is no picture at all", "not a picture"),
+        ("small.png", png(Image.fromarray(np.zeros((8, 8, 3), np.uint8))), "16"),
+    ],
+)
+def test_a_wrong_picture_gets_a_sentence_and_nothing_is_lost(start, name, data, sentence) -> None:
+    app = start(method="layer_cam")
+    app.file_uploader(key="upload").upload(name, data, "image/png").run()
+    assert not app.exception
+    assert len(app.error) == 1 and name in app.error[0].value and sentence in app.error[0].value
+    assert app.selectbox(key="method").value == "layer_cam"
+    assert "sure this is an espresso" in text(app)
+
+
+def test_missing_weights_are_told_and_the_page_goes_on(start, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
+    app = start(model="resnet18")
+    assert not app.exception
+    assert "resnet18-f37072fd.pth" in app.warning[0].value and str(tmp_path) in app.warning[0].value
+    assert "sure this is an espresso" in text(app)
+
+
+def test_an_untrained_network_is_clearly_marked(start) -> None:
+    app = start(model="squeezenet1_1", untrained="1")
+    assert not app.exception
+    assert "This network is untrained" in app.warning[0].value
+    assert "weights='random'" in app.code[0].value
+
+
+def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> None:
+    monkeypatch.setattr("camviz.ui.panels.estimate", lambda *_, **__: 42.0)
+    app = start(method="score_cam")
+    assert not app.exception
+    assert "Score-CAM will take about 42 s here." in text(app)
+    assert "The bright region" not in text(app)
+
+
+def test_a_refused_combination_is_told_and_everything_else_stays(start) -> None:
+    app = start(method="deconvnet", layer="blocks.0", **{"deconvnet.feature_map": "99"})
+    assert not app.exception
+    assert "This layer has feature maps 0 to 15; got feature map 99." in app.error[0].value
+    app.number_input(key="deconvnet.feature_map").set_value(3).run()
+    assert not app.error and "excites feature map 3 of layer blocks.0 most" in text(app)
