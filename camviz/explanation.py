@@ -4,16 +4,18 @@ import base64
 import html
 import operator
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 from . import export, images, methods, render
 from .batches import Progress
@@ -25,6 +27,8 @@ from .scores import Score, contrast, logit, probability
 from .tape import accounting, forward
 
 __all__ = ["Explanation", "explain", "find_method", "methods"]
+
+Fuse = Literal["mean", "max"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +47,7 @@ class Explanation:
     probability: float
     knobs: Mapping[str, Any]
     fit: Fit
+    fuse: Fuse | None
     image_digest: str
     seconds: float
     forward_passes: int
@@ -80,34 +85,38 @@ def explain(
     layer: str | None = None,
     *,
     fit: Fit = "crop",
+    fuse: Fuse = "mean",
     progress: Progress | None = None,
     **knobs: Any,
 ) -> Explanation:
     """Explain one picture: the model's answer (or `target`), by one method, at one layer.
 
     `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name, None = the
-    model's default. `fit`: "crop", "pad" or "stretch". `progress(done, total)` is called by methods of many
-    passes; what it raises ends the method. `knobs`: the method's settings. Raises CamvizError on wrong input.
+    model's default; several names separated by commas are explained one by one and fused, by `fuse`: the "mean" or
+    the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch". `progress(done, total)`
+    is called by methods of many passes; what it raises ends the method. `knobs`: the method's settings. Raises
+    CamvizError on wrong input.
     """
     found = find_method(method)
     settings = found.settings(knobs)
     picture = images.decode(image)
     x = model.preprocess(picture, fit)
-    name = module = None
-    if found.layer == "required" or layer is not None:
-        name = layer if layer is not None else model.default_layer
-        module = model.module(name)
-    if found.layer == "none":
-        name = module = None
-    arguments: dict[str, Any] = dict(settings)
-    if found.many_passes:
-        arguments["progress"] = progress
+    name = None if found.layer == "none" else layer
+    if found.layer == "required" and name is None:
+        name = model.default_layer
+    modules = [model.module(part) for part in name.split(",")] if name else []
     started = time.perf_counter()
     with accounting() as account:
         with torch.no_grad():
             chances = forward(model.net, x).softmax(dim=1)[0]
         index, score, label = _target(model, target, int(chances.argmax()))
-        result = found(model.net, x, score, *([module] if module is not None else []), **arguments)
+        results = [
+            found(
+                model.net, x, score, *([module] if module else []), **settings, **_share(found, progress, part, modules)
+            )
+            for part, module in enumerate(modules or [None])
+        ]
+    result = results[0] if len(results) == 1 else fused(results, fuse)
     attribution = result[0].detach().to("cpu", torch.float32).numpy()
     return Explanation(
         attribution=attribution,
@@ -122,12 +131,34 @@ def explain(
         probability=float(chances[index]) if index is not None else float("nan"),
         knobs=settings,
         fit=fit,
+        fuse=fuse if len(modules) > 1 else None,
         image_digest=images.digest(picture),
         seconds=time.perf_counter() - started,
         forward_passes=account.forward_passes,
         backward_passes=account.backward_passes,
         notes=(*account.notes, *_emptiness(attribution)),
     )
+
+
+def fused(maps: Sequence[Tensor], fuse: Fuse) -> Tensor:
+    """Maps of several layers as one: each scaled to a largest magnitude of 1, brought to the finest one's size."""
+    size = max((one.shape[-2:] for one in maps), key=lambda size: size[0] * size[1])
+    scaled = []
+    for one in maps:
+        planes = one if one.ndim == 4 else one[:, None]
+        planes = planes / planes.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=torch.finfo(one.dtype).tiny)
+        scaled.append(interpolate(planes, size=size, mode="bilinear", align_corners=False).view(*one.shape[:-2], *size))
+    stack = torch.stack(scaled)
+    return stack.mean(dim=0) if fuse == "mean" else stack.amax(dim=0)
+
+
+def _share(method: Method, progress: Progress | None, part: int, parts: Sequence[Any]) -> dict[str, Any]:
+    """The progress argument for the part-th of several runs of a method, if it takes one."""
+    if not method.many_passes:
+        return {}
+    runs = max(1, len(parts))
+    share = (lambda done, total: progress(part * total + done, runs * total)) if progress else None
+    return {"progress": share}
 
 
 def estimate(model: Model, image: Image.Image, method: str, layer: str | None = None, **knobs: Any) -> float:

@@ -64,6 +64,7 @@ def settings(explanation: "Explanation") -> dict[str, Any]:
         "weights": explanation.weights,
         "method": explanation.method,
         "layer": explanation.layer,
+        "fuse": explanation.fuse,
         "target": explanation.target,
         "label": explanation.label,
         "score": explanation.score,
@@ -89,6 +90,8 @@ def snippet(explanation: "Explanation", image_name: str) -> str:
         call.append(f"layer={explanation.layer!r}")
     if explanation.fit != "crop":
         call.append(f"fit={explanation.fit!r}")
+    if explanation.fuse == "max":
+        call.append("fuse='max'")
     knobs = METHODS[explanation.method].knobs
     call += [f"{name}={value!r}" for name, value in explanation.knobs.items() if value != knobs[name].default]
     return (

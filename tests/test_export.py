@@ -37,6 +37,7 @@ class Explanation:
     probability: float = 0.25
     knobs: dict = field(default_factory=lambda: {"samples": 50, "fast": False})
     fit: str = "crop"
+    fuse: str | None = None
     image_digest: str = "ab" * 32
     seconds: float = 0.5
     forward_passes: int = 1
@@ -91,6 +92,7 @@ def test_settings_name_all_that_is_needed_to_repeat_it():
         "torch": torch.__version__,
         "image_sha256": "ab" * 32,
         "fit": "crop",
+        "fuse": None,
         "model": "efficientnet_lite0",
         "weights": "imagenet",
         "method": "toy_cam",

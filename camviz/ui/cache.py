@@ -1,6 +1,7 @@
 """What the server keeps between runs: networks, finished explanations, and whose turn it is to compute."""
 
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,28 @@ class Store:
         self._limit, self._size = limit, 0
         self._kept: OrderedDict[Hashable, Explanation] = OrderedDict()
         self._seconds: dict[Hashable, float] = {}
+        self._computing: set[Hashable] = set()
         self._lock = threading.Lock()
+
+    @contextmanager
+    def claim(self, key: Hashable, waiting: Waiting) -> Iterator[None]:
+        """Only one at a time computes a key; the others wait, and then find it here.
+
+        `waiting(1)` is called ten times a second while somebody else has it; what it raises ends the wait.
+        """
+        while not self._take(key):
+            waiting(1)
+            time.sleep(0.1)
+        try:
+            yield
+        finally:
+            self._computing.discard(key)
+
+    def _take(self, key: Hashable) -> bool:
+        with self._lock:
+            free = key not in self._computing
+            self._computing.add(key)
+            return free
 
     def get(self, key: Hashable) -> Explanation | None:
         """The explanation of that key, or None."""

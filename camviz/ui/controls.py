@@ -7,6 +7,7 @@ import streamlit as st
 
 from .. import models
 from ..errors import CamvizError
+from ..explanation import Fuse
 from ..models import Model, Prediction
 from ..models.geometry import Fit
 from ..registry import FAMILIES, METHODS, Knob, Method
@@ -25,6 +26,7 @@ class Experiment:
     model: Model
     layer: str
     fit: Fit
+    fuse: Fuse = "mean"
     target: int = -1  # -1: the predicted class
     rival: int = -1  # -1: none
 
@@ -57,7 +59,7 @@ def sidebar() -> None:
         picture = _picture()
         model = _model()
         fit = state.setting("fit", "crop", FITS)
-        layer = _layer(model)
+        layer, fuse = _layer(model)
         target, rival = _target(model, predict(model, picture, fit)[0])
         with st.expander("More settings"):
             st.selectbox("How the picture meets the network", FITS, format_func=FITS.__getitem__, key="fit")
@@ -66,7 +68,7 @@ def sidebar() -> None:
                 key="untrained",
                 help="Random weights: what do maps of a network show that has learnt nothing?",
             )
-    st.session_state["experiment"] = Experiment(picture, model, layer, fit, target, rival)
+    st.session_state["experiment"] = Experiment(picture, model, layer, fit, fuse, target, rival)
 
 
 def predict(model: Model, picture: pictures.Picture, fit: Fit) -> tuple[Prediction, ...]:
@@ -134,7 +136,7 @@ def _model() -> Model:
         return cache.network(FALLBACK, "default")
 
 
-def _layer(model: Model) -> str:
+def _layer(model: Model) -> tuple[str, Fuse]:
     short = [layer.name for layer in model.layers if layer.main]
     every = state.setting("all_layers", False, (False, True), _truth, lambda _: "1")
     names = [layer.name for layer in model.layers]
@@ -144,7 +146,7 @@ def _layer(model: Model) -> str:
     shown = names if every else short
     if not shown:
         st.info("This network has no layer of feature maps: methods that need one are not for it.")
-        return ""
+        return "", "mean"
     default = model.default_layer if model.default_layer in shown else shown[-1]
     key = state.setting("layer", default, shown)
     st.subheader("Layer")
@@ -158,7 +160,17 @@ def _layer(model: Model) -> str:
     )
     st.caption(f"{model.layer(key).kind} `{key}`, {model.layer(key).describe(model.stages)}")
     st.toggle("Offer every layer", key="all_layers")
-    return str(key)
+    several = state.setting("several", False, (False, True), _truth, lambda _: "1")
+    st.toggle(
+        "Fuse several layers", key="several", help="The maps of several layers as one, each scaled to its maximum."
+    )
+    if not several:
+        return str(key), "mean"
+    layers = state.many("layers", [key], shown)
+    st.multiselect("Layers to fuse", shown, key="layers", persist_state="session")
+    fuse: Fuse = state.setting("fuse", "mean", ("mean", "max"))
+    st.segmented_control("Fused by", ("mean", "max"), key="fuse", required=True, persist_state="session")
+    return ",".join(layers) or str(key), fuse
 
 
 def _target(model: Model, first: Prediction) -> tuple[int, int]:

@@ -49,6 +49,7 @@ def key_of(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> 
         network,
         method.key,
         layer,
+        experiment.fuse,
         repr(experiment.score),
         tuple(sorted(knobs.items(), key=str)),
     )
@@ -64,7 +65,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
     def waiting(before: int) -> None:
         report(0.0, f"{before} before you")
 
-    with cache.turns().turn(waiting) as let_others:
+    with store.claim(key, waiting), cache.turns().turn(waiting) as let_others:
         if (found := store.get(key)) is not None:
             return found
         started = time.monotonic()
@@ -81,6 +82,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
             experiment.score,
             experiment.layer if method.layer != "none" else None,
             fit=experiment.fit,
+            fuse=experiment.fuse,
             progress=progress,
             **knobs,
         )
@@ -152,7 +154,9 @@ def views(e: Explanation, colour_map: str, opacity: float, percentile: float) ->
 
 
 def patch(e: Explanation, experiment: Experiment) -> None:
-    """The activation that was projected back, beside the part of the picture that it can see."""
+    """The activation that was projected back, beside the part of the picture that it can see; for one layer only."""
+    if "," in str(e.layer):
+        return
     box, row, column = _patch(repr(key_of(experiment, METHODS[e.method], e.knobs)), e, experiment)
     top, left, bottom, right = box
     found, projected = st.columns(2)

@@ -1,0 +1,109 @@
+"""The server's memory and its queue, with real threads."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from camviz.ui.cache import Store, Turns
+
+
+@dataclass
+class Result:
+    attribution: np.ndarray
+    view: np.ndarray
+
+
+def result(size: int) -> Result:
+    return Result(np.zeros(size, np.uint8), np.zeros(0, np.uint8))
+
+
+def test_the_store_forgets_what_was_not_used_for_longest() -> None:
+    store = Store(limit=100)
+    for key in "abc":
+        store.put(key, result(30))
+    assert store.get("a") is not None
+    store.put("d", result(30))
+    assert [key for key in "abcd" if store.get(key) is not None] == ["a", "c", "d"]
+
+
+def test_a_key_is_computed_once_while_others_wait() -> None:
+    store, computed, waited = Store(), [], []
+
+    def work() -> None:
+        with store.claim("key", waited.append):
+            if store.get("key") is None:
+                time.sleep(0.3)
+                computed.append(1)
+                store.put("key", result(1))
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert computed == [1] and waited
+
+
+def test_one_at_a_time_in_the_order_of_coming() -> None:
+    turns, order, inside = Turns(), [], []
+
+    def work(name: int) -> None:
+        with turns.turn(lambda _: None):
+            inside.append(name)
+            assert len(inside) == 1
+            time.sleep(0.02)
+            order.append(inside.pop())
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(6)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.01)
+    [thread.join() for thread in threads]
+    assert order == list(range(6))
+
+
+def test_a_long_one_lets_a_short_one_in_between() -> None:
+    turns, log = Turns(), []
+
+    def long() -> None:
+        with turns.turn(lambda _: None) as let_others:
+            for step in range(5):
+                time.sleep(0.05)
+                log.append(f"long {step}")
+                let_others()
+
+    def short() -> None:
+        with turns.turn(lambda _: None):
+            log.append("short")
+
+    first, second = threading.Thread(target=long), threading.Thread(target=short)
+    first.start()
+    time.sleep(0.02)
+    second.start()
+    first.join()
+    second.join()
+    assert log.index("short") < log.index("long 2")
+
+
+def test_who_gives_up_waiting_leaves_the_queue() -> None:
+    turns = Turns()
+
+    class Cancel(BaseException):
+        pass
+
+    def cancel(before: int) -> None:
+        assert before == 1
+        raise Cancel
+
+    def give_up() -> None:
+        with pytest.raises(Cancel), turns.turn(cancel):
+            raise AssertionError("it was not its turn")
+
+    with turns.turn(lambda _: None):
+        other = threading.Thread(target=give_up)
+        other.start()
+        other.join(5)
+        assert not other.is_alive()
+    with turns.turn(lambda _: None):
+        pass
