@@ -2,13 +2,12 @@
 
 import base64
 import html
-import operator
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, SupportsIndex, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from . import export, images, methods, render
 from .batches import Progress
-from .errors import unknown
+from .errors import CamvizError, unknown
 from .models import Model
 from .models.geometry import Fit
 from .registry import METHODS, Method
@@ -101,10 +100,14 @@ def explain(
     settings = found.settings(knobs)
     picture = images.decode(image)
     x = model.preprocess(picture, fit)
+    if fuse not in get_args(Fuse):
+        raise unknown("fuse", str(fuse), get_args(Fuse), "mean, max")
     name = None if found.layer == "none" else layer
     if found.layer == "required" and name is None:
         name = model.default_layer
-    modules = [model.module(part) for part in name.split(",")] if name else []
+        if not name:
+            raise CamvizError(f"{model.name} has no layer of feature maps, which {found.title} needs")
+    modules = [model.module(part) for part in name.split(",")] if name is not None else []
     started = time.perf_counter()
     with accounting() as account:
         with torch.no_grad():
@@ -193,7 +196,9 @@ def _target(model: Model, target: int | str | Score | None, predicted: int) -> t
     if target is None:
         target = predicted
     if not callable(target):
-        index = model.class_index(target if isinstance(target, str) else operator.index(target))
+        if not isinstance(target, str | SupportsIndex):
+            raise CamvizError(f"a target is the index of a class, its label, or a score; got {target!r}")
+        index = model.class_index(target)
         return index, logit(index), model.categories[index]
     if isinstance(target, contrast):
         a, b = model.class_index(target.a), model.class_index(target.b)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .relevance import Composite, Op, Rule, share, stable
 from .scores import Score
-from .tape import gradient_sums, intercepting, note, score_of
+from .tape import gradient_sums, intercepting, note, slopes
 
 _Back = Callable[..., tuple[Tensor, ...]]
 
@@ -34,12 +34,7 @@ def relevance_of(score: Score) -> Score:
     """The relevance of each class output z, z * dS/dz: it sums up to S where S is linear, as logit and contrast are."""
 
     def explained(scores: Tensor) -> Tensor:
-        z = scores.detach().requires_grad_()
-        value = score_of(score, z)
-        if not value.requires_grad:
-            return value
-        (slope,) = torch.autograd.grad(value.sum(), z)
-        return (scores * (z * slope).detach()).sum(dim=1)
+        return (scores * (scores * slopes(score, scores)).detach()).sum(dim=1)
 
     return explained
 
@@ -104,7 +99,8 @@ class _Pass:
     gate: bool = False
 
     def __call__(self, relevance: Tensor) -> tuple[Tensor, ...]:
-        return tuple((relevance / len(self.shapes)).sum_to_size(shape) for shape in self.shapes)
+        part = relevance if len(self.shapes) == 1 else relevance / len(self.shapes)
+        return tuple(part.sum_to_size(shape) for shape in self.shapes)
 
 
 class _Propagation:
@@ -155,7 +151,7 @@ class _Propagation:
         return _ruled(value, _Affine(op, rule, weight, bias), [x], [x])
 
     def batch_norm(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
-        layer = getattr(_without_clones(args[0].grad_fn), "back", None)
+        layer = getattr(args[0].grad_fn, "back", None)
         if isinstance(layer, _Affine) and func is F.batch_norm:
             layer.join(*args, **kwargs)
         return self.passing(name, func, args, kwargs)
@@ -229,13 +225,6 @@ def _constant(value: Any) -> Any:
 def _depends(value: Any) -> bool:
     """Whether a value comes from the picture: parameters were made constants."""
     return isinstance(value, Tensor) and value.requires_grad
-
-
-def _without_clones(node: Any) -> Any:
-    """The graph's node before the clones of whoever listens."""
-    while node is not None and node.name() == "CloneBackward0":
-        node = node.next_functions[0][0]
-    return node
 
 
 def _signals(factors: list[Tensor]) -> list[Tensor]:

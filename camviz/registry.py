@@ -73,6 +73,7 @@ class Method:
     knobs: Mapping[str, Knob] = field(repr=False)
     layer: Literal["none", "optional", "required"] = "none"
     many_passes: bool = False
+    needs: str = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -98,11 +99,12 @@ class Method:
 METHODS: dict[str, Method] = {}
 
 
-def method(title: str, *, family: Family, paper: str) -> Callable[[Function], Function]:
+def method(title: str, *, family: Family, paper: str, needs: str = "") -> Callable[[Function], Function]:
     """Add the decorated function to METHODS under its own name, and return it unchanged.
 
     The signature is the declaration: a parameter `layer` makes it a layer method (with a
     default: optional), `progress` one of many passes; the other keyword-only ones are its knobs.
+    `needs` says what a network must have for it, where not every network has it.
     """
 
     def add(function: Function) -> Function:
@@ -120,6 +122,7 @@ def method(title: str, *, family: Family, paper: str) -> Callable[[Function], Fu
             knobs=knobs_of(function),
             layer="none" if layer is None else "required" if layer.default is layer.empty else "optional",
             many_passes="progress" in parameters,
+            needs=needs,
         )
         return function
 
@@ -146,6 +149,8 @@ def _knob(name: str, hint: Any, default: Any) -> Knob:
     if optional:
         hint = next(part for part in get_args(hint) if part is not type(None))
     choices = tuple(get_args(hint)) if get_origin(hint) is Literal else ()
+    if default is inspect.Parameter.empty or not (choices or hint in (bool, int, float)):
+        raise CamvizError(f"the knob '{name}' needs a default and must be bool, int, float or a Literal; it is {hint}")
     return Knob(
         name=name,
         type=str if choices else hint,

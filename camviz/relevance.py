@@ -92,9 +92,11 @@ def share(op: Op, parts: Sequence[tuple[Any, ...]], relevance: Tensor, epsilon: 
             if index == 0 or x.any():  # after a ReLU nothing is negative: half of the work
                 inputs.append(x.detach().requires_grad_())
                 outputs.append(op(inputs[-1], *parameters))
-        z = torch.stack(outputs).sum(dim=0) if len(outputs) > 1 else outputs[0]
+        z = sum(outputs[1:], outputs[0])
         slopes = torch.autograd.grad(z, inputs, relevance / stable(z.detach(), epsilon))
-    return torch.stack([x.detach() * slope for x, slope in zip(inputs, slopes, strict=True)]).sum(dim=0)
+    first, *others = [x.detach() * slope for x, slope in zip(inputs, slopes, strict=True)]
+    total: Tensor = sum(others, first)
+    return total
 
 
 def stable(z: Tensor, epsilon: float = STABILIZER) -> Tensor:
@@ -109,9 +111,9 @@ def stable(z: Tensor, epsilon: float = STABILIZER) -> Tensor:
 class Composite:
     """Which rule is followed, by depth: by the first convolution, by the others, and by linear layers.
 
-    The rest is the same in all. Activations and normalisations pass relevance on as it is; additions of two
-    branches and average pooling share it in proportion; max-pooling gives it to the maximum. In a product of two
-    branches one is a gate (the smaller one, or what comes from a sigmoid): it is a constant and gets nothing.
+    The rest is the same in all. Activations, normalisations and constant factors and terms pass relevance on as it
+    is; additions of two branches and average pooling share it in proportion; max-pooling gives it to the maximum. In
+    a product of two branches one is a gate (the smaller one, or what comes from a sigmoid): it counts as constant.
     """
 
     first: Rule

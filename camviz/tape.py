@@ -1,7 +1,7 @@
 """Listen to a network's forward pass without touching it: the only file that knows torch's hooks and modes."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ See = Callable[[nn.Module, Any], Any]
 Rule = Callable[[Tensor, Tensor], Tensor]
 
 _listener: ContextVar[See | None] = ContextVar("camviz_listener", default=None)
-_rules: ContextVar["_RuleMode | None"] = ContextVar("camviz_rules", default=None)
+_rules: ContextVar[TorchFunctionMode | None] = ContextVar("camviz_rules", default=None)
 _account: ContextVar["Account | None"] = ContextVar("camviz_account", default=None)
 
 
@@ -87,7 +87,8 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
     _check_eval(net)
     if account := _account.get():
         account.forward_passes += len(x)
-    with _rules.get() or nullcontext():
+    plain = x.ndim != 4 or x.is_contiguous()
+    with _rules.get() or nullcontext(), nullcontext() if plain else _Interception(_in_any_layout):
         return class_scores(net(x.clone()))  # a network may begin with an operation in place
 
 
@@ -127,8 +128,57 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
     return gradient
 
 
+def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.Module]) -> tuple[Tensor, ...]:
+    """For each layer, what dS/d(its output) sums up to, (B,); zero where nothing comes by.
+
+    A layer that runs several times counts at its last.
+    """
+    wanted = tuple(layers)
+    arrived: dict[nn.Module, Tensor] = {}
+    hooks: dict[nn.Module, Any] = {}
+
+    def see(module: nn.Module, output: Any) -> None:
+        def keep(gradient: Tensor) -> None:
+            arrived[module] = gradient.flatten(1).sum(dim=1)
+
+        if module in hooks:
+            hooks[module].remove()
+        if module in wanted and isinstance(output, Tensor):
+            arrived[module] = output.new_zeros(len(output))
+            if output.requires_grad:
+                hooks[module] = output.register_hook(keep)  # type: ignore[no-untyped-call]  # on this pass alone
+
+    x = x.detach().requires_grad_()
+    with _listening(see), torch.enable_grad():
+        scores = score_of(score, forward(net, x))
+    gradient_of(scores, x)
+    for layer in wanted:
+        _reached([arrived[layer]] if layer in arrived else [])
+    return tuple(arrived[layer] for layer in wanted)
+
+
+# A network that calls view() on its feature maps expects them in the plain layout; reshape() takes any.
+ANY_LAYOUT: dict[Any, Any] = {Tensor.view: Tensor.reshape}
+
+
+def _in_any_layout(func: Any, args: Any, kwargs: Any) -> Any:
+    return ANY_LAYOUT.get(func, func)(*args, **kwargs)
+
+
+def slopes(score: Score, scores: Tensor) -> Tensor:
+    """How much the score grows with each class score: dS/d(scores), (B, K)."""
+    with torch.enable_grad():
+        scores = scores.detach().requires_grad_()
+        explained = score_of(score, scores)
+        if not explained.requires_grad:
+            raise CamvizError("the score does not depend on the class scores, so there is nothing to explain")
+        (slope,) = torch.autograd.grad(explained, scores, torch.ones_like(explained))
+    return slope
+
+
 def watch(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> Any:
     """Run net(x) once without gradients; `see(module, output)` is called after every module, in order of completion."""
+    _check_eval(net)
 
     def only_see(module: nn.Module, output: Any) -> None:
         see(module, output)
@@ -162,11 +212,8 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
     smooth activations (SiLU, GELU, ...) follow the rule too. Raises CamvizError where no activation does.
     """
     mode = _RuleMode(rule, extended)
-    token = _rules.set(mode)
-    try:
+    with _in_force(mode):
         yield
-    finally:
-        _rules.reset(token)
     if not mode.ruled:
         raise CamvizError(
             "this method is defined by what it does at a ReLU, and this network has none; "
@@ -177,6 +224,31 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
             f"{mode.plain} smooth activations of this network are no ReLU and kept their plain gradient "
             f"({mode.ruled} ReLUs follow the method)."
         )
+
+
+@contextmanager
+def intercepting(replace: Callable[[Any, Any, Any], Any]) -> Iterator[None]:
+    """Within it every torch call of a forward pass in this thread becomes `replace(func, args, kwargs)`."""
+    with _in_force(_Interception(replace)):
+        yield
+
+
+@contextmanager
+def _in_force(mode: TorchFunctionMode) -> Iterator[None]:
+    token = _rules.set(mode)
+    try:
+        yield
+    finally:
+        _rules.reset(token)
+
+
+class _Interception(TorchFunctionMode):
+    def __init__(self, replace: Callable[[Any, Any, Any], Any]) -> None:
+        super().__init__()
+        self.replace = replace
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self.replace(func, args, kwargs or {})
 
 
 class _RuleMode(TorchFunctionMode):
@@ -266,6 +338,65 @@ class _Ruled(torch.autograd.Function):
         return ctx.rule(gradients[0], ctx.saved_tensors[0]), None, None, None
 
 
+# --------------------------------------------------------------------------------------------------------- biases
+
+
+def bias_gradients(net: nn.Module, x: Tensor, score: Score) -> tuple[Tensor, list[Tensor], Tensor]:
+    """The gradient dS/dx, for each step that adds something of its own that times its gradient, and S itself, (B,).
+
+    What a step z -> y adds is y - dy/dz * z: the bias of a convolution or a linear layer, the shift of a batch norm,
+    where the tangent of an activation meets zero (at 0 for ReLU). Terms have the shape of y, channels first.
+    """
+    terms: list[Tensor | None] = []
+    rows: Tensor | None = None  # what a linear layer made of a picture, channels last, as in ConvNeXt
+
+    def listen(func: Any, args: Any, kwargs: Any) -> Any:
+        nonlocal rows
+        added, last = _added(func, args, kwargs), func is F.linear or any(arg is rows for arg in args[:1])
+        result = func(*args, **kwargs)
+        if added is not None and result.requires_grad:
+            place, channels = len(terms), -1 if last else 1
+            terms.append(None)
+
+            def keep(gradient: Tensor) -> None:
+                terms[place] = (gradient * added.detach()).movedim(channels, 1)
+
+            result.register_hook(keep)
+        rows = result if func is F.linear else rows
+        return result
+
+    x = x.detach().requires_grad_()
+    with intercepting(listen), torch.enable_grad():
+        explained = score_of(score, forward(net, x))
+    gradient = gradient_of(explained, x)
+    return gradient, [term for term in terms if term is not None], explained.detach()
+
+
+def _added(func: Any, args: Any, kwargs: Any) -> Tensor | None:
+    """What a call adds of its own to what it makes of its input, in a shape that its output takes; None for nothing."""
+    if func in (F.conv2d, F.linear):
+        bias: Tensor | None = args[2] if len(args) > 2 else kwargs.get("bias")
+        return bias if bias is None or func is F.linear else bias[:, None, None]
+    if func is F.batch_norm:
+        given = inspect.signature(func).bind(*args, **kwargs)
+        given.apply_defaults()
+        x, mean, var, weight, bias, training, _, eps = given.args
+        if training:
+            return None
+        shift: Tensor = -mean / (var + eps).sqrt() * (1 if weight is None else weight) + (0 if bias is None else bias)
+        return shift.reshape(-1, *[1] * (x.ndim - 2))
+    gate = _gate(func, args, kwargs)
+    if gate == (0, float("inf")) or (gate is None and func not in _SMOOTH):
+        return None
+    x, others, kwargs, _ = _call(func, args, kwargs)
+    if gate is not None:
+        return gate[1] * (x.detach() >= gate[1])
+    x = x.detach().clone().requires_grad_()
+    y: Tensor = _OUT_OF_PLACE.get(func, func)(x, *others, **kwargs)
+    (slope,) = torch.autograd.grad(y, x, torch.ones_like(y))
+    return y - slope * x
+
+
 # ----------------------------------------------------------------------------------------------------- accounting
 
 
@@ -317,6 +448,20 @@ def _only(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> See:
         return keep(output)
 
     return see
+
+
+@contextmanager
+def listening_to(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within it, what `layer` gives is replaced by `keep` of it; raises CamvizError where the layer did not run."""
+    kept: list[Tensor] = []
+
+    def see(output: Tensor) -> Tensor:
+        kept[:] = [output]
+        return keep(output)
+
+    with _listening(_only(layer, see)):
+        yield
+    _reached(kept)
 
 
 def _reached(kept: list[Tensor]) -> Tensor:

@@ -21,6 +21,7 @@ with left:
 
 with right:
     method = controls.method_picker()
+    menu = st.empty()
     knobs = controls.knobs(method)
     colour_map = state.setting("colours", "cividis", render.COLOUR_MAPS)
     opacity = state.setting("opacity", 0.5, state.Span(0, 1), float)
@@ -43,6 +44,8 @@ with right:
         persist_state="session",
     )
 
+with menu:
+    controls.method_menu(panels.refusals(experiment))
 if e is not None:
     st.subheader("Other views")
     if e.attribution.ndim == 3:

@@ -2,14 +2,13 @@
 
 from typing import Annotated, Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
-from ..batches import Progress, batch_size, batches, fast_precision
+from ..batches import Progress
+from ..masking import masked_cam
 from ..registry import method
 from ..scores import Score
-from ..tape import activations, forward, score_of
+from ..tape import score_of
 
 
 @method("Score-CAM", family="cam", paper="https://arxiv.org/abs/1910.01279")
@@ -31,30 +30,13 @@ def score_cam(
 
     Needs no gradient, so nothing saturates; one pass for each channel. Constant channels are left out.
     """
-    activation, _ = activations(net, x, layer)
-    size, total, done = batch_size(net, x), activation[:, :, 0, 0].numel(), 0
-    maps = []
-    for picture, channels in zip(x, activation, strict=True):
-        flat = channels.flatten(1)
-        alive = flat.amax(dim=1) > flat.amin(dim=1)
-        channels = channels[alive]
-        skipped = int((~alive).sum())
-
-        def report(count: int, _: int, done: int = done + skipped) -> None:
-            if progress:
-                progress(done + count, total)
-
-        scores = x.new_empty(len(channels))
-        for part in batches(len(channels), size, report):
-            mask = interpolate(channels[part, None], size=x.shape[-2:], mode="bilinear", align_corners=False)
-            low, high = mask.amin(dim=(2, 3), keepdim=True), mask.amax(dim=(2, 3), keepdim=True)
-            masked = (picture * ((mask - low) / (high - low))).contiguous(memory_format=torch.channels_last)
-            with torch.no_grad(), fast_precision(x.device) if mode == "fast" else torch.no_grad():
-                output = forward(net, masked).to(x.dtype)
-            scores[part] = score_of(score, output if weighting == "channel softmax" else output.softmax(dim=1))
-        weight = scores.softmax(dim=0) if weighting == "channel softmax" else scores
-        maps.append((weight[:, None, None] * channels).sum(dim=0).relu())
-        done += len(flat)
-        if progress:
-            progress(done, total)
-    return torch.stack(maps)
+    softmax = weighting == "channel softmax"
+    return masked_cam(
+        net,
+        x,
+        layer,
+        read=lambda output: score_of(score, output if softmax else output.softmax(dim=1)),
+        weigh=lambda scores: scores.softmax(dim=0) if softmax else scores,
+        fast=mode == "fast",
+        progress=progress,
+    )

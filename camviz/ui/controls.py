@@ -1,5 +1,6 @@
 """The sidebar, which is the experiment: picture, model, layer, class; and the widgets of a method's settings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,12 +208,43 @@ def explain_class(index: int) -> None:
 def method_picker() -> Method:
     """A picker of all methods, with what the chosen one does."""
     key = state.setting("method", "grad_cam", METHODS)
-    keys = sorted(METHODS, key=lambda key: (list(FAMILIES).index(METHODS[key].family), METHODS[key].title))
+    keys = [method.key for methods in by_family().values() for method in methods]
     st.selectbox("Method", keys, format_func=lambda key: METHODS[key].title, key="method", persist_state="session")
     found = METHODS[key]
     cost = "many passes" if found.many_passes else "one or two passes"
     st.caption(f"{found.tooltip} *{FAMILIES[found.family].capitalize()}; {cost}.* [Paper]({found.paper})")
     return found
+
+
+def by_family() -> dict[str, list[Method]]:
+    """All methods by the title of their family, in the order of the pickers."""
+    ordered = sorted(METHODS.values(), key=lambda method: method.title)
+    return {title: [method for method in ordered if method.family == family] for family, title in FAMILIES.items()}
+
+
+def method_menu(refusals: Mapping[str, str]) -> None:
+    """All methods by family, with what they show and cost; those that cannot be used here are disabled, with why."""
+    with st.popover("All methods by family"):
+        st.caption(":material/bolt: one or two passes · :material/hourglass_top: many passes")
+        for title, methods in by_family().items():
+            st.markdown(f"**{title.capitalize()}**")
+            row = st.container(horizontal=True)
+            for method in methods:
+                reason = refusals.get(method.key)
+                row.button(
+                    method.title,
+                    key=f"menu.{method.key}",
+                    icon=":material/hourglass_top:" if method.many_passes else ":material/bolt:",
+                    help=f"Not here: {reason}." if reason else method.tooltip,
+                    disabled=reason is not None,
+                    on_click=choose_method,
+                    args=(method.key,),
+                )
+
+
+def choose_method(key: str) -> None:
+    """Make a method the present one."""
+    st.session_state["method"] = key
 
 
 def knobs(method: Method) -> dict[str, Any]:

@@ -111,6 +111,26 @@ def expected(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -
     )
 
 
+def refusals(experiment: Experiment) -> dict[str, str]:
+    """The methods that cannot be used on this network at this layer, each with the reason."""
+    model = experiment.model
+    return _refusals((model.name, model.weights), experiment.layer, experiment)
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def _refusals(network: Any, layer: str, _experiment: Experiment) -> dict[str, str]:
+    found = {}
+    for method in METHODS.values():
+        if method.layer == "required" and not layer:
+            found[method.key] = "it needs a layer of feature maps, and this network has none"
+        elif method.needs:
+            try:
+                compute(_experiment, method, method.settings({}), lambda *_: None)
+            except CamvizError as error:
+                found[method.key] = str(error)
+    return found
+
+
 def explanation(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> Explanation | None:
     """Compute what the page asks for: at once where it is fast, after a click where it is slow. None: not (yet)."""
     place = st.container()

@@ -1,0 +1,50 @@
+"""Ablation-CAM (Desai & Ramaswamy, WACV 2020)."""
+
+import torch
+from torch import Tensor, nn
+
+from ..batches import Progress, batches, size_for
+from ..registry import method
+from ..replay import above
+from ..scores import Score
+from ..tape import note, score_of
+
+
+@method(
+    "Ablation-CAM",
+    family="cam",
+    paper="https://openaccess.thecvf.com/content_WACV_2020/html/Desai_Ablation-CAM_Visual_Explanations_for_Deep_Convolutional_Network_via_Gradient-free_Localization_WACV_2020_paper.html",
+)
+def ablation_cam(
+    net: nn.Module, x: Tensor, score: Score, layer: nn.Module, *, progress: Progress | None = None
+) -> Tensor:
+    """Where the layer holds evidence for the class: each feature map weighted by what the score loses without it.
+
+    w[b,c] = ( S_b - S_b without A[b,c] ) / |S_b|;  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), (B, h, w)
+
+    Without a feature map means that it is set to 0. The paper divides by S, which turns the map round where S < 0.
+
+    Needs no gradient, so nothing saturates; the network above the layer runs once for each feature map.
+    """
+    maps = []
+    for done in range(len(x)):
+        rest = above(net, x[done : done + 1], layer)
+        channels = rest.activation[0]
+        whole = score_of(score, rest.scores)
+        lost = torch.zeros_like(channels[:, 0, 0])
+        alive = channels.flatten(1).any(dim=1).nonzero()[:, 0]  # without a map of zeros everything stays as it is
+        before = done * len(channels) + len(channels) - len(alive)
+
+        def report(count: int, _: int, before: int = before, total: int = len(x) * len(channels)) -> None:
+            if progress:
+                progress(before + count, total)
+
+        report(0, 0)
+        for part in batches(len(alive), size_for(rest.work, x.device, 32), report):
+            without = rest.activation.repeat(len(alive[part]), 1, 1, 1)
+            without[torch.arange(len(without)), alive[part]] = 0
+            lost[alive[part]] = whole - score_of(score, rest(without))
+        weight = lost / whole.abs().where(whole != 0, 1)
+        maps.append((weight[:, None, None] * channels).sum(dim=0).relu())
+    note("The part of the network above the layer ran once for each feature map that is not all zero.")
+    return torch.stack(maps)

@@ -1,0 +1,48 @@
+"""Eigen-CAM (Muhammad & Yeasin, IJCNN 2020)."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from ..registry import method
+from ..scores import Score
+from ..tape import activations, score_of
+
+
+@method("Eigen-CAM", family="cam", paper="https://arxiv.org/abs/2008.00299")
+def eigen_cam(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module,
+    *,
+    centred: Annotated[bool, "Subtract each feature map's mean first; the paper does not"] = True,
+) -> Tensor:
+    """What the feature maps have most in common, whatever the class: their first principal component.
+
+    map[b,h,w] = sum_c A[b,c,h,w] * v[b,c], signed, (B, h, w)
+
+    v is the first left singular vector of A as a matrix of channels by places. Its sign, which is arbitrary, is
+    chosen so that the map is high where the layer's mean absolute activation is.
+
+    Shows the most prominent object without any gradient; it is no explanation of a class, and the same for all.
+    """
+    activation, scores = activations(net, x, layer)
+    score_of(score, scores)  # refuses a class that does not exist, though the map is the same for all
+    places = activation.flatten(2)
+    if centred:
+        places = places - places.mean(dim=2, keepdim=True)
+    component = first_component(places)
+    prominent = activation.abs().mean(dim=1).flatten(1)
+    sign = ((prominent - prominent.mean(dim=1, keepdim=True)) * component).sum(dim=1, keepdim=True)
+    return (component * (2 * (sign >= 0).to(x.dtype) - 1)).reshape(activation[:, 0].shape)
+
+
+def first_component(places: Tensor) -> Tensor:
+    """v^T A for A (B, c, n) and its first left singular vector v, found in the smaller of A A^T and A^T A."""
+    wide = places.shape[2] >= places.shape[1]
+    square = (places @ places.mT if wide else places.mT @ places).to("cpu", torch.float64)
+    vector = torch.linalg.eigh(square).eigenvectors[:, :, -1:].to(places)
+    return (normalize(vector if wide else places @ vector, dim=1) * places).sum(dim=1)

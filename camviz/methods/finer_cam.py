@@ -1,0 +1,52 @@
+"""Finer-CAM (Zhang et al., CVPR 2025)."""
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import CamvizError
+from ..registry import Range, method
+from ..scores import Score
+from ..tape import slopes
+from .grad_cam import grad_cam
+
+
+@method("Finer-CAM", family="cam", paper="https://arxiv.org/abs/2501.11309")
+def finer_cam(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module,
+    *,
+    alpha: Annotated[float, Range(0, 2, 0.1), "How strongly what similar classes share is taken away; 0: Grad-CAM"] = 1,
+    similar: Annotated[int, Range(1, 20), "With how many of the most similar classes to compare"] = 3,
+    weighting: Annotated[
+        Literal["probability", "equal"], "Similar classes count by their probability, or all alike"
+    ] = "probability",
+) -> Tensor:
+    """What tells the class from those most like it: Grad-CAM of the difference of their scores.
+
+    Grad-CAM of S' = S - alpha * sum_d q[d] * z[d], over the similar classes d, (B, h, w)
+
+    z are the class scores, S that of one class; similar are the classes whose scores lie nearest to it, and q their
+    shares of probability among themselves, or 1 / their number.
+
+    Leaves out what the class shares with its like (an animal's body), and keeps what is its own (its markings).
+    """
+
+    def difference(scores: Tensor) -> Tensor:
+        slope = slopes(score, scores)
+        if scores.shape[1] < 2 or not (slope.count_nonzero(dim=1) == 1).all():
+            raise CamvizError(
+                "Finer-CAM compares one class with those most like it, so what is explained must be the score of one "
+                "class, not a probability or a difference"
+            )
+        own = scores.gather(1, slope.abs().argmax(dim=1, keepdim=True))
+        distance = (scores - own).abs().scatter(1, slope.abs().argmax(dim=1, keepdim=True), torch.inf)
+        nearest = distance.topk(min(similar, scores.shape[1] - 1), largest=False).indices
+        others = scores.gather(1, nearest)
+        share = others.softmax(dim=1) if weighting == "probability" else torch.full_like(others, 1 / others.shape[1])
+        return score(scores) - alpha * (share * others).sum(dim=1)
+
+    return grad_cam(net, x, difference, layer)

@@ -1,0 +1,57 @@
+"""FullGrad (Srinivas & Fleuret, NeurIPS 2019)."""
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ..registry import method
+from ..scores import Score
+from ..tape import bias_gradients, note
+
+
+@method("FullGrad", family="gradient", paper="https://arxiv.org/abs/1905.00780")
+def full_grad(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    *,
+    scale: Annotated[
+        Literal["layer", "channel", "none"],
+        "Sizes brought to 0..1 by layer, as in the paper, or by channel; or signed terms, which add up to the score",
+    ] = "layer",
+) -> Tensor:
+    """What the pixels and every bias in the network give to the score, laid over one another.
+
+    map[b,i,j] = sum_k p( dS_b/dx * x )[k] + sum_l sum_c p( dS_b/dy[l] * bias[l] )[c], (B, H, W)
+
+    y[l] is the output of layer l, bias[l] what it adds (for batch norm beta - gamma mu / sigma), and p takes the
+    absolute value, brings it to 0..1 and to the size of the picture. With ReLU, the terms themselves sum to S.
+
+    All layers in one map, without choosing any; hardly specific to the class, as most biases are not.
+    """
+    gradient, biases, explained = bias_gradients(net, x, score)
+    terms = [gradient * x.detach(), *biases]
+    shares = torch.stack([term.flatten(1).sum(dim=1) for term in terms]).sum(dim=0) / explained
+    if (shares - 1).abs().max() > 0.01:
+        note(f"The terms sum up to {', '.join(f'{share:.0%}' for share in shares)} of the score: not all is ReLU here.")
+    size = x.shape[-2:]
+    place = spread if scale == "none" else lambda term, size: interpolate(scaled(term, scale), size, mode="bilinear")
+    return torch.stack([place(term, size).sum(dim=1) for term in terms if term.ndim == 4]).sum(dim=0)
+
+
+def scaled(term: Tensor, scale: str) -> Tensor:
+    """Absolute values from 0 to 1, (B, c, h, w): over each sample's layer, or over each of its channels."""
+    sizes, over = term.abs(), (1, 2, 3) if scale == "layer" else (2, 3)
+    low, high = sizes.amin(dim=over, keepdim=True), sizes.amax(dim=over, keepdim=True)
+    return (sizes - low) / torch.where(high > low, high - low, 1)
+
+
+def spread(term: Tensor, size: torch.Size) -> Tensor:
+    """Brought to the size of the picture so that the sum stays: each value divided by the weight it gets there."""
+    rows, columns = (
+        interpolate(torch.eye(a, dtype=term.dtype, device=term.device)[None], b, mode="linear")[0].sum(dim=1)
+        for a, b in zip(term.shape[2:], size, strict=True)
+    )
+    return interpolate(term / (rows[:, None] * columns), size, mode="bilinear")

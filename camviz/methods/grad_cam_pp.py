@@ -1,0 +1,26 @@
+"""Grad-CAM++ (Chattopadhay et al., WACV 2018)."""
+
+from torch import Tensor, nn
+
+from ..registry import method
+from ..scores import Score
+from ..tape import note, record
+
+
+@method("Grad-CAM++", family="cam", paper="https://arxiv.org/abs/1710.11063")
+def grad_cam_pp(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
+    """Where the layer holds evidence for the class: as Grad-CAM, but places that pull the score up count alike.
+
+    w[b,c] = sum_hw alpha * relu(g);  alpha = g^2 / (2 g^2 + g^3 sum_hw A[b,c]);  map = relu( sum_c w[b,c] * A[b,c] )
+
+    g = dS_b/dA[b,c,h,w] is the gradient; the paper explains exp(S), whose higher derivatives are powers of g.
+
+    Finds several objects of a class where Grad-CAM finds one. Made for activations that are never negative.
+    """
+    activation, gradient = record(net, x, score, layer)
+    gain = gradient.relu()
+    divisor = 2 + gain * activation.sum(dim=(2, 3), keepdim=True)
+    if (divisor <= 0).any():
+        note("This layer has negative activations, for which Grad-CAM++ is not made: some of its weights mean nothing.")
+    weight = (gain / divisor.where(divisor != 0, 1)).sum(dim=(2, 3), keepdim=True)
+    return (weight * activation).sum(dim=1).relu()

@@ -1,0 +1,18 @@
+"""Gradient times input (Shrikumar et al., 2016)."""
+
+from torch import Tensor, nn
+
+from ..registry import method
+from ..scores import Score
+from ..tape import input_gradient
+
+
+@method("Gradient x input", family="gradient", paper="https://arxiv.org/abs/1605.01713")
+def gradient_x_input(net: nn.Module, x: Tensor, score: Score) -> Tensor:
+    """What each pixel gives to the score, if the network were a straight line through this picture.
+
+    map[b,k,i,j] = x[b,k,i,j] * dS_b / dx[b,k,i,j], signed, (B, 3, H, W)
+
+    Weighs the gradient by what is there; a pixel of the network's mean colour is 0 and gets nothing, whatever it shows.
+    """
+    return x * input_gradient(net, x, score)

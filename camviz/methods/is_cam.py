@@ -1,0 +1,51 @@
+"""IS-CAM (Naidu et al., 2020)."""
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..batches import Progress
+from ..masking import masked_cam
+from ..registry import Range, method
+from ..scores import Score
+from ..tape import score_of
+
+
+@method("IS-CAM", family="cam", paper="https://arxiv.org/abs/2010.03023")
+def is_cam(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module,
+    *,
+    steps: Annotated[int, Range(1, 100), "How many strengths of each mask"] = 10,
+    path: Annotated[
+        Literal["summed", "even"], "Strengths as the paper sums them up, or even steps to 1, as integrated gradients"
+    ] = "summed",
+    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 where the processor has it"] = "exact",
+    progress: Progress | None = None,
+) -> Tensor:
+    """Score-CAM, its score for each feature map averaged over masks of growing strength.
+
+    s[c] = mean_i S( x * t[i] * M[c] );  w = softmax_c s;  map = relu( sum_c w[c] * A[c] ), (B, h, w)
+
+    M[c] = minmax( upsampled(A[c]) ), i = 1..N; summed: t[i] = sum_{j <= i} j / N, even: t[i] = i / N.
+
+    Less at the mercy of one masked picture than Score-CAM, at as many times its cost as there are steps.
+    """
+    strength = torch.arange(1, steps + 1, dtype=x.dtype, device=x.device) / steps
+    if path == "summed":
+        strength = strength.cumsum(dim=0)
+
+    return masked_cam(
+        net,
+        x,
+        layer,
+        read=lambda output: score_of(score, output),
+        weigh=lambda scores: scores.softmax(dim=0),
+        times=steps,
+        alter=lambda masks, passes: masks * strength[[p % steps for p in passes]][:, None, None, None],
+        fast=mode == "fast",
+        progress=progress,
+    )

@@ -1,0 +1,63 @@
+"""Occlusion (Zeiler & Fergus, ECCV 2014)."""
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..batches import Progress
+from ..errors import CamvizError
+from ..occlusion_maps import check_feature_map, hidden, spans
+from ..passes import many_passes
+from ..registry import Range, method
+from ..scores import Score
+from ..tape import activations, forward, score_of
+
+
+@method("Occlusion", family="perturbation", paper="https://arxiv.org/abs/1311.2901")
+def occlusion(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module | None = None,
+    *,
+    size: Annotated[int, Range(1, 512), "Side of the grey square, in pixels"] = 32,
+    stride: Annotated[int, Range(1, 512), "How far it moves from place to place, in pixels"] = 16,
+    measure: Annotated[Literal["score", "class probability"], "What is watched while the square moves"] = "score",
+    feature_map: Annotated[
+        int | None, Range(0, 8191), "Watch the strength of this feature map of the layer instead"
+    ] = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Where hiding a part of the picture under a grey square lowers the score.
+
+    map[b,r,c] = S(x) - S(x with the square over the centre of cell r,c), signed, (B, rows, columns)
+
+    S: the score, the class probability, or the sum of one feature map. Needs no gradient and says plainly what it
+    did; but it sees only parts of about the square's size, and takes one pass for each place.
+    """
+    if feature_map is not None and layer is None:
+        raise CamvizError("a feature map belongs to a layer: choose the layer too")
+    rows, columns = (spans(length, size, stride) for length in x.shape[2:])
+    x = x.detach()
+    result = x.new_empty(len(x), len(rows) * len(columns))
+
+    def measured(scores: Tensor) -> Tensor:
+        return score_of(score, scores if measure == "score" else scores.softmax(dim=1))
+
+    def strength(points: Tensor, layer: nn.Module, feature_map: int) -> Tensor:
+        activation, _ = activations(net, points, layer)
+        check_feature_map(feature_map, activation.shape[1])
+        return activation[:, feature_map].sum(dim=(1, 2))
+
+    with torch.no_grad(), many_passes(net, x, fold=feature_map is None) as passes:
+        whole = measured(passes.scores)
+        if layer is not None and feature_map is not None:
+            whole = strength(x, layer, feature_map)
+        for number, part, points in hidden(x, rows, columns, passes.size, progress):
+            if layer is not None and feature_map is not None:
+                left = strength(points, layer, feature_map)
+            else:
+                left = measured(forward(net, points))
+            result[number, part] = whole[number] - left
+    return result.view(len(x), len(rows), len(columns))

@@ -1,0 +1,32 @@
+"""Random-CAM: a control."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import Range, method
+from ..scores import Score
+from ..tape import activations, score_of
+
+
+@method("Random-CAM", family="control", paper="https://github.com/jacobgil/pytorch-grad-cam")
+def random_cam(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module,
+    *,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Which weights: the same seed gives the same map"] = 0,
+) -> Tensor:
+    """A control: the layer's feature maps under random weights, which know nothing of the class.
+
+    map[b,h,w] = relu( sum_c w[c] * A[b,c,h,w] ), w[c] uniform in -1 to 1, (B, h, w)
+
+    A class activation map that does no better than this owes its look to the layer, not to its weights.
+    """
+    activation, scores = activations(net, x, layer)
+    score_of(score, scores)  # nothing is taken from it, but a class that does not exist is told
+    chance = torch.Generator().manual_seed(seed)
+    weight = torch.rand(activation.shape[1], generator=chance, dtype=torch.float64) * 2 - 1
+    return torch.einsum("c,bchw->bhw", weight.to(activation), activation).relu()

@@ -1,0 +1,59 @@
+"""RISE (Petsiuk et al., BMVC 2018)."""
+
+from math import ceil
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ..batches import Progress, batches
+from ..passes import channels_last, many_passes, share
+from ..registry import Range, method
+from ..scores import Score
+from ..tape import forward, score_of
+
+
+@method("RISE", family="perturbation", paper="https://arxiv.org/abs/1806.07421")
+def rise(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    *,
+    masks: Annotated[int, Range(1, 8000), "How many random masks; the paper takes 4000 to 8000"] = 1000,
+    cells: Annotated[int, Range(2, 32), "Cells of a mask along each side: more for smaller things"] = 7,
+    keep: Annotated[float, Range(0.05, 0.95, 0.05), "The chance of a cell to stay visible"] = 0.5,
+    measure: Annotated[
+        Literal["class probability", "score"], "What weighs a mask: the paper's class probability, or the score itself"
+    ] = "class probability",
+    seed: Annotated[int, Range(0, 2**31 - 1), "Which masks: the same seed gives the same map"] = 0,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Where the picture must be visible for the score to be high, found by looking through random masks.
+
+    map[b,i,j] = 1/(N * keep) * sum_n S(x[b] * M[n]) * M[n,i,j], (B, H, W)
+
+    M[n]: a grid of cells, 1 with the chance `keep`, upsampled smoothly and shifted at random. A black-box method;
+    with few masks the map is blotchy with chance, so compare two seeds before you believe a detail.
+    """
+    x = x.detach()
+    height, width = x.shape[2:]
+    cell = (ceil(height / cells), ceil(width / cells))
+    chance = torch.Generator().manual_seed(seed)
+    grids = (torch.rand(masks, 1, cells, cells, generator=chance) < keep).to(x)
+    shifts = torch.stack([torch.randint(side, (masks,), generator=chance) for side in cell], dim=1).tolist()
+    result = torch.zeros_like(x[:, 0])
+    with torch.no_grad(), many_passes(net, x) as passes:
+        for number, picture in enumerate(x):
+            for part in batches(masks, passes.size, share(progress, number, len(x))):
+                grown = interpolate(grids[part], size=[(cells + 1) * side for side in cell], mode="bilinear")
+                mask = torch.stack(
+                    [
+                        one[:, top : top + height, left : left + width]
+                        for one, (top, left) in zip(grown, shifts[part], strict=True)
+                    ]
+                )
+                scores = forward(net, channels_last(picture * mask))
+                weight = score_of(score, scores if measure == "score" else scores.softmax(dim=1))
+                result[number] += torch.einsum("n,nihw->hw", weight, mask)
+    return result / (masks * keep)

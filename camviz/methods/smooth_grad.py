@@ -1,0 +1,77 @@
+"""SmoothGrad (Smilkov et al., 2017) and its relatives SmoothGrad-squared and VarGrad, over any pixel method."""
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..batches import Progress, batches
+from ..passes import channels_last, many_passes, share
+from ..registry import Range, method
+from ..scores import Score
+from .deconvnet import deconvnet
+from .gradient_x_input import gradient_x_input
+from .guided_backprop import guided_backprop
+from .integrated_gradients import integrated_gradients
+from .vanilla_backprop import vanilla_backprop
+
+PLAIN = {"vanilla_backprop": vanilla_backprop, "gradient_x_input": gradient_x_input}
+RULED = {"guided_backprop": guided_backprop, "deconvnet": deconvnet}
+
+
+@method("SmoothGrad", family="gradient", paper="https://arxiv.org/abs/1706.03825")
+def smooth_grad(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    *,
+    base: Annotated[
+        Literal["vanilla_backprop", "gradient_x_input", "guided_backprop", "deconvnet", "integrated_gradients"],
+        "The method whose maps are averaged",
+    ] = "vanilla_backprop",
+    statistic: Annotated[
+        Literal["mean", "squared", "variance"],
+        "The mean of the maps (SmoothGrad), of their squares (SmoothGrad-squared), or their variance (VarGrad)",
+    ] = "mean",
+    samples: Annotated[int, Range(1, 200), "How many noisy copies of the picture"] = 32,
+    level: Annotated[float, Range(0, 1, 0.05), "Deviation of the noise, as a share of the picture's range"] = 0.15,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Which noise: the same seed gives the same map"] = 0,
+    extended: Annotated[bool, "Guided and deconvnet: also at SiLU, GELU and their kin, which no paper defines"] = False,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Any pixel method averaged over noisy copies of the picture, so that what is only noise in the map fades.
+
+    mean: m = mean_n M(x + e[n]);  squared: mean_n M(x + e[n])^2;  variance: squared - m^2;  (B, 3, H, W)
+
+    M: the base method; e[n]: normal noise of deviation level * (max x - min x). Clearer than a single gradient, but
+    what it explains is the picture's noisy neighbourhood; squares and variance have no sign.
+    """
+    x = x.detach()
+    samples = samples if level else 1  # without noise all are alike
+    maps = []
+    with many_passes(net, x, fold=False) as passes:
+        size = 1 if base == "integrated_gradients" else passes.size_with_gradient
+        for number, picture in enumerate(x):
+            chance = torch.Generator().manual_seed(seed)
+            deviation = level * (picture.max() - picture.min())
+            report, inner = share(progress, number, len(x)), None
+            if base == "integrated_gradients":
+                report, inner = None, report  # it has many passes itself, and reports each of them
+            first, total, squares = (torch.zeros_like(picture) for _ in range(3))
+            for part in batches(samples, size, report):
+                draws = range(samples)[part]
+                noise = torch.stack([torch.randn(picture.shape, generator=chance, dtype=x.dtype) for _ in draws])
+                noisy = picture + deviation * noise.to(x.device)
+                if base in PLAIN:
+                    found = PLAIN[base](net, channels_last(noisy), score)
+                elif base in RULED:
+                    found = RULED[base](net, noisy, score, extended=extended)
+                else:
+                    found = integrated_gradients(net, noisy, score, progress=share(inner, part.start, samples))
+                first = found[0] if part.start == 0 else first
+                away = found - first  # mean of squares minus square of mean would drown in rounding without this
+                total, squares = total + away.sum(dim=0), squares + away.square().sum(dim=0)
+            mean = total / samples + first
+            variance = (squares / samples - (total / samples).square()).clamp(min=0)
+            maps.append({"mean": mean, "squared": variance + mean.square(), "variance": variance}[statistic])
+    return torch.stack(maps)

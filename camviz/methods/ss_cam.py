@@ -1,0 +1,56 @@
+"""SS-CAM (Wang et al., 2020)."""
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..batches import Progress
+from ..masking import masked_cam
+from ..registry import Range, method
+from ..scores import Score
+from ..tape import score_of
+
+
+@method("SS-CAM", family="cam", paper="https://arxiv.org/abs/2006.14255")
+def ss_cam(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module,
+    *,
+    samples: Annotated[int, Range(1, 100), "How many noisy masks for each feature map"] = 35,
+    noise: Annotated[float, Range(0, 5, 0.1), "The noise's standard deviation, where masks go from 0 to 1"] = 2.0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "The same seed gives the same noise"] = 0,
+    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 where the processor has it"] = "exact",
+    progress: Progress | None = None,
+) -> Tensor:
+    """Score-CAM, its score for each feature map averaged over masks with noise.
+
+    s[c] = mean_i S( x * (M[c] + noise * n[i]) );  w = softmax_c s;  map = relu( sum_c w[c] * A[c] ), (B, h, w)
+
+    M[c] = minmax( upsampled(A[c]) ), and n[i] is normally distributed, for every pixel anew. The paper's second
+    variant; its first adds the noise to A[c].
+
+    Smoother than Score-CAM, at as many times its cost as there are samples.
+    """
+    generator = torch.Generator()
+
+    def noisy(masks: Tensor, passes: range) -> Tensor:
+        if passes.start == 0:
+            generator.manual_seed(seed)
+        # One by one, so that the noise does not depend on the size of the batch.
+        fields = [torch.randn(masks.shape[2:], generator=generator) for _ in passes]
+        return masks + noise * torch.stack(fields)[:, None].to(masks)
+
+    return masked_cam(
+        net,
+        x,
+        layer,
+        read=lambda output: score_of(score, output),
+        weigh=lambda scores: scores.softmax(dim=0),
+        times=samples,
+        alter=noisy,
+        fast=mode == "fast",
+        progress=progress,
+    )

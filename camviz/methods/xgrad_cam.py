@@ -1,0 +1,21 @@
+"""XGrad-CAM (Fu et al., BMVC 2020)."""
+
+from torch import Tensor, nn
+
+from ..registry import method
+from ..scores import Score
+from ..tape import record
+
+
+@method("XGrad-CAM", family="cam", paper="https://arxiv.org/abs/2008.02312")
+def xgrad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
+    """Where the layer holds evidence for the class: as Grad-CAM, but gradients count by the activation they meet.
+
+    w[b,c] = sum_hw g * A / sum_hw A;  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), with g = dS_b/dA, (B, h, w)
+
+    The weights keep what Grad-CAM loses: before the relu the map sums up to sum_chw g * A, as gradient times input.
+    """
+    activation, gradient = record(net, x, score, layer)
+    total = activation.sum(dim=(2, 3), keepdim=True)
+    weight = (gradient * activation).sum(dim=(2, 3), keepdim=True) / total.where(total != 0, 1)
+    return (weight * activation).sum(dim=1).relu()

@@ -1,0 +1,199 @@
+"""Many passes of one network, each made cheaper than its modules would: the same numbers to about 1e-6."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from .batches import LARGEST, Progress, size_for
+from .tape import ANY_LAYOUT, forward, intercepting
+from .winograd import NARROWEST, Kernel
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What is known of a network before its many passes."""
+
+    scores: Tensor  # of the pictures themselves, (B, K)
+    size: int  # how many samples make a batch, by the network's work, so that it is the same every time
+    size_with_gradient: int
+
+
+@contextmanager
+def many_passes(net: nn.Module, x: Tensor, fold: bool = True, dtype: torch.dtype | None = None) -> Iterator[Passes]:
+    """Within it, passes of this network take channels-last batches of x's size in the quickest way.
+
+    Batch norms are folded into the convolutions before them, and on the CPU wide 3 x 3 convolutions run by Winograd's
+    algorithm, if that gives the network's own scores for x. The network itself is only read. `fold=False`
+    leaves every module its own output, for methods that look at one. With `dtype` the convolutions' weights are
+    kept in it, for passes under autocast.
+    """
+    with torch.no_grad():
+        plan = _Plan()
+        with intercepting(plan.watch):
+            scores = forward(net, x)
+        quick = plan.quick(fold, winograd=dtype is None)
+        with intercepting(quick):
+            again = forward(net, channels_last(x))
+    if not (again - scores).abs().max() <= 1e-3 * scores.abs().max():
+        quick, plan.saved = _plain, 0.0
+    if dtype:
+        plan.convert(dtype)
+    work = (plan.work - plan.saved) / len(x)
+    with intercepting(quick):
+        yield Passes(scores, size_for(work, x.device), size_for(2 * work, x.device, LARGEST // 2))
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same tensor in the memory layout that is the quickest for a batch."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def share(progress: Progress | None, number: int, parts: int) -> Progress | None:
+    """The progress of one of several equal parts of a computation, number 0 being the first."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, parts * total)
+
+
+@dataclass
+class _Convolution:
+    """A convolution of the network: its weight, the batch norm that alone reads its result, and a quicker form."""
+
+    weight: Tensor
+    bias: Tensor | None
+    wide: bool  # 3 x 3 and with enough channels for Winograd's algorithm
+    runs: int = 1
+    norm: tuple[Any, ...] | None = None
+    readers: int = 0
+    kernel: Kernel | None = None
+
+    def fold(
+        self, mean: Tensor, variance: Tensor, weight: Any, bias: Any, training: bool, _: float, epsilon: float
+    ) -> None:
+        """Take its batch norm into weight and bias."""
+        scale = (variance + epsilon).rsqrt() * (1 if weight is None else weight)
+        self.weight = self.weight * scale[:, None, None, None]
+        self.bias = ((0 if self.bias is None else self.bias) - mean) * scale + (0 if bias is None else bias)
+
+
+@dataclass
+class _Plan:
+    """What a first pass tells: the convolutions, who reads their results, and the work."""
+
+    work: float = 0.0
+    saved: float = 0.0
+    convolutions: dict[int, _Convolution] = field(default_factory=dict)  # by id(weight)
+    results: dict[int, tuple[Tensor, _Convolution]] = field(default_factory=dict)  # by id(result)
+    norms: list[Tensor] = field(default_factory=list)  # the running mean of each batch norm that ran
+
+    def watch(self, func: Any, args: Any, kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        if func is F.batch_norm:
+            self._norm(*_norm_arguments(*args, **kwargs))
+        if result is None or any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):  # not what asks for a size
+            for leaf in tree_leaves((args, kwargs)):
+                if id(leaf) in self.results:
+                    self.results[id(leaf)][1].readers += 1
+        if func in (F.conv2d, F.linear):
+            weight = args[1] if len(args) > 1 else kwargs["weight"]
+            work = result[0].numel() * len(result) * weight[0].numel()
+            self.work += work
+        if func is F.conv2d:
+            self._convolution(result, work, *_conv_arguments(*args, **kwargs))
+        return result
+
+    def _convolution(self, result: Tensor, work: float, x: Tensor, weight: Tensor, bias: Any, *shape: Any) -> None:
+        if id(weight) in self.convolutions:
+            self.convolutions[id(weight)].runs += 1
+            return
+        wide = min(weight.shape[:2]) >= NARROWEST and weight.shape[2:] == (3, 3) and x.device.type == "cpu"
+        wide = wide and tuple(map(_pair, shape)) == ((1, 1), (1, 1), (1, 1), (1, 1))
+        self.saved += wide * work / 2
+        found = self.convolutions[id(weight)] = _Convolution(weight, bias, wide)
+        self.results[id(result)] = result, found
+
+    def _norm(self, x: Tensor, mean: Any, *others: Any) -> None:
+        training = others[3]
+        if training or mean is None:
+            return
+        self.norms.append(mean)
+        if id(x) in self.results:
+            self.results[id(x)][1].norm = (mean, *others)
+
+    def convert(self, dtype: torch.dtype) -> None:
+        for convolution in self.convolutions.values():
+            convolution.weight = channels_last(convolution.weight.to(dtype))
+
+    def quick(self, fold: bool, winograd: bool) -> Callable[[Any, Any, Any], Any]:
+        """What to do in place of each torch call."""
+        known: dict[int, tuple[Tensor, _Convolution]] = {}
+        gone: dict[int, Tensor] = {}  # running means of batch norms that have been folded
+        norm_runs = Counter(map(id, self.norms))
+        for convolution in self.convolutions.values():
+            if convolution.runs > 1:
+                continue
+            known[id(convolution.weight)] = convolution.weight, convolution
+            if fold and convolution.norm and convolution.readers == norm_runs[id(convolution.norm[0])] == 1:
+                gone[id(convolution.norm[0])] = convolution.norm[0]
+                convolution.fold(*convolution.norm)
+            convolution.weight = convolution.weight.detach()
+            if convolution.wide and winograd:
+                convolution.kernel = Kernel(convolution.weight)
+        self.results.clear()
+
+        def quick(func: Any, args: Any, kwargs: Any) -> Any:
+            if func is F.conv2d:
+                x, weight, _, *shape = _conv_arguments(*args, **kwargs)
+                if id(weight) in known:
+                    convolution = known[id(weight)][1]
+                    if convolution.kernel is None:
+                        return func(x, convolution.weight, convolution.bias, *shape)
+                    result = convolution.kernel(x)
+                    return result if convolution.bias is None else result.add_(convolution.bias[:, None, None])
+            if func is F.batch_norm:
+                x, mean, *_ = _norm_arguments(*args, **kwargs)
+                if id(mean) in gone:
+                    return x
+            return _plain(func, args, kwargs)
+
+        return quick
+
+
+def _plain(func: Any, args: Any, kwargs: Any) -> Any:
+    return ANY_LAYOUT.get(func, func)(*args, **kwargs)
+
+
+def _conv_arguments(
+    input: Tensor,
+    weight: Tensor,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> tuple[Any, ...]:
+    return input, weight, bias, stride, padding, dilation, groups
+
+
+def _norm_arguments(
+    input: Tensor,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Any, ...]:
+    return input, running_mean, running_var, weight, bias, training, momentum, eps
+
+
+def _pair(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else tuple(value)

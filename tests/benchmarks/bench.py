@@ -1,0 +1,255 @@
+"""`make bench`: each method beside every peer that has it, as ratios within one run, printed as Markdown tables."""
+
+import argparse
+import copy
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import captum.attr as captum
+import pytorch_grad_cam as gradcam
+import torch
+import torchcam.methods as torchcam
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+from zennit.attribution import Gradient
+from zennit.composites import EpsilonGammaBox
+from zennit.torchvision import ResNetCanonizer, VGGCanonizer
+
+import camviz
+from camviz.scores import logit
+
+ROOT = Path(__file__).parents[2]
+CLASS = 967
+NETWORKS = {"efficientnet_lite0": "blocks.5", "vgg16": "features.29", "resnet50": "layer4"}
+LONGEST = 20.0  # seconds of repeats for one row
+SCORE_CAM_LAYER = {"efficientnet_lite0": "blocks.5", "vgg16": "features.9", "resnet50": "layer1.0.conv1"}
+
+Run = Callable[[], Any]
+
+
+def out_of_place(net: nn.Module) -> nn.Module:
+    """A copy that the peers may register on."""
+    copied = copy.deepcopy(net)
+    for module in copied.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    return copied
+
+
+def rows(model: camviz.Model, x: Tensor) -> Iterator[tuple[str, dict[str, Run]]]:
+    """(method, {who: run}) for one network; the first of each is CamViz."""
+    net, peer = model.net, out_of_place(model.net)
+    score, target = logit(CLASS), [ClassifierOutputTarget(CLASS)]
+    layer_name, score_name = NETWORKS[model.name], SCORE_CAM_LAYER[model.name]
+    layer, peer_layer = net.get_submodule(layer_name), peer.get_submodule(layer_name)
+    narrow, peer_narrow = net.get_submodule(score_name), peer.get_submodule(score_name)
+
+    def ours(key: str, *at: nn.Module, **knobs: Any) -> Run:
+        return lambda: camviz.METHODS[key](net, x, score, *at, **knobs)
+
+    def by_torchcam(name: str, at: str, **knobs: Any) -> Run:
+        def run() -> Any:
+            with getattr(torchcam, name)(peer, at, input_shape=tuple(x.shape[1:]), **knobs) as extractor:
+                return extractor(CLASS, peer(x.clone().requires_grad_()))
+
+        return run
+
+    def by_gradcam(name: str, at: nn.Module, **knobs: Any) -> Run:
+        def run() -> Any:
+            with getattr(gradcam, name)(peer, [at], **knobs) as extractor:
+                return extractor(x, target)
+
+        return run
+
+    def by_captum(attribution: Any, **knobs: Any) -> Run:
+        return lambda: attribution.attribute(x.clone().requires_grad_(), target=CLASS, **knobs)
+
+    def by_zennit() -> Any:
+        canonizer = {"vgg16": VGGCanonizer, "resnet50": ResNetCanonizer}[model.name]()
+        low, high = torch.full_like(x, -3), torch.full_like(x, 3)
+        one_hot = torch.eye(1000)[[CLASS]]
+        with Gradient(peer, EpsilonGammaBox(low=low, high=high, canonizers=[canonizer])) as attributor:
+            return attributor(x.clone().requires_grad_(), one_hot)
+
+    yield (
+        "vanilla_backprop",
+        {"camviz": ours("vanilla_backprop"), "captum": by_captum(captum.Saliency(peer), abs=False)},
+    )
+    yield (
+        "guided_backprop",
+        {"camviz": ours("guided_backprop"), "captum": by_captum(captum.GuidedBackprop(peer))},
+    )
+    yield "deconvnet", {"camviz": ours("deconvnet"), "captum": by_captum(captum.Deconvolution(peer))}
+    yield (
+        "grad_cam",
+        {
+            "camviz": ours("grad_cam", layer),
+            "captum": by_captum(captum.LayerGradCam(peer, peer_layer), relu_attributions=True),
+            "grad-cam": by_gradcam("GradCAM", peer_layer),
+            "torchcam": by_torchcam("GradCAM", layer_name),
+        },
+    )
+    yield (
+        "guided_grad_cam",
+        {
+            "camviz": ours("guided_grad_cam", layer),
+            "captum": by_captum(captum.GuidedGradCam(peer, peer_layer), interpolate_mode="bilinear"),
+        },
+    )
+    for key, name in (("layer_cam", "LayerCAM"), ("grad_cam_pp", "GradCAM++"), ("xgrad_cam", "XGradCAM")):
+        yield (
+            key,
+            {
+                "camviz": ours(key, layer),
+                "grad-cam": by_gradcam(name.replace("++", "PlusPlus"), peer_layer),
+                "torchcam": by_torchcam(name.replace("++", "pp"), layer_name),
+            },
+        )
+    yield "hires_cam", {"camviz": ours("hires_cam", layer), "grad-cam": by_gradcam("HiResCAM", peer_layer)}
+    yield "eigen_cam", {"camviz": ours("eigen_cam", layer), "grad-cam": by_gradcam("EigenCAM", peer_layer)}
+    yield "full_grad", {"camviz": ours("full_grad"), "grad-cam": by_gradcam("FullGrad", peer_layer)}
+    yield (
+        f"score_cam at {score_name}",
+        {
+            "camviz exact": ours("score_cam", narrow),
+            "camviz fast": ours("score_cam", narrow, mode="fast"),
+            "grad-cam": by_gradcam("ScoreCAM", peer_narrow),
+            "torchcam": by_torchcam("ScoreCAM", score_name),
+        },
+    )
+    yield (
+        f"ablation_cam at {layer_name}",
+        {"camviz": ours("ablation_cam", layer), "grad-cam": by_gradcam("AblationCAM", peer_layer)},
+    )
+    yield (
+        "integrated_gradients, 32 steps",
+        {
+            "camviz": ours("integrated_gradients", steps=32),
+            "captum": by_captum(captum.IntegratedGradients(peer), n_steps=32),
+            "captum in fours": by_captum(captum.IntegratedGradients(peer), n_steps=32, internal_batch_size=4),
+        },
+    )
+    yield (
+        "smooth_grad, 16 samples",
+        {
+            "camviz": ours("smooth_grad", samples=16),
+            "captum": by_captum(captum.NoiseTunnel(captum.Saliency(peer)), nt_samples=16, stdevs=0.5, abs=False),
+            "captum in fours": by_captum(
+                captum.NoiseTunnel(captum.Saliency(peer)),
+                nt_samples=16,
+                nt_samples_batch_size=4,
+                stdevs=0.5,
+                abs=False,
+            ),
+        },
+    )
+    window = {"sliding_window_shapes": (3, 32, 32), "strides": (3, 32, 32)}
+    yield (
+        "occlusion, 7 x 7 places",
+        {
+            "camviz": ours("occlusion", size=32, stride=32),
+            "captum": by_captum(captum.Occlusion(peer), **window),
+            "captum in eights": by_captum(captum.Occlusion(peer), perturbations_per_eval=8, **window),
+        },
+    )
+    yield "rise, 64 masks", {"camviz": ours("rise", masks=64)}
+    yield "lrp", {"camviz": ours("lrp"), **({} if "lite" in model.name else {"zennit": by_zennit})}
+
+
+def measure(runs: dict[str, Run], most: int) -> dict[str, float]:
+    """Median seconds of each, taken in turns, so that whatever else the machine does meets all alike."""
+    seconds: dict[str, list[float]] = {who: [] for who in runs}
+    started = time.perf_counter()
+    for count in range(most + 1):
+        for who, run in runs.items():
+            begun = time.perf_counter()
+            run()
+            seconds[who].append(time.perf_counter() - begun)
+        if count >= 1 and time.perf_counter() - started > LONGEST:
+            break
+    return {who: statistics.median(taken[1:]) for who, taken in seconds.items()}
+
+
+def load(name: str) -> tuple[camviz.Model, Tensor]:
+    """A network (random weights where its own are not embedded: time does not depend on them) and a picture."""
+    model = camviz.load_model(name, weights="default" if "lite" in name else "random")
+    return model, model.preprocess(ROOT / "assets" / "samples" / "coffee.jpg")
+
+
+def memory(name: str, row: str, who: str) -> None:
+    """Print by how many MB one run raises the peak of a process that has done a bare forward pass."""
+    model, x = load(name)
+    runs = dict(rows(model, x))[row]
+    with torch.no_grad():
+        model.net(x)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    runs[who]()
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+
+
+def table(name: str, only: str, most: int, with_memory: bool) -> None:
+    """Print the table of one network."""
+    model, x = load(name)
+
+    def backward() -> None:
+        source = x.clone().requires_grad_()
+        torch.autograd.grad(model.net(source)[0, CLASS], source)
+
+    def forward() -> None:
+        with torch.no_grad():
+            model.net(x)
+
+    bare = measure({"forward": forward, "backward": backward}, most)
+    print(f"\n### {name}\n\nBare forward {bare['forward'] * 1e3:.0f} ms, with backward to the input ", end="")
+    print(f"{bare['backward'] * 1e3:.0f} ms.\n")
+    print("| method | who | time | in bare forwards | in bare forward + backward | CamViz / peer | peak memory |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for row, runs in rows(model, x):
+        if only not in row:
+            continue
+        taken = measure({"bare": forward, "bare backward": backward, **runs}, most)
+        ours = next(seconds for who, seconds in taken.items() if who.startswith("camviz"))
+        for who in runs:
+            ratio = "" if who.startswith("camviz") else f"{ours / taken[who]:.2f}"
+            peak = ""
+            if with_memory:
+                command = [sys.executable, "-m", "tests.benchmarks.bench", "--memory", name, row, who]
+                done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+                peak = f"{done.stdout.strip()} MB"
+            print(
+                f"| {row} | {who} | {taken[who]:.3f} s | {taken[who] / taken['bare']:.2f} "
+                f"| {taken[who] / taken['bare backward']:.2f} | {ratio} | {peak} |",
+                flush=True,
+            )
+
+
+def main() -> None:
+    """Run the command line."""
+    warnings.filterwarnings("ignore")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("networks", nargs="*", default=[*NETWORKS])
+    parser.add_argument("--only", default="", help="only the rows whose name contains this")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--no-memory", action="store_true")
+    parser.add_argument("--memory", nargs=3, metavar=("NETWORK", "ROW", "WHO"), help="measure the memory of one run")
+    chosen = parser.parse_args()
+    if chosen.memory:
+        memory(*chosen.memory)
+        return
+    name = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
+    print(f"{name.partition(': ')[2] or platform.processor()}, {torch.get_num_threads()} threads, ", end="")
+    print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}.")
+    for network in chosen.networks:
+        table(network, chosen.only, chosen.repeats, not chosen.no_memory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""The same maps by captum, grad-cam and torchcam, on a copy of the network that runs nothing in place."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchcam.methods
+from captum.attr import (
+    Deconvolution,
+    GuidedBackprop,
+    GuidedGradCam,
+    LayerGradCam,
+    NeuronDeconvolution,
+    Saliency,
+)
+from pytorch_grad_cam import GradCAM, LayerCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
+from torchvision import models
+
+from camviz import scores
+from camviz.methods.deconvnet import deconvnet
+from camviz.methods.grad_cam import grad_cam
+from camviz.methods.guided_backprop import guided_backprop
+from camviz.methods.guided_grad_cam import guided_grad_cam
+from camviz.methods.layer_cam import layer_cam
+from camviz.methods.score_cam import score_cam
+from camviz.methods.vanilla_backprop import vanilla_backprop
+from camviz.tape import activations
+from tests.methods.nets import picture, score_cam_by_hand
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU"),
+    pytest.mark.filterwarnings("ignore:Setting forward, backward hooks"),
+    pytest.mark.filterwarnings("ignore:Input Tensor 0 did not already require gradients"),
+]
+
+LAYERS = {
+    "resnet18": "layer3",
+    "vgg11": "features.16",
+    "alexnet": "features.8",
+    "squeezenet1_1": "features.9",
+    "efficientnet_lite0": "blocks.4",
+}
+WITH_RELU_MODULES = [name for name in LAYERS if name != "efficientnet_lite0"]  # whose ReLU6 captum does not know
+CLASS = 7
+CLOSE = 1e-4
+
+
+@pytest.fixture(scope="module", params=LAYERS)
+def case(request, lite0):
+    return prepared(request.param, lite0)
+
+
+@pytest.fixture(scope="module", params=WITH_RELU_MODULES)
+def relu_case(request):
+    return prepared(request.param, None)
+
+
+def prepared(name, lite0):
+    torch.manual_seed(0)
+    net = lite0.net if name == "efficientnet_lite0" else models.get_model(name).eval()
+    size = (64, 96) if name != "alexnet" else (96, 128)
+    x = picture(2, torch.float32, size)
+    other = out_of_place(net)
+    return net, net.get_submodule(LAYERS[name]), other, other.get_submodule(LAYERS[name]), x
+
+
+def out_of_place(net):
+    """A copy with the same parameters in which no module works in place."""
+    result = copy.deepcopy(net, {id(parameter): parameter for parameter in net.parameters()})
+    for module in result.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False
+    return result
+
+
+def difference(ours, theirs):
+    assert theirs.abs().max() > 0
+    return float((ours - theirs).norm() / theirs.norm())
+
+
+def scaled(maps):
+    """Each map divided by its largest value: the peers differ in the scale."""
+    return maps / maps.flatten(1).amax(dim=1)[:, None, None]
+
+
+def minmax(maps):
+    low, high = (flat[:, None, None] for flat in (maps.flatten(1).amin(dim=1), maps.flatten(1).amax(dim=1)))
+    return (maps - low) / (high - low)
+
+
+def test_vanilla(case):
+    net, _, other, _, x = case
+    assert (
+        difference(vanilla_backprop(net, x, scores.logit(CLASS)), Saliency(other).attribute(x, CLASS, abs=False))
+        < CLOSE
+    )
+
+
+def test_grad_cam(case):
+    net, layer, other, other_layer, x = case
+    theirs = LayerGradCam(other, other_layer).attribute(x, CLASS, relu_attributions=True)[:, 0]
+    assert difference(grad_cam(net, x, scores.logit(CLASS), layer), theirs.detach()) < CLOSE
+
+
+def test_guided(relu_case):
+    net, _, other, _, x = relu_case
+    assert difference(guided_backprop(net, x, scores.logit(CLASS)), GuidedBackprop(other).attribute(x, CLASS)) < CLOSE
+
+
+def test_deconvnet(relu_case):
+    net, layer, other, other_layer, x = relu_case
+    assert difference(deconvnet(net, x, scores.logit(CLASS)), Deconvolution(other).attribute(x, CLASS)) < CLOSE
+    theirs = NeuronDeconvolution(other, other_layer).attribute(x, (5, 1, 2))
+    assert difference(deconvnet(net, x, scores.logit(CLASS), layer, feature_map=5, row=1, column=2), theirs) < CLOSE
+
+
+def test_guided_grad_cam(relu_case):
+    net, layer, other, other_layer, x = relu_case
+    theirs = GuidedGradCam(other, other_layer).attribute(x, CLASS, interpolate_mode="bilinear")
+    assert difference(guided_grad_cam(net, x, scores.logit(CLASS), layer), theirs.detach()) < CLOSE
+
+
+@pytest.mark.parametrize(("method", "peer"), [(grad_cam, GradCAM), (layer_cam, LayerCAM)])
+def test_grad_cam_package(case, method, peer):
+    net, layer, other, other_layer, x = case
+    with peer(other, [other_layer]) as cam:
+        theirs = torch.from_numpy(cam(x.clone().requires_grad_(), [ClassifierOutputTarget(CLASS)] * 2))
+    ours = minmax(method(net, x, scores.logit(CLASS), layer))
+    ours = minmax(F.interpolate(ours[:, None], x.shape[2:], mode="bilinear")[:, 0])
+    assert difference(ours, theirs) < CLOSE
+
+
+@pytest.mark.parametrize(("method", "peer"), [(layer_cam, "LayerCAM"), (grad_cam, "GradCAM")])
+def test_torchcam(case, method, peer):
+    net, layer, other, other_layer, x = case
+    with getattr(torchcam.methods, peer)(other, other_layer) as cam:
+        output = other(x.clone().requires_grad_())
+        (theirs,) = cam([CLASS] * 2, output, normalized=False)
+    assert difference(scaled(method(net, x, scores.logit(CLASS), layer)), scaled(theirs.relu())) < CLOSE
+
+
+def test_score_cam():
+    net, _, other, _, x = prepared("squeezenet1_1", None)
+    layer, x = net.features[4], x[:1]
+    with torchcam.methods.ScoreCAM(other, other.features[4]) as cam, torch.no_grad():
+        (theirs,) = cam([CLASS], other(x), normalized=False)
+    assert difference(scaled(score_cam(net, x, scores.logit(CLASS), layer)), scaled(theirs)) < 2e-2
+
+
+def test_score_cam_of_the_embedded_network(lite0):
+    """Where torchcam's order, min-max before upsampling, gives another map: against the loop."""
+    net, x = lite0.net, picture(1, torch.float32, (64, 96))
+    layer = net.get_submodule("blocks.1")
+    expected = score_cam_by_hand(net, x, scores.logit(CLASS), activations(net, x, layer)[0])
+    assert difference(score_cam(net, x, scores.logit(CLASS), layer), expected) < CLOSE
+
+
+# ------------------------------------------------------- what the peers miss: ReLUs that are no module of their own
+
+
+class Guided(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.clamp(min=0) * (ctx.saved_tensors[0] > 0)
+
+
+class Deconvolved(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.clamp(min=0)
+
+
+def replaced(net, x, function, monkeypatch):
+    """The gradient of the class where every F.relu, which nn.ReLU calls too, is `function`."""
+    calls = []
+
+    def relu(value, inplace=False):
+        calls.append(value.shape)
+        return function.apply(value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(F, "relu", relu)
+        x = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(net(x)[:, CLASS].sum(), x)
+    return gradient, len(calls)
+
+
+@pytest.mark.parametrize(
+    ("name", "relus", "modules"), [("densenet121", 121, 120), ("googlenet", 57, 0), ("resnet18", 17, 9)]
+)
+@pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet")
+def test_functional_and_reused_relus_follow_the_rule(name, relus, modules, monkeypatch):
+    torch.manual_seed(0)
+    extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    net = models.get_model(name, **extra).eval()
+    x = picture(1, torch.float32, (64, 96))
+    assert sum(isinstance(module, nn.ReLU) for module in net.modules()) == modules
+    plain = vanilla_backprop(net, x, scores.logit(CLASS))
+    for method, function, peer in (
+        (guided_backprop, Guided, GuidedBackprop),
+        (deconvnet, Deconvolved, Deconvolution),
+    ):
+        expected, calls = replaced(net, x, function, monkeypatch)
+        assert calls == relus
+        ours = method(net, x, scores.logit(CLASS))
+        assert difference(ours, expected) < 1e-6
+        assert difference(ours, plain) > 0.1
+        theirs = peer(out_of_place(net)).attribute(x, CLASS)
+        missed = difference(theirs, expected)
+        assert missed < CLOSE if name == "resnet18" else missed > 1e-2
+        if name == "googlenet":  # captum finds no ReLU at all, and returns the plain gradient without a word
+            assert difference(theirs, plain) < CLOSE

@@ -1,0 +1,128 @@
+"""Score-CAM against a loop over the channels of one sample at a time."""
+
+import pytest
+import torch
+from torch import nn
+
+from camviz import batches, scores
+from camviz.methods.score_cam import score_cam
+from camviz.passes import many_passes
+from camviz.tape import accounting
+from tests.methods.nets import NETS, Modules, build, by_hand, picture, score_cam_by_hand
+
+WEIGHTINGS = ("channel softmax", "class probability")
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+def test_equals_the_loop_in_float64(kind, weighting):
+    net, x, hand = by_hand(kind)
+    score = scores.logit(4) if weighting == "class probability" else scores.contrast(2, 5)
+    for name, step in kind.layers.items():
+        expected = score_cam_by_hand(Copying(net), x, score, hand.values[step], weighting)
+        result = score_cam(net, x, score, net.get_submodule(name), weighting=weighting, mode="exact")
+        assert result.dtype == torch.float64
+        torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10 * float(expected.max()))
+
+
+class Copying(nn.Module):
+    """The network on a copy of its input, which Functional overwrites."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x.clone())
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_comes_near_the_loop_in_float32_and_in_the_fast_mode(weighting, mode):
+    _, x, hand = by_hand(Modules)
+    net = build(Modules, dtype=torch.float32)
+    expected = score_cam_by_hand(by_hand(Modules)[0], x, scores.logit(4), hand.values[6], weighting)
+    result = score_cam(net, x.float(), scores.logit(4), net.features[6], weighting=weighting, mode=mode)
+    assert result.dtype == torch.float32
+    tolerance = 1e-4 if mode == "exact" else 2e-2
+    assert (result - expected).norm() < tolerance * expected.norm()
+
+
+def test_the_two_weightings_differ():
+    net, x, _ = by_hand(Modules)
+    one, other = (score_cam(net, x, scores.logit(4), net.features[6], weighting=w) for w in WEIGHTINGS)
+    assert (one / one.max() - other / other.max()).abs().max() > 0.01
+
+
+def test_constant_channels_are_left_out():
+    net, x = build(Modules), picture()
+    with torch.no_grad():
+        for dead, value in ((1, -100.0), (4, 3.0)):  # after ReLU 0 everywhere; and 3 everywhere
+            net.features[5].weight[dead] = 0
+            net.features[5].bias[dead] = value
+    activation = net.features(x).detach()
+    assert (activation[:, 4] == 3).all() and (activation[:, 1] == 0).all()
+    expected = score_cam_by_hand(net, x, scores.logit(4), activation)
+    done = []
+    result = score_cam(net, x, scores.logit(4), net.features[6], progress=lambda *numbers: done.append(numbers))
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-12)
+    assert done[-1] == (12, 12)
+
+
+def test_a_layer_of_constant_channels_only_gives_an_empty_map():
+    net, x = build(Modules), picture()
+    with torch.no_grad():
+        net.features[5].weight.zero_()
+        net.features[5].bias.fill_(2)
+    done = []
+    result = score_cam(net, x, scores.logit(4), net.features[6], progress=lambda *numbers: done.append(numbers))
+    assert result.shape == (2, 5, 7) and (result == 0).all()
+    assert done == [(6, 12), (12, 12)]
+
+
+def test_the_batch_does_not_change_the_map(monkeypatch):
+    net, x, _ = by_hand(Modules)
+    maps, passes = [], []
+    for size in (1, 2, 3, 6, 100):
+        monkeypatch.setattr("camviz.passes.size_for", lambda *_, size=size: size)
+        done = []
+        maps.append(
+            score_cam(net, x, scores.logit(4), net.features[0], progress=lambda d, _, done=done: done.append(d))
+        )
+        passes.append(len(set(done)))
+    assert passes == [8, 4, 4, 2, 2]  # two pictures of four channels
+    for other in maps[1:]:
+        torch.testing.assert_close(other, maps[0], rtol=1e-10, atol=1e-12)
+
+
+def test_costs_one_pass_for_each_living_channel():
+    net, x, hand = by_hand(Modules)
+    alive = (hand.values[6].amax(dim=(2, 3)) > hand.values[6].amin(dim=(2, 3))).sum()
+    with accounting() as account:
+        score_cam(net, x, scores.logit(4), net.features[6])
+    assert (account.forward_passes, account.backward_passes) == (
+        2 + 4 + alive,
+        0,
+    )  # the layer, two looks at the network, then one a channel
+
+
+def test_batches_follow_the_network_s_work(monkeypatch):
+    net, x, _ = by_hand(Modules)
+    # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
+    work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
+    for limit, size, with_gradient in (
+        (1e9, batches.LARGEST, batches.LARGEST // 2),
+        (3.5 * work, 3, 1),
+        (0.5 * work, 1, 1),
+    ):
+        monkeypatch.setattr(batches, "WORK", limit)
+        with many_passes(net, x) as passes:
+            assert (passes.size, passes.size_with_gradient) == (size, with_gradient)
+
+
+def test_batches_cover_everything_once_and_report_each():
+    done = []
+    parts = list(batches.batches(7, 3, lambda *numbers: done.append(numbers)))
+    assert parts == [slice(0, 3), slice(3, 6), slice(6, 7)]
+    assert done == [(3, 7), (6, 7), (7, 7)]
+    assert list(batches.batches(0, 3, None)) == []

@@ -1,0 +1,209 @@
+import importlib
+import inspect
+import sys
+from typing import Annotated, Literal
+
+import pytest
+
+import camviz.methods
+from camviz import METHODS, CamvizError, registry
+from camviz.registry import Knob, Method, Range, knobs_of, method
+
+
+@pytest.fixture(autouse=True)
+def _own_table(monkeypatch):
+    monkeypatch.setattr(registry, "METHODS", {})
+
+
+def toy(
+    net,
+    x,
+    score,
+    layer=None,
+    *,
+    samples: Annotated[int, Range(1, 200, 1), "How many"] = 50,
+    level: Annotated[float, Range(0.0, 1.0)] = 0.1,
+    over: Annotated[Literal["class", "channel"], "What the softmax runs over"] = "class",
+    plain: Literal["a", "b"] = "b",
+    signed: bool = False,
+    row: Annotated[int | None, Range(0, 9), "Row"] = None,
+    progress=None,
+):
+    """Does nothing.
+
+    In two paragraphs.
+    """
+    return net, x, score, layer, samples
+
+
+def test_a_signature_is_the_declaration():
+    assert knobs_of(toy) == {
+        "samples": Knob("samples", int, 50, "How many", Range(1, 200, 1)),
+        "level": Knob("level", float, 0.1, "", Range(0, 1)),
+        "over": Knob("over", str, "class", "What the softmax runs over", None, ("class", "channel")),
+        "plain": Knob("plain", str, "b", "", None, ("a", "b")),
+        "signed": Knob("signed", bool, False),
+        "row": Knob("row", int, None, "Row", Range(0, 9), (), True),
+    }
+
+
+def test_the_decorator_fills_the_table_and_returns_the_function():
+    assert method("Toy", family="control", paper="https://example.org")(toy) is toy
+    record = registry.METHODS["toy"]
+    assert record == Method("toy", "Toy", "control", "https://example.org", toy, knobs_of(toy), "optional", True)
+    assert (record.tooltip, record.doc) == ("Does nothing.", "Does nothing.\n\nIn two paragraphs.")
+    assert record(1, 2, 3, samples=4) == (1, 2, 3, None, 4)
+
+
+@pytest.mark.parametrize(
+    ("function", "layer", "many"),
+    [
+        (lambda net, x, score: None, "none", False),
+        (lambda net, x, score, layer: None, "required", False),
+        (lambda net, x, score, layer=None, *, progress=None: None, "optional", True),
+    ],
+)
+def test_what_a_method_needs_is_read_off_its_parameters(function, layer, many):
+    method("Toy", family="cam", paper="")(function)
+    record = registry.METHODS["<lambda>"]
+    assert (record.layer, record.many_passes, record.tooltip) == (layer, many, "")
+
+
+def test_two_methods_of_one_name_are_refused():
+    add = method("Toy", family="cam", paper="")
+    add(toy)
+    add(toy)  # the same file read again, as Streamlit does
+
+    def other(net, x, score):
+        """Another file's."""
+
+    other.__name__, other.__module__ = "toy", "elsewhere"
+    with pytest.raises(CamvizError, match="two methods are called 'toy'"):
+        add(other)
+    assert registry.METHODS["toy"].function is toy
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        str,
+        tuple[int, int],
+        Annotated[int, Range(1, 2)] | None,  # the range would be lost: Annotated[int | None, Range(1, 2)]
+    ],
+)
+def test_a_knob_that_no_widget_can_show_is_refused(hint):
+    def function(net, x, score, *, knob=None):
+        """Only here for its knob."""
+
+    function.__annotations__["knob"] = hint
+    with pytest.raises(CamvizError, match="the knob 'knob' needs a default and must be"):
+        method("Toy", family="cam", paper="")(function)
+    assert registry.METHODS == {}
+
+
+def test_a_knob_without_a_default_is_refused():
+    def function(net, x, score, *, knob: int):
+        """Only here for its knob."""
+
+    with pytest.raises(CamvizError, match="the knob 'knob' needs a default"):
+        method("Toy", family="cam", paper="")(function)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("samples", 1, 1),
+        ("samples", 200, 200),
+        ("samples", 7.0, 7),
+        ("level", 1, 1.0),
+        ("over", "channel", "channel"),
+        ("signed", True, True),
+        ("row", None, None),
+        ("row", 9, 9),
+    ],
+)
+def test_a_fitting_value_is_converted(name, value, expected):
+    checked = knobs_of(toy)[name].check(value, "toy")
+    assert checked == expected and type(checked) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("samples", 0, "samples of toy must lie in 1 to 200; got 0"),
+        ("samples", 201, "samples of toy must lie in 1 to 200; got 201"),
+        ("samples", 7.5, "samples of toy must be int; got 7.5"),
+        ("samples", "7", "samples of toy must be int; got '7'"),
+        ("samples", None, "samples of toy must be int; got None"),
+        ("samples", True, "samples of toy must be int; got True"),
+        ("samples", float("inf"), "samples of toy must be int; got inf"),
+        ("samples", float("nan"), "samples of toy must be int; got nan"),
+        ("level", float("nan"), "level of toy must lie in 0 to 1; got nan"),
+        ("level", 1.01, "level of toy must lie in 0 to 1; got 1.01"),
+        ("level", "much", "level of toy must be float; got 'much'"),
+        ("level", [0.5], r"level of toy must be float; got \[0.5\]"),
+        ("over", "chanel", "over 'chanel' is not in the choices of toy; did you mean 'channel'?"),
+        ("over", 3, "over '3' is not in the choices of toy"),
+        ("over", None, "over 'None' is not in the choices of toy"),
+        ("signed", 1, "signed of toy must be bool; got 1"),
+        ("signed", "yes", "signed of toy must be bool; got 'yes'"),
+        ("row", 10, "row of toy must lie in 0 to 9; got 10"),
+        ("row", False, "row of toy must be int; got False"),
+    ],
+)
+def test_any_other_value_is_refused_in_a_sentence(name, value, sentence):
+    with pytest.raises(CamvizError, match=sentence.replace("?", r"\?")):
+        knobs_of(toy)[name].check(value, "toy")
+
+
+def test_settings_are_complete_and_checked():
+    method("Toy", family="cam", paper="")(toy)
+    record = registry.METHODS["toy"]
+    defaults = {"samples": 50, "level": 0.1, "over": "class", "plain": "b", "signed": False, "row": None}
+    assert record.settings({}) == defaults
+    assert record.settings({"samples": 7.0, "row": 3}) == {**defaults, "samples": 7, "row": 3}
+    with pytest.raises(CamvizError, match=r"setting 'sample' is not .* settings of toy; did you mean 'samples'"):
+        record.settings({"sample": 7})
+    with pytest.raises(CamvizError, match="must lie in"):
+        record.settings({"samples": 0})
+
+
+def test_every_file_of_the_package_is_a_method_and_a_broken_one_fails_loudly(tmp_path, monkeypatch):
+    package = tmp_path / "own_methods"
+    package.mkdir()
+    (package / "__init__.py").write_text(inspect.getsource(camviz.methods), encoding="utf-8")
+    lines = (
+        '"""A method."""',
+        "from camviz.registry import method",
+        '@method("One", family="cam", paper="https://example.org")',
+        "def one(net, x, score):",
+        '    """The first."""',
+    )
+    (package / "one.py").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        importlib.import_module("own_methods")
+        assert list(registry.METHODS) == ["one"]
+        (package / "two.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
+        for name in [name for name in sys.modules if name.startswith("own_methods")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        with pytest.raises(ModuleNotFoundError, match="nothing_of_that_name"):
+            importlib.import_module("own_methods")
+    finally:
+        for name in [name for name in sys.modules if name.startswith("own_methods")]:
+            del sys.modules[name]
+
+
+def test_camviz_has_the_seven_of_the_first_issue():
+    assert {
+        "vanilla_backprop",
+        "guided_backprop",
+        "deconvnet",
+        "grad_cam",
+        "guided_grad_cam",
+        "score_cam",
+        "layer_cam",
+    } <= set(METHODS)
+    for key, record in METHODS.items():
+        assert key == record.key == record.function.__name__ == record.function.__module__.rpartition(".")[2]
