@@ -145,7 +145,7 @@ class _Plan:
                 convolution.fold(*convolution.norm)
             convolution.weight = convolution.weight.detach()
             if convolution.wide and winograd:
-                convolution.kernel = Kernel(convolution.weight)
+                convolution.kernel = Kernel(convolution.weight, convolution.bias)
         self.results.clear()
 
         def quick(func: Any, args: Any, kwargs: Any) -> Any:
@@ -155,8 +155,7 @@ class _Plan:
                     convolution = known[id(weight)][1]
                     if convolution.kernel is None:
                         return func(x, convolution.weight, convolution.bias, *shape)
-                    result = convolution.kernel(x)
-                    return result if convolution.bias is None else result.add_(convolution.bias[:, None, None])
+                    return convolution.kernel(x)
             if func is F.batch_norm:
                 x, mean, *_ = _norm_arguments(*args, **kwargs)
                 if id(mean) in gone:

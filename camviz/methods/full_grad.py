@@ -36,22 +36,32 @@ def full_grad(
     shares = torch.stack([term.flatten(1).sum(dim=1) for term in terms]).sum(dim=0) / explained
     if (shares - 1).abs().max() > 0.01:
         note(f"The terms sum up to {', '.join(f'{share:.0%}' for share in shares)} of the score: not all is ReLU here.")
-    size = x.shape[-2:]
-    place = spread if scale == "none" else lambda term, size: interpolate(scaled(term, scale), size, mode="bilinear")
-    return torch.stack([place(term, size).sum(dim=1) for term in terms if term.ndim == 4]).sum(dim=0)
+    result = torch.zeros_like(x[:, :1])
+    for term in terms:
+        if term.ndim == 4:  # the biases of linear layers behind the pooling have no place
+            place = spread if scale == "none" else enlarge
+            result += place(scaled(term, scale).sum(dim=1, keepdim=True), x.shape[-2:])
+    return result[:, 0]
 
 
 def scaled(term: Tensor, scale: str) -> Tensor:
     """Absolute values from 0 to 1, (B, c, h, w): over each sample's layer, or over each of its channels."""
+    if scale == "none":
+        return term
     sizes, over = term.abs(), (1, 2, 3) if scale == "layer" else (2, 3)
     low, high = sizes.amin(dim=over, keepdim=True), sizes.amax(dim=over, keepdim=True)
     return (sizes - low) / torch.where(high > low, high - low, 1)
 
 
+def enlarge(term: Tensor, size: torch.Size) -> Tensor:
+    """Brought to the size of the picture."""
+    return interpolate(term, size, mode="bilinear")
+
+
 def spread(term: Tensor, size: torch.Size) -> Tensor:
-    """Brought to the size of the picture so that the sum stays: each value divided by the weight it gets there."""
+    """Brought to the size of the picture so that the sum stays: each value divided by the weight that it gets there."""
     rows, columns = (
         interpolate(torch.eye(a, dtype=term.dtype, device=term.device)[None], b, mode="linear")[0].sum(dim=1)
         for a, b in zip(term.shape[2:], size, strict=True)
     )
-    return interpolate(term / (rows[:, None] * columns), size, mode="bilinear")
+    return enlarge(term / (rows[:, None] * columns), size)

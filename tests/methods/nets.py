@@ -428,6 +428,7 @@ RELUS = {
     "F.relu by position": (lambda x: F.relu(x, True), inf),
     "F.relu by name": (lambda x: F.relu(input=x), inf),
     "F.relu_": (F.relu_, inf),
+    "F.relu_ without its result": (lambda x: (F.relu_(x), x)[1], inf),
     "F.relu6": (F.relu6, 6),
     "F.relu6 in place": (partial(F.relu6, inplace=True), 6),
     "F.hardtanh": (lambda x: F.hardtanh(x, 0.0, 2.0), 2),
