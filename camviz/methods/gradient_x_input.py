@@ -1,4 +1,4 @@
-"""Gradient times input (Shrikumar et al., 2016)."""
+"""Gradient x input (Shrikumar et al., 2016)."""
 
 from torch import Tensor, nn
 
@@ -13,6 +13,7 @@ def gradient_x_input(net: nn.Module, x: Tensor, score: Score) -> Tensor:
 
     map[b,k,i,j] = x[b,k,i,j] * dS_b / dx[b,k,i,j], signed, (B, 3, H, W)
 
-    Weighs the gradient by what is there; a pixel of the network's mean colour is 0 and gets nothing, whatever it shows.
+    Sums to the score itself where the network is piecewise linear without biases. Pixels near the mean colour, where
+    x is about 0, get nothing, however much they matter.
     """
-    return x * input_gradient(net, x, score)
+    return x.detach() * input_gradient(net, x, score)

@@ -29,7 +29,7 @@ from camviz.scores import logit
 ROOT = Path(__file__).parents[2]
 CLASS = 967
 NETWORKS = {"efficientnet_lite0": "blocks.5", "vgg16": "features.29", "resnet50": "layer4"}
-LONGEST = 20.0  # seconds of repeats for one row
+LONGEST = 8.0  # seconds of repeats for one row
 SCORE_CAM_LAYER = {"efficientnet_lite0": "blocks.5", "vgg16": "features.9", "resnet50": "layer1.0.conv1"}
 
 Run = Callable[[], Any]
@@ -65,7 +65,7 @@ def rows(model: camviz.Model, x: Tensor) -> Iterator[tuple[str, dict[str, Run]]]
     def by_gradcam(name: str, at: nn.Module, **knobs: Any) -> Run:
         def run() -> Any:
             with getattr(gradcam, name)(peer, [at], **knobs) as extractor:
-                return extractor(x, target)
+                return extractor(x.clone().requires_grad_(), target)
 
         return run
 

@@ -1,0 +1,236 @@
+"""Gradient x input, integrated gradients and SmoothGrad: by hand in float64, against captum, and their identities."""
+
+import captum.attr
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from camviz import passes, scores
+from camviz.methods import smooth_grad as smooth_grad_file
+from camviz.methods.deconvnet import deconvnet
+from camviz.methods.gradient_x_input import gradient_x_input
+from camviz.methods.guided_backprop import guided_backprop
+from camviz.methods.integrated_gradients import integrated_gradients
+from camviz.methods.smooth_grad import smooth_grad
+from camviz.methods.vanilla_backprop import vanilla_backprop
+from camviz.tape import accounting
+from tests.methods.nets import NETS, ByHand, Modules, Residual, build, by_hand, close, of_class, picture
+
+SCORE = scores.logit(2)
+BASES = {
+    "vanilla_backprop": vanilla_backprop,
+    "gradient_x_input": gradient_x_input,
+    "guided_backprop": guided_backprop,
+    "deconvnet": deconvnet,
+    "integrated_gradients": integrated_gradients,
+}
+
+
+class Polynomial(nn.Module):
+    """Its class scores are the sum of the pixels to the powers of 1, 2 and 3."""
+
+    def forward(self, x):
+        return torch.stack([x.pow(power).sum(dim=(1, 2, 3)) for power in (1, 2, 3)], dim=1)
+
+
+def gradient_by_hand(net, x):
+    return ByHand(net.steps(), x).back(of_class(2))[1]
+
+
+# ------------------------------------------------------------------------------------------------ gradient x input
+
+
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+def test_gradient_x_input_equals_the_gradient_by_hand_times_the_input(kind):
+    net, x, hand = by_hand(kind)
+    close(gradient_x_input(net, x, SCORE), x * hand.back(of_class(2))[1])
+
+
+def test_gradient_x_input_equals_captum():
+    net, x = build(Modules, dtype=torch.float32), picture(dtype=torch.float32)
+    expected = captum.attr.InputXGradient(net).attribute(x.clone().requires_grad_(), target=2)
+    close(gradient_x_input(net, x, SCORE), expected.detach(), 1e-5)
+
+
+def test_gradient_x_input_sums_to_the_score_without_biases():
+    net, x = build(Residual), picture()
+    with torch.no_grad():
+        for name, tensor in [*net.named_parameters(), *net.named_buffers()]:
+            if name.endswith(("bias", "running_mean")):
+                tensor.zero_()
+    close(gradient_x_input(net, x, SCORE).sum(dim=(1, 2, 3)), net(x)[:, 2].detach())
+
+
+# -------------------------------------------------------------------------------------------- integrated gradients
+
+
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+def test_integrated_gradients_equal_the_sum_by_hand(kind):
+    net, x, _ = by_hand(kind)
+    for baseline, start in (
+        ("mean colour", torch.zeros_like(x)),
+        ("darkest", x.flatten(2).min(dim=2).values[:, :, None, None] * torch.ones_like(x)),
+        ("brightest", x.flatten(2).max(dim=2).values[:, :, None, None] * torch.ones_like(x)),
+    ):
+        # Gauss-Legendre with three points, from the textbook, moved from (-1, 1) to (0, 1).
+        places, weights = ((1 - 0.6**0.5) / 2, 0.5, (1 + 0.6**0.5) / 2), (5 / 18, 8 / 18, 5 / 18)
+        expected = sum(w * gradient_by_hand(net, start + a * (x - start)) for a, w in zip(places, weights, strict=True))
+        close(integrated_gradients(net, x, SCORE, steps=3, baseline=baseline), (x - start) * expected)
+
+
+@pytest.mark.parametrize("baseline", ["mean colour", "darkest"])
+@pytest.mark.parametrize("steps", [1, 5, 20])
+def test_integrated_gradients_equal_captum(steps, baseline):
+    net, x = build(Residual, dtype=torch.float32), picture(dtype=torch.float32)
+    start = torch.zeros_like(x) if baseline == "mean colour" else x.amin(dim=(2, 3), keepdim=True).expand_as(x)
+    peer = build(Residual, dtype=torch.float32)
+    peer.relu.inplace = False
+    expected = captum.attr.IntegratedGradients(peer).attribute(x, start, target=2, n_steps=steps)
+    close(integrated_gradients(net, x, SCORE, steps=steps, baseline=baseline), expected.detach().float(), 1e-4)
+
+
+@pytest.mark.parametrize(("power", "steps"), [(1, 1), (2, 1), (3, 2)])
+def test_integrated_gradients_of_a_polynomial_are_its_terms(power, steps):
+    x = picture()
+    close(integrated_gradients(Polynomial(), x, scores.logit(power - 1), steps=steps), x**power)
+
+
+@pytest.mark.parametrize("baseline", ["mean colour", "darkest", "brightest"])
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+def test_integrated_gradients_sum_to_the_rise_of_the_score(kind, baseline):
+    net, x, _ = by_hand(kind)
+    start = {
+        "mean colour": torch.zeros_like(x),
+        "darkest": x.amin(dim=(2, 3), keepdim=True).expand_as(x),
+        "brightest": x.amax(dim=(2, 3), keepdim=True).expand_as(x),
+    }[baseline]
+    with torch.no_grad():
+        rise = (net(x.clone()) - net(start.clone()))[:, 2]
+    sums = integrated_gradients(net, x, SCORE, steps=300, baseline=baseline).sum(dim=(1, 2, 3))
+    assert ((sums - rise).abs() < 0.05 * rise.abs()).all()
+
+
+def test_integrated_gradients_say_when_the_steps_are_too_few():
+    class Step(nn.Module):
+        """A score that rises only between 0.7 and 0.8 of the picture."""
+
+        def forward(self, x):
+            level = x.mean(dim=(1, 2, 3))
+            return torch.stack([level, (level - 0.7).relu() - (level - 0.8).relu()], dim=1)
+
+    x = torch.ones(1, 3, 8, 8, dtype=torch.float64)
+    with accounting() as account:
+        integrated_gradients(Step(), x, scores.logit(1), steps=1)
+    assert account.notes == ["The map's sum misses 100% of the score's rise from the baseline: more steps come nearer."]
+    with accounting() as account:
+        close(integrated_gradients(Step(), x, scores.logit(1), steps=200).sum(), torch.tensor(0.1).double(), 0.1)
+    assert account.notes == []
+
+
+def test_integrated_gradients_cost_a_pass_for_each_step(monkeypatch):
+    net, x, _ = by_hand(Modules)
+    with accounting() as account:
+        expected = integrated_gradients(net, x, SCORE, steps=7)
+    # Two pictures: the first passes (one to look, one to check), the baseline, and the steps.
+    assert (account.forward_passes, account.backward_passes) == (2 + 2 + 2 + 14, 14)
+    for largest in (1, 3, 100):
+        monkeypatch.setattr(passes, "size_for", lambda *_, largest=largest: largest)
+        done = []
+        close(integrated_gradients(net, x, SCORE, steps=7, progress=lambda *now: done.append(now)), expected)  # noqa: B023
+        assert len(done) == 2 * -(-7 // largest) and done[-1] == (14, 14)
+
+
+# ------------------------------------------------------------------------------------------------------ SmoothGrad
+
+
+def noisy(x, samples, level, seed):
+    """The noisy copies of each picture, drawn anew."""
+    chance = torch.Generator().manual_seed(seed)
+    noise = [torch.randn(x.shape[1:], generator=chance, dtype=x.dtype) for _ in range(samples)]
+    return [x + torch.stack([level * (one.max() - one.min()) * drawn for one in x]) for drawn in noise]
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_without_noise_it_is_the_base_method(base):
+    net, x, _ = by_hand(Residual)
+    expected = BASES[base](net, x, SCORE)
+    close(smooth_grad(net, x, SCORE, base=base, level=0.0), expected, 1e-12)
+    close(smooth_grad(net, x, SCORE, base=base, level=0.0, statistic="squared"), expected**2, 1e-12)
+    assert (smooth_grad(net, x, SCORE, base=base, level=0.0, statistic="variance") == 0).all()
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_equals_the_statistics_of_the_base_method_s_maps(base):
+    net, x, _ = by_hand(Modules)
+    maps = torch.stack([BASES[base](net, copy, SCORE) for copy in noisy(x, 6, 0.3, 5)])
+    given = {"base": base, "samples": 6, "level": 0.3, "seed": 5}
+    close(smooth_grad(net, x, SCORE, **given), maps.mean(dim=0))
+    close(smooth_grad(net, x, SCORE, **given, statistic="squared"), (maps**2).mean(dim=0))
+    close(smooth_grad(net, x, SCORE, **given, statistic="variance"), maps.var(dim=0, correction=0))
+
+
+@pytest.mark.parametrize(
+    ("statistic", "name"), [("mean", "smoothgrad"), ("squared", "smoothgrad_sq"), ("variance", "vargrad")]
+)
+def test_equals_captum_s_noise_tunnel_on_the_same_noise(statistic, name):
+    net, x = build(Modules, dtype=torch.float32), picture(1, dtype=torch.float32)
+    torch.manual_seed(3)
+    tunnel = captum.attr.NoiseTunnel(captum.attr.Saliency(net))
+    deviation = 0.2 * float(x.max() - x.min())
+    expected = tunnel.attribute(x, nt_type=name, nt_samples=8, stdevs=deviation, target=2, abs=False)
+    close(smooth_grad(net, x, SCORE, statistic=statistic, samples=8, level=0.2, seed=3), expected.detach(), 1e-4)
+
+
+def test_variance_survives_a_gradient_far_from_zero():
+    class Steep(nn.Module):
+        """A gradient of 1000 with a little curvature: in float32 the square of the mean hides the variance."""
+
+        def forward(self, x):
+            return torch.stack([(1000 * x + 0.05 * x**2).sum(dim=(1, 2, 3)), x.sum(dim=(1, 2, 3))], dim=1)
+
+    x = picture(1, dtype=torch.float32)
+    maps = torch.stack([1000 + 0.1 * copy.double() for copy in noisy(x, 40, 0.15, 0)])
+    found = smooth_grad(Steep(), x, scores.logit(0), statistic="variance", samples=40)
+    close(found.double(), maps.var(dim=0, correction=0), 0.01)
+
+
+def test_the_noise_has_the_deviation_that_was_asked_for_and_follows_the_seed(monkeypatch):
+    seen = []
+
+    def spy(net, x, score):
+        seen.append(x)
+        return torch.zeros_like(x)
+
+    monkeypatch.setitem(smooth_grad_file.PLAIN, "vanilla_backprop", spy)
+    net, x, _ = by_hand(Modules)
+    for seed in (0, 0, 1):
+        smooth_grad(net, x[:1], SCORE, samples=50, level=0.4, seed=seed)
+    noise = (torch.cat(seen) - x[:1]).view(3, 50, *x.shape[1:])
+    assert torch.equal(noise[0], noise[1]) and not torch.equal(noise[0], noise[2])
+    assert float(noise[0].std()) == pytest.approx(0.4 * float(x[0].max() - x[0].min()), rel=0.01)
+    assert float(noise[0].mean()) == pytest.approx(0, abs=0.02)
+    assert abs(np.corrcoef(noise[0, 0].flatten(), noise[0, 1].flatten())[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize("base", ["vanilla_backprop", "guided_backprop", "integrated_gradients"])
+def test_the_batch_does_not_change_the_map(monkeypatch, base):
+    net, x, _ = by_hand(Modules)
+    expected = smooth_grad(net, x, SCORE, base=base, samples=5)
+    for largest in (1, 2, 100):
+        monkeypatch.setattr(passes, "size_for", lambda *_, largest=largest: largest)
+        done = []
+        close(smooth_grad(net, x, SCORE, base=base, samples=5, progress=lambda *now: done.append(now)), expected)  # noqa: B023
+        steps = 32 if base == "integrated_gradients" else 1
+        assert done[-1] == (10 * steps, 10 * steps)
+        assert len(done) == (10 * -(-32 // largest) if steps > 1 else 2 * -(-5 // largest))
+
+
+def test_a_network_without_relu_can_be_smoothed_over_an_extended_rule():
+    net, x = build(Modules, activation=nn.SiLU), picture()
+    with pytest.raises(ValueError, match="'extended'"):
+        smooth_grad(net, x, SCORE, base="guided_backprop", level=0.0)
+    close(
+        smooth_grad(net, x, SCORE, base="guided_backprop", level=0.0, extended=True),
+        guided_backprop(net, x, SCORE, extended=True),
+    )

@@ -1,0 +1,220 @@
+"""Many passes made cheaper: batch norms folded away, Winograd's convolutions, and when neither may be done."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from camviz import passes, scores
+from camviz.passes import channels_last, many_passes
+from camviz.tape import activations, forward, input_gradient
+from camviz.winograd import Kernel
+from tests.methods.nets import NETS, Modules, Residual, build, close, content, picture
+
+SCORE = scores.logit(2)
+
+
+def draw(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+class Counting:
+    """How often torch's convolution and batch norm really run."""
+
+    def __init__(self, monkeypatch):
+        self.calls = dict.fromkeys(("batch_norm", "_convolved"), 0)
+        self.watch(monkeypatch, torch, "batch_norm")
+        self.watch(monkeypatch, "camviz.winograd", "_convolved")
+
+    def watch(self, monkeypatch, owner, name):
+        target = owner if not isinstance(owner, str) else __import__(owner, fromlist=["x"])
+        original = getattr(target, name)
+
+        def counted(*args, **kwargs):
+            self.calls[name] += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(target, name, counted)
+
+
+# -------------------------------------------------------------------------------------------------------- Winograd
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [(4, 4), (8, 12), (1, 1), (7, 5), (14, 9), (3, 30)])
+def test_winograd_equals_the_convolution(size, layout):
+    x = draw(3, 5, *size, seed=1).contiguous(memory_format=layout).requires_grad_()
+    weight, gradient = draw(7, 5, 3, 3, seed=2), draw(3, 7, *size, seed=3)
+    bias = draw(7, seed=4)
+    expected = F.conv2d(x, weight, bias, padding=1)
+    found = Kernel(weight, bias)(x).mul_(1)  # networks go on in place
+    close(found.detach(), expected.detach(), 1e-12)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    (back,) = torch.autograd.grad(expected, x, gradient)
+    close(torch.autograd.grad(found, x, gradient)[0], back, 1e-12)
+
+
+@pytest.mark.parametrize("budget", [1.0, 3e4, 1e5, 1e9])
+def test_winograd_does_not_depend_on_how_the_tiles_are_cut(monkeypatch, budget):
+    monkeypatch.setattr("camviz.winograd._TILES", budget)
+    x, weight = draw(5, 6, 21, 18), draw(4, 6, 3, 3, seed=2)
+    close(Kernel(weight)(x), F.conv2d(x, weight, padding=1), 1e-12)
+
+
+def test_winograd_is_exact_enough_in_float32():
+    x, weight = draw(2, 256, 28, 28, dtype=torch.float32), draw(256, 256, 3, 3, seed=2, dtype=torch.float32)
+    expected = F.conv2d(x.double(), weight.double(), padding=1)
+    error = (Kernel(weight)(x).double() - expected).norm() / expected.norm()
+    assert error < 5e-6
+
+
+# ------------------------------------------------------------------------------------------------------ the passes
+
+
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+def test_passes_give_the_network_s_own_numbers(kind):
+    net, x = build(kind), picture(5)
+    with torch.no_grad():
+        expected = net(x.clone())
+    gradient = input_gradient(net, x, SCORE)
+    before = {name: content(tensor) for name, tensor in net.state_dict().items()}
+    with many_passes(net, x[:2]) as known, torch.no_grad():
+        close(known.scores, expected[:2])
+        close(forward(net, channels_last(x)), expected)
+        close(input_gradient(net, channels_last(x), SCORE), gradient)
+    assert {name: content(tensor) for name, tensor in net.state_dict().items()} == before
+
+
+def test_batch_norms_are_folded_away(monkeypatch):
+    net, x = build(Residual), picture()
+    count = Counting(monkeypatch)
+    with torch.no_grad():
+        net(x)
+    assert count.calls["batch_norm"] == 4
+    with many_passes(net, x), torch.no_grad():
+        count.calls["batch_norm"] = 0
+        forward(net, x)
+        assert count.calls["batch_norm"] == 0
+    with many_passes(net, x, fold=False), torch.no_grad():
+        count.calls["batch_norm"] = 0
+        forward(net, x)
+        assert count.calls["batch_norm"] == 4
+
+
+def test_without_folding_every_layer_keeps_its_own_output():
+    net, x = build(Residual), picture()
+    for name in ("first.conv1", "first.bn1", "second.conv2", "second"):
+        layer = net.get_submodule(name)
+        expected, _ = activations(net, x, layer)
+        with many_passes(net, x, fold=False):
+            close(activations(net, x, layer)[0], expected)
+
+
+class Odd(nn.Module):
+    """A convolution whose result two others read, one that runs twice, and a batch norm that runs twice."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+        self.one, self.two = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.norm, self.other, self.head = nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.Linear(4, 7)
+        for norm in (self.norm, self.other):
+            nn.init.uniform_(norm.running_var, 0.1, 0.3)
+            nn.init.normal_(norm.running_mean)
+
+    def forward(self, x):
+        x = self.one(x)
+        if self.way == "read twice":
+            x = self.norm(x) + x.relu()
+        elif self.way == "read by a list":
+            x = self.norm(x) + torch.cat([x[:, :1], x[:, 1:]], dim=1)
+        elif self.way == "convolution twice":
+            x = self.norm(self.two(self.other(self.two(x))))
+        elif self.way == "norm twice":
+            x = self.norm(self.two(self.norm(x)))
+        elif self.way == "changed in place":
+            x = self.norm(x.mul_(2))
+        elif self.way == "in a bias":
+            x = self.norm(F.conv2d(x, self.two.weight, padding=1))
+        return self.head(x.mean(dim=(2, 3)))
+
+
+WAYS = ("read twice", "read by a list", "convolution twice", "norm twice", "changed in place", "in a bias")
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_odd_networks_give_their_own_numbers_too(monkeypatch, way, wide):
+    monkeypatch.setattr(passes, "NARROWEST", 3 if wide else 1000)
+    net, x = build(Odd, way=way), picture()
+    with torch.no_grad():
+        expected = net(x)
+    gradient = input_gradient(net, x, SCORE)
+    with many_passes(net, x):
+        close(forward(net, channels_last(x)).detach(), expected)
+        close(input_gradient(net, channels_last(x), SCORE), gradient)
+
+
+def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
+    monkeypatch.setattr(passes, "NARROWEST", 16)
+
+    class Many(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.wide = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 16, 3, padding=1)
+            self.strided, self.grouped = nn.Conv2d(16, 16, 3, 2, 1), nn.Conv2d(16, 16, 3, padding=1, groups=16)
+            self.dilated, self.small = nn.Conv2d(16, 16, 3, padding=2, dilation=2), nn.Conv2d(16, 16, 1)
+            self.unpadded, self.head = nn.Conv2d(16, 16, 3), nn.Linear(16, 7)
+
+        def forward(self, x):
+            for layer in (self.first, self.wide, self.strided, self.grouped, self.dilated, self.small, self.unpadded):
+                x = layer(x).relu_()
+            return self.head(x.mean(dim=(2, 3)))
+
+    net, x = build(Many), picture(1)
+    gradient = input_gradient(net, x, SCORE)
+    count = Counting(monkeypatch)
+    with many_passes(net, x):
+        count.calls["_convolved"] = 0
+        close(input_gradient(net, channels_last(x), SCORE), gradient)
+    assert count.calls["_convolved"] == 2  # up and down
+
+
+def test_a_plan_that_does_not_fit_is_given_up(monkeypatch):
+    monkeypatch.setattr(Kernel, "__call__", lambda self, x: F.conv2d(x, self.weight, self.bias, padding=1) * 1.01)
+    monkeypatch.setattr(passes, "NARROWEST", 3)
+    net, x = build(Residual), picture()
+    with torch.no_grad():
+        expected = net(x)
+    with many_passes(net, x), torch.no_grad():
+        close(forward(net, x), expected, 1e-12)
+
+
+def test_batches_follow_the_work(monkeypatch):
+    net, x = build(Modules), picture(3)
+    # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
+    work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
+    for budget, size, with_gradient in ((1e9, 8, 4), (4.5, 4, 2), (0.5, 1, 1)):
+        monkeypatch.setattr("camviz.batches.WORK", budget * work)
+        with many_passes(net, x) as known:
+            assert (known.size, known.size_with_gradient) == (size, with_gradient)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_weights_of_another_precision_are_kept_for_autocast(way):
+    net, x = build(Odd, way=way, dtype=torch.float32), picture(dtype=torch.float32)
+    with torch.no_grad():
+        expected = net(x)
+    with many_passes(net, x, dtype=torch.bfloat16), torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = forward(net, channels_last(x)).float()
+    assert 0 < (found - expected).norm() < 0.05 * expected.norm()
+
+
+def test_shares_of_progress_count_on():
+    done = []
+    for number in range(3):
+        report = passes.share(lambda *now: done.append(now), number, 3)
+        report(1, 2)
+        report(2, 2)
+    assert done == [(count, 6) for count in range(1, 7)]
+    assert passes.share(None, 0, 3) is None
