@@ -74,6 +74,7 @@ class Method:
     layer: Literal["none", "optional", "required"] = "none"
     many_passes: bool = False
     needs: str = ""
+    of_class: bool = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -99,12 +100,15 @@ class Method:
 METHODS: dict[str, Method] = {}
 
 
-def method(title: str, *, family: Family, paper: str, needs: str = "") -> Callable[[Function], Function]:
+def method(
+    title: str, *, family: Family, paper: str, needs: str = "", of_class: bool = True
+) -> Callable[[Function], Function]:
     """Add the decorated function to METHODS under its own name, and return it unchanged.
 
     The signature is the declaration: a parameter `layer` makes it a layer method (with a
     default: optional), `progress` one of many passes; the other keyword-only ones are its knobs.
-    `needs` says what a network must have for it, where not every network has it.
+    `needs` says what a network must have for it, where not every network has it. `of_class` is False where the
+    map is the same whatever the class.
     """
 
     def add(function: Function) -> Function:
@@ -123,6 +127,7 @@ def method(title: str, *, family: Family, paper: str, needs: str = "") -> Callab
             layer="none" if layer is None else "required" if layer.default is layer.empty else "optional",
             many_passes="progress" in parameters,
             needs=needs,
+            of_class=of_class,
         )
         return function
 

@@ -1,5 +1,6 @@
 """The part of a network above one layer, recorded call by call, to be run on other activations of that layer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +22,12 @@ def above(net: nn.Module, x: Tensor, layer: nn.Module) -> "Above":
     recorded, of x once and of x twice: what differs between them (a size in view(), a tensor from below the layer)
     follows the batch. Raises CamvizError where the calls made again do not give the network's own scores.
     """
-    once, runs = _recorded(net, x, layer)
-    twice, _ = _recorded(net, x.repeat(2, 1, 1, 1), layer, halve_at=runs)
+    once = _Recorder(net)
+    once.run(net, x, layer)
+    twice = _Recorder(net, once.below, halve_at=once.runs)
+    twice.run(net, x.repeat(2, 1, 1, 1), layer)
     refusal = CamvizError(f"this network cannot be run from this {type(layer).__name__} on without what lies below it")
-    if [call.function for call in once.calls] != [call.function for call in twice.calls]:
+    if [call.form for call in once.calls] != [call.form for call in twice.calls]:
         raise refusal
     output = once.number(once.scores)
     wanted = {output}
@@ -78,6 +81,10 @@ class _Call:
     results: list[int]
     last: set[int] = field(default_factory=set)
 
+    @property
+    def form(self) -> tuple[Any, ...]:
+        return self.function, self.spec, self.results
+
 
 @dataclass(frozen=True)
 class _Value:
@@ -125,41 +132,38 @@ def _following(one: Any, two: Any) -> Any:
     return one
 
 
-def _recorded(net: nn.Module, x: Tensor, layer: nn.Module, halve_at: int = 0) -> tuple["_Recorder", int]:
-    """One pass, its calls above the last run of `layer`, and how often the layer ran.
-
-    At run number `halve_at` the layer gives its first activation and half of it, so that a tensor which depends on
-    the layer in a way that was not recorded shows: it differs between the two.
-    """
-    recorder, runs = _Recorder(net), 0
-
-    def keep(output: Tensor) -> Tensor:
-        nonlocal runs
-        runs += 1
-        return recorder.start(torch.cat([output[:1], output[:1] / 2]) if runs == halve_at else output)
-
-    with listening_to(layer, keep), intercepting(recorder), torch.no_grad():
-        recorder.scores = forward(net, x)
-    if id(recorder.scores) not in recorder.numbers:
-        raise CamvizError("the score does not depend on this layer")
-    return recorder, runs
-
-
 class _Recorder:
-    """Notes down every call that depends on the activation it was last started with."""
+    """Notes down every call that depends on the layer's output at its last run.
+
+    With `halve_at`, at that run the layer gives its first activation and half of it, so that a tensor which depends
+    on the layer in a way that is not recorded shows. `known` are the results of the convolutions below, for one x of
+    the two: they need not be computed again.
+    """
 
     activation: Tensor
     scores: Tensor
+    below: list[Tensor]
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, known: Sequence[Tensor] = (), halve_at: int = 0) -> None:
         self.fixed = {id(tensor) for tensor in (*net.parameters(), *net.buffers())}
         self.calls: list[_Call] = []
         self.numbers: dict[int, tuple[int, Tensor]] = {}  # by id(tensor), which stays the tensor's own while it is kept
         self.work = 0.0
+        self.convolved: list[Tensor] = []
+        self.known, self.halve_at, self.runs = iter(known), halve_at, 0
 
-    def start(self, activation: Tensor) -> Tensor:
-        self.calls, self.numbers, self.work, self.activation = [], {}, 0.0, activation
-        flows = activation.clone()  # what follows may overwrite it
+    def run(self, net: nn.Module, x: Tensor, layer: nn.Module) -> None:
+        with listening_to(layer, self.start), intercepting(self), torch.no_grad():
+            self.scores = forward(net, x)
+        self.convolved.clear()
+        if id(self.scores) not in self.numbers:
+            raise CamvizError("the score does not depend on this layer")
+
+    def start(self, output: Tensor) -> Tensor:
+        self.runs += 1
+        self.activation = torch.cat([output[:1], output[:1] / 2]) if self.runs == self.halve_at else output
+        self.calls, self.numbers, self.work, self.below = [], {}, 0.0, [*self.convolved]
+        flows = self.activation.clone()  # what follows may overwrite it
         self.number(flows)
         return flows
 
@@ -167,6 +171,14 @@ class _Recorder:
         return self.numbers.setdefault(id(tensor), (len(self.numbers), tensor))[0]
 
     def __call__(self, func: Any, args: Any, kwargs: Any) -> Any:
+        if func is F.conv2d and (known := next(self.known, None)) is not None:
+            return known.repeat(2, 1, 1, 1)
+        result = self._noting(func, args, kwargs)
+        if func is F.conv2d and not self.halve_at:
+            self.convolved.append(result.clone())
+        return result
+
+    def _noting(self, func: Any, args: Any, kwargs: Any) -> Any:
         leaves, spec = tree_flatten((args, kwargs))
         if not any(id(leaf) in self.numbers for leaf in leaves):
             return func(*args, **kwargs)

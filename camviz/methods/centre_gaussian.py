@@ -9,7 +9,7 @@ from ..registry import Range, method
 from ..scores import Score
 
 
-@method("Centre Gaussian", family="control", paper="https://arxiv.org/abs/1604.03605")
+@method("Centre Gaussian", family="control", paper="https://arxiv.org/abs/1604.03605", of_class=False)
 def centre_gaussian(
     net: nn.Module,
     x: Tensor,

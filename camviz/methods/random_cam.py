@@ -10,7 +10,7 @@ from ..scores import Score
 from ..tape import activations, score_of
 
 
-@method("Random-CAM", family="control", paper="https://github.com/jacobgil/pytorch-grad-cam")
+@method("Random-CAM", family="control", paper="https://github.com/jacobgil/pytorch-grad-cam", of_class=False)
 def random_cam(
     net: nn.Module,
     x: Tensor,

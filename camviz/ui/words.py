@@ -19,19 +19,23 @@ CAUTIONS = {
 def reading(e: Explanation, first: str, sure: float) -> str:
     """What the network says, and what the bright parts mean."""
     says = f"The network is {'under 1%' if sure < 0.01 else format(sure, '.0%')} sure this is {article(first)}."
+    method = METHODS[e.method]
     if e.knobs.get("feature_map") is not None:
         which = f"feature map {e.knobs['feature_map']} of layer {e.layer}"
+        if method.family == "perturbation":
+            return f"{says} Where it is bright, hiding the place weakens {which} most."
         return f"{says} The lines show what in the picture excites {which} most."
-    if METHODS[e.method].family == "control":
-        return f"{says} This map is a control and does not look at the network's reasons."
-    effect = "spoke against" if e.knobs.get("counterfactual") else "raised"
+    if not method.of_class:
+        return f"{says} This map is the same whatever the class: it shows no reason for this answer."
     what = f"the score of {e.label}" if e.label != first else "that score"
+    if method.family == "perturbation":
+        return f"{says} Where it is bright, {what} depends most on the place being visible."
+    if method.family == "relevance":
+        return f"{says} The bright pixels are those that {what} is traced back to most."
     if e.attribution.ndim == 2:
-        return (
-            f"{says} The bright region is what {effect} {what} most at layer {e.layer}."
-            if e.layer
-            else (f"{says} The bright region is what {effect} {what} most.")
-        )
+        effect = "spoke against" if e.knobs.get("counterfactual") else "raised"
+        where = f" at {'layers' if ',' in e.layer else 'layer'} {e.layer.replace(',', ', ')}" if e.layer else ""
+        return f"{says} The bright region is what {effect} {what} most{where}."
     return f"{says} The bright pixels are those to which {what} reacts most."
 
 

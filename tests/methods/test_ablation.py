@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from pytorch_grad_cam import AblationCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
 from camviz import CamvizError, replay, scores
@@ -243,11 +244,22 @@ def test_refuses_what_it_cannot_run_again(rest, sentence):
         above(net, picture(1), net.layer)
 
 
+# Of the three convolutions of Modules, output cells * channels * kernel; and of its linear layer.
+WORK = (20 * 28 * 4 * 27, 5 * 7 * 5 * 36, 5 * 7 * 6 * 45, 6 * 7)
+
+
 def test_work_is_that_of_the_convolutions_and_linear_layers_above():
     net, x, _ = by_hand(Modules)
-    # Output cells * channels * kernel of the third convolution, and the linear layer.
-    assert above(net, x[:1], net.features[4]).work == 5 * 7 * 6 * 45 + 6 * 7
-    assert above(net, x[:1], net.features[6]).work == 6 * 7
+    *_, third, linear = WORK
+    assert above(net, x[:1], net.features[4]).work == third + linear
+    assert above(net, x[:1], net.features[6]).work == linear
+
+
+def test_recording_computes_what_lies_below_once():
+    net, x, _ = by_hand(Modules)
+    with FlopCounterMode(display=False) as counter:
+        rest = above(net, x[:1], net.features[4])
+    assert counter.get_total_flops() == 2 * (sum(WORK) + 2 * rest.work + 2 * rest.work)
 
 
 def test_values_are_let_go_as_soon_as_nothing_needs_them():

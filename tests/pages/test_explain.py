@@ -118,6 +118,23 @@ def test_an_untrained_network_is_clearly_marked(start) -> None:
     assert "weights='random'" in app.code[0].value
 
 
+def test_the_menu_offers_all_methods_and_disables_what_the_network_does_not_allow(start) -> None:
+    app = start(model="efficientnet_b0", untrained="1")
+    assert not app.exception
+    assert app.button(key="menu.guided_backprop").disabled and not app.button(key="menu.grad_cam").disabled
+    assert "ReLU" in app.button(key="menu.guided_backprop").help
+    app.button(key="menu.edge_detector").click().run()
+    assert app.selectbox(key="method").value == "edge_detector"
+    assert "This map is the same whatever the class" in text(app)
+
+
+def test_several_layers_are_fused(start) -> None:
+    app = start(several="1", layers="blocks.4,bn2", fuse="max")
+    assert not app.exception and not app.warning
+    assert "raised that score most at layers blocks.4, bn2." in text(app)
+    assert "fuse='max'" in app.code[0].value
+
+
 def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.panels.estimate", lambda *_, **__: 42.0)
     app = start(method="score_cam")
