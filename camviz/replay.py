@@ -20,7 +20,8 @@ def above(net: nn.Module, x: Tensor, layer: nn.Module) -> "Above":
 
     The torch calls between the layer's output and the class scores are recorded, then made again. Two passes are
     recorded, of x once and of x twice: what differs between them (a size in view(), a tensor from below the layer)
-    follows the batch. Raises CamvizError where the calls made again do not give the network's own scores.
+    follows the batch. The second costs little, as it has the convolutions below the layer from the first. Raises
+    CamvizError where the calls made again do not give the network's own scores, for activations it was given too.
     """
     once = _Recorder(net)
     once.run(net, x, layer)
