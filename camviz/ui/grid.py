@@ -186,11 +186,21 @@ def run(grid: Grid, draw: Callable[[int, int, Explanation | CamvizError], None])
 
 def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, finish: Callable[..., None]) -> None:
     panel = st.container()
-    control = panel.empty()
+    seconds = {place: _seconds(cell) for place, cell in missing}
     stopped = st.session_state.get("stopped") == signature
-    if stopped and not control.button(f"Go on: {len(missing)} maps are missing", key="go_on", type="primary"):
+    held = {place for place in seconds if stopped or seconds[place] > panels.PATIENCE}
+    if held:
+        what = f"Go on: {len(held)} maps are missing" if stopped else f"Compute {len(held)} slow maps"
+        after = sum(seconds[place] for place in held)
+        place_of_button = panel.empty()
+        if place_of_button.button(f"{what}, about {after:.0f} s", key="go_on", type="primary"):
+            held = set()
+            place_of_button.empty()
+    missing = [(place, cell) for place, cell in missing if place not in held]
+    if not missing:
         return
     st.session_state["stopped"] = None
+    control = panel.empty()
     control.button(
         "Cancel",
         key="cancel",
@@ -200,8 +210,7 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
         help="Keeps the maps that are finished.",
     )
     bar = panel.progress(0.0, f"{len(missing)} maps to go")
-    seconds = {place: _seconds(cell) for place, cell in missing}
-    total = sum(seconds.values())
+    total = sum(seconds[place] for place, _ in missing)
     started = time.monotonic()
     for count, (place, cell) in enumerate(missing):
         passed = sum(seconds[before] for before, _ in missing[:count])
