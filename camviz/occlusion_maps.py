@@ -47,7 +47,7 @@ def occlusion_maps(
     shape = (len(x), len(rows) * len(columns))
     probability, best = x.new_empty(shape), torch.empty(shape, dtype=torch.long, device=x.device)
     strength = which = None
-    with torch.no_grad(), many_passes(net, x, fold=layer is None) as passes:
+    with torch.no_grad(), many_passes(net, x, fold="weights" if layer is None else "nothing") as passes:
         score_of(logit(category), passes.scores)
         if layer is not None:
             strength, whole = x.new_empty(shape), activations(net, x, layer)[0].sum(dim=(2, 3))

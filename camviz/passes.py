@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,13 +26,19 @@ class Passes:
 
 
 @contextmanager
-def many_passes(net: nn.Module, x: Tensor, fold: bool = True, dtype: torch.dtype | None = None) -> Iterator[Passes]:
+def many_passes(
+    net: nn.Module,
+    x: Tensor,
+    fold: Literal["weights", "gradient", "nothing"] = "weights",
+    dtype: torch.dtype | None = None,
+) -> Iterator[Passes]:
     """Within it, passes of this network take channels-last batches of x's size in the quickest way.
 
     Batch norms are folded into the convolutions before them, and on the CPU wide 3 x 3 convolutions run by Winograd's
-    algorithm, if that gives the network's own scores for x. The network itself is only read. `fold=False`
-    leaves every module its own output, for methods that look at one. With `dtype` the convolutions' weights are
-    kept in it, for passes under autocast.
+    algorithm, if that gives the network's own scores for x. The network itself is only read. `fold`: "weights" is for
+    passes without gradients; "gradient" folds only on the way back, so that each ReLU opens exactly where it does in
+    the network itself; "nothing" leaves every module its own output, for methods that look at one. With `dtype` the
+    convolutions' weights are kept in it, for passes under autocast.
     """
     with torch.no_grad():
         plan = _Plan()
@@ -73,14 +79,59 @@ class _Convolution:
     norm: tuple[Any, ...] | None = None
     readers: int = 0
     kernel: Kernel | None = None
+    back: Tensor | Kernel | None = None  # what takes the gradient back through the batch norm and this at once
 
     def fold(
         self, mean: Tensor, variance: Tensor, weight: Any, bias: Any, training: bool, _: float, epsilon: float
-    ) -> None:
-        """Take its batch norm into weight and bias."""
+    ) -> tuple[Tensor, Tensor]:
+        """Weight and bias with its batch norm in them."""
         scale = (variance + epsilon).rsqrt() * (1 if weight is None else weight)
-        self.weight = self.weight * scale[:, None, None, None]
-        self.bias = ((0 if self.bias is None else self.bias) - mean) * scale + (0 if bias is None else bias)
+        folded = self.weight * scale[:, None, None, None]
+        return folded, ((0 if self.bias is None else self.bias) - mean) * scale + (0 if bias is None else bias)
+
+    def run(self, x: Tensor, shape: Any) -> Tensor:
+        """The convolution of x, in its quicker form."""
+        return F.conv2d(x, self.weight, self.bias, *shape) if self.kernel is None else self.kernel(x)
+
+
+class _FoldedBack(torch.autograd.Function):
+    """A batch norm of a convolution's result, with both in one step on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, shape: Any, results: list[Tensor], convolution: _Convolution) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.convolution, ctx.shape = convolution, shape
+        result, (mean, variance, weight, bias, training, momentum, epsilon) = results[0], convolution.norm or ()
+        no = result.new_empty(0)
+        torch.native_batch_norm(result, weight, bias, mean, variance, training, momentum, epsilon, out=(result, no, no))
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        (x,), back = ctx.saved_tensors, ctx.convolution.back
+        if isinstance(back, Kernel):
+            return back.gradient(gradients[0]), None, None, None
+        stride, padding, dilation, groups = ctx.shape
+        stride, padding, dilation = _pair(stride), _pair(padding), _pair(dilation)
+        found = torch.ops.aten.convolution_backward(
+            gradients[0], x, back, None, stride, padding, dilation, False, (0, 0), groups, (True, False, False)
+        )
+        return found[0], None, None, None
+
+
+class _Clamped(torch.autograd.Function):
+    """ReLU6 and hard tanh in place, which torch itself keeps a copy of its input for."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Any:
+        ctx.mark_dirty(F.hardtanh(x, low, high, inplace=True))
+        ctx.save_for_backward(x)
+        ctx.ends = low, high
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return torch.ops.aten.hardtanh_backward(gradients[0], *ctx.saved_tensors, *ctx.ends), None, None
 
 
 @dataclass
@@ -131,8 +182,9 @@ class _Plan:
         for convolution in self.convolutions.values():
             convolution.weight = channels_last(convolution.weight.to(dtype))
 
-    def quick(self, fold: bool, winograd: bool) -> Callable[[Any, Any, Any], Any]:
+    def quick(self, fold: str, winograd: bool) -> Callable[[Any, Any, Any], Any]:
         """What to do in place of each torch call."""
+        waiting: dict[int, tuple[Tensor, Any, list[Tensor], _Convolution]] = {}  # results of convolutions, by their ids
         known: dict[int, tuple[Tensor, _Convolution]] = {}
         gone: dict[int, Tensor] = {}  # running means of batch norms that have been folded
         norm_runs = Counter(map(id, self.norms))
@@ -140,11 +192,17 @@ class _Plan:
             if convolution.runs > 1:
                 continue
             known[id(convolution.weight)] = convolution.weight, convolution
-            if fold and convolution.norm and convolution.readers == norm_runs[id(convolution.norm[0])] == 1:
-                gone[id(convolution.norm[0])] = convolution.norm[0]
-                convolution.fold(*convolution.norm)
+            wide = convolution.wide and winograd
+            if convolution.norm and convolution.readers == norm_runs[id(convolution.norm[0])] == 1:
+                if fold != "nothing":
+                    gone[id(convolution.norm[0])] = convolution.norm[0]
+                    folded, bias = convolution.fold(*convolution.norm)
+                if fold == "weights":
+                    convolution.weight, convolution.bias = folded, bias
+                elif fold == "gradient":
+                    convolution.back = Kernel(folded) if wide else channels_last(folded)
             convolution.weight = convolution.weight.detach()
-            if convolution.wide and winograd:
+            if wide:
                 convolution.kernel = Kernel(convolution.weight, convolution.bias)
         self.results.clear()
 
@@ -153,13 +211,22 @@ class _Plan:
                 x, weight, _, *shape = _conv_arguments(*args, **kwargs)
                 if id(weight) in known:
                     convolution = known[id(weight)][1]
-                    if convolution.kernel is None:
-                        return func(x, convolution.weight, convolution.bias, *shape)
-                    return convolution.kernel(x)
+                    if convolution.back is None or not torch.is_grad_enabled():
+                        return convolution.run(x, shape)
+                    with torch.no_grad():
+                        result = convolution.run(x, shape)
+                    waiting[id(result)] = x, shape, [result], convolution
+                    return result
             if func is F.batch_norm:
                 x, mean, *_ = _norm_arguments(*args, **kwargs)
-                if id(mean) in gone:
+                if id(x) in waiting:
+                    return _FoldedBack.apply(*waiting.pop(id(x)))
+                if id(mean) in gone and fold == "weights":
                     return x
+            if func in (F.relu6, F.hardtanh) and fold == "gradient":
+                x, low, high, inplace = _clamp_arguments(func, *args, **kwargs)
+                if inplace and x.requires_grad and not x.is_leaf:
+                    return _Clamped.apply(x, low, high)
             return _plain(func, args, kwargs)
 
         return quick
@@ -192,6 +259,18 @@ def _norm_arguments(
     eps: float = 1e-5,
 ) -> tuple[Any, ...]:
     return input, running_mean, running_var, weight, bias, training, momentum, eps
+
+
+def _clamp_arguments(func: Any, input: Tensor, *others: Any, **named: Any) -> tuple[Any, ...]:
+    if func is F.relu6:
+        return input, 0.0, 6.0, *others, *named.values()
+    return _hardtanh_arguments(input, *others, **named)
+
+
+def _hardtanh_arguments(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> tuple[Any, ...]:
+    return input, min_val, max_val, inplace
 
 
 def _pair(value: Any) -> Any:

@@ -32,6 +32,10 @@ class Kernel:
         result: Tensor = _Convolution.apply(x, self)  # type: ignore[no-untyped-call]
         return result
 
+    def gradient(self, gradient: Tensor) -> Tensor:
+        """The gradient by x, from the one by the convolution's result."""
+        return _convolved(gradient, self.backwards)
+
     @cached_property
     def forwards(self) -> Tensor:
         """The kernels, transformed, (36, C, K)."""
@@ -52,7 +56,7 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        return _convolved(gradients[0], ctx.kernel.backwards), None
+        return ctx.kernel.gradient(gradients[0]), None
 
 
 def _transformed(weight: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import nn
 from camviz import passes, scores
 from camviz.passes import channels_last, many_passes
 from camviz.tape import activations, forward, input_gradient
-from camviz.winograd import Kernel
+from camviz.winograd import NARROWEST, Kernel
 from tests.methods.nets import NETS, Modules, Residual, build, close, content, picture
 
 SCORE = scores.logit(2)
@@ -95,7 +95,7 @@ def test_batch_norms_are_folded_away(monkeypatch):
         count.calls["batch_norm"] = 0
         forward(net, x)
         assert count.calls["batch_norm"] == 0
-    with many_passes(net, x, fold=False), torch.no_grad():
+    with many_passes(net, x, fold="nothing"), torch.no_grad():
         count.calls["batch_norm"] = 0
         forward(net, x)
         assert count.calls["batch_norm"] == 4
@@ -106,8 +106,64 @@ def test_without_folding_every_layer_keeps_its_own_output():
     for name in ("first.conv1", "first.bn1", "second.conv2", "second"):
         layer = net.get_submodule(name)
         expected, _ = activations(net, x, layer)
-        with many_passes(net, x, fold=False):
+        with many_passes(net, x, fold="nothing"):
             close(activations(net, x, layer)[0], expected)
+
+
+class Normed(nn.Module):
+    """A batch norm after each convolution: strided, grouped, wide enough for Winograd's algorithm; and ReLU6."""
+
+    def __init__(self, activation):
+        super().__init__()
+        convolutions = (
+            nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False),
+            nn.Conv2d(8, 8, 5, padding=4, dilation=2, groups=4),
+            nn.Conv2d(8, NARROWEST, 1),
+            nn.Conv2d(NARROWEST, NARROWEST, 3, padding=1),
+        )
+        self.features = nn.Sequential()
+        for one in convolutions:
+            norm = nn.BatchNorm2d(one.out_channels)
+            nn.init.uniform_(norm.running_var, 0.1, 0.3)
+            nn.init.normal_(norm.running_mean, std=0.1)
+            nn.init.uniform_(norm.weight, -2, 2)
+            self.features.extend([one, norm, activation()])
+        self.head = nn.Linear(NARROWEST, 7)
+
+    def forward(self, x):
+        return self.head(self.features(x).mean(dim=(2, 3)))
+
+
+ACTIVATIONS = {
+    "relu6": nn.ReLU6,
+    "relu6 in place": lambda: nn.ReLU6(inplace=True),
+    "hard tanh in place": lambda: nn.Hardtanh(-0.5, 2, inplace=True),
+    "relu in place": lambda: nn.ReLU(inplace=True),
+    "silu": nn.SiLU,
+}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
+def test_on_the_way_back_a_batch_norm_is_one_with_its_convolution(monkeypatch, activation):
+    net, x = build(Normed, activation=activation), picture(size=(24, 32))
+    expected, before = input_gradient(net, x, SCORE), content(net.features[1].weight)
+    with many_passes(net, x, fold="gradient"):
+        count = Counting(monkeypatch)
+        found = input_gradient(net, channels_last(x), SCORE)
+        assert count.calls == {"batch_norm": 0, "_convolved": 2}  # the last convolution, there and back
+    close(found, expected)
+    assert expected.abs().max() > 0 and content(net.features[1].weight) == before
+
+
+def test_folded_on_the_way_back_the_scores_are_the_network_s_own_to_the_bit():
+    net, x = build(Normed, activation=nn.ReLU6).float(), channels_last(picture(size=(24, 32)).float())
+    with many_passes(net, x, fold="nothing"):
+        with torch.enable_grad():
+            plain = forward(net, x.clone().requires_grad_())
+    with many_passes(net, x, fold="gradient"):
+        with torch.enable_grad():
+            found = forward(net, x.clone().requires_grad_())
+    assert torch.equal(found, plain)
 
 
 class Odd(nn.Module):

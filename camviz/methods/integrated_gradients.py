@@ -46,7 +46,7 @@ def integrated_gradients(
     nodes, weights = np.polynomial.legendre.leggauss(steps)  # type: ignore[no-untyped-call]
     place, weight = (x.new_tensor(values)[:, None, None, None] for values in ((nodes + 1) / 2, weights / 2))
     result = torch.zeros_like(x)
-    with many_passes(net, x, fold=False) as passes:
+    with many_passes(net, x, fold="gradient") as passes:
         with torch.no_grad():
             rise = score_of(score, passes.scores) - score_of(score, forward(net, start))
         for number, (first, last) in enumerate(zip(start, x, strict=True)):

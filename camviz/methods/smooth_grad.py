@@ -49,7 +49,7 @@ def smooth_grad(
     x = x.detach()
     samples = samples if level else 1  # without noise all are alike
     maps = []
-    with many_passes(net, x, fold=False) as passes:
+    with many_passes(net, x, fold="gradient") as passes:
         size = 1 if base == "integrated_gradients" else passes.size_with_gradient
         for number, picture in enumerate(x):
             chance = torch.Generator().manual_seed(seed)

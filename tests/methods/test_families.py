@@ -1,0 +1,47 @@
+"""Every method on torchvision's families, with random weights: a finite map, or a sentence that says why not."""
+
+import pytest
+import torch
+
+from camviz import METHODS, CamvizError, load_model, scores
+from tests.methods.nets import quick
+
+SIDE = 64
+NO_CAM = {"vgg11", "squeezenet1_1", "densenet121", "convnext_tiny"}  # no pooling + linear right after the layer
+NO_RELU = {"efficientnet_b0", "convnext_tiny"}
+NO_GUIDED = {"guided_backprop", "deconvnet", "guided_grad_cam"}
+FAMILIES = [
+    "vgg11",
+    "resnet18",
+    "squeezenet1_1",
+    "densenet121",
+    "mobilenet_v2",
+    "shufflenet_v2_x0_5",
+    "googlenet",
+    "efficientnet_b0",
+    "convnext_tiny",
+]
+
+
+@pytest.fixture(scope="module")
+def model(request):
+    return load_model(request.param, weights="random", input_size=(SIDE, SIDE))
+
+
+@pytest.mark.parametrize("model", FAMILIES, indirect=True)
+def test_a_finite_map_or_a_sentence(model):
+    x = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    narrow = min((layer for layer in model.layers if layer.height < SIDE), key=lambda layer: layer.channels).name
+    refused = {}
+    for method in METHODS.values():
+        many = method.many_passes and method.layer == "required"
+        layer = None if method.layer == "none" else model.module(narrow if many else model.default_layer)
+        try:
+            found = quick(method, model.net, x, scores.logit(5), layer)
+        except CamvizError as error:
+            refused[method.key] = str(error)
+            continue
+        assert found.isfinite().all(), method.key
+        assert found.shape[-2:] == (SIDE, SIDE) or found.ndim == 3, method.key
+    expected = ({"cam"} if model.name in NO_CAM else set()) | (NO_GUIDED if model.name in NO_RELU else set())
+    assert set(refused) == expected, refused
