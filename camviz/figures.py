@@ -16,6 +16,7 @@ CLEAR = "rgba(0, 0, 0, 0)"
 LINE = 18
 NAME_WIDTH = 150  # pixels in the built-in font, which is wider than the page's
 # Light enough everywhere for black numbers.
+KINDS = ["#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#9d9dff", "#bbbbbb"]  # Okabe and Ito's
 AGREEMENT = ["rgb(67,147,195)", "rgb(146,197,222)", "rgb(247,247,247)", "rgb(244,165,130)", "rgb(214,96,77)"]
 
 
@@ -24,6 +25,51 @@ def percent(probability: float) -> str:
     if probability < 0.001:
         return "under 0.1 %"
     return "over 99.9 %" if probability > 0.999 else f"{probability:.1%}".replace("%", " %")
+
+
+def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str], ink: str | None = None) -> go.Figure:
+    """Which class is the most probable at each place, (rows, columns): a letter and a colour for each class.
+
+    `names` are all classes' names by index. The seven most frequent classes have a colour each, the rest share one.
+    """
+    found, counts = np.unique(categories, return_counts=True)
+    order = found[np.argsort(-counts, kind="stable")]
+    rank = {int(category): min(place, len(KINDS) - 1) for place, category in enumerate(order)}
+    ranks = np.vectorize(rank.__getitem__)(categories)
+    letters = np.array(list("ABCDEFGH"))[ranks]
+    figure = go.Figure()
+    for place in sorted(set(rank.values())):
+        alike = [int(category) for category in order if rank[int(category)] == place]
+        title = names[alike[0]] if len(alike) == 1 else f"{len(alike)} other classes"
+        share = percent(float((ranks == place).mean()))
+        figure.add_trace(
+            go.Heatmap(
+                z=np.where(ranks == place, 1.0, np.nan),
+                text=letters,
+                customdata=np.vectorize(lambda index: html.escape(names[index]))(categories),
+                texttemplate="%{text}",
+                textfont={"color": "#111111"},
+                hovertemplate="%{customdata}<extra></extra>",
+                colorscale=[KINDS[place]] * 2,
+                showscale=False,
+                showlegend=True,
+                name=html.escape(f"{'ABCDEFGH'[place]} {title}: {share} of the places"),
+                xgap=1,
+                ygap=1,
+            )
+        )
+    axis = {"visible": False, "fixedrange": True, "constrain": "domain"}
+    figure.update_layout(
+        xaxis=axis,
+        yaxis={**axis, "autorange": "reversed", "scaleanchor": "x"},
+        legend={"orientation": "h", "y": 0, "yanchor": "top"},
+        font={"color": ink} if ink else {},
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        height=460,
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+    )
+    return figure
 
 
 def correlation_heatmap(matrix: NDArray[np.floating[Any]], names: Sequence[str], ink: str | None = None) -> go.Figure:

@@ -53,6 +53,7 @@ if e is not None:
             "Cut the grayscale off at this percentile", 90.0, 100.0, step=0.5, key="percentile", persist_state="session"
         )
     panels.views(e, colour_map, opacity, percentile)
+    panels.further(e, experiment)
     st.subheader("Take it away")
     st.caption(e.facts)
     panels.take_away(e, experiment.picture.name, colour_map, opacity, percentile)

@@ -47,3 +47,22 @@ def test_colour_bar_runs_through_the_colour_map(name):
     np.testing.assert_array_equal(stops, render.colour_table(name)[::15])
     np.testing.assert_array_equal(stops[-1], render.colour_table(name)[255])
     assert 'aria-label="Colour bar: for &lt;espresso&gt;, from none to most"' in bar and "<espresso>" not in bar
+
+
+def test_the_class_map_has_a_letter_a_colour_and_a_share_for_each_class():
+    categories = np.array([[3, 3, 0], [3, 1, 0]])
+    figure = figures.class_map(categories, ["cup", "<pot>", "bowl", "espresso"])
+    assert [trace.name for trace in figure.data] == [
+        "A espresso: 50.0 % of the places",
+        "B cup: 33.3 % of the places",
+        "C &lt;pot&gt;: 16.7 % of the places",
+    ]
+    np.testing.assert_array_equal(figure.data[0].z, [[1, 1, np.nan], [1, np.nan, np.nan]])
+    assert [list(row) for row in figure.data[0].text] == [["A", "A", "B"], ["A", "C", "B"]]
+    assert figure.data[0].customdata[1][1] == "&lt;pot&gt;"
+
+
+def test_the_class_map_gives_rare_classes_one_colour():
+    figure = figures.class_map(np.arange(12).reshape(3, 4), [f"class {index}" for index in range(12)])
+    assert [trace.name for trace in figure.data][-1] == "H 5 other classes: 41.7 % of the places"
+    assert len(figure.data) == 8 and np.nansum(figure.data[-1].z) == 5

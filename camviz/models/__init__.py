@@ -2,7 +2,7 @@
 
 from .catalogue import Entry, catalogue
 from .layers import Layer
-from .load import load_model, shared
+from .load import devices, load_model, shared
 from .model import Model, Prediction
 
-__all__ = ["Entry", "Layer", "Model", "Prediction", "catalogue", "load_model", "shared"]
+__all__ = ["Entry", "Layer", "Model", "Prediction", "catalogue", "devices", "load_model", "shared"]

@@ -107,18 +107,24 @@ class _Slot:
     seen: tuple[int, int] = (0, 0)
 
 
-_slots: OrderedDict[tuple[str, str, int], _Slot] = OrderedDict()
+_slots: OrderedDict[tuple[str, str, str, int], _Slot] = OrderedDict()
 _guard = threading.Lock()
 
 
-def shared(name: str, weights: str | Path = "default", progress: Progress | None = None) -> Model:
-    """The process's one copy of a catalogue model; the last six are kept.
+def devices() -> tuple[str, ...]:
+    """Where networks can be computed here, the quickest first: cuda, mps (Apple), cpu."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return tuple(name for name, found in there.items() if found)
+
+
+def shared(name: str, weights: str | Path = "default", device: str = "cpu", progress: Progress | None = None) -> Model:
+    """The process's one copy of a catalogue model on a device; the last six are kept.
 
     While another thread loads it, `progress` is called with that thread's numbers (total 0 until they are known),
     ten times a second: what it raises ends the waiting.
     """
     changed = Path(weights).stat().st_mtime_ns if Path(weights).is_file() else 0
-    key = name, str(weights), changed
+    key = name, str(weights), device, changed
     with _guard:
         slot = _slots.setdefault(key, _Slot())
         _slots.move_to_end(key)
@@ -135,7 +141,7 @@ def shared(name: str, weights: str | Path = "default", progress: Progress | None
             progress(*slot.seen)
     try:
         if slot.model is None:
-            slot.model = load_model(name, weights=weights, progress=report)
+            slot.model = load_model(name, weights=weights, device=device, progress=report)
         return slot.model
     finally:
         slot.lock.release()

@@ -129,20 +129,20 @@ def turns() -> Turns:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _held(name: str, weights: str) -> Model:
-    return models.shared(name, weights)
+def _held(name: str, weights: str, device: str) -> Model:
+    return models.shared(name, weights, device)
 
 
-def network(name: str, weights: str) -> Model:
+def network(name: str, weights: str, device: str = "cpu") -> Model:
     """The network of that name, one copy for everybody; missing weights are fetched with a progress bar."""
     place = st.empty()
 
     def show(done: int, total: int) -> None:
         place.progress(min(1.0, done / max(1, total)), f"Fetching {name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
-    models.shared(name, weights, progress=show)
+    models.shared(name, weights, device, show)
     place.empty()
-    return _held(name, weights)
+    return _held(name, weights, device)
 
 
 def _bytes(explanation: Explanation) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from ..registry import FAMILIES, METHODS, Knob, Method
 from ..scores import Score, contrast, logit
 from . import browser, cache, pictures, state
 
+PAGES = sorted((Path(__file__).parents[2] / "pages").glob("*.py"))
 FALLBACK = "efficientnet_lite0"
 FITS = {"crop": "centre crop, as the network was trained", "pad": "the whole picture, padded", "stretch": "stretched"}
 
@@ -48,7 +50,7 @@ def experiment() -> Experiment:
     if not state.is_running():
         # A server's first visitor runs a linked page without app.py, by Streamlit's older page discovery, until
         # st.navigation has been called once.
-        st.navigation([st.Page("pages/explain.py", default=True), st.Page("pages/compare.py")], position="hidden")
+        st.navigation([st.Page(page, default=page.stem == "explain") for page in PAGES], position="hidden")
         st.rerun()
     present: Experiment = st.session_state["experiment"]
     return present
@@ -69,6 +71,8 @@ def sidebar() -> None:
                 key="untrained",
                 help="Random weights: what do maps of a network show that has learnt nothing?",
             )
+            if len(models.devices()) > 1:
+                st.selectbox("Computed on", models.devices(), key="device")
     st.session_state["experiment"] = Experiment(picture, model, layer, fit, fuse, target, rival)
 
 
@@ -119,6 +123,7 @@ def _model() -> Model:
     entries = {entry.name: entry for entry in models.catalogue()}
     name = state.setting("model", FALLBACK, entries)
     untrained = state.setting("untrained", False, (False, True), _truth, lambda _: "1")
+    device = state.setting("device", models.devices()[0], models.devices())
 
     st.selectbox(
         "Network",
@@ -131,10 +136,10 @@ def _model() -> Model:
     if untrained:
         state.note("This network is untrained: its weights are random, so no map of it shows anything that was learnt.")
     try:
-        return cache.network(name, "random" if untrained else "default")
+        return cache.network(name, "random" if untrained else "default", device)
     except CamvizError as error:
         state.note(f"{str(error)[:1].upper()}{str(error)[1:]}. Shown meanwhile: {FALLBACK}.")
-        return cache.network(FALLBACK, "default")
+        return cache.network(FALLBACK, "default", device)
 
 
 def _layer(model: Model) -> tuple[str, Fuse]:

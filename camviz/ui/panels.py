@@ -9,11 +9,13 @@ import streamlit as st
 
 from .. import export, figures, render
 from ..errors import CamvizError
+from ..evaluation.agreement import rank_correlation
 from ..explanation import Explanation, estimate, explain
 from ..models import Prediction
+from ..occlusion_maps import occlusion_maps
 from ..receptive_field import Box, receptive_field, strongest
 from ..registry import METHODS, Method
-from . import browser, cache, controls
+from . import browser, cache, controls, jobs
 from .controls import Experiment
 
 Report = Callable[[float, str], Any]
@@ -42,7 +44,7 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
 def key_of(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
     """What identifies a result: the picture's content and every setting, never an object."""
     layer = experiment.layer if method.layer != "none" else None
-    network = (experiment.model.name, experiment.model.weights)
+    network = (experiment.model.name, experiment.model.weights, str(experiment.model.device))
     return (
         experiment.picture.digest,
         experiment.fit,
@@ -196,6 +198,61 @@ def _patch(key: str, _e: Explanation, _experiment: Experiment) -> tuple[Box, int
     with cache.turns().turn(lambda _: None):
         row, column = strongest(model.net, x, layer, knobs["feature_map"], knobs["row"], knobs["column"])
         return receptive_field(model.net, x, layer, row, column), row, column
+
+
+def further(e: Explanation, experiment: Experiment) -> None:
+    """What a method can show beyond its map, each after a click."""
+    if e.knobs.get("mode") == "fast":
+        _fast_against_exact(e, experiment)
+    if e.method == "occlusion":
+        _class_map(e, experiment)
+
+
+def _fast_against_exact(e: Explanation, experiment: Experiment) -> None:
+    method, knobs = METHODS[e.method], {**e.knobs, "mode": "exact"}
+    seconds = expected(experiment, method, knobs)
+    exact = jobs.on_click(
+        "Check the fast map against the exact one",
+        seconds,
+        key_of(experiment, method, knobs),
+        lambda report: compute(experiment, method, knobs, report),
+    )
+    if exact is not None:
+        agreement = rank_correlation(e.attribution, exact.attribution)
+        st.caption(
+            f"Fast against exact: rank correlation {agreement:.3f}, in {e.seconds:.1f} s instead of "
+            f"{exact.seconds:.1f} s (1 = the same order of all places)."
+        )
+
+
+def _class_map(e: Explanation, experiment: Experiment) -> None:
+    model, knobs = experiment.model, e.knobs
+
+    def work(report: Report) -> Any:
+        x = model.preprocess(experiment.picture.image, experiment.fit)
+        with cache.turns().turn(lambda before: report(0.0, f"{before} before you")) as let_others:
+
+            def progress(done: int, total: int) -> None:
+                let_others()
+                report(done / total, f"{done} of {total} places")
+
+            index = e.target if e.target is not None else experiment.predictions[0].index
+            return occlusion_maps(
+                model.net, x, index, size=knobs["size"], stride=knobs["stride"], progress=progress
+            ).category[0]
+
+    key = ("class map", *key_of(experiment, METHODS[e.method], knobs))
+    found = jobs.on_click("Show what it says with the square at each place", e.seconds, key, work)
+    if found is not None:
+        st.plotly_chart(
+            figures.class_map(found.cpu().numpy(), model.categories, ink()),
+            alt="The most probable class with the grey square over each place of the picture, as letters",
+            config={"displayModeBar": False},
+        )
+        st.caption(
+            "The most probable class while the grey square hides that place of the picture (Zeiler & Fergus, 2014). "
+            "These are names, not amounts."
+        )
 
 
 def take_away(e: Explanation, picture: str, colour_map: str, opacity: float, percentile: float) -> None:

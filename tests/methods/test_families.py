@@ -11,15 +11,8 @@ NO_CAM = {"vgg11", "squeezenet1_1", "densenet121", "convnext_tiny"}  # no poolin
 NO_RELU = {"efficientnet_b0", "convnext_tiny"}
 NO_GUIDED = {"guided_backprop", "deconvnet", "guided_grad_cam"}
 FAMILIES = [
-    "vgg11",
-    "resnet18",
-    "squeezenet1_1",
-    "densenet121",
-    "mobilenet_v2",
-    "shufflenet_v2_x0_5",
-    "googlenet",
-    "efficientnet_b0",
-    "convnext_tiny",
+    *("vgg11", "resnet18", "squeezenet1_1", "densenet121", "mobilenet_v2", "shufflenet_v2_x0_5", "googlenet"),
+    *("efficientnet_b0", "convnext_tiny"),
 ]
 
 

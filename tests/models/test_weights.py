@@ -385,7 +385,7 @@ def test_who_waits_can_cancel(squeezenet: Any, folder: Path) -> None:
             raise Cancel
 
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(models.shared, "squeezenet1_1", "default", slow)
+        loading = pool.submit(models.shared, "squeezenet1_1", progress=slow)
         try:
             while not models.load._slots or not next(iter(models.load._slots.values())).seen[1]:
                 assert not loading.done()

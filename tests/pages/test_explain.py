@@ -5,7 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+import camviz
+from camviz import models
+from camviz.evaluation.agreement import rank_correlation
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -149,3 +154,35 @@ def test_a_refused_combination_is_told_and_everything_else_stays(start) -> None:
     assert "This layer has feature maps 0 to 15; got feature map 99." in app.error[0].value
     app.number_input(key="deconvnet.feature_map").set_value(3).run()
     assert not app.error and "excites feature map 3 of layer blocks.0 most" in text(app)
+
+
+def test_fast_is_checked_against_exact_after_a_click(start) -> None:
+    app = start(method="score_cam", layer="blocks.0", **{"score_cam.mode": "fast"})
+    assert not any("rank correlation" in caption.value for caption in app.caption)
+    app.button(key="job.Check the fast map against the exact one").click().run()
+    (found,) = [caption.value for caption in app.caption if "Fast against exact" in caption.value]
+    layer = {"layer": "blocks.0", "method": "score_cam"}
+    model = camviz.load_model("efficientnet_lite0")
+    maps = [camviz.explain(model, SAMPLES / "coffee.jpg", mode=mode, **layer).attribution for mode in ("fast", "exact")]
+    assert f"rank correlation {rank_correlation(*maps):.3f}," in found
+
+
+def test_occlusion_shows_which_class_it_would_say(start) -> None:
+    link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
+    app = start(**link)
+    assert len(app.get("plotly_chart")) == 0
+    app.button(key="job.Show what it says with the square at each place").click().run()
+    (chart,) = app.get("plotly_chart")
+    assert "espresso" in chart.proto.spec and "other classes" not in chart.proto.spec
+    app.run()
+    assert len(app.get("plotly_chart")) == 1  # kept
+
+
+def test_the_device_is_a_setting_where_there_are_several(start, monkeypatch) -> None:
+    assert not any(box.key == "device" for box in start().selectbox)
+    monkeypatch.setattr(models, "devices", lambda: ("cpu:0", "cpu"))
+    app = start()
+    assert app.session_state["experiment"].model.device == torch.device("cpu:0")
+    app.selectbox(key="device").set_value("cpu").run()
+    assert app.session_state["experiment"].model.device == torch.device("cpu")
+    assert app.query_params["device"] == "cpu"
