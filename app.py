@@ -10,6 +10,10 @@ page = st.navigation(
     [
         st.Page("pages/explain.py", title="Explain", icon=":material/visibility:", default=True),
         st.Page("pages/compare.py", title="Compare", icon=":material/grid_view:"),
+        st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
+        st.Page("pages/learn.py", title="Learn", icon=":material/school:"),
+        st.Page("pages/dream.py", title="Dream", icon=":material/auto_awesome:"),
+        st.Page("pages/evaluate.py", title="Evaluate", icon=":material/fact_check:"),
     ],
     position="top",
 )

@@ -109,6 +109,105 @@ export default function({ data, parentElement, setStateValue }) {
 """,
 )
 
+_strip = st.components.v2.component(
+    "camviz_strip",
+    html='<div class="strip" role="group"></div><div class="told" aria-live="polite"></div>',
+    css="""
+.strip { overflow-x: auto; }
+svg { display: block; width: 100%; min-width: 720px; font-family: var(--st-font); }
+svg text { fill: var(--st-text-color); font-size: 12px; }
+.bar { fill: var(--st-primary-color); fill-opacity: 0.35; stroke: var(--st-primary-color); }
+.end .bar { fill: var(--st-text-color); fill-opacity: 0.2; stroke: var(--st-text-color); }
+.axis { stroke: var(--st-text-color); stroke-opacity: 0.35; }
+.room { fill: transparent; }
+g[role=button] { cursor: pointer; outline: none; }
+g[role=button]:hover .bar, g[role=button]:focus-visible .bar { fill-opacity: 0.75; stroke-width: 3; }
+g[aria-pressed=true] .bar { fill-opacity: 1; }
+g[aria-pressed=true] text { font-weight: 700; }
+.told { font-family: var(--st-font); color: var(--st-text-color); font-size: 0.9rem; min-height: 1.5em; }
+""",
+    js="""
+const LONG = 1000, LEFT = 20, HIGH = 170, TOP = 12;
+function made(kind, attributes, text) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', kind);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text) element.textContent = text;
+  return element;
+}
+export default function({ data, parentElement, setTriggerValue }) {
+  const box = parentElement.querySelector('.strip'), told = parentElement.querySelector('.told');
+  const svg = made('svg', { viewBox: `0 0 ${LONG + 2 * LEFT + 50} ${HIGH + 86}` });
+  const middle = TOP + HIGH / 2;
+  svg.append(made('line', { class: 'axis', x1: LEFT, x2: LEFT + LONG, y1: middle, y2: middle }));
+  const chosen = data.steps.find(step => step.chosen);
+  const tell = step => { told.textContent = step ? step.label : ''; };
+  let labelled = -100;
+  data.steps.forEach((step, number) => {
+    const long = Math.max(3, step.length * LONG), high = Math.max(3, step.height * HIGH), x = LEFT + step.left * LONG;
+    const button = step.layer ? { role: 'button', tabindex: 0, 'aria-pressed': step.chosen } : { role: 'img' };
+    const group = made('g', { ...button, class: step.layer ? 'layer' : 'end', 'aria-label': step.label });
+    const before = data.steps[number - 1], after = data.steps[number + 1];
+    const from = before ? Math.max((LEFT + before.left * LONG + before.length * LONG + x) / 2, x - 12) : x - 12;
+    const to = after ? Math.min((x + long + LEFT + after.left * LONG) / 2, x + long + 12) : x + long + 12;
+    group.append(made('rect', { class: 'room', x: from, y: TOP, width: Math.max(1, to - from), height: HIGH }));
+    group.append(made('rect', { class: 'bar', x, y: middle - high / 2, width: long, height: high, rx: 1 }));
+    const at = x + long / 2;
+    if (at - labelled >= 15 || step.chosen) {
+      const y = TOP + HIGH + 14;
+      group.append(made('text', { x: at, y, transform: `rotate(40 ${at} ${y})` }, step.name));
+      labelled = at;
+    }
+    group.append(made('title', {}, step.label));
+    group.onmouseenter = group.onfocus = () => tell(step);
+    group.onmouseleave = group.onblur = () => tell(chosen);
+    if (step.layer) {
+      const pick = () => setTriggerValue('picked', step.name);
+      group.onclick = pick;
+      group.onkeydown = event => {
+        if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); pick(); }
+      };
+    }
+    svg.append(group);
+  });
+  box.setAttribute('aria-label', data.label);
+  box.replaceChildren(svg);
+  tell(chosen);
+}
+""",
+)
+
+_tiles = st.components.v2.component(
+    "camviz_tiles",
+    html='<div class="tiles" role="group"></div>',
+    css=_CSS
+    + """
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 8px;
+  font-family: var(--st-font); color: var(--st-text-color); font-size: 0.8rem; }
+.tiles button { border-radius: 6px; overflow: hidden; border: 2px solid transparent; text-align: left;
+  align-self: start; }
+.tiles button:hover, .tiles button[aria-pressed=true] { border-color: var(--st-primary-color); }
+.tiles button[aria-pressed=true] { font-weight: 700; }
+.tiles img { width: 100%; display: block; }
+.tiles span { display: block; padding: 2px 4px; line-height: 1.3; white-space: pre-line; }
+""",
+    js="""
+export default function({ data, parentElement, setTriggerValue }) {
+  const box = parentElement.querySelector('.tiles');
+  box.setAttribute('aria-label', data.label);
+  box.replaceChildren(...data.items.map(item => {
+    const button = document.createElement('button');
+    const picture = document.createElement('img');
+    const caption = document.createElement('span');
+    picture.src = item.src; picture.alt = item.label; caption.textContent = item.caption;
+    button.setAttribute('aria-pressed', item.id === data.chosen);
+    button.onclick = () => setTriggerValue('picked', item.id);
+    button.append(picture, caption);
+    return button;
+  }));
+}
+""",
+)
+
 
 def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, picked: Callable[[str], None]) -> None:
     """Thumbnails (id, label, JPEG) as buttons; a click calls `picked(id)`."""
@@ -131,6 +230,20 @@ def overlay(view: bytes, heat: bytes, opacity: float, alt: str, moved: Callable[
             moved(float(value))
 
     _overlay(key="overlay", data=data, on_opacity_change=change)
+
+
+def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], None]) -> None:
+    """A network drawn to scale: steps of {name, label, left, length, height, layer, chosen}, sizes in parts of 1.
+
+    A click on a layer calls `picked(name)`.
+    """
+    _mount(_strip, "strip", {"label": label, "steps": list(steps)}, picked)
+
+
+def tiles(label: str, items: Sequence[tuple[int, str, str, bytes]], chosen: int, picked: Callable[[int], None]) -> None:
+    """A grid of pictures (id, alt text, caption, JPEG) that are buttons; a click calls `picked(id)`."""
+    shown = [{"id": key, "label": alt, "caption": text, "src": _source(jpeg)} for key, alt, text, jpeg in items]
+    _mount(_tiles, "tiles", {"label": label, "items": shown, "chosen": chosen}, picked)
 
 
 def _mount(component: Any, key: str, data: dict[str, Any], picked: Callable[[Any], None]) -> None:

@@ -1,0 +1,163 @@
+"""What the Layers page draws of a whole network: the strip to scale, the table, the first filters, the sweep."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import streamlit as st
+
+from .. import export, render
+from ..errors import CamvizError
+from ..explanation import Explanation
+from ..filters import Filters, first_filters, sheet
+from ..layer_table import Row, blank, table, to_scale
+from ..models import Model
+from ..receptive_field import Box, receptive_fields
+from ..registry import METHODS
+from . import browser, cache, controls, state, tasks
+from .controls import Experiment
+from .grid import Cell, Grid
+
+
+def strip(experiment: Experiment) -> None:
+    """The network to scale from picture to class scores; a click on a layer makes it the one of the sidebar."""
+    rows = [row for row in rows_of(experiment) if row.place != "elsewhere"]
+    steps = [
+        {
+            "name": row.name,
+            "label": f"{row.name}: {row.kind}, {row.shape}, {row.parameters:,} parameters, depth {row.depth}",
+            **asdict(bar),
+            "layer": row.place == "layer",
+            "chosen": row.name == experiment.layer,
+        }
+        for row, bar in zip(rows, to_scale(rows), strict=True)
+    ]
+    browser.strip(f"{experiment.model.title} from picture to class scores, to scale", steps, choose_layer)
+
+
+def choose_layer(name: str) -> None:
+    """Make a layer the one of the sidebar."""
+    st.session_state["layer"] = name
+    st.session_state["several"] = False
+
+
+def rows_of(experiment: Experiment, every: bool = False) -> tuple[Row, ...]:
+    """The table's rows: the main layers, with the chosen one where it is not among them; or every layer."""
+    model = experiment.model
+    names = tuple(one.name for one in model.layers if every or one.main or one.name == experiment.layer)
+    return _rows(tasks.network_key(model), names, model)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _rows(network: Any, names: tuple[str, ...], _model: Model) -> tuple[Row, ...]:
+    with cache.turns().turn(lambda _: None):
+        return table(_model, names)
+
+
+def network_table(experiment: Experiment, rows: Sequence[Row]) -> None:
+    """Name, kind, shape, parameters, depth and receptive field of every row."""
+    place = st.container()
+    fields = fields_of(experiment.model, rows)
+    size = experiment.model.input_size
+    columns: dict[str, list[Any]] = {
+        "Step": [f"▸ {row.name}" if row.name == experiment.layer else row.name for row in rows],
+        "Kind": [row.kind for row in rows],
+        "Channels × height × width": [row.shape for row in rows],
+        "Parameters": [row.parameters for row in rows],
+        "Depth": [row.depth for row in rows],
+        "Sees (pixels)": [seen(fields.get(row.name), size) for row in rows],
+    }
+    place.dataframe(
+        columns,
+        hide_index=True,
+        height="content" if len(rows) <= 30 else 600,
+        column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
+    )
+    st.caption(
+        "Parameters: the numbers that training sets, between the row above and this one. Depth: convolutions and "
+        "linear layers up to here, on all branches. Sees: the receptive field, how large a part of the picture one "
+        "place in the middle of the layer can depend on; found by trial on this very network."
+    )
+
+
+def fields_of(model: Model, rows: Sequence[Row]) -> dict[str, Box]:
+    """The receptive field of the middle place of each layer, once it is known; until then none."""
+    layers = [row for row in rows if row.place == "layer"]
+    if not layers:
+        return {}
+    names = tuple(row.name for row in layers)
+
+    def work(report: tasks.Report) -> dict[str, Box]:
+        places = [(model.module(row.name), row.height // 2, row.width // 2) for row in layers]
+        with tasks.turn(report) as progress:
+            return dict(zip(names, receptive_fields(model.net, blank(model), places, progress), strict=True))
+
+    seconds = 8 * len(layers) * tasks.seconds_of_pass(model)
+    key = ("fields", tasks.network_key(model), names)
+    return tasks.run("fields", key, seconds, "Compute what each layer sees", work) or {}
+
+
+def seen(box: Box | None, size: tuple[int, int]) -> str:
+    """A receptive field in words: '31 x 31', 'the whole picture', or nothing where it is not known."""
+    if box is None:
+        return ""
+    top, left, bottom, right = box
+    return "the whole picture" if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
+
+
+def filters(model: Model) -> None:
+    """The filters of the first convolution as pictures, in one sheet."""
+    found, jpeg = _filters(tasks.network_key(model), model)
+    if found is None:
+        st.info(
+            "The first convolution of this network does not read the three colours, so its filters are no pictures."
+        )
+        return
+    count, _, height, width = found.weights.shape
+    about = f"The {count} filters of `{found.name}`, {height} x {width} pixels each"
+    st.image(jpeg, alt=about.replace("`", ""))
+    st.caption(
+        f"{about}: what the network looks for first, and the only weights that are pictures themselves. One scale for "
+        "all of them and for red, green and blue: mid-grey is zero, bright adds, dark subtracts. Trained filters are "
+        "edges, stripes and colour spots; untrained ones are noise."
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _filters(network: Any, _model: Model) -> tuple[Filters | None, bytes]:
+    with cache.turns().turn(lambda _: None):
+        found = first_filters(_model)
+    if found is None:
+        return None, b""
+    return found, export.png(sheet(found.pictures, 16, max(4, 48 // found.weights.shape[-1])))
+
+
+def sweep(experiment: Experiment) -> Grid:
+    """Choose a method, and get it at every main layer as a row of the compare grid."""
+    # The other methods look the same at every depth.
+    keys = [key for key, method in METHODS.items() if method.layer == "required"]
+    method = METHODS[state.setting("sweep", "grad_cam", keys)]
+    st.selectbox(
+        "Method", keys, format_func=lambda key: METHODS[key].title, key="sweep", persist_state="session", width=320
+    )
+    knobs = controls.knobs(method)
+    layers = [layer for layer in experiment.model.layers if layer.main]
+    cells = [Cell(replace(experiment, layer=layer.name), method, knobs) for layer in layers]
+    return Grid([method.title], [layer.name for layer in layers], [list(cells)])
+
+
+def draw_step(sweep: Grid, column: int, result: Explanation | CamvizError, colour_map: str) -> None:
+    """One depth of the sweep."""
+    cell, name = sweep.cells[0][column], sweep.columns[column]
+    if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
+        st.error(f"{name}: {result}")
+        return
+    layer = cell.experiment.model.layer(name)
+    alt = f"{sweep.rows[0]} of {result.label} at layer {name}, over the picture"
+    st.image(_small_overlay(repr(cell.key), colour_map, result), alt=alt, width="stretch")
+    st.caption(f"`{name}`  \n{layer.height} × {layer.width} places")
+
+
+@st.cache_data(show_spinner=False, max_size="32MB")
+def _small_overlay(key: str, colour_map: str, _e: Explanation) -> bytes:
+    return export.jpeg(render.overlay(_e.view, _e.heatmap, 0.6, colour_map))

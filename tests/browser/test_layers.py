@@ -1,0 +1,46 @@
+"""The Layers page in a real browser: clicks on the strip and on a map, slow parts that wait, and the way on."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+
+def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: str) -> None:
+    page.goto(f"{server}/layers")
+    step = page.locator(".strip [role=button]", has_text=re.compile("^blocks.2"))
+    step.hover()
+    expect(page.locator(".told")).to_have_text("blocks.2: Sequential, 40 x 28 x 28, 39,712 parameters, depth 15")
+    step.click()
+    expect(page).to_have_url(f"{server}/layers?layer=blocks.2")
+    expect(page.get_by_role("heading", name="Feature maps of blocks.2")).to_be_visible()
+    expect(page.locator(".strip [aria-pressed=true]")).to_have_attribute("aria-label", re.compile("^blocks.2:"))
+    tiles = page.locator(".tiles button")
+    expect(tiles).to_have_count(24)
+    number = tiles.nth(5).inner_text().split()[0]
+    tiles.nth(5).click()
+    expect(page.get_by_role("heading", name=f"Feature map {number}", exact=True)).to_be_visible()
+    expect(page).to_have_url(f"{server}/layers?layer=blocks.2&map={number}")
+    page.get_by_role("button", name="Page 2").or_(page.get_by_role("button", name="2", exact=True)).first.click()
+    expect(page).to_have_url(re.compile("maps=2"))
+    expect(tiles).to_have_count(16)
+    page.locator(".strip [role=button]", has_text=re.compile("^blocks.0")).press("Enter")
+    expect(page).to_have_url(f"{server}/layers?layer=blocks.0")
+
+
+def test_a_favourite_waits_for_a_click_can_be_cancelled_and_goes_on_elsewhere(page: Page, server: str) -> None:
+    page.goto(f"{server}/layers?layer=blocks.1&map=3")
+    page.get_by_role("button", name=re.compile("Synthesise it, about")).click()
+    expect(page.get_by_text(re.compile("about .* s left"))).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name=re.compile("Synthesise it, about"))).to_be_visible()
+    page.get_by_role("button", name="Go on with it on the Dream page").click()
+    expect(page).to_have_url(re.compile("/dream.*layer=blocks.1.*activation_maximization.channel=3"))
+
+
+def test_the_strongest_pictures_stay_for_everybody(page: Page, server: str) -> None:
+    page.goto(f"{server}/layers?layer=blocks.0&map=5")
+    page.get_by_role("button", name=re.compile("Find the 9 strongest of 12 pictures")).click()
+    found = page.get_by_role("img", name=re.compile("the patch that excites feature map 5 most"))
+    expect(found).to_have_count(9)
+    page.goto(f"{server}/layers?layer=blocks.0&map=5")
+    expect(found).to_have_count(9)

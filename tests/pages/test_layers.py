@@ -1,0 +1,174 @@
+"""The Layers page without a browser: what it says, what it takes from a link, and what its slow parts give."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from torch import nn
+
+import camviz
+from camviz.tape import activations
+from camviz.ui import cache, maps, pictures, tasks
+
+
+@pytest.fixture
+def at_once(monkeypatch) -> None:
+    """Slow parts wait for no click."""
+    monkeypatch.setattr(tasks, "seconds_of_pass", lambda model: 0.0)
+
+
+@pytest.fixture
+def wait(monkeypatch) -> None:
+    """Slow parts wait for a click, whatever the machine."""
+    monkeypatch.setattr(tasks, "seconds_of_pass", lambda model: 1.0)
+
+
+@pytest.fixture
+def visit(start):
+    """Follow a link to the page."""
+
+    def follow(**link: str):
+        app = start("pages/layers.py")
+        for key, value in link.items():
+            app.query_params[key] = value
+        return app.run()
+
+    return follow
+
+
+def captions(app) -> str:
+    return "\n".join(caption.value for caption in app.caption)
+
+
+def headers(app) -> list[str]:
+    return [header.value for header in app.header]
+
+
+def labels(app) -> list[str]:
+    return [button.label for button in app.main.button]
+
+
+def test_opens_with_everything_that_is_fast(visit, wait) -> None:
+    app = visit()
+    assert not app.exception and not app.warning and not app.error
+    assert headers(app)[0] == "Feature maps of bn2"
+    assert "All 4,652,008 parameters in a table, and how far each layer sees" in [box.label for box in app.expander]
+    table = app.dataframe[0].value
+    assert table["Parameters"].sum() == 4652008
+    assert table["Step"].tolist()[1] == "bn1" and table["Step"].tolist()[-2] == "▸ bn2"
+    assert table["Channels × height × width"].tolist()[2] == "16 x 112 x 112"
+    assert set(table["Sees (pixels)"]) == {""}
+    assert labels(app) == [
+        "Compute what each layer sees, about 72 s",
+        "Synthesise it, about 256 s",
+        "Go on with it on the Dream page",
+        "Find the 9 strongest of 12 pictures, about 84 s",
+    ]
+    for name in ("bn1", "blocks.2", "bn2"):  # the sweep
+        assert f"`{name}`" in captions(app)
+
+
+def test_what_is_quick_comes_without_a_click(visit, at_once, monkeypatch) -> None:
+    monkeypatch.setattr(maps, "STEPS", 2)
+    app = visit(layer="blocks.1")
+    assert not app.exception and not app.error
+    seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Sees (pixels)"], strict=True))
+    assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 x 3", "19 x 19", "the whole picture")
+    assert labels(app) == ["Go on with it on the Dream page"]
+    assert "in 2 steps" in captions(app)
+
+
+def test_a_link_sets_everything(visit, wait) -> None:
+    link = {"layer": "blocks.0", "map": "7", "sort": "number", "sweep": "hires_cam"}
+    app = visit(img="sample:macaw", **link)
+    assert not app.exception and not app.warning
+    assert headers(app)[:2] == ["Feature maps of blocks.0", "Feature map 7"]
+    assert "Feature map 7 of blocks.0, its activation in row" in captions(app)
+    app.number_input(key="map").set_value(3).run()
+    assert headers(app)[1] == "Feature map 3"
+    assert dict(app.query_params) == {**link, "map": "3", "img": "sample:macaw"}
+
+
+def test_another_layer_starts_over_with_its_maps(visit, wait) -> None:
+    app = visit(layer="blocks.5", map="190", maps="3")
+    assert headers(app)[1] == "Feature map 190" and app.query_params["maps"] == "3"
+    app.selectbox(key="layer").set_value("blocks.0").run()
+    assert not app.exception and not app.warning
+    assert "map" not in app.query_params and "maps" not in app.query_params
+
+
+def test_unknown_values_fall_back_with_a_note(visit, wait) -> None:
+    app = visit(map="5000", sort="beauty", maps="99", sweep="vanilla_backprop")
+    assert not app.exception and len(app.warning) == 4
+    assert app.segmented_control(key="sort").value == "strength"
+
+
+def test_the_first_map_follows_the_order(visit, wait, lite0) -> None:
+    from camviz.feature_maps import feature_maps
+
+    image = pictures.SAMPLES / "koala.jpg"
+    layer = lite0.module("blocks.3")
+    x = lite0.preprocess(image)
+    best = lite0.predict(image, 1)[0].index
+    found = feature_maps(lite0.net, x, camviz.scores.logit(best), layer)
+    app = visit(img="sample:koala", layer="blocks.3")
+    assert headers(app)[1] == f"Feature map {int(found.maps.max(axis=(1, 2)).argmax())}"
+    app.segmented_control(key="sort").set_value("weight").run()
+    assert headers(app)[1] == f"Feature map {int(found.weights.argmax())}"
+
+
+def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, monkeypatch, lite0) -> None:
+    monkeypatch.setattr(maps, "STEPS", 2)
+    app = visit(layer="blocks.0", map="5", sort="number")
+    assert not app.exception and not app.error
+    strength = {}
+    for path in pictures.SAMPLES.glob("*.jpg"):
+        strength[path.name] = activations(lite0.net, lite0.preprocess(path), lite0.module("blocks.0"))[0][0, 5].max()
+    best = sorted(strength, key=lambda name: -strength[name])[:9]
+    shown = [c.value.replace("\\", "").split(": ")[0] for c in app.caption if ".jpg" in c.value.replace("\\", "")]
+    assert shown == best
+    assert len(cache.store()._kept) >= 9  # the projections lie with the other explanations
+
+
+def test_the_search_can_keep_to_ones_own_pictures(visit, wait) -> None:
+    app = visit(layer="blocks.0")
+    buffer = BytesIO()
+    Image.open(pictures.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
+    app.file_uploader(key="upload").upload("my_cat.png", buffer.getvalue(), "image/png").run()
+    assert "Find the 9 strongest of 13 pictures, about 85 s" in labels(app)
+    app.segmented_control(key="over").set_value("own").run()
+    assert not app.exception
+    assert "Find the 1 strongest of 1 pictures, about 9 s" in labels(app)
+    assert app.query_params["over"] == "own"
+
+
+def test_a_network_without_relu_says_what_cannot_be_projected_back(visit, wait) -> None:
+    app = visit(model="efficientnet_b0", untrained="1", layer="features.1")
+    assert not app.exception
+    assert any("this network has none" in warning.value for warning in app.warning)
+    app.toggle(key="smooth").set_value(True).run()
+    assert not any("this network has none" in warning.value for warning in app.warning)
+    assert "its activation in row" in captions(app) and app.query_params["smooth"] == "1"
+
+
+def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> None:
+    flat = camviz.load_model(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4)), input_size=(32, 32), name="flat")
+    monkeypatch.setattr(cache, "network", lambda *_: flat)
+    app = visit()
+    assert not app.exception
+    assert any("This network has no feature maps" in info.value for info in app.info)
+    assert headers(app) == ["The first filters"]
+    assert app.dataframe[0].value["Parameters"].sum() == 4 * (3 * 32 * 32 + 1)
+
+
+def test_pictures_of_maps_squares_and_words() -> None:
+    one = np.array([[-3.0, 0.0], [1.0, 2.0]], np.float32)
+    picture = maps.map_picture(one, "gray")
+    assert picture.shape == (112, 112, 3)
+    assert [int(picture[y, x, 0]) for y, x in ((0, 0), (0, 111), (111, 0), (111, 111))] == [0, 0, 128, 255]
+    assert (maps.map_picture(-np.ones((2, 2), np.float32), "gray") == 0).all()
+    rgb = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
+    assert np.array_equal(maps.cut(rgb, (1, 2, 5, 4)), rgb[1:5, 2:4])
+    assert maps.square(rgb, 12).shape == (12, 12, 3) and (maps.square(rgb, 12)[:, 0] == 128).all()
+    assert maps.escaped("a_b*[x](y).jpg") == r"a\_b\*\[x\]\(y\)\.jpg"
