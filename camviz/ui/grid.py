@@ -11,7 +11,7 @@ from .. import export, models, render
 from ..errors import CamvizError
 from ..explanation import Explanation
 from ..registry import METHODS, Method
-from . import cache, controls, panels, pictures, state
+from . import cache, controls, panels, pictures, state, tasks
 from .controls import Experiment
 
 ONE_PASS = 0.3  # seconds that a method of few passes is taken to need
@@ -188,7 +188,7 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
     panel = st.container()
     seconds = {place: _seconds(cell) for place, cell in missing}
     stopped = st.session_state.get("stopped") == signature
-    held = {place for place in seconds if stopped or seconds[place] > panels.PATIENCE}
+    held = {place for place in seconds if stopped or seconds[place] > tasks.PATIENCE}
     if held:
         what = f"Go on: {len(held)} maps are missing" if stopped else f"Compute {len(held)} slow maps"
         after = sum(seconds[place] for place in held)

@@ -1,7 +1,7 @@
 """What pages draw: predictions, an explanation, its views, and what can be taken away; and how it is computed."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,9 @@ from ..models import Prediction
 from ..occlusion_maps import occlusion_maps
 from ..receptive_field import Box, receptive_field, strongest
 from ..registry import METHODS, Method
-from . import browser, cache, controls, jobs
+from . import browser, cache, controls, tasks
 from .controls import Experiment
-
-Report = Callable[[float, str], Any]
-
-PATIENCE = 2.0  # seconds that a method may take without being asked
+from .tasks import PATIENCE, Report
 
 
 def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
@@ -211,10 +208,11 @@ def further(e: Explanation, experiment: Experiment) -> None:
 def _fast_against_exact(e: Explanation, experiment: Experiment) -> None:
     method, knobs = METHODS[e.method], {**e.knobs, "mode": "exact"}
     seconds = expected(experiment, method, knobs)
-    exact = jobs.on_click(
-        "Check the fast map against the exact one",
+    exact = tasks.run(
+        "exact",
+        ("exact", *key_of(experiment, method, knobs)),
         seconds,
-        key_of(experiment, method, knobs),
+        "Check the fast map against the exact one",
         lambda report: compute(experiment, method, knobs, report),
     )
     if exact is not None:
@@ -230,19 +228,14 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
 
     def work(report: Report) -> Any:
         x = model.preprocess(experiment.picture.image, experiment.fit)
-        with cache.turns().turn(lambda before: report(0.0, f"{before} before you")) as let_others:
-
-            def progress(done: int, total: int) -> None:
-                let_others()
-                report(done / total, f"{done} of {total} places")
-
+        with tasks.turn(report) as progress:
             index = e.target if e.target is not None else experiment.predictions[0].index
             return occlusion_maps(
                 model.net, x, index, size=knobs["size"], stride=knobs["stride"], progress=progress
             ).category[0]
 
     key = ("class map", *key_of(experiment, METHODS[e.method], knobs))
-    found = jobs.on_click("Show what it says with the square at each place", e.seconds, key, work)
+    found = tasks.run("places", key, e.seconds, "Show what it says with the square at each place", work)
     if found is not None:
         st.plotly_chart(
             figures.class_map(found.cpu().numpy(), model.categories, ink()),

@@ -11,6 +11,7 @@ from PIL import Image
 import camviz
 from camviz import models
 from camviz.evaluation.agreement import rank_correlation
+from camviz.ui import tasks
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -156,10 +157,11 @@ def test_a_refused_combination_is_told_and_everything_else_stays(start) -> None:
     assert not app.error and "excites feature map 3 of layer blocks.0 most" in text(app)
 
 
-def test_fast_is_checked_against_exact_after_a_click(start) -> None:
+def test_fast_is_checked_against_exact_after_a_click(start, monkeypatch) -> None:
+    monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     app = start(method="score_cam", layer="blocks.0", **{"score_cam.mode": "fast"})
     assert not any("rank correlation" in caption.value for caption in app.caption)
-    app.button(key="job.Check the fast map against the exact one").click().run()
+    app.button(key="exact.start").click().run()
     (found,) = [caption.value for caption in app.caption if "Fast against exact" in caption.value]
     layer = {"layer": "blocks.0", "method": "score_cam"}
     model = camviz.load_model("efficientnet_lite0")
@@ -167,11 +169,12 @@ def test_fast_is_checked_against_exact_after_a_click(start) -> None:
     assert f"rank correlation {rank_correlation(*maps):.3f}," in found
 
 
-def test_occlusion_shows_which_class_it_would_say(start) -> None:
+def test_occlusion_shows_which_class_it_would_say(start, monkeypatch) -> None:
+    monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start(**link)
     assert len(app.get("plotly_chart")) == 0
-    app.button(key="job.Show what it says with the square at each place").click().run()
+    app.button(key="places.start").click().run()
     (chart,) = app.get("plotly_chart")
     assert "espresso" in chart.proto.spec and "other classes" not in chart.proto.spec
     app.run()

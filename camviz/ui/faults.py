@@ -1,0 +1,205 @@
+"""What can go wrong with each method, shown on the present picture: the same maps anywhere, and their numbers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+
+from .. import export, render
+from ..errors import CamvizError
+from ..evaluation.agreement import rank_correlation
+from ..explanation import Explanation
+from ..registry import METHODS
+from ..tape import forward
+from . import cache, panels, tasks
+from .controls import Experiment
+from .tasks import Report
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One map of a demonstration."""
+
+    title: str
+    experiment: Experiment
+    method: str
+    knobs: Mapping[str, Any]
+
+
+Variants = Callable[[Experiment], Sequence[Variant]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A weakness: what to look at, the maps that show it (the first is the one the others are compared with)."""
+
+    title: str
+    sentence: str
+    variants: Variants
+
+
+def draw(method: str, experiment: Experiment) -> None:
+    """The maps of that method's demonstration, each with its likeness to the first and what it cost."""
+    fault = FAULTS[method]
+    st.markdown(f"**{fault.title}** {fault.sentence}")
+    try:
+        variants = fault.variants(experiment)
+        each = [panels.expected(v.experiment, METHODS[v.method], settings(v)) or tasks.PATIENCE / 20 for v in variants]
+        keys = tuple(panels.key_of(v.experiment, METHODS[v.method], settings(v)) for v in variants)
+        maps = tasks.run(
+            f"fault.{method}",
+            ("fault", *keys),
+            sum(each),
+            "Show it on this picture",
+            lambda report: _maps(variants, report),
+        )
+    except CamvizError as error:
+        st.info(f"Not on this network: {error}.")
+        return
+    if maps is None:
+        return
+    for place, variant, e in zip(st.columns(max(3, len(maps))), variants, maps, strict=False):
+        place.image(export.jpeg(_picture(e)), alt=f"{variant.title}: {e.label}", width="stretch")
+        like = "" if e is maps[0] or e.attribution.ndim != maps[0].attribution.ndim else f"{_likeness(maps[0], e)}; "
+        place.caption(f"{variant.title}: {like}{e.forward_passes} passes, {e.seconds:.2f} s")
+
+
+def settings(variant: Variant) -> dict[str, Any]:
+    """All settings of its method."""
+    return METHODS[variant.method].settings(dict(variant.knobs))
+
+
+def likeness(a: Explanation, b: Explanation) -> float:
+    """Rank correlation of two maps as they are shown, at the size of the picture."""
+    return rank_correlation(_strength(a), _strength(b))
+
+
+def _likeness(a: Explanation, b: Explanation) -> str:
+    return f"rank correlation with the first {likeness(a, b):.2f}"
+
+
+def _strength(e: Explanation) -> Any:
+    if e.attribution.ndim == 3:
+        return np.abs(e.attribution).sum(axis=0)
+    return render.upsample(e.attribution, e.view.shape[:2])
+
+
+def _maps(variants: Sequence[Variant], report: Report) -> list[Explanation]:
+    found = []
+    for number, variant in enumerate(variants):
+
+        def part(share: float, text: str, number: int = number) -> None:
+            report((number + share) / len(variants), text)
+
+        found.append(panels.compute(variant.experiment, METHODS[variant.method], settings(variant), part))
+    return found
+
+
+def _picture(e: Explanation) -> Any:
+    if e.attribution.ndim == 3:
+        return render.colourise(render.grayscale(e.attribution), "gray")
+    return render.overlay(e.view, e.heatmap)
+
+
+# ---------------------------------------------------------------------------------------------------- the weaknesses
+
+
+def _other_class(experiment: Experiment) -> Experiment:
+    """The same, for the class that the network thinks least of."""
+    model, x = experiment.model, experiment.model.preprocess(experiment.picture.image, experiment.fit)
+    with cache.turns().turn(lambda _: None), torch.no_grad():
+        return replace(experiment, target=int(forward(model.net, x)[0].argmin()), rival=-1)
+
+
+def _for_two_classes(*methods: str) -> Variants:
+    def variants(experiment: Experiment) -> list[Variant]:
+        other = _other_class(experiment)
+        name = experiment.model.categories[other.target]
+        return [
+            Variant(f"{METHODS[method].title}, {label}", which, method, {})
+            for method in methods
+            for label, which in (("this class", experiment), (f"for {name}", other))
+        ]
+
+    return variants
+
+
+def _settings_of(method: str, knob: str, values: Sequence[str]) -> Variants:
+    return lambda experiment: [Variant(value, experiment, method, {knob: value}) for value in values]
+
+
+def _coarse(experiment: Experiment) -> list[Variant]:
+    ends: dict[int, str] = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
+    early = list(ends.values())[-3:][0]
+    before = replace(experiment, layer=early)
+    return [
+        Variant(f"Grad-CAM at {experiment.layer}", experiment, "grad_cam", {}),
+        Variant(f"Grad-CAM at {early}", before, "grad_cam", {}),
+        Variant(f"Layer-CAM at {early}", before, "layer_cam", {}),
+    ]
+
+
+def _saturated(experiment: Experiment) -> list[Variant]:
+    return [
+        Variant("One gradient", experiment, "vanilla_backprop", {}),
+        Variant("Times the picture", experiment, "gradient_x_input", {}),
+        Variant("Integrated on the way", experiment, "integrated_gradients", {}),
+    ]
+
+
+def _costly(experiment: Experiment) -> list[Variant]:
+    return [Variant(METHODS[key].title, experiment, key, {}) for key in ("grad_cam", "score_cam")]
+
+
+FAULTS: dict[str, Fault] = {
+    "vanilla_backprop": Fault(
+        "Saturation.",
+        "Where the network is already sure, more of the same changes little, so its gradient is small and noisy, even "
+        "at what decided. Integrated gradients look at the whole way from nothing to the picture instead.",
+        _saturated,
+    ),
+    "guided_backprop": Fault(
+        "It hardly knows the class.",
+        "Ask for the least likely class, and the lines stay where they were: near 1 means the same map. The plain "
+        "gradient and Grad-CAM change.",
+        _for_two_classes("guided_backprop", "vanilla_backprop"),
+    ),
+    "deconvnet": Fault(
+        "From a class score, it hardly knows the class.",
+        "It shows what the network can see in the picture, whatever is asked for. It was made for single feature "
+        "maps: see the page Layers.",
+        _for_two_classes("deconvnet", "grad_cam"),
+    ),
+    "grad_cam": Fault(
+        "It is coarse.",
+        "The last layer has few cells, and the smooth edges between them are made by upsampling. At an earlier, finer "
+        "layer one weight for a whole feature map no longer fits, and the map falls apart; Layer-CAM weights each "
+        "cell by itself.",
+        _coarse,
+    ),
+    "guided_grad_cam": Fault(
+        "Its lines are not the class's.",
+        "Only the region follows the class; inside it, the lines are those of guided backpropagation for anything.",
+        _for_two_classes("guided_grad_cam", "guided_backprop"),
+    ),
+    "score_cam": Fault(
+        "It is expensive.",
+        "One pass for every feature map that is not constant, where Grad-CAM needs one in all. Stencils also make "
+        "pictures that the network never learnt from.",
+        _costly,
+    ),
+    "integrated_gradients": Fault(
+        "The empty picture is a choice.",
+        "Pixels that look like the baseline get nothing. Another baseline, another map: the first is the one to "
+        "compare with.",
+        _settings_of("integrated_gradients", "baseline", ("mean colour", "darkest", "brightest")),
+    ),
+    "lrp": Fault(
+        "The rules are a choice.",
+        "Which rule a layer follows is set by hand, and shapes the map.",
+        _settings_of("lrp", "composite", ("epsilon-gamma-box", "epsilon-plus", "epsilon-alpha2-beta1")),
+    ),
+}

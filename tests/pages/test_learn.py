@@ -1,0 +1,45 @@
+"""The Learn page without a browser: lessons, every chapter with its steps and its weakness, and the words."""
+
+import pytest
+
+from camviz.lessons import lessons
+from camviz.ui.chapters import CHAPTERS, GLOSSARY
+
+
+def text(app) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error])
+
+
+def test_the_lessons_are_cards_with_links(start) -> None:
+    app = start("pages/learn.py")
+    assert not app.exception
+    links = [element.proto for element in app.get("link_button")]
+    assert len(links) == sum(len(lesson.views) for lesson in lessons())
+    assert links[0].url == "./?img=sample:coffee&method=grad_cam"
+    assert any(link.url.startswith("./compare?img=sample:macaw&rows=classes") for link in links)
+    assert [one.value for one in app.subheader if one.value[0].isdigit()] == [
+        f"{lesson.number}. {lesson.title}" for lesson in lessons()
+    ]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_chapter_is_drawn_from_the_present_picture(start, chapter) -> None:
+    app = start("pages/learn.py", part="methods", chapter=chapter, layer="blocks.0")
+    for button in ("steps.score_cam.start", f"fault.{chapter}.start"):
+        if any(one.key == button for one in app.button):
+            app.button(key=button).click().run()
+    assert not app.exception and not app.error, text(app)
+    assert CHAPTERS[chapter].idea in text(app) and CHAPTERS[chapter].paper in text(app)
+    assert " passes, " in text(app)
+    assert [latex.value for latex in app.latex] == [f"$$\n{CHAPTERS[chapter].formula}\n$$"]
+
+
+def test_a_method_that_the_network_does_not_allow_says_why(start) -> None:
+    app = start("pages/learn.py", part="methods", chapter="guided_backprop", model="efficientnet_b0", untrained="1")
+    assert not app.exception and "this network has none" in text(app)
+
+
+def test_the_words(start) -> None:
+    app = start("pages/learn.py", part="glossary")
+    for term, meaning in GLOSSARY.items():
+        assert f"**{term}.** {meaning}" in text(app)
