@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.ui import controls, state
+from camviz.ui import controls, slides, state
 
 st.set_page_config("CamViz", page_icon="assets/icon.png", layout="wide", initial_sidebar_state=360)
 
@@ -18,8 +18,12 @@ page = st.navigation(
     position="top",
 )
 with state.run(page.title):
+    presenting = slides.on(page.title)
     controls.sidebar()
     messages = st.container()
-    page.run()
+    if presenting:
+        slides.show()
+    else:
+        page.run()
     for sentence in state.notes():
         messages.warning(sentence)

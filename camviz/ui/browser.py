@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -207,6 +208,106 @@ export default function({ data, parentElement, setTriggerValue }) {
 }
 """,
 )
+
+_slides = st.components.v2.component(
+    "camviz_slides",
+    html="""
+<section tabindex="0">
+  <div class="stack"><img class="base"><img class="heat" alt=""></div>
+  <div class="words" aria-live="polite"><h1></h1><p></p></div>
+  <nav>
+    <button class="before" aria-label="Before">&#8592;</button>
+    <span class="place"></span>
+    <button class="next" aria-label="Next">&#8594;</button>
+    <label><span>Opacity</span><input type="range" min="0" max="100" step="1"></label>
+    <button class="leave">Leave</button>
+  </nav>
+</section>
+""",
+    css=_CSS
+    + """
+section { font-family: var(--st-font); color: var(--st-text-color); display: grid; gap: 1rem; justify-items: center;
+  outline: none; }
+.stack { position: relative; line-height: 0; width: min(92vw, 62vh); aspect-ratio: 1; }
+.stack img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; border-radius: 10px; }
+.words { text-align: center; max-width: 50rem; }
+h1 { font-size: clamp(1.4rem, 3.4vh, 2.4rem); margin: 0 0 0.3em; }
+p { font-size: clamp(1.1rem, 2.6vh, 1.7rem); line-height: 1.35; margin: 0; }
+nav { display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: center; justify-content: center; }
+nav button { font-size: 1.2rem; padding: 0.2em 0.8em; border: 1px solid var(--st-border-color); border-radius: 8px; }
+nav label { display: flex; gap: 0.6rem; align-items: center; }
+input { accent-color: var(--st-primary-color); }
+""",
+    js="""
+export default function({ data, parentElement, setTriggerValue }) {
+  const find = name => parentElement.querySelector(name);
+  const section = find('section'), slider = find('input'), rows = data.slides;
+  const at = section.at = section.at || { row: 0, column: 0 };
+  const show = () => {
+    at.row = Math.min(at.row, rows.length - 1);
+    at.column = Math.min(at.column, rows[at.row].length - 1);
+    const slide = rows[at.row][at.column];
+    for (const kind of ['base', 'heat']) {
+      find('.' + kind).hidden = !slide[kind];
+      find('.' + kind).src = slide[kind] || '';
+    }
+    find('.base').alt = slide.title;
+    find('h1').textContent = slide.title;
+    find('p').textContent = slide.sentence;
+    find('.place').textContent = (at.row * rows[0].length + at.column + 1) + ' / ' + rows.length * rows[0].length;
+    find('.heat').style.opacity = slider.value / 100;
+  };
+  const go = (down, right) => {
+    const count = rows.length * rows[0].length;
+    const place = (at.row * rows[0].length + at.column + right + down * rows[0].length + count) % count;
+    at.row = Math.floor(place / rows[0].length);
+    at.column = place % rows[0].length;
+    show();
+  };
+  if (!section.dataset.started) { section.dataset.started = 'yes'; slider.value = Math.round(100 * data.opacity); }
+  slider.oninput = show;
+  find('.before').onclick = () => go(0, -1);
+  find('.next').onclick = () => go(0, 1);
+  find('.leave').onclick = () => setTriggerValue('left', true);
+  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+  const press = event => {
+    if (event.composedPath()[0].type === 'range' && event.key !== 'Escape') return;
+    if (event.key === 'Escape') setTriggerValue('left', true);
+    else if (steps[event.key]) { event.preventDefault(); go(...steps[event.key]); }
+  };
+  document.addEventListener('keydown', press);
+  show();
+  return () => document.removeEventListener('keydown', press);
+}
+""",
+)
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One picture of a presentation: its title, one sentence, the picture and its map as JPEGs, or None."""
+
+    title: str
+    sentence: str
+    base: bytes | None
+    heat: bytes | None
+
+
+def slides(rows: Sequence[Sequence[Slide]], opacity: float, left: Callable[[], None]) -> None:
+    """Slides by row and column, one at a time; keys, buttons and opacity need no server. Esc calls `left()`."""
+    shown = [
+        [
+            {
+                "title": slide.title,
+                "sentence": slide.sentence,
+                "base": _source(slide.base) if slide.base else "",
+                "heat": _source(slide.heat) if slide.heat else "",
+            }
+            for slide in row
+        ]
+        for row in rows
+    ]
+    _slides(key="slides", data={"slides": shown, "opacity": opacity}, on_left_change=left)
 
 
 def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, picked: Callable[[str], None]) -> None:

@@ -122,7 +122,7 @@ def _model() -> Model:
     st.subheader("Network")
     entries = {entry.name: entry for entry in models.catalogue()}
     name = state.setting("model", FALLBACK, entries)
-    untrained = state.setting("untrained", False, (False, True), _truth, lambda _: "1")
+    untrained = state.switch("untrained")
     device = state.setting("device", models.devices()[0], models.devices())
 
     st.selectbox(
@@ -144,7 +144,7 @@ def _model() -> Model:
 
 def _layer(model: Model) -> tuple[str, Fuse]:
     short = [layer.name for layer in model.layers if layer.main]
-    every = state.setting("all_layers", False, (False, True), _truth, lambda _: "1")
+    every = state.switch("all_layers")
     names = [layer.name for layer in model.layers]
     asked = state.asked("layer") or st.session_state.get("layer")
     if asked in names and asked not in short:
@@ -166,7 +166,7 @@ def _layer(model: Model) -> tuple[str, Fuse]:
     )
     st.caption(f"{model.layer(key).kind} `{key}`, {model.layer(key).describe(model.stages)}")
     st.toggle("Offer every layer", key="all_layers")
-    several = state.setting("several", False, (False, True), _truth, lambda _: "1")
+    several = state.switch("several")
     st.toggle(
         "Fuse several layers", key="several", help="The maps of several layers as one, each scaled to its maximum."
     )
@@ -266,7 +266,7 @@ def _knob(key: str, knob: Knob) -> Any:
         state.setting(key, knob.default, knob.choices)
         st.segmented_control(label, knob.choices, key=key, help=knob.help, required=True, persist_state="session")
     elif knob.type is bool:
-        state.setting(key, knob.default, (False, True), _truth, lambda value: str(int(value)))
+        state.setting(key, knob.default, (False, True), state.truth, lambda value: str(int(value)))
         st.toggle(label, key=key, help=knob.help, persist_state="session")
     else:
         span = state.Span(knob.range.low if knob.range else -1e9, knob.range.high if knob.range else 1e9, knob.optional)
@@ -280,9 +280,3 @@ def _knob(key: str, knob: Knob) -> Any:
             step = knob.type(knob.range.step) if knob.range and knob.range.step else None
             st.slider(label, low, high, step=step, key=key, help=knob.help, persist_state="session")
     return st.session_state[key]
-
-
-def _truth(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError(text)
-    return text == "1"

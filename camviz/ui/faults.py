@@ -61,10 +61,12 @@ def draw(method: str, experiment: Experiment) -> None:
         return
     if maps is None:
         return
-    for place, variant, e in zip(st.columns(max(3, len(maps))), variants, maps, strict=False):
-        place.image(export.jpeg(_picture(e)), alt=f"{variant.title}: {e.label}", width="stretch")
-        like = "" if e is maps[0] or e.attribution.ndim != maps[0].attribution.ndim else f"{_likeness(maps[0], e)}; "
-        place.caption(f"{variant.title}: {like}{e.forward_passes} passes, {e.seconds:.2f} s")
+    grid = st.grid(max(3, len(maps)), min_column_width=150)
+    for number, e in enumerate(maps):
+        title = variants[number].title
+        with grid.cell():
+            st.image(export.jpeg(_picture(e)), alt=f"{title}: {e.label}", width="stretch")
+            st.caption(f"{title}: {_likeness(maps, number)}{e.forward_passes} passes, {e.seconds:.2f} s")
 
 
 def settings(variant: Variant) -> dict[str, Any]:
@@ -77,8 +79,14 @@ def likeness(a: Explanation, b: Explanation) -> float:
     return rank_correlation(_strength(a), _strength(b))
 
 
-def _likeness(a: Explanation, b: Explanation) -> str:
-    return f"rank correlation with the first {likeness(a, b):.2f}"
+def _likeness(maps: Sequence[Explanation], number: int) -> str:
+    """How like a map is to the first one of its method, or where every map has its own method, to the first."""
+    methods = [e.method for e in maps]
+    first = 0 if len(set(methods)) == len(methods) else methods.index(methods[number])
+    if first == number:
+        return ""
+    which = "the first" if first == 0 else "the one before"
+    return f"rank correlation with {which} {likeness(maps[first], maps[number]):.2f}; "
 
 
 def _strength(e: Explanation) -> Any:

@@ -108,6 +108,13 @@ class Grid:
         """What identifies the whole grid."""
         return repr([[cell.key if isinstance(cell, Cell) else str(cell) for cell in row] for row in self.cells])
 
+    def at(self, row: int, column: int) -> Cell:
+        """The cell of a place that has a map. Raises its error where there is none."""
+        cell = self.cells[row][column]
+        if isinstance(cell, CamvizError):
+            raise cell
+        return cell
+
     def name(self, row: int, column: int) -> str:
         """A label of one cell."""
         return f"{self.rows[row]} · {self.columns[column]}"

@@ -87,6 +87,18 @@ def setting(
     return value
 
 
+def switch(key: str) -> bool:
+    """The value of a setting that is on or off, and off by default."""
+    return bool(setting(key, False, (False, True), truth, lambda _: "1"))
+
+
+def truth(text: str) -> bool:
+    """How a link writes on and off: 1 and 0."""
+    if text not in ("0", "1"):
+        raise ValueError(text)
+    return text == "1"
+
+
 def many(key: str, default: Sequence[str], options: Sequence[str]) -> list[str]:
     """The value of a setting that is a list, in the URL separated by commas; unknown parts are left out with a note."""
     state = st.session_state

@@ -78,11 +78,12 @@ def _rectified(found: anatomy.Rectified, experiment: Experiment) -> None:
     _matrix()
     st.markdown("**The same at a real ReLU of this network**")
     last = len(found.bends) - 1
-    number = state.setting("relu", last, state.Span(0, last), int)
+    number = state.setting("relu", last // 2, state.Span(0, last), int)
     if last:
         st.slider("Which ReLU, from the picture (0) to the class", 0, last, key="relu", persist_state="session")
     bend = found.bends[int(number)]
-    channel = int(bend.gradient.abs().sum(dim=(1, 2)).argmax())
+    through = (bend.gradient * bend.slope).abs().sum(dim=(1, 2))
+    channel = int(through.argmax())
     gradient, slope = bend.gradient[channel], bend.slope[channel]
     outcomes = anatomy.rules(gradient, slope)
     high = float(gradient.abs().max())
@@ -196,7 +197,9 @@ def _path(found: anatomy.Path, experiment: Experiment) -> None:
     total = found.added.cumsum(dim=0)
     figure = go.Figure()
     figure.add_scatter(x=found.place.tolist(), y=total.tolist(), mode="lines+markers", name="sum so far")
-    figure.add_hline(y=found.rise, line_dash="dot", annotation_text=f"the score's rise, {found.rise:.3f}")
+    figure.add_hline(
+        y=found.rise, line_dash="dot", line_color=panels.ink(), annotation_text=f"the score's rise, {found.rise:.3f}"
+    )
     _plain(figure, "how far the picture is faded in", "sum of the map so far")
     _chart(figure, "The sum of the map as the steps are added, and the rise of the score that it should reach")
     st.markdown(
@@ -246,9 +249,11 @@ DRAWN: dict[str, Callable[[Any, Experiment], None]] = {
 
 
 def _row(*pictures: tuple[str, NDArray[np.uint8]]) -> None:
-    for place, (name, picture) in zip(st.columns(max(3, len(pictures))), pictures, strict=False):
-        place.image(export.png(picture), alt=name, width="stretch")
-        place.caption(name)
+    grid = st.grid(max(3, len(pictures)), min_column_width=110)
+    for name, picture in pictures:
+        with grid.cell():
+            st.image(export.png(picture), alt=name, width="stretch")
+            st.caption(name)
 
 
 def _cells(values: Tensor, colours: str, high: float) -> NDArray[np.uint8]:

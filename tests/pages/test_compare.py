@@ -41,3 +41,14 @@ def test_settings_survive_a_change_of_page(start) -> None:
     app.switch_page("pages/explain.py").run()
     assert app.selectbox(key="method").value == "layer_cam"
     assert app.query_params["img"] == "sample:koala"
+
+
+def test_one_click_tests_all_maps(start) -> None:
+    app = start(
+        "pages/compare.py", rows="layers", **{"rows.layers": "bn2", "columns.methods": "grad_cam,edge_detector"}
+    )
+    assert not any("Deletion" in caption.value for caption in app.caption)
+    app.button(key="proof.start").click().run()
+    found = [caption.value for caption in app.caption if caption.value.startswith("Deletion 0")]
+    assert len(found) == 2 and found[0] != found[1]
+    assert found[1].endswith("Stays when it forgets 1.00")  # an edge detector never saw the network

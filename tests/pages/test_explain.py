@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 
 import camviz
-from camviz import models
+from camviz import models, scores
 from camviz.evaluation.agreement import rank_correlation
+from camviz.evaluation.registry import METRICS, Subject
+from camviz.methods.grad_cam import grad_cam
 from camviz.ui import tasks
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
@@ -189,3 +191,26 @@ def test_the_device_is_a_setting_where_there_are_several(start, monkeypatch) -> 
     app.selectbox(key="device").set_value("cpu").run()
     assert app.session_state["experiment"].model.device == torch.device("cpu")
     assert app.query_params["device"] == "cpu"
+
+
+def test_one_click_tests_the_map(start) -> None:
+    app = start(img="sample:koala")
+    assert "Deletion" not in text(app)
+    app.button(key="proof.start").click().run()
+    (found,) = [element.value for element in app.markdown if element.value.startswith("Deletion")]
+    model = camviz.load_model("efficientnet_lite0")
+    e = camviz.explain(model, SAMPLES / "koala.jpg")
+    x, heat = model.preprocess(SAMPLES / "koala.jpg"), torch.from_numpy(e.attribution)
+    subject = Subject(
+        model.net,
+        x,
+        scores.probability(105),
+        heat,
+        explain=lambda net, x: grad_cam(net, x, scores.logit(105), net.get_submodule("bn2")),
+    )
+    numbers = {key: float(METRICS[key].measure(subject)) for key in ("deletion", "insertion", "randomisation")}
+    assert found == (
+        f"Deletion {numbers['deletion']:.2f} · Insertion {numbers['insertion']:.2f} · "
+        f"Stays when it forgets {numbers['randomisation']:.2f}"
+    )
+    assert numbers["insertion"] > numbers["deletion"]

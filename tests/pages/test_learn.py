@@ -1,9 +1,14 @@
 """The Learn page without a browser: lessons, every chapter with its steps and its weakness, and the words."""
 
+import numpy as np
 import pytest
 
-from camviz.lessons import lessons
+import camviz
+from camviz.evaluation.agreement import rank_correlation
+from camviz.lessons import FOLDER, lessons
 from camviz.ui.chapters import CHAPTERS, GLOSSARY
+
+SAMPLES = FOLDER.parent / "samples"
 
 
 def text(app) -> str:
@@ -43,3 +48,16 @@ def test_the_words(start) -> None:
     app = start("pages/learn.py", part="glossary")
     for term, meaning in GLOSSARY.items():
         assert f"**{term}.** {meaning}" in text(app)
+
+
+def test_the_likeness_of_a_demonstration_is_that_of_the_maps(start) -> None:
+    app = start("pages/learn.py", part="methods", chapter="guided_backprop")
+    (found,) = [caption.value for caption in app.caption if caption.value.startswith("Guided backpropagation, for")]
+    model = camviz.load_model("efficientnet_lite0")
+    x = model.preprocess(SAMPLES / "coffee.jpg")
+    least = int(model.net(x)[0].argmin())
+    maps = [
+        np.abs(camviz.explain(model, SAMPLES / "coffee.jpg", "guided_backprop", target=target).attribution).sum(axis=0)
+        for target in (None, least)
+    ]
+    assert f"for {model.categories[least]}: rank correlation with the first {rank_correlation(*maps):.2f};" in found

@@ -1,0 +1,32 @@
+"""Do two maps look alike? The structural similarity index (Wang et al., 2004)."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from ..errors import CamvizError
+
+WINDOW, DEVIATION = 11, 1.5
+SMALL = (0.01**2, 0.03**2)
+
+
+def ssim(a: Tensor, b: Tensor) -> float:
+    """The structural similarity of two maps (H, W) in 0..1: 1 the same, about 0 unrelated.
+
+    mean of (2 m n + k) (2 cov + l) / ((m^2 + n^2 + k) (var_a + var_b + l)) over all Gaussian windows of 11 x 11
+    pixels that lie inside, with the means m and n, k = 0.01^2 and l = 0.03^2.
+    """
+    if a.shape != b.shape or a.ndim != 2 or min(a.shape) < WINDOW:
+        raise CamvizError(
+            f"structural similarity needs two maps of one size, at least {WINDOW} pixels a side; "
+            f"got {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+    steps = torch.arange(WINDOW, dtype=torch.float64, device=a.device) - WINDOW // 2
+    line = (-(steps**2) / (2 * DEVIATION**2)).exp()
+    line = (line / line.sum()).view(1, 1, 1, -1)
+    a, b = a.double(), b.double()
+    maps = torch.stack([a, b, a * a, b * b, a * b])[:, None]
+    mean_a, mean_b, square_a, square_b, product = conv2d(conv2d(maps, line), line.mT)[:, 0]
+    spread = square_a - mean_a**2 + square_b - mean_b**2
+    alike = (2 * mean_a * mean_b + SMALL[0]) * (2 * (product - mean_a * mean_b) + SMALL[1])
+    return float((alike / ((mean_a**2 + mean_b**2 + SMALL[0]) * (spread + SMALL[1]))).mean())

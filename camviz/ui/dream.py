@@ -1,0 +1,410 @@
+"""What the Dream page draws: the choice, the picture while it grows, what it says, and what can be taken away."""
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+from plotly import graph_objects as go
+
+from .. import export, figures
+from ..errors import CamvizError
+from ..feature_visualization import Synthesis, estimate, synthesize
+from ..feature_visualization.film import gif, webp
+from ..feature_visualization.inversion import correlation
+from ..models import Prediction
+from ..registry import SYNTHESES, Method
+from ..render import minmax
+from ..scores import Score, contrast
+from . import cache, controls, state
+from .controls import Experiment
+
+RGB = NDArray[np.uint8]
+
+KEPT = 16  # pictures with their growth, some 5 MB each
+EVERY = 0.5  # seconds from frame to frame
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One picture that is to be made."""
+
+    experiment: Experiment
+    method: Method
+    layer: str | None
+    channel: int | None
+    target: Score | None
+    knobs: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What identifies its result: content and settings, never an object."""
+        model = self.experiment.model
+        picture = (self.experiment.picture.digest, self.experiment.fit) if self.of_picture else None
+        goal = (self.layer, self.channel, repr(self.target))
+        return "dream", model.name, model.weights, self.method.key, picture, goal, tuple(self.knobs.items())
+
+    @property
+    def of_picture(self) -> bool:
+        """Whether it starts from the chosen picture."""
+        return self.method.key in ("deep_dream", "inversion")
+
+    @property
+    def goal(self) -> str:
+        """What it is made for, in words, safe in markdown."""
+        names = self.experiment.model.categories
+        if self.channel is not None:
+            return f"channel {self.channel} of {escaped(str(self.layer))}"
+        if self.layer is not None:
+            return f"layer {escaped(self.layer)}"
+        if isinstance(self.target, contrast):
+            return f"{escaped(names[self.target.a])} rather than {escaped(names[self.target.b])}"
+        return escaped(names[getattr(self.target, "c", 0)])
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `synthesize` after model and method."""
+        found = {"layer": self.layer, "channel": self.channel, "target": self.target, **self.knobs}
+        if self.of_picture:
+            found |= {"image": self.experiment.picture.image, "fit": self.experiment.fit}
+        return found
+
+
+def choose(experiment: Experiment) -> Wish | None:
+    """The controls, and what they ask for; None with a word where the network lacks what it takes."""
+    key = state.setting("dream", "activation_maximization", SYNTHESES)
+    st.selectbox(
+        "Method", SYNTHESES, format_func=lambda key: SYNTHESES[key].title, key="dream", persist_state="session"
+    )
+    method = SYNTHESES[key]
+    st.caption(f"{method.tooltip} [Paper]({method.paper})")
+    layer = experiment.layer.partition(",")[0]
+    channel, at_layer = None, method.layer != "none"
+    if method.layer == "optional":
+        goals = ("a channel", "the class") if layer else ("the class",)
+        at_layer = state.setting("dream.for", goals[0], goals) == "a channel"
+        st.segmented_control("Made for", goals, key="dream.for", required=True, persist_state="session")
+    if at_layer and not layer:
+        st.info("This network has no layer of feature maps, which this method needs.")
+        return None
+    if at_layer and method.key != "inversion":
+        optional = method.layer == "required"
+        key, last = f"{method.key}.channel", experiment.model.layer(layer).channels - 1
+        channel = state.setting(key, None if optional else 0, state.Span(0, last, optional), int)
+        st.number_input(
+            f"Channel of {layer}",
+            0,
+            last,
+            value="min" if not optional else None,
+            key=key,
+            help=f"0 to {last}." + (" Empty: the whole layer." if optional else ""),
+            placeholder="the whole layer",
+            persist_state="session",
+        )
+    target = None if at_layer else experiment.score
+    return Wish(experiment, method, layer if at_layer else None, channel, target, controls.knobs(method))
+
+
+def result(wish: Wish) -> Synthesis | None:
+    """The picture: from before, or made after a click, shown as it grows; after Cancel its last frame stays."""
+    shelf = _shelf()
+    if (found := shelf.get(wish.key)) is not None:
+        return found
+    button, place = st.empty(), st.empty()
+    stopped: tuple[Any, int, int, RGB] | None = st.session_state.get("dream.stopped")
+    if stopped and stopped[0] == wish.key:
+        with place.container():
+            _last_frame(wish, *stopped[1:])
+    try:
+        seconds = expected(wish)
+        if not _asked(button, f"Make the picture, about {seconds:.0f} s", wish.key, "primary"):
+            return None
+        button.button("Cancel", key="dream.cancel", shortcut="Esc", help="Keeps the picture as it is then.")
+        with place.container():
+            bar, picture = st.progress(0.0, "starts"), st.empty()
+        spoken = 0.0
+
+        def show(done: int, total: int, frame: RGB, left: float) -> None:
+            nonlocal spoken
+            st.session_state["dream.stopped"] = wish.key, done, total, frame
+            bar.progress(done / total, f"Step {done} of {total}, about {left:.0f} s left")
+            if time.monotonic() - spoken > EVERY:
+                spoken = time.monotonic()
+                picture.image(export.jpeg(frame), alt=f"The picture for {wish.goal} at step {done}", width="stretch")
+
+        found = compute(wish, show, lambda before: bar.progress(0.0, f"{before} before you"))
+        del st.session_state["dream.stopped"]
+        button.empty()
+        place.empty()
+        return found
+    except CamvizError as error:
+        place.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return None
+
+
+def compute(wish: Wish, show: Callable[[int, int, RGB, float], Any], waiting: Callable[[int], Any]) -> Synthesis:
+    """Make the picture, or take it from the shelf; both functions are where a rerun of the page ends it."""
+    shelf = _shelf()
+    with cache.store().claim(wish.key, waiting):
+        if (found := shelf.get(wish.key)) is not None:
+            return found
+        with cache.turns().turn(waiting) as let_others:
+            started = time.monotonic()
+
+            def progress(done: int, total: int, frame: RGB) -> None:
+                let_others()
+                show(done, total, frame, (time.monotonic() - started) * (total - done) / max(1, done))
+
+            found = synthesize(wish.experiment.model, wish.method.key, progress=progress, **wish.arguments)
+    shelf[wish.key] = found
+    while len(shelf) > KEPT:
+        shelf.popitem(last=False)
+    return found
+
+
+def expected(wish: Wish) -> float:
+    """The seconds that it will take: 0 where it is on the shelf."""
+    if wish.key in _shelf():
+        return 0.0
+
+    def measure() -> float:
+        with cache.turns().turn(lambda _: None):
+            return estimate(wish.experiment.model, wish.method.key, **wish.arguments)
+
+    model = wish.experiment.model
+    key = ("dream seconds", model.name, model.weights, wish.method.key, wish.layer, tuple(wish.knobs.items()))
+    return cache.store().seconds(key, measure)
+
+
+def show(s: Synthesis, wish: Wish) -> None:
+    """The finished picture, beside the one that it was made from, if any."""
+    alt = f"{wish.method.title}: the picture for {wish.goal}"
+    if s.method == "class_image":
+        strong = state.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
+        picture = stretched(s.picture) if strong else s.picture
+        st.image(export.png(picture), alt=alt, width="stretch")
+        st.toggle(
+            "Stretch the contrast",
+            key="dream.contrast",
+            help="For our eyes: the network saw the paler picture, which is also the one to take away.",
+            persist_state="session",
+        )
+        return
+    if not wish.of_picture:
+        st.image(export.png(s.picture), alt=alt, width="stretch")
+        return
+    before, after = st.columns(2)
+    view = wish.experiment.model.view(wish.experiment.picture.image, wish.experiment.fit)
+    before.image(export.jpeg(view), alt=f"{wish.experiment.picture.name}, as the network sees it", width="stretch")
+    before.caption("The picture")
+    after.image(export.png(s.picture), alt=alt, width="stretch")
+    how = f", correlation {correlation(view, s.picture):.2f}" if s.method == "inversion" else ""
+    after.caption(f"{wish.method.title} of {wish.goal}{how}")
+
+
+def stretched(picture: RGB) -> RGB:
+    """A picture (H, W, 3) with its contrast stretched over the whole range, all but its 1 % most extreme values."""
+    low, high = np.percentile(picture, (0.5, 99.5))
+    return (minmax(picture.astype(np.float32), float(low), float(high)) * 255).round().astype(np.uint8)
+
+
+def reading(s: Synthesis, wish: Wish) -> str:
+    """What the picture says, in plain words."""
+    if s.method == "deep_dream":
+        return f"Whatever {wish.goal} found a trace of in the picture was made stronger, again and again."
+    if s.method == "inversion":
+        return (
+            f"To {wish.goal} both pictures look alike to at least {max(0.0, 1 - s.objective[-1]):.0%}. "
+            "What you still recognise, the network still knows at this depth."
+        )
+    if s.channel is not None:
+        return f"Patterns like these excite {wish.goal} more than anything else that the search came upon."
+    return f"Patterns like these raise the score of {wish.goal} more than anything else that the search came upon."
+
+
+def caution(s: Synthesis) -> str:
+    """What the picture does not say."""
+    if s.weights == "random":
+        return "This network is untrained, so whatever the picture shows was not learnt."
+    if s.method == "deep_dream":
+        return "What appears was learnt from other pictures: it was not hidden in this one."
+    if s.method == "inversion":
+        return (
+            "What is missing may not be lost: the search ended before it had found everything, and at a layer where "
+            "most neurons are silent it hardly finds a way."
+        )
+    if s.channel is not None:
+        return (
+            "It does not say that the channel stands for one thing, nor that photographs excite it by the same: "
+            "another seed gives another picture."
+        )
+    return (
+        "It is not what the network remembers of the class, and no photograph looks like it: a picture can be "
+        "noise to us and certain to the network."
+    )
+
+
+def predictions(picture: RGB, wish: Wish) -> tuple[Prediction, ...]:
+    """What the network says of a synthesised picture, exactly as it was made."""
+    return wish.experiment.model.predict(Image.fromarray(picture), 5, "stretch")
+
+
+def says(found: Sequence[Prediction]) -> None:
+    """The best classes as a list."""
+    st.markdown("\n".join(f"- **{figures.percent(one.probability)}** {escaped(one.label)}" for one in found))
+
+
+def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
+    """The objective step by step."""
+    falls = s.method == "inversion"
+    name = "what differs (falls)" if falls else "excitement (rises)"
+    name = "excitement (rises at each size)" if s.method == "deep_dream" else name
+    figure = go.Figure(
+        go.Scatter(
+            x=list(range(1, len(s.objective) + 1)),
+            y=s.objective,
+            mode="lines",
+            line={"width": 2, "color": "#4393c3"},
+            hovertemplate="step %{x}: %{y:.3g}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=220,
+        paper_bgcolor=figures.CLEAR,
+        plot_bgcolor=figures.CLEAR,
+        font_color=ink,
+        showlegend=False,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        dragmode=False,
+    )
+    figure.update_xaxes(title="step", fixedrange=True, showgrid=False, zeroline=False)
+    figure.update_yaxes(title=name, fixedrange=True, gridcolor="rgba(128, 128, 128, 0.25)", zeroline=False)
+    return figure
+
+
+def take_away(s: Synthesis, wish: Wish) -> None:
+    """Downloads, and the lines of Python that make it again."""
+    name = export.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
+    buttons = st.container(horizontal=True)
+    for label, make, ending, kind in (
+        ("Picture (PNG)", partial(export.png, s.picture), "png", "image/png"),
+        ("Growth (GIF)", partial(gif, s.frames), "gif", "image/gif"),
+        ("Growth (WebP)", partial(webp, s.frames), "webp", "image/webp"),
+    ):
+        buttons.download_button(label, make, f"{name}.{ending}", kind, on_click="ignore")
+    st.code(snippet(s, wish), language="python")
+
+
+def snippet(s: Synthesis, wish: Wish) -> str:
+    """The lines of Python that make it again."""
+    given = {"layer": s.layer, "channel": s.channel}
+    call = ["model", repr(s.method)]
+    if wish.of_picture:
+        call.append(f"image={wish.experiment.picture.name!r}")
+        call += [f"fit={s.fit!r}"] if s.fit != "crop" else []
+    call += [f"{key}={value!r}" for key, value in given.items() if value is not None]
+    if isinstance(wish.target, contrast):
+        call.append(f"target=camviz.scores.{wish.target!r}")
+    elif s.target is not None:
+        call.append(f"target={s.target}")
+    defaults = wish.method.settings({})
+    call += [f"{key}={value!r}" for key, value in s.knobs.items() if value != defaults[key]]
+    weights = ', weights="random"' if s.weights == "random" else ""
+    return (
+        "import camviz\nfrom camviz.feature_visualization import synthesize\n\n"
+        f"model = camviz.load_model({s.model!r}{weights})\n"
+        f"s = synthesize({', '.join(call)})\n"
+        "s  # a notebook shows the picture\n"
+    )
+
+
+def depths(wish: Wish) -> None:
+    """The same picture inverted from several layers, side by side."""
+    experiment = wish.experiment
+    names = [layer.name for layer in experiment.model.layers]
+    ends = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
+    layers = state.many("dream.layers", list(ends.values())[:4], names)
+    st.multiselect("Layers", names, key="dream.layers", max_selections=8, persist_state="session")
+    wishes = [Wish(experiment, wish.method, layer, None, None, wish.knobs) for layer in layers]
+    box = st.grid(min_column_width=180)
+    places = [box.empty() for _ in wishes]
+    found = [_shelf().get(one.key) for one in wishes]
+    view = experiment.model.view(experiment.picture.image, experiment.fit)
+
+    def fill(place: Any, one: Wish, s: Synthesis) -> None:
+        with place.container():
+            st.image(export.jpeg(s.picture), alt=f"The picture as {one.layer} knows it", width="stretch")
+            st.caption(f"**{escaped(str(one.layer))}**  \ncorrelation {correlation(view, s.picture):.2f}")
+
+    for place, one, s in zip(places, wishes, found, strict=True):
+        if s is not None:
+            fill(place, one, s)
+        else:
+            place.caption(f"{escaped(str(one.layer))}: not made yet")
+    missing = [(place, one) for place, one, s in zip(places, wishes, found, strict=True) if s is None]
+    if missing:
+        try:
+            _fill(missing, fill)
+        except CamvizError as error:
+            st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+
+def _fill(missing: Sequence[tuple[Any, Wish]], fill: Callable[[Any, Wish, Synthesis], None]) -> None:
+    """Make the missing pictures one by one after a click; those that are finished stay, whatever happens."""
+    button, bar = st.empty(), st.empty()
+    seconds = sum(expected(wish) for _, wish in missing)
+    if not _asked(button, f"Make {len(missing)} pictures, about {seconds:.0f} s", "depths", "secondary"):
+        return
+    button.button("Cancel", key="dream.depths.cancel", shortcut="Esc", help="Keeps the pictures that are finished.")
+    for place, wish in missing:
+
+        def report(done: int, total: int, frame: RGB, left: float, layer: Any = wish.layer) -> None:
+            bar.progress(done / total, f"{escaped(str(layer))}: about {left:.0f} s left")
+
+        fill(place, wish, compute(wish, report, lambda before: bar.progress(0.0, f"{before} before you")))
+    button.empty()
+    bar.empty()
+
+
+def escaped(text: str) -> str:
+    """Text that markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", text)
+
+
+def _asked(place: Any, label: str, key: Any, kind: Literal["primary", "secondary"]) -> bool:
+    """Whether the button for that was clicked; draws it where it was not."""
+    if st.session_state.get("dream.asked") == key:
+        del st.session_state["dream.asked"]  # so that Cancel, which is a rerun, does not ask again
+        return True
+    name = "dream.go" if kind == "primary" else "dream.depths"
+    place.button(label, type=kind, key=name, on_click=_ask, args=(key,))
+    return False
+
+
+def _ask(key: Any) -> None:
+    st.session_state["dream.asked"] = key
+
+
+def _last_frame(wish: Wish, done: int, total: int, frame: RGB) -> None:
+    st.image(export.jpeg(frame), alt=f"The picture for {wish.goal} at step {done}", width="stretch")
+    st.caption(f"Stopped at step {done} of {total}.")
+    st.download_button(
+        "Picture (PNG)",
+        partial(export.png, frame),
+        "camviz-dream.png",
+        "image/png",
+        on_click="ignore",
+        key="dream.png",
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> OrderedDict[Any, Synthesis]:
+    return OrderedDict()

@@ -1,0 +1,59 @@
+"""Evaluate: may I believe it?"""
+
+import streamlit as st
+
+from camviz.ui import contest, controls, evidence, league, panels, state
+
+TRIALS = {
+    "curves": "Do the hot pixels matter?",
+    "forgetting": "Does it notice forgetting?",
+    "pointing": "Does it point at the right thing?",
+    "league": "Which method is better?",
+}
+
+experiment = controls.experiment()
+st.title("May I believe it?")
+st.caption(
+    "A map convinces whoever sees it, right or wrong. Each test here can show that a map is wrong; "
+    "none can show that it is right. What a test can't tell stands beside it."
+)
+trial = state.setting("trial", "curves", TRIALS)
+st.segmented_control(
+    "Test",
+    TRIALS,
+    format_func=TRIALS.__getitem__,
+    key="trial",
+    label_visibility="collapsed",
+    required=True,
+    persist_state="session",
+)
+e = None
+if trial in ("curves", "forgetting"):
+    left, right = st.columns([3, 1], gap="large")
+    with left:
+        method = controls.method_picker()
+        knobs = controls.knobs(method)
+        e = panels.explanation(experiment, method, knobs)
+    if e is not None:
+        with right:
+            evidence.map_of(experiment, method, e)
+if e is not None and trial == "curves":
+    st.header("Take the hot pixels away, or bring only them")
+    evidence.curves(experiment, method, knobs)
+    st.header("Other measures of this map")
+    evidence.measures(experiment, method, knobs)
+elif e is not None and trial == "forgetting":
+    st.header("The same map of a network that forgets")
+    st.caption(
+        "A copy of the network gets new random weights, layer by layer, from the class scores down to the picture. "
+        "A map that explains what was learnt must fall apart with it."
+    )
+    evidence.forgetting(experiment, method, knobs)
+    st.header("The same picture, other classes")
+    evidence.other_classes(experiment, method, knobs)
+elif trial == "pointing":
+    st.header("Four pictures in one")
+    contest.pointing(experiment)
+elif trial == "league":
+    st.header("Methods against each other, over several pictures")
+    league.table(experiment)

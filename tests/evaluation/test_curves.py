@@ -1,0 +1,172 @@
+"""Deletion, insertion and ROAD: against loops pixel by pixel in float64, torchcam and grad-cam."""
+
+import numpy as np
+import pytest
+import torch
+from pytorch_grad_cam.metrics.road import NoisyLinearImputer, ROADCombined
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
+from torchcam.metrics import DeletionInsertionMetric
+from torchvision.transforms.functional import gaussian_blur
+
+from camviz import CamvizError
+from camviz.evaluation.curve import Curve, blurred, filled
+from camviz.evaluation.deletion import deletion
+from camviz.evaluation.heat import heat_of, ranks
+from camviz.evaluation.insertion import insertion
+from camviz.evaluation.road import imputed, road
+from tests.evaluation.subjects import SCORE, TARGET, Fixed, chance_of, example, grad_cam
+from tests.methods.nets import NETS, SIZE
+
+PIXELS = SIZE[0] * SIZE[1]
+
+
+def hottest_first(heat):
+    """All (row, column), sorted by hand."""
+    places = [(row, column) for row in range(SIZE[0]) for column in range(SIZE[1])]
+    return sorted(places, key=lambda place: -float(heat[place]))
+
+
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+@pytest.mark.parametrize("filler", ["mean", "blur"])
+@pytest.mark.parametrize("steps", [7, 3])
+def test_deletion_and_insertion_equal_the_loop(kind, filler, steps):
+    net, x, heat = example(kind)
+    stand_in = torch.zeros_like(x) if filler == "mean" else blurred(x, 1.0)
+    order = hottest_first(heat)
+    for metric, start, end in ((deletion, x, stand_in), (insertion, stand_in, x)):
+        expected, fractions = [], []
+        for step in range(steps + 1):
+            count = round(PIXELS * step / steps)
+            changed = start.clone()
+            for row, column in order[:count]:
+                changed[0, :, row, column] = end[0, :, row, column]
+            expected.append(chance_of(net, changed))
+            fractions.append(count / PIXELS)
+        curve = metric(net, x, SCORE, heat, steps=steps, filler=filler)
+        np.testing.assert_allclose(curve.values, expected, rtol=1e-10)
+        np.testing.assert_allclose(curve.fractions, fractions, rtol=1e-12)
+        assert float(curve) == pytest.approx(np.trapezoid(expected, fractions), rel=1e-10)
+
+
+def test_the_ends_are_the_picture_and_its_filler():
+    net, x, heat = example()
+    curve = insertion(net, x, SCORE, heat, steps=2)
+    assert curve.values[0] == pytest.approx(chance_of(net, filled(x, "blur")))
+    assert curve.values[-1] == pytest.approx(chance_of(net, x))
+
+
+def test_the_area_of_a_curve_in_uneven_steps():
+    assert Curve((0.0, 0.25, 1.0), (1.0, 0.5, 0.1)).area == pytest.approx(0.25 * 0.75 + 0.75 * 0.3)
+
+
+def test_deletion_and_insertion_equal_torchcam():
+    net, x, heat = example(dtype=torch.float32)
+    peer = DeletionInsertionMetric(Fixed(net, heat), lambda scores: scores.softmax(dim=-1), steps=7)
+    peer.update(x, TARGET)
+    ours = [float(metric(net, x, SCORE, heat, steps=7, filler="mean")) for metric in (deletion, insertion)]
+    assert ours == pytest.approx([peer.summary()[f"{name}_auc"] for name in ("deletion", "insertion")], rel=1e-5)
+
+
+def test_the_blur_is_torchvisions_wherever_the_border_is_far():
+    x = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    expected = gaussian_blur(x, [13, 13], [2.0, 2.0])
+    torch.testing.assert_close(blurred(x, 2.0)[..., 6:-6, 6:-6], expected[..., 6:-6, 6:-6], rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(filled(x, "blur"), blurred(x, 2.0))
+
+
+def test_equal_pixels_come_in_an_order_of_chance_that_stays():
+    heat = torch.zeros(20, 28)
+    heat[3, 4] = 1
+    place = ranks(heat)
+    assert place[3 * 28 + 4] == 0 and sorted(place.tolist()) == list(range(560))
+    assert torch.equal(place, ranks(heat))
+    rest = place.view(20, 28)[10:].double()
+    assert rest.mean() == pytest.approx(280, abs=30)  # the lower half comes neither first nor last
+
+
+# ------------------------------------------------------------------------------------------------------------- ROAD
+
+
+def filled_in_by_hand(image, hole):
+    """Every missing pixel as an equation, the system dense."""
+    height, width = hole.shape
+    matrix, known = np.zeros((height * width,) * 2), np.zeros((height * width, len(image)))
+    for i in range(height):
+        for j in range(width):
+            row = i * width + j
+            if not hole[i, j]:
+                matrix[row, row], known[row] = 1, image[:, i, j]
+                continue
+            for down in (-1, 0, 1):
+                for right in (-1, 0, 1):
+                    if (down or right) and 0 <= i + down < height and 0 <= j + right < width:
+                        weight = 1 / 12 if down and right else 1 / 6
+                        matrix[row, row] += weight
+                        matrix[row, (i + down) * width + j + right] -= weight
+    return np.linalg.solve(matrix, known).T.reshape(image.shape)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_imputation_equals_the_dense_system_and_grad_cam(share):
+    chance = np.random.default_rng(3)
+    image, hole = chance.normal(size=(3, 9, 14)), chance.random((9, 14)) < share
+    result = imputed(image, hole)
+    np.testing.assert_allclose(result, filled_in_by_hand(image, hole), atol=1e-12)
+    peer = NoisyLinearImputer(noise=0)(torch.tensor(image).float(), torch.tensor(1 - hole.astype(np.float32)))
+    np.testing.assert_allclose(result, peer, atol=1e-5)
+
+
+def test_a_smooth_ramp_is_filled_in_exactly():
+    ramp = np.add.outer(np.arange(12.0), 2 * np.arange(10.0))[None]
+    hole = np.zeros((12, 10), bool)
+    hole[3:7, 2:8] = True
+    np.testing.assert_allclose(imputed(np.where(hole, 0, ramp), hole), ramp, atol=1e-12)
+
+
+def test_road_equals_the_loop():
+    net, x, heat = example()
+    result = road(net, x, SCORE, heat, steps=3, noise=0)
+    order = hottest_first(heat)
+    for share, hot, cold in zip((0.25, 0.5, 0.75), result.hottest, result.coldest, strict=True):
+        for first, value in ((order, hot), (order[::-1], cold)):
+            hole = np.zeros(SIZE, bool)
+            hole[tuple(np.array(first[: round(PIXELS * share)]).T)] = True
+            assert value == pytest.approx(chance_of(net, torch.tensor(filled_in_by_hand(x[0].numpy(), hole))), rel=1e-9)
+    assert result.fractions == (0.25, 0.5, 0.75)
+    assert float(result) == pytest.approx(np.subtract(result.coldest, result.hottest).mean() / 2)
+
+
+def test_road_without_noise_equals_grad_cam(monkeypatch):
+    monkeypatch.setattr(torch, "randn_like", torch.zeros_like)  # grad-cam's noise
+    net, x, heat = example(dtype=torch.float32)
+    peer = ROADCombined()(x, heat[None].numpy(), [ClassifierOutputSoftmaxTarget(2)], net)
+    assert float(road(net, x, SCORE, heat, noise=0)) == pytest.approx(float(peer[0]), rel=1e-4)
+
+
+def test_the_noise_of_road_is_seeded_and_small():
+    net, x, heat = example()
+    plain = road(net, x, SCORE, heat, steps=2, noise=0)
+    one, other = (road(net, x, SCORE, heat, steps=2, noise=0.05, seed=seed) for seed in (1, 2))
+    assert one != other and one == road(net, x, SCORE, heat, steps=2, noise=0.05, seed=1)
+    np.testing.assert_allclose(one.hottest, plain.hottest, rtol=0.02)
+    assert one.hottest != plain.hottest
+
+
+def test_what_cannot_be_measured_is_told():
+    net, x, heat = example()
+    with pytest.raises(CamvizError, match=r"\(2, 3, 20, 28\)"):
+        deletion(net, torch.cat([x, x]), SCORE, heat)
+    with pytest.raises(CamvizError, match=r"\(20, 28\); got \(7, 7\)"):
+        insertion(net, x, SCORE, torch.ones(7, 7))
+    with pytest.raises(CamvizError, match="nothing to fill"):
+        imputed(x[0].numpy(), np.ones(SIZE, bool))
+    with pytest.raises(CamvizError, match="not finite"):
+        heat_of(torch.tensor([[0.0, float("nan")]]), SIZE)
+    with pytest.raises(CamvizError, match=r"\(4, 5, 5\)"):
+        heat_of(torch.ones(4, 5, 5), SIZE)
+
+
+def test_a_flat_map_stays_flat():
+    assert heat_of(torch.full((7, 7), 0.1), (224, 200)).unique().tolist() == [0]
+    net, x, _ = example()
+    assert float(heat_of(grad_cam(net, x)[0], SIZE).amax()) > 0

@@ -1,0 +1,199 @@
+"""The metrics that are one number: against formulas spelled out in float64, torchcam and captum."""
+
+import captum.metrics
+import numpy as np
+import pytest
+import torch
+from torchcam.metrics import ClassificationMetric
+
+from camviz import CamvizError, scores
+from camviz.evaluation.average_drop import average_drop
+from camviz.evaluation.heat import heat_of
+from camviz.evaluation.increase_in_confidence import increase_in_confidence
+from camviz.evaluation.infidelity import changes, infidelity
+from camviz.evaluation.max_sensitivity import max_sensitivity
+from camviz.evaluation.similarity import ssim
+from camviz.evaluation.sparseness import sparseness
+from tests.evaluation.subjects import SCORE, TARGET, Fixed, chance_of, example, grad_cam, gradient
+from tests.methods.nets import NETS, SIZE
+
+# ------------------------------------------------------------------------------------- average drop and increase
+
+
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+def test_drop_and_increase_equal_the_formula(kind):
+    net, x, heat = example(kind)
+    positive = np.maximum(heat.numpy(), 0)
+    mask = torch.tensor((positive - positive.min()) / (positive.max() - positive.min()))
+    drops = []
+    for target in range(7):
+        before, after = chance_of(net, x, target), chance_of(net, x * mask, target)
+        score = scores.probability(target)
+        drops.append(average_drop(net, x, score, heat))
+        assert drops[-1] == pytest.approx(max(0, before - after) / before, rel=1e-9, abs=1e-12)
+        assert increase_in_confidence(net, x, score, heat) == (1.0 if after > before else 0.0)
+    assert min(drops) == 0 < max(drops)  # probabilities sum to 1, so one falls and one rises
+
+
+def test_drop_and_increase_equal_torchcam():
+    net, x, heat = example(dtype=torch.float32)
+    mask = (heat - heat.min()) / (heat.max() - heat.min())
+    rises = []
+    for target in range(7):
+        peer = ClassificationMetric(Fixed(net, mask), lambda scores: scores.softmax(dim=-1))
+        peer.update(x, target)
+        score = scores.probability(target)
+        assert average_drop(net, x, score, mask) == pytest.approx(peer.summary()["avg_drop"], abs=1e-5)
+        rises.append(increase_in_confidence(net, x, score, mask))
+        assert rises[-1] == peer.summary()["conf_increase"]
+    assert {*rises} == {0, 1}
+
+
+def test_a_score_that_is_not_positive_has_no_share():
+    net, x, heat = example()
+    with pytest.raises(CamvizError, match="must be positive"):
+        average_drop(net, x, lambda scores: -scores.exp().sum(dim=1), heat)
+
+
+# -------------------------------------------------------------------------------------------------------- sparseness
+
+
+def test_sparseness_is_the_mean_difference_of_all_pairs():
+    heat = torch.randn(9, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    values = heat.abs().flatten().numpy()
+    gini = np.abs(values[:, None] - values).sum() / (2 * len(values) * values.sum())
+    assert sparseness(heat) == pytest.approx(gini, rel=1e-12)
+
+
+def test_sparseness_of_known_maps():
+    one = torch.zeros(10, 10)
+    assert sparseness(one) == 0 and sparseness(one + 3) == pytest.approx(0)
+    one[4, 4] = 5
+    assert sparseness(one) == pytest.approx(0.99)
+
+
+# -------------------------------------------------------------------------------------------------------- infidelity
+
+
+@pytest.mark.parametrize("taken", ["squares", "noise"])
+def test_infidelity_of_slopes_equals_captum(taken):
+    net, x, _ = example()
+    attribution = gradient(net, x)
+    taken_away = changes(x[0], 12, taken, seed=3)[0]
+
+    for normalize, scaling in ((False, "none"), (True, "optimal")):
+        ours = infidelity(
+            net,
+            x,
+            scores.logit(TARGET),
+            attribution[0],
+            samples=12,
+            taken=taken,
+            reading="slope",
+            scaling=scaling,
+            seed=3,
+        )
+        peer = captum.metrics.infidelity(
+            net,
+            lambda inputs: (taken_away, inputs - taken_away),
+            x,
+            attribution,
+            target=TARGET,
+            n_perturb_samples=12,
+            normalize=normalize,
+        )
+        assert ours == pytest.approx(float(peer), rel=1e-8)
+
+
+def test_relative_infidelity_of_amounts_equals_the_loop():
+    net, x, _ = example()
+    attribution = grad_cam(net, x)[0]
+    full = heat_of(attribution, SIZE).numpy()
+    change, where = changes(x[0], 15, "squares", seed=4)
+    foretold = [3 * full[where[n, 0].bool().numpy()].sum() for n in range(15)]
+    happened = [chance_of(net, x) - chance_of(net, x[0] - change[n]) for n in range(15)]
+    best = np.dot(foretold, happened) / np.dot(foretold, foretold)
+    expected = np.sum((best * np.array(foretold) - happened) ** 2) / np.sum(np.square(happened))
+    result = infidelity(net, x, SCORE, attribution, samples=15, seed=4)
+    assert 0 < result < 1 and result == pytest.approx(expected, rel=1e-8)
+    assert infidelity(net, x, SCORE, 1000 * attribution, samples=15, seed=4) == pytest.approx(result)
+
+
+def test_the_map_of_a_linear_network_foretells_everything_and_an_empty_one_nothing():
+    _, x, _ = example()
+    weight = torch.randn(2, x.numel(), generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(x.numel(), 2, dtype=torch.float64)).eval()
+    net[1].weight.data = weight
+    slope = weight[0].view(x.shape[1:])
+    for reading, attribution in (("slope", slope), ("amount", slope * x[0])):
+        assert infidelity(net, x, scores.logit(0), attribution, reading=reading, scaling="none") == pytest.approx(
+            0, abs=1e-18
+        )
+    assert infidelity(net, x, scores.logit(0), torch.zeros(5, 5, dtype=torch.float64)) == 1
+
+
+def test_squares_lie_inside_and_take_all_of_what_is_there():
+    _, x, _ = example()
+    change, where = changes(x[0], 200, "squares", seed=0)
+    torch.testing.assert_close(change, where * x[0])
+    areas = where[:, 0].sum(dim=(1, 2)).sqrt()
+    assert torch.equal(areas, areas.round()) and areas.min() == 1 and areas.max() == 10
+    reached = where[:, 0].amax(dim=0)
+    assert reached[0].any() and reached[-1].any() and reached[:, 0].any() and reached[:, -1].any()
+    assert reached[5:15, 5:23].all()
+
+
+# --------------------------------------------------------------------------------------------------- max-sensitivity
+
+
+@pytest.mark.parametrize("method", [gradient, grad_cam])
+def test_max_sensitivity_equals_the_loop(method):
+    net, x, _ = example()
+    chance = torch.Generator().manual_seed(6)
+    first, found = method(net, x).numpy().ravel(), []
+    for _ in range(4):
+        shift = torch.rand(x.shape, generator=chance, dtype=torch.float64) * 0.2 - 0.1
+        found.append(np.linalg.norm(method(net, x + shift).numpy().ravel() - first) / np.linalg.norm(first))
+    assert max_sensitivity(net, x, method, samples=4, radius=0.1, seed=6) == pytest.approx(max(found), rel=1e-10)
+
+
+def test_max_sensitivity_equals_captum():
+    net, x, _ = example()
+    chance = torch.Generator().manual_seed(6)
+    shifted = torch.cat(
+        [x + torch.rand(x.shape, generator=chance, dtype=torch.float64) * 0.04 - 0.02 for _ in range(5)]
+    )
+
+    def explain(inputs):  # captum hands over a tuple the first time, and then a tensor
+        return (gradient(net, *inputs),) if isinstance(inputs, tuple) else gradient(net, inputs)
+
+    peer = captum.metrics.sensitivity_max(explain, x, perturb_func=lambda *_: shifted, n_perturb_samples=5)
+    assert max_sensitivity(net, x, gradient, samples=5, radius=0.02, seed=6) == pytest.approx(float(peer), rel=1e-8)
+
+
+def test_an_empty_map_has_no_sensitivity():
+    net, x, _ = example()
+    with pytest.raises(CamvizError, match="empty"):
+        max_sensitivity(net, x, lambda net, x: torch.zeros(1, 4, 4))
+
+
+# -------------------------------------------------------------------------------------------------------------- SSIM
+
+
+def test_ssim_equals_the_windows_one_by_one():
+    a, b = torch.rand(2, 14, 13, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    b = 0.5 * a + 0.5 * b
+    line = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
+    window = np.outer(line, line) / line.sum() ** 2
+    values = []
+    for i in range(4):
+        for j in range(3):
+            p, q = a[i : i + 11, j : j + 11].numpy(), b[i : i + 11, j : j + 11].numpy()
+            m, n = (window * p).sum(), (window * q).sum()
+            u, v = (window * (p - m) ** 2).sum(), (window * (q - n) ** 2).sum()
+            both = (window * (p - m) * (q - n)).sum()
+            values.append((2 * m * n + 1e-4) * (2 * both + 9e-4) / ((m * m + n * n + 1e-4) * (u + v + 9e-4)))
+    assert ssim(a, b) == pytest.approx(np.mean(values), rel=1e-10)
+    assert ssim(a, a) == pytest.approx(1)
+    with pytest.raises(CamvizError, match="at least 11"):
+        ssim(a[:5], b[:5])

@@ -1,0 +1,169 @@
+"""Randomisation, contrast of classes, and the pointing game: on networks whose answer is known."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+from camviz import CamvizError
+from camviz.evaluation.class_contrast import class_contrast
+from camviz.evaluation.heat import heat_of, unit
+from camviz.evaluation.pointing_game import mosaic, pointing_game, share_inside, surest
+from camviz.evaluation.randomisation import forget, layers_with_weights, randomisation
+from camviz.evaluation.similarity import ssim
+from tests.evaluation.subjects import LAYER, TARGET, example, grad_cam, gradient
+from tests.methods.nets import NETS, SIZE, Functional, Modules, Residual, state
+
+# ----------------------------------------------------------------------------------------------------- randomisation
+
+
+def test_layers_come_in_the_order_in_which_they_run():
+    net, x, _ = example(Residual)
+    assert layers_with_weights(net, x) == [
+        "stem",
+        *("first.conv1", "first.bn1", "first.conv2", "first.bn2"),
+        *("second.conv1", "second.bn1", "second.conv2", "second.bn2", "second.down"),
+        "head.3",
+    ]
+    net, x, _ = example(Functional)
+    assert layers_with_weights(net, x) == ["one", "two", "three", "head"]
+
+
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+@pytest.mark.parametrize("way", ["fresh", "shuffled"])
+def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, way):
+    net, x, _ = example(kind)
+    before = state(net)
+    result = randomisation(net, x, gradient, stages=3, way=way, seed=5)
+    assert state(net) == before
+    names = layers_with_weights(net, x)[::-1]
+    other, chance, done = copy.deepcopy(net), torch.Generator().manual_seed(5), 0
+    torch.testing.assert_close(result.maps[0], gradient(net, x)[0])
+    for stage, layer in enumerate(result.layers[1:], start=1):
+        end = names.index(layer) + 1
+        assert result.depths[stage] == pytest.approx(end / len(names))
+        forget(other, names[done:end], way, chance)
+        done = end
+        torch.testing.assert_close(result.maps[stage], gradient(other, x)[0])
+    assert result.layers[1] == names[0] and result.layers[-1] == names[-1] and result.depths[-1] == 1
+    strength = [one.abs().sum(dim=0).numpy().ravel() for one in result.maps]
+    expected = [spearmanr(strength[0], one).statistic for one in strength]
+    np.testing.assert_allclose(result.correlations, expected, atol=1e-12)
+    heats = [unit(heat_of(one, SIZE)) for one in result.maps]
+    np.testing.assert_allclose(result.similarities, [ssim(heats[0], heat) for heat in heats])
+    assert result.correlations[0] == pytest.approx(1) and result.similarities[0] == pytest.approx(1)
+    assert float(result) == pytest.approx(np.mean(np.abs(expected[1:])))
+
+
+def test_forgetting_changes_what_it_should_and_nothing_else():
+    net, *_ = example(Residual)
+    other = copy.deepcopy(net)
+    forget(other, ["second.bn2", "second.conv2"], "fresh", torch.Generator().manual_seed(0))
+    held, new = net.state_dict(), other.state_dict()
+    changed = {name for name in held if not torch.equal(held[name], new[name])}
+    assert changed == {
+        "second.conv2.weight",
+        *(f"second.bn2.{part}" for part in ("weight", "bias", "running_mean", "running_var")),
+    }
+    assert new["second.bn2.weight"].unique().tolist() == [1] and new["second.bn2.running_mean"].unique().tolist() == [0]
+    kernel = new["second.conv2.weight"]
+    assert float(kernel.std()) == pytest.approx((2 / kernel[0].numel()) ** 0.5, rel=0.15)
+    forget(other, ["stem", "head.3"], "shuffled", torch.Generator().manual_seed(0))
+    for name in ("stem.weight", "head.3.weight", "head.3.bias"):
+        assert not torch.equal(held[name], new[name])
+        assert torch.equal(held[name].flatten().sort().values, new[name].flatten().sort().values)
+
+
+def test_a_map_that_never_looks_at_the_network_notices_nothing():
+    net, x, _ = example()
+    result = randomisation(net, x, lambda net, x: x.mean(dim=1), stages=4)
+    assert result.correlations == pytest.approx([1] * 5) and float(result) == pytest.approx(1)
+    assert result.similarities == pytest.approx([1] * 5)
+
+
+def test_more_stages_than_layers_and_a_single_one():
+    net, x, _ = example()
+    assert len(randomisation(net, x, grad_cam, stages=60).maps) == 5  # the start and four layers
+    once = randomisation(net, x, grad_cam, stages=1)
+    assert once.depths == (0, 1) and once.layers == ("", "features.0")
+    with pytest.raises(CamvizError, match="no weights"):
+        randomisation(torch.nn.Sequential(torch.nn.Flatten()).eval(), x, lambda net, x: x.mean(dim=1))
+
+
+# ----------------------------------------------------------------------------------------------- contrast of classes
+
+
+def test_contrast_compares_with_classes_all_down_the_ranks():
+    net, x, _ = example()
+    with torch.no_grad():
+        ranking = [c for c in net(x)[0].argsort(descending=True).tolist() if c != TARGET]
+    result = class_contrast(net, x, TARGET, lambda c: gradient(net, x, c), others=3)
+    assert result.classes == (TARGET, ranking[0], ranking[2], ranking[5])  # round(2.5) is 2
+    strength = [gradient(net, x, c)[0].abs().sum(dim=0).numpy().ravel() for c in result.classes]
+    expected = [spearmanr(strength[0], one).statistic for one in strength[1:]]
+    np.testing.assert_allclose(result.correlations, expected, atol=1e-12)
+    assert float(result) == pytest.approx(np.mean(expected))
+
+
+def test_a_map_without_a_class_is_the_same_for_all():
+    net, x, heat = example()
+    assert float(class_contrast(net, x, TARGET, lambda c: heat[None])) == pytest.approx(1)
+    with pytest.raises(CamvizError, match="one class only"):
+        class_contrast(
+            torch.nn.Sequential(Modules(), torch.nn.Linear(7, 1)).eval().double(), x, 0, lambda c: heat[None]
+        )
+
+
+# ----------------------------------------------------------------------------------------------------- pointing game
+
+
+def test_a_mosaic_reads_like_a_page():
+    pictures = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 3)
+    whole = mosaic(pictures)
+    assert whole.shape == (1, 3, 4, 6)
+    assert whole[0, 0].tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 3, 3, 3]] * 2
+    with pytest.raises(CamvizError, match="four pictures"):
+        mosaic(pictures[:3])
+
+
+def test_shares_of_known_maps():
+    attribution = torch.zeros(4, 6)
+    attribution[0, 0], attribution[0, 5], attribution[3, 0], attribution[3, 4] = 1, 2, -7, 5
+    assert [share_inside(attribution, (4, 6), quarter) for quarter in range(4)] == pytest.approx(
+        [1 / 8, 2 / 8, 0, 5 / 8]
+    )
+    assert share_inside(-torch.ones(2, 2), (4, 4), 0) == 0
+    assert [share_inside(torch.ones(7, 7), (20, 28), quarter) for quarter in range(4)] == pytest.approx([0.25] * 4)
+    channels = torch.stack([attribution, -0.5 * attribution, torch.zeros(4, 6)])
+    assert share_inside(channels, (4, 6), 3) == pytest.approx(5 / 8)
+
+
+def test_the_game_on_a_network_that_sees_colours():
+    class Colours(torch.nn.Module):
+        """Class c is how much there is of colour c, class 3 how dark it is."""
+
+        def forward(self, x):
+            return torch.cat([x.mean(dim=(2, 3)), -x.mean(dim=(1, 2, 3))[:, None]], dim=1)
+
+    pictures = torch.zeros(4, 3, 8, 8)
+    for colour in range(3):
+        pictures[colour, colour] = 1
+    whole, net = mosaic(pictures), Colours().eval()
+
+    def explain(index):
+        with torch.enable_grad():
+            x = whole.clone().requires_grad_()
+            return torch.autograd.grad(net(x)[0, index], x)[0] * whole
+
+    result = pointing_game(whole, explain, (0, 1, 2, 3))
+    assert result.shares == pytest.approx((1, 1, 1, 0)) and float(result) == pytest.approx(0.75)
+    assert pointing_game(whole, explain, (1, 0, 2, 3)).shares == pytest.approx((0, 0, 1, 0))
+    with pytest.raises(CamvizError, match="four different"):
+        pointing_game(whole, explain, (0, 0, 1, 2))
+
+
+def test_the_surest_picture_of_each_class_is_taken():
+    assert surest([5, 5, 7, 9, 8], [0.6, 0.9, 0.55, 0.4, 0.95]) == [4, 1, 2]
+    assert LAYER in dict(example()[0].named_modules())

@@ -1,0 +1,223 @@
+"""The Evaluate page without a browser: what each test says of the map, that it waits, and that it goes on."""
+
+import csv
+import io
+from dataclasses import replace
+from math import nan
+
+import pytest
+import torch
+
+from camviz import METHODS, explain, scores
+from camviz.evaluation.curve import Curve
+from camviz.evaluation.registry import METRICS, Subject
+from camviz.ui import league, trials, verdicts
+from camviz.ui.controls import Experiment
+from camviz.ui.pictures import Picture
+
+PAGE = "pages/evaluate.py"
+
+
+def text(app) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.warning, *app.error, *app.info])
+
+
+def buttons(app) -> list[str]:
+    return [button.label for button in app.button if ", about " in button.label]
+
+
+def opened(start, **link):
+    """The page, with a link."""
+    app = start(PAGE)
+    for key, value in link.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+@pytest.fixture
+def waiting(monkeypatch) -> None:
+    """Nothing that takes time is computed without a click."""
+    monkeypatch.setattr("camviz.ui.tasks.seconds_of_pass", lambda _: 1.0)
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Everything is computed without a click."""
+    monkeypatch.setattr("camviz.ui.tasks.PATIENCE", 1e6)
+
+
+def subject(lite0, coffee) -> Subject:
+    e, x = explain(lite0, coffee), lite0.preprocess(coffee)
+    return Subject(lite0.net, x, scores.probability(e.target), torch.from_numpy(e.attribution))
+
+
+def test_the_page_tells_its_time_and_waits_for_a_click(start, waiting) -> None:
+    app = opened(start, steps="4")
+    assert not app.exception and not app.warning
+    curves, others = buttons(app)
+    assert curves == "Draw the curves, about 10 s"  # twice five passes
+    passes = sum(METRICS[key].cost for key in ("road", "average_drop", "increase_in_confidence", "infidelity"))
+    assert int(others.split()[-2]) >= passes == 144  # and some explanations, whose time is measured
+    assert not app.subheader or "Deletion" not in app.subheader[-1].value
+
+
+def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, waiting, lite0, coffee) -> None:
+    app = opened(start, steps="4")
+    app.button(key="curves.start").click().run()
+    given = subject(lite0, coffee)
+    found = {key: METRICS[key].measure(given, steps=4) for key in ("deletion", "insertion")}
+    shown = [heading.value for heading in app.subheader if ":" in heading.value]
+    assert shown == [f"{METRICS[key].title}: {curve.area:.3f}" for key, curve in found.items()]
+    assert verdicts.curves("espresso", *found.values()) in text(app)
+    assert "no better than" not in text(app) and METRICS["insertion"].cannot in text(app)
+    app.button(key="controls.start").click().run()
+    assert not app.exception
+    assert "On this picture in insertion it does no better than Centre Gaussian." in text(app)
+    assert dict(app.query_params) == {"steps": "4"}
+
+
+def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, monkeypatch) -> None:
+    monkeypatch.setattr("camviz.ui.evidence.ALONE", ("average_drop", "sparseness"))
+    app = opened(start, steps="2", filler="mean")
+    assert not app.exception
+    (table,) = (table.value for table in app.table)
+    given = subject(lite0, coffee)
+    expected = [METRICS[key].measure(given) for key in ("average_drop", "sparseness")]
+    assert list(table["This map"]) == [f"{value:.3f}" for value in expected]
+    assert all(
+        METRICS[key].cannot in row for key, row in zip(("average_drop", "sparseness"), table.iloc[:, -1], strict=True)
+    )
+
+
+def test_forgetting_and_other_classes(start, quick) -> None:
+    app = opened(start, trial="forgetting", method="edge_detector")
+    assert not app.exception
+    assert "This map hardly notices that the network has forgotten everything" in text(app)
+    assert "Mean of |r|: 1.00." in text(app) and "down to `conv_stem`" in text(app)
+    assert "The map is nearly the same whichever class is asked for" in text(app)
+    app.selectbox(key="method").set_value("grad_cam").run()
+    assert "This map hardly notices" not in text(app) and "Likest: cup, r = 0.98." in text(app)
+
+
+def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, quick) -> None:
+    app = opened(start, trial="pointing", players="grad_cam,centre_gaussian")
+    assert not app.exception
+    quarters = app.multiselect(key="quarters")
+    assert [key.partition(":")[2] for key in quarters.value] == ["polar_bear", "panda", "coffee", "koala"]
+    (table,) = (table.value for table in app.dataframe)
+    assert list(table["Method"]) == ["Grad-CAM", "Centre Gaussian (control)"]
+    assert table["In the right quarter"][0] > 0.7 and table["In the right quarter"][1] == pytest.approx(0.25, abs=1e-3)
+    assert "Most of the map lies on the picture of the class that it explains." in text(app)
+    quarters.set_value(quarters.value[:3]).run()
+    assert "Choose four pictures." in text(app) and not app.exception
+
+
+def test_an_untrained_network_is_sure_of_nothing(start) -> None:
+    app = opened(start, trial="pointing", model="squeezenet1_1", untrained="1")
+    assert not app.exception and "there are 0" in text(app)
+
+
+def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_stopped(start, waiting) -> None:
+    link = {"competitors": "grad_cam", "measures": "average_drop,sparseness", "over": "sample:coffee,sample:koala"}
+    app = opened(start, trial="league", **link)
+    assert not app.exception and not app.dataframe
+    (label,) = buttons(app)
+    assert label.startswith("Compute 16 numbers, about ")
+    app.button(key="league.start").click().run()
+    assert not app.exception and not buttons(app)
+    (table,) = (table.value for table in app.dataframe)
+    assert list(table["Method"])[0] == "Grad-CAM" and len(table) == 4
+    assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 pictures" in text(app)
+    app.multiselect(key="over").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
+    assert buttons(app)[0].startswith("Compute 8 numbers, about ")  # the others are kept
+    assert len(app.dataframe) == 1  # and shown meanwhile
+
+
+def test_what_cannot_be_used_is_told(start, waiting) -> None:
+    app = opened(start, model="efficientnet_b0", untrained="1", method="guided_backprop")
+    assert not app.exception
+    assert len(app.error) == 1 and "ReLU" in app.error[0].value
+    app = opened(start, trial="nonsense", filler="holes")
+    assert len(app.warning) == 2 and not app.exception
+
+
+# -------------------------------------------------------------------------------------------- tables and words
+
+
+def rows() -> tuple[list[league.Row], list[trials.Metric]]:
+    metrics = [METRICS["deletion"], METRICS["insertion"]]
+    values = {
+        "grad_cam": {"deletion": [0.1, 0.2, 0.3, 0.2], "insertion": [0.5, 0.9, nan, None]},
+        "random_cam": {"deletion": [0.4, 0.3, 0.5, 0.6], "insertion": [0.6, 0.2, 0.5, 0.5]},
+    }
+    return [league.Row(METHODS[key], line) for key, line in values.items()], metrics
+
+
+def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
+    (first, control), (deletion, insertion) = rows()
+    assert first.beats(control, deletion) and not control.beats(first, deletion)
+    assert not first.beats(control, insertion) and not control.beats(first, insertion)
+    assert first.standing(insertion).count == 2 and first.standing(insertion).mean == pytest.approx(0.7)
+
+
+def test_the_csv_has_every_number(lite0, coffee) -> None:
+    experiment = Experiment(Picture("sample:coffee", "=1+1.jpg", None, ""), lite0, "bn2", "crop")
+    found, metrics = rows()
+    table = list(csv.DictReader(io.StringIO(league.summary(experiment, found, metrics))))
+    assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
+    assert (table[1]["metric"], table[1]["better"], table[1]["pictures"]) == ("insertion", "high", "2")
+    single = list(csv.DictReader(io.StringIO(league.numbers(experiment, found, metrics, "abcd"))))
+    assert len(single) == 4 + 2 + 4 + 4
+    assert single[5] == {
+        "model": "efficientnet_lite0",
+        "weights": lite0.weights,
+        "layer": "bn2",
+        "method": "grad_cam",
+        "metric": "insertion",
+        "picture": "b",
+        "value": "0.9",
+    }
+
+
+def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0) -> None:
+    experiment = Experiment(Picture("sample:coffee", "", None, ""), lite0, "bn2", "crop", target=7, rival=9)
+    assert trials.target(experiment) == 7
+    assert [one.key for one in trials.controls_for(replace(experiment, layer=""))] == [
+        "edge_detector",
+        "centre_gaussian",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("correlations", "said"),
+    [
+        ([1, 0.95, 0.9, 0.85], "hardly notices"),
+        ([1, 0.97, 0.5, 0.1], "has forgotten its classes"),
+        ([1, 0.7, 0.4, 0.6], "still there at the end"),
+        ([1, 0.8, 0.5, 0.2], "changes slowly"),
+        ([1, -0.3, 0.1, 0.0], "as soon as"),
+        ([1, -0.95, -0.9, -0.9], "hardly notices"),  # upside down is not another map
+    ],
+)
+def test_the_words_fit_the_curve_of_forgetting(correlations, said) -> None:
+    assert said in verdicts.forgetting(correlations)
+
+
+def test_the_words_fit_the_curves() -> None:
+    falling, rising = Curve((0, 0.2, 1), (0.9, 0.1, 0)), Curve((0, 0.2, 1), (0, 0.8, 0.9))
+    told = verdicts.curves("cat", falling, rising)
+    assert "10% of the pixels the probability of cat goes from 90.0 % to 50.0 %" in told and "it is 40.0 %" in told
+    flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
+    assert "beats every control" in verdicts.against((falling, rising), {"Edges": flat})
+    lost = verdicts.against(flat, {"Edges": (falling, rising), "Centre": (falling, flat[1])})
+    assert "in deletion it does no better than Edges and Centre and in insertion it does no better than" in lost
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.25, "hardly"), (0.5, "leans"), (0.9, "Most of the map")])
+def test_the_words_fit_the_share(share, said) -> None:
+    assert said in verdicts.pointing(share)
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.95, "nearly the same"), (0.7, "much the same"), (0.1, "Likest: cup")])
+def test_the_words_fit_the_contrast_of_classes(value, said) -> None:
+    assert said in verdicts.classes(value, "cup")
