@@ -1,4 +1,4 @@
-"""The table of methods: `@method` fills it, everything else iterates it."""
+"""The tables of methods: `@method` fills them, everything else iterates them."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from .errors import CamvizError, unknown
 
-Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
-FAMILIES: dict[Family, str] = {
+Family = Literal["gradient", "cam", "perturbation", "relevance", "control", "synthesis"]
+FAMILIES: dict[Family, str] = {  # of the methods that explain a picture; those that make one stand in SYNTHESES
     "gradient": "gradients at the pixels",
     "cam": "class activation maps",
     "perturbation": "what happens when parts are hidden",
@@ -98,12 +98,13 @@ class Method:
 
 
 METHODS: dict[str, Method] = {}
+SYNTHESES: dict[str, Method] = {}
 
 
 def method(
     title: str, *, family: Family, paper: str, needs: str = "", of_class: bool = True
 ) -> Callable[[Function], Function]:
-    """Add the decorated function to METHODS under its own name, and return it unchanged.
+    """Add the decorated function to METHODS (family "synthesis": to SYNTHESES) by its name, and return it unchanged.
 
     The signature is the declaration: a parameter `layer` makes it a layer method (with a
     default: optional), `progress` one of many passes; the other keyword-only ones are its knobs.
@@ -112,12 +113,12 @@ def method(
     """
 
     def add(function: Function) -> Function:
-        key = function.__name__
-        if key in METHODS and METHODS[key].function.__module__ != function.__module__:
+        key, table = function.__name__, SYNTHESES if family == "synthesis" else METHODS
+        if key in table and table[key].function.__module__ != function.__module__:
             raise CamvizError(f"two methods are called '{key}'")
         parameters = inspect.signature(function).parameters
         layer = parameters.get("layer")
-        METHODS[key] = Method(
+        table[key] = Method(
             key=key,
             title=title,
             family=family,

@@ -1,0 +1,224 @@
+"""One synthesised picture as one value: what it was made for, how it grew, and what it cost."""
+
+import base64
+import html
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any, SupportsIndex
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from .. import export, images
+from ..errors import CamvizError, unknown
+from ..models import Model
+from ..models.geometry import Fit
+from ..models.model import Picture
+from ..registry import SYNTHESES, Method
+from ..scores import Score, contrast, logit, probability
+from ..tape import accounting
+from .sight import Sight
+
+RGB = NDArray[np.uint8]
+Progress = Callable[[int, int, RGB], Any]
+
+FRAMES = 32  # of the growth
+PAUSE = 0.1  # seconds between two calls of progress, where the steps are quicker
+
+
+@dataclass(frozen=True)
+class channel_mean:
+    """The mean of a layer's channel c over all its places: (B, C, h, w) -> (B,)."""
+
+    c: int
+
+    def __call__(self, activation: Tensor) -> Tensor:
+        return activation[:, self.c].mean(dim=(1, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesis:
+    """A picture made for a network, with everything that says for what, and how to make it again."""
+
+    picture: RGB
+    objective: tuple[float, ...]
+    frames: tuple[RGB, ...] = field(repr=False)
+    method: str
+    model: str
+    weights: str
+    layer: str | None
+    channel: int | None
+    target: int | None
+    label: str
+    knobs: Mapping[str, Any]
+    fit: Fit
+    image_digest: str | None
+    seconds: float
+    forward_passes: int
+    backward_passes: int
+
+    @property
+    def facts(self) -> str:
+        """One line: what this was made for, and what it cost."""
+        return (
+            f"{SYNTHESES[self.method].title}, {self.label}, {self.model}: "
+            f"{self.seconds:.1f} s, {self.forward_passes} forward and {self.backward_passes} backward passes"
+        )
+
+    def _repr_html_(self) -> str:
+        source = base64.b64encode(export.png(self.picture)).decode()
+        facts = html.escape(self.facts)
+        return f'<div><img alt="{facts}" src="data:image/png;base64,{source}"><p>{facts}</p></div>'
+
+
+def synthesize(
+    model: Model,
+    method: str = "activation_maximization",
+    *,
+    image: Picture | None = None,
+    layer: str | None = None,
+    channel: int | None = None,
+    target: int | str | Score | None = None,
+    fit: Fit = "crop",
+    progress: Progress | None = None,
+    **knobs: Any,
+) -> Synthesis:
+    """Make a picture for a network: for a channel of a layer, for a class, or out of another picture.
+
+    `layer`: a dotted name, None = the model's default where one is needed. `channel`: of that layer. `target`: a
+    class by index or label, or a Score; None = the predicted class of `image`. `progress(done, total, frame)`, frame
+    uint8 (H, W, 3), is called several times a second; what it raises ends the method. `knobs`: the method's settings.
+    Raises CamvizError on wrong input.
+    """
+    found = find_synthesis(method)
+    settings = found.settings(knobs)
+    takes = signature(found.function).parameters
+    source = None if image is None else images.decode(image)
+    see, given = sight_of(model), dict[str, Any]()
+    if "picture" in takes:
+        if source is None:
+            raise CamvizError(f"{found.title} starts from a picture: give it an image")
+        given["picture"] = _pixels(model.view(source, fit)).to(see.mean)
+    name = index = None
+    if found.layer == "required" or (found.layer == "optional" and (channel is not None or target is None)):
+        name = layer or model.default_layer
+        given["layer"] = model.module(name)
+        score, label = _channel(model, name, channel, needed=found.layer == "optional")
+    else:
+        channel = None
+        index, score, label = _target(model, target, source, fit)
+    if "score" in takes:
+        given["score"] = score
+    objective: list[float] = []
+    frames: list[RGB] = []
+    started = spoken = time.perf_counter()
+
+    def show(done: int, total: int, picture: Tensor, value: float) -> None:
+        nonlocal spoken
+        objective.append(value)
+        due = done * (FRAMES - 1) // total > (done - 1) * (FRAMES - 1) // total or done == 1
+        loud = progress is not None and (done in (1, total) or time.perf_counter() - spoken > PAUSE)
+        if not due and not loud:
+            return
+        frame = as_rgb(picture)
+        if due:
+            frames.append(frame)
+        if progress and loud:
+            progress(done, total, frame)
+            spoken = time.perf_counter()
+
+    with accounting() as account:
+        result = as_rgb(found(see, **given, **settings, progress=show))
+    return Synthesis(
+        picture=result,
+        objective=tuple(objective),
+        frames=(*frames[:-1], result),
+        method=found.key,
+        model=model.name,
+        weights=model.weights,
+        layer=name,
+        channel=channel,
+        target=index,
+        label=label,
+        knobs=settings,
+        fit=fit,
+        image_digest=None if source is None else images.digest(source),
+        seconds=time.perf_counter() - started,
+        forward_passes=account.forward_passes,
+        backward_passes=account.backward_passes,
+    )
+
+
+def estimate(model: Model, method: str, **arguments: Any) -> float:
+    """About how many seconds `synthesize` will take on this machine, found by making three steps of it."""
+    steps = int(arguments.pop("steps", find_synthesis(method).knobs["steps"].default))
+    marks: list[tuple[float, int]] = []
+    started = time.perf_counter()
+    few = min(3, steps)
+    synthesize(
+        model,
+        method,
+        **arguments,
+        steps=few,
+        progress=lambda done, total, _: marks.append((time.perf_counter() - started, done)),
+    )
+    (first, _), (last, done) = marks[0], marks[-1]
+    return last + (done * steps / few - done) * (last - first) / max(1, done - 1)
+
+
+def find_synthesis(key: str) -> Method:
+    """The synthesis of that key; raises CamvizError with the nearest one."""
+    if key not in SYNTHESES:
+        raise unknown("synthesis", key, SYNTHESES, "CamViz")
+    return SYNTHESES[key]
+
+
+def sight_of(model: Model) -> Sight:
+    """The model's network as a function of pictures in [0, 1]."""
+    reference = next(model.net.parameters(), torch.zeros(1, device=model.device))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1).to(reference) for values in (model.mean, model.std))
+    return Sight(model.net, model.input_size, mean, std)
+
+
+def as_rgb(picture: Tensor) -> RGB:
+    """A picture (1, 3, H, W) in [0, 1] as uint8 (H, W, 3)."""
+    rounded = (picture[0].detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
+    return rounded.permute(1, 2, 0).contiguous().numpy()
+
+
+def _pixels(view: RGB) -> Tensor:
+    return torch.from_numpy(view).permute(2, 0, 1)[None].float() / 255
+
+
+def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple[Score | None, str]:
+    if number is None:
+        if needed:
+            raise CamvizError("choose a channel of the layer, or a class")
+        return None, f"layer {name}"
+    count = model.layer(name).channels
+    if not 0 <= number < count:
+        raise CamvizError(f"layer {name} has channels 0 to {count - 1}; got {number}")
+    return channel_mean(number), f"channel {number} of {name}"
+
+
+def _target(
+    model: Model, target: int | str | Score | None, source: Image.Image | None, fit: Fit
+) -> tuple[int | None, Score, str]:
+    if target is None:
+        if source is None:
+            raise CamvizError("choose a class: give its number or its label as target")
+        target = model.predict(source, 1, fit)[0].index
+    if not callable(target):
+        if not isinstance(target, str | SupportsIndex):
+            raise CamvizError(f"a target is the index of a class, its label, or a score; got {target!r}")
+        target = logit(model.class_index(target))
+    if isinstance(target, contrast):
+        return target.a, target, f"{model.categories[target.a]} rather than {model.categories[target.b]}"
+    if isinstance(target, logit | probability):
+        return target.c, target, model.categories[target.c]
+    return None, target, getattr(target, "__name__", repr(target))

@@ -1,0 +1,33 @@
+"""Dream: what would it like to see?"""
+
+import streamlit as st
+
+from camviz.ui import controls, dream, panels
+
+experiment = controls.experiment()
+st.title("What would it like to see?")
+st.caption("Pictures that are made for the network rather than shown to it, changed step by step until they excite it.")
+left, right = st.columns([2, 3], gap="large")
+
+with left:
+    wish = dream.choose(experiment)
+with right:
+    made = dream.result(wish) if wish else None
+    if wish and made:
+        dream.show(made, wish)
+        st.markdown(dream.reading(made, wish))
+        st.caption(f"**What it does not say.** {dream.caution(made)}")
+if wish and made:
+    answer, way = st.columns([2, 3], gap="large")
+    with answer:
+        st.subheader("What the network says of it")
+        dream.says(dream.predictions(made.picture, wish))
+    with way:
+        st.subheader("How it went")
+        st.plotly_chart(dream.curve(made, panels.ink()), alt="The objective, step by step")
+    st.subheader("Take it away")
+    st.caption(made.facts)
+    dream.take_away(made, wish)
+if wish and wish.method.key == "inversion":
+    st.subheader("The deeper, the less is left")
+    dream.depths(wish)

@@ -1,0 +1,86 @@
+"""What synthesised pictures must achieve on the embedded network, measured."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from camviz.feature_visualization import estimate, synthesize
+from camviz.feature_visualization.film import gif, webp
+from camviz.feature_visualization.inversion import correlation
+
+
+@pytest.mark.parametrize(
+    ("method", "knobs"),
+    [
+        ("activation_maximization", {"steps": 24}),
+        ("activation_maximization", {"steps": 48, "parametrization": "pixels"}),
+        ("class_image", {"steps": 48}),
+        ("class_image", {"steps": 48, "regularized": False}),
+    ],
+    ids=["fourier", "pixels", "class image", "class image, plain"],
+)
+def test_a_picture_made_for_a_class_is_taken_for_it(lite0, method, knobs):
+    made = synthesize(lite0, method, target="koala", **knobs)
+    says = lite0.predict(Image.fromarray(made.picture), 1, "stretch")[0]  # the very bytes, through preprocess
+    assert says.label == "koala" and says.probability > 0.9
+    third = len(made.objective) // 3
+    begin, middle, end = (np.mean(made.objective[part * third : (part + 1) * third]) for part in range(3))
+    assert begin < middle < end
+
+
+def test_moves_make_a_picture_that_survives_another_crop(lite0):
+    moved = synthesize(lite0, "activation_maximization", target="koala", steps=24)
+    seen = lite0.predict(Image.fromarray(moved.picture), 1, "crop")[0]  # enlarged and cut
+    assert seen.label == "koala" and seen.probability > 0.5
+
+
+def test_a_channel_is_excited_far_beyond_what_photographs_do(lite0, coffee):
+    made = synthesize(lite0, "activation_maximization", layer="blocks.2", channel=7, steps=24)
+    assert made.objective[-1] > made.objective[0] + 5
+    neuron = synthesize(lite0, "activation_maximization", layer="blocks.2", channel=7, row=14, column=14, steps=24)
+    grey = neuron.picture[:40].std() / neuron.picture[90:134, 90:134].std()
+    assert neuron.objective[-1] > made.objective[-1] and grey < 0.8  # one neuron changes only what it can see
+
+
+@pytest.mark.parametrize("parametrization", ["fourier", "pixels"])
+def test_an_inversion_of_an_early_layer_is_the_picture(lite0, coffee, parametrization):
+    made = synthesize(
+        lite0, "inversion", image=coffee, layer="blocks.0", steps=100, rate=0.1, parametrization=parametrization
+    )
+    assert correlation(lite0.view(coffee), made.picture) > 0.9
+    assert made.objective[-1] < 0.1 * made.objective[0]
+    assert np.mean(np.diff(made.objective) < 0) > 0.9
+
+
+def test_deep_dream_raises_what_the_layer_sees(lite0, coffee):
+    made = synthesize(lite0, "deep_dream", image=coffee, layer="blocks.2", octaves=2, steps=4)
+    first, second = made.objective[:4], made.objective[4:]
+    assert first[-1] > 1.1 * first[0] and second[-1] > 1.1 * second[0]
+    view = lite0.view(coffee)
+    assert 0.5 < correlation(view, made.picture) < 0.995 and {frame.shape for frame in made.frames} == {view.shape}
+
+
+def test_an_early_layer_costs_less_than_the_whole_network(lite0, coffee):
+    early, late = (
+        min(synthesize(lite0, "activation_maximization", layer=layer, channel=0, steps=3).seconds for _ in range(2))
+        for layer in ("blocks.0", "bn2")
+    )
+    assert early < 0.7 * late
+
+
+def test_the_estimate_is_near_what_it_takes(lite0):
+    arguments = {"layer": "blocks.0", "channel": 0, "steps": 12}
+    guess = estimate(lite0, "activation_maximization", **arguments)
+    assert 0.3 < guess / synthesize(lite0, "activation_maximization", **arguments).seconds < 4
+
+
+def test_the_growth_as_films(lite0):
+    made = synthesize(lite0, "activation_maximization", layer="blocks.0", channel=0, steps=8)
+    for data, kind in ((gif(made.frames), "GIF"), (webp(made.frames), "WEBP")):
+        film = Image.open(BytesIO(data))
+        assert film.format == kind and film.n_frames == 8 and film.size == (224, 224)
+        film.seek(7)
+        last = np.asarray(film.convert("RGB"))
+        assert correlation(last, made.picture) > 0.9

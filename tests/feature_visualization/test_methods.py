@@ -1,0 +1,316 @@
+"""Each method against its formula on a tiny network whose passes are written by hand, and what all must keep."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import camviz
+from camviz import CamvizError, scores
+from camviz.feature_visualization import SYNTHESES, find_synthesis, synthesize
+from camviz.feature_visualization.canvas import noise
+from camviz.feature_visualization.class_image import class_image
+from camviz.feature_visualization.deep_dream import deep_dream
+from camviz.feature_visualization.inversion import inversion
+from camviz.feature_visualization.sight import Sight
+from camviz.feature_visualization.synthesis import channel_mean
+from tests.methods.nets import SIZE, ByHand, Functional, Interrupt, Modules, Residual, build, state
+
+FOLDER = Path(camviz.__file__).parent / "feature_visualization"
+SHARED = {"__init__", "ascent", "canvas", "film", "sight", "synthesis"}
+MEAN = torch.tensor([0.4, 0.5, 0.6], dtype=torch.float64).view(1, 3, 1, 1)
+STD = torch.tensor([0.2, 0.25, 0.3], dtype=torch.float64).view(1, 3, 1, 1)
+EVERY_METHOD = pytest.mark.parametrize("key", SYNTHESES)
+STILL = {"jitter": 0, "rotation": 0.0, "zoom": 0.0}
+
+
+def sight(kind=Modules):
+    return Sight(build(kind), SIZE, MEAN, STD)
+
+
+def photo():
+    return torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return camviz.load_model(build(Residual, dtype=torch.float32), input_size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def image():
+    return Image.fromarray(np.random.default_rng(1).integers(0, 256, (*SIZE, 3), dtype=np.uint8))
+
+
+def make(model, key, image, **arguments):
+    """A quick run of any method on the tiny network."""
+    arguments = {"layer": "second", "image": image, "steps": 3, **arguments}
+    arguments.update({"target": 2} if SYNTHESES[key].layer == "none" else {})
+    if key == "activation_maximization":
+        arguments.setdefault("channel", 1)
+    if key == "deep_dream":
+        arguments.setdefault("octaves", 1)
+    return synthesize(model, key, **arguments)
+
+
+# ---------------------------------------------------------------------------------------------------------- phi
+
+
+@pytest.mark.parametrize("kind", [Modules, Functional, Residual], ids=lambda kind: kind.__name__)
+def test_sight_is_the_activation_of_the_normalised_picture(kind):
+    see = sight(kind)
+    x = photo()
+    steps = ByHand(see.net.steps(), (x - MEAN) / STD)
+    for name, step in kind.layers.items():
+        torch.testing.assert_close(see(x, see.net.get_submodule(name)), steps.values[step])
+    torch.testing.assert_close(see(x), steps.values[-1])
+
+
+class Twice(nn.Module):
+    """One layer that runs twice, and one after it that must not run at all."""
+
+    def __init__(self):
+        super().__init__()
+        self.again, self.after = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 1)
+        self.runs = 0
+
+    def forward(self, x):
+        x = self.again(self.again(x).relu_())
+        self.runs += 1
+        return self.after(x).mean(dim=(2, 3))
+
+
+def test_sight_takes_the_last_run_and_computes_nothing_behind_it():
+    see = sight(Twice)
+    x = (photo() - MEAN) / STD
+    expected = see.net.again(see.net.again(x).relu())
+    for _ in range(3):
+        torch.testing.assert_close(see(photo(), see.net.again), expected)
+    assert see.net.runs == 1  # to count how often the layer runs
+
+
+def test_a_layer_that_does_not_run_and_a_size_that_does_not_fit_are_told():
+    see = sight()
+    see.net.spare = nn.Conv2d(3, 3, 1)
+    with pytest.raises(CamvizError, match="does not run through this layer"):
+        see(photo(), see.net.spare)
+    fixed = Sight(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE[0] * SIZE[1], 4)).double(), SIZE, MEAN, STD)
+    assert fixed(photo()).shape == (1, 4)
+    with pytest.raises(CamvizError, match="only pictures of 20 x 28 pixels, not of 10 x 14"):
+        fixed(photo()[:, :, ::2, ::2])
+
+
+# ------------------------------------------------------------------------------------------------------ formulas
+
+
+def one_step(goal, row, column):
+    """What the first step of activation maximisation must do, from passes written by hand: value, picture."""
+    see = sight()
+    start = noise(see, "pixels", seed=4)
+    steps = ByHand(see.net.steps(), start.z)
+    place = Modules.layers["features.6"] if goal == "channel" else -1
+    seed = torch.zeros_like(steps.values[place])
+    if goal == "class":
+        seed[:, 3] = 1
+    else:
+        rows = slice(None) if row is None else slice(row, row + 1)
+        columns = slice(None) if column is None else slice(column, column + 1)
+        seed[:, 3, rows, columns] = 1 / seed[0, 3, rows, columns].numel()
+    gradient = steps.back(lambda _: seed, start=place)[1]
+    # Adam's first step is as long as its rate wherever there is a gradient.
+    z = start.z + 0.01 * gradient / (gradient.abs() + 1e-8)
+    return float((steps.values[place] * seed).sum()), (MEAN + STD * z).clamp(0, 1)
+
+
+@pytest.mark.parametrize(("goal", "row", "column"), [("class", None, None), ("channel", None, None), ("channel", 1, 2)])
+def test_the_first_step_of_activation_maximisation(goal, row, column):
+    see, values = sight(), []
+    made = SYNTHESES["activation_maximization"](
+        see,
+        scores.logit(3) if goal == "class" else channel_mean(3),
+        None if goal == "class" else see.net.get_submodule("features.6"),
+        row=row,
+        column=column,
+        parametrization="pixels",
+        steps=1,
+        rate=0.01,
+        seed=4,
+        progress=lambda done, total, picture, value: values.append(value),
+        **STILL,
+    )
+    value, expected = one_step(goal, row, column)
+    assert values == [pytest.approx(value)]
+    torch.testing.assert_close(made, expected, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("regularized", [True, False])
+def test_two_steps_of_the_class_image(regularized):
+    see = sight()
+    z = noise(see, "pixels", seed=0).z
+    for _ in range(2):
+        seed = torch.zeros(1, 7, dtype=torch.float64)
+        seed[:, 5] = 1
+        gradient = ByHand(see.net.steps(), z).back(lambda _, seed=seed: seed)[1]
+        if regularized:
+            gradient = gradient * min(1, 0.001 / float(gradient.norm()))
+        z = z + 2 * (gradient - 0.1 * regularized * z)
+    made = class_image(
+        see, scores.logit(5), regularized=regularized, weight_decay=0.1, blur=0.0, clipping=0.001, steps=2
+    )
+    torch.testing.assert_close(made, (MEAN + STD * z).clamp(0, 1), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("channel", [None, 2])
+def test_two_steps_of_deep_dream(channel):
+    see, x, place = sight(), photo(), Modules.layers["features.6"]
+    expected = x
+    for _ in range(2):
+        steps = ByHand(see.net.steps(), (expected - MEAN) / STD)
+        activation = steps.values[place]
+        seed = 2 * activation / activation.numel()
+        if channel is not None:
+            seed = torch.zeros_like(activation)
+            seed[:, channel] = 1 / activation[0, channel].numel()
+        gradient = steps.back(lambda _, seed=seed: seed, start=place)[1] / STD
+        expected = (expected + 0.02 * gradient / gradient.abs().mean()).clamp(0, 1)
+    score = None if channel is None else channel_mean(channel)
+    made = deep_dream(see, x, see.net.get_submodule("features.6"), score, octaves=1, steps=2, strength=0.02, jitter=0)
+    torch.testing.assert_close(made, expected, atol=1e-9, rtol=0)
+
+
+def test_octaves_grow_to_the_pictures_size_and_moves_are_undone():
+    class Watching(Sight):
+        def __call__(self, picture, layer=None):
+            sizes.append(tuple(picture.shape[2:]))
+            return super().__call__(picture, layer)
+
+    sizes = []
+    net = nn.Conv2d(3, 2, 1).double().eval()
+    x = torch.rand(1, 3, 90, 120, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    see = Watching(nn.Sequential(net, nn.AdaptiveAvgPool2d(1), nn.Flatten()), (90, 120), MEAN, STD)
+    moved = deep_dream(see, x, net, octaves=3, ratio=1.5, steps=1, jitter=9)
+    assert sizes == [(40, 53), (60, 80), (90, 120)]
+    # A network of one pixel's width does not notice how the picture lies.
+    torch.testing.assert_close(moved, deep_dream(see, x, net, octaves=3, ratio=1.5, steps=1, jitter=0))
+
+
+@pytest.mark.parametrize("beta", [1.0, 2.0])
+def test_the_objective_of_the_inversion(beta):
+    see, x, values = sight(), photo(), []
+    layer, place = see.net.get_submodule("features.2"), Modules.layers["features.2"]
+    inversion(
+        see,
+        x,
+        layer,
+        parametrization="pixels",
+        alpha=0.2,
+        variation=0.3,
+        beta=beta,
+        steps=1,
+        progress=lambda done, total, picture, value: values.append(value),
+    )
+    guess = noise(see, "pixels").z
+    phi, wanted = (ByHand(see.net.steps(), z).values[place].numpy() for z in (guess, (x - MEAN) / STD))
+    z = guess.numpy()
+    distance = ((phi - wanted) ** 2).sum() / (wanted**2).sum()
+    height, width = np.diff(z, axis=2)[:, :, :, :-1], np.diff(z, axis=3)[:, :, :-1]
+    expected = distance + 0.2 * (z**6).mean() + 0.3 * ((height**2 + width**2) ** (beta / 2)).mean()
+    assert values == [pytest.approx(expected, rel=1e-6)]
+
+
+# ---------------------------------------------------------------------------------------------- what all must keep
+
+
+def test_every_method_is_one_short_file_that_says_what_it_does():
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(SYNTHESES) | SHARED
+    for key, method in SYNTHESES.items():
+        source = (FOLDER / f"{key}.py").read_text(encoding="utf-8")
+        assert len(source.splitlines()) <= 90 and source.count("\n@method(") == 1
+        assert method.tooltip.endswith(".") and 20 <= len(method.tooltip) <= 120
+        assert re.fullmatch(r"https://\S+", method.paper)
+        assert method.many_passes and "steps" in method.knobs and "seed" in method.knobs
+        assert all(knob.help for knob in method.knobs.values())
+        assert key not in camviz.METHODS
+
+
+@EVERY_METHOD
+def test_the_same_seed_gives_the_same_picture_and_another_seed_another(model, image, key):
+    first, same, other = (make(model, key, image, seed=seed) for seed in (1, 1, 2))
+    assert first.picture.dtype == np.uint8 and first.picture.shape == (*SIZE, 3)
+    assert np.array_equal(first.picture, same.picture) and first.objective == same.objective
+    assert not np.array_equal(first.picture, other.picture)
+    assert len(first.objective) == 3 and np.isfinite(first.objective).all()
+    assert first.frames and np.array_equal(first.frames[-1], first.picture)
+
+
+@EVERY_METHOD
+def test_the_network_is_not_touched_even_when_it_is_cancelled(model, image, key):
+    before = state(model.net)
+    make(model, key, image)
+
+    def cancel(done, total, frame):
+        raise Interrupt
+
+    with pytest.raises(Interrupt):
+        make(model, key, image, progress=cancel)
+    assert state(model.net) == before
+
+
+@EVERY_METHOD
+def test_progress_ends_with_the_finished_picture(model, image, key):
+    told = []
+    made = make(model, key, image, progress=lambda *what: told.append(what))
+    done, total, frame = told[-1]
+    assert done == total == len(made.objective)
+    assert np.array_equal(frame, made.picture)
+
+
+def test_frames_are_a_small_film_of_the_growth(model, image):
+    made = make(model, "activation_maximization", image, steps=100, channel=0)
+    assert len(made.frames) == 32 and made.forward_passes == 101 and made.backward_passes == 100
+    away = [np.abs(frame.astype(float) - made.picture).mean() for frame in made.frames]
+    assert away[0] > away[15] > away[30] > away[31] == 0
+
+
+def test_a_class_by_label_by_score_and_by_the_picture(model, image):
+    by_index, by_label = (synthesize(model, "class_image", target=t, steps=2) for t in (2, model.categories[2]))
+    assert np.array_equal(by_index.picture, by_label.picture) and by_index.target == by_label.target == 2
+    against = synthesize(model, "class_image", target=scores.contrast(2, 3), steps=2)
+    assert against.objective[0] != by_index.objective[0] and "rather than" in against.label
+    predicted = synthesize(model, "class_image", image=image, steps=1)
+    assert predicted.target == model.predict(image, 1)[0].index
+
+
+@pytest.mark.parametrize(
+    ("key", "arguments", "sentence"),
+    [
+        ("activation_maximisation", {}, "did you mean 'activation_maximization'"),
+        ("deep_dream", {"layer": "second"}, "starts from a picture"),
+        ("activation_maximization", {"layer": "second"}, "choose a channel of the layer, or a class"),
+        ("activation_maximization", {"layer": "second", "channel": 6}, "channels 0 to 5; got 6"),
+        ("activation_maximization", {"layer": "secnd", "channel": 1}, "did you mean 'second'"),
+        ("activation_maximization", {"layer": "second", "channel": 1, "row": 99}, "rows 0 to 4; got 99"),
+        ("activation_maximization", {"target": 1, "column": 0}, "a class has no column"),
+        ("class_image", {}, "choose a class"),
+        ("class_image", {"target": 7}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": 1, "steps": 0}, "steps of class_image must lie in"),
+    ],
+)
+def test_wrong_input_gets_a_sentence(model, key, arguments, sentence):
+    with pytest.raises(CamvizError, match=re.escape(sentence)):
+        synthesize(model, key, **arguments)
+
+
+def test_an_unknown_synthesis_is_told():
+    with pytest.raises(CamvizError, match="did you mean 'inversion'"):
+        find_synthesis("invertion")
+
+
+def test_it_shows_itself_in_a_notebook(model):
+    shown = synthesize(model, "class_image", target=1, steps=1)._repr_html_()
+    assert "data:image/png;base64," in shown and "1 forward and 1 backward passes" in shown
