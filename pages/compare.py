@@ -8,7 +8,7 @@ from camviz import export, figures, render
 from camviz.errors import CamvizError
 from camviz.evaluation.agreement import pairwise_rank_correlation
 from camviz.explanation import Explanation
-from camviz.ui import controls, grid, panels, state
+from camviz.ui import controls, grid, panels, proof, slides, state
 
 experiment = controls.experiment()
 st.title("Do they agree?")
@@ -33,6 +33,8 @@ def draw(row: int, column: int, result: Explanation | CamvizError, high: float |
         alt = f"{chosen.name(row, column)}: map of {result.label} over the picture"
         st.image(export.jpeg(grid.picture(result, colour_map, opacity, high)), alt=alt, width="stretch")
         st.caption(f"**{chosen.name(row, column)}**  \n{result.label} {figures.percent(result.probability)}")
+        if numbers := proof.line(chosen.at(row, column)):
+            st.caption(numbers)
 
 
 with status:
@@ -54,7 +56,12 @@ looks.segmented_control(
     "do not compare.",
 )
 looks.selectbox("Colours", render.COLOUR_MAPS, key="colours", persist_state="session")
+slides.switch()
 looks.slider("Opacity", 0.0, 1.0, key="opacity", persist_state="session")
+
+if maps and proof.ask([chosen.at(*place) for place in maps], "proof"):
+    for place, e in maps.items():
+        draw(*place, e, tops.get(e.method))
 
 if len(maps) > 1:
     st.subheader("How far the maps agree")

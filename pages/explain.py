@@ -3,7 +3,7 @@
 import streamlit as st
 
 from camviz import render
-from camviz.ui import controls, panels, state, words
+from camviz.ui import controls, grid, panels, proof, state, words
 
 experiment = controls.experiment()
 st.title("Why this answer?")
@@ -34,6 +34,7 @@ with right:
         st.caption(f"**What it does not say.** {words.caution(e)}")
         for note in e.notes:
             st.info(note)
+        proof.show(grid.Cell(experiment, method, knobs))
         if e.knobs.get("feature_map") is not None:
             panels.patch(e, experiment)
     st.selectbox(
