@@ -9,7 +9,7 @@ test: .venv/dev-installed chromium
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: .venv/dev-installed
 	$(BIN)/python -m tests.benchmarks.bench
