@@ -12,8 +12,8 @@ page = st.navigation(
         st.Page("pages/compare.py", title="Compare", icon=":material/grid_view:"),
         st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
         st.Page("pages/learn.py", title="Learn", icon=":material/school:"),
-        st.Page("pages/dream.py", title="Dream", icon=":material/auto_awesome:"),
         st.Page("pages/evaluate.py", title="Evaluate", icon=":material/fact_check:"),
+        st.Page("pages/dream.py", title="Dream", icon=":material/auto_awesome:"),
     ],
     position="top",
 )

@@ -172,7 +172,8 @@ FAULTS: dict[str, Fault] = {
     "guided_backprop": Fault(
         "It hardly knows the class.",
         "Ask for the least likely class, and the lines stay where they were: near 1 means the same map. The plain "
-        "gradient and Grad-CAM change.",
+        "gradient changes. And while the network forgets, layer by layer, its map stays far longer than Grad-CAM's: "
+        "see the page Evaluate.",
         _for_two_classes("guided_backprop", "vanilla_backprop"),
     ),
     "deconvnet": Fault(

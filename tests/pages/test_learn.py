@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 import camviz
+from camviz import scores
 from camviz.evaluation.agreement import rank_correlation
+from camviz.evaluation.randomisation import randomisation
 from camviz.lessons import FOLDER, lessons
+from camviz.methods.grad_cam import grad_cam
+from camviz.methods.guided_backprop import guided_backprop
 from camviz.ui.chapters import CHAPTERS, GLOSSARY
 
 SAMPLES = FOLDER.parent / "samples"
@@ -61,3 +65,10 @@ def test_the_likeness_of_a_demonstration_is_that_of_the_maps(start) -> None:
         for target in (None, least)
     ]
     assert f"for {model.categories[least]}: rank correlation with the first {rank_correlation(*maps):.2f};" in found
+
+
+def test_guided_backpropagation_s_map_stays_while_the_network_forgets(lite0) -> None:
+    x, score = lite0.preprocess(SAMPLES / "koala.jpg"), scores.logit(105)
+    guided = randomisation(lite0.net, x, lambda net, x: guided_backprop(net, x, score))
+    cam = randomisation(lite0.net, x, lambda net, x: grad_cam(net, x, score, net.get_submodule("bn2")))
+    assert float(guided) > 2 * float(cam)
