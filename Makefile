@@ -14,6 +14,9 @@ test: .venv/dev-installed chromium
 bench: .venv/dev-installed
 	$(BIN)/python -m tests.benchmarks.bench
 
+load: .venv/dev-installed chromium
+	$(BIN)/python -m tests.load.load
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 	$(if $(CPU),$(BIN)/pip install -q torch==2.14.1 torchvision==0.29.1 --index-url https://download.pytorch.org/whl/cpu)
@@ -30,4 +33,4 @@ chromium:
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } \
 		|| { echo "make test needs Debian's chromium: sudo apt-get install chromium"; exit 1; }
 
-.PHONY: app test bench chromium
+.PHONY: app test bench load chromium

@@ -1,10 +1,23 @@
 """See why a convolutional network said what it said."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import scores
 from .errors import CamvizError
 from .explanation import Explanation, explain
 from .models import Model, load_model
 from .registry import METHODS
 
+if TYPE_CHECKING:
+    from .ui.serve import serve
+
 __version__ = "0.1.0"
-__all__ = ["METHODS", "CamvizError", "Explanation", "Model", "explain", "load_model", "scores"]
+__all__ = ["METHODS", "CamvizError", "Explanation", "Model", "explain", "load_model", "scores", "serve"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "serve":
+        raise AttributeError(f"module 'camviz' has no attribute '{name}'")
+    from importlib import import_module  # Streamlit is for who serves; the rest does without it
+
+    return import_module(".ui.serve", __name__).serve

@@ -1,7 +1,9 @@
-"""`python -m camviz methods` prints the table of methods that stands in the README."""
+"""`python -m camviz explain FOLDER`: many pictures. `methods`: the table of methods that stands in the README."""
 
 import argparse
+import sys
 
+from .many import command
 from .registry import FAMILIES, METHODS
 
 
@@ -23,8 +25,12 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m camviz", description="CamViz on the command line")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("methods", help="print the table of methods as Markdown")
-    parser.parse_args()
-    print(methods_table())
+    command.arguments(commands.add_parser("explain", help="explain all pictures of a folder", description=command.HELP))
+    given = parser.parse_args()
+    if given.command == "methods":
+        print(methods_table())
+    else:
+        sys.exit(command.run(given))
 
 
 if __name__ == "__main__":

@@ -13,19 +13,24 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from . import export, images, methods, render
+from . import export, images, methods, recipe, render, scores
 from .batches import Progress
 from .errors import CamvizError, unknown
 from .models import Model
 from .models.geometry import Fit
+from .passes import channels_last
+from .recipe import Network
 from .registry import METHODS, Method
-from .scores import Score, contrast, logit, probability
-from .tape import accounting, forward
+from .scores import Score, contrast, logit, logit_of, probability
+from .tape import accounting, forward, is_compiled
 
-__all__ = ["Explanation", "explain", "find_method", "methods"]
+__all__ = ["Explanation", "explain", "explain_batch", "find_method", "methods"]
+
+RGB = npt.NDArray[np.uint8]
+Target = int | str | Score | Mapping[str, Any] | None
 
 Fuse = Literal["mean", "max"]
 
@@ -77,10 +82,10 @@ class Explanation:
 
 
 def explain(
-    model: Model,
-    image: Image.Image | bytes | str | Path | BinaryIO,
+    model: Network,
+    image: Image.Image | bytes | str | Path | BinaryIO | Mapping[str, Any],
     method: str = "grad_cam",
-    target: int | str | Score | None = None,
+    target: Target = None,
     layer: str | None = None,
     *,
     fit: Fit = "crop",
@@ -93,25 +98,21 @@ def explain(
     `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name, None = the
     model's default; several names separated by commas are explained one by one and fused, by `fuse`: the "mean" or
     the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch". `progress(done, total)`
-    is called by methods of many passes; what it raises ends the method. `knobs`: the method's settings. Raises
-    CamvizError on wrong input.
+    is called by methods of many passes; what it raises ends the method. `knobs`: the method's settings. `model`,
+    `image` and `target` may also be what a recipe holds (`export.recipe`), so that `explain(**recipe)` computes it
+    again. Raises CamvizError on wrong input.
     """
     found = find_method(method)
     settings = found.settings(knobs)
-    picture = images.decode(image)
-    x = model.preprocess(picture, fit)
-    if fuse not in get_args(Fuse):
-        raise unknown("fuse", str(fuse), get_args(Fuse), "mean, max")
-    name = None if found.layer == "none" else layer
-    if found.layer == "required" and name is None:
-        name = model.default_layer
-        if not name:
-            raise CamvizError(f"{model.name} has no layer of feature maps, which {found.title} needs")
-    modules = [model.module(part) for part in name.split(",")] if name is not None else []
+    model, said = recipe.network(model)
+    picture = recipe.picture(image)
+    view = model.view(picture, fit)
+    x = model.normalise(view)
+    name, modules = _layers(model, found, layer, fuse)
     started = time.perf_counter()
     with accounting() as account:
         with torch.no_grad():
-            chances = forward(model.net, x).softmax(dim=1)[0]
+            chances = model.probabilities(forward(model.net, x))[0]
         index, score, label = _target(model, target, int(chances.argmax()))
         results = [
             found(
@@ -120,10 +121,10 @@ def explain(
             for part, module in enumerate(modules or [None])
         ]
     result = results[0] if len(results) == 1 else fused(results, fuse)
-    attribution = result[0].detach().to("cpu", torch.float32).numpy()
+    attribution = model.in_colours(result)[0].detach().to("cpu", torch.float32).numpy()
     return Explanation(
         attribution=attribution,
-        view=model.view(picture, fit),
+        view=view,
         method=found.key,
         model=model.name,
         weights=model.weights,
@@ -139,8 +140,105 @@ def explain(
         seconds=time.perf_counter() - started,
         forward_passes=account.forward_passes,
         backward_passes=account.backward_passes,
-        notes=(*account.notes, *_emptiness(attribution)),
+        notes=(*said, *account.notes, *_emptiness(attribution)),
     )
+
+
+def explain_batch(
+    model: Model,
+    views: Sequence[RGB],
+    digests: Sequence[str],
+    method: str = "grad_cam",
+    target: Target = None,
+    layer: str | None = None,
+    *,
+    fit: Fit = "crop",
+    fuse: Fuse = "mean",
+    **knobs: Any,
+) -> tuple[list[Explanation], Tensor]:
+    """`explain` for several pictures in one batch, by a method of one or two passes; and their class scores (B, K).
+
+    `views` are what `model.view` makes of the pictures with that `fit`, `digests` their `images.digest`; the rest is as
+    for `explain`. The predicted class comes from the method's own pass, so that Grad-CAM takes one. Raises CamvizError.
+    """
+    found = find_method(method)
+    if found.many_passes:
+        raise CamvizError(f"{found.title} takes many passes for each picture, so its pictures go one by one")
+    settings = found.settings(knobs)
+    x = channels_last(torch.cat([model.normalise(view) for view in views]))
+    name, modules = _layers(model, found, layer, fuse)
+    started = time.perf_counter()
+    with accounting() as account:
+        answer = _Answer(None if target is None else _target(model, target, 0)[1])
+        results = [found(model.net, x, answer, *at, **settings) for at in [[module] for module in modules] or [[]]]
+        if answer.scores is None:  # a method that does not ask what is explained
+            with torch.no_grad():
+                answer.scores = forward(model.net, x)
+    if account.notes and len(views) > 1:  # what a method says is about one picture
+        one_by_one = [
+            explain_batch(model, [view], [digest], method, target, layer, fit=fit, fuse=fuse, **knobs)[0][0]
+            for view, digest in zip(views, digests, strict=True)
+        ]
+        return one_by_one, answer.scores
+    result = results[0] if len(results) == 1 else fused(results, fuse)
+    attributions = model.in_colours(result).detach().to("cpu", torch.float32).numpy()
+    chances = model.probabilities(answer.scores)
+    best = chances.argmax(dim=1).tolist()
+    share = (time.perf_counter() - started) / len(views)
+    explained = []
+    for place, attribution in enumerate(attributions):
+        index, score, label = _target(model, target, best[place])
+        explained.append(
+            Explanation(
+                attribution=attribution,
+                view=views[place],
+                method=found.key,
+                model=model.name,
+                weights=model.weights,
+                layer=name,
+                target=index,
+                label=label,
+                score=repr(score),
+                probability=float(chances[place, index]) if index is not None else float("nan"),
+                knobs=settings,
+                fit=fit,
+                fuse=fuse if len(modules) > 1 else None,
+                image_digest=digests[place],
+                seconds=share,
+                forward_passes=account.forward_passes // len(views),
+                backward_passes=account.backward_passes // len(views),
+                notes=(*account.notes, *_emptiness(attribution)),
+            )
+        )
+    return explained, answer.scores
+
+
+class _Answer:
+    """A score that remembers the class scores of the first pass, and explains each sample's best class if not told."""
+
+    def __init__(self, told: Score | None) -> None:
+        self.told = told
+        self.scores: Tensor | None = None
+
+    def __call__(self, scores: Tensor) -> Tensor:
+        if self.scores is None:
+            self.scores = scores.detach()
+        if self.told is None:
+            self.told = logit_of(tuple(self.scores.argmax(dim=1).tolist()))
+        return self.told(scores)
+
+
+def _layers(model: Model, found: Method, layer: str | None, fuse: str) -> tuple[str | None, list[nn.Module]]:
+    """The layers that a method is to look at: their names as one text, and the modules."""
+    if fuse not in get_args(Fuse):
+        raise unknown("fuse", str(fuse), get_args(Fuse), "mean, max")
+    name = None if found.layer == "none" else layer or None
+    if found.layer == "required" and name is None:
+        name = model.default_layer
+        if not name:
+            hidden = ", as its layers are hidden in TorchScript" if is_compiled(model.net) else ""
+            raise CamvizError(f"{model.name} has no layer of feature maps{hidden}, which {found.title} needs")
+    return name, [model.module(part) for part in name.split(",")] if name is not None else []
 
 
 def fused(maps: Sequence[Tensor], fuse: Fuse) -> Tensor:
@@ -192,9 +290,11 @@ def find_method(key: str) -> Method:
     return METHODS[key]
 
 
-def _target(model: Model, target: int | str | Score | None, predicted: int) -> tuple[int | None, Score, str]:
+def _target(model: Model, target: Target, predicted: int) -> tuple[int | None, Score, str]:
     if target is None:
         target = predicted
+    if isinstance(target, Mapping):
+        target = scores.from_data(target)
     if not callable(target):
         if not isinstance(target, str | SupportsIndex):
             raise CamvizError(f"a target is the index of a class, its label, or a score; got {target!r}")

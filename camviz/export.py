@@ -1,4 +1,4 @@
-"""Take it home: PNG, JPEG, NPZ, settings, the Python that reproduces it, and a grid as one picture or a ZIP."""
+"""Take it home: PNG, JPEG, NPZ, settings, recipe, the Python that reproduces it, and many pictures as one or a ZIP."""
 
 import functools
 import io
@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from .errors import CamvizError
+from .models import is_own
+from .recipe import versions
 from .registry import METHODS
 
 if TYPE_CHECKING:
@@ -53,11 +54,8 @@ def npz(explanation: "Explanation") -> bytes:
 
 def settings(explanation: "Explanation") -> dict[str, Any]:
     """Everything that is needed to compute it again, and what came out and what it cost, ready for JSON."""
-    from . import __version__  # the package imports this module before it sets its version
-
     return {
-        "camviz": __version__,
-        "torch": str(torch.__version__),
+        **versions(),
         "image_sha256": explanation.image_digest,
         "fit": explanation.fit,
         "model": explanation.model,
@@ -81,6 +79,30 @@ def settings(explanation: "Explanation") -> dict[str, Any]:
 def settings_json(explanation: "Explanation") -> str:
     """The settings as JSON text."""
     return json.dumps(settings(explanation), indent=2, ensure_ascii=False)
+
+
+def recipe(explanation: "Explanation", image_name: str) -> dict[str, Any]:
+    """All that says how to compute it again, ready for JSON: `camviz.explain(**recipe)` gives the same numbers.
+
+    `image_name` is the picture's file, which must lie beside; its pixels are checked. A file of weights must too.
+    Raises CamvizError for a score of one's own, which is not data.
+    """
+    name, classes = _score(explanation.score)
+    return {
+        "model": {"name": explanation.model, "weights": _weights(explanation.weights), "made_with": versions()},
+        "image": {"file": image_name, "sha256": explanation.image_digest},
+        "method": explanation.method,
+        "target": classes[0] if name == "logit" else {name: classes if len(classes) > 1 else classes[0]},
+        "layer": explanation.layer,
+        "fit": explanation.fit,
+        "fuse": explanation.fuse or "mean",
+        **explanation.knobs,
+    }
+
+
+def recipe_json(explanation: "Explanation", image_name: str) -> str:
+    """The recipe as JSON text."""
+    return json.dumps(recipe(explanation, image_name), indent=2, ensure_ascii=False)
 
 
 def snippet(explanation: "Explanation", image_name: str) -> str:
@@ -161,6 +183,23 @@ def grid_png(
     return _file(canvas, "PNG")
 
 
+def sheet_jpeg(tiles: Sequence[tuple[RGB | None, str]], columns: int = 6) -> bytes:
+    """Pictures with a caption of at most two lines under each, row by row, as one JPEG on white; None: left pale."""
+    under = 2 * 18 + 8
+    rows = max(1, math.ceil(len(tiles) / columns))
+    size = (2 * MARGIN + columns * (CELL + GAP) - GAP, 2 * MARGIN + rows * (CELL + under))
+    canvas = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(canvas)
+    for place, (picture, caption) in enumerate(tiles):
+        x, y = MARGIN + place % columns * (CELL + GAP), MARGIN + place // columns * (CELL + under)
+        draw.rectangle((x, y, x + CELL - 1, y + CELL - 1), fill=PALE)
+        if picture is not None:
+            fitted = _fit(_picture(picture))
+            canvas.paste(fitted, (x + (CELL - fitted.width) // 2, y + (CELL - fitted.height) // 2))
+        _write(draw, wrap(caption, CELL, 14, lines=2), (x, y + CELL + 2), 14, 18, GRAY)
+    return _file(canvas, "JPEG", quality=85)
+
+
 def grid_zip(named: Mapping[str, bytes], settings: Any) -> bytes:
     """A ZIP of files by name, and `settings` as settings.json; names are made safe and never overwrite each other."""
     file = io.BytesIO()
@@ -212,20 +251,29 @@ def wrap(text: str, width: float, size: int, lines: int | None = None) -> list[s
 
 
 def _network(explanation: "Explanation") -> str:
-    """What load_model is given: of the weights only random ones and a file's name, as the others are the default."""
-    if explanation.weights == "own":
+    if is_own(explanation.weights):
         return f"network, name={explanation.model!r}"
-    unusual = explanation.weights == "random" or "." in explanation.weights
-    return repr(explanation.model) + (f", weights={explanation.weights!r}" if unusual else "")
+    weights = _weights(explanation.weights)
+    return repr(explanation.model) + (f", weights={weights!r}" if weights != "default" else "")
+
+
+def _weights(tag: str) -> str:
+    """What load_model is given: of the weights only random ones, a file's name and one's own are not the default."""
+    return tag if tag == "random" or is_own(tag) or "." in tag else "default"
 
 
 def _target(score: str) -> str:
     """A score's name as Python: the class index alone for a logit, since that is what an index as target means."""
-    known = re.fullmatch(r"(logit|probability|contrast)\(((?:[abc]=)?\d+(?:, (?:[abc]=)?\d+)*)\)", score)
+    name, classes = _score(score)
+    return str(classes[0]) if name == "logit" else f"camviz.scores.{name}({', '.join(map(str, classes))})"
+
+
+def _score(text: str) -> tuple[str, list[int]]:
+    """The name and the classes in a score's name."""
+    known = re.fullmatch(r"(logit|probability|contrast)\(((?:[abc]=)?\d+(?:, (?:[abc]=)?\d+)*)\)", text)
     if not known:
-        raise CamvizError(f"'{score}' is a score of your own, so only your own code can compute it again")
-    name, classes = known[1], re.sub("[abc]=", "", known[2])
-    return classes if name == "logit" else f"camviz.scores.{name}({classes})"
+        raise CamvizError(f"'{text}' is a score of your own, so only your own code can compute it again")
+    return known[1], [int(index) for index in re.sub("[abc]=", "", known[2]).split(", ")]
 
 
 def _slug(text: str) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 
 from .layer_table import blank
 from .models import Model
+from .models.bands import COLOURS
 from .tape import watch
 
 
@@ -41,7 +42,7 @@ def first_filters(model: Model) -> Filters | None:
             found.append(module)
 
     watch(model.net, blank(model), see)
-    if not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
+    if model.bands != COLOURS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
         return None
     return Filters(names[found[0]], found[0].weight.detach().to("cpu", torch.float32).numpy())
 

@@ -83,7 +83,7 @@ def table(model: Model, names: Collection[str] | None = None) -> tuple[Row, ...]
 def blank(model: Model) -> Tensor:
     """A picture without anything in it, (1, 3, H, W) of zeros, as the network would get it."""
     dtype = next((parameter.dtype for parameter in model.net.parameters()), torch.float32)
-    return torch.zeros(1, 3, *model.input_size, dtype=dtype, device=model.device)
+    return torch.zeros(1, *model.input_shape, dtype=dtype, device=model.device)
 
 
 def to_scale(rows: Sequence[Row]) -> tuple[Bar, ...]:

@@ -21,7 +21,7 @@ _Back = Callable[..., tuple[Tensor, ...]]
 def propagating(composite: Composite) -> Iterator[None]:
     """Within it, what autograd carries backward is relevance. A batch norm counts as part of the layer before it."""
     propagation = _Propagation(composite)
-    with intercepting(propagation):
+    with intercepting(propagation, every_step=True):
         yield
     if propagation.unruled:
         note(

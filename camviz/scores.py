@@ -1,11 +1,13 @@
 """What is explained: a function from the class scores (B, K) to one number for each sample (B,)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
-from .errors import CamvizError
+from .errors import CamvizError, unknown
 
 Score = Callable[[Tensor], Tensor]
 
@@ -41,7 +43,51 @@ class contrast:
         return _column(scores, self.a) - _column(scores, self.b)
 
 
+@dataclass(frozen=True)
+class logit_of:
+    """For each sample of a batch the score of a class of its own, before softmax: classes[b] for sample b."""
+
+    classes: tuple[int, ...]
+
+    def __call__(self, scores: Tensor) -> Tensor:
+        if len(self.classes) != len(scores):
+            raise CamvizError(f"{len(self.classes)} classes are for as many samples; got {len(scores)}")
+        for c in self.classes:
+            _check(scores, c)
+        chosen = torch.tensor(self.classes, device=scores.device)
+        return scores.gather(1, chosen[:, None])[:, 0]
+
+
+SCORES: dict[str, tuple[Callable[..., Score], int]] = {  # by name, and of how many classes each is
+    "logit": (logit, 1),
+    "probability": (probability, 1),
+    "contrast": (contrast, 2),
+}
+
+
+def from_data(data: Mapping[str, Any]) -> Score:
+    """The score that JSON can hold: {"logit": 3}, {"probability": 3} or {"contrast": [281, 282]}.
+
+    Raises CamvizError for anything else.
+    """
+    if len(data) != 1:
+        raise CamvizError(f"a score has one name, one of {', '.join(SCORES)}; got {len(data)} names")
+    ((name, given),) = data.items()
+    if name not in SCORES:
+        raise unknown("score", str(name), SCORES, "CamViz")
+    make, count = SCORES[name]
+    classes = list(given) if isinstance(given, list | tuple) else [given]
+    if len(classes) != count or not all(type(c) is int for c in classes):
+        expected = "the index of a class" if count == 1 else f"the indices of {count} classes"
+        raise CamvizError(f"the score '{name}' takes {expected}; got {str(given)[:60]}")
+    return make(*classes)
+
+
 def _column(scores: Tensor, c: int) -> Tensor:
+    _check(scores, c)
+    return scores[:, c]
+
+
+def _check(scores: Tensor, c: int) -> None:
     if not 0 <= c < scores.shape[1]:
         raise CamvizError(f"class {c} does not exist; this network has classes 0 to {scores.shape[1] - 1}")
-    return scores[:, c]

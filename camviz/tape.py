@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.export.unflatten import InterpreterModule
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
@@ -22,7 +23,7 @@ See = Callable[[nn.Module, Any], Any]
 Rule = Callable[[Tensor, Tensor], Tensor]
 
 _listener: ContextVar[See | None] = ContextVar("camviz_listener", default=None)
-_rules: ContextVar[TorchFunctionMode | None] = ContextVar("camviz_rules", default=None)
+_rules: ContextVar["_Steps | None"] = ContextVar("camviz_rules", default=None)
 _account: ContextVar["Account | None"] = ContextVar("camviz_account", default=None)
 
 
@@ -85,11 +86,22 @@ def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | N
 def forward(net: nn.Module, x: Tensor) -> Tensor:
     """The class scores (B, K) of one pass over the batch `x`, under the backward rule in force, if any."""
     _check_eval(net)
+    rules = _rules.get()
+    if rules is not None and rules.every_step and is_compiled(net):
+        raise CamvizError(
+            "this network is compiled (TorchScript or torch.export), so its single steps cannot be followed, as this "
+            "method needs: load it as the Python class that it was, or take another method"
+        )
     if account := _account.get():
         account.forward_passes += len(x)
     plain = x.ndim != 4 or x.is_contiguous()
-    with _rules.get() or nullcontext(), nullcontext() if plain else _Interception(_in_any_layout):
+    with rules or nullcontext(), nullcontext() if plain else _Interception(_in_any_layout):
         return class_scores(net(x.clone()))  # a network may begin with an operation in place
+
+
+def is_compiled(net: nn.Module) -> bool:
+    """Whether a network, or a part of it, runs where CamViz does not see its steps: TorchScript, torch.export."""
+    return any(isinstance(module, torch.jit.ScriptModule | InterpreterModule) for module in net.modules())
 
 
 def class_scores(output: Any) -> Tensor:
@@ -227,14 +239,17 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def intercepting(replace: Callable[[Any, Any, Any], Any]) -> Iterator[None]:
-    """Within it every torch call of a forward pass in this thread becomes `replace(func, args, kwargs)`."""
-    with _in_force(_Interception(replace)):
+def intercepting(replace: Callable[[Any, Any, Any], Any], every_step: bool = False) -> Iterator[None]:
+    """Within it every torch call of a forward pass in this thread becomes `replace(func, args, kwargs)`.
+
+    `every_step`: a compiled network, whose calls stay unseen, is refused.
+    """
+    with _in_force(_Interception(replace, every_step)):
         yield
 
 
 @contextmanager
-def _in_force(mode: TorchFunctionMode) -> Iterator[None]:
+def _in_force(mode: "_Steps") -> Iterator[None]:
     token = _rules.set(mode)
     try:
         yield
@@ -242,16 +257,22 @@ def _in_force(mode: TorchFunctionMode) -> Iterator[None]:
         _rules.reset(token)
 
 
-class _Interception(TorchFunctionMode):
-    def __init__(self, replace: Callable[[Any, Any, Any], Any]) -> None:
+class _Steps(TorchFunctionMode):
+    """What comes between a network and its torch calls; with `every_step` it must not miss one."""
+
+    every_step = True
+
+
+class _Interception(_Steps):
+    def __init__(self, replace: Callable[[Any, Any, Any], Any], every_step: bool = False) -> None:
         super().__init__()
-        self.replace = replace
+        self.replace, self.every_step = replace, every_step
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return self.replace(func, args, kwargs or {})
 
 
-class _RuleMode(TorchFunctionMode):
+class _RuleMode(_Steps):
     """Replaces each ReLU call of this thread by one with the rule as its backward."""
 
     def __init__(self, rule: Rule, extended: bool) -> None:
@@ -269,7 +290,11 @@ class _RuleMode(TorchFunctionMode):
         self.ruled += 1
         x, others, kwargs, in_place = _call(func, args, kwargs)
         function = _OUT_OF_PLACE.get(func, func)
-        result: Tensor = _Ruled.apply(x, lambda value: function(value, *others, **kwargs), gate, self.rule)  # type: ignore[no-untyped-call]
+        result: Tensor
+        if in_place and gate and not x._is_view():
+            result = _RuledInPlace.apply(x, gate, self.rule)  # type: ignore[no-untyped-call]
+            return result
+        result = _Ruled.apply(x, lambda value: function(value, *others, **kwargs), gate, self.rule)  # type: ignore[no-untyped-call]
         return x.copy_(result) if in_place else result
 
 
@@ -328,7 +353,8 @@ class _Ruled(torch.autograd.Function):
                 result = function(source)
                 (slope,) = torch.autograd.grad(result.sum(), source)
         else:
-            result, slope = function(x), (x > gate[0]) & (x < gate[1])
+            result = function(x)
+            slope = _slope(result, gate)
         ctx.rule = rule
         ctx.save_for_backward(slope)
         return result.detach()
@@ -336,6 +362,27 @@ class _Ruled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         return ctx.rule(gradients[0], ctx.saved_tensors[0]), None, None, None
+
+
+class _RuledInPlace(torch.autograd.Function):
+    """A ReLU or ReLU6 in place whose backward is a rule; its slope is read off its result."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gate: tuple[float, float], rule: Rule) -> Tensor:
+        ctx.mark_dirty(x.clamp_(*gate))
+        ctx.save_for_backward(x)
+        ctx.gate, ctx.rule = gate, rule
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return ctx.rule(gradients[0], _slope(ctx.saved_tensors[0], ctx.gate)), None, None
+
+
+def _slope(result: Tensor, gate: tuple[float, float]) -> Tensor:
+    """1 where a ReLU with that result passed its input on, 0 where it cut it off; in one step."""
+    slope: Tensor = torch.ops.aten.hardtanh_backward(result.new_ones(()).expand_as(result), result, *gate)
+    return slope
 
 
 # --------------------------------------------------------------------------------------------------------- biases
@@ -366,7 +413,7 @@ def bias_gradients(net: nn.Module, x: Tensor, score: Score) -> tuple[Tensor, lis
         return result
 
     x = x.detach().requires_grad_()
-    with intercepting(listen), torch.enable_grad():
+    with intercepting(listen, every_step=True), torch.enable_grad():
         explained = score_of(score, forward(net, x))
     gradient = gradient_of(explained, x)
     return gradient, [term for term in terms if term is not None], explained.detach()

@@ -90,3 +90,11 @@ if maps:
         "application/zip",
         on_click="ignore",
     )
+    buttons.download_button(
+        "Report (HTML)",
+        partial(grid.report_of, chosen, maps, shown, state.link()),
+        "camviz-grid.html",
+        "text/html",
+        on_click="ignore",
+        help="One file with pictures, settings, numbers and how to read them; print it to get a PDF.",
+    )

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from camviz import render
-from camviz.ui import controls, grid, panels, proof, state, words
+from camviz import render, words
+from camviz.ui import controls, grid, panels, proof, recipes, state
 
 experiment = controls.experiment()
 st.title("Why this answer?")
@@ -53,8 +53,9 @@ if e is not None:
         st.slider(
             "Cut the grayscale off at this percentile", 90.0, 100.0, step=0.5, key="percentile", persist_state="session"
         )
-    panels.views(e, colour_map, opacity, percentile)
+    panels.views(e, panels.key_of(experiment, method, knobs), colour_map, opacity, percentile)
     panels.further(e, experiment)
     st.subheader("Take it away")
     st.caption(e.facts)
-    panels.take_away(e, experiment.picture.name, colour_map, opacity, percentile)
+    panels.take_away(e, experiment, colour_map, opacity, percentile)
+recipes.load()

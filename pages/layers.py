@@ -8,6 +8,7 @@ from camviz import render
 from camviz.errors import CamvizError
 from camviz.explanation import Explanation
 from camviz.ui import controls, grid, inside, maps, state
+from camviz.ui.markdown import escaped
 
 experiment = controls.experiment()
 experiment = replace(experiment, layer=experiment.layer.partition(",")[0], fuse="mean")
@@ -32,7 +33,7 @@ if found is not None:
     st.caption(
         "A feature map is one channel of a layer: a small picture of where the network found one kind of pattern. "
         "Bright: found; dark: not found (zero or below). Each has its own scale up to its *max*; *w* is its weight for "
-        f"{maps.escaped(maps.class_name(experiment))}: how much that score grows with the map."
+        f"{escaped(maps.class_name(experiment))}: how much that score grows with the map."
     )
     number = maps.grid(experiment, found, colour_map)
     st.selectbox("Colours", render.COLOUR_MAPS, key="colours", persist_state="session", width=220)

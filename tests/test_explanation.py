@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 import camviz
-from camviz import METHODS, CamvizError, explanation, images, render, scores
-from camviz.explanation import estimate, explain, fused
+from camviz import METHODS, CamvizError, explanation, export, images, render, scores
+from camviz.explanation import estimate, explain, explain_batch, fused
 from tests.methods.nets import Interrupt, Modules, build, run, state
 
 LABELS = ("tench", "goldfish", "<b>shark</b>", "ray", "cup", "mug", "Espresso")
@@ -137,6 +138,170 @@ def test_progress_goes_on_over_several_layers(tiny):
     assert 0.5 in shares
 
 
+# ------------------------------------------------------------------------------------------ several pictures at once
+
+OTHER = Image.fromarray(np.random.default_rng(1).integers(0, 256, (50, 40, 3), dtype=np.uint8))
+DARK = Image.fromarray(np.random.default_rng(2).integers(0, 60, (40, 50, 3), dtype=np.uint8))
+FEW_PASSES = [key for key, method in METHODS.items() if not method.many_passes]
+
+
+def together(model, *arguments, **knobs):
+    pictures, fit = (PICTURE, OTHER, DARK), knobs.get("fit", "crop")
+    views = [model.view(picture, fit) for picture in pictures]
+    found, values = explain_batch(model, views, [images.digest(picture) for picture in pictures], *arguments, **knobs)
+    alone = [explain(model, picture, *arguments, **knobs) for picture in pictures]
+    return found, alone, values
+
+
+def assert_same(found, alone):
+    for one, other in zip(found, alone, strict=True):
+        scale = max(1e-30, float(np.abs(other.attribution).max()))
+        np.testing.assert_allclose(one.attribution, other.attribution, atol=2e-5 * scale)
+        np.testing.assert_array_equal(one.view, other.view)
+        for name in ("method", "model", "weights", "layer", "target", "label", "score", "knobs", "fit", "fuse"):
+            assert getattr(one, name) == getattr(other, name)
+        assert one.image_digest == other.image_digest and one.notes == other.notes
+        assert one.probability == pytest.approx(other.probability, rel=1e-5)
+
+
+@pytest.mark.parametrize("key", FEW_PASSES)
+def test_a_batch_is_its_pictures_one_by_one(tiny, key):
+    found, alone, values = together(tiny, key)
+    assert_same(found, alone)
+    with torch.no_grad():
+        expected = tiny.net(torch.cat([tiny.preprocess(picture) for picture in (PICTURE, OTHER, DARK)]))
+    torch.testing.assert_close(values, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_each_picture_of_a_batch_is_explained_for_its_own_class():
+    net = build(Modules, dtype=torch.float32)
+    with torch.no_grad():
+        net.head[2].weight *= 200  # so that the three pictures get different classes
+    found, alone, _ = together(loaded(net), "vanilla_backprop")
+    assert len({e.target for e in found}) > 1
+    assert_same(found, alone)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "knobs"),
+    [
+        (("grad_cam", 3), {}),
+        (("grad_cam", "mug", "features.2"), {"counterfactual": True, "fit": "pad"}),
+        (("layer_cam", scores.contrast(1, 3), "features.2,features.4"), {"fuse": "max"}),
+        (("vanilla_backprop", {"probability": 2}), {"fit": "stretch"}),
+    ],
+)
+def test_a_batch_takes_every_setting(tiny, arguments, knobs):
+    assert_same(*together(tiny, *arguments, **knobs)[:2])
+
+
+def test_a_batch_takes_one_pass_for_the_class_and_the_map(tiny):
+    found, alone, _ = together(tiny, "grad_cam")
+    assert [(e.forward_passes, e.backward_passes) for e in (found[0], alone[0])] == [(1, 1), (2, 1)]
+
+
+def test_what_a_method_says_is_said_of_each_picture_of_a_batch():
+    net = build(Modules, dtype=torch.float32)
+    net.features[4] = nn.Tanh()  # FullGrad's terms add up to the score with ReLU only
+    found, alone, _ = together(loaded(net), "full_grad", 3)
+    assert len({e.notes for e in found}) > 1
+    assert_same(found, alone)
+
+
+def test_a_batch_is_not_for_methods_of_many_passes(tiny):
+    with pytest.raises(CamvizError, match="Score-CAM takes many passes for each picture, so its pictures go one by"):
+        together(tiny, "score_cam")
+
+
+# ------------------------------------------------------------------------------------------------------- from a recipe
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    PICTURE.save("my photo.png")
+    return "my photo.png"
+
+
+def again(e, photo):
+    """The explanation of the recipe, which was written and read as JSON."""
+    return explain(**json.loads(export.recipe_json(e, photo)))
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "layer", "settings"),
+    [
+        ("grad_cam", None, None, {}),
+        ("grad_cam", 281, "blocks.4", {"counterfactual": True, "fit": "pad"}),
+        ("layer_cam", scores.contrast(281, 282), "blocks.3,bn2", {"fuse": "max"}),
+        ("vanilla_backprop", scores.probability(281), None, {"fit": "stretch"}),
+        ("deconvnet", None, "blocks.0", {"feature_map": 3}),
+        ("smooth_grad", None, None, {"samples": 2}),
+    ],
+)
+def test_a_recipe_gives_the_same_numbers(lite0, photo, method, target, layer, settings):
+    e = explain(lite0, photo, method, target, layer, **settings)
+    same = again(e, photo)
+    np.testing.assert_array_equal(same.attribution, e.attribution)
+    names = ("target", "label", "score", "probability", "layer", "knobs", "fit", "fuse", "image_digest", "model")
+    for name in (*names, "weights", "notes"):
+        assert getattr(same, name) == getattr(e, name)
+    scope = {}
+    exec(export.snippet(e, photo), scope)
+    np.testing.assert_array_equal(scope["explanation"].attribution, e.attribution)
+
+
+def test_a_recipe_of_an_untrained_network(photo):
+    e = explain(camviz.load_model("squeezenet1_1", weights="random"), photo, "vanilla_backprop")
+    np.testing.assert_array_equal(again(e, photo).attribution, e.attribution)
+
+
+def test_a_recipe_is_for_one_picture(lite0, photo):
+    recipe = export.recipe(explain(lite0, photo), photo)
+    OTHER.save(photo)
+    with pytest.raises(CamvizError, match="the picture 'my photo\\.png' is not the one that the recipe was made of"):
+        explain(**recipe)
+    assert explain(**{**recipe, "image": OTHER}).image_digest == images.digest(OTHER)
+
+
+def test_a_recipe_of_another_version_is_followed_with_a_note(lite0, photo):
+    recipe = export.recipe(explain(lite0, photo), photo)
+    recipe["model"]["made_with"]["torch"] = "1.13.0"
+    (sentence,) = explain(**recipe).notes
+    assert "made with torch 1.13.0" in sentence and torch.__version__ in sentence
+
+
+def test_a_network_of_ones_own_must_be_given(tiny, photo):
+    e = explain(tiny, photo, target=3)
+    recipe = export.recipe(e, photo)
+    with pytest.raises(CamvizError, match="this recipe is of a network of your own, 'tiny'"):
+        explain(**recipe)
+    np.testing.assert_array_equal(explain(**{**recipe, "model": tiny}).attribution, e.attribution)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model": "efficientnet_lite9"}, "model 'efficientnet_lite9' is not in the catalogue"),
+        ({"model": {"name": 7}}, "the model of a recipe needs a 'name', as text; got '7'"),
+        ({"model": {"nam": "x"}}, "field 'nam' is not in the model of a recipe; did you mean 'name'"),
+        ({"model": ["efficientnet_lite0"]}, "the model of a recipe has the fields name, weights, made_with; got"),
+        ({"model": {"name": "vgg16", "weights": "../../x.pth"}}, "there is no file"),
+        ({"model": {"name": "vgg16", "made_with": 3}}, "the made_with of a recipe has the fields camviz, torch; got"),
+        ({"image": {"sha256": "00"}}, "the image of a recipe needs a 'file', as text"),
+        ({"image": {"file": "nowhere.jpg"}}, "cannot read the picture 'nowhere.jpg'"),
+        ({"target": {"contrast": [1]}}, "the score 'contrast' takes the indices of 2 classes"),
+        ({"target": {"logit": 4000}}, "efficientnet_lite0 has the classes 0 to 999; got 4000"),
+        ({"extra": 1}, "setting 'extra' is not in the settings of grad_cam"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(lite0, photo, changes, sentence):
+    recipe = export.recipe(explain(lite0, photo), photo)
+    with pytest.raises(CamvizError, match=sentence) as caught:
+        explain(**{**recipe, **changes})
+    assert "\n" not in str(caught.value)
+
+
 # ------------------------------------------------------------------------------------------------------ how it shows
 
 
@@ -219,7 +384,6 @@ def test_a_notebook_shows_picture_overlay_and_facts_and_no_foreign_html(tiny):
         ({"method": "Grad-CAM"}, "method 'Grad-CAM' is not in CamViz; did you mean 'grad_cam'"),
         ({"layer": "features.9"}, r"layer 'features.9' is not in tiny; did you mean 'features.\d'"),
         ({"layer": "features.2,head.2"}, "layer 'head.2' is not in tiny"),
-        ({"layer": ""}, "layer '' is not in tiny"),
         ({"target": "goldfisch"}, "class 'goldfisch' is not in tiny; did you mean 'goldfish'"),
         ({"target": 7}, "tiny has the classes 0 to 6; got 7"),
         ({"target": 3.5}, "a target is the index of a class, its label, or a score; got 3.5"),

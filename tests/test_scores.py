@@ -49,3 +49,45 @@ def test_a_class_that_does_not_exist_is_refused(score):
 def test_a_negative_class_is_not_counted_from_the_end():
     with pytest.raises(CamvizError, match="class -1 does not exist"):
         scores.logit(-1)(VALUES)
+
+
+def test_each_sample_of_a_batch_has_its_own_class():
+    assert scores.logit_of((1, 0))(VALUES).tolist() == [2, 5]
+    assert scores.logit_of((2, 2))(VALUES).tolist() == scores.logit(2)(VALUES).tolist()
+    values = VALUES.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(scores.logit_of((1, 0))(values).sum(), values)
+    assert gradient.tolist() == [[0, 1, 0], [1, 0, 0]]
+    assert scores.logit_of((1, 0)) == scores.logit_of((1, 0)) != scores.logit_of((0, 1))
+    with pytest.raises(CamvizError, match="1 classes are for as many samples; got 2"):
+        scores.logit_of((1,))(VALUES)
+    with pytest.raises(CamvizError, match="class 3 does not exist"):
+        scores.logit_of((1, 3))(VALUES)
+
+
+@pytest.mark.parametrize(
+    ("data", "score"),
+    [
+        ({"logit": 3}, scores.logit(3)),
+        ({"probability": 0}, scores.probability(0)),
+        ({"contrast": [1, 2]}, scores.contrast(1, 2)),
+    ],
+)
+def test_a_score_as_data(data, score):
+    assert scores.from_data(data) == score
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({}, "a score has one name, one of logit, probability, contrast; got 0 names"),
+        ({"logit": 1, "contrast": [1, 2]}, "got 2 names"),
+        ({"logits": 1}, "score 'logits' is not in CamViz; did you mean 'logit'"),
+        ({"logit": "1"}, "the score 'logit' takes the index of a class; got 1"),
+        ({"logit": True}, "takes the index of a class; got True"),
+        ({"contrast": 1}, "the score 'contrast' takes the indices of 2 classes; got 1"),
+        ({"contrast": [1, 2, 3]}, r"takes the indices of 2 classes; got \[1, 2, 3\]"),
+    ],
+)
+def test_what_is_no_score_is_refused(data, sentence):
+    with pytest.raises(CamvizError, match=sentence):
+        scores.from_data(data)

@@ -17,6 +17,7 @@ from torch import Tensor
 from .. import export, images
 from ..errors import CamvizError, unknown
 from ..models import Model
+from ..models.bands import COLOURS
 from ..models.geometry import Fit
 from ..models.model import Picture
 from ..registry import SYNTHESES, Method
@@ -179,7 +180,9 @@ def find_synthesis(key: str) -> Method:
 
 
 def sight_of(model: Model) -> Sight:
-    """The model's network as a function of pictures in [0, 1]."""
+    """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colours."""
+    if model.bands != COLOURS:
+        raise CamvizError(f"pictures are made in red, green and blue, and {model.name} sees {', '.join(model.bands)}")
     reference = next(model.net.parameters(), torch.zeros(1, device=model.device))
     mean, std = (torch.tensor(values).view(1, 3, 1, 1).to(reference) for values in (model.mean, model.std))
     return Sight(model.net, model.input_size, mean, std)

@@ -29,4 +29,4 @@ def guided_backprop(
 
 def guided(gradient: Tensor, slope: Tensor) -> Tensor:
     """Only what was active on the way up, and pulls up on the way down."""
-    return (gradient * slope).clamp(min=0)
+    return (gradient * slope).clamp_(min=0)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ..errors import unknown
 
-Source = Literal["embedded", "torchvision", "timm"]
+Source = Literal["embedded", "torchvision", "timm", "own"]
 
 EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 
@@ -28,7 +28,7 @@ CURATED = {
     "convnext_tiny": "ConvNeXt-Tiny",
 }
 
-_TRANSFORMERS = ("vit_", "swin_", "maxvit_")  # loaded by name, but not offered: CamViz is about CNNs
+TRANSFORMERS = ("vit_", "swin_", "maxvit_")  # loaded by name, but not offered: CamViz is about CNNs
 # fmt: off
 _TIMM_CNNS = frozenset((
     "byobnet", "convmixer", "convnext", "cspnet", "cspnext", "densenet", "dla", "dpn", "efficientnet", "fasternet",
@@ -59,7 +59,7 @@ def catalogue() -> tuple[Entry, ...]:
     torchvision = [_entry(name, "torchvision") for name in torchvision_names() if name not in CURATED]
     return (
         *curated,
-        *(entry for entry in torchvision if not entry.name.startswith(_TRANSFORMERS)),
+        *(entry for entry in torchvision if not entry.name.startswith(TRANSFORMERS)),
         *(_entry(f"timm/{name}", "timm") for name in _timm_cnns()),
     )
 
@@ -82,6 +82,16 @@ def torchvision_names() -> tuple[str, ...]:
     from torchvision import models
 
     return tuple(models.list_models(module=models))
+
+
+@cache
+def timm_architectures() -> tuple[tuple[str, str], ...]:
+    """timm's CNNs without their weights, each with the family that it belongs to."""
+    import timm
+    from timm.models import model_entrypoint
+
+    named = [(name, model_entrypoint(name).__module__.rpartition(".")[2]) for name in timm.list_models()]
+    return tuple((name, family) for name, family in named if family in _TIMM_CNNS and "hybrid" not in name)
 
 
 def _is_timm(name: str) -> bool:

@@ -10,7 +10,7 @@ from ..errors import CamvizError, unknown
 Fit = Literal["crop", "pad", "stretch"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
-SMALLEST_SIDE = 8
+SMALLEST_SIDE, LARGEST_SIDE = 8, 4096
 AFFORDABLE = 1 << 22  # pixels of a resized picture, 12 MB: 64 times as long as wide at 256
 
 
@@ -28,8 +28,10 @@ class Geometry:
     keep_ratio: bool = True
 
     def __post_init__(self) -> None:
-        if len(self.size) != 2 or min(self.size) < SMALLEST_SIDE:
-            raise CamvizError(f"the input size must be (height, width) of at least {SMALLEST_SIDE}; got {self.size}")
+        whole = all(isinstance(side, int) for side in self.size)
+        if len(self.size) != 2 or not whole or not SMALLEST_SIDE <= min(self.size) <= max(self.size) <= LARGEST_SIDE:
+            span = f"{SMALLEST_SIDE} to {LARGEST_SIDE}"
+            raise CamvizError(f"the input size must be (height, width), whole numbers of {span}; got {self.size}")
 
     def box(self, width: int, height: int, fit: Fit = "crop") -> tuple[float, float, float, float]:
         """The part of a picture that the network sees: (left, top, right, bottom) in the picture's own pixels."""

@@ -48,7 +48,7 @@ class Probe:
     classes: int
 
 
-def probe(net: nn.Module, size: tuple[int, int]) -> Probe:
+def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
     """Run `net` once on a black picture of `size` (height, width). A module that runs twice counts at its last run."""
     names = {module: name for name, module in net.named_modules()}
     found: dict[str, Layer] = {}
@@ -66,13 +66,14 @@ def probe(net: nn.Module, size: tuple[int, int]) -> Probe:
         last = name, output
 
     reference = next(net.parameters(), torch.empty(0))
-    x = torch.zeros(1, 3, *size, device=reference.device, dtype=reference.dtype)
+    x = torch.zeros(1, channels, *size, device=reference.device, dtype=reference.dtype)
     try:
         classes = class_scores(watch(net, x, see)).shape[1]
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CamvizError(
-            f"{type(net).__name__} does not run on a picture of shape {tuple(x.shape)}, (1, 3, height, width): {reason}"
+            f"{type(net).__name__} does not run on a picture of shape {tuple(x.shape)}, "
+            f"(1, {channels}, height, width): {reason}"
         ) from error
     layers = _with_stages(list(found.values()), size[0])
     short = set(_short_list(net, layers, echoes))

@@ -2,56 +2,84 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.export import ExportedProgram
 
-from ..errors import CamvizError
+from ..errors import CamvizError, unknown
 from . import weights as files
+from .bands import COLOURS, Band, bands_for, check_bands, per_channel, spread
+from .classes import Categories, read_categories
 from .geometry import Geometry
 from .layers import probe
-from .model import Model
-from .sources import Plan, find_plan, imagenet_labels, own_plan, three
+from .measure import Preprocess, measure
+from .model import Head, Model
+from .nearest import nearest
+from .own import find
+from .sources import Plan, find_plan, imagenet_labels, own_plan, program_plan
 from .weights import Progress
-
-Triple = tuple[float, float, float]
 
 SHARED = 6  # models that a process keeps
 
 
 def load_model(
-    network: str | nn.Module,
+    network: str | Path | nn.Module | ExportedProgram,
     /,
     *,
-    weights: str | Path = "default",
+    weights: str | Path | Mapping[str, Tensor] = "default",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     input_size: tuple[int, int] | None = None,
-    mean: Triple | None = None,
-    std: Triple | None = None,
-    categories: Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    bands: Sequence[str] | None = None,
+    preprocess: Preprocess | None = None,
+    head: Head | None = None,
+    categories: Categories | None = None,
     name: str | None = None,
 ) -> Model:
     """A network ready to be explained, by its name in the catalogue, or a copy of one of your own.
 
+    Your own may be an nn.Module, what torch.export.export returns, or the path of a TorchScript or torch.export file
+    (.pt, .pt2; it may run any code: open those that you trust). The network that you give is never touched.
+
     `weights`: "default" = trained (fetched at first use, `progress(done_bytes, total_bytes)`), "random", or the
-    path of a state dict (.pth, .pt, .safetensors). `device`: None = torch's default. `input_size` (height, width),
-    `mean`, `std` and `categories` replace what the catalogue says; for your own network they default to 224 x 224
-    and ImageNet's values. The network that you give is never touched. Raises CamvizError on wrong input.
+    path of a state dict (.pth, .pt, .safetensors), or a state dict. `device`: None = torch's default.
+    `input_size` (height, width), `mean`, `std` and `categories` replace what the catalogue says; for your own network
+    they default to 224 x 224 and ImageNet's values. `categories`: names, or the path of a text or JSON file of them.
+    `bands`: what each input channel sees, out of "red", "green", "blue", "grey", "black"; None = grey for one
+    channel, else red, green, blue. `preprocess`: a function from a PIL picture to the input (C, H, W), in place of
+    `input_size`, `mean`, `std` and `bands`, which are then measured. `head`: "softmax", or "sigmoid" where each class
+    is asked by itself; None = sigmoid where there is only one. Raises CamvizError on wrong input.
     """
-    plan = find_plan(network) if isinstance(network, str) else own_plan(network, name)
+    plan = _plan(network, name)
     net, tag = _build(plan, weights, progress)
     where = torch.device(device) if device is not None else _device(network)
+    for parameter in net.parameters():
+        parameter.grad = None
+        parameter.requires_grad_(False)
+    net.eval().to(where)
+    if preprocess is not None:
+        if any(given is not None for given in (input_size, mean, std, bands)):
+            raise CamvizError("preprocess says what input_size, mean, std and bands say: give either it or them")
+        measured = measure(preprocess)
+        input_size, mean, std, bands = measured.size, measured.mean, measured.std, measured.bands
     geometry = plan.geometry
     if input_size is not None:
-        height, width = input_size
-        geometry = Geometry((height, width), (height, width), geometry.interpolation)
-    net.zero_grad()
-    net.eval().requires_grad_(False).to(where)
-    found = probe(net, geometry.size)
+        geometry = Geometry(input_size, input_size, geometry.interpolation)
+    looks = check_bands(bands) if bands is not None else _bands(net, geometry.size)
+    found = probe(net, geometry.size, len(looks))
+    if head is not None and head not in get_args(Head):
+        raise unknown("head", str(head), get_args(Head), "softmax, sigmoid")
+    deviations = spread(plan.std, looks, 1.0) if std is None else per_channel(std, looks, "std")
+    if 0 in deviations:
+        raise CamvizError(f"std must not be 0, since it is divided by; got {deviations}")
     return Model(
         name=name or plan.name,
         title=f"{plan.title} (untrained)" if tag == "random" else plan.title,
@@ -60,43 +88,95 @@ def load_model(
         categories=_labels(categories, found.classes, plan.name),
         layers=found.layers,
         default_layer=found.layers[-1].name if found.layers else "",
-        mean=three(mean or plan.mean, "mean"),
-        std=three(std or plan.std, "std"),
+        mean=spread(plan.mean, looks, 0.0) if mean is None else per_channel(mean, looks, "mean"),
+        std=deviations,
         geometry=geometry,
         device=where,
+        bands=looks,
+        head=head or ("sigmoid" if found.classes == 1 else "softmax"),
+        transform=preprocess,
     )
 
 
-def _build(plan: Plan, weights: str | Path, progress: Progress | None) -> tuple[nn.Module, str]:
+def _plan(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> Plan:
+    if isinstance(network, nn.Module | ExportedProgram):
+        return own_plan(network, name)
+    if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth"):
+        return program_plan(Path(network), name)
+    return find_plan(network)
+
+
+def _build(plan: Plan, weights: str | Path | Mapping[str, Tensor], progress: Progress | None) -> tuple[nn.Module, str]:
     if weights == "default":
         return plan.trained(progress), plan.tag
-    if weights == "random" and plan.tag == "own":
+    if weights == "random" and plan.own:
         raise CamvizError("random weights are for networks of the catalogue; initialise your own before you give it")
     if weights == "random":
         return plan.untrained(plan.classes), "random"
-    file = Path(weights)
-    if not file.is_file():
-        raise CamvizError(f"weights must be 'default', 'random' or a file; there is no file {file}")
-    state = files.read(file)
+    if isinstance(weights, Mapping):
+        if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+            raise CamvizError("a state dict holds tensors by name, as net.state_dict() gives them")
+        state, file, tag = dict(weights), "", "own"
+    else:
+        path = Path(weights)
+        if not path.is_file():
+            raise CamvizError(f"weights must be 'default', 'random' or a file; there is no file {path}")
+        state, file, tag = files.read(path), path.name, path.name
     net = plan.untrained(plan.classes)
-    classes = files.classes_in(state, net, plan.classes)
-    if classes != plan.classes:
-        net = plan.untrained(classes)
-    files.fill(net, state, file.name, plan.name)
-    return net, file.name
+    state = files.unwrapped(state, net)
+    if not plan.own:
+        if (classes := files.classes_in(state, net, plan.classes)) != plan.classes:
+            net = plan.untrained(classes)
+        if (channels := files.channels_in(state, net)) != len(plan.mean):
+            files.widen(net, channels)
+    files.fill(net, state, file, plan.name, None if plan.own else _likeness(plan.name))
+    return net, tag
 
 
-def _device(network: str | nn.Module) -> torch.device:
+def _likeness(name: str) -> files.Hint:
+    """A word on which network of the catalogue a checkpoint is of, that is not of the one of that name."""
+
+    def hint(state: Mapping[str, Tensor]) -> str:
+        found = nearest(state, name)
+        if found is None:
+            return "; no network of the catalogue is like it"
+        share = f"{found.fitting} of {found.tensors} tensors fit"
+        if found.name == name:
+            return f"; it is nearest to {name} all the same ({share})"
+        return f"; nearest in the catalogue is {found.name}" + (
+            ", which it fits" if found.share == 1 else f" ({share})"
+        )
+
+    return hint
+
+
+def _bands(net: nn.Module, size: tuple[int, int]) -> tuple[Band, ...]:
+    """What the channels see where nobody says it, by what the first weights for maps take."""
+    try:
+        channels = files.first_convolution(net)[1].in_channels
+    except CamvizError:  # a compiled network has convolutions that are no nn.Conv2d
+        channels = next((weight.shape[1] for weight in net.parameters() if weight.ndim == 4), 3)
+    try:
+        return bands_for(channels)
+    except CamvizError:
+        with suppress(CamvizError):  # the first in the list need not be the first to run
+            probe(net, size)
+            return COLOURS
+        raise
+
+
+def _device(network: str | Path | nn.Module | ExportedProgram) -> torch.device:
     """Where a network of one's own lies; for one of the catalogue, torch's default."""
-    parameter = None if isinstance(network, str) else next(network.parameters(), None)
+    parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
     return torch.get_default_device() if parameter is None else parameter.device
 
 
-def _labels(given: Sequence[str] | None, classes: int, name: str) -> tuple[str, ...]:
+def _labels(given: Categories | None, classes: int, name: str) -> tuple[str, ...]:
     if given is not None:
-        if len(given) != classes:
-            raise CamvizError(f"{name} has {classes} classes; got {len(given)} categories")
-        return tuple(given)
+        names = read_categories(given)
+        if len(names) != classes:
+            raise CamvizError(f"{name} has {classes} classes; got {len(names)} categories")
+        return names
     return imagenet_labels() if classes == 1000 else tuple(f"class {index}" for index in range(classes))
 
 
@@ -107,7 +187,7 @@ class _Slot:
     seen: tuple[int, int] = (0, 0)
 
 
-_slots: OrderedDict[tuple[str, str, str, int], _Slot] = OrderedDict()
+_slots: OrderedDict[tuple[str, str, str, str], _Slot] = OrderedDict()
 _guard = threading.Lock()
 
 
@@ -118,13 +198,16 @@ def devices() -> tuple[str, ...]:
 
 
 def shared(name: str, weights: str | Path = "default", device: str = "cpu", progress: Progress | None = None) -> Model:
-    """The process's one copy of a catalogue model on a device; the last six are kept.
+    """The process's one copy of a model on a device, by its name in `offered()`; the last six are kept.
 
     While another thread loads it, `progress` is called with that thread's numbers (total 0 until they are known),
     ten times a second: what it raises ends the waiting.
     """
-    changed = Path(weights).stat().st_mtime_ns if Path(weights).is_file() else 0
-    key = name, str(weights), device, changed
+    offer = find(name)
+    if offer is not None and weights == "random":
+        raise CamvizError(f"{name} was brought along, and random weights are for networks of the catalogue")
+    changed = str(Path(weights).stat().st_mtime_ns) if Path(weights).is_file() else ""
+    key = name, str(weights), device, offer.version if offer else changed
     with _guard:
         slot = _slots.setdefault(key, _Slot())
         _slots.move_to_end(key)
@@ -141,7 +224,12 @@ def shared(name: str, weights: str | Path = "default", device: str = "cpu", prog
             progress(*slot.seen)
     try:
         if slot.model is None:
-            slot.model = load_model(name, weights=weights, device=device, progress=report)
+            if offer is not None:
+                slot.model = offer.load(device, report)
+            else:
+                slot.model = load_model(name, weights=weights, device=device, progress=report)
+        if offer is not None and weights not in ("default", slot.model.weights):
+            raise CamvizError(f"the network {name} that is here ({slot.model.weights}) is another one than '{weights}'")
         return slot.model
     finally:
         slot.lock.release()

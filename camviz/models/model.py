@@ -3,7 +3,7 @@
 import operator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, SupportsIndex
+from typing import BinaryIO, Literal, SupportsIndex
 
 import numpy as np
 import torch
@@ -14,10 +14,13 @@ from torch import Tensor, nn
 from .. import images
 from ..errors import CamvizError, unknown
 from ..tape import forward
+from .bands import COLOURS, Band, greyish, in_colours, seen, shown
 from .geometry import Fit, Geometry
 from .layers import Layer
+from .measure import Preprocess, run
 
 Picture = Image.Image | bytes | str | Path | BinaryIO
+Head = Literal["softmax", "sigmoid"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,11 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network in eval mode with frozen parameters, its classes, its layers and its own way to see a picture."""
+    """A network in eval mode with frozen parameters, its classes, its layers and its own way to see a picture.
+
+    `bands`, `mean` and `std` are one for each input channel. `head`: how its scores become probabilities, "softmax"
+    (they share 1 among them) or "sigmoid" (each class is asked by itself).
+    """
 
     name: str
     title: str
@@ -40,10 +47,13 @@ class Model:
     categories: tuple[str, ...] = field(repr=False)
     layers: tuple[Layer, ...] = field(repr=False)
     default_layer: str
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     geometry: Geometry
     device: torch.device
+    bands: tuple[Band, ...] = COLOURS
+    head: Head = "softmax"
+    transform: Preprocess | None = field(default=None, repr=False)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -51,32 +61,67 @@ class Model:
         return self.geometry.size
 
     @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the network's input."""
+        return len(self.bands), *self.geometry.size
+
+    @property
     def stages(self) -> int:
         """How many steps of down-sampling the layers take."""
         return max((layer.stage for layer in self.layers), default=0)
 
     def preprocess(self, image: Picture, fit: Fit = "crop") -> Tensor:
-        """The network's input (1, 3, H, W) on its device: `view`, normalised, and nothing else."""
-        pixels = torch.from_numpy(self.view(image, fit)).permute(2, 0, 1).float() / 255
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
+        """The network's input (1, C, H, W) on its device: `view`, normalised, and nothing else."""
+        return self.normalise(self.view(image, fit))
+
+    def normalise(self, view: NDArray[np.uint8]) -> Tensor:
+        """The network's input (1, C, H, W) on its device, of what it sees (H, W, 3)."""
+        pixels = seen(view, self.bands)
+        mean, std = self._scale()
         dtype = next((parameter.dtype for parameter in self.net.parameters()), torch.float32)
         return ((pixels - mean) / std)[None].to(self.device, dtype)
 
     def view(self, image: Picture, fit: Fit = "crop") -> NDArray[np.uint8]:
-        """The picture that the network sees, RGB (H, W, 3).
+        """The picture that the network sees, RGB (H, W, 3), grey where it sees no colours.
 
         `fit`: "crop" as the weights were trained, "pad" the whole picture on the mean colour (zero for the
         network, to the nearest grey level), "stretch" both sides straight to the input's size.
         """
-        red, green, blue = (round(255 * value) for value in self.mean)
-        return np.array(self.geometry.apply(images.decode(image), fit, fill=(red, green, blue)))
+        picture = images.decode(image)
+        mean, _ = self._scale()
+        if self.transform is not None and fit == "crop":
+            return self.seen_in(run(self.transform, picture))
+        red, green, blue = shown(mean, self.bands)[0, 0].tolist()
+        found = np.array(self.geometry.apply(picture, fit, fill=(red, green, blue)))
+        return shown(seen(found, self.bands), self.bands) if greyish(self.bands) else found
+
+    def seen_in(self, x: Tensor) -> NDArray[np.uint8]:
+        """The picture (H, W, 3) that an input (C, H, W) is of."""
+        mean, std = self._scale()
+        return shown(x.detach().cpu() * std + mean, self.bands)
+
+    def _scale(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation, each (C, 1, 1)."""
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
+        return mean, std
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """The class scores (B, K) as probabilities, (B, K)."""
+        return scores.softmax(dim=1) if self.head == "softmax" else scores.sigmoid()
+
+    def in_colours(self, attribution: Tensor) -> Tensor:
+        """A map (B, h, w) as it is; an attribution of the input's channels (B, C, H, W) as one of red, green and blue.
+
+        A grey channel's part is shared among the three; a black one's is left out.
+        """
+        return attribution if attribution.ndim == 3 else in_colours(attribution, self.bands)
 
     def predict(self, image: Picture, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """The `k` most probable classes, best first."""
         if k < 1:
             raise CamvizError(f"the number of predictions must be at least 1; got {k}")
         with torch.no_grad():
-            probabilities = forward(self.net, self.preprocess(image, fit))[0].softmax(dim=0)
+            probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
         best = probabilities.sort(descending=True, stable=True)
         return tuple(
             Prediction(index, self.categories[index], value)

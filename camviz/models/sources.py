@@ -4,17 +4,20 @@ import copy
 import importlib
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.export import ExportedProgram, unflatten
 
 from ..errors import CamvizError
 from . import weights as files
+from .bands import COLOURS, per_channel
 from .catalogue import CURATED, source_of
 from .chance import OwnChance
 from .geometry import Geometry
@@ -35,10 +38,11 @@ class Plan:
     tag: str
     classes: int
     geometry: Geometry
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     untrained: Callable[[int], nn.Module]
     trained: Callable[[Progress | None], nn.Module]
+    own: bool = False  # brought along: no architecture of the catalogue
 
 
 def find_plan(name: str) -> Plan:
@@ -47,17 +51,67 @@ def find_plan(name: str) -> Plan:
     return {"embedded": _embedded, "torchvision": _torchvision, "timm": _timm}[source](found)
 
 
-def own_plan(network: nn.Module, name: str | None) -> Plan:
+def own_plan(network: nn.Module | ExportedProgram, name: str | None) -> Plan:
     """The plan of a copy of `network`: 224 x 224, ImageNet's mean and deviation, until the caller says otherwise."""
+    size, title = (224, 224), type(network).__name__
     try:
-        net = copy.deepcopy(network)
+        if isinstance(network, ExportedProgram):
+            size, net = _exported_size(network), cast(nn.Module, unflatten(network))
+        elif isinstance(network, torch.jit.ScriptModule):
+            title, net = network.original_name, _again(network)
+        else:
+            net = copy.deepcopy(network)
     except (RuntimeError, TypeError) as error:
         raise CamvizError(f"this {type(network).__name__} cannot be copied, so it cannot be loaded: {error}") from error
-    name = name or type(network).__name__
-    geometry = Geometry((224, 224), (224, 224))
-    return Plan(
-        name, name, "own", 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda classes: net, lambda progress: net
-    )
+    name = name or title
+    geometry = Geometry(size, size)
+    return Plan(name, name, "own", 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda _: net, lambda _: net, own=True)
+
+
+def program_plan(file: Path, name: str | None) -> Plan:
+    """The plan of the network in a TorchScript or torch.export file, which may run what it likes: only trusted ones."""
+    if not file.is_file():
+        raise CamvizError(f"there is no file {file}")
+    kind = files.kind_of(file)
+    if kind == "state dict":
+        raise CamvizError(
+            f"the file {file} holds no network of its own: name the architecture that its weights are for, "
+            f"camviz.load_model('resnet18', weights={str(file)!r})"
+        )
+    with files.reading(file):
+        network = _from_torchscript(file) if kind == "TorchScript" else torch.export.load(file)
+    return replace(own_plan(network, name or file.stem), tag=file.name)
+
+
+def _again(network: torch.jit.ScriptModule) -> nn.Module:
+    """A copy of a TorchScript network: deepcopy would leave it parameters that are no leaves of autograd's graph."""
+    buffer = BytesIO()
+    torch.jit.save(network, buffer)
+    buffer.seek(0)
+    return _from_torchscript(buffer)
+
+
+def _from_torchscript(source: Path | BytesIO) -> nn.Module:
+    network: nn.Module = torch.jit.load(source, map_location="cpu")  # type: ignore[no-untyped-call]
+    return network
+
+
+def _exported_size(network: ExportedProgram) -> tuple[int, int]:
+    """(height, width) that a network was exported for. Raises CamvizError where it takes one picture only."""
+    inputs = [
+        node.meta["val"]
+        for node in network.graph.nodes
+        if node.op == "placeholder" and node.name in network.graph_signature.user_inputs
+    ]
+    if len(inputs) != 1 or inputs[0].ndim != 4:
+        raise CamvizError("the exported network must take one input of shape (batch, channels, height, width)")
+    batch, _, height, width = inputs[0].shape
+    if isinstance(batch, int):
+        raise CamvizError(
+            f"this network was exported for batches of {batch}, and CamViz needs any: export it by torch.export.export("
+            "net, (x,), dynamic_shapes=({0: torch.export.Dim('batch')},)) with two pictures in x"
+        )
+    return (height if isinstance(height, int) else 224), (width if isinstance(width, int) else 224)
 
 
 @cache
@@ -116,7 +170,7 @@ def _torchvision(name: str) -> Plan:
         return net
 
     geometry = Geometry((size, size), (grid, grid), transform.interpolation.value)
-    mean, std = three(transform.mean, "mean"), three(transform.std, "std")
+    mean, std = per_channel(transform.mean, COLOURS, "mean"), per_channel(transform.std, COLOURS, "std")
     return Plan(name, CURATED.get(name, name), weights.name, 1000, geometry, mean, std, untrained, trained)
 
 
@@ -147,17 +201,10 @@ def _timm(name: str) -> Plan:
     size = (config.input_size[1], config.input_size[2])
     grid = (math.floor(size[0] / config.crop_pct), math.floor(size[1] / config.crop_pct))
     geometry = Geometry(size, grid, config.interpolation, keep_ratio=config.crop_mode != "squash")
-    mean, std = three(config.mean, "mean"), three(config.std, "std")
+    mean, std = per_channel(config.mean, COLOURS, "mean"), per_channel(config.std, COLOURS, "std")
     return Plan(f"timm/{full}", full, config.tag, config.num_classes, geometry, mean, std, untrained, trained)
 
 
 def _build(make: Callable[..., nn.Module], name: str, **arguments: Any) -> nn.Module:
     with torch.device("cpu"), OwnChance():
         return make(name, **arguments)
-
-
-def three(values: Sequence[float], what: str) -> tuple[float, float, float]:
-    """One number for red, green and blue each. Raises CamvizError."""
-    if len(values) != 3:
-        raise CamvizError(f"{what} must be three numbers, for red, green and blue; got {len(values)}")
-    return float(values[0]), float(values[1]), float(values[2])

@@ -4,28 +4,37 @@ import hashlib
 import http.client
 import pickle
 import re
+import struct
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 from urllib.error import HTTPError, URLError
 from uuid import uuid4
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 from torch import Tensor, nn
+from torchvision.models import GoogLeNet, Inception3
 
 from ..errors import CamvizError
 
 Progress = Callable[[int, int], None]
+Hint = Callable[[Mapping[str, Tensor]], str]
 
 TIMEOUT = 10.0  # seconds without a byte
 CHUNK = 1 << 18
 PAUSE = 0.1  # seconds between two words of progress
 
-_BROKEN = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
+_BROKEN = (
+    *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(ImportError, MemoryError, AssertionError, struct.error, pickle.UnpicklingError, BadZipFile, SafetensorError),
+)  # whatever a damaged or hostile file makes the readers raise
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's second heads
 
@@ -84,61 +93,147 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def read(file: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file by name: .safetensors, or a state dict saved by torch. Raises CamvizError."""
-    if not file.is_file():
-        raise CamvizError(f"there is no weights file {file}")
-    with reading(file):
-        if file.suffix == ".safetensors":
-            return dict(load_file(file))
-        content = torch.load(file, map_location="cpu", weights_only=True)
+def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
+    """The tensors of a weights file, or of the content of one of that name: safetensors, or a state dict of torch.
+
+    No code that it may carry is run. Raises CamvizError.
+    """
+    name = name or str(source)
+    if isinstance(source, Path) and not source.is_file():
+        raise CamvizError(f"there is no weights file {name}")
+    if (kind := kind_of(source)) != "state dict":
+        raise CamvizError(
+            f"the file {name} holds a program ({kind}) and not a state dict: load it without an architecture, "
+            f"camviz.load_model({name!r})"
+        )
+    with reading(name):
+        if _start(source)[8:] == b"{":
+            return load(source) if isinstance(source, bytes) else load_file(source)
+        _check_size(source)
+        content = torch.load(_opened(source), map_location="cpu", weights_only=True)
     state = next((content[key] for key in _WRAPPERS if isinstance(content, Mapping) and key in content), content)
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise CamvizError(
-            f"the weights file {file.name} holds no state dict: save one by torch.save(net.state_dict(), file)"
+            f"the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)"
         )
-    return {key.removeprefix("module."): value for key, value in state.items()}
+    return {str(key).removeprefix("module."): value for key, value in state.items()}
+
+
+def kind_of(source: Path | bytes) -> Literal["state dict", "TorchScript", "torch.export"]:
+    """What a file that torch wrote holds, by the names in its archive; what is no archive may be a state dict."""
+    with suppress(*_BROKEN), ZipFile(_opened(source)) as archive:
+        names = [name.partition("/")[2] for name in archive.namelist()]
+        if "constants.pkl" in names:
+            return "TorchScript"
+        if "archive_format" in names:
+            return "torch.export"
+    return "state dict"
+
+
+def _opened(source: Path | bytes) -> Path | BytesIO:
+    return BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _start(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:9]
+    with source.open("rb") as file:
+        return file.read(9)
+
+
+def _check_size(source: Path | bytes) -> None:
+    """Refuse an archive that grows when it is unpacked: torch never compresses."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    with suppress(BadZipFile), ZipFile(_opened(source)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > size:
+            raise ValueError("compressed")
 
 
 @contextmanager
-def reading(file: Path) -> Iterator[None]:
+def reading(name: Path | str) -> Iterator[None]:
     """What fails within is told of the weights file, which lies there but cannot be used."""
     try:
         yield
+    except pickle.UnpicklingError as error:
+        wanted = re.search(r"GLOBAL (\S+)", str(error))
+        raise CamvizError(
+            f"the weights file {name} holds more than tensors"
+            + (f" ({wanted[1]}), which would have to be run as code, and is not" if wanted else ", or is damaged")
+            + ": save the tensors alone, by torch.save(net.state_dict(), file)"
+        ) from error
     except _BROKEN as error:
         raise CamvizError(
-            f"the weights file {file} cannot be used: it is damaged, of another network, or holds more than tensors; "
+            f"the weights file {name} cannot be used: it is damaged, of another network, or holds more than tensors; "
             "remove it, or put a whole one in its place"
         ) from error
 
 
-def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str) -> None:
-    """Load `state` into `net`, every key and shape matched. Raises CamvizError naming the first that is not."""
+def unwrapped(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
+    """`state` without what stands before every name and is not of `net`, as Lightning's "model." """
+    own = {key.partition(".")[0] for key in net.state_dict()}
+    state = dict(state)
+    while True:
+        first = {key.partition(".")[0] for key in state}
+        if len(first) != 1 or first & own or not all("." in key for key in state):
+            return state
+        state = {key.partition(".")[2]: value for key, value in state.items()}
+
+
+def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint: Hint | None = None) -> None:
+    """Load `state` into `net`, every key and shape matched.
+
+    Raises CamvizError that tells how many are not, the first of each sort, and what `hint` makes of the state.
+    """
     wanted = net.state_dict()
     given = {key: value for key, value in state.items() if key in wanted or not key.startswith(_TRAINING_ONLY)}
     missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in given if key not in wanted]
     misshapen = [key for key in given if key in wanted and given[key].shape != wanted[key].shape]
+    reasons = []
     if missing:
-        raise CamvizError(f"the weights file {file} does not fit {name}: it has no '{missing[0]}'{_more(missing)}")
+        reasons.append(f"it has no '{missing[0]}'{_more(missing)}")
     if unexpected:
-        raise CamvizError(
-            f"the weights file {file} does not fit {name}, which has no '{unexpected[0]}'{_more(unexpected)}"
-        )
+        reasons.append(f"{name} has no '{unexpected[0]}'{_more(unexpected)}")
     if misshapen:
         key = misshapen[0]
-        raise CamvizError(
-            f"the weights file {file} does not fit {name}: '{key}' has the shape {tuple(given[key].shape)} "
-            f"instead of {tuple(wanted[key].shape)}{_more(misshapen)}"
-        )
+        shapes = f"the shape {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
+        reasons.append(f"'{key}' has {shapes}{_more(misshapen)}")
+    if reasons:
+        what = f"the weights file {file}" if file else "the state dict"
+        raise CamvizError(f"{what} does not fit {name}: {'; '.join(reasons)}{hint(state) if hint else ''}")
     wanted.update(given)  # keeps the versions that torch notes beside the tensors
-    net.load_state_dict(wanted)
+    with reading(file or "of these tensors"):
+        net.load_state_dict(wanted)
 
 
 def classes_in(state: Mapping[str, Tensor], net: nn.Module, classes: int) -> int:
     """The number of classes of a checkpoint: the rows of its last layer, which `net` has for `classes`."""
     heads = [key for key, value in net.state_dict().items() if value.ndim > 1 and len(value) == classes]
     return len(state[heads[-1]]) if heads and heads[-1] in state and state[heads[-1]].ndim > 1 else classes
+
+
+def channels_in(state: Mapping[str, Tensor], net: nn.Module) -> int:
+    """The number of input channels of a checkpoint: those of the first convolution, as `net` names it."""
+    name, first = first_convolution(net)
+    given = state.get(f"{name}.weight")
+    return first.in_channels if given is None or given.ndim != 4 else given.shape[1] * first.groups
+
+
+def first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:
+    """The first convolution, which meets the picture, with its name. Raises CamvizError."""
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d):
+            return name, module
+    raise CamvizError(f"{type(net).__name__} has no convolution")
+
+
+def widen(net: nn.Module, channels: int) -> None:
+    """Let a network that has no weights yet take another number of input channels."""
+    _, first = first_convolution(net)
+    first.in_channels = channels
+    first.weight = nn.Parameter(first.weight.new_zeros(len(first.weight), channels, *first.kernel_size))
+    if isinstance(net, GoogLeNet | Inception3):
+        net.transform_input = False  # their own scaling of red, green and blue
 
 
 def _more(keys: list[str]) -> str:

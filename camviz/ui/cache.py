@@ -1,5 +1,6 @@
 """What the server keeps between runs: networks, finished explanations, and whose turn it is to compute."""
 
+import gc
 import threading
 import time
 from collections import OrderedDict, deque
@@ -128,11 +129,6 @@ def turns() -> Turns:
     return Turns()
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _held(name: str, weights: str, device: str) -> Model:
-    return models.shared(name, weights, device)
-
-
 def network(name: str, weights: str, device: str = "cpu") -> Model:
     """The network of that name, one copy for everybody; missing weights are fetched with a progress bar."""
     place = st.empty()
@@ -140,9 +136,20 @@ def network(name: str, weights: str, device: str = "cpu") -> Model:
     def show(done: int, total: int) -> None:
         place.progress(min(1.0, done / max(1, total)), f"Fetching {name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
-    models.shared(name, weights, device, show)
+    found = models.shared(name, weights, device, show)
     place.empty()
-    return _held(name, weights, device)
+    return found
+
+
+@st.cache_resource(show_spinner=False)
+def settle() -> None:
+    """Once the first page stands: leave what is there to stay out of every later garbage collection.
+
+    Streamlit collects all garbage after every run of a page. With torch and its libraries loaded that takes 0.2 s, in
+    which nobody's page can move.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _bytes(explanation: Explanation) -> Any:

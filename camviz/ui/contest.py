@@ -16,6 +16,7 @@ from ..registry import METHODS, Method
 from ..scores import logit
 from . import controls, evidence, panels, pictures, state, tasks, trials, verdicts
 from .controls import Experiment
+from .markdown import escaped
 from .pictures import Picture
 from .tasks import Report
 
@@ -156,7 +157,7 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
         [
             evidence.Tile(
                 evidence.over(view, one),
-                f"**{evidence.escaped(prediction.label)}**, {place}  \n{share:.0%} of the map lies there",
+                f"**{escaped(prediction.label)}**, {place}  \n{share:.0%} of the map lies there",
                 f"{method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
             )
             for one, prediction, place, share in zip(result.maps, chosen.predictions, WHERE, result.shares, strict=True)

@@ -14,10 +14,10 @@ from ..models import Model, Prediction
 from ..models.geometry import Fit
 from ..registry import FAMILIES, METHODS, Knob, Method
 from ..scores import Score, contrast, logit
-from . import browser, cache, pictures, state
+from ..tape import is_compiled
+from . import browser, cache, networks, pictures, state
 
 PAGES = sorted((Path(__file__).parents[2] / "pages").glob("*.py"))
-FALLBACK = "efficientnet_lite0"
 FITS = {"crop": "centre crop, as the network was trained", "pad": "the whole picture, padded", "stretch": "stretched"}
 
 
@@ -69,6 +69,7 @@ def sidebar() -> None:
             st.toggle(
                 "Untrained network",
                 key="untrained",
+                disabled=models.is_own(model.weights),
                 help="Random weights: what do maps of a network show that has learnt nothing?",
             )
             if len(models.devices()) > 1:
@@ -120,9 +121,13 @@ def _picture() -> pictures.Picture:
 
 def _model() -> Model:
     st.subheader("Network")
-    entries = {entry.name: entry for entry in models.catalogue()}
-    name = state.setting("model", FALLBACK, entries)
-    untrained = state.switch("untrained")
+    networks.taken_over()
+    entries = networks.choices()
+    asked = state.asked("model") or ""
+    if asked.startswith(networks.OWN) and asked not in entries:
+        state.refuse("model", "This link used a network of its sender's own: bring it along to see the same result.")
+    name = state.setting("model", models.standard(), entries)
+    untrained = state.switch("untrained") and entries[name].source != "own"
     device = state.setting("device", models.devices()[0], models.devices())
 
     st.selectbox(
@@ -131,15 +136,17 @@ def _model() -> Model:
         format_func=lambda key: entries[key].title,
         key="model",
         label_visibility="collapsed",
-        help="The first three lie on this machine; the others' weights are fetched when they are first used.",
+        help="The EfficientNet-Lites lie on this machine; the others' weights are fetched when they are first used.",
     )
+    if networks.allowed():
+        networks.uploader(device)
     if untrained:
         state.note("This network is untrained: its weights are random, so no map of it shows anything that was learnt.")
     try:
-        return cache.network(name, "random" if untrained else "default", device)
+        return networks.load(name, untrained, device)
     except CamvizError as error:
-        state.note(f"{str(error)[:1].upper()}{str(error)[1:]}. Shown meanwhile: {FALLBACK}.")
-        return cache.network(FALLBACK, "default", device)
+        state.note(f"{str(error)[:1].upper()}{str(error)[1:]}. Shown meanwhile: {models.STANDARD}.")
+        return cache.network(models.STANDARD, "default", device)
 
 
 def _layer(model: Model) -> tuple[str, Fuse]:
@@ -151,7 +158,8 @@ def _layer(model: Model) -> tuple[str, Fuse]:
         every = st.session_state["all_layers"] = True
     shown = names if every else short
     if not shown:
-        st.info("This network has no layer of feature maps: methods that need one are not for it.")
+        hidden = ": TorchScript hides them" if is_compiled(model.net) else ""
+        st.info(f"This network shows no layers of feature maps{hidden}. Methods that need one are not for it.")
         return "", "mean"
     default = model.default_layer if model.default_layer in shown else shown[-1]
     key = state.setting("layer", default, shown)
@@ -202,6 +210,8 @@ def _target(model: Model, first: Prediction) -> tuple[int, int]:
         key="rather_than",
         help="Explains why the network says the one rather than the other: the difference of their scores.",
     )
+    if model.head == "sigmoid":
+        st.caption("Each class is asked by itself, so the probabilities need not sum up to 1.")
     return chosen, rival
 
 

@@ -1,6 +1,5 @@
 """What the Dream page draws: the choice, the picture while it grows, what it says, and what can be taken away."""
 
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +24,7 @@ from ..render import minmax
 from ..scores import Score, contrast
 from . import cache, controls, state
 from .controls import Experiment
+from .markdown import escaped
 
 RGB = NDArray[np.uint8]
 
@@ -371,11 +371,6 @@ def _fill(missing: Sequence[tuple[Any, Wish]], fill: Callable[[Any, Wish, Synthe
         fill(place, wish, compute(wish, report, lambda before: bar.progress(0.0, f"{before} before you")))
     button.empty()
     bar.empty()
-
-
-def escaped(text: str) -> str:
-    """Text that markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", text)
 
 
 def _asked(place: Any, label: str, key: Any, kind: Literal["primary", "secondary"]) -> bool:

@@ -1,6 +1,5 @@
 """What the Evaluate page draws of one picture and one method: curves, other measures, forgetting, other classes."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from ..explanation import Explanation
 from ..registry import METHODS, Method
 from . import charts, panels, state, tasks, trials, verdicts
 from .controls import Experiment
+from .markdown import escaped
 from .tasks import Report
 
 FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean colour"}
@@ -286,11 +286,6 @@ def cannot(metric: Metric) -> None:
 def part(report: Report, number: int, parts: int) -> Report:
     """The report of one of several equal parts of a work, number 0 being the first."""
     return lambda share, text: report((number + share) / parts, text)
-
-
-def escaped(text: str) -> str:
-    """Text that markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", text)
 
 
 def _key(name: str, experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Any, ...]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from .. import export, models, render
+from .. import export, render, report
 from ..errors import CamvizError
+from ..evaluation.agreement import pairwise_rank_correlation
 from ..explanation import Explanation
 from ..registry import METHODS, Method
-from . import cache, controls, panels, pictures, state, tasks
+from . import cache, controls, networks, panels, pictures, state, tasks
 from .controls import Experiment
 
 ONE_PASS = 0.3  # seconds that a method of few passes is taken to need
@@ -50,7 +51,7 @@ def _with_network(cell: Cell, name: str) -> Cell:
     old = cell.experiment
     if name == old.model.name:
         return cell
-    model = cache.network(name, "random" if old.model.weights == "random" else "default", str(old.model.device))
+    model = networks.load(name, old.model.weights == "random", str(old.model.device))
     known = {layer.name for layer in model.layers}
     same = old.layer in known and old.layer != old.model.default_layer
     return replace(cell, experiment=replace(old, model=model, layer=old.layer if same else model.default_layer))
@@ -71,7 +72,7 @@ AXES: dict[str, Axis] = {
     ),
     "networks": Axis(
         "Networks",
-        lambda experiment: {entry.name: entry.title for entry in models.catalogue()},
+        lambda experiment: {name: entry.title for name, entry in networks.choices().items()},
         lambda experiment: ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"],
         _with_network,
     ),
@@ -260,6 +261,28 @@ def picture(e: Explanation, colour_map: str, opacity: float, high: float | None 
     """The overlay of a cell, uint8 (H, W, 3)."""
     heat = e.heatmap if high is None else render.heatmap(e.attribution, e.view.shape[:2], high=high)
     return render.overlay(e.view, heat, opacity, colour_map)
+
+
+def report_of(
+    grid: Grid, maps: Mapping[tuple[int, int], Explanation], shown: Mapping[tuple[int, int], Any], link: str
+) -> str:
+    """The finished cells as an HTML report, with how far they agree."""
+    maps = dict(sorted(maps.items()))
+    names = {place: f"{number}. {grid.name(*place)}" for number, place in enumerate(maps, 1)}
+    agreement: list[list[str]] = []
+    if len(maps) > 1:
+        matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
+        agreement = [["map", *(str(number) for number in range(1, len(maps) + 1))]]
+        agreement += [
+            [name, *(f"{value:.2f}" for value in row)] for name, row in zip(names.values(), matrix, strict=True)
+        ]
+    sections = report.of_maps(
+        {names[place]: e for place, e in maps.items()},
+        {names[place]: shown[place] for place in maps},
+        {names[place]: grid.at(*place).experiment.picture.name for place in maps},
+        agreement,
+    )
+    return report.write("Do these maps agree?", sections, link)
 
 
 def archive(grid: Grid, done: Mapping[tuple[int, int], Any], shown: Mapping[tuple[int, int], Any]) -> bytes:

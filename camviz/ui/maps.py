@@ -1,6 +1,5 @@
 """What the Layers page draws of feature maps: a grid of all, one over the picture, and what it answers to."""
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +21,7 @@ from ..registry import METHODS
 from ..scores import contrast
 from . import browser, cache, panels, pictures, state, tasks
 from .controls import Experiment
+from .markdown import escaped
 
 RGB = NDArray[np.uint8]
 
@@ -276,11 +276,6 @@ def class_name(experiment: Experiment) -> str:
     if isinstance(score, contrast):
         return f"{names[score.a]} rather than {names[score.b]}"
     return names[getattr(score, "c", 0)]
-
-
-def escaped(text: str) -> str:
-    """Text that markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", text)
 
 
 def _knobs(number: int, row: int | None = None, column: int | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from .. import export, figures, render
+from .. import export, figures, render, report
 from ..errors import CamvizError
 from ..evaluation.agreement import rank_correlation
 from ..explanation import Explanation, estimate, explain
@@ -15,7 +15,7 @@ from ..models import Prediction
 from ..occlusion_maps import occlusion_maps
 from ..receptive_field import Box, receptive_field, strongest
 from ..registry import METHODS, Method
-from . import browser, cache, controls, tasks
+from . import browser, cache, controls, state, tasks
 from .controls import Experiment
 from .tasks import PATIENCE, Report
 
@@ -162,14 +162,20 @@ def overlay(e: Explanation, key: Any, colour_map: str, opacity: float) -> None:
     st.html(figures.colour_bar(colour_map, "little", "much", title))
 
 
-def views(e: Explanation, colour_map: str, opacity: float, percentile: float) -> None:
+def views(e: Explanation, key: Any, colour_map: str, opacity: float, percentile: float) -> None:
     """Every view of the attribution, in tabs."""
-    found = render.views(e.attribution, e.view, opacity, colour_map, percentile)
+    found = _views(repr(key), colour_map, opacity, percentile, e)
     described = render.VIEWS[render.kind(e.attribution)]
-    for tab, (name, picture) in zip(st.tabs(list(found)), found.items(), strict=True):
+    for tab, (name, jpeg) in zip(st.tabs(list(found)), found.items(), strict=True):
         with tab:
-            st.image(export.png(picture), alt=f"{name}: {described[name]}", width=448)
+            st.image(jpeg, alt=f"{name}: {described[name]}", width=448)
             st.caption(described[name])
+
+
+@st.cache_data(show_spinner=False, max_size="64MB")
+def _views(key: str, colour_map: str, opacity: float, percentile: float, _e: Explanation) -> dict[str, bytes]:
+    found = render.views(_e.attribution, _e.view, opacity, colour_map, percentile)
+    return {name: export.jpeg(picture) for name, picture in found.items()}
 
 
 def patch(e: Explanation, experiment: Experiment) -> None:
@@ -248,15 +254,19 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
         )
 
 
-def take_away(e: Explanation, picture: str, colour_map: str, opacity: float, percentile: float) -> None:
+def take_away(e: Explanation, experiment: Experiment, colour_map: str, opacity: float, percentile: float) -> None:
     """Downloads and the lines of Python that compute it again."""
+    picture, link = experiment.picture.name, state.link()
     name = export.file_name(picture, e.model, e.method, e.layer or "", e.label)
-    found = render.views(e.attribution, e.view, opacity, colour_map, percentile)
+
+    def picture_of(view: str) -> bytes:
+        return export.png(render.views(e.attribution, e.view, opacity, colour_map, percentile)[view])
+
     buttons = st.container(horizontal=True)
-    for view, rgb in found.items():
+    for view in render.VIEWS[render.kind(e.attribution)]:
         buttons.download_button(
             f"{view} (PNG)",
-            partial(export.png, rgb),
+            partial(picture_of, view),
             f"{name}-{export.file_name(view)}.png",
             "image/png",
             on_click="ignore",
@@ -264,6 +274,26 @@ def take_away(e: Explanation, picture: str, colour_map: str, opacity: float, per
     buttons.download_button("Raw map (NPZ)", lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore")
     buttons.download_button(
         "Settings (JSON)", lambda: export.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
+    )
+    buttons.download_button(
+        "Recipe (JSON)",
+        lambda: export.recipe_json(e, picture),
+        f"{name}-recipe.json",
+        "application/json",
+        on_click="ignore",
+        help="All that says how to compute it again: `camviz.explain(**recipe)`, or 'Load a recipe' on this page.",
+    )
+    buttons.download_button(
+        "Report (HTML)",
+        lambda: report.write(
+            f"Why {e.model} says what it says of {picture}",
+            report.of_explanation(e, experiment.predictions, picture, colour_map, opacity, percentile),
+            link,
+        ),
+        f"{name}.html",
+        "text/html",
+        on_click="ignore",
+        help="One file with pictures, settings, numbers and how to read them; print it to get a PDF.",
     )
     st.code(export.snippet(e, picture), language="python")
 

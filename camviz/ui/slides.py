@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from .. import export, render
+from .. import export, render, words
 from ..errors import CamvizError
 from ..explanation import Explanation
 from ..registry import METHODS
-from . import browser, controls, grid, state, words
+from . import browser, controls, grid, state
 
 _BARE = """<style>
 [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stSidebarCollapsedControl] { display: none; }

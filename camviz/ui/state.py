@@ -1,9 +1,12 @@
 """Settings, kept in the session and written into the URL, so that a link shows what its sender saw."""
 
+import sys
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -11,8 +14,12 @@ Parse = Callable[[str], Any]
 
 # In st.session_state: the settings under their own names, and under these what CamViz keeps for itself.
 _ASKED, _SHOWN, _BEFORE, _PAGE, _NOTES, _USED = "_asked", "_shown", "_before", "_page", "_notes", "_used"
-_RUNNING = "_running"
+_RUNNING, _FOLLOWED, _WHO = "_running", "_followed", "_who"
 _ON_ITS_WAY = 2.0  # seconds in which the browser may still send the URL from before the last change
+
+# The program that serves this dashboard. Streamlit puts itself in its place at each run, where pickle would not find
+# the classes that the program defines.
+program: ModuleType | None = None
 
 
 @contextmanager
@@ -21,12 +28,17 @@ def run(page: str) -> Iterator[None]:
 
     A setting at its default is left out. The URL is read when it was changed by somebody else's hand than ours.
     """
+    if program is not None:
+        sys.modules["__main__"] = program
     state = st.session_state
     link = st.query_params.to_dict()
     moved = state.get(_PAGE, page) != page
     old, changed = state.get(_BEFORE, ({}, 0.0))
     late = link == old and time.monotonic() - changed < _ON_ITS_WAY
     state[_ASKED] = link if link and not moved and not late and link != state.get(_SHOWN) else {}
+    state[_WHO] = "link"
+    if followed := state.pop(_FOLLOWED, None):
+        state[_WHO], state[_ASKED] = followed
     state[_PAGE], state[_NOTES], state[_USED] = page, [], {}
     state[_RUNNING] = True
     try:
@@ -43,6 +55,11 @@ def run(page: str) -> Iterator[None]:
 def is_running() -> bool:
     """Whether this is a run of app.py, and not of a page's file by itself."""
     return bool(st.session_state.get(_RUNNING))
+
+
+def follow(who: str, settings: dict[str, str]) -> None:
+    """In the next run take over settings as if a link asked for them; for callbacks. `who` asks: "recipe"."""
+    st.session_state[_FOLLOWED] = who, settings
 
 
 def asked(key: str) -> str | None:
@@ -79,7 +96,8 @@ def setting(
     value = state.get(key, default)
     if value not in options:
         if asked is not None:
-            note(f"The link asks for {key} '{asked[:60]}', which does not exist here; the default is shown instead.")
+            came = f"The {state[_WHO]} asks for {key} '{asked[:60]}'"
+            note(f"{came}, which does not exist here; the default is shown instead.")
         value = default
     state[key] = value
     if value != default:
@@ -107,7 +125,7 @@ def many(key: str, default: Sequence[str], options: Sequence[str]) -> list[str]:
         state[key] = asked.split(",")
         for part in state[key]:
             if part not in options:
-                note(f"The link asks for {key} '{part[:60]}', which does not exist here; it is left out.")
+                note(f"The {state[_WHO]} asks for {key} '{part[:60]}', which does not exist here; it is left out.")
     value = [part for part in state.get(key, default) if part in options]
     state[key] = value
     if value != list(default):
@@ -136,3 +154,9 @@ def note(sentence: str) -> None:
 def notes() -> list[str]:
     """What there is to tell."""
     return list(st.session_state.get(_NOTES, []))
+
+
+def link() -> str:
+    """The address that shows what this page shows; call it when all settings are drawn."""
+    used = st.session_state[_USED]
+    return f"{st.context.url or ''}{'?' if used else ''}{urlencode(used)}"

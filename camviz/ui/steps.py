@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import anatomy, export, figures, render
+from ..models import Model
 from ..registry import METHODS
 from . import panels, state, tasks
 from .controls import Experiment
@@ -273,11 +274,9 @@ def _over(experiment: Experiment, attribution: NDArray[np.float32]) -> NDArray[n
     return render.overlay(view, render.heatmap(attribution, view.shape[:2]))
 
 
-def _seen(picture: Tensor, model: Any) -> NDArray[np.uint8]:
+def _seen(picture: Tensor, model: Model) -> NDArray[np.uint8]:
     """A network's input as a picture again."""
-    mean, std = (torch.tensor(values)[:, None, None] for values in (model.mean, model.std))
-    pixels = (picture.cpu() * std + mean).clamp(0, 1) * 255
-    return pixels.round().to(torch.uint8).permute(1, 2, 0).numpy()
+    return model.seen_in(picture)
 
 
 def _bars(names: list[str], values: list[float]) -> go.Figure:

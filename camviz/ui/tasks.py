@@ -100,7 +100,7 @@ def seconds_of_pass(model: Model) -> float:
     """How long a forward pass of one picture takes on this machine, measured once."""
 
     def measure() -> float:
-        x = torch.zeros(1, 3, *model.input_size, device=model.device)
+        x = torch.zeros(1, *model.input_shape, device=model.device)
         with cache.turns().turn(lambda _: None), torch.no_grad():
             forward(model.net, x)
             started = time.perf_counter()

@@ -3,7 +3,6 @@
 import argparse
 import copy
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -190,9 +189,15 @@ def memory(name: str, row: str, who: str) -> None:
     runs = dict(rows(model, x))[row]
     with torch.no_grad():
         model.net(x)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak()
     runs[who]()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    print(_peak() - before)
+
+
+def _peak() -> int:
+    """The most memory that this process has had, in MB (getrusage would count that of the process that started it)."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
 
 
 def table(name: str, only: str, most: int, with_memory: bool) -> None:

@@ -1,7 +1,9 @@
 """Weights files: fetched whole or not at all, checked, and read without running what they carry."""
 
 import hashlib
+import io
 import pickle
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import nn
 
 import camviz
@@ -265,6 +267,18 @@ def test_second_heads_of_googlenet_are_left_out(tmp_path: Path) -> None:
     assert_equal(model.net, {key: value for key, value in net.state_dict().items() if not key.startswith("aux")})
 
 
+def test_a_state_dict_as_it_is(ten: Any) -> None:
+    model = models.load_model("squeezenet1_1", weights=ten)
+    assert_equal(model.net, ten)
+    assert (model.weights, len(model.categories)) == ("own", 10)
+    assert model.net.state_dict()["features.0.bias"].data_ptr() != ten["features.0.bias"].data_ptr()
+    with pytest.raises(camviz.CamvizError, match=r"the state dict does not fit resnet18: it has no 'conv1.weight'"):
+        models.load_model("resnet18", weights=ten)
+    for wrong in ({}, {"epoch": 3}):
+        with pytest.raises(camviz.CamvizError, match="a state dict holds tensors by name"):
+            models.load_model("resnet18", weights=wrong)
+
+
 def test_checkpoint_into_a_network_of_ones_own(tmp_path: Path) -> None:
     def build(seed: int) -> nn.Module:
         torch.manual_seed(seed)
@@ -280,8 +294,11 @@ def test_checkpoint_into_a_network_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"features.0.bias": None}, r"own.pth does not fit squeezenet1_1: it has no 'features.0.bias'$"),
-        ({"extra.weight": torch.zeros(1), "z": torch.zeros(1)}, r"which has no 'extra.weight' \(and 1 more\)"),
+        (
+            {"features.0.bias": None},
+            r"does not fit squeezenet1_1: it has no 'features.0.bias'; it is nearest to .* \(51 of 52 tensors fit\)$",
+        ),
+        ({"extra.weight": torch.zeros(1), "z": torch.zeros(1)}, r"squeezenet1_1 has no 'extra.weight' \(and 1 more\)"),
         ({"features.0.bias": torch.zeros(3)}, r"'features.0.bias' has the shape \(3,\) instead of \(64,\)"),
     ],
 )
@@ -308,6 +325,31 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(camviz.CamvizError, match="holds more than tensors"):
         models.load_model("squeezenet1_1", weights=tmp_path / "evil.pth")
     assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
+@pytest.mark.parametrize("kind", ["zip", "old", "safetensors"])
+def test_damaged_content_is_read_or_refused(kind: str) -> None:
+    """Whatever bytes are changed, cut off or repeated: tensors, or a CamvizError."""
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Linear(2, 2))
+    buffer = io.BytesIO()
+    torch.save(net.state_dict(), buffer, _use_new_zipfile_serialization=kind == "zip")
+    whole = save(net.state_dict()) if kind == "safetensors" else buffer.getvalue()
+    chance, refused = random.Random(0), 0
+    for _ in range(300):
+        content = bytearray(whole)
+        for _ in range(chance.randint(1, 8)):
+            start = chance.randrange(len(content))
+            if chance.random() < 0.7:
+                content[start] = chance.randrange(256)
+            else:
+                content[start : start + chance.randint(1, 200)] = bytes(chance.randrange(256) for _ in range(5))
+        try:
+            assert all(isinstance(value, torch.Tensor) for value in files.read(bytes(content), "own.pth").values())
+        except camviz.CamvizError as error:
+            refused += 1
+            assert "own.pth" in str(error)
+    assert 30 < refused < 300
 
 
 @pytest.mark.parametrize("content", [{"epoch": 3}, {}, [torch.zeros(1)], torch.zeros(1)])

@@ -1,7 +1,7 @@
 """What a result means, in plain words: one sentence of reading, one of caution."""
 
-from ..explanation import Explanation
-from ..registry import METHODS
+from .explanation import Explanation
+from .registry import METHODS
 
 CAUTIONS = {
     "cam": "It does not say that the region is enough for this answer, nor that the network would fail without it; "
@@ -31,7 +31,7 @@ def reading(e: Explanation, first: str, sure: float) -> str:
     if method.family == "perturbation":
         return f"{says} Where it is bright, {what} depends most on the place being visible."
     if method.family == "relevance":
-        return f"{says} The bright pixels are those that {what} is traced back to most."
+        return f"{says} The bright pixels are those to which {what} is traced back most."
     if e.attribution.ndim == 2:
         effect = "spoke against" if e.knobs.get("counterfactual") else "raised"
         where = f" at {'layers' if ',' in e.layer else 'layer'} {e.layer.replace(',', ', ')}" if e.layer else ""

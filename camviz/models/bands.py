@@ -1,0 +1,93 @@
+"""Which colours of a picture the channels of a network see, and what is shown of it."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import CamvizError, unknown
+
+Band = Literal["red", "green", "blue", "grey", "black"]
+
+COLOURS: tuple[Band, ...] = ("red", "green", "blue")
+SHARES = (19595, 38470, 7471)  # of 65536: what each colour gives to brightness, as Pillow rounds it
+
+
+def bands_for(channels: int) -> tuple[Band, ...]:
+    """What as many channels see where nobody says it: grey, or red, green and blue. Raises CamvizError for others."""
+    if channels not in (1, 3):
+        raise CamvizError(
+            f"this network takes {channels} channels, and a picture has red, green and blue: say what each sees, "
+            "bands=('red', 'green', 'blue', 'black'), out of red, green, blue, grey, and black for nothing"
+        )
+    return ("grey",) if channels == 1 else COLOURS
+
+
+def check_bands(given: Sequence[str]) -> tuple[Band, ...]:
+    """`given` as bands. Raises CamvizError."""
+    if isinstance(given, str) or not given:
+        raise CamvizError(f"bands are a list of colours, one for each channel; got {given!r}")
+    for band in given:
+        if band not in get_args(Band):
+            raise unknown("band", str(band), get_args(Band), ", ".join(get_args(Band)))
+    return tuple(given)  # type: ignore[arg-type]
+
+
+def seen(view: NDArray[np.uint8], bands: Sequence[Band]) -> Tensor:
+    """What each channel sees of a picture (H, W, 3): (C, H, W), 0 to 1."""
+    colours = torch.from_numpy(view).permute(2, 0, 1)
+    if tuple(bands) == COLOURS:
+        return colours.float() / 255
+    planes: dict[Band, Tensor] = dict(zip(COLOURS, colours, strict=True))
+    if "grey" in bands:
+        brightness = torch.tensordot(torch.tensor(SHARES), colours.long(), dims=1)
+        planes["grey"] = (brightness + 0x8000) >> 16
+    planes["black"] = torch.zeros_like(colours[0])
+    return torch.stack([planes[band].float() for band in bands]) / 255
+
+
+def shown(pixels: Tensor, bands: Sequence[Band]) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) of which the channels see `pixels` (C, H, W), 0 to 1; colours that none sees are black."""
+    # Of one band, the first channel counts.
+    planes: dict[Band, Tensor] = dict(zip(reversed(bands), reversed(list(pixels)), strict=True))
+    black = torch.zeros_like(pixels[0])
+    nothing = planes.get("grey", black) if greyish(bands) else black
+    chosen = torch.stack([planes.get(band, nothing) for band in COLOURS], dim=-1)
+    return np.asarray((chosen * 255).round().clamp(0, 255).to(torch.uint8).numpy())
+
+
+def in_colours(attribution: Tensor, bands: Sequence[Band]) -> Tensor:
+    """What channels are worth (..., C, H, W), told of the picture's red, green and blue (..., 3, H, W).
+
+    What a grey channel is worth is shared among them; what a black one is worth is of no picture, and left out.
+    """
+    if tuple(bands) == COLOURS:
+        return attribution
+    shares = [[float(band == colour) + (band == "grey") / 3 for band in bands] for colour in COLOURS]
+    return torch.einsum("kc,...chw->...khw", attribution.new_tensor(shares), attribution)
+
+
+def greyish(bands: Sequence[Band]) -> bool:
+    """Whether no channel sees a colour."""
+    return not set(bands) & set(COLOURS)
+
+
+def spread(values: Sequence[float], bands: Sequence[Band], black: float) -> tuple[float, ...]:
+    """One number for each of red, green and blue, as one for each channel: grey gets their mean, black `black`."""
+    known = {**dict(zip(COLOURS, values, strict=True)), "grey": sum(values) / 3, "black": black}
+    return tuple(known[band] for band in bands)
+
+
+def per_channel(values: Sequence[float], bands: Sequence[Band], what: str) -> tuple[float, ...]:
+    """One number for each channel. Raises CamvizError."""
+    if len(values) != len(bands):
+        count = {1: "one number", 3: "three numbers"}.get(len(bands), f"{len(bands)} numbers")
+        names = f"{', '.join(bands[:-1])} and {bands[-1]}" if len(bands) > 1 else bands[0]
+        raise CamvizError(f"{what} must be {count}, for {names}; got {len(values)}")
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        raise CamvizError(f"{what} must be numbers; got {list(values)!r}")
+    return tuple(float(value) for value in values)

@@ -1,0 +1,29 @@
+"""Gallery: what does it do with many pictures?"""
+
+import streamlit as st
+
+from camviz.ui import album, controls, gallery
+
+experiment = controls.experiment()
+st.title("What does it do with many?")
+st.caption(
+    "One method on many pictures, with the network, the layer and the class of the sidebar. A map of one picture may "
+    "be an accident; what a network looks at shows over many. Without pictures of your own, these are the samples."
+)
+album.uploader()
+method = controls.method_picker()
+knobs = controls.knobs(method)
+found = gallery.compute(experiment, method, knobs)
+gallery.refused(found)
+if any(not tile.error for _, tile in found):
+    chosen = gallery.tiles(gallery.choose(found))
+    if chosen is not None:
+        gallery.one(chosen, method)
+    with st.expander("All numbers in a table"):
+        gallery.table(found)
+    st.subheader("Take it away")
+    gallery.take_away(found, method)
+    st.caption(
+        "Sparseness: 0 = all places alike, near 1 = only a few. More pictures than fit here: "
+        "`python -m camviz explain FOLDER --out OUT`."
+    )

@@ -1,0 +1,100 @@
+"""`python -m tests.benchmarks.many`: a folder by Grad-CAM against bare decoding and batched forward passes; memory."""
+
+import argparse
+import contextlib
+import io
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageOps
+
+import camviz
+from camviz.__main__ import main
+
+SAMPLES = sorted((Path(__file__).parents[2] / "assets" / "samples").glob("*.jpg"))
+BATCH = 8
+
+
+def fill(folder: Path, count: int) -> list[Path]:
+    """`count` photographs: the samples, shifted and mirrored, so that no two are the same."""
+    files = []
+    for number in range(count):
+        picture = Image.open(SAMPLES[number % len(SAMPLES)])
+        shift = number // len(SAMPLES)
+        picture = picture.crop((shift, 0, picture.width, picture.height))
+        files.append(folder / f"{number:05d}.jpg")
+        (ImageOps.mirror(picture) if number % 2 else picture).save(files[-1], quality=92)
+    return files
+
+
+def bare(model: camviz.Model, files: list[Path]) -> float:
+    """Seconds for decoding and forward passes of batches, and nothing else."""
+    started = time.perf_counter()
+    with torch.no_grad():
+        for start in range(0, len(files), BATCH):
+            model.net(torch.cat([model.preprocess(file) for file in files[start : start + BATCH]]))
+    return time.perf_counter() - started
+
+
+def ours(folder: Path, out: Path) -> float:
+    """Seconds for the whole command: maps, overlays, table and contact sheets."""
+    sys.argv = ["camviz", "explain", str(folder), "--methods", "grad_cam", "--out", str(out), "--batch", str(BATCH)]
+    started = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.suppress(SystemExit):
+            main()
+    return time.perf_counter() - started
+
+
+def speed(count: int, repeats: int) -> None:
+    """Print both and their ratio, turn by turn."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "pictures"
+        folder.mkdir()
+        files = fill(folder, count)
+        model = camviz.models.shared("efficientnet_lite0")  # loaded beforehand, for both
+        bare(model, files[: 2 * BATCH])
+        for turn in range(repeats):
+            first, second = bare(model, files), ours(folder, Path(place) / f"out{turn}")
+            rates = f"bare {count / first:.1f} pictures/s, camviz {count / second:.1f} pictures/s"
+            print(f"{rates}, ratio {first / second:.2f}", flush=True)
+
+
+def memory(counts: list[int]) -> None:
+    """Print the largest memory of the command for folders of several sizes, each in a process of its own."""
+    for count in counts:
+        print(
+            subprocess.run(
+                [sys.executable, "-m", __spec__.name, "--peak", str(count)], check=True, text=True, capture_output=True
+            ).stdout.strip(),
+            flush=True,
+        )
+
+
+def peak(count: int) -> None:
+    """The largest memory of this process, working on a folder of that size."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "pictures"
+        folder.mkdir()
+        fill(folder, count)
+        ours(folder, Path(place) / "out")
+    print(f"{count} pictures: at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--memory", type=int, nargs="*", default=[50, 200])
+    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.peak:
+        peak(given.peak)
+    else:
+        speed(given.pictures, given.repeats)
+        memory(given.memory)

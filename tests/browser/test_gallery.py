@@ -1,0 +1,79 @@
+"""The gallery in a real browser: a ZIP, a click on a tile, and the way to Explain; a recipe and a report as files."""
+
+import json
+import re
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from playwright.sync_api import Page, expect
+
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+
+
+def flipped(name: str) -> bytes:
+    """A picture that the server has not seen."""
+    buffer = BytesIO()
+    ImageOps.flip(Image.open(SAMPLES / f"{name}.jpg")).resize((256, 256)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str) -> None:
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        for name in ("macaw", "panda"):
+            made.writestr(f"my/{name} 1.png", flipped(name))
+        made.writestr("my/broken.png", b"no picture")
+    page.goto(f"{server}/gallery")
+    files = {"name": "my.zip", "mimeType": "application/zip", "buffer": archive.getvalue()}
+    page.locator("[data-testid=stMain] input[type=file]").set_input_files(files)
+    tiles = page.locator(".tiles button")
+    expect(page.get_by_role("alert").filter(has_text="my/broken.png")).to_be_visible()
+    start = page.get_by_role("button", name=re.compile("Explain 3 pictures"))
+    expect(tiles.filter(has_text="my/panda 1.png").or_(start)).to_be_visible()
+    if start.is_visible():
+        start.click()
+    expect(tiles).to_have_count(2)
+    tiles.filter(has_text="my/panda 1.png").click()
+    expect(page.get_by_text("my/panda 1.png, by Grad-CAM")).to_be_visible()
+    page.get_by_role("button", name="Open in Explain").click()
+    expect(page.get_by_role("heading", name="Why this answer?")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/\?img=sha"))
+    assert page.locator(".gallery button[aria-pressed=true]").get_attribute("title") == "my/panda 1"
+
+
+def test_a_recipe_goes_out_and_comes_back(page: Page, server: str) -> None:
+    page.goto(f"{server}/?img=sample:panda&layer=blocks.4&rather_than=3")
+    expect(page.get_by_text("most at layer blocks.4")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Recipe (JSON)").click()
+    recipe = Path(download.value.path()).read_bytes()
+    assert json.loads(recipe)["target"] == {"contrast": [388, 3]}
+    page.goto(server)
+    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    page.get_by_text("Load a recipe").click()
+    files = {"name": "recipe.json", "mimeType": "application/json", "buffer": recipe}
+    page.locator("[data-testid=stMain] input[type=file]").set_input_files(files)
+    expect(page.get_by_text("rather than tiger shark most at layer blocks.4")).to_be_visible()
+    expect(page).to_have_url(re.compile("img=sample.*panda.*layer=blocks.4.*target=388.*rather_than=3"))
+
+
+def test_the_report_opens_by_itself_and_fetches_nothing(page: Page, server: str, tmp_path: Path) -> None:
+    page.goto(f"{server}/?img=sample:cat")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report (HTML)").click()
+    file = tmp_path / "report.html"
+    download.value.save_as(file)
+    page.goto("about:blank")
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.goto(file.as_uri())
+    expect(page.get_by_role("heading", name="Why: Grad-CAM of Egyptian cat")).to_be_visible()
+    widths = page.locator("img").evaluate_all("pictures => pictures.map(picture => picture.naturalWidth)")
+    assert widths == [224] * 4
+    assert [url for url in fetched if not url.startswith("data:")] == [file.as_uri()]
+    link = page.locator("footer a").get_attribute("href")
+    assert link == f"{server}?img=sample%3Acat"
+    page.goto(link)
+    expect(page.get_by_text("sure this is an Egyptian cat")).to_be_visible()

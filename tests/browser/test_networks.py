@@ -1,0 +1,77 @@
+"""A served network in a real browser, and one that is brought along through the sidebar."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision.models as tv
+from playwright.sync_api import Page, expect
+
+ROOT = Path(__file__).parents[2]
+
+SCRIPT = """
+import torch
+from torch import nn
+from torchvision import transforms as T
+import camviz
+
+torch.manual_seed(0)
+net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+see = T.Compose([T.Grayscale(), T.Resize((56, 56)), T.ToTensor(), T.Normalize([0.13], [0.31])])
+camviz.serve(net, name="Digits", categories=["zero", "one", "two"], preprocess=see, head="sigmoid", port=0)
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TORCH_HOME": str(tmp_path)}
+    environment.pop("DISPLAY", None)
+    command = [sys.executable, "script.py"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
+
+
+def checkpoint() -> bytes:
+    torch.manual_seed(1)
+    buffer = io.BytesIO()
+    torch.save(tv.squeezenet1_1(num_classes=3).state_dict(), buffer)
+    return buffer.getvalue()
+
+
+def test_served_and_brought_along(served: str, page: Page) -> None:
+    page.goto(served)
+    bars = page.get_by_role("group", name="Predictions: choose a class to explain")
+    expect(bars).to_contain_text("zero")
+    shares = [float(share) for share in re.findall(r"([\d.]+) %", bars.inner_text())]
+    assert len(shares) == 3 and abs(sum(shares) - 100) > 10  # each class by itself
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_role("combobox", name="Network", exact=False).first).to_have_value(re.compile("Digits"))
+
+    sidebar.get_by_text("Your own network").click()
+    architecture = sidebar.get_by_role("combobox", name=re.compile("Architecture"))
+    architecture.fill("SqueezeNet 1.1")
+    architecture.press("Enter")
+    files = sidebar.locator("input[type=file]")
+    weights = files.nth(files.count() - 2)
+    weights.set_input_files(
+        {"name": "garden birds.pth", "mimeType": "application/octet-stream", "buffer": checkpoint()}
+    )
+    names = files.nth(files.count() - 1)
+    names.set_input_files(
+        {"name": "names.json", "mimeType": "application/json", "buffer": b'{"tit": 2, "wren": 0, "robin": 1}'}
+    )
+    sidebar.get_by_role("button", name="Use this network").click()
+    expect(bars).to_contain_text("wren")
+    assert "model=own%3A" in page.url or "model=own:" in page.url
+    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()

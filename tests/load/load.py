@@ -1,0 +1,422 @@
+"""`make load`: a class at work on one server, by websocket clients and real browsers; prints one Markdown table.
+
+Streamlit's protocol is private: this fits the version that requirements.txt pins.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import websockets
+from PIL import Image
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import async_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from tests.browser.conftest import FLAGS
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted(path.stem for path in (ROOT / "assets" / "samples").glob("*.jpg"))
+FAST = ("grad_cam", "layer_cam", "vanilla_backprop", "guided_grad_cam")
+THINKING = (0.5, 2.5)  # seconds between two clicks
+LONGEST = 120  # seconds that an answer may take before it counts as an error
+
+Link = dict[str, str]
+
+
+@dataclass
+class Answer:
+    """What a page showed in the end: the map and its picture, all other pictures' names, and what went wrong."""
+
+    maps: list[str] = field(default_factory=list)  # the overlay's two JPEGs, as data URIs
+    pictures: list[str] = field(default_factory=list)  # names that Streamlit makes of the contents
+    errors: list[str] = field(default_factory=list)
+    buttons: dict[str, str] = field(default_factory=dict)  # label: widget id
+    uploader: str = ""
+    seconds: float = 0.0
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What has to be the same for everybody who asks for the same."""
+        return (*self.maps, *self.pictures)
+
+
+class Person:
+    """One visitor: a session of its own, which opens links as a click would, and uploads a picture."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.pages, self.session, self.states, self.page = port, {}, "", [], ""
+        self.socket: Any = None
+
+    async def __aenter__(self) -> "Person":
+        self.socket = await websockets.connect(
+            f"ws://127.0.0.1:{self.port}/_stcore/stream",
+            subprotocols=["streamlit"],
+            origin=f"http://127.0.0.1:{self.port}",
+            max_size=None,
+        )
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.socket.close()
+
+    async def open(self, page: str = "", click: str = "", **link: str) -> Answer:
+        """Open a link; with `click`, press the button whose label begins so, if there is one."""
+        if page != self.page:  # the first run on another page keeps the session's settings, whatever the link says
+            await self._run(page, {})
+            self.page = page
+        answer = await self._run(page, link)
+        found = next((key for label, key in answer.buttons.items() if click and label.startswith(click)), None)
+        if found:
+            begun = answer.seconds
+            answer = await self._run(page, link, found)
+            answer.seconds += begun
+        return answer
+
+    async def upload(self, name: str, data: bytes) -> Answer:
+        """Bring a picture along."""
+        first = await self.open()
+        message = BackMsg()
+        message.file_urls_request.request_id = "one"
+        message.file_urls_request.file_names.append(name)
+        message.file_urls_request.session_id = self.session
+        await self.socket.send(message.SerializeToString())
+        while (answer := await self._receive()).WhichOneof("type") != "file_urls_response":
+            pass
+        urls: FileURLs = answer.file_urls_response.file_urls[0]
+        await asyncio.to_thread(self._put, urls.upload_url, name, data)
+        message = BackMsg()
+        state = message.rerun_script.widget_states.widgets.add(id=first.uploader)
+        state.file_uploader_state_value.uploaded_file_info.add(
+            file_id=urls.file_id, name=name, size=len(data), file_urls=urls
+        )
+        self.states = [state]
+        return await self._run("", {}, begin=message)
+
+    def _put(self, url: str, name: str, data: bytes) -> None:
+        edge = "camviz-load"
+        head = f'--{edge}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n\r\n'.encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{url}", head + data + f"\r\n--{edge}--\r\n".encode(), method="PUT"
+        )
+        request.add_header("Content-Type", f"multipart/form-data; boundary={edge}")
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_stcore/health", timeout=LONGEST) as answer:
+            cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        request.add_header("Cookie", cookie)
+        request.add_header("X-Xsrftoken", cookie.partition("=")[2])
+        urllib.request.urlopen(request, timeout=LONGEST).close()
+
+    async def _run(self, page: str, link: Link, click: str = "", begin: BackMsg | None = None) -> Answer:
+        message = begin or BackMsg()
+        message.rerun_script.query_string = urlencode(link)
+        message.rerun_script.page_script_hash = self.pages.get(page, "")
+        if begin is None:
+            message.rerun_script.widget_states.widgets.extend(self.states)
+        if click:
+            message.rerun_script.widget_states.widgets.add(id=click, trigger_value=True)
+        started = time.perf_counter()
+        await self.socket.send(message.SerializeToString())
+        elements: dict[tuple[int, ...], Any] = {}
+        while True:
+            got = await self._receive()
+            kind = got.WhichOneof("type")
+            if kind == "new_session":
+                self.session = got.new_session.initialize.session_id or self.session
+                elements.clear()
+            elif kind == "navigation":
+                self.pages = {page.url_pathname: page.page_script_hash for page in got.navigation.app_pages}
+            elif kind == "delta":
+                place = tuple(got.metadata.delta_path)
+                for below in [path for path in elements if path[: len(place)] == place]:
+                    del elements[below]
+                elements[place] = got.delta.new_element
+            elif kind == "script_finished" and got.script_finished in (0, 3):
+                break
+        return _read((elements[place] for place in sorted(elements)), time.perf_counter() - started)
+
+    async def _receive(self) -> ForwardMsg:
+        message = ForwardMsg()
+        message.ParseFromString(await asyncio.wait_for(self.socket.recv(), LONGEST))
+        return message
+
+
+def _read(elements: Any, seconds: float) -> Answer:
+    answer = Answer(seconds=seconds)
+    for element in elements:
+        kind = element.WhichOneof("type")
+        if kind == "bidi_component" and element.bidi_component.component_name == "camviz_overlay":
+            data = json.loads(element.bidi_component.json)
+            answer.maps += [data["base"], data["heat"]]
+        elif kind == "imgs":
+            answer.pictures += [image.url for image in element.imgs.imgs]
+        elif kind == "exception":
+            answer.errors.append(element.exception.message)
+        elif kind == "alert" and element.alert.format == 1:
+            answer.errors.append(element.alert.body)
+        elif kind == "button":
+            answer.buttons[element.button.label] = element.button.id
+        elif kind == "file_uploader":
+            answer.uploader = element.file_uploader.id
+    return answer
+
+
+# ------------------------------------------------------------------------------------------------------- the class
+
+
+@dataclass
+class Work:
+    """One thing that a person does: its row in the table, and the page and link that ask for it."""
+
+    row: str
+    page: str
+    link: Link
+
+
+def choose(chance: random.Random) -> Work:
+    """What a person does next."""
+    # A session keeps what a link leaves out, so every link says everything.
+    link = {"img": f"sample:{chance.choice(SAMPLES)}", "layer": "bn2", "target": "-1", "method": "grad_cam"}
+    what = chance.random()
+    if what < 0.6:
+        return Work("a sample, a fast method", "", {**link, "method": chance.choice(FAST)})
+    if what < 0.8:
+        return Work("another class", "", {**link, "target": chance.choice(("105", "388", "468", "967"))})
+    if what < 0.92:
+        axes = {"rows": "layers", "rows.layers": "blocks.6,bn2", "columns.methods": "grad_cam,layer_cam"}
+        return Work("compare, four maps", "compare", {**link, **axes})
+    return Work("Score-CAM, 40 passes", "", {**link, "method": "score_cam", "layer": "blocks.2"})
+
+
+def own_picture(number: int) -> bytes:
+    """A picture that nobody else has."""
+    chance = np.random.default_rng(number)
+    coarse = Image.fromarray(chance.integers(0, 255, (6, 6, 3), dtype=np.uint8))
+    buffer = BytesIO()
+    coarse.resize((320, 320), Image.Resampling.BICUBIC).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@dataclass
+class Log:
+    """What happened: durations by row, errors, and answers that were not the single user's."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    seen: Counter[str] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+async def study(port: int, number: int, until: float, truth: dict[str, Any], log: Log) -> None:
+    """One person's visit: an upload, then mixed work."""
+    chance = random.Random(number)
+    try:
+        async with Person(port) as person:
+            await asyncio.sleep(chance.random() * THINKING[1])
+            answer = await person.open()
+            log.seconds["first page"].append(answer.seconds)
+            answer = await person.upload(f"own-{number}.png", own_picture(number))
+            log.seconds["own picture, first map"].append(answer.seconds)
+            _check(answer, f"own picture {number}", truth["own"][number], log)
+            while time.monotonic() < until:
+                await asyncio.sleep(chance.uniform(*THINKING))
+                work = choose(chance)
+                answer = await person.open(work.page, click="Compute", **work.link)
+                name = f"{work.page} {urlencode(work.link)}"
+                log.seen[name] += 1
+                log.seconds[work.row].append(answer.seconds)
+                _check(answer, name, truth[name], log)
+    except (TimeoutError, OSError, websockets.exceptions.WebSocketException) as error:
+        log.errors.append(f"person {number}: {type(error).__name__} {error}")
+
+
+def _check(answer: Answer, name: str, expected: tuple[str, ...], log: Log) -> None:
+    log.errors += [f"{name}: {error}" for error in answer.errors]
+    if answer.shown != expected and not answer.errors:
+        which = [place for place, pair in enumerate(zip(answer.shown, expected, strict=False)) if pair[0] != pair[1]]
+        log.wrong.append(f"{name}: {len(answer.shown)} pictures for {len(expected)}, other ones at {which}")
+
+
+async def truths(port: int, people: int, steps: int) -> dict[str, Any]:
+    """What a single user sees of everything that will be asked for."""
+    found: dict[str, Any] = {"own": {}}
+    works = {}
+    for number in range(people):
+        chance = random.Random(number)
+        chance.random()
+        for _ in range(steps):
+            chance.uniform(*THINKING)
+            work = choose(chance)
+            works[f"{work.page} {urlencode(work.link)}"] = work
+    for number in range(people):
+        async with Person(port) as person:
+            found["own"][number] = (await person.upload(f"own-{number}.png", own_picture(number))).shown
+    async with Person(port) as person:
+        await person.open()
+        for name, work in works.items():
+            answer = await person.open(work.page, click="Compute", **work.link)
+            if answer.errors or not answer.shown:
+                raise AssertionError(f"the single user got {answer.errors or 'nothing'} for {name}")
+            found[name] = answer.shown
+    return found
+
+
+async def look(browser: Any, port: int, number: int, until: float, log: Log) -> None:
+    """A real browser that clicks from sample to sample."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    page = await context.new_page()
+    chance = random.Random(1000 + number)
+    try:
+        await page.goto(f"http://127.0.0.1:{port}/")
+        await page.locator(".stack .heat").wait_for(timeout=LONGEST * 1000)
+        while time.monotonic() < until:
+            sample = chance.choice([name for name in SAMPLES if name != "coffee"])
+            started = time.perf_counter()
+            await page.locator(f".gallery button[title={sample}]").click(timeout=LONGEST * 1000)
+            await page.locator(f"img[alt^='{sample}.jpg, as the network']").wait_for(timeout=LONGEST * 1000)
+            log.seconds["in a browser, another sample"].append(time.perf_counter() - started)
+            await asyncio.sleep(chance.uniform(*THINKING))
+        boxes = await page.locator("[data-testid=stException]").count()
+        if boxes:
+            log.errors.append(f"browser {number}: {boxes} exceptions on the page")
+    except PlaywrightError as error:
+        log.errors.append(f"browser {number}: {error}")
+    finally:
+        await context.close()
+
+
+# ------------------------------------------------------------------------------------------------------ the server
+
+
+class Server:
+    """The dashboard on a free port, its memory, and its own count of sessions."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.home = Path(tempfile.mkdtemp(prefix="camviz-load-"))
+        with (self.home / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)],
+                cwd=ROOT,
+                env={**os.environ, "TORCH_HOME": str(self.home)},
+                stdout=log,
+                stderr=log,
+            )
+
+    async def __aenter__(self) -> "Server":
+        for _ in range(300):
+            try:
+                await asyncio.to_thread(urllib.request.urlopen, self._url("health"), timeout=1)
+            except OSError:
+                await asyncio.sleep(0.2)
+            else:
+                return self
+        raise AssertionError((self.home / "log").read_text())
+
+    async def __aexit__(self, *_: Any) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        shutil.rmtree(self.home)
+
+    def _url(self, what: str) -> str:
+        return f"http://127.0.0.1:{self.port}/_stcore/{what}"
+
+    def memory(self) -> float:
+        """Resident memory in MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+
+    async def sessions(self) -> int:
+        """How many visitors the server believes to have."""
+        with await asyncio.to_thread(urllib.request.urlopen, self._url("metrics"), timeout=10) as answer:
+            found = re.findall(r"^active_sessions (\d+)", answer.read().decode(), re.M)
+        return int(found[0]) if found else 0
+
+
+@dataclass
+class Result:
+    """A whole run."""
+
+    log: Log
+    memory: list[tuple[float, float]]  # seconds since the start, MB
+    sessions_after: int
+
+
+async def run(people: int, browsers: int, seconds: float) -> Result:
+    """One server answers a single user, a fresh one the class."""
+    async with Server() as alone:
+        truth = await truths(alone.port, people, steps=max(3, int(seconds / THINKING[0] / 2)))
+    log = Log()
+    async with Server() as server, async_playwright() as playwright:
+        started = time.monotonic()
+        until = started + seconds
+        memory = []
+
+        async def watch() -> None:
+            while time.monotonic() < until:
+                memory.append((time.monotonic() - started, server.memory()))
+                await asyncio.sleep(1)
+
+        opened = None
+        visits = [study(server.port, number, until, truth, log) for number in range(people)]
+        if browsers:
+            opened = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            visits += [look(opened, server.port, number, until, log) for number in range(browsers)]
+        await asyncio.gather(watch(), *visits)
+        if opened:
+            await opened.close()
+        await asyncio.sleep(2)
+        return Result(log, memory, await server.sessions())
+
+
+def table(result: Result) -> str:
+    """The run as Markdown."""
+    lines = ["| what a person does | times | median | 95 % under |", "|---|---|---|---|"]
+    for row, taken in sorted(result.log.seconds.items()):
+        high = statistics.quantiles(taken, n=20)[-1] if len(taken) > 1 else taken[0]
+        lines.append(f"| {row} | {len(taken)} | {statistics.median(taken):.2f} s | {high:.2f} s |")
+    last = [value for moment, value in result.memory if moment > result.memory[-1][0] * 1 / 3]
+    lines += [
+        "",
+        f"Errors: {len(result.log.errors)}. Maps that were not the single user's: {len(result.log.wrong)}. Memory over "
+        f"the last two thirds: {min(last):.0f} to {max(last):.0f} MB, from {last[0]:.0f} to {last[-1]:.0f} MB. "
+        f"Sessions after everybody left: {result.sessions_after}.",
+    ]
+    return "\n".join([*lines, *result.log.errors[:5], *result.log.wrong[:5]])
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=30)
+    parser.add_argument("--browsers", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=180)
+    chosen = parser.parse_args()
+    result = asyncio.run(run(chosen.people, chosen.browsers, chosen.seconds))
+    print(table(result))
+    sys.exit(bool(result.log.errors or result.log.wrong))
+
+
+if __name__ == "__main__":
+    main()

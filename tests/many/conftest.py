@@ -1,0 +1,48 @@
+"""A folder of four pictures, one of them broken, and the command that explains it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from camviz import __main__
+
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    for name, target in (("coffee", "coffee.jpg"), ("koala", "koala.JPG"), ("macaw", "more/macaw.jpg")):
+        shutil.copy(SAMPLES / f"{name}.jpg", folder / target)
+    (folder / "broken.png").write_bytes(b"\x89PNG no more")
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture
+def command(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run `python -m camviz explain` in this process; returns its exit status."""
+
+    def run(*arguments: str, out: Path = tmp_path / "out") -> int:
+        argv = ["camviz", "explain", str(pictures), "--out", str(out), *arguments]
+        monkeypatch.setattr("sys.argv", argv)
+        with pytest.raises(SystemExit) as ended:
+            __main__.main()
+        return int(ended.value.code or 0)
+
+    return run
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., dict[tuple[str, str], dict]]:
+    """The table's rows by picture and method."""
+
+    def read(out: Path = tmp_path / "out") -> dict[tuple[str, str], dict]:
+        rows = pq.read_table(out / "table.parquet").to_pylist()
+        return {(row["file"], row["method"]): row for row in rows}
+
+    return read

@@ -1,0 +1,215 @@
+"""The gallery without a browser: the samples, own pictures, a ZIP; sorting, filtering, taking away."""
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+import camviz
+from camviz.evaluation.sparseness import sparseness
+from camviz.many import work
+from camviz.ui import album, browser, gallery, tasks
+
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+
+
+def text(app) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.warning, *app.error, *app.info])
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The tiles that the page has drawn last, as (alt text, caption, JPEG), and what it would hand out."""
+    held = {}
+    original = DeltaGenerator.download_button
+
+    def keep(self, label, data, *arguments, **settings):
+        held[label] = data
+        return original(self, label, data, *arguments, **settings)
+
+    def tiles(label, items, chosen, picked):
+        held["tiles"] = [item[1:] for item in items]
+        held["picked"] = picked
+
+    monkeypatch.setattr(DeltaGenerator, "download_button", keep)
+    monkeypatch.setattr(browser, "tiles", tiles)
+    monkeypatch.setattr(tasks, "PATIENCE", 1000.0)
+    return held
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    calls = []
+    original = work.explain_batch
+
+    def batch(model, views, *arguments, **settings):
+        calls.append(len(views))
+        return original(model, views, *arguments, **settings)
+
+    monkeypatch.setattr(work, "explain_batch", batch)
+    return calls
+
+
+def photo(name, turned=True):
+    """A picture that the server has not seen, as PNG."""
+    buffer = io.BytesIO()
+    image = Image.open(SAMPLES / f"{name}.jpg")
+    (image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if turned else image).resize((256, 256)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def upload(app, **files):
+    values = [(name, data, "image/png") for name, data in files.items()]
+    return app.file_uploader(key="album_upload").set_value(values).run()
+
+
+def captions(shown):
+    return [caption for _, caption, _ in shown["tiles"]]
+
+
+def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> None:
+    app = start("pages/gallery.py")
+    assert not app.exception and not app.error
+    assert counted == [8, 4]
+    assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama 37.6 %"
+    e = camviz.explain(lite0, SAMPLES / "coffee.jpg")
+    alt, caption, jpeg = shown["tiles"][3]
+    assert (alt, caption) == ("Map of espresso over coffee.jpg", "coffee.jpg\nespresso 95.7 %")
+    expected = Image.open(io.BytesIO(camviz.export.jpeg(camviz.render.overlay(e.view, e.heatmap))))
+    pictures = [np.asarray(one).astype(int) for one in (Image.open(io.BytesIO(jpeg)), expected)]
+    assert np.abs(pictures[0] - pictures[1]).mean() < 0.5
+    app.run()
+    assert counted == [8, 4]  # kept
+    app.selectbox(key="method").set_value("layer_cam").run()
+    assert counted == [8, 4, 8, 4]
+
+
+def test_sorting_and_filtering(start, shown) -> None:
+    start("pages/gallery.py", by="unsure")
+    shares = [float(caption.split()[-2]) for caption in captions(shown)]
+    assert shares == sorted(shares) and shares[0] < 20
+    app = start("pages/gallery.py", by="sparse", unsure="1")
+    assert 0 < len(shown["tiles"]) < 12 and all(float(caption.split()[-2]) < 50 for caption in captions(shown))
+    app.toggle(key="unsure").set_value(False).run()
+    app.multiselect(key="only").set_value(["koala", "macaw"]).run()
+    assert sorted(captions(shown)) == ["koala.jpg\nkoala 93.4 %", "macaw.jpg\nmacaw 80.1 %"]
+    assert dict(app.query_params) == {"by": "sparse", "only": "koala,macaw"}
+    app.toggle(key="unsure").set_value(True).run()
+    assert "No picture is left" in text(app) and not app.exception
+
+
+def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
+    start("pages/gallery.py", by="sparse")
+    names = [caption.split("\n")[0] for caption in captions(shown)]
+    from torch import from_numpy
+
+    from camviz.evaluation.heat import heat_of
+
+    def sparse(name):
+        e = camviz.explain(lite0, SAMPLES / name)
+        return sparseness(heat_of(from_numpy(e.attribution), (224, 224)))
+
+    assert names == sorted(names, key=sparse, reverse=True)
+
+
+def test_own_pictures_broken_ones_and_a_zip(start, shown, counted) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("birds/a.png", photo("macaw"))
+        made.writestr("birds/<b>broken</b>.png", b"\x89PNG no more")
+    app = upload(start("pages/gallery.py"), **{"a.png": photo("koala"), "pictures.zip": archive.getvalue()})
+    assert not app.exception
+    assert [caption.split("\n")[0] for caption in captions(shown)] == ["a.png", "birds/a.png"]
+    assert ["koala" in captions(shown)[0], "macaw" in captions(shown)[1]] == [True, True]
+    (error,) = app.error
+    assert error.value.startswith("birds/\\<b\\>broken") and "." in error.value
+    assert counted[-1] == 2
+    upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "again.png": photo("koala")})
+    assert counted[-1] == 1  # the cat alone is new
+    assert len(shown["tiles"]) == 3
+
+
+def test_what_is_too_much_is_told_and_the_rest_stays(start, shown, monkeypatch) -> None:
+    monkeypatch.setattr(album, "MOST", 2)
+    app = start("pages/gallery.py")
+    upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})
+    assert not app.exception
+    assert app.error[0].value == "c\\.png: there is room for 2 pictures."
+    assert len(shown["tiles"]) == 2
+    monkeypatch.setattr(album, "MOST_BYTES", 2**20)
+    upload(app, **{"big.png": bytes(2**20 + 1), "no.zip": b"no zip"})
+    assert "there is room for 1 MB" in app.error[0].value and "this file is no ZIP" in app.error[1].value
+
+
+def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
+    app = upload(start("pages/gallery.py"), **{"one.png": photo("koala"), "two [x](y).png": photo("panda")})
+    app.session_state["tile"] = "two [x](y).png"
+    app.run()
+    assert "**two \\[x\\]\\(y\\)\\.png**, by Grad-CAM" in text(app)
+    assert "sure this is a giant panda" in text(app).replace("\\", "")
+    (button,) = [one for one in app.button if one.label == "Open in Explain"]
+    button.click().run()
+    assert not app.exception  # that the page changes is for the browser's tests
+    assert app.session_state["experiment"].picture.name == "two [x](y).png"
+
+
+def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) -> None:
+    monkeypatch.setattr(tasks, "PATIENCE", 2.0)
+    monkeypatch.setattr("camviz.ui.panels.estimate", lambda *_, **__: 42.0)
+    link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
+    app = start("pages/gallery.py", **link)
+    shown.clear()
+    upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
+    assert "tiles" not in shown
+    (button,) = [one for one in app.button if one.label.startswith("Explain 2 pictures, about 84 s")]
+    button.click().run()
+    assert not app.exception and len(shown["tiles"]) == 2
+    upload(app, **{"one.png": photo("koala"), "two.png": photo("cat"), "three.png": photo("macaw")})
+    assert len(shown["tiles"]) == 2  # and the third after a click
+    assert any(one.label.startswith("Explain 1 pictures, about 42 s") for one in app.button)
+
+
+def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
+    """Cancel arrives as an exception in a report of progress."""
+    reports = []
+
+    def turn(report, *_):
+        reports.append(report)
+        if len(reports) == 2:
+            raise KeyboardInterrupt
+        return original(report)
+
+    original = tasks.turn
+    app = start("pages/learn.py")
+    experiment = app.session_state["experiment"]
+    method = camviz.METHODS["grad_cam"]
+    order = gallery._order(experiment, method, method.settings({}))
+    photos = album._samples()
+    keys = {one.name: gallery._key(experiment, order, one) for one in photos}
+    monkeypatch.setattr(tasks, "turn", turn)
+    with pytest.raises(KeyboardInterrupt):
+        gallery._work(gallery.Worker(order, experiment.model), photos, keys, lambda *_: None)
+    assert [tasks.kept(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
+
+
+def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
+    app = start("pages/gallery.py", target="967", rather_than="968", method="vanilla_backprop")
+    assert not app.exception
+    assert shown["tiles"][0][0] == "Map of espresso rather than cup over astronaut.jpg"
+    rows = list(csv.DictReader(io.StringIO(shown["Table (CSV)"]())))
+    assert [row["file"] for row in rows] == sorted(path.name for path in SAMPLES.glob("*.jpg"))
+    assert rows[0]["predicted"] == "football helmet" and rows[0]["explained"] == "espresso rather than cup"
+    archive = zipfile.ZipFile(io.BytesIO(shown["Maps (ZIP)"]()))
+    assert archive.namelist()[0] == "astronaut-jpg-vanilla_backprop.jpg" and len(archive.namelist()) == 13
+    assert archive.read(archive.namelist()[0]) == shown["tiles"][0][2]
+
+
+def test_no_cell_of_the_table_is_a_formula() -> None:
+    found = [(album.Photo("=cmd.png", b"", ""), gallery.Tile(predicted="+x", probability=0.5))]
+    (row,) = csv.DictReader(io.StringIO(gallery.to_csv(found)))
+    assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

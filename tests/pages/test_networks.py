@@ -1,0 +1,245 @@
+"""A network of one's own in the sidebar: brought along, private, bounded; and the operator's."""
+
+import io
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+import torch
+import torchvision.models as tv
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+import camviz
+from camviz import models
+from camviz.models import own
+from camviz.ui import networks
+from camviz.ui.markdown import escaped
+
+Start = Callable[..., AppTest]
+NAMES = b"wren\nrobin\n<b>tit</b>"
+
+
+@pytest.fixture(autouse=True)
+def nobody_elses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(own, "_offers", {})
+    monkeypatch.setattr(type(st.context), "ip_address", property(lambda self: None))  # AppTest has a mock there
+    yield
+    networks._held.clear()
+
+
+def saved(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def birds(seed: int = 0) -> bytes:
+    torch.manual_seed(seed)
+    return saved(tv.squeezenet1_1(num_classes=3).state_dict())
+
+
+def bring(app: AppTest, content: bytes, file: str = "birds.pth", names: bytes | None = None) -> AppTest:
+    app.selectbox(key="own_architecture").set_value("squeezenet1_1")
+    number = app.session_state["_brought"]
+    app.file_uploader(key=f"own_weights{number}").set_value((file, content, "application/octet-stream"))
+    if names is not None:
+        app.file_uploader(key=f"own_names{number}").set_value(("names.txt", names, "text/plain"))
+    app.run()
+    return app.button(key="own_use").click().run()
+
+
+def present(app: AppTest) -> camviz.Model:
+    assert not app.exception
+    model: camviz.Model = app.session_state["experiment"].model
+    return model
+
+
+def test_brought_along_and_explained(start: Start) -> None:
+    app = bring(start(), birds(), names=NAMES)
+    model = present(app)
+    assert (model.name, model.categories) == ("birds (yours)", ("wren", "robin", "<b>tit</b>"))
+    assert models.is_own(model.weights)
+    state = torch.load(io.BytesIO(birds()))
+    assert all(torch.equal(value, state[key]) for key, value in model.net.state_dict().items())
+    key = app.selectbox(key="model").value
+    assert key.startswith("own:") and app.query_params["model"] == key
+    assert app.session_state["_brought"] == 1  # new, empty uploaders
+    assert not [error.value for error in app.error]
+    # Back to another one, and to one's own again.
+    app.selectbox(key="model").set_value("efficientnet_lite0").run()
+    assert present(app).name == "efficientnet_lite0"
+    app.selectbox(key="model").set_value(key).run()
+    assert present(app) is model
+
+
+def test_nobody_else_has_it(start: Start) -> None:
+    key = bring(start(), birds()).selectbox(key="model").value
+    other = start(model=key)
+    assert present(other).name == "efficientnet_lite0"
+    assert key not in other.selectbox(key="model").options
+    assert [warning.value for warning in other.warning] == [
+        "This link used a network of its sender's own: bring it along to see the same result."
+    ]
+    bring(other, birds())  # the same content is the same network, and the same link
+    assert other.selectbox(key="model").value == key
+
+
+def test_the_last_four_of_a_visitor(start: Start) -> None:
+    app = start()
+    for seed in range(5):
+        bring(app, birds(seed), f"birds{seed}.pth")
+        app.run()
+    titles = [entry.title for entry in app.session_state["own_networks"].values()]
+    assert titles == [f"birds{seed} (yours)" for seed in range(1, 5)]
+
+
+def test_memory_is_bounded_and_who_lost_a_network_is_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = sum(value.nbytes for value in torch.load(io.BytesIO(birds())).values())
+    monkeypatch.setattr(networks, "LARGEST", 2 * size)
+    app = start()
+    bring(app, birds(0))
+    first = app.selectbox(key="model").value
+    for seed in (1, 2):
+        bring(app, birds(seed))
+    assert len(networks._held) == 2 and first not in networks._held
+    app.selectbox(key="model").set_value(first).run()
+    assert present(app).name == "efficientnet_lite0"
+    assert "has left this server's memory: bring it again" in app.warning[0].value
+
+
+class Payload:
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.file,)
+
+
+def compressed(content: bytes) -> bytes:
+    """The same archive with its zeros packed: a bomb in small."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    return packed.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+def test_what_is_refused(start: Start, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    program = io.BytesIO()
+    torch.jit.save(torch.jit.script(nn.Conv2d(3, 1, 1)), program)
+    zeros = saved({key: torch.zeros_like(value) for key, value in torch.load(io.BytesIO(birds())).items()})
+    app = start()
+    for content, names, sentence in [
+        (pickle.dumps(Payload(touched), protocol=2), None, "which would have to be run as code, and is not"),
+        (saved(Payload(touched)), None, "which would have to be run as code, and is not"),
+        (program.getvalue(), None, "holds a program (TorchScript), which could do anything"),
+        (compressed(zeros), None, "cannot be used"),
+        (birds()[:-3000], None, "cannot be used"),
+        (b"\x10\x00\x00\x00\x00\x00\x00\x00{", None, "cannot be used"),
+        (b"hello", None, "birds.pth cannot be used: it is damaged"),
+        (saved({"epoch": 3}), None, "holds no state dict"),
+        (birds(), b"wren\nrobin", "has 3 classes; got 2 categories"),
+        (birds(), b"\xff", "class names: the file is no text in UTF-8"),
+    ]:
+        bring(app, content, names=names)
+        assert any(escaped(sentence) in error.value for error in app.error), (sentence, [e.value for e in app.error])
+        assert present(app).name == "efficientnet_lite0"
+    assert not touched.exists() and not networks._held
+
+
+def test_nothing_is_written_to_a_disk(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = start()
+    content = birds()
+    opened = io.open
+    written: list[Any] = []
+
+    def watched(file: Any, mode: str = "r", *arguments: Any, **more: Any) -> Any:
+        if set(mode) & set("wax+"):
+            written.append(file)
+        return opened(file, mode, *arguments, **more)
+
+    monkeypatch.setattr("builtins.open", watched)
+    monkeypatch.setattr(io, "open", watched)
+    bring(app, content, names=NAMES)
+    assert present(app).name == "birds (yours)"
+    assert written == []
+
+
+@pytest.mark.parametrize(("uploads", "there"), [("true", True), ("false", False)])
+def test_the_operators_switch(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uploads: str, there: bool
+) -> None:
+    (tmp_path / "camviz.toml").write_text(f"uploads = {uploads}\n")
+    monkeypatch.setenv("CAMVIZ_CONFIG", str(tmp_path / "camviz.toml"))
+    # Even for who sits elsewhere: the file decides.
+    monkeypatch.setattr(type(st.context), "ip_address", property(lambda self: "203.0.113.5"))
+    assert ("own_architecture" in [box.key for box in start().selectbox]) == there
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "there"),
+    [
+        (None, {}, True),
+        ("203.0.113.5", {}, False),
+        (None, {"X-Forwarded-For": "203.0.113.5"}, False),  # through a proxy on this machine
+        (None, {"x-real-ip": "203.0.113.5"}, False),
+    ],
+)
+def test_without_a_file_only_this_machine(
+    start: Start, monkeypatch: pytest.MonkeyPatch, address: str | None, headers: dict[str, str], there: bool
+) -> None:
+    monkeypatch.delenv("CAMVIZ_CONFIG", raising=False)
+    monkeypatch.setattr(type(st.context), "ip_address", property(lambda self: address))
+    monkeypatch.setattr(type(st.context), "headers", property(lambda self: headers))
+    app = start()
+    assert not app.exception
+    assert ("own_architecture" in [box.key for box in app.selectbox]) == there
+
+
+def test_the_operators_networks(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "birds.pth").write_bytes(birds())
+    file = tmp_path / "camviz.toml"
+    file.write_text('[[model]]\nname = "birds"\narchitecture = "squeezenet1_1"\nweights = "birds.pth"\n')
+    monkeypatch.setenv("CAMVIZ_CONFIG", str(file))
+    app = start(model="birds")
+    assert present(app).name == "birds" and len(present(app).categories) == 3
+    assert app.toggle(key="untrained").disabled
+    file.write_text("[[model]]\nname = 'broken'\n")
+    app.run()
+    assert present(app).name == "efficientnet_lite0"
+    assert any("Not offered: " in note.value and "model 1 'broken': it needs" in note.value for note in app.warning)
+    monkeypatch.setattr(type(st.context), "ip_address", property(lambda self: "203.0.113.5"))
+    app.run()
+    assert not any("broken" in note.value for note in app.warning)  # paths are not for strangers
+
+
+def test_a_registered_network_is_the_first(start: Start) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    models.register(camviz.load_model(net, input_size=(28, 28), name="mine", head="sigmoid", categories=list("abc")))
+    app = start()
+    assert present(app).name == "mine" == app.selectbox(key="model").value
+    assert app.selectbox(key="model").options[0] == "mine"
+    assert not app.query_params  # the default needs no word in the link
+    assert "Each class is asked by itself, so the probabilities need not sum up to 1." in [c.value for c in app.caption]
+    assert not app.error
+
+
+def test_each_page_with_other_channels_and_without_layers(start: Start) -> None:
+    for channels in (1, 4):
+        net = nn.Sequential(
+            nn.Conv2d(channels, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+        )
+        bands = {4: ("red", "green", "blue", "black")}.get(channels)
+        models.register(camviz.load_model(net, input_size=(28, 28), name="mine", bands=bands))
+        for page in ("", "pages/compare.py", "pages/layers.py", "pages/evaluate.py", "pages/dream.py"):
+            app = start(page)
+            assert present(app).name == "mine"
+            made = ["Pictures are made in red, green and blue, and mine sees "]
+            assert all(any(error.value.startswith(known) for known in made) for error in app.error)

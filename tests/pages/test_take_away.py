@@ -1,0 +1,184 @@
+"""What can be taken away from Explain and Compare, and what a recipe brings back."""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from streamlit.delta_generator import DeltaGenerator
+
+import camviz
+from camviz import export, scores
+from camviz.ui import recipes
+
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+
+
+def text(app) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.warning, *app.error, *app.info])
+
+
+def recipe_of(name="macaw", method="layer_cam", target=None, layer="blocks.3", **settings):
+    e = camviz.explain("efficientnet_lite0", SAMPLES / f"{name}.jpg", method, target, layer, **settings)
+    return export.recipe(e, f"{name}.jpg")
+
+
+def load(app, recipe):
+    data = recipe if isinstance(recipe, bytes) else json.dumps(recipe).encode()
+    return app.file_uploader(key="recipe").upload("recipe.json", data, "application/json").run()
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    """What each download button of the page would give, by its label."""
+    held = {}
+    original = DeltaGenerator.download_button
+
+    def keep(self, label, data, *arguments, **settings):
+        held[label] = data
+        return original(self, label, data, *arguments, **settings)
+
+    monkeypatch.setattr(DeltaGenerator, "download_button", keep)
+    return held
+
+
+def test_a_recipe_sets_everything(start) -> None:
+    app = start(rather_than="3", several="1", layers="blocks.4,bn2")
+    load(app, recipe_of(target=89, fit="pad"))
+    assert not app.exception and not app.error and not app.warning
+    assert "sulphur-crested cockatoo most at layer blocks.3" in text(app)
+    asked = {"img": "sample:macaw", "method": "layer_cam", "layer": "blocks.3", "target": "89", "fit": "pad"}
+    assert dict(app.query_params) == asked
+    assert app.toggle(key="several").value is False and app.selectbox(key="rather_than").value == -1
+
+
+def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
+    e = camviz.explain(
+        camviz.load_model("squeezenet1_1", weights="random"),
+        *(SAMPLES / "cat.jpg", "grad_cam", scores.contrast(281, 282), "features.3,features.12"),
+        fuse="max",
+        counterfactual=True,
+    )
+    app = load(start(), export.recipe(e, "cat.jpg"))
+    assert not app.exception and not app.error
+    (warning,) = app.warning
+    assert "This network is untrained" in warning.value
+    assert app.multiselect(key="layers").value == ["features.3", "features.12"]
+    assert app.toggle(key="grad_cam.counterfactual").value is True
+    code = app.code[0].value
+    assert "camviz.scores.contrast(281, 282)" in code and "fuse='max'" in code and "weights='random'" in code
+
+
+def test_a_recipe_of_an_own_picture_needs_the_picture(start) -> None:
+    picture = ImageOps.mirror(Image.open(SAMPLES / "panda.jpg"))
+    e = camviz.explain("efficientnet_lite0", picture, "layer_cam")
+    recipe, app = export.recipe(e, "my panda.png"), start()
+    load(app, recipe)
+    assert "This recipe is of the picture 'my panda.png', which is not here: load it" in app.error[0].value
+    assert "sure this is an espresso" in text(app)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    app.file_uploader(key="upload").upload("renamed.png", buffer.getvalue(), "image/png").run()
+    app.selectbox(key="method").set_value("grad_cam").run()
+    load(app, recipe)
+    assert not app.error and app.selectbox(key="method").value == "layer_cam"
+    assert app.query_params["img"].startswith("sha:")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"method": "<b>x</b>"}, "method '<b>x</b>' is not in CamViz"),
+        ({"method": ["grad_cam"]}, "the recipe needs a 'method', as text"),
+        ({"model": {"name": "efficientnet_lite0", "weights": "/etc/passwd"}}, "weights of its own ('/etc/passwd')"),
+        ({"model": {"name": "mine", "weights": "own"}}, "weights of its own ('own'), which only Python can load"),
+        ({"model": 7}, "the model of a recipe has the fields name, weights, made_with"),
+        ({"image": {"file": "/etc/passwd", "sha256": "00"}}, "the picture '/etc/passwd', which is not here"),
+        ({"target": {"probability": 3}}, "this recipe explains a probability, which only Python does"),
+        ({"target": {"__class__": 3}}, "score '__class__' is not in CamViz"),
+        ({"target": "3"}, "the score 'logit' takes the index of a class"),
+        ({"layer": "x" * 3000}, "the recipe needs a 'layer', as text"),
+        ({"extra": 1}, "setting 'extra' is not in the settings of layer_cam"),
+        ({"progress": 1}, "setting 'progress' is not in the settings of layer_cam"),
+    ],
+)
+def test_a_hostile_recipe_is_refused(changes, sentence) -> None:
+    with pytest.raises(camviz.CamvizError, match=re.escape(sentence)):
+        recipes.settings(json.dumps({**recipe_of(), **changes}).encode())
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"{", b"[" * 200_000, b"[]", b"null", b'{"model": 1}', b"NaN"])
+def test_what_is_no_recipe_is_refused(data) -> None:
+    with pytest.raises(camviz.CamvizError, match="is no recipe"):
+        recipes.settings(data)
+
+
+def test_a_refused_recipe_gets_a_sentence_and_nothing_changes(start) -> None:
+    app = start(method="grad_cam", img="sample:koala")
+    for changes, sentence in (({"method": "x" * 1500}, "Method 'xxx"), ({"layer": 3}, "The recipe needs a 'layer'")):
+        load(app, {**recipe_of(), **changes})
+        assert not app.exception
+        (error,) = app.error
+        assert error.value.startswith(sentence) and len(error.value) < 500
+        assert app.selectbox(key="method").value == "grad_cam" and "sure this is a koala" in text(app)
+    load(app, recipe_of())
+    assert not app.error and app.selectbox(key="method").value == "layer_cam"
+
+
+def test_what_does_not_exist_here_falls_back_with_a_note(start) -> None:
+    changes = {"model": "efficientnet_lite9", "target": 4000, "layer": "blocks.99", "fit": "squeezed"}
+    app = load(start(), {**recipe_of(), **changes})
+    assert not app.exception and not app.error
+    assert sorted(note.value for note in app.warning) == [
+        f"The recipe asks for {key} '{value}', which does not exist here; the default is shown instead."
+        for key, value in (
+            ("fit", "squeezed"),
+            ("layer", "blocks.99"),
+            ("model", "efficientnet_lite9"),
+            ("target", 4000),
+        )
+    ]
+
+
+def test_knobs_out_of_range_are_refused() -> None:
+    for value, sentence in (
+        (0, "must lie in 1 to 200"),
+        ("7", "must be int"),
+        (1e999, "must be int"),
+        ([1], "must be"),
+    ):
+        with pytest.raises(camviz.CamvizError, match=sentence):
+            recipes.settings(json.dumps({**recipe_of("coffee", "smooth_grad", samples=2), "samples": value}).encode())
+
+
+def test_the_recipe_and_the_report_of_explain_give_its_numbers(start, downloads, monkeypatch) -> None:
+    start(img="sample:cat", method="grad_cam", layer="blocks.4", rather_than="282")
+    monkeypatch.chdir(SAMPLES)
+    recipe = json.loads(downloads["Recipe (JSON)"]())
+    e = camviz.explain(**recipe)
+    assert (e.label, e.layer) == ("Egyptian cat rather than tiger cat", "blocks.4")
+    page = downloads["Report (HTML)"]()
+    assert f"<td>{e.attribution.max():.6g}</td>" in page and e.image_digest in page
+    link = page.partition('<a href="')[2].partition('"')[0].replace("&amp;", "&")
+    asked = parse_qs(urlsplit(link).query)
+    assert asked == {"img": ["sample:cat"], "layer": ["blocks.4"], "rather_than": ["282"]}
+
+
+def test_the_report_of_compare_holds_every_map_and_how_far_they_agree(start, downloads) -> None:
+    app = start(
+        "pages/compare.py", **{"rows": "layers", "rows.layers": "blocks.4,bn2", "columns.methods": "grad_cam,lrp"}
+    )
+    assert not app.exception
+    page = downloads["Report (HTML)"]()
+    titles = ("1. blocks.4 · Grad-CAM", "2. blocks.4 · Layer-wise", "3. bn2 · Grad-CAM", "4. bn2 · Layer-wise")
+    assert all(f"<td>{title}" in page for title in titles)
+    picture = base64.b64decode(page.split("data:image/jpeg;base64,")[3].partition('"')[0])  # the third
+    e = camviz.explain("efficientnet_lite0", SAMPLES / "coffee.jpg", "grad_cam")
+    shown = np.asarray(Image.open(io.BytesIO(picture))).astype(int)
+    assert np.abs(shown - camviz.render.overlay(e.view, e.heatmap)).mean() < 4
+    assert page.count("data:image") == 4 and "How far they agree" in page and "<td>1.00</td>" in page

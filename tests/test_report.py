@@ -1,0 +1,179 @@
+"""The report: one file that needs nothing else, with the explanation's own numbers, and nothing foreign in it."""
+
+import base64
+import dataclasses
+import io
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import camviz
+from camviz import export, images, render, report, scores, words
+
+HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>.jpg'
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """A page taken apart: elements with their attributes, text, cells of tables, code; every element must be closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text, self.cells, self.code = [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+        if self.open and self.open[-1] in ("td", "th"):
+            self.cells.append(data)
+        if self.open and self.open[-1] == "pre":
+            self.code.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def decoded(attributes):
+    kind, _, data = attributes["src"].partition(",")
+    assert kind == "data:image/jpeg;base64"
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def assert_needs_nothing(page):
+    """Nothing is run, and nothing is fetched: not by an element, not by a style."""
+    assert {tag for tag, _ in page.elements} <= {
+        *("html", "head", "meta", "title", "style", "body", "h1", "h2", "section", "p", "div", "figure", "figcaption"),
+        *("img", "table", "thead", "tbody", "tr", "th", "td", "pre", "footer", "a"),
+    }
+    for tag, attributes in page.elements:
+        assert set(attributes) <= {"lang", "charset", "http-equiv", "content", "name", "class", "src", "alt", "href"}
+        assert "src" not in attributes or attributes["src"].startswith("data:image/jpeg;base64,")
+        assert "href" not in attributes or tag == "a"
+    assert "url(" not in report.STYLE and "@import" not in report.STYLE
+    assert any("default-src 'none'" in attributes.get("content", "") for attributes in page.all("meta"))
+
+
+@pytest.fixture(scope="module")
+def e(lite0, coffee):
+    return camviz.explain(lite0, coffee, "grad_cam")
+
+
+@pytest.fixture(scope="module")
+def page(lite0, coffee, e):
+    sections = report.of_explanation(e, lite0.predict(coffee), "coffee.jpg")
+    return Page(report.write("Why espresso?", sections, "http://localhost:8501/?method=grad_cam&img=sample:coffee"))
+
+
+def test_it_needs_nothing_else_and_every_picture_is_described(page):
+    assert_needs_nothing(page)
+    assert page.all("html") == [{"lang": "en"}]
+    assert all(len(picture["alt"]) > 10 for picture in page.all("img"))
+    assert "@media print" in report.STYLE
+
+
+def test_its_pictures_are_the_view_and_every_view_of_the_map(page, e):
+    expected = [
+        e.view,
+        *(render.views(e.attribution, e.view)[name] for name in ("Overlay", "Heatmap", "Masked picture")),
+    ]
+    found = page.all("img")
+    assert len(found) == len(expected)
+    for attributes, rgb in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(export.jpeg(rgb))))
+
+
+def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
+    rows = dict(zip(page.cells[::2], page.cells[1::2], strict=True))
+    for one in lite0.predict(coffee):
+        assert rows[one.label] == f"{100 * one.probability:.1f} %" or one.probability < 0.001
+    assert rows["probability"] == rows["espresso"] == "95.7 %"
+    assert float(rows["largest value"]) == pytest.approx(e.attribution.max(), rel=1e-5)
+    assert float(rows["smallest value"]) == pytest.approx(e.attribution.min(), rel=1e-5)
+    assert float(rows["sum"]) == pytest.approx(e.attribution.sum(dtype=float), rel=1e-5)
+    assert (
+        rows["layer"] == "bn2"
+        and rows["method's settings"] == "counterfactual: False"
+        and rows["explained"] == "espresso (logit(c=967))"
+    )
+    assert rows["passes"] == "2 forward, 1 backward" and rows["picture's sha256"] == e.image_digest
+
+
+def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, coffee):
+    text = "".join(page.text)
+    assert words.reading(e, "espresso", e.probability) in text
+    assert f"What it does not say. {words.caution(e)}" in text
+    assert f"camviz {camviz.__version__}, torch {torch.__version__}" in text
+    assert page.all("a") == [{"href": "http://localhost:8501/?method=grad_cam&img=sample:coffee"}]
+    snippet, recipe = page.code
+    monkeypatch.chdir(coffee.parent)
+    scope = {}
+    exec(snippet, scope)
+    np.testing.assert_array_equal(scope["explanation"].attribution, e.attribution)
+    np.testing.assert_array_equal(camviz.explain(**json.loads(recipe)).attribution, e.attribution)
+
+
+def test_nothing_that_somebody_named_gets_into_the_page(lite0, coffee, e):
+    hostile = dataclasses.replace(
+        e,
+        model=HOSTILE,
+        label=HOSTILE,
+        layer=HOSTILE,
+        weights=HOSTILE,
+        notes=(HOSTILE,),
+        knobs={"counterfactual": HOSTILE},
+    )
+    (first, *_) = lite0.predict(coffee)
+    sections = report.of_explanation(hostile, [dataclasses.replace(first, label=HOSTILE)], HOSTILE)
+    maps = report.of_maps({HOSTILE: hostile}, {HOSTILE: e.view}, {HOSTILE: HOSTILE}, [[HOSTILE], [HOSTILE]])
+    link = f"http://localhost/?x={HOSTILE}"
+    page = Page(report.write(HOSTILE, [*sections, *maps, report.Section(HOSTILE, [HOSTILE], code=[HOSTILE])], link))
+    assert_needs_nothing(page)
+    assert "".join(page.text).count(HOSTILE) > 12
+    assert page.all("img")[0]["alt"] == f"{HOSTILE}, as the network sees it"
+    assert page.all("a") == [{"href": link}]
+
+
+def test_several_maps_with_how_far_they_agree(lite0, coffee, e):
+    other = camviz.explain(lite0, coffee, "vanilla_backprop", scores.contrast(967, 968))
+    maps = {"1. late": e, "2. pixels": other}
+    shown = {name: render.overlay(one.view, one.heatmap) for name, one in maps.items()}
+    agreement = [["map", "1", "2"], ["1. late", "1.00", "0.25"], ["2. pixels", "0.25", "1.00"]]
+    page = Page(report.write("Two", report.of_maps(maps, shown, dict.fromkeys(maps, "coffee.jpg"), agreement)))
+    assert_needs_nothing(page)
+    for attributes, rgb in zip(page.all("img"), shown.values(), strict=True):
+        np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(export.jpeg(rgb))))
+    text = "".join(page.text)
+    assert "1. late: espresso 95.7 %" in text and "espresso rather than cup" in text
+    assert words.caution(e) in text and words.caution(other) in text
+    assert "Agreement is not truth." in text and "0.25" in page.cells
+    assert text.count("import camviz") == 2 and "camviz.scores.contrast(967, 968)" in text
+    assert page.all("a") == []
+
+
+def test_what_is_empty_is_left_out():
+    page = Page(report.write("Empty", [report.Section("Nothing")]))
+    assert [tag for tag in ("img", "table", "pre", "div", "a") if page.all(tag)] == []
+
+
+def test_an_empty_map_is_told(lite0):
+    flat = Image.new("RGB", (64, 64), "grey")
+    e = dataclasses.replace(
+        camviz.explain(lite0, flat), notes=("The map is empty.",), target=None, probability=float("nan")
+    )
+    page = Page(report.write("Flat", report.of_explanation(e, lite0.predict(flat), "flat.png")))
+    assert "The map is empty." in "".join(page.text) and "nan" not in page.cells
+    assert images.digest(flat) in page.cells
