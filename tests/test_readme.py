@@ -22,10 +22,12 @@ def test_the_command_prints_the_table() -> None:
 
 def test_the_python_examples_run(monkeypatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[1])
-    first, method_file = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    first, own, method_file = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     scope: dict[str, object] = {}
     exec(first, scope)
     assert scope["e"].label == "espresso" and scope["e"].attribution.shape == (7, 7)
+    exec(own, scope)
+    assert scope["model"].name == "mine" and scope["model"].categories[999] == "class 999"
     exec(method_file.replace("from ..", "from camviz."), {"__name__": "camviz.methods.energy_cam"})
     try:
         assert camviz.METHODS["energy_cam"].layer == "required"
