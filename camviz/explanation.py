@@ -232,7 +232,7 @@ def _layers(model: Model, found: Method, layer: str | None, fuse: str) -> tuple[
     """The layers that a method is to look at: their names as one text, and the modules."""
     if fuse not in get_args(Fuse):
         raise unknown("fuse", str(fuse), get_args(Fuse), "mean, max")
-    name = None if found.layer == "none" else layer or None
+    name = None if found.layer == "none" else layer
     if found.layer == "required" and name is None:
         name = model.default_layer
         if not name:

@@ -384,6 +384,7 @@ def test_a_notebook_shows_picture_overlay_and_facts_and_no_foreign_html(tiny):
         ({"method": "Grad-CAM"}, "method 'Grad-CAM' is not in CamViz; did you mean 'grad_cam'"),
         ({"layer": "features.9"}, r"layer 'features.9' is not in tiny; did you mean 'features.\d'"),
         ({"layer": "features.2,head.2"}, "layer 'head.2' is not in tiny"),
+        ({"layer": ""}, "layer '' is not in tiny"),
         ({"target": "goldfisch"}, "class 'goldfisch' is not in tiny; did you mean 'goldfish'"),
         ({"target": 7}, "tiny has the classes 0 to 6; got 7"),
         ({"target": 3.5}, "a target is the index of a class, its label, or a score; got 3.5"),

@@ -79,7 +79,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
             experiment.picture.image,
             method.key,
             experiment.score,
-            experiment.layer if method.layer != "none" else None,
+            (experiment.layer or None) if method.layer != "none" else None,
             fit=experiment.fit,
             fuse=experiment.fuse,
             progress=progress,

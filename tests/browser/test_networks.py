@@ -73,5 +73,5 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     )
     sidebar.get_by_role("button", name="Use this network").click()
     expect(bars).to_contain_text("wren")
-    assert "model=own%3A" in page.url or "model=own:" in page.url
+    expect(page).to_have_url(re.compile("model=own(:|%3A)"))
     expect(page.get_by_role("heading", name="Take it away")).to_be_visible()

@@ -243,3 +243,18 @@ def test_each_page_with_other_channels_and_without_layers(start: Start) -> None:
             assert present(app).name == "mine"
             made = ["Pictures are made in red, green and blue, and mine sees "]
             assert all(any(error.value.startswith(known) for known in made) for error in app.error)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+def test_a_program_says_why_it_shows_no_layers(start: Start) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    models.register(camviz.load_model(torch.jit.script(net), input_size=(28, 28), name="program"))
+    app = start()
+    assert present(app).name == "program"
+    assert [error.value for error in app.error] == [
+        "Program has no layer of feature maps, as its layers are hidden in TorchScript, which Grad-CAM needs."
+    ]
+    assert "This network shows no layers of feature maps: TorchScript hides them." in app.info[0].value
+    app = start(method="lrp")
+    assert app.error[0].value.startswith("This network is compiled (TorchScript or torch.export), so its single")
+    assert not start(method="vanilla_backprop").error
