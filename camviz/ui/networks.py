@@ -128,15 +128,17 @@ def uploader(device: str) -> None:
             "Several labels at once", key="own_sigmoid", help="Each class by itself (sigmoid) instead of a sum of 1."
         )
         st.button("Use this network", key="own_use", disabled=file is None, on_click=_begin)
-        if st.session_state.pop(_BEGUN, False) and file is not None:
+        if st.session_state.get(_BEGUN) and file is not None:  # stays where another change interrupts the reading
             try:
                 with st.spinner("Reading the network", show_time=True), cache.turns().turn(lambda _: None):
                     name = bring(
                         chosen, file.name, file.getvalue(), None if names is None else names.getvalue(), sigmoid, device
                     )
             except CamvizError as error:
+                st.session_state[_BEGUN] = False
                 st.error(f"{escaped(str(error))[:1].upper()}{escaped(str(error))[1:]}.")
                 return
+            st.session_state[_BEGUN] = False
             st.session_state["_brought"] = number + 1
             st.session_state[_BROUGHT] = name
             st.rerun()

@@ -67,10 +67,13 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     weights.set_input_files(
         {"name": "garden birds.pth", "mimeType": "application/octet-stream", "buffer": checkpoint()}
     )
+    expect(sidebar.get_by_text("garden birds.pth")).to_be_visible()
     names = files.nth(files.count() - 1)
     names.set_input_files(
         {"name": "names.json", "mimeType": "application/json", "buffer": b'{"tit": 2, "wren": 0, "robin": 1}'}
     )
+    expect(sidebar.get_by_text("names.json")).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
     sidebar.get_by_role("button", name="Use this network").click()
     expect(bars).to_contain_text("wren")
     expect(page).to_have_url(re.compile("model=own(:|%3A)"))
