@@ -1,6 +1,5 @@
-"""A served network in a real browser, and one that is brought along through the sidebar."""
+"""A served network in a real browser."""
 
-import io
 import os
 import re
 import subprocess
@@ -9,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
-import torchvision.models as tv
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parents[2]
@@ -42,14 +39,7 @@ def served(tmp_path: Path) -> Iterator[str]:
             process.terminate()
 
 
-def checkpoint() -> bytes:
-    torch.manual_seed(1)
-    buffer = io.BytesIO()
-    torch.save(tv.squeezenet1_1(num_classes=3).state_dict(), buffer)
-    return buffer.getvalue()
-
-
-def test_served_and_brought_along(served: str, page: Page) -> None:
+def test_served(served: str, page: Page) -> None:
     page.goto(served)
     bars = page.get_by_role("group", name="Predictions: choose a class to explain")
     expect(bars).to_contain_text("zero")
@@ -57,24 +47,3 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     assert len(shares) == 3 and abs(sum(shares) - 100) > 10  # each class by itself
     sidebar = page.get_by_test_id("stSidebar")
     expect(sidebar.get_by_role("combobox", name="Network", exact=False).first).to_have_value(re.compile("Digits"))
-
-    sidebar.get_by_text("Your own network").click()
-    architecture = sidebar.get_by_role("combobox", name=re.compile("Architecture"))
-    architecture.fill("SqueezeNet 1.1")
-    architecture.press("Enter")
-    files = sidebar.locator("input[type=file]")
-    weights = files.nth(files.count() - 2)
-    weights.set_input_files(
-        {"name": "garden birds.pth", "mimeType": "application/octet-stream", "buffer": checkpoint()}
-    )
-    expect(sidebar.get_by_text("garden birds.pth")).to_be_visible()
-    names = files.nth(files.count() - 1)
-    names.set_input_files(
-        {"name": "names.json", "mimeType": "application/json", "buffer": b'{"tit": 2, "wren": 0, "robin": 1}'}
-    )
-    expect(sidebar.get_by_text("names.json")).to_be_visible()
-    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
-    sidebar.get_by_role("button", name="Use this network").click()
-    expect(bars).to_contain_text("wren")
-    expect(page).to_have_url(re.compile("model=own(:|%3A)"))
-    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()
