@@ -237,8 +237,8 @@ def caution(s: Synthesis) -> str:
         return "What appears was learnt from other pictures: it was not hidden in this one."
     if s.method == "inversion":
         return (
-            "What is missing may not be lost: the search ended before it had found everything, and at a layer where "
-            "most neurons are silent it hardly finds a way."
+            "What is missing may not be lost: the search ended before it had found everything, and the later the layer "
+            "is, the less it finds."
         )
     if s.channel is not None:
         return (
