@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import export, render, words
@@ -14,6 +14,7 @@ from .registry import METHODS
 from .render import RGB
 
 Table = Sequence[Sequence[str]]  # the first row names the columns
+Say = Callable[[str], str]  # a text in the language of the report
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1e21; background: #fff; max-width: 60rem; margin: 2rem auto;
@@ -26,6 +27,10 @@ table { border-collapse: collapse; font-size: 0.9rem; margin-top: 1rem; } tr { b
 th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; border-bottom: 1px solid #d8dbe0; vertical-align: top;
   overflow-wrap: anywhere; }
 pre { background: #f3f4f6; padding: 0.8rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.85rem; }
+.chart { width: 100%; max-width: 42rem; } .chart text { font-size: 11px; fill: #50555c; text-anchor: middle; }
+polyline, path { fill: none; stroke-width: 2; stroke: #2e6f95; } .tick { stroke: #d8dbe0; stroke-width: 1; }
+.line-0 { stroke: #d55e00; stroke-width: 3; } .line-1 { stroke-dasharray: 2 4; } .line-2 { stroke-dasharray: 8 5; }
+.line-3 { stroke-dasharray: 10 4 2 4; } .line-4 { stroke-dasharray: 16 6; } figcaption span { margin-right: 1rem; }
 @media print { body { margin: 0; max-width: none; font-size: 11pt; } h2 { break-after: avoid; }
   pre { border: 1px solid #d8dbe0; background: none; } a { color: inherit; } }
 """
@@ -36,11 +41,21 @@ AGREEMENT = ["Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture (H, W, 3) with what it shows, for those who do not see it, and a caption for all."""
+    """A picture, (H, W, 3) or a JPEG, with what it shows, for those who do not see it, and a caption for all."""
 
-    rgb: RGB = field(repr=False)
+    rgb: RGB | bytes = field(repr=False)
     alt: str
     caption: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Named lines of (x, y), x from 0 to 1; what the axes say, and what the chart shows in words."""
+
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    across: str
+    up: str
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -50,22 +65,31 @@ class Section:
     title: str
     text: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
+    charts: Sequence[Chart] = ()
     table: Table = ()
     code: Sequence[str] = ()
 
 
-def write(title: str, sections: Sequence[Section], link: str = "") -> str:
-    """The report as HTML: `sections` in their order, then the link that shows the same, and the versions."""
+def write(title: str, sections: Sequence[Section], link: str = "", language: str = "en", say: Say = str) -> str:
+    """The report as HTML: `sections` in their order, then the link that shows the same, and the versions.
+
+    `say` puts all but code, which the sections hold in English, into another `language` (its code in HTML).
+    """
+
+    def told(text: str) -> str:
+        return _safe(say(text))
+
     made_with = ", ".join(f"{name} {version}" for name, version in versions().items())
-    shown = f'<p>Shown again by <a href="{_safe(link)}">{_safe(link)}</a></p>' if link else ""
+    shown = f'<p>{told("Shown again by")} <a href="{_safe(link)}">{_safe(link)}</a></p>' if link else ""
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<!DOCTYPE html>\n<html lang="' + _safe(language) + '">\n<head>\n<meta charset="utf-8">\n'
         # Whatever a browser is made to find in it, nothing of it is fetched or run.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_safe(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{_safe(title)}</h1>\n"
-        f"{''.join(map(_section, sections))}<footer>{shown}<p>Made with {_safe(made_with)}.</p></footer>\n"
+        f"<title>{told(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{told(title)}</h1>\n"
+        f"{''.join(_section(section, told) for section in sections)}"
+        f"<footer>{shown}<p>{told(f'Made with {made_with}.')}</p></footer>\n"
         "</body>\n</html>\n"
     )
 
@@ -143,7 +167,7 @@ def facts(e: Explanation) -> dict[str, str]:
         "layer": e.layer or "",
         "layers fused by": e.fuse or "",
         "picture fitted by": e.fit,
-        "method's settings": ", ".join(knobs),
+        "method's settings": "; ".join(knobs),
         "largest value": f"{e.attribution.max():.6g}",
         "smallest value": f"{e.attribution.min():.6g}",
         "sum": f"{e.attribution.sum(dtype=float):.6g}",
@@ -158,23 +182,48 @@ def _chance(e: Explanation) -> str:
     return e.label if e.target is None else f"{e.label} {percent(e.probability)}"
 
 
-def _section(section: Section) -> str:
-    parts = [f"<p>{_safe(text)}</p>" for text in section.text]
+def _section(section: Section, told: Say) -> str:
+    parts = [f"<p>{told(text)}</p>" for text in section.text]
     if section.pictures:
-        parts.append(f'<div class="pictures">{"".join(map(_picture, section.pictures))}</div>')
+        parts.append(f'<div class="pictures">{"".join(_picture(one, told) for one in section.pictures)}</div>')
+    parts += [_chart(chart, told) for chart in section.charts]
     if section.table:
         names, *rows = section.table
-        head = "".join(f"<th>{_safe(name)}</th>" for name in names)
-        body = "".join(f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        head = "".join(f"<th>{told(name)}</th>" for name in names)
+        body = "".join(f"<tr>{''.join(f'<td>{told(cell)}</td>' for cell in row)}</tr>" for row in rows)
         parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
     parts += [f"<pre>{_safe(text)}</pre>" for text in section.code]
-    return f"<section><h2>{_safe(section.title)}</h2>\n{''.join(parts)}</section>\n"
+    return f"<section><h2>{told(section.title)}</h2>\n{''.join(parts)}</section>\n"
 
 
-def _picture(picture: Picture) -> str:
-    data = base64.b64encode(export.jpeg(picture.rgb)).decode()
-    caption = f"<figcaption>{_safe(picture.caption)}</figcaption>" if picture.caption else ""
-    return f'<figure><img src="data:image/jpeg;base64,{data}" alt="{_safe(picture.alt)}">{caption}</figure>'
+def _picture(picture: Picture, told: Say) -> str:
+    jpeg = picture.rgb if isinstance(picture.rgb, bytes) else export.jpeg(picture.rgb)
+    data = base64.b64encode(jpeg).decode()
+    caption = f"<figcaption>{told(picture.caption)}</figcaption>" if picture.caption else ""
+    return f'<figure><img src="data:image/jpeg;base64,{data}" alt="{told(picture.alt)}">{caption}</figure>'
+
+
+def _chart(chart: Chart, told: Say) -> str:
+    """The lines as SVG: the first one thick, the others told apart by their dashes, each named in the legend."""
+    low = min(0.0, *(min(ys) for _, ys in chart.lines.values()))
+    high = max(1.0, *(max(ys) for _, ys in chart.lines.values()))
+    drawn, legend = [], []
+    for number, (name, (xs, ys)) in enumerate(chart.lines.items()):
+        places = ((40 + 540 * x, 230 - 220 * (y - low) / (high - low)) for x, y in zip(xs, ys, strict=True))
+        points = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
+        line = f'class="line-{min(number, 4)}"'
+        drawn.append(f'<polyline {line} points="{points}"/>')
+        legend.append(f'<span><svg width="40" height="10"><path {line} d="M0 5h40"/></svg> {told(name)}</span>')
+    ticks = "".join(
+        f'<path class="tick" d="M{left} 10v220"/><text x="{left}" y="246">{share}%</text>'
+        for share, left in zip(range(0, 101, 20), range(40, 581, 108), strict=True)
+    )
+    axes = told(f"{chart.up}, against {chart.across}")
+    ends = f'<text x="18" y="18">{high:.2g}</text><text x="18" y="234">{low:.2g}</text>'
+    return (
+        f'<figure><svg class="chart" viewBox="0 0 620 252" role="img" aria-label="{told(chart.alt)}">{ticks}{ends}'
+        f"{''.join(drawn)}</svg><figcaption>{' '.join(legend)}<br>{axes}</figcaption></figure>"
+    )
 
 
 def _safe(text: str) -> str:

@@ -1,6 +1,8 @@
 """The pointing game on the Evaluate page: a mosaic of four pictures, and which method finds the right one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,11 @@ from ..evaluation.pointing_game import mosaic, pointing_game, surest
 from ..evaluation.registry import METRICS
 from ..models import Prediction
 from ..registry import METHODS, Method
+from ..report import Section
 from ..scores import logit
-from . import controls, evidence, panels, pictures, state, tasks, trials, verdicts
+from . import controls, exhibits, panels, pictures, state, tasks, trials, verdicts
 from .controls import Experiment
+from .language import said, t
 from .markdown import escaped
 from .pictures import Picture
 from .tasks import Report
@@ -30,7 +34,7 @@ class Played:
     """How much of a method's map lies in the right quarter, for each of the four classes; and the maps."""
 
     shares: tuple[float, ...]
-    tiles: list[evidence.Tile]
+    tiles: list[exhibits.Tile]
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,27 @@ class Mosaic:
         return np.concatenate([np.concatenate([a, b], axis=1), np.concatenate([c, d], axis=1)])
 
 
-def pointing(experiment: Experiment) -> None:
-    """Choose four pictures and some methods, and see whose maps lie on the right quarter."""
+def pointing(experiment: Experiment) -> list[Section]:
+    """Choose four pictures and some methods, and see whose maps lie on the right quarter; for a report too."""
     metric = METRICS["pointing_game"]
-    st.caption(f"{metric.tooltip} [Paper]({metric.paper})")
+    st.caption(f"{said(metric.tooltip)} [{t('Paper')}]({metric.paper})")
     chosen = _mosaic(experiment)
     if chosen is None:
-        return
+        return []
     keys = list(METHODS)
     players = [METHODS[key] for key in state.many("players", [key for key in PLAYERS if key in keys], keys)]
-    st.multiselect("Methods", keys, format_func=lambda key: METHODS[key].title, key="players", persist_state="session")
+    st.multiselect(
+        t("Methods"),
+        keys,
+        format_func=lambda key: said(METHODS[key].title),
+        key="players",
+        placeholder=t("Choose options"),
+        persist_state="session",
+        help=t("The last three of the first choice are controls, which know nothing of the network's reasons."),
+    )
     played = _play(experiment, chosen, players)
     if not played:
-        return
+        return []
     rows = sorted(played.items(), key=lambda row: -float(np.mean(row[1].shares)))
     columns: dict[str, list[Any]] = {
         "Method": [_name(METHODS[key]) for key, _ in rows],
@@ -66,72 +78,134 @@ def pointing(experiment: Experiment) -> None:
     }
     for quarter, prediction in enumerate(chosen.predictions):
         columns[f"{WHERE[quarter]}: {prediction.label}"] = [one.shares[quarter] for _, one in rows]
-    shares = {name: st.column_config.NumberColumn(format="percent") for name in columns if name != "Method"}
-    st.dataframe(columns, hide_index=True, column_config=shares, height="content", alt="Shares by method and picture")
+    shares = {said(name): st.column_config.NumberColumn(format="percent") for name in columns if name != "Method"}
+    st.dataframe(
+        exhibits.in_words(columns),
+        hide_index=True,
+        column_config=shares,
+        height="content",
+        alt=t("Shares by method and picture"),
+    )
     shown = state.setting("look_at", rows[0][0], [key for key, _ in rows])
     st.selectbox(
-        "Look at the maps of",
+        t("Look at the maps of"),
         [key for key, _ in rows],
-        format_func=lambda key: METHODS[key].title,
+        format_func=lambda key: said(METHODS[key].title),
         key="look_at",
         persist_state="session",
+        help=t("Its four maps, one for each picture's class."),
     )
-    st.markdown(f"**{verdicts.pointing(float(np.mean(played[shown].shares)))}**")
-    evidence.show(played[shown].tiles, 190)
-    evidence.cannot(metric)
+    verdict = verdicts.pointing(float(np.mean(played[shown].shares)))
+    st.markdown(f"**{said(verdict)}**")
+    exhibits.show(played[shown].tiles, 190)
+    exhibits.cannot(metric)
+    table = [tuple(columns), *zip(*([_percent(cell) for cell in column] for column in columns.values()), strict=True)]
+    texts = [exhibits.told_of(metric), f"{METHODS[shown].title}: {verdict}"]
+    return [Section("Four pictures in one", texts, exhibits.as_pictures(played[shown].tiles), table=table)]
+
+
+def _percent(cell: str | float) -> str:
+    return cell if isinstance(cell, str) else f"{cell:.0%}"
+
+
+def mosaics(experiment: Experiment, over: Mapping[str, Picture]) -> list[tuple[str, Mosaic, int]]:
+    """For each picture that a mosaic can be made of, by its key: a mosaic that it is in, and its quarter there.
+
+    The surest four make the first mosaic, and so on; the last one is filled up with pictures from before it.
+    """
+    best, first = _sure(experiment, over)
+    found = []
+    for start in range(0, len(best), 4) if len(best) >= 4 else ():
+        own = best[start : start + 4]
+        four = own + [key for key in best if key not in own][: 4 - len(own)]
+        one = Mosaic([over[key] for key in four], [first[key] for key in four])
+        found += [(key, one, quarter) for quarter, key in enumerate(own)]
+    return found
+
+
+def _sure(experiment: Experiment, over: Mapping[str, Picture]) -> tuple[list[str], dict[str, Prediction]]:
+    """The pictures fit for mosaics, surest first, and the best class of each picture."""
+    first = {key: controls.predict(experiment.model, one, experiment.fit)[0] for key, one in over.items()}
+    keys = list(first)
+    best = surest([first[key].index for key in keys], [first[key].probability for key in keys])
+    return [keys[place] for place in best], first
 
 
 def _mosaic(experiment: Experiment) -> Mosaic | None:
     found = pictures.choices()
-    first = {key: controls.predict(experiment.model, one, experiment.fit)[0] for key, one in found.items()}
-    keys = list(first)
-    best = surest([first[key].index for key in keys], [first[key].probability for key in keys])
-    if len(best) < 4:
+    fit, first = _sure(experiment, found)
+    if len(fit) < 4:
         st.info(
-            f"A mosaic needs four pictures of different classes that this network is sure of (50 % or more); "
-            f"there are {len(best)}. Bring more pictures of your own, or choose another network."
+            t(
+                "A mosaic needs four pictures of different classes that this network is sure of (50 % or more); "
+                "there are {count}. Bring more pictures of your own, or choose another network.",
+                count=len(fit),
+            )
         )
         return None
-    fit = [keys[place] for place in best]
-    quarters = state.many("quarters", fit[:4], fit)
+    quarters = state.many("quarters", fit[:4], fit, 4)
     st.multiselect(
-        "Pictures that the network is sure of, one for each quarter",
+        t("Pictures that the network is sure of, one for each quarter"),
         fit,
         format_func=lambda key: f"{found[key].name}: {first[key].label}",
         key="quarters",
+        placeholder=t("Choose options"),
         max_selections=4,
         persist_state="session",
+        help=t("Four different classes, each with a probability of 50 % or more: else its map has no right place."),
     )
     if len(quarters) != 4:
-        st.info("Choose four pictures.")
+        st.info(t("Choose four pictures."))
         return None
     return Mosaic([found[key] for key in quarters], [first[key] for key in quarters])
 
 
 def _play(experiment: Experiment, chosen: Mosaic, players: list[Method]) -> dict[str, Played]:
     model = experiment.model
-    keys = {one.key: _key(experiment, chosen, one) for one in players}
-    missing = [one for one in players if tasks.kept(keys[one.key]) is None]
+    keys = {one.key: key_of(experiment, chosen, one) for one in players}
+    missing = [one for one in players if not _shown(experiment, chosen, one)]
     refused: dict[str, str] = {}
 
     def work(report: Report) -> dict[str, str]:
         for place, one in enumerate(missing):
             try:
-                shown = evidence.part(report, place, len(missing))
-                tasks.keep(keys[one.key], _played(experiment, chosen, one, shown))
+                play(experiment, chosen, one, exhibits.part(report, place, len(missing)))
             except CamvizError as error:
                 refused[one.title] = str(error)
         return refused
 
     if missing:
-        seconds = sum(_seconds(experiment, one) for one in missing)
-        what = "Play" if len(missing) == len(players) else f"Go on: {len(missing)} methods are missing"
+        expected = sum(seconds(experiment, one) for one in missing)
+        what = t("Play")
+        if len(missing) < len(players):
+            what = t("Go on: {count} methods are missing", count=len(missing))
         key = ("pointing", model.name, tuple(keys[one.key] for one in missing))
-        refused = tasks.run("pointing", key, seconds, what, work) or {}
+        refused = tasks.run("pointing", key, expected, what, work) or {}
     for title, reason in refused.items():
-        st.warning(f"{title} does not play: {reason}.")
-    found = {key: tasks.kept(place) for key, place in keys.items()}
-    return {key: played for key, played in found.items() if played is not None}
+        st.warning(t("{method} does not play: {reason}.", method=said(title), reason=escaped(said(reason))))
+    return {one.key: played for one in players if (played := _shown(experiment, chosen, one))}
+
+
+def _shown(experiment: Experiment, chosen: Mosaic, method: Method) -> Played | None:
+    found = before(experiment, chosen, method)
+    return found if found and found.tiles else None
+
+
+def before(experiment: Experiment, chosen: Mosaic, method: Method) -> Played | None:
+    """What a method has made of a mosaic, if it was computed before."""
+    found: Played | None = tasks.kept(key_of(experiment, chosen, method))
+    return found
+
+
+def play(experiment: Experiment, chosen: Mosaic, method: Method, report: Report) -> Played:
+    """What a method makes of a mosaic, from before or computed now. Raises CamvizError."""
+    found = _shown(experiment, chosen, method)
+    return found or tasks.keep(key_of(experiment, chosen, method), _played(experiment, chosen, method, report))
+
+
+def give_up(experiment: Experiment, chosen: Mosaic, method: Method) -> None:
+    """Keep that a method cannot play here."""
+    tasks.keep(key_of(experiment, chosen, method), Played((nan,) * 4, []))
 
 
 def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Report) -> Played:
@@ -155,9 +229,9 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
     return Played(
         result.shares,
         [
-            evidence.Tile(
-                evidence.over(view, one),
-                f"**{escaped(prediction.label)}**, {place}  \n{share:.0%} of the map lies there",
+            exhibits.Tile(
+                exhibits.over(view, one),
+                (f"{prediction.label}, {place}", f"{share:.0%} of the map lies there"),
                 f"{method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
             )
             for one, prediction, place, share in zip(result.maps, chosen.predictions, WHERE, result.shares, strict=True)
@@ -165,7 +239,7 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
     )
 
 
-def _seconds(experiment: Experiment, method: Method) -> float:
+def seconds(experiment: Experiment, method: Method) -> float:
     """Four explanations of a picture four times as large."""
     try:
         slow = panels.expected(experiment, method, method.settings({}))
@@ -174,7 +248,8 @@ def _seconds(experiment: Experiment, method: Method) -> float:
     return 16 * (slow or PASSES * tasks.seconds_of_pass(experiment.model))
 
 
-def _key(experiment: Experiment, chosen: Mosaic, method: Method) -> tuple[Any, ...]:
+def key_of(experiment: Experiment, chosen: Mosaic, method: Method) -> tuple[Any, ...]:
+    """What identifies a method's result on a mosaic, by content."""
     layer = experiment.layer if method.layer != "none" else None
     network = (experiment.model.name, experiment.model.weights, str(experiment.model.device))
     digests = tuple(one.digest for one in chosen.pictures)

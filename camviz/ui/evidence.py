@@ -1,13 +1,9 @@
 """What the Evaluate page draws of one picture and one method: curves, other measures, forgetting, other classes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
-from torch import Tensor
 
 from .. import export, render
 from ..errors import CamvizError
@@ -15,8 +11,11 @@ from ..evaluation.curve import Curve
 from ..evaluation.registry import METRICS, Metric
 from ..explanation import Explanation
 from ..registry import METHODS, Method
-from . import charts, panels, state, tasks, trials, verdicts
+from ..report import Chart, Section
+from . import panels, state, tasks, trials, verdicts
 from .controls import Experiment
+from .exhibits import Tile, as_pictures, cannot, draw, part, python_of, show, tiles, told_of
+from .language import said, sentence, t
 from .markdown import escaped
 from .tasks import Report
 
@@ -26,57 +25,61 @@ ALONE = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_se
 Knobs = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A map over the picture as a JPEG, its caption, and what it shows in words."""
+def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+    """Deletion and insertion of the present map, beside those of the controls, in words and as two charts.
 
-    jpeg: bytes
-    caption: str
-    alt: str
-
-
-def curves(experiment: Experiment, method: Method, knobs: Knobs) -> None:
-    """Deletion and insertion of the present map, beside those of the controls, in words and as two charts."""
+    Returns what a report says of them.
+    """
     filler = state.setting("filler", "published", FILLERS)
     steps = state.setting("steps", 28, state.Span(2, 112), int)
     settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
     told, status, charted, looks = (st.container(), st.container(), st.container(), st.container(horizontal=True))
     looks.segmented_control(
-        "A pixel is replaced by",
+        t("A pixel is replaced by"),
         FILLERS,
-        format_func=FILLERS.__getitem__,
+        format_func=lambda key: t(FILLERS[key]),
         key="filler",
         required=True,
         persist_state="session",
-        help="As published: the mean colour for deletion, a strong blur for insertion.",
+        help=t("As published: the mean colour for deletion, a strong blur for insertion."),
     )
-    looks.slider("Steps", 2, 112, key="steps", persist_state="session")
+    looks.slider(
+        t("Steps"),
+        2,
+        112,
+        key="steps",
+        persist_state="session",
+        help=t("In how many steps the pixels go: more draw a finer curve and take longer."),
+    )
     with status:
         own = _pair(experiment, method, knobs, settings)
         if own is None:
-            return
+            return []
         others = _controls(experiment, method, settings)
     label = experiment.model.categories[trials.target(experiment)]
-    told.markdown(verdicts.curves(escaped(label), *own) + (f" **{verdicts.against(own, others)}**" if others else ""))
+    against = verdicts.against(own, others) if others else ""
+    told.markdown(said(verdicts.curves(escaped(label), *own)) + (f" **{said(against)}**" if against else ""))
+    charts_of_it = []
     for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
         metric = METRICS[key]
         found = {method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
+        chart = Chart(
+            {f"{name}: {curve.area:.3f}": (curve.fractions, curve.values) for name, curve in found.items()},
+            "share of the pixels brought in" if place else "share of the pixels replaced",
+            f"probability of {label}",
+            f"{metric.title}: " + ", ".join(f"area {curve.area:.3f} for {name}" for name, curve in found.items()),
+        )
+        charts_of_it.append(chart)
         with box:
-            st.subheader(f"{metric.title}: {own[place].area:.3f}")
-            st.caption(f"{metric.tooltip} [Paper]({metric.paper})")
-            st.plotly_chart(
-                charts.lines(
-                    {f"{name}: {curve.area:.3f}": (curve.fractions, curve.values) for name, curve in found.items()},
-                    f"share of the pixels {'brought in' if place else 'replaced'}",
-                    f"probability of {label}",
-                    panels.ink(),
-                ),
-                key=key,
-                alt=f"{metric.title}: "
-                + ", ".join(f"area {curve.area:.3f} for {name}" for name, curve in found.items()),
-                config={"displayModeBar": False},
-            )
+            st.subheader(f"{said(metric.title)}: {own[place].area:.3f}")
+            st.caption(f"{said(metric.tooltip)} [{t('Paper')}]({metric.paper})")
+            draw(chart, key)
             cannot(metric)
+    texts = [verdicts.curves(label, *own), against, *(told_of(METRICS[key]) for key in ("deletion", "insertion"))]
+    settings_used = [("setting", "value"), ("a pixel is replaced by", FILLERS[filler]), ("steps", str(steps))]
+    code = [python_of(experiment, {"deletion": settings, "insertion": settings})]
+    texts = [one for one in texts if one]
+    return [Section("Deletion and insertion", texts, charts=charts_of_it, table=settings_used, code=code)]
 
 
 def _pair(experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Curve, Curve] | None:
@@ -84,7 +87,7 @@ def _pair(experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs)
         "curves",
         _key("curves", experiment, method, knobs, settings),
         _seconds_of_pair(experiment, settings),
-        "Draw the curves",
+        t("Draw the curves"),
         lambda report: _measured(experiment, method, knobs, settings, report),
     )
 
@@ -100,7 +103,8 @@ def _controls(experiment: Experiment, method: Method, settings: Knobs) -> dict[s
 
     key = _key("controls", experiment, METHODS["random_cam"], {"others": tuple(one.key for one in others)}, settings)
     seconds = len(others) * _seconds_of_pair(experiment, settings)
-    return tasks.run("controls", key, seconds, "Add the controls, which know nothing of the reasons", work) or {}
+    what = t("Add the controls, which know nothing of the reasons")
+    return tasks.run("controls", key, seconds, what, work) or {}
 
 
 def _measured(
@@ -118,8 +122,8 @@ def _seconds_of_pair(experiment: Experiment, settings: Knobs) -> float:
     return 2 * (steps + 1) * tasks.seconds_of_pass(experiment.model)
 
 
-def measures(experiment: Experiment, method: Method, knobs: Knobs) -> None:
-    """The other single numbers of the present map in a table, each with what it can't tell."""
+def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+    """The other single numbers of the present map in a table, each with what it can't tell; and a report's section."""
     metrics = [METRICS[key] for key in ALONE]
     seconds = sum(
         trials.seconds(experiment, method, knobs, one)
@@ -138,36 +142,50 @@ def measures(experiment: Experiment, method: Method, knobs: Knobs) -> None:
         return found
 
     key = _key("measures", experiment, method, knobs, {})
-    numbers = tasks.run("measures", key, seconds, "Measure", work)
+    numbers = tasks.run("measures", key, seconds, t("Measure"), work)
     if numbers is None:
-        return
+        return []
     st.table(
         {
-            "Measure": [f"**{one.title}**" for one in metrics],
-            "This map": [numbers[one.key] for one in metrics],
-            "Good is": [one.better for one in metrics],
-            "What it asks, and *what it can't tell*": [f"{one.tooltip} *{one.cannot}*" for one in metrics],
+            t("Measure"): [f"**{said(one.title)}**" for one in metrics],
+            t("This map"): [said(numbers[one.key]) for one in metrics],
+            t("Good is"): [said(one.better) for one in metrics],
+            t("What it asks, and *what it can't tell*"): [
+                f"{said(one.tooltip)} *{said(one.cannot)}*" for one in metrics
+            ],
         }
     )
+    rows = [
+        (one.title, numbers[one.key], one.better, f"{one.tooltip} What it can't tell. {one.cannot}") for one in metrics
+    ]
+    code = [python_of(experiment, {one.key: {} for one in metrics if not one.explains_again})]
+    table = [("measure", "this map", "good is", "what it tells"), *rows]
+    return [Section("Other measures of this map", table=table, code=code)]
 
 
-def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> None:
-    """The map while the network forgets, from its last layer to its first."""
+def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+    """The map while the network forgets, from its last layer to its first; and the same for a report."""
     metric = METRICS["randomisation"]
     ways = metric.knobs["way"].choices
     way = state.setting("forget", ways[0], ways)
     place = st.container()
     st.segmented_control(
-        "New weights", ways, key="forget", required=True, persist_state="session", help=metric.knobs["way"].help
+        t("New weights"),
+        ways,
+        format_func=said,
+        key="forget",
+        required=True,
+        persist_state="session",
+        help=said(metric.knobs["way"].help),
     )
 
     def work(report: Report) -> tuple[Any, list[Tile]]:
         found = trials.measure(experiment, method, knobs, metric, report, way=way)
         told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
         captions = [
-            f"**{depth:.0%} forgotten**  \ndown to `{layer}`  \nr = {r:.2f}, SSIM = {alike:.2f}"
+            (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}")
             if layer
-            else "**as trained**"
+            else ("as trained",)
             for depth, layer, r, alike in told
         ]
         alts = [f"{method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
@@ -178,55 +196,52 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> None:
 
     with place:
         result = _run(
-            "forgetting", experiment, method, knobs, metric, "Let a copy of the network forget", work, way=way
+            "forgetting", experiment, method, knobs, metric, t("Let a copy of the network forget"), work, way=way
         )
         if result is None:
-            return
+            return []
         (depths, correlations, similarities, mean), pictures = result
-        st.markdown(f"**{verdicts.forgetting(correlations)}**")
+        verdict = verdicts.forgetting(correlations)
+        st.markdown(f"**{said(verdict)}**")
         show(pictures)
-        st.plotly_chart(
-            charts.lines(
-                {
-                    "rank correlation (r)": (depths, correlations),
-                    "structural similarity (SSIM)": (depths, similarities),
-                },
-                "share of the layers that have forgotten, from the last",
-                "likeness to the map as trained",
-                panels.ink(),
-            ),
-            alt=f"Likeness to the map as trained against forgetting: r = {correlations[-1]:.2f} at the end",
-            config={"displayModeBar": False},
+        chart = Chart(
+            {"rank correlation (r)": (depths, correlations), "structural similarity (SSIM)": (depths, similarities)},
+            "share of the layers that have forgotten, from the last",
+            "likeness to the map as trained",
+            f"Likeness to the map as trained against forgetting: r = {correlations[-1]:.2f} at the end",
         )
-        st.caption(
-            "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learnt. "
-            f"Mean of |r|: {mean:.2f}. [Paper]({metric.paper})"
-        )
+        draw(chart, "forgetting")
+        scale = "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learnt."
+        number = f"Mean of |r|: {mean:.2f}."
+        st.caption(f"{said(scale)} {said(number)} [{t('Paper')}]({metric.paper})")
         cannot(metric)
+    texts = [verdict, number, scale, told_of(metric)]
+    return [Section("The same map of a network that forgets", texts, as_pictures(pictures), [chart])]
 
 
-def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> None:
-    """The map of the class beside those of others, from the runner-up to the least likely."""
+def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+    """The map of the class beside those of others, from the runner-up to the least likely; and a report's section."""
     metric = METRICS["class_contrast"]
     names = experiment.model.categories
 
-    def work(report: Report) -> tuple[str, list[Tile]]:
+    def work(report: Report) -> tuple[float, str, list[Tile]]:
         found = trials.measure(experiment, method, knobs, metric, report)
-        first, *others = [escaped(names[index]) for index in found.classes]
-        captions = [f"**{first}**"]
-        captions += [f"{label}  \nr = {r:.2f}" for label, r in zip(others, found.correlations, strict=True)]
-        alts = [f"{method.title} for {names[index]}" for index in found.classes]
+        first, *others = [names[index] for index in found.classes]
+        captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
+        alts = [f"Map of {names[index]} by {method.title}" for index in found.classes]
         most, likest = max(zip(found.correlations, others, strict=True))
-        told = verdicts.classes(float(found), f"{likest}, r = {most:.2f}")
-        return f"**{told}** Mean rank correlation: {float(found):.2f}.", tiles(experiment, found.maps, captions, alts)
+        return float(found), f"{likest}, r = {most:.2f}", tiles(experiment, found.maps, captions, alts)
 
-    result = _run("classes", experiment, method, knobs, metric, "Ask for other classes", work)
+    result = _run("classes", experiment, method, knobs, metric, t("Ask for other classes"), work)
     if result is None:
-        return
-    told, pictures = result
-    st.markdown(told)
+        return []
+    mean, likest, pictures = result
+    number = f"Mean rank correlation: {mean:.2f}."
+    st.markdown(f"**{said(verdicts.classes(mean, escaped(likest)))}** {said(number)}")
     show(pictures)
     cannot(metric)
+    texts = [verdicts.classes(mean, likest), number, told_of(metric)]
+    return [Section("The same picture, other classes", texts, as_pictures(pictures))]
 
 
 def _run(
@@ -244,7 +259,7 @@ def _run(
     try:
         seconds = 0.0 if tasks.kept(key) is not None else trials.seconds(experiment, method, knobs, metric)
     except CamvizError as error:
-        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.error(sentence(error))
         return None
     return tasks.run(name, key, seconds, what, work)
 
@@ -253,39 +268,9 @@ def map_of(experiment: Experiment, method: Method, e: Explanation) -> None:
     """The map that is tested, small."""
     key = _key("small", experiment, method, e.knobs, {})
     picture = tasks.kept(key) or tasks.keep(key, export.jpeg(render.overlay(e.view, e.heatmap, 0.6)))
-    st.image(picture, alt=f"{method.title} of {e.label} over the picture", width=220)
-    st.caption(f"{method.title} of {escaped(e.label)}")
-
-
-def tiles(experiment: Experiment, maps: Sequence[Tensor], captions: Sequence[str], alts: Sequence[str]) -> list[Tile]:
-    """Maps over the present picture, each with its own scale."""
-    view = experiment.model.view(experiment.picture.image, experiment.fit)
-    return [Tile(over(view, one), caption, alt) for one, caption, alt in zip(maps, captions, alts, strict=True)]
-
-
-def over(view: NDArray[np.uint8], attribution: Tensor) -> bytes:
-    """A map over a picture (H, W, 3), as a JPEG."""
-    heat = render.heatmap(attribution.cpu().float().numpy(), (view.shape[0], view.shape[1]))
-    return export.jpeg(render.overlay(view, heat, 0.6))
-
-
-def show(pictures: Sequence[Tile], width: int = 150) -> None:
-    """Tiles in a row that wraps."""
-    box = st.grid(min_column_width=width)
-    for tile in pictures:
-        with box.container():
-            st.image(tile.jpeg, alt=tile.alt, width="stretch")
-            st.caption(tile.caption)
-
-
-def cannot(metric: Metric) -> None:
-    """The sentence of what a number does not tell."""
-    st.caption(f"**What it can't tell.** {metric.cannot}")
-
-
-def part(report: Report, number: int, parts: int) -> Report:
-    """The report of one of several equal parts of a work, number 0 being the first."""
-    return lambda share, text: report((number + share) / parts, text)
+    title, label = said(method.title), said(e.label)
+    st.image(picture, alt=t("{method} of {label} over the picture", method=title, label=label), width=220)
+    st.caption(t("{method} of {label}", method=title, label=escaped(label)))
 
 
 def _key(name: str, experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isnan, nan
@@ -15,13 +15,20 @@ from ..evaluation.league import Interval, better_than, interval
 from ..evaluation.registry import METRICS, Metric
 from ..export import file_name
 from ..registry import METHODS, Method
-from . import cache, panels, pictures, state, tasks, trials
+from ..report import Section, Table
+from . import cache, contest, panels, pictures, state, tasks, trials
 from .controls import Experiment
+from .exhibits import in_words, told_of
 from .grid import ONE_PASS
+from .language import said, t
 from .tasks import Report
 
 COMPETITORS = ("grad_cam", "layer_cam", "grad_cam_pp", "guided_backprop", "gradient_x_input")
-DISCIPLINES = ("deletion", "insertion", "average_drop", "randomisation")
+DISCIPLINES = ("deletion", "insertion", "average_drop", "randomisation", "pointing_game")
+_HOW = (
+    "Means over {count} pictures with their 95 % bootstrap intervals; ↓ low is good, ↑ high is good. Beats: ahead of "
+    "each control in {sure} of the resampled sets of pictures. With few pictures an interval is itself uncertain."
+)
 SURE = 0.95  # in what share of bootstrap samples a method must be ahead to be called better
 
 
@@ -32,20 +39,50 @@ class Cell:
     experiment: Experiment
     method: Method
     metric: Metric
+    mosaic: contest.Mosaic | None = None  # for a metric of mosaics: the one that the picture is in, if there is one
+    quarter: int = 0
 
     @property
     def value(self) -> float | None:
         """The number, if it is known; not a number where the metric cannot be used on this map."""
+        if self.mosaic is not None:
+            played = contest.before(self.experiment, self.mosaic, self.method)
+            return None if played is None else played.shares[self.quarter]
+        if self.metric.of_mosaics:
+            return nan
         return trials.known(self.experiment, self.method, self.method.settings({}), self.metric)
+
+    @property
+    def key(self) -> Hashable:
+        """What identifies it, by content."""
+        if self.mosaic is not None:
+            return self.quarter, contest.key_of(self.experiment, self.mosaic, self.method)
+        return trials.number_key(self.experiment, self.method, self.method.settings({}), self.metric)
 
     @property
     def seconds(self) -> float:
         """About how long it takes, the map included."""
+        if self.mosaic is not None:
+            return contest.seconds(self.experiment, self.method) / 4  # of four pictures at once
         knobs = self.method.settings({})
         map_of_it = panels.expected(self.experiment, self.method, knobs)
         if cache.store().get(panels.key_of(self.experiment, self.method, knobs)) is None:
             map_of_it = map_of_it or ONE_PASS
         return map_of_it + trials.seconds(self.experiment, self.method, knobs, self.metric)
+
+    def compute(self, report: Report) -> None:
+        """Compute and keep it; where the metric cannot be used on this map, that is kept."""
+        knobs = self.method.settings({})
+        try:
+            if self.mosaic is not None:
+                contest.play(self.experiment, self.mosaic, self.method, report)
+            else:
+                trials.number(self.experiment, self.method, knobs, self.metric, report)
+        except CamvizError:
+            if self.mosaic is not None:
+                contest.give_up(self.experiment, self.mosaic, self.method)
+            else:
+                trials.keep(self.experiment, self.method, knobs, self.metric, nan)
 
 
 @dataclass(frozen=True)
@@ -72,15 +109,21 @@ class Row:
         return better_than([a for a, _ in both], [b for _, b in both], metric.better) >= SURE
 
 
-def table(experiment: Experiment) -> None:
-    """Choose methods, metrics and pictures; compute what is missing; show and download the table."""
+def table(experiment: Experiment) -> list[Section]:
+    """Choose methods, metrics and pictures; compute what is missing; show the table; returns a report's section."""
     methods, metrics, over = _choose(experiment)
     if not methods or not metrics or not over:
-        st.info("Choose at least one method, one measure and one picture.")
-        return
-    subjects = [replace(experiment, picture=picture, target=-1, rival=-1) for picture in over]
+        st.info(t("Choose at least one method, one measure and one picture."))
+        return []
+    subjects = {key: replace(experiment, picture=one, target=-1, rival=-1) for key, one in over.items()}
+    asked = any(metric.of_mosaics for metric in metrics)
+    places = {key: (one, quarter) for key, one, quarter in contest.mosaics(experiment, over)} if asked else {}
+
+    def cell(key: str, method: Method, metric: Metric) -> Cell:
+        return Cell(subjects[key], method, metric, *(places.get(key, ()) if metric.of_mosaics else ()))
+
     cells = {
-        (method.key, metric.key): [Cell(subject, method, metric) for subject in subjects]
+        (method.key, metric.key): [cell(key, method, metric) for key in subjects]
         for method in methods
         for metric in metrics
     }
@@ -89,12 +132,21 @@ def table(experiment: Experiment) -> None:
         Row(method, {metric.key: [cell.value for cell in cells[method.key, metric.key]] for metric in metrics})
         for method in methods
     ]
-    _show(experiment, rows, metrics, [picture.id for picture in over])
+    shown = _show(experiment, rows, metrics, list(over))
     for metric in metrics:
-        st.caption(f"**{metric.title}**: {metric.tooltip} **What it can't tell.** {metric.cannot}")
+        cannot = t("**What it can't tell.** {cannot}", cannot=said(metric.cannot))
+        st.caption(f"**{said(metric.title)}**: {said(metric.tooltip)} {cannot}")
+    if not shown:
+        return []
+    told = [_HOW.format(count=len(over), sure=f"{SURE:.0%}"), *(told_of(metric) for metric in metrics)]
+    listed = [
+        ("picture", "explained for"),
+        *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
+    ]
+    return [Section("The methods", told, table=shown), Section("The pictures", table=listed)]
 
 
-def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], list[pictures.Picture]]:
+def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, pictures.Picture]]:
     refused = panels.refusals(experiment)
     keys = [key for key, one in METHODS.items() if key not in refused and one.family != "control"]
     found = pictures.choices()
@@ -102,24 +154,43 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], list[pi
     with left:
         methods = state.many("competitors", [key for key in COMPETITORS if key in keys], keys)
         st.multiselect(
-            "Methods", keys, format_func=lambda key: METHODS[key].title, key="competitors", persist_state="session"
+            t("Methods"),
+            keys,
+            format_func=lambda key: said(METHODS[key].title),
+            key="competitors",
+            placeholder=t("Choose options"),
+            persist_state="session",
+            help=t("Those that can be used on this network at this layer; the controls come by themselves."),
         )
     with right:
-        offered = [key for key, one in METRICS.items() if not one.of_mosaics]
-        metrics = state.many("measures", DISCIPLINES, offered)
+        metrics = state.many("measures", DISCIPLINES, list(METRICS))
         st.multiselect(
-            "Measures", offered, format_func=lambda key: METRICS[key].title, key="measures", persist_state="session"
+            t("Measures"),
+            list(METRICS),
+            format_func=lambda key: said(METRICS[key].title),
+            key="measures",
+            placeholder=t("Choose options"),
+            persist_state="session",
+            help=t("What each of them asks, and what it can't tell, stands below the table."),
         )
     over = state.many("over", list(found), list(found))
     st.multiselect(
-        "Pictures", list(found), format_func=lambda key: found[key].name, key="over", persist_state="session"
+        t("Pictures"),
+        list(found),
+        format_func=lambda key: found[key].name,
+        key="over",
+        placeholder=t("Choose options"),
+        persist_state="session",
+        help=t("The more pictures, the narrower the intervals, and the longer it takes."),
     )
     st.caption(
-        "Every picture is explained for the class that the network predicts, at the layer of the sidebar. "
-        "The three controls know nothing of the network's reasons: a method that does not beat them has shown nothing."
+        t(
+            "Every picture is explained for the class that the network predicts, at the layer of the sidebar. The "
+            "three controls know nothing of the network's reasons: a method that does not beat them has shown nothing."
+        )
     )
     rows = [METHODS[key] for key in methods] + [one for one in trials.controls_for(experiment) if methods]
-    return rows, [METRICS[key] for key in metrics], [found[key] for key in over]
+    return rows, [METRICS[key] for key in metrics], {key: found[key] for key in over}
 
 
 def _compute(missing: Sequence[Cell]) -> None:
@@ -135,63 +206,73 @@ def _compute(missing: Sequence[Cell]) -> None:
 
     def work(report: Report) -> bool:
         for place, cell in enumerate(missing):
-            told = f"{place} of {len(missing)} numbers"
+            told = t("{done} of {total} numbers", done=place, total=len(missing))
 
             def share(part: float, text: str, place: int = place, told: str = told) -> None:
                 report((place + min(1.0, part)) / len(missing), told)
 
             share(0.0, "")
-            knobs = cell.method.settings({})
-            try:
-                trials.number(cell.experiment, cell.method, knobs, cell.metric, share)
-            except CamvizError:
-                trials.keep(cell.experiment, cell.method, knobs, cell.metric, nan)
+            cell.compute(share)
         return True
 
-    keys = tuple(trials.number_key(one.experiment, one.method, one.method.settings({}), one.metric) for one in missing)
-    tasks.run("league", ("league", keys), seconds, f"Compute {len(missing)} numbers", work)
+    what = t("Compute {count} numbers", count=len(missing))
+    tasks.run("league", ("league", *(cell.key for cell in missing)), seconds, what, work)
 
 
-def _show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> None:
+def _show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> Table:
+    """The table on the page with its downloads; returned in words, empty where no number is there yet."""
     standings = [[row.standing(metric) for metric in metrics] for row in rows]
     if not any(one for line in standings for one in line):
-        return
+        return []
     rivals = [row for row in rows if row.method.family == "control"]
     won = [[m.title for m in metrics if all(row.beats(rival, m) for rival in rivals)] for row in rows]
+
+    def beaten(say: Callable[[str], str]) -> list[str]:
+        return [
+            ""
+            if row in rivals
+            else f"{len(names)} / {len(metrics)}" + (f": {', '.join(map(say, names))}" if names else "")
+            for row, names in zip(rows, won, strict=True)
+        ]
+
     columns: dict[str, list[Any]] = {
         "Method": [f"{row.method.title} (control)" if row in rivals else row.method.title for row in rows],
-        "Beats all controls in": [
-            "" if row in rivals else f"{len(names)} of {len(metrics)}" + (f": {', '.join(names)}" if names else "")
-            for row, names in zip(rows, won, strict=True)
-        ],
+        "Beats all controls in": beaten(str),
     }
     for place, metric in enumerate(metrics):
         line = [standing[place] for standing in standings]
         arrow = "↓" if metric.better == "low" else "↑"
         columns[f"{metric.title} {arrow}"] = [one.mean if one else None for one in line]
-        columns[f"{metric.title}, 95 %"] = [f"{one.low:.2f} to {one.high:.2f}" if one else "" for one in line]
+        columns[f"{metric.title}, 95 %"] = [f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line]
     st.dataframe(
-        columns,
+        in_words(columns) | {t("Beats all controls in"): beaten(said)},
         hide_index=True,
         height="content",
-        column_config={name: st.column_config.NumberColumn(format="%.3f") for name in columns if name[-1] in "↓↑"},
-        alt="Means by method and measure, with their intervals",
+        column_config={
+            said(name): st.column_config.NumberColumn(format="%.3f") for name in columns if name[-1] in "↓↑"
+        },
+        alt=t("Means by method and measure, with their intervals"),
     )
-    st.caption(
-        f"Means over {len(ids)} pictures with their 95 % bootstrap intervals; ↓ low is good, ↑ high is good. Click a "
-        f"column to sort. *Beats*: ahead of each control in {SURE:.0%} of the resampled sets of pictures. "
-        "With few pictures an interval is itself uncertain."
-    )
+    st.caption(f"{t(_HOW, count=len(ids), sure=f'{SURE:.0%}')} {t('Click a column to sort.')}")
     name = file_name("camviz-league", experiment.model.name, experiment.layer)
     buttons = st.container(horizontal=True)
-    for label, make in (("The table (CSV)", summary), ("Every number (CSV)", partial(numbers, ids=ids))):
+    for part, label, make in (
+        ("table", t("The table (CSV)"), summary),
+        ("numbers", t("Every number (CSV)"), partial(numbers, ids=ids)),
+    ):
         buttons.download_button(
             label,
             partial(make, experiment, rows, metrics),
-            f"{name}-{'numbers' if label.startswith('Every') else 'table'}.csv",
+            f"{name}-{part}.csv",
             "text/csv",
             on_click="ignore",
         )
+    lines = [[_words(cell) for cell in line] for line in zip(*columns.values(), strict=True)]
+    return [tuple(columns), *lines]
+
+
+def _words(cell: str | float | None) -> str:
+    return cell if isinstance(cell, str) else "" if cell is None else f"{cell:.3f}"
 
 
 def summary(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric]) -> str:

@@ -1,9 +1,13 @@
 """Pages in their own cache folder."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from camviz.ui import cache
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +15,18 @@ def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     st.cache_data.clear()
     st.cache_resource.clear()
+    cache.forget()
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What each download button of the page would give, by its label."""
+    held: dict[str, Any] = {}
+    original = DeltaGenerator.download_button
+
+    def keep(self: DeltaGenerator, label: str, data: Any, *arguments: Any, **settings: Any) -> Any:
+        held[label] = data
+        return original(self, label, data, *arguments, **settings)
+
+    monkeypatch.setattr(DeltaGenerator, "download_button", keep)
+    return held

@@ -1,21 +1,26 @@
 """The Evaluate page without a browser: what each test says of the map, that it waits, and that it goes on."""
 
 import csv
+import html
 import io
+import re
 from dataclasses import replace
 from math import nan
+from pathlib import Path
 
 import pytest
 import torch
 
-from camviz import METHODS, explain, scores
+from camviz import METHODS, explain, images, scores
 from camviz.evaluation.curve import Curve
 from camviz.evaluation.registry import METRICS, Subject
-from camviz.ui import league, trials, verdicts
+from camviz.ui import contest, league, trials, verdicts
 from camviz.ui.controls import Experiment
 from camviz.ui.pictures import Picture
 
 PAGE = "pages/evaluate.py"
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+FIVE = ("polar_bear", "panda", "coffee", "koala", "macaw")  # the network is sure of them
 
 
 def text(app) -> str:
@@ -93,7 +98,7 @@ def test_forgetting_and_other_classes(start, quick) -> None:
     app = opened(start, trial="forgetting", method="edge_detector")
     assert not app.exception
     assert "This map hardly notices that the network has forgotten everything" in text(app)
-    assert "Mean of |r|: 1.00." in text(app) and "down to `conv_stem`" in text(app)
+    assert "Mean of |r|: 1.00." in text(app) and "down to conv\\_stem" in text(app)
     assert "The map is nearly the same whichever class is asked for" in text(app)
     app.selectbox(key="method").set_value("grad_cam").run()
     assert "This map hardly notices" not in text(app) and "Likest: cup, r = 0.98." in text(app)
@@ -131,6 +136,72 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
     app.multiselect(key="over").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
     assert buttons(app)[0].startswith("Compute 8 numbers, about ")  # the others are kept
     assert len(app.dataframe) == 1  # and shown meanwhile
+
+
+def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(start, quick) -> None:
+    over = "sample:polar_bear,sample:panda,sample:coffee,sample:koala,sample:macaw"
+    app = opened(start, trial="league", competitors="grad_cam", measures="pointing_game", over=over)
+    assert not app.exception
+    (table,) = (table.value for table in app.dataframe)
+    assert list(table["Method"]) == ["Grad-CAM", *(f"{METHODS[key].title} (control)" for key in trials.CONTROLS)]
+    shares = dict(zip(table["Method"], table["Pointing game ↑"], strict=True))
+    assert shares["Grad-CAM"] > 0.7 and shares["Centre Gaussian (control)"] == pytest.approx(0.25, abs=1e-3)
+    app = opened(start, trial="pointing", players="grad_cam")  # the surest four are the first mosaic of the league
+    assert not [button for button in app.button if button.key == "pointing.start"]
+
+
+def test_mosaics_give_every_sure_picture_one_quarter(lite0) -> None:
+    found = {key: Picture(key, f"{key}.jpg", images.decode(SAMPLES / f"{key}.jpg"), key) for key in FIVE}
+    given = contest.mosaics(Experiment(found["coffee"], lite0, "bn2", "crop"), found)
+    assert [quarter for _, _, quarter in given] == [0, 1, 2, 3, 0] and {key for key, _, _ in given} == set(FIVE)
+    for key, mosaic, quarter in given:
+        assert mosaic.pictures[quarter] is found[key]
+        assert len({one.index for one in mosaic.predictions}) == 4
+
+
+def page_of(downloads) -> str:
+    return downloads["Report (HTML)"]()
+
+
+def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, lite0, coffee) -> None:
+    app = opened(start, steps="4")
+    assert not app.exception
+    page = html.unescape(page_of(downloads))
+    found = {key: METRICS[key].measure(subject(lite0, coffee), steps=4) for key in ("deletion", "insertion")}
+    assert verdicts.curves("espresso", *found.values()) in page
+    for key, curve in found.items():
+        assert f"{METRICS[key].title}: area {curve.area:.3f} for Grad-CAM" in page and METRICS[key].cannot in page
+    assert "Grad-CAM of espresso" in page and page.count("<polyline") == 8 and "steps=4" in page
+    assert "Other measures of this map" in page and "<script" not in page
+
+
+def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, coffee, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("camviz.ui.evidence.ALONE", ("sparseness",))
+    opened(start, steps="2")
+    page = html.unescape(page_of(downloads))
+    blocks = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
+    explained = next(one for one in blocks if "camviz.explain(" in one)
+    program = "\n".join([explained, *(one for one in blocks if "METRICS" in one)])
+    monkeypatch.chdir(SAMPLES)
+    exec(program, {})
+    told = dict(re.findall(r"^(\w+) ([\d.]+)$", capsys.readouterr().out, re.MULTILINE))
+    given = subject(lite0, coffee)
+    expected = {key: float(METRICS[key].measure(given, steps=2)) for key in ("deletion", "insertion")}
+    expected["sparseness"] = float(METRICS["sparseness"].measure(given))
+    assert {key: float(value) for key, value in told.items()} == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
+    opened(start, trial="forgetting", method="edge_detector")
+    page = page_of(downloads)
+    assert "This map hardly notices that the network has forgotten everything" in page and "<polyline" in page
+    assert "The same picture, other classes" in page and page.count("data:image/jpeg") > 8
+    opened(start, trial="pointing", players="centre_gaussian")
+    page = page_of(downloads)
+    assert "<td>25%</td>" in page and "Centre Gaussian (control)" in page and page.count("data:image/jpeg") == 4
+    opened(start, trial="league", competitors="grad_cam", measures="sparseness", over="sample:coffee,sample:koala")
+    page = page_of(downloads)
+    assert "Means over 2 pictures" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
 
 
 def test_what_cannot_be_used_is_told(start, waiting) -> None:

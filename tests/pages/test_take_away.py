@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from streamlit.delta_generator import DeltaGenerator
 
 import camviz
 from camviz import export, scores
@@ -31,20 +30,6 @@ def recipe_of(name="macaw", method="layer_cam", target=None, layer="blocks.3", *
 def load(app, recipe):
     data = recipe if isinstance(recipe, bytes) else json.dumps(recipe).encode()
     return app.file_uploader(key="recipe").upload("recipe.json", data, "application/json").run()
-
-
-@pytest.fixture
-def downloads(monkeypatch):
-    """What each download button of the page would give, by its label."""
-    held = {}
-    original = DeltaGenerator.download_button
-
-    def keep(self, label, data, *arguments, **settings):
-        held[label] = data
-        return original(self, label, data, *arguments, **settings)
-
-    monkeypatch.setattr(DeltaGenerator, "download_button", keep)
-    return held
 
 
 def test_a_recipe_sets_everything(start) -> None:
