@@ -7,9 +7,11 @@ from typing import Any
 
 import streamlit as st
 
+from .. import images
 from ..errors import CamvizError
 from ..many.unzip import pictures_in_zip
 from . import pictures
+from .language import said, t
 from .markdown import escaped
 
 MOST = 60  # pictures
@@ -24,6 +26,11 @@ class Photo:
     data: bytes = field(repr=False)
     digest: str
 
+    def picture(self) -> pictures.Picture:
+        """It, decoded. Raises CamvizError where it is broken."""
+        image = images.decode(self.data)
+        return pictures.Picture(f"sha:{self.digest[:12]}", self.name, image, images.digest(image))
+
     def open(self) -> None:
         """Make it the picture of the experiment. Raises CamvizError where it is broken."""
         pictures.choose(pictures.bring(self.name, self.data))
@@ -31,28 +38,37 @@ class Photo:
 
 def photos() -> list[Photo]:
     """The gallery's pictures."""
-    return list(st.session_state.get("album") or _samples())
+    return own() or _samples()
+
+
+def own() -> list[Photo]:
+    """What the visitor has uploaded to the gallery."""
+    return list(st.session_state.get("album") or ())
 
 
 def uploader() -> None:
     """Take several files, or a ZIP of them; they replace what was there before."""
     st.file_uploader(
-        f"Your own pictures, or a ZIP of them: at most {MOST}, and {MOST_BYTES // 2**20} MB together",
+        t(
+            "Your own pictures, or a ZIP of them: at most {most}, and {size} MB together",
+            most=MOST,
+            size=MOST_BYTES // 2**20,
+        ),
         type=[*pictures.FORMATS, "zip"],
         accept_multiple_files=True,
         key="album_upload",
-        max_upload_size=MOST_BYTES // 2**20,
+        max_upload_size=pictures.uploadable(MOST_BYTES // 2**20),
         on_change=_take,
-        help="They stay in this server's memory while you are here, and are never stored.",
+        help=t("They stay in this server's memory while you are here, and are never stored."),
     )
-    for sentence in st.session_state.get("album_refused", ()):
-        st.error(sentence)
+    for file, error in st.session_state.get("album_refused", ()):
+        st.error(t("{file}: {error}.", file=escaped(file), error=escaped(said(error))))
 
 
 def _take() -> None:
     held: Any = st.session_state.get("album_upload") or []
     taken: dict[str, bytes] = {}
-    refused: list[str] = []
+    refused: list[tuple[str, str]] = []
     for file in held:
         try:
             found = _files(file.name, file.getvalue(), MOST_BYTES - sum(map(len, taken.values())))
@@ -61,7 +77,7 @@ def _take() -> None:
             for name, data in found:
                 taken[_free(name, taken)] = data
         except CamvizError as error:
-            refused.append(f"{escaped(file.name)}: {error}.")
+            refused.append((file.name, str(error)))
     st.session_state["album_refused"] = refused
     st.session_state["album"] = [_photo(name, data) for name, data in taken.items()]
 

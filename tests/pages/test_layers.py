@@ -9,7 +9,7 @@ from torch import nn
 
 import camviz
 from camviz.tape import activations
-from camviz.ui import cache, maps, pictures, tasks
+from camviz.ui import album, cache, maps, pictures, tasks
 
 
 @pytest.fixture
@@ -171,4 +171,22 @@ def test_pictures_of_maps_squares_and_words() -> None:
     rgb = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
     assert np.array_equal(maps.cut(rgb, (1, 2, 5, 4)), rgb[1:5, 2:4])
     assert maps.square(rgb, 12).shape == (12, 12, 3) and (maps.square(rgb, 12)[:, 0] == 128).all()
-    assert maps.escaped("a_b*[x](y).jpg") == r"a\_b\*\[x\]\(y\)\.jpg"
+    assert maps.escaped("a_b*[x](y).jpg") == r"a\_b\*\[x\](y).jpg"
+
+
+def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_once, monkeypatch, lite0) -> None:
+    monkeypatch.setattr(maps, "STEPS", 2)
+    photos = {name: (pictures.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
+    app = visit(layer="blocks.0", map="5", sort="number")
+    files = [album._photo(f"{name}.jpg", data) for name, data in photos.items()]
+    app.session_state["album"] = [*files, album._photo("broken.jpg", b"\xff\xd8 not a picture")]
+    app.run()
+    app.segmented_control(key="over").set_value("gallery").run()
+    assert not app.exception and not app.error
+    strength = {}
+    for name in photos:
+        x = lite0.preprocess(pictures.SAMPLES / f"{name}.jpg")
+        strength[f"{name}.jpg"] = activations(lite0.net, x, lite0.module("blocks.0"))[0][0, 5].max()
+    shown = [c.value.replace("\\", "").split(": ")[0] for c in app.caption if ".jpg" in c.value.replace("\\", "")]
+    assert shown == sorted(strength, key=lambda name: -strength[name])
+    assert [w.value.replace("\\", "") for w in app.warning] == ["Could not be read: broken.jpg."]
