@@ -5,7 +5,7 @@ BIN := .venv/bin
 app: .venv/app-installed
 	$(BIN)/streamlit run app.py
 
-test: .venv/dev-installed chromium
+test: .venv/dev-installed chromium nginx
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -29,8 +29,8 @@ load: .venv/dev-installed chromium
 	$(BIN)/pip install -q -r requirements-dev.txt
 	touch $@
 
-chromium:
-	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; } \
-		|| { echo "make test needs Debian's chromium: sudo apt-get install chromium"; exit 1; }
+chromium nginx:
+	@PATH=$$PATH:/usr/sbin; command -v $@ >/dev/null || { apt-get update -q && apt-get install -y -q $@; } \
+		|| { echo "make test needs Debian's $@: sudo apt-get install $@"; exit 1; }
 
-.PHONY: app test bench load chromium
+.PHONY: app test bench load fuzz chromium nginx

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CamvizError, unknown
-from .catalogue import Entry, source_of
+from .catalogue import Entry, catalogue, source_of
 from .load import load_model
 from .model import Model
 from .own import Offer, marked
@@ -38,10 +38,12 @@ class Configuration:
     """What the operator's file says, and a sentence for each of its `faults`, which is left out.
 
     `uploads`: whether visitors may bring a network; None = those at this machine.
+    `catalogue`: the names out of the catalogue that are offered beside the standard one's; None = all.
     """
 
     offers: Mapping[str, Offer] = field(default_factory=dict)
     uploads: bool | None = None
+    catalogue: frozenset[str] | None = None
     faults: tuple[str, ...] = ()
 
 
@@ -62,15 +64,20 @@ def _read(file: Path, changed: int) -> Configuration:
         return _closed(f"{VARIABLE} names {file}, and there is no such file")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         return _closed(f"{file} is no TOML file: {error}")
-    uploads, tables = content.pop("uploads", None), content.pop("model", [])
+    uploads, names, tables = content.pop("uploads", None), content.pop("catalogue", None), content.pop("model", [])
     if content:
-        return _closed(str(unknown("setting", next(iter(content)), ("model", "uploads"), str(file))))
+        return _closed(str(unknown("setting", next(iter(content)), ("model", "uploads", "catalogue"), str(file))))
     if not isinstance(uploads, bool | None):
         return _closed(f"uploads in {file} must be true or false; got {uploads!r}")
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        return _closed(f"catalogue in {file} must be a list of networks' names; got {names!r}")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         return _closed(f"the networks in {file} must be tables, each under [[model]]")
     offers: dict[str, Offer] = {}
     faults: list[str] = []
+    known = {entry.name for entry in catalogue()}
+    strange = [name for name in names or () if name not in known]
+    faults += [str(unknown("network", name, known, f"the catalogue, which {file} chooses from")) for name in strange]
     for number, table in enumerate(tables, start=1):
         try:
             offer = _offer(file, number, table)
@@ -79,12 +86,12 @@ def _read(file: Path, changed: int) -> Configuration:
             offers[offer.entry.name] = offer
         except CamvizError as error:
             faults.append(str(error))
-    return _told(Configuration(offers, uploads, tuple(faults)))
+    return _told(Configuration(offers, uploads, None if names is None else frozenset(names), tuple(faults)))
 
 
 def _closed(fault: str) -> Configuration:
-    """Nothing is taken from a file that cannot be understood, and nothing from visitors."""
-    return _told(Configuration(uploads=False, faults=(fault,)))
+    """Nothing is taken from a file that cannot be understood, nothing from visitors, and nothing is fetched."""
+    return _told(Configuration(uploads=False, catalogue=frozenset(), faults=(fault,)))
 
 
 def _told(found: Configuration) -> Configuration:

@@ -68,12 +68,17 @@ def find(name: str) -> Offer | None:
 
 
 def offered() -> tuple[Entry, ...]:
-    """All networks on offer: those that were registered, those of the operator's file, the catalogue."""
+    """All networks on offer: those that were registered, those of the operator's file, and what it leaves of the
+    catalogue; the standard one always."""
     from .config import configuration
 
-    own = {**configuration().offers, **_offers}
+    told = configuration()
+    own = {**told.offers, **_offers}
     first = [own[name].entry for name in dict.fromkeys((*_offers, *own))]
-    return (*first, *(entry for entry in catalogue() if entry.name not in own))
+    rest = [entry for entry in catalogue() if entry.name not in own]
+    if told.catalogue is not None:
+        rest = [entry for entry in rest if entry.name in told.catalogue or entry.name == STANDARD]
+    return (*first, *rest)
 
 
 def standard() -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 from PIL import Image
@@ -52,6 +53,17 @@ def bring(name: str, data: bytes) -> str:
     return key
 
 
+def uploadable(megabytes: int) -> int:
+    """That many MB of an upload, or what this server takes where it is less."""
+    return min(megabytes, int(st.get_option("server.maxUploadSize")))
+
+
+def camera_is_given() -> bool:
+    """Whether a browser gives this page a camera: browsers do so over https, and from their own machine."""
+    url = urlsplit(st.context.url or "")
+    return url.scheme == "https" or url.hostname in ("localhost", "127.0.0.1", "::1")
+
+
 def choose(key: str) -> None:
     """Make a picture the present one."""
     st.session_state["img"] = key
@@ -66,7 +78,7 @@ def take(widget: str) -> None:
     try:
         choose(bring(held.name, held.getvalue()))
     except CamvizError as error:
-        st.session_state["refused"] = f"{held.name}: {error}"
+        st.session_state["refused"] = held.name, str(error)
 
 
 def thumbnail(picture: Picture) -> bytes:

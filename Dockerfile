@@ -1,0 +1,28 @@
+# CamViz with the configuration for the open web (deploy/README.md). Here, not in deploy/: Hugging Face Spaces looks here.
+FROM python:3.11-slim-bookworm
+
+# Streamlit's reader of uploads lays what is over 1 MB into TMPDIR while it comes in: that is memory here, not a disk.
+ENV PYTHONUNBUFFERED=1 TMPDIR=/dev/shm CAMVIZ_CONFIG=/app/deploy/camviz.toml TORCH_HOME=/weights
+
+WORKDIR /app
+RUN useradd --create-home --uid 1000 camviz && install --directory --owner=camviz /weights
+
+COPY requirements.txt ./
+RUN pip install --no-cache-dir torch==2.14.1 torchvision==0.29.1 --index-url https://download.pytorch.org/whl/cpu \
+    && pip install --no-cache-dir -r requirements.txt
+
+COPY app.py LICENSE ./
+COPY assets assets/
+COPY pages pages/
+COPY camviz camviz/
+COPY deploy/camviz.toml deploy/
+COPY deploy/config.toml .streamlit/config.toml
+RUN python -m compileall -q .
+
+USER 1000
+EXPOSE 8501
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+
+# Hugging Face shows a Space inside a page of its own, where a cookie for uploads must say so (SPACE_ID is set there).
+CMD ["sh", "-c", "exec streamlit run app.py ${SPACE_ID:+--server.xsrfCookieSameSite=none}"]

@@ -1,0 +1,248 @@
+"""deploy/nginx.conf with the real nginx, in front of two replicas that are laid out and configured as the image is."""
+
+import asyncio
+import contextlib
+import http.client
+import http.server
+import re
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import websockets
+from playwright.sync_api import sync_playwright
+
+from tests.browser.conftest import FLAGS
+from tests.deploy.replicas import Nginx, Replica
+from tests.load.load import Person
+
+HANDSHAKE = (
+    "GET /_stcore/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    "Sec-WebSocket-Protocol: streamlit\r\n{more}\r\n"
+)
+
+
+def ask(port: int, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Any:
+    """The answer, with its `body`; header names with _ for -."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer: Any = connection.getresponse()
+        answer.body = answer.read()
+        return answer
+    finally:
+        connection.close()
+
+
+def lot(answer: Any) -> str:
+    """The replica that an answer's cookie names; "" where it sets none."""
+    found = re.search(r"camviz_replica=(\w)", " ".join(answer.headers.get_all("Set-Cookie") or ()))
+    return found[1] if found else ""
+
+
+def handshake(port: int, more: str = "") -> tuple[int, socket.socket]:
+    """Try to open a websocket: the status, and what holds it."""
+    line = socket.create_connection(("127.0.0.1", port), timeout=10)
+    line.sendall(HANDSHAKE.format(more=more).encode())
+    return int(line.recv(4096).split(b" ", 2)[1]), line
+
+
+def upload(port: int, session: str, size: int, replica: str) -> int:
+    """Bring a file of that many bytes along: the status."""
+    xsrf = ask(port, "/_stcore/health", Cookie=f"camviz_replica={replica}").headers["Set-Cookie"].partition(";")[0]
+    head = b'--x\r\nContent-Disposition: form-data; name="a.png"; filename="a.png"\r\n\r\n'
+    answer = ask(
+        port,
+        f"/_stcore/upload_file/{session}/{uuid4()}",
+        "PUT",
+        head + bytes(size) + b"\r\n--x--\r\n",
+        Content_Type="multipart/form-data; boundary=x",
+        Cookie=f"camviz_replica={replica}; {xsrf}",
+        X_Xsrftoken=xsrf.partition("=")[2],
+    )
+    return int(answer.status)
+
+
+class Visitor(Person):
+    """A person whose browser holds the cookie of a replica; `said` is every message that came."""
+
+    def __init__(self, port: int, replica: str) -> None:
+        super().__init__(port)
+        self.replica, self.said = replica, b""
+
+    async def __aenter__(self) -> "Visitor":
+        self.socket = await websockets.connect(
+            f"ws://127.0.0.1:{self.port}/_stcore/stream",
+            subprotocols=["streamlit"],
+            origin=f"http://127.0.0.1:{self.port}",
+            additional_headers={"Cookie": f"camviz_replica={self.replica}"},
+            max_size=None,
+        )
+        return self
+
+    async def _receive(self) -> Any:
+        message = await super()._receive()
+        self.said += message.SerializeToString()
+        return message
+
+
+def test_the_file_is_sound(nginx: Nginx) -> None:
+    assert "[warn]" not in nginx.checked.stderr and "is successful" in nginx.checked.stderr
+
+
+def test_a_visitor_stays_with_one_replica(nginx: Nginx, replicas: list[Replica]) -> None:
+    """The page, its websocket, uploads and pictures; and nothing of them is left on a disk or lies there on the way."""
+
+    async def visit() -> None:
+        before = replicas[1].files()
+        async with Visitor(nginx.port, "b") as visitor:
+            assert [replica.visitors() for replica in replicas] == [0, 1]
+            answer = await visitor.open()
+            assert answer.maps and not answer.errors
+            assert ask(nginx.port, answer.pictures[0], Cookie="camviz_replica=b").status == 200
+            assert ask(nginx.port, answer.pictures[0], Cookie="camviz_replica=a").status == 404
+            sizes = {5 * 2**20: 204, 10 * 2**20 - 2000: 204, 10 * 2**20 + 1: 413, 12 * 2**20: 413}
+            for size, status in sizes.items():
+                assert await asyncio.to_thread(upload, nginx.port, visitor.session, size, "b") == status, size
+            assert await asyncio.to_thread(upload, nginx.port, visitor.session, 1000, "a") == 400  # unknown there
+        assert replicas[1].files() == before
+
+    asyncio.run(visit())
+    assert not nginx.tried_a_disk
+
+
+def test_the_cookie_leads_back_and_no_cookie_anywhere(nginx: Nginx, replicas: list[Replica]) -> None:
+    assert {lot(ask(nginx.port, "/")) for _ in range(24)} == {"a", "b"}
+    assert lot(ask(nginx.port, "/", Cookie="camviz_replica=a")) == ""  # nothing new to say
+    assert lot(ask(nginx.port, "/", Cookie="camviz_replica=../etc")) in ("a", "b")
+    ten = [handshake(nginx.port, "Cookie: other=1; camviz_replica=a\r\n") for _ in range(10)]
+    assert [status for status, _ in ten] == [101] * 10
+    assert [replica.visitors() for replica in replicas] == [10, 0]
+    for _, line in ten:
+        line.close()
+
+
+def test_no_traceback_and_no_networks_from_visitors(nginx: Nginx) -> None:
+    async def visit() -> None:
+        async with Visitor(nginx.port, "b") as visitor:
+            await visitor.open()
+            assert b"Your own picture" in visitor.said and b"Your own network" not in visitor.said
+            assert b"EfficientNet-Lite2" in visitor.said and b"ResNet" not in visitor.said
+            answer = await visitor.open("dream")
+            assert len(answer.errors) == 1 and b"a secret" not in visitor.said and b"dream.py" not in visitor.said
+
+    asyncio.run(visit())
+
+
+def test_in_a_browser(nginx: Nginx) -> None:
+    """Chromium finds nothing that the headers forbid; a camera is offered only where a browser would give one."""
+    rules = "--host-resolver-rules=MAP camviz.example.org 127.0.0.1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, rules])
+        for host, cameras in (("127.0.0.1", 1), ("camviz.example.org", 0)):
+            context = browser.new_context()
+            context.add_cookies([{"name": "camviz_replica", "value": "b", "domain": host, "path": "/"}])
+            page = context.new_page()
+            told: list[str] = []
+            page.on("console", lambda message, told=told: told.append(message.text))
+            page.goto(f"http://{host}:{nginx.port}/")
+            page.locator(".stack .heat").wait_for(timeout=60_000)
+            assert page.get_by_test_id("stExpander").filter(has_text="Camera").count() == cameras
+            assert "10MB per file" in page.get_by_test_id("stSidebar").inner_text()
+            assert not [text for text in told if "Content Security Policy" in text or "Refused" in text]
+        browser.close()
+
+
+@pytest.mark.parametrize("path", ["/_stcore/metrics", "//_stcore//metrics", "/%5Fstcore/metrics", "/x/_stcore/metrics"])
+def test_the_numbers_are_not_for_visitors(path: str, nginx: Nginx, replicas: list[Replica]) -> None:
+    assert ask(replicas[0].port, "/_stcore/metrics").status == 200
+    assert ask(nginx.port, path).status == 404
+
+
+def test_other_names_and_other_sites(nginx: Nginx, replicas: list[Replica]) -> None:
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(nginx.port, "/", Host="evil.example")
+    assert ask(nginx.port, "/", Host="camviz.example.org").status == 200
+    assert handshake(nginx.port, "Origin: https://evil.example\r\n")[0] == 403
+    assert handshake(nginx.port, "Origin: https://127.0.0.1.evil.example\r\n")[0] == 403
+    assert handshake(nginx.port, "Origin: https://127.0.0.1\r\n")[0] == 101
+    # Nor does it come to Streamlit, which would ask a host on the internet what its own address is.
+    assert not any("external IP" in replica.log.read_text() for replica in replicas)
+
+
+def test_headers(nginx: Nginx) -> None:
+    page = ask(nginx.port, "/", Accept_Encoding="gzip")
+    assert page.headers["X-Content-Type-Options"] == "nosniff" and page.headers["Server"] == "nginx"
+    assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
+    plain = ask(nginx.port, "/").body.decode()
+    script = re.findall(r'src="\.?(/static/js/[^"]+)"', plain)[0]
+    packed = ask(nginx.port, script, Accept_Encoding="gzip")
+    assert packed.headers["Content-Encoding"] == "gzip" and len(packed.body) < len(ask(nginx.port, script).body) / 2
+
+
+class Large(http.server.BaseHTTPRequestHandler):
+    """In a replica's place: an answer that no buffer on the way holds whole."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "20000000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(bytes(20_000_000))
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_a_slow_reader_fills_no_disk(tmp_path: Path) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Large) as large:
+        threading.Thread(target=large.serve_forever, daemon=True).start()
+        nginx = Nginx(tmp_path, large.server_port, large.server_port)
+        with socket.socket() as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.connect(("127.0.0.1", nginx.port))
+            line.sendall(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+            time.sleep(1)
+            assert line.recv(12) == b"HTTP/1.1 200"
+        nginx.stop()
+        large.shutdown()
+    assert not nginx.tried_a_disk
+
+
+def test_a_flood_of_websockets(nginx: Nginx) -> None:
+    """A class of sixty comes through at once; what says to come from elsewhere each time is counted all the same."""
+    tried = [handshake(nginx.port, f"X-Forwarded-For: 203.0.113.{number}\r\n") for number in range(100)]
+    statuses = [status for status, _ in tried]
+    assert statuses[:60] == [101] * 60 and set(statuses) == {101, 429} and statuses.count(429) >= 25
+    assert ask(nginx.port, "/").status == 200
+    for _, line in tried:
+        line.close()
+
+
+def test_a_flood_of_uploads(nginx: Nginx) -> None:
+    statuses = [ask(nginx.port, "/_stcore/upload_file/x/y", "PUT", b"").status for _ in range(90)]
+    assert set(statuses[:60]) <= {400, 403} and statuses.count(429) >= 20
+
+
+def test_one_replica_dies(nginx: Nginx, replicas: list[Replica]) -> None:
+    """Last: new visitors get a page at once, and who was there is led to the other replica and stays there."""
+    replicas[0].process.kill()
+    replicas[0].process.wait(20)
+    for _ in range(12):
+        fresh = ask(nginx.port, "/")
+        assert fresh.status == 200 and lot(fresh) == "b"
+    status, line = handshake(nginx.port, "Cookie: camviz_replica=a\r\n")
+    assert status == 101 and replicas[1].visitors() == 1
+    line.close()
+
+    async def visit() -> None:
+        async with Visitor(nginx.port, "a") as visitor:
+            assert (await visitor.open()).maps
+
+    asyncio.run(visit())
