@@ -1,7 +1,6 @@
 """The pictures in a ZIP file, read into memory within limits; nothing of it is ever written."""
 
 import io
-import lzma
 import struct
 import zipfile
 import zlib
@@ -12,10 +11,12 @@ from .. import images
 from ..errors import CamvizError
 from .work import SUFFIXES
 
-LARGEST_DIRECTORY = 2**20  # bytes that list what is inside: several thousand files
+MOST_ENTRIES = 10_000  # files of any kind
 LARGEST_RATIO = 100  # unpacked to packed; photographs hardly shrink
 # What Python's reader raises on damaged, encrypted and unusual archives.
-UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError, struct.error)
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, MemoryError, struct.error)
+# Of the others Python's reader unpacks whatever one block holds before it can be told to stop.
+PACKED_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[str, bytes]]:
@@ -32,6 +33,8 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
                 raise CamvizError(f"expected at most {most} pictures; this ZIP has {len(found)}")
             left = most_bytes
             for entry in found:
+                if entry.compress_type not in PACKED_BY:
+                    raise zipfile.BadZipFile("packed in an unusual way")
                 # The sizes that the archive states may be lies, so what is really read is limited too.
                 allowed = min(images.MAX_BYTES, left, LARGEST_RATIO * max(1, entry.compress_size))
                 with archive.open(entry) as file:
@@ -49,12 +52,11 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
 
 
 def _check_directory(data: bytes) -> None:
-    """Look at the end of the archive, before all of its entries are read: there may be millions."""
-    end = data.rfind(b"PK\5\6", max(0, len(data) - 65557))
-    if end < 0:
+    """Count what the archive lists before all of it is read: there may be millions."""
+    if data.rfind(b"PK\5\6", max(0, len(data) - 65557)) < 0:
         raise CamvizError("this file is no ZIP")
-    (size,) = struct.unpack_from("<L", data, end + 12)
-    if size > LARGEST_DIRECTORY:
+    # Each entry has to begin so. The sizes that the archive's end states can be contradicted by another end.
+    if data.count(b"PK\1\2") > MOST_ENTRIES:
         raise CamvizError("this ZIP lists more files than a gallery of pictures needs")
 
 

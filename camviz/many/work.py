@@ -18,7 +18,7 @@ from ..evaluation.registry import Subject
 from ..explanation import Explanation, explain, explain_batch, fused
 from ..models import Model, Prediction
 from ..registry import METHODS, Method
-from ..scores import Score, contrast, logit, probability
+from ..scores import Score, contrast, headed, logit, probability
 from ..tape import forward
 from .order import Order
 
@@ -153,7 +153,8 @@ class Worker:
         for metric in self.order.measures:
             given = self.order.knobs.get(metric.key, {})
             try:
-                numbers[metric.key] = float(metric.measure(subject, progress=lambda *_: beat(), **given))
+                with headed(self.model.probabilities):
+                    numbers[metric.key] = float(metric.measure(subject, progress=lambda *_: beat(), **given))
             except CamvizError as error:
                 notes.append(f"{metric.title}: {error}.")
         return numbers, tuple(notes)

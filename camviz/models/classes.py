@@ -56,6 +56,8 @@ def _parsed(content: bytes, where: str) -> Any:
         raise CamvizError(f"{where}: line {error.lineno} is no JSON ({error.msg})") from error
     except _Twice as error:
         raise CamvizError(f"{where}: {_short(str(error))} is there twice") from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise CamvizError(f"{where}: a number in it is too long") from error
 
 
 class _Twice(ValueError):
@@ -103,4 +105,8 @@ def _name(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}..."
+    try:
+        written = repr(value)
+    except RecursionError:  # JSON that could just be read
+        return "something nested deeply"
+    return written if len(written) <= 60 else f"{written[:57]}..."

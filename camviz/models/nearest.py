@@ -77,11 +77,11 @@ def _compare(name: str, shapes: Shapes) -> Nearest:
 
 def _fits(known: tuple[int, ...], given: tuple[int, ...]) -> bool:
     """Whether two shapes are the same but for the number of classes, or of input channels."""
-    if known == given:
-        return True
+    if known == given or len(known) != len(given) or not known:
+        return known == given
     classes = known[0] == 1000 and known[1:] == given[1:]
     channels = len(known) == 4 and known[1] == 3 and (known[0], *known[2:]) == (given[0], *given[2:])
-    return len(known) == len(given) and (classes or channels)
+    return classes or channels
 
 
 @cache

@@ -8,6 +8,7 @@ import struct
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC
 from io import BytesIO
 from pathlib import Path
 from time import monotonic
@@ -17,7 +18,7 @@ from uuid import uuid4
 from zipfile import BadZipFile, ZipFile
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, load_file
 from torch import Tensor, nn
 from torchvision.models import GoogLeNet, Inception3
@@ -35,29 +36,47 @@ _BROKEN = (
     *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
     *(ImportError, MemoryError, AssertionError, struct.error, pickle.UnpicklingError, BadZipFile, SafetensorError),
 )  # whatever a damaged or hostile file makes the readers raise
+_CHECKSUM = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # sha256's first digits, at the end of an address
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's second heads
 
 
 def cached(url: str, name: str = "", progress: Progress | None = None) -> Path:
-    """The file behind `url` in torch's hub cache, fetched first where it is not there yet.
+    """The file behind `url` in torch's hub cache, fetched first where it is not there yet, or not whole.
 
     Saved under `name`, by default the url's last part. `progress(done, total)` counts bytes; total is 0 where
     the server does not tell. Nothing is left behind where it fails or `progress` raises. Raises CamvizError.
     """
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / (name or url.rpartition("/")[2])
-    if not file.exists():
+    fault = "not here" if not file.exists() else "" if _is_whole(file, url) else "damaged"
+    if fault:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _download(url, file, progress)
         except (OSError, http.client.HTTPException) as error:
             raise CamvizError(
-                f"the weights file {file.name} is not here and could not be fetched ({_reason(error)}): put it by hand "
+                f"the weights file {file.name} is {fault} and could not be fetched ({_reason(error)}): put it by hand "
                 f"into {folder}, or meanwhile use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, "
                 f"which need no network, or weights='random'"
             ) from error
     return file
+
+
+def _is_whole(file: Path, url: str) -> bool:
+    """Whether nothing of a file is missing: by the checksum in its address, else by what its own format says."""
+    if expected := _CHECKSUM.search(url):
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest().startswith(expected[1])
+    try:
+        if file.suffix == ".safetensors":
+            with safe_open(file, "pt"):
+                return True
+        if _start(file).startswith(b"PK\3\4"):
+            ZipFile(file).close()
+    except (BadZipFile, SafetensorError):
+        return False
+    return file.stat().st_size > 0
 
 
 def _download(url: str, file: Path, progress: Progress | None) -> None:
@@ -77,8 +96,7 @@ def _download(url: str, file: Path, progress: Progress | None) -> None:
                     due = monotonic() + PAUSE
         if total and done != total:
             raise OSError(f"the transfer broke off after {done} of {total} bytes")
-        expected = re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
-        if expected and not digest.hexdigest().startswith(expected[1]):
+        if (expected := _CHECKSUM.search(url)) and not digest.hexdigest().startswith(expected[1]):
             raise OSError("what came does not have the checksum in the file's name")
         part.replace(file)
     finally:
@@ -90,6 +108,8 @@ def _reason(error: Exception) -> str:
         return f"the server answered {error.code}"
     if isinstance(error, URLError):
         return str(error.reason)
+    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
+        return "the disk is full"
     return str(error) or type(error).__name__
 
 
@@ -109,13 +129,16 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     with reading(name):
         if _start(source)[8:] == b"{":
             return load(source) if isinstance(source, bytes) else load_file(source)
-        _check_size(source)
+        _check_archive(source)
         content = torch.load(_opened(source), map_location="cpu", weights_only=True)
     state = next((content[key] for key in _WRAPPERS if isinstance(content, Mapping) and key in content), content)
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise CamvizError(
             f"the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)"
         )
+    # A tensor may name one number a million times: networks that are built after its shape would fill the memory.
+    if any(value.layout != torch.strided or value.is_meta or value.nbytes > _size(source) for value in state.values()):
+        raise CamvizError(f"the weights file {name} cannot be used: its tensors claim to be larger than the file")
     return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
@@ -141,12 +164,20 @@ def _start(source: Path | bytes) -> bytes:
         return file.read(9)
 
 
-def _check_size(source: Path | bytes) -> None:
-    """Refuse an archive that grows when it is unpacked: torch never compresses."""
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
-    with suppress(BadZipFile), ZipFile(_opened(source)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > size:
+def _size(source: Path | bytes) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
+
+
+def _check_archive(source: Path | bytes) -> None:
+    """Refuse an archive that grows when it is unpacked, which torch never writes, or that torch may read otherwise."""
+    if not _start(source).startswith(b"PK\3\4"):  # by which torch tells an archive from the files of its early days
+        return
+    with ZipFile(_opened(source)) as archive:
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > _size(source):
             raise ValueError("compressed")
+        if archive.comment or min(entry.header_offset for entry in entries) != 0:
+            raise ValueError("torch's reader may find another directory in it than Python's")
 
 
 @contextmanager
@@ -208,15 +239,20 @@ def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint
 
 def classes_in(state: Mapping[str, Tensor], net: nn.Module, classes: int) -> int:
     """The number of classes of a checkpoint: the rows of its last layer, which `net` has for `classes`."""
-    heads = [key for key, value in net.state_dict().items() if value.ndim > 1 and len(value) == classes]
-    return len(state[heads[-1]]) if heads and heads[-1] in state and state[heads[-1]].ndim > 1 else classes
+    heads = [(key, value) for key, value in net.state_dict().items() if value.ndim > 1 and len(value) == classes]
+    key, known = heads[-1] if heads else ("", torch.empty(0))
+    given = state.get(key)
+    return classes if given is None or given.shape[1:] != known.shape[1:] or given.ndim < 2 else len(given)
 
 
 def channels_in(state: Mapping[str, Tensor], net: nn.Module) -> int:
     """The number of input channels of a checkpoint: those of the first convolution, as `net` names it."""
     name, first = first_convolution(net)
     given = state.get(f"{name}.weight")
-    return first.in_channels if given is None or given.ndim != 4 else given.shape[1] * first.groups
+    known = len(first.weight), *first.kernel_size
+    if given is None or given.ndim != 4 or (len(given), *given.shape[2:]) != known:
+        return first.in_channels
+    return given.shape[1] * first.groups
 
 
 def first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:

@@ -27,7 +27,7 @@ def opened(data, most=10, most_bytes=10 * MB):
     return list(pictures_in_zip(data, most, most_bytes))
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_the_pictures_come_out_as_they_went_in(compression):
     files = {"a.jpg": NOISE, "folder/b.PNG": NOISE[:100], "c.tiff": b""}
     others = {"readme.txt": b"x", "__MACOSX/a.jpg": b"x", "folder/.b.jpg": b"x", "folder.jpg/": b"", "jpg": b"x"}
@@ -83,7 +83,7 @@ def test_all_together_are_limited_and_each_of_them(monkeypatch):
 def test_a_directory_without_end_is_refused(monkeypatch):
     data = archive({f"{number:050}.txt": b"" for number in range(100)})
     assert opened(data) == []
-    monkeypatch.setattr(unzip, "LARGEST_DIRECTORY", 5000)
+    monkeypatch.setattr(unzip, "MOST_ENTRIES", 99)
     with pytest.raises(CamvizError, match="lists more files than a gallery"):
         opened(data)
 

@@ -1,0 +1,175 @@
+"""Recipes, class names and lessons that a stranger wrote."""
+
+import json
+import random
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camviz import CamvizError, lessons
+from camviz.models.classes import read_categories
+from camviz.ui import pictures, recipes
+from camviz.ui.markdown import escaped
+
+HOSTILE: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 10**400, 1e308, float("nan"), float("inf"), "", " ", "x" * 5000, "\0", [], {}, [[]]),
+    *(
+        {"__class__": "os"},
+        ["grad_cam"],
+        "../../etc/passwd",
+        "/etc/passwd",
+        "{0.__class__}",
+        "<script>",
+        "logit",
+        "own",
+    ),
+    *(
+        "layer\n# x",
+        "blocks.4,../../x",
+        "timm/../x.pt",
+        {"name": "x.pt"},
+        {"name": "efficientnet_lite0", "weights": "x"},
+    ),
+    *({"contrast": [1, 10**300]}, {"logit": 1.5}, {"logit": True}, {"file": "coffee.jpg", "sha256": "../x"}),
+)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> dict[str, Any]:
+    picture = pictures.choices()["sample:coffee"]
+    return {
+        "model": {"name": "efficientnet_lite0", "weights": "default"},
+        "image": {"file": "coffee.jpg", "sha256": picture.digest},
+        "method": "smooth_grad",
+        "target": 3,
+        "layer": None,
+        "fit": "crop",
+        "fuse": "mean",
+        "samples": 4,
+    }
+
+
+def answered(data: bytes) -> str:
+    """What a recipe asks for as text, or the sentence that refuses it, within five seconds."""
+    started = time.perf_counter()
+    try:
+        asked = recipes.settings(data)
+        assert all(isinstance(part, str) and len(part) <= 5000 for pair in asked.items() for part in pair)
+        told = str(asked)
+    except CamvizError as error:
+        told = str(error)
+    assert time.perf_counter() - started < 5
+    return told
+
+
+def test_a_recipe_with_hostile_values(recipe: dict[str, Any]) -> None:
+    assert recipes.settings(json.dumps(recipe).encode())["smooth_grad.samples"] == "4"
+    for key in (*recipe, "extra", "seed", "progress", "noise", "__class__", "<b>"):
+        for value in HOSTILE:
+            answered(json.dumps({**recipe, key: value}).encode())
+    chance = random.Random(0)
+    good = json.dumps(recipe).encode()
+    for _ in range(2000):
+        data = bytearray(good)
+        for _ in range(chance.choice((1, 1, 3, 10))):
+            at = chance.randrange(len(data))
+            data[at : at + chance.randint(0, 3)] = chance.choice(
+                (b'"', b"{", b"[", b"}", b",", b"9" * 40, b"\\u0000", b"-")
+            )
+        answered(bytes(data))
+
+
+@pytest.mark.parametrize("key", ["model", "image", "target", "layer", "samples", "method", "extra"])
+def test_a_recipe_nested_deeply(key: str, recipe: dict[str, Any]) -> None:
+    """Also so deep that it can just be read, and no more be written in a sentence."""
+    head = json.dumps({name: value for name, value in recipe.items() if name != key})[:-1]
+    for depth in (*range(700, 1000, 7), 10_000):
+        for opening, closing in (("[", "]"), ('{"name":', "}")):
+            answered(f'{head}, "{key}": {opening * depth}1{closing * depth}}}'.encode())
+
+
+def test_a_recipe_of_odd_sizes(recipe: dict[str, Any]) -> None:
+    good = json.dumps(recipe)
+    assert "is over 1 MB, so it is no recipe" in answered(good.encode() + b" " * 50_000_000)
+    many = {**recipe, **{f"x{number}": number for number in range(50_000)}}
+    assert "setting 'x0' is not in the settings of smooth_grad" in answered(json.dumps(many).encode())
+    assert answered((good[:-1] + ', "samples": 9}').encode()).count("'smooth_grad.samples': '9'") == 1  # the last one
+    assert "is no recipe" in answered((good[:-1] + f', "samples": {"9" * 5000}}}').encode())
+    for encoding in ("utf-16", "utf-32", "utf-8-sig"):
+        answered(good.encode(encoding))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            b"[" * 10_000,
+            b'{"0": ' * 10_000,
+            b"[" + b"9" * 10_000 + b"]",
+            b'{"0": "a", "0": "b"}',
+            b"[NaN]",
+            b"[1e999]",
+        ),
+        *(
+            b'["a", null]',
+            b'{"0": "a", "2": "b"}',
+            b'{"-1": "a"}',
+            b'["' + b"a" * 300 + b'"]',
+            b"\xff\xfe[",
+            b"[]",
+            b"{}",
+        ),
+        *(b" " * (4 * 2**20 + 1), b"a\n\nb", b'{"a": {}}', b'{"9' + b"9" * 300 + b'": "a"}', b"[[[]]]"),
+        *(b'{"a": ' + b"[" * depth + b"]" * depth + b"}" for depth in range(900, 990, 6)),
+    ],
+    ids=lambda content: content[:12].decode("latin1") + str(len(content)),
+)
+def test_class_names_that_are_none(content: bytes) -> None:
+    with pytest.raises(CamvizError) as refusal:
+        read_categories(content)
+    assert len(str(refusal.value)) < 300 and "\n" not in str(refusal.value)
+
+
+def test_class_names_keep_their_markup_as_letters() -> None:
+    names = ("<script>alert(1)</script>", "![x](http://evil.example/x.png)", "$x$", ":material/x:", "[l](javascript:a)")
+    assert read_categories("\n".join(names).encode()) == names
+    for name in names:
+        bare = re.sub(r"\\.", "", escaped(name))
+        assert not re.search(r"[<>\[\]$*_`]|:(?=\w)", bare)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a plain label, 3.5 (ok) x-y!", "a plain label, 3.5 (ok) x-y!"),
+        ("# heading", r"\# heading"),
+        ("1. item", r"1\. item"),
+        ("- item", r"\- item"),
+        ("two\n\n# lines", "two # lines"),
+        ("www.evil.example a@b.c", r"www\.evil.example a\@b.c"),
+        ("&lt;b&gt; {x} |", r"\&lt;b\&gt; {x} \|"),
+        (":material/home: :+1: a: b", r"\:material/home: \:+1: a: b"),
+    ],
+)
+def test_what_is_escaped(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
+def test_a_lesson_leads_only_to_a_page_of_camviz(tmp_path: Path) -> None:
+    from camviz.ui import lessons as cards
+
+    head = 'title = "<b>x</b>"\nquestion = "q"\nanswer = "a"\n[[view]]\nlabel = "l"\n'
+    file = tmp_path / "01-x.toml"
+    for page in ("../x", "http://evil.example", "//evil.example", "javascript:alert(1)", "explain?x"):
+        file.write_text(f'{head}page = "{page}"\n')
+        with pytest.raises(CamvizError, match="there is no page"):
+            lessons.read(file)
+    file.write_text(f'{head}page = "compare"\n[view.set]\nimg = "x&model=y#z <script>"\n')
+    (view,) = lessons.read(file).views
+    assert cards.address(view) == "./compare?img=x%26model%3Dy%23z+%3Cscript%3E"
+    file.write_text(f'{head}[view.set]\n"x=1&y" = "z"\n')
+    with pytest.raises(CamvizError, match="is not the name of a setting in a link"):
+        lessons.read(file)

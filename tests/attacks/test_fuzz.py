@@ -1,0 +1,73 @@
+"""A small share of `make fuzz`, and that it would see what it looks for."""
+
+import io
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from camviz import CamvizError, images
+from tests.attacks import fuzz
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_fifteen_hundred_damaged_files() -> None:
+    run = [sys.executable, "-m", "tests.attacks.fuzz", "--inputs", "1500", "--seed", "1", "--workers", "1"]
+    ended = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    told = re.match(r"1500 inputs in \d+ s: (\d+) pictures, (\d+) refused with a sentence, 0 failed", ended.stdout)
+    assert told and int(told[1]) > 200 and int(told[2]) > 500
+
+
+def test_its_good_files_are_of_every_format_and_good() -> None:
+    readers = {images._find_reader(data) for data in fuzz.seeds().values()}
+    assert readers == set(images.READERS.values())
+    assert {fuzz.judge(data) for data in fuzz.seeds().values()} == {"picture"}
+    assert all(b"".join(fuzz.split(data)) == data for data in fuzz.seeds().values())
+    assert fuzz.make(7, 3) == fuzz.make(7, 3) != fuzz.make(8, 3)
+
+
+def unlike_a_picture(_: bytes) -> Image.Image:
+    return Image.new("RGBA", (50, 50))
+
+
+def tiny(_: bytes) -> Image.Image:
+    return Image.new("RGB", (3, 50))
+
+
+def long_winded(_: bytes) -> Image.Image:
+    raise CamvizError("two\nlines")
+
+
+@pytest.mark.parametrize("decode", [unlike_a_picture, tiny, long_winded])
+def test_what_it_would_not_let_pass(decode) -> None:
+    with pytest.raises(AssertionError):
+        fuzz.judge(b"", decode)
+
+
+def broken(_: bytes) -> Image.Image:
+    raise KeyError("tag")
+
+
+def slow(_: bytes) -> Image.Image:
+    time.sleep(0.03)
+    return Image.new("RGB", (50, 50))
+
+
+def greedy(_: bytes) -> Image.Image:
+    return Image.new("RGB", (50, 50 if io.BytesIO(b"x" * 80_000_000).getvalue() else 0))
+
+
+@pytest.mark.parametrize(("decode", "told"), [(broken, "KeyError: 'tag'"), (slow, "0.0 s, "), (greedy, " MB")])
+def test_what_it_reports(decode, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz, "LONGEST", 0.02 if decode is slow else 5.0)
+    monkeypatch.setattr(fuzz, "MOST_MEMORY", 60)
+    judge = fuzz.judge
+    monkeypatch.setattr(fuzz, "judge", lambda data: judge(data, decode))
+    (failure,) = fuzz.look_at([4], 0).failures
+    assert failure.startswith("--seed 0 --only 4 (") and told in failure

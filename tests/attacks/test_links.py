@@ -1,0 +1,171 @@
+"""Links that a stranger wrote: every setting of every page with hostile values, and knobs beyond every measure."""
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from camviz.registry import METHODS, SYNTHESES, Knob
+from camviz.ui import controls, state
+from camviz.ui.markdown import escaped
+
+Start = Callable[..., AppTest]
+
+HOSTILE = (
+    *("", " ", "0", "-0", "-1", "-2", "1e400", "-1e400", "nan", "inf", "-inf", "NaN", "1e9", "1e-400", "9" * 5000),
+    *(
+        "2147483648",
+        "-9223372036854775809",
+        "0x10",
+        "1_0",
+        "٣",
+        "½",
+        "None",
+        "null",
+        "true",
+        "True",
+        "False",
+        "[]",
+        "{}",
+    ),
+    *("\0", "a\0b", "\r\nSet-Cookie: x=1", "\u202eevil", "👩‍👩‍👧", "ﷺ" * 50, "a\u0300" * 200, "\ufeff"),
+    *("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<b>", "&lt;", "javascript:alert(1)"),
+    *("![x](http://evil.example/x.png)", "[x](javascript:alert(1))", "http://evil.example", "$x$", ":material/home:"),
+    *("../../../etc/passwd", "/etc/passwd", "..\\..\\x", "file:///etc/passwd", "sample:../../x", "sha:" + "0" * 12),
+    *("own:000000000000", "C:\\x.pt", "x.pt", "__class__", "{0}", "{x.__class__}", "%s%n", "{" * 500, "'; DROP TABLE"),
+    *("," * 2000, "x," * 2000, "grad_cam," * 2000, ",".join(map(str, range(2000))), "a" * 100_000, "sample:cat," * 500),
+    *("blocks.4,blocks.4", "grad_cam,lrp", "bn2", "1", "2", "13", "100000", "all", "own", "stretch", "zh"),
+)
+PAGES = ("explain", "compare", "gallery", "layers", "learn", "evaluate", "dream")
+DOORS = {  # what opens the parts of a page that are not there at first
+    "learn": [{"part": "methods", "chapter": "grad_cam"}, {"part": "glossary"}],
+    "evaluate": [{"trial": key} for key in ("forgetting", "pointing", "league")],
+    "dream": [{"dream": key} for key in SYNTHESES],
+    "compare": [{"rows": "classes", "columns": "layers"}, {"present": "1"}],
+    "explain": [{"method": "occlusion"}, {"several": "1"}],
+}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The settings that the last runs registered, each with its options; each value must be one of them."""
+    found: dict[str, Any] = {}
+    setting, many = state.setting, state.many
+
+    def watched(key: str, default: Any, options: Any, *more: Any, **named: Any) -> Any:
+        value = setting(key, default, options, *more, **named)
+        assert value in options, (key, value)
+        found[key] = options
+        return value
+
+    def watched_many(key: str, default: Any, options: Any, most: int = state.MOST) -> list[str]:
+        value = many(key, default, options, most)
+        assert set(value) <= set(options) and len(set(value)) == len(value) <= most, (key, value)
+        found[key] = options
+        return value
+
+    monkeypatch.setattr(state, "setting", watched)
+    monkeypatch.setattr(state, "many", watched_many)
+    return found
+
+
+def calm(app: AppTest) -> None:
+    """Nothing but notes: no exception, no error, and the notes are short, few and nothing but text."""
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    assert len(app.warning) < 100
+    for note in app.warning:
+        assert len(note.value) < 500
+        assert not re.search(r"[<$\[*`]|:(?=\w)|www\.", re.sub(r"\\.", "x", note.value)), note.value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_setting_of_every_page(page: str, start: Start, asked: dict[str, Any]) -> None:
+    chance = random.Random(page)
+    path = f"pages/{page}.py"
+    app = start("" if page == "explain" else path)
+    for door in [{}, *DOORS.get(page, ())]:
+        app.query_params.clear()
+        for key, value in {**{key: chance.choice(HOSTILE) for key in asked}, **door}.items():
+            app.query_params[key] = value
+        calm(app.run())
+    assert len(asked) > 10
+
+
+class Page(dict[str, Any]):
+    """What a run of a page knows, without the page."""
+
+    def __init__(self, key: str, value: str) -> None:
+        super().__init__({"_asked": {key: value}, "_who": "link", "_notes": [], "_used": {}})
+
+
+def every_knob() -> Iterator[tuple[str, Knob]]:
+    for method in (*METHODS.values(), *SYNTHESES.values()):
+        for name, knob in method.knobs.items():
+            yield f"{method.key}.{name}", knob
+
+
+NUMBERS = ("1e400", "-1e400", "nan", "1000000000", "-1000000000", "999999999999999999999999", "1e308", "-1", "1e-320")
+
+
+@pytest.mark.parametrize(("key", "knob"), list(every_knob()), ids=lambda value: value if isinstance(value, str) else "")
+def test_no_knob_leaves_its_range(key: str, knob: Knob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the page's own code, with the widgets left out."""
+    for value in (*NUMBERS, *HOSTILE):
+        page = Page(key, value)
+        monkeypatch.setattr(st, "session_state", page)
+        for widget in ("slider", "number_input", "toggle", "segmented_control"):
+            monkeypatch.setattr(st, widget, lambda *_, **__: None)
+        found = controls._knob(key, knob)
+        assert knob.check(found, key) == found  # raises where it is out of range
+        assert knob.range or knob.choices or knob.type is bool or abs(found or 0) <= 1e9
+
+
+KNOBS = [
+    ("explain", "smooth_grad", "samples"),
+    ("dream", "deep_dream", "octaves"),
+]
+
+
+@pytest.mark.parametrize(("page", "method", "name"), KNOBS)
+def test_an_enormous_knob_is_never_computed_with(page: str, method: str, name: str, start: Start) -> None:
+    key = f"{method}.{name}"
+    table = METHODS if page == "explain" else SYNTHESES
+    link = {"method" if page == "explain" else "dream": method, key: "1000000000"}
+    app = start("" if page == "explain" else f"pages/{page}.py", **link)
+    assert app.session_state[key] == table[method].knobs[name].default
+    assert [note.value for note in app.warning] == [
+        f"The link asks for {key} '1000000000', which does not exist here; the default is shown instead."
+    ]
+    # The same without the link, as a browser that was tampered with would send it.
+    for enormous in (10**9, -(10**9)):
+        app.slider(key=key).set_value(enormous).run()
+        calm(app)
+        knob = table[method].knobs[name]
+        assert knob.range and app.session_state[key] in (knob.default, knob.range.low, knob.range.high)
+
+
+def test_more_than_a_page_holds(start: Start) -> None:
+    classes = ",".join(map(str, range(1000)))
+    app = start("pages/compare.py", **{"rows": "classes", "rows.classes": classes, "columns.methods": "random_cam"})
+    calm(app)
+    assert app.session_state["rows.classes"] == [str(index) for index in range(8)]
+    app = start("pages/compare.py", **{"columns.methods": "edge_detector," * 20_000})
+    calm(app)
+    assert app.session_state["columns.methods"] == ["edge_detector"]
+    app = start("pages/compare.py", **{"columns.methods": ",".join(f"x{number}" for number in range(30_000))})
+    calm(app)
+    assert len(app.warning) == state.NOTED
+
+
+def test_a_note_shows_what_was_asked_for_as_text(start: Start) -> None:
+    link = {"fit": "![x](http://evil.example/x.png)", "layer": "<img src=x>", "colours": "$x$ :material/home:"}
+    notes = [note.value for note in start(**link).warning]
+    assert sorted(notes) == sorted(
+        f"The link asks for {key} '{escaped(value)}', which does not exist here; the default is shown instead."
+        for key, value in link.items()
+    )

@@ -1,0 +1,295 @@
+"""A real server among strangers: foreign pages and names, hostile words, cleared caches, closed doors."""
+
+import base64
+import os
+import random
+import re
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torchvision.models as tv
+from PIL import Image
+from playwright.sync_api import Page, expect
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.exceptions import InvalidStatus
+
+import camviz
+from camviz import export, render
+from camviz.ui import cache
+from tests.attacks.stranger import Stranger, map_of, of, put
+from tests.browser.conftest import _wait_until_healthy, browser, page  # noqa: F401
+
+ROOT = Path(__file__).parents[2]
+LABELS = (
+    "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>",
+    "![x](http://evil.example/x.png) http://evil.example www.evil.example",
+    "[link](javascript:window.pwned=1) $x^2$ :material/home: :red[x] `c` **b**",
+)
+FILE = "![x](http:%2F%2Fevil.example%2Fx.png) <img src=x onerror=window.pwned=1> [l](javascript:window.pwned=1).png"
+OPERATOR = '[[model]]\nname = "birds"\ntitle = "{title}"\narchitecture = "squeezenet1_1"\n'
+OPERATOR += 'weights = "birds.pth"\ncategories = "names.txt"\n'
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The operator's file; uploads are as CamViz decides."""
+    folder = tmp_path_factory.mktemp("operator")
+    torch.manual_seed(0)
+    torch.save(tv.squeezenet1_1(num_classes=3).state_dict(), folder / "birds.pth")
+    (folder / "names.txt").write_text("\n".join(LABELS))
+    file = folder / "camviz.toml"
+    file.write_text(OPERATOR.format(title="![t](http://evil.example/t.png)"))
+    return file
+
+
+@pytest.fixture(scope="module")
+def port(operator: Path) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    log = (operator.parent / "log").open("w")
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = {**os.environ, "CAMVIZ_CONFIG": str(operator), "TORCH_HOME": str(operator.parent)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        _wait_until_healthy(f"http://127.0.0.1:{port}", process, operator.parent / "log")
+        yield port
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def lite(sample: str, method: str, **knobs: Any) -> str:
+    """The map of the embedded network, computed here, as Explain shows it."""
+    e = camviz.explain("efficientnet_lite0", ROOT / "assets" / "samples" / f"{sample}.jpg", method, **knobs)
+    return "data:image/jpeg;base64," + base64.b64encode(export.jpeg(render.colourise(e.heatmap, "cividis"))).decode()
+
+
+def refused(port: int, **more: str) -> int:
+    with pytest.raises(InvalidStatus) as answer:
+        Stranger(port, **more)
+    return answer.value.response.status_code
+
+
+def test_a_page_of_somebody_elses_gets_no_connection(port: int) -> None:
+    for origin in (
+        "http://evil.example",
+        f"http://evil.example:{port}",
+        "null",
+        f"http://localhost.evil.example:{port}",
+    ):
+        assert refused(port, origin=origin) == 403
+
+
+def own_network(elements: list[Any]) -> bool:
+    """Whether the sidebar offers to bring a network."""
+    return any(uploader.label == "Weights" for uploader in of(elements, "file_uploader"))
+
+
+def test_a_name_that_was_made_to_lead_here_is_a_stranger(port: int) -> None:
+    """DNS rebinding: the page's own name leads to this machine, so Streamlit takes it for the same origin."""
+    with Stranger(port) as here:
+        assert own_network(here.open())
+    with Stranger(port, "localhost.evil.example") as visitor:
+        elements = visitor.open()
+        assert map_of(elements) and not own_network(elements)
+
+
+def test_a_file_needs_the_token_of_the_page(port: int) -> None:
+    with Stranger(port) as visitor:
+        visitor.open()
+        url = visitor.address("x.png").upload_url
+    for headers in ({}, {"X-Xsrftoken": "x"}, {"Cookie": "_streamlit_xsrf=x"}, {"Origin": "http://evil.example"}):
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            put(port, url, "x.png", b"x", headers)
+        assert answer.value.code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/../../../etc/passwd",
+            "/..%2f..%2f..%2fetc%2fpasswd",
+            "/media/..%2f..%2fetc%2fpasswd",
+            "/app/static/../app.py",
+        ),
+        *("/component/x/..%2f..%2fetc%2fpasswd", "/.streamlit/config.toml", "/camviz/ui/state.py", "/static/%00"),
+    ],
+)
+def test_no_path_leads_to_a_file_of_the_server(port: int, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", port), 20) as raw:
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    status, body = int(answer.split()[1]), answer.partition(b"\r\n\r\n")[2]
+    assert status in (400, 403, 404) or b"<title>Streamlit</title>" in body
+    assert not any(inside in body for inside in (b"root:", b"maxUploadSize", b"import streamlit"))
+
+
+def test_nonsense_ends_only_who_sends_it(port: int) -> None:
+    chance = random.Random(0)
+    with Stranger(port) as other:
+        before = map_of(other.open(img="sample:cat"))
+        for _ in range(20):
+            with Stranger(port) as visitor:
+                visitor.socket.send(chance.randbytes(chance.randint(1, 3000)))
+        assert map_of(other.open(img="sample:cat")) == before == lite("cat", "grad_cam")
+
+
+def test_widgets_hold_what_no_widget_gives(port: int) -> None:
+    """States of the page's own widgets, of other types and beyond every range; the page is drawn all the same."""
+    with Stranger(port) as visitor:
+        elements = visitor.open(method="smooth_grad")
+        ids = {kind: [one.id for one in of(elements, kind)] for kind in ("slider", "selectbox", "bidi_component")}
+        assert ids["slider"] and ids["selectbox"]
+        states = [WidgetState(id=key, string_value="<script>") for key in ids["selectbox"]]
+        for key in ids["slider"]:
+            state = WidgetState(id=key)
+            state.double_array_value.data.append(1e300)
+            states.append(state)
+        states += [
+            WidgetState(id=key, json_value='{"picked": ["x"], "opacity": {"a": 1e999}}')
+            for key in ids["bidi_component"]
+        ]
+        elements = visitor.open(states)
+        assert map_of(elements) and not of(elements, "exception")
+
+
+def test_uploads_that_are_off_have_no_way_in(port: int, operator: Path) -> None:
+    text = operator.read_text()
+    content = (operator.parent / "birds.pth").read_bytes()
+
+    def bring() -> list[str]:
+        """Everything that the browser would send to bring a network, whether or not the page offers it."""
+        with Stranger(port) as visitor:
+            visitor.open()
+            states = [visitor.upload(keys["Weights"], "mine.pth", content)]
+            states.append(WidgetState(id=keys["Architecture"], string_value="squeezenet1_1"))
+            visitor.open(states)
+            elements = visitor.open([*states, WidgetState(id=keys["Use this network"], trigger_value=True)])
+            assert not of(elements, "exception")
+            return next(list(one.options) for one in of(elements, "selectbox") if one.label == "Network")
+
+    with Stranger(port) as visitor:
+        elements = visitor.open()
+        keys = {one.label: one.id for kind in ("file_uploader", "selectbox", "button") for one in of(elements, kind)}
+    assert "mine (yours)" in bring()  # so it would go
+    operator.write_text("uploads = false\n" + text)
+    try:
+        assert "mine (yours)" not in bring()
+    finally:
+        operator.write_text(text)
+
+
+def test_a_cleared_cache_changes_nobodys_maps(port: int) -> None:
+    with Stranger(port) as visitor, Stranger(port) as other, ThreadPoolExecutor(1) as pool:
+        visitor.open()
+        other.open()
+        for sample in ("koala", "panda", "moose"):
+            computing = pool.submit(visitor.open, (), img=f"sample:{sample}", method="guided_grad_cam")
+            while not computing.done():
+                other.clear_cache()
+            assert map_of(computing.result()) == lite(sample, "guided_grad_cam")
+        assert not of(other.open(), "exception")
+
+
+def test_a_turn_within_a_turn_waits_for_nobody() -> None:
+    """A cleared cache makes one computation begin inside another: they waited for each other, and all for them."""
+    turns = cache.Turns()
+
+    def never(before: int) -> None:
+        raise AssertionError(f"{before} before")
+
+    with turns.turn(never) as outer, turns.turn(never) as inner:
+        assert inner is outer
+    with turns.turn(never):
+        with ThreadPoolExecutor(1) as pool, pytest.raises(AssertionError, match="1 before"):
+            pool.submit(lambda: turns.turn(never).__enter__()).result()
+
+
+def test_a_cleared_cache_keeps_the_networks(start: Callable[..., Any]) -> None:
+    import streamlit as st
+
+    app = start()
+    model, shown = app.session_state["experiment"].model, [one.value for one in app.markdown]
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    app.run()
+    assert app.session_state["experiment"].model is model and [one.value for one in app.markdown] == shown
+
+
+# ------------------------------------------------------------------------------------------------- hostile words
+
+
+def settled(page: Page) -> None:  # noqa: F811
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
+def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -> None:  # noqa: F811
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    picture = tmp_path / FILE
+    Image.open(ROOT / "assets" / "samples" / "cat.jpg").save(picture)
+    page.goto(f"http://127.0.0.1:{port}/?model=birds&fit=![x](http://evil.example/u.png)&layer=<img src=x>")
+    expect(page.get_by_text("asks for fit '![x](http://evil.example/u.png)'")).to_be_visible()
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(picture)
+    expect(page.get_by_role("button", name=picture.stem)).to_be_visible()
+    settled(page)
+
+    def harmless() -> None:
+        settled(page)
+        main = page.locator(".stApp")
+        for element in ("a[href*=evil]", "img[src*=evil]", "a[href^=javascript]", "img[onerror]", ".katex"):
+            expect(main.locator(element)).to_have_count(0)
+        assert page.evaluate("window.pwned") is None and dialogs == []
+
+    harmless()
+    reading = page.get_by_text(re.compile("sure this is an? "))
+    assert any(label in reading.inner_text() for label in LABELS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report (HTML)").click()
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
+    for name in ("Layers", "Gallery", "Learn"):
+        page.get_by_role("link", name=name).first.click()
+        expect(page.get_by_role("link", name=name).first).to_have_attribute("aria-current", "page")
+        harmless()
+    page.goto(f"http://127.0.0.1:{port}/compare?model=birds&rows=classes&rows.classes=0,1,2&columns.methods=random_cam")
+    harmless()
+    expect(page.get_by_text(LABELS[1], exact=False).first).to_be_visible()
+    assert [url for url in asked if not url.startswith((f"http://127.0.0.1:{port}/", "data:", "blob:"))] == []
+
+    opened, asked = page.context.new_page(), []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(report.as_uri())
+    for text in (*LABELS, "![x]"):
+        expect(opened.get_by_text(text, exact=False).first).to_be_visible()
+    expect(opened.locator("script, iframe, object, link, img:not([src^=data])")).to_have_count(0)
+    assert opened.evaluate("window.pwned") is None and dialogs == []
+    assert asked[0] == report.as_uri() and all(url.startswith("data:") for url in asked[1:])
+
+
+def test_a_report_that_got_a_script_does_not_run_it(page: Page, tmp_path: Path) -> None:  # noqa: F811
+    """The page's own policy, should an escape ever be forgotten."""
+    told = camviz.report.write("x", [])
+    hostile = "<script>window.pwned = 1</script><img src='http://evil.example/x.png' onerror='window.pwned = 1'>"
+    file = tmp_path / "report.html"
+    file.write_text(told.replace("</body>", f"{hostile}</body>"))
+    asked: list[str] = []
+    page.on("requestfinished", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.pwned") is None and asked == [file.as_uri()]
