@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import streamlit as st
 
@@ -10,30 +11,40 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 # A computation takes Python's lock some hundred times; it shall not wait 5 ms for it each time.
 sys.setswitchinterval(0.0005)
 
-from camviz.ui import cache, controls, slides, state  # noqa: E402
+from camviz.errors import CamvizError  # noqa: E402
+from camviz.ui import cache, controls, language, looks, slides, state, tour  # noqa: E402
+from camviz.ui.language import t  # noqa: E402
 
-st.set_page_config("CamViz", page_icon="assets/icon.png", layout="wide", initial_sidebar_state=360)
+ICON = Path(__file__).parent / "assets" / "icon.png"
+st.set_page_config("CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
 
 page = st.navigation(
     [
-        st.Page("pages/explain.py", title="Explain", icon=":material/visibility:", default=True),
-        st.Page("pages/compare.py", title="Compare", icon=":material/grid_view:"),
-        st.Page("pages/gallery.py", title="Gallery", icon=":material/photo_library:"),
-        st.Page("pages/layers.py", title="Layers", icon=":material/layers:"),
-        st.Page("pages/learn.py", title="Learn", icon=":material/school:"),
-        st.Page("pages/evaluate.py", title="Evaluate", icon=":material/fact_check:"),
-        st.Page("pages/dream.py", title="Dream", icon=":material/auto_awesome:"),
+        st.Page("pages/explain.py", title=t("Explain"), icon=":material/visibility:", default=True),
+        st.Page("pages/compare.py", title=t("Compare"), icon=":material/grid_view:"),
+        st.Page("pages/gallery.py", title=t("Gallery"), icon=":material/photo_library:"),
+        st.Page("pages/layers.py", title=t("Layers"), icon=":material/layers:"),
+        st.Page("pages/learn.py", title=t("Learn"), icon=":material/school:"),
+        st.Page("pages/evaluate.py", title=t("Evaluate"), icon=":material/fact_check:"),
+        st.Page("pages/dream.py", title=t("Dream"), icon=":material/auto_awesome:"),
     ],
     position="top",
 )
-with state.run(page.title):
-    presenting = slides.on(page.title)
+with state.run(page.url_path):
+    state.setting("lang", language.of_the_browser(), language.LANGUAGES)
+    presenting = slides.on(page.url_path)
+    looks.settle()
     controls.sidebar()
-    cache.settle()
+    tour.offer(page.url_path)
+    if state.program is None:  # else the server is a guest among a notebook's own objects
+        cache.settle()
     messages = st.container()
-    if presenting:
-        slides.show()
-    else:
-        page.run()
+    try:
+        if presenting:
+            slides.show()
+        else:
+            page.run()
+    except CamvizError as error:
+        st.error(language.sentence(error))
     for sentence in state.notes():
         messages.warning(sentence)

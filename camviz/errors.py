@@ -1,11 +1,28 @@
 """The one exception that a wrong input raises, with the nearest valid name."""
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+_NO_MEMORY = re.compile("can't allocate memory|out of memory", re.IGNORECASE)  # the processor's and the cards' words
 
 
 class CamvizError(ValueError):
     """A wrong input: says what was expected and what came. Pages show it as an error box."""
+
+
+@contextmanager
+def in_memory() -> Iterator[None]:
+    """What finds too little memory within raises CamvizError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _NO_MEMORY.search(str(error)):
+            raise
+        raise CamvizError(
+            "this needs more memory than there is: try a smaller network, or a setting that does less at once"
+        ) from error
 
 
 def unknown(kind: str, name: str, names: Iterable[str], where: str) -> CamvizError:

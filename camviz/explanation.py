@@ -110,7 +110,7 @@ def explain(
     x = model.normalise(view)
     name, modules = _layers(model, found, layer, fuse)
     started = time.perf_counter()
-    with accounting() as account:
+    with accounting() as account, scores.headed(model.probabilities):
         with torch.no_grad():
             chances = model.probabilities(forward(model.net, x))[0]
         index, score, label = _target(model, target, int(chances.argmax()))
@@ -168,7 +168,7 @@ def explain_batch(
     x = channels_last(torch.cat([model.normalise(view) for view in views]))
     name, modules = _layers(model, found, layer, fuse)
     started = time.perf_counter()
-    with accounting() as account:
+    with accounting() as account, scores.headed(model.probabilities):
         answer = _Answer(None if target is None else _target(model, target, 0)[1])
         results = [found(model.net, x, answer, *at, **settings) for at in [[module] for module in modules] or [[]]]
         if answer.scores is None:  # a method that does not ask what is explained

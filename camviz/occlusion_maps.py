@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .batches import Progress, batches
 from .errors import CamvizError
 from .passes import many_passes, share
-from .scores import logit
+from .scores import chances, logit
 from .tape import activations, forward, score_of
 
 Box = tuple[int, int, int, int]
@@ -59,7 +59,7 @@ def occlusion_maps(
             else:
                 found, scores = activations(net, points, layer)
                 strength[number, part] = found[:, which[number]].sum(dim=(1, 2))
-            probability[number, part] = scores.softmax(dim=1)[:, category]
+            probability[number, part] = chances(scores)[:, category]
             best[number, part] = scores.argmax(dim=1)
     grid = (len(x), len(rows), len(columns))
     return OcclusionMaps(

@@ -1,6 +1,8 @@
 """What is explained: a function from the class scores (B, K) to one number for each sample (B,)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,25 @@ from torch import Tensor
 from .errors import CamvizError, unknown
 
 Score = Callable[[Tensor], Tensor]
+Head = Callable[[Tensor], Tensor]
+
+_head: ContextVar[Head | None] = ContextVar("head", default=None)
+
+
+@contextmanager
+def headed(head: Head) -> Iterator[None]:
+    """Within, `head` makes probabilities of class scores, as the network that is explained does."""
+    before = _head.set(head)
+    try:
+        yield
+    finally:
+        _head.reset(before)
+
+
+def chances(scores: Tensor) -> Tensor:
+    """The class scores (B, K) as probabilities, (B, K): by the head that `headed` tells, else by softmax."""
+    head = _head.get()
+    return scores.softmax(dim=1) if head is None else head(scores)
 
 
 @dataclass(frozen=True)
@@ -24,12 +45,12 @@ class logit:
 
 @dataclass(frozen=True)
 class probability:
-    """The probability of class c, after softmax: what competes with c counts too."""
+    """The probability of class c, after softmax, where what competes with c counts too; or as `headed` tells."""
 
     c: int
 
     def __call__(self, scores: Tensor) -> Tensor:
-        return _column(scores.softmax(dim=1), self.c)
+        return _column(chances(scores), self.c)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import camviz
+from camviz.ui import cache
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "assets" / "samples"
@@ -38,6 +39,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppT
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     st.cache_data.clear()
     st.cache_resource.clear()
+    cache.forget()
 
     def run(page: str = "", **link: str) -> AppTest:
         app = AppTest.from_file(ROOT / "app.py", default_timeout=120)

@@ -1,9 +1,15 @@
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
+import camviz
 from camviz import CamvizError, scores
+from camviz.models.model import Head
 
 VALUES = torch.tensor([[0.0, 2.0, -1.0], [5.0, 1.0, 1.0]], dtype=torch.float64)
 
@@ -91,3 +97,34 @@ def test_a_score_as_data(data, score):
 def test_what_is_no_score_is_refused(data, sentence):
     with pytest.raises(CamvizError, match=sentence):
         scores.from_data(data)
+
+
+@pytest.mark.parametrize(
+    ("method", "knobs"),
+    [
+        ("rise", {"masks": 40}),
+        ("score_cam", {"weighting": "class probability"}),
+        ("occlusion", {"measure": "class probability", "size": 8, "stride": 8}),
+    ],
+)
+def test_the_probability_is_that_of_the_networks_head(method: str, knobs: dict[str, object], coffee: Path) -> None:
+    """A class that is asked by itself does not change with the others' scores."""
+
+    def attribution(others: float, head: Head) -> NDArray[np.float32]:
+        torch.manual_seed(3)
+        net = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        with torch.no_grad():
+            net[4].bias[1:] += others
+        model = camviz.load_model(net, input_size=(32, 32), head=head)
+        torch.manual_seed(4)
+        return camviz.explain(model, coffee, method, 0, **knobs).attribution
+
+    assert np.array_equal(attribution(0.0, "sigmoid"), attribution(1.0, "sigmoid"))
+    assert not np.allclose(attribution(0.0, "softmax"), attribution(1.0, "softmax"), rtol=1e-3)
+
+
+def test_headed_ends_where_it_ends() -> None:
+    values = torch.tensor([[2.0, 1.0]])
+    with scores.headed(torch.sigmoid):
+        assert scores.probability(0)(values).item() == pytest.approx(0.880797, abs=1e-6)
+    assert scores.probability(0)(values).item() == pytest.approx(0.731059, abs=1e-6)

@@ -18,7 +18,7 @@ from camviz.ui import serve as serving
 ROOT = Path(__file__).parents[1]
 
 NET = """
-import pickle, socket, sys, threading, urllib.request
+import gc, pickle, socket, sys, threading, urllib.request
 import torch
 from torch import nn
 import camviz
@@ -56,6 +56,7 @@ from streamlit.testing.v1 import AppTest
 app = AppTest.from_file(str(camviz.ui.serve.APP), default_timeout=120).run()
 assert not app.exception and app.session_state["experiment"].model.name == "first"
 assert type(pickle.loads(pickle.dumps(net))) is Net
+assert gc.get_freeze_count() == 0  # the script's own objects are still collected
 
 assert net.training and all(p.requires_grad and p.grad is None for p in net.parameters())
 assert hooks == [len(m._forward_hooks) + len(m._backward_hooks) for m in net.modules()]

@@ -10,7 +10,7 @@ from ..errors import CamvizError
 from ..occlusion_maps import check_feature_map, hidden, spans
 from ..passes import many_passes
 from ..registry import Range, method
-from ..scores import Score
+from ..scores import Score, chances
 from ..tape import activations, forward, score_of
 
 
@@ -43,7 +43,7 @@ def occlusion(
     result = x.new_empty(len(x), len(rows) * len(columns))
 
     def measured(scores: Tensor) -> Tensor:
-        return score_of(score, scores if measure == "score" else scores.softmax(dim=1))
+        return score_of(score, scores if measure == "score" else chances(scores))
 
     def strength(points: Tensor, layer: nn.Module, feature_map: int) -> Tensor:
         activation, _ = activations(net, points, layer)

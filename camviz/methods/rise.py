@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from ..batches import Progress, batches
 from ..passes import channels_last, many_passes, share
 from ..registry import Range, method
-from ..scores import Score
+from ..scores import Score, chances
 from ..tape import forward, score_of
 
 
@@ -54,6 +54,6 @@ def rise(
                     ]
                 )
                 scores = forward(net, channels_last(picture * mask))
-                weight = score_of(score, scores if measure == "score" else scores.softmax(dim=1))
+                weight = score_of(score, scores if measure == "score" else chances(scores))
                 result[number] += torch.einsum("n,nihw->hw", weight, mask)
     return result / (masks * keep)

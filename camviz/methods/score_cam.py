@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ..batches import Progress
 from ..masking import masked_cam
 from ..registry import method
-from ..scores import Score
+from ..scores import Score, chances
 from ..tape import score_of
 
 
@@ -35,7 +35,7 @@ def score_cam(
         net,
         x,
         layer,
-        read=lambda output: score_of(score, output if softmax else output.softmax(dim=1)),
+        read=lambda output: score_of(score, output if softmax else chances(output)),
         weigh=lambda scores: scores.softmax(dim=0) if softmax else scores,
         fast=mode == "fast",
         progress=progress,

@@ -6,15 +6,19 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from .. import models
+from ..errors import in_memory
 from ..explanation import Explanation
 from ..models import Model
+from .language import t
 
 Waiting = Callable[[int], None]
+Thing = TypeVar("Thing")
 
 LARGEST_STORE = 256 * 2**20  # bytes of attributions and views: some 300 pixel maps, or 1,500 class activation maps
 
@@ -79,13 +83,18 @@ class Turns:
     def __init__(self) -> None:
         self._queue: deque[object] = deque()
         self._changed = threading.Condition()
+        self._mine = threading.local()
 
     @contextmanager
     def turn(self, waiting: Waiting) -> Iterator[Callable[[], None]]:
         """Wait for one's turn, and hold it. Yields a function that lets everybody else who waits go first.
 
         `waiting(n)` is called ten times a second while n others are before; what it raises ends the wait.
+        What finds too little memory in its turn raises CamvizError. A turn within a turn is the same turn.
         """
+        if (mine := getattr(self._mine, "turn", None)) is not None:
+            yield mine
+            return
         ticket = object()
 
         def queue_up() -> None:
@@ -109,21 +118,48 @@ class Turns:
 
         try:
             queue_up()
-            yield let_others
+            self._mine.turn = let_others
+            with in_memory():
+                yield let_others
         finally:
+            self._mine.turn = None
             with self._changed:
                 if ticket in self._queue:
                     self._queue.remove(ticket)
                 self._changed.notify_all()
 
 
-@st.cache_resource(show_spinner=False)
+_lasting: dict[Callable[[], Any], Any] = {}
+_guard = threading.Lock()
+
+
+def lasting(make: Callable[[], Thing]) -> Callable[[], Thing]:
+    """Made once in this process, and there for everybody; st.cache_resource any visitor's browser could clear."""
+
+    @wraps(make)
+    def get() -> Thing:
+        with _guard:
+            if make not in _lasting:
+                _lasting[make] = make()
+            found: Thing = _lasting[make]
+            return found
+
+    return get
+
+
+def forget() -> None:
+    """Begin anew, as a server that was just started; for tests."""
+    with _guard:
+        _lasting.clear()
+
+
+@lasting
 def store() -> Store:
     """The explanations of everybody on this server, found only by the content of the picture."""
     return Store()
 
 
-@st.cache_resource(show_spinner=False)
+@lasting
 def turns() -> Turns:
     """The queue of everybody on this server."""
     return Turns()
@@ -134,9 +170,12 @@ def network(name: str, weights: str, device: str = "cpu") -> Model:
     place = st.empty()
 
     def show(done: int, total: int) -> None:
-        place.progress(min(1.0, done / max(1, total)), f"Fetching {name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+        got, of = f"{done / 1e6:.0f}", f"{total / 1e6:.0f}"
+        told = t("Fetching {network}: {done} of {total} MB", network=name, done=got, total=of)
+        place.progress(min(1.0, done / max(1, total)), told)
 
-    found = models.shared(name, weights, device, show)
+    with in_memory():
+        found = models.shared(name, weights, device, show)
     place.empty()
     return found
 

@@ -12,14 +12,17 @@ import streamlit as st
 from .. import models
 from ..errors import CamvizError
 from ..models import Entry, Model
+from ..models.catalogue import source_of
 from ..models.classes import read_categories
 from ..models.weights import kind_of, read
 from . import cache, state
+from .language import said, sentence, t
 from .markdown import escaped
 
 FILES = ["pth", "pt", "ckpt", "bin", "safetensors"]
 KEPT = 4  # of a visitor's own networks
 LARGEST = 2**30  # bytes of all visitors' networks together
+HERE = ("localhost", "127.0.0.1", "[::1]")
 OWN = "own:"  # before the digest of a network that a visitor brought, in the URL
 
 NO_NAME = re.compile(r"[^\w .-]")
@@ -34,7 +37,7 @@ def choices() -> dict[str, Entry]:
     """By name: this visitor's own, then those of everybody."""
     if at_this_machine():
         for fault in models.configuration().faults:
-            state.note(f"Not offered: {fault}.")
+            state.note(t("Not offered: {fault}.", fault=escaped(said(fault))))
     found = {**_own(), **{entry.name: entry for entry in models.offered()}}
     titles = Counter(entry.title for entry in found.values())  # by which the browser tells them apart
     return {
@@ -69,6 +72,7 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
             f"{file} holds a program ({kind}), which could do anything and is not taken from a browser: "
             "save the tensors alone, by torch.save(net.state_dict(), file)"
         )
+    source_of(architecture)  # else a path that is no name of the catalogue would be opened
     model = models.load_model(
         architecture,
         weights=read(content, file),
@@ -99,44 +103,58 @@ def allowed() -> bool:
 
 
 def at_this_machine() -> bool:
-    """Whether this visitor's browser runs here: no other address, and no proxy that it came through."""
-    passed_on = {"x-forwarded-for", "x-real-ip", "forwarded"} & {name.lower() for name in st.context.headers}
-    return st.context.ip_address is None and not passed_on
+    """Whether this visitor's browser runs here: no other address or name, and no proxy that it came through."""
+    headers = {name.lower(): value for name, value in st.context.headers.items()}
+    passed_on = {"x-forwarded-for", "x-real-ip", "forwarded"} & headers.keys()
+    # A page of somebody else's, whose name was made to lead to this machine, still says its own name.
+    host = re.sub(r":\d+$", "", headers.get("host", "localhost"))
+    here = st.context.ip_address in (None, "::ffff:127.0.0.1")  # as a server on IPv6 sees 127.0.0.1
+    return here and not passed_on and host in HERE
 
 
 def uploader(device: str) -> None:
     """The widgets with which a visitor brings a network along."""
-    with st.expander("Your own network"):
+    with st.expander(t("Your own network")):
         titles = {entry.name: entry.title for entry in models.catalogue()}
-        chosen = st.selectbox("Architecture", titles, format_func=titles.__getitem__, key="own_architecture")
+        chosen = st.selectbox(
+            t("Architecture"),
+            titles,
+            format_func=titles.__getitem__,
+            key="own_architecture",
+            help=t("What the network is built like; the number of classes is read off the weights."),
+        )
         number = st.session_state.setdefault("_brought", 0)  # a new key empties the uploaders and frees their memory
         file = st.file_uploader(
-            "Weights",
+            t("Weights"),
             FILES,
             key=f"own_weights{number}",
-            help="A state dict, as torch.save(net.state_dict(), file) or safetensors write it. It stays in this "
-            "server's memory; code in it is not run.",
+            help=t(
+                "A state dict, as torch.save(net.state_dict(), file) or safetensors write it. It stays in this "
+                "server's memory; code in it is not run."
+            ),
         )
         names = st.file_uploader(
-            "Class names",
+            t("Class names"),
             ["txt", "json"],
             key=f"own_names{number}",
             max_upload_size=4,
-            help="One a line, or JSON: a list, {index: name} or {name: index}.",
+            help=t("One a line, or JSON: a list, {index: name} or {name: index}."),
         )
         sigmoid = st.toggle(
-            "Several labels at once", key="own_sigmoid", help="Each class by itself (sigmoid) instead of a sum of 1."
+            t("Several labels at once"),
+            key="own_sigmoid",
+            help=t("Each class by itself (sigmoid) instead of a sum of 1."),
         )
-        st.button("Use this network", key="own_use", disabled=file is None, on_click=_begin)
+        st.button(t("Use this network"), key="own_use", disabled=file is None, on_click=_begin)
         if st.session_state.get(_BEGUN) and file is not None:  # stays where another change interrupts the reading
             try:
-                with st.spinner("Reading the network", show_time=True), cache.turns().turn(lambda _: None):
+                with st.spinner(t("Reading the network"), show_time=True), cache.turns().turn(lambda _: None):
                     name = bring(
                         chosen, file.name, file.getvalue(), None if names is None else names.getvalue(), sigmoid, device
                     )
             except CamvizError as error:
                 st.session_state[_BEGUN] = False
-                st.error(f"{escaped(str(error))[:1].upper()}{escaped(str(error))[1:]}.")
+                st.error(sentence(error))
                 return
             st.session_state[_BEGUN] = False
             st.session_state["_brought"] = number + 1

@@ -13,6 +13,7 @@ from ..errors import CamvizError
 from ..models import Model
 from ..tape import forward
 from . import cache
+from .language import sentence, t
 
 Result = TypeVar("Result")
 Report = Callable[[float, str], Any]  # (share done, text)
@@ -33,15 +34,15 @@ def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[Rep
         return before  # type: ignore[no-any-return]
     button, bar, found = st.empty(), st.empty(), None
     if seconds > PATIENCE:
-        label = f"{what}, about {seconds:.0f} s"
+        label = t("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}")
         button.button(label, key=f"{name}.start", type="primary", on_click=_begin, args=(name,))
         if st.session_state.get(BEGUN) != name:
             return None
         del st.session_state[BEGUN]
-        button.button("Cancel", key=f"{name}.stop", shortcut="Esc", help="Changing any setting also stops it.")
+        button.button(t("Cancel"), key=f"{name}.stop", shortcut="Esc", help=t("Changing any setting also stops it."))
 
     def waiting(_: int) -> None:
-        bar.progress(0.0, "Somebody else is computing the same")
+        bar.progress(0.0, t("Somebody else is computing the same"))
 
     try:
         with cache.store().claim(key, waiting):
@@ -49,7 +50,7 @@ def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[Rep
             if found is None:
                 found = keep(key, work(bar.progress))
     except CamvizError as error:
-        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.error(sentence(error))
     bar.empty()
     button.empty()
     return found
@@ -85,15 +86,20 @@ def turn(report: Report, start: float = 0.0, end: float = 1.0) -> Iterator[Calla
 
     What it reports is the part from `start` to `end` of a longer work.
     """
-    with cache.turns().turn(lambda before: report(start, f"{before} before you")) as let_others:
+    with cache.turns().turn(lambda before: report(start, t("{count} before you", count=before))) as let_others:
         started = time.monotonic()
 
         def progress(done: int, total: int) -> None:
             let_others()
             left = (time.monotonic() - started) * (total - done) / max(1, done)
-            report(start + (end - start) * done / total, f"about {left:.0f} s left")
+            report(start + (end - start) * done / total, time_left(left))
 
         yield progress
+
+
+def time_left(seconds: float) -> str:
+    """How a progress text tells the time that a work still needs."""
+    return t("about {seconds} s left", seconds=f"{seconds:.0f}")
 
 
 def seconds_of_pass(model: Model) -> float:
@@ -115,6 +121,6 @@ def network_key(model: Model) -> tuple[str, str, str]:
     return model.name, model.weights, str(model.device)
 
 
-@st.cache_resource(show_spinner=False)
+@cache.lasting
 def _results() -> "OrderedDict[Hashable, Any]":
     return OrderedDict()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Hashable, Mapping
 from math import isnan
 from typing import Any
 
-import streamlit as st
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +12,7 @@ from ..errors import CamvizError
 from ..evaluation.registry import Metric, Subject
 from ..explanation import Explanation, fused
 from ..registry import METHODS, Method
-from ..scores import Score, contrast, logit, probability
+from ..scores import Score, contrast, headed, logit, probability
 from . import cache, panels, tasks
 from .controls import Experiment
 from .grid import ONE_PASS
@@ -90,7 +89,7 @@ def measure(
     Raises CamvizError.
     """
     e = panels.compute(experiment, method, knobs, report)
-    with tasks.turn(report) as progress:
+    with tasks.turn(report) as progress, headed(experiment.model.probabilities):
         last = [0, 1]
 
         def heard(done: int, total: int) -> None:
@@ -142,6 +141,6 @@ def seconds(
     return metric.cost * share * (once or ONE_PASS)
 
 
-@st.cache_resource(show_spinner=False)
+@cache.lasting
 def _numbers() -> "OrderedDict[Hashable, float]":
     return OrderedDict()

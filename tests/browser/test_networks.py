@@ -1,5 +1,6 @@
-"""A served network in a real browser."""
+"""A served network in a real browser, and one that is brought along through the sidebar."""
 
+import io
 import os
 import re
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+import torchvision.models as tv
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +42,14 @@ def served(tmp_path: Path) -> Iterator[str]:
             process.terminate()
 
 
-def test_served(served: str, page: Page) -> None:
+def checkpoint() -> bytes:
+    torch.manual_seed(1)
+    buffer = io.BytesIO()
+    torch.save(tv.squeezenet1_1(num_classes=3).state_dict(), buffer)
+    return buffer.getvalue()
+
+
+def test_served_and_brought_along(served: str, page: Page) -> None:
     page.goto(served)
     bars = page.get_by_role("group", name="Predictions: choose a class to explain")
     expect(bars).to_contain_text("zero")
@@ -47,3 +57,26 @@ def test_served(served: str, page: Page) -> None:
     assert len(shares) == 3 and abs(sum(shares) - 100) > 10  # each class by itself
     sidebar = page.get_by_test_id("stSidebar")
     expect(sidebar.get_by_role("combobox", name="Network", exact=False).first).to_have_value(re.compile("Digits"))
+
+    resting = page.locator("[data-test-script-state=notRunning]")
+    expect(resting).to_be_visible()  # a redrawn list of choices drops what was typed into it
+    sidebar.get_by_text("Your own network").click()
+    architecture = sidebar.get_by_role("combobox", name=re.compile("Architecture"))
+    architecture.click()
+    architecture.press_sequentially("squeezenet 1.1")
+    page.get_by_role("option", name="SqueezeNet 1.1", exact=True).click()
+    expect(architecture).to_have_value("SqueezeNet 1.1")
+    files = sidebar.locator("input[type=file]")
+    weights, names = files.nth(files.count() - 2), files.nth(files.count() - 1)
+    weights.set_input_files(
+        {"name": "garden birds.pth", "mimeType": "application/octet-stream", "buffer": checkpoint()}
+    )
+    expect(sidebar.get_by_text("garden birds.pth")).to_be_visible()
+    names.set_input_files(
+        {"name": "names.json", "mimeType": "application/json", "buffer": b'{"tit": 2, "wren": 0, "robin": 1}'}
+    )
+    expect(sidebar.get_by_text("names.json")).to_be_visible()
+    sidebar.get_by_role("button", name="Use this network").click()
+    expect(bars).to_contain_text("wren")
+    expect(page).to_have_url(re.compile("model=own(:|%3A)"))
+    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()

@@ -1,0 +1,118 @@
+"""What happens to a person's work: a reload, a lost network, Cancel, a closed tab; in a real browser."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageOps
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+
+TICK = os.sysconf("SC_CLK_TCK")
+IDLE = 0.05  # of a processor, in which Streamlit waits for visitors
+
+
+@pytest.fixture
+def load(server_process: int) -> Callable[[float], float]:
+    """How many processors the server keeps busy, over some seconds."""
+
+    def used() -> float:
+        fields = Path(f"/proc/{server_process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+    def measure(seconds: float) -> float:
+        before = used()
+        time.sleep(seconds)
+        return (used() - before) / seconds
+
+    return measure
+
+
+def own_picture() -> dict[str, object]:
+    """A macaw that the server has not seen."""
+    buffer = BytesIO()
+    ImageOps.mirror(Image.open(SAMPLES / "macaw.jpg")).resize((300, 300)).save(buffer, "PNG")
+    return {"name": "my bird.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+def until_idle(load: Callable[[float], float], patience: float) -> None:
+    """Wait until the server rests; fails when it goes on computing."""
+    end = time.monotonic() + patience
+    while (busy := load(1.0)) > IDLE:
+        assert time.monotonic() < end, f"after {patience} s the server still keeps {busy:.2f} processors busy"
+
+
+def test_cancel_and_a_closed_tab_leave_nothing_running(
+    server: str, browser: Browser, load: Callable[[float], float]
+) -> None:
+    page = browser.new_context().new_page()
+    page.goto(f"{server}/?method=score_cam&img=sample:rocket&colours=jet")
+    start, left = page.get_by_role("button", name="Compute Score-CAM"), page.get_by_text("s left")
+    shown = page.get_by_role("group", name="Predictions: choose a class to explain")
+    expect(start).to_be_visible()
+    expect(shown).to_contain_text("missile")
+    until_idle(load, 10)
+    start.click()
+    expect(left).to_be_visible()
+    assert load(1.0) > IDLE  # that the measure works
+    page.get_by_role("button", name="Cancel").click()
+    expect(left).to_have_count(0)
+    until_idle(load, 5)
+    expect(start).to_be_visible()
+    expect(shown).to_contain_text("missile")
+    expect(page).to_have_url(re.compile("method=score_cam.*colours=jet"))
+    start.click()
+    expect(left).to_be_visible()
+    page.context.close()
+    until_idle(load, 5)
+
+
+def test_a_reload_shows_the_same_without_computing_again(page: Page, server: str) -> None:
+    # So many passes that a computation waits for a click.
+    page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=40&opacity=0.3&colours=jet")
+    start, heat = page.get_by_role("button", name="Compute SmoothGrad"), page.locator(".stack .heat")
+    expect(start).to_be_visible()
+    start.click()
+    expect(heat).to_be_visible()
+    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()
+    before = page.url, heat.get_attribute("src")
+    page.reload()
+    expect(heat).to_be_visible()
+    expect(heat).to_have_css("opacity", "0.3")
+    assert (page.url, heat.get_attribute("src")) == before
+    expect(start).to_have_count(0)
+
+
+def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        above = socket.connect_to_server()
+        socket.on_message(above.send)
+        above.on_message(socket.send)
+        socket.on_close(lambda code, reason: above.close())
+
+    page.route_web_socket(re.compile("_stcore/stream"), connect)
+    page.goto(f"{server}/?method=layer_cam&colours=jet")
+    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    page.locator("input[type=file]").first.set_input_files(own_picture())  # which the session has, and no link
+    expect(page.get_by_text("sure this is a macaw")).to_be_visible()
+    page.locator(".bars button").nth(1).click()
+    expect(page).to_have_url(re.compile("target="))
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
+    page.context.set_offline(True)
+    sockets[-1].close(code=1011)
+    page.wait_for_timeout(1000)
+    page.context.set_offline(False)
+    expect(page.locator("[data-test-connection-state=CONNECTED]")).to_be_visible()
+    assert len(sockets) == 2
+    page.locator(".bars button").nth(2).click()
+    expect(page.locator(".bars button").nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("sure this is a macaw")).to_be_visible()
+    expect(page).to_have_url(re.compile("img=sha.*target=.*method=layer_cam.*colours=jet"))

@@ -1,0 +1,127 @@
+"""What goes wrong on a server: too little memory, and a visitor who clears everybody's caches."""
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+import torch
+from streamlit.testing.v1 import AppTest
+
+import camviz
+from camviz import models
+from camviz.ui import cache, panels
+
+Start = Callable[..., AppTest]
+TOO_MUCH = "needs more memory than there is: try a smaller network, or a setting that does less at once."
+
+
+def allocate(*arguments: Any, **settings: Any) -> Any:
+    return torch.empty(1 << 50)
+
+
+def no_room(*arguments: Any, **settings: Any) -> Any:
+    raise MemoryError
+
+
+def card(*arguments: Any, **settings: Any) -> Any:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+@pytest.fixture(autouse=True)
+def free_again() -> Iterator[None]:
+    yield
+    assert not cache.turns()._queue and not cache.store()._computing
+
+
+@pytest.mark.parametrize("fault", [allocate, no_room, card])
+def test_out_of_memory_is_a_sentence_and_the_rest_lives(
+    start: Start, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., Any]
+) -> None:
+    app = start()
+    other = start()
+    real = panels.explain
+    monkeypatch.setattr(panels, "explain", fault)
+    app.selectbox(key="method").set_value("vanilla_backprop").run()
+    assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
+    assert not app.exception and app.selectbox(key="model").value == "efficientnet_lite0"
+    assert app.query_params["method"] == "vanilla_backprop"
+    assert not cache.turns()._queue
+    monkeypatch.setattr(panels, "explain", real)
+    assert not other.run().error
+    app.run()
+    assert not app.error and not app.exception
+
+
+def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = panels.explain
+
+    def explain(model: Any, image: Any, method: str, *arguments: Any, **settings: Any) -> camviz.Explanation:
+        return real(model, image, method, *arguments, **settings) if method != "grad_cam" else allocate()
+
+    monkeypatch.setattr(panels, "explain", explain)
+    app = start("pages/compare.py", **{"columns.methods": "grad_cam,layer_cam"})
+    assert not app.exception and any(TOO_MUCH[:30] in error.value for error in app.error), app.error
+    kept = [e.method for e in cache.store()._kept.values()]
+    assert "layer_cam" in kept and "grad_cam" not in kept
+
+
+def test_where_no_panel_catches_it_the_page_still_says_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panels, "receptive_field", allocate)
+    app = start(**{"method": "deconvnet", "layer": "blocks.0", "deconvnet.feature_map": "3"})
+    assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
+    assert not app.exception
+
+
+def test_a_network_too_large_for_the_memory(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.load, "_slots", type(models.load._slots)())
+    start()
+    real = models.load.load_model
+    monkeypatch.setattr(
+        models.load, "load_model", lambda name, **more: allocate() if name == "vgg16" else real(name, **more)
+    )
+    app = start(model="vgg16")
+    assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
+    assert [note.value for note in app.warning] == [f"This {TOO_MUCH} Shown meanwhile: efficientnet_lite0."]
+
+
+def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, computed = panels.explain, []
+
+    def cleared(*arguments: Any, **settings: Any) -> camviz.Explanation:
+        visitor = threading.Thread(target=lambda: (st.cache_data.clear(), st.cache_resource.clear()))
+        visitor.start()
+        visitor.join()
+        assert len(cache.turns()._queue) == 1  # the present one's
+        computed.append(arguments[2])
+        return real(*arguments, **settings)
+
+    monkeypatch.setattr(panels, "explain", cleared)
+    app = start(method="vanilla_backprop")
+    assert "vanilla_backprop" in computed and not app.exception and not app.error
+    done, network = len(computed), app.session_state["experiment"].model
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    app.run()
+    assert len(computed) == done and app.session_state["experiment"].model is network
+    assert not app.exception and app.selectbox(key="method").value == "vanilla_backprop"
+
+
+def test_a_full_disk_goes_on_with_what_is_here(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "hub.pth").write_bytes(bytes(10**6))
+    import torchvision
+
+    monkeypatch.setattr(torchvision.models.SqueezeNet1_1_Weights.DEFAULT.value, "url", (tmp_path / "hub.pth").as_uri())
+
+    def full(*arguments: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    app = start(model="squeezenet1_1")
+    assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
+    (note,) = app.warning
+    assert "hub.pth is not here and could not be fetched (the disk is full)" in note.value
+    assert not list((tmp_path / "hub" / "checkpoints").iterdir())
