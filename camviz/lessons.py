@@ -35,9 +35,9 @@ class Lesson:
     views: tuple[View, ...]
 
 
-def lessons(folder: Path = FOLDER) -> tuple[Lesson, ...]:
+def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
     """All lessons of a folder, by their number. Raises CamvizError, with the file's name, where one is not right."""
-    found = [read(path) for path in sorted(folder.glob("*.toml"))]
+    found = [read(path, language) for path in sorted(folder.glob("*.toml"))]
     numbers = [lesson.number for lesson in found]
     for number in numbers:
         if numbers.count(number) > 1:
@@ -45,8 +45,8 @@ def lessons(folder: Path = FOLDER) -> tuple[Lesson, ...]:
     return tuple(sorted(found, key=lambda lesson: lesson.number))
 
 
-def read(path: Path) -> Lesson:
-    """One lesson's file, named like 07-rather-than.toml."""
+def read(path: Path, language: str = "en") -> Lesson:
+    """One lesson's file, named like 07-rather-than.toml; what it does not say in that language stays in English."""
     name = _NAME.fullmatch(path.name)
     if not name:
         raise CamvizError(f"{path.name}: a lesson's file is named by its number, like 07-rather-than.toml")
@@ -60,17 +60,18 @@ def read(path: Path) -> Lesson:
     views = data.get("view")
     if not isinstance(views, list) or not views:
         raise CamvizError(f"{path.name} lacks a [[view]]: the link that the lesson opens")
-    title, question, answer = (" ".join(data[key].split()) for key in ("title", "question", "answer"))
+    texts = (data.get(f"{key}_{language}", data[key]) for key in ("title", "question", "answer"))
+    title, question, answer = (" ".join(str(text).split()) for text in texts)
     return Lesson(
         int(name[1]),
         title,
         question,
         answer,
-        tuple(_view(path, view) for view in views),
+        tuple(_view(path, view, language) for view in views),
     )
 
 
-def _view(path: Path, data: Any) -> View:
+def _view(path: Path, data: Any, language: str) -> View:
     page = data.get("page", "explain")
     if page not in PAGES:
         raise CamvizError(f"{path.name}: there is no page '{page}'; there are {', '.join(PAGES)}")
@@ -78,4 +79,5 @@ def _view(path: Path, data: Any) -> View:
     for key in settings:
         if not _SETTING.fullmatch(key):
             raise CamvizError(f"{path.name}: '{key}' is not the name of a setting in a link")
-    return View(str(data.get("label", "Open it")), page, {key: str(value) for key, value in settings.items()})
+    label = data.get(f"label_{language}", data.get("label", "Open it"))
+    return View(str(label), page, {key: str(value) for key, value in settings.items()})

@@ -3,23 +3,28 @@
 import streamlit as st
 
 from camviz import render, words
-from camviz.ui import controls, grid, panels, proof, recipes, state
+from camviz.ui import controls, grid, panels, proof, recipes, state, tour
+from camviz.ui.language import said, t
+from camviz.ui.markdown import escaped
 
 experiment = controls.experiment()
-st.title("Why this answer?")
+st.title(t("Why this answer?"))
+tour.step(1)
 left, right = st.columns([2, 3], gap="large")
 
 with left:
-    st.subheader("What the network sees")
+    st.header(t("What the network sees"))
     st.image(
         experiment.model.view(experiment.picture.image, experiment.fit),
         width="stretch",
-        alt=f"{experiment.picture.name}, as the network sees it",
+        alt=t("{picture}, as the network sees it", picture=experiment.picture.name),
     )
-    st.subheader("What it says")
+    st.header(t("What it says"))
+    tour.step(2)
     panels.predictions(experiment.predictions, getattr(experiment.score, "c", None))
 
 with right:
+    tour.step(3)
     method = controls.method_picker()
     menu = st.empty()
     knobs = controls.knobs(method)
@@ -30,32 +35,40 @@ with right:
     if e is not None:
         panels.overlay(e, panels.key_of(experiment, method, knobs), colour_map, opacity)
         first = experiment.predictions[0]
-        st.markdown(words.reading(e, first.label, first.probability))
-        st.caption(f"**What it does not say.** {words.caution(e)}")
+        st.markdown(escaped(said(words.reading(e, first.label, first.probability))))
+        st.caption(t("**What it does not say.** {caution}", caution=said(words.caution(e))))
         for note in e.notes:
-            st.info(note)
+            st.info(escaped(said(note)))
         proof.show(grid.Cell(experiment, method, knobs))
         if e.knobs.get("feature_map") is not None:
             panels.patch(e, experiment)
+    tour.step(4)
     st.selectbox(
-        "Colours",
+        t("Colours"),
         render.COLOUR_MAPS,
+        format_func=said,
         key="colours",
-        help="cividis reads the same with and without red-green deficiency.",
+        help=t("cividis reads the same with and without red-green deficiency."),
         persist_state="session",
     )
 
 with menu:
     controls.method_menu(panels.refusals(experiment))
 if e is not None:
-    st.subheader("Other views")
+    st.header(t("Other views"))
     if e.attribution.ndim == 3:
         st.slider(
-            "Cut the grayscale off at this percentile", 90.0, 100.0, step=0.5, key="percentile", persist_state="session"
+            t("Cut the grayscale off at this percentile"),
+            90.0,
+            100.0,
+            step=0.5,
+            key="percentile",
+            persist_state="session",
+            help=t("The few strongest pixels would make all others look black: those above are shown as white."),
         )
     panels.views(e, panels.key_of(experiment, method, knobs), colour_map, opacity, percentile)
     panels.further(e, experiment)
-    st.subheader("Take it away")
-    st.caption(e.facts)
+    st.header(t("Take it away"))
+    st.caption(said(e.facts))
     panels.take_away(e, experiment, colour_map, opacity, percentile)
 recipes.load()

@@ -5,16 +5,18 @@ import streamlit as st
 from camviz.registry import METHODS
 from camviz.ui import controls, faults, lessons, state, steps
 from camviz.ui.chapters import CHAPTERS, GLOSSARY
+from camviz.ui.language import said, t
+from camviz.ui.markdown import escaped
 
 PARTS = {"lessons": "Lessons", "methods": "How the methods work", "glossary": "Words"}
 
 experiment = controls.experiment()
-st.title("How is it made?")
+st.title(t("How is it made?"))
 part = state.setting("part", "lessons", PARTS)
 st.segmented_control(
-    "Part",
+    t("Part"),
     PARTS,
-    format_func=PARTS.__getitem__,
+    format_func=lambda part: t(PARTS[part]),
     key="part",
     required=True,
     label_visibility="collapsed",
@@ -26,28 +28,28 @@ if part == "lessons":
 elif part == "methods":
     key = state.setting("chapter", "grad_cam", CHAPTERS)
     st.pills(
-        "Method",
+        t("Method"),
         CHAPTERS,
-        format_func=lambda one: METHODS[one].title,
+        format_func=lambda one: said(METHODS[one].title),
         key="chapter",
         required=True,
         label_visibility="collapsed",
         persist_state="session",
     )
     chapter = CHAPTERS[key]
-    st.header(METHODS[key].title, anchor=False)
-    st.markdown(chapter.idea)
+    st.header(said(METHODS[key].title), anchor=False)
+    st.markdown(t(chapter.idea))
     st.latex(chapter.formula)
-    st.caption(chapter.symbols)
-    st.subheader(f"Step by step, on {experiment.picture.name}", anchor=False)
+    st.caption(t(chapter.symbols))
+    st.subheader(t("Step by step, on {picture}", picture=escaped(experiment.picture.name)), anchor=False)
     steps.draw(key, experiment)
-    st.subheader("What can go wrong", anchor=False)
+    st.subheader(t("What can go wrong"), anchor=False)
     faults.draw(key, experiment)
-    st.subheader("The paper", anchor=False)
-    st.markdown(f"{chapter.paper} [Read it]({METHODS[key].paper})")
+    st.subheader(t("The paper"), anchor=False)
+    st.markdown(f"{chapter.paper} [{t('Read it')}]({METHODS[key].paper})")
 else:
     for term, meaning in GLOSSARY.items():
-        st.markdown(f"**{term}.** {meaning}")
-    st.subheader("The papers", anchor=False)
+        st.markdown(t("**{term}.** {meaning}", term=t(term), meaning=t(meaning)))
+    st.header(t("The papers"), anchor=False)
     for key, chapter in CHAPTERS.items():
-        st.markdown(f"*{METHODS[key].title}*: {chapter.paper} [Read it]({METHODS[key].paper})")
+        st.markdown(f"*{said(METHODS[key].title)}*: {chapter.paper} [{t('Read it')}]({METHODS[key].paper})")

@@ -11,8 +11,7 @@ from .. import images
 from ..errors import CamvizError
 from ..many.unzip import pictures_in_zip
 from . import pictures
-from .language import said, t
-from .markdown import escaped
+from .language import sentence, t
 
 MOST = 60  # pictures
 MOST_BYTES = 60 * 2**20  # of all of them together, packed as they came
@@ -62,7 +61,7 @@ def uploader() -> None:
         help=t("They stay in this server's memory while you are here, and are never stored."),
     )
     for file, error in st.session_state.get("album_refused", ()):
-        st.error(t("{file}: {error}.", file=escaped(file), error=escaped(said(error))))
+        st.error(sentence(error, file))
 
 
 def _take() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from .language import t
+
 _CSS = """
 button { font: inherit; color: inherit; background: none; border: 0; padding: 0; margin: 0; cursor: pointer; }
 button:focus-visible, input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
@@ -68,7 +70,7 @@ export default function({ data, parentElement, setTriggerValue }) {
     fill.style.width = (100 * row.share) + '%';
     name.textContent = (row.chosen ? '\\u25b8 ' : '') + row.label;
     value.textContent = row.value;
-    button.title = 'Explain this class';
+    button.title = data.told;
     button.setAttribute('aria-pressed', row.chosen);
     button.onclick = () => setTriggerValue('picked', row.id);
     button.append(fill, name, value);
@@ -82,8 +84,8 @@ _overlay = st.components.v2.component(
     "camviz_overlay",
     html="""
 <figure>
-  <div class="stack"><img class="base"><img class="heat" alt=""></div>
-  <label><span>Opacity</span><input type="range" min="0" max="100" step="1"><output></output></label>
+  <div class="stack"><img class="base" alt=""><img class="heat" alt=""></div>
+  <label><span></span><input type="range" min="0" max="100" step="1"><output></output></label>
 </figure>
 """,
     css=_CSS
@@ -101,6 +103,7 @@ export default function({ data, parentElement, setStateValue }) {
   const find = name => parentElement.querySelector(name);
   const [base, heat, slider, number] = ['.base', '.heat', 'input', 'output'].map(find);
   base.src = data.base; base.alt = data.alt; heat.src = data.heat;
+  find('label span').textContent = data.opacity_label;
   const show = () => { heat.style.opacity = slider.value / 100; number.textContent = slider.value + ' %'; };
   slider.value = Math.round(100 * data.opacity);
   slider.oninput = show;
@@ -137,7 +140,7 @@ function made(kind, attributes, text) {
 }
 export default function({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector('.strip'), told = parentElement.querySelector('.told');
-  const svg = made('svg', { viewBox: `0 0 ${LONG + 2 * LEFT + 50} ${HIGH + 86}` });
+  const svg = made('svg', { role: 'none', viewBox: `0 0 ${LONG + 2 * LEFT + 50} ${HIGH + 86}` });
   const middle = TOP + HIGH / 2;
   svg.append(made('line', { class: 'axis', x1: LEFT, x2: LEFT + LONG, y1: middle, y2: middle }));
   const chosen = data.steps.find(step => step.chosen);
@@ -189,7 +192,7 @@ _tiles = st.components.v2.component(
 .tiles button:hover, .tiles button[aria-pressed=true] { border-color: var(--st-primary-color); }
 .tiles button[aria-pressed=true] { font-weight: 700; }
 .tiles img { width: 100%; display: block; }
-.tiles span { display: block; padding: 2px 4px; line-height: 1.3; white-space: pre-line; }
+.tiles span { display: block; padding: 2px 4px; line-height: 1.3; white-space: pre-line; overflow-wrap: anywhere; }
 """,
     js="""
 export default function({ data, parentElement, setTriggerValue }) {
@@ -212,23 +215,23 @@ export default function({ data, parentElement, setTriggerValue }) {
 _slides = st.components.v2.component(
     "camviz_slides",
     html="""
-<section tabindex="0">
-  <div class="stack"><img class="base"><img class="heat" alt=""></div>
+<section>
+  <div class="stack"><img class="base" alt=""><img class="heat" alt=""></div>
   <div class="words" aria-live="polite"><h1></h1><p></p></div>
   <nav>
-    <button class="before" aria-label="Before">&#8592;</button>
+    <button class="before">&#8592;</button>
     <span class="place"></span>
-    <button class="next" aria-label="Next">&#8594;</button>
-    <label><span>Opacity</span><input type="range" min="0" max="100" step="1"></label>
-    <button class="leave">Leave</button>
+    <button class="next">&#8594;</button>
+    <label><span></span><input type="range" min="0" max="100" step="1"></label>
+    <button class="leave"></button>
   </nav>
 </section>
 """,
     css=_CSS
     + """
 section { font-family: var(--st-font); color: var(--st-text-color); display: grid; gap: 1rem; justify-items: center;
-  outline: none; }
-.stack { position: relative; line-height: 0; width: min(92vw, 62vh); aspect-ratio: 1; }
+  grid-template-columns: minmax(0, 1fr); }
+.stack { position: relative; line-height: 0; width: min(100%, 62vh); aspect-ratio: 1; }
 .stack img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; border-radius: 10px; }
 .words { text-align: center; max-width: 50rem; }
 h1 { font-size: clamp(1.4rem, 3.4vh, 2.4rem); margin: 0 0 0.3em; }
@@ -242,6 +245,9 @@ input { accent-color: var(--st-primary-color); }
 export default function({ data, parentElement, setTriggerValue }) {
   const find = name => parentElement.querySelector(name);
   const section = find('section'), slider = find('input'), rows = data.slides;
+  for (const name of ['before', 'next']) find('.' + name).setAttribute('aria-label', data[name]);
+  find('label span').textContent = data.opacity_label;
+  find('.leave').textContent = data.leave;
   const at = section.at = section.at || { row: 0, column: 0 };
   const show = () => {
     at.row = Math.min(at.row, rows.length - 1);
@@ -307,7 +313,8 @@ def slides(rows: Sequence[Sequence[Slide]], opacity: float, left: Callable[[], N
         ]
         for row in rows
     ]
-    _slides(key="slides", data={"slides": shown, "opacity": opacity}, on_left_change=left)
+    words = {"before": t("Before"), "next": t("Next"), "leave": t("Leave"), "opacity_label": t("Opacity")}
+    _slides(key="slides", data={"slides": shown, "opacity": opacity, **words}, on_left_change=left)
 
 
 def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, picked: Callable[[str], None]) -> None:
@@ -318,16 +325,17 @@ def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, pi
 
 def bars(label: str, rows: Sequence[dict[str, Any]], picked: Callable[[int], None]) -> None:
     """Rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`."""
-    _mount(_bars, "bars", {"label": label, "rows": list(rows)}, picked)
+    _mount(_bars, "bars", {"label": label, "rows": list(rows), "told": t("Explain this class")}, picked)
 
 
 def overlay(view: bytes, heat: bytes, opacity: float, alt: str, moved: Callable[[float], None]) -> None:
     """A JPEG over another with a slider for its opacity, which needs no server; `moved` hears where it stops."""
     data = {"base": _source(view), "heat": _source(heat), "opacity": opacity, "alt": alt}
+    data["opacity_label"] = t("Opacity")
 
     def change() -> None:
         value = st.session_state["overlay"].get("opacity")
-        if value is not None:
+        if isinstance(value, int | float):
             moved(float(value))
 
     _overlay(key="overlay", data=data, on_opacity_change=change)
@@ -348,9 +356,11 @@ def tiles(label: str, items: Sequence[tuple[int, str, str, bytes]], chosen: int,
 
 
 def _mount(component: Any, key: str, data: dict[str, Any], picked: Callable[[Any], None]) -> None:
+    drawn = [one.get("id", one.get("name")) for kind in ("items", "rows", "steps") for one in data.get(kind, ())]
+
     def change() -> None:
         value = st.session_state[key].get("picked")
-        if value is not None:
+        if value in drawn:  # whoever writes to the server without a browser may send anything
             picked(value)
 
     component(key=key, data=data, on_picked_change=change)

@@ -1,6 +1,7 @@
 """The sidebar, which is the experiment: picture, model, layer, class; and the widgets of a method's settings."""
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from ..models.geometry import Fit
 from ..registry import FAMILIES, METHODS, Knob, Method
 from ..scores import Score, contrast, logit
 from ..tape import is_compiled
-from . import browser, cache, networks, pictures, state
+from . import browser, cache, language, networks, pictures, state
+from .language import said, sentence, t
+from .markdown import escaped
 
 PAGES = sorted((Path(__file__).parents[2] / "pages").glob("*.py"))
 FITS = {"crop": "centre crop, as the network was trained", "pad": "the whole picture, padded", "stretch": "stretched"}
+FUSES = {"mean": "mean", "max": "max"}
+PREDICTED = 2000  # pictures whose classes are kept
 
 
 @dataclass(frozen=True)
@@ -64,88 +69,112 @@ def sidebar() -> None:
         fit = state.setting("fit", "crop", FITS)
         layer, fuse = _layer(model)
         target, rival = _target(model, predict(model, picture, fit)[0])
-        with st.expander("More settings"):
-            st.selectbox("How the picture meets the network", FITS, format_func=FITS.__getitem__, key="fit")
+        with st.expander(t("More settings")):
+            st.selectbox(
+                t("How the picture meets the network"),
+                FITS,
+                format_func=lambda key: t(FITS[key]),
+                key="fit",
+                help=t("The network sees a square of fixed size; what is cut off or distorted cannot be explained."),
+            )
             st.toggle(
-                "Untrained network",
+                t("Untrained network"),
                 key="untrained",
                 disabled=models.is_own(model.weights),
-                help="Random weights: what do maps of a network show that has learnt nothing?",
+                help=t("Random weights: what do maps of a network show that has learnt nothing?"),
             )
             if len(models.devices()) > 1:
-                st.selectbox("Computed on", models.devices(), key="device")
+                st.selectbox(t("Computed on"), models.devices(), key="device", help=t("The results are the same."))
+        st.segmented_control(
+            "Language / 语言",
+            language.LANGUAGES,
+            format_func=language.LANGUAGES.__getitem__,
+            key="lang",
+            required=True,
+        )
     st.session_state["experiment"] = Experiment(picture, model, layer, fit, fuse, target, rival)
 
 
 def predict(model: Model, picture: pictures.Picture, fit: Fit) -> tuple[Prediction, ...]:
     """The five best classes, computed once for a picture."""
-    return _predict((model.name, model.weights), picture.digest, fit, model, picture)
+    # Not st.cache_data: it locks each key, and who holds that lock would wait for the turn of who waits for the lock.
+    known, key = _predictions(), (model.name, model.weights, picture.digest, fit)
+    if (found := known.get(key)) is None:
+        with cache.turns().turn(lambda _: None):
+            found = known.get(key) or known.setdefault(key, model.predict(picture.image, 5, fit))
+        while len(known) > PREDICTED:
+            known.popitem(last=False)
+    return found
 
 
-@st.cache_data(show_spinner=False, max_entries=2000)
-def _predict(network: Any, digest: str, fit: Fit, _model: Model, _picture: pictures.Picture) -> tuple[Prediction, ...]:
-    with cache.turns().turn(lambda _: None):
-        return _model.predict(_picture.image, 5, fit)
+@cache.lasting
+def _predictions() -> "OrderedDict[Hashable, tuple[Prediction, ...]]":
+    return OrderedDict()
 
 
 def _picture() -> pictures.Picture:
-    st.subheader("Picture")
+    st.subheader(t("Picture"))
     found = pictures.choices()
     asked = state.asked("img") or ""
     if asked.startswith("sha:") and asked not in found:
-        state.refuse("img", "This link used a picture of its sender's own: load it again to see the same result.")
+        state.refuse("img", t("This link used a picture of its sender's own: load it again to see the same result."))
     key = state.setting("img", pictures.FIRST, found)
     items = [
         (picture.id, picture.name.rpartition(".")[0] or picture.name, pictures.thumbnail(picture))
         for picture in found.values()
     ]
-    browser.gallery("Pictures to choose from", items, key, pictures.choose)
+    browser.gallery(t("Pictures to choose from"), items, key, pictures.choose)
     st.file_uploader(
-        "Your own picture",
+        t("Your own picture"),
         type=pictures.FORMATS,
         key="upload",
-        max_upload_size=pictures.LARGEST_UPLOAD,
+        max_upload_size=pictures.uploadable(pictures.LARGEST_UPLOAD),
         on_change=pictures.take,
         args=("upload",),
-        help="It stays in this server's memory while you are here, and is never stored.",
+        help=t("It stays in this server's memory while you are here, and is never stored."),
     )
-    with st.expander("Camera"):
-        if st.toggle("Switch the camera on", key="camera_on"):
-            st.camera_input(
-                "Camera", key="camera", on_change=pictures.take, args=("camera",), label_visibility="collapsed"
-            )
+    if pictures.camera_is_given():
+        with st.expander(t("Camera")):
+            if st.toggle(t("Switch the camera on"), key="camera_on"):
+                st.camera_input(
+                    t("Camera"), key="camera", on_change=pictures.take, args=("camera",), label_visibility="collapsed"
+                )
     if refused := st.session_state.get("refused"):
-        st.error(refused)
+        st.error(f"{escaped(refused[0])}: {escaped(said(refused[1]))}")
     return found[st.session_state["img"]]
 
 
 def _model() -> Model:
-    st.subheader("Network")
+    st.subheader(
+        t("Network"),
+        help=t("The EfficientNet-Lites lie on this machine; the others' weights are fetched when they are first used."),
+    )
     networks.taken_over()
     entries = networks.choices()
     asked = state.asked("model") or ""
     if asked.startswith(networks.OWN) and asked not in entries:
-        state.refuse("model", "This link used a network of its sender's own: bring it along to see the same result.")
+        state.refuse("model", t("This link used a network of its sender's own: bring it along to see the same result."))
     name = state.setting("model", models.standard(), entries)
     untrained = state.switch("untrained") and entries[name].source != "own"
     device = state.setting("device", models.devices()[0], models.devices())
 
     st.selectbox(
-        "Network",
+        t("Network"),
         entries,
         format_func=lambda key: entries[key].title,
         key="model",
         label_visibility="collapsed",
-        help="The EfficientNet-Lites lie on this machine; the others' weights are fetched when they are first used.",
     )
     if networks.allowed():
         networks.uploader(device)
     if untrained:
-        state.note("This network is untrained: its weights are random, so no map of it shows anything that was learnt.")
+        state.note(
+            t("This network is untrained: its weights are random, so no map of it shows anything that was learnt.")
+        )
     try:
         return networks.load(name, untrained, device)
     except CamvizError as error:
-        state.note(f"{str(error)[:1].upper()}{str(error)[1:]}. Shown meanwhile: {models.STANDARD}.")
+        state.note(sentence(error) + t(" Shown meanwhile: {network}.", network=models.STANDARD))
         return cache.network(models.STANDARD, "default", device)
 
 
@@ -158,37 +187,61 @@ def _layer(model: Model) -> tuple[str, Fuse]:
         every = st.session_state["all_layers"] = True
     shown = names if every else short
     if not shown:
-        hidden = ": TorchScript hides them" if is_compiled(model.net) else ""
-        st.info(f"This network shows no layers of feature maps{hidden}. Methods that need one are not for it.")
+        st.info(
+            t(
+                "This network shows no layers of feature maps: TorchScript hides them. "
+                "Methods that need one are not for it."
+            )
+            if is_compiled(model.net)
+            else t("This network shows no layers of feature maps. Methods that need one are not for it.")
+        )
         return "", "mean"
     default = model.default_layer if model.default_layer in shown else shown[-1]
     key = state.setting("layer", default, shown)
-    st.subheader("Layer")
+    st.subheader(t("Layer"), help=t("Early layers see edges in fine detail, late ones see objects, coarsely."))
     st.selectbox(
-        "Layer",
+        t("Layer"),
         shown,
-        format_func=lambda name: f"{name} · {model.layer(name).describe(model.stages)}",
+        format_func=lambda name: f"{name} · {said(model.layer(name).describe(model.stages))}",
         key="layer",
         label_visibility="collapsed",
-        help="Early layers see edges in fine detail, late ones see objects, coarsely.",
     )
-    st.caption(f"{model.layer(key).kind} `{key}`, {model.layer(key).describe(model.stages)}")
-    st.toggle("Offer every layer", key="all_layers")
+    layer = model.layer(key)
+    told = said(layer.describe(model.stages))
+    st.caption(t("{kind} `{layer}`, {told}", kind=layer.kind, layer=key, told=told))
+    st.toggle(t("Offer every layer"), key="all_layers", help=t("Otherwise only where a block of layers ends."))
     several = state.switch("several")
     st.toggle(
-        "Fuse several layers", key="several", help="The maps of several layers as one, each scaled to its maximum."
+        t("Fuse several layers"),
+        key="several",
+        help=t("The maps of several layers as one, each scaled to its maximum."),
     )
     if not several:
         return str(key), "mean"
     layers = state.many("layers", [key], shown)
-    st.multiselect("Layers to fuse", shown, key="layers", persist_state="session")
-    fuse: Fuse = state.setting("fuse", "mean", ("mean", "max"))
-    st.segmented_control("Fused by", ("mean", "max"), key="fuse", required=True, persist_state="session")
+    st.multiselect(
+        t("Layers to fuse"),
+        shown,
+        key="layers",
+        placeholder=t("Choose options"),
+        persist_state="session",
+        help=t("Late layers add the place, early ones the detail."),
+    )
+    fuse: Fuse = state.setting("fuse", "mean", FUSES)
+    st.segmented_control(
+        t("Fused by"),
+        FUSES,
+        format_func=lambda key: t(FUSES[key]),
+        key="fuse",
+        required=True,
+        persist_state="session",
+        help=t("Mean: bright where most maps are. Maximum: bright where one of them is."),
+    )
     return ",".join(layers) or str(key), fuse
 
 
 def _target(model: Model, first: Prediction) -> tuple[int, int]:
-    st.subheader("Class")
+    st.subheader(t("Class"), help=t("What is explained: one of the answers that this network can give."))
     classes = range(-1, len(model.categories))
     chosen = state.setting("target", -1, classes, int)
     rival = state.setting("rather_than", -1, classes, int)
@@ -196,22 +249,23 @@ def _target(model: Model, first: Prediction) -> tuple[int, int]:
     def name(index: int) -> str:
         return f"{model.categories[index]} · {index}"
 
+    predicted, none = t("the predicted one: {label}", label=first.label), t("(no other class)")
     st.selectbox(
-        "Class",
+        t("Class"),
         classes,
-        format_func=lambda index: f"the predicted one: {first.label}" if index < 0 else name(index),
+        format_func=lambda index: predicted if index < 0 else name(index),
         key="target",
         label_visibility="collapsed",
     )
     st.selectbox(
-        "rather than",
+        t("rather than"),
         classes,
-        format_func=lambda index: "(no other class)" if index < 0 else name(index),
+        format_func=lambda index: none if index < 0 else name(index),
         key="rather_than",
-        help="Explains why the network says the one rather than the other: the difference of their scores.",
+        help=t("Explains why the network says the one rather than the other: the difference of their scores."),
     )
     if model.head == "sigmoid":
-        st.caption("Each class is asked by itself, so the probabilities need not sum up to 1.")
+        st.caption(t("Each class is asked by itself, so the probabilities need not sum up to 1."))
     return chosen, rival
 
 
@@ -224,10 +278,19 @@ def method_picker() -> Method:
     """A picker of all methods, with what the chosen one does."""
     key = state.setting("method", "grad_cam", METHODS)
     keys = [method.key for methods in by_family().values() for method in methods]
-    st.selectbox("Method", keys, format_func=lambda key: METHODS[key].title, key="method", persist_state="session")
+    st.selectbox(
+        t("Method"),
+        keys,
+        format_func=lambda key: said(METHODS[key].title),
+        key="method",
+        persist_state="session",
+        help=t("One way to ask what in the picture mattered. They differ in what they measure, in detail and in time."),
+    )
     found = METHODS[key]
-    cost = "many passes" if found.many_passes else "one or two passes"
-    st.caption(f"{found.tooltip} *{FAMILIES[found.family].capitalize()}; {cost}.* [Paper]({found.paper})")
+    family = said(FAMILIES[found.family]).capitalize()
+    cost = t("many passes") if found.many_passes else t("one or two passes")
+    told = t("{told} *{family}; {cost}.*", told=said(found.tooltip), family=family, cost=cost)
+    st.caption(f"{told} [{t('Paper')}]({found.paper})")
     return found
 
 
@@ -239,18 +302,18 @@ def by_family() -> dict[str, list[Method]]:
 
 def method_menu(refusals: Mapping[str, str]) -> None:
     """All methods by family, with what they show and cost; those that cannot be used here are disabled, with why."""
-    with st.popover("All methods by family"):
-        st.caption(":material/bolt: one or two passes · :material/hourglass_top: many passes")
+    with st.popover(t("All methods by family")):
+        st.caption(t(":material/bolt: one or two passes · :material/hourglass_top: many passes"))
         for title, methods in by_family().items():
-            st.markdown(f"**{title.capitalize()}**")
+            st.markdown(f"**{said(title).capitalize()}**")
             row = st.container(horizontal=True)
             for method in methods:
                 reason = refusals.get(method.key)
                 row.button(
-                    method.title,
+                    said(method.title),
                     key=f"menu.{method.key}",
                     icon=":material/hourglass_top:" if method.many_passes else ":material/bolt:",
-                    help=f"Not here: {reason}." if reason else method.tooltip,
+                    help=t("Not here: {reason}.", reason=said(reason)) if reason else said(method.tooltip),
                     disabled=reason is not None,
                     on_click=choose_method,
                     args=(method.key,),
@@ -266,27 +329,29 @@ def knobs(method: Method) -> dict[str, Any]:
     """The method's settings as widgets, derived from its signature."""
     if not method.knobs:
         return {}
-    with st.expander(f"Settings of {method.title}"):
+    with st.expander(t("Settings of {method}", method=said(method.title))):
         return {name: _knob(f"{method.key}.{name}", knob) for name, knob in method.knobs.items()}
 
 
 def _knob(key: str, knob: Knob) -> Any:
-    label = knob.name.replace("_", " ").capitalize()
+    label, told = said(knob.name.replace("_", " ").capitalize()), said(knob.help)
     if knob.choices:
         state.setting(key, knob.default, knob.choices)
-        st.segmented_control(label, knob.choices, key=key, help=knob.help, required=True, persist_state="session")
+        st.segmented_control(
+            label, knob.choices, format_func=said, key=key, help=told, required=True, persist_state="session"
+        )
     elif knob.type is bool:
         state.setting(key, knob.default, (False, True), state.truth, lambda value: str(int(value)))
-        st.toggle(label, key=key, help=knob.help, persist_state="session")
+        st.toggle(label, key=key, help=told, persist_state="session")
     else:
         span = state.Span(knob.range.low if knob.range else -1e9, knob.range.high if knob.range else 1e9, knob.optional)
         state.setting(key, knob.default, span, knob.type)
         low, high = knob.type(span.low), knob.type(span.high)
         if knob.optional:
             st.number_input(
-                label, low, high, value=None, key=key, help=knob.help, placeholder="none", persist_state="session"
+                label, low, high, value=None, key=key, help=told, placeholder=t("none"), persist_state="session"
             )
         else:
             step = knob.type(knob.range.step) if knob.range and knob.range.step else None
-            st.slider(label, low, high, step=step, key=key, help=knob.help, persist_state="session")
+            st.slider(label, low, high, step=step, key=key, help=told, persist_state="session")
     return st.session_state[key]

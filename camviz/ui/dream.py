@@ -24,12 +24,14 @@ from ..render import minmax
 from ..scores import Score, contrast
 from . import cache, controls, state
 from .controls import Experiment
+from .language import said, sentence, t
 from .markdown import escaped
 
 RGB = NDArray[np.uint8]
 
 KEPT = 16  # pictures with their growth, some 5 MB each
 EVERY = 0.5  # seconds from frame to frame
+MOST_DEPTHS = 8  # layers side by side
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,13 @@ class Wish:
         """What it is made for, in words, safe in markdown."""
         names = self.experiment.model.categories
         if self.channel is not None:
-            return f"channel {self.channel} of {escaped(str(self.layer))}"
+            return t("channel {number} of {layer}", number=self.channel, layer=escaped(str(self.layer)))
         if self.layer is not None:
-            return f"layer {escaped(self.layer)}"
+            return t("layer {name}", name=escaped(self.layer))
         if isinstance(self.target, contrast):
-            return f"{escaped(names[self.target.a])} rather than {escaped(names[self.target.b])}"
-        return escaped(names[getattr(self.target, "c", 0)])
+            label, rival = escaped(names[self.target.a]), escaped(names[self.target.b])
+            return t("{label} rather than {rival}", label=label, rival=rival)
+        return escaped(said(names[getattr(self.target, "c", 0)]))
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -81,31 +84,44 @@ def choose(experiment: Experiment) -> Wish | None:
     """The controls, and what they ask for; None with a word where the network lacks what it takes."""
     key = state.setting("dream", "activation_maximization", SYNTHESES)
     st.selectbox(
-        "Method", SYNTHESES, format_func=lambda key: SYNTHESES[key].title, key="dream", persist_state="session"
+        t("Method"),
+        SYNTHESES,
+        format_func=lambda key: said(SYNTHESES[key].title),
+        key="dream",
+        persist_state="session",
+        help=t("How a picture is made for the network: from noise, or out of the picture of the sidebar."),
     )
     method = SYNTHESES[key]
-    st.caption(f"{method.tooltip} [Paper]({method.paper})")
+    st.caption(f"{said(method.tooltip)} [{t('Paper')}]({method.paper})")
     layer = experiment.layer.partition(",")[0]
     channel, at_layer = None, method.layer != "none"
     if method.layer == "optional":
         goals = ("a channel", "the class") if layer else ("the class",)
         at_layer = state.setting("dream.for", goals[0], goals) == "a channel"
-        st.segmented_control("Made for", goals, key="dream.for", required=True, persist_state="session")
+        st.segmented_control(
+            t("Made for"),
+            goals,
+            format_func=t,
+            key="dream.for",
+            required=True,
+            persist_state="session",
+            help=t("A channel of the sidebar's layer, or the sidebar's class: what the picture is to excite."),
+        )
     if at_layer and not layer:
-        st.info("This network has no layer of feature maps, which this method needs.")
+        st.info(t("This network has no layer of feature maps, which this method needs."))
         return None
     if at_layer and method.key != "inversion":
         optional = method.layer == "required"
         key, last = f"{method.key}.channel", experiment.model.layer(layer).channels - 1
         channel = state.setting(key, None if optional else 0, state.Span(0, last, optional), int)
         st.number_input(
-            f"Channel of {layer}",
+            t("Channel of {layer}", layer=layer),
             0,
             last,
             value="min" if not optional else None,
             key=key,
-            help=f"0 to {last}." + (" Empty: the whole layer." if optional else ""),
-            placeholder="the whole layer",
+            help=t("0 to {last}.", last=last) + (t(" Empty: the whole layer.") if optional else ""),
+            placeholder=t("the whole layer"),
             persist_state="session",
         )
     target = None if at_layer else experiment.score
@@ -122,30 +138,33 @@ def result(wish: Wish) -> Synthesis | None:
     if stopped and stopped[0] == wish.key:
         with place.container():
             _last_frame(wish, *stopped[1:])
+    else:
+        place.info(t("No picture yet: choose what it is made for, and press the button. You can stop it at any time."))
     try:
         seconds = expected(wish)
-        if not _asked(button, f"Make the picture, about {seconds:.0f} s", wish.key, "primary"):
+        if not _asked(button, t("Make the picture, about {seconds} s", seconds=f"{seconds:.0f}"), wish.key, "primary"):
             return None
-        button.button("Cancel", key="dream.cancel", shortcut="Esc", help="Keeps the picture as it is then.")
+        button.button(t("Cancel"), key="dream.cancel", shortcut="Esc", help=t("Keeps the picture as it is then."))
         with place.container():
-            bar, picture = st.progress(0.0, "starts"), st.empty()
+            bar, picture = st.progress(0.0, t("starts")), st.empty()
         spoken = 0.0
 
         def show(done: int, total: int, frame: RGB, left: float) -> None:
             nonlocal spoken
             st.session_state["dream.stopped"] = wish.key, done, total, frame
-            bar.progress(done / total, f"Step {done} of {total}, about {left:.0f} s left")
+            told = t("Step {done} of {total}, about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
+            bar.progress(done / total, told)
             if time.monotonic() - spoken > EVERY:
                 spoken = time.monotonic()
-                picture.image(export.jpeg(frame), alt=f"The picture for {wish.goal} at step {done}", width="stretch")
+                picture.image(export.jpeg(frame), alt=_at_step(wish, done), width="stretch")
 
-        found = compute(wish, show, lambda before: bar.progress(0.0, f"{before} before you"))
+        found = compute(wish, show, lambda before: bar.progress(0.0, t("{count} before you", count=before)))
         del st.session_state["dream.stopped"]
         button.empty()
         place.empty()
         return found
     except CamvizError as error:
-        place.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        place.error(sentence(error))
         return None
 
 
@@ -185,15 +204,15 @@ def expected(wish: Wish) -> float:
 
 def show(s: Synthesis, wish: Wish) -> None:
     """The finished picture, beside the one that it was made from, if any."""
-    alt = f"{wish.method.title}: the picture for {wish.goal}"
+    alt = t("{method}: the picture for {goal}", method=said(wish.method.title), goal=wish.goal)
     if s.method == "class_image":
         strong = state.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
         picture = stretched(s.picture) if strong else s.picture
         st.image(export.png(picture), alt=alt, width="stretch")
         st.toggle(
-            "Stretch the contrast",
+            t("Stretch the contrast"),
             key="dream.contrast",
-            help="For our eyes: the network saw the paler picture, which is also the one to take away.",
+            help=t("For our eyes: the network saw the paler picture, which is also the one to take away."),
             persist_state="session",
         )
         return
@@ -202,11 +221,14 @@ def show(s: Synthesis, wish: Wish) -> None:
         return
     before, after = st.columns(2)
     view = wish.experiment.model.view(wish.experiment.picture.image, wish.experiment.fit)
-    before.image(export.jpeg(view), alt=f"{wish.experiment.picture.name}, as the network sees it", width="stretch")
-    before.caption("The picture")
+    seen = t("{picture}, as the network sees it", picture=wish.experiment.picture.name)
+    before.image(export.jpeg(view), alt=seen, width="stretch")
+    before.caption(t("The picture"))
     after.image(export.png(s.picture), alt=alt, width="stretch")
-    how = f", correlation {correlation(view, s.picture):.2f}" if s.method == "inversion" else ""
-    after.caption(f"{wish.method.title} of {wish.goal}{how}")
+    how = ""
+    if s.method == "inversion":
+        how = t(", correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
+    after.caption(t("{method} of {goal}{how}", method=said(wish.method.title), goal=wish.goal, how=how))
 
 
 def stretched(picture: RGB) -> RGB:
@@ -218,34 +240,39 @@ def stretched(picture: RGB) -> RGB:
 def reading(s: Synthesis, wish: Wish) -> str:
     """What the picture says, in plain words."""
     if s.method == "deep_dream":
-        return f"Whatever {wish.goal} found a trace of in the picture was made stronger, again and again."
+        return t("Whatever {goal} found a trace of in the picture was made stronger, again and again.", goal=wish.goal)
     if s.method == "inversion":
-        return (
-            f"To {wish.goal} both pictures look alike to at least {max(0.0, 1 - s.objective[-1]):.0%}. "
-            "What you still recognise, the network still knows at this depth."
+        return t(
+            "To {goal} both pictures look alike to at least {share}. What you still recognise, the network still knows "
+            "at this depth.",
+            goal=wish.goal,
+            share=f"{max(0.0, 1 - s.objective[-1]):.0%}",
         )
     if s.channel is not None:
-        return f"Patterns like these excite {wish.goal} more than anything else that the search came upon."
-    return f"Patterns like these raise the score of {wish.goal} more than anything else that the search came upon."
+        return t("Patterns like these excite {goal} more than anything else that the search came upon.", goal=wish.goal)
+    return t(
+        "Patterns like these raise the score of {goal} more than anything else that the search came upon.",
+        goal=wish.goal,
+    )
 
 
 def caution(s: Synthesis) -> str:
     """What the picture does not say."""
     if s.weights == "random":
-        return "This network is untrained, so whatever the picture shows was not learnt."
+        return t("This network is untrained, so whatever the picture shows was not learnt.")
     if s.method == "deep_dream":
-        return "What appears was learnt from other pictures: it was not hidden in this one."
+        return t("What appears was learnt from other pictures: it was not hidden in this one.")
     if s.method == "inversion":
-        return (
+        return t(
             "What is missing may not be lost: the search ended before it had found everything, and the later the layer "
             "is, the less it finds."
         )
     if s.channel is not None:
-        return (
+        return t(
             "It does not say that the channel stands for one thing, nor that photographs excite it by the same: "
             "another seed gives another picture."
         )
-    return (
+    return t(
         "It is not what the network remembers of the class, and no photograph looks like it: a picture can be "
         "noise to us and certain to the network."
     )
@@ -258,21 +285,22 @@ def predictions(picture: RGB, wish: Wish) -> tuple[Prediction, ...]:
 
 def says(found: Sequence[Prediction]) -> None:
     """The best classes as a list."""
-    st.markdown("\n".join(f"- **{figures.percent(one.probability)}** {escaped(one.label)}" for one in found))
+    lines = [f"- **{said(figures.percent(one.probability))}** {escaped(said(one.label))}" for one in found]
+    st.markdown("\n".join(lines))
 
 
 def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
     """The objective step by step."""
     falls = s.method == "inversion"
-    name = "what differs (falls)" if falls else "excitement (rises)"
-    name = "excitement (rises at each size)" if s.method == "deep_dream" else name
+    name = t("what differs (falls)") if falls else t("excitement (rises)")
+    name = t("excitement (rises at each size)") if s.method == "deep_dream" else name
     figure = go.Figure(
         go.Scatter(
             x=list(range(1, len(s.objective) + 1)),
             y=s.objective,
             mode="lines",
             line={"width": 2, "color": "#4393c3"},
-            hovertemplate="step %{x}: %{y:.3g}<extra></extra>",
+            hovertemplate=t("step") + " %{x}: %{y:.3g}<extra></extra>",
         )
     )
     figure.update_layout(
@@ -284,7 +312,7 @@ def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         dragmode=False,
     )
-    figure.update_xaxes(title="step", fixedrange=True, showgrid=False, zeroline=False)
+    figure.update_xaxes(title=t("step"), fixedrange=True, showgrid=False, zeroline=False)
     figure.update_yaxes(title=name, fixedrange=True, gridcolor="rgba(128, 128, 128, 0.25)", zeroline=False)
     return figure
 
@@ -294,9 +322,9 @@ def take_away(s: Synthesis, wish: Wish) -> None:
     name = export.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
     for label, make, ending, kind in (
-        ("Picture (PNG)", partial(export.png, s.picture), "png", "image/png"),
-        ("Growth (GIF)", partial(gif, s.frames), "gif", "image/gif"),
-        ("Growth (WebP)", partial(webp, s.frames), "webp", "image/webp"),
+        (t("Picture (PNG)"), partial(export.png, s.picture), "png", "image/png"),
+        (t("Growth (GIF)"), partial(gif, s.frames), "gif", "image/gif"),
+        (t("Growth (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
     ):
         buttons.download_button(label, make, f"{name}.{ending}", kind, on_click="ignore")
     st.code(snippet(s, wish), language="python")
@@ -330,8 +358,16 @@ def depths(wish: Wish) -> None:
     experiment = wish.experiment
     names = [layer.name for layer in experiment.model.layers]
     ends = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
-    layers = state.many("dream.layers", list(ends.values())[:4], names)
-    st.multiselect("Layers", names, key="dream.layers", max_selections=8, persist_state="session")
+    layers = state.many("dream.layers", list(ends.values())[:4], names, MOST_DEPTHS)
+    st.multiselect(
+        t("Layers"),
+        names,
+        key="dream.layers",
+        placeholder=t("Choose options"),
+        max_selections=MOST_DEPTHS,
+        persist_state="session",
+        help=t("From which layers the picture is made again, each alone."),
+    )
     wishes = [Wish(experiment, wish.method, layer, None, None, wish.knobs) for layer in layers]
     box = st.grid(min_column_width=180)
     places = [box.empty() for _ in wishes]
@@ -340,35 +376,43 @@ def depths(wish: Wish) -> None:
 
     def fill(place: Any, one: Wish, s: Synthesis) -> None:
         with place.container():
-            st.image(export.jpeg(s.picture), alt=f"The picture as {one.layer} knows it", width="stretch")
-            st.caption(f"**{escaped(str(one.layer))}**  \ncorrelation {correlation(view, s.picture):.2f}")
+            alt = t("The picture as {layer} knows it", layer=one.layer)
+            st.image(export.jpeg(s.picture), alt=alt, width="stretch")
+            alike = t("correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
+            st.caption(f"**{escaped(str(one.layer))}**  \n{alike}")
 
     for place, one, s in zip(places, wishes, found, strict=True):
         if s is not None:
             fill(place, one, s)
         else:
-            place.caption(f"{escaped(str(one.layer))}: not made yet")
+            place.caption(t("{layer}: not made yet", layer=escaped(str(one.layer))))
     missing = [(place, one) for place, one, s in zip(places, wishes, found, strict=True) if s is None]
     if missing:
         try:
             _fill(missing, fill)
         except CamvizError as error:
-            st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            st.error(sentence(error))
 
 
 def _fill(missing: Sequence[tuple[Any, Wish]], fill: Callable[[Any, Wish, Synthesis], None]) -> None:
     """Make the missing pictures one by one after a click; those that are finished stay, whatever happens."""
     button, bar = st.empty(), st.empty()
     seconds = sum(expected(wish) for _, wish in missing)
-    if not _asked(button, f"Make {len(missing)} pictures, about {seconds:.0f} s", "depths", "secondary"):
+    what = t("Make {count} pictures, about {seconds} s", count=len(missing), seconds=f"{seconds:.0f}")
+    if not _asked(button, what, "depths", "secondary"):
         return
-    button.button("Cancel", key="dream.depths.cancel", shortcut="Esc", help="Keeps the pictures that are finished.")
+    button.button(
+        t("Cancel"), key="dream.depths.cancel", shortcut="Esc", help=t("Keeps the pictures that are finished.")
+    )
     for place, wish in missing:
 
         def report(done: int, total: int, frame: RGB, left: float, layer: Any = wish.layer) -> None:
-            bar.progress(done / total, f"{escaped(str(layer))}: about {left:.0f} s left")
+            told = t("{layer}: about {seconds} s left", layer=escaped(str(layer)), seconds=f"{left:.0f}")
+            bar.progress(done / total, told)
 
-        fill(place, wish, compute(wish, report, lambda before: bar.progress(0.0, f"{before} before you")))
+        fill(
+            place, wish, compute(wish, report, lambda before: bar.progress(0.0, t("{count} before you", count=before)))
+        )
     button.empty()
     bar.empty()
 
@@ -388,10 +432,10 @@ def _ask(key: Any) -> None:
 
 
 def _last_frame(wish: Wish, done: int, total: int, frame: RGB) -> None:
-    st.image(export.jpeg(frame), alt=f"The picture for {wish.goal} at step {done}", width="stretch")
-    st.caption(f"Stopped at step {done} of {total}.")
+    st.image(export.jpeg(frame), alt=_at_step(wish, done), width="stretch")
+    st.caption(t("Stopped at step {done} of {total}.", done=done, total=total))
     st.download_button(
-        "Picture (PNG)",
+        t("Picture (PNG)"),
         partial(export.png, frame),
         "camviz-dream.png",
         "image/png",
@@ -400,6 +444,10 @@ def _last_frame(wish: Wish, done: int, total: int, frame: RGB) -> None:
     )
 
 
-@st.cache_resource(show_spinner=False)
+def _at_step(wish: Wish, done: int) -> str:
+    return t("The picture for {goal} at step {step}", goal=wish.goal, step=done)
+
+
+@cache.lasting
 def _shelf() -> OrderedDict[Any, Synthesis]:
     return OrderedDict()

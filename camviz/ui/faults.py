@@ -16,6 +16,8 @@ from ..registry import METHODS
 from ..tape import forward
 from . import cache, panels, tasks
 from .controls import Experiment
+from .language import said, t
+from .markdown import escaped
 from .tasks import Report
 
 
@@ -44,7 +46,7 @@ class Fault:
 def draw(method: str, experiment: Experiment) -> None:
     """The maps of that method's demonstration, each with its likeness to the first and what it cost."""
     fault = FAULTS[method]
-    st.markdown(f"**{fault.title}** {fault.sentence}")
+    st.markdown(f"**{t(fault.title)}** {t(fault.sentence)}")
     try:
         variants = fault.variants(experiment)
         each = [panels.expected(v.experiment, METHODS[v.method], settings(v)) or tasks.PATIENCE / 20 for v in variants]
@@ -53,11 +55,11 @@ def draw(method: str, experiment: Experiment) -> None:
             f"fault.{method}",
             ("fault", *keys),
             sum(each),
-            "Show it on this picture",
+            t("Show it on this picture"),
             lambda report: _maps(variants, report),
         )
     except CamvizError as error:
-        st.info(f"Not on this network: {error}.")
+        st.info(t("Not on this network: {error}.", error=escaped(said(str(error)))))
         return
     if maps is None:
         return
@@ -65,8 +67,9 @@ def draw(method: str, experiment: Experiment) -> None:
     for number, e in enumerate(maps):
         title = variants[number].title
         with grid.cell():
-            st.image(export.jpeg(_picture(e)), alt=f"{title}: {e.label}", width="stretch")
-            st.caption(f"{title}: {_likeness(maps, number)}{e.forward_passes} passes, {e.seconds:.2f} s")
+            st.image(export.jpeg(_picture(e)), alt=f"{title}: {said(e.label)}", width="stretch")
+            cost = t("{count} passes, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
+            st.caption(f"{escaped(title)}: {_likeness(maps, number)}{cost}")
 
 
 def settings(variant: Variant) -> dict[str, Any]:
@@ -85,8 +88,10 @@ def _likeness(maps: Sequence[Explanation], number: int) -> str:
     first = 0 if len(set(methods)) == len(methods) else methods.index(methods[number])
     if first == number:
         return ""
-    which = "the first" if first == 0 else "the one before"
-    return f"rank correlation with {which} {likeness(maps[first], maps[number]):.2f}; "
+    alike = f"{likeness(maps[first], maps[number]):.2f}"
+    if first == 0:
+        return t("rank correlation with the first {alike}; ", alike=alike)
+    return t("rank correlation with the one before {alike}; ", alike=alike)
 
 
 def _strength(e: Explanation) -> Any:
@@ -127,16 +132,16 @@ def _for_two_classes(*methods: str) -> Variants:
         other = _other_class(experiment)
         name = experiment.model.categories[other.target]
         return [
-            Variant(f"{METHODS[method].title}, {label}", which, method, {})
+            Variant(t(label, method=said(METHODS[method].title), label=name), which, method, {})
             for method in methods
-            for label, which in (("this class", experiment), (f"for {name}", other))
+            for label, which in (("{method}, this class", experiment), ("{method}, for {label}", other))
         ]
 
     return variants
 
 
 def _settings_of(method: str, knob: str, values: Sequence[str]) -> Variants:
-    return lambda experiment: [Variant(value, experiment, method, {knob: value}) for value in values]
+    return lambda experiment: [Variant(said(value), experiment, method, {knob: value}) for value in values]
 
 
 def _coarse(experiment: Experiment) -> list[Variant]:
@@ -144,22 +149,22 @@ def _coarse(experiment: Experiment) -> list[Variant]:
     early = list(ends.values())[-3:][0]
     before = replace(experiment, layer=early)
     return [
-        Variant(f"Grad-CAM at {experiment.layer}", experiment, "grad_cam", {}),
-        Variant(f"Grad-CAM at {early}", before, "grad_cam", {}),
-        Variant(f"Layer-CAM at {early}", before, "layer_cam", {}),
+        Variant(t("{method} at {layer}", method="Grad-CAM", layer=experiment.layer), experiment, "grad_cam", {}),
+        Variant(t("{method} at {layer}", method="Grad-CAM", layer=early), before, "grad_cam", {}),
+        Variant(t("{method} at {layer}", method="Layer-CAM", layer=early), before, "layer_cam", {}),
     ]
 
 
 def _saturated(experiment: Experiment) -> list[Variant]:
     return [
-        Variant("One gradient", experiment, "vanilla_backprop", {}),
-        Variant("Times the picture", experiment, "gradient_x_input", {}),
-        Variant("Integrated on the way", experiment, "integrated_gradients", {}),
+        Variant(t("One gradient"), experiment, "vanilla_backprop", {}),
+        Variant(t("Times the picture"), experiment, "gradient_x_input", {}),
+        Variant(t("Integrated on the way"), experiment, "integrated_gradients", {}),
     ]
 
 
 def _costly(experiment: Experiment) -> list[Variant]:
-    return [Variant(METHODS[key].title, experiment, key, {}) for key in ("grad_cam", "score_cam")]
+    return [Variant(said(METHODS[key].title), experiment, key, {}) for key in ("grad_cam", "score_cam")]
 
 
 FAULTS: dict[str, Fault] = {

@@ -71,13 +71,13 @@ def _over() -> list[Candidate]:
         **({"samples": "the samples", "own": "my own pictures"} if own else {}),
         **({"gallery": "my pictures in the gallery"} if album.own() else {}),
     }
-    over = state.setting("over", "all", places)
+    over = state.setting("search_in", "all", places)
     if len(places) > 1:
         st.segmented_control(
             t("Search in"),
             places,
             format_func=lambda over: t(places[over]),
-            key="over",
+            key="search_in",
             required=True,
             persist_state="session",
             help=t("The gallery takes many pictures at once, or a folder of them as a ZIP."),

@@ -15,6 +15,7 @@ from ..registry import Method
 from . import album, browser, panels, state, tasks
 from .album import Photo
 from .controls import Experiment
+from .language import said, sentence, t
 from .markdown import escaped
 from .tasks import Report
 
@@ -59,7 +60,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) ->
         def work(report: Report) -> int:
             return _work(Worker(order, experiment.model), missing, keys, report)
 
-        what = f"Explain {len(missing)} pictures"
+        what = t("Explain {count} pictures", count=len(missing))
         tasks.run("gallery", tuple(keys[photo.name] for photo in missing), len(missing) * each, what, work)
     return [(photo, tile) for photo in photos if (tile := tasks.kept(keys[photo.name])) is not None]
 
@@ -72,7 +73,8 @@ def _work(worker: Worker, missing: Sequence[Photo], keys: Mapping[str, Hashable]
         share = start / len(missing)
 
         def tell(_: float, text: str, start: int = start, share: float = share) -> None:
-            report(share, f"{start} of {len(missing)} pictures" + (f", {text}" if "before you" in text else ""))
+            told = t("{done} of {total} pictures", done=start, total=len(missing))
+            report(share, told if text == tasks.time_left(0) else f"{told}, {text}")
 
         with tasks.turn(tell) as progress:
             progress(1, 1)
@@ -121,14 +123,31 @@ def choose(found: Sequence[Found]) -> list[Found]:
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     order = state.setting("by", "name", ORDERS)
     settings.selectbox(
-        "Sorted by", ORDERS, format_func=lambda key: ORDERS[key][0], key="by", persist_state="session", width=220
+        t("Sorted by"),
+        ORDERS,
+        format_func=lambda key: t(ORDERS[key][0]),
+        key="by",
+        persist_state="session",
+        width=220,
+        help=t("Sure: the probability of the class that it predicts. Region: how few places hold most of the map."),
     )
     only = state.many("only", [], classes)
     settings.multiselect(
-        "Only what it calls", classes, key="only", placeholder="everything", persist_state="session", width=360
+        t("Only what it calls"),
+        classes,
+        key="only",
+        placeholder=t("everything"),
+        persist_state="session",
+        width=360,
+        help=t("By the class that the network predicts, right or wrong."),
     )
     unsure = state.switch("unsure")
-    settings.toggle("Only where it is less than half sure", key="unsure", persist_state="session")
+    settings.toggle(
+        t("Only where it is less than half sure"),
+        key="unsure",
+        persist_state="session",
+        help=t("Where the class that it predicts has less than 50 %."),
+    )
     return [
         (photo, tile)
         for photo, tile in sorted(found, key=ORDERS[order][1])
@@ -139,7 +158,7 @@ def choose(found: Sequence[Found]) -> list[Found]:
 def tiles(shown: Sequence[Found]) -> Found | None:
     """The pictures as tiles; the one that was clicked."""
     if not shown:
-        st.info("No picture is left: choose fewer conditions.")
+        st.info(t("No picture is left: choose fewer conditions."))
         return None
     names = [photo.name for photo, _ in shown]
     chosen = st.session_state.get("tile")
@@ -147,8 +166,8 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     items = [
         (
             number,
-            f"Map of {tile.explained} over {photo.name}",
-            f"{photo.name}\n{tile.predicted} {percent(tile.probability)}",
+            t("Map of {label} over {picture}", label=said(tile.explained), picture=photo.name),
+            f"{photo.name}\n{tile.predicted} {said(percent(tile.probability))}",
             tile.overlay,
         )
         for number, (photo, tile) in enumerate(shown)
@@ -157,7 +176,7 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     def pick(number: int) -> None:
         st.session_state["tile"] = names[number]
 
-    browser.tiles("Pictures with their maps", items, place, pick)
+    browser.tiles(t("Pictures with their maps"), items, place, pick)
     return shown[place]
 
 
@@ -165,12 +184,13 @@ def one(found: Found, method: Method) -> None:
     """The chosen picture, larger, with how to read it, and the way to the Explain page."""
     photo, tile = found
     left, right = st.columns([1, 2], gap="large")
-    left.image(tile.overlay, alt=f"Map of {tile.explained} over {photo.name}", width="stretch")
+    alt = t("Map of {label} over {picture}", label=said(tile.explained), picture=photo.name)
+    left.image(tile.overlay, alt=alt, width="stretch")
     with right:
-        st.markdown(f"**{escaped(photo.name)}**, by {method.title}")
-        st.markdown(escaped(tile.reading))
-        st.caption(f"**What it does not say.** {tile.caution}")
-        if st.button("Open in Explain", icon=":material/visibility:", on_click=photo.open):
+        st.markdown(t("**{picture}**, by {method}", picture=escaped(photo.name), method=said(method.title)))
+        st.markdown(escaped(said(tile.reading)))
+        st.caption(t("**What it does not say.** {caution}", caution=said(tile.caution)))
+        if st.button(t("Open in Explain"), icon=":material/visibility:", on_click=photo.open):
             st.switch_page("pages/explain.py")
 
 
@@ -178,7 +198,7 @@ def refused(found: Sequence[Found]) -> None:
     """The pictures that could not be read or explained, each with the reason."""
     for photo, tile in found:
         if tile.error:
-            st.error(f"{escaped(photo.name)}: {tile.error}.")
+            st.error(sentence(tile.error, photo.name))
 
 
 def table(found: Sequence[Found]) -> None:
@@ -186,12 +206,12 @@ def table(found: Sequence[Found]) -> None:
     st.dataframe(
         [
             {
-                "picture": photo.name,
-                "predicted": tile.predicted,
-                "probability": tile.probability,
-                "explained": tile.explained,
-                "its probability": tile.explained_probability,
-                "sparseness": tile.sparseness,
+                t("picture"): photo.name,
+                t("predicted"): tile.predicted,
+                t("probability"): tile.probability,
+                t("explained"): tile.explained,
+                t("its probability"): tile.explained_probability,
+                t("sparseness"): tile.sparseness,
             }
             for photo, tile in found
         ],
@@ -203,9 +223,11 @@ def table(found: Sequence[Found]) -> None:
 def take_away(found: Sequence[Found], method: Method) -> None:
     """Downloads: the numbers, and the maps over the pictures."""
     buttons = st.container(horizontal=True)
-    buttons.download_button("Table (CSV)", lambda: to_csv(found), "camviz-gallery.csv", "text/csv", on_click="ignore")
     buttons.download_button(
-        "Maps (ZIP)", lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
+        t("Table (CSV)"), lambda: to_csv(found), "camviz-gallery.csv", "text/csv", on_click="ignore"
+    )
+    buttons.download_button(
+        t("Maps (ZIP)"), lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
     )
 
 

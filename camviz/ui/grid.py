@@ -14,7 +14,9 @@ from ..explanation import Explanation
 from ..registry import METHODS, Method
 from . import cache, controls, networks, panels, pictures, state, tasks
 from .controls import Experiment
+from .language import said, t
 
+MOST = 8  # values of an axis
 ONE_PASS = 0.3  # seconds that a method of few passes is taken to need
 
 
@@ -117,8 +119,8 @@ class Grid:
         return cell
 
     def name(self, row: int, column: int) -> str:
-        """A label of one cell."""
-        return f"{self.rows[row]} · {self.columns[column]}"
+        """A label of one cell, in the person's language."""
+        return f"{_label(self.rows[row])} · {_label(self.columns[column])}"
 
 
 def choose(experiment: Experiment) -> Grid:
@@ -153,21 +155,34 @@ def choose(experiment: Experiment) -> Grid:
 def _axis(key: str, default: str, experiment: Experiment, taken: str) -> tuple[str, list[str]]:
     options = [name for name in AXES if name != taken]
     chosen = state.setting(key, default if default != taken else options[0], options)
-    st.selectbox(key.capitalize(), options, format_func=lambda name: AXES[name].title, key=key, persist_state="session")
+    st.selectbox(
+        t(key.capitalize()),
+        options,
+        format_func=lambda name: t(AXES[name].title),
+        key=key,
+        persist_state="session",
+        help=t("What differs from map to map; all else stays as the sidebar says. Below: which ones, at most 8."),
+    )
     axis = AXES[chosen]
     labels = axis.values(experiment)
     first = [value for value in axis.first(experiment) if value in labels]
-    values = state.many(f"{key}.{chosen}", first, list(labels))
+    values = state.many(f"{key}.{chosen}", first, list(labels), MOST)
     st.multiselect(
-        axis.title,
+        t(axis.title),
         list(labels),
-        format_func=labels.__getitem__,
+        format_func=lambda value: _label(labels[value]),
         key=f"{key}.{chosen}",
         label_visibility="collapsed",
-        max_selections=8,
+        placeholder=t("Choose options"),
+        max_selections=MOST,
         persist_state="session",
     )
     return chosen, values
+
+
+def _label(text: str) -> str:
+    """A label of an axis as the page shows it: only methods have names in each language."""
+    return said(text) if text in {method.title for method in METHODS.values()} else text
 
 
 def run(grid: Grid, draw: Callable[[int, int, Explanation | CamvizError], None]) -> dict[tuple[int, int], Any]:
@@ -198,10 +213,13 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
     stopped = st.session_state.get("stopped") == signature
     held = {place for place in seconds if stopped or seconds[place] > tasks.PATIENCE}
     if held:
-        what = f"Go on: {len(held)} maps are missing" if stopped else f"Compute {len(held)} slow maps"
+        what = t("Go on: {count} maps are missing", count=len(held))
+        if not stopped:
+            what = t("Compute {count} slow maps", count=len(held))
         after = sum(seconds[place] for place in held)
         place_of_button = panel.empty()
-        if place_of_button.button(f"{what}, about {after:.0f} s", key="go_on", type="primary"):
+        asked = t("{what}, about {seconds} s", what=what, seconds=f"{after:.0f}")
+        if place_of_button.button(asked, key="go_on", type="primary"):
             held = set()
             place_of_button.empty()
     missing = [(place, cell) for place, cell in missing if place not in held]
@@ -210,14 +228,14 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
     st.session_state["stopped"] = None
     control = panel.empty()
     control.button(
-        "Cancel",
+        t("Cancel"),
         key="cancel",
         shortcut="Esc",
         on_click=_stop,
         args=(signature,),
-        help="Keeps the maps that are finished.",
+        help=t("Keeps the maps that are finished."),
     )
-    bar = panel.progress(0.0, f"{len(missing)} maps to go")
+    bar = panel.progress(0.0, t("{count} maps to go", count=len(missing)))
     total = sum(seconds[place] for place, _ in missing)
     started = time.monotonic()
     for count, (place, cell) in enumerate(missing):
@@ -226,7 +244,8 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
         def report(part: float, _: str, place: Any = place, count: int = count, passed: float = passed) -> None:
             share = min(1.0, (passed + part * seconds[place]) / total)
             left = (time.monotonic() - started) * (1 - share) / share if share > 0.02 else total
-            bar.progress(share, f"{count} of {len(missing)} maps, about {left:.0f} s left")
+            told = t("{done} of {total} maps, {left}", done=count, total=len(missing), left=tasks.time_left(left))
+            bar.progress(share, told)
 
         report(0.0, "")
         try:
@@ -264,11 +283,19 @@ def picture(e: Explanation, colour_map: str, opacity: float, high: float | None 
 
 
 def report_of(
-    grid: Grid, maps: Mapping[tuple[int, int], Explanation], shown: Mapping[tuple[int, int], Any], link: str
+    grid: Grid,
+    maps: Mapping[tuple[int, int], Explanation],
+    shown: Mapping[tuple[int, int], Any],
+    link: str,
+    language: str,
+    say: report.Say,
 ) -> str:
     """The finished cells as an HTML report, with how far they agree."""
     maps = dict(sorted(maps.items()))
-    names = {place: f"{number}. {grid.name(*place)}" for number, place in enumerate(maps, 1)}
+    names = {
+        (row, column): f"{number}. {say(grid.rows[row])} · {say(grid.columns[column])}"
+        for number, (row, column) in enumerate(maps, 1)
+    }
     agreement: list[list[str]] = []
     if len(maps) > 1:
         matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
@@ -282,7 +309,7 @@ def report_of(
         {names[place]: grid.at(*place).experiment.picture.name for place in maps},
         agreement,
     )
-    return report.write("Do these maps agree?", sections, link)
+    return report.write("Do these maps agree?", sections, link, language, say)
 
 
 def archive(grid: Grid, done: Mapping[tuple[int, int], Any], shown: Mapping[tuple[int, int], Any]) -> bytes:

@@ -17,6 +17,8 @@ from ..registry import METHODS
 from . import browser, cache, controls, state, tasks
 from .controls import Experiment
 from .grid import Cell, Grid
+from .language import said, t
+from .markdown import escaped
 
 
 def strip(experiment: Experiment) -> None:
@@ -24,15 +26,23 @@ def strip(experiment: Experiment) -> None:
     rows = [row for row in rows_of(experiment) if row.place != "elsewhere"]
     steps = [
         {
-            "name": row.name,
-            "label": f"{row.name}: {row.kind}, {row.shape}, {row.parameters:,} parameters, depth {row.depth}",
+            "name": row.name if row.place == "layer" else said(row.name),
+            "label": t(
+                "{step}: {kind}, {shape}, {parameters} parameters, depth {depth}",
+                step=said(row.name),
+                kind=said(row.kind),
+                shape=row.shape,
+                parameters=f"{row.parameters:,}",
+                depth=row.depth,
+            ),
             **asdict(bar),
             "layer": row.place == "layer",
             "chosen": row.name == experiment.layer,
         }
         for row, bar in zip(rows, to_scale(rows), strict=True)
     ]
-    browser.strip(f"{experiment.model.title} from picture to class scores, to scale", steps, choose_layer)
+    title = t("{network} from picture to class scores, to scale", network=said(experiment.model.title))
+    browser.strip(title, steps, choose_layer)
 
 
 def choose_layer(name: str) -> None:
@@ -60,23 +70,25 @@ def network_table(experiment: Experiment, rows: Sequence[Row]) -> None:
     fields = fields_of(experiment.model, rows)
     size = experiment.model.input_size
     columns: dict[str, list[Any]] = {
-        "Step": [f"▸ {row.name}" if row.name == experiment.layer else row.name for row in rows],
-        "Kind": [row.kind for row in rows],
-        "Channels × height × width": [row.shape for row in rows],
-        "Parameters": [row.parameters for row in rows],
-        "Depth": [row.depth for row in rows],
-        "Sees (pixels)": [seen(fields.get(row.name), size) for row in rows],
+        t("Step"): [f"▸ {row.name}" if row.name == experiment.layer else said(row.name) for row in rows],
+        t("Kind"): [said(row.kind) for row in rows],
+        t("Channels × height × width"): [row.shape for row in rows],
+        t("Parameters"): [row.parameters for row in rows],
+        t("Depth"): [row.depth for row in rows],
+        t("Sees (pixels)"): [seen(fields.get(row.name), size) for row in rows],
     }
     place.dataframe(
         columns,
         hide_index=True,
         height="content" if len(rows) <= 30 else 600,
-        column_config={"Parameters": st.column_config.NumberColumn(format="localized")},
+        column_config={t("Parameters"): st.column_config.NumberColumn(format="localized")},
     )
     st.caption(
-        "Parameters: the numbers that training sets, between the row above and this one. Depth: convolutions and "
-        "linear layers up to here, on all branches. Sees: the receptive field, how large a part of the picture one "
-        "place in the middle of the layer can depend on; found by trial on this very network."
+        t(
+            "Parameters: the numbers that training sets, between the row above and this one. Depth: convolutions and "
+            "linear layers up to here, on all branches. Sees: the receptive field, how large a part of the picture one "
+            "place in the middle of the layer can depend on; found by trial on this very network."
+        )
     )
 
 
@@ -94,7 +106,7 @@ def fields_of(model: Model, rows: Sequence[Row]) -> dict[str, Box]:
 
     seconds = 8 * len(layers) * tasks.seconds_of_pass(model)
     key = ("fields", tasks.network_key(model), names)
-    return tasks.run("fields", key, seconds, "Compute what each layer sees", work) or {}
+    return tasks.run("fields", key, seconds, t("Compute what each layer sees"), work) or {}
 
 
 def seen(box: Box | None, size: tuple[int, int]) -> str:
@@ -102,7 +114,7 @@ def seen(box: Box | None, size: tuple[int, int]) -> str:
     if box is None:
         return ""
     top, left, bottom, right = box
-    return "the whole picture" if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
+    return t("the whole picture") if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
 
 
 def filters(model: Model) -> None:
@@ -110,16 +122,25 @@ def filters(model: Model) -> None:
     found, jpeg = _filters(tasks.network_key(model), model)
     if found is None:
         st.info(
-            "The first convolution of this network does not read the three colours, so its filters are no pictures."
+            t("The first convolution of this network does not read the three colours, so its filters are no pictures.")
         )
         return
     count, _, height, width = found.weights.shape
-    about = f"The {count} filters of `{found.name}`, {height} x {width} pixels each"
+    about = t(
+        "The {count} filters of `{layer}`, {height} x {width} pixels each",
+        count=count,
+        layer=found.name,
+        height=height,
+        width=width,
+    )
     st.image(jpeg, alt=about.replace("`", ""))
     st.caption(
-        f"{about}: what the network looks for first, and the only weights that are pictures themselves. One scale for "
-        "all of them and for red, green and blue: mid-grey is zero, bright adds, dark subtracts. Trained filters are "
-        "edges, stripes and colour spots; untrained ones are noise."
+        t(
+            "{filters}: what the network looks for first, and the only weights that are pictures themselves. One scale "
+            "for all of them and for red, green and blue: mid-grey is zero, bright adds, dark subtracts. Trained "
+            "filters are edges, stripes and colour spots; untrained ones are noise.",
+            filters=about,
+        )
     )
 
 
@@ -138,7 +159,13 @@ def sweep(experiment: Experiment) -> Grid:
     keys = [key for key, method in METHODS.items() if method.layer == "required"]
     method = METHODS[state.setting("sweep", "grad_cam", keys)]
     st.selectbox(
-        "Method", keys, format_func=lambda key: METHODS[key].title, key="sweep", persist_state="session", width=320
+        t("Method"),
+        keys,
+        format_func=lambda key: said(METHODS[key].title),
+        key="sweep",
+        persist_state="session",
+        width=320,
+        help=t("Only methods that explain at a layer: the others look the same at every depth."),
     )
     knobs = controls.knobs(method)
     layers = [layer for layer in experiment.model.layers if layer.main]
@@ -150,12 +177,18 @@ def draw_step(sweep: Grid, column: int, result: Explanation | CamvizError, colou
     """One depth of the sweep."""
     cell, name = sweep.cells[0][column], sweep.columns[column]
     if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
-        st.error(f"{name}: {result}")
+        st.error(f"{escaped(name)}: {escaped(said(str(result)))}")
         return
     layer = cell.experiment.model.layer(name)
-    alt = f"{sweep.rows[0]} of {result.label} at layer {name}, over the picture"
+    alt = t(
+        "{method} of {label} at layer {layer}, over the picture",
+        method=said(sweep.rows[0]),
+        label=said(result.label),
+        layer=name,
+    )
     st.image(_small_overlay(repr(cell.key), colour_map, result), alt=alt, width="stretch")
-    st.caption(f"`{name}`  \n{layer.height} × {layer.width} places")
+    size = t("{height} × {width} places", height=layer.height, width=layer.width)
+    st.caption(f"`{name}`  \n{size}")
 
 
 @st.cache_data(show_spinner=False, max_size="32MB")

@@ -14,7 +14,8 @@ from .markdown import escaped
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
 LONGEST = 2000
-_SHORT = re.compile(r"(\{\w+\}|\W)*[A-Za-z]{1,3}(\{\w+\}|\W)*")
+_SHORT = re.compile(r"(\{\w+\}|\W)*[A-Za-z]{1,3}(\{\w+\}|\W)*|\{\w+\}: \{\w+\}\.?")
+_JOINTS = {": ": "：", "; ": "；"}  # of texts that are put together
 TABLES = sorted((Path(__file__).parent / "chinese").glob("*.toml"))
 
 
@@ -60,14 +61,18 @@ def bound() -> tuple[str, Callable[[str], str]]:
     return in_html(), _in_chinese if current() == "zh" else str
 
 
-def sentence(error: object) -> str:
-    """What an error says, as a sentence of the page, safe in markdown: names of files and classes stand in it.
+def sentence(error: object, about: str = "") -> str:
+    """What an error says, as a sentence of the page, safe in markdown; `about` names what it is about.
 
     >>> sentence(ValueError("there is no layer 'x'"))
     "There is no layer 'x'."
+    >>> sentence(ValueError("it is empty"), "one.png")
+    'one.png: it is empty.'
     """
-    text = escaped(said(str(error)))
-    return f"{text}。" if current() == "zh" else f"{text[:1].upper()}{text[1:]}."
+    text, about = escaped(said(str(error))), escaped(about)
+    if current() == "zh":
+        return f"{about}：{text}。" if about else f"{text}。"
+    return f"{about}: {text}." if about else f"{text[:1].upper()}{text[1:]}."
 
 
 def said_in(figure: Any) -> Any:
@@ -96,12 +101,13 @@ def chinese() -> dict[str, str]:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """The sentences with {values}, longest first, each behind the pattern that a composed text is held against.
+    """The sentences with {values}, each behind the pattern that a composed text is held against; the longest first.
 
     Those with no more than a word like "of" in them are left out: they would be found in any sentence.
     """
     templates = [english for english in chinese() if re.search(r"\{\w+\}", english) and not _SHORT.fullmatch(english)]
-    return [(_pattern(english), english) for english in sorted(templates, key=len, reverse=True)]
+    templates.sort(key=lambda english: len(re.sub(r"\{\w+\}", "", english)), reverse=True)
+    return [(_pattern(english), english) for english in templates]
 
 
 def _pattern(english: str) -> re.Pattern[str]:
@@ -120,8 +126,14 @@ def _in_chinese(text: str) -> str:
     if len(text) > LONGEST:  # nothing that the package says; what a stranger named a file, say
         return text
     english, values = entry(text)
-    translated = chinese().get(english, text)
-    return translated.format(**{name: _value(name, value) for name, value in values.items()}) if values else translated
+    if english in chinese():
+        said_of = {name: _value(name, value) for name, value in values.items()}
+        return chinese()[english].format(**said_of) if values else chinese()[english]
+    for joint, mark in _JOINTS.items():
+        first, found, second = text.partition(joint)
+        if found:
+            return f"{_in_chinese(first)}{mark}{_in_chinese(second)}"
+    return text
 
 
 def _value(name: str, value: str) -> str:

@@ -6,18 +6,23 @@ import streamlit as st
 
 from ..errors import CamvizError
 from ..lessons import FOLDER, Lesson, View, lessons
+from .language import current, of_the_browser, said, t
+from .markdown import escaped
 
 
 def draw() -> None:
     """Every lesson: its question, the links that set everything, and the answer, hidden."""
     try:
-        found = lessons()
+        found = lessons(language=current())
     except CamvizError as error:
-        st.error(f"The lessons cannot be shown: {error}.")
+        st.error(t("The lessons cannot be shown: {error}.", error=escaped(said(str(error)))))
         return
     st.caption(
-        "Each link opens in a new tab with everything set. Think before you unfold the answer. "
-        f"To add one of your own, see `{FOLDER.parent.name}/{FOLDER.name}/README.md`."
+        t(
+            "Each link opens in a new tab with everything set. Think before you unfold the answer. "
+            "To add one of your own, see `{file}`.",
+            file=f"{FOLDER.parent.name}/{FOLDER.name}/README.md",
+        )
     )
     for lesson in found:
         _card(lesson)
@@ -26,15 +31,16 @@ def draw() -> None:
 def address(view: View) -> str:
     """The address of a view, relative to any page."""
     page = "" if view.page == "explain" else view.page
-    return f"./{page}?{urlencode(view.settings, safe=':,')}"
+    language = {} if current() == of_the_browser() else {"lang": current()}
+    return f"./{page}?{urlencode({**view.settings, **language}, safe=':,')}"
 
 
 def _card(lesson: Lesson) -> None:
     with st.container(border=True):
-        st.subheader(f"{lesson.number}. {lesson.title}", anchor=False)
+        st.header(f"{lesson.number}. {lesson.title}", anchor=False)
         st.markdown(lesson.question)
         row = st.container(horizontal=True)
         for view in lesson.views:
-            row.link_button(view.label, address(view), icon=":material/open_in_new:")
-        with st.expander("Answer"):
+            row.link_button(t(view.label), address(view), icon=":material/open_in_new:")
+        with st.expander(t("Answer")):
             st.markdown(lesson.answer)

@@ -17,18 +17,20 @@ from ..receptive_field import Box, receptive_field, strongest
 from ..registry import METHODS, Method
 from . import browser, cache, controls, state, tasks
 from .controls import Experiment
+from .language import bound, said, said_in, sentence, t
+from .markdown import escaped
 from .tasks import PATIENCE, Report
 
 
 def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
     """The best classes as bars; a click explains that class."""
     browser.bars(
-        "Predictions: choose a class to explain",
+        t("Predictions: choose a class to explain"),
         [
             {
                 "id": one.index,
                 "label": one.label,
-                "value": figures.percent(one.probability),
+                "value": said(figures.percent(one.probability)),
                 "share": one.probability,
                 "chosen": one.index == chosen,
             }
@@ -62,7 +64,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
         return found
 
     def waiting(before: int) -> None:
-        report(0.0, f"{before} before you")
+        report(0.0, t("{count} before you", count=before))
 
     with store.claim(key, waiting), cache.turns().turn(waiting) as let_others:
         if (found := store.get(key)) is not None:
@@ -72,7 +74,8 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
         def progress(done: int, total: int) -> None:
             let_others()
             left = (time.monotonic() - started) * (total - done) / max(1, done)
-            report(done / total, f"{done} of {total}: about {left:.0f} s left")
+            told = t("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
+            report(done / total, told)
 
         found = explain(
             experiment.model,
@@ -136,16 +139,17 @@ def explanation(experiment: Experiment, method: Method, knobs: Mapping[str, Any]
     try:
         seconds = expected(experiment, method, knobs)
         if seconds > PATIENCE:
-            place.info(f"{method.title} will take about {seconds:.0f} s here.")
-            if not place.button(f"Compute {method.title}", type="primary", key="compute"):
+            title = said(method.title)
+            place.info(t("{method} will take about {seconds} s here.", method=title, seconds=f"{seconds:.0f}"))
+            if not place.button(t("Compute {method}", method=title), type="primary", key="compute"):
                 return None
-            place.button("Cancel", key="cancel", shortcut="Esc", help="Changing any setting also stops it.")
+            place.button(t("Cancel"), key="cancel", shortcut="Esc", help=t("Changing any setting also stops it."))
         bar = place.empty()
         found = compute(experiment, method, knobs, bar.progress)
         bar.empty()
         return found
     except CamvizError as error:
-        place.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        place.error(sentence(error))
         return None
 
 
@@ -156,20 +160,22 @@ def ink() -> str:
 
 def overlay(e: Explanation, key: Any, colour_map: str, opacity: float) -> None:
     """The map over the picture, with an opacity that moves in the browser, and its colour bar."""
-    title = METHODS[e.method].title
+    title = said(METHODS[e.method].title)
     base, heat = _jpegs(repr(key), colour_map, e)
-    browser.overlay(base, heat, opacity, f"{title} of {e.label} over the picture", _set_opacity)
-    st.html(figures.colour_bar(colour_map, "little", "much", title))
+    alt = t("{method} of {label} over the picture", method=title, label=said(e.label))
+    browser.overlay(base, heat, opacity, alt, _set_opacity)
+    st.html(figures.colour_bar(colour_map, t("little"), t("much"), title))
 
 
 def views(e: Explanation, key: Any, colour_map: str, opacity: float, percentile: float) -> None:
     """Every view of the attribution, in tabs."""
     found = _views(repr(key), colour_map, opacity, percentile, e)
     described = render.VIEWS[render.kind(e.attribution)]
-    for tab, (name, jpeg) in zip(st.tabs(list(found)), found.items(), strict=True):
+    for tab, (name, jpeg) in zip(st.tabs([said(name) for name in found]), found.items(), strict=True):
         with tab:
-            st.image(jpeg, alt=f"{name}: {described[name]}", width=448)
-            st.caption(described[name])
+            told = said(described[name])
+            st.image(jpeg, alt=f"{said(name)}: {told}", width=448)
+            st.caption(told)
 
 
 @st.cache_data(show_spinner=False, max_size="64MB")
@@ -186,12 +192,21 @@ def patch(e: Explanation, experiment: Experiment) -> None:
     top, left, bottom, right = box
     found, projected = st.columns(2)
     for place, picture, name in (
-        (found, e.view, "The picture"),
-        (projected, render.colour(e.attribution), "Projected back"),
+        (found, e.view, t("The picture, in the receptive field")),
+        (projected, render.colour(e.attribution), t("Projected back, in the receptive field")),
     ):
-        place.image(export.png(picture[top:bottom, left:right]), alt=f"{name}, in the receptive field", width="stretch")
-        place.caption(f"{name}, in the receptive field ({right - left} x {bottom - top} pixels)")
-    st.caption(f"Feature map {e.knobs['feature_map']} of {e.layer}, its activation in row {row}, column {column}.")
+        place.image(export.png(picture[top:bottom, left:right]), alt=name, width="stretch")
+        size = t(" ({width} x {height} pixels)", width=right - left, height=bottom - top)
+        place.caption(f"{name}{size}")
+    st.caption(
+        t(
+            "Feature map {number} of {layer}, its activation in row {row}, column {column}.",
+            number=e.knobs["feature_map"],
+            layer=escaped(str(e.layer)),
+            row=row,
+            column=column,
+        )
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
@@ -218,14 +233,19 @@ def _fast_against_exact(e: Explanation, experiment: Experiment) -> None:
         "exact",
         ("exact", *key_of(experiment, method, knobs)),
         seconds,
-        "Check the fast map against the exact one",
+        t("Check the fast map against the exact one"),
         lambda report: compute(experiment, method, knobs, report),
     )
     if exact is not None:
         agreement = rank_correlation(e.attribution, exact.attribution)
         st.caption(
-            f"Fast against exact: rank correlation {agreement:.3f}, in {e.seconds:.1f} s instead of "
-            f"{exact.seconds:.1f} s (1 = the same order of all places)."
+            t(
+                "Fast against exact: rank correlation {agreement}, in {fast} s instead of {exact} s "
+                "(1 = the same order of all places).",
+                agreement=f"{agreement:.3f}",
+                fast=f"{e.seconds:.1f}",
+                exact=f"{exact.seconds:.1f}",
+            )
         )
 
 
@@ -241,16 +261,18 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
             ).category[0]
 
     key = ("class map", *key_of(experiment, METHODS[e.method], knobs))
-    found = tasks.run("places", key, e.seconds, "Show what it says with the square at each place", work)
+    found = tasks.run("places", key, e.seconds, t("Show what it says with the square at each place"), work)
     if found is not None:
         st.plotly_chart(
-            figures.class_map(found.cpu().numpy(), model.categories, ink()),
-            alt="The most probable class with the grey square over each place of the picture, as letters",
+            said_in(figures.class_map(found.cpu().numpy(), model.categories, ink())),
+            alt=t("The most probable class with the grey square over each place of the picture, as letters"),
             config={"displayModeBar": False},
         )
         st.caption(
-            "The most probable class while the grey square hides that place of the picture (Zeiler & Fergus, 2014). "
-            "These are names, not amounts."
+            t(
+                "The most probable class while the grey square hides that place of the picture "
+                "(Zeiler & Fergus, 2014). These are names, not amounts."
+            )
         )
 
 
@@ -265,35 +287,40 @@ def take_away(e: Explanation, experiment: Experiment, colour_map: str, opacity: 
     buttons = st.container(horizontal=True)
     for view in render.VIEWS[render.kind(e.attribution)]:
         buttons.download_button(
-            f"{view} (PNG)",
+            f"{said(view)} (PNG)",
             partial(picture_of, view),
             f"{name}-{export.file_name(view)}.png",
             "image/png",
             on_click="ignore",
         )
-    buttons.download_button("Raw map (NPZ)", lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore")
     buttons.download_button(
-        "Settings (JSON)", lambda: export.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
+        t("Raw map (NPZ)"), lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore"
     )
     buttons.download_button(
-        "Recipe (JSON)",
+        t("Settings (JSON)"), lambda: export.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
+    )
+    buttons.download_button(
+        t("Recipe (JSON)"),
         lambda: export.recipe_json(e, picture),
         f"{name}-recipe.json",
         "application/json",
         on_click="ignore",
-        help="All that says how to compute it again: `camviz.explain(**recipe)`, or 'Load a recipe' on this page.",
+        help=t("All that says how to compute it again: `camviz.explain(**recipe)`, or 'Load a recipe' on this page."),
     )
+    language, say = bound()
     buttons.download_button(
-        "Report (HTML)",
+        t("Report (HTML)"),
         lambda: report.write(
             f"Why {e.model} says what it says of {picture}",
             report.of_explanation(e, experiment.predictions, picture, colour_map, opacity, percentile),
             link,
+            language,
+            say,
         ),
         f"{name}.html",
         "text/html",
         on_click="ignore",
-        help="One file with pictures, settings, numbers and how to read them; print it to get a PDF.",
+        help=t("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
     )
     st.code(export.snippet(e, picture), language="python")
 

@@ -9,6 +9,7 @@ from ..errors import CamvizError
 from ..evaluation.registry import METRICS
 from . import tasks, trials
 from .grid import Cell
+from .language import t
 from .tasks import Report
 
 THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomisation": "Stays when it forgets"}
@@ -19,7 +20,7 @@ def line(cell: Cell) -> str:
     """The numbers that are known of a map, in one line; empty where there are none yet."""
     found = {key: trials.known(cell.experiment, cell.method, cell.knobs, METRICS[key]) for key in THREE}
     return " · ".join(
-        f"{THREE[key]} {'not to be had' if isnan(value) else format(value, '.2f')}"
+        f"{t(THREE[key])} {t('not to be had') if isnan(value) else format(value, '.2f')}"
         for key, value in found.items()
         if value is not None
     )
@@ -53,12 +54,16 @@ def ask(cells: Sequence[Cell], name: str) -> bool:
                     trials.keep(cell.experiment, cell.method, cell.knobs, METRICS[key], float("nan"))
             return True
 
-        what = "Test this map" if len(cells) == 1 else f"Test all {len(cells)} maps"
+        what = t("Test this map") if len(cells) == 1 else t("Test all {count} maps", count=len(cells))
         if not tasks.run(name, ("proof", tuple((cell.key, key) for cell, key in missing)), seconds, what, work):
             return False
-    legend = "; ".join(f"{title.lower()}: {BETTER[METRICS[key].better]}" for key, title in THREE.items())
+    good = {key: t(BETTER[METRICS[key].better]) for key in THREE}
     st.caption(
-        f"{legend[:1].upper()}{legend[1:]}. What each of them means, and what it can't tell, is on the page Evaluate."
+        t(
+            "Deletion: {deletion}; insertion: {insertion}; stays when it forgets: {randomisation}. What each of them "
+            "means, and what it can't tell, is on the page Evaluate.",
+            **good,
+        )
     )
     return True
 

@@ -11,6 +11,7 @@ from ..explanation import find_method
 from ..recipe import fields, text
 from ..scores import contrast, logit
 from . import pictures, state
+from .language import sentence, t
 
 LARGEST = 1  # MB
 PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse")
@@ -18,17 +19,17 @@ PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse")
 
 def load() -> None:
     """An uploader for a recipe; what it asks for becomes the experiment, or a sentence says why not."""
-    with st.expander("Load a recipe"):
+    with st.expander(t("Load a recipe")):
         st.file_uploader(
-            "Recipe (JSON)",
+            t("Recipe (JSON)"),
             type="json",
             key="recipe",
             max_upload_size=LARGEST,
             on_change=_take,
-            help="A file that you have got by 'Recipe (JSON)': it sets picture, network, layer, class and method.",
+            help=t("A file that you have got by 'Recipe (JSON)': it sets picture, network, layer, class and method."),
         )
         if refused := st.session_state.get("recipe_refused"):
-            st.error(refused)
+            st.error(sentence(refused))
 
 
 def _take() -> None:
@@ -39,15 +40,22 @@ def _take() -> None:
     try:
         state.follow("recipe", settings(held.getvalue()))
     except CamvizError as error:
-        st.session_state["recipe_refused"] = f"{str(error)[:1].upper()}{str(error)[1:400]}."
+        st.session_state["recipe_refused"] = str(error)[:400]
 
 
 def settings(data: bytes) -> dict[str, str]:
     """What a recipe asks for, as a link writes it. Raises CamvizError."""
+    if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
+        raise CamvizError(f"this file is over {LARGEST} MB, so it is no recipe")
     try:
-        recipe = json.loads(data)
+        return _asked(json.loads(data))
+    except CamvizError:
+        raise
     except (ValueError, RecursionError) as error:
         raise CamvizError("this file is not JSON, so it is no recipe") from error
+
+
+def _asked(recipe: Any) -> dict[str, str]:
     if not isinstance(recipe, dict) or not {"model", "image", "method"} <= recipe.keys():
         raise CamvizError("this file is no recipe: it names no model, image and method")
     method = find_method(text("recipe", "method", recipe["method"]))

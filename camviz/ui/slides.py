@@ -7,17 +7,21 @@ from ..errors import CamvizError
 from ..explanation import Explanation
 from ..registry import METHODS
 from . import browser, controls, grid, state
+from .language import said, t
 
 _BARE = """<style>
 [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stSidebarCollapsedControl] { display: none; }
 .st-key-chosen_before { display: none; }
-[data-testid=stMainBlockContainer] { padding: 1rem 2rem; max-width: none; }
+[data-testid=stMainBlockContainer] { padding: 1rem clamp(0.75rem, 3vw, 2rem); max-width: none; }
 </style>"""
 
 
 def on(page: str) -> bool:
-    """Whether the presentation view is switched on, and if so, hide what surrounds the page; Compare has the switch."""
-    presenting = page == "Compare" and state.switch("present")
+    """Whether the presentation view is switched on, and if so, hide what surrounds the page; Compare has the switch.
+
+    `page` is its path in the URL.
+    """
+    presenting = page == "compare" and state.switch("present")
     if presenting:
         st.html(_BARE)
     return presenting
@@ -26,11 +30,13 @@ def on(page: str) -> bool:
 def switch() -> None:
     """The switch, for the page."""
     st.toggle(
-        "Presentation view",
+        t("Presentation view"),
         key="present",
         persist_state="session",
-        help="One map at a time, large, without the sidebar. Arrow keys: left and right through the columns, up and "
-        "down through the rows. Esc comes back.",
+        help=t(
+            "One map at a time, large, without the sidebar. Arrow keys: left and right through the columns, up and "
+            "down through the rows. Esc comes back."
+        ),
     )
 
 
@@ -48,8 +54,8 @@ def show() -> None:
     if slides and slides[0]:
         browser.slides(slides, opacity, _leave)
     else:
-        st.info("Nothing is chosen: leave the presentation view, and choose rows and columns.")
-        st.button("Leave", on_click=_leave)
+        st.info(t("Nothing is chosen: leave the presentation view, and choose rows and columns."))
+        st.button(t("Leave"), on_click=_leave)
 
 
 def _slide(
@@ -58,12 +64,12 @@ def _slide(
     title = chosen.name(row, column)
     cell = chosen.cells[row][column]
     if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
-        return browser.Slide(title, f"{found or 'Not computed yet'}.", None, None)
+        return browser.Slide(title, f"{said(str(found))}." if found else t("Not computed yet."), None, None)
     first = cell.experiment.predictions[0]
     base, heat = export.jpeg(found.view), export.jpeg(render.colourise(found.heatmap, colour_map))
     return browser.Slide(
-        f"{METHODS[found.method].title}: {found.label}",
-        words.reading(found, first.label, first.probability),
+        f"{said(METHODS[found.method].title)}: {said(found.label)}",
+        said(words.reading(found, first.label, first.probability)),
         base,
         heat,
     )

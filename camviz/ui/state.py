@@ -10,11 +10,16 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from .language import t
+from .markdown import escaped
+
 Parse = Callable[[str], Any]
 
 # In st.session_state: the settings under their own names, and under these what CamViz keeps for itself.
 _ASKED, _SHOWN, _BEFORE, _PAGE, _NOTES, _USED = "_asked", "_shown", "_before", "_page", "_notes", "_used"
 _RUNNING, _FOLLOWED, _WHO = "_running", "_followed", "_who"
+MOST = 100  # parts of a setting that is a list
+NOTED = 5  # of its parts that do not exist
 _ON_ITS_WAY = 2.0  # seconds in which the browser may still send the URL from before the last change
 
 # The program that serves this dashboard. Streamlit puts itself in its place at each run, where pickle would not find
@@ -96,8 +101,14 @@ def setting(
     value = state.get(key, default)
     if value not in options:
         if asked is not None:
-            came = f"The {state[_WHO]} asks for {key} '{asked[:60]}'"
-            note(f"{came}, which does not exist here; the default is shown instead.")
+            note(
+                t(
+                    "The {who} asks for {key} '{asked}', which does not exist here; the default is shown instead.",
+                    who=t(state[_WHO]),
+                    key=key,
+                    asked=escaped(asked[:60]),
+                )
+            )
         value = default
     state[key] = value
     if value != default:
@@ -117,16 +128,26 @@ def truth(text: str) -> bool:
     return text == "1"
 
 
-def many(key: str, default: Sequence[str], options: Sequence[str]) -> list[str]:
-    """The value of a setting that is a list, in the URL separated by commas; unknown parts are left out with a note."""
+def many(key: str, default: Sequence[str], options: Sequence[str], most: int = MOST) -> list[str]:
+    """The value of a setting that is a list, each part once and `most` of them; in the URL separated by commas.
+
+    Unknown parts are left out, with a note.
+    """
     state = st.session_state
     asked = state[_ASKED].pop(key, None)
     if asked is not None:
-        state[key] = asked.split(",")
-        for part in state[key]:
-            if part not in options:
-                note(f"The {state[_WHO]} asks for {key} '{part[:60]}', which does not exist here; it is left out.")
-    value = [part for part in state.get(key, default) if part in options]
+        state[key] = list(dict.fromkeys(asked.split(",")))
+        known = set(options)
+        for part in [part for part in state[key] if part not in known][:NOTED]:
+            note(
+                t(
+                    "The {who} asks for {key} '{asked}', which does not exist here; it is left out.",
+                    who=t(state[_WHO]),
+                    key=key,
+                    asked=escaped(part[:60]),
+                )
+            )
+    value = [part for part in dict.fromkeys(state.get(key, default)) if part in options][:most]
     state[key] = value
     if value != list(default):
         state[_USED][key] = ",".join(value)

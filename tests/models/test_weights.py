@@ -1,5 +1,6 @@
 """Weights files: fetched whole or not at all, checked, and read without running what they carry."""
 
+import errno
 import hashlib
 import io
 import pickle
@@ -212,21 +213,66 @@ def test_many_threads_want_the_same_file(squeezenet: Any, folder: Path) -> None:
     assert [file.name for file in folder.iterdir()] == [squeezenet[0]]
 
 
-def test_a_broken_file_is_named(squeezenet: Any, server: Server, folder: Path) -> None:
-    name = squeezenet[0]
+def zeros_at_the_end(content: bytes) -> bytes:
+    """As a power cut leaves a file that its system had already given its length."""
+    return content[:-2_000_000] + bytes(2_000_000)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:200_000], zeros_at_the_end, lambda _: b""])
+def test_a_damaged_file_is_fetched_again(squeezenet: Any, server: Server, folder: Path, damage: Any) -> None:
+    name, state = squeezenet
+    whole = server.content.pop(f"/{name}")
     folder.mkdir(parents=True)
-    (folder / name).write_bytes(server.content[f"/{name}"][:200_000])
-    with pytest.raises(camviz.CamvizError, match=f"the weights file {folder / name} cannot be used: it is damaged"):
+    (folder / name).write_bytes(damage(whole))
+    with pytest.raises(camviz.CamvizError, match=rf"{name} is damaged and could not be fetched \(the server answered"):
         models.load_model("squeezenet1_1")
-    assert server.asked == []
+    assert [file.name for file in folder.iterdir()] == [name]
+    server.content[f"/{name}"] = whole
+    assert_equal(models.load_model("squeezenet1_1").net, state)
+    assert (folder / name).read_bytes() == whole
+    models.load_model("squeezenet1_1")
+    assert server.asked == [f"/{name}"] * 2
 
 
-def test_old_densenet_names(folder: Path) -> None:
+@pytest.mark.parametrize("kind", ["net.safetensors", "net.bin"])
+def test_without_a_checksum_the_format_tells(server: Server, folder: Path, kind: str) -> None:
+    state = {"weight": torch.arange(50_000.0)}
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    whole = save(state) if kind == "net.safetensors" else buffer.getvalue()
+    server.content[f"/{kind}"] = whole
+    folder.mkdir(parents=True)
+    for part in (0, 7, 1000, len(whole) - 1):
+        (folder / kind).write_bytes(whole[:part])
+        assert files.cached(f"{server.url}/{kind}").read_bytes() == whole
+    assert len(server.asked) == 4
+    files.cached(f"{server.url}/{kind}")
+    assert len(server.asked) == 4
+
+
+class FullDisk(io.FileIO):
+    def write(self, data: Any) -> int:
+        if self.tell() > 500_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+def test_a_full_disk_leaves_no_half_file(squeezenet: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", lambda path, mode: FullDisk(path, mode.strip("b")))
+        with pytest.raises(camviz.CamvizError, match=r"could not be fetched \(the disk is full\): put it by hand into"):
+            models.load_model("squeezenet1_1")
+    assert list(folder.iterdir()) == []
+    assert_equal(models.load_model("squeezenet1_1").net, squeezenet[1])
+
+
+def test_old_densenet_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tv.densenet121(weights=None).state_dict()
     old = {key.replace("norm1.", "norm.1.").replace("conv2.", "conv.2."): value for key, value in state.items()}
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
     folder.mkdir(parents=True)
-    torch.save(old, folder / tv.DenseNet121_Weights.DEFAULT.url.rpartition("/")[2])
+    monkeypatch.setattr(tv.DenseNet121_Weights.DEFAULT.value, "url", "http://127.0.0.1/densenet121.pth")
+    torch.save(old, folder / "densenet121.pth")
     assert_equal(models.load_model("densenet121").net, state)
 
 

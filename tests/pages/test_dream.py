@@ -24,7 +24,7 @@ def test_the_favourite_of_a_channel(start) -> None:
     link = {"layer": "blocks.0", "activation_maximization.channel": "5", "activation_maximization.steps": "4"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
-    assert "Patterns like these excite channel 5 of blocks\\.0 more than" in text(app)
+    assert "Patterns like these excite channel 5 of blocks.0 more than" in text(app)
     assert "channel 5 of blocks.0, efficientnet_lite0" in text(app)
     assert "layer='blocks.0', channel=5, steps=4" in app.code[0].value
     assert len([line for line in text(app).split("\n") if line.startswith("- **")]) == 5
@@ -51,7 +51,7 @@ def test_deep_dream_of_the_picture(start) -> None:
     link = {"dream": "deep_dream", "layer": "blocks.1", "deep_dream.steps": "1", "img": "sample:koala"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
-    assert "Whatever layer blocks\\.1 found a trace of" in text(app)
+    assert "Whatever layer blocks.1 found a trace of" in text(app)
     assert "image='koala.jpg'" in app.code[0].value
 
 
@@ -60,10 +60,10 @@ def test_inversion_of_one_layer_and_of_several(start) -> None:
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
     assert "What you still recognise, the network still knows at this depth." in text(app)
-    assert "blocks\\.1: not made yet" in text(app) and "blocks\\.0: not made yet" not in text(app)
+    assert "blocks.1: not made yet" in text(app) and "blocks.0: not made yet" not in text(app)
     app.button(key="dream.depths").click().run()
     assert not app.exception and not app.error
-    assert "**blocks\\.1**" in text(app) and "not made yet" not in text(app)
+    assert "**blocks.1**" in text(app) and "not made yet" not in text(app)
     assert text(app).count("correlation") == 3
 
 

@@ -14,6 +14,7 @@ from camviz.evaluation.agreement import rank_correlation
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.methods.grad_cam import grad_cam
 from camviz.ui import tasks
+from camviz.ui.markdown import escaped
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -115,7 +116,7 @@ def test_missing_weights_are_told_and_the_page_goes_on(start, tmp_path, monkeypa
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
     app = start(model="resnet18")
     assert not app.exception
-    assert "resnet18-f37072fd.pth" in app.warning[0].value and str(tmp_path) in app.warning[0].value
+    assert "resnet18-f37072fd.pth" in app.warning[0].value and escaped(str(tmp_path)) in app.warning[0].value
     assert "sure this is an espresso" in text(app)
 
 

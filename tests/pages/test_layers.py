@@ -137,10 +137,10 @@ def test_the_search_can_keep_to_ones_own_pictures(visit, wait) -> None:
     Image.open(pictures.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
     app.file_uploader(key="upload").upload("my_cat.png", buffer.getvalue(), "image/png").run()
     assert "Find the 9 strongest of 13 pictures, about 85 s" in labels(app)
-    app.segmented_control(key="over").set_value("own").run()
+    app.segmented_control(key="search_in").set_value("own").run()
     assert not app.exception
     assert "Find the 1 strongest of 1 pictures, about 9 s" in labels(app)
-    assert app.query_params["over"] == "own"
+    assert app.query_params["search_in"] == "own"
 
 
 def test_a_network_without_relu_says_what_cannot_be_projected_back(visit, wait) -> None:
@@ -181,7 +181,7 @@ def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_onc
     files = [album._photo(f"{name}.jpg", data) for name, data in photos.items()]
     app.session_state["album"] = [*files, album._photo("broken.jpg", b"\xff\xd8 not a picture")]
     app.run()
-    app.segmented_control(key="over").set_value("gallery").run()
+    app.segmented_control(key="search_in").set_value("gallery").run()
     assert not app.exception and not app.error
     strength = {}
     for name in photos:

@@ -26,7 +26,7 @@ def test_the_lessons_are_cards_with_links(start) -> None:
     assert len(links) == sum(len(lesson.views) for lesson in lessons())
     assert links[0].url == "./?img=sample:coffee&method=grad_cam"
     assert any(link.url.startswith("./compare?img=sample:macaw&rows=classes") for link in links)
-    assert [one.value for one in app.subheader if one.value[0].isdigit()] == [
+    assert [one.value for one in app.header if one.value[0].isdigit()] == [
         f"{lesson.number}. {lesson.title}" for lesson in lessons()
     ]
 

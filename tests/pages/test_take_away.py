@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 import camviz
 from camviz import export, scores
 from camviz.ui import recipes
+from camviz.ui.markdown import escaped
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -120,7 +121,7 @@ def test_what_does_not_exist_here_falls_back_with_a_note(start) -> None:
     app = load(start(), {**recipe_of(), **changes})
     assert not app.exception and not app.error
     assert sorted(note.value for note in app.warning) == [
-        f"The recipe asks for {key} '{value}', which does not exist here; the default is shown instead."
+        f"The recipe asks for {key} '{escaped(str(value))}', which does not exist here; the default is shown instead."
         for key, value in (
             ("fit", "squeezed"),
             ("layer", "blocks.99"),

@@ -1,0 +1,249 @@
+"""For every person: axe-core on every page, light and dark; 390 pixels; keys alone; names for screen readers."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+SERIOUS = ("serious", "critical")
+# page: what is on it last; without a computation that waits for a click
+PAGES = {
+    "?img=sample:cat": "Take it away",
+    "compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4": "Take it away",
+    "gallery": "Take it away",
+    "layers?layer=blocks.4": "One method at every depth",
+    "learn?part=methods": "The paper",
+    "evaluate?steps=4": "Other measures of this map",
+    "dream?dream.for=the class": "What would it like to see?",
+    "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "Grad-CAM: espresso",
+}
+# What is not ours to change, rule: (part of the selector, why). Nothing at present.
+STREAMLITS: dict[str, tuple[str, str]] = {}
+
+# Everything visible that sticks out of the screen, unless it lies in a box that scrolls by itself.
+OUTSIDE = """() => {
+  const scrolls = e => { for (; e && e !== document.body; e = e.parentElement)
+    if (/auto|scroll|hidden/.test(getComputedStyle(e).overflowX) && e.dataset.testid !== 'stMain') return true; };
+  return [...document.querySelectorAll('[data-testid=stMain] :is(button, input, img, p, h1, h2, h3, label, a)')]
+    .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e))
+    .map(e => e.outerHTML.slice(0, 120));
+}"""
+# Buttons of the page that lie on each other.
+COVERED = """() => {
+  const boxes = [...document.querySelectorAll('[data-testid=stMain] button')].filter(e => e.checkVisibility())
+    .map(e => [e, e.getBoundingClientRect()]).filter(([, r]) => r.width && r.height);
+  return boxes.flatMap(([a, r], i) => boxes.slice(i + 1).filter(([b, s]) =>
+    !a.contains(b) && !b.contains(a) && Math.min(r.right, s.right) - Math.max(r.left, s.left) > 2
+    && Math.min(r.bottom, s.bottom) - Math.max(r.top, s.top) > 2)
+    .map(([b]) => a.textContent + ' / ' + b.textContent));
+}"""
+
+
+def settled(page: Page) -> None:
+    """Wait for the end of the page's run, and for our components' pictures and words."""
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')")
+    for picture in page.locator(".stack .base").all():
+        expect(picture).to_have_attribute("alt", re.compile(".+"))
+
+
+def findings(page: Page, rules: str = "") -> list[str]:
+    """What axe finds serious, or worse, as rule, selector and reason."""
+    found = page.evaluate(f"axe.run(document, {{resultTypes: ['violations'], {rules}}})")
+    return [
+        f"{rule['id']} {node['target']} {node['failureSummary']}"
+        for rule in found["violations"]
+        if rule["impact"] in SERIOUS
+        for node in rule["nodes"]
+        if STREAMLITS.get(rule["id"], (None,))[0] is None or STREAMLITS[rule["id"]][0] not in str(node["target"])
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious_and_nothing_sticks_out(page: Page, server: str, path: str) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{server}/{path}")
+    last = page.get_by_role("heading", name=PAGES[path], exact=True)
+    start = page.get_by_role("button", name=re.compile("Explain 12 pictures"))  # on a machine that is busy
+    expect(last.or_(start).first).to_be_visible()
+    if start.is_visible():
+        start.click()
+    expect(last).to_be_visible()
+    settled(page)
+    page.evaluate(AXE)
+    assert findings(page) == []
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("[data-testid=stApp]")).to_have_css("color-scheme", "dark")
+    settled(page)
+    assert findings(page, "runOnly: ['color-contrast']") == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').clientWidth <= 390")
+    page.wait_for_timeout(300)
+    wide = "() => [document.scrollingElement, document.querySelector('[data-testid=stMain]')].map(e => e.scrollWidth)"
+    assert max(page.evaluate(wide)) <= 390
+    assert page.evaluate(OUTSIDE) == []
+    assert page.evaluate(COVERED) == []
+    assert findings(page, "runOnly: ['scrollable-region-focusable', 'target-size']") == []
+
+
+FOCUS = """() => {
+  let e = document.activeElement;
+  while (e.shadowRoot && e.shadowRoot.activeElement) e = e.shadowRoot.activeElement;
+  return e;
+}"""
+
+
+class Keys:
+    """A person with a keyboard only."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def present(self) -> Any:
+        """What has the focus, through all shadow roots."""
+        return self.page.evaluate_handle(FOCUS).as_element()
+
+    def reach(self, target: Locator, most: int = 60, key: str = "Tab") -> None:
+        """Press Tab until the target has the focus, and see that the focus is visible there."""
+        element = target.element_handle()
+        for _ in range(most):
+            self.page.keyboard.press(key)
+            if self.page.evaluate(f"wanted => ({FOCUS})() === wanted", element):
+                break
+        else:
+            raise AssertionError(f"{key} does not reach {target} in {most} presses")
+        assert self.page.evaluate(VISIBLE, element), f"the focus on {target} cannot be seen"
+
+
+# The focus shows as an outline, or as a look that the thing or what surrounds it does not have without the focus.
+VISIBLE = """async element => {
+  const drawn = getComputedStyle(element);
+  if (drawn.outlineStyle !== 'none' && parseFloat(drawn.outlineWidth) > 0) return true;
+  const seen = [element, ...element.querySelectorAll('.bar')];
+  for (let e = element; seen.length < 7 && e.parentElement; e = e.parentElement) seen.push(e.parentElement);
+  const look = async () => {
+    await new Promise(done => setTimeout(done, 50));
+    document.getAnimations().forEach(one => { try { one.finish(); } catch { } });
+    return seen.map(e => {
+      const s = getComputedStyle(e);
+      return [s.outlineStyle + s.outlineWidth, s.boxShadow, s.borderColor, s.backgroundColor, s.strokeWidth].join();
+    });
+  };
+  const focused = await look();
+  element.blur();
+  const without = await look();
+  element.focus({ focusVisible: true });
+  return focused.some((one, i) => one !== without[i]);
+}"""
+
+
+def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
+    page.goto(f"{server}/?layer=blocks.4")
+    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    settled(page)
+    keys, press = Keys(page), page.keyboard.press
+    # a picture, among the samples
+    keys.reach(page.get_by_role("group", name="Pictures to choose from").get_by_role("button", name="koala"))
+    press("Enter")
+    expect(page.get_by_text("sure this is a koala")).to_be_visible()
+    # a layer and a class, in their select boxes
+    keys.reach(page.get_by_role("combobox", name="Layer").first)
+    page.keyboard.type("bn2")
+    press("Enter")
+    expect(page.get_by_text("most at layer bn2")).to_be_visible()
+    keys.reach(page.get_by_role("combobox", name="Class").first)
+    page.keyboard.type("teddy")
+    press("Enter")
+    expect(page.get_by_text("raised the score of teddy most")).to_be_visible()
+    # a prediction, the method and its opacity
+    keys.reach(page.get_by_role("group", name=re.compile("Predictions")).get_by_role("button").first)
+    press("Space")
+    expect(page.locator(".bars button").first).to_have_attribute("aria-pressed", "true")
+    keys.reach(page.get_by_role("combobox", name="Method"))
+    page.keyboard.type("Layer-CAM")
+    press("Enter")
+    expect(page).to_have_url(re.compile("method=layer_cam"))
+    settled(page)
+    slider = page.get_by_role("slider", name="Opacity")
+    keys.reach(slider)
+    press("ArrowRight")
+    expect(page).to_have_url(re.compile("opacity=0.51"))
+    settled(page)
+    with page.expect_download():
+        keys.reach(page.get_by_role("button", name="Raw map (NPZ)"))
+        press("Enter")
+    # back to a slow method: run it and cancel it
+    keys.reach(page.get_by_role("combobox", name="Method"), key="Shift+Tab")
+    page.keyboard.type("Score-CAM")
+    press("Enter")
+    start = page.get_by_role("button", name="Compute Score-CAM")
+    expect(start).to_be_visible()
+    settled(page)
+    keys.reach(start)
+    press("Enter")
+    stop = page.get_by_role("button", name="Cancel")
+    expect(stop).to_be_visible()
+    press("Escape")
+    expect(start).to_be_visible()
+    expect(stop).to_have_count(0)
+    # and on to Compare, by the links at the top
+    keys.reach(page.get_by_role("link", name="Compare"), key="Shift+Tab", most=90)
+    press("Enter")
+    expect(page.get_by_role("heading", name="Do they agree?")).to_be_visible()
+
+
+def test_compare_by_keys_and_no_trap(page: Page, server: str) -> None:
+    page.goto(f"{server}/compare?columns.methods=grad_cam,layer_cam&rows.layers=bn2")
+    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()
+    settled(page)
+    keys = Keys(page)
+    keys.reach(page.get_by_role("combobox", name="Methods"))
+    page.keyboard.press("Backspace")
+    expect(page).to_have_url(re.compile("columns.methods=grad_cam($|&)"))
+    settled(page)
+    keys.reach(page.get_by_role("slider", name="Opacity"))
+    page.keyboard.press("ArrowLeft")
+    expect(page).to_have_url(re.compile("opacity=0.49"))
+    settled(page)
+    keys.reach(page.get_by_role("button", name="The grid (PNG)"))
+    seen = set()
+    for _ in range(80):  # on to the end, and round again: the focus never stays
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate(f"({FOCUS})().tagName + ({FOCUS})().textContent.slice(0, 40)"))
+    assert len(seen) > 20 and any(one.startswith("BODY") or "Explain" in one for one in seen)
+
+
+def test_our_components_say_what_they_are(page: Page, server: str) -> None:
+    page.goto(f"{server}/?img=sample:cat")
+    expect(page.get_by_text("sure this is an Egyptian cat")).to_be_visible()
+    gallery = page.locator(".gallery")
+    assert gallery.aria_snapshot().startswith('- group "Pictures to choose from":\n  - button "coffee"')
+    assert '- button "cat" [pressed]' in gallery.aria_snapshot()
+    bars = page.locator(".bars").aria_snapshot()
+    assert bars.startswith("""- 'group "Predictions: choose a class to explain"':\n  - button "▸ Egyptian cat """), bars
+    assert "[pressed]" in bars
+    figure = page.locator("figure", has=page.locator(".stack")).aria_snapshot()
+    assert '- img "Grad-CAM of Egyptian cat over the picture"' in figure
+    assert re.search(r'- slider "Opacity', figure), figure
+    page.goto(f"{server}/layers?layer=blocks.4&img=sample:cat")
+    expect(page.get_by_role("heading", name="Feature maps of blocks.4")).to_be_visible()
+    expect(page.locator(".tiles button")).to_have_count(24)
+    strip = page.locator(".strip").aria_snapshot()
+    assert strip.startswith('- group "EfficientNet-Lite0 from picture to class scores, to scale":'), strip[:200]
+    assert re.search(r"\n  - 'button \"blocks\.4: Sequential, .*\" \[pressed\]'", strip), strip
+    tiles = page.locator(".tiles").aria_snapshot()
+    assert re.match(r'- group "Feature maps of blocks\.4":\n  - button "Feature map \d+, at most ', tiles), tiles[:200]
+    page.goto(f"{server}/compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4&img=sample:cat")
+    expect(page.get_by_role("heading", name="Grad-CAM: Egyptian cat")).to_be_visible()
+    slides = page.locator("section", has=page.locator("nav")).aria_snapshot()
+    for part in ('- button "Before"', '- button "Next"', '- slider "Opacity"', '- button "Leave"', 'img "Grad-CAM: '):
+        assert part in slides, slides
+
+
+def test_the_page_names_its_language(page: Page, server: str) -> None:
+    page.goto(f"{server}/learn?lang=zh&part=glossary")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")

@@ -1,0 +1,83 @@
+"""The tour in a real browser: four steps beside what they speak of, by mouse or keys, once, and again when asked."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+STEPS = ("Pick a picture.", "Read the answer.", "Pick a method.", "Ask whether to believe it.")
+REACHED = "sure this is an espresso"
+
+
+def step(number: int) -> re.Pattern[str]:
+    """The name of a step's card."""
+    return re.compile(f"Tour, step {number} of 4")
+
+
+def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: str) -> None:
+    page.goto(server)
+    expect(page.get_by_text(REACHED)).to_be_visible()
+    cards = page.get_by_role("region", name=re.compile("^Tour, step"))
+    expect(cards).to_have_count(1)
+    assert page.evaluate("document.activeElement.tagName") == "BODY"  # it asks for nothing
+    for number, title in enumerate(STEPS, 1):
+        card = page.get_by_role("region", name=step(number))
+        expect(card).to_contain_text(f"{number}/4 {title}")
+        expect(cards).to_have_count(1)
+        marked = page.evaluate(
+            "() => [...document.querySelectorAll('[class*=st-key-]')]"
+            ".filter(e => getComputedStyle(e).outlineStyle === 'solid' && getComputedStyle(e).outlineWidth === '3px')"
+            ".map(e => [...e.classList].find(name => name.startsWith('st-key-')))"
+        )
+        assert marked == [f"st-key-{('gallery', 'bars', 'method', 'proof-start')[number - 1]}"]
+        assert page.evaluate(COVERED) == []
+        if number == 1:
+            card.get_by_role("button", name="Next").focus()
+        page.keyboard.press("Enter")
+    expect(cards).to_have_count(0)
+    assert page.url == f"{server}/"
+    page.reload()
+    expect(page.get_by_text(REACHED)).to_be_visible()
+    expect(page.locator("[class*=st-key-tour_]")).to_have_count(4)
+    expect(cards).to_have_count(0)
+    # the small button asks for it again, from any page
+    page.get_by_role("link", name="Learn").click()
+    expect(page.get_by_role("heading", name="How is it made?")).to_be_visible()
+    page.get_by_role("button", name="Tour").click()
+    expect(page.get_by_role("region", name=step(1))).to_be_visible()
+    expect(page.get_by_role("heading", name="Why this answer?")).to_be_visible()
+    page.get_by_role("button", name="Next").press("Escape")
+    expect(cards).to_have_count(0)
+
+
+# Whether the card lies over anything else: what is drawn at its corners and middle must be the card, and the
+# picture, the answer and the map must be free of it.
+COVERED = """() => {
+  const boxes = ['.st-key-bars', '.st-key-overlay', '.st-key-method', '.st-key-gallery', '[data-testid=stImage]'];
+  const cards = [...document.querySelectorAll('[class*=st-key-tour_]')].filter(e => e.checkVisibility())
+    .map(e => e.getBoundingClientRect());
+  return boxes.filter(name => { const r = document.querySelector(name).getBoundingClientRect();
+    return cards.some(c => Math.min(c.right, r.right) - Math.max(c.left, r.left) > 1
+      && Math.min(c.bottom, r.bottom) - Math.max(c.top, r.top) > 1); });
+}"""
+
+
+def test_it_can_be_skipped_and_is_not_offered_with_a_link(page: Page, server: str) -> None:
+    page.goto(f"{server}/?img=sample:koala")
+    expect(page.get_by_text("sure this is a koala")).to_be_visible()
+    expect(page.locator("[class*=st-key-tour_]")).to_have_count(0)
+    page.goto(f"{server}/compare?present=1&columns.methods=grad_cam&rows.layers=bn2")
+    expect(page.get_by_role("heading", name="Grad-CAM: espresso")).to_be_visible()
+    expect(page.locator("[class*=st-key-tour_]")).to_have_count(0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(server)
+    card = page.get_by_role("region", name=step(1))
+    expect(card).to_be_visible()
+    expect(page.get_by_text(REACHED)).to_be_visible()
+    box = card.bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    card.get_by_role("button", name="Skip the tour").click()
+    expect(card).to_have_count(0)
+    # a click that the page goes on from does not bring it back
+    page.get_by_role("button", name="cup").click()
+    expect(page.get_by_text("is what raised the score of cup most")).to_be_visible()
+    expect(page.get_by_role("region", name=re.compile("^Tour, step"))).to_have_count(0)
