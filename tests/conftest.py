@@ -1,7 +1,8 @@
-"""What all tests share: bounded threads, fixed seeds, the embedded network and the sample pictures."""
+"""What all tests share: bounded threads, fixed seeds, the embedded network, the sample pictures, a Chromium."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # waiting threads of two would fight with whatever else runs
@@ -9,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # waiting threads of two would fi
 import pytest
 import streamlit as st
 import torch
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 import camviz
@@ -16,6 +18,11 @@ from camviz.ui import cache
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "assets" / "samples"
+expect.set_options(timeout=60_000)  # the first page imports torch
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +58,28 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppT
         return app.run() if link or not page else app
 
     return run
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A real Chromium."""
+    opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    context.set_default_timeout(30_000)
+    opened = context.new_page()
+    yield opened
+    boxes = opened.locator("[data-testid=stException]").all_inner_texts()
+    context.close()
+    assert not boxes, f"the page shows an exception: {boxes}"

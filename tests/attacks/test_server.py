@@ -26,7 +26,7 @@ import camviz
 from camviz import export, render
 from camviz.ui import cache
 from tests.attacks.stranger import Stranger, map_of, of, put
-from tests.browser.conftest import _wait_until_healthy, browser, page  # noqa: F401
+from tests.browser.conftest import _wait_until_healthy
 
 ROOT = Path(__file__).parents[2]
 LABELS = (
@@ -231,12 +231,12 @@ def test_a_cleared_cache_keeps_the_networks(start: Callable[..., Any]) -> None:
 # ------------------------------------------------------------------------------------------------- hostile words
 
 
-def settled(page: Page) -> None:  # noqa: F811
+def settled(page: Page) -> None:
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
-def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -> None:  # noqa: F811
+def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     dialogs: list[str] = []
@@ -245,7 +245,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     Image.open(ROOT / "assets" / "samples" / "cat.jpg").save(picture)
     page.goto(f"http://127.0.0.1:{port}/?model=birds&fit=![x](http://evil.example/u.png)&layer=<img src=x>")
     expect(page.get_by_text("asks for fit '![x](http://evil.example/u.png)'")).to_be_visible()
-    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(picture)
+    page.locator("[data-testid=stFileUploader]:has-text('Your own picture') input").set_input_files(picture)
     expect(page.get_by_role("button", name=picture.stem)).to_be_visible()
     settled(page)
 
@@ -272,17 +272,18 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     expect(page.get_by_text(LABELS[1], exact=False).first).to_be_visible()
     assert [url for url in asked if not url.startswith((f"http://127.0.0.1:{port}/", "data:", "blob:"))] == []
 
-    opened, asked = page.context.new_page(), []
-    opened.on("request", lambda request: asked.append(request.url))
+    fetched: list[str] = []
+    opened = page.context.new_page()
+    opened.on("request", lambda request: fetched.append(request.url))
     opened.goto(report.as_uri())
     for text in (*LABELS, "![x]"):
         expect(opened.get_by_text(text, exact=False).first).to_be_visible()
     expect(opened.locator("script, iframe, object, link, img:not([src^=data])")).to_have_count(0)
     assert opened.evaluate("window.pwned") is None and dialogs == []
-    assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
+    assert [url for url in fetched if not url.startswith("data:")] == [report.as_uri()]
 
 
-def test_a_report_that_got_a_script_does_not_run_it(page: Page, tmp_path: Path) -> None:  # noqa: F811
+def test_a_report_that_got_a_script_does_not_run_it(page: Page, tmp_path: Path) -> None:
     """The page's own policy, should an escape ever be forgotten."""
     told = camviz.report.write("x", [])
     hostile = "<script>window.pwned = 1</script><img src='http://evil.example/x.png' onerror='window.pwned = 1'>"

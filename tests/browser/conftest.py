@@ -1,7 +1,6 @@
-"""The dashboard on a free port, and a real Chromium."""
+"""The dashboard on a free port."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,14 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
-expect.set_options(timeout=60_000)  # the first page imports torch
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 
 
 @pytest.fixture(scope="session")
@@ -61,22 +54,3 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -
         except OSError:
             time.sleep(0.2)
     raise AssertionError("the dashboard did not come up within a minute")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(30_000)
-    opened = context.new_page()
-    yield opened
-    boxes = opened.locator("[data-testid=stException]").all_inner_texts()
-    context.close()
-    assert not boxes, f"the page shows an exception: {boxes}"

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, expect
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+PICTURE = "[data-testid=stFileUploader]:has-text('Your own picture') input"
 
 
 def own_picture() -> dict[str, object]:
@@ -53,7 +54,7 @@ def test_the_opacity_moves_without_the_server(page: Page, server: str) -> None:
 def test_an_own_picture_is_named_and_explained(page: Page, server: str) -> None:
     page.goto(server)
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
-    page.locator("input[type=file]").first.set_input_files(own_picture())
+    page.locator(PICTURE).set_input_files(own_picture())
     expect(page.locator(".bars button").first).to_contain_text("macaw")
     expect(page.get_by_text("sure this is a macaw")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sha"))
@@ -62,7 +63,7 @@ def test_an_own_picture_is_named_and_explained(page: Page, server: str) -> None:
 def test_a_broken_picture_gets_a_sentence_and_nothing_is_lost(page: Page, server: str) -> None:
     page.goto(server)
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
-    page.locator("input[type=file]").first.set_input_files(
+    page.locator(PICTURE).set_input_files(
         {"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n and no more"}
     )
     expect(page.get_by_role("alert").filter(has_text="broken.png")).to_be_visible()

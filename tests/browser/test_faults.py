@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+PICTURE = "[data-testid=stFileUploader]:has-text('Your own picture') input"
 
 TICK = os.sysconf("SC_CLK_TCK")
 IDLE = 0.05  # of a processor, in which Streamlit waits for visitors
@@ -101,7 +102,7 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     page.route_web_socket(re.compile("_stcore/stream"), connect)
     page.goto(f"{server}/?method=layer_cam&colours=jet")
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
-    page.locator("input[type=file]").first.set_input_files(own_picture())  # which the session has, and no link
+    page.locator(PICTURE).set_input_files(own_picture())  # which the session has, and no link
     expect(page.get_by_text("sure this is a macaw")).to_be_visible()
     page.locator(".bars button").nth(1).click()
     expect(page).to_have_url(re.compile("target="))

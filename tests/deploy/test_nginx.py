@@ -9,17 +9,26 @@ import shutil
 import socket
 import threading
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import websockets
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
-from tests.browser.conftest import FLAGS
+from tests.conftest import FLAGS
 from tests.deploy.replicas import Nginx, Replica
 from tests.load.load import Person
+
+
+def done(work: Coroutine[Any, Any, None]) -> None:
+    """Run it in a thread of its own: in this one Playwright may have a loop."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
 
 HANDSHAKE = (
     "GET /_stcore/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -113,7 +122,7 @@ def test_a_visitor_stays_with_one_replica(nginx: Nginx, replicas: list[Replica])
             assert await asyncio.to_thread(upload, nginx.port, visitor.session, 1000, "a") == 400  # unknown there
         assert replicas[1].files() == before
 
-    asyncio.run(visit())
+    done(visit())
     assert not nginx.tried_a_disk
 
 
@@ -137,26 +146,25 @@ def test_no_traceback_and_no_networks_from_visitors(nginx: Nginx) -> None:
             answer = await visitor.open("dream")
             assert len(answer.errors) == 1 and b"a secret" not in visitor.said and b"dream.py" not in visitor.said
 
-    asyncio.run(visit())
+    done(visit())
 
 
-def test_in_a_browser(nginx: Nginx) -> None:
+def test_in_a_browser(nginx: Nginx, playwright: Playwright) -> None:
     """Chromium finds nothing that the headers forbid; a camera is offered only where a browser would give one."""
     rules = "--host-resolver-rules=MAP camviz.example.org 127.0.0.1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, rules])
-        for host, cameras in (("127.0.0.1", 1), ("camviz.example.org", 0)):
-            context = browser.new_context()
-            context.add_cookies([{"name": "camviz_replica", "value": "b", "domain": host, "path": "/"}])
-            page = context.new_page()
-            told: list[str] = []
-            page.on("console", lambda message, told=told: told.append(message.text))
-            page.goto(f"http://{host}:{nginx.port}/")
-            page.locator(".stack .heat").wait_for(timeout=60_000)
-            assert page.get_by_test_id("stExpander").filter(has_text="Camera").count() == cameras
-            assert "10MB per file" in page.get_by_test_id("stSidebar").inner_text()
-            assert not [text for text in told if "Content Security Policy" in text or "Refused" in text]
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, rules])
+    for host, cameras in (("127.0.0.1", 1), ("camviz.example.org", 0)):
+        context = browser.new_context()
+        context.add_cookies([{"name": "camviz_replica", "value": "b", "domain": host, "path": "/"}])
+        page = context.new_page()
+        told: list[str] = []
+        page.on("console", lambda message, told=told: told.append(message.text))
+        page.goto(f"http://{host}:{nginx.port}/")
+        page.locator(".stack .heat").wait_for(timeout=60_000)
+        assert page.get_by_test_id("stExpander").filter(has_text="Camera").count() == cameras
+        assert "10MB per file" in page.get_by_test_id("stSidebar").inner_text()
+        assert not [text for text in told if "Content Security Policy" in text or "Refused" in text]
+    browser.close()
 
 
 @pytest.mark.parametrize("path", ["/_stcore/metrics", "//_stcore//metrics", "/%5Fstcore/metrics", "/x/_stcore/metrics"])
@@ -245,4 +253,4 @@ def test_one_replica_dies(nginx: Nginx, replicas: list[Replica]) -> None:
         async with Visitor(nginx.port, "a") as visitor:
             assert (await visitor.open()).maps
 
-    asyncio.run(visit())
+    done(visit())
