@@ -107,3 +107,32 @@ def test_who_gives_up_waiting_leaves_the_queue() -> None:
         assert not other.is_alive()
     with turns.turn(lambda _: None):
         pass
+
+
+def test_a_newcomer_goes_before_those_who_have_had_a_turn() -> None:
+    turns, log, begun = Turns(), [], threading.Barrier(4)
+
+    def long(name: int) -> None:
+        with turns.turn(lambda _: None) as let_others:
+            for _ in range(6):
+                time.sleep(0.03)
+                log.append(name)
+                let_others()
+
+    def short() -> None:
+        begun.wait()
+        time.sleep(0.2)  # all three long ones have had a turn
+        arrived.append(len(log))
+        with turns.turn(lambda _: None):
+            log.append("short")
+
+    def start(name: int) -> None:
+        begun.wait()
+        long(name)
+
+    arrived: list[int] = []
+    threads = [threading.Thread(target=start, args=(name,)) for name in range(3)] + [threading.Thread(target=short)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert arrived[0] >= 3 and log.index("short") - arrived[0] <= 1  # only the one that was at it went before
+    assert len(log) == 19

@@ -3,7 +3,7 @@
 import gc
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -77,11 +77,20 @@ class Store:
         return self._seconds[key]
 
 
+class _Ticket:
+    """A place in the queue."""
+
+    had_a_turn = False
+
+
 class Turns:
-    """One computation at a time in this process, first come first served; long ones let the others in between."""
+    """One computation at a time in this process, first come first served; long ones let the others in between.
+
+    Whoever has not had a turn yet goes before those who have: a short job waits for no long one to end.
+    """
 
     def __init__(self) -> None:
-        self._queue: deque[object] = deque()
+        self._queue: list[_Ticket] = []  # the first one computes
         self._changed = threading.Condition()
         self._mine = threading.local()
 
@@ -89,24 +98,30 @@ class Turns:
     def turn(self, waiting: Waiting) -> Iterator[Callable[[], None]]:
         """Wait for one's turn, and hold it. Yields a function that lets everybody else who waits go first.
 
-        `waiting(n)` is called ten times a second while n others are before; what it raises ends the wait.
+        `waiting(n)` is called when n others are before, and every 0.3 s; what it raises ends the wait.
         What finds too little memory in its turn raises CamvizError. A turn within a turn is the same turn.
         """
         if (mine := getattr(self._mine, "turn", None)) is not None:
             yield mine
             return
-        ticket = object()
+        ticket = _Ticket()
 
         def queue_up() -> None:
             with self._changed:
-                self._queue.append(ticket)
+                later = [place for place, other in enumerate(self._queue) if place and other.had_a_turn]
+                self._queue.insert(later[0] if later and not ticket.had_a_turn else len(self._queue), ticket)
+            told, due = 0, 0.0
             while True:
                 with self._changed:
                     before = self._queue.index(ticket)
                     if before == 0:
+                        ticket.had_a_turn = True
                         return
-                    self._changed.wait(timeout=0.1)
+                    if before == told and time.monotonic() < due:
+                        self._changed.wait(timeout=0.1)
+                        continue
                 waiting(before)
+                told, due = before, time.monotonic() + 0.3
 
         def let_others() -> None:
             with self._changed:

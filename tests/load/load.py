@@ -175,7 +175,7 @@ def _read(elements: Any, seconds: float) -> Answer:
             answer.errors.append(element.alert.body)
         elif kind == "button":
             answer.buttons[element.button.label] = element.button.id
-        elif kind == "file_uploader":
+        elif kind == "file_uploader" and element.file_uploader.label == "Your own picture":
             answer.uploader = element.file_uploader.id
     return answer
 
@@ -370,6 +370,8 @@ async def run(people: int, browsers: int, seconds: float) -> Result:
         truth = await truths(alone.port, people, steps=max(3, int(seconds / THINKING[0] / 2)))
     log = Log()
     async with Server() as server, async_playwright() as playwright:
+        async with Person(server.port) as teacher:  # the first visit makes the server load PyTorch and the network
+            await teacher.open()
         started = time.monotonic()
         until = started + seconds
         memory = []
