@@ -16,6 +16,7 @@ def test_the_grid_fills_by_itself_and_says_how_far_the_maps_agree(page: Page, se
 def test_cancel_keeps_the_finished_cells_and_goes_on_later(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?img=sample:koala&columns.methods=grad_cam,score_cam&rows.layers=bn2,blocks.5")
     expect(page.get_by_role("img", name="bn2 · Grad-CAM: map of koala over the picture")).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
     page.get_by_role("button", name="Compute 2 slow maps, about").click()
     expect(page.get_by_text("of 2 maps, about")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
