@@ -99,6 +99,11 @@ def command(code: str, folder: Path) -> tuple[list[str], dict[str, str]]:
     return [sys.executable, "script.py"], environment
 
 
+def listen() -> None:
+    """Hear Ctrl-C, also where a shell started the tests in its background, which makes them deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("code", [LIFE, LOOP], ids=["life", "loop"])
 def test_in_a_process_of_its_own(code: str, tmp_path: Path) -> None:
     run, environment = command(code, tmp_path)
@@ -111,16 +116,19 @@ def test_in_a_process_of_its_own(code: str, tmp_path: Path) -> None:
 def test_a_script_waits_until_ctrl_c(tmp_path: Path) -> None:
     run, environment = command("camviz.serve(net, **settings)\nprint('ended')", tmp_path)
     with subprocess.Popen(
-        run, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        run, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen
     ) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[-1]
-        assert process.stdout.readline() == "Ctrl-C ends it.\n"
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=20) as answer:
-            assert answer.read() == b"ok"
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[-1]
+            assert process.stdout.readline() == "Ctrl-C ends it.\n"
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=20) as answer:
+                assert answer.read() == b"ok"
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (0, "ended\n"), err[-2000:]
 
 
