@@ -111,15 +111,20 @@ def explain(
     name, modules = _layers(model, found, layer, fuse)
     started = time.perf_counter()
     with accounting() as account, scores.headed(model.probabilities):
-        with torch.no_grad():
-            chances = model.probabilities(forward(model.net, x))[0]
-        index, score, label = _target(model, target, int(chances.argmax()))
+        answer = _answer(model, x, target, found)
         results = [
             found(
-                model.net, x, score, *([module] if module else []), **settings, **_share(found, progress, part, modules)
+                model.net,
+                x,
+                answer,
+                *([module] if module else []),
+                **settings,
+                **_share(found, progress, part, modules),
             )
             for part, module in enumerate(modules or [None])
         ]
+        chances = model.probabilities(answer.seen_by(model.net, x))[0]
+    index, score, label = _target(model, target, int(chances.argmax()))
     result = results[0] if len(results) == 1 else fused(results, fuse)
     attribution = model.in_colours(result)[0].detach().to("cpu", torch.float32).numpy()
     return Explanation(
@@ -169,20 +174,18 @@ def explain_batch(
     name, modules = _layers(model, found, layer, fuse)
     started = time.perf_counter()
     with accounting() as account, scores.headed(model.probabilities):
-        answer = _Answer(None if target is None else _target(model, target, 0)[1])
+        answer = _answer(model, x, target, found)
         results = [found(model.net, x, answer, *at, **settings) for at in [[module] for module in modules] or [[]]]
-        if answer.scores is None:  # a method that does not ask what is explained
-            with torch.no_grad():
-                answer.scores = forward(model.net, x)
+        seen = answer.seen_by(model.net, x)
     if account.notes and len(views) > 1:  # what a method says is about one picture
         one_by_one = [
             explain_batch(model, [view], [digest], method, target, layer, fit=fit, fuse=fuse, **knobs)[0][0]
             for view, digest in zip(views, digests, strict=True)
         ]
-        return one_by_one, answer.scores
+        return one_by_one, seen
     result = results[0] if len(results) == 1 else fused(results, fuse)
     attributions = model.in_colours(result).detach().to("cpu", torch.float32).numpy()
-    chances = model.probabilities(answer.scores)
+    chances = model.probabilities(seen)
     best = chances.argmax(dim=1).tolist()
     share = (time.perf_counter() - started) / len(views)
     explained = []
@@ -210,7 +213,7 @@ def explain_batch(
                 notes=(*account.notes, *_emptiness(attribution)),
             )
         )
-    return explained, answer.scores
+    return explained, seen
 
 
 class _Answer:
@@ -226,6 +229,22 @@ class _Answer:
         if self.told is None:
             self.told = logit_of(tuple(self.scores.argmax(dim=1).tolist()))
         return self.told(scores)
+
+    def seen_by(self, net: nn.Module, x: Tensor) -> Tensor:
+        """The class scores of x, (B, K); by a pass of its own where nobody has asked yet."""
+        if self.scores is None:
+            with torch.no_grad():
+                self.scores = forward(net, x)
+        return self.scores
+
+
+def _answer(model: Model, x: Tensor, target: Target, method: Method) -> _Answer:
+    """What is explained of x: each picture's best class where no target is told."""
+    answer = _Answer(None if target is None else _target(model, target, 0)[1])
+    if method.many_passes:  # of one picture, but the first pass may be of another
+        best = int(answer.seen_by(model.net, x).argmax())
+        answer.told = answer.told or logit(best)
+    return answer
 
 
 def _layers(model: Model, found: Method, layer: str | None, fuse: str) -> tuple[str | None, list[nn.Module]]:

@@ -20,6 +20,7 @@ from .language import t
 Waiting = Callable[[int], None]
 Thing = TypeVar("Thing")
 
+EVERY = 0.3  # seconds from one word about the queue to the next
 LARGEST_STORE = 256 * 2**20  # bytes of attributions and views: some 300 pixel maps, or 1,500 class activation maps
 
 
@@ -80,7 +81,9 @@ class Store:
 class _Ticket:
     """A place in the queue."""
 
-    had_a_turn = False
+    def __init__(self) -> None:
+        self.had_a_turn = False
+        self.first = threading.Event()
 
 
 class Turns:
@@ -91,14 +94,14 @@ class Turns:
 
     def __init__(self) -> None:
         self._queue: list[_Ticket] = []  # the first one computes
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._mine = threading.local()
 
     @contextmanager
     def turn(self, waiting: Waiting) -> Iterator[Callable[[], None]]:
         """Wait for one's turn, and hold it. Yields a function that lets everybody else who waits go first.
 
-        `waiting(n)` is called when n others are before, and every 0.3 s; what it raises ends the wait.
+        `waiting(n)` is called every 0.3 s while n others are before; what it raises ends the wait.
         What finds too little memory in its turn raises CamvizError. A turn within a turn is the same turn.
         """
         if (mine := getattr(self._mine, "turn", None)) is not None:
@@ -107,28 +110,25 @@ class Turns:
         ticket = _Ticket()
 
         def queue_up() -> None:
-            with self._changed:
+            with self._lock:
                 later = [place for place, other in enumerate(self._queue) if place and other.had_a_turn]
                 self._queue.insert(later[0] if later and not ticket.had_a_turn else len(self._queue), ticket)
-            told, due = 0, 0.0
-            while True:
-                with self._changed:
-                    before = self._queue.index(ticket)
-                    if before == 0:
-                        ticket.had_a_turn = True
-                        return
-                    if before == told and time.monotonic() < due:
-                        self._changed.wait(timeout=0.1)
-                        continue
-                waiting(before)
-                told, due = before, time.monotonic() + 0.3
+                self._queue[0].first.set()
+            while not ticket.first.wait(EVERY):
+                waiting(self._queue.index(ticket))
+            ticket.had_a_turn = True
+
+        def leave() -> None:
+            ticket.first.clear()
+            self._queue.remove(ticket)
+            if self._queue:
+                self._queue[0].first.set()
 
         def let_others() -> None:
-            with self._changed:
+            with self._lock:
                 if len(self._queue) == 1:
                     return
-                self._queue.remove(ticket)
-                self._changed.notify_all()
+                leave()
             queue_up()
 
         try:
@@ -138,10 +138,9 @@ class Turns:
                 yield let_others
         finally:
             self._mine.turn = None
-            with self._changed:
+            with self._lock:
                 if ticket in self._queue:
-                    self._queue.remove(ticket)
-                self._changed.notify_all()
+                    leave()
 
 
 _lasting: dict[Callable[[], Any], Any] = {}
