@@ -53,7 +53,7 @@ with right:
     )
 
 with menu:
-    controls.method_menu(panels.refusals(experiment))
+    controls.method_menu(lambda: panels.refusals(experiment))
 if e is not None:
     st.header(t("Other views"))
     if e.attribution.ndim == 3:

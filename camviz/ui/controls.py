@@ -1,7 +1,7 @@
 """The sidebar, which is the experiment: picture, model, layer, class; and the widgets of a method's settings."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -300,9 +300,16 @@ def by_family() -> dict[str, list[Method]]:
     return {title: [method for method in ordered if method.family == family] for family, title in FAMILIES.items()}
 
 
-def method_menu(refusals: Mapping[str, str]) -> None:
-    """All methods by family, with what they show and cost; those that cannot be used here are disabled, with why."""
-    with st.popover(t("All methods by family")):
+def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
+    """All methods by family, with what they show and cost; those that cannot be used here are disabled, with why.
+
+    Found out and drawn when somebody opens it.
+    """
+    menu = st.popover(t("All methods by family"), key="menu", on_change="rerun")
+    if not menu.open:
+        return
+    refusals = find_refusals()
+    with menu:
         st.caption(t(":material/bolt: one or two passes · :material/hourglass_top: many passes"))
         for title, methods in by_family().items():
             st.markdown(f"**{said(title).capitalize()}**")
@@ -321,8 +328,8 @@ def method_menu(refusals: Mapping[str, str]) -> None:
 
 
 def choose_method(key: str) -> None:
-    """Make a method the present one."""
-    st.session_state["method"] = key
+    """Make a method the present one, and close the menu."""
+    st.session_state["method"], st.session_state["menu"] = key, False
 
 
 def knobs(method: Method) -> dict[str, Any]:

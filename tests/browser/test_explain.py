@@ -39,6 +39,15 @@ def test_a_click_on_a_prediction_explains_that_class(page: Page, server: str) ->
     expect(page).to_have_url(f"{server}/?target=968")
 
 
+def test_the_menu_of_all_methods_opens_and_closes(page: Page, server: str) -> None:
+    page.goto(server)
+    page.get_by_role("button", name="All methods by family").click()
+    page.get_by_role("button", name="Centre Gaussian").click()
+    expect(page.get_by_text("This map is the same whatever the class")).to_be_visible()
+    expect(page.get_by_role("button", name="Centre Gaussian")).to_be_hidden()
+    expect(page).to_have_url(f"{server}/?method=centre_gaussian")
+
+
 def test_the_opacity_moves_without_the_server(page: Page, server: str) -> None:
     page.goto(server)
     slider = page.get_by_role("slider", name="Opacity")

@@ -129,11 +129,13 @@ def test_an_untrained_network_is_clearly_marked(start) -> None:
 
 def test_the_menu_offers_all_methods_and_disables_what_the_network_does_not_allow(start) -> None:
     app = start(model="efficientnet_b0", untrained="1")
-    assert not app.exception
+    assert not app.exception and not [button for button in app.button if str(button.key).startswith("menu.")]
+    app.session_state["menu"] = True
+    app.run()
     assert app.button(key="menu.guided_backprop").disabled and not app.button(key="menu.grad_cam").disabled
     assert "ReLU" in app.button(key="menu.guided_backprop").help
     app.button(key="menu.edge_detector").click().run()
-    assert app.selectbox(key="method").value == "edge_detector"
+    assert app.selectbox(key="method").value == "edge_detector" and app.session_state["menu"] is False
     assert "This map is the same whatever the class" in text(app)
 
 
