@@ -15,7 +15,7 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     st.header(t("What the network sees"))
     st.image(
-        experiment.model.view(experiment.picture.image, experiment.fit),
+        panels.seen(experiment),
         width="stretch",
         alt=t("{picture}, as the network sees it", picture=experiment.picture.name),
     )

@@ -40,6 +40,16 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
     )
 
 
+def seen(experiment: Experiment) -> bytes:
+    """The picture as the network sees it, as a JPEG."""
+    return _seen((experiment.model.name, experiment.picture.digest, experiment.fit), experiment)
+
+
+@st.cache_data(show_spinner=False, max_size="16MB")
+def _seen(key: Any, _experiment: Experiment) -> bytes:
+    return export.jpeg(_experiment.model.view(_experiment.picture.image, _experiment.fit))
+
+
 def key_of(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
     """What identifies a result: the picture's content and every setting, never an object."""
     layer = experiment.layer if method.layer != "none" else None
