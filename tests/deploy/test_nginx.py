@@ -167,7 +167,16 @@ def test_in_a_browser(nginx: Nginx, playwright: Playwright) -> None:
     browser.close()
 
 
-@pytest.mark.parametrize("path", ["/_stcore/metrics", "//_stcore//metrics", "/%5Fstcore/metrics", "/x/_stcore/metrics"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_stcore/metrics",
+        "//_stcore//metrics",
+        "/%5Fstcore/metrics",
+        "/x/_stcore/metrics",
+        "/_stcore/script-health-check",
+    ],
+)
 def test_the_numbers_are_not_for_visitors(path: str, nginx: Nginx, replicas: list[Replica]) -> None:
     assert ask(replicas[0].port, "/_stcore/metrics").status == 200
     assert ask(nginx.port, path).status == 404

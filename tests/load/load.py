@@ -33,6 +33,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from camviz.ui.warm import warm
 from tests.conftest import FLAGS
 
 ROOT = Path(__file__).parents[2]
@@ -370,8 +371,8 @@ async def run(people: int, browsers: int, seconds: float) -> Result:
         truth = await truths(alone.port, people, steps=max(3, int(seconds / THINKING[0] / 2)))
     log = Log()
     async with Server() as server, async_playwright() as playwright:
-        async with Person(server.port) as teacher:  # the first visit makes the server load PyTorch and the network
-            await teacher.open()
+        if (told := await asyncio.to_thread(warm, f"http://127.0.0.1:{server.port}")) != "ok":  # as `make app` does
+            raise AssertionError(told)
         started = time.monotonic()
         until = started + seconds
         memory = []
