@@ -5,80 +5,14 @@ It goes on in the browser, without the server, so that it stops nothing that is 
 
 import streamlit as st
 
+from .components import component
 from .language import t
 
 STEPS = 4
 _TARGETS = ("gallery", "bars", "method", "proof-start")  # keys of what the steps speak of, as the CSS has them
 _ASKED = "_tour"  # in st.session_state: what asks for the tour: "" (nothing), "first", or "again" with a number
 
-_card = st.components.v2.component(
-    "camviz_tour",
-    html="""
-<section role="region">
-  <p><strong></strong> <span id="text"></span></p>
-  <div><button class="next" aria-describedby="text"></button><button class="skip"></button></div>
-</section>
-""",
-    css="""
-section { font-family: var(--st-font); color: var(--st-text-color); padding: 0.7rem 1rem; border-radius: 8px;
-  border: 1px solid var(--st-border-color); border-left: 4px solid var(--st-primary-color);
-  background: var(--st-secondary-background-color); }
-p { margin: 0 0 0.6rem; line-height: 1.45; }
-div { display: flex; gap: 0.6rem; }
-button { font: inherit; color: inherit; background: none; cursor: pointer; padding: 0.2rem 0.9rem;
-  border: 1px solid var(--st-text-color); border-radius: 8px; }
-button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
-.skip { border-color: transparent; text-decoration: underline; }
-""",
-    js="""
-// One tour for all cards of the window. A style in the head shows the present card and marks what it speaks of.
-const tour = window.camvizTour ??= { asked: '', step: 0, cards: new Map() };
-const SEEN = 'camviz.tour';
-function seen() {
-  try { return localStorage.getItem(SEEN) !== null; } catch { return false; }
-}
-function show() {
-  let style = document.getElementById('camviz-tour');
-  if (!style) {
-    style = document.createElement('style');
-    style.id = 'camviz-tour';
-    document.head.append(style);
-  }
-  const card = tour.cards.get(tour.step);
-  style.textContent = card
-    ? `.st-key-tour_${tour.step} { display: block !important; }
-       .st-key-${card.target} { outline: 3px solid ${card.colour}; outline-offset: 4px; border-radius: 4px; }`
-    : '';
-}
-function go(step) {
-  tour.step = step;
-  if (!step) try { localStorage.setItem(SEEN, 'yes'); } catch { }
-  show();
-  if (step && tour.cards.has(step)) tour.cards.get(step).next.focus();
-}
-export default function({ data, parentElement }) {
-  const find = name => parentElement.querySelector(name);
-  const section = find('section'), next = find('.next');
-  section.setAttribute('aria-label', data.name);
-  find('strong').textContent = data.title;
-  find('span').textContent = data.text;
-  next.textContent = data.next;
-  find('.skip').textContent = data.skip;
-  find('.skip').hidden = !data.skip;
-  next.onclick = () => go(data.skip ? data.step + 1 : 0);
-  find('.skip').onclick = () => go(0);
-  section.onkeydown = event => { if (event.key === 'Escape') { event.stopPropagation(); go(0); } };
-  if (data.asked && data.asked !== tour.asked) {
-    tour.asked = data.asked;
-    tour.step = data.asked === 'first' && seen() ? 0 : 1;
-  }
-  const colour = getComputedStyle(section).borderLeftColor;
-  tour.cards.set(data.step, { next, colour, target: data.target });
-  show();
-  return () => { tour.cards.delete(data.step); show(); };
-}
-""",
-)
+_card = component("tour")
 
 
 def offer(page: str) -> None:
