@@ -61,6 +61,19 @@ def load(name: str, untrained: bool, device: str) -> Model:
     return model
 
 
+def same(name: str, weights: str) -> str:
+    """The key of the network here that is of that name and has these very weights of its own. Raises CamvizError."""
+    device = st.session_state.get("device", models.devices()[0])
+    for entry in (*_own().values(), *models.offered()):
+        named = entry.source == "own" and name in (entry.name, entry.title)
+        if named and load(entry.name, False, device).weights == weights:
+            return entry.name
+    raise CamvizError(
+        f"this recipe is of a network of somebody's own, '{name[:60]}', which is not here with the same weights: "
+        "bring it along, and then the recipe again"
+    )
+
+
 def bring(architecture: str, file: str, content: bytes, names: bytes | None, sigmoid: bool, device: str) -> str:
     """Add a network to this visitor's own, and return its name. Raises CamvizError.
 

@@ -8,9 +8,10 @@ import streamlit as st
 from .. import scores
 from ..errors import CamvizError
 from ..explanation import find_method
+from ..models import is_own
 from ..recipe import fields, text
 from ..scores import contrast, logit
-from . import pictures, state
+from . import networks, pictures, state
 from .language import sentence, t
 
 LARGEST = 1  # MB
@@ -86,6 +87,8 @@ def _picture(given: Any) -> str:
 def _network(given: Any) -> dict[str, str]:
     model = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
     name, weights = text("model", "name", model.get("name", "")), model.get("weights", "default")
+    if isinstance(weights, str) and is_own(weights):
+        return {"model": networks.same(name, weights), "untrained": "0"}
     if weights not in ("default", "random"):
         raise CamvizError(
             f"this recipe's network has weights of its own ('{str(weights)[:60]}'), which only Python can load"

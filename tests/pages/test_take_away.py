@@ -9,10 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageOps
+from torch import nn
 
 import camviz
-from camviz import export, scores
+from camviz import export, models, scores
+from camviz.models import own
 from camviz.ui import recipes
 from camviz.ui.markdown import escaped
 
@@ -76,13 +79,33 @@ def test_a_recipe_of_an_own_picture_needs_the_picture(start) -> None:
     assert app.query_params["img"].startswith("sha:")
 
 
+def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> None:
+    monkeypatch.setattr(own, "_offers", {})
+    torch.manual_seed(0)
+    one, other = (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()) for _ in "ab")
+    entry = models.register(camviz.load_model(one, input_size=(28, 28), name="mine"))
+    e = camviz.explain(models.shared("mine"), SAMPLES / "cat.jpg", "layer_cam", layer="1", target=2)
+    recipe, app = export.recipe(e, "cat.jpg"), start(model="efficientnet_lite0")
+    load(app, recipe)
+    assert not app.error and app.selectbox(key="model").value == entry.name == "mine"
+    shown = app.session_state["experiment"]
+    assert (shown.model.weights, shown.layer, shown.target) == (e.weights, "1", 2)
+    models.register(camviz.load_model(other, input_size=(28, 28), name="mine"))
+    app = start(model="efficientnet_lite0")
+    load(app, recipe)
+    assert "This recipe is of a network of somebody's own, 'mine', which is not here" in app.error[0].value
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"method": "<b>x</b>"}, "method '<b>x</b>' is not in CamViz"),
         ({"method": ["grad_cam"]}, "the recipe needs a 'method', as text"),
         ({"model": {"name": "efficientnet_lite0", "weights": "/etc/passwd"}}, "weights of its own ('/etc/passwd')"),
-        ({"model": {"name": "mine", "weights": "own"}}, "weights of its own ('own'), which only Python can load"),
+        (
+            {"model": {"name": "mine", "weights": "own 0123abcd"}},
+            "a network of somebody's own, 'mine', which is not here with the same weights: bring it along",
+        ),
         ({"model": 7}, "the model of a recipe has the fields name, weights, made_with"),
         ({"image": {"file": "/etc/passwd", "sha256": "00"}}, "the picture '/etc/passwd', which is not here"),
         ({"target": {"probability": 3}}, "this recipe explains a probability, which only Python does"),
