@@ -42,7 +42,8 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
 
 def seen(experiment: Experiment) -> bytes:
     """The picture as the network sees it, as a JPEG."""
-    return _seen((experiment.model.name, experiment.picture.digest, experiment.fit), experiment)
+    model = experiment.model
+    return _seen((model.name, model.weights, experiment.picture.digest, experiment.fit), experiment)
 
 
 @st.cache_data(show_spinner=False, max_size="16MB")

@@ -11,13 +11,14 @@ import pytest
 import streamlit as st
 import torch
 import torchvision.models as tv
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
 import camviz
 from camviz import models
 from camviz.models import own
-from camviz.ui import networks
+from camviz.ui import networks, panels
 from camviz.ui.markdown import escaped
 
 Start = Callable[..., AppTest]
@@ -229,6 +230,14 @@ def test_a_registered_network_is_the_first(start: Start) -> None:
     assert not app.query_params  # the default needs no word in the link
     assert "Each class is asked by itself, so the probabilities need not sum up to 1." in [c.value for c in app.caption]
     assert not app.error
+
+
+def test_one_of_the_same_name_sees_the_picture_in_its_own_way(start: Start) -> None:
+    for size in (28, 40):
+        net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        models.register(camviz.load_model(net, input_size=(size, size), name="mine"))
+        seen = panels.seen(start().session_state["experiment"])
+        assert Image.open(io.BytesIO(seen)).size == (size, size)
 
 
 def test_each_page_with_other_channels_and_without_layers(start: Start) -> None:
