@@ -29,6 +29,15 @@ def test_the_store_forgets_what_was_not_used_for_longest() -> None:
     assert [key for key in "abcd" if store.get(key) is not None] == ["a", "c", "d"]
 
 
+def test_an_estimate_made_while_the_machine_was_busy_is_mended_by_what_the_work_took() -> None:
+    kept = Store()
+    kept.took("Score-CAM", 3.0)
+    assert kept.seconds("Score-CAM", lambda: 73.0) == 73.0
+    kept.took("Score-CAM", 6.0)
+    kept.took("Score-CAM", 9.0)
+    assert kept.seconds("Score-CAM", lambda: 73.0) == 6.0
+
+
 def test_a_key_is_computed_once_while_others_wait() -> None:
     store, computed, waited = Store(), [], []
 

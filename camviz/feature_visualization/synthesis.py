@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
+from itertools import pairwise
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -168,8 +169,9 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
         steps=few,
         progress=lambda done, total, _: marks.append((time.perf_counter() - started, done)),
     )
-    (first, _), (last, done) = marks[0], marks[-1]
-    return last + (done * steps / few - done) * (last - first) / max(1, done - 1)
+    last, done = marks[-1]
+    paces = [(after - before) / (one - none) for (before, none), (after, one) in pairwise(marks)]
+    return last + (done * steps / few - done) * min(paces, default=0.0)  # the quickest: other work may slow a step
 
 
 def find_synthesis(key: str) -> Method:

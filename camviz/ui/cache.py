@@ -72,10 +72,15 @@ class Store:
                 self._size -= _bytes(oldest)
 
     def seconds(self, key: Hashable, measure: Callable[[], float]) -> float:
-        """The estimated duration for that key, measured once."""
+        """The estimated duration for that key, measured once; shorter when the work has since taken less."""
         if key not in self._seconds:
             self._seconds[key] = measure()
         return self._seconds[key]
+
+    def took(self, key: Hashable, seconds: float) -> None:
+        """What work with an estimated duration took: an estimate that was made while the machine was busy is mended."""
+        if key in self._seconds:
+            self._seconds[key] = min(seconds, self._seconds[key])
 
 
 class _Ticket:

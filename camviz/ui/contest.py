@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 from numpy.typing import NDArray
 
+from .. import export
 from ..errors import CamvizError
 from ..evaluation.pointing_game import mosaic, pointing_game, surest
 from ..evaluation.registry import METRICS
@@ -230,7 +231,7 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
         result.shares,
         [
             exhibits.Tile(
-                exhibits.over(view, one),
+                export.jpeg(exhibits.over(view, one.cpu().float().numpy())),
                 (f"{prediction.label}, {place}", f"{share:.0%} of the map lies there"),
                 f"{method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
             )

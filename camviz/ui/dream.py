@@ -182,6 +182,7 @@ def compute(wish: Wish, show: Callable[[int, int, RGB, float], Any], waiting: Ca
                 show(done, total, frame, (time.monotonic() - started) * (total - done) / max(1, done))
 
             found = synthesize(wish.experiment.model, wish.method.key, progress=progress, **wish.arguments)
+    cache.store().took(_duration_key(wish), found.seconds)
     shelf[wish.key] = found
     while len(shelf) > KEPT:
         shelf.popitem(last=False)
@@ -197,9 +198,12 @@ def expected(wish: Wish) -> float:
         with cache.turns().turn(lambda _: None):
             return estimate(wish.experiment.model, wish.method.key, **wish.arguments)
 
+    return cache.store().seconds(_duration_key(wish), measure)
+
+
+def _duration_key(wish: Wish) -> tuple[Any, ...]:
     model = wish.experiment.model
-    key = ("dream seconds", model.name, model.weights, wish.method.key, wish.layer, tuple(wish.knobs.items()))
-    return cache.store().seconds(key, measure)
+    return ("dream seconds", model.name, model.weights, wish.method.key, wish.layer, tuple(wish.knobs.items()))
 
 
 def show(s: Synthesis, wish: Wish) -> None:

@@ -14,7 +14,7 @@ from ..registry import METHODS, Method
 from ..report import Chart, Section
 from . import panels, state, tasks, trials, verdicts
 from .controls import Experiment
-from .exhibits import Tile, as_pictures, cannot, draw, part, python_of, show, tiles, told_of
+from .exhibits import Tile, as_pictures, cannot, draw, forgotten, part, python_of, show, tiles, told_of
 from .language import said, sentence, t
 from .markdown import escaped
 from .tasks import Report
@@ -181,17 +181,9 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
 
     def work(report: Report) -> tuple[Any, list[Tile]]:
         found = trials.measure(experiment, method, knobs, metric, report, way=way)
-        told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
-        captions = [
-            (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}")
-            if layer
-            else ("as trained",)
-            for depth, layer, r, alike in told
-        ]
-        alts = [f"{method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
         return (
             (found.depths, found.correlations, found.similarities, float(found)),
-            tiles(experiment, found.maps, captions, alts),
+            forgotten(experiment, method, found),
         )
 
     with place:

@@ -1,6 +1,6 @@
 """What a test on the Evaluate page shows: maps in a row, charts, and the sentence of what a number can't tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import export, render, report
+from ..evaluation.randomisation import Forgetting
 from ..evaluation.registry import Metric
 from ..explanation import Explanation
+from ..registry import Method
 from ..report import Chart, Picture, Section
 from . import charts, panels, trials
 from .controls import Experiment
 from .language import bound, said, t
 from .markdown import escaped
 from .tasks import Report
+
+Looks = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (the picture, a map) to what is shown
 
 
 @dataclass(frozen=True)
@@ -29,18 +33,33 @@ class Tile:
     alt: str
 
 
+def over(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
+    """A map over a picture (H, W, 3)."""
+    return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])), 0.6)
+
+
 def tiles(
-    experiment: Experiment, maps: Sequence[Tensor], captions: Sequence[tuple[str, ...]], alts: Sequence[str]
+    experiment: Experiment,
+    maps: Sequence[Tensor],
+    captions: Sequence[tuple[str, ...]],
+    alts: Sequence[str],
+    looks: Looks = over,
 ) -> list[Tile]:
-    """Maps over the present picture, each with its own scale."""
+    """Maps of the present picture, each with its own scale, over the picture or as `looks` draws them."""
     view = experiment.model.view(experiment.picture.image, experiment.fit)
-    return [Tile(over(view, one), lines, alt) for one, lines, alt in zip(maps, captions, alts, strict=True)]
+    drawn = [export.jpeg(looks(view, one.cpu().float().numpy())) for one in maps]
+    return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
 
 
-def over(view: NDArray[np.uint8], attribution: Tensor) -> bytes:
-    """A map over a picture (H, W, 3), as a JPEG."""
-    heat = render.heatmap(attribution.cpu().float().numpy(), (view.shape[0], view.shape[1]))
-    return export.jpeg(render.overlay(view, heat, 0.6))
+def forgotten(experiment: Experiment, method: Method, found: Forgetting, looks: Looks = over) -> list[Tile]:
+    """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
+    told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
+    captions = [
+        (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
+        for depth, layer, r, alike in told
+    ]
+    alts = [f"{method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
+    return tiles(experiment, found.maps, captions, alts, looks)
 
 
 def show(pictures: Sequence[Tile], width: int = 150) -> None:

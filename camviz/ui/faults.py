@@ -7,18 +7,22 @@ from typing import Any
 import numpy as np
 import streamlit as st
 import torch
+from numpy.typing import NDArray
 
 from .. import export, render
 from ..errors import CamvizError
 from ..evaluation.agreement import rank_correlation
+from ..evaluation.registry import METRICS
 from ..explanation import Explanation
 from ..registry import METHODS
 from ..tape import forward
-from . import cache, panels, tasks
+from . import cache, exhibits, panels, tasks, trials
 from .controls import Experiment
 from .language import said, t
 from .markdown import escaped
 from .tasks import Report
+
+STAGES = 4  # in which a network forgets here; the page Evaluate takes more
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,23 @@ class Fault:
     variants: Variants
 
 
+@dataclass(frozen=True)
+class Forgetting:
+    """A weakness that shows while a copy of the network forgets: the maps of these methods, row by row."""
+
+    title: str
+    sentence: str
+    methods: tuple[str, ...]
+
+
 def draw(method: str, experiment: Experiment) -> None:
-    """The maps of that method's demonstration, each with its likeness to the first and what it cost."""
-    fault = FAULTS[method]
+    """Every demonstration of that method's weaknesses."""
+    if _compared(method, FAULTS[method], experiment) and method in FORGETTING:
+        _forgetting(method, FORGETTING[method], experiment)
+
+
+def _compared(method: str, fault: Fault, experiment: Experiment) -> bool:
+    """The maps of a demonstration, each with its likeness to the first and what it cost; whether it can be shown."""
     st.markdown(f"**{t(fault.title)}** {t(fault.sentence)}")
     try:
         variants = fault.variants(experiment)
@@ -60,16 +78,46 @@ def draw(method: str, experiment: Experiment) -> None:
         )
     except CamvizError as error:
         st.info(t("Not on this network: {error}.", error=escaped(said(str(error)))))
-        return
+        return False
     if maps is None:
-        return
+        return True
     grid = st.grid(max(3, len(maps)), min_column_width=150)
     for number, e in enumerate(maps):
         title = variants[number].title
         with grid.cell():
-            st.image(export.jpeg(_picture(e)), alt=f"{title}: {said(e.label)}", width="stretch")
+            st.image(export.jpeg(_looks(e.view, e.attribution)), alt=f"{title}: {said(e.label)}", width="stretch")
             cost = t("{count} passes, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
             st.caption(f"{escaped(title)}: {_likeness(maps, number)}{cost}")
+    return True
+
+
+def _forgetting(method: str, fault: Forgetting, experiment: Experiment) -> None:
+    """A row of maps for each method, from the trained network's to that of a copy that has forgotten everything."""
+    st.markdown(f"**{t(fault.title)}** {t(fault.sentence)}")
+    metric, rows = METRICS["randomisation"], [(METHODS[key], METHODS[key].settings({})) for key in fault.methods]
+
+    def work(report: Report) -> list[list[exhibits.Tile]]:
+        found = []
+        for number, (one, knobs) in enumerate(rows):
+            told = exhibits.part(report, number, len(rows))
+            result = trials.measure(experiment, one, knobs, metric, told, stages=STAGES)
+            found.append(exhibits.forgotten(experiment, one, result, _looks))
+        return found
+
+    try:
+        pictures = tasks.run(
+            f"forgetting.{method}",
+            ("forgetting, side by side", *(panels.key_of(experiment, one, knobs) for one, knobs in rows)),
+            sum(trials.seconds(experiment, one, knobs, metric, share=0.6) for one, knobs in rows),
+            t("Let a copy of the network forget"),
+            work,
+        )
+    except CamvizError as error:
+        st.info(t("Not on this network: {error}.", error=escaped(said(str(error)))))
+        return
+    for (one, _), row in zip(rows, pictures or (), strict=False):
+        st.caption(escaped(said(one.title)))
+        exhibits.show(row)
 
 
 def settings(variant: Variant) -> dict[str, Any]:
@@ -101,20 +149,17 @@ def _strength(e: Explanation) -> Any:
 
 
 def _maps(variants: Sequence[Variant], report: Report) -> list[Explanation]:
-    found = []
-    for number, variant in enumerate(variants):
-
-        def part(share: float, text: str, number: int = number) -> None:
-            report((number + share) / len(variants), text)
-
-        found.append(panels.compute(variant.experiment, METHODS[variant.method], settings(variant), part))
-    return found
+    return [
+        panels.compute(one.experiment, METHODS[one.method], settings(one), exhibits.part(report, number, len(variants)))
+        for number, one in enumerate(variants)
+    ]
 
 
-def _picture(e: Explanation) -> Any:
-    if e.attribution.ndim == 3:
-        return render.colourise(render.grayscale(e.attribution), "gray")
-    return render.overlay(e.view, e.heatmap)
+def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
+    """A map as its method is known: lines in gray, or a region over the picture."""
+    if attribution.ndim == 3:
+        return render.colourise(render.grayscale(attribution), "gray")
+    return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])))
 
 
 # ---------------------------------------------------------------------------------------------------- the weaknesses
@@ -177,8 +222,7 @@ FAULTS: dict[str, Fault] = {
     "guided_backprop": Fault(
         "It hardly knows the class.",
         "Ask for the least likely class, and the lines stay where they were: near 1 means the same map. The plain "
-        "gradient changes. And while the network forgets, layer by layer, its map stays far longer than Grad-CAM's: "
-        "see the page Evaluate.",
+        "gradient changes.",
         _for_two_classes("guided_backprop", "vanilla_backprop"),
     ),
     "deconvnet": Fault(
@@ -215,5 +259,15 @@ FAULTS: dict[str, Fault] = {
         "The rules are a choice.",
         "Which rule a layer follows is set by hand, and shapes the map.",
         _settings_of("lrp", "composite", ("epsilon-gamma-box", "epsilon-plus", "epsilon-alpha2-beta1")),
+    ),
+}
+
+FORGETTING: dict[str, Forgetting] = {
+    "guided_backprop": Forgetting(
+        "It hardly notices what the network has forgotten.",
+        "A copy of the network gets weights of chance, from its last layer down to its first. Its answer is gone at "
+        "the first step; the lines stay for most of the way (r near 1: the same map), while Grad-CAM's region is lost "
+        "much sooner. So the lines are for the most part the picture's, not the network's reasons.",
+        ("guided_backprop", "grad_cam"),
     ),
 }

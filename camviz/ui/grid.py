@@ -17,7 +17,6 @@ from .controls import Experiment
 from .language import said, t
 
 MOST = 8  # values of an axis
-ONE_PASS = 0.3  # seconds that a method of few passes is taken to need
 
 
 @dataclass(frozen=True)
@@ -258,7 +257,7 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
 
 def _seconds(cell: Cell) -> float:
     try:
-        return panels.expected(cell.experiment, cell.method, cell.knobs) or ONE_PASS
+        return panels.duration(cell.experiment, cell.method, cell.knobs)
     except CamvizError:
         return 0.01  # the cell will say so itself
 

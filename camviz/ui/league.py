@@ -19,7 +19,6 @@ from ..report import Section, Table
 from . import cache, contest, panels, pictures, state, tasks, trials
 from .controls import Experiment
 from .exhibits import in_words, told_of
-from .grid import ONE_PASS
 from .language import said, t
 from .tasks import Report
 
@@ -65,9 +64,8 @@ class Cell:
         if self.mosaic is not None:
             return contest.seconds(self.experiment, self.method) / 4  # of four pictures at once
         knobs = self.method.settings({})
-        map_of_it = panels.expected(self.experiment, self.method, knobs)
-        if cache.store().get(panels.key_of(self.experiment, self.method, knobs)) is None:
-            map_of_it = map_of_it or ONE_PASS
+        is_there = cache.store().get(panels.key_of(self.experiment, self.method, knobs)) is not None
+        map_of_it = 0.0 if is_there else panels.duration(self.experiment, self.method, knobs)
         return map_of_it + trials.seconds(self.experiment, self.method, knobs, self.metric)
 
     def compute(self, report: Report) -> None:

@@ -21,6 +21,8 @@ from .language import bound, said, said_in, sentence, t
 from .markdown import escaped
 from .tasks import PATIENCE, Report
 
+FEW = 6  # forward passes' time that a method of few passes takes, its backward pass and its map included
+
 
 def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
     """The best classes as bars; a click explains that class."""
@@ -100,6 +102,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
             **knobs,
         )
     store.put(key, found)
+    store.took(_duration_key(experiment, method, knobs), found.seconds)
     return found
 
 
@@ -107,6 +110,13 @@ def expected(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -
     """The seconds that it will take: 0 where it is in the store, or where the method needs only a few passes."""
     if not method.many_passes or cache.store().get(key_of(experiment, method, knobs)) is not None:
         return 0.0
+    return duration(experiment, method, knobs)
+
+
+def duration(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> float:
+    """About how many seconds the method takes here, whether or not its map is in the store."""
+    if not method.many_passes:
+        return FEW * tasks.seconds_of_pass(experiment.model)
 
     def measure() -> float:
         with cache.turns().turn(lambda _: None):
@@ -119,9 +129,11 @@ def expected(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -
                 **knobs,
             )
 
-    return cache.store().seconds(
-        ("seconds", *key_of(experiment, method, knobs)[2:5], tuple(sorted(knobs.items(), key=str))), measure
-    )
+    return cache.store().seconds(_duration_key(experiment, method, knobs), measure)
+
+
+def _duration_key(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
+    return ("seconds", *key_of(experiment, method, knobs)[2:5], tuple(sorted(knobs.items(), key=str)))
 
 
 def refusals(experiment: Experiment) -> dict[str, str]:

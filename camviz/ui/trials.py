@@ -15,7 +15,6 @@ from ..registry import METHODS, Method
 from ..scores import Score, contrast, headed, logit, probability
 from . import cache, panels, tasks
 from .controls import Experiment
-from .grid import ONE_PASS
 from .tasks import Report
 
 CONTROLS = ("random_cam", "edge_detector", "centre_gaussian")  # what a method must beat
@@ -135,10 +134,7 @@ def seconds(
     """About how long a metric takes here; `share` is that of its settings' work in the default settings'."""
     if not metric.explains_again:
         return metric.cost * share * tasks.seconds_of_pass(experiment.model)
-    once = panels.expected(experiment, method, knobs)
-    if (e := cache.store().get(panels.key_of(experiment, method, knobs))) is not None:
-        once = e.seconds
-    return metric.cost * share * (once or ONE_PASS)
+    return metric.cost * share * panels.duration(experiment, method, knobs)
 
 
 @cache.lasting

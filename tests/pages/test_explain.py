@@ -154,6 +154,17 @@ def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> N
     assert "The bright region" not in text(app)
 
 
+def test_an_estimate_that_proved_too_long_is_not_told_again(start, monkeypatch) -> None:
+    monkeypatch.setattr("camviz.ui.panels.estimate", lambda *_, **__: 43.0)
+    link = {"method": "score_cam", "layer": "blocks.1", "img": "sample:panda"}
+    assert "Score-CAM will take about 43 s here." in text(start(**link))
+    monkeypatch.setattr("camviz.ui.panels.PATIENCE", 100.0)
+    assert "The bright region" in text(start(**link))
+    monkeypatch.undo()
+    app = start(method="score_cam", layer="blocks.1", img="sample:moose")
+    assert "will take about 43 s" not in text(app)
+
+
 def test_a_refused_combination_is_told_and_everything_else_stays(start) -> None:
     app = start(method="deconvnet", layer="blocks.0", **{"deconvnet.feature_map": "99"})
     assert not app.exception

@@ -26,7 +26,7 @@ from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES, Knob
 from camviz.ui import language, panels
 from camviz.ui.chapters import CHAPTERS, GLOSSARY
-from camviz.ui.faults import FAULTS
+from camviz.ui.faults import FAULTS, FORGETTING
 from camviz.ui.maps import BYS
 
 ROOT = Path(__file__).parents[2]
@@ -307,7 +307,7 @@ def entries(text: str) -> Iterator[str]:
 
 def test_what_the_learn_page_holds_as_data_is_translated() -> None:
     texts = [text for chapter in CHAPTERS.values() for text in (chapter.idea, chapter.symbols)]
-    texts += [text for fault in FAULTS.values() for text in (fault.title, fault.sentence)]
+    texts += [text for fault in [*FAULTS.values(), *FORGETTING.values()] for text in (fault.title, fault.sentence)]
     texts += [*GLOSSARY.keys() - {"ReLU", "Softmax"}, *GLOSSARY.values(), *BYS.values()]
     table = language.chinese()
     assert [text for text in texts if not CHINESE.search(table.get(text, ""))] == []

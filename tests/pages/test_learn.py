@@ -1,5 +1,7 @@
 """The Learn page without a browser: lessons, every chapter with its steps and its weakness, and the words."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_the_lessons_are_cards_with_links(start) -> None:
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_chapter_is_drawn_from_the_present_picture(start, chapter) -> None:
     app = start("pages/learn.py", part="methods", chapter=chapter, layer="blocks.0")
-    for button in ("steps.score_cam.start", f"fault.{chapter}.start"):
+    for button in ("steps.score_cam.start", f"fault.{chapter}.start", f"forgetting.{chapter}.start"):
         if any(one.key == button for one in app.button):
             app.button(key=button).click().run()
     assert not app.exception and not app.error, text(app)
@@ -67,8 +69,15 @@ def test_the_likeness_of_a_demonstration_is_that_of_the_maps(start) -> None:
     assert f"for {model.categories[least]}: rank correlation with the first {rank_correlation(*maps):.2f};" in found
 
 
-def test_guided_backpropagation_s_map_stays_while_the_network_forgets(lite0) -> None:
+def test_guided_backpropagation_s_map_stays_while_the_network_forgets(start, lite0) -> None:
+    app = start("pages/learn.py", part="methods", chapter="guided_backprop", img="sample:koala")
+    if any(one.key == "forgetting.guided_backprop.start" for one in app.button):
+        app.button(key="forgetting.guided_backprop.start").click().run()
+    assert not app.exception and not app.error, text(app)
     x, score = lite0.preprocess(SAMPLES / "koala.jpg"), scores.logit(105)
-    guided = randomisation(lite0.net, x, lambda net, x: guided_backprop(net, x, score))
-    cam = randomisation(lite0.net, x, lambda net, x: grad_cam(net, x, score, net.get_submodule("bn2")))
+    guided = randomisation(lite0.net, x, lambda net, x: guided_backprop(net, x, score), stages=4)
+    cam = randomisation(lite0.net, x, lambda net, x: grad_cam(net, x, score, net.get_submodule("bn2")), stages=4)
+    shown = [float(r) for r in re.findall(r"\br = (-?[\d.]+), SSIM", text(app))]
+    assert shown == [round(r, 2) for r in (*guided.correlations[1:], *cam.correlations[1:])]
+    assert min(guided.correlations[:4]) > 0.5 > max(abs(r) for r in cam.correlations[2:])
     assert float(guided) > 2 * float(cam)
