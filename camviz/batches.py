@@ -7,23 +7,25 @@ import torch
 Progress = Callable[[int, int], None]
 
 LARGEST = 8  # samples in a batch: larger ones fall out of the processor's cache
+ROOM = 2**25  # bytes of one tensor: for larger ones the C library asks the system for new memory every time
 WORK = 25e9  # multiply-adds in one batch: about 250 ms on two cores, so that Cancel is heard in time
 
 
 def batches(total: int, size: int, progress: Progress | None) -> Iterator[slice]:
-    """The slices of 0..total in steps of `size`; `progress(done, total)` is called after each."""
-    for start in range(0, total, size):
-        stop = min(start + size, total)
+    """0..total in as few slices of at most `size` as there can be, all alike; `progress(done, total)` after each."""
+    count = -(-total // size)
+    for number in range(count):
+        start, stop = number * total // count, (number + 1) * total // count
         yield slice(start, stop)
         if progress:
             progress(stop, total)
 
 
-def size_for(work: float, device: torch.device, largest: int = LARGEST) -> int:
-    """How many samples of that many multiply-adds make a batch."""
+def size_for(work: float, device: torch.device, room: float = 0, largest: int = LARGEST) -> int:
+    """How many samples make a batch, of that many multiply-adds each and that many bytes in their largest tensor."""
     if device.type != "cpu":
         return 4 * largest
-    return max(1, min(largest, int(WORK / max(1.0, work))))
+    return max(1, min(largest, int(WORK / max(1.0, work)), int(ROOM / max(1.0, room))))
 
 
 def fast_dtype(device: torch.device) -> torch.dtype | None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from .batches import LARGEST, Progress, size_for
+from .batches import Progress, size_for
 from .tape import ANY_LAYOUT, forward, intercepting
 from .winograd import NARROWEST, Kernel
 
@@ -51,9 +51,9 @@ def many_passes(
         quick, plan.saved = _plain, 0.0
     if dtype:
         plan.convert(dtype)
-    work = (plan.work - plan.saved) / len(x)
+    work, room = (plan.work - plan.saved) / len(x), plan.room / len(x)
     with intercepting(quick):
-        yield Passes(scores, size_for(work, x.device), size_for(2 * work, x.device, LARGEST // 2))
+        yield Passes(scores, size_for(work, x.device, room), size_for(2 * work, x.device, room))
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -140,12 +140,15 @@ class _Plan:
 
     work: float = 0.0
     saved: float = 0.0
+    room: int = 0  # bytes of the largest tensor
     convolutions: dict[int, _Convolution] = field(default_factory=dict)  # by id(weight)
     results: dict[int, tuple[Tensor, _Convolution]] = field(default_factory=dict)  # by id(result)
     norms: list[Tensor] = field(default_factory=list)  # the running mean of each batch norm that ran
 
     def watch(self, func: Any, args: Any, kwargs: Any) -> Any:
         result = func(*args, **kwargs)
+        if isinstance(result, Tensor) and result.ndim == 4:
+            self.room = max(self.room, result.numel() * result.element_size())
         if func is F.batch_norm:
             self._norm(*_norm_arguments(*args, **kwargs))
         if result is None or any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):  # not what asks for a size

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -46,11 +47,12 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
     kept: list[Tensor] = []
 
     def keep(output: Tensor) -> Tensor:
+        torch.set_grad_enabled(True)
         kept[:] = [output.detach().requires_grad_()]
         return kept[0].clone()  # what follows may overwrite its input
 
-    with _listening(_only(layer, keep)), torch.enable_grad():
-        scores = score_of(score, forward(net, x.detach()))
+    with _listening(_only(layer, keep)), torch.no_grad():  # up to the layer, where `keep` turns gradients on
+        scores = score_of(score, forward(net, x))
     activation = _reached(kept)
     return activation.detach(), gradient_of(scores, activation)
 
@@ -94,8 +96,8 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
         )
     if account := _account.get():
         account.forward_passes += len(x)
-    plain = x.ndim != 4 or x.is_contiguous()
-    with rules or nullcontext(), nullcontext() if plain else _Interception(_in_any_layout):
+    plain = x.ndim != 4 or x.is_contiguous() or not _needs_plain.get(net, True)
+    with rules or nullcontext(), nullcontext() if plain else _AnyLayout(net):
         return class_scores(net(x.clone()))  # a network may begin with an operation in place
 
 
@@ -173,8 +175,24 @@ def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.M
 ANY_LAYOUT: dict[Any, Any] = {Tensor.view: Tensor.reshape}
 
 
-def _in_any_layout(func: Any, args: Any, kwargs: Any) -> Any:
-    return ANY_LAYOUT.get(func, func)(*args, **kwargs)
+_needs_plain: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()  # whether a network ever calls view()
+
+
+class _AnyLayout(TorchFunctionMode):
+    """Lets a network take feature maps in any memory layout; learns from a pass whether it has to for this one."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net, self.needed = net, False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.needed |= func in ANY_LAYOUT
+        return ANY_LAYOUT.get(func, func)(*args, **(kwargs or {}))
+
+    def __exit__(self, kind: Any, *others: Any) -> None:
+        super().__exit__(kind, *others)  # type: ignore[no-untyped-call]
+        if kind is None:
+            _needs_plain[self.net] = self.needed
 
 
 def slopes(score: Score, scores: Tensor) -> Tensor:
@@ -519,10 +537,20 @@ def _reached(kept: list[Tensor]) -> Tensor:
 
 def _check_eval(net: nn.Module) -> None:
     """Refuse a network whose layers would act as in training: running it would change it, or give chance results."""
-    for module in net.modules():
-        if not module.training:
-            continue
+    for module in _in_training(net):
         drops = getattr(module, "p" if isinstance(module, _DropoutNd | StochasticDepth) else "drop_prob", 0)
         tracks = getattr(module, "track_running_stats", False)  # InstanceNorm can too
         if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.RReLU) or tracks or drops:
             raise CamvizError(f"the network is in training mode ({type(module).__name__}); call net.eval() first")
+
+
+def _in_training(net: nn.Module) -> Iterator[nn.Module]:
+    """Its modules in training mode; quicker than net.modules(), which every pass would feel."""
+    left, met = [net], {net}
+    while left:
+        module = left.pop()
+        if module.training:
+            yield module
+        new = [child for child in module.children() if child not in met]
+        met.update(new)
+        left += new

@@ -40,7 +40,7 @@ def ablation_cam(
                 progress(before + count, total)
 
         report(0, 0)
-        for part in batches(len(alive), size_for(rest.work, x.device, 32), report):
+        for part in batches(len(alive), size_for(rest.work, x.device, largest=32), report):
             without = rest.activation.repeat(len(alive[part]), 1, 1, 1)
             without[torch.arange(len(without)), alive[part]] = 0
             lost[alive[part]] = whole - score_of(score, rest(without))

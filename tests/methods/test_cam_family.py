@@ -111,6 +111,8 @@ def test_cam_with_a_convolution_as_the_last_layer():
 def test_cam_is_refused_where_more_lies_above_the_layer(head):
     torch.manual_seed(0)
     net = Headed(*head).double().eval()
+    for parameter in net.parameters():  # those of the head were made with this file
+        nn.init.normal_(parameter)
     with pytest.raises(CamvizError, match="only average pooling and one linear layer"):
         cam(net, picture(), scores.logit(3), net.maps)
 

@@ -111,7 +111,7 @@ def test_batches_follow_the_network_s_work(monkeypatch):
     # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
     work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
     for limit, size, with_gradient in (
-        (1e9, batches.LARGEST, batches.LARGEST // 2),
+        (1e9, batches.LARGEST, batches.LARGEST),
         (3.5 * work, 3, 1),
         (0.5 * work, 1, 1),
     ):
@@ -120,9 +120,18 @@ def test_batches_follow_the_network_s_work(monkeypatch):
             assert (passes.size, passes.size_with_gradient) == (size, with_gradient)
 
 
-def test_batches_cover_everything_once_and_report_each():
+def test_batches_follow_the_largest_tensor(monkeypatch):
+    net, x, _ = by_hand(Modules)
+    largest = 20 * 28 * 4 * 8  # bytes of the first convolution's result, by hand
+    monkeypatch.setattr(batches, "ROOM", 2.5 * largest)
+    with many_passes(net, x) as passes:
+        assert (passes.size, passes.size_with_gradient) == (2, 2)
+
+
+def test_batches_cover_everything_once_are_alike_and_report_each():
     done = []
     parts = list(batches.batches(7, 3, lambda *numbers: done.append(numbers)))
-    assert parts == [slice(0, 3), slice(3, 6), slice(6, 7)]
-    assert done == [(3, 7), (6, 7), (7, 7)]
+    assert parts == [slice(0, 2), slice(2, 4), slice(4, 7)]
+    assert done == [(2, 7), (4, 7), (7, 7)]
+    assert [part.stop - part.start for part in batches.batches(16, 6, None)] == [5, 5, 6]
     assert list(batches.batches(0, 3, None)) == []
