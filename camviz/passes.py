@@ -1,7 +1,7 @@
 """Many passes of one network, each made cheaper than its modules would: the same numbers to about 1e-6."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -78,6 +78,7 @@ class _Convolution:
     runs: int = 1
     norm: tuple[Any, ...] | None = None
     readers: int = 0
+    before: Sequence[int] = ()  # zeros that alone it sees around its input: left, right, above, below
     kernel: Kernel | None = None
     back: Tensor | Kernel | None = None  # what takes the gradient back through the batch norm and this at once
 
@@ -88,6 +89,19 @@ class _Convolution:
         scale = (variance + epsilon).rsqrt() * (1 if weight is None else weight)
         folded = self.weight * scale[:, None, None, None]
         return folded, ((0 if self.bias is None else self.bias) - mean) * scale + (0 if bias is None else bias)
+
+    def padded(self, x: Tensor) -> Tensor:
+        """A kernel (or an input) that begins earlier, by as many zeros as it sees more behind its input than before."""
+        if not self.before:
+            return x
+        left, right, above, below = self.before
+        return F.pad(x, (right - left, 0, below - above, 0))
+
+    def given(self, x: Tensor, zeros: Sequence[int], shape: Any) -> tuple[Tensor, Any]:
+        """The input, with the zeros around it left to the convolution where they are those that it expects."""
+        if zeros and zeros == self.before:
+            return x, [shape[0], (zeros[3], zeros[1]), *shape[2:]]
+        return self.padded(F.pad(x, zeros) if zeros else x), shape
 
     def run(self, x: Tensor, shape: Any) -> Tensor:
         """The convolution of x, in its quicker form."""
@@ -143,6 +157,8 @@ class _Plan:
     room: int = 0  # bytes of the largest tensor
     convolutions: dict[int, _Convolution] = field(default_factory=dict)  # by id(weight)
     results: dict[int, tuple[Tensor, _Convolution]] = field(default_factory=dict)  # by id(result)
+    pads: dict[int, tuple[Tensor, Sequence[int]]] = field(default_factory=dict)  # by id(result)
+    late: bool = True  # whether nothing but convolutions reads what was padded
     norms: list[Tensor] = field(default_factory=list)  # the running mean of each batch norm that ran
 
     def watch(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -155,6 +171,9 @@ class _Plan:
             for leaf in tree_leaves((args, kwargs)):
                 if id(leaf) in self.results:
                     self.results[id(leaf)][1].readers += 1
+                self.late &= func is F.conv2d or id(leaf) not in self.pads
+        if func is F.pad and (zeros := _zeros_behind(*args, **kwargs)):
+            self.pads[id(result)] = result, zeros
         if func in (F.conv2d, F.linear):
             weight = args[1] if len(args) > 1 else kwargs["weight"]
             work = result[0].numel() * len(result) * weight[0].numel()
@@ -171,6 +190,8 @@ class _Plan:
         wide = wide and tuple(map(_pair, shape)) == ((1, 1), (1, 1), (1, 1), (1, 1))
         self.saved += wide * work / 2
         found = self.convolutions[id(weight)] = _Convolution(weight, bias, wide)
+        if weight.shape[1] == 1 and shape[1] in (0, (0, 0)) and shape[2] in (1, (1, 1)):  # else it would cost more
+            _, found.before = self.pads.get(id(x), (None, ()))
         self.results[id(result)] = result, found
 
     def _norm(self, x: Tensor, mean: Any, *others: Any) -> None:
@@ -190,11 +211,13 @@ class _Plan:
         waiting: dict[int, tuple[Tensor, Any, list[Tensor], _Convolution]] = {}  # results of convolutions, by their ids
         known: dict[int, tuple[Tensor, _Convolution]] = {}
         gone: dict[int, Tensor] = {}  # running means of batch norms that have been folded
-        norm_runs = Counter(map(id, self.norms))
+        padded: dict[int, tuple[Tensor, Tensor, Sequence[int]]] = {}  # what stands for it, its input and the zeros
+        norm_runs, late = Counter(map(id, self.norms)), self.late
         for convolution in self.convolutions.values():
             if convolution.runs > 1:
                 continue
             known[id(convolution.weight)] = convolution.weight, convolution
+            convolution.before = convolution.before if late else ()
             wide = convolution.wide and winograd
             if convolution.norm and convolution.readers == norm_runs[id(convolution.norm[0])] == 1:
                 if fold != "nothing":
@@ -203,23 +226,32 @@ class _Plan:
                 if fold == "weights":
                     convolution.weight, convolution.bias = folded, bias
                 elif fold == "gradient":
-                    convolution.back = Kernel(folded) if wide else channels_last(folded)
-            convolution.weight = convolution.weight.detach()
+                    convolution.back = Kernel(folded) if wide else channels_last(convolution.padded(folded))
+            convolution.weight = convolution.padded(convolution.weight.detach())
             if wide:
                 convolution.kernel = Kernel(convolution.weight, convolution.bias)
         self.results.clear()
+        self.pads.clear()
 
         def quick(func: Any, args: Any, kwargs: Any) -> Any:
+            if late and func is F.pad and (zeros := _zeros_behind(*args, **kwargs)):
+                x = args[0] if args else kwargs["input"]
+                alias = x.view_as(x)
+                padded[id(alias)] = alias, x, zeros
+                return alias
             if func is F.conv2d:
-                x, weight, _, *shape = _conv_arguments(*args, **kwargs)
-                if id(weight) in known:
-                    convolution = known[id(weight)][1]
-                    if convolution.back is None or not torch.is_grad_enabled():
-                        return convolution.run(x, shape)
-                    with torch.no_grad():
-                        result = convolution.run(x, shape)
-                    waiting[id(result)] = x, shape, [result], convolution
-                    return result
+                x, weight, bias, *shape = _conv_arguments(*args, **kwargs)
+                _, x, zeros = padded.pop(id(x), (None, x, ()))
+                if id(weight) not in known:
+                    return F.conv2d(F.pad(x, zeros) if zeros else x, weight, bias, *shape)
+                convolution = known[id(weight)][1]
+                x, shape = convolution.given(x, zeros, shape)
+                if convolution.back is None or not torch.is_grad_enabled():
+                    return convolution.run(x, shape)
+                with torch.no_grad():
+                    result = convolution.run(x, shape)
+                waiting[id(result)] = x, shape, [result], convolution
+                return result
             if func is F.batch_norm:
                 x, mean, *_ = _norm_arguments(*args, **kwargs)
                 if id(x) in waiting:
@@ -237,6 +269,16 @@ class _Plan:
 
 def _plain(func: Any, args: Any, kwargs: Any) -> Any:
     return ANY_LAYOUT.get(func, func)(*args, **kwargs)
+
+
+def _zeros_behind(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Sequence[int]:
+    """How many zeros are put around feature maps, where there are some, and no more of them before than behind."""
+    if input.ndim != 4 or len(pad) != 4 or mode != "constant" or value:
+        return ()
+    left, right, above, below = pad
+    return tuple(pad) if 0 <= left <= right and 0 <= above <= below and right + below else ()
 
 
 def _conv_arguments(

@@ -62,6 +62,46 @@ def test_nothing_below_the_layer_is_differentiated():
         tape.input_gradient(net, x, SCORE)
 
 
+def test_below_the_layer_there_is_no_graph():
+    graphs = []
+
+    class Watched(nn.Module):
+        def forward(self, x):
+            graphs.append(x.requires_grad)
+            return x
+
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), Watched(), nn.Conv2d(4, 5, 3), Watched(), nn.Flatten(), nn.LazyLinear(7))
+    x = picture(dtype=torch.float32)
+    net(x)
+    graphs.clear()
+    tape.record(net.eval(), x, scores.logit(1), net[2])
+    assert graphs == [False, True]
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_any_memory_layout_is_taken_and_a_network_that_does_not_mind_is_left_alone(monkeypatch, asks):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4 * 22 * 30, 7)
+
+        def forward(self, x):
+            x = self.first(x)
+            return self.last(x.view(len(x), -1) if asks else x.flatten(1))
+
+    torch.manual_seed(0)
+    net, x = Net().eval(), torch.randn(2, 3, 24, 32).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        expected = net(x.contiguous())
+        made = []
+        real = tape._AnyLayout.__init__
+        monkeypatch.setattr(tape._AnyLayout, "__init__", lambda mode, net: made.append(net) or real(mode, net))
+        for _ in range(3):
+            torch.testing.assert_close(tape.forward(net, x), expected)
+    assert len(made) == (3 if asks else 1)
+
+
 def test_a_score_that_does_not_depend_on_the_layer_is_refused():
     class Aside(Modules):
         def forward(self, x):
