@@ -158,7 +158,8 @@ class _Plan:
     convolutions: dict[int, _Convolution] = field(default_factory=dict)  # by id(weight)
     results: dict[int, tuple[Tensor, _Convolution]] = field(default_factory=dict)  # by id(result)
     pads: dict[int, tuple[Tensor, Sequence[int]]] = field(default_factory=dict)  # by id(result)
-    late: bool = True  # whether nothing but convolutions reads what was padded
+    read: set[int] = field(default_factory=set)  # those of them that have been read
+    late: bool = True  # whether each of them is read by one convolution, and nothing else
     norms: list[Tensor] = field(default_factory=list)  # the running mean of each batch norm that ran
 
     def watch(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -171,7 +172,9 @@ class _Plan:
             for leaf in tree_leaves((args, kwargs)):
                 if id(leaf) in self.results:
                     self.results[id(leaf)][1].readers += 1
-                self.late &= func is F.conv2d or id(leaf) not in self.pads
+                if id(leaf) in self.pads:
+                    self.late &= func is F.conv2d and id(leaf) not in self.read
+                    self.read.add(id(leaf))
         if func is F.pad and (zeros := _zeros_behind(*args, **kwargs)):
             self.pads[id(result)] = result, zeros
         if func in (F.conv2d, F.linear):
