@@ -17,6 +17,7 @@ from .controls import Experiment
 from .language import said, t
 
 MOST = 8  # values of an axis
+ONE_PASS = 0.3  # seconds that a method of few passes is taken to need: it is computed without being asked
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
 
 def _seconds(cell: Cell) -> float:
     try:
-        return panels.duration(cell.experiment, cell.method, cell.knobs)
+        return panels.expected(cell.experiment, cell.method, cell.knobs) or ONE_PASS
     except CamvizError:
         return 0.01  # the cell will say so itself
 
