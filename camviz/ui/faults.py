@@ -108,7 +108,7 @@ def _forgetting(method: str, fault: Forgetting, experiment: Experiment) -> None:
         pictures = tasks.run(
             f"forgetting.{method}",
             ("forgetting, side by side", *(panels.key_of(experiment, one, knobs) for one, knobs in rows)),
-            sum(trials.seconds(experiment, one, knobs, metric, share=0.6) for one, knobs in rows),
+            sum(trials.seconds(experiment, one, knobs, metric, (STAGES + 1) / metric.cost) for one, knobs in rows),
             t("Let a copy of the network forget"),
             work,
         )
