@@ -52,10 +52,11 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppT
         app = AppTest.from_file(ROOT / "app.py", default_timeout=120)
         if page:
             app.run()
-            app.switch_page(page).run()
+            app.switch_page(page)
+            del app.session_state["_page"]  # as if the link had led here at once
         for key, value in link.items():
             app.query_params[key] = value
-        return app.run() if link or not page else app
+        return app.run()
 
     return run
 

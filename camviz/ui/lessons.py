@@ -6,14 +6,15 @@ import streamlit as st
 
 from ..errors import CamvizError
 from ..lessons import FOLDER, Lesson, View, lessons
-from .language import current, of_the_browser, said, t
+from . import language
+from .language import said, t
 from .markdown import escaped
 
 
 def draw() -> None:
     """Every lesson: its question, the links that set everything, and the answer, hidden."""
     try:
-        found = lessons(language=current())
+        found = lessons(language=language.current())
     except CamvizError as error:
         st.error(t("The lessons cannot be shown: {error}.", error=escaped(said(str(error)))))
         return
@@ -31,8 +32,9 @@ def draw() -> None:
 def address(view: View) -> str:
     """The address of a view, relative to any page."""
     page = "" if view.page == "explain" else view.page
-    language = {} if current() == of_the_browser() else {"lang": current()}
-    return f"./{page}?{urlencode({**view.settings, **language}, safe=':,')}"
+    now = language.current()
+    chosen = {} if now == language.of_the_browser() else {"lang": now}
+    return f"./{page}?{urlencode({**view.settings, **chosen}, safe=':,')}"
 
 
 def _card(lesson: Lesson) -> None:

@@ -6,7 +6,7 @@ import torch
 from camviz import METHODS, CamvizError, load_model, scores
 from tests.methods.nets import quick
 
-SIDE = 64
+SIDE = 48
 NO_CAM = {"vgg11", "squeezenet1_1", "densenet121", "convnext_tiny"}  # no pooling + linear right after the layer
 NO_RELU = {"efficientnet_b0", "convnext_tiny"}
 NO_GUIDED = {"guided_backprop", "deconvnet", "guided_grad_cam"}

@@ -31,14 +31,6 @@ def buttons(app) -> list[str]:
     return [button.label for button in app.button if ", about " in button.label]
 
 
-def opened(start, **link):
-    """The page, with a link."""
-    app = start(PAGE)
-    for key, value in link.items():
-        app.query_params[key] = value
-    return app.run()
-
-
 @pytest.fixture
 def waiting(monkeypatch) -> None:
     """Nothing that takes time is computed without a click."""
@@ -57,7 +49,7 @@ def subject(lite0, coffee) -> Subject:
 
 
 def test_the_page_tells_its_time_and_waits_for_a_click(start, waiting) -> None:
-    app = opened(start, steps="4")
+    app = start(PAGE, steps="4")
     assert not app.exception and not app.warning
     curves, others = buttons(app)
     assert curves == "Draw the curves, about 10 s"  # twice five passes
@@ -67,7 +59,7 @@ def test_the_page_tells_its_time_and_waits_for_a_click(start, waiting) -> None:
 
 
 def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, waiting, lite0, coffee) -> None:
-    app = opened(start, steps="4")
+    app = start(PAGE, steps="4")
     app.button(key="curves.start").click().run()
     given = subject(lite0, coffee)
     found = {key: METRICS[key].measure(given, steps=4) for key in ("deletion", "insertion")}
@@ -83,7 +75,7 @@ def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, wa
 
 def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.evidence.ALONE", ("average_drop", "sparseness"))
-    app = opened(start, steps="2", filler="mean")
+    app = start(PAGE, steps="2", filler="mean")
     assert not app.exception
     (table,) = (table.value for table in app.table)
     given = subject(lite0, coffee)
@@ -95,7 +87,7 @@ def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, mo
 
 
 def test_forgetting_and_other_classes(start, quick) -> None:
-    app = opened(start, trial="forgetting", method="edge_detector")
+    app = start(PAGE, trial="forgetting", method="edge_detector")
     assert not app.exception
     assert "This map hardly notices that the network has forgotten everything" in text(app)
     assert "Mean of |r|: 1.00." in text(app) and "down to conv\\_stem" in text(app)
@@ -105,7 +97,7 @@ def test_forgetting_and_other_classes(start, quick) -> None:
 
 
 def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, quick) -> None:
-    app = opened(start, trial="pointing", players="grad_cam,centre_gaussian")
+    app = start(PAGE, trial="pointing", players="grad_cam,centre_gaussian")
     assert not app.exception
     quarters = app.multiselect(key="quarters")
     assert [key.partition(":")[2] for key in quarters.value] == ["polar_bear", "panda", "coffee", "koala"]
@@ -118,13 +110,13 @@ def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, qui
 
 
 def test_an_untrained_network_is_sure_of_nothing(start) -> None:
-    app = opened(start, trial="pointing", model="squeezenet1_1", untrained="1")
+    app = start(PAGE, trial="pointing", model="squeezenet1_1", untrained="1")
     assert not app.exception and "there are 0" in text(app)
 
 
 def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_stopped(start, waiting) -> None:
     link = {"competitors": "grad_cam", "measures": "average_drop,sparseness", "over": "sample:coffee,sample:koala"}
-    app = opened(start, trial="league", **link)
+    app = start(PAGE, trial="league", **link)
     assert not app.exception and not app.dataframe
     (label,) = buttons(app)
     assert label.startswith("Compute 16 numbers, about ")
@@ -140,13 +132,13 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
 
 def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(start, quick) -> None:
     over = "sample:polar_bear,sample:panda,sample:coffee,sample:koala,sample:macaw"
-    app = opened(start, trial="league", competitors="grad_cam", measures="pointing_game", over=over)
+    app = start(PAGE, trial="league", competitors="grad_cam", measures="pointing_game", over=over)
     assert not app.exception
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"]) == ["Grad-CAM", *(f"{METHODS[key].title} (control)" for key in trials.CONTROLS)]
     shares = dict(zip(table["Method"], table["Pointing game ↑"], strict=True))
     assert shares["Grad-CAM"] > 0.7 and shares["Centre Gaussian (control)"] == pytest.approx(0.25, abs=1e-3)
-    app = opened(start, trial="pointing", players="grad_cam")  # the surest four are the first mosaic of the league
+    app = start(PAGE, trial="pointing", players="grad_cam")  # the surest four are the first mosaic of the league
     assert not [button for button in app.button if button.key == "pointing.start"]
 
 
@@ -164,7 +156,7 @@ def page_of(downloads) -> str:
 
 
 def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, lite0, coffee) -> None:
-    app = opened(start, steps="4")
+    app = start(PAGE, steps="4")
     assert not app.exception
     page = html.unescape(page_of(downloads))
     found = {key: METRICS[key].measure(subject(lite0, coffee), steps=4) for key in ("deletion", "insertion")}
@@ -177,7 +169,7 @@ def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, l
 
 def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, coffee, monkeypatch, capsys) -> None:
     monkeypatch.setattr("camviz.ui.evidence.ALONE", ("sparseness",))
-    opened(start, steps="2")
+    start(PAGE, steps="2")
     page = html.unescape(page_of(downloads))
     blocks = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
     explained = next(one for one in blocks if "camviz.explain(" in one)
@@ -192,23 +184,23 @@ def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, co
 
 
 def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
-    opened(start, trial="forgetting", method="edge_detector")
+    start(PAGE, trial="forgetting", method="edge_detector")
     page = page_of(downloads)
     assert "This map hardly notices that the network has forgotten everything" in page and "<polyline" in page
     assert "The same picture, other classes" in page and page.count("data:image/jpeg") > 8
-    opened(start, trial="pointing", players="centre_gaussian")
+    start(PAGE, trial="pointing", players="centre_gaussian")
     page = page_of(downloads)
     assert "<td>25%</td>" in page and "Centre Gaussian (control)" in page and page.count("data:image/jpeg") == 4
-    opened(start, trial="league", competitors="grad_cam", measures="sparseness", over="sample:coffee,sample:koala")
+    start(PAGE, trial="league", competitors="grad_cam", measures="sparseness", over="sample:coffee,sample:koala")
     page = page_of(downloads)
     assert "Means over 2 pictures" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
 
 
 def test_what_cannot_be_used_is_told(start, waiting) -> None:
-    app = opened(start, model="efficientnet_b0", untrained="1", method="guided_backprop")
+    app = start(PAGE, model="efficientnet_b0", untrained="1", method="guided_backprop")
     assert not app.exception
     assert len(app.error) == 1 and "ReLU" in app.error[0].value
-    app = opened(start, trial="nonsense", filler="holes")
+    app = start(PAGE, trial="nonsense", filler="holes")
     assert len(app.warning) == 2 and not app.exception
 
 

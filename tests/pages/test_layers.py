@@ -1,5 +1,6 @@
 """The Layers page without a browser: what it says, what it takes from a link, and what its slow parts give."""
 
+from functools import partial
 from io import BytesIO
 
 import numpy as np
@@ -27,14 +28,7 @@ def wait(monkeypatch) -> None:
 @pytest.fixture
 def visit(start):
     """Follow a link to the page."""
-
-    def follow(**link: str):
-        app = start("pages/layers.py")
-        for key, value in link.items():
-            app.query_params[key] = value
-        return app.run()
-
-    return follow
+    return partial(start, "pages/layers.py")
 
 
 def captions(app) -> str:
