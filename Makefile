@@ -25,8 +25,9 @@ load: .venv/dev-installed chromium
 	$(BIN)/pip install -q -r requirements.txt
 	touch $@
 
-.venv/dev-installed: requirements-dev.txt requirements.txt .venv/bin/python
+.venv/dev-installed: Makefile requirements-dev.txt requirements-ray.txt requirements.txt .venv/bin/python
 	$(BIN)/pip install -q -r requirements-dev.txt
+	$(BIN)/pip install -q --no-deps quantus==0.6.0 # its opencv-python would overwrite grad-cam's headless one
 	touch $@
 
 chromium nginx:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import CamvizError, unknown
+from .pulse import pulse
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control", "synthesis"]
 FAMILIES: dict[Family, str] = {  # of the methods that explain a picture; those that make one stand in SYNTHESES
@@ -77,7 +78,10 @@ class Method:
     of_class: bool = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        if self.family == "synthesis" or not self.many_passes:
+            return self.function(*args, **kwargs)
+        with pulse(kwargs.pop("progress", None)) as progress:
+            return self.function(*args, **kwargs, progress=progress)
 
     @property
     def tooltip(self) -> str:

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torchvision.ops import StochasticDepth
 
 from .errors import CamvizError
+from .pulse import beat
 from .scores import Score
 
 See = Callable[[nn.Module, Any], Any]
@@ -29,6 +30,7 @@ _account: ContextVar["Account | None"] = ContextVar("camviz_account", default=No
 
 
 def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
+    beat(output)
     see = _listener.get()
     return None if see is None else see(module, output)
 

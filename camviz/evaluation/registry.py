@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..batches import Progress
 from ..errors import CamvizError, unknown
+from ..pulse import pulse
 from ..registry import Knob, knobs_of
 from ..scores import Score
 from .heat import heat_of
@@ -90,8 +91,9 @@ class Metric:
         for name, value in zip(self.takes, arguments, strict=True):
             if value is None:
                 raise CamvizError(f"{self.title} needs to be told '{name}' of what it measures")
-        extra = {"progress": progress} if self.many_passes else {}
-        return self.function(*arguments, **self.settings(given), **extra)
+        with pulse(progress) as told:
+            extra = {"progress": told} if self.many_passes else {}
+            return self.function(*arguments, **self.settings(given), **extra)
 
 
 METRICS: dict[str, Metric] = {}

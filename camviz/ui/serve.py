@@ -81,8 +81,9 @@ class Server:
         _running = None
 
     def wait(self) -> None:
-        """Block until somebody stops it, or Ctrl-C is pressed."""
+        """Block until somebody stops it, or Ctrl-C is pressed; says so."""
         try:
+            print("Ctrl-C ends it.")
             while self.running:
                 self._thread.join(0.5)
         except KeyboardInterrupt:
@@ -151,7 +152,6 @@ def serve(
     if browser and (sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()):
         webbrowser.open(server.url)
     if not _interactive() if block is None else block:
-        print("Ctrl-C ends it.")
         server.wait()
     return server
 

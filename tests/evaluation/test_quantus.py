@@ -1,0 +1,158 @@
+"""The metrics against Quantus (Hedström et al., JMLR 2023), where it has them."""
+
+import warnings
+
+import numpy as np
+import pytest
+import quantus
+import torch
+from quantus.functions.norm_func import fro_norm
+from quantus.functions.perturb_func import noisy_linear_imputation
+from quantus.functions.similarity_func import correlation_spearman, difference
+from torch import nn
+
+from camviz import scores
+from camviz.evaluation import randomisation as sanity
+from camviz.evaluation.deletion import deletion
+from camviz.evaluation.heat import heat_of
+from camviz.evaluation.infidelity import infidelity
+from camviz.evaluation.max_sensitivity import max_sensitivity
+from camviz.evaluation.pointing_game import share_inside
+from camviz.evaluation.road import imputed
+from camviz.evaluation.sparseness import sparseness
+from tests.evaluation.subjects import SCORE, TARGET, example, gradient
+from tests.methods.nets import SIZE, Functional, Modules, picture
+
+SAME = {"disable_warnings": True, "abs": False, "normalise": False}  # a map as it is
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def asked(metric, net, x, heat, **more):
+    """What Quantus says of one picture and its map."""
+    return metric(net, x.numpy(), np.array([TARGET]), heat.numpy()[None, None], device="cpu", **more)
+
+
+def explained(model, inputs, targets, **_):
+    """A gradient of ours, in the shape of Quantus' functions that explain."""
+    maps = [
+        gradient(model, torch.from_numpy(one)[None].float(), int(target))
+        for one, target in zip(inputs, targets, strict=True)
+    ]
+    return torch.cat(maps).numpy()
+
+
+def test_sparseness():
+    net, x, heat = example(dtype=torch.float32)
+    peer = quantus.Sparseness(disable_warnings=True, abs=True, normalise=False)
+    assert sparseness(heat) == pytest.approx(asked(peer, net, x, heat)[0], abs=1e-5)
+
+
+def test_deletion_is_pixel_flipping():
+    """Quantus flips values and not pixels: a pixel's three values are equally hot, so they are flipped together."""
+    net, _, _ = example(dtype=torch.float32)
+    side, steps = 24, 12
+    x, heat = picture(1, torch.float32, (side, side)), torch.randperm(side * side).view(side, side).float()
+    peer = quantus.PixelFlipping(features_in_step=3 * side * side // steps, perturb_baseline=0.0, **SAME)
+    expected = asked(peer, net, x, heat, softmax=True)[0]
+    found = deletion(net, x, SCORE, heat, steps=steps, filler="mean").values
+    assert np.ptp(expected) > 0.01
+    assert found[1:] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_the_holes_of_road(share):
+    _, x, heat = example()
+    hole = (heat >= heat.flatten().quantile(1 - share)).numpy()
+    expected = noisy_linear_imputation(x[0].numpy(), np.flatnonzero(hole), noise=0.0)
+    assert imputed(x[0].numpy(), hole) == pytest.approx(expected, abs=1e-9)
+
+
+def test_infidelity(monkeypatch):
+    """Quantus takes away more and more blocks, row by row; the same changes are given to ours."""
+    net, x, heat = example(dtype=torch.float32)
+    taken = []
+
+    def take(arr, indices, **_):
+        values = np.array(arr)
+        np.put_along_axis(values, indices, 0, axis=1)
+        taken.append(x[0] - torch.from_numpy(values).view(x.shape)[0])
+        return values
+
+    peer = quantus.Infidelity(perturb_patch_sizes=[4], n_perturb_samples=1, perturb_func=take, **SAME)
+    expected = asked(peer, net, x, heat)[0]
+    changes = torch.stack(taken)
+    monkeypatch.setattr("camviz.evaluation.infidelity.changes", lambda *_: (changes, (changes != 0).float()))
+    found = infidelity(net, x, scores.logit(TARGET), heat, samples=len(changes), reading="slope", scaling="none")
+    assert len(changes) > 8
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_max_sensitivity():
+    net, x, _ = example(dtype=torch.float32)
+    chance = torch.Generator().manual_seed(3)
+
+    def shift(arr, **_):
+        noise = torch.rand(x.shape, generator=chance, dtype=torch.float64) * 2 - 1
+        return arr + (noise.float() * 0.05).numpy().reshape(arr.shape)
+
+    peer = quantus.MaxSensitivity(
+        nr_samples=6,
+        perturb_func=shift,
+        similarity_func=difference,
+        norm_numerator=fro_norm,
+        norm_denominator=fro_norm,
+        return_nan_when_prediction_changes=False,
+        **SAME,
+    )
+    expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=explained)[0]
+    found = max_sensitivity(net, x, lambda net, x: gradient(net, x), samples=6, radius=0.05, seed=3)
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("quarter", range(4))
+def test_the_share_inside_is_attribution_localisation(quarter):
+    net, x, heat = example(dtype=torch.float32)
+    height, width = SIZE[0] // 2, SIZE[1] // 2
+    inside = np.zeros((1, 1, *SIZE), dtype=bool)
+    top, left = quarter // 2 * height, quarter % 2 * width
+    inside[..., top : top + height, left : left + width] = True
+    peer = quantus.AttributionLocalisation(positive_attributions=True, **SAME)
+    expected = asked(peer, net, x, heat, s_batch=inside)[0]
+    assert share_inside(heat, SIZE, quarter) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Modules, Functional])
+def test_randomisation_goes_down_the_layers_like_mprt(kind, monkeypatch):
+    """Both give every layer the same new weights; the order, the copies and the correlations are each its own."""
+    net, x, _ = example(kind, torch.float32)
+
+    def fresh(values):
+        drawn = torch.randn(values.shape, generator=torch.Generator().manual_seed(values.numel()))
+        return drawn.abs() if values.ndim == 1 else drawn
+
+    def reset(module):
+        with torch.no_grad():
+            for values in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                if values.is_floating_point():
+                    values.copy_(fresh(values))
+
+    for each in (nn.Conv2d, nn.Linear, nn.BatchNorm2d):
+        monkeypatch.setattr(each, "reset_parameters", reset)
+    monkeypatch.setattr(sanity, "_fresh", lambda name, values, chance: fresh(values))
+
+    def heats(model, inputs, targets, **_):
+        return torch.stack([heat_of(torch.from_numpy(one), SIZE) for one in explained(model, inputs, targets)]).numpy()
+
+    peer = quantus.MPRT(similarity_func=correlation_spearman, layer_order="top_down", **SAME)
+    expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=heats)
+    found = sanity.randomisation(net, x, lambda net, x: gradient(net, x), stages=60)
+    assert list(expected)[1:] == list(found.layers)[1:]
+    assert found.correlations[1:] == pytest.approx(
+        [float(np.ravel(one)[0]) for one in list(expected.values())[1:]], abs=1e-5
+    )
