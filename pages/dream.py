@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.ui import controls, dream, panels
+from camviz.ui import controls, depths, dream, made, panels
 from camviz.ui.language import said, t
 
 experiment = controls.experiment()
@@ -15,22 +15,22 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     wish = dream.choose(experiment)
 with right:
-    made = dream.result(wish) if wish else None
-    if wish and made:
-        dream.show(made, wish)
-        st.markdown(dream.reading(made, wish))
-        st.caption(t("**What it does not say.** {caution}", caution=dream.caution(made)))
-if wish and made:
+    picture = dream.result(wish) if wish else None
+    if wish and picture:
+        made.show(picture, wish)
+        st.markdown(made.reading(picture, wish))
+        st.caption(t("**What it does not say.** {caution}", caution=made.caution(picture)))
+if wish and picture:
     answer, way = st.columns([2, 3], gap="large")
     with answer:
         st.header(t("What the network says of it"))
-        dream.says(dream.predictions(made.picture, wish))
+        made.says(made.predictions(picture.picture, wish))
     with way:
         st.header(t("How it went"))
-        st.plotly_chart(dream.curve(made, panels.ink()), alt=t("The objective, step by step"))
+        st.plotly_chart(made.curve(picture, panels.ink()), alt=t("The objective, step by step"))
     st.header(t("Take it away"))
-    st.caption(said(made.facts))
-    dream.take_away(made, wish)
+    st.caption(said(picture.facts))
+    made.take_away(picture, wish)
 if wish and wish.method.key == "inversion":
     st.header(t("The deeper, the less is left"))
-    dream.depths(wish)
+    depths.draw(wish)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from camviz import render, words
-from camviz.ui import controls, grid, panels, proof, recipes, state, tour
+from camviz.ui import axes, controls, panels, proof, recipes, state, tour
 from camviz.ui.language import said, t
 from camviz.ui.markdown import escaped
 
@@ -39,7 +39,7 @@ with right:
         st.caption(t("**What it does not say.** {caution}", caution=said(words.caution(e))))
         for note in e.notes:
             st.info(escaped(said(note)))
-        proof.show(grid.Cell(experiment, method, knobs))
+        proof.show(axes.Cell(experiment, method, knobs))
         if e.knobs.get("feature_map") is not None:
             panels.patch(e, experiment)
     tour.step(4)

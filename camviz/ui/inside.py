@@ -1,24 +1,19 @@
-"""What the Layers page draws of a whole network: the strip to scale, the table, the first filters, the sweep."""
+"""What the Layers page draws of a whole network: the strip to scale, the table, the first filters."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
-from .. import export, render
-from ..errors import CamvizError
-from ..explanation import Explanation
+from .. import export
 from ..filters import Filters, first_filters, sheet
 from ..layer_table import Row, blank, table, to_scale
 from ..models import Model
 from ..receptive_field import Box, receptive_fields
-from ..registry import METHODS
-from . import browser, cache, controls, state, tasks
+from . import browser, cache, tasks
 from .controls import Experiment
-from .grid import Cell, Grid
 from .language import said, t
-from .markdown import escaped
 
 
 def strip(experiment: Experiment) -> None:
@@ -43,6 +38,14 @@ def strip(experiment: Experiment) -> None:
     ]
     title = t("{network} from picture to class scores, to scale", network=said(experiment.model.title))
     browser.strip(title, steps, choose_layer)
+    st.caption(
+        t(
+            "From the picture on the left to the class scores on the right, to scale: a bar's height is the "
+            "resolution, its length the number of channels, the way between two bars the convolutions between them. "
+            "Choose a layer by a click here, or in the sidebar. **Early layers see edges and colours, in small patches "
+            "and fine detail; late ones see parts of objects, over much of the picture and coarsely.**"
+        )
+    )
 
 
 def choose_layer(name: str) -> None:
@@ -64,7 +67,15 @@ def _rows(network: Any, names: tuple[str, ...], _model: Model) -> tuple[Row, ...
         return table(_model, names)
 
 
-def network_table(experiment: Experiment, rows: Sequence[Row]) -> None:
+def network_table(experiment: Experiment) -> None:
+    """All steps of the network in a table that is folded in."""
+    rows = rows_of(experiment, bool(st.session_state.get("all_layers")))
+    count = f"{sum(row.parameters for row in rows):,}"
+    with st.expander(t("All {count} parameters in a table, and how far each layer sees", count=count)):
+        _table(experiment, rows)
+
+
+def _table(experiment: Experiment, rows: Sequence[Row]) -> None:
     """Name, kind, shape, parameters, depth and receptive field of every row."""
     place = st.container()
     fields = fields_of(experiment.model, rows)
@@ -151,46 +162,3 @@ def _filters(network: Any, _model: Model) -> tuple[Filters | None, bytes]:
     if found is None:
         return None, b""
     return found, export.png(sheet(found.pictures, 16, max(4, 48 // found.weights.shape[-1])))
-
-
-def sweep(experiment: Experiment) -> Grid:
-    """Choose a method, and get it at every main layer as a row of the compare grid."""
-    # The other methods look the same at every depth.
-    keys = [key for key, method in METHODS.items() if method.layer == "required"]
-    method = METHODS[state.setting("sweep", "grad_cam", keys)]
-    st.selectbox(
-        t("Method"),
-        keys,
-        format_func=lambda key: said(METHODS[key].title),
-        key="sweep",
-        persist_state="session",
-        width=320,
-        help=t("Only methods that explain at a layer: the others look the same at every depth."),
-    )
-    knobs = controls.knobs(method)
-    layers = [layer for layer in experiment.model.layers if layer.main]
-    cells = [Cell(replace(experiment, layer=layer.name), method, knobs) for layer in layers]
-    return Grid([method.title], [layer.name for layer in layers], [list(cells)])
-
-
-def draw_step(sweep: Grid, column: int, result: Explanation | CamvizError, colour_map: str) -> None:
-    """One depth of the sweep."""
-    cell, name = sweep.cells[0][column], sweep.columns[column]
-    if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
-        st.error(f"{escaped(name)}: {escaped(said(str(result)))}")
-        return
-    layer = cell.experiment.model.layer(name)
-    alt = t(
-        "{method} of {label} at layer {layer}, over the picture",
-        method=said(sweep.rows[0]),
-        label=said(result.label),
-        layer=name,
-    )
-    st.image(_small_overlay(repr(cell.key), colour_map, result), alt=alt, width="stretch")
-    size = t("{height} × {width} places", height=layer.height, width=layer.width)
-    st.caption(f"`{name}`  \n{size}")
-
-
-@st.cache_data(show_spinner=False, max_size="32MB")
-def _small_overlay(key: str, colour_map: str, _e: Explanation) -> bytes:
-    return export.jpeg(render.overlay(_e.view, _e.heatmap, 0.6, colour_map))

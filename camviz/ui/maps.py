@@ -49,6 +49,14 @@ def _maps(key: Any, score: str, _experiment: Experiment) -> FeatureMaps:
 
 def grid(experiment: Experiment, found: FeatureMaps, colour_map: str) -> int:
     """All feature maps in pages, in the order that the visitor chooses; a click, or its number, chooses one."""
+    st.caption(
+        t(
+            "A feature map is one channel of a layer: a small picture of where the network found one kind of pattern. "
+            "Bright: found; dark: not found (zero or below). Each has its own scale up to its *max*; *w* is its weight "
+            "for {label}: how much that score grows with the map.",
+            label=escaped(class_name(experiment)),
+        )
+    )
     of = experiment.model.name, experiment.layer
     if st.session_state.get("maps_of", of) != of:
         st.session_state["map"], st.session_state["maps"] = None, 1
@@ -102,6 +110,15 @@ def grid(experiment: Experiment, found: FeatureMaps, colour_map: str) -> int:
     browser.tiles(t("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map)
     if pages > 1:
         st.pagination(pages, key="maps", persist_state="session")
+    st.selectbox(
+        t("Colours"),
+        render.COLOUR_MAPS,
+        format_func=said,
+        key="colours",
+        persist_state="session",
+        width=220,
+        help=t("cividis reads the same with and without red-green deficiency."),
+    )
     return chosen
 
 

@@ -86,7 +86,10 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
 
         def progress(done: int, total: int) -> None:
             let_others()
-            left = (time.monotonic() - started) * (total - done) / max(1, done)
+            if not done:
+                report(0.0, t("starts"))
+                return
+            left = (time.monotonic() - started) * (total - done) / done
             told = t("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
             report(done / total, told)
 

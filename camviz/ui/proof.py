@@ -8,7 +8,7 @@ import streamlit as st
 from ..errors import CamvizError
 from ..evaluation.registry import METRICS
 from . import tasks, trials
-from .grid import Cell
+from .axes import Cell
 from .language import t
 from .tasks import Report
 

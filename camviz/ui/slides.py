@@ -6,7 +6,7 @@ from .. import export, render, words
 from ..errors import CamvizError
 from ..explanation import Explanation
 from ..registry import METHODS
-from . import browser, controls, grid, state
+from . import axes, browser, controls, grid, state
 from .language import said, t
 
 _BARE = """<style>
@@ -43,7 +43,7 @@ def switch() -> None:
 def show() -> None:
     """The cells of the grid that Compare has chosen, one at a time."""
     with st.container(key="chosen_before"):
-        chosen = grid.choose(controls.experiment())
+        chosen = axes.choose(controls.experiment())
     colour_map = state.setting("colours", "cividis", render.COLOUR_MAPS)
     opacity = state.setting("opacity", 0.5, state.Span(0, 1), float)
     done = grid.run(chosen, lambda *_: None)
@@ -59,7 +59,7 @@ def show() -> None:
 
 
 def _slide(
-    chosen: grid.Grid, row: int, column: int, found: Explanation | CamvizError | None, colour_map: str
+    chosen: axes.Grid, row: int, column: int, found: Explanation | CamvizError | None, colour_map: str
 ) -> browser.Slide:
     title = chosen.name(row, column)
     cell = chosen.cells[row][column]

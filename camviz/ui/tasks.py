@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 import torch
@@ -34,11 +34,8 @@ def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[Rep
         return before  # type: ignore[no-any-return]
     button, bar, found = st.empty(), st.empty(), None
     if seconds > PATIENCE:
-        label = t("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}")
-        button.button(label, key=f"{name}.start", type="primary", on_click=_begin, args=(name,))
-        if st.session_state.get(BEGUN) != name:
+        if not clicked(button, name, t("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}")):
             return None
-        del st.session_state[BEGUN]
         button.button(t("Cancel"), key=f"{name}.stop", shortcut="Esc", help=t("Changing any setting also stops it."))
 
     def waiting(_: int) -> None:
@@ -54,6 +51,15 @@ def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[Rep
     bar.empty()
     button.empty()
     return found
+
+
+def clicked(place: Any, name: str, label: str, kind: Literal["primary", "secondary"] = "primary") -> bool:
+    """Whether the button of that name was clicked, once; draws it where it was not."""
+    if st.session_state.get(BEGUN) == name:
+        del st.session_state[BEGUN]  # so that Cancel, which is a rerun, does not begin again
+        return True
+    place.button(label, key=f"{name}.start", type=kind, on_click=_begin, args=(name,))
+    return False
 
 
 def _begin(name: str) -> None:
@@ -91,8 +97,8 @@ def turn(report: Report, start: float = 0.0, end: float = 1.0) -> Iterator[Calla
 
         def progress(done: int, total: int) -> None:
             let_others()
-            left = (time.monotonic() - started) * (total - done) / max(1, done)
-            report(start + (end - start) * done / total, time_left(left))
+            told = time_left((time.monotonic() - started) * (total - done) / done) if done else t("starts")
+            report(start + (end - start) * done / total, told)
 
         yield progress
 

@@ -10,13 +10,13 @@ def text(app) -> str:
 
 
 def make(app):
-    return app.button(key="dream.go").click().run()
+    return app.button(key="dream.start").click().run()
 
 
 def test_it_tells_its_time_and_waits_for_a_click(start) -> None:
     app = start(PAGE)
     assert not app.exception and not app.warning and not app.error
-    assert app.button(key="dream.go").label.startswith("Make the picture, about ")
+    assert app.button(key="dream.start").label.startswith("Make the picture, about ")
     assert "What it does not say." not in text(app)
 
 
@@ -35,7 +35,7 @@ def test_a_finished_picture_comes_back_without_a_click(start) -> None:
     make(start(PAGE, **link))
     again = start(PAGE, **link)
     assert "Patterns like these excite channel 0" in text(again)
-    assert "dream.go" not in [button.key for button in again.button]
+    assert "dream.start" not in [button.key for button in again.button]
 
 
 @pytest.mark.parametrize("link", [{"dream": "class_image"}, {"dream.for": "the class"}], ids=str)
@@ -61,7 +61,7 @@ def test_inversion_of_one_layer_and_of_several(start) -> None:
     assert not app.exception and not app.error
     assert "What you still recognise, the network still knows at this depth." in text(app)
     assert "blocks.1: not made yet" in text(app) and "blocks.0: not made yet" not in text(app)
-    app.button(key="dream.depths").click().run()
+    app.button(key="dream.depths.start").click().run()
     assert not app.exception and not app.error
     assert "**blocks.1**" in text(app) and "not made yet" not in text(app)
     assert text(app).count("correlation") == 3

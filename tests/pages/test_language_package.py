@@ -405,7 +405,7 @@ def test_layers_in_chinese(start, chinese, names) -> None:
 def test_dream_in_chinese(start, chinese, names) -> None:
     link = {"dream": "class_image", "class_image.steps": "2", "img": "sample:koala"}
     app = start("pages/dream.py", **link)
-    app.button(key="dream.go").click().run()
+    app.button(key="dream.start").click().run()
     assert not app.exception and len(shown(app)) > 20
     assert english_in(shown(app), names) == []
     for method in ("activation_maximization", "deep_dream", "inversion"):
