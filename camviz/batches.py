@@ -1,10 +1,10 @@
 """Many passes in batches: their size, their precision, and a word after each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 
-Progress = Callable[[int, int], None]
+from .pulse import Progress as Progress
 
 LARGEST = 8  # samples in a batch: larger ones fall out of the processor's cache
 ROOM = 2**25  # bytes of one tensor: for larger ones the C library asks the system for new memory every time

@@ -1,19 +1,31 @@
-"""A word from within a long pass, so that a computation can be cancelled in the middle of it."""
+"""A word from within a long pass of a network, so that a computation can be cancelled in the middle of it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from math import inf
 from time import perf_counter
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from .batches import Progress
-
+Progress = Callable[[int, int], None]
 SILENCE = 0.2  # seconds after which a word is due
-_beat: ContextVar[Callable[[Any], None] | None] = ContextVar("camviz_beat", default=None)
+
+
+@dataclass
+class _Pulse:
+    """Who wants to hear, what was said last, and when."""
+
+    progress: Progress
+    last: tuple[int, int]
+    heard: float
+
+    def tell(self, done: int, total: int) -> None:
+        self.last, self.heard = (done, total), inf  # while it listens, it is not told again
+        self.progress(done, total)
+        self.heard = perf_counter()
+
+
+_pulse: ContextVar[_Pulse | None] = ContextVar("camviz_pulse", default=None)
 
 
 @contextmanager
@@ -26,30 +38,21 @@ def pulse(progress: Progress | None) -> Iterator[Progress | None]:
     if progress is None:
         yield None
         return
-    last, heard = (0, 1), perf_counter()
-
-    def tell(done: int, total: int) -> None:
-        nonlocal last, heard
-        last, heard = (done, total), inf  # what it computes is heard by nobody
-        with torch._C.DisableTorchFunction():  # nor part of the network
-            progress(done, total)
-        heard = perf_counter()
-
-    def beat(output: Any) -> None:
-        silent = perf_counter() - heard
-        if silent > SILENCE:
-            tell(*last)
-        elif silent > SILENCE / 4 and isinstance(output, Tensor) and output.requires_grad and not output.is_cuda:
-            output.register_hook(lambda _: beat(None))  # type: ignore[no-untyped-call]  # on the way back too
-
-    token = _beat.set(beat)
+    found = _Pulse(progress, (0, 1), perf_counter())
+    token = _pulse.set(found)
     try:
-        yield tell
+        yield found.tell
     finally:
-        _beat.reset(token)
+        _pulse.reset(token)
 
 
-def beat(output: Any) -> None:
-    """A module of a network has given its output."""
-    if (due := _beat.get()) is not None:
-        due(output)
+def silence() -> float:
+    """The seconds since the last word; 0 where nobody waits for one."""
+    found = _pulse.get()
+    return 0.0 if found is None else perf_counter() - found.heard
+
+
+def word() -> None:
+    """Say the last word again."""
+    if (found := _pulse.get()) is not None:
+        found.tell(*found.last)

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torchvision.ops import StochasticDepth
 
 from .errors import CamvizError
-from .pulse import beat
+from .pulse import SILENCE, silence, word
 from .scores import Score
 
 See = Callable[[nn.Module, Any], Any]
@@ -30,9 +30,19 @@ _account: ContextVar["Account | None"] = ContextVar("camviz_account", default=No
 
 
 def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
-    beat(output)
+    _be_heard(output)
     see = _listener.get()
     return None if see is None else see(module, output)
+
+
+def _be_heard(output: Any = None) -> None:
+    """A word to whoever waits for this pass, where one is due; where it is long, from its way back too."""
+    silent = silence()
+    if silent > SILENCE:
+        with torch._C.DisableTorchFunction():  # what is computed there is no part of the network
+            word()
+    elif silent > SILENCE / 4 and isinstance(output, Tensor) and output.requires_grad and output.is_cpu:
+        output.register_hook(lambda _: _be_heard())  # type: ignore[no-untyped-call]
 
 
 register_module_forward_hook(_on_forward)  # once in the process; a thread that does not listen is not affected

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.ui import contest, controls, evidence, exhibits, league, panels, state
+from camviz.ui import contest, controls, evidence, exhibits, league, methods, panels, state
 from camviz.ui.language import t
 
 TRIALS = {
@@ -34,8 +34,8 @@ e, shown = None, []
 if trial in ("curves", "forgetting"):
     left, right = st.columns([3, 1], gap="large")
     with left:
-        method = controls.method_picker()
-        knobs = controls.knobs(method)
+        method = methods.method_picker()
+        knobs = methods.knobs(method)
         e = panels.explanation(experiment, method, knobs)
     if e is not None:
         with right:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from camviz import render, words
-from camviz.ui import axes, controls, panels, proof, recipes, state, tour
+from camviz.ui import axes, controls, further, methods, panels, proof, recipes, results, state, tour
 from camviz.ui.language import said, t
 from camviz.ui.markdown import escaped
 
@@ -25,15 +25,15 @@ with left:
 
 with right:
     tour.step(3)
-    method = controls.method_picker()
+    method = methods.method_picker()
     menu = st.empty()
-    knobs = controls.knobs(method)
+    knobs = methods.knobs(method)
     colour_map = state.setting("colours", "cividis", render.COLOUR_MAPS)
     opacity = state.setting("opacity", 0.5, state.Span(0, 1), float)
     percentile = state.setting("percentile", 99.0, state.Span(90, 100), float)
     e = panels.explanation(experiment, method, knobs)
     if e is not None:
-        panels.overlay(e, panels.key_of(experiment, method, knobs), colour_map, opacity)
+        panels.overlay(e, results.key_of(experiment, method, knobs), colour_map, opacity)
         first = experiment.predictions[0]
         st.markdown(escaped(said(words.reading(e, first.label, first.probability))))
         st.caption(t("**What it does not say.** {caution}", caution=said(words.caution(e))))
@@ -41,7 +41,7 @@ with right:
             st.info(escaped(said(note)))
         proof.show(axes.Cell(experiment, method, knobs))
         if e.knobs.get("feature_map") is not None:
-            panels.patch(e, experiment)
+            further.patch(e, experiment)
     tour.step(4)
     st.selectbox(
         t("Colours"),
@@ -53,7 +53,7 @@ with right:
     )
 
 with menu:
-    controls.method_menu(lambda: panels.refusals(experiment))
+    methods.method_menu(lambda: results.refusals(experiment))
 if e is not None:
     st.header(t("Other views"))
     if e.attribution.ndim == 3:
@@ -66,8 +66,8 @@ if e is not None:
             persist_state="session",
             help=t("The few strongest pixels would make all others look black: those above are shown as white."),
         )
-    panels.views(e, panels.key_of(experiment, method, knobs), colour_map, opacity, percentile)
-    panels.further(e, experiment)
+    panels.views(e, results.key_of(experiment, method, knobs), colour_map, opacity, percentile)
+    further.draw(e, experiment)
     st.header(t("Take it away"))
     st.caption(said(e.facts))
     panels.take_away(e, experiment, colour_map, opacity, percentile)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.ui import album, controls, gallery
+from camviz.ui import album, controls, gallery, methods
 from camviz.ui.language import t
 
 experiment = controls.experiment()
@@ -15,8 +15,8 @@ st.caption(
     )
 )
 album.uploader()
-method = controls.method_picker()
-knobs = controls.knobs(method)
+method = methods.method_picker()
+knobs = methods.knobs(method)
 found = gallery.compute(experiment, method, knobs)
 gallery.refused(found)
 if found and all(tile.error for _, tile in found):

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ..errors import CamvizError
 from ..registry import METHODS, Method
-from . import controls, networks, panels, pictures, state
+from . import methods, networks, pictures, results, state
 from .controls import Experiment
 from .language import said, t
 
@@ -26,7 +26,7 @@ class Cell:
     @property
     def key(self) -> tuple[Any, ...]:
         """What identifies its result."""
-        return panels.key_of(self.experiment, self.method, self.knobs)
+        return results.key_of(self.experiment, self.method, self.knobs)
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def choose(experiment: Experiment) -> Grid:
     with right:
         columns, column_values = _axis("columns", "methods", experiment, rows)
     if "methods" not in (rows, columns):
-        method = controls.method_picker()
-        start = Cell(experiment, method, controls.knobs(method))
+        method = methods.method_picker()
+        start = Cell(experiment, method, methods.knobs(method))
     else:
         start = Cell(experiment, METHODS["grad_cam"], METHODS["grad_cam"].settings({}))
     labels = AXES[rows].values(experiment), AXES[columns].values(experiment)

@@ -18,7 +18,7 @@ from ..models import Prediction
 from ..registry import METHODS, Method
 from ..report import Section
 from ..scores import logit
-from . import controls, exhibits, panels, pictures, state, tasks, trials, verdicts
+from . import controls, exhibits, pictures, results, state, tasks, trials, verdicts
 from .controls import Experiment
 from .language import said, t
 from .markdown import escaped
@@ -243,7 +243,7 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
 def seconds(experiment: Experiment, method: Method) -> float:
     """Four explanations of a picture four times as large."""
     try:
-        slow = panels.expected(experiment, method, method.settings({}))
+        slow = results.expected(experiment, method, method.settings({}))
     except CamvizError:
         return 0.0  # it will say so itself
     return 16 * (slow or PASSES * tasks.seconds_of_pass(experiment.model))

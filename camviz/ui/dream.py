@@ -10,7 +10,7 @@ from .. import export
 from ..errors import CamvizError
 from ..feature_visualization import Synthesis
 from ..registry import SYNTHESES
-from . import controls, state, tasks
+from . import methods, state, tasks
 from .controls import Experiment
 from .language import said, sentence, t
 from .wishes import RGB, Wish, compute, expected, shelf
@@ -63,7 +63,7 @@ def choose(experiment: Experiment) -> Wish | None:
             persist_state="session",
         )
     target = None if at_layer else experiment.score
-    return Wish(experiment, method, layer if at_layer else None, channel, target, controls.knobs(method))
+    return Wish(experiment, method, layer if at_layer else None, channel, target, methods.knobs(method))
 
 
 def result(wish: Wish) -> Synthesis | None:

@@ -12,7 +12,7 @@ from ..evaluation.registry import METRICS, Metric
 from ..explanation import Explanation
 from ..registry import METHODS, Method
 from ..report import Chart, Section
-from . import panels, state, tasks, trials, verdicts
+from . import results, state, tasks, trials, verdicts
 from .controls import Experiment
 from .exhibits import Tile, as_pictures, cannot, draw, forgotten, part, python_of, show, tiles, told_of
 from .language import said, sentence, t
@@ -266,4 +266,4 @@ def map_of(experiment: Experiment, method: Method, e: Explanation) -> None:
 
 
 def _key(name: str, experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Any, ...]:
-    return (name, *panels.key_of(experiment, method, knobs), tuple(sorted(settings.items())))
+    return (name, *results.key_of(experiment, method, knobs), tuple(sorted(settings.items())))

@@ -16,7 +16,7 @@ from ..evaluation.registry import METRICS
 from ..explanation import Explanation
 from ..registry import METHODS
 from ..tape import forward
-from . import cache, exhibits, panels, tasks, trials
+from . import cache, exhibits, results, tasks, trials
 from .controls import Experiment
 from .language import said, t
 from .markdown import escaped
@@ -67,8 +67,8 @@ def _compared(method: str, fault: Fault, experiment: Experiment) -> bool:
     st.markdown(f"**{t(fault.title)}** {t(fault.sentence)}")
     try:
         variants = fault.variants(experiment)
-        each = [panels.expected(v.experiment, METHODS[v.method], settings(v)) or tasks.PATIENCE / 20 for v in variants]
-        keys = tuple(panels.key_of(v.experiment, METHODS[v.method], settings(v)) for v in variants)
+        each = [results.expected(v.experiment, METHODS[v.method], settings(v)) or tasks.PATIENCE / 20 for v in variants]
+        keys = tuple(results.key_of(v.experiment, METHODS[v.method], settings(v)) for v in variants)
         maps = tasks.run(
             f"fault.{method}",
             ("fault", *keys),
@@ -107,7 +107,7 @@ def _forgetting(method: str, fault: Forgetting, experiment: Experiment) -> None:
     try:
         pictures = tasks.run(
             f"forgetting.{method}",
-            ("forgetting, side by side", *(panels.key_of(experiment, one, knobs) for one, knobs in rows)),
+            ("forgetting, side by side", *(results.key_of(experiment, one, knobs) for one, knobs in rows)),
             sum(trials.seconds(experiment, one, knobs, metric, (STAGES + 1) / metric.cost) for one, knobs in rows),
             t("Let a copy of the network forget"),
             work,
@@ -150,7 +150,9 @@ def _strength(e: Explanation) -> Any:
 
 def _maps(variants: Sequence[Variant], report: Report) -> list[Explanation]:
     return [
-        panels.compute(one.experiment, METHODS[one.method], settings(one), exhibits.part(report, number, len(variants)))
+        results.compute(
+            one.experiment, METHODS[one.method], settings(one), exhibits.part(report, number, len(variants))
+        )
         for number, one in enumerate(variants)
     ]
 

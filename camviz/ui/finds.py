@@ -14,7 +14,7 @@ from ..feature_maps import Find, Peaks, peaks, strongest_finds
 from ..layer_table import blank
 from ..receptive_field import Box, receptive_fields
 from ..registry import METHODS
-from . import album, cache, panels, pictures, state, tasks
+from . import album, cache, pictures, results, state, tasks
 from .controls import Experiment
 from .language import t
 from .maps import TILE, cut, input_of, key_of, knobs_of, square
@@ -136,6 +136,6 @@ def _pair(experiment: Experiment, find: Find, number: int, box: Box) -> bytes:
     parts = [experiment.model.view(experiment.picture.image, experiment.fit)]
     with suppress(CamvizError):  # the page has told why
         knobs = knobs_of(number, find.row, find.column)
-        e = panels.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
+        e = results.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
         parts.append(render.colour(e.attribution))
     return export.jpeg(np.concatenate([square(cut(part, box), 2 * TILE) for part in parts], axis=1))

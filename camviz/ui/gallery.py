@@ -12,7 +12,7 @@ from .. import export, render, words
 from ..figures import percent
 from ..many import Item, Order, Outcome, Worker
 from ..registry import Method
-from . import album, browser, panels, state, tasks
+from . import album, browser, results, state, tasks
 from .album import Photo
 from .controls import Experiment
 from .language import said, sentence, t
@@ -55,7 +55,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) ->
     keys = {photo.name: _key(experiment, order, photo) for photo in photos}
     missing = [photo for photo in photos if tasks.kept(keys[photo.name]) is None]
     if missing:
-        each = panels.expected(experiment, method, knobs) or FEW_PASSES * tasks.seconds_of_pass(experiment.model)
+        each = results.expected(experiment, method, knobs) or FEW_PASSES * tasks.seconds_of_pass(experiment.model)
 
         def work(report: Report) -> int:
             return _work(Worker(order, experiment.model), missing, keys, report)

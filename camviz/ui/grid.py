@@ -8,7 +8,7 @@ import streamlit as st
 
 from ..errors import CamvizError
 from ..explanation import Explanation
-from . import cache, panels, tasks
+from . import cache, results, tasks
 from .axes import Cell, Grid
 from .language import t
 
@@ -79,7 +79,7 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
 
         report(0.0, "")
         try:
-            finish(place, panels.compute(cell.experiment, cell.method, cell.knobs, report))
+            finish(place, results.compute(cell.experiment, cell.method, cell.knobs, report))
         except CamvizError as error:
             finish(place, error)
     bar.empty()
@@ -88,7 +88,7 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
 
 def _seconds(cell: Cell) -> float:
     try:
-        return panels.expected(cell.experiment, cell.method, cell.knobs) or ONE_PASS
+        return results.expected(cell.experiment, cell.method, cell.knobs) or ONE_PASS
     except CamvizError:
         return 0.01  # the cell will say so itself
 

@@ -16,7 +16,7 @@ from ..evaluation.registry import METRICS, Metric
 from ..export import file_name
 from ..registry import METHODS, Method
 from ..report import Section, Table
-from . import cache, contest, panels, pictures, state, tasks, trials
+from . import cache, contest, pictures, results, state, tasks, trials
 from .controls import Experiment
 from .exhibits import in_words, told_of
 from .language import said, t
@@ -64,8 +64,8 @@ class Cell:
         if self.mosaic is not None:
             return contest.seconds(self.experiment, self.method) / 4  # of four pictures at once
         knobs = self.method.settings({})
-        is_there = cache.store().get(panels.key_of(self.experiment, self.method, knobs)) is not None
-        map_of_it = 0.0 if is_there else panels.duration(self.experiment, self.method, knobs)
+        is_there = cache.store().get(results.key_of(self.experiment, self.method, knobs)) is not None
+        map_of_it = 0.0 if is_there else results.duration(self.experiment, self.method, knobs)
         return map_of_it + trials.seconds(self.experiment, self.method, knobs, self.metric)
 
     def compute(self, report: Report) -> None:
@@ -145,7 +145,7 @@ def table(experiment: Experiment) -> list[Section]:
 
 
 def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, pictures.Picture]]:
-    refused = panels.refusals(experiment)
+    refused = results.refusals(experiment)
     keys = [key for key, one in METHODS.items() if key not in refused and one.family != "control"]
     found = pictures.choices()
     left, right = st.columns(2)

@@ -15,7 +15,7 @@ from ..feature_visualization import synthesize
 from ..receptive_field import Box
 from ..registry import METHODS
 from ..scores import contrast
-from . import browser, cache, panels, state, tasks
+from . import browser, cache, further, results, state, tasks
 from .controls import Experiment
 from .language import said, sentence, t
 from .markdown import escaped
@@ -156,11 +156,11 @@ def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
     row, column = np.unravel_index(int(found.maps[number].argmax()), found.maps[number].shape)
     try:
         knobs = knobs_of(number, int(row), int(column))
-        e = panels.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
+        e = results.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
     except CamvizError as error:
         st.warning(sentence(error))
     else:
-        panels.patch(e, experiment)
+        further.patch(e, experiment)
         for note in e.notes:
             st.info(escaped(said(note)))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from .. import anatomy, export, figures, render
 from ..models import Model
 from ..registry import METHODS
-from . import panels, state, tasks
+from . import panels, results, state, tasks
 from .controls import Experiment
 from .language import said, t
 from .tasks import Report
@@ -30,8 +30,8 @@ def draw(method: str, experiment: Experiment) -> None:
     if layer and (not experiment.layer or "," in experiment.layer):
         st.info(t("This method works at one layer of feature maps: choose one in the sidebar."))
         return
-    key = ("anatomy", *panels.key_of(experiment, METHODS[method], {}))
-    seconds = panels.expected(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
+    key = ("anatomy", *results.key_of(experiment, METHODS[method], {}))
+    seconds = results.expected(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
         key,

@@ -8,7 +8,7 @@ from .. import export, render
 from ..errors import CamvizError
 from ..explanation import Explanation
 from ..registry import METHODS
-from . import controls, grid, state
+from . import grid, methods, state
 from .axes import Cell, Grid
 from .controls import Experiment
 from .language import said, t
@@ -43,7 +43,7 @@ def _choose(experiment: Experiment) -> Grid:
         width=320,
         help=t("Only methods that explain at a layer: the others look the same at every depth."),
     )
-    knobs = controls.knobs(method)
+    knobs = methods.knobs(method)
     layers = [layer for layer in experiment.model.layers if layer.main]
     cells = [Cell(replace(experiment, layer=layer.name), method, knobs) for layer in layers]
     return Grid([method.title], [layer.name for layer in layers], [list(cells)])

@@ -13,7 +13,7 @@ from ..evaluation.registry import Metric, Subject
 from ..explanation import Explanation, fused
 from ..registry import METHODS, Method
 from ..scores import Score, contrast, headed, logit, probability
-from . import cache, panels, tasks
+from . import cache, results, tasks
 from .controls import Experiment
 from .tasks import Report
 
@@ -87,7 +87,7 @@ def measure(
 
     Raises CamvizError.
     """
-    e = panels.compute(experiment, method, knobs, report)
+    e = results.compute(experiment, method, knobs, report)
     with tasks.turn(report) as progress, headed(experiment.model.probabilities):
         last = [0, 1]
 
@@ -104,7 +104,7 @@ def measure(
 
 def number_key(experiment: Experiment, method: Method, knobs: Mapping[str, Any], metric: Metric) -> Hashable:
     """What identifies a metric's number at its default settings: the picture's content and every setting."""
-    return (metric.key, *panels.key_of(experiment, method, knobs))
+    return (metric.key, *results.key_of(experiment, method, knobs))
 
 
 def known(experiment: Experiment, method: Method, knobs: Mapping[str, Any], metric: Metric) -> float | None:
@@ -134,7 +134,7 @@ def seconds(
     """About how long a metric takes here; `share` is that of its settings' work in the default settings'."""
     if not metric.explains_again:
         return metric.cost * share * tasks.seconds_of_pass(experiment.model)
-    return metric.cost * share * panels.duration(experiment, method, knobs)
+    return metric.cost * share * results.duration(experiment, method, knobs)
 
 
 @cache.lasting

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from camviz.registry import METHODS, SYNTHESES, Knob
-from camviz.ui import controls, state
+from camviz.ui import methods, state
 from camviz.ui.markdown import escaped
 
 Start = Callable[..., AppTest]
@@ -120,7 +120,7 @@ def test_no_knob_leaves_its_range(key: str, knob: Knob, monkeypatch: pytest.Monk
         monkeypatch.setattr(st, "session_state", page)
         for widget in ("slider", "number_input", "toggle", "segmented_control"):
             monkeypatch.setattr(st, widget, lambda *_, **__: None)
-        found = controls._knob(key, knob)
+        found = methods._knob(key, knob)
         assert knob.check(found, key) == found  # raises where it is out of range
         assert knob.range or knob.choices or knob.type is bool or abs(found or 0) <= 1e9
 

@@ -147,7 +147,7 @@ def test_several_layers_are_fused(start) -> None:
 
 
 def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.panels.estimate", lambda *_, **__: 42.0)
+    monkeypatch.setattr("camviz.ui.results.estimate", lambda *_, **__: 42.0)
     app = start(method="score_cam")
     assert not app.exception
     assert "Score-CAM will take about 42 s here." in text(app)
@@ -155,7 +155,7 @@ def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> N
 
 
 def test_an_estimate_that_proved_too_long_is_not_told_again(start, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.panels.estimate", lambda *_, **__: 43.0)
+    monkeypatch.setattr("camviz.ui.results.estimate", lambda *_, **__: 43.0)
     link = {"method": "score_cam", "layer": "blocks.1", "img": "sample:panda"}
     assert "Score-CAM will take about 43 s here." in text(start(**link))
     monkeypatch.setattr("camviz.ui.panels.PATIENCE", 100.0)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import camviz
 from camviz import models
-from camviz.ui import cache, panels
+from camviz.ui import cache, further, results
 
 Start = Callable[..., AppTest]
 TOO_MUCH = "needs more memory than there is: try a smaller network, or a setting that does less at once."
@@ -43,26 +43,26 @@ def test_out_of_memory_is_a_sentence_and_the_rest_lives(
 ) -> None:
     app = start()
     other = start()
-    real = panels.explain
-    monkeypatch.setattr(panels, "explain", fault)
+    real = results.explain
+    monkeypatch.setattr(results, "explain", fault)
     app.selectbox(key="method").set_value("vanilla_backprop").run()
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
     assert not app.exception and app.selectbox(key="model").value == "efficientnet_lite0"
     assert app.query_params["method"] == "vanilla_backprop"
     assert not cache.turns()._queue
-    monkeypatch.setattr(panels, "explain", real)
+    monkeypatch.setattr(results, "explain", real)
     assert not other.run().error
     app.run()
     assert not app.error and not app.exception
 
 
 def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = panels.explain
+    real = results.explain
 
     def explain(model: Any, image: Any, method: str, *arguments: Any, **settings: Any) -> camviz.Explanation:
         return real(model, image, method, *arguments, **settings) if method != "grad_cam" else allocate()
 
-    monkeypatch.setattr(panels, "explain", explain)
+    monkeypatch.setattr(results, "explain", explain)
     app = start("pages/compare.py", **{"columns.methods": "grad_cam,layer_cam"})
     assert not app.exception and any(TOO_MUCH[:30] in error.value for error in app.error), app.error
     kept = [e.method for e in cache.store()._kept.values()]
@@ -70,7 +70,7 @@ def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytes
 
 
 def test_where_no_panel_catches_it_the_page_still_says_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(panels, "receptive_field", allocate)
+    monkeypatch.setattr(further, "receptive_field", allocate)
     app = start(**{"method": "deconvnet", "layer": "blocks.0", "deconvnet.feature_map": "3"})
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
     assert not app.exception
@@ -89,7 +89,7 @@ def test_a_network_too_large_for_the_memory(start: Start, monkeypatch: pytest.Mo
 
 
 def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, computed = panels.explain, []
+    real, computed = results.explain, []
 
     def cleared(*arguments: Any, **settings: Any) -> camviz.Explanation:
         visitor = threading.Thread(target=lambda: (st.cache_data.clear(), st.cache_resource.clear()))
@@ -99,7 +99,7 @@ def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeyp
         computed.append(arguments[2])
         return real(*arguments, **settings)
 
-    monkeypatch.setattr(panels, "explain", cleared)
+    monkeypatch.setattr(results, "explain", cleared)
     app = start(method="vanilla_backprop")
     assert "vanilla_backprop" in computed and not app.exception and not app.error
     done, network = len(computed), app.session_state["experiment"].model

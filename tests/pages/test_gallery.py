@@ -161,7 +161,7 @@ def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
 
 def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 2.0)
-    monkeypatch.setattr("camviz.ui.panels.estimate", lambda *_, **__: 42.0)
+    monkeypatch.setattr("camviz.ui.results.estimate", lambda *_, **__: 42.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start("pages/gallery.py", **link)
     shown.clear()

@@ -24,7 +24,8 @@ from camviz.feature_visualization import synthesize
 from camviz.models import classes
 from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES, Knob
-from camviz.ui import language, panels
+from camviz.ui import language
+from camviz.ui import results as computed
 from camviz.ui.chapters import CHAPTERS, GLOSSARY
 from camviz.ui.faults import FAULTS, FORGETTING
 from camviz.ui.maps import BYS
@@ -378,7 +379,7 @@ def names(lite0) -> set[str]:
 
 def test_learn_in_chinese(start, chinese, names, explained, monkeypatch) -> None:
     # What the maps show does not matter here, only what stands beside them.
-    monkeypatch.setattr(panels, "compute", lambda _, method, *__: replace(explained, method=method.key))
+    monkeypatch.setattr(computed, "compute", lambda _, method, *__: replace(explained, method=method.key))
     app = start("pages/learn.py", layer="blocks.0")
     assert not app.exception and len(shown(app)) > 40 and english_in(shown(app), names) == []
     assert app.get("link_button")[0].proto.label == "打开"

@@ -1,0 +1,123 @@
+"""Explanations of an experiment: what identifies one, computing it in turn, how long that takes, where it cannot be."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ..errors import CamvizError
+from ..explanation import Explanation, estimate, explain
+from ..registry import METHODS, Method
+from . import cache, tasks
+from .controls import Experiment
+from .language import t
+from .tasks import Report
+
+FEW = 6  # forward passes' time that a method of few passes takes, its backward pass and its map included
+
+
+def key_of(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What identifies a result: the picture's content and every setting, never an object."""
+    layer = experiment.layer if method.layer != "none" else None
+    network = (experiment.model.name, experiment.model.weights, str(experiment.model.device))
+    return (
+        experiment.picture.digest,
+        experiment.fit,
+        network,
+        method.key,
+        layer,
+        experiment.fuse,
+        repr(experiment.score),
+        tuple(sorted(knobs.items(), key=str)),
+    )
+
+
+def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], report: Report) -> Explanation:
+    """The explanation, from the store or computed now; `report` is where a rerun of the page ends it."""
+    key = key_of(experiment, method, knobs)
+    store = cache.store()
+    if (found := store.get(key)) is not None:
+        return found
+
+    def waiting(before: int) -> None:
+        report(0.0, t("{count} before you", count=before))
+
+    with store.claim(key, waiting), cache.turns().turn(waiting) as let_others:
+        if (found := store.get(key)) is not None:
+            return found
+        started = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            let_others()
+            if not done:
+                report(0.0, t("starts"))
+                return
+            left = (time.monotonic() - started) * (total - done) / done
+            told = t("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
+            report(done / total, told)
+
+        found = explain(
+            experiment.model,
+            experiment.picture.image,
+            method.key,
+            experiment.score,
+            (experiment.layer or None) if method.layer != "none" else None,
+            fit=experiment.fit,
+            fuse=experiment.fuse,
+            progress=progress,
+            **knobs,
+        )
+    store.put(key, found)
+    store.took(_duration_key(experiment, method, knobs), found.seconds)
+    return found
+
+
+def expected(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> float:
+    """The seconds that it will take: 0 where it is in the store, or where the method needs only a few passes."""
+    if not method.many_passes or cache.store().get(key_of(experiment, method, knobs)) is not None:
+        return 0.0
+    return duration(experiment, method, knobs)
+
+
+def duration(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> float:
+    """About how many seconds the method takes here, whether or not its map is in the store."""
+    if not method.many_passes:
+        return FEW * tasks.seconds_of_pass(experiment.model)
+
+    def measure() -> float:
+        with cache.turns().turn(lambda _: None):
+            return estimate(
+                experiment.model,
+                experiment.picture.image,
+                method.key,
+                experiment.layer or None,
+                fit=experiment.fit,
+                **knobs,
+            )
+
+    return cache.store().seconds(_duration_key(experiment, method, knobs), measure)
+
+
+def _duration_key(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
+    return ("seconds", *key_of(experiment, method, knobs)[2:5], tuple(sorted(knobs.items(), key=str)))
+
+
+def refusals(experiment: Experiment) -> dict[str, str]:
+    """The methods that cannot be used on this network at this layer, each with the reason."""
+    model = experiment.model
+    return _refusals((model.name, model.weights), experiment.layer, experiment)
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def _refusals(network: Any, layer: str, _experiment: Experiment) -> dict[str, str]:
+    found = {}
+    for method in METHODS.values():
+        if method.layer == "required" and not layer:
+            found[method.key] = "it needs a layer of feature maps, and this network has none"
+        elif method.needs:
+            try:
+                compute(_experiment, method, method.settings({}), lambda *_: None)
+            except CamvizError as error:
+                found[method.key] = str(error)
+    return found
