@@ -1,6 +1,7 @@
 """Many passes in batches: their size, their precision, and a word after each."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -26,6 +27,11 @@ def size_for(work: float, device: torch.device, room: float = 0, largest: int = 
     if device.type != "cpu":
         return 4 * largest
     return max(1, min(largest, int(WORK / max(1.0, work)), int(ROOM / max(1.0, room))))
+
+
+def stopwatch(device: torch.device) -> Callable[[], float]:
+    """A clock for estimates: on the CPU it counts what this thread works, not what the machine does for others."""
+    return time.thread_time if device.type == "cpu" else time.perf_counter
 
 
 def fast_dtype(device: torch.device) -> torch.dtype | None:

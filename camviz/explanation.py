@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from . import export, images, methods, recipe, render, scores
-from .batches import Progress
+from .batches import Progress, stopwatch
 from .errors import CamvizError, unknown
 from .models import Model
 from .models.geometry import Fit
@@ -284,15 +284,19 @@ def _share(method: Method, progress: Progress | None, part: int, parts: Sequence
 def estimate(model: Model, image: Image.Image, method: str, layer: str | None = None, **knobs: Any) -> float:
     """About how many seconds `explain` will take on this machine, found by running its first batches."""
     marks: list[tuple[float, int, int]] = []
-    started = time.perf_counter()
+    clock = stopwatch(model.device)
+    started = clock()
 
     def mark(done: int, total: int) -> None:
-        marks.append((time.perf_counter() - started, done, total))
+        if not done or (marks and marks[-1][1] == done):
+            return  # a word from within a batch
+        marks.append((clock() - started, done, total))
         if len(marks) >= 2:
             raise _Enough
 
     try:
-        return explain(model, image, method, layer=layer, progress=mark, **knobs).seconds
+        explain(model, image, method, layer=layer, progress=mark, **knobs)
+        return clock() - started
     except _Enough:
         (first, before, total), (second, after, _) = marks
         return second + (total - after) * (second - first) / max(1, after - before)

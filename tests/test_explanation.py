@@ -440,6 +440,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(explanation, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr("camviz.batches.time", SimpleNamespace(thread_time=lambda: clock.now))
     return clock
 
 
@@ -456,6 +457,13 @@ def test_the_estimate_takes_two_batches_and_comes_near(clock):
     assert clock.now < 0.25  # two batches of eight
     other = estimate(model, PICTURE, "score_cam", weighting="class probability", fit="pad")
     assert other == pytest.approx(explained.seconds, rel=0.1)
+
+
+def test_a_word_from_within_a_batch_is_no_batch_for_the_estimate(clock, monkeypatch):
+    model = loaded(Wide(clock))
+    expected = estimate(model, PICTURE, "score_cam")
+    monkeypatch.setattr("camviz.tape.SILENCE", -1.0)  # a word at every module
+    assert estimate(model, PICTURE, "score_cam") == pytest.approx(expected)
 
 
 def test_the_estimate_of_a_method_of_few_passes_is_its_duration(clock):

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from .. import export, images
+from ..batches import stopwatch
 from ..errors import CamvizError, unknown
 from ..models import Model
 from ..models.bands import COLOURS
@@ -160,14 +161,15 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
     """About how many seconds `synthesize` will take on this machine, found by making three steps of it."""
     steps = int(arguments.pop("steps", find_synthesis(method).knobs["steps"].default))
     marks: list[tuple[float, int]] = []
-    started = time.perf_counter()
+    clock = stopwatch(model.device)
+    started = clock()
     few = min(3, steps)
     synthesize(
         model,
         method,
         **arguments,
         steps=few,
-        progress=lambda done, total, _: marks.append((time.perf_counter() - started, done)),
+        progress=lambda done, total, _: marks.append((clock() - started, done)),
     )
     last, done = marks[-1]
     paces = [(after - before) / (one - none) for (before, none), (after, one) in pairwise(marks)]

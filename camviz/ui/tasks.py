@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import streamlit as st
 import torch
 
+from ..batches import stopwatch
 from ..errors import CamvizError
 from ..models import Model
 from ..tape import forward
@@ -115,9 +116,10 @@ def seconds_of_pass(model: Model) -> float:
         x = torch.zeros(1, *model.input_shape, device=model.device)
         with cache.turns().turn(lambda _: None), torch.no_grad():
             forward(model.net, x)
-            started = time.perf_counter()
+            clock = stopwatch(model.device)
+            started = clock()
             forward(model.net, x)
-            return time.perf_counter() - started
+            return clock() - started
 
     return cache.store().seconds(("pass", *network_key(model)), measure)
 
