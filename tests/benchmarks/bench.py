@@ -200,6 +200,23 @@ def _peak() -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
 
 
+def peak_of(name: str, row: str, who: str) -> int:
+    """The MB of `memory`, measured in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.bench", "--memory", name, row, who]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return int(done.stdout.split()[-1])  # a peer may have said something before
+
+
+def memory_table(name: str, only: str, without: str) -> None:
+    """Print by how many MB each method, and each peer that has it, raises the peak over a bare forward pass."""
+    model, x = load(name)
+    print(f"\n### {name}\n\n| method | MB |\n|---|---|", flush=True)
+    for row, runs in rows(model, x):
+        if only in row:
+            peaks = {who: peak_of(name, row, who) for who in runs if not without or without not in who}
+            print(f"| {row} | {', '.join(f'{who} {peak}' for who, peak in peaks.items())} |", flush=True)
+
+
 def table(name: str, only: str, most: int, with_memory: bool) -> None:
     """Print the table of one network."""
     model, x = load(name)
@@ -226,9 +243,7 @@ def table(name: str, only: str, most: int, with_memory: bool) -> None:
             ratio = "" if who.startswith("camviz") else f"{ours / taken[who]:.2f}"
             peak = ""
             if with_memory:
-                command = [sys.executable, "-m", "tests.benchmarks.bench", "--memory", name, row, who]
-                done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-                peak = f"{done.stdout.strip()} MB"
+                peak = f"{peak_of(name, row, who)} MB"
             print(
                 f"| {row} | {who} | {taken[who]:.3f} s | {taken[who] / taken['bare']:.2f} "
                 f"| {taken[who] / taken['bare backward']:.2f} | {ratio} | {peak} |",
@@ -244,10 +259,16 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only the rows whose name contains this")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--no-memory", action="store_true")
+    parser.add_argument("--only-memory", action="store_true")
+    parser.add_argument("--without", default="", help="with --only-memory, leave this peer out")
     parser.add_argument("--memory", nargs=3, metavar=("NETWORK", "ROW", "WHO"), help="measure the memory of one run")
     chosen = parser.parse_args()
     if chosen.memory:
         memory(*chosen.memory)
+        return
+    if chosen.only_memory:
+        for network in chosen.networks:
+            memory_table(network, chosen.only, chosen.without)
         return
     name = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
     print(f"{name.partition(': ')[2] or platform.processor()}, {torch.get_num_threads()} threads, ", end="")

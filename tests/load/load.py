@@ -39,10 +39,10 @@ from tests.conftest import FLAGS
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(path.stem for path in (ROOT / "assets" / "samples").glob("*.jpg"))
 FAST = ("grad_cam", "layer_cam", "vanilla_backprop", "guided_grad_cam")
-THINKING = (0.5, 2.5)  # seconds between two clicks
 LONGEST = 120  # seconds that an answer may take before it counts as an error
 
 Link = dict[str, str]
+Thinking = tuple[float, float]  # seconds between two clicks, from and to
 
 
 @dataclass
@@ -227,19 +227,19 @@ class Log:
     wrong: list[str] = field(default_factory=list)
 
 
-async def study(port: int, number: int, until: float, truth: dict[str, Any], log: Log) -> None:
+async def study(port: int, number: int, until: float, thinking: Thinking, truth: dict[str, Any], log: Log) -> None:
     """One person's visit: an upload, then mixed work."""
     chance = random.Random(number)
     try:
         async with Person(port) as person:
-            await asyncio.sleep(chance.random() * THINKING[1])
+            await asyncio.sleep(chance.random() * thinking[1])
             answer = await person.open()
             log.seconds["first page"].append(answer.seconds)
             answer = await person.upload(f"own-{number}.png", own_picture(number))
             log.seconds["own picture, first map"].append(answer.seconds)
             _check(answer, f"own picture {number}", truth["own"][number], log)
             while time.monotonic() < until:
-                await asyncio.sleep(chance.uniform(*THINKING))
+                await asyncio.sleep(chance.uniform(*thinking))
                 work = choose(chance)
                 name = f"{work.page} {urlencode(work.link)}"
                 before = log.seen[name]  # times that somebody got it, before this person asked
@@ -258,7 +258,7 @@ def _check(answer: Answer, name: str, expected: tuple[str, ...], log: Log) -> No
         log.wrong.append(f"{name}: {len(answer.shown)} pictures for {len(expected)}, other ones at {which}")
 
 
-async def truths(port: int, people: int, steps: int) -> dict[str, Any]:
+async def truths(port: int, people: int, thinking: Thinking, steps: int) -> dict[str, Any]:
     """What a single user sees of everything that will be asked for."""
     found: dict[str, Any] = {"own": {}}
     works = {}
@@ -266,7 +266,7 @@ async def truths(port: int, people: int, steps: int) -> dict[str, Any]:
         chance = random.Random(number)
         chance.random()
         for _ in range(steps):
-            chance.uniform(*THINKING)
+            chance.uniform(*thinking)
             work = choose(chance)
             works[f"{work.page} {urlencode(work.link)}"] = work
     for number in range(people):
@@ -282,28 +282,30 @@ async def truths(port: int, people: int, steps: int) -> dict[str, Any]:
     return found
 
 
-async def look(browser: Any, port: int, number: int, until: float, log: Log) -> None:
+async def arrive(browser: Any, port: int) -> Any:
+    """The first page in a real browser, drawn to its end."""
+    page = await browser.new_page(viewport={"width": 1280, "height": 900})
+    await page.goto(f"http://127.0.0.1:{port}/")
+    await page.locator(".stack .heat").wait_for(timeout=LONGEST * 1000)
+    return page
+
+
+async def look(page: Any, number: int, until: float, thinking: Thinking, log: Log) -> None:
     """A real browser that clicks from sample to sample."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 900})
-    page = await context.new_page()
     chance = random.Random(1000 + number)
     try:
-        await page.goto(f"http://127.0.0.1:{port}/")
-        await page.locator(".stack .heat").wait_for(timeout=LONGEST * 1000)
         while time.monotonic() < until:
             sample = chance.choice([name for name in SAMPLES if name != "coffee"])
             started = time.perf_counter()
             await page.locator(f".gallery button[title={sample}]").click(timeout=LONGEST * 1000)
             await page.locator(f"img[alt^='{sample}.jpg, as the network']").wait_for(timeout=LONGEST * 1000)
             log.seconds["in a browser, another sample"].append(time.perf_counter() - started)
-            await asyncio.sleep(chance.uniform(*THINKING))
+            await asyncio.sleep(chance.uniform(*thinking))
         boxes = await page.locator("[data-testid=stException]").count()
         if boxes:
             log.errors.append(f"browser {number}: {boxes} exceptions on the page")
     except PlaywrightError as error:
         log.errors.append(f"browser {number}: {error}")
-    finally:
-        await context.close()
 
 
 # ------------------------------------------------------------------------------------------------------ the server
@@ -365,14 +367,22 @@ class Result:
     sessions_after: int
 
 
-async def run(people: int, browsers: int, seconds: float) -> Result:
+async def run(people: int, browsers: int, seconds: float, thinking: Thinking) -> Result:
     """One server answers a single user, a fresh one the class."""
     async with Server() as alone:
-        truth = await truths(alone.port, people, steps=max(3, int(seconds / THINKING[0] / 2)))
+        truth = await truths(alone.port, people, thinking, steps=max(3, int(seconds / thinking[0] / 2)))
     log = Log()
     async with Server() as server, async_playwright() as playwright:
         if (told := await asyncio.to_thread(warm, f"http://127.0.0.1:{server.port}")) != "ok":  # as `make app` does
             raise AssertionError(told)
+        opened, pages = None, []
+        if browsers:  # they are there before the lesson begins: to start a Chromium is no work of the server
+            # In a class they run on other machines: here they give way to the server.
+            chromium = server.home / "chromium"
+            chromium.write_text(f'#!/bin/sh\nexec nice -n 10 {shutil.which("chromium")} "$@"\n')
+            chromium.chmod(0o755)
+            opened = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            pages = [await arrive(opened, server.port) for _ in range(browsers)]
         started = time.monotonic()
         until = started + seconds
         memory = []
@@ -382,15 +392,8 @@ async def run(people: int, browsers: int, seconds: float) -> Result:
                 memory.append((time.monotonic() - started, server.memory()))
                 await asyncio.sleep(1)
 
-        opened = None
-        visits = [study(server.port, number, until, truth, log) for number in range(people)]
-        if browsers:
-            # In a class they run on other machines: here they give way to the server.
-            chromium = server.home / "chromium"
-            chromium.write_text(f'#!/bin/sh\nexec nice -n 10 {shutil.which("chromium")} "$@"\n')
-            chromium.chmod(0o755)
-            opened = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            visits += [look(opened, server.port, number, until, log) for number in range(browsers)]
+        visits = [study(server.port, number, until, thinking, truth, log) for number in range(people)]
+        visits += [look(page, number, until, thinking, log) for number, page in enumerate(pages)]
         await asyncio.gather(watch(), *visits)
         if opened:
             await opened.close()
@@ -420,8 +423,9 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=30)
     parser.add_argument("--browsers", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=180)
+    parser.add_argument("--thinking", type=float, nargs=2, default=(2, 8), help="seconds between two clicks")
     chosen = parser.parse_args()
-    result = asyncio.run(run(chosen.people, chosen.browsers, chosen.seconds))
+    result = asyncio.run(run(chosen.people, chosen.browsers, chosen.seconds, tuple(chosen.thinking)))
     print(table(result))
     sys.exit(bool(result.log.errors or result.log.wrong))
 
