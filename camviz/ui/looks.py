@@ -4,6 +4,7 @@ import streamlit as st
 
 from . import language
 from .components import component, read
+from .language import t
 
 _STYLE, _reader = read("page.css"), component("reader")
 
@@ -11,4 +12,16 @@ _STYLE, _reader = read("page.css"), component("reader")
 def settle() -> None:
     """Set the page's look, and tell screen readers its language; at the start of every run."""
     st.html(f"<style>{_STYLE}</style>")
-    _reader(key="reader", data={"language": language.in_html()})
+    _reader(key="reader", data={"language": language.in_html(), "words": _own_words()})
+
+
+def _own_words() -> dict[str, str]:
+    """The words that Streamlit itself puts into its widgets, and how they are said here."""
+    return {
+        "Upload": t("Upload"),
+        "per file": t("per file"),
+        "Skip to main content": t("Skip to main content"),
+        "Take Photo": t("Take Photo"),
+        "Clear photo": t("Clear photo"),
+        "No results": t("No results"),
+    }
