@@ -15,7 +15,7 @@ page = sheet.Sheet(chosen, look)
 
 with status:
     done = grid.run(chosen, page.draw)
-maps = {place: e for place, e in done.items() if isinstance(e, Explanation)}
+maps = {place: e for place, e in sorted(done.items()) if isinstance(e, Explanation)}
 tops = look.highs(maps)
 for place, e in maps.items():
     if e.method in tops:

@@ -162,7 +162,6 @@ def _report(
     say: report.Say,
 ) -> str:
     """The finished cells as an HTML report, with how far they agree."""
-    maps = dict(sorted(maps.items()))
     names = {
         (row, column): f"{number}. {say(grid.rows[row])} · {say(grid.columns[column])}"
         for number, (row, column) in enumerate(maps, 1)

@@ -1,5 +1,7 @@
 """The Compare page without a browser."""
 
+import json
+
 
 def captions(app) -> str:
     return "\n".join(caption.value for caption in app.caption)
@@ -10,6 +12,9 @@ def test_opens_on_layers_by_methods(start) -> None:
     assert not app.exception and not app.warning and not app.error
     assert "**bn2 · Guided Grad-CAM**" in captions(app)
     assert "Rank correlation" in captions(app)
+    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    names = chart["layout"]["yaxis"]["ticktext"]
+    assert names[0] == "1 blocks.2 · Grad-CAM"  # in the grid's order, though Explain's bn2 · Grad-CAM was there before
 
 
 def test_a_cell_that_fails_says_so_and_the_others_stay(start) -> None:
