@@ -124,20 +124,15 @@ def explain(
             for part, module in enumerate(modules or [None])
         ]
         chances = model.probabilities(answer.seen_by(model.net, x))[0]
-    index, score, label = _target(model, target, int(chances.argmax()))
     result = results[0] if len(results) == 1 else fused(results, fuse)
-    attribution = model.in_colours(result)[0].detach().to("cpu", torch.float32).numpy()
-    return Explanation(
-        attribution=attribution,
+    return _explained(
+        model,
+        target,
+        chances,
+        model.in_colours(result)[0],
         view=view,
         method=found.key,
-        model=model.name,
-        weights=model.weights,
         layer=name,
-        target=index,
-        label=label,
-        score=repr(score),
-        probability=float(chances[index]) if index is not None else float("nan"),
         knobs=settings,
         fit=fit,
         fuse=fuse if len(modules) > 1 else None,
@@ -145,7 +140,7 @@ def explain(
         seconds=time.perf_counter() - started,
         forward_passes=account.forward_passes,
         backward_passes=account.backward_passes,
-        notes=(*said, *account.notes, *_emptiness(attribution)),
+        notes=(*said, *account.notes),
     )
 
 
@@ -184,36 +179,48 @@ def explain_batch(
         ]
         return one_by_one, seen
     result = results[0] if len(results) == 1 else fused(results, fuse)
-    attributions = model.in_colours(result).detach().to("cpu", torch.float32).numpy()
-    chances = model.probabilities(seen)
-    best = chances.argmax(dim=1).tolist()
+    attributions, chances = model.in_colours(result), model.probabilities(seen)
     share = (time.perf_counter() - started) / len(views)
-    explained = []
-    for place, attribution in enumerate(attributions):
-        index, score, label = _target(model, target, best[place])
-        explained.append(
-            Explanation(
-                attribution=attribution,
-                view=views[place],
-                method=found.key,
-                model=model.name,
-                weights=model.weights,
-                layer=name,
-                target=index,
-                label=label,
-                score=repr(score),
-                probability=float(chances[place, index]) if index is not None else float("nan"),
-                knobs=settings,
-                fit=fit,
-                fuse=fuse if len(modules) > 1 else None,
-                image_digest=digests[place],
-                seconds=share,
-                forward_passes=account.forward_passes // len(views),
-                backward_passes=account.backward_passes // len(views),
-                notes=(*account.notes, *_emptiness(attribution)),
-            )
+    explained = [
+        _explained(
+            model,
+            target,
+            chances[place],
+            attributions[place],
+            view=view,
+            method=found.key,
+            layer=name,
+            knobs=settings,
+            fit=fit,
+            fuse=fuse if len(modules) > 1 else None,
+            image_digest=digest,
+            seconds=share,
+            forward_passes=account.forward_passes // len(views),
+            backward_passes=account.backward_passes // len(views),
+            notes=tuple(account.notes),
         )
+        for place, (view, digest) in enumerate(zip(views, digests, strict=True))
+    ]
     return explained, seen
+
+
+def _explained(
+    model: Model, target: Target, chances: Tensor, attribution: Tensor, *, notes: tuple[str, ...], **rest: Any
+) -> Explanation:
+    """One explanation: what was said of the picture with which probability (K,), and its map, as they are kept."""
+    index, score, label = _target(model, target, int(chances.argmax()))
+    values = attribution.detach().to("cpu", torch.float32).numpy()
+    return Explanation(
+        attribution=values,
+        model=model.name,
+        weights=model.weights,
+        target=index,
+        label=label,
+        score=repr(score),
+        probability=float(chances[index]) if index is not None else float("nan"),
+        notes=(*notes, *_emptiness(values)),
+        **rest,
+    )
 
 
 class _Answer:
