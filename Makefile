@@ -17,6 +17,9 @@ bench: .venv/dev-installed
 load: .venv/dev-installed chromium
 	$(BIN)/python -m tests.load.load
 
+fuzz: .venv/dev-installed
+	$(BIN)/python -m tests.attacks.fuzz
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 	$(if $(CPU),$(BIN)/pip install -q torch==2.14.1 torchvision==0.29.1 --index-url https://download.pytorch.org/whl/cpu)

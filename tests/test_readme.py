@@ -8,7 +8,8 @@ from pathlib import Path
 import camviz
 from camviz.__main__ import methods_table
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def test_the_table_of_methods_is_the_generated_one() -> None:
@@ -38,3 +39,12 @@ def test_the_python_examples_run(monkeypatch) -> None:
 def test_every_linked_file_exists() -> None:
     links = re.findall(r"\]\((?!http)([^)#\s]+)\)", README)
     assert links and all((Path(__file__).parents[1] / link).exists() for link in links)
+
+
+def test_every_make_command_does_something() -> None:
+    told = README + (ROOT / "deploy" / "README.md").read_text()
+    targets = set(re.findall(r"(?:`|^)make (\w+)", told, re.MULTILINE))
+    assert {"app", "test", "bench", "load", "fuzz"} <= targets
+    for target in targets:
+        done = subprocess.run(["make", "-n", target], capture_output=True, text=True, check=True, cwd=ROOT)
+        assert "python" in done.stdout or "pytest" in done.stdout, target

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from camviz import CamvizError, images
@@ -30,6 +32,20 @@ def test_its_good_files_are_of_every_format_and_good() -> None:
     assert {fuzz.judge(data) for data in fuzz.seeds().values()} == {"picture"}
     assert all(b"".join(fuzz.split(data)) == data for data in fuzz.seeds().values())
     assert fuzz.make(7, 3) == fuzz.make(7, 3) != fuzz.make(8, 3)
+
+
+@settings(max_examples=1500, derandomize=True, deadline=None, database=None)
+@given(
+    name=st.sampled_from(sorted(fuzz.seeds())),
+    writes=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6),
+    kept=st.floats(0.05, 1),
+)
+def test_bytes_written_anywhere_give_a_picture_or_a_sentence(name: str, writes: list, kept: float) -> None:
+    data = bytearray(fuzz.seeds()[name])
+    for place, what in writes:
+        start = int(place * (len(data) - 1))
+        data[start : start + len(what)] = what
+    assert fuzz.judge(bytes(data[: int(kept * len(data))])) in ("picture", "refused")
 
 
 def unlike_a_picture(_: bytes) -> Image.Image:
