@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from camviz import render, words
-from camviz.ui import axes, controls, further, methods, panels, proof, recipes, results, state, tour
+from camviz import words
+from camviz.ui import axes, controls, further, looks, methods, panels, proof, recipes, results, state, tour
 from camviz.ui.language import said, t
 from camviz.ui.markdown import escaped
 
@@ -28,7 +28,7 @@ with right:
     method = methods.method_picker()
     menu = st.empty()
     knobs = methods.knobs(method)
-    colour_map = state.setting("colours", "cividis", render.COLOUR_MAPS)
+    colour_map = looks.colour_map()
     opacity = state.setting("opacity", 0.5, state.Span(0, 1), float)
     percentile = state.setting("percentile", 99.0, state.Span(90, 100), float)
     e = panels.explanation(experiment, method, knobs)
@@ -43,14 +43,7 @@ with right:
         if e.knobs.get("feature_map") is not None:
             further.patch(e, experiment)
     tour.step(4)
-    st.selectbox(
-        t("Colours"),
-        render.COLOUR_MAPS,
-        format_func=said,
-        key="colours",
-        help=t("cividis reads the same with and without red-green deficiency."),
-        persist_state="session",
-    )
+    looks.pick_colours(st)
 
 with menu:
     methods.method_menu(lambda: results.refusals(experiment))

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from camviz import render
-from camviz.ui import controls, finds, inside, maps, state, sweep
+from camviz.ui import controls, finds, inside, looks, maps, sweep
 from camviz.ui.language import t
 from camviz.ui.markdown import escaped
 
 experiment = controls.experiment()
 experiment = replace(experiment, layer=experiment.layer.partition(",")[0], fuse="mean")
-colour_map = state.setting("colours", "cividis", render.COLOUR_MAPS)
+colour_map = looks.colour_map()
 
 st.title(t("What is inside?"))
 inside.strip(experiment)

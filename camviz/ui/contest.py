@@ -243,16 +243,15 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
 def seconds(experiment: Experiment, method: Method) -> float:
     """Four explanations of a picture four times as large."""
     try:
-        slow = results.expected(experiment, method, method.settings({}))
+        return 16 * results.duration(experiment, method, method.settings({}), PASSES)
     except CamvizError:
         return 0.0  # it will say so itself
-    return 16 * (slow or PASSES * tasks.seconds_of_pass(experiment.model))
 
 
 def key_of(experiment: Experiment, chosen: Mosaic, method: Method) -> tuple[Any, ...]:
     """What identifies a method's result on a mosaic, by content."""
     layer = experiment.layer if method.layer != "none" else None
-    network = (experiment.model.name, experiment.model.weights, str(experiment.model.device))
+    network = tasks.network_key(experiment.model)
     digests = tuple(one.digest for one in chosen.pictures)
     return ("played", digests, experiment.fit, network, method.key, layer, experiment.fuse)
 

@@ -55,7 +55,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) ->
     keys = {photo.name: _key(experiment, order, photo) for photo in photos}
     missing = [photo for photo in photos if tasks.kept(keys[photo.name]) is None]
     if missing:
-        each = results.expected(experiment, method, knobs) or FEW_PASSES * tasks.seconds_of_pass(experiment.model)
+        each = results.duration(experiment, method, knobs, FEW_PASSES)
 
         def work(report: Report) -> int:
             return _work(Worker(order, experiment.model), missing, keys, report)

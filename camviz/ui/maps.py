@@ -15,7 +15,7 @@ from ..feature_visualization import synthesize
 from ..receptive_field import Box
 from ..registry import METHODS
 from ..scores import contrast
-from . import browser, cache, further, results, state, tasks
+from . import browser, cache, further, looks, results, state, tasks
 from .controls import Experiment
 from .language import said, sentence, t
 from .markdown import escaped
@@ -110,15 +110,7 @@ def grid(experiment: Experiment, found: FeatureMaps, colour_map: str) -> int:
     browser.tiles(t("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map)
     if pages > 1:
         st.pagination(pages, key="maps", persist_state="session")
-    st.selectbox(
-        t("Colours"),
-        render.COLOUR_MAPS,
-        format_func=said,
-        key="colours",
-        persist_state="session",
-        width=220,
-        help=t("cividis reads the same with and without red-green deficiency."),
-    )
+    looks.pick_colours(st, width=220)
     return chosen
 
 

@@ -20,11 +20,10 @@ FEW = 6  # forward passes' time that a method of few passes takes, its backward 
 def key_of(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
     """What identifies a result: the picture's content and every setting, never an object."""
     layer = experiment.layer if method.layer != "none" else None
-    network = (experiment.model.name, experiment.model.weights, str(experiment.model.device))
     return (
         experiment.picture.digest,
         experiment.fit,
-        network,
+        tasks.network_key(experiment.model),
         method.key,
         layer,
         experiment.fuse,
@@ -80,10 +79,13 @@ def expected(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -
     return duration(experiment, method, knobs)
 
 
-def duration(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> float:
-    """About how many seconds the method takes here, whether or not its map is in the store."""
+def duration(experiment: Experiment, method: Method, knobs: Mapping[str, Any], few: float = FEW) -> float:
+    """About how many seconds the method takes here, whether or not its map is in the store.
+
+    `few`: how many forward passes' time a method of few passes is taken to need.
+    """
     if not method.many_passes:
-        return FEW * tasks.seconds_of_pass(experiment.model)
+        return few * tasks.seconds_of_pass(experiment.model)
 
     def measure() -> float:
         with cache.turns().turn(lambda _: None):

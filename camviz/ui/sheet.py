@@ -11,7 +11,7 @@ from .. import export, figures, render, report
 from ..errors import CamvizError
 from ..evaluation.agreement import pairwise_rank_correlation
 from ..explanation import Explanation
-from . import panels, proof, slides, state
+from . import looks, panels, proof, slides, state
 from .axes import Grid
 from .language import bound, said, said_in, t
 from .markdown import escaped
@@ -43,15 +43,14 @@ class Look:
 
 def look() -> Look:
     """How the maps are to be drawn, as the link and the session say."""
-    colours = state.setting("colours", "cividis", render.COLOUR_MAPS)
     opacity = state.setting("opacity", 0.5, state.Span(0, 1), float)
-    return Look(colours, opacity, state.setting("scale", "own", SCALES) == "shared")
+    return Look(looks.colour_map(), opacity, state.setting("scale", "own", SCALES) == "shared")
 
 
 def look_controls() -> None:
     """The widgets of `look`."""
-    looks = st.container(horizontal=True)
-    looks.segmented_control(
+    row = st.container(horizontal=True)
+    row.segmented_control(
         t("Scale"),
         SCALES,
         format_func=lambda key: t(SCALES[key]),
@@ -63,16 +62,9 @@ def look_controls() -> None:
             "do not compare."
         ),
     )
-    looks.selectbox(
-        t("Colours"),
-        render.COLOUR_MAPS,
-        format_func=said,
-        key="colours",
-        persist_state="session",
-        help=t("cividis reads the same with and without red-green deficiency."),
-    )
+    looks.pick_colours(row)
     slides.switch()
-    looks.slider(
+    row.slider(
         t("Opacity"),
         0.0,
         1.0,

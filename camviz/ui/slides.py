@@ -6,7 +6,7 @@ from .. import export, render, words
 from ..errors import CamvizError
 from ..explanation import Explanation
 from ..registry import METHODS
-from . import axes, browser, controls, grid, state
+from . import axes, browser, controls, grid, looks, state
 from .language import said, t
 
 _BARE = """<style>
@@ -44,7 +44,7 @@ def show() -> None:
     """The cells of the grid that Compare has chosen, one at a time."""
     with st.container(key="chosen_before"):
         chosen = axes.choose(controls.experiment())
-    colour_map = state.setting("colours", "cividis", render.COLOUR_MAPS)
+    colour_map = looks.colour_map()
     opacity = state.setting("opacity", 0.5, state.Span(0, 1), float)
     done = grid.run(chosen, lambda *_: None)
     slides = [

@@ -31,7 +31,7 @@ def draw(method: str, experiment: Experiment) -> None:
         st.info(t("This method works at one layer of feature maps: choose one in the sidebar."))
         return
     key = ("anatomy", *results.key_of(experiment, METHODS[method], {}))
-    seconds = results.expected(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
+    seconds = results.duration(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
         key,

@@ -14,7 +14,7 @@ import torch
 from camviz import METHODS, explain, images, scores
 from camviz.evaluation.curve import Curve
 from camviz.evaluation.registry import METRICS, Subject
-from camviz.ui import contest, league, trials, verdicts
+from camviz.ui import cache, contest, league, results, steps, tasks, trials, verdicts
 from camviz.ui.controls import Experiment
 from camviz.ui.pictures import Picture
 
@@ -107,6 +107,19 @@ def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, qui
     assert "Most of the map lies on the picture of the class that it explains." in text(app)
     quarters.set_value(quarters.value[:3]).run()
     assert "Choose four pictures." in text(app) and not app.exception
+
+
+def test_a_map_that_is_there_already_shortens_no_work_that_computes_it_anew(start, monkeypatch) -> None:
+    experiment, method = start(layer="blocks.4").session_state["experiment"], METHODS["score_cam"]
+    monkeypatch.setattr("camviz.ui.results.estimate", lambda *_, **__: 42.0)
+    knobs, asked = method.settings({}), []
+    key = results.key_of(experiment, method, knobs)
+    cache.store().put(key, explain(experiment.model, experiment.picture.image, "grad_cam"))  # whatever map it is
+    assert results.expected(experiment, method, knobs) == 0
+    assert contest.seconds(experiment, method) == 16 * 42
+    monkeypatch.setattr(tasks, "run", lambda name, key, seconds, *_: asked.append(seconds))
+    steps.draw("score_cam", experiment)
+    assert asked == [42]
 
 
 def test_an_untrained_network_is_sure_of_nothing(start) -> None:
