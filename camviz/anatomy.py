@@ -225,7 +225,7 @@ def _rectified(
 
     def see(variables: Mapping[str, Any], _: Any) -> None:
         gradient, slope = variables["gradient"], variables["slope"]
-        found.append((gradient[0], torch.as_tensor(slope).expand_as(gradient)[0]))
+        found.append((gradient[0], torch.as_tensor(slope, device=gradient.device).expand_as(gradient)[0]))
 
     with tracing({rule: see}):
         result = method(net, x, score)

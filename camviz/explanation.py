@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from . import export, images, methods, recipe, render, scores
-from .batches import Progress, stopwatch
+from .batches import Progress, punctual, stopwatch, wait_for
 from .errors import CamvizError, unknown
 from .models import Model
 from .models.geometry import Fit
@@ -109,6 +109,7 @@ def explain(
     view = model.view(picture, fit)
     x = model.normalise(view)
     name, modules = _layers(model, found, layer, fuse)
+    progress = punctual(progress, model.device)
     started = time.perf_counter()
     with accounting() as account, scores.headed(model.probabilities):
         answer = _answer(model, x, target, found)
@@ -124,6 +125,7 @@ def explain(
             for part, module in enumerate(modules or [None])
         ]
         chances = model.probabilities(answer.seen_by(model.net, x))[0]
+    wait_for(model.device)
     result = results[0] if len(results) == 1 else fused(results, fuse)
     return _explained(
         model,
@@ -180,6 +182,7 @@ def explain_batch(
         return one_by_one, seen
     result = results[0] if len(results) == 1 else fused(results, fuse)
     attributions, chances = model.in_colours(result), model.probabilities(seen)
+    wait_for(model.device)
     share = (time.perf_counter() - started) / len(views)
     explained = [
         _explained(

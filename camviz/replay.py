@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
 from .errors import CamvizError
+from .precision import full_precision
 from .tape import ANY_LAYOUT, forward, intercepting, listening_to
 
 _TO_NUMBERS = {Tensor.item, Tensor.tolist, Tensor.numpy, Tensor.__bool__, Tensor.__int__, Tensor.__float__}
@@ -59,7 +60,7 @@ class Above:
     def __call__(self, activations: Tensor) -> Tensor:
         # A copy, as the first call may overwrite it; channels-last, as that is the quickest for a batch.
         values = {0: activations.clone(memory_format=torch.channels_last)}
-        with torch.no_grad():
+        with full_precision(activations.device), torch.no_grad():
             for call in self._calls:
                 leaves = [
                     leaf.at(values, len(activations)) if isinstance(leaf, _Varying) else leaf for leaf in call.leaves

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torchvision.ops import StochasticDepth
 
 from .errors import CamvizError
+from .precision import full_precision
 from .pulse import SILENCE, silence, word
 from .scores import Score
 
@@ -109,7 +111,7 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
     if account := _account.get():
         account.forward_passes += len(x)
     plain = x.ndim != 4 or x.is_contiguous() or not _needs_plain.get(net, True)
-    with rules or nullcontext(), nullcontext() if plain else _AnyLayout(net):
+    with full_precision(x.device), rules or nullcontext(), nullcontext() if plain else _AnyLayout(net):
         return class_scores(net(x.clone()))  # a network may begin with an operation in place
 
 
@@ -146,7 +148,8 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
     """d(scores)/d(source) for every sample of the batch, of the shape of `source`."""
     gradient = None
     if scores.requires_grad:
-        (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
+        with full_precision(source.device):
+            (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
     if gradient is None:
         raise CamvizError("the score does not depend on this layer, so there is no gradient to show")
     if account := _account.get():
@@ -225,7 +228,7 @@ def watch(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> A
     def only_see(module: nn.Module, output: Any) -> None:
         see(module, output)
 
-    with _listening(only_see), torch.no_grad():
+    with _listening(only_see), full_precision(x.device), torch.no_grad():
         return net(x.clone())
 
 
@@ -363,13 +366,18 @@ def _gate(func: Any, args: Any, kwargs: Any) -> tuple[float, float] | None:
 def _call(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, list[Any], dict[str, Any], bool]:
     """The input of an activation, its other arguments without `inplace`, and whether it runs in place."""
     in_place = func.__name__.endswith("_")
-    names = list(inspect.signature(func).parameters) if getattr(func, "__module__", "") == F.__name__ else []
+    names = _parameters(func) if getattr(func, "__module__", "") == F.__name__ else ()
     given = dict(zip(names, args, strict=False)) | kwargs if names else kwargs
     if names:
         in_place |= bool(given.pop("inplace", False))
         return given.pop("input"), [], given, in_place
     first = args[0] if args else given["input"]
     return first, list(args[1:]), {name: value for name, value in given.items() if name != "input"}, in_place
+
+
+@cache
+def _parameters(func: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(func).parameters)
 
 
 class _Ruled(torch.autograd.Function):

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from torch.autograd import set_multithreading_enabled
+
 See = Callable[[Mapping[str, Any], Any], None]
 
 
@@ -25,6 +27,7 @@ def tracing(watched: Mapping[Callable[..., Any], See]) -> Iterator[None]:
     before = sys.getprofile()
     sys.setprofile(on_event)
     try:
-        yield
+        with set_multithreading_enabled(False):  # the way back from an accelerator would run in a thread of its own
+            yield
     finally:
         sys.setprofile(before)

@@ -92,5 +92,7 @@ def _convolved(x: Tensor, kernels: Tensor) -> Tensor:
 
 def _both_ways(matrix: str, columns: int, like: Tensor) -> Tensor:
     """What applies `matrix` to the rows and to the columns of flattened tiles."""
-    one = torch.tensor([float(number) for number in matrix.split()], dtype=torch.float64).view(-1, columns)
+    one = torch.tensor([float(number) for number in matrix.split()], dtype=torch.float64, device="cpu").view(
+        -1, columns
+    )
     return torch.kron(one, one).to(like)

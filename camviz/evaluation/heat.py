@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ..chance import Chance
 from ..errors import CamvizError
 
 
@@ -40,7 +41,7 @@ def ranks(heat: Tensor) -> Tensor:
 
     Equal pixels come in an order of chance, always the same one: row by row would be an order too.
     """
-    chance = torch.randperm(heat.numel(), generator=torch.Generator().manual_seed(0)).to(heat.device)
+    chance = Chance(0).order(heat.numel()).to(heat.device)
     order = chance[heat.flatten()[chance].argsort(descending=True, stable=True)]
     places = torch.empty_like(order)
     places[order] = torch.arange(len(order), device=heat.device)

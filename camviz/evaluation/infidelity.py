@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batches import Progress, batches
+from ..chance import Chance
 from ..passes import channels_last, many_passes
 from ..registry import Range
 from ..scores import Score
@@ -55,12 +56,12 @@ def infidelity(
     check(x, full[0])
     x = x.detach()
     change, where = changes(x[0], samples, taken, seed)
-    foretold = (full * (change if reading == "slope" else where)).flatten(1).sum(dim=1).double()
+    foretold = (full * (change if reading == "slope" else where)).flatten(1).sum(dim=1).cpu().double()
     happened = foretold.new_empty(samples)
     with torch.no_grad(), many_passes(net, x) as passes:
-        whole = score_of(score, passes.scores).double()
+        whole = score_of(score, passes.scores).cpu().double()
         for part in batches(samples, passes.size, progress):
-            happened[part] = whole - score_of(score, forward(net, channels_last(x - change[part]))).double()
+            happened[part] = whole - score_of(score, forward(net, channels_last(x - change[part]))).cpu().double()
     if scaling != "none" and (power := float(foretold.square().mean())) > 0:
         foretold = foretold * ((foretold * happened).mean() / power)
     error, all_of_it = float((foretold - happened).square().mean()), float(happened.square().mean())
@@ -73,15 +74,15 @@ def changes(picture: Tensor, samples: int, taken: Taken, seed: int) -> tuple[Ten
     Squares have a side from a sixteenth to a half of the shorter one and lie wholly inside; noise has the
     standard deviation 0.2.
     """
-    chance = torch.Generator().manual_seed(seed)
+    chance = Chance(seed)
     shape = (samples, *picture.shape)
     if taken == "noise":
-        noise = 0.2 * torch.randn(shape, generator=chance, dtype=torch.float64).to(picture)
+        noise = 0.2 * chance.normal(*shape, dtype=torch.float64).to(picture)
         return noise, torch.ones_like(noise)
     height, width = picture.shape[-2:]
     where = picture.new_zeros(shape)
     for square, (length, down, right) in zip(
-        where, torch.rand(samples, 3, generator=chance, dtype=torch.float64).tolist(), strict=True
+        where, chance.uniform(samples, 3, dtype=torch.float64).tolist(), strict=True
     ):
         side = max(1, round(min(height, width) * (1 / 16 + length * 7 / 16)))
         top, left = round(down * (height - side)), round(right * (width - side))

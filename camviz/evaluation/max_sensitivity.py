@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batches import Progress, batches
+from ..chance import Chance
 from ..errors import CamvizError
 from ..registry import Range
 from .registry import Explain, metric
@@ -35,13 +36,13 @@ def max_sensitivity(
 
     x (1, 3, H, W); explain(net, x) gives the map, batched. Raises CamvizError where the map is all zero.
     """
-    chance = torch.Generator().manual_seed(seed)
+    chance = Chance(seed)
     first = explain(net, x)
     length = float(first.norm())
     if length == 0:
         raise CamvizError("the map is empty, so its change is no share of anything")
     largest = 0.0
     for _ in batches(samples, 1, progress):
-        shift = (torch.rand(x.shape, generator=chance, dtype=torch.float64) * 2 - 1).to(x) * radius
+        shift = (chance.uniform(*x.shape, dtype=torch.float64) * 2 - 1).to(x) * radius
         largest = max(largest, float((explain(net, x + shift) - first).norm()) / length)
     return largest

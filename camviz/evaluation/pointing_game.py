@@ -62,7 +62,7 @@ def mosaic(pictures: Tensor) -> Tensor:
 
 def share_inside(attribution: Tensor, size: tuple[int, int], quarter: int) -> float:
     """The share of positive attribution inside a quarter (0 to 3, as in `mosaic`) of a mosaic of that size."""
-    positive = plane(attribution, size).clamp(min=0).double()
+    positive = plane(attribution, size).clamp(min=0).cpu().double()
     top, left = (quarter // 2) * (size[0] // 2), (quarter % 2) * (size[1] // 2)
     inside = positive[top : top + size[0] // 2, left : left + size[1] // 2].sum()
     total = positive.sum()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batches import Progress
+from ..chance import Chance
 from ..errors import CamvizError
 from ..registry import Range
 from ..tape import watch
@@ -64,7 +65,7 @@ def randomisation(
     if not names:
         raise CamvizError("this network has no weights that it could forget")
     other = copy.deepcopy(net)
-    chance = torch.Generator().manual_seed(seed)
+    chance = Chance(seed)
     ends = _ends(len(names), stages)
     done, maps = 0, [explain(net, x)[0].detach()]
     for number, end in enumerate(ends):
@@ -98,7 +99,7 @@ def layers_with_weights(net: nn.Module, x: Tensor) -> list[str]:
     return list(found)
 
 
-def forget(net: nn.Module, names: Sequence[str], way: Way, chance: torch.Generator) -> None:
+def forget(net: nn.Module, names: Sequence[str], way: Way, chance: Chance) -> None:
     """Give the modules of these names new weights, in place: only ever on a copy.
 
     "fresh": kernels and matrices normal with variance 2 / fan-in (He et al., 2015), norms as new, other biases 0.
@@ -111,15 +112,15 @@ def forget(net: nn.Module, names: Sequence[str], way: Way, chance: torch.Generat
                 values.copy_(_shuffled(values, chance) if way == "shuffled" else _fresh(name, values, chance))
 
 
-def _fresh(name: str, values: Tensor, chance: torch.Generator) -> Tensor:
+def _fresh(name: str, values: Tensor, chance: Chance) -> Tensor:
     if values.ndim >= 2:
-        normal = torch.randn(values.shape, generator=chance, dtype=torch.float64)
+        normal = chance.normal(*values.shape, dtype=torch.float64)
         return normal.mul((2 / values[0].numel()) ** 0.5).to(values)
     return torch.ones_like(values) if name in ("weight", "running_var") else torch.zeros_like(values)
 
 
-def _shuffled(values: Tensor, chance: torch.Generator) -> Tensor:
-    order = torch.randperm(values.numel(), generator=chance).to(values.device)
+def _shuffled(values: Tensor, chance: Chance) -> Tensor:
+    order = chance.order(values.numel()).to(values.device)
     return values.flatten()[order].view_as(values)
 
 

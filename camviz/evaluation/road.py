@@ -12,6 +12,7 @@ from scipy.sparse.linalg import splu  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from ..batches import Progress
+from ..chance import Chance
 from ..errors import CamvizError
 from ..passes import channels_last, many_passes
 from ..registry import Range
@@ -63,7 +64,7 @@ def road(
     one sparse linear system a mask, so that its shape gives nothing away. x (1, 3, H, W), heat (H, W).
     """
     check(x, heat)
-    chance = torch.Generator().manual_seed(seed)
+    chance = Chance(seed)
     place = ranks(heat).view(heat.shape).cpu().numpy()
     counts = [round(heat.numel() * step / (steps + 1)) for step in range(1, steps + 1)]
     if counts[0] == 0:
@@ -80,7 +81,7 @@ def road(
         waiting: list[Tensor] = []
         for hole in holes():
             picture = torch.from_numpy(imputed(image, hole)).to(x)
-            rough = torch.randn(picture.shape, generator=chance, dtype=torch.float64).to(x) * noise
+            rough = chance.normal(*picture.shape, dtype=torch.float64).to(x) * noise
             waiting.append(picture + rough * torch.from_numpy(hole).to(x))
             done = len(values) + len(waiting)
             if len(waiting) == passes.size or done == 2 * steps:

@@ -21,10 +21,10 @@ def ssim(a: Tensor, b: Tensor) -> float:
             f"structural similarity needs two maps of one size, at least {WINDOW} pixels a side; "
             f"got {tuple(a.shape)} and {tuple(b.shape)}"
         )
-    steps = torch.arange(WINDOW, dtype=torch.float64, device=a.device) - WINDOW // 2
+    steps = torch.arange(WINDOW, dtype=torch.float64, device="cpu") - WINDOW // 2
     line = (-(steps**2) / (2 * DEVIATION**2)).exp()
     line = (line / line.sum()).view(1, 1, 1, -1)
-    a, b = a.double(), b.double()
+    a, b = a.cpu().double(), b.cpu().double()
     maps = torch.stack([a, b, a * a, b * b, a * b])[:, None]
     mean_a, mean_b, square_a, square_b, product = conv2d(conv2d(maps, line), line.mT)[:, 0]
     spread = square_a - mean_a**2 + square_b - mean_b**2

@@ -20,7 +20,7 @@ def sparseness(heat: Tensor) -> float:
 
     heat (H, W). A map that is zero everywhere has the sparseness 0.
     """
-    values = heat.detach().abs().flatten().double().sort().values
+    values = heat.detach().abs().flatten().cpu().double().sort().values
     count, total = len(values), float(values.sum())
     if total == 0:
         return 0.0

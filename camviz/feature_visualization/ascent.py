@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..chance import Chance
 from ..tape import gradient_of
 from .canvas import Canvas
 
@@ -62,14 +63,15 @@ class Wobble:
     """
 
     def __init__(self, jitter: float, rotation: float, zoom: float, seed: int) -> None:
-        self.most = torch.tensor([jitter, jitter, math.radians(rotation), zoom])
-        self.chance = torch.Generator().manual_seed(seed + 1)
+        self.most = (jitter, jitter, math.radians(rotation), zoom)
+        self.chance = Chance(seed + 1)
 
     def __call__(self, picture: Tensor) -> Tensor:
         """The picture (1, 3, H, W) as it is seen this time; what comes in at an edge mirrors it."""
-        if not self.most.any():
+        if not any(self.most):
             return picture
-        down, right, angle, zoom = (self.most * (2 * torch.rand(4, generator=self.chance) - 1)).tolist()
+        ways = (2 * self.chance.uniform(4) - 1).tolist()
+        down, right, angle, zoom = (most * way for most, way in zip(self.most, ways, strict=True))
         return transformed(picture, down, right, angle, 1 + zoom)
 
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..chance import Chance
 from .sight import Sight
 
 Parametrization = Literal["fourier", "pixels"]
@@ -71,7 +72,7 @@ class Fourier:
     def __init__(self, z: Tensor, size: tuple[int, int], decorrelate: bool) -> None:
         self.z, self.size = z, size
         self.scale = fourier_scale(size).to(z)[..., None]
-        self.colours = colour_root().to(z) if decorrelate else torch.eye(3).to(z)
+        self.colours = colour_root().to(z) if decorrelate else torch.eye(3, dtype=z.dtype, device=z.device)
 
     def picture(self) -> Tensor:
         """The picture (1, 3, H, W)."""
@@ -90,18 +91,20 @@ def noise(
     sight: Sight, parametrization: Parametrization, decorrelate: bool = True, seed: int = 0, deviation: float = 0.1
 ) -> Canvas:
     """A canvas of faint noise around grey, to grow a picture from."""
-    chance = torch.Generator().manual_seed(seed)
+    chance = Chance(seed)
     height, width = sight.size
     if parametrization == "pixels":
-        z = torch.randn(1, 3, height, width, generator=chance)
+        z = chance.normal(1, 3, height, width)
         return Pixels(deviation * z.to(sight.mean), sight)
-    z = torch.randn(1, 3, height, width // 2 + 1, 2, generator=chance)
+    z = chance.normal(1, 3, height, width // 2 + 1, 2)
     return Fourier(deviation / 10 * z.to(sight.mean), sight.size, decorrelate)
 
 
 def frequencies(size: tuple[int, int]) -> Tensor:
     """The frequency of each term of rfft2 in cycles a pixel, (H, W // 2 + 1)."""
-    return torch.hypot(torch.fft.fftfreq(size[0])[:, None], torch.fft.rfftfreq(size[1])[None])
+    return torch.hypot(
+        torch.fft.fftfreq(size[0], device="cpu")[:, None], torch.fft.rfftfreq(size[1], device="cpu")[None]
+    )
 
 
 def fourier_scale(size: tuple[int, int]) -> Tensor:
@@ -115,7 +118,7 @@ def colour_root() -> Tensor:
 
     Its columns change the brightness, blue against yellow, and green against magenta.
     """
-    root = torch.tensor(DIRECTIONS) * torch.tensor(VARIANCES).sqrt()
+    root = torch.tensor(DIRECTIONS, device="cpu") * torch.tensor(VARIANCES, device="cpu").sqrt()
     longest: Tensor = root.norm(dim=0).max()
     return root / longest
 
@@ -125,7 +128,7 @@ def blurred(x: Tensor, deviation: float) -> Tensor:
     reach = min(math.ceil(3 * deviation), min(x.shape[2:]) - 1)
     if reach < 1:
         return x
-    places = torch.arange(-reach, reach + 1).to(x)
+    places = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
     weights = torch.exp(-0.5 * (places / deviation) ** 2)
     weights /= weights.sum()
     channels = x.shape[1]

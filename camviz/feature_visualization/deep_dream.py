@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..chance import Chance
 from ..registry import Range, method
 from ..scores import Score
 from ..tape import gradient_of
@@ -41,7 +42,7 @@ def deep_dream(
     A: the layer's activation. It begins with a small picture; what was changed there is enlarged and added to the next
     larger one, so that forms of all sizes appear. They come from the network, not from the picture.
     """
-    chance = torch.Generator().manual_seed(seed)
+    chance = Chance(seed)
     excitement = score or _strength
     height, width = picture.shape[2:]
     detail = torch.zeros_like(picture)
@@ -50,7 +51,7 @@ def deep_dream(
         size = round(height * shrunk), round(width * shrunk)
         base, detail = resized(picture, size), resized(detail, size)
         for step in range(octave * steps + 1, (octave + 1) * steps + 1):
-            down, right = torch.randint(-jitter, jitter + 1, (2,), generator=chance).tolist()
+            down, right = chance.whole(-jitter, jitter, 2).tolist()
             dream = (base + detail).roll((down, right), (2, 3)).requires_grad_()
             with torch.enable_grad():
                 value = excitement(see(dream, layer))

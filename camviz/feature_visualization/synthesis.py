@@ -187,8 +187,10 @@ def sight_of(model: Model) -> Sight:
     """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colours."""
     if model.bands != COLOURS:
         raise CamvizError(f"pictures are made in red, green and blue, and {model.name} sees {', '.join(model.bands)}")
-    reference = next(model.net.parameters(), torch.zeros(1, device=model.device))
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1).to(reference) for values in (model.mean, model.std))
+    reference = next(model.net.parameters(), torch.empty(0, device=model.device))
+    mean, std = (
+        torch.tensor(values, device="cpu").view(1, 3, 1, 1).to(reference) for values in (model.mean, model.std)
+    )
     return Sight(model.net, model.input_size, mean, std)
 
 

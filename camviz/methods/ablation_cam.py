@@ -40,9 +40,9 @@ def ablation_cam(
                 progress(before + count, total)
 
         report(0, 0)
-        for part in batches(len(alive), size_for(rest.work, x.device, largest=32), report):
+        for part in batches(len(alive), size_for(rest.work, x.device, rest.activation.nbytes, largest=32), report):
             without = rest.activation.repeat(len(alive[part]), 1, 1, 1)
-            without[torch.arange(len(without)), alive[part]] = 0
+            without[torch.arange(len(without), device=x.device), alive[part]] = 0
             lost[alive[part]] = whole - score_of(score, rest(without))
         weight = lost / whole.abs().where(whole != 0, 1)
         maps.append((weight[:, None, None] * channels).sum(dim=0).relu())

@@ -43,6 +43,6 @@ def eigen_cam(
 def first_component(places: Tensor) -> Tensor:
     """v^T A for A (B, c, n) and its first left singular vector v, found in the smaller of A A^T and A^T A."""
     wide = places.shape[2] >= places.shape[1]
-    square = (places @ places.mT if wide else places.mT @ places).to("cpu", torch.float64)
+    square = (places @ places.mT if wide else places.mT @ places).cpu().double()
     vector = torch.linalg.eigh(square).eigenvectors[:, :, -1:].to(places)
     return (normalize(vector if wide else places @ vector, dim=1) * places).sum(dim=1)

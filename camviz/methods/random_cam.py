@@ -5,6 +5,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
+from ..chance import Chance
 from ..registry import Range, method
 from ..scores import Score
 from ..tape import activations, score_of
@@ -27,6 +28,5 @@ def random_cam(
     """
     activation, scores = activations(net, x, layer)
     score_of(score, scores)  # nothing is taken from it, but a class that does not exist is told
-    chance = torch.Generator().manual_seed(seed)
-    weight = torch.rand(activation.shape[1], generator=chance, dtype=torch.float64) * 2 - 1
+    weight = Chance(seed).uniform(activation.shape[1], dtype=torch.float64) * 2 - 1
     return torch.einsum("c,bchw->bhw", weight.to(activation), activation).relu()

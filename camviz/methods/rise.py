@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..batches import Progress, batches
+from ..chance import Chance
 from ..passes import channels_last, many_passes, share
 from ..registry import Range, method
 from ..scores import Score, chances
@@ -39,9 +40,9 @@ def rise(
     x = x.detach()
     height, width = x.shape[2:]
     cell = (ceil(height / cells), ceil(width / cells))
-    chance = torch.Generator().manual_seed(seed)
-    grids = (torch.rand(masks, 1, cells, cells, generator=chance) < keep).to(x)
-    shifts = torch.stack([torch.randint(side, (masks,), generator=chance) for side in cell], dim=1).tolist()
+    chance = Chance(seed)
+    grids = (chance.uniform(masks, 1, cells, cells) < keep).to(x)
+    shifts = torch.stack([chance.whole(0, side - 1, masks) for side in cell], dim=1).tolist()
     result = torch.zeros_like(x[:, 0])
     with torch.no_grad(), many_passes(net, x) as passes:
         for number, picture in enumerate(x):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batches import Progress, batches
+from ..chance import Chance
 from ..passes import channels_last, many_passes, share
 from ..registry import Range, method
 from ..scores import Score
@@ -52,7 +53,7 @@ def smooth_grad(
     with many_passes(net, x, fold="gradient") as passes:
         size = 1 if base == "integrated_gradients" else passes.size_with_gradient
         for number, picture in enumerate(x):
-            chance = torch.Generator().manual_seed(seed)
+            chance = Chance(seed)
             deviation = level * (picture.max() - picture.min())
             report, inner = share(progress, number, len(x)), None
             if base == "integrated_gradients":
@@ -60,7 +61,7 @@ def smooth_grad(
             first, total, squares = (torch.zeros_like(picture) for _ in range(3))
             for part in batches(samples, size, report):
                 draws = range(samples)[part]
-                noise = torch.stack([torch.randn(picture.shape, generator=chance, dtype=x.dtype) for _ in draws])
+                noise = torch.stack([chance.normal(*picture.shape, dtype=x.dtype) for _ in draws])
                 noisy = picture + deviation * noise.to(x.device)
                 if base in PLAIN:
                     found = PLAIN[base](net, channels_last(noisy), score)

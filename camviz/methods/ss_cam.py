@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batches import Progress
+from ..chance import Chance
 from ..masking import masked_cam
 from ..registry import Range, method
 from ..scores import Score
@@ -34,13 +35,13 @@ def ss_cam(
 
     Smoother than Score-CAM, at as many times its cost as there are samples.
     """
-    generator = torch.Generator()
+    chance = Chance(seed)
 
     def noisy(masks: Tensor, passes: range) -> Tensor:
         if passes.start == 0:
-            generator.manual_seed(seed)
+            chance.restart()
         # One by one, so that the noise does not depend on the size of the batch.
-        fields = [torch.randn(masks.shape[2:], generator=generator) for _ in passes]
+        fields = [chance.normal(*masks.shape[2:]) for _ in passes]
         return masks + noise * torch.stack(fields)[:, None].to(masks)
 
     return masked_cam(

@@ -44,7 +44,7 @@ def seen(view: NDArray[np.uint8], bands: Sequence[Band]) -> Tensor:
         return colours.float() / 255
     planes: dict[Band, Tensor] = dict(zip(COLOURS, colours, strict=True))
     if "grey" in bands:
-        brightness = torch.tensordot(torch.tensor(SHARES), colours.long(), dims=1)
+        brightness = torch.tensordot(torch.tensor(SHARES, device="cpu"), colours.long(), dims=1)
         planes["grey"] = (brightness + 0x8000) >> 16
     planes["black"] = torch.zeros_like(colours[0])
     return torch.stack([planes[band].float() for band in bands]) / 255

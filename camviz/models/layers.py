@@ -65,7 +65,7 @@ def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
             found[name] = Layer(name, type(module).__name__, *output.shape[1:])
         last = name, output
 
-    reference = next(net.parameters(), torch.empty(0))
+    reference = next(net.parameters(), torch.empty(0, device="cpu"))
     x = torch.zeros(1, channels, *size, device=reference.device, dtype=reference.dtype)
     try:
         classes = class_scores(watch(net, x, see)).shape[1]

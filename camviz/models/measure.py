@@ -99,7 +99,7 @@ def _band(share: Tensor, whole: Tensor) -> Band:
     if whole == 0:
         return "black"
     for band, expected in SHARES.items():
-        if (share - torch.tensor(expected)).abs().max() <= TOLERANCE:
+        if (share - torch.tensor(expected, device="cpu")).abs().max() <= TOLERANCE:
             return band
     mixture = ", ".join(f"{value:.2f}" for value in share.tolist())
     raise CamvizError(MORE.format(f"it mixes red, green and blue as {mixture}"))

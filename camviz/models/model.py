@@ -102,7 +102,7 @@ class Model:
 
     def _scale(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation, each (C, 1, 1)."""
-        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
+        mean, std = (torch.tensor(values, device="cpu").view(-1, 1, 1) for values in (self.mean, self.std))
         return mean, std
 
     def probabilities(self, scores: Tensor) -> Tensor:

@@ -15,11 +15,11 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram, unflatten
 
+from ..chance import OwnChance
 from ..errors import CamvizError
 from . import weights as files
 from .bands import COLOURS, per_channel
 from .catalogue import CURATED, source_of
-from .chance import OwnChance
 from .geometry import Geometry
 from .weights import Progress
 

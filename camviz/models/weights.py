@@ -240,7 +240,7 @@ def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint
 def classes_in(state: Mapping[str, Tensor], net: nn.Module, classes: int) -> int:
     """The number of classes of a checkpoint: the rows of its last layer, which `net` has for `classes`."""
     heads = [(key, value) for key, value in net.state_dict().items() if value.ndim > 1 and len(value) == classes]
-    key, known = heads[-1] if heads else ("", torch.empty(0))
+    key, known = heads[-1] if heads else ("", torch.empty(0, device="cpu"))
     given = state.get(key)
     return classes if given is None or given.shape[1:] != known.shape[1:] or given.ndim < 2 else len(given)
 

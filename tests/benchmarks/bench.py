@@ -23,6 +23,8 @@ from zennit.composites import EpsilonGammaBox
 from zennit.torchvision import ResNetCanonizer, VGGCanonizer
 
 import camviz
+from camviz.batches import wait_for
+from camviz.models import devices
 from camviz.scores import logit
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +76,7 @@ def rows(model: camviz.Model, x: Tensor) -> Iterator[tuple[str, dict[str, Run]]]
     def by_zennit() -> Any:
         canonizer = {"vgg16": VGGCanonizer, "resnet50": ResNetCanonizer}[model.name]()
         low, high = torch.full_like(x, -3), torch.full_like(x, 3)
-        one_hot = torch.eye(1000)[[CLASS]]
+        one_hot = torch.eye(1000)[[CLASS]].to(x)
         with Gradient(peer, EpsilonGammaBox(low=low, high=high, canonizers=[canonizer])) as attributor:
             return attributor(x.clone().requires_grad_(), one_hot)
 
@@ -163,7 +165,7 @@ def rows(model: camviz.Model, x: Tensor) -> Iterator[tuple[str, dict[str, Run]]]
     yield "lrp", {"camviz": ours("lrp"), **({} if "lite" in model.name else {"zennit": by_zennit})}
 
 
-def measure(runs: dict[str, Run], most: int) -> dict[str, float]:
+def measure(runs: dict[str, Run], most: int, device: torch.device) -> dict[str, float]:
     """Median seconds of each, taken in turns, so that whatever else the machine does meets all alike."""
     seconds: dict[str, list[float]] = {who: [] for who in runs}
     started = time.perf_counter()
@@ -171,55 +173,61 @@ def measure(runs: dict[str, Run], most: int) -> dict[str, float]:
         for who, run in runs.items():
             begun = time.perf_counter()
             run()
+            wait_for(device)
             seconds[who].append(time.perf_counter() - begun)
         if count >= 1 and time.perf_counter() - started > LONGEST:
             break
     return {who: statistics.median(taken[1:]) for who, taken in seconds.items()}
 
 
-def load(name: str) -> tuple[camviz.Model, Tensor]:
+def load(name: str, device: str) -> tuple[camviz.Model, Tensor]:
     """A network (random weights where its own are not embedded: time does not depend on them) and a picture."""
-    model = camviz.load_model(name, weights="default" if "lite" in name else "random")
+    model = camviz.load_model(name, weights="default" if "lite" in name else "random", device=device)
     return model, model.preprocess(ROOT / "assets" / "samples" / "coffee.jpg")
 
 
-def memory(name: str, row: str, who: str) -> None:
+def memory(name: str, row: str, who: str, device: str) -> None:
     """Print by how many MB one run raises the peak of a process that has done a bare forward pass."""
-    model, x = load(name)
+    model, x = load(name, device)
     runs = dict(rows(model, x))[row]
     with torch.no_grad():
         model.net(x)
-    before = _peak()
+    before = _peak(model.device)
     runs[who]()
-    print(_peak() - before)
+    print(_peak(model.device) - before)
 
 
-def _peak() -> int:
-    """The most memory that this process has had, in MB (getrusage would count that of the process that started it)."""
+def _peak(device: torch.device) -> int:
+    """The most memory that this process has had, in MB, of the device's own where it has some.
+
+    `getrusage` would count that of the process that started this one.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) >> 20
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
 
 
-def peak_of(name: str, row: str, who: str) -> int:
+def peak_of(name: str, row: str, who: str, device: str) -> int:
     """The MB of `memory`, measured in a process of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench", "--memory", name, row, who]
+    command = [sys.executable, "-m", "tests.benchmarks.bench", "--device", device, "--memory", name, row, who]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return int(done.stdout.split()[-1])  # a peer may have said something before
 
 
-def memory_table(name: str, only: str, without: str) -> None:
+def memory_table(name: str, only: str, without: str, device: str) -> None:
     """Print by how many MB each method, and each peer that has it, raises the peak over a bare forward pass."""
-    model, x = load(name)
+    model, x = load(name, device)
     print(f"\n### {name}\n\n| method | MB |\n|---|---|", flush=True)
     for row, runs in rows(model, x):
         if only in row:
-            peaks = {who: peak_of(name, row, who) for who in runs if not without or without not in who}
+            peaks = {who: peak_of(name, row, who, device) for who in runs if not without or without not in who}
             print(f"| {row} | {', '.join(f'{who} {peak}' for who, peak in peaks.items())} |", flush=True)
 
 
-def table(name: str, only: str, most: int, with_memory: bool) -> None:
+def table(name: str, only: str, most: int, with_memory: bool, device: str) -> None:
     """Print the table of one network."""
-    model, x = load(name)
+    model, x = load(name, device)
 
     def backward() -> None:
         source = x.clone().requires_grad_()
@@ -229,23 +237,23 @@ def table(name: str, only: str, most: int, with_memory: bool) -> None:
         with torch.no_grad():
             model.net(x)
 
-    bare = measure({"forward": forward, "backward": backward}, most)
-    print(f"\n### {name}\n\nBare forward {bare['forward'] * 1e3:.0f} ms, with backward to the input ", end="")
-    print(f"{bare['backward'] * 1e3:.0f} ms.\n")
+    bare = measure({"forward": forward, "backward": backward}, most, model.device)
+    print(f"\n### {name}\n\nBare forward {bare['forward'] * 1e3:.3g} ms, with backward to the input ", end="")
+    print(f"{bare['backward'] * 1e3:.3g} ms.\n")
     print("| method | who | time | in bare forwards | in bare forward + backward | CamViz / peer | peak memory |")
     print("|---|---|---|---|---|---|---|", flush=True)
     for row, runs in rows(model, x):
         if only not in row:
             continue
-        taken = measure({"bare": forward, "bare backward": backward, **runs}, most)
+        taken = measure({"bare": forward, "bare backward": backward, **runs}, most, model.device)
         ours = next(seconds for who, seconds in taken.items() if who.startswith("camviz"))
         for who in runs:
             ratio = "" if who.startswith("camviz") else f"{ours / taken[who]:.2f}"
             peak = ""
             if with_memory:
-                peak = f"{peak_of(name, row, who)} MB"
+                peak = f"{peak_of(name, row, who, device)} MB"
             print(
-                f"| {row} | {who} | {taken[who]:.3f} s | {taken[who] / taken['bare']:.2f} "
+                f"| {row} | {who} | {taken[who]:.3g} s | {taken[who] / taken['bare']:.2f} "
                 f"| {taken[who] / taken['bare backward']:.2f} | {ratio} | {peak} |",
                 flush=True,
             )
@@ -262,19 +270,21 @@ def main() -> None:
     parser.add_argument("--only-memory", action="store_true")
     parser.add_argument("--without", default="", help="with --only-memory, leave this peer out")
     parser.add_argument("--memory", nargs=3, metavar=("NETWORK", "ROW", "WHO"), help="measure the memory of one run")
+    parser.add_argument("--device", default="cpu", choices=devices())
     chosen = parser.parse_args()
     if chosen.memory:
-        memory(*chosen.memory)
+        memory(*chosen.memory, chosen.device)
         return
     if chosen.only_memory:
         for network in chosen.networks:
-            memory_table(network, chosen.only, chosen.without)
+            memory_table(network, chosen.only, chosen.without, chosen.device)
         return
     name = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
     print(f"{name.partition(': ')[2] or platform.processor()}, {torch.get_num_threads()} threads, ", end="")
-    print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}.")
+    print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}", end="")
+    print(f", {torch.cuda.get_device_name()}." if chosen.device == "cuda" else ".")
     for network in chosen.networks:
-        table(network, chosen.only, chosen.repeats, not chosen.no_memory)
+        table(network, chosen.only, chosen.repeats, not chosen.no_memory, chosen.device)
 
 
 if __name__ == "__main__":

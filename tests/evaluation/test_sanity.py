@@ -8,6 +8,7 @@ import torch
 from scipy.stats import spearmanr
 
 from camviz import CamvizError
+from camviz.chance import Chance
 from camviz.evaluation.class_contrast import class_contrast
 from camviz.evaluation.heat import heat_of, unit
 from camviz.evaluation.pointing_game import mosaic, pointing_game, share_inside, surest
@@ -39,7 +40,7 @@ def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, way):
     result = randomisation(net, x, gradient, stages=3, way=way, seed=5)
     assert state(net) == before
     names = layers_with_weights(net, x)[::-1]
-    other, chance, done = copy.deepcopy(net), torch.Generator().manual_seed(5), 0
+    other, chance, done = copy.deepcopy(net), Chance(5), 0
     torch.testing.assert_close(result.maps[0], gradient(net, x)[0])
     for stage, layer in enumerate(result.layers[1:], start=1):
         end = names.index(layer) + 1
@@ -60,7 +61,7 @@ def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, way):
 def test_forgetting_changes_what_it_should_and_nothing_else():
     net, *_ = example(Residual)
     other = copy.deepcopy(net)
-    forget(other, ["second.bn2", "second.conv2"], "fresh", torch.Generator().manual_seed(0))
+    forget(other, ["second.bn2", "second.conv2"], "fresh", Chance(0))
     held, new = net.state_dict(), other.state_dict()
     changed = {name for name in held if not torch.equal(held[name], new[name])}
     assert changed == {
@@ -70,7 +71,7 @@ def test_forgetting_changes_what_it_should_and_nothing_else():
     assert new["second.bn2.weight"].unique().tolist() == [1] and new["second.bn2.running_mean"].unique().tolist() == [0]
     kernel = new["second.conv2.weight"]
     assert float(kernel.std()) == pytest.approx((2 / kernel[0].numel()) ** 0.5, rel=0.15)
-    forget(other, ["stem", "head.3"], "shuffled", torch.Generator().manual_seed(0))
+    forget(other, ["stem", "head.3"], "shuffled", Chance(0))
     for name in ("stem.weight", "head.3.weight", "head.3.bias"):
         assert not torch.equal(held[name], new[name])
         assert torch.equal(held[name].flatten().sort().values, new[name].flatten().sort().values)

@@ -66,7 +66,7 @@ def test_brought_along_and_explained(start: Start) -> None:
     assert (model.name, model.categories) == ("birds (yours)", ("wren", "robin", "<b>tit</b>"))
     assert models.is_own(model.weights)
     state = torch.load(io.BytesIO(birds()))
-    assert all(torch.equal(value, state[key]) for key, value in model.net.state_dict().items())
+    assert all(torch.equal(value.cpu(), state[key]) for key, value in model.net.state_dict().items())
     key = app.selectbox(key="model").value
     assert key.startswith("own:") and app.query_params["model"] == key
     assert app.session_state["_brought"] == 1  # new, empty uploaders
