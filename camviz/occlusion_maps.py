@@ -48,11 +48,14 @@ def occlusion_maps(
     probability, best = x.new_empty(shape), torch.empty(shape, dtype=torch.long, device=x.device)
     strength = which = None
     with torch.no_grad(), many_passes(net, x, fold="weights" if layer is None else "nothing") as passes:
-        score_of(logit(category), passes.scores)
-        if layer is not None:
-            strength, whole = x.new_empty(shape), activations(net, x, layer)[0].sum(dim=(2, 3))
+        if layer is None:
+            scores = forward(net, x)
+        else:
+            activation, scores = activations(net, x, layer)
+            strength, whole = x.new_empty(shape), activation.sum(dim=(2, 3))
             which = whole.argmax(dim=1) if feature_map is None else torch.full_like(whole[:, 0], feature_map).long()
             check_feature_map(feature_map, whole.shape[1])
+        score_of(logit(category), scores)
         for number, part, points in hidden(x, rows, columns, passes.size, progress):
             if layer is None or strength is None or which is None:
                 scores = forward(net, points)

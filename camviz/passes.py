@@ -1,36 +1,33 @@
 """Many passes of one network, each made cheaper than its modules would: the same numbers to about 1e-6."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from .batches import Progress, size_for
-from .tape import ANY_LAYOUT, forward, intercepting
-from .winograd import NARROWEST, Kernel
+from .folding import Plan, plain
+from .folding import channels_last as channels_last
+from .tape import accounting, forward, intercepting
+
+Fold = Literal["weights", "gradient", "nothing"]
 
 
 @dataclass(frozen=True)
 class Passes:
-    """What is known of a network before its many passes."""
+    """How many samples make a batch, by the network's work, so that it is the same every time."""
 
-    scores: Tensor  # of the pictures themselves, (B, K)
-    size: int  # how many samples make a batch, by the network's work, so that it is the same every time
+    size: int
     size_with_gradient: int
 
 
 @contextmanager
 def many_passes(
-    net: nn.Module,
-    x: Tensor,
-    fold: Literal["weights", "gradient", "nothing"] = "weights",
-    dtype: torch.dtype | None = None,
+    net: nn.Module, x: Tensor, fold: Fold = "weights", dtype: torch.dtype | None = None
 ) -> Iterator[Passes]:
     """Within it, passes of this network take channels-last batches of x's size in the quickest way.
 
@@ -40,27 +37,15 @@ def many_passes(
     the network itself; "nothing" leaves every module its own output, for methods that look at one. With `dtype` the
     convolutions' weights are kept in it, for passes under autocast.
     """
-    with torch.no_grad():
-        plan = _Plan()
-        with intercepting(plan.watch):
-            scores = forward(net, x)
-        quick: Callable[[Any, Any, Any], Any] = _plain
-        if x.device.type == "cpu":  # an accelerator waits longer for its orders than it takes for these savings
-            quick = plan.quick(fold, winograd=dtype is None)
-            with intercepting(quick):
-                again = forward(net, channels_last(x))
-            if not (again - scores).abs().max() <= 1e-3 * scores.abs().max():
-                quick, plan.saved = _plain, 0.0
-            if dtype:
-                plan.convert(dtype)
-    work, room = (plan.work - plan.saved) / len(x), plan.room / len(x)
+    plan, fits = _learnt(net, x, fold, winograd=dtype is None)
+    quick: Callable[[Any, Any, Any], Any] = plain
+    if fits:
+        quick = plan.quick(fold, winograd=dtype is None)
+        if dtype:
+            plan.convert(dtype)
+    work = plan.work - plan.saved * fits
     with intercepting(quick):
-        yield Passes(scores, size_for(work, x.device, room), size_for(2 * work, x.device, room))
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """The same tensor in the memory layout that is the quickest for a batch."""
-    return x.contiguous(memory_format=torch.channels_last)
+        yield Passes(size_for(work, x.device, plan.room), size_for(2 * work, x.device, plan.room))
 
 
 def share(progress: Progress | None, number: int, parts: int) -> Progress | None:
@@ -70,258 +55,45 @@ def share(progress: Progress | None, number: int, parts: int) -> Progress | None
     return lambda done, total: progress(number * total + done, parts * total)
 
 
-@dataclass
-class _Convolution:
-    """A convolution of the network: its weight, the batch norm that alone reads its result, and a quicker form."""
-
-    weight: Tensor
-    bias: Tensor | None
-    wide: bool  # 3 x 3 and with enough channels for Winograd's algorithm
-    runs: int = 1
-    norm: tuple[Any, ...] | None = None
-    readers: int = 0
-    before: Sequence[int] = ()  # zeros that alone it sees around its input: left, right, above, below
-    kernel: Kernel | None = None
-    back: Tensor | Kernel | None = None  # what takes the gradient back through the batch norm and this at once
-
-    def fold(
-        self, mean: Tensor, variance: Tensor, weight: Any, bias: Any, training: bool, _: float, epsilon: float
-    ) -> tuple[Tensor, Tensor]:
-        """Weight and bias with its batch norm in them."""
-        scale = (variance + epsilon).rsqrt() * (1 if weight is None else weight)
-        folded = self.weight * scale[:, None, None, None]
-        return folded, ((0 if self.bias is None else self.bias) - mean) * scale + (0 if bias is None else bias)
-
-    def padded(self, x: Tensor) -> Tensor:
-        """A kernel (or an input) that begins earlier, by as many zeros as it sees more behind its input than before."""
-        if not self.before:
-            return x
-        left, right, above, below = self.before
-        return F.pad(x, (right - left, 0, below - above, 0))
-
-    def given(self, x: Tensor, zeros: Sequence[int], shape: Any) -> tuple[Tensor, Any]:
-        """The input, with the zeros around it left to the convolution where they are those that it expects."""
-        if zeros and zeros == self.before:
-            return x, [shape[0], (zeros[3], zeros[1]), *shape[2:]]
-        return self.padded(F.pad(x, zeros) if zeros else x), shape
-
-    def run(self, x: Tensor, shape: Any) -> Tensor:
-        """The convolution of x, in its quicker form."""
-        return F.conv2d(x, self.weight, self.bias, *shape) if self.kernel is None else self.kernel(x)
+_known: WeakKeyDictionary[nn.Module, tuple[int, dict[Hashable, tuple[Plan, bool]]]] = WeakKeyDictionary()
 
 
-class _FoldedBack(torch.autograd.Function):
-    """A batch norm of a convolution's result, with both in one step on the way back."""
+def _learnt(net: nn.Module, x: Tensor, fold: Fold, winograd: bool) -> tuple[Plan, bool]:
+    """What two passes of x tell: the plan, for one picture, and whether it gives the network's own scores.
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, shape: Any, results: list[Tensor], convolution: _Convolution) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.convolution, ctx.shape = convolution, shape
-        result, (mean, variance, weight, bias, training, momentum, epsilon) = results[0], convolution.norm or ()
-        no = result.new_empty(0)
-        torch.native_batch_norm(result, weight, bias, mean, variance, training, momentum, epsilon, out=(result, no, no))
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        (x,), back = ctx.saved_tensors, ctx.convolution.back
-        if isinstance(back, Kernel):
-            return back.gradient(gradients[0]), None, None, None
-        stride, padding, dilation, groups = ctx.shape
-        stride, padding, dilation = _pair(stride), _pair(padding), _pair(dilation)
-        found = torch.ops.aten.convolution_backward(
-            gradients[0], x, back, None, stride, padding, dilation, False, (0, 0), groups, (True, False, False)
-        )
-        return found[0], None, None, None
-
-
-class _Clamped(torch.autograd.Function):
-    """ReLU6 and hard tanh in place, which torch itself keeps a copy of its input for."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Any:
-        ctx.mark_dirty(F.hardtanh(x, low, high, inplace=True))
-        ctx.save_for_backward(x)
-        ctx.ends = low, high
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        return torch.ops.aten.hardtanh_backward(gradients[0], *ctx.saved_tensors, *ctx.ends), None, None
+    It is kept for as long as the network stays as it is.
+    """
+    state, key = fingerprint(net), (x.shape[1:], x.dtype, x.device, fold, winograd)
+    before, plans = _known.get(net, (None, {}))
+    if before != state:
+        plans = {}
+    if key in plans:
+        plan, fits = plans[key]
+        return plan.again(), fits
+    plan, fits = Plan(), False
+    with torch.no_grad(), accounting():  # passes that are none of the method's own
+        with intercepting(plan.watch):
+            scores = forward(net, x)
+        plan.learn(len(x))
+        if x.device.type == "cpu":  # an accelerator waits longer for its orders than it takes for these savings
+            with intercepting(plan.again().quick(fold, winograd)):
+                again = forward(net, channels_last(x))
+            fits = bool((again - scores).abs().max() <= 1e-3 * scores.abs().max())
+    if plan.lasting:
+        _known[net] = state, plans | {key: (plan, fits)}
+    return plan.again(), fits
 
 
-@dataclass
-class _Plan:
-    """What a first pass tells: the convolutions, who reads their results, and the work."""
-
-    work: float = 0.0
-    saved: float = 0.0
-    room: int = 0  # bytes of the largest tensor
-    convolutions: dict[int, _Convolution] = field(default_factory=dict)  # by id(weight)
-    results: dict[int, tuple[Tensor, _Convolution]] = field(default_factory=dict)  # by id(result)
-    pads: dict[int, tuple[Tensor, Sequence[int]]] = field(default_factory=dict)  # by id(result)
-    read: set[int] = field(default_factory=set)  # those of them that have been read
-    late: bool = True  # whether each of them is read by one convolution, and nothing else
-    norms: list[Tensor] = field(default_factory=list)  # the running mean of each batch norm that ran
-
-    def watch(self, func: Any, args: Any, kwargs: Any) -> Any:
-        result = func(*args, **kwargs)
-        if isinstance(result, Tensor) and result.ndim == 4:
-            self.room = max(self.room, result.numel() * result.element_size())
-        if func is F.batch_norm:
-            self._norm(*_norm_arguments(*args, **kwargs))
-        if result is None or any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):  # not what asks for a size
-            for leaf in tree_leaves((args, kwargs)):
-                if id(leaf) in self.results:
-                    self.results[id(leaf)][1].readers += 1
-                if id(leaf) in self.pads:
-                    self.late &= func is F.conv2d and id(leaf) not in self.read
-                    self.read.add(id(leaf))
-        if func is F.pad and (zeros := _zeros_behind(*args, **kwargs)):
-            self.pads[id(result)] = result, zeros
-        if func in (F.conv2d, F.linear):
-            weight = args[1] if len(args) > 1 else kwargs["weight"]
-            work = result[0].numel() * len(result) * weight[0].numel()
-            self.work += work
-        if func is F.conv2d:
-            self._convolution(result, work, *_conv_arguments(*args, **kwargs))
-        return result
-
-    def _convolution(self, result: Tensor, work: float, x: Tensor, weight: Tensor, bias: Any, *shape: Any) -> None:
-        if id(weight) in self.convolutions:
-            self.convolutions[id(weight)].runs += 1
-            return
-        wide = min(weight.shape[:2]) >= NARROWEST and weight.shape[2:] == (3, 3) and x.device.type == "cpu"
-        wide = wide and tuple(map(_pair, shape)) == ((1, 1), (1, 1), (1, 1), (1, 1))
-        self.saved += wide * work / 2
-        found = self.convolutions[id(weight)] = _Convolution(weight, bias, wide)
-        if weight.shape[1] == 1 and shape[1] in (0, (0, 0)) and shape[2] in (1, (1, 1)):  # else it would cost more
-            _, found.before = self.pads.get(id(x), (None, ()))
-        self.results[id(result)] = result, found
-
-    def _norm(self, x: Tensor, mean: Any, *others: Any) -> None:
-        training = others[3]
-        if training or mean is None:
-            return
-        self.norms.append(mean)
-        if id(x) in self.results:
-            self.results[id(x)][1].norm = (mean, *others)
-
-    def convert(self, dtype: torch.dtype) -> None:
-        for convolution in self.convolutions.values():
-            convolution.weight = channels_last(convolution.weight.to(dtype))
-
-    def quick(self, fold: str, winograd: bool) -> Callable[[Any, Any, Any], Any]:
-        """What to do in place of each torch call."""
-        waiting: dict[int, tuple[Tensor, Any, list[Tensor], _Convolution]] = {}  # results of convolutions, by their ids
-        known: dict[int, tuple[Tensor, _Convolution]] = {}
-        gone: dict[int, Tensor] = {}  # running means of batch norms that have been folded
-        padded: dict[int, tuple[Tensor, Tensor, Sequence[int]]] = {}  # what stands for it, its input and the zeros
-        norm_runs, late = Counter(map(id, self.norms)), self.late
-        for convolution in self.convolutions.values():
-            if convolution.runs > 1:
-                continue
-            known[id(convolution.weight)] = convolution.weight, convolution
-            convolution.before = convolution.before if late else ()
-            wide = convolution.wide and winograd
-            if convolution.norm and convolution.readers == norm_runs[id(convolution.norm[0])] == 1:
-                if fold != "nothing":
-                    gone[id(convolution.norm[0])] = convolution.norm[0]
-                    folded, bias = convolution.fold(*convolution.norm)
-                if fold == "weights":
-                    convolution.weight, convolution.bias = folded, bias
-                elif fold == "gradient":
-                    convolution.back = Kernel(folded) if wide else channels_last(convolution.padded(folded))
-            convolution.weight = convolution.padded(convolution.weight.detach())
-            if wide:
-                convolution.kernel = Kernel(convolution.weight, convolution.bias)
-        self.results.clear()
-        self.pads.clear()
-
-        def quick(func: Any, args: Any, kwargs: Any) -> Any:
-            if late and func is F.pad and (zeros := _zeros_behind(*args, **kwargs)):
-                x = args[0] if args else kwargs["input"]
-                alias = x.view_as(x)
-                padded[id(alias)] = alias, x, zeros
-                return alias
-            if func is F.conv2d:
-                x, weight, bias, *shape = _conv_arguments(*args, **kwargs)
-                _, x, zeros = padded.pop(id(x), (None, x, ()))
-                if id(weight) not in known:
-                    return F.conv2d(F.pad(x, zeros) if zeros else x, weight, bias, *shape)
-                convolution = known[id(weight)][1]
-                x, shape = convolution.given(x, zeros, shape)
-                if convolution.back is None or not torch.is_grad_enabled():
-                    return convolution.run(x, shape)
-                with torch.no_grad():
-                    result = convolution.run(x, shape)
-                waiting[id(result)] = x, shape, [result], convolution
-                return result
-            if func is F.batch_norm:
-                x, mean, *_ = _norm_arguments(*args, **kwargs)
-                if id(x) in waiting:
-                    return _FoldedBack.apply(*waiting.pop(id(x)))
-                if id(mean) in gone and fold == "weights":
-                    return x
-            if func in (F.relu6, F.hardtanh) and fold == "gradient":
-                x, low, high, inplace = _clamp_arguments(func, *args, **kwargs)
-                if inplace and x.requires_grad and not x.is_leaf:
-                    return _Clamped.apply(x, low, high)
-            return _plain(func, args, kwargs)
-
-        return quick
+def fingerprint(net: nn.Module) -> int:
+    """A number that changes with a network: its modules, their settings and hooks, its tensors and their values."""
+    return hash(tuple((type(module).forward, _token(vars(module))) for module in net.modules()))
 
 
-def _plain(func: Any, args: Any, kwargs: Any) -> Any:
-    return ANY_LAYOUT.get(func, func)(*args, **kwargs)
-
-
-def _zeros_behind(
-    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Sequence[int]:
-    """How many zeros are put around feature maps, where there are some, and no more of them before than behind."""
-    if input.ndim != 4 or len(pad) != 4 or mode != "constant" or value:
-        return ()
-    left, right, above, below = pad
-    return tuple(pad) if 0 <= left <= right and 0 <= above <= below and right + below else ()
-
-
-def _conv_arguments(
-    input: Tensor,
-    weight: Tensor,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> tuple[Any, ...]:
-    return input, weight, bias, stride, padding, dilation, groups
-
-
-def _norm_arguments(
-    input: Tensor,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> tuple[Any, ...]:
-    return input, running_mean, running_var, weight, bias, training, momentum, eps
-
-
-def _clamp_arguments(func: Any, input: Tensor, *others: Any, **named: Any) -> tuple[Any, ...]:
-    if func is F.relu6:
-        return input, 0.0, 6.0, *others, *named.values()
-    return _hardtanh_arguments(input, *others, **named)
-
-
-def _hardtanh_arguments(
-    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
-) -> tuple[Any, ...]:
-    return input, min_val, max_val, inplace
-
-
-def _pair(value: Any) -> Any:
-    return (value, value) if isinstance(value, int) else tuple(value)
+def _token(value: Any) -> Hashable:
+    if isinstance(value, dict):
+        return tuple((key, _token(held)) for key, held in value.items()) if value else ()
+    if isinstance(value, Tensor):
+        return id(value), 0 if value.is_inference() else value._version
+    if isinstance(value, list | tuple | set):
+        return tuple(map(_token, value))
+    return value if isinstance(value, bool | int | float | str | None) else id(value)

@@ -11,9 +11,7 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflat
 
 from .errors import CamvizError
 from .precision import full_precision
-from .tape import ANY_LAYOUT, forward, intercepting, listening_to
-
-_TO_NUMBERS = {Tensor.item, Tensor.tolist, Tensor.numpy, Tensor.__bool__, Tensor.__int__, Tensor.__float__}
+from .tape import ANY_LAYOUT, TO_NUMBERS, forward, intercepting, listening_to
 
 
 def above(net: nn.Module, x: Tensor, layer: nn.Module) -> "Above":
@@ -184,7 +182,7 @@ class _Recorder:
         leaves, spec = tree_flatten((args, kwargs))
         if not any(id(leaf) in self.numbers for leaf in leaves):
             return func(*args, **kwargs)
-        if func in _TO_NUMBERS:
+        if func in TO_NUMBERS:
             raise CamvizError("this network decides by the values it computes, so it cannot be run from a layer on")
         noted = [self._noted(leaf) for leaf in leaves]
         result = func(*args, **kwargs)

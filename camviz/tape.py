@@ -190,6 +190,10 @@ def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.M
 ANY_LAYOUT: dict[Any, Any] = {Tensor.view: Tensor.reshape}
 
 
+# How a network looks at what it has computed, perhaps to decide by it.
+TO_NUMBERS = {Tensor.item, Tensor.tolist, Tensor.numpy, Tensor.__bool__, Tensor.__int__, Tensor.__float__}
+
+
 _needs_plain: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()  # whether a network ever calls view()
 
 

@@ -448,9 +448,9 @@ def test_the_estimate_takes_two_batches_and_comes_near(clock):
     torch.manual_seed(0)
     model = loaded(Wide(clock))
     explained = explain(model, PICTURE, "score_cam", 3)
-    # One pass for each feature map, and a few that look at the picture, the layer and the network's work.
-    assert 66 <= explained.forward_passes <= 70
-    assert explained.seconds == pytest.approx(0.01 * explained.forward_passes, abs=0.011)
+    # One pass for each feature map, and one or two for the picture and the layer; two more learn the network, once.
+    assert 65 <= explained.forward_passes <= 67
+    assert explained.seconds == pytest.approx(0.01 * (explained.forward_passes + 2), abs=0.011)
     clock.now = 0.0
     expected = estimate(model, PICTURE, "score_cam")
     assert expected == pytest.approx(explained.seconds, rel=0.1)
@@ -461,6 +461,7 @@ def test_the_estimate_takes_two_batches_and_comes_near(clock):
 
 def test_a_word_from_within_a_batch_is_no_batch_for_the_estimate(clock, monkeypatch):
     model = loaded(Wide(clock))
+    estimate(model, PICTURE, "score_cam")  # the first one learns the network, too
     expected = estimate(model, PICTURE, "score_cam")
     monkeypatch.setattr("camviz.tape.SILENCE", -1.0)  # a word at every module
     assert estimate(model, PICTURE, "score_cam") == pytest.approx(expected)

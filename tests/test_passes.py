@@ -1,11 +1,14 @@
 """Many passes made cheaper: batch norms folded away, Winograd's convolutions, and when neither may be done."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from camviz import passes, scores
+from camviz import folding, passes, scores
 from camviz.passes import channels_last, many_passes
 from camviz.tape import activations, forward, input_gradient
 from camviz.winograd import NARROWEST, Kernel
@@ -78,8 +81,7 @@ def test_passes_give_the_network_s_own_numbers(kind):
         expected = net(x.clone())
     gradient = input_gradient(net, x, SCORE)
     before = {name: content(tensor) for name, tensor in net.state_dict().items()}
-    with many_passes(net, x[:2]) as known, torch.no_grad():
-        close(known.scores, expected[:2])
+    with many_passes(net, x[:2]), torch.no_grad():
         close(forward(net, channels_last(x)), expected)
         close(input_gradient(net, channels_last(x), SCORE), gradient)
     assert {name: content(tensor) for name, tensor in net.state_dict().items()} == before
@@ -201,7 +203,7 @@ WAYS = ("read twice", "read by a list", "convolution twice", "norm twice", "chan
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 def test_odd_networks_give_their_own_numbers_too(monkeypatch, way, wide):
-    monkeypatch.setattr(passes, "NARROWEST", 3 if wide else 1000)
+    monkeypatch.setattr(folding, "NARROWEST", 3 if wide else 1000)
     net, x = build(Odd, way=way), picture()
     with torch.no_grad():
         expected = net(x)
@@ -212,7 +214,7 @@ def test_odd_networks_give_their_own_numbers_too(monkeypatch, way, wide):
 
 
 def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
-    monkeypatch.setattr(passes, "NARROWEST", 16)
+    monkeypatch.setattr(folding, "NARROWEST", 16)
 
     class Many(nn.Module):
         def __init__(self):
@@ -238,12 +240,102 @@ def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
 
 def test_a_plan_that_does_not_fit_is_given_up(monkeypatch):
     monkeypatch.setattr(Kernel, "__call__", lambda self, x: F.conv2d(x, self.weight, self.bias, padding=1) * 1.01)
-    monkeypatch.setattr(passes, "NARROWEST", 3)
+    monkeypatch.setattr(folding, "NARROWEST", 3)
     net, x = build(Residual), picture()
     with torch.no_grad():
         expected = net(x)
     with many_passes(net, x), torch.no_grad():
         close(forward(net, x), expected, 1e-12)
+
+
+def scores_of(net, x):
+    with many_passes(net, x), torch.no_grad():
+        return forward(net, channels_last(x))
+
+
+def test_a_network_is_learnt_once(monkeypatch):
+    net, x = build(Residual), picture()
+    runs = []
+    original = Residual.forward
+    monkeypatch.setattr(Residual, "forward", lambda self, x: runs.append(len(x)) or original(self, x))
+    first = scores_of(net, x)
+    assert runs == [2, 2, 2]  # to look, to check, and the pass itself
+    assert torch.equal(scores_of(net, x), first) and len(runs) == 4
+    for changes in ({"fold": "gradient"}, {"fold": "nothing"}, {"dtype": torch.bfloat16}):
+        for again in (2, 0):
+            before = len(runs)
+            with many_passes(net, x, **changes):
+                assert len(runs) == before + again
+    scores_of(net, x[..., :16, :])  # another size
+    assert len(runs) == 4 + 6 + 3
+
+
+def swap(net):
+    net.first.conv2 = nn.Conv2d(4, 4, 3, padding=1, bias=False, dtype=torch.float64)
+
+
+def hook(net):
+    net.first.conv1.register_forward_hook(lambda module, inputs, output: output * 2)
+
+
+def patch(net):
+    net.first.conv1.forward = lambda x, run=net.first.conv1.forward: run(x) - 1
+
+
+CHANGES = {
+    "written to": lambda net: net.first.conv1.weight.data.mul_(1.5),
+    "written to in place": lambda net: nn.init.uniform_(net.first.bn1.running_var, 1, 2),
+    "a new batch norm": lambda net: setattr(net.first, "bn1", nn.BatchNorm2d(4, dtype=torch.float64).eval()),
+    "no batch norm": lambda net: setattr(net.first, "bn1", nn.Identity()),
+    "a new convolution": swap,
+    "a new tensor": lambda net: setattr(net.stem, "bias", nn.Parameter(torch.ones(4, dtype=torch.float64))),
+    "a setting": lambda net: setattr(net.stem, "padding", (3, 3)),
+    "a number": lambda net: setattr(net.first.bn2, "eps", 0.5),
+    "a hook": hook,
+    "a method": patch,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_network_that_has_changed_is_learnt_anew(change):
+    net, x = build(Residual), picture()
+    before = scores_of(net, x)
+    change(net)
+    with torch.no_grad():
+        expected = net(x)
+    assert (expected - before).abs().max() > 1e-3 * before.abs().max()
+    close(scores_of(net, x), expected)
+
+
+class Choosing(nn.Module):
+    """Which convolution its batch norm follows depends on the picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.norm = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+        nn.init.normal_(self.norm.running_mean)
+        self.head = nn.Linear(4, 7)
+
+    def forward(self, x):
+        x = self.norm(self.one(x)) if x.mean() > 0 else self.norm(self.two(x) + self.one(x))
+        return self.head(x.mean(dim=(2, 3)))
+
+
+def test_a_network_that_decides_by_its_picture_is_learnt_with_each():
+    net, x = build(Choosing), picture().abs()
+    for seen in (x, -x, x):
+        with torch.no_grad():
+            expected = net(seen)
+        close(scores_of(net, seen), expected)
+
+
+def test_a_network_that_nobody_has_any_more_is_forgotten():
+    net, x = build(Residual), picture()
+    scores_of(net, x)
+    kept = weakref.ref(net)
+    del net
+    gc.collect()
+    assert kept() is None
 
 
 def test_batches_follow_the_work(monkeypatch):

@@ -59,7 +59,7 @@ def infidelity(
     foretold = (full * (change if reading == "slope" else where)).flatten(1).sum(dim=1).cpu().double()
     happened = foretold.new_empty(samples)
     with torch.no_grad(), many_passes(net, x) as passes:
-        whole = score_of(score, passes.scores).cpu().double()
+        whole = score_of(score, forward(net, x)).cpu().double()
         for part in batches(samples, passes.size, progress):
             happened[part] = whole - score_of(score, forward(net, channels_last(x - change[part]))).cpu().double()
     if scaling != "none" and (power := float(foretold.square().mean())) > 0:

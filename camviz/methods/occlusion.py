@@ -51,7 +51,7 @@ def occlusion(
         return activation[:, feature_map].sum(dim=(1, 2))
 
     with torch.no_grad(), many_passes(net, x, fold="weights" if feature_map is None else "nothing") as passes:
-        whole = measured(passes.scores)
+        whole = measured(forward(net, x))
         if layer is not None and feature_map is not None:
             whole = strength(x, layer, feature_map)
         for number, part, points in hidden(x, rows, columns, passes.size, progress):
