@@ -1,7 +1,7 @@
 """Many passes of one network, each made cheaper than its modules would: the same numbers to about 1e-6."""
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .batches import Progress, size_for
 from .folding import Plan, plain
 from .folding import channels_last as channels_last
+from .heap import kept_memory
 from .tape import accounting, forward, intercepting
 
 Fold = Literal["weights", "gradient", "nothing"]
@@ -44,7 +45,7 @@ def many_passes(
         if dtype:
             plan.convert(dtype)
     work = plan.work - plan.saved * fits
-    with intercepting(quick):
+    with kept_memory() if x.device.type == "cpu" else nullcontext(), intercepting(quick):
         yield Passes(size_for(work, x.device, plan.room), size_for(2 * work, x.device, plan.room))
 
 
