@@ -87,7 +87,7 @@ def _learnt(net: nn.Module, x: Tensor, fold: Fold, winograd: bool) -> tuple[Plan
 
 def fingerprint(net: nn.Module) -> int:
     """A number that changes with a network: its modules, their settings and hooks, its tensors and their values."""
-    return hash(tuple((type(module).forward, _token(vars(module))) for module in net.modules()))
+    return hash(tuple((id(getattr(type(module), "forward", None)), _token(vars(module))) for module in net.modules()))
 
 
 def _token(value: Any) -> Hashable:

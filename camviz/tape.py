@@ -1,11 +1,9 @@
 """Listen to a network's forward pass without touching it: the only file that knows torch's hooks and modes."""
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,12 +17,12 @@ from torch.overrides import TorchFunctionMode
 from torchvision.ops import StochasticDepth
 
 from .errors import CamvizError
+from .gates import SMOOTH, Rule, added_by, gate_of, ruled
 from .precision import full_precision
 from .pulse import SILENCE, silence, word
 from .scores import Score
 
 See = Callable[[nn.Module, Any], Any]
-Rule = Callable[[Tensor, Tensor], Tensor]
 
 _listener: ContextVar[See | None] = ContextVar("camviz_listener", default=None)
 _rules: ContextVar["_Steps | None"] = ContextVar("camviz_rules", default=None)
@@ -238,19 +236,6 @@ def watch(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> A
 
 # ------------------------------------------------------------------------------------------------ backward rules
 
-_GATES: dict[Any, tuple[float, float]] = {
-    **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_), (0.0, float("inf"))),
-    F.relu6: (0.0, 6.0),
-}
-_CLAMPS = {
-    *(F.hardtanh, F.hardtanh_, torch.clamp, torch.clamp_, torch.clip, torch.clip_, torch.clamp_min, torch.clamp_min_),
-    *(Tensor.clamp, Tensor.clamp_, Tensor.clip, Tensor.clip_, Tensor.clamp_min, Tensor.clamp_min_),
-}
-_SMOOTH = {
-    *(F.silu, F.gelu, F.hardswish, F.mish, F.softplus, F.elu, F.elu_, F.selu, F.selu_, F.celu, F.celu_),
-    *(F.leaky_relu, F.leaky_relu_, F.prelu, torch.prelu, Tensor.prelu, F.rrelu),
-}
-
 
 @contextmanager
 def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
@@ -318,113 +303,14 @@ class _RuleMode(_Steps):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        gate = _gate(func, args, kwargs)
-        if gate is None and func not in _SMOOTH:
+        gate = gate_of(func, args, kwargs)
+        if gate is None and func not in SMOOTH:
             return func(*args, **kwargs)
         if gate is None and not self.extended:
             self.plain += 1
             return func(*args, **kwargs)
         self.ruled += 1
-        x, others, kwargs, in_place = _call(func, args, kwargs)
-        function = _OUT_OF_PLACE.get(func, func)
-        result: Tensor
-        if in_place and gate and not x._is_view():
-            result = _RuledInPlace.apply(x, gate, self.rule)  # type: ignore[no-untyped-call]
-            return result
-        result = _Ruled.apply(x, lambda value: function(value, *others, **kwargs), gate, self.rule)  # type: ignore[no-untyped-call]
-        return x.copy_(result) if in_place else result
-
-
-_OUT_OF_PLACE: dict[Any, Any] = {
-    F.relu_: F.relu,
-    torch.relu_: torch.relu,
-    Tensor.relu_: Tensor.relu,
-    F.hardtanh_: F.hardtanh,
-    torch.clamp_: torch.clamp,
-    torch.clip_: torch.clip,
-    torch.clamp_min_: torch.clamp_min,
-    Tensor.clamp_: Tensor.clamp,
-    Tensor.clip_: Tensor.clip,
-    Tensor.clamp_min_: Tensor.clamp_min,
-    F.elu_: F.elu,
-    F.selu_: F.selu,
-    F.celu_: F.celu,
-    F.leaky_relu_: F.leaky_relu,
-}
-
-
-def _gate(func: Any, args: Any, kwargs: Any) -> tuple[float, float] | None:
-    """The open interval in which a ReLU-like call passes its input on; None for any other call."""
-    if func in _GATES:
-        return _GATES[func]
-    if func not in _CLAMPS:
-        return None
-    default = -1.0 if func in (F.hardtanh, F.hardtanh_) else None
-    low = args[1] if len(args) > 1 else kwargs.get("min", kwargs.get("min_val", default))
-    high = args[2] if len(args) > 2 else kwargs.get("max", kwargs.get("max_val", -default if default else None))
-    if isinstance(low, Tensor) or isinstance(high, Tensor) or low != 0:
-        return None
-    return 0.0, float("inf") if high is None else float(high)
-
-
-def _call(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, list[Any], dict[str, Any], bool]:
-    """The input of an activation, its other arguments without `inplace`, and whether it runs in place."""
-    in_place = func.__name__.endswith("_")
-    names = _parameters(func) if getattr(func, "__module__", "") == F.__name__ else ()
-    given = dict(zip(names, args, strict=False)) | kwargs if names else kwargs
-    if names:
-        in_place |= bool(given.pop("inplace", False))
-        return given.pop("input"), [], given, in_place
-    first = args[0] if args else given["input"]
-    return first, list(args[1:]), {name: value for name, value in given.items() if name != "input"}, in_place
-
-
-@cache
-def _parameters(func: Any) -> tuple[str, ...]:
-    return tuple(inspect.signature(func).parameters)
-
-
-class _Ruled(torch.autograd.Function):
-    """One activation whose backward is a rule."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor], gate: Any, rule: Rule) -> Tensor:
-        if gate is None:
-            with torch.enable_grad():
-                source = x.detach().requires_grad_()
-                result = function(source)
-                (slope,) = torch.autograd.grad(result.sum(), source)
-        else:
-            result = function(x)
-            slope = _slope(result, gate)
-        ctx.rule = rule
-        ctx.save_for_backward(slope)
-        return result.detach()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        return ctx.rule(gradients[0], ctx.saved_tensors[0]), None, None, None
-
-
-class _RuledInPlace(torch.autograd.Function):
-    """A ReLU or ReLU6 in place whose backward is a rule; its slope is read off its result."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, gate: tuple[float, float], rule: Rule) -> Tensor:
-        ctx.mark_dirty(x.clamp_(*gate))
-        ctx.save_for_backward(x)
-        ctx.gate, ctx.rule = gate, rule
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        return ctx.rule(gradients[0], _slope(ctx.saved_tensors[0], ctx.gate)), None, None
-
-
-def _slope(result: Tensor, gate: tuple[float, float]) -> Tensor:
-    """1 where a ReLU with that result passed its input on, 0 where it cut it off; in one step."""
-    slope: Tensor = torch.ops.aten.hardtanh_backward(result.new_ones(()).expand_as(result), result, *gate)
-    return slope
+        return ruled(func, args, kwargs, gate, self.rule)
 
 
 # --------------------------------------------------------------------------------------------------------- biases
@@ -441,7 +327,7 @@ def bias_gradients(net: nn.Module, x: Tensor, score: Score) -> tuple[Tensor, lis
 
     def listen(func: Any, args: Any, kwargs: Any) -> Any:
         nonlocal rows
-        added, last = _added(func, args, kwargs), func is F.linear or any(arg is rows for arg in args[:1])
+        added, last = added_by(func, args, kwargs), func is F.linear or any(arg is rows for arg in args[:1])
         result = func(*args, **kwargs)
         if added is not None and result.requires_grad:
             place, channels = len(terms), -1 if last else 1
@@ -459,31 +345,6 @@ def bias_gradients(net: nn.Module, x: Tensor, score: Score) -> tuple[Tensor, lis
         explained = score_of(score, forward(net, x))
     gradient = gradient_of(explained, x)
     return gradient, [term for term in terms if term is not None], explained.detach()
-
-
-def _added(func: Any, args: Any, kwargs: Any) -> Tensor | None:
-    """What a call adds of its own to what it makes of its input, in a shape that its output takes; None for nothing."""
-    if func in (F.conv2d, F.linear):
-        bias: Tensor | None = args[2] if len(args) > 2 else kwargs.get("bias")
-        return bias if bias is None or func is F.linear else bias[:, None, None]
-    if func is F.batch_norm:
-        given = inspect.signature(func).bind(*args, **kwargs)
-        given.apply_defaults()
-        x, mean, var, weight, bias, training, _, eps = given.args
-        if training:
-            return None
-        shift: Tensor = -mean / (var + eps).sqrt() * (1 if weight is None else weight) + (0 if bias is None else bias)
-        return shift.reshape(-1, *[1] * (x.ndim - 2))
-    gate = _gate(func, args, kwargs)
-    if gate == (0, float("inf")) or (gate is None and func not in _SMOOTH):
-        return None
-    x, others, kwargs, _ = _call(func, args, kwargs)
-    if gate is not None:
-        return gate[1] * (x.detach() >= gate[1])
-    x = x.detach().clone().requires_grad_()
-    y: Tensor = _OUT_OF_PLACE.get(func, func)(x, *others, **kwargs)
-    (slope,) = torch.autograd.grad(y, x, torch.ones_like(y))
-    return y - slope * x
 
 
 # ----------------------------------------------------------------------------------------------------- accounting

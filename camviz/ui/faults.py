@@ -86,7 +86,7 @@ def _compared(method: str, fault: Fault, experiment: Experiment) -> bool:
         title = variants[number].title
         with grid.cell():
             st.image(export.jpeg(_looks(e.view, e.attribution)), alt=f"{title}: {said(e.label)}", width="stretch")
-            cost = t("{count} passes, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
+            cost = t("passes: {count}, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
             st.caption(f"{escaped(title)}: {_likeness(maps, number)}{cost}")
     return True
 
