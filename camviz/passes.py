@@ -92,7 +92,8 @@ def fingerprint(net: nn.Module) -> int:
 
 def _token(value: Any) -> Hashable:
     if isinstance(value, dict):
-        return tuple((key, _token(held)) for key, held in value.items()) if value else ()
+        held = value.copy().items()  # a copy, as other threads may run the network, and write to itself as it runs
+        return tuple((key, _token(one)) for key, one in held)
     if isinstance(value, Tensor):
         return id(value), 0 if value.is_inference() else value._version
     if isinstance(value, list | tuple | set):
