@@ -109,6 +109,7 @@ def explain(
     view = model.view(picture, fit)
     x = model.normalise(view)
     name, modules = _layers(model, found, layer, fuse)
+    asked = _asked(found, settings, name, fit, fuse)
     progress = punctual(progress, model.device)
     started = time.perf_counter()
     with accounting() as account, scores.headed(model.probabilities):
@@ -133,11 +134,7 @@ def explain(
         chances,
         model.in_colours(result)[0],
         view=view,
-        method=found.key,
-        layer=name,
-        knobs=settings,
-        fit=fit,
-        fuse=fuse if len(modules) > 1 else None,
+        **asked,
         image_digest=images.digest(picture),
         seconds=time.perf_counter() - started,
         forward_passes=account.forward_passes,
@@ -169,6 +166,7 @@ def explain_batch(
     settings = found.settings(knobs)
     x = channels_last(torch.cat([model.normalise(view) for view in views]))
     name, modules = _layers(model, found, layer, fuse)
+    asked = _asked(found, settings, name, fit, fuse)
     started = time.perf_counter()
     with accounting() as account, scores.headed(model.probabilities):
         answer = _answer(model, x, target, found)
@@ -191,11 +189,7 @@ def explain_batch(
             chances[place],
             attributions[place],
             view=view,
-            method=found.key,
-            layer=name,
-            knobs=settings,
-            fit=fit,
-            fuse=fuse if len(modules) > 1 else None,
+            **asked,
             image_digest=digest,
             seconds=share,
             forward_passes=account.forward_passes // len(views),
@@ -205,6 +199,12 @@ def explain_batch(
         for place, (view, digest) in enumerate(zip(views, digests, strict=True))
     ]
     return explained, seen
+
+
+def _asked(found: Method, settings: Mapping[str, Any], layer: str | None, fit: Fit, fuse: Fuse) -> dict[str, Any]:
+    """What an explanation keeps of how it was asked for."""
+    several = layer is not None and "," in layer
+    return {"method": found.key, "layer": layer, "knobs": settings, "fit": fit, "fuse": fuse if several else None}
 
 
 def _explained(

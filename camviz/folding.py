@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from .gates import norm_arguments, scale_and_shift
 from .tape import ANY_LAYOUT, TO_NUMBERS
 from .winograd import NARROWEST, Kernel
 
@@ -33,13 +34,10 @@ class _Convolution:
     kernel: Kernel | None = None
     back: Tensor | Kernel | None = None  # what takes the gradient back through the batch norm and this at once
 
-    def fold(
-        self, mean: Tensor, variance: Tensor, weight: Any, bias: Any, training: bool, _: float, epsilon: float
-    ) -> tuple[Tensor, Tensor]:
+    def folded(self, norm: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """Weight and bias with its batch norm in them."""
-        scale = (variance + epsilon).rsqrt() * (1 if weight is None else weight)
-        folded = self.weight * scale[:, None, None, None]
-        return folded, ((0 if self.bias is None else self.bias) - mean) * scale + (0 if bias is None else bias)
+        scale, shift = scale_and_shift(*norm)
+        return self.weight * scale[:, None, None, None], shift + (0 if self.bias is None else self.bias * scale)
 
     def padded(self, x: Tensor) -> Tensor:
         """A kernel (or an input) that begins earlier, by as many zeros as it sees more behind its input than before."""
@@ -121,7 +119,7 @@ class Plan:
         if isinstance(result, Tensor) and result.ndim == 4:
             self.room = max(self.room, result.numel() * result.element_size())
         if func is F.batch_norm:
-            self._norm(*_norm_arguments(*args, **kwargs))
+            self._norm(*norm_arguments(*args, **kwargs))
         if result is None or any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):  # not what asks for a size
             for leaf in tree_leaves((args, kwargs)):
                 if id(leaf) in self.results:
@@ -143,7 +141,7 @@ class Plan:
         if id(weight) in self.convolutions:
             self.convolutions[id(weight)].runs += 1
             return
-        wide = min(weight.shape[:2]) >= NARROWEST and weight.shape[2:] == (3, 3) and x.device.type == "cpu"
+        wide = min(weight.shape[:2]) >= NARROWEST and weight.shape[2:] == (3, 3)
         wide = wide and tuple(map(_pair, shape)) == ((1, 1), (1, 1), (1, 1), (1, 1))
         self.saved += wide * work / 2
         found = self.convolutions[id(weight)] = _Convolution(weight, bias, wide)
@@ -189,7 +187,7 @@ class Plan:
             if convolution.norm and convolution.readers == norm_runs[id(convolution.norm[0])] == 1:
                 if fold != "nothing":
                     gone[id(convolution.norm[0])] = convolution.norm[0]
-                    folded, bias = convolution.fold(*convolution.norm)
+                    folded, bias = convolution.folded(convolution.norm)
                 if fold == "weights":
                     convolution.weight, convolution.bias = folded, bias
                 elif fold == "gradient":
@@ -218,7 +216,7 @@ class Plan:
                 waiting[id(result)] = x, shape, [result], convolution
                 return result
             if func is F.batch_norm:
-                x, mean, *_ = _norm_arguments(*args, **kwargs)
+                x, mean, *_ = norm_arguments(*args, **kwargs)
                 if id(x) in waiting:
                     return _FoldedBack.apply(*waiting.pop(id(x)))
                 if id(mean) in gone and fold == "weights":
@@ -257,19 +255,6 @@ def _conv_arguments(
     groups: int = 1,
 ) -> tuple[Any, ...]:
     return input, weight, bias, stride, padding, dilation, groups
-
-
-def _norm_arguments(
-    input: Tensor,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> tuple[Any, ...]:
-    return input, running_mean, running_var, weight, bias, training, momentum, eps
 
 
 def _clamp_arguments(func: Any, input: Tensor, *others: Any, **named: Any) -> tuple[Any, ...]:

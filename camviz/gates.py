@@ -130,18 +130,38 @@ def _slope(result: Tensor, gate: Gate) -> Tensor:
     return slope
 
 
+def norm_arguments(
+    input: Tensor,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Any, ...]:
+    """The arguments of a call of F.batch_norm, in its order."""
+    return input, running_mean, running_var, weight, bias, training, momentum, eps
+
+
+def scale_and_shift(
+    mean: Tensor, variance: Tensor, weight: Any, bias: Any, training: bool, momentum: float, eps: float
+) -> tuple[Tensor, Tensor]:
+    """What a batch norm that is not in training multiplies each channel with, and what it adds then."""
+    scale = (1 if weight is None else weight) / (variance + eps).sqrt()
+    return scale, (0 if bias is None else bias) - mean * scale
+
+
 def added_by(func: Any, args: Any, kwargs: Any) -> Tensor | None:
     """What a call adds of its own to what it makes of its input, in a shape that its output takes; None for nothing."""
     if func in (F.conv2d, F.linear):
         bias: Tensor | None = args[2] if len(args) > 2 else kwargs.get("bias")
         return bias if bias is None or func is F.linear else bias[:, None, None]
     if func is F.batch_norm:
-        given = inspect.signature(func).bind(*args, **kwargs)
-        given.apply_defaults()
-        x, mean, var, weight, bias, training, _, eps = given.args
-        if training:
+        x, *norm = norm_arguments(*args, **kwargs)
+        if norm[4]:  # in training
             return None
-        shift: Tensor = -mean / (var + eps).sqrt() * (1 if weight is None else weight) + (0 if bias is None else bias)
+        _, shift = scale_and_shift(*norm)
         return shift.reshape(-1, *[1] * (x.ndim - 2))
     gate = gate_of(func, args, kwargs)
     if gate == (0, float("inf")) or (gate is None and func not in SMOOTH):

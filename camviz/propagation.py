@@ -1,6 +1,5 @@
 """Relevance carried backward by autograd: what each torch call of a network becomes under a composite of rules."""
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .gates import norm_arguments, scale_and_shift
 from .relevance import Composite, Op, Rule, share, stable
 from .scores import Score
 from .tape import gradient_sums, intercepting, note, slopes
@@ -79,15 +79,12 @@ class _Affine:
 
     def join(self, *args: Any, **kwargs: Any) -> None:
         """Take in the scale and the shift of a call F.batch_norm(*args, **kwargs), unless one is in already."""
-        given = inspect.signature(F.batch_norm).bind(*args, **kwargs)
-        given.apply_defaults()
-        _, mean, var, weight, bias, training, _, eps = given.args
-        if training or self.joined:
+        _, *norm = norm_arguments(*args, **kwargs)
+        if norm[4] or self.joined:  # in training
             return
-        scale = (1 if weight is None else weight) / (var + eps).sqrt()
-        shift = (0 if self.bias is None else self.bias) - mean
+        scale, shift = scale_and_shift(*norm)
         self.weight = self.weight * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
-        self.bias = shift * scale + (0 if bias is None else bias)
+        self.bias = shift + (0 if self.bias is None else self.bias * scale)
         self.joined = True
 
 

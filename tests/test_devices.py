@@ -21,9 +21,13 @@ from tests.methods.nets import Modules, Residual, build, picture, quick
 
 ACCELERATORS = devices()[:-1]
 LAYERS = {Modules: "features.6", Residual: "second"}
-ROUNDING = 1e-8  # in float64
 SINGLE = 1e-3  # in float32, of a network 50 layers deep
 NETS = pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__.lower())
+
+
+def precision(home):
+    """The precision to compute in there, and how far results may be apart; MPS has no float64."""
+    return (torch.float32, SINGLE) if home == "mps" else (torch.float64, 1e-8)
 
 
 @pytest.fixture(params=["meta", *ACCELERATORS])
@@ -49,22 +53,21 @@ def error(found, expected):
 @NETS
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_a_method(home, method, kind):
-    if home == "mps":
-        pytest.skip("MPS has no float64")
-    net, x = of_the_cpu(build, kind), of_the_cpu(picture)
+    dtype, most = precision(home)
+    net, x = of_the_cpu(build, kind, dtype=dtype), of_the_cpu(picture, dtype=dtype)
     expected = of_the_cpu(quick, method, net, x, scores.logit(4), net.get_submodule(LAYERS[kind]))
     net, x = net.to(home), x.to(home)
     found = quick(method, net, x, scores.logit(4), net.get_submodule(LAYERS[kind]))
-    assert found.device.type == home and error(found.cpu(), expected) < ROUNDING
+    assert found.device.type == home and error(found.cpu(), expected) < most
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_a_metric(home, metric):
-    if home == "mps":
-        pytest.skip("MPS has no float64")
+
+    dtype, most = precision(home)
 
     def number(place):
-        net, x, heat = of_the_cpu(example)
+        net, x, heat = of_the_cpu(example, dtype=dtype)
         net, x = net.to(place), x.to(place)
         gradients = METHODS["vanilla_backprop"]
         subject = Subject(
@@ -79,7 +82,7 @@ def test_a_metric(home, metric):
         )
         return float(metric.measure(subject))
 
-    assert number(home) == pytest.approx(of_the_cpu(number, "cpu"), rel=ROUNDING)
+    assert number(home) == pytest.approx(of_the_cpu(number, "cpu"), rel=most)
 
 
 @pytest.mark.parametrize("key", SYNTHESES)
@@ -96,15 +99,14 @@ def test_a_picture_that_is_made(home, key, lite0, coffee):
 
 
 def test_the_three_maps_of_a_sliding_square(home):
-    if home == "mps":
-        pytest.skip("MPS has no float64")
-    net, x = of_the_cpu(build, Residual), of_the_cpu(picture)
+    dtype, most = precision(home)
+    net, x = of_the_cpu(build, Residual, dtype=dtype), of_the_cpu(picture, dtype=dtype)
     expected = of_the_cpu(occlusion_maps, net, x, 4, net.first, size=8, stride=4)
     found = occlusion_maps(net.to(home), x.to(home), 4, net.first, size=8, stride=4)
     assert torch.equal(found.category.cpu(), expected.category)
     assert torch.equal(found.feature_map.cpu(), expected.feature_map)
-    assert error(found.probability.cpu(), expected.probability) < ROUNDING
-    assert error(found.strength.cpu(), expected.strength) < ROUNDING
+    assert error(found.probability.cpu(), expected.probability) < most
+    assert error(found.strength.cpu(), expected.strength) < most
 
 
 @pytest.mark.parametrize("key", ["grad_cam", "guided_backprop", "score_cam", "lrp", "smooth_grad"])

@@ -14,7 +14,7 @@ import torch
 from camviz import METHODS, explain, images, scores
 from camviz.evaluation.curve import Curve
 from camviz.evaluation.registry import METRICS, Subject
-from camviz.ui import cache, contest, league, results, steps, tasks, trials, verdicts
+from camviz.ui import cache, contest, results, standings, steps, tasks, trials, verdicts
 from camviz.ui.controls import Experiment
 from camviz.ui.pictures import Picture
 
@@ -220,13 +220,13 @@ def test_what_cannot_be_used_is_told(start, waiting) -> None:
 # -------------------------------------------------------------------------------------------- tables and words
 
 
-def rows() -> tuple[list[league.Row], list[trials.Metric]]:
+def rows() -> tuple[list[standings.Row], list[trials.Metric]]:
     metrics = [METRICS["deletion"], METRICS["insertion"]]
     values = {
         "grad_cam": {"deletion": [0.1, 0.2, 0.3, 0.2], "insertion": [0.5, 0.9, nan, None]},
         "random_cam": {"deletion": [0.4, 0.3, 0.5, 0.6], "insertion": [0.6, 0.2, 0.5, 0.5]},
     }
-    return [league.Row(METHODS[key], line) for key, line in values.items()], metrics
+    return [standings.Row(METHODS[key], line) for key, line in values.items()], metrics
 
 
 def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
@@ -239,10 +239,10 @@ def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
 def test_the_csv_has_every_number(lite0, coffee) -> None:
     experiment = Experiment(Picture("sample:coffee", "=1+1.jpg", None, ""), lite0, "bn2", "crop")
     found, metrics = rows()
-    table = list(csv.DictReader(io.StringIO(league.summary(experiment, found, metrics))))
+    table = list(csv.DictReader(io.StringIO(standings.summary(experiment, found, metrics))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
     assert (table[1]["metric"], table[1]["better"], table[1]["pictures"]) == ("insertion", "high", "2")
-    single = list(csv.DictReader(io.StringIO(league.numbers(experiment, found, metrics, "abcd"))))
+    single = list(csv.DictReader(io.StringIO(standings.numbers(experiment, found, metrics, "abcd"))))
     assert len(single) == 4 + 2 + 4 + 4
     assert single[5] == {
         "model": "efficientnet_lite0",
