@@ -25,4 +25,4 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
 
 # Hugging Face shows a Space inside a page of its own, where a cookie for uploads must say so (SPACE_ID is set there).
-CMD ["sh", "-c", "python -I camviz/ui/warm.py & exec streamlit run app.py ${SPACE_ID:+--server.xsrfCookieSameSite=none}"]
+CMD ["sh", "-c", "python -I camviz/ui/server/warm.py & exec streamlit run app.py ${SPACE_ID:+--server.xsrfCookieSameSite=none}"]

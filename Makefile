@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 app: .venv/app-installed
-	$(BIN)/python -I camviz/ui/warm.py & exec $(BIN)/streamlit run app.py
+	$(BIN)/python -I camviz/ui/server/warm.py & exec $(BIN)/streamlit run app.py
 
 test: .venv/dev-installed chromium nginx
 	$(BIN)/ruff check .

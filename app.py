@@ -6,14 +6,17 @@ from pathlib import Path
 
 import streamlit as st
 
+from camviz.errors import CamvizError
+from camviz.ui.compare import presentation
+from camviz.ui.session import language, settings
+from camviz.ui.session.language import t
+from camviz.ui.shell import page_style, sidebar, tour
+
 # Read when torch is loaded: threads that wait for each other in one computation give way to other visitors' soon.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 # A computation takes Python's lock some hundred times; it shall not wait 5 ms for it each time.
 sys.setswitchinterval(0.0005)
 
-from camviz.errors import CamvizError  # noqa: E402
-from camviz.ui import cache, controls, language, looks, slides, state, tour  # noqa: E402
-from camviz.ui.language import t  # noqa: E402
 
 ICON = Path(__file__).parent / "assets" / "icon.png"
 st.set_page_config("CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
@@ -30,21 +33,21 @@ page = st.navigation(
     ],
     position="top",
 )
-with state.run(page.url_path):
-    state.setting("lang", language.of_the_browser(), language.LANGUAGES)
-    presenting = slides.on(page.url_path)
-    looks.settle()
-    controls.sidebar()
+with settings.run(page.url_path):
+    settings.setting("lang", language.of_the_browser(), language.LANGUAGES)
+    presenting = presentation.on(page.url_path)
+    page_style.settle()
+    sidebar.sidebar()
     tour.offer(page.url_path)
-    if state.program is None:  # else the server is a guest among a notebook's own objects
-        cache.settle()
+    if settings.program is None:  # else the server is a guest among a notebook's own objects
+        page_style.freeze_garbage()
     messages = st.container()
     try:
         if presenting:
-            slides.show()
+            presentation.show()
         else:
             page.run()
     except CamvizError as error:
         st.error(language.sentence(error))
-    for sentence in state.notes():
+    for sentence in settings.notes():
         messages.warning(sentence)

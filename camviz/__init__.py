@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 from . import scores
 from .errors import CamvizError
-from .explanation import Explanation, explain
+from .explanation.explain import explain
+from .explanation.explanation import Explanation
 from .models import Model, load_model
 from .registry import METHODS
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .ui.serve import serve
+    from .ui.server.serve import serve
 
-__version__ = "0.1.0"
 __all__ = ["METHODS", "CamvizError", "Explanation", "Model", "explain", "load_model", "scores", "serve"]
 
 
@@ -20,4 +21,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'camviz' has no attribute '{name}'")
     from importlib import import_module  # Streamlit is for who serves; the rest does without it
 
-    return import_module(".ui.serve", __name__).serve
+    return import_module(".ui.server.serve", __name__).serve

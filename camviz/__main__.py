@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from .many import command
+from .batch import cli
 from .registry import FAMILIES, METHODS
 
 
@@ -25,12 +25,12 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m camviz", description="CamViz on the command line")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("methods", help="print the table of methods as Markdown")
-    command.arguments(commands.add_parser("explain", help="explain all pictures of a folder", description=command.HELP))
+    cli.arguments(commands.add_parser("explain", help="explain all pictures of a folder", description=cli.HELP))
     given = parser.parse_args()
     if given.command == "methods":
         print(methods_table())
     else:
-        sys.exit(command.run(given))
+        sys.exit(cli.run(given))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly import graph_objects as go
 
+from .encode import wrap
 from .errors import CamvizError
-from .export import wrap
 from .render import colour_table
+from .text import percent
 
 CLEAR = "rgba(0, 0, 0, 0)"
 LINE = 18
@@ -18,13 +19,6 @@ NAME_WIDTH = 150  # pixels in the built-in font, which is wider than the page's
 # Light enough everywhere for black numbers.
 KINDS = ["#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#9d9dff", "#bbbbbb"]  # Okabe and Ito's
 AGREEMENT = ["rgb(67,147,195)", "rgb(146,197,222)", "rgb(247,247,247)", "rgb(244,165,130)", "rgb(214,96,77)"]
-
-
-def percent(probability: float) -> str:
-    """A probability in words that never claim certainty: '95.3 %', 'under 0.1 %', 'over 99.9 %'."""
-    if probability < 0.001:
-        return "under 0.1 %"
-    return "over 99.9 %" if probability > 0.999 else f"{probability:.1%}".replace("%", " %")
 
 
 def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str], ink: str | None = None) -> go.Figure:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import CamvizError, unknown
-from .pulse import pulse
+from .runtime.progress import pulse
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control", "synthesis"]
 FAMILIES: dict[Family, str] = {  # of the methods that explain a picture; those that make one stand in SYNTHESES

@@ -5,13 +5,14 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import export, render, words
-from .explanation import Explanation
-from .figures import percent
+from . import captions, encode, render
+from .explanation import recipe
+from .explanation.explanation import Explanation
+from .explanation.recipe import versions
 from .models import Prediction
-from .recipe import versions
 from .registry import METHODS
 from .render import RGB
+from .text import percent
 
 Table = Sequence[Sequence[str]]  # the first row names the columns
 Say = Callable[[str], str]  # a text in the language of the report
@@ -116,14 +117,18 @@ def of_explanation(
         ),
         Section(
             f"Why: {method.title} of {e.label}",
-            [words.reading(e, first.label, first.probability), f"What it does not say. {words.caution(e)}", *e.notes],
+            [
+                captions.reading(e, first.label, first.probability),
+                f"What it does not say. {captions.caution(e)}",
+                *e.notes,
+            ],
             [Picture(overlay, f"{method.title} of {e.label} over the picture", method.tooltip)],
         ),
         Section(
             "Other views", pictures=[Picture(rgb, f"{name}: {described[name]}", name) for name, rgb in views.items()]
         ),
         Section("Settings and numbers", [f"Paper: {method.paper}"], table=[("setting", "value"), *facts(e).items()]),
-        Section("Compute it again", PYTHON, code=[export.snippet(e, image_name), export.recipe_json(e, image_name)]),
+        Section("Compute it again", PYTHON, code=[recipe.snippet(e, image_name), recipe.recipe_json(e, image_name)]),
     ]
 
 
@@ -138,14 +143,14 @@ def of_maps(
         Picture(shown[name], f"{name}: map of {e.label} over the picture", f"{name}: {_chance(e)}")
         for name, e in maps.items()
     ]
-    cautions = list(dict.fromkeys(f"{METHODS[e.method].title}: {words.caution(e)}" for e in maps.values()))
+    cautions = list(dict.fromkeys(f"{METHODS[e.method].title}: {captions.caution(e)}" for e in maps.values()))
     settings = {name: facts(e) for name, e in maps.items()}
     keys = dict.fromkeys(key for found in settings.values() for key in found)
     values = {key: [found.get(key, "") for found in settings.values()] for key in keys}
     alike = [(key, found[0]) for key, found in values.items() if len(set(found)) == 1]
     apart = {key: found for key, found in values.items() if len(set(found)) > 1}
     rows = zip(settings, *apart.values(), strict=True)
-    snippets = dict.fromkeys(export.snippet(e, image_names[name]) for name, e in maps.items())
+    snippets = dict.fromkeys(recipe.snippet(e, image_names[name]) for name, e in maps.items())
     return [
         Section("The maps", pictures=pictures),
         Section("What they do not say", cautions),
@@ -197,7 +202,7 @@ def _section(section: Section, told: Say) -> str:
 
 
 def _picture(picture: Picture, told: Say) -> str:
-    jpeg = picture.rgb if isinstance(picture.rgb, bytes) else export.jpeg(picture.rgb)
+    jpeg = picture.rgb if isinstance(picture.rgb, bytes) else encode.jpeg(picture.rgb)
     data = base64.b64encode(jpeg).decode()
     caption = f"<figcaption>{told(picture.caption)}</figcaption>" if picture.caption else ""
     return f'<figure><img src="data:image/jpeg;base64,{data}" alt="{told(picture.alt)}">{caption}</figure>'

@@ -2,16 +2,19 @@
 
 import streamlit as st
 
-from camviz.explanation import Explanation
-from camviz.ui import axes, controls, grid, proof, sheet
-from camviz.ui.language import t
+from camviz.explanation.explanation import Explanation
+from camviz.ui.compare import axes, grid_view
+from camviz.ui.results import grid
+from camviz.ui.session.language import t
+from camviz.ui.shell import pages
+from camviz.ui.widgets import quick_check
 
-experiment = controls.experiment()
+experiment = pages.experiment()
 st.title(t("Do they agree?"))
 chosen = axes.choose(experiment)
-look = sheet.look()
+look = grid_view.look()
 status = st.container()
-page = sheet.Sheet(chosen, look)
+page = grid_view.Sheet(chosen, look)
 
 with status:
     done = grid.run(chosen, page.draw)
@@ -20,13 +23,13 @@ tops = look.highs(maps)
 for place, e in maps.items():
     if e.method in tops:
         page.draw(*place, e, tops[e.method])
-sheet.look_controls()
+grid_view.look_controls()
 
-if maps and proof.ask([chosen.at(*place) for place in maps], "proof"):
+if maps and quick_check.ask([chosen.at(*place) for place in maps], "proof"):
     for place, e in maps.items():
         page.draw(*place, e, tops.get(e.method))
 if len(maps) > 1:
-    sheet.agreement(chosen, maps)
+    grid_view.agreement(chosen, maps)
 if maps:
     pictures = {place: look.picture(e, tops.get(e.method)) for place, e in maps.items()}
-    sheet.take_away(chosen, maps, pictures, experiment.picture.name)
+    grid_view.take_away(chosen, maps, pictures, experiment.picture.name)

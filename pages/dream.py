@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from camviz.ui import controls, depths, dream, made, panels
-from camviz.ui.language import said, t
+from camviz.ui.dream import by_layer, result_view
+from camviz.ui.dream.controls import choose, result
+from camviz.ui.session.language import said, t
+from camviz.ui.shell import pages
+from camviz.ui.widgets import charts
 
-experiment = controls.experiment()
+experiment = pages.experiment()
 st.title(t("What would it like to see?"))
 st.caption(
     t("Pictures that are made for the network rather than shown to it, changed step by step until they excite it.")
@@ -13,24 +16,24 @@ st.caption(
 left, right = st.columns([2, 3], gap="large")
 
 with left:
-    wish = dream.choose(experiment)
+    wish = choose(experiment)
 with right:
-    picture = dream.result(wish) if wish else None
+    picture = result(wish) if wish else None
     if wish and picture:
-        made.show(picture, wish)
-        st.markdown(made.reading(picture, wish))
-        st.caption(t("**What it does not say.** {caution}", caution=made.caution(picture)))
+        result_view.show(picture, wish)
+        st.markdown(result_view.reading(picture, wish))
+        st.caption(t("**What it does not say.** {caution}", caution=result_view.caution(picture)))
 if wish and picture:
     answer, way = st.columns([2, 3], gap="large")
     with answer:
         st.header(t("What the network says of it"))
-        made.says(made.predictions(picture.picture, wish))
+        result_view.says(result_view.predictions(picture.picture, wish))
     with way:
         st.header(t("How it went"))
-        st.plotly_chart(made.curve(picture, panels.ink()), alt=t("The objective, step by step"))
+        st.plotly_chart(result_view.curve(picture, charts.ink()), alt=t("The objective, step by step"))
     st.header(t("Take it away"))
     st.caption(said(picture.facts))
-    made.take_away(picture, wish)
+    result_view.take_away(picture, wish)
 if wish and wish.method.key == "inversion":
     st.header(t("The deeper, the less is left"))
-    depths.draw(wish)
+    by_layer.draw(wish)

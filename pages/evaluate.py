@@ -2,8 +2,12 @@
 
 import streamlit as st
 
-from camviz.ui import contest, controls, evidence, exhibits, league, methods, panels, state
-from camviz.ui.language import t
+from camviz.ui.evaluate import heatmap_tests, league_table, pointing_game
+from camviz.ui.results import explanations
+from camviz.ui.session import settings
+from camviz.ui.session.language import t
+from camviz.ui.shell import pages
+from camviz.ui.widgets import method_picker, tiles
 
 TRIALS = {
     "curves": "Do the hot pixels matter?",
@@ -12,7 +16,7 @@ TRIALS = {
     "league": "Which method is better?",
 }
 
-experiment = controls.experiment()
+experiment = pages.experiment()
 st.title(t("May I believe it?"))
 st.caption(
     t(
@@ -20,7 +24,7 @@ st.caption(
         "none can show that it is right. What a test can't tell stands beside it."
     )
 )
-trial = state.setting("trial", "curves", TRIALS)
+trial = settings.setting("trial", "curves", TRIALS)
 st.segmented_control(
     t("Test"),
     TRIALS,
@@ -34,17 +38,17 @@ e, shown = None, []
 if trial in ("curves", "forgetting"):
     left, right = st.columns([3, 1], gap="large")
     with left:
-        method = methods.method_picker()
-        knobs = methods.knobs(method)
-        e = panels.explanation(experiment, method, knobs)
+        method = method_picker.method_picker()
+        knobs = method_picker.knobs(method)
+        e = explanations.explanation(experiment, method, knobs)
     if e is not None:
         with right:
-            evidence.map_of(experiment, method, e)
+            heatmap_tests.map_of(experiment, method, e)
 if e is not None and trial == "curves":
     st.header(t("Take the hot pixels away, or bring only them"))
-    shown += evidence.curves(experiment, method, knobs)
+    shown += heatmap_tests.curves(experiment, method, knobs)
     st.header(t("Other measures of this map"))
-    shown += evidence.measures(experiment, method, knobs)
+    shown += heatmap_tests.measures(experiment, method, knobs)
 elif e is not None and trial == "forgetting":
     st.header(t("The same map of a network that forgets"))
     st.caption(
@@ -53,13 +57,13 @@ elif e is not None and trial == "forgetting":
             "A map that explains what was learnt must fall apart with it."
         )
     )
-    shown += evidence.forgetting(experiment, method, knobs)
+    shown += heatmap_tests.forgetting(experiment, method, knobs)
     st.header(t("The same picture, other classes"))
-    shown += evidence.other_classes(experiment, method, knobs)
+    shown += heatmap_tests.other_classes(experiment, method, knobs)
 elif trial == "pointing":
     st.header(t("Four pictures in one"))
-    shown += contest.pointing(experiment)
+    shown += pointing_game.pointing(experiment)
 elif trial == "league":
     st.header(t("Methods against each other, over several pictures"))
-    shown += league.table(experiment)
-exhibits.offer(TRIALS[trial], experiment, e, shown, state.link())
+    shown += league_table.table(experiment)
+tiles.offer(TRIALS[trial], experiment, e, shown, settings.link())

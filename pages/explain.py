@@ -2,12 +2,17 @@
 
 import streamlit as st
 
-from camviz import words
-from camviz.ui import axes, controls, further, looks, methods, panels, proof, recipes, results, state, tour
-from camviz.ui.language import said, t
-from camviz.ui.markdown import escaped
+from camviz import captions
+from camviz.ui.explain import map_views, method_extras, predictions
+from camviz.ui.inputs import recipe_input
+from camviz.ui.results import explanations, grid
+from camviz.ui.session import settings
+from camviz.ui.session.language import said, t
+from camviz.ui.session.markdown import escaped
+from camviz.ui.shell import pages, tour
+from camviz.ui.widgets import colors, method_picker, patch, quick_check
 
-experiment = controls.experiment()
+experiment = pages.experiment()
 st.title(t("Why this answer?"))
 tour.step(1)
 left, right = st.columns([2, 3], gap="large")
@@ -15,38 +20,38 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     st.header(t("What the network sees"))
     st.image(
-        panels.seen(experiment),
+        predictions.seen(experiment),
         width="stretch",
         alt=t("{picture}, as the network sees it", picture=experiment.picture.name),
     )
     st.header(t("What it says"))
     tour.step(2)
-    panels.predictions(experiment.predictions, getattr(experiment.score, "c", None))
+    predictions.predictions(experiment.predictions, getattr(experiment.score, "c", None))
 
 with right:
     tour.step(3)
-    method = methods.method_picker()
+    method = method_picker.method_picker()
     menu = st.empty()
-    knobs = methods.knobs(method)
-    colour_map = looks.colour_map()
-    opacity = state.setting("opacity", 0.5, state.Span(0, 1), float)
-    percentile = state.setting("percentile", 99.0, state.Span(90, 100), float)
-    e = panels.explanation(experiment, method, knobs)
+    knobs = method_picker.knobs(method)
+    colour_map = colors.colour_map()
+    opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
+    percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
+    e = explanations.explanation(experiment, method, knobs)
     if e is not None:
-        panels.overlay(e, results.key_of(experiment, method, knobs), colour_map, opacity)
+        map_views.overlay(e, explanations.key_of(experiment, method, knobs), colour_map, opacity)
         first = experiment.predictions[0]
-        st.markdown(escaped(said(words.reading(e, first.label, first.probability))))
-        st.caption(t("**What it does not say.** {caution}", caution=said(words.caution(e))))
+        st.markdown(escaped(said(captions.reading(e, first.label, first.probability))))
+        st.caption(t("**What it does not say.** {caution}", caution=said(captions.caution(e))))
         for note in e.notes:
             st.info(escaped(said(note)))
-        proof.show(axes.Cell(experiment, method, knobs))
+        quick_check.show(grid.Cell(experiment, method, knobs))
         if e.knobs.get("feature_map") is not None:
-            further.patch(e, experiment)
+            patch.patch(e, experiment)
     tour.step(4)
-    looks.pick_colours(st)
+    colors.pick_colours(st)
 
 with menu:
-    methods.method_menu(lambda: results.refusals(experiment))
+    method_picker.method_menu(lambda: explanations.refusals(experiment))
 if e is not None:
     st.header(t("Other views"))
     if e.attribution.ndim == 3:
@@ -59,9 +64,9 @@ if e is not None:
             persist_state="session",
             help=t("The few strongest pixels would make all others look black: those above are shown as white."),
         )
-    panels.views(e, results.key_of(experiment, method, knobs), colour_map, opacity, percentile)
-    further.draw(e, experiment)
+    map_views.views(e, explanations.key_of(experiment, method, knobs), colour_map, opacity, percentile)
+    method_extras.draw(e, experiment)
     st.header(t("Take it away"))
     st.caption(said(e.facts))
-    panels.take_away(e, experiment, colour_map, opacity, percentile)
-recipes.load()
+    map_views.take_away(e, experiment, colour_map, opacity, percentile)
+recipe_input.load()

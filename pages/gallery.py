@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from camviz.ui import album, controls, gallery, methods
-from camviz.ui.language import t
+from camviz.ui.gallery import tiles
+from camviz.ui.inputs import gallery_input
+from camviz.ui.session.language import t
+from camviz.ui.shell import pages
+from camviz.ui.widgets import method_picker
 
-experiment = controls.experiment()
+experiment = pages.experiment()
 st.title(t("What does it do with many?"))
 st.caption(
     t(
@@ -14,21 +17,21 @@ st.caption(
         "samples."
     )
 )
-album.uploader()
-method = methods.method_picker()
-knobs = methods.knobs(method)
-found = gallery.compute(experiment, method, knobs)
-gallery.refused(found)
+gallery_input.uploader()
+method = method_picker.method_picker()
+knobs = method_picker.knobs(method)
+found = tiles.compute(experiment, method, knobs)
+tiles.refused(found)
 if found and all(tile.error for _, tile in found):
     st.info(t("None of these pictures could be explained: bring others, or choose another method."))
 if any(not tile.error for _, tile in found):
-    chosen = gallery.tiles(gallery.choose(found))
+    chosen = tiles.tiles(tiles.choose(found))
     if chosen is not None:
-        gallery.one(chosen, method)
+        tiles.one(chosen, method)
     with st.expander(t("All numbers in a table")):
-        gallery.table(found)
+        tiles.table(found)
     st.header(t("Take it away"))
-    gallery.take_away(found, method)
+    tiles.take_away(found, method)
     st.caption(
         t(
             "Sparseness: 0 = all places alike, near 1 = only a few. More pictures than fit here: "

@@ -4,31 +4,33 @@ from dataclasses import replace
 
 import streamlit as st
 
-from camviz.ui import controls, finds, inside, looks, maps, sweep
-from camviz.ui.language import t
-from camviz.ui.markdown import escaped
+from camviz.ui.layers import depth_sweep, feature_maps, overview, top_images
+from camviz.ui.session.language import t
+from camviz.ui.session.markdown import escaped
+from camviz.ui.shell import pages
+from camviz.ui.widgets import colors
 
-experiment = controls.experiment()
+experiment = pages.experiment()
 experiment = replace(experiment, layer=experiment.layer.partition(",")[0], fuse="mean")
-colour_map = looks.colour_map()
+colour_map = colors.colour_map()
 
 st.title(t("What is inside?"))
-inside.strip(experiment)
-inside.network_table(experiment)
+overview.strip(experiment)
+overview.network_table(experiment)
 
-found = maps.maps_of(experiment)
+found = feature_maps.maps_of(experiment)
 slow = []
 if found is not None:
     st.header(t("Feature maps of {layer}", layer=escaped(experiment.layer)))
-    number = maps.grid(experiment, found, colour_map)
+    number = feature_maps.grid(experiment, found, colour_map)
     st.header(t("Feature map {number}", number=number))
     left, middle, right = st.columns(3, gap="large")
     with left:
         st.subheader(t("Where it is strong"))
-        maps.over_picture(experiment, found.maps[number], number, colour_map)
+        feature_maps.over_picture(experiment, found.maps[number], number, colour_map)
     with middle:
         st.subheader(t("What excites it here"))
-        maps.excited(experiment, found, number)
+        feature_maps.excited(experiment, found, number)
     right.subheader(t("Its favourite"))
     st.caption(
         t(
@@ -39,13 +41,13 @@ if found is not None:
         )
     )
     st.subheader(t("The pictures that excite it most"))
-    slow = [(st.container(), finds.nine), (right, maps.favourite)]
+    slow = [(st.container(), top_images.nine), (right, feature_maps.favourite)]
 
 st.header(t("The first filters"))
-inside.filters(experiment.model)
+overview.filters(experiment.model)
 if experiment.layer:
     st.header(t("One method at every depth"))
-    sweep.draw(experiment, colour_map)
+    depth_sweep.draw(experiment, colour_map)
 for place, work in slow:  # last, so that the rest of the page is there meanwhile
     with place:
         work(experiment, number)

@@ -3,16 +3,19 @@
 import streamlit as st
 
 from camviz.registry import METHODS
-from camviz.ui import controls, faults, lessons, state, steps
-from camviz.ui.chapters import CHAPTERS, GLOSSARY
-from camviz.ui.language import said, t
-from camviz.ui.markdown import escaped
+from camviz.ui.learn import failure_modes, lessons, steps
+from camviz.ui.learn.chapters import CHAPTERS
+from camviz.ui.learn.glossary import GLOSSARY
+from camviz.ui.session import settings
+from camviz.ui.session.language import said, t
+from camviz.ui.session.markdown import escaped
+from camviz.ui.shell import pages
 
 PARTS = {"lessons": "Lessons", "methods": "How the methods work", "glossary": "Words"}
 
-experiment = controls.experiment()
+experiment = pages.experiment()
 st.title(t("How is it made?"))
-part = state.setting("part", "lessons", PARTS)
+part = settings.setting("part", "lessons", PARTS)
 st.segmented_control(
     t("Part"),
     PARTS,
@@ -26,7 +29,7 @@ st.segmented_control(
 if part == "lessons":
     lessons.draw()
 elif part == "methods":
-    key = state.setting("chapter", "grad_cam", CHAPTERS)
+    key = settings.setting("chapter", "grad_cam", CHAPTERS)
     st.pills(
         t("Method"),
         CHAPTERS,
@@ -44,7 +47,7 @@ elif part == "methods":
     st.subheader(t("Step by step, on {picture}", picture=escaped(experiment.picture.name)), anchor=False)
     steps.draw(key, experiment)
     st.subheader(t("What can go wrong"), anchor=False)
-    faults.draw(key, experiment)
+    failure_modes.draw(key, experiment)
     st.subheader(t("The paper"), anchor=False)
     st.markdown(f"{chapter.paper} [{t('Read it')}]({METHODS[key].paper})")
 else:

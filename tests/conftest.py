@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from streamlit.testing.v1 import AppTest
 
 import camviz
-from camviz.ui import cache
+from camviz.ui.server import singletons
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "assets" / "samples"
@@ -46,7 +46,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppT
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     st.cache_data.clear()
     st.cache_resource.clear()
-    cache.forget()
+    singletons.clear_singletons()
 
     def run(page: str = "", **link: str) -> AppTest:
         app = AppTest.from_file(ROOT / "app.py", default_timeout=120)

@@ -13,15 +13,31 @@ ROOT = Path(__file__).parents[1]
 FILES = [*sorted(ROOT.glob("camviz/**/*.py")), *sorted(ROOT.glob("pages/*.py")), ROOT / "app.py"]
 TREES = {file.relative_to(ROOT): ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 
-FOUNDATION = {"errors", "registry", "tape", "scores"}
-OUTER = {"methods", "explanation", "models", "images", "render", "figures", "export", "evaluation", "ui"}
-FORBIDDEN = {  # a part of camviz -> the parts that it must not know
-    **dict.fromkeys(FOUNDATION, OUTER),
-    "methods": OUTER - {"methods"},
-    "evaluation": {"methods", "explanation", "ui"},
-    **{part: {"methods", "explanation", "ui"} for part in ("images", "models", "render")},
-    **{part: {"methods", "ui"} for part in ("figures", "export")},
-}
+# From the bottom up, one layer a line: a module may import its own part and parts of earlier lines, never a part that
+# stands beside it. `camviz.ui` is split into its folders.
+LAYERS = """
+errors text version
+runtime
+registry scores images encode render
+tape
+models relevance acceleration
+perturbation targets inspection
+methods evaluation
+explanation feature_visualization
+captions teaching export
+figures report
+batch
+ui.session
+ui.server ui.components
+ui.inputs
+ui.results
+ui.widgets
+ui.shell
+ui.compare ui.dream ui.evaluate ui.explain ui.gallery ui.layers ui.learn
+"""
+LAYER_OF = {part: number for number, line in enumerate(LAYERS.split("\n")) for part in line.split()}
+TOP = ("camviz", "camviz.__main__")  # the public names and the command line: they may import everything
+MODULES = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in TREES}
 
 
 def imported(path, tree):
@@ -45,37 +61,64 @@ def imported(path, tree):
 
 
 def part(name):
-    """The part of camviz that a dotted name or a path's parts belong to: 'methods' of camviz.methods.grad_cam."""
+    """The part of camviz that a dotted name belongs to: 'methods' of camviz.methods.grad_cam, or 'ui.learn'."""
     parts = name.split(".")
-    return parts[1] if parts[0] == "camviz" and len(parts) > 1 else ""
+    if parts[0] != "camviz":
+        return ""
+    return ".".join(parts[1:3] if parts[1:2] == ["ui"] else parts[1:2])
+
+
+def modules_imported(path):
+    """The modules of this project that a file imports, by their dotted names."""
+    for name in imported(path, TREES[path]):
+        found = name if name in MODULES else name.rpartition(".")[0]
+        if found in MODULES:
+            yield found
 
 
 def test_the_checks_see_the_imports():
     path = Path("camviz/methods/grad_cam.py")
     assert {"torch.nn", "camviz.registry.method", "camviz.tape.record"} <= set(imported(path, TREES[path]))
-    path = Path("camviz/export.py")
-    assert "camviz.explanation.Explanation" not in set(imported(path, TREES[path]))  # for the type checker only
+    assert "camviz.models.shared" in set(modules_imported(Path("camviz/models/__init__.py")))
+    assert part("camviz.ui.learn.chapters") == "ui.learn" and part("camviz.errors") == "errors" and part("torch") == ""
 
 
-@pytest.mark.parametrize("path", TREES, ids=str)
-def test_imports_point_inwards(path):
-    if path.parts[0] != "camviz":
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("camviz.") and name not in TOP])
+def test_imports_point_downwards(module):
+    if module == "camviz.ui":
         return
-    own = part(".".join(path.with_suffix("").parts))
-    known = {part(name) for name in imported(path, TREES[path])}
-    assert not known & FORBIDDEN.get(own, set())
-    assert own == "ui" or "ui" not in known
+    own = part(module)
+    assert own in LAYER_OF, f"{module} stands in no layer: add it to LAYERS"
+    for other in modules_imported(MODULES[module]):
+        assert other not in TOP, f"{module} imports {other}, which imports everything"
+        assert part(other) == own or LAYER_OF[part(other)] < LAYER_OF[own], f"{module} must not import {other}"
+
+
+def test_no_import_circles():
+    """Not even inside functions: every module can be placed after all that it imports."""
+    waiting = {name: set(modules_imported(path)) - {name} for name, path in MODULES.items()}
+    while ready := [name for name, needs in waiting.items() if not needs & waiting.keys()]:
+        for name in ready:
+            del waiting[name]
+    assert not waiting, f"each of these is in a circle, or imports one: {sorted(waiting)}"
+
+
+def test_folders_and_files_stay_small():
+    for folder in {path.parent for path in TREES if path.parts[0] == "camviz"} - {Path("camviz/methods")}:
+        assert len([path for path in TREES if path.parent == folder and path.name != "__init__.py"]) <= 16, folder
+    for path in TREES:
+        assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= 300, path
 
 
 def test_the_registry_needs_the_standard_library_only():
-    for path in (Path("camviz/registry.py"), Path("camviz/pulse.py"), Path("camviz/errors.py")):
-        names = (name for name in imported(path, TREES[path]) if part(name) not in ("errors", "pulse"))
+    for path in (Path("camviz/registry.py"), Path("camviz/runtime/progress.py"), Path("camviz/errors.py")):
+        names = (name for name in imported(path, TREES[path]) if part(name) not in ("errors", "runtime"))
         assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
 
 
 def test_streamlit_is_a_skin():
     users = {path for path, tree in TREES.items() if any(n.startswith("streamlit") for n in imported(path, tree))}
-    assert Path("app.py") in users and Path("camviz/ui/panels.py") in users
+    assert Path("app.py") in users and Path("camviz/ui/explain/map_views.py") in users
     assert {
         path for path in users if path.parts[0] not in ("app.py", "pages") and path.parts[:2] != ("camviz", "ui")
     } == set()
@@ -99,10 +142,10 @@ def methods_called(tree):
 @pytest.mark.parametrize("path", TREES, ids=str)
 def test_hooks_backward_and_locks_are_kept_in_their_places(path):
     names = set(names_in(TREES[path]))
-    if path != Path("camviz/tape.py"):
+    if path.parts[:2] != ("camviz", "tape"):
         assert not {name for name in names if re.fullmatch(r"register_\w*hook\w*", name)}
         assert not any(called == "backward" for called in methods_called(TREES[path]))
-    if path.parts[:2] not in (("camviz", "models"), ("camviz", "ui"), ("camviz", "switch.py")):
+    if path.parts[:2] not in (("camviz", "models"), ("camviz", "ui"), ("camviz", "runtime")):
         assert not names & {"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"}
 
 

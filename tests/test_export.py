@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 
 import camviz
-from camviz import export, render
+from camviz import encode, export, render, text
 from camviz.errors import CamvizError
+from camviz.explanation import recipe
 from camviz.registry import METHODS, Method, Range, knobs_of
 
 RANDOM = np.random.default_rng(0)
@@ -63,17 +64,17 @@ def opened(content):
 
 
 def test_png_keeps_every_pixel_and_jpeg_nearly():
-    np.testing.assert_array_equal(np.asarray(opened(export.png(VIEW))), VIEW)
+    np.testing.assert_array_equal(np.asarray(opened(encode.png(VIEW))), VIEW)
     smooth = render.colourise(np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64))
-    picture = opened(export.jpeg(smooth))
+    picture = opened(encode.jpeg(smooth))
     assert picture.format == "JPEG"
     assert np.abs(np.asarray(picture).astype(int) - smooth).mean() < 3
     striped = np.tile(np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8), (16, 8, 1))  # colour changes at every pixel
-    assert np.abs(np.asarray(opened(export.jpeg(striped))).astype(int) - striped).mean() < 20
-    assert len(export.jpeg(VIEW, quality=30)) < len(export.jpeg(VIEW, quality=95))
+    assert np.abs(np.asarray(opened(encode.jpeg(striped))).astype(int) - striped).mean() < 20
+    assert len(encode.jpeg(VIEW, quality=30)) < len(encode.jpeg(VIEW, quality=95))
     for bad in (VIEW[:, :, 0], VIEW / 255, np.zeros((4, 4, 4), np.uint8)):
         with pytest.raises(CamvizError, match="uint8 of shape"):
-            export.png(bad)
+            encode.png(bad)
 
 
 def test_npz_holds_the_raw_map_and_its_settings():
@@ -82,11 +83,11 @@ def test_npz_holds_the_raw_map_and_its_settings():
     np.testing.assert_array_equal(archive["attribution"], explanation.attribution)
     np.testing.assert_array_equal(archive["heatmap"], explanation.heatmap)
     np.testing.assert_array_equal(archive["view"], explanation.view)
-    assert json.loads(str(archive["settings"])) == export.settings(explanation)
+    assert json.loads(str(archive["settings"])) == recipe.settings(explanation)
 
 
 def test_settings_name_all_that_is_needed_to_repeat_it():
-    settings = json.loads(export.settings_json(Explanation()))
+    settings = json.loads(recipe.settings_json(Explanation()))
     assert settings == {
         "camviz": camviz.__version__,
         "torch": torch.__version__,
@@ -107,7 +108,7 @@ def test_settings_name_all_that_is_needed_to_repeat_it():
         "backward_passes": 1,
         "notes": ["café"],
     }
-    assert "NaN" not in export.settings_json(replace(Explanation(), probability=float("nan")))
+    assert "NaN" not in recipe.settings_json(replace(Explanation(), probability=float("nan")))
 
 
 def calls(code):
@@ -123,7 +124,7 @@ def calls(code):
 
 
 def test_snippet_says_only_what_differs_from_the_default():
-    code = export.snippet(Explanation(), "mug.jpg")
+    code = recipe.snippet(Explanation(), "mug.jpg")
     assert len([line for line in code.splitlines() if line]) == 5
     found = calls(code)
     assert found["camviz.load_model"] == (["'efficientnet_lite0'"], {})
@@ -140,7 +141,7 @@ def test_snippet_carries_every_setting():
         knobs={"samples": 7, "fast": False},
     )
     name = 'my "best"\nmug\'s.jpg'
-    found = calls(export.snippet(explanation, name))
+    found = calls(recipe.snippet(explanation, name))
     assert found["camviz.load_model"] == (["'efficientnet_lite0'"], {"weights": "'random'"})
     assert found["camviz.explain"] == (
         ["model", repr(name), "'toy_cam'"],
@@ -158,7 +159,7 @@ def test_snippet_carries_every_setting():
     ],
 )
 def test_snippet_names_weights_only_where_load_model_needs_them(weights, call):
-    code = export.snippet(Explanation(model="resnet18", weights=weights), "a.jpg")
+    code = recipe.snippet(Explanation(model="resnet18", weights=weights), "a.jpg")
     assert calls(code)["camviz.load_model"] == call
 
 
@@ -171,13 +172,13 @@ def test_snippet_names_weights_only_where_load_model_needs_them(weights, call):
     ],
 )
 def test_snippet_writes_scores_as_python(score, target):
-    assert calls(export.snippet(Explanation(score=score), "a.jpg"))["camviz.explain"][1]["target"] == target
+    assert calls(recipe.snippet(Explanation(score=score), "a.jpg"))["camviz.explain"][1]["target"] == target
 
 
 @pytest.mark.parametrize("score", ["<function own at 0x7>", "logit(1) or exit(2)", "own(3)"])
 def test_snippet_refuses_a_score_that_it_cannot_write(score):
     with pytest.raises(CamvizError, match="score of your own"):
-        export.snippet(Explanation(score=score), "a.jpg")
+        recipe.snippet(Explanation(score=score), "a.jpg")
 
 
 @pytest.mark.parametrize(
@@ -190,31 +191,31 @@ def test_snippet_refuses_a_score_that_it_cannot_write(score):
     ],
 )
 def test_file_names_are_safe(parts, name):
-    assert export.file_name(*parts) == name
+    assert text.file_name(*parts) == name
 
 
 def test_file_names_never_exceed_the_limit():
     for parts in ([], ["a-"] * 80, ["..."], ["word " * 30] * 5):
-        assert re.fullmatch(r"[a-z0-9_-]{1,64}", export.file_name(*parts))
+        assert re.fullmatch(r"[a-z0-9_-]{1,64}", text.file_name(*parts))
 
 
 def test_wrap_fits_every_line_and_loses_nothing():
     text = "Guided Grad-CAM at features.18.conv_of_a_long_name, " + "W" * 60
-    lines = export.wrap(text, 120, 16)
-    assert all(export._font(16).getlength(line) <= 120 for line in lines)
+    lines = encode.wrap(text, 120, 16)
+    assert all(encode._font(16).getlength(line) <= 120 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    short = export.wrap(text, 120, 16, lines=2)
+    short = encode.wrap(text, 120, 16, lines=2)
     assert short[0] == lines[0] and len(short) == 2 and short[1].endswith("…")
-    assert export._font(16).getlength(short[1]) <= 120
-    assert export.wrap("", 120, 16) == []
+    assert encode._font(16).getlength(short[1]) <= 120
+    assert encode.wrap("", 120, 16) == []
 
 
 def test_grid_holds_its_pictures_and_labels_without_overlap():
-    side, gap = export.CELL, export.GAP
+    side, gap = encode.CELL, encode.GAP
     red, blue = np.full((side, side, 3), (200, 0, 0), np.uint8), np.full((30, 60, 3), (0, 0, 200), np.uint8)
     cells = [[red, None], [blue, red]]
     columns = ["Grad-CAM " * 20, "b"]
-    content = export.grid_png(cells, ["row " * 40, "r" * 90], columns, "Title", {(0, 1): "no ReLU " * 99})
+    content = encode.grid_png(cells, ["row " * 40, "r" * 90], columns, "Title", {(0, 1): "no ReLU " * 99})
     grid = np.asarray(opened(content)).astype(int)
     reds = np.argwhere((grid == (200, 0, 0)).all(axis=2))
     top, left = reds.min(axis=0)
@@ -238,11 +239,11 @@ def test_grid_holds_its_pictures_and_labels_without_overlap():
 
 def test_grid_says_why_a_cell_is_missing():
     def grid(errors):
-        return export.grid_png([[None]], ["a"], ["b"], "c", errors)
+        return encode.grid_png([[None]], ["a"], ["b"], "c", errors)
 
     assert grid({(0, 0): "not computed"}) == grid(None) != grid({(0, 0): "no ReLU"})
     with pytest.raises(CamvizError, match="1 rows of 2"):
-        export.grid_png([[None]], ["a"], ["b", "c"], "t")
+        encode.grid_png([[None]], ["a"], ["b", "c"], "t")
 
 
 def test_zip_keeps_names_safe_and_apart():

@@ -5,6 +5,7 @@ import pytest
 
 from camviz import figures, render
 from camviz.errors import CamvizError
+from camviz.text import percent
 
 
 def plain(text):
@@ -16,7 +17,7 @@ def plain(text):
     [(0, "under 0.1 %"), (0.0009, "under 0.1 %"), (0.001, "0.1 %"), (0.9534, "95.3 %"), (0.9996, "over 99.9 %")],
 )
 def test_percent_never_claims_certainty(probability, text):
-    assert figures.percent(probability) == text
+    assert percent(probability) == text
 
 
 def test_figures_are_transparent_and_take_the_given_ink():

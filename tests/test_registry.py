@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import pytest
 
+import camviz
 import camviz.methods
 from camviz import METHODS, CamvizError, registry
 from camviz.registry import Knob, Method, Range, knobs_of, method

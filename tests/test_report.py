@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import camviz
-from camviz import export, images, render, report, scores, words
+from camviz import captions, encode, images, render, report, scores
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>.jpg'
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -93,7 +93,7 @@ def test_its_pictures_are_the_view_and_every_view_of_the_map(page, e):
     found = page.all("img")
     assert len(found) == len(expected)
     for attributes, rgb in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(export.jpeg(rgb))))
+        np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(encode.jpeg(rgb))))
 
 
 def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
@@ -114,8 +114,8 @@ def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
 
 def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, coffee):
     text = "".join(page.text)
-    assert words.reading(e, "espresso", e.probability) in text
-    assert f"What it does not say. {words.caution(e)}" in text
+    assert captions.reading(e, "espresso", e.probability) in text
+    assert f"What it does not say. {captions.caution(e)}" in text
     assert f"camviz {camviz.__version__}, torch {torch.__version__}" in text
     assert page.all("a") == [{"href": "http://localhost:8501/?method=grad_cam&img=sample:coffee"}]
     snippet, recipe = page.code
@@ -155,10 +155,10 @@ def test_several_maps_with_how_far_they_agree(lite0, coffee, e):
     page = Page(report.write("Two", report.of_maps(maps, shown, dict.fromkeys(maps, "coffee.jpg"), agreement)))
     assert_needs_nothing(page)
     for attributes, rgb in zip(page.all("img"), shown.values(), strict=True):
-        np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(export.jpeg(rgb))))
+        np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(encode.jpeg(rgb))))
     text = "".join(page.text)
     assert "1. late: espresso 95.7 %" in text and "espresso rather than cup" in text
-    assert words.caution(e) in text and words.caution(other) in text
+    assert captions.caution(e) in text and captions.caution(other) in text
     assert "Agreement is not truth." in text and "0.25" in page.cells
     assert text.count("import camviz") == 2 and "camviz.scores.contrast(967, 968)" in text
     assert page.all("a") == []

@@ -1,7 +1,3 @@
-"""May I believe it? One measure a file, imported here and so in METRICS; they take maps and scores, never methods."""
+"""How faithful is a heatmap? Metrics that take heatmaps and scores, never methods."""
 
-import importlib
-import pkgutil
-
-for _file in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_file.name}")
+from . import metrics as _metrics  # noqa: F401  # fills METRICS

@@ -8,12 +8,11 @@ from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
-from ..batches import Progress
 from ..errors import CamvizError, unknown
-from ..pulse import pulse
 from ..registry import Knob, knobs_of
+from ..runtime.progress import Progress, pulse
 from ..scores import Score
-from .heat import heat_of
+from .pixel_ranking import heat_of
 
 Better = Literal["low", "high"]
 Explain = Callable[[nn.Module, Tensor], Tensor]  # a network and pictures (B, 3, H, W) -> their attributions, batched

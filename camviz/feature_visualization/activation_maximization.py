@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..registry import Range, method
 from ..scores import Score
-from .ascent import Show, Wobble, climb
-from .canvas import noise
-from .sight import Sight
+from .features import Sight
+from .optimization import Show, Wobble, climb
+from .parametrization import noise
 
 
 @method("Activation maximisation", family="synthesis", paper="https://distill.pub/2017/feature-visualization/")

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from ..registry import Range, method
 from ..scores import Score
-from .ascent import Show, climb
-from .canvas import noise
-from .sight import Sight
+from .features import Sight
+from .optimization import Show, climb
+from .parametrization import noise
 
 
 @method("Class image", family="synthesis", paper="https://arxiv.org/abs/1312.6034")

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..chance import Chance
 from ..registry import Range, method
+from ..runtime.rng import Chance
 from ..scores import Score
 from ..tape import gradient_of
-from .ascent import Show
-from .sight import Sight
+from .features import Sight
+from .optimization import Show
 
 SMALLEST = 32  # pixels of a side
 

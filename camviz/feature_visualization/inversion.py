@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..registry import Range, method
-from .ascent import Show, climb
-from .canvas import noise
-from .sight import Sight
+from .features import Sight
+from .optimization import Show, climb
+from .parametrization import noise
 
 ALPHA = 6
 

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from .. import export, images
-from ..batches import stopwatch
+from .. import encode, images
 from ..errors import CamvizError, unknown
 from ..models import Model
-from ..models.bands import COLOURS
+from ..models.channels import COLOURS
 from ..models.geometry import Fit
 from ..models.model import Picture
 from ..registry import SYNTHESES, Method
+from ..runtime.devices import stopwatch
 from ..scores import Score, contrast, logit, probability
 from ..tape import accounting
-from .sight import Sight
+from .features import Sight
 
 RGB = NDArray[np.uint8]
 Progress = Callable[[int, int, RGB], Any]
@@ -74,7 +74,7 @@ class Synthesis:
         )
 
     def _repr_html_(self) -> str:
-        source = base64.b64encode(export.png(self.picture)).decode()
+        source = base64.b64encode(encode.png(self.picture)).decode()
         facts = html.escape(self.facts)
         return f'<div><img alt="{facts}" src="data:image/png;base64,{source}"><p>{facts}</p></div>'
 

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from ..batches import Progress, batches, size_for
+from ..acceleration.partial_forward import above
 from ..registry import method
-from ..replay import above
+from ..runtime.batching import batches, size_for
+from ..runtime.progress import Progress
 from ..scores import Score
 from ..tape import note, score_of
 

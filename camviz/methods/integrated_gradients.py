@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..batches import Progress, batches
-from ..passes import channels_last, many_passes, share
+from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.many_passes import many_passes, share
 from ..registry import Range, method
+from ..runtime.batching import batches
+from ..runtime.progress import Progress
 from ..scores import Score
 from ..tape import forward, input_gradient, note, score_of
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..batches import Progress
-from ..masking import masked_cam
+from ..perturbation.masked_scores import masked_cam
 from ..registry import Range, method
+from ..runtime.progress import Progress
 from ..scores import Score
 from ..tape import score_of
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from ..propagation import propagating, relevance_of
 from ..registry import Range, method
-from ..relevance import AlphaBeta, Box, Composite, Epsilon, Flat, Gamma
+from ..relevance.propagation import propagating, relevance_of
+from ..relevance.rules import AlphaBeta, Box, Composite, Epsilon, Flat, Gamma
 from ..scores import Score
 from ..tape import input_gradient, note
 

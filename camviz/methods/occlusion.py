@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..batches import Progress
+from ..acceleration.many_passes import many_passes
 from ..errors import CamvizError
-from ..occlusion_maps import check_feature_map, hidden, spans
-from ..passes import many_passes
+from ..perturbation.occlusion import check_feature_map, hidden, spans
 from ..registry import Range, method
+from ..runtime.progress import Progress
 from ..scores import Score, chances
 from ..tape import activations, forward, score_of
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from ..chance import Chance
 from ..registry import Range, method
+from ..runtime.rng import Chance
 from ..scores import Score
 from ..tape import activations, score_of
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from ..batches import Progress
-from ..masking import masked_cam
+from ..perturbation.masked_scores import masked_cam
 from ..registry import method
+from ..runtime.progress import Progress
 from ..scores import Score, chances
 from ..tape import score_of
 

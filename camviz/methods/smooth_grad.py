@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..batches import Progress, batches
-from ..chance import Chance
-from ..passes import channels_last, many_passes, share
+from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.many_passes import many_passes, share
 from ..registry import Range, method
+from ..runtime.batching import batches
+from ..runtime.progress import Progress
+from ..runtime.rng import Chance
 from ..scores import Score
 from .deconvnet import deconvnet
 from .gradient_x_input import gradient_x_input

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..batches import Progress
-from ..chance import Chance
-from ..masking import masked_cam
+from ..perturbation.masked_scores import masked_cam
 from ..registry import Range, method
+from ..runtime.progress import Progress
+from ..runtime.rng import Chance
 from ..scores import Score
 from ..tape import score_of
 

@@ -1,11 +1,12 @@
 """The networks: a catalogue, their weights, their layers, and how a picture becomes their input."""
 
 from .catalogue import Entry, catalogue
-from .config import configuration
 from .layers import Layer
-from .load import devices, load_model, shared
+from .load import load_model
 from .model import Model, Prediction
-from .own import STANDARD, is_own, marked, offered, register, standard, unregister
+from .offers import STANDARD, is_own, marked, register, unregister
+from .operator_config import configuration
+from .shared import devices, offered, shared_model, standard
 
 __all__ = [
     "STANDARD",
@@ -21,7 +22,7 @@ __all__ = [
     "marked",
     "offered",
     "register",
-    "shared",
+    "shared_model",
     "standard",
     "unregister",
 ]

@@ -1,10 +1,7 @@
 """load_model: from a name, or a network of one's own, to a Model; and the models that a process shares."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
@@ -13,19 +10,17 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from ..errors import CamvizError, unknown
+from . import state_dict
 from . import weights as files
-from .bands import COLOURS, Band, bands_for, check_bands, per_channel, spread
-from .classes import Categories, read_categories
+from .channels import COLOURS, Band, bands_for, check_bands, per_channel, spread
+from .class_names import Categories, read_categories
+from .closest_architecture import nearest
+from .download import Progress
 from .geometry import Geometry
 from .layers import probe
-from .measure import Preprocess, measure
 from .model import Head, Model
-from .nearest import nearest
-from .own import find
+from .preprocessing import Preprocess, measure
 from .sources import Plan, find_plan, imagenet_labels, own_plan, program_plan
-from .weights import Progress
-
-SHARED = 6  # models that a process keeps
 
 
 def load_model(
@@ -123,17 +118,17 @@ def _build(plan: Plan, weights: str | Path | Mapping[str, Tensor], progress: Pro
             raise CamvizError(f"weights must be 'default', 'random' or a file; there is no file {path}")
         state, file, tag = files.read(path), path.name, path.name
     net = plan.untrained(plan.classes)
-    state = files.unwrapped(state, net)
+    state = state_dict.unwrapped(state, net)
     if not plan.own:
-        if (classes := files.classes_in(state, net, plan.classes)) != plan.classes:
+        if (classes := state_dict.classes_in(state, net, plan.classes)) != plan.classes:
             net = plan.untrained(classes)
-        if (channels := files.channels_in(state, net)) != len(plan.mean):
-            files.widen(net, channels)
-    files.fill(net, state, file, plan.name, None if plan.own else _likeness(plan.name))
+        if (channels := state_dict.channels_in(state, net)) != len(plan.mean):
+            state_dict.widen(net, channels)
+    state_dict.fill(net, state, file, plan.name, None if plan.own else _likeness(plan.name))
     return net, tag
 
 
-def _likeness(name: str) -> files.Hint:
+def _likeness(name: str) -> state_dict.Hint:
     """A word on which network of the catalogue a checkpoint is of, that is not of the one of that name."""
 
     def hint(state: Mapping[str, Tensor]) -> str:
@@ -153,7 +148,7 @@ def _likeness(name: str) -> files.Hint:
 def _bands(net: nn.Module, size: tuple[int, int]) -> tuple[Band, ...]:
     """What the channels see where nobody says it, by what the first weights for maps take."""
     try:
-        channels = files.first_convolution(net)[1].in_channels
+        channels = state_dict.first_convolution(net)[1].in_channels
     except CamvizError:  # a compiled network has convolutions that are no nn.Conv2d
         channels = next((weight.shape[1] for weight in net.parameters() if weight.ndim == 4), 3)
     try:
@@ -178,58 +173,3 @@ def _labels(given: Categories | None, classes: int, name: str) -> tuple[str, ...
             raise CamvizError(f"{name} has {classes} classes; got {len(names)} categories")
         return names
     return imagenet_labels() if classes == 1000 else tuple(f"class {index}" for index in range(classes))
-
-
-@dataclass(eq=False)
-class _Slot:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    model: Model | None = None
-    seen: tuple[int, int] = (0, 0)
-
-
-_slots: OrderedDict[tuple[str, str, str, str], _Slot] = OrderedDict()
-_guard = threading.Lock()
-
-
-def devices() -> tuple[str, ...]:
-    """Where networks can be computed here, the quickest first: cuda, mps (Apple), cpu."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    return tuple(name for name, found in there.items() if found)
-
-
-def shared(name: str, weights: str | Path = "default", device: str = "cpu", progress: Progress | None = None) -> Model:
-    """The process's one copy of a model on a device, by its name in `offered()`; the last six are kept.
-
-    While another thread loads it, `progress` is called with that thread's numbers (total 0 until they are known),
-    ten times a second: what it raises ends the waiting.
-    """
-    offer = find(name)
-    if offer is not None and weights == "random":
-        raise CamvizError(f"{name} was brought along, and random weights are for networks of the catalogue")
-    changed = str(Path(weights).stat().st_mtime_ns) if Path(weights).is_file() else ""
-    key = name, str(weights), device, offer.version if offer else changed
-    with _guard:
-        slot = _slots.setdefault(key, _Slot())
-        _slots.move_to_end(key)
-        while len(_slots) > SHARED:
-            _slots.popitem(last=False)
-
-    def report(done: int, total: int) -> None:
-        slot.seen = done, total
-        if progress:
-            progress(done, total)
-
-    while not slot.lock.acquire(timeout=0.1):
-        if progress:
-            progress(*slot.seen)
-    try:
-        if slot.model is None:
-            if offer is not None:
-                slot.model = offer.load(device, report)
-            else:
-                slot.model = load_model(name, weights=weights, device=device, progress=report)
-        if offer is not None and weights not in ("default", slot.model.weights):
-            raise CamvizError(f"the network {name} that is here ({slot.model.weights}) is another one than '{weights}'")
-        return slot.model
-    finally:
-        slot.lock.release()

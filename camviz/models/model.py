@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from .. import images
 from ..errors import CamvizError, unknown
 from ..tape import forward
-from .bands import COLOURS, Band, greyish, in_colours, seen, shown
+from .channels import COLOURS, Band, greyish, in_colours, seen, shown
 from .geometry import Fit, Geometry
 from .layers import Layer
-from .measure import Preprocess, run
+from .preprocessing import Preprocess, run
 
 Picture = Image.Image | bytes | str | Path | BinaryIO
 Head = Literal["softmax", "sigmoid"]

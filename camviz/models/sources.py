@@ -15,13 +15,14 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram, unflatten
 
-from ..chance import OwnChance
 from ..errors import CamvizError
+from ..runtime.rng import OwnChance
+from . import download, state_dict
 from . import weights as files
-from .bands import COLOURS, per_channel
 from .catalogue import CURATED, source_of
+from .channels import COLOURS, per_channel
+from .download import Progress
 from .geometry import Geometry
-from .weights import Progress
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -137,7 +138,7 @@ def _embedded(name: str) -> Plan:
         file = Path(getattr(package, f"{name.title().replace('_', '')}ModelFile").get_model_file_path())
         state = files.read(file)
         # The file has timm's tensors in timm's order, under the names of another implementation.
-        files.fill(net, dict(zip(net.state_dict(), state.values(), strict=True)), file.name, name)
+        state_dict.fill(net, dict(zip(net.state_dict(), state.values(), strict=True)), file.name, name)
         return net
 
     half = (0.5, 0.5, 0.5)
@@ -162,11 +163,11 @@ def _torchvision(name: str) -> Plan:
         return _build(models.get_model, name, weights=None, num_classes=classes, **extra)
 
     def trained(progress: Progress | None) -> nn.Module:
-        file = files.cached(weights.url, progress=progress)
+        file = download.cached(weights.url, progress=progress)
         net = untrained(1000)
         # The DenseNet files are older than today's names: "norm.1" is now "norm1".
         state = {_OLD_DENSENET.sub(r"\1", key): value for key, value in files.read(file).items()}
-        files.fill(net, state, str(file), name)
+        state_dict.fill(net, state, str(file), name)
         return net
 
     geometry = Geometry((size, size), (grid, grid), transform.interpolation.value)
@@ -189,9 +190,9 @@ def _timm(name: str) -> Plan:
         if config.hf_hub_id:
             path = config.hf_hub_filename or "model.safetensors"
             url = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{path}"
-            file = files.cached(url, full + Path(path).suffix, progress)
+            file = download.cached(url, full + Path(path).suffix, progress)
         elif config.url:
-            file = files.cached(config.url, progress=progress)
+            file = download.cached(config.url, progress=progress)
         else:
             raise CamvizError(f"timm has no trained weights for {full}: use weights='random' or a file of your own")
         state = files.read(file)

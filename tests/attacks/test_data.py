@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from camviz import CamvizError, lessons
-from camviz.models.classes import read_categories
-from camviz.ui import pictures, recipes
-from camviz.ui.markdown import escaped
+from camviz import CamvizError
+from camviz.models.class_names import read_categories
+from camviz.teaching import lessons
+from camviz.ui.inputs import image_input, recipe_input
+from camviz.ui.session.markdown import escaped
 
 HOSTILE: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 10**400, 1e308, float("nan"), float("inf"), "", " ", "x" * 5000, "\0", [], {}, [[]]),
@@ -39,7 +40,7 @@ HOSTILE: tuple[Any, ...] = (
 
 @pytest.fixture(scope="module")
 def recipe() -> dict[str, Any]:
-    picture = pictures.choices()["sample:coffee"]
+    picture = image_input.choices()["sample:coffee"]
     return {
         "model": {"name": "efficientnet_lite0", "weights": "default"},
         "image": {"file": "coffee.jpg", "sha256": picture.digest},
@@ -56,7 +57,7 @@ def answered(data: bytes) -> str:
     """What a recipe asks for as text, or the sentence that refuses it, within five seconds."""
     started = time.perf_counter()
     try:
-        asked = recipes.settings(data)
+        asked = recipe_input.settings(data)
         assert all(isinstance(part, str) and len(part) <= 5000 for pair in asked.items() for part in pair)
         told = str(asked)
     except CamvizError as error:
@@ -66,7 +67,7 @@ def answered(data: bytes) -> str:
 
 
 def test_a_recipe_with_hostile_values(recipe: dict[str, Any]) -> None:
-    assert recipes.settings(json.dumps(recipe).encode())["smooth_grad.samples"] == "4"
+    assert recipe_input.settings(json.dumps(recipe).encode())["smooth_grad.samples"] == "4"
     for key in (*recipe, "extra", "seed", "progress", "noise", "__class__", "<b>"):
         for value in HOSTILE:
             answered(json.dumps({**recipe, key: value}).encode())
@@ -159,7 +160,7 @@ def test_what_is_escaped(text: str, shown: str) -> None:
 
 
 def test_a_lesson_leads_only_to_a_page_of_camviz(tmp_path: Path) -> None:
-    from camviz.ui import lessons as cards
+    from camviz.ui.learn import lessons as cards
 
     head = 'title = "<b>x</b>"\nquestion = "q"\nanswer = "a"\n[[view]]\nlabel = "l"\n'
     file = tmp_path / "01-x.toml"

@@ -10,8 +10,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from camviz.registry import METHODS, SYNTHESES, Knob
-from camviz.ui import methods, state
-from camviz.ui.markdown import escaped
+from camviz.ui.session import settings
+from camviz.ui.session.markdown import escaped
+from camviz.ui.widgets import method_picker
 
 Start = Callable[..., AppTest]
 
@@ -54,7 +55,7 @@ DOORS = {  # what opens the parts of a page that are not there at first
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The settings that the last runs registered, each with its options; each value must be one of them."""
     found: dict[str, Any] = {}
-    setting, many = state.setting, state.many
+    setting, many = settings.setting, settings.many
 
     def watched(key: str, default: Any, options: Any, *more: Any, **named: Any) -> Any:
         value = setting(key, default, options, *more, **named)
@@ -62,14 +63,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         found[key] = options
         return value
 
-    def watched_many(key: str, default: Any, options: Any, most: int = state.MOST) -> list[str]:
+    def watched_many(key: str, default: Any, options: Any, most: int = settings.MOST) -> list[str]:
         value = many(key, default, options, most)
         assert set(value) <= set(options) and len(set(value)) == len(value) <= most, (key, value)
         found[key] = options
         return value
 
-    monkeypatch.setattr(state, "setting", watched)
-    monkeypatch.setattr(state, "many", watched_many)
+    monkeypatch.setattr(settings, "setting", watched)
+    monkeypatch.setattr(settings, "many", watched_many)
     return found
 
 
@@ -120,7 +121,7 @@ def test_no_knob_leaves_its_range(key: str, knob: Knob, monkeypatch: pytest.Monk
         monkeypatch.setattr(st, "session_state", page)
         for widget in ("slider", "number_input", "toggle", "segmented_control"):
             monkeypatch.setattr(st, widget, lambda *_, **__: None)
-        found = methods._knob(key, knob)
+        found = method_picker._knob(key, knob)
         assert knob.check(found, key) == found  # raises where it is out of range
         assert knob.range or knob.choices or knob.type is bool or abs(found or 0) <= 1e9
 
@@ -159,7 +160,7 @@ def test_more_than_a_page_holds(start: Start) -> None:
     assert app.session_state["columns.methods"] == ["edge_detector"]
     app = start("pages/compare.py", **{"columns.methods": ",".join(f"x{number}" for number in range(30_000))})
     calm(app)
-    assert len(app.warning) == state.NOTED
+    assert len(app.warning) == settings.NOTED
 
 
 def test_a_note_shows_what_was_asked_for_as_text(start: Start) -> None:

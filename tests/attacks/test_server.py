@@ -23,8 +23,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import InvalidStatus
 
 import camviz
-from camviz import export, render
-from camviz.ui import cache
+from camviz import encode, render
+from camviz.ui.server import queue
 from tests.attacks.stranger import Stranger, map_of, of, put
 from tests.browser.conftest import _wait_until_healthy
 
@@ -72,7 +72,7 @@ def port(operator: Path) -> Iterator[int]:
 def lite(sample: str, method: str, **knobs: Any) -> str:
     """The map of the embedded network, computed here, as Explain shows it."""
     e = camviz.explain("efficientnet_lite0", ROOT / "assets" / "samples" / f"{sample}.jpg", method, **knobs)
-    return "data:image/jpeg;base64," + base64.b64encode(export.jpeg(render.colourise(e.heatmap, "cividis"))).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(encode.jpeg(render.colourise(e.heatmap, "cividis"))).decode()
 
 
 def refused(port: int, **more: str) -> int:
@@ -205,7 +205,7 @@ def test_a_cleared_cache_changes_nobodys_maps(port: int) -> None:
 
 def test_a_turn_within_a_turn_waits_for_nobody() -> None:
     """A cleared cache makes one computation begin inside another: they waited for each other, and all for them."""
-    turns = cache.Turns()
+    turns = queue.ComputeQueue()
 
     def never(before: int) -> None:
         raise AssertionError(f"{before} before")

@@ -23,8 +23,8 @@ from zennit.composites import EpsilonGammaBox
 from zennit.torchvision import ResNetCanonizer, VGGCanonizer
 
 import camviz
-from camviz.batches import wait_for
 from camviz.models import devices
+from camviz.runtime.devices import wait_for
 from camviz.scores import logit
 
 ROOT = Path(__file__).parents[2]

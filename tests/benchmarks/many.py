@@ -57,7 +57,7 @@ def speed(count: int, repeats: int) -> None:
         folder = Path(place) / "pictures"
         folder.mkdir()
         files = fill(folder, count)
-        model = camviz.models.shared("efficientnet_lite0")  # loaded beforehand, for both
+        model = camviz.models.shared_model("efficientnet_lite0")  # loaded beforehand, for both
         bare(model, files[: 2 * BATCH])
         for turn in range(repeats):
             first, second = bare(model, files), ours(folder, Path(place) / f"out{turn}")

@@ -45,7 +45,7 @@ def test_the_menu_of_all_methods_opens_and_closes(page: Page, server: str) -> No
     page.get_by_role("button", name="Centre Gaussian").click()
     expect(page.get_by_text("This map is the same whatever the class")).to_be_visible()
     expect(page.get_by_role("button", name="Centre Gaussian")).to_be_hidden()
-    expect(page).to_have_url(f"{server}/?method=centre_gaussian")
+    expect(page).to_have_url(f"{server}/?method=center_gaussian")
 
 
 def test_the_opacity_moves_without_the_server(page: Page, server: str) -> None:

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from camviz.ui import warm
+from camviz.ui.server import warm
 
 SCRIPT = Path(warm.__file__)
 

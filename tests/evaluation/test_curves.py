@@ -9,11 +9,11 @@ from torchcam.metrics import DeletionInsertionMetric
 from torchvision.transforms.functional import gaussian_blur
 
 from camviz import CamvizError
-from camviz.evaluation.curve import Curve, blurred, filled
-from camviz.evaluation.deletion import deletion
-from camviz.evaluation.heat import heat_of, ranks
-from camviz.evaluation.insertion import insertion
-from camviz.evaluation.road import imputed, road
+from camviz.evaluation.metrics.deletion import deletion
+from camviz.evaluation.metrics.insertion import insertion
+from camviz.evaluation.metrics.road import imputed, road
+from camviz.evaluation.perturbation_curve import Curve, blurred, filled
+from camviz.evaluation.pixel_ranking import heat_of, ranks
 from tests.evaluation.subjects import SCORE, TARGET, Fixed, chance_of, example, grad_cam
 from tests.methods.nets import NETS, SIZE
 

@@ -7,13 +7,13 @@ import torch
 from torchcam.metrics import ClassificationMetric
 
 from camviz import CamvizError, scores
-from camviz.evaluation.average_drop import average_drop
-from camviz.evaluation.heat import heat_of
-from camviz.evaluation.increase_in_confidence import increase_in_confidence
-from camviz.evaluation.infidelity import changes, infidelity
-from camviz.evaluation.max_sensitivity import max_sensitivity
-from camviz.evaluation.similarity import ssim
-from camviz.evaluation.sparseness import sparseness
+from camviz.evaluation.metrics.average_drop import average_drop
+from camviz.evaluation.metrics.increase_in_confidence import increase_in_confidence
+from camviz.evaluation.metrics.infidelity import changes, infidelity
+from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
+from camviz.evaluation.metrics.sparseness import sparseness
+from camviz.evaluation.pixel_ranking import heat_of
+from camviz.evaluation.ssim import ssim
 from tests.evaluation.subjects import SCORE, TARGET, Fixed, chance_of, example, grad_cam, gradient
 from tests.methods.nets import NETS, SIZE
 

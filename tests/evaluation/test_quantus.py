@@ -12,14 +12,14 @@ from quantus.functions.similarity_func import correlation_spearman, difference
 from torch import nn
 
 from camviz import scores
-from camviz.evaluation import randomisation as sanity
-from camviz.evaluation.deletion import deletion
-from camviz.evaluation.heat import heat_of
-from camviz.evaluation.infidelity import infidelity
-from camviz.evaluation.max_sensitivity import max_sensitivity
-from camviz.evaluation.pointing_game import share_inside
-from camviz.evaluation.road import imputed
-from camviz.evaluation.sparseness import sparseness
+from camviz.evaluation.metrics import randomization as sanity
+from camviz.evaluation.metrics.deletion import deletion
+from camviz.evaluation.metrics.infidelity import infidelity
+from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
+from camviz.evaluation.metrics.pointing_game import share_inside
+from camviz.evaluation.metrics.road import imputed
+from camviz.evaluation.metrics.sparseness import sparseness
+from camviz.evaluation.pixel_ranking import heat_of
 from tests.evaluation.subjects import SCORE, TARGET, example, gradient
 from tests.methods.nets import SIZE, Functional, Modules, picture
 
@@ -87,7 +87,7 @@ def test_infidelity(monkeypatch):
     peer = quantus.Infidelity(perturb_patch_sizes=[4], n_perturb_samples=1, perturb_func=take, **SAME)
     expected = asked(peer, net, x, heat)[0]
     changes = torch.stack(taken)
-    monkeypatch.setattr("camviz.evaluation.infidelity.changes", lambda *_: (changes, (changes != 0).float()))
+    monkeypatch.setattr("camviz.evaluation.metrics.infidelity.changes", lambda *_: (changes, (changes != 0).float()))
     found = infidelity(net, x, scores.logit(TARGET), heat, samples=len(changes), reading="slope", scaling="none")
     assert len(changes) > 8
     assert found == pytest.approx(expected, rel=1e-4)
@@ -128,7 +128,7 @@ def test_the_share_inside_is_attribution_localisation(quarter):
 
 
 @pytest.mark.parametrize("kind", [Modules, Functional])
-def test_randomisation_goes_down_the_layers_like_mprt(kind, monkeypatch):
+def test_randomization_goes_down_the_layers_like_mprt(kind, monkeypatch):
     """Both give every layer the same new weights; the order, the copies and the correlations are each its own."""
     net, x, _ = example(kind, torch.float32)
 
@@ -151,7 +151,7 @@ def test_randomisation_goes_down_the_layers_like_mprt(kind, monkeypatch):
 
     peer = quantus.MPRT(similarity_func=correlation_spearman, layer_order="top_down", **SAME)
     expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=heats)
-    found = sanity.randomisation(net, x, lambda net, x: gradient(net, x), stages=60)
+    found = sanity.randomization(net, x, lambda net, x: gradient(net, x), stages=60)
     assert list(expected)[1:] == list(found.layers)[1:]
     assert found.correlations[1:] == pytest.approx(
         [float(np.ravel(one)[0]) for one in list(expected.values())[1:]], abs=1e-5

@@ -1,4 +1,4 @@
-"""Randomisation, contrast of classes, and the pointing game: on networks whose answer is known."""
+"""Randomization, contrast of classes, and the pointing game: on networks whose answer is known."""
 
 import copy
 
@@ -8,16 +8,16 @@ import torch
 from scipy.stats import spearmanr
 
 from camviz import CamvizError
-from camviz.chance import Chance
-from camviz.evaluation.class_contrast import class_contrast
-from camviz.evaluation.heat import heat_of, unit
-from camviz.evaluation.pointing_game import mosaic, pointing_game, share_inside, surest
-from camviz.evaluation.randomisation import forget, layers_with_weights, randomisation
-from camviz.evaluation.similarity import ssim
+from camviz.evaluation.metrics.class_contrast import class_contrast
+from camviz.evaluation.metrics.pointing_game import mosaic, pointing_game, share_inside, surest
+from camviz.evaluation.metrics.randomization import forget, layers_with_weights, randomization
+from camviz.evaluation.pixel_ranking import heat_of, unit
+from camviz.evaluation.ssim import ssim
+from camviz.runtime.rng import Chance
 from tests.evaluation.subjects import LAYER, TARGET, example, grad_cam, gradient
 from tests.methods.nets import NETS, SIZE, Functional, Modules, Residual, state
 
-# ----------------------------------------------------------------------------------------------------- randomisation
+# ----------------------------------------------------------------------------------------------------- randomization
 
 
 def test_layers_come_in_the_order_in_which_they_run():
@@ -37,7 +37,7 @@ def test_layers_come_in_the_order_in_which_they_run():
 def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, way):
     net, x, _ = example(kind)
     before = state(net)
-    result = randomisation(net, x, gradient, stages=3, way=way, seed=5)
+    result = randomization(net, x, gradient, stages=3, way=way, seed=5)
     assert state(net) == before
     names = layers_with_weights(net, x)[::-1]
     other, chance, done = copy.deepcopy(net), Chance(5), 0
@@ -79,18 +79,18 @@ def test_forgetting_changes_what_it_should_and_nothing_else():
 
 def test_a_map_that_never_looks_at_the_network_notices_nothing():
     net, x, _ = example()
-    result = randomisation(net, x, lambda net, x: x.mean(dim=1), stages=4)
+    result = randomization(net, x, lambda net, x: x.mean(dim=1), stages=4)
     assert result.correlations == pytest.approx([1] * 5) and float(result) == pytest.approx(1)
     assert result.similarities == pytest.approx([1] * 5)
 
 
 def test_more_stages_than_layers_and_a_single_one():
     net, x, _ = example()
-    assert len(randomisation(net, x, grad_cam, stages=60).maps) == 5  # the start and four layers
-    once = randomisation(net, x, grad_cam, stages=1)
+    assert len(randomization(net, x, grad_cam, stages=60).maps) == 5  # the start and four layers
+    once = randomization(net, x, grad_cam, stages=1)
     assert once.depths == (0, 1) and once.layers == ("", "features.0")
     with pytest.raises(CamvizError, match="no weights"):
-        randomisation(torch.nn.Sequential(torch.nn.Flatten()).eval(), x, lambda net, x: x.mean(dim=1))
+        randomization(torch.nn.Sequential(torch.nn.Flatten()).eval(), x, lambda net, x: x.mean(dim=1))
 
 
 # ----------------------------------------------------------------------------------------------- contrast of classes

@@ -9,9 +9,9 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from camviz.feature_visualization import estimate, synthesize
-from camviz.feature_visualization.film import gif, webp
+from camviz.feature_visualization.animation import gif, webp
+from camviz.feature_visualization.features import Sight
 from camviz.feature_visualization.inversion import correlation
-from camviz.feature_visualization.sight import Sight
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_estimate_is_what_it_takes_where_every_pass_takes_a_second(lite0, mo
     monkeypatch.setattr(Sight, "__call__", slow)
     clock = SimpleNamespace(perf_counter=lambda: seconds[0])
     monkeypatch.setattr("camviz.feature_visualization.synthesis.time", clock)
-    monkeypatch.setattr("camviz.batches.time", SimpleNamespace(thread_time=lambda: seconds[0]))
+    monkeypatch.setattr("camviz.runtime.devices.time", SimpleNamespace(thread_time=lambda: seconds[0]))
     arguments = {"layer": "blocks.0", "channel": 0, "steps": 12}
     guess = estimate(lite0, "activation_maximization", **arguments)
     made = synthesize(lite0, "activation_maximization", **arguments)

@@ -12,16 +12,16 @@ from torch import nn
 import camviz
 from camviz import CamvizError, scores
 from camviz.feature_visualization import SYNTHESES, find_synthesis, synthesize
-from camviz.feature_visualization.canvas import noise
 from camviz.feature_visualization.class_image import class_image
 from camviz.feature_visualization.deep_dream import deep_dream
+from camviz.feature_visualization.features import Sight
 from camviz.feature_visualization.inversion import inversion
-from camviz.feature_visualization.sight import Sight
+from camviz.feature_visualization.parametrization import noise
 from camviz.feature_visualization.synthesis import channel_mean
 from tests.methods.nets import SIZE, ByHand, Functional, Interrupt, Modules, Residual, build, state
 
 FOLDER = Path(camviz.__file__).parent / "feature_visualization"
-SHARED = {"__init__", "ascent", "canvas", "film", "sight", "synthesis"}
+SHARED = {"__init__", "animation", "features", "optimization", "parametrization", "synthesis"}
 MEAN = torch.tensor([0.4, 0.5, 0.6], dtype=torch.float64).view(1, 3, 1, 1)
 STD = torch.tensor([0.2, 0.25, 0.3], dtype=torch.float64).view(1, 3, 1, 1)
 EVERY_METHOD = pytest.mark.parametrize("key", SYNTHESES)

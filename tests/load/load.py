@@ -33,7 +33,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from camviz.ui.warm import warm
+from camviz.ui.server.warm import warm
 from tests.conftest import FLAGS
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 from torch.testing import assert_close
 
-from camviz import tape
+from camviz.tape import hooks, pass_counts, rules
 
 SIZE = (20, 28)
 CLASSES = 7
@@ -181,14 +181,14 @@ def state(net):
             for name, t in tensors.items()
         },
         "modules": {
-            name: (id(m), type(m), m.training, list(vars(m)), list(m._modules), hooks(m))
+            name: (id(m), type(m), m.training, list(vars(m)), list(m._modules), hooks_of(m))
             for name, m in net.named_modules()
         },
         "everywhere": {name: list(value) for name, value in vars(torch_module).items() if is_hooks(name, value)},
         "modes": (torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()),
         "switches": (torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.get_default_dtype()),
         "chance": content(torch.get_rng_state()),
-        "tape": (tape._listener.get(), tape._rules.get(), tape._account.get()),
+        "tape": (hooks._listener.get(), rules.rules_in_force.get(), pass_counts.account_in_force.get()),
     }
 
 
@@ -200,7 +200,7 @@ def is_hooks(name, value):
     return "hook" in name and isinstance(value, dict)
 
 
-def hooks(module):
+def hooks_of(module):
     return {name: list(value.items()) for name, value in vars(module).items() if is_hooks(name, value)}
 
 

@@ -11,10 +11,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
-from camviz import CamvizError, replay, scores
+from camviz import CamvizError, scores
+from camviz.acceleration import partial_forward
+from camviz.acceleration.partial_forward import above
 from camviz.methods.ablation_cam import ablation_cam
 from camviz.methods.grad_cam import grad_cam
-from camviz.replay import above
 from camviz.tape import accounting, class_scores
 from tests.methods.nets import NETS, Modules, Residual, build, by_hand, close, picture
 
@@ -331,8 +332,8 @@ def test_only_what_lies_above_runs_and_silent_channels_do_not(monkeypatch):
         net.features[3].bias[[1, 3]] = -1e3
     assert (net.features[:5](x)[:, [1, 3]] == 0).all()
     rows = []
-    call = replay.Above.__call__
-    monkeypatch.setattr(replay.Above, "__call__", lambda self, a: rows.append(len(a)) or call(self, a))
+    call = partial_forward.Above.__call__
+    monkeypatch.setattr(partial_forward.Above, "__call__", lambda self, a: rows.append(len(a)) or call(self, a))
     done = []
     with accounting() as account:
         result = ablation_cam(net, x, scores.logit(4), net.features[4], progress=lambda *numbers: done.append(numbers))

@@ -9,18 +9,7 @@ from torch import nn
 from torchvision.ops import StochasticDepth
 
 from camviz import METHODS, CamvizError, scores, tape
-from tests.methods.nets import (
-    SIZE,
-    Fuse,
-    Interrupt,
-    Modules,
-    Residual,
-    build,
-    content,
-    picture,
-    quick,
-    state,
-)
+from tests.methods.nets import SIZE, Fuse, Interrupt, Modules, Residual, build, content, picture, quick, state
 
 
 def over(methods):

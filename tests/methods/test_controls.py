@@ -9,7 +9,7 @@ from pytorch_grad_cam import RandomCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from camviz import METHODS, scores
-from camviz.methods.centre_gaussian import centre_gaussian
+from camviz.methods.center_gaussian import center_gaussian
 from camviz.methods.edge_detector import edge_detector
 from camviz.methods.random_cam import random_cam
 from camviz.tape import accounting
@@ -84,7 +84,7 @@ def test_the_edge_detector_takes_the_length_of_both_slopes_and_the_mean_of_the_c
 
 def test_the_gaussian_is_centred_and_as_wide_as_it_says():
     x = picture(2, size=(20, 40))
-    found = centre_gaussian(None, x, SCORE, width=0.25)
+    found = center_gaussian(None, x, SCORE, width=0.25)
     assert found.shape == (2, 20, 40) and torch.equal(found[0], found[1])
     close(found, found.flip(1))
     close(found, found.flip(2))
@@ -94,15 +94,15 @@ def test_the_gaussian_is_centred_and_as_wide_as_it_says():
     assert float(found[0, 9, 30] / found[0, 9, 20]) == pytest.approx(ratio)
     ratio = exp(-((5.5 / 20) ** 2 - (0.5 / 20) ** 2) / (2 * 0.25**2))
     assert float(found[0, 15, 19] / found[0, 10, 19]) == pytest.approx(ratio)
-    assert float(centre_gaussian(None, x, SCORE, width=0.1).sum()) < 0.3 * float(found.sum())
+    assert float(center_gaussian(None, x, SCORE, width=0.1).sum()) < 0.3 * float(found.sum())
 
 
 def test_controls_are_told_apart_and_two_of_them_run_no_network():
     controls = {key for key, method in METHODS.items() if method.family == "control"}
-    assert {"random_cam", "edge_detector", "centre_gaussian"} <= controls
+    assert {"random_cam", "edge_detector", "center_gaussian"} <= controls
     assert all(METHODS[key].tooltip.startswith("A control:") for key in controls)
     net, x, _ = by_hand(Modules)
     with accounting() as account:
-        for key in ("edge_detector", "centre_gaussian"):
+        for key in ("edge_detector", "center_gaussian"):
             METHODS[key](net, x, SCORE)
     assert account.forward_passes == 0

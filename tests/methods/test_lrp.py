@@ -16,8 +16,8 @@ from zennit.torchvision import ResNetCanonizer
 from camviz import CamvizError, load_model, scores
 from camviz.methods.lrp import composites, lrp
 from camviz.methods.vanilla_backprop import vanilla_backprop
-from camviz.propagation import propagating, relevance_of, relevance_per_layer
-from camviz.relevance import AlphaBeta, Box, Composite, Epsilon, Flat, Gamma
+from camviz.relevance.propagation import propagating, relevance_of, relevance_per_layer
+from camviz.relevance.rules import AlphaBeta, Box, Composite, Epsilon, Flat, Gamma
 from camviz.tape import accounting, input_gradient
 from tests.methods.nets import NETS, RELUS, SMOOTH, Functional, Modules, Residual, build, close, picture
 

@@ -83,7 +83,7 @@ def test_the_batch_changes_neither_map_nor_noise(monkeypatch):
     for method, knobs in ((ss_cam, {"samples": 5}), (is_cam, {"steps": 5})):
         maps = []
         for size in (1, 4, 7, 100):
-            monkeypatch.setattr("camviz.passes.size_for", lambda *_, size=size: size)
+            monkeypatch.setattr("camviz.acceleration.many_passes.size_for", lambda *_, size=size: size)
             done = []
             maps.append(
                 method(net, x, SCORE, net.features[0], progress=lambda d, t, done=done: done.append((d, t)), **knobs)

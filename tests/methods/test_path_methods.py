@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from camviz import passes, scores
+from camviz import scores
+from camviz.acceleration import many_passes as many_passes_module
 from camviz.methods import smooth_grad as smooth_grad_file
 from camviz.methods.deconvnet import deconvnet
 from camviz.methods.gradient_x_input import gradient_x_input
@@ -135,7 +136,7 @@ def test_integrated_gradients_cost_a_pass_for_each_step(monkeypatch):
     # Two pictures: each itself, its baseline, and the steps.
     assert (account.forward_passes, account.backward_passes) == (2 + 2 + 14, 14)
     for largest in (1, 3, 100):
-        monkeypatch.setattr(passes, "size_for", lambda *_, largest=largest: largest)
+        monkeypatch.setattr(many_passes_module, "size_for", lambda *_, largest=largest: largest)
         done = []
         close(integrated_gradients(net, x, SCORE, steps=7, progress=lambda *now: done.append(now)), expected)  # noqa: B023
         assert len(done) == 2 * -(-7 // largest) and done[-1] == (14, 14)
@@ -218,7 +219,7 @@ def test_the_batch_does_not_change_the_map(monkeypatch, base):
     net, x, _ = by_hand(Modules)
     expected = smooth_grad(net, x, SCORE, base=base, samples=5)
     for largest in (1, 2, 100):
-        monkeypatch.setattr(passes, "size_for", lambda *_, largest=largest: largest)
+        monkeypatch.setattr(many_passes_module, "size_for", lambda *_, largest=largest: largest)
         done = []
         close(smooth_grad(net, x, SCORE, base=base, samples=5, progress=lambda *now: done.append(now)), expected)  # noqa: B023
         steps = 32 if base == "integrated_gradients" else 1

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from camviz import CamvizError, passes, scores
+from camviz import CamvizError, scores
+from camviz.acceleration import many_passes as many_passes_module
 from camviz.methods.occlusion import occlusion
 from camviz.methods.rise import rise
-from camviz.occlusion_maps import occlusion_maps, spans
+from camviz.perturbation.occlusion import occlusion_maps, spans
 from camviz.tape import accounting
 from tests.methods.nets import NETS, SIZE, Modules, build, by_hand, close, picture
 
@@ -152,7 +153,7 @@ def test_occlusion_costs_a_pass_for_each_place(monkeypatch):
     net, x, _ = by_hand(Modules)
     expected = occlusion(net, x, SCORE, size=8, stride=4)
     for largest in (1, 6, 100):
-        monkeypatch.setattr(passes, "size_for", lambda *_, largest=largest: largest)
+        monkeypatch.setattr(many_passes_module, "size_for", lambda *_, largest=largest: largest)
         done = []
         with accounting() as account:
             close(occlusion(net, x, SCORE, size=8, stride=4, progress=lambda *now: done.append(now)), expected)  # noqa: B023
@@ -262,7 +263,7 @@ def test_rise_builds_its_masks_batch_by_batch(monkeypatch):
     monkeypatch.setattr(nn.Conv2d, "forward", lambda self, x: sizes.append(len(x)) or original(self, x))
     rise(net, x, SCORE, masks=1)  # learns the network
     for largest in (1, 4, 100):
-        monkeypatch.setattr(passes, "size_for", lambda *_, largest=largest: largest)
+        monkeypatch.setattr(many_passes_module, "size_for", lambda *_, largest=largest: largest)
         done, sizes[:] = [], []
         with accounting() as account:
             close(rise(net, x, SCORE, masks=21, progress=lambda *now: done.append(now)), expected)  # noqa: B023

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from camviz import batches, scores
+from camviz import scores
+from camviz.acceleration.many_passes import many_passes
 from camviz.methods.score_cam import score_cam
-from camviz.passes import many_passes
+from camviz.runtime import batching
 from camviz.tape import accounting
 from tests.methods.nets import NETS, Modules, build, by_hand, picture, score_cam_by_hand
 
@@ -84,7 +85,7 @@ def test_the_batch_does_not_change_the_map(monkeypatch):
     net, x, _ = by_hand(Modules)
     maps, passes = [], []
     for size in (1, 2, 3, 6, 100):
-        monkeypatch.setattr("camviz.passes.size_for", lambda *_, size=size: size)
+        monkeypatch.setattr("camviz.acceleration.many_passes.size_for", lambda *_, size=size: size)
         done = []
         maps.append(
             score_cam(net, x, scores.logit(4), net.features[0], progress=lambda d, _, done=done: done.append(d))
@@ -108,11 +109,11 @@ def test_batches_follow_the_network_s_work(monkeypatch):
     # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
     work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
     for limit, size, with_gradient in (
-        (1e9, batches.LARGEST, batches.LARGEST),
+        (1e9, batching.LARGEST, batching.LARGEST),
         (3.5 * work, 3, 1),
         (0.5 * work, 1, 1),
     ):
-        monkeypatch.setattr(batches, "WORK", limit)
+        monkeypatch.setattr(batching, "WORK", limit)
         with many_passes(net, x) as passes:
             assert (passes.size, passes.size_with_gradient) == (size, with_gradient)
 
@@ -120,15 +121,15 @@ def test_batches_follow_the_network_s_work(monkeypatch):
 def test_batches_follow_the_largest_tensor(monkeypatch):
     net, x, _ = by_hand(Modules)
     largest = 20 * 28 * 4 * 8  # bytes of the first convolution's result, by hand
-    monkeypatch.setattr(batches, "ROOM", 2.5 * largest)
+    monkeypatch.setattr(batching, "ROOM", 2.5 * largest)
     with many_passes(net, x) as passes:
         assert (passes.size, passes.size_with_gradient) == (2, 2)
 
 
 def test_batches_cover_everything_once_are_alike_and_report_each():
     done = []
-    parts = list(batches.batches(7, 3, lambda *numbers: done.append(numbers)))
+    parts = list(batching.batches(7, 3, lambda *numbers: done.append(numbers)))
     assert parts == [slice(0, 2), slice(2, 4), slice(4, 7)]
     assert done == [(2, 7), (4, 7), (7, 7)]
-    assert [part.stop - part.start for part in batches.batches(16, 6, None)] == [5, 5, 6]
-    assert list(batches.batches(0, 3, None)) == []
+    assert [part.stop - part.start for part in batching.batches(16, 6, None)] == [5, 5, 6]
+    assert list(batching.batches(0, 3, None)) == []

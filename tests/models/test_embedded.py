@@ -31,7 +31,7 @@ def test_first_guess_is_what_attribution_says(lite0: camviz.Model, file: str, sa
     [("efficientnet_lite0", 224, 0.957), ("efficientnet_lite1", 240, 0.478), ("efficientnet_lite2", 260, 0.879)],
 )
 def test_coffee_is_an_espresso(name: str, side: int, probability: float, coffee: Path) -> None:
-    model = models.shared(name)
+    model = models.shared_model(name)
     best = model.predict(coffee.read_bytes())[0]
     assert (best.index, best.label) == (967, "espresso")
     assert best.probability == pytest.approx(probability, abs=0.005)

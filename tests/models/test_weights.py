@@ -23,6 +23,7 @@ from torch import nn
 
 import camviz
 from camviz import models
+from camviz.models import download, shared
 from camviz.models import weights as files
 
 
@@ -121,13 +122,13 @@ def test_timm_weights_go_the_same_way(server: Server, folder: Path, monkeypatch:
     server.content["/model.safetensors"] = (folder / "made.safetensors").read_bytes()
     (folder / "made.safetensors").unlink()
     asked: list[str] = []
-    real = files._download
+    real = download._download
 
     def elsewhere(url: str, file: Path, progress: Any) -> None:
         asked.append(url)
         real(f"{server.url}/model.safetensors", file, progress)
 
-    monkeypatch.setattr(files, "_download", elsewhere)
+    monkeypatch.setattr(download, "_download", elsewhere)
     model = models.load_model("timm/mobilenetv3_small_050")
     assert_equal(model.net, state)
     assert asked == ["https://huggingface.co/timm/mobilenetv3_small_050.lamb_in1k/resolve/main/model.safetensors"]
@@ -186,7 +187,7 @@ def test_a_refused_connection(folder: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(camviz.CamvizError, match=r"the weights file net.pth is not here .* refused"):
-        files.cached(f"http://127.0.0.1:{port}/net.pth")
+        download.cached(f"http://127.0.0.1:{port}/net.pth")
     assert list(folder.iterdir()) == []
 
 
@@ -244,9 +245,9 @@ def test_without_a_checksum_the_format_tells(server: Server, folder: Path, kind:
     folder.mkdir(parents=True)
     for part in (0, 7, 1000, len(whole) - 1):
         (folder / kind).write_bytes(whole[:part])
-        assert files.cached(f"{server.url}/{kind}").read_bytes() == whole
+        assert download.cached(f"{server.url}/{kind}").read_bytes() == whole
     assert len(server.asked) == 4
-    files.cached(f"{server.url}/{kind}")
+    download.cached(f"{server.url}/{kind}")
     assert len(server.asked) == 4
 
 
@@ -410,16 +411,16 @@ def test_a_file_without_a_state_dict(content: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.load, "_slots", type(models.load._slots)())
+    monkeypatch.setattr(models.shared, "_slots", type(shared._slots)())
 
 
 @pytest.mark.usefixtures("empty_registry")
 def test_shared_is_loaded_once(squeezenet: Any, server: Server) -> None:
     with ThreadPoolExecutor(6) as pool:
-        loaded = set(pool.map(lambda _: models.shared("squeezenet1_1"), range(6)))
+        loaded = set(pool.map(lambda _: models.shared_model("squeezenet1_1"), range(6)))
     assert len(loaded) == 1
     assert len(server.asked) == 1
-    assert models.shared("squeezenet1_1", weights="random") not in loaded
+    assert models.shared_model("squeezenet1_1", weights="random") not in loaded
 
 
 @pytest.mark.usefixtures("empty_registry")
@@ -430,23 +431,23 @@ def test_shared_keeps_the_last_six(monkeypatch: pytest.MonkeyPatch) -> None:
         built.append(name)
         return f"{name}, number {len(built)}"
 
-    monkeypatch.setattr(models.load, "load_model", load)
+    monkeypatch.setattr(models.shared, "load_model", load)
     for name in "abcdef":
-        models.shared(name)
-    assert models.shared("a") == "a, number 1"
-    models.shared("g")
-    assert models.shared("a") == "a, number 1"
-    assert models.shared("b") == "b, number 8"
+        models.shared_model(name)
+    assert models.shared_model("a") == "a, number 1"
+    models.shared_model("g")
+    assert models.shared_model("a") == "a, number 1"
+    assert models.shared_model("b") == "b, number 8"
     assert built == list("abcdefgb")
 
 
 @pytest.mark.usefixtures("empty_registry")
 def test_shared_reads_a_changed_file_again(ten: Any, tmp_path: Path) -> None:
     torch.save(ten, tmp_path / "own.pth")
-    first = models.shared("squeezenet1_1", tmp_path / "own.pth")
-    assert models.shared("squeezenet1_1", str(tmp_path / "own.pth")) is first
+    first = models.shared_model("squeezenet1_1", tmp_path / "own.pth")
+    assert models.shared_model("squeezenet1_1", str(tmp_path / "own.pth")) is first
     torch.save({key: value + 1 for key, value in ten.items()}, tmp_path / "own.pth")
-    assert models.shared("squeezenet1_1", tmp_path / "own.pth") is not first
+    assert models.shared_model("squeezenet1_1", tmp_path / "own.pth") is not first
 
 
 @pytest.mark.usefixtures("empty_registry")
@@ -454,9 +455,9 @@ def test_a_failed_load_can_be_tried_again(squeezenet: Any, server: Server) -> No
     content = server.content.copy()
     server.content.clear()
     with pytest.raises(camviz.CamvizError, match="404"):
-        models.shared("squeezenet1_1")
+        models.shared_model("squeezenet1_1")
     server.content.update(content)
-    assert_equal(models.shared("squeezenet1_1").net, squeezenet[1])
+    assert_equal(models.shared_model("squeezenet1_1").net, squeezenet[1])
 
 
 @pytest.mark.usefixtures("empty_registry")
@@ -473,12 +474,12 @@ def test_who_waits_can_cancel(squeezenet: Any, folder: Path) -> None:
             raise Cancel
 
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(models.shared, "squeezenet1_1", progress=slow)
+        loading = pool.submit(models.shared_model, "squeezenet1_1", progress=slow)
         try:
-            while not models.load._slots or not next(iter(models.load._slots.values())).seen[1]:
+            while not shared._slots or not next(iter(shared._slots.values())).seen[1]:
                 assert not loading.done()
             with pytest.raises(Cancel):
-                models.shared("squeezenet1_1", progress=impatient)
+                models.shared_model("squeezenet1_1", progress=impatient)
         finally:
             waiting.set()
         assert_equal(loading.result().net, squeezenet[1])

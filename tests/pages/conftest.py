@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from camviz.ui import cache
+from camviz.ui.server import singletons
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     st.cache_data.clear()
     st.cache_resource.clear()
-    cache.forget()
+    singletons.clear_singletons()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from camviz.ui import pictures
+from camviz.ui.inputs import image_input
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ from camviz.ui import pictures
     ],
 )
 def test_where_the_camera_is_given(url: str, given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "st", type("", (), {"context": type("", (), {"url": url})}))
-    assert pictures.camera_is_given() is given
+    monkeypatch.setattr(image_input, "st", type("", (), {"context": type("", (), {"url": url})}))
+    assert image_input.camera_is_given() is given
 
 
 def test_the_camera_in_the_sidebar(start) -> None:

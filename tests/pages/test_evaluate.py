@@ -12,11 +12,15 @@ import pytest
 import torch
 
 from camviz import METHODS, explain, images, scores
-from camviz.evaluation.curve import Curve
+from camviz.evaluation import registry
+from camviz.evaluation.perturbation_curve import Curve
 from camviz.evaluation.registry import METRICS, Subject
-from camviz.ui import cache, contest, results, standings, steps, tasks, trials, verdicts
-from camviz.ui.controls import Experiment
-from camviz.ui.pictures import Picture
+from camviz.ui.evaluate import conclusions, pointing_game, ranking
+from camviz.ui.inputs.experiment import Experiment
+from camviz.ui.inputs.image_input import Picture
+from camviz.ui.learn import steps
+from camviz.ui.results import explanations, metrics
+from camviz.ui.server import store, tasks
 
 PAGE = "pages/evaluate.py"
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
@@ -34,13 +38,13 @@ def buttons(app) -> list[str]:
 @pytest.fixture
 def waiting(monkeypatch) -> None:
     """Nothing that takes time is computed without a click."""
-    monkeypatch.setattr("camviz.ui.tasks.seconds_of_pass", lambda _: 1.0)
+    monkeypatch.setattr("camviz.ui.server.tasks.seconds_of_pass", lambda _: 1.0)
 
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
     """Everything is computed without a click."""
-    monkeypatch.setattr("camviz.ui.tasks.PATIENCE", 1e6)
+    monkeypatch.setattr("camviz.ui.server.tasks.PATIENCE", 1e6)
 
 
 def subject(lite0, coffee) -> Subject:
@@ -65,7 +69,7 @@ def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, wa
     found = {key: METRICS[key].measure(given, steps=4) for key in ("deletion", "insertion")}
     shown = [heading.value for heading in app.subheader if ":" in heading.value]
     assert shown == [f"{METRICS[key].title}: {curve.area:.3f}" for key, curve in found.items()]
-    assert verdicts.curves("espresso", *found.values()) in text(app)
+    assert conclusions.curves("espresso", *found.values()) in text(app)
     assert "no better than" not in text(app) and METRICS["insertion"].cannot in text(app)
     app.button(key="controls.start").click().run()
     assert not app.exception
@@ -74,7 +78,7 @@ def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, wa
 
 
 def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.evidence.ALONE", ("average_drop", "sparseness"))
+    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("average_drop", "sparseness"))
     app = start(PAGE, steps="2", filler="mean")
     assert not app.exception
     (table,) = (table.value for table in app.table)
@@ -97,7 +101,7 @@ def test_forgetting_and_other_classes(start, quick) -> None:
 
 
 def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, quick) -> None:
-    app = start(PAGE, trial="pointing", players="grad_cam,centre_gaussian")
+    app = start(PAGE, trial="pointing", players="grad_cam,center_gaussian")
     assert not app.exception
     quarters = app.multiselect(key="quarters")
     assert [key.partition(":")[2] for key in quarters.value] == ["polar_bear", "panda", "coffee", "koala"]
@@ -111,12 +115,12 @@ def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, qui
 
 def test_a_map_that_is_there_already_shortens_no_work_that_computes_it_anew(start, monkeypatch) -> None:
     experiment, method = start(layer="blocks.4").session_state["experiment"], METHODS["score_cam"]
-    monkeypatch.setattr("camviz.ui.results.estimate", lambda *_, **__: 42.0)
+    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 42.0)
     knobs, asked = method.settings({}), []
-    key = results.key_of(experiment, method, knobs)
-    cache.store().put(key, explain(experiment.model, experiment.picture.image, "grad_cam"))  # whatever map it is
-    assert results.expected(experiment, method, knobs) == 0
-    assert contest.seconds(experiment, method) == 16 * 42
+    key = explanations.key_of(experiment, method, knobs)
+    store.result_store().put(key, explain(experiment.model, experiment.picture.image, "grad_cam"))  # whatever map it is
+    assert explanations.expected(experiment, method, knobs) == 0
+    assert pointing_game.seconds(experiment, method) == 16 * 42
     monkeypatch.setattr(tasks, "run", lambda name, key, seconds, *_: asked.append(seconds))
     steps.draw("score_cam", experiment)
     assert asked == [42]
@@ -148,7 +152,7 @@ def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(s
     app = start(PAGE, trial="league", competitors="grad_cam", measures="pointing_game", over=over)
     assert not app.exception
     (table,) = (table.value for table in app.dataframe)
-    assert list(table["Method"]) == ["Grad-CAM", *(f"{METHODS[key].title} (control)" for key in trials.CONTROLS)]
+    assert list(table["Method"]) == ["Grad-CAM", *(f"{METHODS[key].title} (control)" for key in metrics.CONTROLS)]
     shares = dict(zip(table["Method"], table["Pointing game ↑"], strict=True))
     assert shares["Grad-CAM"] > 0.7 and shares["Centre Gaussian (control)"] == pytest.approx(0.25, abs=1e-3)
     app = start(PAGE, trial="pointing", players="grad_cam")  # the surest four are the first mosaic of the league
@@ -157,7 +161,7 @@ def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(s
 
 def test_mosaics_give_every_sure_picture_one_quarter(lite0) -> None:
     found = {key: Picture(key, f"{key}.jpg", images.decode(SAMPLES / f"{key}.jpg"), key) for key in FIVE}
-    given = contest.mosaics(Experiment(found["coffee"], lite0, "bn2", "crop"), found)
+    given = pointing_game.mosaics(Experiment(found["coffee"], lite0, "bn2", "crop"), found)
     assert [quarter for _, _, quarter in given] == [0, 1, 2, 3, 0] and {key for key, _, _ in given} == set(FIVE)
     for key, mosaic, quarter in given:
         assert mosaic.pictures[quarter] is found[key]
@@ -173,7 +177,7 @@ def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, l
     assert not app.exception
     page = html.unescape(page_of(downloads))
     found = {key: METRICS[key].measure(subject(lite0, coffee), steps=4) for key in ("deletion", "insertion")}
-    assert verdicts.curves("espresso", *found.values()) in page
+    assert conclusions.curves("espresso", *found.values()) in page
     for key, curve in found.items():
         assert f"{METRICS[key].title}: area {curve.area:.3f} for Grad-CAM" in page and METRICS[key].cannot in page
     assert "Grad-CAM of espresso" in page and page.count("<polyline") == 8 and "steps=4" in page
@@ -181,7 +185,7 @@ def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, l
 
 
 def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, coffee, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("camviz.ui.evidence.ALONE", ("sparseness",))
+    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("sparseness",))
     start(PAGE, steps="2")
     page = html.unescape(page_of(downloads))
     blocks = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
@@ -201,7 +205,7 @@ def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
     page = page_of(downloads)
     assert "This map hardly notices that the network has forgotten everything" in page and "<polyline" in page
     assert "The same picture, other classes" in page and page.count("data:image/jpeg") > 8
-    start(PAGE, trial="pointing", players="centre_gaussian")
+    start(PAGE, trial="pointing", players="center_gaussian")
     page = page_of(downloads)
     assert "<td>25%</td>" in page and "Centre Gaussian (control)" in page and page.count("data:image/jpeg") == 4
     start(PAGE, trial="league", competitors="grad_cam", measures="sparseness", over="sample:coffee,sample:koala")
@@ -220,13 +224,13 @@ def test_what_cannot_be_used_is_told(start, waiting) -> None:
 # -------------------------------------------------------------------------------------------- tables and words
 
 
-def rows() -> tuple[list[standings.Row], list[trials.Metric]]:
+def rows() -> tuple[list[ranking.Row], list[registry.Metric]]:
     metrics = [METRICS["deletion"], METRICS["insertion"]]
     values = {
         "grad_cam": {"deletion": [0.1, 0.2, 0.3, 0.2], "insertion": [0.5, 0.9, nan, None]},
         "random_cam": {"deletion": [0.4, 0.3, 0.5, 0.6], "insertion": [0.6, 0.2, 0.5, 0.5]},
     }
-    return [standings.Row(METHODS[key], line) for key, line in values.items()], metrics
+    return [ranking.Row(METHODS[key], line) for key, line in values.items()], metrics
 
 
 def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
@@ -239,10 +243,10 @@ def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
 def test_the_csv_has_every_number(lite0, coffee) -> None:
     experiment = Experiment(Picture("sample:coffee", "=1+1.jpg", None, ""), lite0, "bn2", "crop")
     found, metrics = rows()
-    table = list(csv.DictReader(io.StringIO(standings.summary(experiment, found, metrics))))
+    table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, found, metrics))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
     assert (table[1]["metric"], table[1]["better"], table[1]["pictures"]) == ("insertion", "high", "2")
-    single = list(csv.DictReader(io.StringIO(standings.numbers(experiment, found, metrics, "abcd"))))
+    single = list(csv.DictReader(io.StringIO(ranking.numbers(experiment, found, metrics, "abcd"))))
     assert len(single) == 4 + 2 + 4 + 4
     assert single[5] == {
         "model": "efficientnet_lite0",
@@ -257,10 +261,10 @@ def test_the_csv_has_every_number(lite0, coffee) -> None:
 
 def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0) -> None:
     experiment = Experiment(Picture("sample:coffee", "", None, ""), lite0, "bn2", "crop", target=7, rival=9)
-    assert trials.target(experiment) == 7
-    assert [one.key for one in trials.controls_for(replace(experiment, layer=""))] == [
+    assert metrics.target(experiment) == 7
+    assert [one.key for one in metrics.controls_for(replace(experiment, layer=""))] == [
         "edge_detector",
-        "centre_gaussian",
+        "center_gaussian",
     ]
 
 
@@ -276,24 +280,24 @@ def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0) -> None:
     ],
 )
 def test_the_words_fit_the_curve_of_forgetting(correlations, said) -> None:
-    assert said in verdicts.forgetting(correlations)
+    assert said in conclusions.forgetting(correlations)
 
 
 def test_the_words_fit_the_curves() -> None:
     falling, rising = Curve((0, 0.2, 1), (0.9, 0.1, 0)), Curve((0, 0.2, 1), (0, 0.8, 0.9))
-    told = verdicts.curves("cat", falling, rising)
+    told = conclusions.curves("cat", falling, rising)
     assert "10% of the pixels the probability of cat goes from 90.0 % to 50.0 %" in told and "it is 40.0 %" in told
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
-    assert "beats every control" in verdicts.against((falling, rising), {"Edges": flat})
-    lost = verdicts.against(flat, {"Edges": (falling, rising), "Centre": (falling, flat[1])})
+    assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})
+    lost = conclusions.against(flat, {"Edges": (falling, rising), "Centre": (falling, flat[1])})
     assert "in deletion it does no better than Edges and Centre and in insertion it does no better than" in lost
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.25, "hardly"), (0.5, "leans"), (0.9, "Most of the map")])
 def test_the_words_fit_the_share(share, said) -> None:
-    assert said in verdicts.pointing(share)
+    assert said in conclusions.pointing(share)
 
 
 @pytest.mark.parametrize(("value", "said"), [(0.95, "nearly the same"), (0.7, "much the same"), (0.1, "Likest: cup")])
 def test_the_words_fit_the_contrast_of_classes(value, said) -> None:
-    assert said in verdicts.classes(value, "cup")
+    assert said in conclusions.classes(value, "cup")

@@ -10,11 +10,11 @@ from PIL import Image
 
 import camviz
 from camviz import models, scores
-from camviz.evaluation.agreement import rank_correlation
+from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.methods.grad_cam import grad_cam
-from camviz.ui import tasks
-from camviz.ui.markdown import escaped
+from camviz.ui.server import tasks
+from camviz.ui.session.markdown import escaped
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -147,7 +147,7 @@ def test_several_layers_are_fused(start) -> None:
 
 
 def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.results.estimate", lambda *_, **__: 42.0)
+    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 42.0)
     app = start(method="score_cam")
     assert not app.exception
     assert "Score-CAM will take about 42 s here." in text(app)
@@ -155,10 +155,10 @@ def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> N
 
 
 def test_an_estimate_that_proved_too_long_is_not_told_again(start, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.results.estimate", lambda *_, **__: 43.0)
+    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 43.0)
     link = {"method": "score_cam", "layer": "blocks.1", "img": "sample:panda"}
     assert "Score-CAM will take about 43 s here." in text(start(**link))
-    monkeypatch.setattr("camviz.ui.panels.PATIENCE", 100.0)
+    monkeypatch.setattr("camviz.ui.results.explanations.PATIENCE", 100.0)
     assert "The bright region" in text(start(**link))
     monkeypatch.undo()
     app = start(method="score_cam", layer="blocks.1", img="sample:moose")
@@ -223,9 +223,9 @@ def test_one_click_tests_the_map(start) -> None:
         heat,
         explain=lambda net, x: grad_cam(net, x, scores.logit(105), net.get_submodule("bn2")),
     )
-    numbers = {key: float(METRICS[key].measure(subject)) for key in ("deletion", "insertion", "randomisation")}
+    numbers = {key: float(METRICS[key].measure(subject)) for key in ("deletion", "insertion", "randomization")}
     assert found == (
         f"Deletion {numbers['deletion']:.2f} · Insertion {numbers['insertion']:.2f} · "
-        f"Stays when it forgets {numbers['randomisation']:.2f}"
+        f"Stays when it forgets {numbers['randomization']:.2f}"
     )
     assert numbers["insertion"] > numbers["deletion"]

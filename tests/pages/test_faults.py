@@ -13,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 import camviz
 from camviz import models
-from camviz.ui import cache, further, results
+from camviz.models import load, shared
+from camviz.ui.results import explanations
+from camviz.ui.server import queue, store
 
 Start = Callable[..., AppTest]
 TOO_MUCH = "needs more memory than there is: try a smaller network, or a setting that does less at once."
@@ -34,7 +36,7 @@ def card(*arguments: Any, **settings: Any) -> Any:
 @pytest.fixture(autouse=True)
 def free_again() -> Iterator[None]:
     yield
-    assert not cache.turns()._queue and not cache.store()._computing
+    assert not queue.compute_queue()._queue and not store.result_store()._computing
 
 
 @pytest.mark.parametrize("fault", [allocate, no_room, card])
@@ -43,45 +45,45 @@ def test_out_of_memory_is_a_sentence_and_the_rest_lives(
 ) -> None:
     app = start()
     other = start()
-    real = results.explain
-    monkeypatch.setattr(results, "explain", fault)
+    real = explanations.explain
+    monkeypatch.setattr(explanations, "explain", fault)
     app.selectbox(key="method").set_value("vanilla_backprop").run()
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
     assert not app.exception and app.selectbox(key="model").value == "efficientnet_lite0"
     assert app.query_params["method"] == "vanilla_backprop"
-    assert not cache.turns()._queue
-    monkeypatch.setattr(results, "explain", real)
+    assert not queue.compute_queue()._queue
+    monkeypatch.setattr(explanations, "explain", real)
     assert not other.run().error
     app.run()
     assert not app.error and not app.exception
 
 
 def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = results.explain
+    real = explanations.explain
 
     def explain(model: Any, image: Any, method: str, *arguments: Any, **settings: Any) -> camviz.Explanation:
         return real(model, image, method, *arguments, **settings) if method != "grad_cam" else allocate()
 
-    monkeypatch.setattr(results, "explain", explain)
+    monkeypatch.setattr(explanations, "explain", explain)
     app = start("pages/compare.py", **{"columns.methods": "grad_cam,layer_cam"})
     assert not app.exception and any(TOO_MUCH[:30] in error.value for error in app.error), app.error
-    kept = [e.method for e in cache.store()._kept.values()]
+    kept = [e.method for e in store.result_store()._kept.values()]
     assert "layer_cam" in kept and "grad_cam" not in kept
 
 
 def test_where_no_panel_catches_it_the_page_still_says_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(further, "receptive_field", allocate)
+    monkeypatch.setattr("camviz.ui.widgets.patch.receptive_field", allocate)
     app = start(**{"method": "deconvnet", "layer": "blocks.0", "deconvnet.feature_map": "3"})
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
     assert not app.exception
 
 
 def test_a_network_too_large_for_the_memory(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.load, "_slots", type(models.load._slots)())
+    monkeypatch.setattr(models.shared, "_slots", type(shared._slots)())
     start()
-    real = models.load.load_model
+    real = load.load_model
     monkeypatch.setattr(
-        models.load, "load_model", lambda name, **more: allocate() if name == "vgg16" else real(name, **more)
+        models.shared, "load_model", lambda name, **more: allocate() if name == "vgg16" else real(name, **more)
     )
     app = start(model="vgg16")
     assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
@@ -89,17 +91,17 @@ def test_a_network_too_large_for_the_memory(start: Start, monkeypatch: pytest.Mo
 
 
 def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, computed = results.explain, []
+    real, computed = explanations.explain, []
 
     def cleared(*arguments: Any, **settings: Any) -> camviz.Explanation:
         visitor = threading.Thread(target=lambda: (st.cache_data.clear(), st.cache_resource.clear()))
         visitor.start()
         visitor.join()
-        assert len(cache.turns()._queue) == 1  # the present one's
+        assert len(queue.compute_queue()._queue) == 1  # the present one's
         computed.append(arguments[2])
         return real(*arguments, **settings)
 
-    monkeypatch.setattr(results, "explain", cleared)
+    monkeypatch.setattr(explanations, "explain", cleared)
     app = start(method="vanilla_backprop")
     assert "vanilla_backprop" in computed and not app.exception and not app.error
     done, network = len(computed), app.session_state["experiment"].model

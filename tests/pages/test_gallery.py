@@ -11,10 +11,14 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 import camviz
-from camviz.evaluation.sparseness import sparseness
-from camviz.many import work
-from camviz.ui import album, browser, cache, gallery, tasks
-from camviz.ui.markdown import escaped
+from camviz import batch
+from camviz.evaluation.metrics.sparseness import sparseness
+from camviz.explanation import explain
+from camviz.ui.components import browser
+from camviz.ui.gallery import tiles
+from camviz.ui.inputs import gallery_input
+from camviz.ui.server import store, tasks
+from camviz.ui.session.markdown import escaped
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -46,13 +50,13 @@ def shown(monkeypatch):
 @pytest.fixture
 def counted(monkeypatch):
     calls = []
-    original = work.explain_batch
+    original = explain.explain_batch
 
     def batch(model, views, *arguments, **settings):
         calls.append(len(views))
         return original(model, views, *arguments, **settings)
 
-    monkeypatch.setattr(work, "explain_batch", batch)
+    monkeypatch.setattr("camviz.batch.worker.explain_batch", batch)
     return calls
 
 
@@ -81,7 +85,7 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
     e = camviz.explain(lite0, SAMPLES / "coffee.jpg")
     alt, caption, jpeg = shown["tiles"][3]
     assert (alt, caption) == ("Map of espresso over coffee.jpg", "coffee.jpg\nespresso 95.7 %")
-    expected = Image.open(io.BytesIO(camviz.export.jpeg(camviz.render.overlay(e.view, e.heatmap))))
+    expected = Image.open(io.BytesIO(camviz.encode.jpeg(camviz.render.overlay(e.view, e.heatmap))))
     pictures = [np.asarray(one).astype(int) for one in (Image.open(io.BytesIO(jpeg)), expected)]
     assert np.abs(pictures[0] - pictures[1]).mean() < 0.5
     app.run()
@@ -109,7 +113,7 @@ def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
     names = [caption.split("\n")[0] for caption in captions(shown)]
     from torch import from_numpy
 
-    from camviz.evaluation.heat import heat_of
+    from camviz.evaluation.pixel_ranking import heat_of
 
     def sparse(name):
         e = camviz.explain(lite0, SAMPLES / name)
@@ -136,13 +140,13 @@ def test_own_pictures_broken_ones_and_a_zip(start, shown, counted) -> None:
 
 
 def test_what_is_too_much_is_told_and_the_rest_stays(start, shown, monkeypatch) -> None:
-    monkeypatch.setattr(album, "MOST", 2)
+    monkeypatch.setattr(gallery_input, "MOST", 2)
     app = start("pages/gallery.py")
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})
     assert not app.exception
     assert app.error[0].value == "c.png: there is room for 2 pictures."
     assert len(shown["tiles"]) == 2
-    monkeypatch.setattr(album, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(gallery_input, "MOST_BYTES", 2**20)
     upload(app, **{"big.png": bytes(2**20 + 1), "no.zip": b"no zip"})
     assert "there is room for 1 MB" in app.error[0].value and "this file is no ZIP" in app.error[1].value
 
@@ -161,10 +165,10 @@ def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
 
 def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 2.0)
-    monkeypatch.setattr("camviz.ui.results.estimate", lambda *_, **__: 42.0)
+    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 42.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start("pages/gallery.py", **link)
-    monkeypatch.setattr(cache.Store, "get", lambda *_: object())  # the sidebar's own picture has its map already
+    monkeypatch.setattr(store.Store, "get", lambda *_: object())  # the sidebar's own picture has its map already
     shown.clear()
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
     assert "tiles" not in shown
@@ -190,12 +194,12 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
     method = camviz.METHODS["grad_cam"]
-    order = gallery._order(experiment, method, method.settings({}))
-    photos = album._samples()
-    keys = {one.name: gallery._key(experiment, order, one) for one in photos}
+    order = tiles._order(experiment, method, method.settings({}))
+    photos = gallery_input._samples()
+    keys = {one.name: tiles._key(experiment, order, one) for one in photos}
     monkeypatch.setattr(tasks, "turn", turn)
     with pytest.raises(KeyboardInterrupt):
-        gallery._work(gallery.Worker(order, experiment.model), photos, keys, lambda *_: None)
+        tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_: None)
     assert [tasks.kept(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
 
 
@@ -212,6 +216,6 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
 
 
 def test_no_cell_of_the_table_is_a_formula() -> None:
-    found = [(album.Photo("=cmd.png", b"", ""), gallery.Tile(predicted="+x", probability=0.5))]
-    (row,) = csv.DictReader(io.StringIO(gallery.to_csv(found)))
+    found = [(gallery_input.Photo("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
+    (row,) = csv.DictReader(io.StringIO(tiles.to_csv(found)))
     assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

@@ -12,13 +12,15 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 from camviz import METHODS
-from camviz.evaluation.curve import Curve
+from camviz.evaluation.perturbation_curve import Curve
 from camviz.evaluation.registry import METRICS
 from camviz.render import COLOUR_MAPS
-from camviz.ui import album, language, verdicts
+from camviz.ui.evaluate import conclusions
+from camviz.ui.inputs import gallery_input
+from camviz.ui.session import language
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "camviz" / "ui").glob("*.py"))]
+SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "camviz" / "ui").rglob("*.py"))]
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
@@ -226,8 +228,8 @@ PAGES = {
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lite0, monkeypatch):
-    two = album._samples()[:2]
-    monkeypatch.setattr(album, "photos", lambda: two)
+    two = gallery_input._samples()[:2]
+    monkeypatch.setattr(gallery_input, "photos", lambda: two)
     app = start("" if page == "explain" else f"pages/{page}.py", **PAGES[page])
     app = app.run() if page == "explain" else app
     assert [box.value for box in app.exception] == []
@@ -242,14 +244,17 @@ def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lit
 @pytest.mark.parametrize(
     "text",
     [
-        *(verdicts.forgetting([1.0, *values]) for values in ([0.9, 0.9], [0.95, 0.1], [0.7, 0.6], [0.6, 0.3], [0, 0])),
-        *(verdicts.classes(value, "cup, r = 0.10") for value in (0.95, 0.7, 0.1)),
-        *(verdicts.pointing(share) for share in (0.2, 0.5, 0.9)),
-        verdicts.curves("espresso", LOW, HIGH),
-        verdicts.against((LOW, HIGH), {"Edge detector": (HIGH, LOW)}),
-        verdicts.against((HIGH, HIGH), {"Edge detector": (LOW, LOW), "Centre Gaussian": (LOW, LOW)}),
-        verdicts.against((LOW, LOW), {"Edge detector": (HIGH, HIGH)}),
-        verdicts.against((HIGH, LOW), {"Random-CAM": (LOW, HIGH), "Edge detector": (LOW, HIGH)}),
+        *(
+            conclusions.forgetting([1.0, *values])
+            for values in ([0.9, 0.9], [0.95, 0.1], [0.7, 0.6], [0.6, 0.3], [0, 0])
+        ),
+        *(conclusions.classes(value, "cup, r = 0.10") for value in (0.95, 0.7, 0.1)),
+        *(conclusions.pointing(share) for share in (0.2, 0.5, 0.9)),
+        conclusions.curves("espresso", LOW, HIGH),
+        conclusions.against((LOW, HIGH), {"Edge detector": (HIGH, LOW)}),
+        conclusions.against((HIGH, HIGH), {"Edge detector": (LOW, LOW), "Centre Gaussian": (LOW, LOW)}),
+        conclusions.against((LOW, LOW), {"Edge detector": (HIGH, HIGH)}),
+        conclusions.against((HIGH, LOW), {"Random-CAM": (LOW, HIGH), "Edge detector": (LOW, HIGH)}),
         *("12% forgotten", "down to blocks.4", "as trained", "Grad-CAM with 12% of the layers forgotten"),
         *(
             "Map of cup by Grad-CAM",

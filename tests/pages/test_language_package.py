@@ -18,22 +18,25 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 import camviz
-from camviz import METHODS, anatomy, errors, figures, layer_table, lessons, render, report, words
+from camviz import METHODS, captions, errors, figures, render, report
 from camviz.evaluation.registry import METRICS
 from camviz.feature_visualization import synthesize
-from camviz.models import classes
+from camviz.inspection import summary
+from camviz.models import class_names
 from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES, Knob
-from camviz.ui import language
-from camviz.ui import results as computed
-from camviz.ui.chapters import CHAPTERS, GLOSSARY
-from camviz.ui.faults import FAULTS, FORGETTING
-from camviz.ui.maps import BYS
+from camviz.teaching import lessons, walkthroughs
+from camviz.ui.layers.feature_maps import BYS
+from camviz.ui.learn.chapters import CHAPTERS
+from camviz.ui.learn.failure_modes import FAULTS, FORGETTING
+from camviz.ui.learn.glossary import GLOSSARY
+from camviz.ui.results import explanations as computed
+from camviz.ui.session import language
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "camviz" / "ui" / "chinese"
 # What only a terminal shows: the command for many pictures, and the server's start.
-TERMINAL = {"many/command.py", "many/engines.py", "many/folder.py", "many/order.py", "ui/serve.py"}
+TERMINAL = {"batch/cli.py", "batch/engines.py", "batch/output_folder.py", "batch/job.py", "ui/server/serve.py"}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 ENGLISH = re.compile(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}")  # three words on end
 # Proper names stay as they are.
@@ -145,7 +148,7 @@ def test_errors_that_are_put_together_elsewhere(chinese, lite0) -> None:
         refusal(lambda: camviz.load_model("resnet")),
         "the state dict does not fit resnet18: it has no 'conv1.weight' (and 9 more); resnet18 has no 'a' (and 1 more);"
         " 'fc.bias' has the shape (1,) instead of (2,); nearest in the catalogue is resnet50 (3 of 4 tensors fit)",
-        refusal(lambda: classes.read_categories(b"{}", "the class names in a.json")),
+        refusal(lambda: class_names.read_categories(b"{}", "the class names in a.json")),
         refusal(lambda: METHODS["grad_cam"].settings({"counterfactual": 3})),
         refusal(lambda: METHODS["occlusion"].settings({"size": 100_000})),
         refusal(lambda: METHODS["rise"].settings({"measure": "luck"})),
@@ -177,7 +180,7 @@ def test_titles_and_tooltips_are_said_in_chinese(chinese) -> None:
     assert untranslated(metric.cannot for metric in METRICS.values()) == []
     assert untranslated(method.needs for method in METHODS.values() if method.needs) == []
     assert untranslated(iter([*FAMILIES.values(), *(title.capitalize() for title in FAMILIES.values())])) == []
-    assert untranslated(iter(anatomy.rules(torch.ones(1), torch.ones(1)))) == []
+    assert untranslated(iter(walkthroughs.rules(torch.ones(1), torch.ones(1)))) == []
     assert untranslated(text for views in render.VIEWS.values() for one in views.items() for text in one) == []
 
 
@@ -219,12 +222,12 @@ def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
 
 
 def test_readings_and_cautions_are_said_in_chinese(chinese, explained) -> None:
-    texts = {words.reading(e, "espresso", sure) for e in results(explained) for sure in (0.001, 0.95)}
-    texts |= {words.reading(explained, "koala", 0.5)}
+    texts = {captions.reading(e, "espresso", sure) for e in results(explained) for sure in (0.001, 0.95)}
+    texts |= {captions.reading(explained, "koala", 0.5)}
     assert len(texts) > 40 and untranslated(iter(texts)) == []
-    assert untranslated(words.caution(e) for e in results(explained)) == []
+    assert untranslated(captions.caution(e) for e in results(explained)) == []
     assert untranslated(e.facts for e in results(explained)) == []
-    assert language.said(words.reading(explained, "espresso", 0.953)) == (
+    assert language.said(captions.reading(explained, "espresso", 0.953)) == (
         "网络有 95% 的把握认为这是 espresso。在层 bn2，亮的区域最能提高这个得分。"
     )
 
@@ -232,7 +235,7 @@ def test_readings_and_cautions_are_said_in_chinese(chinese, explained) -> None:
 def test_facts_of_made_pictures_and_layers_are_said_in_chinese(chinese, lite0) -> None:
     made = synthesize(lite0, "class_image", target="koala", steps=1)
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
-    rows = layer_table.table(lite0, ())
+    rows = summary.table(lite0, ())
     assert untranslated(iter([rows[0].name, rows[0].kind, rows[-1].name, rows[-1].kind])) == []
     assert language.said("under 0.1 %") == "低于 0.1 %" and language.said("over 99.9 %") == "高于 99.9 %"
     figure = language.said_in(figures.class_map(np.arange(9).reshape(3, 3), [f"n{number}" for number in range(9)]))
@@ -285,7 +288,7 @@ def test_nothing_is_translated_for_nothing(explained) -> None:
 def composed(e: camviz.Explanation) -> Iterator[str]:
     """Texts whose sentences stand in the code in parts only."""
     for one in results(e):
-        yield from (words.reading(one, first, sure) for first in ("espresso", "koala") for sure in (0.001, 0.95))
+        yield from (captions.reading(one, first, sure) for first in ("espresso", "koala") for sure in (0.001, 0.95))
     yield from (text for _, texts in raised("CamvizError") for text in texts)
     yield "Deletion: How fast. What it can't tell. It. https://a.org"
     yield "How fast. What it can't tell. It."

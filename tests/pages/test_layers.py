@@ -10,7 +10,11 @@ from torch import nn
 
 import camviz
 from camviz.tape import activations
-from camviz.ui import album, cache, maps, pictures, tasks
+from camviz.ui.inputs import gallery_input, image_input
+from camviz.ui.layers import feature_maps
+from camviz.ui.layers.feature_maps import cut, map_picture, square
+from camviz.ui.server import store, tasks
+from camviz.ui.session import markdown
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def test_opens_with_everything_that_is_fast(visit, wait) -> None:
 
 
 def test_what_is_quick_comes_without_a_click(visit, at_once, monkeypatch) -> None:
-    monkeypatch.setattr(maps, "STEPS", 2)
+    monkeypatch.setattr(feature_maps, "STEPS", 2)
     app = visit(layer="blocks.1")
     assert not app.exception and not app.error
     seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Sees (pixels)"], strict=True))
@@ -99,9 +103,9 @@ def test_unknown_values_fall_back_with_a_note(visit, wait) -> None:
 
 
 def test_the_first_map_follows_the_order(visit, wait, lite0) -> None:
-    from camviz.feature_maps import feature_maps
+    from camviz.inspection.feature_maps import feature_maps
 
-    image = pictures.SAMPLES / "koala.jpg"
+    image = image_input.SAMPLES / "koala.jpg"
     layer = lite0.module("blocks.3")
     x = lite0.preprocess(image)
     best = lite0.predict(image, 1)[0].index
@@ -113,22 +117,22 @@ def test_the_first_map_follows_the_order(visit, wait, lite0) -> None:
 
 
 def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, monkeypatch, lite0) -> None:
-    monkeypatch.setattr(maps, "STEPS", 2)
+    monkeypatch.setattr(feature_maps, "STEPS", 2)
     app = visit(layer="blocks.0", map="5", sort="number")
     assert not app.exception and not app.error
     strength = {}
-    for path in pictures.SAMPLES.glob("*.jpg"):
+    for path in image_input.SAMPLES.glob("*.jpg"):
         strength[path.name] = activations(lite0.net, lite0.preprocess(path), lite0.module("blocks.0"))[0][0, 5].max()
     best = sorted(strength, key=lambda name: -strength[name])[:9]
     shown = [c.value.replace("\\", "").split(": ")[0] for c in app.caption if ".jpg" in c.value.replace("\\", "")]
     assert shown == best
-    assert len(cache.store()._kept) >= 9  # the projections lie with the other explanations
+    assert len(store.result_store()._kept) >= 9  # the projections lie with the other explanations
 
 
 def test_the_search_can_keep_to_ones_own_pictures(visit, wait) -> None:
     app = visit(layer="blocks.0")
     buffer = BytesIO()
-    Image.open(pictures.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
+    Image.open(image_input.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
     app.file_uploader(key="upload").upload("my_cat.png", buffer.getvalue(), "image/png").run()
     assert "Find the 9 strongest of 13 pictures, about 85 s" in labels(app)
     app.segmented_control(key="search_in").set_value("own").run()
@@ -148,7 +152,7 @@ def test_a_network_without_relu_says_what_cannot_be_projected_back(visit, wait) 
 
 def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> None:
     flat = camviz.load_model(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4)), input_size=(32, 32), name="flat")
-    monkeypatch.setattr(cache, "network", lambda *_: flat)
+    monkeypatch.setattr("camviz.ui.inputs.model_input.network", lambda *_: flat)
     app = visit()
     assert not app.exception
     assert any("This network has no feature maps" in info.value for info in app.info)
@@ -158,28 +162,28 @@ def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> N
 
 def test_pictures_of_maps_squares_and_words() -> None:
     one = np.array([[-3.0, 0.0], [1.0, 2.0]], np.float32)
-    picture = maps.map_picture(one, "gray")
+    picture = map_picture(one, "gray")
     assert picture.shape == (112, 112, 3)
     assert [int(picture[y, x, 0]) for y, x in ((0, 0), (0, 111), (111, 0), (111, 111))] == [0, 0, 128, 255]
-    assert (maps.map_picture(-np.ones((2, 2), np.float32), "gray") == 0).all()
+    assert (map_picture(-np.ones((2, 2), np.float32), "gray") == 0).all()
     rgb = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
-    assert np.array_equal(maps.cut(rgb, (1, 2, 5, 4)), rgb[1:5, 2:4])
-    assert maps.square(rgb, 12).shape == (12, 12, 3) and (maps.square(rgb, 12)[:, 0] == 128).all()
-    assert maps.escaped("a_b*[x](y).jpg") == r"a\_b\*\[x\](y).jpg"
+    assert np.array_equal(cut(rgb, (1, 2, 5, 4)), rgb[1:5, 2:4])
+    assert square(rgb, 12).shape == (12, 12, 3) and (square(rgb, 12)[:, 0] == 128).all()
+    assert markdown.escaped("a_b*[x](y).jpg") == r"a\_b\*\[x\](y).jpg"
 
 
 def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_once, monkeypatch, lite0) -> None:
-    monkeypatch.setattr(maps, "STEPS", 2)
-    photos = {name: (pictures.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
+    monkeypatch.setattr(feature_maps, "STEPS", 2)
+    photos = {name: (image_input.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
     app = visit(layer="blocks.0", map="5", sort="number")
-    files = [album._photo(f"{name}.jpg", data) for name, data in photos.items()]
-    app.session_state["album"] = [*files, album._photo("broken.jpg", b"\xff\xd8 not a picture")]
+    files = [gallery_input._photo(f"{name}.jpg", data) for name, data in photos.items()]
+    app.session_state["album"] = [*files, gallery_input._photo("broken.jpg", b"\xff\xd8 not a picture")]
     app.run()
     app.segmented_control(key="search_in").set_value("gallery").run()
     assert not app.exception and not app.error
     strength = {}
     for name in photos:
-        x = lite0.preprocess(pictures.SAMPLES / f"{name}.jpg")
+        x = lite0.preprocess(image_input.SAMPLES / f"{name}.jpg")
         strength[f"{name}.jpg"] = activations(lite0.net, x, lite0.module("blocks.0"))[0][0, 5].max()
     shown = [c.value.replace("\\", "").split(": ")[0] for c in app.caption if ".jpg" in c.value.replace("\\", "")]
     assert shown == sorted(strength, key=lambda name: -strength[name])

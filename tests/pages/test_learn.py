@@ -7,12 +7,13 @@ import pytest
 
 import camviz
 from camviz import scores
-from camviz.evaluation.agreement import rank_correlation
-from camviz.evaluation.randomisation import randomisation
-from camviz.lessons import FOLDER, lessons
+from camviz.evaluation.metrics.randomization import randomization
+from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.methods.grad_cam import grad_cam
 from camviz.methods.guided_backprop import guided_backprop
-from camviz.ui.chapters import CHAPTERS, GLOSSARY
+from camviz.teaching.lessons import FOLDER, lessons
+from camviz.ui.learn.chapters import CHAPTERS
+from camviz.ui.learn.glossary import GLOSSARY
 
 SAMPLES = FOLDER.parent / "samples"
 
@@ -75,8 +76,8 @@ def test_guided_backpropagation_s_map_stays_while_the_network_forgets(start, lit
         app.button(key="forgetting.guided_backprop.start").click().run()
     assert not app.exception and not app.error, text(app)
     x, score = lite0.preprocess(SAMPLES / "koala.jpg"), scores.logit(105)
-    guided = randomisation(lite0.net, x, lambda net, x: guided_backprop(net, x, score), stages=4)
-    cam = randomisation(lite0.net, x, lambda net, x: grad_cam(net, x, score, net.get_submodule("bn2")), stages=4)
+    guided = randomization(lite0.net, x, lambda net, x: guided_backprop(net, x, score), stages=4)
+    cam = randomization(lite0.net, x, lambda net, x: grad_cam(net, x, score, net.get_submodule("bn2")), stages=4)
     shown = [float(r) for r in re.findall(r"\br = (-?[\d.]+), SSIM", text(app))]
     assert shown == [round(r, 2) for r in (*guided.correlations[1:], *cam.correlations[1:])]
     assert min(guided.correlations[:4]) > 0.5 > max(abs(r) for r in cam.correlations[2:])

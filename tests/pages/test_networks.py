@@ -17,9 +17,10 @@ from torch import nn
 
 import camviz
 from camviz import models
-from camviz.models import own
-from camviz.ui import networks, panels
-from camviz.ui.markdown import escaped
+from camviz.models import offers
+from camviz.ui.explain import predictions
+from camviz.ui.inputs import model_input
+from camviz.ui.session.markdown import escaped
 
 Start = Callable[..., AppTest]
 NAMES = b"wren\nrobin\n<b>tit</b>"
@@ -27,10 +28,10 @@ NAMES = b"wren\nrobin\n<b>tit</b>"
 
 @pytest.fixture(autouse=True)
 def nobody_elses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(own, "_offers", {})
+    monkeypatch.setattr(offers, "_offers", {})
     monkeypatch.setattr(type(st.context), "ip_address", property(lambda self: None))  # AppTest has a mock there
     yield
-    networks._held.clear()
+    model_input._held.clear()
 
 
 def saved(value: Any) -> bytes:
@@ -101,13 +102,13 @@ def test_the_last_four_of_a_visitor(start: Start) -> None:
 
 def test_memory_is_bounded_and_who_lost_a_network_is_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     size = sum(value.nbytes for value in torch.load(io.BytesIO(birds())).values())
-    monkeypatch.setattr(networks, "LARGEST", 2 * size)
+    monkeypatch.setattr(model_input, "LARGEST", 2 * size)
     app = start()
     bring(app, birds(0))
     first = app.selectbox(key="model").value
     for seed in (1, 2):
         bring(app, birds(seed))
-    assert len(networks._held) == 2 and first not in networks._held
+    assert len(model_input._held) == 2 and first not in model_input._held
     app.selectbox(key="model").set_value(first).run()
     assert present(app).name == "efficientnet_lite0"
     assert "has left this server's memory: bring it again" in app.warning[0].value
@@ -152,7 +153,7 @@ def test_what_is_refused(start: Start, tmp_path: Path) -> None:
         bring(app, content, names=names)
         assert any(escaped(sentence) in error.value for error in app.error), (sentence, [e.value for e in app.error])
         assert present(app).name == "efficientnet_lite0"
-    assert not touched.exists() and not networks._held
+    assert not touched.exists() and not model_input._held
 
 
 def test_nothing_is_written_to_a_disk(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +237,7 @@ def test_one_of_the_same_name_sees_the_picture_in_its_own_way(start: Start) -> N
     for size in (28, 40):
         net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
         models.register(camviz.load_model(net, input_size=(size, size), name="mine"))
-        seen = panels.seen(start().session_state["experiment"])
+        seen = predictions.seen(start().session_state["experiment"])
         assert Image.open(io.BytesIO(seen)).size == (size, size)
 
 

@@ -14,10 +14,12 @@ from PIL import Image, ImageOps
 from torch import nn
 
 import camviz
-from camviz import export, models, scores
-from camviz.models import own
-from camviz.ui import recipes
-from camviz.ui.markdown import escaped
+from camviz import models, scores
+from camviz.explanation import recipe
+from camviz.explanation.recipe import to_recipe
+from camviz.models import offers
+from camviz.ui.inputs import recipe_input
+from camviz.ui.session.markdown import escaped
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -28,7 +30,7 @@ def text(app) -> str:
 
 def recipe_of(name="macaw", method="layer_cam", target=None, layer="blocks.3", **settings):
     e = camviz.explain("efficientnet_lite0", SAMPLES / f"{name}.jpg", method, target, layer, **settings)
-    return export.recipe(e, f"{name}.jpg")
+    return recipe.to_recipe(e, f"{name}.jpg")
 
 
 def load(app, recipe):
@@ -53,7 +55,7 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
         fuse="max",
         counterfactual=True,
     )
-    app = load(start(), export.recipe(e, "cat.jpg"))
+    app = load(start(), recipe.to_recipe(e, "cat.jpg"))
     assert not app.exception and not app.error
     (warning,) = app.warning
     assert "This network is untrained" in warning.value
@@ -66,7 +68,7 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
 def test_a_recipe_of_an_own_picture_needs_the_picture(start) -> None:
     picture = ImageOps.mirror(Image.open(SAMPLES / "panda.jpg"))
     e = camviz.explain("efficientnet_lite0", picture, "layer_cam")
-    recipe, app = export.recipe(e, "my panda.png"), start()
+    recipe, app = to_recipe(e, "my panda.png"), start()
     load(app, recipe)
     assert "This recipe is of the picture 'my panda.png', which is not here: load it" in app.error[0].value
     assert "sure this is an espresso" in text(app)
@@ -80,12 +82,12 @@ def test_a_recipe_of_an_own_picture_needs_the_picture(start) -> None:
 
 
 def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> None:
-    monkeypatch.setattr(own, "_offers", {})
+    monkeypatch.setattr(offers, "_offers", {})
     torch.manual_seed(0)
     one, other = (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()) for _ in "ab")
     entry = models.register(camviz.load_model(one, input_size=(28, 28), name="mine"))
-    e = camviz.explain(models.shared("mine"), SAMPLES / "cat.jpg", "layer_cam", layer="1", target=2)
-    recipe, app = export.recipe(e, "cat.jpg"), start(model="efficientnet_lite0")
+    e = camviz.explain(models.shared_model("mine"), SAMPLES / "cat.jpg", "layer_cam", layer="1", target=2)
+    recipe, app = to_recipe(e, "cat.jpg"), start(model="efficientnet_lite0")
     load(app, recipe)
     assert not app.error and app.selectbox(key="model").value == entry.name == "mine"
     shown = app.session_state["experiment"]
@@ -118,13 +120,13 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
 )
 def test_a_hostile_recipe_is_refused(changes, sentence) -> None:
     with pytest.raises(camviz.CamvizError, match=re.escape(sentence)):
-        recipes.settings(json.dumps({**recipe_of(), **changes}).encode())
+        recipe_input.settings_of(json.dumps({**recipe_of(), **changes}).encode())
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"{", b"[" * 200_000, b"[]", b"null", b'{"model": 1}', b"NaN"])
 def test_what_is_no_recipe_is_refused(data) -> None:
     with pytest.raises(camviz.CamvizError, match="is no recipe"):
-        recipes.settings(data)
+        recipe_input.settings_of(data)
 
 
 def test_a_refused_recipe_gets_a_sentence_and_nothing_changes(start) -> None:
@@ -162,7 +164,9 @@ def test_knobs_out_of_range_are_refused() -> None:
         ([1], "must be"),
     ):
         with pytest.raises(camviz.CamvizError, match=sentence):
-            recipes.settings(json.dumps({**recipe_of("coffee", "smooth_grad", samples=2), "samples": value}).encode())
+            recipe_input.settings_of(
+                json.dumps({**recipe_of("coffee", "smooth_grad", samples=2), "samples": value}).encode()
+            )
 
 
 def test_the_recipe_and_the_report_of_explain_give_its_numbers(start, downloads, monkeypatch) -> None:

@@ -1,0 +1,1 @@
+"""Many passes through one network, made cheaper."""

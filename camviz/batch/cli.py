@@ -1,0 +1,120 @@
+"""`python -m camviz explain FOLDER`: the command line's part."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+from ..errors import CamvizError, unknown
+from ..explanation.explanation import Fuse
+from ..models.geometry import Fit
+from .engines import ENGINES
+from .job import Order, setting
+from .output_folder import TABLE, Folder, Row
+from .worker import Item
+
+HELP = (
+    "Explains all pictures of a folder: maps (NPZ), overlays (JPEG), a table (Parquet) with a row for each picture and "
+    "method, and contact sheets. Called again, it goes on where it stopped."
+)
+QUIET = 10.0  # seconds between lines of progress where nobody watches a terminal
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("folder", type=Path, help="with the pictures, and folders of them")
+    add("--out", type=Path, required=True, help="where maps, overlays, table and contact sheets go; goes on from there")
+    add("--model", default="efficientnet_lite0", help="a network of the catalogue")
+    add("--weights", default="default", help="default, random, or a file of your own")
+    add(
+        "--methods", type=_names, default=("grad_cam",), help="keys with commas between; see `python -m camviz methods`"
+    )
+    add("--metrics", type=_names, default=("sparseness",), help="keys with commas between, or nothing: ''")
+    add("--layer", help="a dotted name, or several with commas between, whose maps are fused; default: the last one")
+    add("--fuse", choices=get_args(Fuse), default="mean", help="how the maps of several layers become one")
+    add("--target", type=_class, help="the class to explain, as index or label; default: the predicted one")
+    add("--rather-than", type=_class, help="the class that the target is held against")
+    add("--fit", choices=get_args(Fit), default="crop", help="how a picture meets the network")
+    add("--set", type=_setting, action="append", default=[], metavar="METHOD.SETTING=VALUE", dest="settings")
+    add("--device", help="cpu, cuda, mps; default: torch's")
+    add("--batch", type=int, default=8, help="pictures computed together by methods of one or two passes")
+    add("--engine", default="local", help="local, or ray: Ray Data on a cluster, or on this machine")
+    add("--workers", type=int, default=2, help="how many workers Ray is asked for")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Do it, with a progress line on stderr; 0, 2 where the input is wrong, or 130 where it was interrupted."""
+    try:
+        return _run(given)
+    except CamvizError as error:
+        print(f"{str(error)[:1].upper()}{str(error)[1:]}.", file=sys.stderr)
+        return 2
+
+
+def _run(given: argparse.Namespace) -> int:
+    if given.engine not in ENGINES:
+        raise unknown("engine", given.engine, ENGINES, "local, ray")
+    knobs: dict[str, dict[str, Any]] = {}
+    for owner, name, value in given.settings:
+        knobs.setdefault(owner, {})[name] = value
+    chosen = {field.name: getattr(given, field.name) for field in fields(Order) if field.name != "knobs"}
+    order = Order(**chosen, knobs=knobs)
+    folder = Folder(given.folder, given.out)
+    items = folder.waiting(order)
+    if not items:
+        raise CamvizError(f"there are no pictures in {given.folder}")
+    left = [item for item in items if item.methods]
+    maps = sum(len(item.methods) for item in left)
+    print(f"{len(items)} pictures: {maps} maps to compute, {len(items) * len(order.methods) - maps} are there.")
+    code = 0
+    if left:
+        order.load()  # what is wrong with the order is said before anything is begun
+        try:
+            _work(ENGINES[given.engine](order, folder, _batches(left, order.batch), given.workers), folder, maps)
+        except KeyboardInterrupt:
+            print("\nStopped; the same command goes on from here.", file=sys.stderr)
+            code = 130
+    errors = folder.finish()
+    print(f"{folder.out}: maps, overlays, {TABLE} and contact sheets" + (f"; {errors} rows are errors" * bool(errors)))
+    return code
+
+
+def _work(engine: Iterator[list[Row]], folder: Folder, maps: int) -> None:
+    done = errors = 0
+    started = shown = time.monotonic()
+    for rows in engine:
+        folder.note(rows)
+        done += len(rows)
+        errors += sum(row["error"] is not None for row in rows)
+        if sys.stderr.isatty() or time.monotonic() - shown > QUIET or done == maps:
+            shown = time.monotonic()
+            left = (shown - started) * (maps - done) / max(1, done)
+            text = f"{_bar(done / maps)} {done} of {maps} maps, {errors} errors, about {left:.0f} s left"
+            print(text, end="\r" if sys.stderr.isatty() and done < maps else "\n", file=sys.stderr, flush=True)
+
+
+def _bar(share: float, width: int = 24) -> str:
+    return "█" * round(share * width) + "░" * (width - round(share * width))
+
+
+def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _class(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
+def _setting(text: str) -> tuple[str, str, Any]:
+    try:
+        return setting(text)
+    except CamvizError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,204 @@
+"""What many pictures leave in a folder: maps, overlays, a table, contact sheets, and the journal to go on from."""
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+from .. import encode, render, text
+from ..errors import CamvizError
+from ..explanation import recipe
+from ..registry import METHODS
+from ..text import percent
+from .job import Order
+from .worker import SUFFIXES, Item, Outcome
+
+Row = dict[str, Any]
+
+JOURNAL, TABLE, SHEET = "journal.jsonl", "table.parquet", "contact-{:04d}.jpg"
+ROWS_AT_ONCE = 1000
+ACROSS, DOWN = 6, 5  # pictures of a contact sheet
+
+TEXT, WHOLE, REAL = pa.string(), pa.int64(), pa.float64()
+COLUMNS: dict[str, pa.DataType] = {
+    **dict.fromkeys(("file", "method", "digest", "predicted"), TEXT),
+    "predicted_class": WHOLE,
+    "predicted_probability": REAL,
+    "target": TEXT,
+    "target_class": WHOLE,
+    "target_probability": REAL,
+    "layer": TEXT,
+    "seconds": REAL,
+    **dict.fromkeys(("forward_passes", "backward_passes"), WHOLE),
+    **dict.fromkeys(("map", "overlay", "settings", "recipe", "notes", "error"), TEXT),
+}
+
+
+def pictures_in(folder: Path, besides: Path) -> list[str]:
+    """The names of all pictures in a folder and its folders, in order, but for those in the folder `besides`."""
+    if not folder.is_dir():
+        raise CamvizError(f"there is no folder {folder}")
+    found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
+    inside = [file for file in found if not file.resolve().is_relative_to(besides.resolve())]
+    return sorted(file.relative_to(folder).as_posix() for file in inside)
+
+
+class Folder:
+    """Where the work on the pictures of a folder is written, file by file and each of them whole."""
+
+    def __init__(self, source: Path, out: Path) -> None:
+        self.source, self.out = source, out
+        for name in ("maps", "overlays"):
+            (out / name).mkdir(parents=True, exist_ok=True)
+
+    def waiting(self, order: Order) -> list[Item]:
+        """The pictures, each with the methods that are not done: of the same file, by the same settings, all there."""
+        done: dict[tuple[str, str], tuple[str, str]] = {}
+        for _, row in self._journal():
+            whole = row["error"] or all((self.out / row[kind]).is_file() for kind in ("map", "overlay"))
+            done[row["file"], row["method"]] = (row["stamp"], row["settings"]) if whole else ("", "")
+        asked = {key: order.asked(key) for key in order.methods}
+        items = []
+        for name in pictures_in(self.source, self.out):
+            stamp = _stamp(self.source / name)
+            left = tuple(key for key in order.methods if done.get((name, key)) != (stamp, asked[key]))
+            items.append(Item(name, self.source / name, left))
+        return items
+
+    def save(self, outcome: Outcome, order: Order) -> Row:
+        """Write the map and the overlay of an outcome, and return its row."""
+        e, predicted = outcome.explanation, outcome.predicted
+        row: Row = {
+            "file": outcome.name,
+            "method": outcome.method,
+            "stamp": _stamp(self.source / outcome.name),
+            "digest": outcome.digest or None,
+            "settings": order.asked(outcome.method),
+            "notes": " ".join(outcome.notes) or None,
+            "error": outcome.error or None,
+        }
+        if predicted:
+            row |= {"predicted": predicted.label, "predicted_class": predicted.index}
+            row |= {"predicted_probability": predicted.probability}
+        if e:
+            # Names that differ only in what a file name cannot hold stay apart by the digest of the name.
+            stem = text.file_name(Path(outcome.name).stem, hashlib.sha256(outcome.name.encode()).hexdigest()[:8])
+            row |= {
+                kind: f"{kind}s/{stem}-{outcome.method}.{end}" for kind, end in (("map", "npz"), ("overlay", "jpg"))
+            }
+            content = io.BytesIO()
+            np.savez(content, attribution=e.attribution, settings=np.array(recipe.settings_json(e)))
+            write(self.out / row["map"], content.getvalue())
+            write(self.out / row["overlay"], encode.jpeg(render.overlay(e.view, e.heatmap)))
+            row |= {"target": e.label, "target_class": e.target, "layer": e.layer, "metrics": dict(outcome.metrics)}
+            row |= {name: getattr(e, name) for name in ("seconds", "forward_passes", "backward_passes")}
+            row |= {"target_probability": None if math.isnan(e.probability) else e.probability}
+            row |= {"recipe": json.dumps(recipe.to_recipe(e, outcome.name), ensure_ascii=False)}
+        return row
+
+    def note(self, rows: Iterable[Row]) -> None:
+        """Add rows to the journal: what is in it is done."""
+        with (self.out / JOURNAL).open("a", encoding="utf-8") as journal:
+            # The line's end comes first, so that a line which was cut off spoils no other.
+            journal.writelines("\n" + json.dumps(row, ensure_ascii=False) for row in rows)
+
+    def finish(self) -> int:
+        """Write the table, of all that was ever done here, and the contact sheets; how many rows hold an error."""
+        newest: dict[tuple[str, str], int] = {}  # where in the journal a row begins
+        metrics: set[str] = set()
+        for position, row in self._journal():
+            newest[row["file"], row["method"]] = position
+            metrics.update(row.get("metrics", ()))
+        schema = pa.schema({**COLUMNS, **dict.fromkeys(sorted(metrics), REAL)})
+        sheets = Sheets(self.out, len({method for _, method in newest}))
+        errors = 0
+        with _whole(self.out / TABLE) as file, pq.ParquetWriter(file, schema) as table:
+            rows: list[Row] = []
+            for key in sorted(newest):
+                row = self._row_at(newest[key])
+                errors += row["error"] is not None
+                sheets.add(row)
+                rows.append({name: row.get(name) for name in COLUMNS} | row.get("metrics", {}))
+                if len(rows) == ROWS_AT_ONCE:
+                    table.write_table(pa.Table.from_pylist(rows, schema))
+                    rows.clear()
+            table.write_table(pa.Table.from_pylist(rows, schema))
+        sheets.end()
+        return errors
+
+    def _journal(self) -> Iterator[tuple[int, Row]]:
+        """All rows in the order in which they were written, each with its position in the file."""
+        if not (self.out / JOURNAL).exists():
+            return
+        with (self.out / JOURNAL).open("rb") as journal:
+            position = 0
+            for line in journal:
+                with suppress(ValueError):  # cut off, or empty
+                    yield position, json.loads(line)
+                position += len(line)
+
+    def _row_at(self, position: int) -> Row:
+        with (self.out / JOURNAL).open("rb") as journal:
+            journal.seek(position)
+            row: Row = json.loads(journal.readline())
+            return row
+
+
+class Sheets:
+    """Contact sheets: the overlays of all rows with what they show, a page at a time."""
+
+    def __init__(self, out: Path, methods: int) -> None:
+        self.out, self.pages = out, 0
+        self.columns = ACROSS // methods * methods if 0 < methods <= ACROSS else ACROSS
+        self.tiles: list[tuple[NDArray[np.uint8] | None, str]] = []
+
+    def add(self, row: Row) -> None:
+        """The next row of the table."""
+        picture = None if row["error"] else np.asarray(Image.open(self.out / row["overlay"]))
+        says = row["error"] or f"{row['target']} {percent(row['target_probability'])}"
+        self.tiles.append((picture, f"{row['file']}: {says}, {METHODS[row['method']].title}"))
+        if len(self.tiles) == self.columns * DOWN:
+            self._page()
+
+    def end(self) -> None:
+        """The last page; pages of an earlier, longer run go."""
+        if self.tiles:
+            self._page()
+        for old in self.out.glob(SHEET.replace("{:04d}", "*")):
+            if old.name > SHEET.format(self.pages):
+                old.unlink()
+
+    def _page(self) -> None:
+        self.pages += 1
+        write(self.out / SHEET.format(self.pages), encode.sheet_jpeg(self.tiles, self.columns))
+        self.tiles.clear()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that it is there as a whole or not at all."""
+    with _whole(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        yield file
+    part.replace(path)
+
+
+def _stamp(file: Path) -> str:
+    """What changes when a file does."""
+    found = file.stat()
+    return f"{found.st_size} {found.st_mtime_ns}"

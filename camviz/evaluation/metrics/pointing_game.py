@@ -1,0 +1,78 @@
+"""Grid pointing game (Zhang et al., ECCV 2016; Böhle et al., CVPR 2021)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...errors import CamvizError
+from ...runtime.progress import Progress
+from ..pixel_ranking import plane
+from ..registry import ExplainClass, metric
+
+
+@dataclass(frozen=True, eq=False)
+class Pointing:
+    """The map for the class of each quarter, and how much of it lies there; `float()` of it is the mean share."""
+
+    shares: tuple[float, ...]
+    maps: tuple[Tensor, ...]
+
+    def __float__(self) -> float:
+        return sum(self.shares) / len(self.shares)
+
+
+@metric(
+    "Pointing game",
+    better="high",
+    cost=16,
+    paper="https://arxiv.org/abs/2104.00032",
+    cannot="It tells whether the map finds the right quarter, not whether it finds the right thing there; "
+    "and a mosaic is a picture that the network was never trained on.",
+)
+def pointing_game(
+    x: Tensor, explain_class: ExplainClass, classes: tuple[int, ...], *, progress: Progress | None = None
+) -> Pointing:
+    """In a mosaic of four pictures, what share of the map for each one's class lies on it: 0.25 is chance.
+
+    share[q] = sum over quarter q of relu(map(class q)) / sum over the whole of relu(map(class q))
+
+    x (1, 3, 2H, 2W) from `mosaic`; explain_class(c) gives its map for class c, batched: (1, h, w), or
+    (1, 3, 2H, 2W), whose channels are summed up. A map without anything positive has the share 0.
+    """
+    if len(classes) != 4 or len(set(classes)) != 4:
+        raise CamvizError(f"a mosaic has four different classes, one a quarter; got {classes}")
+    maps: list[Tensor] = []
+    for index in classes:
+        maps.append(explain_class(index)[0].detach())
+        if progress:
+            progress(len(maps), 4)
+    size = (x.shape[-2], x.shape[-1])
+    return Pointing(tuple(share_inside(one, size, quarter) for quarter, one in enumerate(maps)), tuple(maps))
+
+
+def mosaic(pictures: Tensor) -> Tensor:
+    """Four pictures (4, 3, H, W) as one, (1, 3, 2H, 2W): top left, top right, bottom left, bottom right."""
+    if pictures.ndim != 4 or len(pictures) != 4:
+        raise CamvizError(f"a mosaic needs four pictures, of shape (4, 3, H, W); got {tuple(pictures.shape)}")
+    a, b, c, d = pictures
+    return torch.cat([torch.cat([a, b], dim=2), torch.cat([c, d], dim=2)], dim=1)[None]
+
+
+def share_inside(attribution: Tensor, size: tuple[int, int], quarter: int) -> float:
+    """The share of positive attribution inside a quarter (0 to 3, as in `mosaic`) of a mosaic of that size."""
+    positive = plane(attribution, size).clamp(min=0).cpu().double()
+    top, left = (quarter // 2) * (size[0] // 2), (quarter % 2) * (size[1] // 2)
+    inside = positive[top : top + size[0] // 2, left : left + size[1] // 2].sum()
+    total = positive.sum()
+    return float(inside / total) if total > 0 else 0.0
+
+
+def surest(classes: Sequence[int], probabilities: Sequence[float], sure: float = 0.5) -> list[int]:
+    """The pictures fit for mosaics, surest first: one for each class, recognised with at least that probability."""
+    found: dict[int, int] = {}
+    for number in sorted(range(len(classes)), key=lambda number: -probabilities[number]):
+        if probabilities[number] >= sure:
+            found.setdefault(classes[number], number)
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""One explanation: the question, the answer, and the recipe that reproduces it."""

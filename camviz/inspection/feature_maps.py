@@ -1,0 +1,96 @@
+"""The feature maps of a layer: how strong each is, what it weighs for a class, and where it is strongest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..errors import unknown
+from ..scores import Score
+from ..tape import activations, record
+
+Float = NDArray[np.float32]
+By = Literal["strength", "weight", "number"]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMaps:
+    """The maps (c, h, w) of a layer for one picture, and their weights (c,) for a score: the mean gradient."""
+
+    maps: Float
+    weights: Float
+
+    @property
+    def strengths(self) -> Float:
+        """The strongest activation of each map, (c,)."""
+        strongest: Float = self.maps.max(axis=(1, 2))
+        return strongest
+
+    def order(self, by: By) -> NDArray[np.intp]:
+        """The maps' numbers: the strongest first, the heaviest for the class first, or as the network counts them.
+
+        Of maps that are equally strong (a ReLU6 ends at 6) the one with the larger mean comes first.
+        """
+        if by not in get_args(By):
+            raise unknown("order", by, get_args(By), "the orders of feature maps")
+        if by == "number":
+            return np.arange(len(self.maps))
+        if by == "weight":
+            return np.argsort(-self.weights, kind="stable")
+        return np.lexsort((-self.maps.mean(axis=(1, 2)), -self.strengths))
+
+
+def feature_maps(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> FeatureMaps:
+    """The feature maps of a layer for one picture (1, 3, H, W), and what each weighs for the score.
+
+    weight[c] = mean_hw dS/dA[c,h,w], the weight that Grad-CAM gives a map (Selvaraju et al., ICCV 2017).
+    """
+    activation, gradient = record(net, x, score, layer)
+    return FeatureMaps(_numpy(activation[0]), _numpy(gradient[0].mean(dim=(1, 2))))
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """For one picture, the strongest activation of every feature map of a layer: value, row and column, each (c,)."""
+
+    values: Float
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Find:
+    """A strong activation of one feature map: in which picture (its number), where in the map, and how strong."""
+
+    picture: int
+    row: int
+    column: int
+    value: float
+
+
+def peaks(net: nn.Module, x: Tensor, layer: nn.Module) -> Peaks:
+    """Where each feature map of a layer is strongest, for one picture (1, 3, H, W)."""
+    maps = activations(net, x, layer)[0][0]
+    values, places = maps.flatten(1).max(dim=1)
+    places = places.cpu()
+    return Peaks(_numpy(values), (places // maps.shape[2]).numpy(), (places % maps.shape[2]).numpy())
+
+
+def strongest_finds(found: Sequence[Peaks], feature_map: int, count: int = 9) -> tuple[Find, ...]:
+    """The pictures that excite a feature map most, the strongest first, at most `count`, each at its strongest place.
+
+    As in figure 2 of Zeiler and Fergus (ECCV 2014), a picture counts once.
+    """
+    finds = [
+        Find(number, int(one.rows[feature_map]), int(one.columns[feature_map]), float(one.values[feature_map]))
+        for number, one in enumerate(found)
+    ]
+    return tuple(sorted(finds, key=lambda find: -find.value)[:count])
+
+
+def _numpy(values: Tensor) -> Float:
+    return values.detach().to("cpu", torch.float32).numpy()

@@ -1,0 +1,60 @@
+"""What a network's first convolution looks for, as pictures."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..models import Model
+from ..models.channels import COLOURS
+from ..tape import watch
+from .summary import blank
+
+
+@dataclass(frozen=True, eq=False)
+class Filters:
+    """The filters (n, 3, h, w) of the convolution of that dotted name, which reads the picture."""
+
+    name: str
+    weights: NDArray[np.float32]
+
+    @property
+    def pictures(self) -> NDArray[np.uint8]:
+        """The filters in colour, (n, h, w, 3): one scale for all, with mid-grey at zero.
+
+        value = 127.5 * (1 + weight / max |weight|), the maximum over all filters and colours.
+        """
+        largest = float(np.abs(self.weights).max()) or 1.0
+        scaled: NDArray[np.uint8] = np.rint(127.5 * (1 + self.weights.transpose(0, 2, 3, 1) / largest)).astype(np.uint8)
+        return scaled
+
+
+def first_filters(model: Model) -> Filters | None:
+    """The filters of the first convolution that runs; None where it reads something else than three colours."""
+    names = {module: name for name, module in model.net.named_modules()}
+    found: list[nn.Conv2d] = []
+
+    def see(module: nn.Module, _: Any) -> None:
+        if isinstance(module, nn.Conv2d):
+            found.append(module)
+
+    watch(model.net, blank(model), see)
+    if model.bands != COLOURS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
+        return None
+    return Filters(names[found[0]], found[0].weight.detach().to("cpu", torch.float32).numpy())
+
+
+def sheet(pictures: NDArray[np.uint8], columns: int, scale: int) -> NDArray[np.uint8]:
+    """Small pictures (n, h, w, 3) as one, row by row, each pixel `scale` times as large, with gaps of `scale` / 2."""
+    n, height, width, _ = pictures.shape
+    large = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+    gap, rows = max(1, scale // 2), -(-n // columns)
+    tall, wide = height * scale + gap, width * scale + gap
+    whole = np.full((rows * tall - gap, min(n, columns) * wide - gap, 3), 255, np.uint8)
+    for number, picture in enumerate(large):
+        top, left = number // columns * tall, number % columns * wide
+        whole[top : top + tall - gap, left : left + wide - gap] = picture
+    return whole

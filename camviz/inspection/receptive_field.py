@@ -1,0 +1,107 @@
+"""Which part of the picture an activation can see."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..runtime.progress import Progress
+from ..tape import activations, watch
+
+Box = tuple[int, int, int, int]
+Place = tuple[nn.Module, int, int]
+
+TRIALS = 4  # pictures in one pass
+
+
+def strongest(
+    net: nn.Module, x: Tensor, layer: nn.Module, feature_map: int, row: int | None = None, column: int | None = None
+) -> tuple[int, int]:
+    """(row, column) of the strongest activation of a feature map, for one picture (1, 3, H, W).
+
+    With `row` or `column` given, only among the activations there.
+    """
+    allowed = activations(net, x, layer)[0][0, feature_map]
+    first_row, first_column = row or 0, column or 0
+    allowed = allowed if row is None else allowed[row : row + 1]
+    allowed = allowed if column is None else allowed[:, column : column + 1]
+    place = int(allowed.argmax())
+    return first_row + place // allowed.shape[1], first_column + place % allowed.shape[1]
+
+
+def receptive_field(net: nn.Module, x: Tensor, layer: nn.Module, row: int, column: int) -> Box:
+    """The receptive field of one place of a layer, as (top, left, bottom, right) in pixels of x, (1, 3, H, W).
+
+    Exact for any network; behind a global pooling it is the whole picture. See `receptive_fields`.
+    """
+    return receptive_fields(net, x, [(layer, row, column)])[0]
+
+
+def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progress: Progress | None = None) -> list[Box]:
+    """The receptive fields of many places (layer, row, column), of one layer or several, in shared passes.
+
+    Found by trial: lines of pixels from one side are made not-a-number, which every operation hands on, and the
+    field's edge is where the activation stops being one. Each trial tells something of every place. A layer that
+    runs several times counts at its last; a pass ends behind the last layer that is still in question.
+    """
+    height, width = x.shape[2:]
+    low = np.zeros((len(places), 4), int)  # lines from the top, left, bottom and right that are known to lie outside
+    high = np.tile([height, width, height, width], (len(places), 1))  # those known to reach inside
+    whole = int(np.log2(high).sum())
+    ends: dict[nn.Module, int] = {}
+    trials = [(side, 1) for side in range(4)]  # first: who sees as far as the border?
+    while trials and places:
+        open_ = np.flatnonzero((high - low > 1).any(axis=1))
+        poisoned = torch.cat([_poisoned(x, side, lines) for side, lines in trials])
+        reached = _reached(net, poisoned, [places[place] for place in open_.tolist()], ends)
+        for (side, lines), told in zip(trials, reached, strict=True):
+            high[open_[told], side] = high[open_[told], side].clip(max=lines)
+            low[open_[~told], side] = low[open_[~told], side].clip(min=lines)
+        if progress:
+            progress(whole - int(np.log2(high - low).sum()), whole)
+        middle = (low + high) // 2
+        wanted = Counter((int(side), int(middle[place, side])) for place, side in np.argwhere(high - low > 1))
+        trials = [trial for trial, _ in wanted.most_common(TRIALS)]
+    return [(int(top), int(left), int(height - below), int(width - right)) for top, left, below, right in low]
+
+
+def _poisoned(x: Tensor, side: int, lines: int) -> Tensor:
+    """A picture whose first `lines` lines from the top (side 0), left, bottom or right are not a number."""
+    trial = x.clone()
+    axis = 2 + side % 2
+    trial.narrow(axis, 0 if side < 2 else trial.shape[axis] - lines, lines).fill_(torch.nan)
+    return trial
+
+
+def _reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict[nn.Module, int]) -> NDArray[np.bool_]:
+    """Whether each trial reaches each place, (trials, places).
+
+    `ends`: after how many modules each layer has run for the last time. Empty, it is filled by a whole pass;
+    otherwise the pass ends behind the last of these places.
+    """
+    told = np.zeros((len(trials), len(places)), bool)
+    stop = max((ends[layer] for layer, _, _ in places), default=0) if ends else 0
+    count = 0
+
+    def see(module: nn.Module, output: Any) -> None:
+        nonlocal count
+        count += 1
+        for number, (layer, row, column) in enumerate(places):
+            if layer is module:
+                ends[module] = max(count, ends.get(module, 0))
+                told[:, number] = output[:, :, row, column].isnan().any(dim=1).cpu().numpy()
+        if count == stop:
+            raise _Enough
+
+    with suppress(_Enough):
+        watch(net, trials, see)
+    return told
+
+
+class _Enough(BaseException):
+    """Ends a forward pass from within when the layers in question have run."""

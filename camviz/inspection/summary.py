@@ -1,0 +1,103 @@
+"""A network as a table from picture to class scores: shapes, parameters and depth, measured in one pass."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..models import Model
+from ..tape import class_scores, watch
+
+Place = Literal["picture", "layer", "scores", "elsewhere"]
+
+CHANNELS = 0.45  # the part of a strip's length that shows channels; the rest shows depth
+_WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step: its output's shape, the parameters used since the row before, and the depth.
+
+    `depth` counts the convolutions and linear layers that have run until here, on all branches.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    height: int
+    width: int
+    parameters: int = 0
+    depth: int = 0
+    place: Place = "layer"
+
+    @property
+    def shape(self) -> str:
+        """For a table: '112 x 14 x 14', channels first."""
+        return f"{self.channels} x {self.height} x {self.width}" if self.channels else ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Where a row stands in a strip, all in parts of 1: its left edge, its length and its height."""
+
+    left: float
+    length: float
+    height: float
+
+
+def table(model: Model, names: Collection[str] | None = None) -> tuple[Row, ...]:
+    """The rows of a network: the picture, its main layers (or those of `names`), the class scores.
+
+    Each parameter is counted once, in the first row that ends behind it. Where some belong to no module that runs (the
+    auxiliary classifiers of training), a last row holds them, so that all rows sum up to the network.
+    """
+    wanted = {layer.name: layer for layer in model.layers if (layer.main if names is None else layer.name in names)}
+    name_of = {module: name for name, module in model.net.named_modules()}
+    counted: set[nn.Parameter] = set()
+    events: list[tuple[str, int, bool]] = []
+
+    def see(module: nn.Module, _: Any) -> None:
+        new = set(module.parameters(recurse=False)) - counted
+        counted.update(new)
+        events.append((name_of.get(module, ""), _size(new), isinstance(module, _WEIGHTED)))
+
+    height, width = model.input_size
+    classes = class_scores(watch(model.net, blank(model), see)).shape[1]
+    last = {name: number for number, (name, _, _) in enumerate(events)}
+    rows = [Row("picture", "input", 3, height, width, place="picture")]
+    parameters = depth = 0
+    for number, (name, own, weighted) in enumerate(events):
+        parameters, depth = parameters + own, depth + weighted
+        if name in wanted and last[name] == number:
+            layer = wanted[name]
+            rows.append(Row(name, layer.kind, layer.channels, layer.height, layer.width, parameters, depth))
+            parameters = 0
+    rows.append(Row("class scores", "output", classes, 1, 1, parameters, depth, "scores"))
+    if elsewhere := _size(set(model.net.parameters()) - counted):
+        rows.append(Row("(not in this pass)", "used in training only", 0, 0, 0, elsewhere, depth, "elsewhere"))
+    return tuple(rows)
+
+
+def blank(model: Model) -> Tensor:
+    """A picture without anything in it, (1, 3, H, W) of zeros, as the network would get it."""
+    dtype = next((parameter.dtype for parameter in model.net.parameters()), torch.float32)
+    return torch.zeros(1, *model.input_shape, dtype=dtype, device=model.device)
+
+
+def to_scale(rows: Sequence[Row]) -> tuple[Bar, ...]:
+    """A strip of the rows, to scale: length is channels, height is resolution, the gaps between are depth."""
+    channels = sum(row.channels for row in rows)
+    depth = max(1, rows[-1].depth)
+    highest = max(row.height for row in rows)
+    bars, left, before = [], 0.0, 0
+    for row in rows:
+        left += (1 - CHANNELS) * (row.depth - before) / depth
+        bars.append(Bar(left, CHANNELS * row.channels / channels, row.height / highest))
+        left, before = left + bars[-1].length, row.depth
+    return tuple(bars)
+
+
+def _size(parameters: set[nn.Parameter]) -> int:
+    return sum(parameter.numel() for parameter in parameters)

@@ -1,0 +1,30 @@
+"""Centre Gaussian: a control."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import Range, method
+from ..scores import Score
+
+
+@method("Centre Gaussian", family="control", paper="https://arxiv.org/abs/1604.03605", of_class=False)
+def center_gaussian(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    *,
+    width: Annotated[float, Range(0.05, 1, 0.05), "Standard deviation, as a share of the picture's sides"] = 0.25,
+) -> Tensor:
+    """A control: a bright spot in the middle. It looks neither at the network nor at the picture.
+
+    map[b,i,j] = exp( -(u[i]^2 + v[j]^2) / (2 * width^2) ), u, v: distance from the middle in sides, (B, H, W)
+
+    Photographers put their subject there, so this points at objects surprisingly well; a map must beat it.
+    """
+    spots = []
+    for length in x.shape[2:]:
+        distance = (torch.arange(length, dtype=x.dtype, device=x.device) + 0.5) / length - 0.5
+        spots.append((-distance.square() / (2 * width**2)).exp())
+    return torch.outer(*spots).expand(len(x), -1, -1).clone()

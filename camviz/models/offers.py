@@ -1,0 +1,97 @@
+"""Networks that somebody brought along: known to this process by their names, beside those of the catalogue."""
+
+import copy
+import hashlib
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import get_args
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .catalogue import Entry
+from .download import Progress
+from .geometry import Fit
+from .model import Model
+
+Load = Callable[[str, Progress | None], Model]
+
+STANDARD = "efficientnet_lite0"  # comes with CamViz
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A network under the name in `entry`; `load(device, progress)` makes it. `version` changes with the network."""
+
+    entry: Entry
+    load: Load
+    version: str
+
+
+_offers: dict[str, Offer] = {}
+_guard = threading.Lock()
+
+
+def register(model: Model) -> Entry:
+    """Offer a loaded model to everybody in this process, under its name, before those of the catalogue.
+
+    What was registered under that name is replaced.
+    """
+    model = marked(model)
+
+    def load(device: str, progress: Progress | None) -> Model:
+        return moved(model, device)
+
+    entry = Entry(model.name, model.title, "own", curated=True)
+    with _guard:
+        _offers[model.name] = Offer(entry, load, model.weights)
+    return entry
+
+
+def unregister(name: str) -> None:
+    """Take back what was registered under that name, if anything was."""
+    with _guard:
+        _offers.pop(name, None)
+
+
+def registered() -> dict[str, Offer]:
+    """Return a copy of the registered networks by name, in the order of their registration."""
+    with _guard:
+        return dict(_offers)
+
+
+def moved(model: Model, device: str) -> Model:
+    """The model on a device: itself, where it is there."""
+    there = torch.device(device)
+    if model.device.type == there.type:
+        return model
+    return replace(model, net=copy.deepcopy(model.net).to(there), device=there)
+
+
+def marked(model: Model) -> Model:
+    """The model with a digest of its numbers, its classes and how it sees a picture in what it says of its weights.
+
+    So no result of another network of that name, or of the same one after more training, is taken for one of this.
+    """
+    looks = (model.net, model.categories, model.mean, model.std, model.bands, model.head)
+    digest = hashlib.sha256(repr(looks).encode())
+    for name, tensor in model.net.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    for fit in get_args(Fit):
+        digest.update(model.view(_probe(), fit).tobytes())
+    return replace(model, weights=f"own {digest.hexdigest()[:8]}")
+
+
+def is_own(weights: str) -> bool:
+    """Whether what a model says of its weights is said by one that was brought along."""
+    return re.fullmatch(r"own( [0-9a-f]{8})?", weights) is not None
+
+
+def _probe() -> Image.Image:
+    """A picture of which every part looks different, and longer than it is wide."""
+    rows, columns = np.mgrid[:300, :400]
+    return Image.fromarray(np.stack([rows % 256, columns % 256, (rows + columns) % 256], axis=-1).astype(np.uint8))

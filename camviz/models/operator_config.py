@@ -1,0 +1,148 @@
+"""The operator's file: networks to offer beside the catalogue, and whether visitors may bring their own."""
+
+import logging
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import CamvizError, unknown
+from .catalogue import Entry, catalogue, source_of
+from .download import Progress
+from .load import load_model
+from .model import Model
+from .offers import Offer, marked
+
+VARIABLE = "CAMVIZ_CONFIG"
+
+_PLAIN = {  # a field of a [[model]] -> what it must be
+    "name": str,
+    "title": str,
+    "architecture": str,
+    "weights": str,
+    "categories": str,
+    "input_size": list,
+    "mean": list,
+    "std": list,
+    "bands": list,
+    "head": str,
+}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the operator's file says, and a sentence for each of its `faults`, which is left out.
+
+    `uploads`: whether visitors may bring a network; None = those at this machine.
+    `catalogue`: the names out of the catalogue that are offered beside the standard one's; None = all.
+    """
+
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    uploads: bool | None = None
+    catalogue: frozenset[str] | None = None
+    faults: tuple[str, ...] = ()
+
+
+def configuration() -> Configuration:
+    """The file that the environment variable CAMVIZ_CONFIG names, read again when it changes."""
+    name = os.environ.get(VARIABLE)
+    if not name:
+        return Configuration()
+    file = Path(name).absolute()
+    return _read(file, file.stat().st_mtime_ns if file.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _read(file: Path, changed: int) -> Configuration:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return _closed(f"{VARIABLE} names {file}, and there is no such file")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        return _closed(f"{file} is no TOML file: {error}")
+    uploads, names, tables = content.pop("uploads", None), content.pop("catalogue", None), content.pop("model", [])
+    if content:
+        return _closed(str(unknown("setting", next(iter(content)), ("model", "uploads", "catalogue"), str(file))))
+    if not isinstance(uploads, bool | None):
+        return _closed(f"uploads in {file} must be true or false; got {uploads!r}")
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        return _closed(f"catalogue in {file} must be a list of networks' names; got {names!r}")
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        return _closed(f"the networks in {file} must be tables, each under [[model]]")
+    offers: dict[str, Offer] = {}
+    faults: list[str] = []
+    known = {entry.name for entry in catalogue()}
+    strange = [name for name in names or () if name not in known]
+    faults += [str(unknown("network", name, known, f"the catalogue, which {file} chooses from")) for name in strange]
+    for number, table in enumerate(tables, start=1):
+        try:
+            offer = _offer(file, number, table)
+            if offer.entry.name in offers:
+                raise CamvizError(f"{file} has two networks of the name '{offer.entry.name}'")
+            offers[offer.entry.name] = offer
+        except CamvizError as error:
+            faults.append(str(error))
+    return _told(Configuration(offers, uploads, None if names is None else frozenset(names), tuple(faults)))
+
+
+def _closed(fault: str) -> Configuration:
+    """Nothing is taken from a file that cannot be understood, nothing from visitors, and nothing is fetched."""
+    return _told(Configuration(uploads=False, catalogue=frozenset(), faults=(fault,)))
+
+
+def _told(found: Configuration) -> Configuration:
+    for fault in found.faults:
+        logging.getLogger("camviz").warning(fault)
+    return found
+
+
+@contextmanager
+def telling(where: str) -> Iterator[None]:
+    """What is wrong within is told of that place."""
+    try:
+        yield
+    except CamvizError as error:
+        raise CamvizError(f"{where}: {error}") from error
+
+
+def _offer(file: Path, number: int, table: Mapping[str, Any]) -> Offer:
+    name = table.get("name")
+    where = f"{file}, model {number}" + (f" '{name}'" if isinstance(name, str) else "")
+    for key, value in table.items():
+        if key not in _PLAIN:
+            raise unknown("field", key, _PLAIN, where)
+        if not isinstance(value, _PLAIN[key]):
+            kind = "text" if _PLAIN[key] is str else "a list"
+            raise CamvizError(f"{where}: {key} must be {kind}; got {value!r}")
+    if not isinstance(name, str) or not name.strip():
+        raise CamvizError(f"{where}: it needs a name")
+    if "architecture" not in table and "weights" not in table:
+        raise CamvizError(f"{where}: it needs an architecture of the catalogue, weights, or both")
+    if "architecture" in table:
+        with telling(where):
+            source_of(table["architecture"])
+    files = {key: file.parent / table[key] for key in ("weights", "categories") if key in table}
+    for key, path in files.items():
+        if not path.is_file():
+            raise CamvizError(f"{where}: there is no file {path} for its {key}")
+    version = " ".join(str(path.stat().st_mtime_ns) for path in files.values())
+
+    def load(device: str, progress: Progress | None) -> Model:
+        settings = {key: table[key] for key in ("mean", "std", "bands", "head") if key in table}
+        if "input_size" in table:
+            settings["input_size"] = tuple(table["input_size"])
+        if "categories" in files:
+            settings["categories"] = files["categories"]
+        if "architecture" in table:
+            network, settings["weights"] = table["architecture"], files.get("weights", "default")
+        else:
+            network = files["weights"]
+        with telling(where):
+            model = load_model(network, device=device, progress=progress, name=name, **settings)
+        return marked(replace(model, title=table.get("title", name)))
+
+    return Offer(Entry(name, table.get("title", name), "own", curated=True), load, version)

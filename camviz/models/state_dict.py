@@ -1,0 +1,92 @@
+"""Find a state dict in a checkpoint and fill a network with it."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import GoogLeNet, Inception3
+
+from ..errors import CamvizError
+from .weights import reading
+
+Hint = Callable[[Mapping[str, Tensor]], str]
+
+
+_TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's second heads
+
+
+def unwrapped(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
+    """`state` without what stands before every name and is not of `net`, as Lightning's "model." """
+    own = {key.partition(".")[0] for key in net.state_dict()}
+    state = dict(state)
+    while True:
+        first = {key.partition(".")[0] for key in state}
+        if len(first) != 1 or first & own or not all("." in key for key in state):
+            return state
+        state = {key.partition(".")[2]: value for key, value in state.items()}
+
+
+def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint: Hint | None = None) -> None:
+    """Load `state` into `net`, every key and shape matched.
+
+    Raises CamvizError that tells how many are not, the first of each sort, and what `hint` makes of the state.
+    """
+    wanted = net.state_dict()
+    given = {key: value for key, value in state.items() if key in wanted or not key.startswith(_TRAINING_ONLY)}
+    missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
+    unexpected = [key for key in given if key not in wanted]
+    misshapen = [key for key in given if key in wanted and given[key].shape != wanted[key].shape]
+    reasons = []
+    if missing:
+        reasons.append(f"it has no '{missing[0]}'{_more(missing)}")
+    if unexpected:
+        reasons.append(f"{name} has no '{unexpected[0]}'{_more(unexpected)}")
+    if misshapen:
+        key = misshapen[0]
+        shapes = f"the shape {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
+        reasons.append(f"'{key}' has {shapes}{_more(misshapen)}")
+    if reasons:
+        what = f"the weights file {file}" if file else "the state dict"
+        raise CamvizError(f"{what} does not fit {name}: {'; '.join(reasons)}{hint(state) if hint else ''}")
+    wanted.update(given)  # keeps the versions that torch notes beside the tensors
+    with reading(file or "of these tensors"):
+        net.load_state_dict(wanted)
+
+
+def classes_in(state: Mapping[str, Tensor], net: nn.Module, classes: int) -> int:
+    """The number of classes of a checkpoint: the rows of its last layer, which `net` has for `classes`."""
+    heads = [(key, value) for key, value in net.state_dict().items() if value.ndim > 1 and len(value) == classes]
+    key, known = heads[-1] if heads else ("", torch.empty(0, device="cpu"))
+    given = state.get(key)
+    return classes if given is None or given.shape[1:] != known.shape[1:] or given.ndim < 2 else len(given)
+
+
+def channels_in(state: Mapping[str, Tensor], net: nn.Module) -> int:
+    """The number of input channels of a checkpoint: those of the first convolution, as `net` names it."""
+    name, first = first_convolution(net)
+    given = state.get(f"{name}.weight")
+    known = len(first.weight), *first.kernel_size
+    if given is None or given.ndim != 4 or (len(given), *given.shape[2:]) != known:
+        return first.in_channels
+    return given.shape[1] * first.groups
+
+
+def first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:
+    """The first convolution, which meets the picture, with its name. Raises CamvizError."""
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d):
+            return name, module
+    raise CamvizError(f"{type(net).__name__} has no convolution")
+
+
+def widen(net: nn.Module, channels: int) -> None:
+    """Let a network that has no weights yet take another number of input channels."""
+    _, first = first_convolution(net)
+    first.in_channels = channels
+    first.weight = nn.Parameter(first.weight.new_zeros(len(first.weight), channels, *first.kernel_size))
+    if isinstance(net, GoogLeNet | Inception3):
+        net.transform_input = False  # their own scaling of red, green and blue
+
+
+def _more(keys: list[str]) -> str:
+    return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

@@ -1,0 +1,1 @@
+"""Masked inputs and sliding occlusion."""

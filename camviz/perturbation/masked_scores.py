@@ -1,0 +1,68 @@
+"""Feature maps as masks of the picture, weighted by the score of what they let through: Score-CAM and its kin."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.many_passes import many_passes
+from ..runtime.batching import batches
+from ..runtime.devices import fast_dtype
+from ..runtime.progress import Progress
+from ..tape import activations, forward
+
+Alter = Callable[[Tensor, range], Tensor]
+
+
+def masked_cam(
+    net: nn.Module,
+    x: Tensor,
+    layer: nn.Module,
+    read: Callable[[Tensor], Tensor],
+    weigh: Callable[[Tensor], Tensor],
+    *,
+    times: int = 1,
+    alter: Alter | None = None,
+    fast: bool = False,
+    progress: Progress | None = None,
+) -> Tensor:
+    """relu( sum_c w[c] * A[c] ) for each picture, (B, h, w), with w = weigh(s) and s[c] = mean of read(net(x * M[c])).
+
+    M[c] = minmax( upsampled(A[c]) ). With `times`, each mask is used so often, after `alter(masks, passes)`: masks
+    (n, 1, H, W) of n passes, where pass number p is time p % times of the living channel p // times. Constant
+    channels are left out. `fast` computes in bfloat16 where that is quicker.
+    """
+    activation, _ = activations(net, x, layer)
+    dtype = fast_dtype(x.device) if fast and x.dtype == torch.float32 else None
+    total, done, maps = activation[:, :, 0, 0].numel() * times, 0, []
+    with torch.no_grad(), many_passes(net, x, dtype=dtype) as passes:
+        for picture, channels in zip(x, activation, strict=True):
+            flat = channels.flatten(1)
+            alive = flat.amax(dim=1) > flat.amin(dim=1)
+            channels = channels[alive]
+            done += int((~alive).sum()) * times
+
+            def report(count: int, _: int, before: int = done) -> None:
+                if progress:
+                    progress(before + count, total)
+
+            if not len(channels):
+                report(0, 0)
+            scores = x.new_empty(len(channels) * times)
+            for part in batches(len(scores), passes.size, report):
+                numbers = range(part.start, part.stop)
+                maps_of = channels[[number // times for number in numbers], None]
+                mask = interpolate(maps_of, size=x.shape[-2:], mode="bilinear", align_corners=False)
+                low, high = mask.amin(dim=(2, 3), keepdim=True), mask.amax(dim=(2, 3), keepdim=True)
+                mask = (mask - low) / (high - low)
+                masked = picture * (mask if alter is None else alter(mask, numbers))
+                with torch.autocast(x.device.type, dtype) if dtype else nullcontext():
+                    output = forward(net, channels_last(masked)).to(x.dtype)
+                scores[part] = read(output)
+            weight = weigh(scores.view(len(channels), times).mean(dim=1))
+            maps.append((weight[:, None, None] * channels).sum(dim=0).relu())
+            done += len(scores)
+    return torch.stack(maps)

@@ -1,0 +1,104 @@
+"""What a network says while a grey square hides one place of the picture after another (Zeiler & Fergus, ECCV 2014)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, floor
+
+import torch
+from torch import Tensor, nn
+
+from ..acceleration.many_passes import many_passes, share
+from ..errors import CamvizError
+from ..runtime.batching import batches
+from ..runtime.progress import Progress
+from ..scores import chances, logit
+from ..tape import activations, forward, score_of
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class OcclusionMaps:
+    """The paper's maps, each (B, rows, columns): a cell tells what happens with the square over the cell's centre."""
+
+    probability: Tensor  # of the class asked for, 0 to 1: low where the square hides what the class needs
+    category: Tensor  # index of the most probable class: labels, not amounts
+    strength: Tensor | None  # of the feature map: the sum of its activations
+    feature_map: Tensor | None  # its index, (B,)
+
+
+def occlusion_maps(
+    net: nn.Module,
+    x: Tensor,
+    category: int,
+    layer: nn.Module | None = None,
+    feature_map: int | None = None,
+    *,
+    size: int = 32,
+    stride: int = 16,
+    progress: Progress | None = None,
+) -> OcclusionMaps:
+    """The probability of a class, the most probable class and a feature map's strength, under a sliding grey square.
+
+    x is (B, 3, H, W); the square has `size` pixels a side and moves by about `stride`. Without a layer there is no
+    strength; without a feature map it is the layer's strongest for each picture. Raises CamvizError for a class or a
+    feature map that does not exist.
+    """
+    rows, columns = (spans(length, size, stride) for length in x.shape[2:])
+    shape = (len(x), len(rows) * len(columns))
+    probability, best = x.new_empty(shape), torch.empty(shape, dtype=torch.long, device=x.device)
+    strength = which = None
+    with torch.no_grad(), many_passes(net, x, fold="weights" if layer is None else "nothing") as passes:
+        if layer is None:
+            scores = forward(net, x)
+        else:
+            activation, scores = activations(net, x, layer)
+            strength, whole = x.new_empty(shape), activation.sum(dim=(2, 3))
+            which = whole.argmax(dim=1) if feature_map is None else torch.full_like(whole[:, 0], feature_map).long()
+            check_feature_map(feature_map, whole.shape[1])
+        score_of(logit(category), scores)
+        for number, part, points in hidden(x, rows, columns, passes.size, progress):
+            if layer is None or strength is None or which is None:
+                scores = forward(net, points)
+            else:
+                found, scores = activations(net, points, layer)
+                strength[number, part] = found[:, which[number]].sum(dim=(1, 2))
+            probability[number, part] = chances(scores)[:, category]
+            best[number, part] = scores.argmax(dim=1)
+    grid = (len(x), len(rows), len(columns))
+    return OcclusionMaps(
+        probability.view(grid), best.view(grid), None if strength is None else strength.view(grid), which
+    )
+
+
+def spans(length: int, size: int, stride: int) -> list[tuple[int, int]]:
+    """Where a square of `size` lies along a side of `length`: first pixel and the one after the last, clipped.
+
+    As many places as strides fit in, evenly spread, so that each is centred on its cell of the map.
+    """
+    count = ceil(length / stride)
+    firsts = [floor((place + 0.5) * length / count - size / 2 + 0.5) for place in range(count)]
+    return [(max(0, first), min(length, first + size)) for first in firsts]
+
+
+def hidden(
+    x: Tensor, rows: list[tuple[int, int]], columns: list[tuple[int, int]], size: int, progress: Progress | None
+) -> Iterator[tuple[int, slice, Tensor]]:
+    """For each picture, in batches: its number, which places, and the picture with a grey square over each of them.
+
+    Grey is 0, the mean colour of the pictures that the network was trained on. Places run row by row.
+    """
+    boxes = [(row, column) for row in rows for column in columns]
+    for number, picture in enumerate(x):
+        for part in batches(len(boxes), size, share(progress, number, len(x))):
+            here = boxes[part]
+            points = picture.expand(len(here), -1, -1, -1).clone(memory_format=torch.channels_last)
+            for point, ((top, bottom), (left, right)) in zip(points, here, strict=True):
+                point[:, top:bottom, left:right] = 0
+            yield number, part, points
+
+
+def check_feature_map(feature_map: int | None, count: int) -> None:
+    """Raise CamvizError for a feature map that the layer does not have."""
+    if feature_map is not None and not 0 <= feature_map < count:
+        raise CamvizError(f"this layer has feature maps 0 to {count - 1}; got feature map {feature_map}")

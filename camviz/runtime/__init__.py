@@ -1,0 +1,1 @@
+"""Process, devices, progress, random numbers and batching."""

@@ -1,0 +1,100 @@
+"""Observe or replace module outputs during a forward pass, in this thread only."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+
+from ..errors import CamvizError
+from ..runtime.progress import SILENCE, silence, word
+from ..runtime.tf32 import full_precision
+from .forward_pass import check_eval
+
+See = Callable[[nn.Module, Any], Any]
+
+
+_listener: ContextVar[See | None] = ContextVar("camviz_listener", default=None)
+
+
+@cache
+def _register_once() -> None:
+    """Register torch's global forward hook when it is first needed, so that importing CamViz slows no other code."""
+    register_module_forward_hook(_on_forward)
+
+
+def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
+    _be_heard(output)
+    see = _listener.get()
+    return None if see is None else see(module, output)
+
+
+def _be_heard(output: Any = None) -> None:
+    """A word to whoever waits for this pass, where one is due; where it is long, from its way back too."""
+    silent = silence()
+    if silent > SILENCE:
+        with torch._C.DisableTorchFunction():  # what is computed there is no part of the network
+            word()
+    elif silent > SILENCE / 4 and isinstance(output, Tensor) and output.requires_grad and output.is_cpu:
+        output.register_hook(lambda _: _be_heard())  # type: ignore[no-untyped-call]
+
+
+def watch(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> Any:
+    """Run net(x) once without gradients; `see(module, output)` is called after every module, in order of completion."""
+    check_eval(net)
+
+    def only_see(module: nn.Module, output: Any) -> None:
+        see(module, output)
+
+    with listening(only_see), full_precision(x.device), torch.no_grad():
+        return net(x.clone())
+
+
+@contextmanager
+def listening(see: See | None) -> Iterator[None]:
+    """Call `see(module, output)` after every module that this thread runs inside the context."""
+    _register_once()
+    token = _listener.set(see)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def only(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> See:
+    """Return an observer that replaces the feature maps (B, c, h, w) of one layer by `keep` of them."""
+
+    def see(module: nn.Module, output: Any) -> Any:
+        if module is not layer:
+            return None
+        if not isinstance(output, Tensor) or output.ndim != 4:
+            came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+            raise CamvizError(f"this method needs a layer of feature maps (batch, channels, height, width); got {came}")
+        return keep(output)
+
+    return see
+
+
+@contextmanager
+def listening_to(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within it, what `layer` gives is replaced by `keep` of it; raises CamvizError where the layer did not run."""
+    kept: list[Tensor] = []
+
+    def see(output: Tensor) -> Tensor:
+        kept[:] = [output]
+        return keep(output)
+
+    with listening(only(layer, see)):
+        yield
+    reached(kept)
+
+
+def reached(kept: list[Tensor]) -> Tensor:
+    """Return the one recorded output; raise CamvizError if the forward pass did not run through the layer."""
+    if not kept:
+        raise CamvizError("the network's forward pass does not run through this layer")
+    return kept[0]

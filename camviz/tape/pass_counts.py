@@ -1,0 +1,34 @@
+"""Count forward and backward passes, and collect notes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+account_in_force: ContextVar["Account | None"] = ContextVar("camviz_account", default=None)
+
+
+@dataclass
+class Account:
+    """What a computation cost, in passes of one sample, and what its method has to say of it."""
+
+    forward_passes: int = 0
+    backward_passes: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def accounting() -> Iterator[Account]:
+    """Count the passes that happen within, in this thread only."""
+    account = Account()
+    token = account_in_force.set(account)
+    try:
+        yield account
+    finally:
+        account_in_force.reset(token)
+
+
+def note(sentence: str) -> None:
+    """Tell whoever sees the result something about it."""
+    if (account := account_in_force.get()) and sentence not in account.notes:
+        account.notes.append(sentence)

@@ -1,0 +1,1 @@
+"""Walkthroughs of a method, and lessons."""

@@ -1,0 +1,189 @@
+"""The sheet of maps on Compare: its cells, how they look, how far they agree, and what can be taken away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from ... import encode, export, figures, render, report, text
+from ...errors import CamvizError
+from ...evaluation.rank_correlation import pairwise_rank_correlation
+from ...explanation import recipe
+from ...explanation.explanation import Explanation
+from ..results.grid import Grid
+from ..session import settings
+from ..session.language import bound, said, said_in, t
+from ..session.markdown import escaped
+from ..widgets import charts, colors, quick_check
+from . import presentation
+
+SCALES = {"own": "own", "shared": "shared"}
+Place = tuple[int, int]  # row, column
+
+
+@dataclass(frozen=True)
+class Look:
+    """How every map is drawn."""
+
+    colours: str
+    opacity: float
+    shared: bool  # one scale for all maps of a method
+
+    def highs(self, maps: Mapping[Place, Explanation]) -> dict[str, float]:
+        """The top of each method's scale, where it is shared (the units of different methods do not compare)."""
+        tops: dict[str, float] = {}
+        for e in maps.values() if self.shared else ():
+            tops[e.method] = max(tops.get(e.method, 0.0), render.peak(e.attribution, e.view.shape[:2]))
+        return tops
+
+    def picture(self, e: Explanation, high: float | None = None) -> Any:
+        """The overlay of a cell, uint8 (H, W, 3)."""
+        heat = e.heatmap if high is None else render.heatmap(e.attribution, e.view.shape[:2], high=high)
+        return render.overlay(e.view, heat, self.opacity, self.colours)
+
+
+def look() -> Look:
+    """How the maps are to be drawn, as the link and the session say."""
+    opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
+    return Look(colors.colour_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
+
+
+def look_controls() -> None:
+    """The widgets of `look`."""
+    row = st.container(horizontal=True)
+    row.segmented_control(
+        t("Scale"),
+        SCALES,
+        format_func=lambda key: t(SCALES[key]),
+        key="scale",
+        required=True,
+        persist_state="session",
+        help=t(
+            "Own: every map uses all colours. Shared: one scale for all maps of a method; different methods' units "
+            "do not compare."
+        ),
+    )
+    colors.pick_colours(row)
+    presentation.switch()
+    row.slider(
+        t("Opacity"),
+        0.0,
+        1.0,
+        key="opacity",
+        persist_state="session",
+        help=t("0: the picture alone; 1: the map alone."),
+    )
+
+
+class Sheet:
+    """The places of a grid on the page, and drawing into them."""
+
+    def __init__(self, grid: Grid, look: Look) -> None:
+        self.grid, self.look, self.boxes = grid, look, {}
+        if not grid.places:
+            st.info(t("Nothing to compare yet: choose at least one row and one column above."))
+        for row in range(len(grid.rows)):
+            for column, box in enumerate(st.columns(len(grid.columns)) if grid.columns else ()):
+                self.boxes[row, column] = box.empty()
+                name = escaped(grid.name(row, column))
+                self.boxes[row, column].caption(t("{map}: not computed yet", map=name))
+
+    def draw(self, row: int, column: int, result: Explanation | CamvizError, high: float | None = None) -> None:
+        """Fill one cell."""
+        name = self.grid.name(row, column)
+        with self.boxes[row, column].container():
+            if isinstance(result, CamvizError):
+                st.error(f"{escaped(name)}: {escaped(said(str(result)))}")
+                return
+            label = said(result.label)
+            alt = t("{map}: map of {label} over the picture", map=name, label=label)
+            st.image(encode.jpeg(self.look.picture(result, high)), alt=alt, width="stretch")
+            st.caption(f"**{escaped(name)}**  \n{escaped(label)} {said(text.percent(result.probability))}")
+            if numbers := quick_check.line(self.grid.at(row, column)):
+                st.caption(numbers)
+
+
+def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
+    """How far each two maps agree."""
+    st.header(t("How far the maps agree"))
+    names = [grid.name(*place) for place in maps]
+    matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
+    st.plotly_chart(
+        said_in(figures.correlation_heatmap(matrix, names, charts.ink())),
+        alt=t("Rank correlation of each two maps, as numbers"),
+    )
+    st.caption(
+        t("Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth.")
+    )
+
+
+def take_away(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any], name: str) -> None:
+    """The downloads; `pictures` are the maps as they are drawn, `name` that of the sidebar's picture."""
+    st.header(t("Take it away"))
+    cells = [[pictures.get((row, column)) for column in range(len(grid.columns))] for row in range(len(grid.rows))]
+    buttons = st.container(horizontal=True)
+    buttons.download_button(
+        t("The grid (PNG)"),
+        partial(encode.grid_png, cells, grid.rows, grid.columns, name),
+        "camviz-grid.png",
+        "image/png",
+        on_click="ignore",
+    )
+    buttons.download_button(
+        t("All maps (ZIP)"),
+        partial(_archive, grid, maps, pictures),
+        "camviz-grid.zip",
+        "application/zip",
+        on_click="ignore",
+    )
+    buttons.download_button(
+        t("Report (HTML)"),
+        partial(_report, grid, maps, pictures, settings.link(), *bound()),
+        "camviz-grid.html",
+        "text/html",
+        on_click="ignore",
+        help=t("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+    )
+
+
+def _report(
+    grid: Grid,
+    maps: Mapping[Place, Explanation],
+    pictures: Mapping[Place, Any],
+    link: str,
+    language: str,
+    say: report.Say,
+) -> str:
+    """The finished cells as an HTML report, with how far they agree."""
+    names = {
+        (row, column): f"{number}. {say(grid.rows[row])} · {say(grid.columns[column])}"
+        for number, (row, column) in enumerate(maps, 1)
+    }
+    agreement: list[list[str]] = []
+    if len(maps) > 1:
+        matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
+        agreement = [["map", *(str(number) for number in range(1, len(maps) + 1))]]
+        agreement += [
+            [name, *(f"{value:.2f}" for value in row)] for name, row in zip(names.values(), matrix, strict=True)
+        ]
+    sections = report.of_maps(
+        {names[place]: e for place, e in maps.items()},
+        {names[place]: pictures[place] for place in maps},
+        {names[place]: grid.at(*place).experiment.picture.name for place in maps},
+        agreement,
+    )
+    return report.write("Do these maps agree?", sections, link, language, say)
+
+
+def _archive(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any]) -> bytes:
+    """Every finished cell as PNG and NPZ with the settings of all, as a ZIP."""
+    files: dict[str, bytes] = {}
+    settings = []
+    for (row, column), e in maps.items():
+        name = text.file_name(f"{row + 1}-{column + 1}", grid.rows[row], grid.columns[column])
+        files[f"{name}.png"] = encode.png(pictures[row, column])
+        files[f"{name}.npz"] = export.npz(e)
+        settings.append({"file": name, **recipe.settings(e)})
+    return export.grid_zip(files, settings)

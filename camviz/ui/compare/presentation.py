@@ -1,0 +1,84 @@
+"""The presentation view of Compare: no sidebar, one picture, one sentence, large; arrow keys go through the grid."""
+
+import streamlit as st
+
+from ... import captions, encode, render
+from ...errors import CamvizError
+from ...explanation.explanation import Explanation
+from ...registry import METHODS
+from ..components import browser
+from ..results import grid
+from ..session import settings
+from ..session.language import said, t
+from ..shell import pages
+from ..widgets import colors
+from . import axes
+
+_BARE = """<style>
+[data-testid=stSidebar], [data-testid=stHeader], [data-testid=stSidebarCollapsedControl] { display: none; }
+.st-key-chosen_before { display: none; }
+[data-testid=stMainBlockContainer] { padding: 1rem clamp(0.75rem, 3vw, 2rem); max-width: none; }
+</style>"""
+
+
+def on(page: str) -> bool:
+    """Whether the presentation view is switched on, and if so, hide what surrounds the page; Compare has the switch.
+
+    `page` is its path in the URL.
+    """
+    presenting = page == "compare" and settings.switch("present")
+    if presenting:
+        st.html(_BARE)
+    return presenting
+
+
+def switch() -> None:
+    """The switch, for the page."""
+    st.toggle(
+        t("Presentation view"),
+        key="present",
+        persist_state="session",
+        help=t(
+            "One map at a time, large, without the sidebar. Arrow keys: left and right through the columns, up and "
+            "down through the rows. Esc comes back."
+        ),
+    )
+
+
+def show() -> None:
+    """The cells of the grid that Compare has chosen, one at a time."""
+    with st.container(key="chosen_before"):
+        chosen = axes.choose(pages.experiment())
+    colour_map = colors.colour_map()
+    opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
+    done = grid.run(chosen, lambda *_: None)
+    slides = [
+        [_slide(chosen, row, column, done.get((row, column)), colour_map) for column in range(len(chosen.columns))]
+        for row in range(len(chosen.rows))
+    ]
+    if slides and slides[0]:
+        browser.slides(slides, opacity, _leave)
+    else:
+        st.info(t("Nothing is chosen: leave the presentation view, and choose rows and columns."))
+        st.button(t("Leave"), on_click=_leave)
+
+
+def _slide(
+    chosen: grid.Grid, row: int, column: int, found: Explanation | CamvizError | None, colour_map: str
+) -> browser.Slide:
+    title = chosen.name(row, column)
+    cell = chosen.cells[row][column]
+    if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
+        return browser.Slide(title, f"{said(str(found))}." if found else t("Not computed yet."), None, None)
+    first = cell.experiment.predictions[0]
+    base, heat = encode.jpeg(found.view), encode.jpeg(render.colourise(found.heatmap, colour_map))
+    return browser.Slide(
+        f"{said(METHODS[found.method].title)}: {said(found.label)}",
+        said(captions.reading(found, first.label, first.probability)),
+        base,
+        heat,
+    )
+
+
+def _leave() -> None:
+    st.session_state["present"] = False

@@ -1,0 +1,95 @@
+"""Small components that run in the browser; nothing that a user can write reaches their HTML."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from ..session.language import t
+from . import component
+
+_gallery, _bars, _overlay = component("gallery"), component("bars"), component("overlay")
+_strip, _tiles, _slides = component("strip"), component("tiles"), component("slides")
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One picture of a presentation: its title, one sentence, the picture and its map as JPEGs, or None."""
+
+    title: str
+    sentence: str
+    base: bytes | None
+    heat: bytes | None
+
+
+def slides(rows: Sequence[Sequence[Slide]], opacity: float, left: Callable[[], None]) -> None:
+    """Slides by row and column, one at a time; keys, buttons and opacity need no server. Esc calls `left()`."""
+    shown = [
+        [
+            {
+                "title": slide.title,
+                "sentence": slide.sentence,
+                "base": _source(slide.base) if slide.base else "",
+                "heat": _source(slide.heat) if slide.heat else "",
+            }
+            for slide in row
+        ]
+        for row in rows
+    ]
+    words = {"before": t("Before"), "next": t("Next"), "leave": t("Leave"), "opacity_label": t("Opacity")}
+    _slides(key="slides", data={"slides": shown, "opacity": opacity, **words}, on_left_change=left)
+
+
+def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, picked: Callable[[str], None]) -> None:
+    """Thumbnails (id, label, JPEG) as buttons; a click calls `picked(id)`."""
+    shown = [{"id": key, "label": name, "src": _source(jpeg)} for key, name, jpeg in items]
+    _mount(_gallery, "gallery", {"label": label, "items": shown, "chosen": chosen}, picked)
+
+
+def bars(label: str, rows: Sequence[dict[str, Any]], picked: Callable[[int], None]) -> None:
+    """Rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`."""
+    _mount(_bars, "bars", {"label": label, "rows": list(rows), "told": t("Explain this class")}, picked)
+
+
+def overlay(view: bytes, heat: bytes, opacity: float, alt: str, moved: Callable[[float], None]) -> None:
+    """A JPEG over another with a slider for its opacity, which needs no server; `moved` hears where it stops."""
+    data = {"base": _source(view), "heat": _source(heat), "opacity": opacity, "alt": alt}
+    data["opacity_label"] = t("Opacity")
+
+    def change() -> None:
+        value = st.session_state["overlay"].get("opacity")
+        if isinstance(value, int | float):
+            moved(float(value))
+
+    _overlay(key="overlay", data=data, on_opacity_change=change)
+
+
+def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], None]) -> None:
+    """A network drawn to scale: steps of {name, label, left, length, height, layer, chosen}, sizes in parts of 1.
+
+    A click on a layer calls `picked(name)`.
+    """
+    _mount(_strip, "strip", {"label": label, "steps": list(steps)}, picked)
+
+
+def tiles(label: str, items: Sequence[tuple[int, str, str, bytes]], chosen: int, picked: Callable[[int], None]) -> None:
+    """A grid of pictures (id, alt text, caption, JPEG) that are buttons; a click calls `picked(id)`."""
+    shown = [{"id": key, "label": alt, "caption": text, "src": _source(jpeg)} for key, alt, text, jpeg in items]
+    _mount(_tiles, "tiles", {"label": label, "items": shown, "chosen": chosen}, picked)
+
+
+def _mount(component: Any, key: str, data: dict[str, Any], picked: Callable[[Any], None]) -> None:
+    drawn = [one.get("id", one.get("name")) for kind in ("items", "rows", "steps") for one in data.get(kind, ())]
+
+    def change() -> None:
+        value = st.session_state[key].get("picked")
+        if value in drawn:  # whoever writes to the server without a browser may send anything
+            picked(value)
+
+    component(key=key, data=data, on_picked_change=change)
+
+
+def _source(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

@@ -1,0 +1,84 @@
+"""The same picture made again from several layers, side by side, on the Dream page."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from ... import encode
+from ...errors import CamvizError
+from ...feature_visualization import Synthesis
+from ...feature_visualization.inversion import correlation
+from ..server import tasks
+from ..session import settings
+from ..session.language import sentence, t
+from ..session.markdown import escaped
+from .synthesis_request import RGB, Wish, compute, expected, shelf
+
+MOST_DEPTHS = 8  # layers side by side
+
+
+def draw(wish: Wish) -> None:
+    """The same picture inverted from several layers, side by side."""
+    experiment = wish.experiment
+    names = [layer.name for layer in experiment.model.layers]
+    ends = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
+    layers = settings.many("dream.layers", list(ends.values())[:4], names, MOST_DEPTHS)
+    st.multiselect(
+        t("Layers"),
+        names,
+        key="dream.layers",
+        placeholder=t("Choose options"),
+        max_selections=MOST_DEPTHS,
+        persist_state="session",
+        help=t("From which layers the picture is made again, each alone."),
+    )
+    wishes = [Wish(experiment, wish.method, layer, None, None, wish.knobs) for layer in layers]
+    box = st.grid(min_column_width=180)
+    places = [box.empty() for _ in wishes]
+    found = [shelf().get(one.key) for one in wishes]
+    view = experiment.model.view(experiment.picture.image, experiment.fit)
+
+    def fill(place: Any, one: Wish, s: Synthesis) -> None:
+        with place.container():
+            alt = t("The picture as {layer} knows it", layer=one.layer)
+            st.image(encode.jpeg(s.picture), alt=alt, width="stretch")
+            alike = t("correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
+            st.caption(f"**{escaped(str(one.layer))}**  \n{alike}")
+
+    for place, one, s in zip(places, wishes, found, strict=True):
+        if s is not None:
+            fill(place, one, s)
+        else:
+            place.caption(t("{layer}: not made yet", layer=escaped(str(one.layer))))
+    missing = [(place, one) for place, one, s in zip(places, wishes, found, strict=True) if s is None]
+    if missing:
+        try:
+            _fill(missing, fill)
+        except CamvizError as error:
+            st.error(sentence(error))
+
+
+def _fill(missing: Sequence[tuple[Any, Wish]], fill: Callable[[Any, Wish, Synthesis], None]) -> None:
+    """Make the missing pictures one by one after a click; those that are finished stay, whatever happens."""
+    button, bar = st.empty(), st.empty()
+    seconds = sum(expected(wish) for _, wish in missing)
+    what = t("Make {count} pictures, about {seconds} s", count=len(missing), seconds=f"{seconds:.0f}")
+    if not tasks.clicked(button, "dream.depths", what, "secondary"):
+        return
+    button.button(
+        t("Cancel"), key="dream.depths.cancel", shortcut="Esc", help=t("Keeps the pictures that are finished.")
+    )
+    for place, wish in missing:
+
+        def report(done: int, total: int, frame: RGB, left: float, layer: Any = wish.layer) -> None:
+            told = t("{layer}: about {seconds} s left", layer=escaped(str(layer)), seconds=f"{left:.0f}")
+            bar.progress(done / total, told)
+
+        fill(
+            place,
+            wish,
+            compute(wish, report, lambda before: bar.progress(0.0, t("{count} before you", count=before))),
+        )
+    button.empty()
+    bar.empty()

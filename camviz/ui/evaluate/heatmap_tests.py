@@ -1,0 +1,274 @@
+"""What the Evaluate page draws of one picture and one method: curves, other measures, forgetting, other classes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from ... import encode, render
+from ...errors import CamvizError
+from ...evaluation.perturbation_curve import Curve
+from ...evaluation.registry import METRICS, Metric
+from ...explanation.explanation import Explanation
+from ...registry import METHODS, Method
+from ...report import Chart, Section
+from ..inputs.experiment import Experiment
+from ..results import explanations, metrics
+from ..results.metrics import known, number
+from ..server import tasks
+from ..server.tasks import Report
+from ..session import settings
+from ..session.language import said, sentence, t
+from ..session.markdown import escaped
+from ..session.settings import Span, setting
+from ..widgets.tiles import Tile, as_pictures, cannot, draw, forgotten, part, python_of, show, tiles, told_of
+from . import conclusions
+
+FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean colour"}
+ALONE = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_sensitivity", "sparseness")
+
+Knobs = Mapping[str, Any]
+
+
+def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+    """Deletion and insertion of the present map, beside those of the controls, in words and as two charts.
+
+    Returns what a report says of them.
+    """
+    filler = setting("filler", "published", FILLERS)
+    steps = setting("steps", 28, Span(2, 112), int)
+    settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
+    told, status, charted, looks = (st.container(), st.container(), st.container(), st.container(horizontal=True))
+    looks.segmented_control(
+        t("A pixel is replaced by"),
+        FILLERS,
+        format_func=lambda key: t(FILLERS[key]),
+        key="filler",
+        required=True,
+        persist_state="session",
+        help=t("As published: the mean colour for deletion, a strong blur for insertion."),
+    )
+    looks.slider(
+        t("Steps"),
+        2,
+        112,
+        key="steps",
+        persist_state="session",
+        help=t("In how many steps the pixels go: more draw a finer curve and take longer."),
+    )
+    with status:
+        own = _pair(experiment, method, knobs, settings)
+        if own is None:
+            return []
+        others = _controls(experiment, method, settings)
+    label = experiment.model.categories[metrics.target(experiment)]
+    against = conclusions.against(own, others) if others else ""
+    told.markdown(said(conclusions.curves(escaped(label), *own)) + (f" **{said(against)}**" if against else ""))
+    charts_of_it = []
+    for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
+        metric = METRICS[key]
+        found = {method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
+        chart = Chart(
+            {f"{name}: {curve.area:.3f}": (curve.fractions, curve.values) for name, curve in found.items()},
+            "share of the pixels brought in" if place else "share of the pixels replaced",
+            f"probability of {label}",
+            f"{metric.title}: " + ", ".join(f"area {curve.area:.3f} for {name}" for name, curve in found.items()),
+        )
+        charts_of_it.append(chart)
+        with box:
+            st.subheader(f"{said(metric.title)}: {own[place].area:.3f}")
+            st.caption(f"{said(metric.tooltip)} [{t('Paper')}]({metric.paper})")
+            draw(chart, key)
+            cannot(metric)
+    texts = [conclusions.curves(label, *own), against, *(told_of(METRICS[key]) for key in ("deletion", "insertion"))]
+    settings_used = [("setting", "value"), ("a pixel is replaced by", FILLERS[filler]), ("steps", str(steps))]
+    code = [python_of(experiment, {"deletion": settings, "insertion": settings})]
+    texts = [one for one in texts if one]
+    return [Section("Deletion and insertion", texts, charts=charts_of_it, table=settings_used, code=code)]
+
+
+def _pair(experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Curve, Curve] | None:
+    return tasks.run(
+        "curves",
+        _key("curves", experiment, method, knobs, settings),
+        _seconds_of_pair(experiment, settings),
+        t("Draw the curves"),
+        lambda report: _measured(experiment, method, knobs, settings, report),
+    )
+
+
+def _controls(experiment: Experiment, method: Method, settings: Knobs) -> dict[str, tuple[Curve, Curve]]:
+    others = [one for one in metrics.controls_for(experiment) if one != method]
+
+    def work(report: Report) -> dict[str, tuple[Curve, Curve]]:
+        return {
+            one.title: _measured(experiment, one, one.settings({}), settings, part(report, place, len(others)))
+            for place, one in enumerate(others)
+        }
+
+    key = _key("controls", experiment, METHODS["random_cam"], {"others": tuple(one.key for one in others)}, settings)
+    seconds = len(others) * _seconds_of_pair(experiment, settings)
+    what = t("Add the controls, which know nothing of the reasons")
+    return tasks.run("controls", key, seconds, what, work) or {}
+
+
+def _measured(
+    experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs, report: Report
+) -> tuple[Curve, Curve]:
+    deletion, insertion = (
+        metrics.measure(experiment, method, knobs, METRICS[key], part(report, place, 2), **settings)
+        for place, key in enumerate(("deletion", "insertion"))
+    )
+    return deletion, insertion
+
+
+def _seconds_of_pair(experiment: Experiment, settings: Knobs) -> float:
+    steps: int = settings["steps"]
+    return 2 * (steps + 1) * tasks.seconds_of_pass(experiment.model)
+
+
+def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+    """The other single numbers of the present map in a table, each with what it can't tell; and a report's section."""
+    wanted = [METRICS[key] for key in ALONE]
+    seconds = sum(
+        metrics.seconds(experiment, method, knobs, one)
+        for one in wanted
+        if known(experiment, method, knobs, one) is None
+    )
+
+    def work(report: Report) -> dict[str, str]:
+        found = {}
+        for place, one in enumerate(wanted):
+            try:
+                value = number(experiment, method, knobs, one, part(report, place, len(wanted)))
+                found[one.key] = f"{value:.3f}"
+            except CamvizError as error:
+                found[one.key] = str(error)
+        return found
+
+    key = _key("measures", experiment, method, knobs, {})
+    numbers = tasks.run("measures", key, seconds, t("Measure"), work)
+    if numbers is None:
+        return []
+    st.table(
+        {
+            t("Measure"): [f"**{said(one.title)}**" for one in wanted],
+            t("This map"): [said(numbers[one.key]) for one in wanted],
+            t("Good is"): [said(one.better) for one in wanted],
+            t("What it asks, and *what it can't tell*"): [
+                f"{said(one.tooltip)} *{said(one.cannot)}*" for one in wanted
+            ],
+        }
+    )
+    rows = [
+        (one.title, numbers[one.key], one.better, f"{one.tooltip} What it can't tell. {one.cannot}") for one in wanted
+    ]
+    code = [python_of(experiment, {one.key: {} for one in wanted if not one.explains_again})]
+    table = [("measure", "this map", "good is", "what it tells"), *rows]
+    return [Section("Other measures of this map", table=table, code=code)]
+
+
+def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+    """The map while the network forgets, from its last layer to its first; and the same for a report."""
+    metric = METRICS["randomization"]
+    ways = metric.knobs["way"].choices
+    way = settings.setting("forget", ways[0], ways)
+    place = st.container()
+    st.segmented_control(
+        t("New weights"),
+        ways,
+        format_func=said,
+        key="forget",
+        required=True,
+        persist_state="session",
+        help=said(metric.knobs["way"].help),
+    )
+
+    def work(report: Report) -> tuple[Any, list[Tile]]:
+        found = metrics.measure(experiment, method, knobs, metric, report, way=way)
+        return (
+            (found.depths, found.correlations, found.similarities, float(found)),
+            forgotten(experiment, method, found),
+        )
+
+    with place:
+        result = _run(
+            "forgetting", experiment, method, knobs, metric, t("Let a copy of the network forget"), work, way=way
+        )
+        if result is None:
+            return []
+        (depths, correlations, similarities, mean), pictures = result
+        verdict = conclusions.forgetting(correlations)
+        st.markdown(f"**{said(verdict)}**")
+        show(pictures)
+        chart = Chart(
+            {"rank correlation (r)": (depths, correlations), "structural similarity (SSIM)": (depths, similarities)},
+            "share of the layers that have forgotten, from the last",
+            "likeness to the map as trained",
+            f"Likeness to the map as trained against forgetting: r = {correlations[-1]:.2f} at the end",
+        )
+        draw(chart, "forgetting")
+        scale = "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learnt."
+        number = f"Mean of |r|: {mean:.2f}."
+        st.caption(f"{said(scale)} {said(number)} [{t('Paper')}]({metric.paper})")
+        cannot(metric)
+    texts = [verdict, number, scale, told_of(metric)]
+    return [Section("The same map of a network that forgets", texts, as_pictures(pictures), [chart])]
+
+
+def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+    """The map of the class beside those of others, from the runner-up to the least likely; and a report's section."""
+    metric = METRICS["class_contrast"]
+    names = experiment.model.categories
+
+    def work(report: Report) -> tuple[float, str, list[Tile]]:
+        found = metrics.measure(experiment, method, knobs, metric, report)
+        first, *others = [names[index] for index in found.classes]
+        captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
+        alts = [f"Map of {names[index]} by {method.title}" for index in found.classes]
+        most, likest = max(zip(found.correlations, others, strict=True))
+        return float(found), f"{likest}, r = {most:.2f}", tiles(experiment, found.maps, captions, alts)
+
+    result = _run("classes", experiment, method, knobs, metric, t("Ask for other classes"), work)
+    if result is None:
+        return []
+    mean, likest, pictures = result
+    number = f"Mean rank correlation: {mean:.2f}."
+    st.markdown(f"**{said(conclusions.classes(mean, escaped(likest)))}** {said(number)}")
+    show(pictures)
+    cannot(metric)
+    texts = [conclusions.classes(mean, likest), number, told_of(metric)]
+    return [Section("The same picture, other classes", texts, as_pictures(pictures))]
+
+
+def _run(
+    name: str,
+    experiment: Experiment,
+    method: Method,
+    knobs: Knobs,
+    metric: Metric,
+    what: str,
+    work: Callable[[Report], Any],
+    **settings: Any,
+) -> Any:
+    """A job of one metric that explains again; an error box where the method cannot be used here."""
+    key = _key(name, experiment, method, knobs, settings)
+    try:
+        seconds = 0.0 if tasks.kept(key) is not None else metrics.seconds(experiment, method, knobs, metric)
+    except CamvizError as error:
+        st.error(sentence(error))
+        return None
+    return tasks.run(name, key, seconds, what, work)
+
+
+def map_of(experiment: Experiment, method: Method, e: Explanation) -> None:
+    """The map that is tested, small."""
+    key = _key("small", experiment, method, e.knobs, {})
+    picture = tasks.kept(key) or tasks.keep(key, encode.jpeg(render.overlay(e.view, e.heatmap, 0.6)))
+    title, label = said(method.title), said(e.label)
+    st.image(picture, alt=t("{method} of {label} over the picture", method=title, label=label), width=220)
+    st.caption(t("{method} of {label}", method=title, label=escaped(label)))
+
+
+def _key(name: str, experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Any, ...]:
+    return (name, *explanations.key_of(experiment, method, knobs), tuple(sorted(settings.items())))

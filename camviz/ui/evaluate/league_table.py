@@ -1,0 +1,193 @@
+"""The league table: methods against metrics over several pictures, with the controls that a method must beat."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from math import nan
+
+import streamlit as st
+
+from ...errors import CamvizError
+from ...evaluation.registry import METRICS, Metric
+from ...registry import METHODS, Method
+from ...report import Section
+from ..inputs import image_input
+from ..inputs.experiment import Experiment
+from ..results import explanations, metrics
+from ..results.metrics import controls_for
+from ..server import store, tasks
+from ..server.tasks import Report
+from ..session import settings
+from ..session.language import said, t
+from ..widgets.tiles import told_of
+from . import pointing_game
+from .ranking import HOW, SURE, Row, show
+
+COMPETITORS = ("grad_cam", "layer_cam", "grad_cam_pp", "guided_backprop", "gradient_x_input")
+DISCIPLINES = ("deletion", "insertion", "average_drop", "randomization", "pointing_game")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number that the table needs: a method's, by a metric, on a picture."""
+
+    experiment: Experiment
+    method: Method
+    metric: Metric
+    mosaic: pointing_game.Mosaic | None = (
+        None  # for a metric of mosaics: the one that the picture is in, if there is one
+    )
+    quarter: int = 0
+
+    @property
+    def value(self) -> float | None:
+        """The number, if it is known; not a number where the metric cannot be used on this map."""
+        if self.mosaic is not None:
+            played = pointing_game.before(self.experiment, self.mosaic, self.method)
+            return None if played is None else played.shares[self.quarter]
+        if self.metric.of_mosaics:
+            return nan
+        return metrics.known(self.experiment, self.method, self.method.settings({}), self.metric)
+
+    @property
+    def key(self) -> Hashable:
+        """What identifies it, by content."""
+        if self.mosaic is not None:
+            return self.quarter, pointing_game.key_of(self.experiment, self.mosaic, self.method)
+        return metrics.number_key(self.experiment, self.method, self.method.settings({}), self.metric)
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes, the map included."""
+        if self.mosaic is not None:
+            return pointing_game.seconds(self.experiment, self.method) / 4  # of four pictures at once
+        knobs = self.method.settings({})
+        is_there = store.result_store().get(explanations.key_of(self.experiment, self.method, knobs)) is not None
+        map_of_it = 0.0 if is_there else explanations.duration(self.experiment, self.method, knobs)
+        return map_of_it + metrics.seconds(self.experiment, self.method, knobs, self.metric)
+
+    def compute(self, report: Report) -> None:
+        """Compute and keep it; where the metric cannot be used on this map, that is kept."""
+        knobs = self.method.settings({})
+        try:
+            if self.mosaic is not None:
+                pointing_game.play(self.experiment, self.mosaic, self.method, report)
+            else:
+                metrics.number(self.experiment, self.method, knobs, self.metric, report)
+        except CamvizError:
+            if self.mosaic is not None:
+                pointing_game.give_up(self.experiment, self.mosaic, self.method)
+            else:
+                metrics.keep(self.experiment, self.method, knobs, self.metric, nan)
+
+
+def table(experiment: Experiment) -> list[Section]:
+    """Choose methods, metrics and pictures; compute what is missing; show the table; returns a report's section."""
+    methods, metrics, over = _choose(experiment)
+    if not methods or not metrics or not over:
+        st.info(t("Choose at least one method, one measure and one picture."))
+        return []
+    subjects = {key: replace(experiment, picture=one, target=-1, rival=-1) for key, one in over.items()}
+    asked = any(metric.of_mosaics for metric in metrics)
+    places = {key: (one, quarter) for key, one, quarter in pointing_game.mosaics(experiment, over)} if asked else {}
+
+    def cell(key: str, method: Method, metric: Metric) -> Cell:
+        return Cell(subjects[key], method, metric, *(places.get(key, ()) if metric.of_mosaics else ()))
+
+    cells = {
+        (method.key, metric.key): [cell(key, method, metric) for key in subjects]
+        for method in methods
+        for metric in metrics
+    }
+    _compute([cell for row in cells.values() for cell in row if cell.value is None])
+    rows = [
+        Row(method, {metric.key: [cell.value for cell in cells[method.key, metric.key]] for metric in metrics})
+        for method in methods
+    ]
+    shown = show(experiment, rows, metrics, list(over))
+    for metric in metrics:
+        cannot = t("**What it can't tell.** {cannot}", cannot=said(metric.cannot))
+        st.caption(f"**{said(metric.title)}**: {said(metric.tooltip)} {cannot}")
+    if not shown:
+        return []
+    told = [
+        HOW.format(count=len(over), sure=f"{SURE:.0%}"),
+        *(told_of(metric) for metric in metrics),
+    ]
+    listed = [
+        ("picture", "explained for"),
+        *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
+    ]
+    return [Section("The methods", told, table=shown), Section("The pictures", table=listed)]
+
+
+def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.Picture]]:
+    refused = explanations.refusals(experiment)
+    keys = [key for key, one in METHODS.items() if key not in refused and one.family != "control"]
+    found = image_input.choices()
+    left, right = st.columns(2)
+    with left:
+        methods = settings.many("competitors", [key for key in COMPETITORS if key in keys], keys)
+        st.multiselect(
+            t("Methods"),
+            keys,
+            format_func=lambda key: said(METHODS[key].title),
+            key="competitors",
+            placeholder=t("Choose options"),
+            persist_state="session",
+            help=t("Those that can be used on this network at this layer; the controls come by themselves."),
+        )
+    with right:
+        metrics = settings.many("measures", DISCIPLINES, list(METRICS))
+        st.multiselect(
+            t("Measures"),
+            list(METRICS),
+            format_func=lambda key: said(METRICS[key].title),
+            key="measures",
+            placeholder=t("Choose options"),
+            persist_state="session",
+            help=t("What each of them asks, and what it can't tell, stands below the table."),
+        )
+    over = settings.many("over", list(found), list(found))
+    st.multiselect(
+        t("Pictures"),
+        list(found),
+        format_func=lambda key: found[key].name,
+        key="over",
+        placeholder=t("Choose options"),
+        persist_state="session",
+        help=t("The more pictures, the narrower the intervals, and the longer it takes."),
+    )
+    st.caption(
+        t(
+            "Every picture is explained for the class that the network predicts, at the layer of the sidebar. The "
+            "three controls know nothing of the network's reasons: a method that does not beat them has shown nothing."
+        )
+    )
+    rows = [METHODS[key] for key in methods] + [one for one in controls_for(experiment) if methods]
+    return rows, [METRICS[key] for key in metrics], {key: found[key] for key in over}
+
+
+def _compute(missing: Sequence[Cell]) -> None:
+    """Compute the missing numbers after a click that tells the time; what is finished stays, whatever happens."""
+    if not missing:
+        return
+    seconds = 0.0
+    for cell in missing:
+        try:
+            seconds += cell.seconds
+        except CamvizError:
+            continue  # its number will be "none"
+
+    def work(report: Report) -> bool:
+        for place, cell in enumerate(missing):
+            told = t("{done} of {total} numbers", done=place, total=len(missing))
+
+            def share(part: float, text: str, place: int = place, told: str = told) -> None:
+                report((place + min(1.0, part)) / len(missing), told)
+
+            share(0.0, "")
+            cell.compute(share)
+        return True
+
+    what = t("Compute {count} numbers", count=len(missing))
+    tasks.run("league", ("league", *(cell.key for cell in missing)), seconds, what, work)

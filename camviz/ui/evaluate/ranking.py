@@ -1,0 +1,141 @@
+"""How the methods of the league table stand: means with intervals, who beats the controls, and both as files."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import isnan
+from typing import Any
+
+import streamlit as st
+
+from ...evaluation.bootstrap import Interval, better_than, interval
+from ...evaluation.registry import Metric
+from ...registry import Method
+from ...report import Table
+from ...text import file_name
+from ..inputs.experiment import Experiment
+from ..session.language import said, t
+from ..widgets.tiles import in_words
+
+HOW = (
+    "Means over {count} pictures with their 95 % bootstrap intervals; ↓ low is good, ↑ high is good. Beats: ahead of "
+    "each control in {sure} of the resampled sets of pictures. With few pictures an interval is itself uncertain."
+)
+SURE = 0.95  # in what share of bootstrap samples a method must be ahead to be called better
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method in the table: its values picture by picture, None where not computed yet."""
+
+    method: Method
+    values: dict[str, list[float | None]]  # by the key of the metric
+
+    def standing(self, metric: Metric) -> Interval | None:
+        """Its mean with the interval, over the pictures that have a number."""
+        found = [value for value in self.values[metric.key] if value is not None and not isnan(value)]
+        return interval(found) if found else None
+
+    def beats(self, other: "Row", metric: Metric) -> bool:
+        """Whether it is better than another row beyond the luck of the pictures."""
+        both = [
+            (a, b)
+            for a, b in zip(self.values[metric.key], other.values[metric.key], strict=True)
+            if a is not None and b is not None and not isnan(a + b)
+        ]
+        if len(both) < 2:
+            return False
+        return better_than([a for a, _ in both], [b for _, b in both], metric.better) >= SURE
+
+
+def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> Table:
+    """The table on the page with its downloads; returned in words, empty where no number is there yet."""
+    found = [[row.standing(metric) for metric in metrics] for row in rows]
+    if not any(one for line in found for one in line):
+        return []
+    rivals = [row for row in rows if row.method.family == "control"]
+    won = [[m.title for m in metrics if all(row.beats(rival, m) for rival in rivals)] for row in rows]
+
+    def beaten(say: Callable[[str], str]) -> list[str]:
+        return [
+            ""
+            if row in rivals
+            else f"{len(names)} / {len(metrics)}" + (f": {', '.join(map(say, names))}" if names else "")
+            for row, names in zip(rows, won, strict=True)
+        ]
+
+    columns: dict[str, list[Any]] = {
+        "Method": [f"{row.method.title} (control)" if row in rivals else row.method.title for row in rows],
+        "Beats all controls in": beaten(str),
+    }
+    for place, metric in enumerate(metrics):
+        line = [intervals[place] for intervals in found]
+        arrow = "↓" if metric.better == "low" else "↑"
+        columns[f"{metric.title} {arrow}"] = [one.mean if one else None for one in line]
+        columns[f"{metric.title}, 95 %"] = [f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line]
+    st.dataframe(
+        in_words(columns) | {t("Beats all controls in"): beaten(said)},
+        hide_index=True,
+        height="content",
+        column_config={
+            said(name): st.column_config.NumberColumn(format="%.3f") for name in columns if name[-1] in "↓↑"
+        },
+        alt=t("Means by method and measure, with their intervals"),
+    )
+    st.caption(f"{t(HOW, count=len(ids), sure=f'{SURE:.0%}')} {t('Click a column to sort.')}")
+    name = file_name("camviz-league", experiment.model.name, experiment.layer)
+    buttons = st.container(horizontal=True)
+    for part, label, make in (
+        ("table", t("The table (CSV)"), summary),
+        ("numbers", t("Every number (CSV)"), partial(numbers, ids=ids)),
+    ):
+        buttons.download_button(
+            label,
+            partial(make, experiment, rows, metrics),
+            f"{name}-{part}.csv",
+            "text/csv",
+            on_click="ignore",
+        )
+    lines = [[_words(cell) for cell in line] for line in zip(*columns.values(), strict=True)]
+    return [tuple(columns), *lines]
+
+
+def _words(cell: str | float | None) -> str:
+    return cell if isinstance(cell, str) else "" if cell is None else f"{cell:.3f}"
+
+
+def summary(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric]) -> str:
+    """The table as CSV, one line a method and metric."""
+    lines: list[list[Any]] = []
+    for row in rows:
+        for metric in metrics:
+            if one := row.standing(metric):
+                lines.append([*_of(experiment, row, metric), metric.better, one.mean, one.low, one.high, one.count])
+    return _csv(["model", "weights", "layer", "method", "metric", "better", "mean", "low", "high", "pictures"], lines)
+
+
+def numbers(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> str:
+    """Every single number as CSV, one line a method, metric and picture; the picture by its id."""
+    lines = [
+        [*_of(experiment, row, metric), key, value]
+        for row in rows
+        for metric in metrics
+        for key, value in zip(ids, row.values[metric.key], strict=True)
+        if value is not None and not isnan(value)
+    ]
+    return _csv(["model", "weights", "layer", "method", "metric", "picture", "value"], lines)
+
+
+def _of(experiment: Experiment, row: Row, metric: Metric) -> list[Any]:
+    layer = experiment.layer if row.method.layer != "none" else ""
+    return [experiment.model.name, experiment.model.weights, layer, row.method.key, metric.key]
+
+
+def _csv(header: list[str], lines: Sequence[Sequence[Any]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    return file.getvalue()

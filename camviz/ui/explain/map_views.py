@@ -1,0 +1,99 @@
+"""What pages draw: predictions, an explanation, its views, and what can be taken away."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from ... import encode, export, figures, render, report, text
+from ...explanation import recipe
+from ...explanation.explanation import Explanation
+from ...registry import METHODS
+from ..components import browser
+from ..inputs.experiment import Experiment
+from ..session import settings
+from ..session.language import bound, said, t
+
+
+def overlay(e: Explanation, key: Any, colour_map: str, opacity: float) -> None:
+    """The map over the picture, with an opacity that moves in the browser, and its colour bar."""
+    title = said(METHODS[e.method].title)
+    base, heat = _jpegs(repr(key), colour_map, e)
+    alt = t("{method} of {label} over the picture", method=title, label=said(e.label))
+    browser.overlay(base, heat, opacity, alt, _set_opacity)
+    st.html(figures.colour_bar(colour_map, t("little"), t("much"), title))
+
+
+def views(e: Explanation, key: Any, colour_map: str, opacity: float, percentile: float) -> None:
+    """Every view of the attribution, in tabs."""
+    found = _views(repr(key), colour_map, opacity, percentile, e)
+    described = render.VIEWS[render.kind(e.attribution)]
+    for tab, (name, jpeg) in zip(st.tabs([said(name) for name in found]), found.items(), strict=True):
+        with tab:
+            told = said(described[name])
+            st.image(jpeg, alt=f"{said(name)}: {told}", width=448)
+            st.caption(told)
+
+
+@st.cache_data(show_spinner=False, max_size="64MB")
+def _views(key: str, colour_map: str, opacity: float, percentile: float, _e: Explanation) -> dict[str, bytes]:
+    found = render.views(_e.attribution, _e.view, opacity, colour_map, percentile)
+    return {name: encode.jpeg(picture) for name, picture in found.items()}
+
+
+def take_away(e: Explanation, experiment: Experiment, colour_map: str, opacity: float, percentile: float) -> None:
+    """Downloads and the lines of Python that compute it again."""
+    picture, link = experiment.picture.name, settings.link()
+    name = text.file_name(picture, e.model, e.method, e.layer or "", e.label)
+
+    def picture_of(view: str) -> bytes:
+        return encode.png(render.views(e.attribution, e.view, opacity, colour_map, percentile)[view])
+
+    buttons = st.container(horizontal=True)
+    for view in render.VIEWS[render.kind(e.attribution)]:
+        buttons.download_button(
+            f"{said(view)} (PNG)",
+            partial(picture_of, view),
+            f"{name}-{text.file_name(view)}.png",
+            "image/png",
+            on_click="ignore",
+        )
+    buttons.download_button(
+        t("Raw map (NPZ)"), lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore"
+    )
+    buttons.download_button(
+        t("Settings (JSON)"), lambda: recipe.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
+    )
+    buttons.download_button(
+        t("Recipe (JSON)"),
+        lambda: recipe.recipe_json(e, picture),
+        f"{name}-recipe.json",
+        "application/json",
+        on_click="ignore",
+        help=t("All that says how to compute it again: `camviz.explain(**recipe)`, or 'Load a recipe' on this page."),
+    )
+    language, say = bound()
+    buttons.download_button(
+        t("Report (HTML)"),
+        lambda: report.write(
+            f"Why {e.model} says what it says of {picture}",
+            report.of_explanation(e, experiment.predictions, picture, colour_map, opacity, percentile),
+            link,
+            language,
+            say,
+        ),
+        f"{name}.html",
+        "text/html",
+        on_click="ignore",
+        help=t("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+    )
+    st.code(recipe.snippet(e, picture), language="python")
+
+
+def _set_opacity(value: float) -> None:
+    st.session_state["opacity"] = round(value, 2)
+
+
+@st.cache_data(show_spinner=False, max_size="64MB")
+def _jpegs(key: str, colour_map: str, _e: Explanation) -> tuple[bytes, bytes]:
+    return encode.jpeg(_e.view), encode.jpeg(render.colourise(_e.heatmap, colour_map))

@@ -1,0 +1,75 @@
+"""What Explain shows beyond a map: the patch behind a projection, fast against exact, the class at each place."""
+
+from typing import Any
+
+import streamlit as st
+
+from ... import figures
+from ...evaluation.rank_correlation import rank_correlation
+from ...explanation.explanation import Explanation
+from ...perturbation.occlusion import occlusion_maps
+from ...registry import METHODS
+from ..inputs.experiment import Experiment
+from ..results import explanations
+from ..server import tasks
+from ..server.tasks import Report
+from ..session.language import said_in, t
+from ..widgets import charts
+
+
+def draw(e: Explanation, experiment: Experiment) -> None:
+    """What a method can show beyond its map, each after a click."""
+    if e.knobs.get("mode") == "fast":
+        _fast_against_exact(e, experiment)
+    if e.method == "occlusion":
+        _class_map(e, experiment)
+
+
+def _fast_against_exact(e: Explanation, experiment: Experiment) -> None:
+    method, knobs = METHODS[e.method], {**e.knobs, "mode": "exact"}
+    seconds = explanations.expected(experiment, method, knobs)
+    exact = tasks.run(
+        "exact",
+        ("exact", *explanations.key_of(experiment, method, knobs)),
+        seconds,
+        t("Check the fast map against the exact one"),
+        lambda report: explanations.compute(experiment, method, knobs, report),
+    )
+    if exact is not None:
+        agreement = rank_correlation(e.attribution, exact.attribution)
+        st.caption(
+            t(
+                "Fast against exact: rank correlation {agreement}, in {fast} s instead of {exact} s "
+                "(1 = the same order of all places).",
+                agreement=f"{agreement:.3f}",
+                fast=f"{e.seconds:.1f}",
+                exact=f"{exact.seconds:.1f}",
+            )
+        )
+
+
+def _class_map(e: Explanation, experiment: Experiment) -> None:
+    model, knobs = experiment.model, e.knobs
+
+    def work(report: Report) -> Any:
+        x = model.preprocess(experiment.picture.image, experiment.fit)
+        with tasks.turn(report) as progress:
+            index = e.target if e.target is not None else experiment.predictions[0].index
+            return occlusion_maps(
+                model.net, x, index, size=knobs["size"], stride=knobs["stride"], progress=progress
+            ).category[0]
+
+    key = ("class map", *explanations.key_of(experiment, METHODS[e.method], knobs))
+    found = tasks.run("places", key, e.seconds, t("Show what it says with the square at each place"), work)
+    if found is not None:
+        st.plotly_chart(
+            said_in(figures.class_map(found.cpu().numpy(), model.categories, charts.ink())),
+            alt=t("The most probable class with the grey square over each place of the picture, as letters"),
+            config={"displayModeBar": False},
+        )
+        st.caption(
+            t(
+                "The most probable class while the grey square hides that place of the picture "
+                "(Zeiler & Fergus, 2014). These are names, not amounts."
+            )
+        )

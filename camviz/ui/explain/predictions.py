@@ -1,0 +1,41 @@
+"""The predictions as bars, and the model's input as an image."""
+
+from typing import Any
+
+import streamlit as st
+
+from ... import encode, text
+from ...models import Prediction
+from ..components import browser
+from ..inputs.experiment import Experiment
+from ..session.language import said, t
+from ..shell import sidebar
+
+
+def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
+    """The best classes as bars; a click explains that class."""
+    browser.bars(
+        t("Predictions: choose a class to explain"),
+        [
+            {
+                "id": one.index,
+                "label": one.label,
+                "value": said(text.percent(one.probability)),
+                "share": one.probability,
+                "chosen": one.index == chosen,
+            }
+            for one in found
+        ],
+        sidebar.explain_class,
+    )
+
+
+def seen(experiment: Experiment) -> bytes:
+    """The picture as the network sees it, as a JPEG."""
+    model = experiment.model
+    return _seen((model.name, model.weights, experiment.picture.digest, experiment.fit), experiment)
+
+
+@st.cache_data(show_spinner=False, max_size="16MB")
+def _seen(key: Any, _experiment: Experiment) -> bytes:
+    return encode.jpeg(_experiment.model.view(_experiment.picture.image, _experiment.fit))

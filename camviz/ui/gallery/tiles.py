@@ -1,0 +1,262 @@
+"""The gallery: one method on many pictures, each a tile; to sort, to filter, to take away."""
+
+import csv
+import io
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from ... import captions, encode, export, render
+from ...batch import Item, Order, Outcome, Worker
+from ...registry import Method
+from ...text import percent
+from ..components import browser
+from ..inputs import gallery_input
+from ..inputs.experiment import Experiment
+from ..inputs.gallery_input import Photo
+from ..results import explanations
+from ..server import tasks
+from ..server.tasks import Report
+from ..session.language import said, sentence, t
+from ..session.markdown import escaped
+from ..session.settings import many, setting, switch
+
+FEW_PASSES = 1.5  # forward passes that a picture is taken to need by a method of few, its decoding included
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What came of one picture: the network's answer, the map over the picture, and how to read it; or the error."""
+
+    predicted: str = ""
+    probability: float = 0.0
+    explained: str = ""
+    explained_probability: float = 0.0
+    sparseness: float = 0.0
+    reading: str = ""
+    caution: str = ""
+    error: str = ""
+    overlay: bytes = field(default=b"", repr=False)
+
+
+Found = tuple[Photo, Tile]
+ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
+    "name": ("name", lambda found: found[0].name.lower()),
+    "class": ("predicted class", lambda found: (found[1].predicted.lower(), -found[1].probability)),
+    "unsure": ("least sure first", lambda found: found[1].probability),
+    "sure": ("most sure first", lambda found: -found[1].probability),
+    "sparse": ("smallest region first", lambda found: -found[1].sparseness),
+    "spread": ("largest region first", lambda found: found[1].sparseness),
+}
+
+
+def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> list[Found]:
+    """The tiles of the gallery's pictures that are there, after computing the missing ones; what is finished stays."""
+    photos = gallery_input.photos()
+    order = _order(experiment, method, knobs)
+    keys = {photo.name: _key(experiment, order, photo) for photo in photos}
+    missing = [photo for photo in photos if tasks.kept(keys[photo.name]) is None]
+    if missing:
+        each = explanations.duration(experiment, method, knobs, FEW_PASSES)
+
+        def work(report: Report) -> int:
+            return _work(Worker(order, experiment.model), missing, keys, report)
+
+        what = t("Explain {count} pictures", count=len(missing))
+        tasks.run("gallery", tuple(keys[photo.name] for photo in missing), len(missing) * each, what, work)
+    return [(photo, tile) for photo in photos if (tile := tasks.kept(keys[photo.name])) is not None]
+
+
+def _work(worker: Worker, missing: Sequence[Photo], keys: Mapping[str, Hashable], report: Report) -> int:
+    size = worker.order.batch
+    for start in range(0, len(missing), size):
+        part = missing[start : start + size]
+        looked = worker.look([Item(photo.name, photo.data, worker.order.methods) for photo in part])
+        share = start / len(missing)
+
+        def tell(_: float, text: str, start: int = start, share: float = share) -> None:
+            told = t("{done} of {total} pictures", done=start, total=len(missing))
+            report(share, told if text == tasks.time_left(0) else f"{told}, {text}")
+
+        with tasks.turn(tell) as progress:
+            progress(1, 1)
+            for outcome in worker.explain(looked, lambda: progress(1, 1)):
+                tasks.keep(keys[outcome.name], _tile(outcome))
+    return len(missing)
+
+
+def _order(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> Order:
+    rival = experiment.rival if 0 <= experiment.target != experiment.rival >= 0 else None
+    return Order(
+        model=experiment.model.name,
+        methods=(method.key,),
+        target=experiment.target if experiment.target >= 0 else None,
+        rather_than=rival,
+        layer=(experiment.layer or None) if method.layer != "none" else None,
+        fit=experiment.fit,
+        fuse=experiment.fuse,
+        knobs={method.key: dict(knobs)},
+    )
+
+
+def _key(experiment: Experiment, order: Order, photo: Photo) -> Hashable:
+    return "gallery", photo.digest, *tasks.network_key(experiment.model), order.asked(order.methods[0])
+
+
+def _tile(outcome: Outcome) -> Tile:
+    e, predicted = outcome.explanation, outcome.predicted
+    if e is None or predicted is None:
+        return Tile(error=outcome.error)
+    return Tile(
+        predicted=predicted.label,
+        probability=predicted.probability,
+        explained=e.label,
+        explained_probability=e.probability,
+        sparseness=outcome.metrics.get("sparseness", 0.0),
+        reading=captions.reading(e, predicted.label, predicted.probability),
+        caution=captions.caution(e),
+        overlay=encode.jpeg(render.overlay(e.view, e.heatmap)),
+    )
+
+
+def choose(found: Sequence[Found]) -> list[Found]:
+    """The tiles in the order, and of the classes, that the visitor chooses."""
+    classes = sorted({tile.predicted for _, tile in found if tile.predicted})
+    settings = st.container(horizontal=True, vertical_alignment="bottom")
+    order = setting("by", "name", ORDERS)
+    settings.selectbox(
+        t("Sorted by"),
+        ORDERS,
+        format_func=lambda key: t(ORDERS[key][0]),
+        key="by",
+        persist_state="session",
+        width=220,
+        help=t("Sure: the probability of the class that it predicts. Region: how few places hold most of the map."),
+    )
+    only = many("only", [], classes)
+    settings.multiselect(
+        t("Only what it calls"),
+        classes,
+        key="only",
+        placeholder=t("everything"),
+        persist_state="session",
+        width=360,
+        help=t("By the class that the network predicts, right or wrong."),
+    )
+    unsure = switch("unsure")
+    settings.toggle(
+        t("Only where it is less than half sure"),
+        key="unsure",
+        persist_state="session",
+        help=t("Where the class that it predicts has less than 50 %."),
+    )
+    return [
+        (photo, tile)
+        for photo, tile in sorted(found, key=ORDERS[order][1])
+        if not tile.error and (not only or tile.predicted in only) and (not unsure or tile.probability < 0.5)
+    ]
+
+
+def tiles(shown: Sequence[Found]) -> Found | None:
+    """The pictures as tiles; the one that was clicked."""
+    if not shown:
+        st.info(t("No picture is left: choose fewer conditions."))
+        return None
+    names = [photo.name for photo, _ in shown]
+    chosen = st.session_state.get("tile")
+    place = names.index(chosen) if chosen in names else 0
+    items = [
+        (
+            number,
+            t("Map of {label} over {picture}", label=said(tile.explained), picture=photo.name),
+            f"{photo.name}\n{tile.predicted} {said(percent(tile.probability))}",
+            tile.overlay,
+        )
+        for number, (photo, tile) in enumerate(shown)
+    ]
+
+    def pick(number: int) -> None:
+        st.session_state["tile"] = names[number]
+
+    browser.tiles(t("Pictures with their maps"), items, place, pick)
+    return shown[place]
+
+
+def one(found: Found, method: Method) -> None:
+    """The chosen picture, larger, with how to read it, and the way to the Explain page."""
+    photo, tile = found
+    left, right = st.columns([1, 2], gap="large")
+    alt = t("Map of {label} over {picture}", label=said(tile.explained), picture=photo.name)
+    left.image(tile.overlay, alt=alt, width="stretch")
+    with right:
+        st.markdown(t("**{picture}**, by {method}", picture=escaped(photo.name), method=said(method.title)))
+        st.markdown(escaped(said(tile.reading)))
+        st.caption(t("**What it does not say.** {caution}", caution=said(tile.caution)))
+        if st.button(t("Open in Explain"), icon=":material/visibility:", on_click=photo.open):
+            st.switch_page("pages/explain.py")
+
+
+def refused(found: Sequence[Found]) -> None:
+    """The pictures that could not be read or explained, each with the reason."""
+    for photo, tile in found:
+        if tile.error:
+            st.error(sentence(tile.error, photo.name))
+
+
+def table(found: Sequence[Found]) -> None:
+    """All numbers as a table."""
+    st.dataframe(
+        [
+            {
+                t("picture"): photo.name,
+                t("predicted"): tile.predicted,
+                t("probability"): tile.probability,
+                t("explained"): tile.explained,
+                t("its probability"): tile.explained_probability,
+                t("sparseness"): tile.sparseness,
+            }
+            for photo, tile in found
+        ],
+        hide_index=True,
+        width="stretch",
+    )
+
+
+def take_away(found: Sequence[Found], method: Method) -> None:
+    """Downloads: the numbers, and the maps over the pictures."""
+    buttons = st.container(horizontal=True)
+    buttons.download_button(
+        t("Table (CSV)"), lambda: to_csv(found), "camviz-gallery.csv", "text/csv", on_click="ignore"
+    )
+    buttons.download_button(
+        t("Maps (ZIP)"), lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
+    )
+
+
+def to_csv(found: Sequence[Found]) -> str:
+    """The numbers as CSV; no cell is a formula to a spreadsheet."""
+    file = io.StringIO()
+    rows = _rows(found)
+    writer = csv.DictWriter(file, rows[0])
+    writer.writeheader()
+    writer.writerows({key: _plain(value) for key, value in row.items()} for row in rows)
+    return file.getvalue()
+
+
+def _rows(found: Sequence[Found]) -> list[dict[str, Any]]:
+    left_out = ("overlay", "reading", "caution")
+    return [
+        {"file": photo.name, **{key: value for key, value in asdict(tile).items() if key not in left_out}}
+        for photo, tile in found
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _zip(found: Sequence[Found], method: Method) -> bytes:
+    files = {f"{photo.name}-{method.key}.jpg": tile.overlay for photo, tile in found if tile.overlay}
+    return export.grid_zip(files, _rows(found))

@@ -1,0 +1,106 @@
+"""The pictures of the gallery: the samples, or what a visitor has uploaded, one by one or in a ZIP."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ... import images
+from ...batch.archive import pictures_in_zip
+from ...errors import CamvizError
+from ..session.language import sentence, t
+from . import image_input
+
+MOST = 60  # pictures
+MOST_BYTES = 60 * 2**20  # of all of them together, packed as they came
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture's file: its name, which no other in the gallery has, its bytes and their digest."""
+
+    name: str
+    data: bytes = field(repr=False)
+    digest: str
+
+    def picture(self) -> image_input.Picture:
+        """It, decoded. Raises CamvizError where it is broken."""
+        image = images.decode(self.data)
+        return image_input.Picture(f"sha:{self.digest[:12]}", self.name, image, images.digest(image))
+
+    def open(self) -> None:
+        """Make it the picture of the experiment. Raises CamvizError where it is broken."""
+        image_input.choose(image_input.bring(self.name, self.data))
+
+
+def photos() -> list[Photo]:
+    """The gallery's pictures."""
+    return own() or _samples()
+
+
+def own() -> list[Photo]:
+    """What the visitor has uploaded to the gallery."""
+    return list(st.session_state.get("album") or ())
+
+
+def uploader() -> None:
+    """Take several files, or a ZIP of them; they replace what was there before."""
+    st.file_uploader(
+        t(
+            "Your own pictures, or a ZIP of them: at most {most}, and {size} MB together",
+            most=MOST,
+            size=MOST_BYTES // 2**20,
+        ),
+        type=[*image_input.FORMATS, "zip"],
+        accept_multiple_files=True,
+        key="album_upload",
+        max_upload_size=image_input.uploadable(MOST_BYTES // 2**20),
+        on_change=_take,
+        help=t("They stay in this server's memory while you are here, and are never stored."),
+    )
+    for file, error in st.session_state.get("album_refused", ()):
+        st.error(sentence(error, file))
+
+
+def _take() -> None:
+    held: Any = st.session_state.get("album_upload") or []
+    taken: dict[str, bytes] = {}
+    refused: list[tuple[str, str]] = []
+    for file in held:
+        try:
+            found = _files(file.name, file.getvalue(), MOST_BYTES - sum(map(len, taken.values())))
+            if len(taken) + len(found) > MOST:
+                raise CamvizError(f"there is room for {MOST} pictures")
+            for name, data in found:
+                taken[_free(name, taken)] = data
+        except CamvizError as error:
+            refused.append((file.name, str(error)))
+    st.session_state["album_refused"] = refused
+    st.session_state["album"] = [_photo(name, data) for name, data in taken.items()]
+
+
+def _files(name: str, data: bytes, room: int) -> list[tuple[str, bytes]]:
+    if name.lower().endswith(".zip"):
+        return list(pictures_in_zip(data, MOST, room))
+    if len(data) > room:
+        raise CamvizError(f"there is room for {MOST_BYTES // 2**20} MB of pictures")
+    return [(name, data)]
+
+
+def _free(name: str, taken: dict[str, bytes]) -> str:
+    number, path = 1, Path(name)
+    while name in taken:
+        number += 1
+        name = str(path.with_name(f"{path.stem} ({number}){path.suffix}"))
+    return name
+
+
+def _photo(name: str, data: bytes) -> Photo:
+    return Photo(name, data, hashlib.sha256(data).hexdigest())
+
+
+@st.cache_resource(show_spinner=False)
+def _samples() -> list[Photo]:
+    return [_photo(path.name, path.read_bytes()) for path in sorted(image_input.SAMPLES.glob("*.jpg"))]

@@ -1,0 +1,210 @@
+"""The networks to choose from: those that everybody is offered, and those that this visitor has brought along."""
+
+import hashlib
+import re
+import threading
+from collections import Counter, OrderedDict
+from dataclasses import replace
+from pathlib import PurePath
+
+import streamlit as st
+
+from ... import models
+from ...errors import CamvizError, in_memory
+from ...models import Entry, Model
+from ...models.catalogue import source_of
+from ...models.class_names import read_categories
+from ...models.weights import kind_of, read
+from ..server import queue
+from ..session import settings
+from ..session.language import said, sentence, t
+from ..session.markdown import escaped
+
+FILES = ["pth", "pt", "ckpt", "bin", "safetensors"]
+KEPT = 4  # of a visitor's own networks
+LARGEST = 2**30  # bytes of all visitors' networks together
+HERE = ("localhost", "127.0.0.1", "[::1]")
+OWN = "own:"  # before the digest of a network that a visitor brought, in the URL
+
+NO_NAME = re.compile(r"[^\w .-]")
+
+_BEGUN, _BROUGHT = "_bring", "_network"  # in st.session_state: that the button was clicked, and what came of it
+
+_held: OrderedDict[str, Model] = OrderedDict()  # found by their digest, and only by who has brought the same
+_guard = threading.Lock()
+
+
+def choices() -> dict[str, Entry]:
+    """By name: this visitor's own, then those of everybody."""
+    if at_this_machine():
+        for fault in models.configuration().faults:
+            settings.note(t("Not offered: {fault}.", fault=escaped(said(fault))))
+    found = {**_own(), **{entry.name: entry for entry in models.offered()}}
+    titles = Counter(entry.title for entry in found.values())  # by which the browser tells them apart
+    return {
+        name: entry if titles[entry.title] == 1 else replace(entry, title=f"{entry.title} · {name}")
+        for name, entry in found.items()
+    }
+
+
+def load(name: str, untrained: bool, device: str) -> Model:
+    """The network of that name, out of `choices`. Raises CamvizError."""
+    if name not in _own():
+        return network(name, "random" if untrained else "default", device)
+    with _guard:
+        model = _held.get(name)
+        if model is not None:
+            _held.move_to_end(name)
+    if model is None:
+        raise CamvizError("the network that you brought has left this server's memory: bring it again")
+    if untrained:
+        raise CamvizError("random weights are for networks of the catalogue")
+    return model
+
+
+def same(name: str, weights: str) -> str:
+    """The key of the network here that is of that name and has these very weights of its own. Raises CamvizError."""
+    device = st.session_state.get("device", models.devices()[0])
+    for entry in (*_own().values(), *models.offered()):
+        named = entry.source == "own" and name in (entry.name, entry.title)
+        if named and load(entry.name, False, device).weights == weights:
+            return entry.name
+    raise CamvizError(
+        f"this recipe is of a network of somebody's own, '{name[:60]}', which is not here with the same weights: "
+        "bring it along, and then the recipe again"
+    )
+
+
+def bring(architecture: str, file: str, content: bytes, names: bytes | None, sigmoid: bool, device: str) -> str:
+    """Add a network to this visitor's own, and return its name. Raises CamvizError.
+
+    Nothing of it is written to a disk, and nobody finds it but who brings the same content.
+    """
+    kind = kind_of(content)
+    if kind != "state dict":
+        raise CamvizError(
+            f"{file} holds a program ({kind}), which could do anything and is not taken from a browser: "
+            "save the tensors alone, by torch.save(net.state_dict(), file)"
+        )
+    source_of(architecture)  # else a path that is no name of the catalogue would be opened
+    model = models.load_model(
+        architecture,
+        weights=read(content, file),
+        device=device,
+        head="sigmoid" if sigmoid else None,
+        categories=None if names is None else read_categories(names),
+    )
+    title = f"{NO_NAME.sub('', PurePath(file).stem)[:60]} (yours)"
+    model = models.marked(replace(model, name=title, title=title))
+    key = OWN + hashlib.sha256(content + repr((architecture, names, sigmoid, title)).encode()).hexdigest()[:12]
+    own = _own()
+    own.pop(key, None)
+    own[key] = Entry(key, title, "own")
+    while len(own) > KEPT:
+        own.pop(next(iter(own)))
+    with _guard:
+        _held[key] = model
+        _held.move_to_end(key)
+        while len(_held) > 1 and sum(map(_bytes, _held.values())) > LARGEST:
+            _held.popitem(last=False)
+    return key
+
+
+def allowed() -> bool:
+    """Whether this visitor may bring a network: as the operator's file says, else who sits at this very machine."""
+    told = models.configuration().uploads
+    return at_this_machine() if told is None else told
+
+
+def at_this_machine() -> bool:
+    """Whether this visitor's browser runs here: no other address or name, and no proxy that it came through."""
+    headers = {name.lower(): value for name, value in st.context.headers.items()}
+    passed_on = {"x-forwarded-for", "x-real-ip", "forwarded"} & headers.keys()
+    # A page of somebody else's, whose name was made to lead to this machine, still says its own name.
+    host = re.sub(r":\d+$", "", headers.get("host", "localhost"))
+    here = st.context.ip_address in (None, "::ffff:127.0.0.1")  # as a server on IPv6 sees 127.0.0.1
+    return here and not passed_on and host in HERE
+
+
+def uploader(device: str) -> None:
+    """The widgets with which a visitor brings a network along."""
+    with st.expander(t("Your own network")):
+        titles = {entry.name: entry.title for entry in models.catalogue()}
+        chosen = st.selectbox(
+            t("Architecture"),
+            titles,
+            format_func=titles.__getitem__,
+            key="own_architecture",
+            help=t("What the network is built like; the number of classes is read off the weights."),
+        )
+        number = st.session_state.setdefault("_brought", 0)  # a new key empties the uploaders and frees their memory
+        file = st.file_uploader(
+            t("Weights"),
+            FILES,
+            key=f"own_weights{number}",
+            help=t(
+                "A state dict, as torch.save(net.state_dict(), file) or safetensors write it. It stays in this "
+                "server's memory; code in it is not run."
+            ),
+        )
+        names = st.file_uploader(
+            t("Class names"),
+            ["txt", "json"],
+            key=f"own_names{number}",
+            max_upload_size=4,
+            help=t("One a line, or JSON: a list, {index: name} or {name: index}."),
+        )
+        sigmoid = st.toggle(
+            t("Several labels at once"),
+            key="own_sigmoid",
+            help=t("Each class by itself (sigmoid) instead of a sum of 1."),
+        )
+        st.button(t("Use this network"), key="own_use", disabled=file is None, on_click=_begin)
+        if st.session_state.get(_BEGUN) and file is not None:  # stays where another change interrupts the reading
+            try:
+                with st.spinner(t("Reading the network"), show_time=True), queue.compute_queue().turn(lambda _: None):
+                    name = bring(
+                        chosen, file.name, file.getvalue(), None if names is None else names.getvalue(), sigmoid, device
+                    )
+            except CamvizError as error:
+                st.session_state[_BEGUN] = False
+                st.error(sentence(error))
+                return
+            st.session_state[_BEGUN] = False
+            st.session_state["_brought"] = number + 1
+            st.session_state[_BROUGHT] = name
+            st.rerun()
+
+
+def _begin() -> None:
+    st.session_state[_BEGUN] = True
+
+
+def taken_over() -> None:
+    """Make the network that was just brought the present one; before the picker is drawn."""
+    if name := st.session_state.pop(_BROUGHT, None):
+        st.session_state["model"] = name
+
+
+def _own() -> dict[str, Entry]:
+    own: dict[str, Entry] = st.session_state.setdefault("own_networks", {})
+    return own
+
+
+def _bytes(model: Model) -> int:
+    return sum(tensor.nbytes for tensor in model.net.state_dict().values())
+
+
+def network(name: str, weights: str, device: str = "cpu") -> Model:
+    """The network of that name, one copy for everybody; missing weights are fetched with a progress bar."""
+    place = st.empty()
+
+    def show(done: int, total: int) -> None:
+        got, of = f"{done / 1e6:.0f}", f"{total / 1e6:.0f}"
+        told = t("Fetching {network}: {done} of {total} MB", network=name, done=got, total=of)
+        place.progress(min(1.0, done / max(1, total)), told)
+
+    with in_memory():
+        found = models.shared_model(name, weights, device, show)
+    place.empty()
+    return found

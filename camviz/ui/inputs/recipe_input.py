@@ -1,0 +1,125 @@
+"""A recipe of an explanation, loaded on the page: everything that it names is looked up, as for a link."""
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from ... import scores
+from ...errors import CamvizError
+from ...explanation.explain import find_method
+from ...explanation.recipe import fields, text
+from ...models import is_own
+from ...scores import contrast, logit
+from ..session import settings as session_settings
+from ..session.language import sentence, t
+from . import image_input, model_input
+
+LARGEST = 1  # MB
+PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse")
+
+
+def load() -> None:
+    """An uploader for a recipe; what it asks for becomes the experiment, or a sentence says why not."""
+    with st.expander(t("Load a recipe")):
+        st.file_uploader(
+            t("Recipe (JSON)"),
+            type="json",
+            key="recipe",
+            max_upload_size=LARGEST,
+            on_change=_take,
+            help=t("A file that you have got by 'Recipe (JSON)': it sets picture, network, layer, class and method."),
+        )
+        if refused := st.session_state.get("recipe_refused"):
+            st.error(sentence(refused))
+
+
+def _take() -> None:
+    st.session_state["recipe_refused"] = None
+    held: Any = st.session_state.get("recipe")
+    if held is None:
+        return
+    try:
+        session_settings.follow("recipe", settings_of(held.getvalue()))
+    except CamvizError as error:
+        st.session_state["recipe_refused"] = str(error)[:400]
+
+
+def settings_of(data: bytes) -> dict[str, str]:
+    """What a recipe asks for, as a link writes it. Raises CamvizError."""
+    if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
+        raise CamvizError(f"this file is over {LARGEST} MB, so it is no recipe")
+    try:
+        return _asked(json.loads(data))
+    except CamvizError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise CamvizError("this file is not JSON, so it is no recipe") from error
+
+
+def _asked(recipe: Any) -> dict[str, str]:
+    if not isinstance(recipe, dict) or not {"model", "image", "method"} <= recipe.keys():
+        raise CamvizError("this file is no recipe: it names no model, image and method")
+    method = find_method(text("recipe", "method", recipe["method"]))
+    knobs = method.settings({name: value for name, value in recipe.items() if name not in PARTS})
+    asked = {
+        "img": _picture(recipe["image"]),
+        **_network(recipe["model"]),
+        **_target(recipe.get("target")),
+        **_layer(recipe.get("layer")),
+        "method": method.key,
+        **{key: text("recipe", key, recipe[key]) for key in ("fit", "fuse") if key in recipe},
+    }
+    return asked | {f"{method.key}.{name}": _written(value) for name, value in knobs.items()}
+
+
+def _picture(given: Any) -> str:
+    image = fields("image", given, ("file", "sha256"))
+    name, digest = (text("image", key, image.get(key, "")) for key in ("file", "sha256"))
+    for picture in image_input.choices().values():
+        if picture.digest == digest:
+            return picture.id
+    raise CamvizError(
+        f"this recipe is of the picture '{name[:60]}', which is not here: "
+        "load it under 'Your own picture', and then the recipe again"
+    )
+
+
+def _network(given: Any) -> dict[str, str]:
+    model = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
+    name, weights = text("model", "name", model.get("name", "")), model.get("weights", "default")
+    if isinstance(weights, str) and is_own(weights):
+        return {"model": model_input.same(name, weights), "untrained": "0"}
+    if weights not in ("default", "random"):
+        raise CamvizError(
+            f"this recipe's network has weights of its own ('{str(weights)[:60]}'), which only Python can load"
+        )
+    return {"model": name, "untrained": str(int(weights == "random"))}
+
+
+def _target(given: Any) -> dict[str, str]:
+    if given is None:
+        return {"target": "-1", "rather_than": "-1"}
+    score = scores.from_data(given if isinstance(given, dict) else {"logit": given})
+    if isinstance(score, contrast):
+        return {"target": str(score.a), "rather_than": str(score.b)}
+    if isinstance(score, logit):
+        return {"target": str(score.c), "rather_than": "-1"}
+    raise CamvizError("this recipe explains a probability, which only Python does: camviz.explain(**recipe)")
+
+
+def _layer(given: Any) -> dict[str, str]:
+    if given is None:
+        return {"several": "0"}
+    name = text("recipe", "layer", given)
+    first, several, _ = name.partition(",")
+    # Of all layers, as only the main ones are offered otherwise.
+    return (
+        {"layer": first, "several": "1", "layers": name, "all_layers": "1"}
+        if several
+        else {"layer": first, "several": "0"}
+    )
+
+
+def _written(value: Any) -> str:
+    return str(int(value)) if isinstance(value, bool) else "" if value is None else str(value)

@@ -1,0 +1,74 @@
+"""One method at every depth of a network, on the Layers page."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from ... import encode, render
+from ...errors import CamvizError
+from ...explanation.explanation import Explanation
+from ...registry import METHODS
+from ..inputs.experiment import Experiment
+from ..results import grid
+from ..results.grid import Cell, Grid
+from ..session import settings
+from ..session.language import said, t
+from ..session.markdown import escaped
+from ..widgets import method_picker
+
+
+def draw(experiment: Experiment, colour_map: str) -> None:
+    """The choice of the method, and its map at every main layer."""
+    chosen = _choose(experiment)
+    status, box = st.container(), st.grid(min_column_width=150)
+    places = [box.empty() for _ in chosen.columns]
+
+    def fill(_: int, column: int, result: Explanation | CamvizError) -> None:
+        with places[column].container():
+            _step(chosen, column, result, colour_map)
+
+    with status:
+        grid.run(chosen, fill)
+
+
+def _choose(experiment: Experiment) -> Grid:
+    """Choose a method, and get it at every main layer as a row of the compare grid."""
+    # The other methods look the same at every depth.
+    keys = [key for key, method in METHODS.items() if method.layer == "required"]
+    method = METHODS[settings.setting("sweep", "grad_cam", keys)]
+    st.selectbox(
+        t("Method"),
+        keys,
+        format_func=lambda key: said(METHODS[key].title),
+        key="sweep",
+        persist_state="session",
+        width=320,
+        help=t("Only methods that explain at a layer: the others look the same at every depth."),
+    )
+    knobs = method_picker.knobs(method)
+    layers = [layer for layer in experiment.model.layers if layer.main]
+    cells = [Cell(replace(experiment, layer=layer.name), method, knobs) for layer in layers]
+    return Grid([method.title], [layer.name for layer in layers], [list(cells)])
+
+
+def _step(sweep: Grid, column: int, result: Explanation | CamvizError, colour_map: str) -> None:
+    """One depth of the sweep."""
+    cell, name = sweep.cells[0][column], sweep.columns[column]
+    if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
+        st.error(f"{escaped(name)}: {escaped(said(str(result)))}")
+        return
+    layer = cell.experiment.model.layer(name)
+    alt = t(
+        "{method} of {label} at layer {layer}, over the picture",
+        method=said(sweep.rows[0]),
+        label=said(result.label),
+        layer=name,
+    )
+    st.image(_small_overlay(repr(cell.key), colour_map, result), alt=alt, width="stretch")
+    size = t("{height} × {width} places", height=layer.height, width=layer.width)
+    st.caption(f"`{name}`  \n{size}")
+
+
+@st.cache_data(show_spinner=False, max_size="32MB")
+def _small_overlay(key: str, colour_map: str, _e: Explanation) -> bytes:
+    return encode.jpeg(render.overlay(_e.view, _e.heatmap, 0.6, colour_map))

@@ -1,0 +1,252 @@
+"""What the Layers page draws of feature maps: a grid of all, one over the picture, and what it answers to."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from ... import encode, render
+from ...errors import CamvizError
+from ...feature_visualization import synthesize
+from ...inspection.feature_maps import By, FeatureMaps, feature_maps
+from ...inspection.receptive_field import Box
+from ...registry import METHODS
+from ...scores import contrast
+from ..components import browser
+from ..inputs.experiment import Experiment
+from ..results import explanations
+from ..server import queue, tasks
+from ..session import settings
+from ..session.language import said, sentence, t
+from ..session.markdown import escaped
+from ..session.settings import Span, setting
+from ..widgets import colors, patch
+
+RGB = NDArray[np.uint8]
+
+PAGE = 24  # feature maps in one page
+TILE = 112  # pixels of a feature map's picture
+STEPS = 64  # of a synthesised favourite
+BYS: dict[By, str] = {"strength": "strength", "weight": "weight for the class", "number": "number"}
+
+
+def maps_of(experiment: Experiment) -> FeatureMaps | None:
+    """The feature maps of the experiment's layer, and their weights for what is explained; None with a word why."""
+    if not experiment.layer:
+        st.info(t("This network has no feature maps: none of its layers keeps the places of the picture apart."))
+        return None
+    try:
+        return _maps(key_of(experiment), repr(experiment.score), experiment)
+    except CamvizError as error:
+        st.error(sentence(error))
+        return None
+
+
+@st.cache_data(show_spinner=False, max_size="128MB")
+def _maps(key: Any, score: str, _experiment: Experiment) -> FeatureMaps:
+    model, x = _experiment.model, input_of(_experiment)
+    with queue.compute_queue().turn(lambda _: None):
+        return feature_maps(model.net, x, _experiment.score, model.module(_experiment.layer))
+
+
+def grid(experiment: Experiment, found: FeatureMaps, colour_map: str) -> int:
+    """All feature maps in pages, in the order that the visitor chooses; a click, or its number, chooses one."""
+    st.caption(
+        t(
+            "A feature map is one channel of a layer: a small picture of where the network found one kind of pattern. "
+            "Bright: found; dark: not found (zero or below). Each has its own scale up to its *max*; *w* is its weight "
+            "for {label}: how much that score grows with the map.",
+            label=escaped(class_name(experiment)),
+        )
+    )
+    of = experiment.model.name, experiment.layer
+    if st.session_state.get("maps_of", of) != of:
+        st.session_state["map"], st.session_state["maps"] = None, 1
+    st.session_state["maps_of"] = of
+    count = len(found.maps)
+    pages = -(-count // PAGE)
+    by: By = setting("sort", "strength", BYS)
+    number = setting("map", None, Span(0, count - 1, optional=True), int)
+    page = setting("maps", 1, range(1, pages + 1), int)
+    settings = st.container(horizontal=True, vertical_alignment="bottom")
+    settings.segmented_control(
+        t("Sorted by"),
+        BYS,
+        format_func=lambda by: t(BYS[by]),
+        key="sort",
+        required=True,
+        persist_state="session",
+        help=t(
+            "Strength: the strongest activation. Weight: how much the score grows with the map, on average over its "
+            "places; Grad-CAM gives it this weight."
+        ),
+    )
+    settings.number_input(
+        t("Number of the map"),
+        0,
+        count - 1,
+        None,
+        key="map",
+        placeholder=t("the first"),
+        persist_state="session",
+        width=180,
+        help=t("A map by its number, from 0. Empty: the first one in this order."),
+    )
+    order = found.order(by)
+    chosen = int(order[0]) if number is None else int(number)
+    strengths, numbers = found.strengths, order[(page - 1) * PAGE : page * PAGE].tolist()
+    items = [
+        (
+            one,
+            t(
+                "Feature map {number}, at most {most}, weight {weight}",
+                number=one,
+                most=f"{strengths[one]:.2g}",
+                weight=f"{found.weights[one]:.2g}",
+            ),
+            f"{one}\nmax {strengths[one]:.2g}\nw {found.weights[one]:.1g}",
+            jpeg,
+        )
+        for one, jpeg in zip(numbers, _tiles(key_of(experiment), tuple(numbers), colour_map, found), strict=True)
+    ]
+    browser.tiles(t("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map)
+    if pages > 1:
+        st.pagination(pages, key="maps", persist_state="session")
+    colors.pick_colours(st, width=220)
+    return chosen
+
+
+@st.cache_data(show_spinner=False, max_size="64MB")
+def _tiles(key: Any, numbers: tuple[int, ...], colour_map: str, _found: FeatureMaps) -> list[bytes]:
+    return [encode.jpeg(map_picture(_found.maps[number], colour_map)) for number in numbers]
+
+
+def map_picture(one: NDArray[np.float32], colour_map: str) -> RGB:
+    """A feature map (h, w) alone: darkest at zero and below, brightest at its maximum; its places as squares."""
+    picture = Image.fromarray(render.colourise(render.minmax(one.clip(min=0), low=0), colour_map))
+    small = max(picture.size) <= TILE
+    tall = round(TILE * picture.height / picture.width)
+    return np.array(picture.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
+
+
+def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, colour_map: str) -> None:
+    """A feature map over the picture, with an opacity that moves in the browser."""
+    opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
+    base, heat = _map_jpegs(key_of(experiment), number, colour_map, experiment, one)
+    alt = t("Feature map {number} of {layer} over the picture", number=number, layer=experiment.layer)
+    browser.overlay(base, heat, opacity, alt, lambda value: st.session_state.update(opacity=round(value, 2)))
+
+
+@st.cache_data(show_spinner=False, max_size="32MB")
+def _map_jpegs(key: Any, number: int, colour_map: str, _experiment: Experiment, _one: Any) -> tuple[bytes, bytes]:
+    view = _experiment.model.view(_experiment.picture.image, _experiment.fit)
+    heat = render.minmax(render.upsample(_one, view.shape[:2]).clip(min=0), low=0)
+    return encode.jpeg(view), encode.jpeg(render.colourise(heat, colour_map))
+
+
+def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
+    """The strongest activation of a map in this picture, projected back, beside the patch that it sees."""
+    _extension()
+    row, column = np.unravel_index(int(found.maps[number].argmax()), found.maps[number].shape)
+    try:
+        knobs = knobs_of(number, int(row), int(column))
+        e = explanations.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
+    except CamvizError as error:
+        st.warning(sentence(error))
+    else:
+        patch.patch(e, experiment)
+        for note in e.notes:
+            st.info(escaped(said(note)))
+
+
+def _extension() -> None:
+    """Whether the deconvnet is applied to smooth activations too, which its paper does not define."""
+    settings.setting("smooth", False, (False, True), lambda text: text == "1", lambda _: "1")
+    st.toggle(
+        t("Smooth activations too"),
+        key="smooth",
+        persist_state="session",
+        help=t(
+            "The deconvnet, which projects back, is defined for ReLU alone. With this it treats SiLU, GELU and their "
+            "kin in the same way, which the paper does not define."
+        ),
+    )
+
+
+def cut(picture: RGB, box: Box) -> RGB:
+    """The part of a picture (H, W, 3) in a box."""
+    top, left, bottom, right = box
+    return picture[top:bottom, left:right]
+
+
+def square(picture: RGB, side: int) -> RGB:
+    """A picture enlarged into a grey square, in its own proportions."""
+    large = ImageOps.pad(Image.fromarray(picture), (side, side), Image.Resampling.BICUBIC, (128, 128, 128))
+    return np.array(large)
+
+
+def favourite(experiment: Experiment, number: int) -> None:
+    """A picture that is synthesised to excite the feature map as much as it can."""
+    model, layer = experiment.model, experiment.layer
+    place = st.empty()
+
+    def work(report: tasks.Report) -> bytes:
+        with tasks.turn(report) as progress:
+
+            def show(done: int, total: int, frame: RGB) -> None:
+                place.image(encode.jpeg(frame), alt=t("The picture while it grows"), width="stretch")
+                progress(done, total)
+
+            made = synthesize(model, "activation_maximization", layer=layer, channel=number, steps=STEPS, progress=show)
+        return encode.jpeg(made.picture)
+
+    key = ("favourite", tasks.network_key(model), layer, number, STEPS)
+    seconds = 4 * STEPS * tasks.seconds_of_pass(model)
+    jpeg = tasks.run("favourite", key, seconds, t("Synthesise it"), work)
+    if jpeg:
+        alt = t("A synthesised picture that excites feature map {number} of {layer}", number=number, layer=layer)
+        place.image(jpeg, alt=alt, width="stretch")
+    st.caption(
+        t(
+            "A picture that is made to excite this map, out of noise in {steps} steps. It mixes what the map answers "
+            "to with what the making likes to draw.",
+            steps=STEPS,
+        )
+    )
+    if st.button(t("Go on with it on the Dream page"), icon=":material/auto_awesome:"):
+        st.session_state.update(
+            {"dream": "activation_maximization", "dream.for": "a channel", "activation_maximization.channel": number}
+        )
+        st.switch_page("pages/dream.py")
+
+
+def class_name(experiment: Experiment) -> str:
+    """What is explained, in words."""
+    score, names = experiment.score, experiment.model.categories
+    if isinstance(score, contrast):
+        return t("{label} rather than {rival}", label=names[score.a], rival=names[score.b])
+    return said(names[getattr(score, "c", 0)])
+
+
+def knobs_of(number: int, row: int | None = None, column: int | None = None) -> dict[str, Any]:
+    """The settings of the deconvnet that projects one activation back."""
+    given = {"feature_map": number, "row": row, "column": column, "extended": st.session_state.get("smooth", False)}
+    return METHODS["deconvnet"].settings(given)
+
+
+def _choose_map(number: int) -> None:
+    st.session_state["map"] = number
+
+
+def key_of(experiment: Experiment) -> tuple[Any, ...]:
+    """What identifies the maps of a layer: picture, fit, network, layer."""
+    network = tasks.network_key(experiment.model)
+    return experiment.picture.digest, experiment.fit, network, experiment.layer
+
+
+def input_of(experiment: Experiment) -> Tensor:
+    """The network's input, (1, 3, H, W)."""
+    return experiment.model.preprocess(experiment.picture.image, experiment.fit)

@@ -1,0 +1,48 @@
+"""The lessons as cards."""
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from ...errors import CamvizError
+from ...teaching.lessons import FOLDER, Lesson, View, lessons
+from ..session import language
+from ..session.language import said, t
+from ..session.markdown import escaped
+
+
+def draw() -> None:
+    """Every lesson: its question, the links that set everything, and the answer, hidden."""
+    try:
+        found = lessons(language=language.current())
+    except CamvizError as error:
+        st.error(t("The lessons cannot be shown: {error}.", error=escaped(said(str(error)))))
+        return
+    st.caption(
+        t(
+            "Each link opens in a new tab with everything set. Think before you unfold the answer. "
+            "To add one of your own, see `{file}`.",
+            file=f"{FOLDER.parent.name}/{FOLDER.name}/README.md",
+        )
+    )
+    for lesson in found:
+        _card(lesson)
+
+
+def address(view: View) -> str:
+    """The address of a view, relative to any page."""
+    page = "" if view.page == "explain" else view.page
+    now = language.current()
+    chosen = {} if now == language.of_the_browser() else {"lang": now}
+    return f"./{page}?{urlencode({**view.settings, **chosen}, safe=':,')}"
+
+
+def _card(lesson: Lesson) -> None:
+    with st.container(border=True):
+        st.header(f"{lesson.number}. {lesson.title}", anchor=False)
+        st.markdown(lesson.question)
+        row = st.container(horizontal=True)
+        for view in lesson.views:
+            row.link_button(t(view.label), address(view), icon=":material/open_in_new:")
+        with st.expander(t("Answer")):
+            st.markdown(lesson.answer)

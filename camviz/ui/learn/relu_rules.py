@@ -1,0 +1,87 @@
+"""The rules that vanilla backpropagation, deconvnet and guided backpropagation differ by, on Learn."""
+
+import numpy as np
+import pandas as pd  # Streamlit brings it
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+
+from ... import render, text
+from ...teaching import walkthroughs
+from ..inputs.experiment import Experiment
+from ..session import settings
+from ..session.language import said, t
+from ..widgets.step_drawings import cells, over, side_by_side
+
+
+def rectified(found: walkthroughs.Rectified, experiment: Experiment) -> None:
+    """What each of the three rules does to a small matrix and at a real ReLU, and what reaches the pixels."""
+    _matrix()
+    st.markdown(t("**The same at a real ReLU of this network**"))
+    last = len(found.bends) - 1
+    number = settings.setting("relu", last // 2, settings.Span(0, last), int)
+    if last:
+        st.slider(
+            t("Which ReLU, from the picture (0) to the class"),
+            0,
+            last,
+            key="relu",
+            persist_state="session",
+            help=t("ReLU: the bend in the network, where what is negative becomes zero."),
+        )
+    bend = found.bends[int(number)]
+    through = (bend.gradient * bend.slope).abs().sum(dim=(1, 2))
+    channel = int(through.argmax())
+    gradient, slope = bend.gradient[channel], bend.slope[channel]
+    outcomes = walkthroughs.rules(gradient, slope)
+    high = float(gradient.abs().max())
+    side_by_side(
+        (t("Open on the way up (white)"), cells(slope.float(), "gray", 1.0)),
+        (t("What comes back from above"), cells(gradient, "blue-red", high)),
+        *(
+            (t("Below it: {rule}", rule=said(name)), cells(values, "blue-red", high))
+            for name, values in outcomes.items()
+        ),
+    )
+    shares = {name: text.percent(float((passed != 0).float().mean())) for name, passed in outcomes.items()}
+    st.caption(
+        t(
+            "Channel {channel} of {count}, {rows} x {columns} cells; red pulls the score up, blue down. Share of the "
+            "cells that pass something on: {shares}.",
+            channel=channel,
+            count=len(bend.gradient),
+            rows=gradient.shape[0],
+            columns=gradient.shape[1],
+            shares=t(", ").join(f"{said(name)} {said(share)}" for name, share in shares.items()),
+        )
+    )
+    attribution = found.result.cpu().numpy()
+    st.markdown(t("**What reaches the pixels**"))
+    side_by_side(
+        (t("In colour"), render.colour(attribution)),
+        (t("Its size"), render.colourise(render.grayscale(attribution), "gray")),
+        (t("Over the picture"), over(experiment, attribution)),
+    )
+
+
+def _matrix() -> None:
+    st.markdown(t("**The three rules, on one small ReLU.** Change the numbers."))
+    up, down = st.columns(2)
+    start = np.array([[1.0, -2.0, 3.0], [-1.0, 2.0, 0.5], [0.0, -0.5, 4.0]])
+    above = np.array([[2.0, -1.0, -3.0], [3.0, 1.0, -2.0], [1.0, -4.0, 0.5]])
+    with up:
+        st.caption(t("What came in on the way up"))
+        came = _editor("came", start)
+    with down:
+        st.caption(t("What comes back from above"))
+        back = _editor("back", above)
+    outcomes = walkthroughs.rules(torch.from_numpy(back), torch.from_numpy(came) > 0)
+    for place, (name, values) in zip(st.columns(len(outcomes)), outcomes.items(), strict=True):
+        place.caption(said(name.capitalize()))
+        place.dataframe(pd.DataFrame(values.numpy()), hide_index=True, width="stretch")
+
+
+def _editor(key: str, start: NDArray[np.float64]) -> NDArray[np.float64]:
+    table = st.data_editor(pd.DataFrame(start), hide_index=True, key=f"matrix.{key}", width="stretch")
+    values: NDArray[np.float64] = np.nan_to_num(table.to_numpy(dtype=np.float64))
+    return values

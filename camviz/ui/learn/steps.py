@@ -1,0 +1,227 @@
+"""How a method makes its map of the present picture, step by step, drawn from its own run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from ... import render
+from ...registry import METHODS
+from ...teaching import walkthroughs
+from ..inputs.experiment import Experiment
+from ..results import explanations
+from ..server import tasks
+from ..server.tasks import Report
+from ..session import settings
+from ..session.language import said, t
+from ..widgets import charts
+from ..widgets.step_drawings import bars, cells, chart, over, plain, side_by_side
+from .relu_rules import rectified
+
+STRONGEST = 6  # feature maps that are shown
+SLOW = {"score_cam"}
+COLOURS = ("red", "green", "blue")
+
+
+def draw(method: str, experiment: Experiment) -> None:
+    """The steps of that method; a slow one waits for a click."""
+    layer = METHODS[method].layer == "required"
+    if layer and (not experiment.layer or "," in experiment.layer):
+        st.info(t("This method works at one layer of feature maps: choose one in the sidebar."))
+        return
+    key = ("anatomy", *explanations.key_of(experiment, METHODS[method], {}))
+    seconds = (
+        explanations.duration(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
+    )
+    found = tasks.run(
+        f"steps.{method}",
+        key,
+        seconds,
+        t("Run {method} step by step", method=said(METHODS[method].title)),
+        lambda report: _steps(method, experiment, report),
+    )
+    if found is not None:
+        DRAWN[method](found, experiment)
+
+
+def _steps(method: str, experiment: Experiment, report: Report) -> walkthroughs.Steps:
+    model = experiment.model
+    x = model.preprocess(experiment.picture.image, experiment.fit)
+    given: dict[str, Any] = {}
+    if METHODS[method].layer == "required":
+        given["layer"] = model.module(experiment.layer)
+    if method == "lrp":
+        given["layers"] = {layer.name: model.module(layer.name) for layer in model.layers if layer.main}
+    with tasks.turn(report) as progress:
+        if METHODS[method].many_passes:
+            given["progress"] = progress
+        steps: walkthroughs.Steps = getattr(walkthroughs, f"of_{method}")(model.net, x, experiment.score, **given)
+    return steps
+
+
+# ------------------------------------------------------------------------------------------------ one for a method
+
+
+def _vanilla(found: walkthroughs.Pixels, experiment: Experiment) -> None:
+    gradient = found.result.cpu().numpy()
+    side_by_side(
+        (t("1. The gradient, with its sign"), render.colour(gradient)),
+        (t("2. Its size, over all colours"), render.colourise(render.grayscale(gradient), "gray")),
+        (t("3. Laid over the picture"), over(experiment, gradient)),
+    )
+    colour, row, column = found.place
+    st.markdown(
+        t(
+            "**Is it true?** The steepest value belongs to {colour} at row {row}, column {column}. Raised by {change}, "
+            "it should move the score by {predicted}. A second pass says {real}.",
+            colour=t(COLOURS[colour]),
+            row=row,
+            column=column,
+            change=f"{found.change:.4f}",
+            predicted=f"{found.predicted:+.6f}",
+            real=f"{found.real:+.6f}",
+        )
+    )
+    st.caption(t("The two agree as far as the network is straight over so small a step; it bends at its ReLUs."))
+
+
+def _weighted(found: walkthroughs.Weighted, experiment: Experiment) -> None:
+    order = found.order[:STRONGEST].tolist()
+    st.markdown(
+        t("**1. The feature maps that add most**, of {count}: where each of them fires", count=len(found.weight))
+    )
+    high = float(found.activation[order].abs().max())
+    names = [t("Map {number}", number=number) for number in order]
+    side_by_side(*zip(names, [cells(found.activation[c], "cividis", high) for c in order], strict=True))
+    st.markdown(t("**2. Their gradients**: where the class would gain (red) or lose (blue) if they grew"))
+    steep = float(found.gradient[order].abs().max())
+    side_by_side(*zip(names, [cells(found.gradient[c], "blue-red", steep) for c in order], strict=True))
+    st.markdown(t("**3. Each map's weight**: the mean of its gradient"))
+    chart(bars(names, found.weight[order].tolist()), t("The weights, as bars"))
+    st.markdown(t("**4. The weighted sum grows**"))
+    stops = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < len(found.weight)] + [len(found.weight)]
+    count = settings.setting("count", stops[-1], stops, int)
+    st.select_slider(
+        t("Feature maps in the sum, the weightiest first"),
+        stops,
+        key="count",
+        persist_state="session",
+        help=t("Add them one by one: the first few already make most of the map."),
+    )
+    total = found.sum_of(int(count))
+    everything = float(found.sum_of(len(found.weight)).abs().max())
+    side_by_side(
+        (t("Sum of {count}", count=count), cells(total, "blue-red", everything)),
+        (t("ReLU: only what speaks for it"), cells(total.relu(), "cividis", everything)),
+        (t("Upsampled, over the picture"), over(experiment, total.relu().cpu().numpy())),
+    )
+
+
+def _product(found: walkthroughs.Product, experiment: Experiment) -> None:
+    lines, region, result = (one.cpu().numpy() for one in (found.lines, found.region, found.result))
+    side_by_side(
+        (t("1. Guided backpropagation"), render.colour(lines)),
+        (t("2. Grad-CAM, upsampled"), over(experiment, region)),
+        (t("3. Their product"), render.colour(result)),
+    )
+
+
+def _masked(found: walkthroughs.Masked, experiment: Experiment) -> None:
+    order = found.weight.argsort(descending=True)[:STRONGEST].tolist()
+    model = experiment.model
+    st.markdown(
+        t(
+            "**1. What the network saw** through the {shown} stencils that kept the class alive best, of {count}",
+            shown=STRONGEST,
+            count=len(found.weight),
+        )
+    )
+    names = [
+        t("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
+        for c in order
+    ]
+    side_by_side(*zip(names, [model.seen_in(found.pictures[c]) for c in order], strict=True))
+    st.markdown(t("**2. The weights**: the scores, brought to a sum of 1 (softmax)"))
+    ranked = found.weight.sort(descending=True).values[:30].tolist()
+    chart(bars([str(place + 1) for place in range(len(ranked))], ranked), t("The thirty greatest weights"))
+    st.markdown(t("**3. The weighted sum**"))
+    total = (found.weight[:, None, None] * found.activation).sum(dim=0)
+    side_by_side(
+        (t("Sum"), cells(total, "blue-red", float(total.abs().max()))),
+        (t("ReLU, upsampled, over the picture"), over(experiment, found.result.cpu().numpy())),
+    )
+    st.caption(t("{count} passes of the network for this one map.", count=len(found.weight)))
+
+
+def _path(found: walkthroughs.Path, experiment: Experiment) -> None:
+    picks = np.linspace(0, len(found.place) - 1, STRONGEST).round().astype(int).tolist()
+    st.markdown(t("**1. The picture fades in**"))
+    side_by_side(*((f"{float(found.place[n]):.0%}", experiment.model.seen_in(found.pictures[n])) for n in picks))
+    st.markdown(t("**2. The gradient at each step**: its size, on one scale"))
+    high = float(found.gradients[picks].quantile(0.99))
+    side_by_side(*((f"{float(found.place[n]):.0%}", cells(found.gradients[n], "gray", high)) for n in picks))
+    st.markdown(t("**3. The shares add up**"))
+    total = found.added.cumsum(dim=0)
+    figure = go.Figure()
+    figure.add_scatter(x=found.place.tolist(), y=total.tolist(), mode="lines+markers", name=t("sum so far"))
+    rise = f"{found.rise:.3f}"
+    note = t("the score's rise, {rise}", rise=rise)
+    figure.add_hline(y=found.rise, line_dash="dot", line_color=charts.ink(), annotation_text=note)
+    plain(figure, t("how far the picture is faded in"), t("sum of the map so far"))
+    chart(figure, t("The sum of the map as the steps are added, and the rise of the score that it should reach"))
+    st.markdown(
+        t(
+            "**Complete?** The map adds up to {total}; the score rises by {rise} from the empty picture: {gap}.",
+            total=f"{float(total[-1]):.3f}",
+            rise=rise,
+            gap=_gap(float(total[-1]), found.rise),
+        )
+    )
+    result = found.result.cpu().numpy()
+    side_by_side(
+        (t("The map, in colour"), render.colour(result)),
+        (t("Its size, over the picture"), over(experiment, result)),
+    )
+
+
+def _shares(found: walkthroughs.Shares, experiment: Experiment) -> None:
+    st.markdown(t("**1. The bill goes down**: the relevance that arrives at each layer, from the class to the picture"))
+    names = [t("the score"), *reversed(found.layers), t("the pixels")]
+    sums = [found.score, *reversed(found.relevance), float(found.result.sum())]
+    chart(bars(names, sums), t("The sum of the relevance at each layer"))
+    st.caption(
+        t(
+            "The score is {score}; {arrives} arrive at the pixels. In a network without biases both would be equal: a "
+            "bias takes its share of the bill, and nobody below pays it.",
+            score=f"{found.score:.3f}",
+            arrives=f"{sums[-1]:.3f}",
+        )
+    )
+    result = found.result.cpu().numpy()
+    st.markdown(t("**2. What each pixel answers for**"))
+    strength = np.abs(result).sum(axis=0)
+    side_by_side(
+        (
+            t("For (red) and against (blue)"),
+            cells(found.result.sum(dim=0), "blue-red", float(np.quantile(strength, 0.99))),
+        ),
+        (t("Over the picture"), over(experiment, result)),
+    )
+
+
+DRAWN: dict[str, Callable[[Any, Experiment], None]] = {
+    "vanilla_backprop": _vanilla,
+    "guided_backprop": rectified,
+    "deconvnet": rectified,
+    "grad_cam": _weighted,
+    "guided_grad_cam": _product,
+    "score_cam": _masked,
+    "integrated_gradients": _path,
+    "lrp": _shares,
+}
+
+
+def _gap(found: float, rise: float) -> str:
+    return t("{gap} off", gap=f"{abs(found - rise) / abs(rise):.1%}") if rise else t("nothing to add up to")

@@ -1,0 +1,1 @@
+"""Explanations and metrics: computed once, kept for everybody."""

@@ -1,0 +1,1 @@
+"""What all visitors of this process share: results, the queue, long tasks."""

@@ -1,0 +1,186 @@
+"""serve: the dashboard on a network that lives in a script or a notebook, in the same process."""
+
+import asyncio
+import contextlib
+import html
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+import uvicorn
+from streamlit import config
+from streamlit.runtime import Runtime
+from torch import nn
+from torch.export import ExportedProgram
+
+from ... import models
+from ...errors import CamvizError
+from ...models import Model
+from ...models.class_names import Categories
+from ...models.model import Head
+from ...models.preprocessing import Preprocess
+from ..session import settings
+
+APP = Path(__file__).parents[3] / "app.py"
+FIRST_PORT = 8501
+LONGEST_START, LONGEST_STOP = 60.0, 10.0  # seconds
+
+
+class Server:
+    """A dashboard that runs in this process: `url` is where, `stop()` ends it."""
+
+    def __init__(self, place: socket.socket) -> None:
+        self.names: list[str] = []
+        host, port = place.getsockname()[:2]
+        self.url = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"
+        settings = uvicorn.Config(
+            st.App(APP),
+            log_level="error",
+            ws_max_size=config.get_option("server.maxMessageSize") * 2**20,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(settings)
+        self._thread = threading.Thread(target=self._server.run, args=([place],), name="camviz", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer; returns when it does. Raises CamvizError where it can't."""
+        self._thread.start()
+        waited = threading.Event()
+        for _ in range(int(LONGEST_START / 0.05)):
+            if self._server.started:
+                return
+            if not self._thread.is_alive():
+                break
+            waited.wait(0.05)
+        raise CamvizError("the dashboard's server did not start; its reason stands above")
+
+    def offer(self, model: Model) -> None:
+        """Show this model too."""
+        models.register(model)
+        self.names.append(model.name)
+
+    @property
+    def running(self) -> bool:
+        """Whether it answers."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End the dashboard, and forget the models that it showed."""
+        global _running
+        self._server.should_exit = True
+        self._thread.join(LONGEST_STOP)
+        for name in self.names:
+            models.unregister(name)
+        Runtime._instance = None  # Streamlit has one a process, and does not take it back
+        _running = None
+
+    def wait(self) -> None:
+        """Block until somebody stops it, or Ctrl-C is pressed; says so."""
+        try:
+            print("Ctrl-C ends it.")
+            while self.running:
+                self._thread.join(0.5)
+        except KeyboardInterrupt:
+            self.stop()
+
+    def __repr__(self) -> str:
+        return f"<dashboard of {', '.join(self.names)} at {self.url}>" if self.running else "<dashboard, stopped>"
+
+    def _repr_html_(self) -> str:
+        if not self.running:
+            return "<p>This dashboard was stopped.</p>"
+        return f'<p><a href="{self.url}" target="_blank">{html.escape(self.url)}</a></p>'
+
+
+_running: Server | None = None
+
+
+def serve(
+    network: nn.Module | ExportedProgram | Model,
+    /,
+    *,
+    name: str | None = None,
+    categories: Categories | None = None,
+    preprocess: Preprocess | None = None,
+    input_size: tuple[int, int] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    bands: Sequence[str] | None = None,
+    head: Head | None = None,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    browser: bool = True,
+    block: bool | None = None,
+) -> Server:
+    """Open the dashboard on a network of your own; it is copied as it is now, and never touched.
+
+    What says how it sees a picture is as in `load_model`; what load_model returns will do too. A second call shows
+    one more network on the same dashboard, or in place of the one of the same name. `host`: "127.0.0.1" is for this
+    machine only, "0.0.0.0" for whoever can reach it. `port`: None = 8501, or any free one. `browser`: open one.
+    `block`: wait until Ctrl-C; None = in a script, but not in a notebook or at a prompt. Raises CamvizError.
+    """
+    global _running
+    told = (categories, preprocess, input_size, mean, std, bands, head)
+    if isinstance(network, Model):
+        if any(one is not None for one in told):
+            raise CamvizError("a loaded model says itself how it sees a picture; give these settings to load_model")
+        model = replace(network, name=name or network.name, title=name or network.title)
+    else:
+        model = models.load_model(
+            network,
+            name=name,
+            categories=categories,
+            preprocess=preprocess,
+            input_size=input_size,
+            mean=mean,
+            std=std,
+            bands=bands,
+            head=head,
+        )
+    server = _running if _running is not None and _running.running else _new(host, port)
+    server.offer(model)
+    if server is not _running:
+        server.start()
+        _running = server
+    print(f"CamViz shows {model.name} at {server.url}")
+    if browser and (sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()):
+        webbrowser.open(server.url)
+    if not _interactive() if block is None else block:
+        server.wait()
+    return server
+
+
+def _new(host: str, port: int | None) -> Server:
+    if not APP.is_file():
+        raise CamvizError(f"the dashboard's {APP} is not there: install CamViz from its folder, pip install -e .")
+    if Runtime.exists():
+        raise CamvizError("this process runs a Streamlit server already: call serve from a script or a notebook")
+    place = _bound(host, port)
+    settings.program = sys.modules["__main__"]
+    return Server(place)
+
+
+def _bound(host: str, port: int | None) -> socket.socket:
+    place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for candidate in (FIRST_PORT, 0) if port is None else (port,):
+        with contextlib.suppress(OSError, OverflowError):
+            place.bind((host, candidate))
+            return place
+    place.close()
+    raise CamvizError(f"{host}, port {port or 'any'} is not free for a server")
+
+
+def _interactive() -> bool:
+    """Whether somebody can go on typing while the dashboard runs: a notebook, or a prompt."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return hasattr(sys, "ps1") or bool(sys.flags.interactive)
+    return True

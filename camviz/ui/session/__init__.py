@@ -1,0 +1,1 @@
+"""One visitor: settings in the URL, language."""

@@ -1,0 +1,21 @@
+"""The pages, and the experiment that the sidebar describes."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ..inputs.experiment import Experiment
+from ..session import settings
+
+PAGES = sorted((Path(__file__).parents[3] / "pages").glob("*.py"))
+
+
+def experiment() -> Experiment:
+    """The present experiment, for pages."""
+    if not settings.is_running():
+        # A server's first visitor runs a linked page without app.py, by Streamlit's older page discovery, until
+        # st.navigation has been called once.
+        st.navigation([st.Page(page, default=page.stem == "explain") for page in PAGES], position="hidden")
+        st.rerun()
+    present: Experiment = st.session_state["experiment"]
+    return present

@@ -1,0 +1,81 @@
+"""A tour of four steps through the first page: each a card beside what it speaks of, in the flow, so it covers nothing.
+
+It goes on in the browser, without the server, so that it stops nothing that is being computed.
+"""
+
+import streamlit as st
+
+from ..components import component
+from ..session.language import t
+
+STEPS = 4
+_TARGETS = ("gallery", "bars", "method", "proof-start")  # keys of what the steps speak of, as the CSS has them
+_ASKED = "_tour"  # in st.session_state: what asks for the tour: "" (nothing), "first", or "again" with a number
+
+_card = component("tour")
+
+
+def offer(page: str) -> None:
+    """Offer the tour to who comes to the first page by a link that sets nothing; and a button that asks for it."""
+    state = st.session_state
+    if _ASKED not in state:
+        state[_ASKED] = "first" if page == "" and not st.query_params.to_dict() else ""
+    with st.sidebar:
+        asked = st.button(
+            t("Tour"),
+            key="tour",
+            icon=":material/tour:",
+            type="tertiary",
+            help=t("Four steps through the first page, at most a minute."),
+            on_click=_again,
+        )
+    if asked and page != "":
+        st.switch_page("pages/explain.py")
+
+
+def _again() -> None:
+    number = int(st.session_state[_ASKED].partition(" ")[2] or 0) + 1
+    st.session_state[_ASKED] = f"again {number}"
+
+
+def step(number: int) -> None:
+    """The place of a step's card, 1 to 4: hidden until the tour comes to it. Nothing where no tour was asked for."""
+    if not st.session_state[_ASKED]:
+        return
+    title, text = _words()[number - 1]
+    last = number == STEPS
+    data = {
+        "step": number,
+        "asked": st.session_state[_ASKED],
+        "target": _TARGETS[number - 1],
+        "name": t("Tour, step {number} of {steps}", number=number, steps=STEPS),
+        "title": f"{number}/{STEPS} {title}.",
+        "text": text,
+        "next": t("Done") if last else t("Next"),
+        "skip": "" if last else t("Skip the tour"),
+    }
+    _card(key=f"tour_{number}", data=data)
+
+
+def _words() -> tuple[tuple[str, str], ...]:
+    return (
+        (
+            t("Pick a picture"),
+            t("The bar at the left, on a phone behind », has samples and takes pictures of your own."),
+        ),
+        (
+            t("Read the answer"),
+            t("These are the classes that the network finds most probable. A click on one explains that one."),
+        ),
+        (
+            t("Pick a method"),
+            t("Each method asks in its own way what in the picture spoke for the class. The map below is its answer."),
+        ),
+        (
+            t("Ask whether to believe it"),
+            t(
+                "A map convinces whoever sees it, right or wrong. Put this one to the test by the button above; "
+                "there are more tests on the page Evaluate."
+            ),
+        ),
+    )

@@ -1,0 +1,76 @@
+"""Three numbers under a map, after one click: deletion, insertion, and what stays when the network forgets."""
+
+from collections.abc import Sequence
+from math import isnan
+
+import streamlit as st
+
+from ...errors import CamvizError
+from ...evaluation.registry import METRICS
+from ..results import metrics
+from ..results.grid import Cell
+from ..server import tasks
+from ..server.tasks import Report
+from ..session.language import t
+
+THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomization": "Stays when it forgets"}
+BETTER = {"low": "lower is better", "high": "higher is better"}
+
+
+def line(cell: Cell) -> str:
+    """The numbers that are known of a map, in one line; empty where there are none yet."""
+    found = {key: metrics.known(cell.experiment, cell.method, cell.knobs, METRICS[key]) for key in THREE}
+    return " · ".join(
+        f"{t(THREE[key])} {t('not to be had') if isnan(value) else format(value, '.2f')}"
+        for key, value in found.items()
+        if value is not None
+    )
+
+
+def ask(cells: Sequence[Cell], name: str) -> bool:
+    """One click that computes what is missing for all cells, with its time, progress and Cancel; whether all is there.
+
+    What is finished stays when it is cancelled.
+    """
+    missing = [
+        (cell, key)
+        for cell in cells
+        for key in THREE
+        if metrics.known(cell.experiment, cell.method, cell.knobs, METRICS[key]) is None
+    ]
+    if missing:
+        each = [metrics.seconds(cell.experiment, cell.method, cell.knobs, METRICS[key]) for cell, key in missing]
+        seconds = max(sum(each), tasks.PATIENCE * 1.01)  # one click, however quick it is
+
+        def work(report: Report) -> bool:
+            for number, (cell, key) in enumerate(missing):
+                before, part = sum(each[:number]), each[number]
+
+                def share(done: float, text: str, before: float = before, part: float = part) -> None:
+                    report(min(1.0, (before + done * part) / sum(each)), text)
+
+                try:
+                    metrics.number(cell.experiment, cell.method, cell.knobs, METRICS[key], share)
+                except CamvizError:  # the line says that there is none
+                    metrics.keep(cell.experiment, cell.method, cell.knobs, METRICS[key], float("nan"))
+            return True
+
+        what = t("Test this map") if len(cells) == 1 else t("Test all {count} maps", count=len(cells))
+        if not tasks.run(name, ("proof", tuple((cell.key, key) for cell, key in missing)), seconds, what, work):
+            return False
+    good = {key: t(BETTER[METRICS[key].better]) for key in THREE}
+    st.caption(
+        t(
+            "Deletion: {deletion}; insertion: {insertion}; stays when it forgets: {randomization}. What each of them "
+            "means, and what it can't tell, is on the page Evaluate.",
+            **good,
+        )
+    )
+    return True
+
+
+def show(cell: Cell) -> None:
+    """For one map: the button, and the numbers once they are there."""
+    place = st.empty()
+    if ask([cell], "proof"):
+        place.markdown(line(cell))

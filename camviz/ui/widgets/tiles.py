@@ -1,0 +1,158 @@
+"""What a test on the Evaluate page shows: maps in a row, charts, and the sentence of what a number can't tell."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ... import encode, render, report, text
+from ...evaluation.metrics.randomization import Forgetting
+from ...evaluation.registry import Metric
+from ...explanation.explanation import Explanation
+from ...registry import Method
+from ...report import Chart, Picture, Section
+from ..inputs.experiment import Experiment
+from ..results import metrics
+from ..server.tasks import Report
+from ..session.language import bound, said, t
+from ..session.markdown import escaped
+from . import charts
+
+Looks = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (the picture, a map) to what is shown
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A map over the picture as a JPEG, what stands below it line by line, and what it shows in words."""
+
+    jpeg: bytes
+    lines: tuple[str, ...]  # plain text
+    alt: str
+
+
+def over(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
+    """A map over a picture (H, W, 3)."""
+    return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])), 0.6)
+
+
+def tiles(
+    experiment: Experiment,
+    maps: Sequence[Tensor],
+    captions: Sequence[tuple[str, ...]],
+    alts: Sequence[str],
+    looks: Looks = over,
+) -> list[Tile]:
+    """Maps of the present picture, each with its own scale, over the picture or as `looks` draws them."""
+    view = experiment.model.view(experiment.picture.image, experiment.fit)
+    drawn = [encode.jpeg(looks(view, one.cpu().float().numpy())) for one in maps]
+    return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
+
+
+def forgotten(experiment: Experiment, method: Method, found: Forgetting, looks: Looks = over) -> list[Tile]:
+    """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
+    told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
+    captions = [
+        (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
+        for depth, layer, r, alike in told
+    ]
+    alts = [f"{method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
+    return tiles(experiment, found.maps, captions, alts, looks)
+
+
+def show(pictures: Sequence[Tile], width: int = 150) -> None:
+    """Tiles in a row that wraps."""
+    box = st.grid(min_column_width=width)
+    for tile in pictures:
+        with box.container():
+            st.image(tile.jpeg, alt=said(tile.alt), width="stretch")
+            first, *others = (escaped(said(line)) for line in tile.lines)
+            st.caption("  \n".join([f"**{first}**", *others]))
+
+
+def draw(chart: Chart, key: str) -> None:
+    """A chart on the page; `key` tells it apart from the others."""
+    lines = {said(name): points for name, points in chart.lines.items()}
+    figure = charts.lines(lines, said(chart.across), said(chart.up), charts.ink())
+    st.plotly_chart(figure, key=key, alt=said(chart.alt), config={"displayModeBar": False})
+
+
+def in_words(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """A table's columns by their names, with every text in the person's language."""
+    return {
+        said(name): [said(cell) if isinstance(cell, str) else cell for cell in cells] for name, cells in columns.items()
+    }
+
+
+def as_pictures(shown: Sequence[Tile]) -> list[Picture]:
+    """Tiles for a report."""
+    return [Picture(tile.jpeg, tile.alt, ", ".join(tile.lines)) for tile in shown]
+
+
+def told_of(metric: Metric) -> str:
+    """What a metric asks, and what it does not tell, for a report."""
+    return f"{metric.title}: {metric.tooltip} What it can't tell. {metric.cannot} {metric.paper}"
+
+
+def python_of(experiment: Experiment, settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """The Python that measures an explanation again, behind the lines that made it; `settings` by a metric's key."""
+    named = repr(experiment.picture.name)
+    fit = f", {experiment.fit!r}" if experiment.fit != "crop" else ""
+    lines = [
+        "import torch",
+        "from camviz.evaluation.registry import METRICS, Subject",
+        "",
+        f"watched = camviz.scores.probability({metrics.target(experiment)})",
+        f"picture = model.preprocess({named}{fit})",
+        "subject = Subject(model.net, picture, watched, torch.from_numpy(explanation.attribution))",
+    ]
+    for key, given in settings.items():
+        knobs = "".join(f", {name}={value!r}" for name, value in given.items())
+        lines.append(f'print("{key}", float(METRICS["{key}"].measure(subject{knobs})))')
+    return "\n".join(lines) + "\n"
+
+
+def offer(title: str, experiment: Experiment, e: Explanation | None, sections: Sequence[Section], link: str) -> None:
+    """A button that makes a report of what the tests have shown so far; of one map with the map first."""
+    if not sections:
+        return
+    language, say = bound()
+
+    def make() -> str:
+        if e is None:
+            return report.write(title, [*sections, _settings(experiment)], link, language, say)
+        what, why, views, facts, code = report.of_explanation(e, experiment.predictions, experiment.picture.name)
+        return report.write(title, [what, why, *sections, views, facts, code], link, language, say)
+
+    st.subheader(t("Take it away"))
+    st.container(horizontal=True).download_button(
+        t("Report (HTML)"),
+        make,
+        f"{text.file_name('camviz-evaluate', experiment.model.name, title)}.html",
+        "text/html",
+        on_click="ignore",
+        help=t("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+    )
+
+
+def _settings(experiment: Experiment) -> Section:
+    table = [
+        ("setting", "value"),
+        ("network", f"{experiment.model.name} ({experiment.model.weights})"),
+        ("layer", experiment.layer.replace(",", ", ")),
+        ("picture fitted by", experiment.fit),
+    ]
+    return Section("Settings", table=[row for row in table if row[1]])
+
+
+def cannot(metric: Metric) -> None:
+    """The sentence of what a number does not tell."""
+    st.caption(t("**What it can't tell.** {cannot}", cannot=said(metric.cannot)))
+
+
+def part(report: Report, number: int, parts: int) -> Report:
+    """The report of one of several equal parts of a work, number 0 being the first."""
+    return lambda share, text: report((number + share) / parts, text)

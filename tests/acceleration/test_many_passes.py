@@ -1,0 +1,418 @@
+"""Many passes made cheaper: batch norms folded away, Winograd's convolutions, and when neither may be done."""
+
+import gc
+import weakref
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from camviz import scores
+from camviz.acceleration import conv_bn_fusion
+from camviz.acceleration.conv_bn_fusion import channels_last
+from camviz.acceleration.many_passes import many_passes, share
+from camviz.acceleration.winograd import NARROWEST, Kernel
+from camviz.tape import activations, forward, input_gradient
+from tests.methods.nets import NETS, Modules, Residual, build, close, content, picture
+
+SCORE = scores.logit(2)
+
+
+def draw(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+class Counting:
+    """How often torch's convolution and batch norm really run."""
+
+    def __init__(self, monkeypatch):
+        self.calls = dict.fromkeys(("batch_norm", "_convolved"), 0)
+        self.watch(monkeypatch, torch, "batch_norm")
+        self.watch(monkeypatch, "camviz.acceleration.winograd", "_convolved")
+
+    def watch(self, monkeypatch, owner, name):
+        target = owner if not isinstance(owner, str) else __import__(owner, fromlist=["x"])
+        original = getattr(target, name)
+
+        def counted(*args, **kwargs):
+            self.calls[name] += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(target, name, counted)
+
+
+# -------------------------------------------------------------------------------------------------------- Winograd
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [(4, 4), (8, 12), (1, 1), (7, 5), (14, 9), (3, 30)])
+def test_winograd_equals_the_convolution(size, layout):
+    x = draw(3, 5, *size, seed=1).contiguous(memory_format=layout).requires_grad_()
+    weight, gradient = draw(7, 5, 3, 3, seed=2), draw(3, 7, *size, seed=3)
+    bias = draw(7, seed=4)
+    expected = F.conv2d(x, weight, bias, padding=1)
+    found = Kernel(weight, bias)(x).mul_(1)  # networks go on in place
+    close(found.detach(), expected.detach(), 1e-12)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    (back,) = torch.autograd.grad(expected, x, gradient)
+    close(torch.autograd.grad(found, x, gradient)[0], back, 1e-12)
+
+
+@pytest.mark.parametrize("budget", [1.0, 3e4, 1e5, 1e9])
+def test_winograd_does_not_depend_on_how_the_tiles_are_cut(monkeypatch, budget):
+    monkeypatch.setattr("camviz.acceleration.winograd._TILES", budget)
+    x, weight = draw(5, 6, 21, 18), draw(4, 6, 3, 3, seed=2)
+    close(Kernel(weight)(x), F.conv2d(x, weight, padding=1), 1e-12)
+
+
+def test_winograd_is_exact_enough_in_float32():
+    x, weight = draw(2, 256, 28, 28, dtype=torch.float32), draw(256, 256, 3, 3, seed=2, dtype=torch.float32)
+    expected = F.conv2d(x.double(), weight.double(), padding=1)
+    error = (Kernel(weight)(x).double() - expected).norm() / expected.norm()
+    assert error < 5e-6
+
+
+# ------------------------------------------------------------------------------------------------------ the passes
+
+
+@pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
+def test_passes_give_the_network_s_own_numbers(kind):
+    net, x = build(kind), picture(5)
+    with torch.no_grad():
+        expected = net(x.clone())
+    gradient = input_gradient(net, x, SCORE)
+    before = {name: content(tensor) for name, tensor in net.state_dict().items()}
+    with many_passes(net, x[:2]), torch.no_grad():
+        close(forward(net, channels_last(x)), expected)
+        close(input_gradient(net, channels_last(x), SCORE), gradient)
+    assert {name: content(tensor) for name, tensor in net.state_dict().items()} == before
+
+
+def test_batch_norms_are_folded_away(monkeypatch):
+    net, x = build(Residual), picture()
+    count = Counting(monkeypatch)
+    with torch.no_grad():
+        net(x)
+    assert count.calls["batch_norm"] == 4
+    with many_passes(net, x), torch.no_grad():
+        count.calls["batch_norm"] = 0
+        forward(net, x)
+        assert count.calls["batch_norm"] == 0
+    with many_passes(net, x, fold="nothing"), torch.no_grad():
+        count.calls["batch_norm"] = 0
+        forward(net, x)
+        assert count.calls["batch_norm"] == 4
+
+
+def test_without_folding_every_layer_keeps_its_own_output():
+    net, x = build(Residual), picture()
+    for name in ("first.conv1", "first.bn1", "second.conv2", "second"):
+        layer = net.get_submodule(name)
+        expected, _ = activations(net, x, layer)
+        with many_passes(net, x, fold="nothing"):
+            close(activations(net, x, layer)[0], expected)
+
+
+class Normed(nn.Module):
+    """A batch norm after each convolution: strided, grouped, wide enough for Winograd's algorithm; and ReLU6."""
+
+    def __init__(self, activation):
+        super().__init__()
+        convolutions = (
+            nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False),
+            nn.Conv2d(8, 8, 5, padding=4, dilation=2, groups=4),
+            nn.Conv2d(8, NARROWEST, 1),
+            nn.Conv2d(NARROWEST, NARROWEST, 3, padding=1),
+        )
+        self.features = nn.Sequential()
+        for one in convolutions:
+            norm = nn.BatchNorm2d(one.out_channels)
+            nn.init.uniform_(norm.running_var, 0.1, 0.3)
+            nn.init.normal_(norm.running_mean, std=0.1)
+            nn.init.uniform_(norm.weight, -2, 2)
+            self.features.extend([one, norm, activation()])
+        self.head = nn.Linear(NARROWEST, 7)
+
+    def forward(self, x):
+        return self.head(self.features(x).mean(dim=(2, 3)))
+
+
+ACTIVATIONS = {
+    "relu6": nn.ReLU6,
+    "relu6 in place": lambda: nn.ReLU6(inplace=True),
+    "hard tanh in place": lambda: nn.Hardtanh(-0.5, 2, inplace=True),
+    "relu in place": lambda: nn.ReLU(inplace=True),
+    "silu": nn.SiLU,
+}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
+def test_on_the_way_back_a_batch_norm_is_one_with_its_convolution(monkeypatch, activation):
+    net, x = build(Normed, activation=activation), picture(size=(24, 32))
+    expected, before = input_gradient(net, x, SCORE), content(net.features[1].weight)
+    with many_passes(net, x, fold="gradient"):
+        count = Counting(monkeypatch)
+        found = input_gradient(net, channels_last(x), SCORE)
+        assert count.calls == {"batch_norm": 0, "_convolved": 2}  # the last convolution, there and back
+    close(found, expected)
+    assert expected.abs().max() > 0 and content(net.features[1].weight) == before
+
+
+def test_folded_on_the_way_back_the_scores_are_the_network_s_own_to_the_bit():
+    net, x = build(Normed, activation=nn.ReLU6).float(), channels_last(picture(size=(24, 32)).float())
+    with many_passes(net, x, fold="nothing"):
+        with torch.enable_grad():
+            plain = forward(net, x.clone().requires_grad_())
+    with many_passes(net, x, fold="gradient"):
+        with torch.enable_grad():
+            found = forward(net, x.clone().requires_grad_())
+    assert torch.equal(found, plain)
+
+
+class Odd(nn.Module):
+    """A convolution whose result two others read, one that runs twice, and a batch norm that runs twice."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+        self.one, self.two = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.norm, self.other, self.head = nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.Linear(4, 7)
+        for norm in (self.norm, self.other):
+            nn.init.uniform_(norm.running_var, 0.1, 0.3)
+            nn.init.normal_(norm.running_mean)
+
+    def forward(self, x):
+        x = self.one(x)
+        if self.way == "read twice":
+            x = self.norm(x) + x.relu()
+        elif self.way == "read by a list":
+            x = self.norm(x) + torch.cat([x[:, :1], x[:, 1:]], dim=1)
+        elif self.way == "convolution twice":
+            x = self.norm(self.two(self.other(self.two(x))))
+        elif self.way == "norm twice":
+            x = self.norm(self.two(self.norm(x)))
+        elif self.way == "changed in place":
+            x = self.norm(x.mul_(2))
+        elif self.way == "in a bias":
+            x = self.norm(F.conv2d(x, self.two.weight, padding=1))
+        return self.head(x.mean(dim=(2, 3)))
+
+
+WAYS = ("read twice", "read by a list", "convolution twice", "norm twice", "changed in place", "in a bias")
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_odd_networks_give_their_own_numbers_too(monkeypatch, way, wide):
+    monkeypatch.setattr(conv_bn_fusion, "NARROWEST", 3 if wide else 1000)
+    net, x = build(Odd, way=way), picture()
+    with torch.no_grad():
+        expected = net(x)
+    gradient = input_gradient(net, x, SCORE)
+    with many_passes(net, x):
+        close(forward(net, channels_last(x)).detach(), expected)
+        close(input_gradient(net, channels_last(x), SCORE), gradient)
+
+
+def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
+    monkeypatch.setattr(conv_bn_fusion, "NARROWEST", 16)
+
+    class Many(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.wide = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 16, 3, padding=1)
+            self.strided, self.grouped = nn.Conv2d(16, 16, 3, 2, 1), nn.Conv2d(16, 16, 3, padding=1, groups=16)
+            self.dilated, self.small = nn.Conv2d(16, 16, 3, padding=2, dilation=2), nn.Conv2d(16, 16, 1)
+            self.unpadded, self.head = nn.Conv2d(16, 16, 3), nn.Linear(16, 7)
+
+        def forward(self, x):
+            for layer in (self.first, self.wide, self.strided, self.grouped, self.dilated, self.small, self.unpadded):
+                x = layer(x).relu_()
+            return self.head(x.mean(dim=(2, 3)))
+
+    net, x = build(Many), picture(1)
+    gradient = input_gradient(net, x, SCORE)
+    count = Counting(monkeypatch)
+    with many_passes(net, x):
+        count.calls["_convolved"] = 0
+        close(input_gradient(net, channels_last(x), SCORE), gradient)
+    assert count.calls["_convolved"] == 2  # up and down
+
+
+def test_a_plan_that_does_not_fit_is_given_up(monkeypatch):
+    monkeypatch.setattr(Kernel, "__call__", lambda self, x: F.conv2d(x, self.weight, self.bias, padding=1) * 1.01)
+    monkeypatch.setattr(conv_bn_fusion, "NARROWEST", 3)
+    net, x = build(Residual), picture()
+    with torch.no_grad():
+        expected = net(x)
+    with many_passes(net, x), torch.no_grad():
+        close(forward(net, x), expected, 1e-12)
+
+
+def scores_of(net, x):
+    with many_passes(net, x), torch.no_grad():
+        return forward(net, channels_last(x))
+
+
+def test_a_network_is_learnt_once(monkeypatch):
+    net, x = build(Residual), picture()
+    runs = []
+    original = Residual.forward
+    monkeypatch.setattr(Residual, "forward", lambda self, x: runs.append(len(x)) or original(self, x))
+    first = scores_of(net, x)
+    assert runs == [2, 2, 2]  # to look, to check, and the pass itself
+    assert torch.equal(scores_of(net, x), first) and len(runs) == 4
+    for changes in ({"fold": "gradient"}, {"fold": "nothing"}, {"dtype": torch.bfloat16}):
+        for again in (2, 0):
+            before = len(runs)
+            with many_passes(net, x, **changes):
+                assert len(runs) == before + again
+    scores_of(net, x[..., :16, :])  # another size
+    assert len(runs) == 4 + 6 + 3
+
+
+def swap(net):
+    net.first.conv2 = nn.Conv2d(4, 4, 3, padding=1, bias=False, dtype=torch.float64)
+
+
+def hook(net):
+    net.first.conv1.register_forward_hook(lambda module, inputs, output: output * 2)
+
+
+def patch(net):
+    net.first.conv1.forward = lambda x, run=net.first.conv1.forward: run(x) - 1
+
+
+CHANGES = {
+    "written to": lambda net: net.first.conv1.weight.data.mul_(1.5),
+    "written to in place": lambda net: nn.init.uniform_(net.first.bn1.running_var, 1, 2),
+    "a new batch norm": lambda net: setattr(net.first, "bn1", nn.BatchNorm2d(4, dtype=torch.float64).eval()),
+    "no batch norm": lambda net: setattr(net.first, "bn1", nn.Identity()),
+    "a new convolution": swap,
+    "a new tensor": lambda net: setattr(net.stem, "bias", nn.Parameter(torch.ones(4, dtype=torch.float64))),
+    "a setting": lambda net: setattr(net.stem, "padding", (3, 3)),
+    "a number": lambda net: setattr(net.first.bn2, "eps", 0.5),
+    "a hook": hook,
+    "a method": patch,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_network_that_has_changed_is_learnt_anew(change):
+    net, x = build(Residual), picture()
+    before = scores_of(net, x)
+    change(net)
+    with torch.no_grad():
+        expected = net(x)
+    assert (expected - before).abs().max() > 1e-3 * before.abs().max()
+    close(scores_of(net, x), expected)
+
+
+class Choosing(nn.Module):
+    """Which convolution its batch norm follows depends on the picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.norm = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+        nn.init.normal_(self.norm.running_mean)
+        self.head = nn.Linear(4, 7)
+
+    def forward(self, x):
+        x = self.norm(self.one(x)) if x.mean() > 0 else self.norm(self.two(x) + self.one(x))
+        return self.head(x.mean(dim=(2, 3)))
+
+
+def test_a_network_that_decides_by_its_picture_is_learnt_with_each():
+    net, x = build(Choosing), picture().abs()
+    for seen in (x, -x, x):
+        with torch.no_grad():
+            expected = net(seen)
+        close(scores_of(net, seen), expected)
+
+
+def test_a_network_that_nobody_has_any_more_is_forgotten():
+    net, x = build(Residual), picture()
+    scores_of(net, x)
+    kept = weakref.ref(net)
+    del net
+    gc.collect()
+    assert kept() is None
+
+
+def test_batches_follow_the_work(monkeypatch):
+    net, x = build(Modules), picture(3)
+    # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
+    work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
+    for budget, size, with_gradient in ((1e9, 8, 8), (4.5, 4, 2), (0.5, 1, 1)):
+        monkeypatch.setattr("camviz.runtime.batching.WORK", budget * work)
+        with many_passes(net, x) as known:
+            assert (known.size, known.size_with_gradient) == (size, with_gradient)
+
+
+class Padded(nn.Module):
+    """Zeros put around the input of depthwise convolutions as TensorFlow does, or not; and the rest of a network."""
+
+    def __init__(self, zeros, also=""):
+        super().__init__()
+        self.zeros, self.also = zeros, also
+        self.first = nn.Conv2d(3, 6, 3, padding=1)
+        self.deep = nn.ModuleList(nn.Conv2d(6, 6, kernel, stride=2, groups=6, bias=False) for kernel in (3, 5))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(6) for _ in self.deep)
+        self.beside = nn.Conv2d(6, 6, 3, groups=6)
+        self.head = nn.Linear(6, 7)
+
+    def forward(self, x):
+        x = self.first(x).relu()
+        for deep, norm in zip(self.deep, self.norms, strict=True):
+            wide = F.pad(x, self.zeros, value=0.0)
+            x = norm(deep(wide)).relu()
+            if self.also:
+                x = x + (wide.mean() if self.also == "mean" else self.beside(wide).mean())
+        return self.head(x.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("fold", ["weights", "gradient", "nothing"])
+@pytest.mark.parametrize(
+    ("zeros", "also", "copies"),
+    [
+        ((1, 2, 1, 2), "", 0),
+        ((0, 1, 2, 2), "", 0),
+        ((2, 1, 1, 1), "", 2),
+        ((1, 2, 1, 2), "mean", 2),
+        ((1, 2, 1, 2), "another convolution", 2),
+    ],
+)
+def test_zeros_around_the_input_are_left_to_the_convolution(monkeypatch, zeros, also, copies, fold):
+    net, x = build(Padded, zeros=zeros, also=also), picture(size=(24, 33))
+    expected, gradient = net(x).detach(), input_gradient(net, x, SCORE)
+    made = []
+    pad = torch._C._nn.pad
+    with many_passes(net, x, fold=fold):
+        monkeypatch.setattr(torch._C._nn, "pad", lambda x, *others: made.append(x.shape) or pad(x, *others))
+        close(forward(net, channels_last(x)).detach(), expected)
+        assert len(made) == copies
+        if fold != "weights":
+            close(input_gradient(net, channels_last(x), SCORE), gradient)
+        if not copies:  # another size still gets the network's own numbers
+            close(forward(net, x[..., :20, :]).detach(), net(x[..., :20, :]).detach())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_weights_of_another_precision_are_kept_for_autocast(way):
+    net, x = build(Odd, way=way, dtype=torch.float32), picture(dtype=torch.float32)
+    with torch.no_grad():
+        expected = net(x)
+    with many_passes(net, x, dtype=torch.bfloat16), torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = forward(net, channels_last(x)).float()
+    assert 0 < (found - expected).norm() < 0.05 * expected.norm()
+
+
+def test_shares_of_progress_count_on():
+    done = []
+    for number in range(3):
+        report = share(lambda *now: done.append(now), number, 3)
+        report(1, 2)
+        report(2, 2)
+    assert done == [(count, 6) for count in range(1, 7)]
+    assert share(None, 0, 3) is None

@@ -1,0 +1,290 @@
+"""A folder of pictures, explained by the command: what it writes, how it goes on, what it says."""
+
+import io
+import json
+import math
+import os
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+import camviz
+from camviz.batch import Item, Order, Worker
+from camviz.batch import output_folder as folders
+from camviz.evaluation.metrics.sparseness import sparseness
+from camviz.evaluation.pixel_ranking import heat_of
+from camviz.explanation import explain
+
+GOOD = ("coffee.jpg", "koala.JPG", "more/macaw.jpg")
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The methods and how many pictures each was computed for, call by call."""
+    calls = []
+
+    def batch(model, views, *arguments, **settings):
+        calls.append((arguments[1], len(views)))
+        return original(model, views, *arguments, **settings)
+
+    original = explain.explain_batch
+    monkeypatch.setattr("camviz.batch.worker.explain_batch", batch)
+    return calls
+
+
+def test_every_picture_by_every_method_is_a_row_with_its_files(command, table, pictures, tmp_path, monkeypatch, lite0):
+    assert command("--methods", "grad_cam,vanilla_backprop") == 0
+    rows = table()
+    assert list(rows) == sorted(
+        (name, key) for name in (*GOOD, "broken.png") for key in ("grad_cam", "vanilla_backprop")
+    )
+    monkeypatch.chdir(pictures)
+    for (name, key), row in rows.items():
+        if name == "broken.png":
+            assert "truncated or damaged" in row["error"] or "not a picture" in row["error"]
+            assert row["map"] is row["predicted"] is row["sparseness"] is None
+            continue
+        e = camviz.explain(lite0, name, key)
+        archive = np.load(tmp_path / "out" / row["map"])
+        scale = float(np.abs(e.attribution).max())
+        np.testing.assert_allclose(archive["attribution"], e.attribution, atol=2e-5 * scale)
+        assert json.loads(str(archive["settings"]))["image_sha256"] == e.image_digest == row["digest"]
+        overlay = np.asarray(Image.open(tmp_path / "out" / row["overlay"])).astype(int)
+        expected = Image.open(io.BytesIO(camviz.encode.jpeg(camviz.render.overlay(e.view, e.heatmap))))
+        assert np.abs(overlay - np.asarray(expected)).mean() < 0.5
+        assert (row["predicted"], row["predicted_class"]) == (row["target"], row["target_class"]) == (e.label, e.target)
+        assert row["target_probability"] == row["predicted_probability"] == pytest.approx(e.probability, rel=1e-4)
+        assert (row["layer"], row["forward_passes"], row["backward_passes"], row["error"]) == (e.layer, 1, 1, None)
+        expected = sparseness(heat_of(torch.from_numpy(e.attribution), (224, 224)))
+        assert row["sparseness"] == pytest.approx(expected, abs=1e-4)
+        again = camviz.explain(**json.loads(row["recipe"]))
+        np.testing.assert_allclose(again.attribution, archive["attribution"], atol=2e-5 * scale)
+    # Grad-CAM, vanilla: two pictures beside each other, so six of the eight tiles in a row of six, two in the next.
+    sheet = Image.open(tmp_path / "out" / "contact-0001.jpg")
+    assert sheet.width == 2 * 24 + 6 * 236 - 12 and not (tmp_path / "out" / "contact-0002.jpg").exists()
+
+
+@pytest.mark.parametrize("batch", ["1", "3", "8"])
+def test_no_picture_is_left_out_whatever_the_batch(command, table, batch):
+    command("--methods", "edge_detector", "--batch", batch)
+    assert [name for name, _ in table()] == ["broken.png", *GOOD]
+
+
+def test_the_same_command_again_computes_nothing(command, table, counted, capsys):
+    command("--methods", "grad_cam", "--batch", "2")
+    assert counted == [("grad_cam", 1), ("grad_cam", 2)]  # broken.png and coffee.jpg; koala.JPG and macaw.jpg
+    before = table()
+    capsys.readouterr()
+    assert command("--methods", "grad_cam", "--batch", "2") == 0
+    assert len(counted) == 2 and table() == before
+    assert "4 pictures: 0 maps to compute, 4 are there." in capsys.readouterr().out
+
+
+def test_only_what_is_missing_changed_or_asked_for_otherwise_is_computed(command, table, counted, pictures, tmp_path):
+    command("--methods", "grad_cam")
+    rows = table()
+    (tmp_path / "out" / rows["coffee.jpg", "grad_cam"]["map"]).unlink()
+    Image.open(pictures / "koala.JPG").rotate(180).save(pictures / "koala.JPG")
+    os.utime(pictures / "koala.JPG", ns=(1, 1))
+    counted.clear()
+    command("--methods", "grad_cam,layer_cam")
+    assert counted == [("grad_cam", 2), ("layer_cam", 3)]
+    assert (tmp_path / "out" / rows["coffee.jpg", "grad_cam"]["map"]).exists()
+    after = table()
+    assert len(after) == 8 and after["koala.JPG", "grad_cam"]["digest"] != rows["koala.JPG", "grad_cam"]["digest"]
+    assert after["more/macaw.jpg", "grad_cam"] == rows["more/macaw.jpg", "grad_cam"]
+    counted.clear()
+    command("--methods", "grad_cam", "--set", "grad_cam.counterfactual=on")
+    assert counted == [("grad_cam", 3)]
+    assert '"counterfactual": true' in table()["coffee.jpg", "grad_cam"]["recipe"] and len(table()) == 8
+
+
+def test_it_goes_on_where_it_was_interrupted(command, table, counted, capsys, monkeypatch):
+    original = folders.Folder.note
+
+    def interrupted(self, rows):
+        original(self, rows)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folders.Folder, "note", interrupted)
+    assert command("--methods", "grad_cam", "--batch", "2") == 130
+    assert len(table()) == 2  # one batch
+    assert "goes on from here" in capsys.readouterr().err
+    monkeypatch.setattr(folders.Folder, "note", original)
+    counted.clear()
+    assert command("--methods", "grad_cam", "--batch", "2") == 0
+    assert counted == [("grad_cam", 2)] and len(table()) == 4
+
+
+def test_a_line_that_was_cut_off_costs_only_its_own_row(command, table, counted, tmp_path):
+    command("--methods", "grad_cam", "--batch", "1")
+    journal = tmp_path / "out" / "journal.jsonl"
+    text = journal.read_text()
+    journal.write_text(text[: len(text) - 40])  # the row of more/macaw.jpg
+    counted.clear()
+    command("--methods", "grad_cam", "--batch", "1")
+    assert counted == [("grad_cam", 1)]
+    assert len(table()) == 4 and not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_results_inside_the_folder_are_no_pictures(command, table, pictures):
+    out = pictures / "results"
+    for _ in range(2):
+        command("--methods", "grad_cam", out=out)
+    assert len(table(out)) == 4
+
+
+def test_names_that_look_alike_stay_apart(command, table, pictures, tmp_path):
+    (pictures / "more" / "Coffee!.jpg").write_bytes((pictures / "koala.JPG").read_bytes())
+    (pictures / "more" / "coffee.jpg").write_bytes((pictures / "more" / "macaw.jpg").read_bytes())
+    command("--methods", "grad_cam")
+    rows = [row for row in table().values() if row["map"]]
+    assert len({row["map"] for row in rows}) == len({row["overlay"] for row in rows}) == 5
+    for row in rows:
+        assert json.loads(str(np.load(tmp_path / "out" / row["map"])["settings"]))["image_sha256"] == row["digest"]
+
+
+def test_settings_reach_the_method_and_the_metrics(command, table, lite0, pictures):
+    settings = ("--set", "score_cam.mode=fast", "--set", "deletion.steps=2", "--layer", "blocks.0", "--fit", "pad")
+    command("--methods", "score_cam,grad_cam", "--metrics", "deletion", "--target", "espresso", *settings)
+    row = table()["koala.JPG", "score_cam"]
+    e = camviz.explain(lite0, pictures / "koala.JPG", "score_cam", "espresso", "blocks.0", fit="pad", mode="fast")
+    assert (row["target"], row["predicted"], row["layer"]) == ("espresso", "koala", "blocks.0")
+    assert row["target_probability"] == pytest.approx(e.probability, rel=1e-4)
+    assert row["predicted_probability"] > 0.5
+    chance = camviz.scores.probability(e.target)
+    x = lite0.preprocess(pictures / "koala.JPG", "pad")
+    heat = heat_of(torch.from_numpy(e.attribution), (224, 224))
+    from camviz.evaluation.registry import METRICS
+
+    expected = float(METRICS["deletion"](lite0.net, x, chance, heat, steps=2))
+    assert row["deletion"] == pytest.approx(expected, rel=1e-4)
+    assert "sparseness" not in row
+
+
+def test_why_one_class_rather_than_another(command, table, lite0, pictures):
+    command("--methods", "grad_cam", "--target", "967", "--rather-than", "cup")
+    row = table()["coffee.jpg", "grad_cam"]
+    assert row["target"] == "espresso rather than cup"
+    assert json.loads(row["recipe"])["target"] == {"contrast": [967, 968]}
+
+
+def test_a_method_that_the_network_does_not_allow_is_an_error_in_its_rows(command, table):
+    arguments = ("--model", "efficientnet_b0", "--weights", "random", "--methods", "grad_cam,guided_backprop")
+    assert command(*arguments) == 0
+    row = table()["coffee.jpg", "guided_backprop"]
+    assert "defined by what it does at a ReLU" in row["error"] and row["predicted"] is not None
+    assert table()["coffee.jpg", "grad_cam"]["error"] is None
+
+
+def test_a_metric_that_cannot_be_had_is_a_note(command, table, monkeypatch):
+    from camviz.evaluation.registry import METRICS
+
+    def refuse(*_, **__):
+        raise camviz.CamvizError("not on this map")
+
+    monkeypatch.setitem(
+        METRICS, "sparseness", METRICS["sparseness"].__class__(**{**vars(METRICS["sparseness"]), "function": refuse})
+    )
+    command("--methods", "grad_cam")
+    row = table()["coffee.jpg", "grad_cam"]
+    assert row["notes"] == "Sparseness: not on this map." and row["error"] is None and row["map"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--methods", "grad_camm"), "Method 'grad_camm' is not in CamViz; did you mean 'grad_cam'?"),
+        (("--methods", ""), "There must be at least one method"),
+        (("--metrics", "deletoin"), "Metric 'deletoin' is not in CamViz; did you mean 'deletion'"),
+        (("--metrics", "pointing_game"), "is measured on mosaics of four pictures"),
+        (("--model", "efficientnet_lite9"), "Model 'efficientnet_lite9' is not in the catalogue"),
+        (("--layer", "blocks.99"), "Layer 'blocks.99' is not in efficientnet_lite0"),
+        (("--target", "espreso"), "Class 'espreso' is not in efficientnet_lite0; did you mean 'espresso'"),
+        (("--target", "4000"), "efficientnet_lite0 has the classes 0 to 999; got 4000"),
+        (("--rather-than", "3"), "Needs the class that it is held against"),
+        (("--batch", "0"), "A batch holds at least 1 picture; got 0"),
+        (("--engine", "rays"), "Engine 'rays' is not in local, ray; did you mean 'ray'"),
+        (("--set", "score_cam.mode=fast"), "A setting is for 'score_cam', which is not among what is to be computed"),
+        (("--weights", "nowhere.pth"), "there is no file nowhere.pth"),
+    ],
+)
+def test_a_wrong_order_is_told_before_anything_is_done(command, capsys, tmp_path, arguments, sentence):
+    assert command(*arguments) == 2
+    assert sentence.lower() in capsys.readouterr().err.lower()
+    assert not (tmp_path / "out" / "table.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("score_cam.mode", "a setting is given as method.setting=value; got 'score_cam.mode'"),
+        ("score_can.mode=fast", "method 'score_can' is not in CamViz"),
+        ("score_cam.mod=fast", "setting 'mod' is not in the settings of score_cam"),
+        ("score_cam.mode=quick", "mode 'quick' is not in the choices of score_cam"),
+        ("grad_cam.counterfactual=perhaps", "counterfactual of grad_cam is one of on, off"),
+        ("smooth_grad.samples=0", "samples of smooth_grad must lie in"),
+        ("smooth_grad.samples=many", "samples of smooth_grad must be int; got 'many'"),
+    ],
+)
+def test_a_wrong_setting_is_told(command, capsys, text, sentence):
+    assert command("--set", text) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_settings_are_read_by_the_knobs_of_the_method():
+    from camviz.batch.job import setting
+
+    assert setting("smooth_grad.samples=7") == ("smooth_grad", "samples", 7)
+    assert setting("smooth_grad.level=0.25") == ("smooth_grad", "level", 0.25)
+    assert setting("deconvnet.feature_map=") == ("deconvnet", "feature_map", None)
+    assert setting("grad_cam.counterfactual=off") == ("grad_cam", "counterfactual", False)
+    assert setting("deletion.steps=5") == ("deletion", "steps", 5)
+
+
+def test_a_folder_that_is_not_there_is_told(command, capsys, tmp_path, monkeypatch):
+    for arguments, sentence in (((), "There is no folder"), (("x",), "There are no pictures in")):
+        folder = tmp_path / "empty"
+        if arguments:
+            folder.mkdir()
+        monkeypatch.setattr("sys.argv", ["camviz", "explain", str(folder), "--out", str(tmp_path / "o")])
+        with pytest.raises(SystemExit) as ended:
+            camviz.__main__.main()
+        assert ended.value.code == 2 and sentence in capsys.readouterr().err
+
+
+def test_pictures_are_read_ahead_but_never_many(monkeypatch, tmp_path, pictures):
+    """While the first batch is computed, the next two at most are in memory."""
+    from camviz.batch import engines
+
+    order = Order(metrics=(), batch=1)
+    looked = []
+
+    def look(self, items):
+        looked.extend(items)
+        return []
+
+    monkeypatch.setattr(Worker, "look", look)
+    batches = [[Item(str(number), b"", ("grad_cam",))] for number in range(20)]
+    rows = engines.local(order, folders.Folder(pictures, tmp_path / "out"), batches, 1)
+    next(rows)
+    time.sleep(0.3)
+    assert 1 <= len(looked) <= 3
+    rows.close()
+    assert len(looked) <= 3
+
+
+def test_the_table_is_written_in_parts_and_sheets_in_pages(command, table, monkeypatch, tmp_path):
+    monkeypatch.setattr(folders, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(folders, "DOWN", 1)
+    command("--methods", "grad_cam,layer_cam,hires_cam,eigen_cam")
+    assert len(table()) == 16
+    assert pq.ParquetFile(tmp_path / "out" / "table.parquet").num_row_groups == math.ceil(16 / 3)
+    assert len(list((tmp_path / "out").glob("contact-*.jpg"))) == 4  # four methods in a row: one picture each
+    monkeypatch.setattr(folders, "DOWN", 5)
+    command("--methods", "grad_cam")
+    assert [file.name for file in (tmp_path / "out").glob("contact-*.jpg")] == ["contact-0001.jpg"]

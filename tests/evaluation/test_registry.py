@@ -1,0 +1,134 @@
+"""The table of metrics: what holds for every one of them."""
+
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from camviz import CamvizError
+from camviz.evaluation.bootstrap import better_than, interval
+from camviz.evaluation.registry import METRICS, Subject, metric
+from tests.evaluation.subjects import example, gradient, subject
+from tests.methods.nets import Interrupt, state
+
+FOLDER = Path(__file__).parents[2] / "camviz" / "evaluation" / "metrics"
+ALL = pytest.mark.parametrize("one", METRICS.values(), ids=METRICS)
+
+
+@ALL
+def test_a_metric_says_what_it_does_and_what_it_cannot(one):
+    source = (FOLDER / f"{one.key}.py").read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 150 and source.count("\n@metric(") == 1
+    assert one.tooltip.endswith(".") and 40 <= len(one.tooltip) <= 130
+    assert re.fullmatch(r"https://\S+", one.paper)
+    assert one.cannot.endswith(".") and len(one.cannot) > 60
+    assert all(knob.help for knob in one.knobs.values())
+    assert set(one.takes) <= {*Subject.__dataclass_fields__, "heat"}
+
+
+@ALL
+def test_measuring_gives_the_functions_own_number_and_touches_nothing(one):
+    given = subject(gradient)
+    before = state(given.net)
+    number = float(one.measure(given))
+    assert np.isfinite(number)
+    assert number == float(one(*(getattr(given, name) for name in one.takes)))
+    assert state(given.net) == before
+
+
+@ALL
+def test_progress_rises_to_the_end_and_what_it_raises_comes_through(one):
+    if not one.many_passes:
+        assert "progress" not in inspect.signature(one.function).parameters
+        return
+    marks = []
+    given = subject(gradient)
+    one.measure(given, progress=lambda done, total: marks.append((done, total)))
+    assert len(marks) >= 3 and marks == sorted(marks) and marks[-1][0] == marks[-1][1]
+    before = state(given.net)
+
+    def interrupt(done, total):
+        raise Interrupt
+
+    with pytest.raises(Interrupt):
+        one.measure(given, progress=interrupt)
+    assert state(given.net) == before
+
+
+@ALL
+def test_the_ends_of_every_knob_work(one):
+    given = subject(gradient)
+    for name, knob in one.knobs.items():
+        for value in knob.choices or (knob.range.low, min(knob.range.high, 12)):
+            assert np.isfinite(float(one.measure(given, **{name: knob.type(value)})))
+
+
+def test_wrong_settings_and_missing_parts_get_a_sentence():
+    given = subject()
+    with pytest.raises(CamvizError, match="did you mean 'steps'"):
+        METRICS["deletion"].measure(given, step=3)
+    with pytest.raises(CamvizError, match="filler"):
+        METRICS["deletion"].measure(given, filler="holes")
+    net, x, _ = example()
+    bare = Subject(net, x, given.score, given.attribution)
+    with pytest.raises(CamvizError, match="Randomization needs to be told 'explain'"):
+        METRICS["randomization"].measure(bare)
+    assert METRICS["deletion"].measure(bare).values == METRICS["deletion"].measure(given).values
+
+
+def test_two_metrics_of_one_name_are_refused():
+    def deletion(heat):
+        """Another."""
+
+    with pytest.raises(CamvizError, match="two metrics are called 'deletion'"):
+        metric("Deletion", better="low", cost=1, paper="", cannot="")(deletion)
+
+
+def test_which_metrics_cost_the_method_again():
+    assert {key for key, one in METRICS.items() if one.explains_again} == {
+        *("max_sensitivity", "randomization", "class_contrast", "pointing_game")
+    }
+    assert [key for key, one in METRICS.items() if one.of_mosaics] == ["pointing_game"]
+
+
+# ------------------------------------------------------------------------------------------------------------- league
+
+
+def test_the_interval_is_that_of_the_normal_law_for_many_values():
+    values = np.random.default_rng(1).normal(3, 2, 400)
+    found = interval(values.tolist())
+    error = values.std() / 20
+    assert found.mean == pytest.approx(values.mean()) and found.count == 400
+    assert (found.low, found.high) == pytest.approx((found.mean - 1.96 * error, found.mean + 1.96 * error), abs=0.03)
+    assert interval(values.tolist()) == found and interval(values.tolist(), seed=1) != found
+
+
+def test_the_interval_of_few_values():
+    assert (interval([0.5] * 3).low, interval([0.5] * 3).high) == (0.5, 0.5)
+    two = interval([0.0, 1.0])  # a quarter of the samples are (0, 0), a quarter (1, 1)
+    assert (two.low, two.mean, two.high) == (0, 0.5, 1)
+    with pytest.raises(CamvizError, match="at least one"):
+        interval([])
+
+
+def test_better_than_goes_by_pairs_and_by_what_is_good():
+    a, b = [0.1, 0.5, 0.9, 0.2], [0.2, 0.6, 1.0, 0.3]
+    assert better_than(a, b, "low") == 1 and better_than(a, b, "high") == 0
+    assert better_than(a, a, "low") == 0.5
+    # Of two pictures one is better and one worse by as much: 1/4 better twice, 1/4 worse twice, 1/2 even.
+    assert better_than([0.0, 1.0], [1.0, 0.0], "low") == pytest.approx(0.5, abs=0.03)
+    assert better_than([0.0, 1.0], [3.0, 0.0], "low") == pytest.approx(0.75, abs=0.04)
+    with pytest.raises(CamvizError, match="got 4 and 3"):
+        better_than(a, b[:3], "low")
+
+
+def test_results_do_not_depend_on_the_global_seed():
+    given = subject(gradient)
+    numbers = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        numbers.append([float(METRICS[key].measure(given)) for key in ("road", "infidelity", "randomization")])
+    assert numbers[0] == numbers[1]

@@ -1,0 +1,501 @@
+import dataclasses
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import camviz
+from camviz import METHODS, CamvizError, images, render, scores
+from camviz.explanation import explain as explain_module
+from camviz.explanation import recipe as recipe_module
+from camviz.explanation.explain import estimate, explain, explain_batch, fused
+from camviz.explanation.recipe import to_recipe
+from tests.methods.nets import Interrupt, Modules, build, run, state
+
+LABELS = ("tench", "goldfish", "<b>shark</b>", "ray", "cup", "mug", "Espresso")
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (33, 40, 3), dtype=np.uint8))
+
+
+def loaded(net=None, **arguments):
+    net = build(Modules, dtype=torch.float32) if net is None else net
+    return camviz.load_model(net, input_size=(20, 28), categories=LABELS, name="tiny", **arguments)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return loaded()
+
+
+def bare(model, key, score, layer="features.6", fit="crop", **knobs):
+    """What the method itself returns for the picture."""
+    return run(METHODS[key], model.net, model.preprocess(PICTURE, fit), score, model.module(layer), **knobs)[0].numpy()
+
+
+# ------------------------------------------------------------------------------------------------ what is explained
+
+
+@pytest.mark.parametrize("key", METHODS)
+def test_is_the_bare_method_of_the_predicted_class(tiny, key):
+    e = explain(tiny, PICTURE, key)
+    with torch.no_grad():
+        probabilities = tiny.net(tiny.preprocess(PICTURE)).softmax(dim=1)[0]
+    best = int(probabilities.argmax())
+    assert (e.target, e.label, e.score) == (best, LABELS[best], f"logit(c={best})")
+    assert e.probability == pytest.approx(float(probabilities.max()), rel=1e-6)
+    assert (e.method, e.model, e.weights, e.fit, e.fuse) == (key, "tiny", "own", "crop", None)
+    assert e.layer == (tiny.default_layer if METHODS[key].layer == "required" else None)
+    assert e.attribution.dtype == np.float32
+    np.testing.assert_array_equal(e.attribution, bare(tiny, key, scores.logit(best), tiny.default_layer))
+
+
+def test_grad_cam_is_the_default(tiny):
+    np.testing.assert_array_equal(explain(tiny, PICTURE).attribution, explain(tiny, PICTURE, "grad_cam").attribution)
+
+
+def own(values):
+    return values[:, 1] - values[:, 2:].mean(dim=1)
+
+
+@pytest.mark.parametrize(
+    ("target", "score", "index", "label"),
+    [
+        (5, scores.logit(5), 5, "mug"),
+        (np.int64(5), scores.logit(5), 5, "mug"),
+        ("mug", scores.logit(5), 5, "mug"),
+        ("espresso", scores.logit(6), 6, "Espresso"),
+        (scores.logit(3), scores.logit(3), 3, "ray"),
+        (scores.probability(3), scores.probability(3), 3, "ray"),
+        (scores.contrast(1, 3), scores.contrast(1, 3), 1, "goldfish rather than ray"),
+        (own, own, None, "own"),
+    ],
+)
+def test_a_target_may_be_an_index_a_label_or_a_score(tiny, target, score, index, label):
+    e = explain(tiny, PICTURE, "vanilla_backprop", target)
+    assert (e.target, e.label, e.score) == (index, label, repr(score))
+    np.testing.assert_array_equal(e.attribution, bare(tiny, "vanilla_backprop", score))
+    with torch.no_grad():
+        probabilities = tiny.net(tiny.preprocess(PICTURE)).softmax(dim=1)[0]
+    expected = float("nan") if index is None else float(probabilities[index])
+    assert e.probability == pytest.approx(expected, rel=1e-6, nan_ok=True)
+
+
+def test_layer_and_settings_reach_the_method(tiny):
+    e = explain(tiny, PICTURE, "grad_cam", 3, "features.2", counterfactual=True)
+    assert (e.layer, e.knobs) == ("features.2", {"counterfactual": True})
+    np.testing.assert_array_equal(
+        e.attribution, bare(tiny, "grad_cam", scores.logit(3), "features.2", counterfactual=True)
+    )
+    e = explain(tiny, PICTURE, "deconvnet", layer="features.2", feature_map=1.0)
+    assert (e.layer, e.knobs["feature_map"], e.knobs["row"]) == ("features.2", 1, None)
+    np.testing.assert_array_equal(e.attribution, bare(tiny, "deconvnet", scores.logit(0), "features.2", feature_map=1))
+    assert explain(tiny, PICTURE, "vanilla_backprop", layer="features.2").layer is None
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_fit_decides_what_the_network_sees(tiny, fit):
+    e = explain(tiny, PICTURE, "vanilla_backprop", 3, fit=fit)
+    assert e.fit == fit
+    np.testing.assert_array_equal(e.view, tiny.view(PICTURE, fit))
+    np.testing.assert_array_equal(e.attribution, bare(tiny, "vanilla_backprop", scores.logit(3), fit=fit))
+
+
+def test_the_picture_is_known_by_its_pixels(tiny, tmp_path):
+    file = tmp_path / "a.png"
+    PICTURE.save(file)
+    several = [PICTURE, file, str(file), file.read_bytes(), io.BytesIO(file.read_bytes())]
+    found = [explain(tiny, one, "vanilla_backprop", 3) for one in several]
+    assert {e.image_digest for e in found} == {images.digest(PICTURE)}
+    for e in found[1:]:
+        np.testing.assert_array_equal(e.attribution, found[0].attribution)
+
+
+# --------------------------------------------------------------------------------------------------- several layers
+
+
+@pytest.mark.parametrize("fuse", ["mean", "max"])
+def test_maps_of_several_layers_are_scaled_and_fused(tiny, fuse):
+    names = ("features.2", "features.4")
+    e = explain(tiny, PICTURE, "layer_cam", 3, ",".join(names), fuse=fuse)
+    assert (e.layer, e.fuse, e.attribution.shape) == ("features.2,features.4", fuse, (9, 13))
+    maps = [bare(tiny, "layer_cam", scores.logit(3), name) for name in names]
+    scaled = [render.upsample(one / one.max(), (9, 13)) for one in maps]
+    expected = sum(scaled) / 2 if fuse == "mean" else np.maximum(*scaled)
+    np.testing.assert_allclose(e.attribution, expected, atol=1e-6)
+
+
+def test_an_empty_map_fuses_to_half_of_the_other():
+    one = torch.rand(1, 4, 6)
+    result = fused([one, torch.zeros(1, 4, 6)], "mean")
+    torch.testing.assert_close(result, one / one.max() / 2)
+
+
+def test_progress_goes_on_over_several_layers(tiny):
+    shares = []
+    explain(tiny, PICTURE, "score_cam", 3, "features.2,features.4", progress=lambda d, t: shares.append(d / t))
+    assert shares == sorted(shares) and shares[-1] == 1
+    assert 0.5 in shares
+
+
+# ------------------------------------------------------------------------------------------ several pictures at once
+
+OTHER = Image.fromarray(np.random.default_rng(1).integers(0, 256, (50, 40, 3), dtype=np.uint8))
+DARK = Image.fromarray(np.random.default_rng(2).integers(0, 60, (40, 50, 3), dtype=np.uint8))
+FEW_PASSES = [key for key, method in METHODS.items() if not method.many_passes]
+
+
+def together(model, *arguments, **knobs):
+    pictures, fit = (PICTURE, OTHER, DARK), knobs.get("fit", "crop")
+    views = [model.view(picture, fit) for picture in pictures]
+    found, values = explain_batch(model, views, [images.digest(picture) for picture in pictures], *arguments, **knobs)
+    alone = [explain(model, picture, *arguments, **knobs) for picture in pictures]
+    return found, alone, values
+
+
+def assert_same(found, alone):
+    for one, other in zip(found, alone, strict=True):
+        scale = max(1e-30, float(np.abs(other.attribution).max()))
+        np.testing.assert_allclose(one.attribution, other.attribution, atol=2e-5 * scale)
+        np.testing.assert_array_equal(one.view, other.view)
+        for name in ("method", "model", "weights", "layer", "target", "label", "score", "knobs", "fit", "fuse"):
+            assert getattr(one, name) == getattr(other, name)
+        assert one.image_digest == other.image_digest and one.notes == other.notes
+        assert one.probability == pytest.approx(other.probability, rel=1e-5)
+
+
+@pytest.mark.parametrize("key", FEW_PASSES)
+def test_a_batch_is_its_pictures_one_by_one(tiny, key):
+    found, alone, values = together(tiny, key)
+    assert_same(found, alone)
+    with torch.no_grad():
+        expected = tiny.net(torch.cat([tiny.preprocess(picture) for picture in (PICTURE, OTHER, DARK)]))
+    torch.testing.assert_close(values, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_each_picture_of_a_batch_is_explained_for_its_own_class():
+    net = build(Modules, dtype=torch.float32)
+    with torch.no_grad():
+        net.head[2].weight *= 200  # so that the three pictures get different classes
+    found, alone, _ = together(loaded(net), "vanilla_backprop")
+    assert len({e.target for e in found}) > 1
+    assert_same(found, alone)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "knobs"),
+    [
+        (("grad_cam", 3), {}),
+        (("grad_cam", "mug", "features.2"), {"counterfactual": True, "fit": "pad"}),
+        (("layer_cam", scores.contrast(1, 3), "features.2,features.4"), {"fuse": "max"}),
+        (("vanilla_backprop", {"probability": 2}), {"fit": "stretch"}),
+    ],
+)
+def test_a_batch_takes_every_setting(tiny, arguments, knobs):
+    assert_same(*together(tiny, *arguments, **knobs)[:2])
+
+
+def test_a_batch_takes_one_pass_for_the_class_and_the_map(tiny):
+    found, alone, _ = together(tiny, "grad_cam")
+    assert [(e.forward_passes, e.backward_passes) for e in (found[0], alone[0])] == [(1, 1), (1, 1)]
+
+
+def test_what_a_method_says_is_said_of_each_picture_of_a_batch():
+    net = build(Modules, dtype=torch.float32)
+    net.features[4] = nn.Tanh()  # FullGrad's terms add up to the score with ReLU only
+    found, alone, _ = together(loaded(net), "full_grad", 3)
+    assert len({e.notes for e in found}) > 1
+    assert_same(found, alone)
+
+
+def test_a_batch_is_not_for_methods_of_many_passes(tiny):
+    with pytest.raises(CamvizError, match="Score-CAM takes many passes for each picture, so its pictures go one by"):
+        together(tiny, "score_cam")
+
+
+# ------------------------------------------------------------------------------------------------------- from a recipe
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    PICTURE.save("my photo.png")
+    return "my photo.png"
+
+
+def again(e, photo):
+    """The explanation of the recipe, which was written and read as JSON."""
+    return explain(**json.loads(recipe_module.recipe_json(e, photo)))
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "layer", "settings"),
+    [
+        ("grad_cam", None, None, {}),
+        ("grad_cam", 281, "blocks.4", {"counterfactual": True, "fit": "pad"}),
+        ("layer_cam", scores.contrast(281, 282), "blocks.3,bn2", {"fuse": "max"}),
+        ("vanilla_backprop", scores.probability(281), None, {"fit": "stretch"}),
+        ("deconvnet", None, "blocks.0", {"feature_map": 3}),
+        ("smooth_grad", None, None, {"samples": 2}),
+    ],
+)
+def test_a_recipe_gives_the_same_numbers(lite0, photo, method, target, layer, settings):
+    e = explain(lite0, photo, method, target, layer, **settings)
+    same = again(e, photo)
+    np.testing.assert_array_equal(same.attribution, e.attribution)
+    names = ("target", "label", "score", "probability", "layer", "knobs", "fit", "fuse", "image_digest", "model")
+    for name in (*names, "weights", "notes"):
+        assert getattr(same, name) == getattr(e, name)
+    scope = {}
+    exec(recipe_module.snippet(e, photo), scope)
+    np.testing.assert_array_equal(scope["explanation"].attribution, e.attribution)
+
+
+def test_a_recipe_of_an_untrained_network(photo):
+    e = explain(camviz.load_model("squeezenet1_1", weights="random"), photo, "vanilla_backprop")
+    np.testing.assert_array_equal(again(e, photo).attribution, e.attribution)
+
+
+def test_a_recipe_is_for_one_picture(lite0, photo):
+    recipe = to_recipe(explain(lite0, photo), photo)
+    OTHER.save(photo)
+    with pytest.raises(CamvizError, match="the picture 'my photo\\.png' is not the one that the recipe was made of"):
+        explain(**recipe)
+    assert explain(**{**recipe, "image": OTHER}).image_digest == images.digest(OTHER)
+
+
+def test_a_recipe_of_another_version_is_followed_with_a_note(lite0, photo):
+    recipe = to_recipe(explain(lite0, photo), photo)
+    recipe["model"]["made_with"]["torch"] = "1.13.0"
+    (sentence,) = explain(**recipe).notes
+    assert "made with torch 1.13.0" in sentence and torch.__version__ in sentence
+
+
+def test_a_network_of_ones_own_must_be_given(tiny, photo):
+    e = explain(tiny, photo, target=3)
+    recipe = to_recipe(e, photo)
+    with pytest.raises(CamvizError, match="this recipe is of a network of your own, 'tiny'"):
+        explain(**recipe)
+    np.testing.assert_array_equal(explain(**{**recipe, "model": tiny}).attribution, e.attribution)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model": "efficientnet_lite9"}, "model 'efficientnet_lite9' is not in the catalogue"),
+        ({"model": {"name": 7}}, "the model of a recipe needs a 'name', as text; got '7'"),
+        ({"model": {"nam": "x"}}, "field 'nam' is not in the model of a recipe; did you mean 'name'"),
+        ({"model": ["efficientnet_lite0"]}, "the model of a recipe has the fields name, weights, made_with; got"),
+        ({"model": {"name": "vgg16", "weights": "../../x.pth"}}, "there is no file"),
+        ({"model": {"name": "vgg16", "made_with": 3}}, "the made_with of a recipe has the fields camviz, torch; got"),
+        ({"image": {"sha256": "00"}}, "the image of a recipe needs a 'file', as text"),
+        ({"image": {"file": "nowhere.jpg"}}, "cannot read the picture 'nowhere.jpg'"),
+        ({"target": {"contrast": [1]}}, "the score 'contrast' takes the indices of 2 classes"),
+        ({"target": {"logit": 4000}}, "efficientnet_lite0 has the classes 0 to 999; got 4000"),
+        ({"extra": 1}, "setting 'extra' is not in the settings of grad_cam"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(lite0, photo, changes, sentence):
+    recipe = to_recipe(explain(lite0, photo), photo)
+    with pytest.raises(CamvizError, match=sentence) as caught:
+        explain(**{**recipe, **changes})
+    assert "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------------ how it shows
+
+
+def test_heatmap_is_the_display_of_the_raw_map(tiny):
+    e = explain(tiny, PICTURE, "grad_cam", 3)
+    assert e.attribution.max() != 1  # raw
+    assert e.heatmap.shape == e.view.shape[:2] == (20, 28)
+    np.testing.assert_array_equal(e.heatmap, render.heatmap(e.attribution, (20, 28)))
+    assert (e.heatmap.min(), e.heatmap.max()) == (0, 1)
+    assert e.notes == ()
+
+
+def test_an_empty_map_says_so():
+    net = build(Modules, dtype=torch.float32)
+    with torch.no_grad():
+        net.head[2].weight[3] = -1
+    model = loaded(net)
+    e = explain(model, PICTURE, "grad_cam", 3)
+    assert (e.heatmap == 0).all() and (e.attribution == 0).all()
+    assert e.notes == ("No positive evidence for this class at this layer: the map is empty.",)
+    assert explain(model, PICTURE, "grad_cam", 3, counterfactual=True).notes == ()
+    e = explain(model, PICTURE, "guided_grad_cam", 3)
+    assert (e.heatmap == 0).all()
+    assert e.notes == ("Nothing reached the pixels: the map is empty.",)
+
+
+def test_notes_of_the_method_come_along():
+    net = build(Modules, dtype=torch.float32)
+    net.features[1] = nn.SiLU()
+    (sentence,) = explain(loaded(net), PICTURE, "guided_backprop", 3).notes
+    assert "1 smooth activations of this network are no ReLU" in sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "passes"),
+    [
+        ("vanilla_backprop", (1, 1)),  # the pass of the method itself tells the predicted class
+        ("guided_backprop", (1, 1)),
+        ("deconvnet", (1, 1)),
+        ("grad_cam", (1, 1)),
+        ("layer_cam", (1, 1)),
+        ("guided_grad_cam", (2, 2)),
+    ],
+)
+def test_facts_tell_what_it_is_and_what_it_cost(tiny, key, passes, monkeypatch):
+    clock = iter([100.0, 100.25])
+    monkeypatch.setattr(explain_module, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    e = explain(tiny, PICTURE, key, 3)
+    assert (e.seconds, e.forward_passes, e.backward_passes) == (0.25, *passes)
+    where = f", layer {tiny.default_layer}" if e.layer else ""
+    assert e.facts == (
+        f"{METHODS[key].title} of ray ({e.probability:.1%}), tiny{where}: "
+        f"0.25 s, {passes[0]} forward and {passes[1]} backward passes"
+    )
+
+
+def test_an_explanation_is_a_value(tiny):
+    e = explain(tiny, PICTURE, "grad_cam", 3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        e.label = "another"
+    assert len({e, e}) == 1
+
+
+def test_a_notebook_shows_picture_overlay_and_facts_and_no_foreign_html(tiny):
+    e = explain(tiny, PICTURE, "grad_cam", 2)
+    page = e._repr_html_()
+    assert "<b>" not in page and "Grad-CAM of &lt;b&gt;shark&lt;/b&gt;" in page
+    assert page.count("<img ") == 2 and 'alt="picture"' in page and 'alt="overlay"' in page
+    e = dataclasses.replace(e, model="<script>", notes=('"<i>"',))
+    assert "<script>" not in e._repr_html_() and "<i>" not in e._repr_html_()
+
+
+# ----------------------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"method": "grad_camm"}, "method 'grad_camm' is not in CamViz; did you mean 'grad_cam'"),
+        ({"method": "Grad-CAM"}, "method 'Grad-CAM' is not in CamViz; did you mean 'grad_cam'"),
+        ({"layer": "features.9"}, r"layer 'features.9' is not in tiny; did you mean 'features.\d'"),
+        ({"layer": "features.2,head.2"}, "layer 'head.2' is not in tiny"),
+        ({"layer": ""}, "layer '' is not in tiny"),
+        ({"target": "goldfisch"}, "class 'goldfisch' is not in tiny; did you mean 'goldfish'"),
+        ({"target": 7}, "tiny has the classes 0 to 6; got 7"),
+        ({"target": 3.5}, "a target is the index of a class, its label, or a score; got 3.5"),
+        ({"target": -1}, "tiny has the classes 0 to 6; got -1"),
+        ({"target": scores.contrast(1, 7)}, "tiny has the classes 0 to 6; got 7"),
+        ({"counterfactual": 1}, "counterfactual of grad_cam must be bool; got 1"),
+        ({"counterfactuals": True}, "not in the settings of grad_cam; did you mean 'counterfactual'"),
+        ({"fit": "croped"}, "fit 'croped' is not in .*; did you mean 'crop'"),
+        ({"fuse": "maximum"}, "fuse 'maximum' is not in mean, max; did you mean 'max'"),
+        ({"image": b"no picture"}, "."),
+        ({"target": lambda values: values}, r"one number for each sample, shape \(1,\); got \(1, 7\)"),
+    ],
+)
+def test_wrong_input_is_told_in_one_sentence(tiny, arguments, sentence):
+    before = state(tiny.net)
+    with pytest.raises(CamvizError, match=sentence) as caught:
+        explain(tiny, **{"image": PICTURE, **arguments})
+    assert "\n" not in str(caught.value)
+    assert state(tiny.net) == before
+
+
+def test_a_network_without_feature_maps_is_told_so():
+    model = loaded(nn.Sequential(nn.Flatten(), nn.Linear(3 * 20 * 28, 7)))
+    assert explain(model, PICTURE, "vanilla_backprop").attribution.any()
+    with pytest.raises(CamvizError, match="tiny has no layer of feature maps, which Grad-CAM needs"):
+        explain(model, PICTURE, "grad_cam")
+
+
+# ------------------------------------------------------------------------------------------ cancelling and estimating
+
+
+class Wide(nn.Module):
+    """Sixty-four feature maps; each sample takes a hundredth of a second of the clock."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+        self.features, self.head = nn.Conv2d(3, 64, 3, stride=4), nn.Linear(64, 7)
+
+    def forward(self, x):
+        self.clock.now += 0.01 * len(x)
+        return self.head(self.features(x).mean(dim=(2, 3)))
+
+
+class Clock:
+    now = 0.0
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(explain_module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr("camviz.runtime.devices.time", SimpleNamespace(thread_time=lambda: clock.now))
+    return clock
+
+
+def test_the_estimate_takes_two_batches_and_comes_near(clock):
+    torch.manual_seed(0)
+    model = loaded(Wide(clock))
+    explained = explain(model, PICTURE, "score_cam", 3)
+    # One pass for each feature map, and one or two for the picture and the layer; two more learn the network, once.
+    assert 65 <= explained.forward_passes <= 67
+    assert explained.seconds == pytest.approx(0.01 * (explained.forward_passes + 2), abs=0.011)
+    clock.now = 0.0
+    expected = estimate(model, PICTURE, "score_cam")
+    assert expected == pytest.approx(explained.seconds, rel=0.1)
+    assert clock.now < 0.25  # two batches of eight
+    other = estimate(model, PICTURE, "score_cam", weighting="class probability", fit="pad")
+    assert other == pytest.approx(explained.seconds, rel=0.1)
+
+
+def test_a_word_from_within_a_batch_is_no_batch_for_the_estimate(clock, monkeypatch):
+    model = loaded(Wide(clock))
+    estimate(model, PICTURE, "score_cam")  # the first one learns the network, too
+    expected = estimate(model, PICTURE, "score_cam")
+    monkeypatch.setattr("camviz.tape.hooks.SILENCE", -1.0)  # a word at every module
+    assert estimate(model, PICTURE, "score_cam") == pytest.approx(expected)
+
+
+def test_the_estimate_of_a_method_of_few_passes_is_its_duration(clock):
+    torch.manual_seed(0)
+    assert estimate(loaded(Wide(clock)), PICTURE, "grad_cam") == pytest.approx(0.01)
+
+
+def test_what_progress_raises_ends_it_at_once_and_cleanly(clock):
+    torch.manual_seed(0)
+    model = loaded(Wide(clock))
+    before, seen = state(model.net), []
+    clock.now = 0.0
+
+    def cancel(done, total):
+        seen.append((done, total))
+        raise Interrupt
+
+    with pytest.raises(Interrupt):
+        explain(model, PICTURE, "score_cam", 3, progress=cancel)
+    assert seen == [(8, 64)] and clock.now < 0.16  # one batch of eight
+    assert state(model.net) == before
+    assert explain(model, PICTURE, "score_cam", 3).attribution.shape == (5, 7)
+
+
+@pytest.mark.parametrize("key", METHODS)
+def test_the_predicted_class_is_the_networks_own_answer(tiny, key):
+    with torch.no_grad():
+        scores = tiny.net(tiny.preprocess(PICTURE))[0]
+    e = explain(tiny, PICTURE, key)
+    assert e.target == int(scores.argmax())
+    assert e.probability == pytest.approx(float(scores.softmax(dim=0).max()), rel=1e-5)

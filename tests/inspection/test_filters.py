@@ -1,0 +1,59 @@
+"""The first filters as pictures, against plain loops."""
+
+import numpy as np
+import torch
+from torch import nn
+
+import camviz
+from camviz.inspection.filters import Filters, first_filters, sheet
+
+
+def test_pictures_equal_a_plain_normalisation(lite0) -> None:
+    found = first_filters(lite0)
+    assert found is not None and found.name == "conv_stem"
+    weights = lite0.net.conv_stem.weight
+    assert found.pictures.shape == (32, 3, 3, 3)
+    largest = max(abs(float(w)) for w in weights.flatten())
+    for n, y, x, c in ((0, 0, 0, 0), (5, 2, 1, 2), (31, 1, 2, 1)):
+        assert found.pictures[n, y, x, c] == round(127.5 + 127.5 * float(weights[n, c, y, x]) / largest)
+    assert found.pictures.min() == 0 or found.pictures.max() == 255
+
+
+def test_zero_is_grey_whatever_the_other_weights_are() -> None:
+    weights = np.zeros((2, 3, 1, 2), np.float32)
+    weights[0, 0, 0, 0], weights[1, 2, 0, 1] = 4, -2
+    assert Filters("c", weights).pictures.tolist() == [
+        [[[255, 128, 128], [128, 128, 128]]],
+        [[[128, 128, 128], [128, 128, 64]]],
+    ]
+    assert (Filters("c", 0 * weights).pictures == 128).all()
+
+
+def test_a_convolution_that_reads_no_colours_has_none() -> None:
+    net = nn.Sequential(
+        nn.PixelUnshuffle(2), nn.Conv2d(12, 4, 3), nn.Conv2d(4, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    assert first_filters(camviz.load_model(net, input_size=(32, 32))) is None
+
+
+def test_the_first_to_run_counts_not_the_first_to_be_named() -> None:
+    class Swapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.second, self.first = nn.Conv2d(3, 5, 1), nn.Conv2d(3, 3, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(self.first(x)).mean(dim=(2, 3))
+
+    model = camviz.load_model(Swapped(), input_size=(32, 32))
+    found = first_filters(model)
+    assert found is not None and found.name == "first"
+    assert np.array_equal(found.weights, model.net.first.weight.numpy())
+
+
+def test_the_sheet_puts_them_row_by_row() -> None:
+    pictures = np.arange(3 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 2, 2, 3)
+    whole = sheet(pictures, columns=2, scale=4)
+    assert whole.shape == (8 + 2 + 8, 8 + 2 + 8, 3)
+    assert (whole[:4, :4] == pictures[0, 0, 0]).all() and (whole[4:8, 10:14] == pictures[1, 1, 0]).all()
+    assert (whole[10:14, 4:8] == pictures[2, 0, 1]).all() and (whole[10:, 10:] == 255).all()

@@ -1,0 +1,91 @@
+"""Class names from files, in the forms that are in use; and what is wrong with those that are not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import camviz
+from camviz.models.class_names import LARGEST, read_categories
+
+FORMS = {
+    "lines.txt": "wren\nrobin\r\n  blue tit \n\n",
+    "bom.txt": "\ufeffwren\nrobin\nblue tit",
+    "list.json": '["wren", "robin", "blue tit"]',
+    "index.json": '{"1": "robin", "0": "wren", "2": "blue  tit"}',
+    "class_index.json": '{"0": ["n01", "wren"], "1": ["n02", "robin"], "2": ["n03", "blue tit"]}',
+    "class_to_idx.json": '{"robin": 1, "blue tit": 2, "wren": 0}',
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_the_same_names(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(FORMS[name], encoding="utf-8")
+    assert read_categories(tmp_path / name) == ("wren", "robin", "blue tit")
+    assert read_categories(FORMS[name].encode()) == ("wren", "robin", "blue tit")
+
+
+def test_numbers_as_names_of_torchvision_folders() -> None:
+    assert read_categories({"7": "seven", "0": "zero"} | {str(i): f"n{i}" for i in range(1, 7)})[7] == "seven"
+    assert read_categories({"10": 1, "2": 0, "x": 2}) == ("2", "10", "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "there are none"),
+        (b"[]", "there are none"),
+        (b"wren\n\nrobin", "line 2 is empty, so the names after it would be shifted"),
+        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b'["wren",', "line 1 is no JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'["wren", 3]', "the name of class 1 must be text of 1 to 200 characters; got 3"),
+        (b'["wren", " "]', "the name of class 1 must be text"),
+        (b'["' + b"w" * 201 + b'"]', "the name of class 0 must be text"),
+        (b'{"0": "wren", "2": "robin"}', "no class 1 among the 2, which must count from 0"),
+        (b'{"0": "wren", "0": "robin"}', "'0' is there twice"),
+        (b'{"0": "wren", "00": "robin"}', "class 0 is there twice, 'wren' and 'robin'"),
+        (b'{"wren": 0, "robin": 0}', "class 0 is there twice, 'wren' and 'robin'"),
+        (b'{"wren": 0, "robin": "1"}', "a mapping is {index: name} or {name: index}; got 'wren': 0"),
+        (b'{"wren": true, "robin": false}', "a mapping is"),
+        (b"x" * (LARGEST + 1), "4.2 MB are too much for names"),
+    ],
+)
+def test_what_is_wrong_is_said(content: bytes, sentence: str) -> None:
+    with pytest.raises(camviz.CamvizError) as caught:
+        read_categories(content)
+    assert sentence in str(caught.value)
+
+
+def test_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "birds.txt").write_text("")
+    with pytest.raises(camviz.CamvizError, match=r"the class names in birds\.txt: there are none"):
+        read_categories(tmp_path / "birds.txt")
+    with pytest.raises(camviz.CamvizError, match=r"there is no file of class names .*none\.txt"):
+        read_categories(str(tmp_path / "none.txt"))
+
+
+def flat() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+
+
+def test_load_model_takes_a_file(tmp_path: Path) -> None:
+    (tmp_path / "birds.json").write_text(json.dumps({"wren": 2, "robin": 1, "tit": 0}))
+    model = camviz.load_model(flat(), input_size=(16, 16), categories=tmp_path / "birds.json")
+    assert model.categories == ("tit", "robin", "wren")
+    assert (
+        camviz.load_model(flat(), input_size=(16, 16), categories=str(tmp_path / "birds.json")).categories[2] == "wren"
+    )
+    (tmp_path / "two.txt").write_text("wren\nrobin")
+    with pytest.raises(camviz.CamvizError, match="Sequential has 3 classes; got 2 categories"):
+        camviz.load_model(flat(), input_size=(16, 16), categories=tmp_path / "two.txt")
+
+
+def test_names_given_in_python() -> None:
+    given: Any = ["wren", "robin", "tit"]
+    torch.manual_seed(0)
+    assert camviz.load_model(flat(), input_size=(16, 16), categories=given).categories == tuple(given)
+    assert camviz.load_model(flat(), input_size=(16, 16), categories=dict(enumerate(given))).categories == tuple(given)

@@ -1,0 +1,118 @@
+"""What is said of a checkpoint that does not fit: which tensors, how many, and the network that it is of."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+import torchvision.models as tv
+from torch import nn
+
+import camviz
+from camviz.models import closest_architecture as searching
+from camviz.models.closest_architecture import Nearest, Weightless, nearest, shapes_of
+
+
+@pytest.fixture(autouse=True)
+def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the many architectures, some; that all of them can be built without weights is looked at by hand."""
+    some = ["alexnet", "resnet18", "resnet34", "resnet50", "squeezenet1_1", "wide_resnet50_2"]
+    monkeypatch.setattr("camviz.models.closest_architecture.torchvision_names", lambda: some)
+    timms = (("resnet26", "resnet"), ("resnet50d", "resnet"), ("starnet_s1", "starnet"), ("starnet_s2", "starnet"))
+    monkeypatch.setattr("camviz.models.closest_architecture.timm_architectures", lambda: timms)
+    monkeypatch.setattr(searching, "FAMILIES", 1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18",
+        "densenet121",
+        "regnet_y_400mf",
+        "convnext_tiny",
+        "googlenet",
+        "timm/resnet50d",
+        "timm/regnety_002",
+        "efficientnet_lite0",
+    ],
+)
+def test_shapes_without_weights_are_those_with(name: str) -> None:
+    model = camviz.load_model(name, weights="random")
+    expected = {k: tuple(v.shape) for k, v in model.net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    assert shapes_of(name) == expected
+
+
+def test_nothing_is_allocated_or_drawn() -> None:
+    before = torch.random.get_rng_state()
+    with Weightless():
+        net = tv.vgg16(weights=None)
+    assert all(parameter.is_meta for parameter in net.parameters())
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert not torch.empty(1).is_meta
+
+
+def grey(state: dict[str, torch.Tensor], first: str) -> dict[str, torch.Tensor]:
+    return state | {first: state[first][:, :1]}
+
+
+def test_the_right_one_is_found_whatever_its_classes_and_channels() -> None:
+    for name, net, first in (
+        ("resnet34", tv.resnet34(num_classes=7), "conv1.weight"),
+        ("wide_resnet50_2", tv.wide_resnet50_2(num_classes=2), "conv1.weight"),
+        ("timm/starnet_s2", timm.create_model("starnet_s2", num_classes=5), "stem.0.conv.weight"),
+    ):
+        found = nearest(grey(net.state_dict(), first), "alexnet")
+        assert found is not None
+        assert (found.name, found.share, found.fitting) == (name, 1, len(shapes_of(name)))
+
+
+def test_numbers_of_a_near_miss() -> None:
+    """resnet18's tensors are 102 of resnet34's 182 (without counters), of the same shapes."""
+    state = tv.resnet18().state_dict()
+    assert searching._compare("resnet34", {k: tuple(v.shape) for k, v in state.items() if "num_b" not in k}) == Nearest(
+        "resnet34", 102, 182
+    )
+
+
+def test_nothing_is_like_it() -> None:
+    assert nearest({"encoder.weight": torch.zeros(3, 3)}, "resnet18") is None
+
+
+def said(name: str, state: dict[str, Any], tmp_path: Path) -> str:
+    torch.save(state, tmp_path / "own.pth")
+    with pytest.raises(camviz.CamvizError) as caught:
+        camviz.load_model(name, weights=tmp_path / "own.pth")
+    return str(caught.value)
+
+
+def test_the_sentence(tmp_path: Path) -> None:
+    sentence = said("resnet18", tv.resnet34(num_classes=7).state_dict(), tmp_path)
+    assert sentence == (
+        "the weights file own.pth does not fit resnet18: resnet18 has no 'layer1.2.conv1.weight' (and 95 more); "
+        "nearest in the catalogue is resnet34, which it fits"
+    )
+    state = dict(tv.resnet18().state_dict())
+    del state["layer1.0.conv1.weight"], state["bn1.bias"]
+    state |= {"extra": torch.zeros(1), "layer1.0.bn1.bias": torch.zeros(3)}
+    assert said("resnet18", state, tmp_path) == (
+        "the weights file own.pth does not fit resnet18: it has no 'bn1.bias' (and 1 more); resnet18 has no 'extra'; "
+        "'layer1.0.bn1.bias' has the shape (3,) instead of (64,); it is nearest to resnet18 all the same "
+        "(99 of 103 tensors fit)"
+    )
+    assert said("resnet18", {"w": torch.zeros(2)}, tmp_path).endswith("; no network of the catalogue is like it")
+
+
+@pytest.mark.parametrize("wrapper", ["model.", "net.backbone.", "_orig_mod.", "module.model."])
+def test_what_stands_before_every_name_is_taken_off(wrapper: str, tmp_path: Path) -> None:
+    state = tv.squeezenet1_1(num_classes=3).state_dict()
+    torch.save({"state_dict": {wrapper + key: value for key, value in state.items()}}, tmp_path / "own.ckpt")
+    model = camviz.load_model("squeezenet1_1", weights=tmp_path / "own.ckpt")
+    assert all(torch.equal(value, state[key]) for key, value in model.net.state_dict().items())
+
+
+def test_a_network_of_ones_own_that_has_such_names(tmp_path: Path) -> None:
+    net = nn.ModuleDict({"model": nn.Linear(2, 2)})
+    from camviz.models.state_dict import unwrapped
+
+    assert list(unwrapped(net.state_dict(), net)) == ["model.weight", "model.bias"]
