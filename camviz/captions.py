@@ -10,7 +10,7 @@ CAUTIONS = {
     "gradient": "It does not say which pixels the answer is made of, only to which ones the score reacts; "
     "edges light up whether or not they matter for this class.",
     "perturbation": "It does not say how parts work together: "
-    "pictures with parts hidden are unlike those the network learnt from.",
+    "pictures with parts hidden are unlike those the network learned from.",
     "relevance": "It does not say what would happen if a part were missing: "
     "it shares the score out by rules that were chosen.",
     "control": "It says nothing about the network: it is here so that other maps can be held against it.",
@@ -44,5 +44,5 @@ def caution(e: Explanation) -> str:
     """What the picture does not say."""
     text = CAUTIONS[METHODS[e.method].family]
     if e.weights == "random":
-        return f"This network is untrained, so whatever the map shows was not learnt. {text}"
+        return f"This network is untrained, so whatever the map shows was not learned. {text}"
     return text

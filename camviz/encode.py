@@ -29,7 +29,7 @@ def png(rgb: RGB) -> bytes:
 
 def jpeg(rgb: RGB, quality: int = 90) -> bytes:
     """A picture (H, W, 3) uint8 as a JPEG file, many times faster to make than a PNG."""
-    # A saliency map's colour changes from pixel to pixel, so the colours keep their full resolution.
+    # A saliency map's color changes from pixel to pixel, so the colors keep their full resolution.
     return _file(_picture(rgb), "JPEG", quality=quality, subsampling=0)
 
 
@@ -40,7 +40,7 @@ def grid_png(
     title: str = "",
     errors: Mapping[tuple[int, int], str] | None = None,
 ) -> bytes:
-    """A grid of pictures as one labelled PNG on white.
+    """A grid of pictures as one labeled PNG on white.
 
     `cells[row][column]` is a picture (H, W, 3), or None for a cell without one, which then shows
     `errors[row, column]`, or "not computed". Pictures are fitted into squares, undistorted.

@@ -1,4 +1,4 @@
-"""Plotly figures and the colour bar: transparent, so that they sit on a light page and on a dark one."""
+"""Plotly figures and the color bar: transparent, so that they sit on a light page and on a dark one."""
 
 import html
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from plotly import graph_objects as go
 
 from .encode import wrap
 from .errors import CamvizError
-from .render import colour_table
+from .render import color_table
 from .text import percent
 
 CLEAR = "rgba(0, 0, 0, 0)"
@@ -22,9 +22,9 @@ AGREEMENT = ["rgb(67,147,195)", "rgb(146,197,222)", "rgb(247,247,247)", "rgb(244
 
 
 def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str], ink: str | None = None) -> go.Figure:
-    """Which class is the most probable at each place, (rows, columns): a letter and a colour for each class.
+    """Which class is the most probable at each place, (rows, columns): a letter and a color for each class.
 
-    `names` are all classes' names by index. The seven most frequent classes have a colour each, the rest share one.
+    `names` are all classes' names by index. The seven most frequent classes have a color each, the rest share one.
     """
     found, counts = np.unique(categories, return_counts=True)
     order = found[np.argsort(-counts, kind="stable")]
@@ -107,15 +107,15 @@ def correlation_heatmap(matrix: NDArray[np.floating[Any]], names: Sequence[str],
     return _plain(figure, 28 + n * row, ink, margin={"l": 0, "r": 0, "t": 28, "b": 0}, dragmode=False)
 
 
-def colour_bar(colour_map: str, low: str, high: str, label: str) -> str:
-    """A slim colour bar as a piece of HTML: the colours, what both ends mean, and the label between them.
+def color_bar(color_map: str, low: str, high: str, label: str) -> str:
+    """A slim color bar as a piece of HTML: the colors, what both ends mean, and the label between them.
 
-    HTML rather than a figure: the text takes the page's font and colour, and it costs no chart.
+    HTML rather than a figure: the text takes the page's font and color, and it costs no chart.
     """
-    stops = ", ".join("rgb({}, {}, {})".format(*colour) for colour in colour_table(colour_map)[::15])
+    stops = ", ".join("rgb({}, {}, {})".format(*color) for color in color_table(color_map)[::15])
     low, high, label = html.escape(low), html.escape(high), html.escape(label)
     return (
-        f'<div role="img" aria-label="Colour bar: {label}, from {low} to {high}" style="font-size: 0.875rem">'
+        f'<div role="img" aria-label="Color bar: {label}, from {low} to {high}" style="font-size: 0.875rem">'
         f'<div style="height: 10px; border-radius: 5px; border: 1px solid rgba(128, 128, 128, 0.5);'
         f' background: linear-gradient(to right, {stops})"></div>'
         '<div style="display: flex; justify-content: space-between; gap: 1em; line-height: 1.3; margin-top: 3px">'

@@ -1,4 +1,4 @@
-"""Attribution -> picture: min-max, percentile, colour maps, overlay; pure functions, and no input is changed."""
+"""Attribution -> picture: min-max, percentile, color maps, overlay; pure functions, and no input is changed."""
 
 import functools
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ Kind = Literal["pixel", "map"]
 
 
 @dataclass(frozen=True)
-class ColourMap:
-    """A colour map: what it is good for, and its stops (plotly's name, or colours in equal steps)."""
+class ColorMap:
+    """A color map: what it is good for, and its stops (plotly's name, or colors in equal steps)."""
 
     description: str
     scale: str | tuple[str, ...]
 
 
-COLOUR_MAPS: dict[str, ColourMap] = {
-    "cividis": ColourMap("Dark blue to yellow; reads the same with and without red-green deficiency", "cividis"),
-    "viridis": ColourMap("Dark violet over green to yellow; even steps", "viridis"),
-    "inferno": ColourMap("Black over red to pale yellow; strong contrast", "inferno"),
-    "gray": ColourMap("Black to white; prints well", ("rgb(0,0,0)", "rgb(255,255,255)")),
-    "blue-red": ColourMap("Blue over white to red; for signed results, with white at zero", "rdbu_r"),
-    "jet": ColourMap("Rainbow, as in older papers; its bands suggest edges that are not there", "jet"),
+COLOR_MAPS: dict[str, ColorMap] = {
+    "cividis": ColorMap("Dark blue to yellow; reads the same with and without red-green deficiency", "cividis"),
+    "viridis": ColorMap("Dark violet over green to yellow; even steps", "viridis"),
+    "inferno": ColorMap("Black over red to pale yellow; strong contrast", "inferno"),
+    "gray": ColorMap("Black to white; prints well", ("rgb(0,0,0)", "rgb(255,255,255)")),
+    "blue-red": ColorMap("Blue over white to red; for signed results, with white at zero", "rdbu_r"),
+    "jet": ColorMap("Rainbow, as in older papers; its bands suggest edges that are not there", "jet"),
 }
 
 VIEWS: dict[Kind, dict[str, str]] = {
     "pixel": {
-        "Colour": "The signed gradient itself, for red, green and blue apart; mid-gray is about zero.",
+        "Color": "The signed gradient itself, for red, green and blue apart; mid-gray is about zero.",
         "Grayscale": "How strongly each pixel counts, whatever the direction: bright is strong.",
         "Positive": "Where more red, green or blue would raise the score.",
         "Negative": "Where more red, green or blue would lower the score.",
@@ -86,7 +86,7 @@ def minmax(values: Array, low: float | None = None, high: float | None = None) -
     return ((wide - low) / (high - low)).clip(0, 1).astype(np.float32)
 
 
-def colour(attribution: Array) -> RGB:
+def color(attribution: Array) -> RGB:
     """The signed gradient (3, H, W) as a picture: min-max over all channels jointly."""
     return _uint8(minmax(_pixels(attribution)))
 
@@ -142,25 +142,25 @@ def signed(attribution: Array, size: Size, high: float | None = None, percentile
     )
 
 
-def colourise(heatmap: Array, colour_map: str = "cividis") -> RGB:
-    """A heatmap (H, W) in [0, 1] in the colours of COLOUR_MAPS, (H, W, 3)."""
-    return colour_table(colour_map)[_uint8(heatmap)]
+def colorise(heatmap: Array, color_map: str = "cividis") -> RGB:
+    """A heatmap (H, W) in [0, 1] in the colors of COLOR_MAPS, (H, W, 3)."""
+    return color_table(color_map)[_uint8(heatmap)]
 
 
-def diverging(signed: Array, colour_map: str = "blue-red") -> RGB:
-    """A signed map (H, W) in [-1, 1] in colours, (H, W, 3); 0 is the middle of the colour map."""
-    return colourise((signed + 1) / 2, colour_map)
+def diverging(signed: Array, color_map: str = "blue-red") -> RGB:
+    """A signed map (H, W) in [-1, 1] in colors, (H, W, 3); 0 is the middle of the color map."""
+    return colorise((signed + 1) / 2, color_map)
 
 
-def overlay(view: RGB, heatmap: Array, opacity: float = 0.5, colour_map: str = "cividis") -> RGB:
-    """The coloured heatmap over the picture; opacity 0 shows the picture alone, 1 the heatmap alone.
+def overlay(view: RGB, heatmap: Array, opacity: float = 0.5, color_map: str = "cividis") -> RGB:
+    """The colored heatmap over the picture; opacity 0 shows the picture alone, 1 the heatmap alone.
 
-    The same pixels as the browser's, where `colourise`'s picture lies over the view with that opacity.
+    The same pixels as the browser's, where `colorise`'s picture lies over the view with that opacity.
     """
     if not 0 <= opacity <= 1:
         raise CamvizError(f"opacity must lie in 0 to 1; got {opacity:g}")
     _same_size(view, heatmap)
-    mixed = (1 - opacity) * view + opacity * colourise(heatmap, colour_map)
+    mixed = (1 - opacity) * view + opacity * colorise(heatmap, color_map)
     return np.rint(mixed).astype(np.uint8)
 
 
@@ -174,18 +174,18 @@ def views(
     attribution: Array,
     view: RGB,
     opacity: float = 0.5,
-    colour_map: str = "cividis",
+    color_map: str = "cividis",
     percentile: float = 99.0,
     high: float | None = None,
 ) -> dict[str, RGB]:
     """Every view of VIEWS that this attribution has, by name and in order, each (H, W, 3)."""
     heat = heatmap(attribution, (view.shape[0], view.shape[1]), percentile, high)
-    over = overlay(view, heat, opacity, colour_map)
+    over = overlay(view, heat, opacity, color_map)
     if kind(attribution) == "map":
-        return {"Overlay": over, "Heatmap": colourise(heat, colour_map), "Masked picture": masked(view, heat)}
+        return {"Overlay": over, "Heatmap": colorise(heat, color_map), "Masked picture": masked(view, heat)}
     return {
-        "Colour": colour(attribution),
-        "Grayscale": colourise(heat, "gray"),
+        "Color": color(attribution),
+        "Grayscale": colorise(heat, "gray"),
         "Positive": _uint8(positive(attribution)),
         "Negative": _uint8(negative(attribution)),
         "Overlay": over,
@@ -193,11 +193,11 @@ def views(
 
 
 @functools.cache
-def colour_table(colour_map: str) -> RGB:
-    """The 256 colours of a colour map, (256, 3), from the lowest value to the highest; read-only, as it is shared."""
-    if colour_map not in COLOUR_MAPS:
-        raise unknown("colour map", colour_map, COLOUR_MAPS, "the list of colour maps")
-    scale = COLOUR_MAPS[colour_map].scale
+def color_table(color_map: str) -> RGB:
+    """The 256 colors of a color map, (256, 3), from the lowest value to the highest; read-only, as it is shared."""
+    if color_map not in COLOR_MAPS:
+        raise unknown("color map", color_map, COLOR_MAPS, "the list of color maps")
+    scale = COLOR_MAPS[color_map].scale
     stops = colors.get_colorscale(scale) if isinstance(scale, str) else colors.make_colorscale(scale)
     positions = [position for position, _ in stops]
     triples = colors.convert_colors_to_same_type([stop for _, stop in stops], colortype="tuple")[0]

@@ -99,13 +99,13 @@ def of_explanation(
     e: Explanation,
     predictions: Sequence[Prediction],
     image_name: str,
-    colour_map: str = "cividis",
+    color_map: str = "cividis",
     opacity: float = 0.5,
     percentile: float = 99.0,
 ) -> list[Section]:
     """The sections on one explanation: what the network sees and says, the map, how to read it, how to get it again."""
     first = predictions[0]
-    views = render.views(e.attribution, e.view, opacity, colour_map, percentile)
+    views = render.views(e.attribution, e.view, opacity, color_map, percentile)
     described = render.VIEWS[render.kind(e.attribution)]
     overlay = views.pop("Overlay")
     method = METHODS[e.method]

@@ -54,7 +54,7 @@ elif e is not None and trial == "forgetting":
     st.caption(
         t(
             "A copy of the network gets new random weights, layer by layer, from the class scores down to the picture. "
-            "A map that explains what was learnt must fall apart with it."
+            "A map that explains what was learned must fall apart with it."
         )
     )
     shown += heatmap_tests.forgetting(experiment, method, knobs)

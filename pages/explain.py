@@ -33,12 +33,12 @@ with right:
     method = method_picker.method_picker()
     menu = st.empty()
     knobs = method_picker.knobs(method)
-    colour_map = colors.colour_map()
+    color_map = colors.color_map()
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
     e = explanations.explanation(experiment, method, knobs)
     if e is not None:
-        map_views.overlay(e, explanations.key_of(experiment, method, knobs), colour_map, opacity)
+        map_views.overlay(e, explanations.key_of(experiment, method, knobs), color_map, opacity)
         first = experiment.predictions[0]
         st.markdown(escaped(said(captions.reading(e, first.label, first.probability))))
         st.caption(t("**What it does not say.** {caution}", caution=said(captions.caution(e))))
@@ -48,7 +48,7 @@ with right:
         if e.knobs.get("feature_map") is not None:
             patch.patch(e, experiment)
     tour.step(4)
-    colors.pick_colours(st)
+    colors.pick_colors(st)
 
 with menu:
     method_picker.method_menu(lambda: explanations.refusals(experiment))
@@ -64,9 +64,9 @@ if e is not None:
             persist_state="session",
             help=t("The few strongest pixels would make all others look black: those above are shown as white."),
         )
-    map_views.views(e, explanations.key_of(experiment, method, knobs), colour_map, opacity, percentile)
+    map_views.views(e, explanations.key_of(experiment, method, knobs), color_map, opacity, percentile)
     method_extras.draw(e, experiment)
     st.header(t("Take it away"))
     st.caption(said(e.facts))
-    map_views.take_away(e, experiment, colour_map, opacity, percentile)
+    map_views.take_away(e, experiment, color_map, opacity, percentile)
 recipe_input.load()

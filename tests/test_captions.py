@@ -30,7 +30,7 @@ def test_caution_belongs_to_the_family_and_untrained_networks_say_so(lite0, coff
     untrained = camviz.load_model("squeezenet1_1", weights="random")
     text = captions.caution(camviz.explain(untrained, coffee, "vanilla_backprop"))
     assert text == (
-        "This network is untrained, so whatever the map shows was not learnt. " + captions.CAUTIONS["gradient"]
+        "This network is untrained, so whatever the map shows was not learned. " + captions.CAUTIONS["gradient"]
     )
 
 

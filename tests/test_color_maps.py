@@ -1,4 +1,4 @@
-"""The colours of maps and charts as people with red-green deficiency see them, as Machado et al. (2009) model it."""
+"""The colors of maps and charts as people with red-green deficiency see them, as Machado et al. (2009) model it."""
 
 import itertools
 import re
@@ -18,36 +18,36 @@ TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 
 PAGES = ("#ffffff", "#171614")  # light and dark
 
 
-def linear(colours):
-    """Colours as '#rrggbb' or 'rgb(r,g,b)' or numbers of 0 to 255, in linear RGB (n, 3)."""
+def linear(colors):
+    """Colors as '#rrggbb' or 'rgb(r,g,b)' or numbers of 0 to 255, in linear RGB (n, 3)."""
 
-    def numbers(colour):
-        if not isinstance(colour, str):
-            return list(colour)
-        if colour.startswith("#"):
-            return [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
-        return [int(value) for value in re.findall(r"\d+", colour)]
+    def numbers(color):
+        if not isinstance(color, str):
+            return list(color)
+        if color.startswith("#"):
+            return [int(color[place : place + 2], 16) for place in (1, 3, 5)]
+        return [int(value) for value in re.findall(r"\d+", color)]
 
-    c = np.array([numbers(colour) for colour in colours]) / 255
+    c = np.array([numbers(color) for color in colors]) / 255
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 
-def lab(colours, eyes):
-    """CIE Lab (n, 3) of the colours, as those eyes see them."""
-    xyz = (linear(colours) @ np.array(EYES[eyes]).T).clip(0, 1) @ TO_XYZ.T / TO_XYZ.sum(axis=1)
+def lab(colors, eyes):
+    """CIE Lab (n, 3) of the colors, as those eyes see them."""
+    xyz = (linear(colors) @ np.array(EYES[eyes]).T).clip(0, 1) @ TO_XYZ.T / TO_XYZ.sum(axis=1)
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
 
 
-def apart(colours, eyes, pairs=None):
-    """The least distance of two colours; a difference of 2 is just seen side by side, of 10 at a glance."""
-    seen = lab(colours, eyes)
+def apart(colors, eyes, pairs=None):
+    """The least distance of two colors; a difference of 2 is just seen side by side, of 10 at a glance."""
+    seen = lab(colors, eyes)
     every = pairs or itertools.combinations(range(len(seen)), 2)
     return min(float(np.linalg.norm(seen[a] - seen[b])) for a, b in every)
 
 
 def contrast(a, b):
-    """WCAG's ratio of two colours."""
+    """WCAG's ratio of two colors."""
     high, low = sorted(linear([a, b]) @ TO_XYZ[1], reverse=True)
     return (high + 0.05) / (low + 0.05)
 
@@ -60,7 +60,7 @@ def test_the_measure_itself():
 
 @pytest.mark.parametrize("eyes", EYES)
 def test_cividis_rises_in_lightness_for_everybody(eyes):
-    lightness = lab(render.colour_table("cividis"), eyes)[:, 0]
+    lightness = lab(render.color_table("cividis"), eyes)[:, 0]
     assert np.all(np.diff(lightness[::8]) > 0) and lightness[-1] - lightness[0] > 70
 
 
@@ -77,5 +77,5 @@ def test_classes_signs_and_agreement_stay_apart(eyes):
 def test_lines_are_told_apart_by_dashes_too_and_are_seen_on_both_pages():
     assert len(set(charts.DASHES)) == len(charts.OTHERS)
     assert all(apart((charts.STRONG, *charts.OTHERS), eyes) > 8 for eyes in EYES)
-    for colour in (charts.STRONG, *charts.OTHERS):
-        assert min(contrast(colour, page) for page in PAGES) >= 3, colour
+    for color in (charts.STRONG, *charts.OTHERS):
+        assert min(contrast(color, page) for page in PAGES) >= 3, color

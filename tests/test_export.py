@@ -65,11 +65,11 @@ def opened(content):
 
 def test_png_keeps_every_pixel_and_jpeg_nearly():
     np.testing.assert_array_equal(np.asarray(opened(encode.png(VIEW))), VIEW)
-    smooth = render.colourise(np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64))
+    smooth = render.colorise(np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64))
     picture = opened(encode.jpeg(smooth))
     assert picture.format == "JPEG"
     assert np.abs(np.asarray(picture).astype(int) - smooth).mean() < 3
-    striped = np.tile(np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8), (16, 8, 1))  # colour changes at every pixel
+    striped = np.tile(np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8), (16, 8, 1))  # color changes at every pixel
     assert np.abs(np.asarray(opened(encode.jpeg(striped))).astype(int) - striped).mean() < 20
     assert len(encode.jpeg(VIEW, quality=30)) < len(encode.jpeg(VIEW, quality=95))
     for bad in (VIEW[:, :, 0], VIEW / 255, np.zeros((4, 4, 4), np.uint8)):

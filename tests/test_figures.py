@@ -41,16 +41,16 @@ def test_correlation_heatmap_has_numbers_and_a_fixed_scale():
         figures.correlation_heatmap(matrix, ["a", "b", "c"])
 
 
-@pytest.mark.parametrize("name", render.COLOUR_MAPS)
-def test_colour_bar_runs_through_the_colour_map(name):
-    bar = figures.colour_bar(name, "none", "most", "for <espresso>")
+@pytest.mark.parametrize("name", render.COLOR_MAPS)
+def test_color_bar_runs_through_the_color_map(name):
+    bar = figures.color_bar(name, "none", "most", "for <espresso>")
     stops = np.array(re.findall(r"rgb\((\d+), (\d+), (\d+)\)", bar), int)
-    np.testing.assert_array_equal(stops, render.colour_table(name)[::15])
-    np.testing.assert_array_equal(stops[-1], render.colour_table(name)[255])
-    assert 'aria-label="Colour bar: for &lt;espresso&gt;, from none to most"' in bar and "<espresso>" not in bar
+    np.testing.assert_array_equal(stops, render.color_table(name)[::15])
+    np.testing.assert_array_equal(stops[-1], render.color_table(name)[255])
+    assert 'aria-label="Color bar: for &lt;espresso&gt;, from none to most"' in bar and "<espresso>" not in bar
 
 
-def test_the_class_map_has_a_letter_a_colour_and_a_share_for_each_class():
+def test_the_class_map_has_a_letter_a_color_and_a_share_for_each_class():
     categories = np.array([[3, 3, 0], [3, 1, 0]])
     figure = figures.class_map(categories, ["cup", "<pot>", "bowl", "espresso"])
     assert [trace.name for trace in figure.data] == [
@@ -63,7 +63,7 @@ def test_the_class_map_has_a_letter_a_colour_and_a_share_for_each_class():
     assert figure.data[0].customdata[1][1] == "&lt;pot&gt;"
 
 
-def test_the_class_map_gives_rare_classes_one_colour():
+def test_the_class_map_gives_rare_classes_one_color():
     figure = figures.class_map(np.arange(12).reshape(3, 4), [f"class {index}" for index in range(12)])
     assert [trace.name for trace in figure.data][-1] == "H 5 other classes: 41.7 % of the places"
     assert len(figure.data) == 8 and np.nansum(figure.data[-1].z) == 5

@@ -44,9 +44,9 @@ def save(picture, kind, **options):
     return file.getvalue()
 
 
-def png(width, height, *, colour=2, raw=b"", interlaced=False):
+def png(width, height, *, color=2, raw=b"", interlaced=False):
     """A hand-made PNG, which may claim what it does not hold."""
-    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, interlaced)
+    header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, interlaced)
     chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw, 1)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
@@ -95,8 +95,8 @@ ZOO = {
     "png gray": (save(GRAY, "PNG"), GRAY_RGB, 0),
     "png 1 bit": (save(Image.fromarray(GRAY > 99), "PNG"), 255 * (GRAY_RGB > 99), 0),
     "png palette": (save(PALETTE, "PNG"), PALETTE.convert("RGB"), 0),
-    "png palette with a clear colour": (save(CLEAR, "PNG", transparency=0), CLEAR_ON_WHITE, 0),
-    "png colour key": (save(CLEAR.convert("RGB"), "PNG", transparency=(0, 0, 0)), CLEAR_ON_WHITE, 0),
+    "png palette with a clear color": (save(CLEAR, "PNG", transparency=0), CLEAR_ON_WHITE, 0),
+    "png color key": (save(CLEAR.convert("RGB"), "PNG", transparency=(0, 0, 0)), CLEAR_ON_WHITE, 0),
     "png half red": (save(HALF_RED, "PNG"), HALF_RED_ON_WHITE, 1),
     "png gray and alpha": (save(CLEAR_LA, "PNG"), LA_ON_WHITE, 1),
     "png 16 bit": (save(SIXTEEN, "PNG"), GRAY_RGB, 0),
@@ -198,7 +198,7 @@ def test_values_that_are_not_finite():
     assert nothing.getextrema() == ((0, 0),) * 3
 
 
-def test_a_colour_profile_is_applied():
+def test_a_color_profile_is_applied():
     swapped = SRGB.replace(b"rXYZ", b"....").replace(b"gXYZ", b"rXYZ").replace(b"....", b"gXYZ")
     expected = PICTURE[..., [1, 0, 2]]
     assert difference(decode(save(PICTURE, "PNG", icc_profile=swapped)), expected) <= 2
@@ -206,7 +206,7 @@ def test_a_colour_profile_is_applied():
 
 
 @pytest.mark.parametrize("profile", [SRGB, b"no profile at all", SRGB[:300]], ids=["sRGB", "nonsense", "truncated"])
-@pytest.mark.parametrize("picture", [PICTURE, GRAY], ids=["colour", "gray"])
+@pytest.mark.parametrize("picture", [PICTURE, GRAY], ids=["color", "gray"])
 def test_a_useless_profile_changes_nothing(picture, profile):
     expected = np.stack([picture] * 3, axis=-1) if picture.ndim == 2 else picture
     assert difference(decode(save(picture, "PNG", icc_profile=profile)), expected) <= 1
@@ -370,7 +370,7 @@ def test_no_accepted_picture_takes_400_megabytes(tmp_path):
     deflate = {"compression": "tiff_adobe_deflate"}
     files = {
         "alpha.png": (save(rgba.resize(thin, 0), "PNG", compress_level=1), thin),
-        "interlaced.png": (png(*thin, colour=6, raw=rows, interlaced=True), thin),
+        "interlaced.png": (png(*thin, color=6, raw=rows, interlaced=True), thin),
         "sixteen.png": (save(Image.new("I;16", thin, 9000), "PNG", compress_level=1), thin),
         "clear.png": (save(gray.resize(square, 0).convert("P"), "PNG", compress_level=1, transparency=1), (1054, 1054)),
         "turned.tif": (save(rgba.resize(thin, 0), "TIFF", exif=turned, **deflate), thin[::-1]),

@@ -54,10 +54,10 @@ def test_minmax_stretches_cuts_off_and_never_divides_by_zero():
             render.minmax(np.array([0.0, bad]))
 
 
-def test_colour_is_minmax_over_all_channels_jointly():
+def test_color_is_minmax_over_all_channels_jointly():
     gradient = np.array([[[-1.0, 0.0]], [[1.0, 0.0]], [[0.5, 3.0]]], np.float32)  # (3, 1, 2)
     expected = np.array([[[0, 0.5, 0.375], [0.25, 0.25, 1]]]) * 255
-    np.testing.assert_array_equal(render.colour(gradient), np.rint(expected))
+    np.testing.assert_array_equal(render.color(gradient), np.rint(expected))
 
 
 def test_grayscale_clips_its_top_at_the_percentile():
@@ -128,7 +128,7 @@ def test_attributions_of_another_shape_are_refused():
         with pytest.raises(CamvizError, match=r"\(3, H, W\) or \(h, w\)"):
             render.heatmap(np.zeros(shape, np.float32), (4, 4))
     with pytest.raises(CamvizError, match=r"\(3, H, W\)"):
-        render.colour(MAP)
+        render.color(MAP)
 
 
 def test_signed_keeps_zero_and_sign():
@@ -148,32 +148,32 @@ def test_diverging_puts_zero_in_the_pale_middle():
     assert positive[0] > positive[2] + 40  # red
 
 
-def test_colour_maps_are_in_order_and_run_from_end_to_end():
-    first, *_, last = render.COLOUR_MAPS
+def test_color_maps_are_in_order_and_run_from_end_to_end():
+    first, *_, last = render.COLOR_MAPS
     assert (first, last) == ("cividis", "jet")
     for name, plotly_name in [("cividis", "cividis"), ("viridis", "viridis"), ("blue-red", "rdbu_r"), ("jet", "jet")]:
         for place in (0, 255):
             sampled = colors.sample_colorscale(plotly_name, [place / 255], colortype="tuple")[0]
-            np.testing.assert_allclose(render.colour_table(name)[place], np.array(sampled) * 255, atol=1)
-    np.testing.assert_array_equal(render.colour_table("gray"), np.arange(256)[:, None].repeat(3, axis=1))
-    lightness = render.colour_table("cividis") @ np.array([0.2126, 0.7152, 0.0722])
+            np.testing.assert_allclose(render.color_table(name)[place], np.array(sampled) * 255, atol=1)
+    np.testing.assert_array_equal(render.color_table("gray"), np.arange(256)[:, None].repeat(3, axis=1))
+    lightness = render.color_table("cividis") @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(lightness) > 0).all()
 
 
-def test_colourise_looks_up_the_nearest_of_256_and_names_the_nearest_map():
+def test_colorise_looks_up_the_nearest_of_256_and_names_the_nearest_map():
     heat = np.array([[0.0, 0.5, 1.0]], np.float32)
-    np.testing.assert_array_equal(render.colourise(heat, "jet")[0], render.colour_table("jet")[[0, 128, 255]])
+    np.testing.assert_array_equal(render.colorise(heat, "jet")[0], render.color_table("jet")[[0, 128, 255]])
     with pytest.raises(CamvizError, match="did you mean 'cividis'"):
-        render.colourise(heat, "cividiss")
+        render.colorise(heat, "cividiss")
     with pytest.raises(ValueError, match="read-only"):
-        render.colour_table("jet")[0] = 0  # it is shared by every visitor
+        render.color_table("jet")[0] = 0  # it is shared by every visitor
 
 
 def test_overlay_mixes_by_opacity():
     heat = render.heatmap(MAP, SIZE)
     np.testing.assert_array_equal(render.overlay(VIEW, heat, 0), VIEW)
-    np.testing.assert_array_equal(render.overlay(VIEW, heat, 1, "jet"), render.colourise(heat, "jet"))
-    mixed = 0.7 * VIEW.astype(float) + 0.3 * render.colourise(heat, "inferno").astype(float)
+    np.testing.assert_array_equal(render.overlay(VIEW, heat, 1, "jet"), render.colorise(heat, "jet"))
+    mixed = 0.7 * VIEW.astype(float) + 0.3 * render.colorise(heat, "inferno").astype(float)
     np.testing.assert_array_equal(render.overlay(VIEW, heat, 0.3, "inferno"), np.rint(mixed))
     with pytest.raises(CamvizError, match="opacity"):
         render.overlay(VIEW, heat, 1.5)
@@ -192,7 +192,7 @@ def test_masked_is_the_picture_times_the_heatmap():
 def test_views_are_the_named_ones_drawn_by_the_functions():
     heat = render.heatmap(PIXELS, SIZE, 95)
     expected = {
-        "Colour": render.colour(PIXELS),
+        "Color": render.color(PIXELS),
         "Grayscale": np.rint(render.grayscale(PIXELS, 95) * 255)[:, :, None].repeat(3, axis=2),
         "Positive": np.rint(render.positive(PIXELS) * 255),
         "Negative": np.rint(render.negative(PIXELS) * 255),
@@ -202,7 +202,7 @@ def test_views_are_the_named_ones_drawn_by_the_functions():
     heat = render.heatmap(MAP, SIZE)
     expected = {
         "Overlay": render.overlay(VIEW, heat, 0.4, "jet"),
-        "Heatmap": render.colourise(heat, "jet"),
+        "Heatmap": render.colorise(heat, "jet"),
         "Masked picture": render.masked(VIEW, heat),
     }
     assert_views(render.views(MAP, VIEW, 0.4, "jet"), expected, "map")

@@ -170,7 +170,7 @@ def test_what_is_empty_is_left_out():
 
 
 def test_an_empty_map_is_told(lite0):
-    flat = Image.new("RGB", (64, 64), "grey")
+    flat = Image.new("RGB", (64, 64), "gray")
     e = dataclasses.replace(
         camviz.explain(lite0, flat), notes=("The map is empty.",), target=None, probability=float("nan")
     )

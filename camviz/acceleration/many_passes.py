@@ -38,7 +38,7 @@ def many_passes(
     the network itself; "nothing" leaves every module its own output, for methods that look at one. With `dtype` the
     convolutions' weights are kept in it, for passes under autocast.
     """
-    plan, fits = _learnt(net, x, fold, winograd=dtype is None)
+    plan, fits = _learned(net, x, fold, winograd=dtype is None)
     quick: Callable[[Any, Any, Any], Any] = plain
     if fits:
         quick = plan.quick(fold, winograd=dtype is None)
@@ -59,7 +59,7 @@ def share(progress: Progress | None, number: int, parts: int) -> Progress | None
 _known: WeakKeyDictionary[nn.Module, tuple[int, dict[Hashable, tuple[Plan, bool]]]] = WeakKeyDictionary()
 
 
-def _learnt(net: nn.Module, x: Tensor, fold: Fold, winograd: bool) -> tuple[Plan, bool]:
+def _learned(net: nn.Module, x: Tensor, fold: Fold, winograd: bool) -> tuple[Plan, bool]:
     """What two passes of x tell: the plan, for one picture, and whether it gives the network's own scores.
 
     It is kept for as long as the network stays as it is.

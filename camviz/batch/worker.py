@@ -131,7 +131,7 @@ class Worker:
             predicted[one.item.name] = Prediction(index, self.model.categories[index], chance)
 
     def _input(self, seen: Sequence[Seen]) -> Tensor:
-        return torch.cat([self.model.normalise(one.view) for one in seen])
+        return torch.cat([self.model.normalize(one.view) for one in seen])
 
     def _measure(
         self, one: Seen, e: Explanation, predicted: Prediction, beat: Beat

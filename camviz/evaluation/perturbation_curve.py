@@ -67,7 +67,7 @@ def follow(
 
 
 def filled(x: Tensor, filler: Filler) -> Tensor:
-    """What stands in for pixels that are gone: the picture strongly blurred, or the mean colour of the training data.
+    """What stands in for pixels that are gone: the picture strongly blurred, or the mean color of the training data.
 
     The blur is a Gaussian with a standard deviation of a twentieth of the shorter side, cut off at three of them.
     """

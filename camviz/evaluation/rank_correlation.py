@@ -42,7 +42,7 @@ def _resize(values: Array, size: tuple[int, int]) -> Array:
 
 
 def _ranks(values: Array) -> NDArray[np.float64]:
-    """The ranks, centred and of length 1, so that a dot product is a correlation; zeros for a constant."""
+    """The ranks, centered and of length 1, so that a dot product is a correlation; zeros for a constant."""
     if not np.isfinite(values).all():
         raise CamvizError("a map holds values that are not finite numbers, so it cannot be ranked")
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)

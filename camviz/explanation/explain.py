@@ -55,7 +55,7 @@ def explain(
     model, said = recipe.network(model)
     picture = recipe.picture(image)
     view = model.view(picture, fit)
-    x = model.normalise(view)
+    x = model.normalize(view)
     name, modules = _layers(model, found, layer, fuse)
     asked = _asked(found, settings, name, fit, fuse)
     progress = punctual(progress, model.device)
@@ -80,7 +80,7 @@ def explain(
         model,
         target,
         chances,
-        model.in_colours(result)[0],
+        model.in_colors(result)[0],
         view=view,
         **asked,
         image_digest=images.digest(picture),
@@ -112,7 +112,7 @@ def explain_batch(
     if found.many_passes:
         raise CamvizError(f"{found.title} takes many passes for each picture, so its pictures go one by one")
     settings = found.settings(knobs)
-    x = channels_last(torch.cat([model.normalise(view) for view in views]))
+    x = channels_last(torch.cat([model.normalize(view) for view in views]))
     name, modules = _layers(model, found, layer, fuse)
     asked = _asked(found, settings, name, fit, fuse)
     started = time.perf_counter()
@@ -127,7 +127,7 @@ def explain_batch(
         ]
         return one_by_one, seen
     result = results[0] if len(results) == 1 else fused(results, fuse)
-    attributions, chances = model.in_colours(result), model.probabilities(seen)
+    attributions, chances = model.in_colors(result), model.probabilities(seen)
     wait_for(model.device)
     share = (time.perf_counter() - started) / len(views)
     explained = [

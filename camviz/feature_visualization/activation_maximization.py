@@ -1,4 +1,4 @@
-"""Activation maximisation (Erhan et al., 2009), as feature visualization (Olah et al., 2017)."""
+"""Activation maximization (Erhan et al., 2009), as feature visualization (Olah et al., 2017)."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ from .optimization import Show, Wobble, climb
 from .parametrization import noise
 
 
-@method("Activation maximisation", family="synthesis", paper="https://distill.pub/2017/feature-visualization/")
+@method("Activation maximization", family="synthesis", paper="https://distill.pub/2017/feature-visualization/")
 def activation_maximization(
     see: Sight,
     score: Score,
@@ -23,11 +23,11 @@ def activation_maximization(
     parametrization: Annotated[
         Literal["fourier", "pixels"], "What is changed: the frequencies (as in 2017) or the pixels (as in 2009)"
     ] = "fourier",
-    decorrelate: Annotated[bool, "Frequencies: in the colours of photographs rather than red, green and blue"] = True,
+    decorrelate: Annotated[bool, "Frequencies: in the colors of photographs rather than red, green and blue"] = True,
     jitter: Annotated[int, Range(0, 32), "Move the picture by up to so many pixels at each step"] = 8,
     rotation: Annotated[float, Range(0, 45, 1), "Turn it by up to so many degrees"] = 5.0,
     zoom: Annotated[float, Range(0, 0.5, 0.01), "Enlarge or shrink it by up to this share"] = 0.05,
-    weight_decay: Annotated[float, Range(0, 1, 0.01), "How strongly the picture is drawn to grey"] = 0.0,
+    weight_decay: Annotated[float, Range(0, 1, 0.01), "How strongly the picture is drawn to gray"] = 0.0,
     blur: Annotated[float, Range(0, 5, 0.1), "Blur it every few steps by so many pixels; 0: never"] = 0.0,
     every: Annotated[int, Range(1, 50), "Steps from blur to blur"] = 4,
     clipping: Annotated[float, Range(0, 10, 0.1), "Longest gradient of a step; 0: any"] = 0.0,
@@ -42,7 +42,7 @@ def activation_maximization(
 
     s: a channel's mean over all places or those of one row and column, or a class score; x(z): the picture that z
     stands for; T: a small random move, turn and zoom. It is one of many pictures that do so, and mixes what a channel
-    answers to with what the optimisation likes to draw; without T it becomes noise that only the network can read.
+    answers to with what the optimization likes to draw; without T it becomes noise that only the network can read.
     """
     wobble = Wobble(jitter, rotation, zoom, seed)
 

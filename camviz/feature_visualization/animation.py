@@ -20,7 +20,7 @@ def gif(frames: Sequence[RGB]) -> bytes:
 
 
 def webp(frames: Sequence[RGB]) -> bytes:
-    """Pictures (H, W, 3) as an endless animated WebP of some 4 seconds: all colours, and smaller than a GIF."""
+    """Pictures (H, W, 3) as an endless animated WebP of some 4 seconds: all colors, and smaller than a GIF."""
     return _film(frames, "WEBP", quality=80, method=2)
 
 

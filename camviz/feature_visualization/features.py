@@ -11,7 +11,7 @@ from ..tape import forward, listening_to
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """What a network makes of pictures (1, 3, H, W) in [0, 1], which it wants normalised by `mean` and `std`.
+    """What a network makes of pictures (1, 3, H, W) in [0, 1], which it wants normalized by `mean` and `std`.
 
     `size` is the (height, width) that it was trained for.
     """
@@ -27,7 +27,7 @@ class Sight:
 
         Nothing behind the layer is computed. A layer that runs several times counts at its last.
         """
-        x = self.normalised(picture)
+        x = self.normalized(picture)
         try:
             return forward(self.net, x) if layer is None else self._activation(x, layer)
         except RuntimeError as error:
@@ -38,8 +38,8 @@ class Sight:
                 f"not of {picture.shape[2]} x {picture.shape[3]}; set octaves to 1"
             ) from error
 
-    def normalised(self, picture: Tensor) -> Tensor:
-        """The picture in the network's own unit: 0 is the mean colour, 1 a standard deviation off."""
+    def normalized(self, picture: Tensor) -> Tensor:
+        """The picture in the network's own unit: 0 is the mean color, 1 a standard deviation off."""
         return (picture - self.mean) / self.std
 
     def _activation(self, x: Tensor, layer: nn.Module) -> Tensor:

@@ -24,8 +24,8 @@ def inversion(
     parametrization: Annotated[
         Literal["fourier", "pixels"], "What is changed: the frequencies, or the pixels (as in the paper)"
     ] = "fourier",
-    alpha: Annotated[float, Range(0, 1, 0.001), "Weight of the norm that keeps the colours from extremes"] = 0.001,
-    variation: Annotated[float, Range(0, 1, 0.01), "Weight of the total variation: it keeps neighbours alike"] = 0.01,
+    alpha: Annotated[float, Range(0, 1, 0.001), "Weight of the norm that keeps the colors from extremes"] = 0.001,
+    variation: Annotated[float, Range(0, 1, 0.01), "Weight of the total variation: it keeps neighbors alike"] = 0.01,
     beta: Annotated[float, Range(1, 3, 0.1), "Power of the total variation: 1 keeps edges, 2 smooths them"] = 2.0,
     steps: Annotated[int, Range(1, 1024), "Steps of the descent"] = 128,
     rate: Annotated[float, Range(0.001, 1, 0.001), "Length of a step (Adam's learning rate)"] = 0.1,
@@ -36,7 +36,7 @@ def inversion(
 
     argmin_x |phi(x) - phi0|^2 / |phi0|^2 + a mean|x|^6 + v mean((dx/dh)^2 + (dx/dw)^2)^(beta/2);  (1, 3, H, W)
 
-    phi0: the layer's activation on the picture; x: normalised; dh, dw: from a pixel to the one below and to its right.
+    phi0: the layer's activation on the picture; x: normalized; dh, dw: from a pixel to the one below and to its right.
     What differs from the picture is what the layer has forgotten, or what the search did not find in its steps.
     """
     with torch.no_grad():
@@ -44,7 +44,7 @@ def inversion(
         length = wanted.square().sum()
 
     def likeness(guess: Tensor) -> Tensor:
-        x = see.normalised(guess)
+        x = see.normalized(guess)
         distance = (see(guess, layer) - wanted).square().sum() / length
         return -(distance + alpha * x.pow(ALPHA).mean() + variation * total_variation(x, beta))[None]
 
@@ -56,14 +56,14 @@ def inversion(
 
 
 def total_variation(x: Tensor, beta: float) -> Tensor:
-    """How much neighbours differ, over height and width: the mean of ((dx/dh)^2 + (dx/dw)^2)^(beta/2) over x."""
+    """How much neighbors differ, over height and width: the mean of ((dx/dh)^2 + (dx/dw)^2)^(beta/2) over x."""
     down = x[:, :, 1:, :-1] - x[:, :, :-1, :-1]
     right = x[:, :, :-1, 1:] - x[:, :, :-1, :-1]
     return (down.square() + right.square() + 1e-12).pow(beta / 2).mean()
 
 
 def correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Pearson's correlation of two pictures (H, W, 3) over all pixels and colours; 0 where one is flat."""
+    """Pearson's correlation of two pictures (H, W, 3) over all pixels and colors; 0 where one is flat."""
     first, second = (values.astype(np.float64).ravel() - values.mean() for values in (a, b))
     lengths = np.linalg.norm(first) * np.linalg.norm(second)
     return float(first @ second / lengths) if lengths else 0.0

@@ -32,7 +32,7 @@ def climb(
 ) -> Tensor:
     """The picture (1, 3, H, W) after `steps` steps that raise objective(picture), (1,).
 
-    Regularised by `weight_decay` (z shrinks towards grey), by a `blur` of that deviation `every` so many steps, and by
+    Regularized by `weight_decay` (z shrinks toward gray), by a `blur` of that deviation `every` so many steps, and by
     `clipping` the gradient to that length; 0: not at all.
     """
     z = canvas.z.requires_grad_()

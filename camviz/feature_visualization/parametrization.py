@@ -1,4 +1,4 @@
-"""What is changed when a picture is made: its pixels, or its frequencies in decorrelated colours."""
+"""What is changed when a picture is made: its pixels, or its frequencies in decorrelated colors."""
 
 import functools
 import math
@@ -13,7 +13,7 @@ from .features import Sight
 
 Parametrization = Literal["fourier", "pixels"]
 
-# The principal components of the colours of ImageNet's pixels (Krizhevsky et al., 2012): variances, and the
+# The principal components of the colors of ImageNet's pixels (Krizhevsky et al., 2012): variances, and the
 # directions as columns.
 VARIANCES = (0.2175, 0.0188, 0.0045)
 DIRECTIONS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
@@ -38,7 +38,7 @@ class Canvas(Protocol):
 
 
 class Pixels:
-    """The picture's pixels, in the network's own unit: 0 is the mean colour, 1 a standard deviation off.
+    """The picture's pixels, in the network's own unit: 0 is the mean color, 1 a standard deviation off.
 
     z (1, 3, H, W);  picture = mean + std * z, cut off at black and white
     """
@@ -61,23 +61,23 @@ class Pixels:
 
 
 class Fourier:
-    """The picture's frequencies, each weighted by its wavelength, in decorrelated colours (Olah et al., 2017).
+    """The picture's frequencies, each weighted by its wavelength, in decorrelated colors (Olah et al., 2017).
 
     z (1, 3, H, W // 2 + 1, 2), real and imaginary;  picture = sigmoid(C irfft2(z / f) sqrt(HW) / 4)
 
     f: the frequency in cycles a pixel, at least that of one wave across the picture; C: the root of the covariance of
-    the colours of photographs, or the identity. So every step changes all scales and the usual colours alike.
+    the colors of photographs, or the identity. So every step changes all scales and the usual colors alike.
     """
 
     def __init__(self, z: Tensor, size: tuple[int, int], decorrelate: bool) -> None:
         self.z, self.size = z, size
         self.scale = fourier_scale(size).to(z)[..., None]
-        self.colours = colour_root().to(z) if decorrelate else torch.eye(3, dtype=z.dtype, device=z.device)
+        self.colors = color_root().to(z) if decorrelate else torch.eye(3, dtype=z.dtype, device=z.device)
 
     def picture(self) -> Tensor:
         """The picture (1, 3, H, W)."""
         waves = torch.fft.irfft2(torch.view_as_complex(self.z * self.scale), s=self.size)
-        return torch.einsum("ij,bjhw->bihw", self.colours, waves).sigmoid()
+        return torch.einsum("ij,bjhw->bihw", self.colors, waves).sigmoid()
 
     def soften(self, deviation: float) -> None:
         """Weaken the high frequencies, which is what a Gaussian blur does."""
@@ -90,7 +90,7 @@ class Fourier:
 def noise(
     sight: Sight, parametrization: Parametrization, decorrelate: bool = True, seed: int = 0, deviation: float = 0.1
 ) -> Canvas:
-    """A canvas of faint noise around grey, to grow a picture from."""
+    """A canvas of faint noise around gray, to grow a picture from."""
     chance = Chance(seed)
     height, width = sight.size
     if parametrization == "pixels":
@@ -113,8 +113,8 @@ def fourier_scale(size: tuple[int, int]) -> Tensor:
 
 
 @functools.cache
-def colour_root() -> Tensor:
-    """C with C C^T proportional to the covariance of the colours of photographs, (3, 3); its longest column is 1.
+def color_root() -> Tensor:
+    """C with C C^T proportional to the covariance of the colors of photographs, (3, 3); its longest column is 1.
 
     Its columns change the brightness, blue against yellow, and green against magenta.
     """

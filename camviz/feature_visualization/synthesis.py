@@ -1,4 +1,4 @@
-"""One synthesised picture as one value: what it was made for, how it grew, and what it cost."""
+"""One synthesized picture as one value: what it was made for, how it grew, and what it cost."""
 
 import base64
 import html
@@ -18,7 +18,7 @@ from torch import Tensor
 from .. import encode, images
 from ..errors import CamvizError, unknown
 from ..models import Model
-from ..models.channels import COLOURS
+from ..models.channels import COLORS
 from ..models.geometry import Fit
 from ..models.model import Picture
 from ..registry import SYNTHESES, Method
@@ -184,8 +184,8 @@ def find_synthesis(key: str) -> Method:
 
 
 def sight_of(model: Model) -> Sight:
-    """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colours."""
-    if model.bands != COLOURS:
+    """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colors."""
+    if model.bands != COLORS:
         raise CamvizError(f"pictures are made in red, green and blue, and {model.name} sees {', '.join(model.bands)}")
     reference = next(model.net.parameters(), torch.empty(0, device=model.device))
     mean, std = (

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..models import Model
-from ..models.channels import COLOURS
+from ..models.channels import COLORS
 from ..tape import watch
 from .summary import blank
 
@@ -23,9 +23,9 @@ class Filters:
 
     @property
     def pictures(self) -> NDArray[np.uint8]:
-        """The filters in colour, (n, h, w, 3): one scale for all, with mid-grey at zero.
+        """The filters in color, (n, h, w, 3): one scale for all, with mid-gray at zero.
 
-        value = 127.5 * (1 + weight / max |weight|), the maximum over all filters and colours.
+        value = 127.5 * (1 + weight / max |weight|), the maximum over all filters and colors.
         """
         largest = float(np.abs(self.weights).max()) or 1.0
         scaled: NDArray[np.uint8] = np.rint(127.5 * (1 + self.weights.transpose(0, 2, 3, 1) / largest)).astype(np.uint8)
@@ -33,7 +33,7 @@ class Filters:
 
 
 def first_filters(model: Model) -> Filters | None:
-    """The filters of the first convolution that runs; None where it reads something else than three colours."""
+    """The filters of the first convolution that runs; None where it reads something else than three colors."""
     names = {module: name for name, module in model.net.named_modules()}
     found: list[nn.Conv2d] = []
 
@@ -42,7 +42,7 @@ def first_filters(model: Model) -> Filters | None:
             found.append(module)
 
     watch(model.net, blank(model), see)
-    if model.bands != COLOURS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
+    if model.bands != COLORS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
         return None
     return Filters(names[found[0]], found[0].weight.detach().to("cpu", torch.float32).numpy())
 

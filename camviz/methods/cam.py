@@ -22,7 +22,7 @@ def cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
 
     z = W mean_hw(A) + bias are the class scores; for S = z[k], w is W[k], and the map's mean is S less the bias.
 
-    Exact, not an estimate, but only right below average pooling and one linear layer; Grad-CAM is its generalisation.
+    Exact, not an estimate, but only right below average pooling and one linear layer; Grad-CAM is its generalization.
     """
     activation, scores = activations(net, x, layer)
     weight = slopes(score, scores) @ classifier(net, activation.mean(dim=(2, 3)), scores)

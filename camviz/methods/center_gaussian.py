@@ -1,4 +1,4 @@
-"""Centre Gaussian: a control."""
+"""Center Gaussian: a control."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from ..registry import Range, method
 from ..scores import Score
 
 
-@method("Centre Gaussian", family="control", paper="https://arxiv.org/abs/1604.03605", of_class=False)
+@method("Center Gaussian", family="control", paper="https://arxiv.org/abs/1604.03605", of_class=False)
 def center_gaussian(
     net: nn.Module,
     x: Tensor,

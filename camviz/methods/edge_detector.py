@@ -11,11 +11,11 @@ from ..scores import Score
 def edge_detector(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """A control: the edges of the picture. It never looks at the network.
 
-    map[b,i,j] = sqrt( (g * K)^2 + (g * K')^2 ), g = mean of x over the colours, K the Sobel kernel, (B, H, W)
+    map[b,i,j] = sqrt( (g * K)^2 + (g * K')^2 ), g = mean of x over the colors, K the Sobel kernel, (B, H, W)
 
     A map that looks like this one may show the picture and not the network's reasons, however convincing it seems.
     """
-    grey = pad(x.detach().mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    gray = pad(x.detach().mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     sobel = x.new_tensor([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])[None, None]
-    across, down = conv2d(grey, sobel), conv2d(grey, sobel.mT)
+    across, down = conv2d(gray, sobel), conv2d(gray, sobel.mT)
     return (across.square() + down.square()).sqrt()[:, 0]

@@ -18,7 +18,7 @@ def eigen_cam(
     score: Score,
     layer: nn.Module,
     *,
-    centred: Annotated[bool, "Subtract each feature map's mean first; the paper does not"] = True,
+    centered: Annotated[bool, "Subtract each feature map's mean first; the paper does not"] = True,
 ) -> Tensor:
     """What the feature maps have most in common, whatever the class: their first principal component.
 
@@ -32,7 +32,7 @@ def eigen_cam(
     activation, scores = activations(net, x, layer)
     score_of(score, scores)  # refuses a class that does not exist, though the map is the same for all
     places = activation.flatten(2)
-    if centred:
+    if centered:
         places = places - places.mean(dim=2, keepdim=True)
     component = first_component(places)
     prominent = activation.abs().mean(dim=1).flatten(1)

@@ -16,7 +16,7 @@ from ..scores import Score
 from ..tape import forward, input_gradient, note, score_of
 
 BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
-    "mean colour": torch.zeros_like,
+    "mean color": torch.zeros_like,
     "darkest": lambda x: x.amin(dim=(2, 3), keepdim=True).expand_as(x),
     "brightest": lambda x: x.amax(dim=(2, 3), keepdim=True).expand_as(x),
 }
@@ -30,10 +30,10 @@ def integrated_gradients(
     *,
     steps: Annotated[int, Range(1, 500), "Pictures on the way; more bring the sum nearer to the score's rise"] = 32,
     baseline: Annotated[
-        Literal["mean colour", "darkest", "brightest"],
-        "The empty picture at the start: the mean colour of the training pictures, or in each colour channel the "
+        Literal["mean color", "darkest", "brightest"],
+        "The empty picture at the start: the mean color of the training pictures, or in each color channel the "
         "darkest or brightest value of this picture (black or white, where that occurs in it)",
-    ] = "mean colour",
+    ] = "mean color",
     progress: Progress | None = None,
 ) -> Tensor:
     """What each pixel gives to the score, added up on the way from an empty picture to this one.

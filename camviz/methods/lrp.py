@@ -31,7 +31,7 @@ def lrp(
     where c[j,k] = x[j] w[j,k], as its rule changes it; from S(x) at the class to (B, 3, H, W) at the pixels, signed.
 
     Hardly noisy; adds up to S(x) but for what biases take (much, in a deep network). The rules are a choice, and shape
-    the map. The box of the first layer, -3 to 3, holds every picture that is normalised as for ImageNet.
+    the map. The box of the first layer, -3 to 3, holds every picture that is normalized as for ImageNet.
     """
     chosen = composites(epsilon, gamma, low, high)[composite]
     if isinstance(chosen.first, Box) and not low <= x.min() <= x.max() <= high:

@@ -21,7 +21,7 @@ def occlusion(
     score: Score,
     layer: nn.Module | None = None,
     *,
-    size: Annotated[int, Range(1, 512), "Side of the grey square, in pixels"] = 32,
+    size: Annotated[int, Range(1, 512), "Side of the gray square, in pixels"] = 32,
     stride: Annotated[int, Range(1, 512), "How far it moves from place to place, in pixels"] = 16,
     measure: Annotated[Literal["score", "class probability"], "What is watched while the square moves"] = "score",
     feature_map: Annotated[
@@ -29,9 +29,9 @@ def occlusion(
     ] = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Where hiding a part of the picture under a grey square lowers the score.
+    """Where hiding a part of the picture under a gray square lowers the score.
 
-    map[b,r,c] = S(x) - S(x with the square over the centre of cell r,c), signed, (B, rows, columns)
+    map[b,r,c] = S(x) - S(x with the square over the center of cell r,c), signed, (B, rows, columns)
 
     S: the score, the class probability, or the sum of one feature map. Needs no gradient and says plainly what it
     did; but it sees only parts of about the square's size, and takes one pass for each place.

@@ -47,7 +47,7 @@ def smooth_grad(
     mean: m = mean_n M(x + e[n]);  squared: mean_n M(x + e[n])^2;  variance: squared - m^2;  (B, 3, H, W)
 
     M: the base method; e[n]: normal noise of deviation level * (max x - min x). Clearer than a single gradient, but
-    what it explains is the picture's noisy neighbourhood; squares and variance have no sign.
+    what it explains is the picture's noisy neighborhood; squares and variance have no sign.
     """
     x = x.detach()
     samples = samples if level else 1  # without noise all are alike

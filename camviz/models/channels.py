@@ -1,4 +1,4 @@
-"""Which colours of a picture the channels of a network see, and what is shown of it."""
+"""Which colors of a picture the channels of a network see, and what is shown of it."""
 
 import math
 from collections.abc import Sequence
@@ -11,26 +11,26 @@ from torch import Tensor
 
 from ..errors import CamvizError, unknown
 
-Band = Literal["red", "green", "blue", "grey", "black"]
+Band = Literal["red", "green", "blue", "gray", "black"]
 
-COLOURS: tuple[Band, ...] = ("red", "green", "blue")
-SHARES = (19595, 38470, 7471)  # of 65536: what each colour gives to brightness, as Pillow rounds it
+COLORS: tuple[Band, ...] = ("red", "green", "blue")
+SHARES = (19595, 38470, 7471)  # of 65536: what each color gives to brightness, as Pillow rounds it
 
 
 def bands_for(channels: int) -> tuple[Band, ...]:
-    """What as many channels see where nobody says it: grey, or red, green and blue. Raises CamvizError for others."""
+    """What as many channels see where nobody says it: gray, or red, green and blue. Raises CamvizError for others."""
     if channels not in (1, 3):
         raise CamvizError(
             f"this network takes {channels} channels, and a picture has red, green and blue: say what each sees, "
-            "bands=('red', 'green', 'blue', 'black'), out of red, green, blue, grey, and black for nothing"
+            "bands=('red', 'green', 'blue', 'black'), out of red, green, blue, gray, and black for nothing"
         )
-    return ("grey",) if channels == 1 else COLOURS
+    return ("gray",) if channels == 1 else COLORS
 
 
 def check_bands(given: Sequence[str]) -> tuple[Band, ...]:
     """`given` as bands. Raises CamvizError."""
     if isinstance(given, str) or not given:
-        raise CamvizError(f"bands are a list of colours, one for each channel; got {given!r}")
+        raise CamvizError(f"bands are a list of colors, one for each channel; got {given!r}")
     for band in given:
         if band not in get_args(Band):
             raise unknown("band", str(band), get_args(Band), ", ".join(get_args(Band)))
@@ -39,46 +39,46 @@ def check_bands(given: Sequence[str]) -> tuple[Band, ...]:
 
 def seen(view: NDArray[np.uint8], bands: Sequence[Band]) -> Tensor:
     """What each channel sees of a picture (H, W, 3): (C, H, W), 0 to 1."""
-    colours = torch.from_numpy(view).permute(2, 0, 1)
-    if tuple(bands) == COLOURS:
-        return colours.float() / 255
-    planes: dict[Band, Tensor] = dict(zip(COLOURS, colours, strict=True))
-    if "grey" in bands:
-        brightness = torch.tensordot(torch.tensor(SHARES, device="cpu"), colours.long(), dims=1)
-        planes["grey"] = (brightness + 0x8000) >> 16
-    planes["black"] = torch.zeros_like(colours[0])
+    colors = torch.from_numpy(view).permute(2, 0, 1)
+    if tuple(bands) == COLORS:
+        return colors.float() / 255
+    planes: dict[Band, Tensor] = dict(zip(COLORS, colors, strict=True))
+    if "gray" in bands:
+        brightness = torch.tensordot(torch.tensor(SHARES, device="cpu"), colors.long(), dims=1)
+        planes["gray"] = (brightness + 0x8000) >> 16
+    planes["black"] = torch.zeros_like(colors[0])
     return torch.stack([planes[band].float() for band in bands]) / 255
 
 
 def shown(pixels: Tensor, bands: Sequence[Band]) -> NDArray[np.uint8]:
-    """The picture (H, W, 3) of which the channels see `pixels` (C, H, W), 0 to 1; colours that none sees are black."""
+    """The picture (H, W, 3) of which the channels see `pixels` (C, H, W), 0 to 1; colors that none sees are black."""
     # Of one band, the first channel counts.
     planes: dict[Band, Tensor] = dict(zip(reversed(bands), reversed(list(pixels)), strict=True))
     black = torch.zeros_like(pixels[0])
-    nothing = planes.get("grey", black) if greyish(bands) else black
-    chosen = torch.stack([planes.get(band, nothing) for band in COLOURS], dim=-1)
+    nothing = planes.get("gray", black) if grayish(bands) else black
+    chosen = torch.stack([planes.get(band, nothing) for band in COLORS], dim=-1)
     return np.asarray((chosen * 255).round().clamp(0, 255).to(torch.uint8).numpy())
 
 
-def in_colours(attribution: Tensor, bands: Sequence[Band]) -> Tensor:
+def in_colors(attribution: Tensor, bands: Sequence[Band]) -> Tensor:
     """What channels are worth (..., C, H, W), told of the picture's red, green and blue (..., 3, H, W).
 
-    What a grey channel is worth is shared among them; what a black one is worth is of no picture, and left out.
+    What a gray channel is worth is shared among them; what a black one is worth is of no picture, and left out.
     """
-    if tuple(bands) == COLOURS:
+    if tuple(bands) == COLORS:
         return attribution
-    shares = [[float(band == colour) + (band == "grey") / 3 for band in bands] for colour in COLOURS]
+    shares = [[float(band == color) + (band == "gray") / 3 for band in bands] for color in COLORS]
     return torch.einsum("kc,...chw->...khw", attribution.new_tensor(shares), attribution)
 
 
-def greyish(bands: Sequence[Band]) -> bool:
-    """Whether no channel sees a colour."""
-    return not set(bands) & set(COLOURS)
+def grayish(bands: Sequence[Band]) -> bool:
+    """Whether no channel sees a color."""
+    return not set(bands) & set(COLORS)
 
 
 def spread(values: Sequence[float], bands: Sequence[Band], black: float) -> tuple[float, ...]:
-    """One number for each of red, green and blue, as one for each channel: grey gets their mean, black `black`."""
-    known = {**dict(zip(COLOURS, values, strict=True)), "grey": sum(values) / 3, "black": black}
+    """One number for each of red, green and blue, as one for each channel: gray gets their mean, black `black`."""
+    known = {**dict(zip(COLORS, values, strict=True)), "gray": sum(values) / 3, "black": black}
     return tuple(known[band] for band in bands)
 
 

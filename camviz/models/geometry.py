@@ -16,7 +16,7 @@ AFFORDABLE = 1 << 22  # pixels of a resized picture, 12 MB: 64 times as long as 
 
 @dataclass(frozen=True)
 class Geometry:
-    """The input's size, and the grid that the weights' own transform resizes to before its centre crop.
+    """The input's size, and the grid that the weights' own transform resizes to before its center crop.
 
     `size` and `grid` are (height, width). With `keep_ratio` the picture covers the grid and keeps its shape;
     without it, it is squeezed into the grid.
@@ -43,7 +43,7 @@ class Geometry:
         return left * width / columns, top * height / rows, right * width / columns, bottom * height / rows
 
     def apply(self, image: Image.Image, fit: Fit = "crop", fill: tuple[int, int, int] = (0, 0, 0)) -> Image.Image:
-        """`image` (RGB) at the input's size. `fit="pad"` fills what remains with the colour `fill`."""
+        """`image` (RGB) at the input's size. `fit="pad"` fills what remains with the color `fill`."""
         height, width = self.size
         resample = Image.Resampling[self.interpolation.upper()]
         rows, columns = self._resized(*image.size)

@@ -137,7 +137,7 @@ def _short_list(net: nn.Module, layers: list[Layer], echoes: set[str]) -> list[s
 
 
 def _refines(net: nn.Module, layer: Layer, before: Layer) -> bool:
-    """Whether `layer` only normalises or gates what `before` computed: same shape, no weights of its own."""
+    """Whether `layer` only normalizes or gates what `before` computed: same shape, no weights of its own."""
     same = replace(layer, name="", kind="") == replace(before, name="", kind="")
     return same and all(parameter.ndim < 2 for parameter in net.get_submodule(layer.name).parameters())
 

@@ -12,7 +12,7 @@ from torch.export import ExportedProgram
 from ..errors import CamvizError, unknown
 from . import state_dict
 from . import weights as files
-from .channels import COLOURS, Band, bands_for, check_bands, per_channel, spread
+from .channels import COLORS, Band, bands_for, check_bands, per_channel, spread
 from .class_names import Categories, read_categories
 from .closest_architecture import nearest
 from .download import Progress
@@ -48,7 +48,7 @@ def load_model(
     path of a state dict (.pth, .pt, .safetensors), or a state dict. `device`: None = torch's default.
     `input_size` (height, width), `mean`, `std` and `categories` replace what the catalogue says; for your own network
     they default to 224 x 224 and ImageNet's values. `categories`: names, or the path of a text or JSON file of them.
-    `bands`: what each input channel sees, out of "red", "green", "blue", "grey", "black"; None = grey for one
+    `bands`: what each input channel sees, out of "red", "green", "blue", "gray", "black"; None = gray for one
     channel, else red, green, blue. `preprocess`: a function from a PIL picture to the input (C, H, W), in place of
     `input_size`, `mean`, `std` and `bands`, which are then measured. `head`: "softmax", or "sigmoid" where each class
     is asked by itself; None = sigmoid where there is only one. Raises CamvizError on wrong input.
@@ -105,7 +105,7 @@ def _build(plan: Plan, weights: str | Path | Mapping[str, Tensor], progress: Pro
     if weights == "default":
         return plan.trained(progress), plan.tag
     if weights == "random" and plan.own:
-        raise CamvizError("random weights are for networks of the catalogue; initialise your own before you give it")
+        raise CamvizError("random weights are for networks of the catalogue; initialize your own before you give it")
     if weights == "random":
         return plan.untrained(plan.classes), "random"
     if isinstance(weights, Mapping):
@@ -156,7 +156,7 @@ def _bands(net: nn.Module, size: tuple[int, int]) -> tuple[Band, ...]:
     except CamvizError:
         with suppress(CamvizError):  # the first in the list need not be the first to run
             probe(net, size)
-            return COLOURS
+            return COLORS
         raise
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .. import images
 from ..errors import CamvizError, unknown
 from ..tape import forward
-from .channels import COLOURS, Band, greyish, in_colours, seen, shown
+from .channels import COLORS, Band, grayish, in_colors, seen, shown
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
@@ -51,7 +51,7 @@ class Model:
     std: tuple[float, ...]
     geometry: Geometry
     device: torch.device
-    bands: tuple[Band, ...] = COLOURS
+    bands: tuple[Band, ...] = COLORS
     head: Head = "softmax"
     transform: Preprocess | None = field(default=None, repr=False)
 
@@ -71,10 +71,10 @@ class Model:
         return max((layer.stage for layer in self.layers), default=0)
 
     def preprocess(self, image: Picture, fit: Fit = "crop") -> Tensor:
-        """The network's input (1, C, H, W) on its device: `view`, normalised, and nothing else."""
-        return self.normalise(self.view(image, fit))
+        """The network's input (1, C, H, W) on its device: `view`, normalized, and nothing else."""
+        return self.normalize(self.view(image, fit))
 
-    def normalise(self, view: NDArray[np.uint8]) -> Tensor:
+    def normalize(self, view: NDArray[np.uint8]) -> Tensor:
         """The network's input (1, C, H, W) on its device, of what it sees (H, W, 3)."""
         pixels = seen(view, self.bands)
         mean, std = self._scale()
@@ -82,10 +82,10 @@ class Model:
         return ((pixels - mean) / std)[None].to(self.device, dtype)
 
     def view(self, image: Picture, fit: Fit = "crop") -> NDArray[np.uint8]:
-        """The picture that the network sees, RGB (H, W, 3), grey where it sees no colours.
+        """The picture that the network sees, RGB (H, W, 3), gray where it sees no colors.
 
-        `fit`: "crop" as the weights were trained, "pad" the whole picture on the mean colour (zero for the
-        network, to the nearest grey level), "stretch" both sides straight to the input's size.
+        `fit`: "crop" as the weights were trained, "pad" the whole picture on the mean color (zero for the
+        network, to the nearest gray level), "stretch" both sides straight to the input's size.
         """
         picture = images.decode(image)
         mean, _ = self._scale()
@@ -93,7 +93,7 @@ class Model:
             return self.seen_in(run(self.transform, picture))
         red, green, blue = shown(mean, self.bands)[0, 0].tolist()
         found = np.array(self.geometry.apply(picture, fit, fill=(red, green, blue)))
-        return shown(seen(found, self.bands), self.bands) if greyish(self.bands) else found
+        return shown(seen(found, self.bands), self.bands) if grayish(self.bands) else found
 
     def seen_in(self, x: Tensor) -> NDArray[np.uint8]:
         """The picture (H, W, 3) that an input (C, H, W) is of."""
@@ -109,12 +109,12 @@ class Model:
         """The class scores (B, K) as probabilities, (B, K)."""
         return scores.softmax(dim=1) if self.head == "softmax" else scores.sigmoid()
 
-    def in_colours(self, attribution: Tensor) -> Tensor:
+    def in_colors(self, attribution: Tensor) -> Tensor:
         """A map (B, h, w) as it is; an attribution of the input's channels (B, C, H, W) as one of red, green and blue.
 
-        A grey channel's part is shared among the three; a black one's is left out.
+        A gray channel's part is shared among the three; a black one's is left out.
         """
-        return attribution if attribution.ndim == 3 else in_colours(attribution, self.bands)
+        return attribution if attribution.ndim == 3 else in_colors(attribution, self.bands)
 
     def predict(self, image: Picture, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """The `k` most probable classes, best first."""

@@ -22,9 +22,9 @@ SHARES: dict[Band, tuple[float, float, float]] = {
     "red": (1, 0, 0),
     "green": (0, 1, 0),
     "blue": (0, 0, 1),
-    "grey": (0.299, 0.587, 0.114),
+    "gray": (0.299, 0.587, 0.114),
 }
-MORE = "preprocess must do no more than resize, crop and normalise each channel; put the rest into the network: {}"
+MORE = "preprocess must do no more than resize, crop and normalize each channel; put the rest into the network: {}"
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ def run(preprocess: Preprocess, image: Image.Image) -> Tensor:
 
 
 def measure(preprocess: Preprocess) -> Measured:
-    """The size, colours, means and deviations of `preprocess`. Raises CamvizError where it does more than that."""
-    one_colour = {
-        colour: _middle(run(preprocess, Image.new("RGB", (SIDE, SIDE), colour)))
-        for colour in ((0, 0, 0), (255, 255, 255), (102, 102, 102), (255, 0, 0), (0, 255, 0), (0, 0, 255))
+    """The size, colors, means and deviations of `preprocess`. Raises CamvizError where it does more than that."""
+    one_color = {
+        color: _middle(run(preprocess, Image.new("RGB", (SIDE, SIDE), color)))
+        for color in ((0, 0, 0), (255, 255, 255), (102, 102, 102), (255, 0, 0), (0, 255, 0), (0, 0, 255))
     }
-    black, white, dim, *colours = one_colour.values()
+    black, white, dim, *colors = one_color.values()
     whole = white - black
-    if not torch.isfinite(torch.stack(list(one_colour.values()))).all() or not whole.any():
-        raise CamvizError(MORE.format("of a picture of one colour it keeps nothing"))
+    if not torch.isfinite(torch.stack(list(one_color.values()))).all() or not whole.any():
+        raise CamvizError(MORE.format("of a picture of one color it keeps nothing"))
     if not _near(dim, black + 0.4 * whole, whole):
-        raise CamvizError(MORE.format("a grey of 40 % does not come out 40 % of the way from black to white"))
+        raise CamvizError(MORE.format("a gray of 40 % does not come out 40 % of the way from black to white"))
     half = np.zeros((SIDE, SIDE, 3), np.uint8)
     half[:, : SIDE // 2], half[:, SIDE // 2 :] = 64, 192
     several = [run(preprocess, Image.fromarray(half)) for _ in range(TRIES)]
@@ -75,8 +75,8 @@ def measure(preprocess: Preprocess) -> Measured:
     quarter = row.shape[1] // 4
     expected = torch.stack([black + 64 / 255 * whole, black + 192 / 255 * whole])
     if not _near(torch.stack([row[:, quarter], row[:, -1 - quarter]]), expected, whole):
-        raise CamvizError(MORE.format("the same grey comes out different when there is another beside it"))
-    shares = torch.stack([colour - black for colour in colours]) / whole
+        raise CamvizError(MORE.format("the same gray comes out different when there is another beside it"))
+    shares = torch.stack([color - black for color in colors]) / whole
     bands = tuple(_band(channel, whole[place]) for place, channel in enumerate(shares.T))
     std = torch.where(whole == 0, torch.ones_like(whole), 1 / whole)
     return Measured(

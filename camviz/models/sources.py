@@ -20,7 +20,7 @@ from ..runtime.rng import OwnChance
 from . import download, state_dict
 from . import weights as files
 from .catalogue import CURATED, source_of
-from .channels import COLOURS, per_channel
+from .channels import COLORS, per_channel
 from .download import Progress
 from .geometry import Geometry
 
@@ -171,7 +171,7 @@ def _torchvision(name: str) -> Plan:
         return net
 
     geometry = Geometry((size, size), (grid, grid), transform.interpolation.value)
-    mean, std = per_channel(transform.mean, COLOURS, "mean"), per_channel(transform.std, COLOURS, "std")
+    mean, std = per_channel(transform.mean, COLORS, "mean"), per_channel(transform.std, COLORS, "std")
     return Plan(name, CURATED.get(name, name), weights.name, 1000, geometry, mean, std, untrained, trained)
 
 
@@ -202,7 +202,7 @@ def _timm(name: str) -> Plan:
     size = (config.input_size[1], config.input_size[2])
     grid = (math.floor(size[0] / config.crop_pct), math.floor(size[1] / config.crop_pct))
     geometry = Geometry(size, grid, config.interpolation, keep_ratio=config.crop_mode != "squash")
-    mean, std = per_channel(config.mean, COLOURS, "mean"), per_channel(config.std, COLOURS, "std")
+    mean, std = per_channel(config.mean, COLORS, "mean"), per_channel(config.std, COLORS, "std")
     return Plan(f"timm/{full}", full, config.tag, config.num_classes, geometry, mean, std, untrained, trained)
 
 

@@ -1,4 +1,4 @@
-"""What a network says while a grey square hides one place of the picture after another (Zeiler & Fergus, ECCV 2014)."""
+"""What a network says while a gray square hides one place of the picture after another (Zeiler & Fergus, ECCV 2014)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class OcclusionMaps:
-    """The paper's maps, each (B, rows, columns): a cell tells what happens with the square over the cell's centre."""
+    """The paper's maps, each (B, rows, columns): a cell tells what happens with the square over the cell's center."""
 
     probability: Tensor  # of the class asked for, 0 to 1: low where the square hides what the class needs
     category: Tensor  # index of the most probable class: labels, not amounts
@@ -38,7 +38,7 @@ def occlusion_maps(
     stride: int = 16,
     progress: Progress | None = None,
 ) -> OcclusionMaps:
-    """The probability of a class, the most probable class and a feature map's strength, under a sliding grey square.
+    """The probability of a class, the most probable class and a feature map's strength, under a sliding gray square.
 
     x is (B, 3, H, W); the square has `size` pixels a side and moves by about `stride`. Without a layer there is no
     strength; without a feature map it is the layer's strongest for each picture. Raises CamvizError for a class or a
@@ -74,7 +74,7 @@ def occlusion_maps(
 def spans(length: int, size: int, stride: int) -> list[tuple[int, int]]:
     """Where a square of `size` lies along a side of `length`: first pixel and the one after the last, clipped.
 
-    As many places as strides fit in, evenly spread, so that each is centred on its cell of the map.
+    As many places as strides fit in, evenly spread, so that each is centered on its cell of the map.
     """
     count = ceil(length / stride)
     firsts = [floor((place + 0.5) * length / count - size / 2 + 0.5) for place in range(count)]
@@ -84,9 +84,9 @@ def spans(length: int, size: int, stride: int) -> list[tuple[int, int]]:
 def hidden(
     x: Tensor, rows: list[tuple[int, int]], columns: list[tuple[int, int]], size: int, progress: Progress | None
 ) -> Iterator[tuple[int, slice, Tensor]]:
-    """For each picture, in batches: its number, which places, and the picture with a grey square over each of them.
+    """For each picture, in batches: its number, which places, and the picture with a gray square over each of them.
 
-    Grey is 0, the mean colour of the pictures that the network was trained on. Places run row by row.
+    Gray is 0, the mean color of the pictures that the network was trained on. Places run row by row.
     """
     boxes = [(row, column) for row in rows for column in columns]
     for number, picture in enumerate(x):

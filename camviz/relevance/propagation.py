@@ -251,7 +251,7 @@ _ACTIVATIONS = _words(
     softplus softsign hardswish tanhshrink hardshrink softshrink logsigmoid log_softmax
 """
 )
-_NORMALISATIONS = _words("layer_norm group_norm instance_norm rms_norm local_response_norm normalize")
+_NORMALIZATIONS = _words("layer_norm group_norm instance_norm rms_norm local_response_norm normalize")
 _POOLINGS = _words(
     """
     avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d mean sum
@@ -273,7 +273,7 @@ _ROUTING = _words(
 _Handler = Callable[[_Propagation, str, Any, Any, Any], Tensor | None]
 _HANDLERS: dict[str, tuple[_Handler, tuple[str, ...]]] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "linear"), (_Propagation.affine, ("input", "weight", "bias"))),
-    **dict.fromkeys(_ACTIVATIONS | _NORMALISATIONS | _GATES, (_Propagation.passing, ("input",))),
+    **dict.fromkeys(_ACTIVATIONS | _NORMALIZATIONS | _GATES, (_Propagation.passing, ("input",))),
     **dict.fromkeys(_POOLINGS, (_Propagation.pooling, ("input",))),
     **dict.fromkeys(("add", "radd", "sub", "rsub", "subtract"), (_Propagation.addition, ("input", "other"))),
     **dict.fromkeys(("mul", "rmul", "multiply", "neg", "negative"), (_Propagation.product, ("input", "other"))),

@@ -111,7 +111,7 @@ def stable(z: Tensor, epsilon: float = STABILIZER) -> Tensor:
 class Composite:
     """Which rule is followed, by depth: by the first convolution, by the others, and by linear layers.
 
-    The rest is the same in all. Activations, normalisations and constant factors and terms pass relevance on as it
+    The rest is the same in all. Activations, normalizations and constant factors and terms pass relevance on as it
     is; additions of two branches and average pooling share it in proportion; max-pooling gives it to the maximum. In
     a product of two branches one is a gate (the smaller one, or what comes from a sigmoid): it counts as constant.
     """

@@ -1,4 +1,4 @@
-"""A word from within a long pass of a network, so that a computation can be cancelled in the middle of it."""
+"""A word from within a long pass of a network, so that a computation can be canceled in the middle of it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -31,7 +31,7 @@ class Pixels:
     """Vanilla backpropagation: the gradient, and the test of it by changing one value of one pixel."""
 
     result: Tensor  # (3, H, W)
-    place: tuple[int, int, int]  # colour, row and column of the steepest value
+    place: tuple[int, int, int]  # color, row and column of the steepest value
     change: float  # what was added there, in the network's units
     predicted: float  # the change of the score by the gradient
     real: float  # and by a second pass
@@ -91,7 +91,7 @@ class Path:
 
     place: Tensor  # (n,), 0 = baseline, 1 = picture
     pictures: Tensor  # (n, 3, THUMBNAIL, THUMBNAIL)
-    gradients: Tensor  # (n, THUMBNAIL, THUMBNAIL), sum over colours of its size
+    gradients: Tensor  # (n, THUMBNAIL, THUMBNAIL), sum over colors of its size
     added: Tensor  # (n,), the sum of what the step adds
     rise: float  # S(x) - S(baseline), which all of them should add up to
     result: Tensor  # (3, H, W)
@@ -122,14 +122,14 @@ Steps = Pixels | Rectified | Weighted | Masked | Path | Product | Shares
 def of_vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Pixels:
     """Its gradient, and the proof by a small change of the pixel value to which the score reacts most."""
     result = vanilla_backprop(net, x, score)[0]
-    colour, row, column = (int(index) for index in torch.unravel_index(result.abs().argmax(), result.shape))
+    color, row, column = (int(index) for index in torch.unravel_index(result.abs().argmax(), result.shape))
     change = float(x.std()) / 500
     changed = x.clone()
-    changed[0, colour, row, column] += change
+    changed[0, color, row, column] += change
     with torch.no_grad():
         before, after = (float(score_of(score, forward(net, one))) for one in (x, changed))
-    predicted = change * float(result[colour, row, column])
-    return Pixels(result, (colour, row, column), change, predicted, after - before)
+    predicted = change * float(result[color, row, column])
+    return Pixels(result, (color, row, column), change, predicted, after - before)
 
 
 def of_guided_backprop(net: nn.Module, x: Tensor, score: Score) -> Rectified:

@@ -255,7 +255,7 @@ def scores_of(net, x):
         return forward(net, channels_last(x))
 
 
-def test_a_network_is_learnt_once(monkeypatch):
+def test_a_network_is_learned_once(monkeypatch):
     net, x = build(Residual), picture()
     runs = []
     original = Residual.forward
@@ -299,7 +299,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_network_that_has_changed_is_learnt_anew(change):
+def test_a_network_that_has_changed_is_learned_anew(change):
     net, x = build(Residual), picture()
     before = scores_of(net, x)
     change(net)
@@ -323,7 +323,7 @@ class Choosing(nn.Module):
         return self.head(x.mean(dim=(2, 3)))
 
 
-def test_a_network_that_decides_by_its_picture_is_learnt_with_each():
+def test_a_network_that_decides_by_its_picture_is_learned_with_each():
     net, x = build(Choosing), picture().abs()
     for seen in (x, -x, x):
         with torch.no_grad():

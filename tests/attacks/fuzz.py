@@ -296,7 +296,7 @@ def make(number: int, seed: int = 0) -> tuple[str, bytes]:
     return name, b"".join(parts)
 
 
-# ------------------------------------------------------------------------------------------------------- judgement
+# ------------------------------------------------------------------------------------------------------- judgment
 
 
 def judge(data: bytes, decode: Callable[[bytes], Image.Image] = images.decode) -> str:

@@ -164,7 +164,7 @@ def test_more_than_a_page_holds(start: Start) -> None:
 
 
 def test_a_note_shows_what_was_asked_for_as_text(start: Start) -> None:
-    link = {"fit": "![x](http://evil.example/x.png)", "layer": "<img src=x>", "colours": "$x$ :material/home:"}
+    link = {"fit": "![x](http://evil.example/x.png)", "layer": "<img src=x>", "colors": "$x$ :material/home:"}
     notes = [note.value for note in start(**link).warning]
     assert sorted(notes) == sorted(
         f"The link asks for {key} '{escaped(value)}', which does not exist here; the default is shown instead."

@@ -11,7 +11,7 @@ GO = re.compile("Make the picture, about")
 def test_a_picture_grows_and_is_taken_home(page: Page, server: str) -> None:
     page.goto(f"{server}/dream?layer=blocks.2&activation_maximization.channel=7&activation_maximization.steps=24")
     page.get_by_role("button", name=GO).click()
-    expect(page.get_by_role("img", name="Activation maximisation: the picture for channel 7")).to_be_visible()
+    expect(page.get_by_role("img", name="Activation maximization: the picture for channel 7")).to_be_visible()
     expect(page.get_by_text("Patterns like these excite channel 7 of blocks.2")).to_be_visible()
     for name, start in (("Picture (PNG)", b"\x89PNG"), ("Growth (GIF)", b"GIF89a"), ("Growth (WebP)", b"RIFF")):
         with page.expect_download() as download:

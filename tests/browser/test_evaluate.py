@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 
-def test_the_table_is_cancelled_goes_on_and_is_downloaded(page: Page, server: str) -> None:
+def test_the_table_is_canceled_goes_on_and_is_downloaded(page: Page, server: str) -> None:
     page.goto(
         f"{server}/evaluate?trial=league&competitors=grad_cam&measures=deletion,average_drop"
         "&over=sample:coffee,sample:koala,sample:panda"

@@ -42,9 +42,9 @@ def test_a_click_on_a_prediction_explains_that_class(page: Page, server: str) ->
 def test_the_menu_of_all_methods_opens_and_closes(page: Page, server: str) -> None:
     page.goto(server)
     page.get_by_role("button", name="All methods by family").click()
-    page.get_by_role("button", name="Centre Gaussian").click()
+    page.get_by_role("button", name="Center Gaussian").click()
     expect(page.get_by_text("This map is the same whatever the class")).to_be_visible()
-    expect(page.get_by_role("button", name="Centre Gaussian")).to_be_hidden()
+    expect(page.get_by_role("button", name="Center Gaussian")).to_be_hidden()
     expect(page).to_have_url(f"{server}/?method=center_gaussian")
 
 
@@ -99,7 +99,7 @@ def test_a_link_to_an_own_picture_says_that_it_must_be_loaded_again(page: Page, 
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
 
 
-def test_a_slow_method_tells_its_time_waits_and_can_be_cancelled(page: Page, server: str) -> None:
+def test_a_slow_method_tells_its_time_waits_and_can_be_canceled(page: Page, server: str) -> None:
     page.goto(f"{server}/?method=score_cam&img=sample:rocket")
     expect(page.get_by_text("Score-CAM will take about")).to_be_visible()
     page.get_by_role("button", name="Compute Score-CAM").click()

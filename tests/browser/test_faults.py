@@ -52,7 +52,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
     server: str, browser: Browser, load: Callable[[float], float]
 ) -> None:
     page = browser.new_context().new_page()
-    page.goto(f"{server}/?method=score_cam&img=sample:rocket&colours=jet")
+    page.goto(f"{server}/?method=score_cam&img=sample:rocket&colors=jet")
     start, left = page.get_by_role("button", name="Compute Score-CAM"), page.get_by_text("s left")
     shown = page.get_by_role("group", name="Predictions: choose a class to explain")
     expect(start).to_be_visible()
@@ -66,7 +66,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
     until_idle(load, 5)
     expect(start).to_be_visible()
     expect(shown).to_contain_text("missile")
-    expect(page).to_have_url(re.compile("method=score_cam.*colours=jet"))
+    expect(page).to_have_url(re.compile("method=score_cam.*colors=jet"))
     start.click()
     expect(left).to_be_visible()
     page.context.close()
@@ -75,7 +75,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
 
 def test_a_reload_shows_the_same_without_computing_again(page: Page, server: str) -> None:
     # So many passes that a computation waits for a click.
-    page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=40&opacity=0.3&colours=jet")
+    page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=40&opacity=0.3&colors=jet")
     start, heat = page.get_by_role("button", name="Compute SmoothGrad"), page.locator(".stack .heat")
     expect(start).to_be_visible()
     start.click()
@@ -100,7 +100,7 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
         socket.on_close(lambda code, reason: above.close())
 
     page.route_web_socket(re.compile("_stcore/stream"), connect)
-    page.goto(f"{server}/?method=layer_cam&colours=jet")
+    page.goto(f"{server}/?method=layer_cam&colors=jet")
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
     page.locator(PICTURE).set_input_files(own_picture())  # which the session has, and no link
     expect(page.get_by_text("sure this is a macaw")).to_be_visible()
@@ -116,4 +116,4 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     page.locator(".bars button").nth(2).click()
     expect(page.locator(".bars button").nth(2)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("sure this is a macaw")).to_be_visible()
-    expect(page).to_have_url(re.compile("img=sha.*target=.*method=layer_cam.*colours=jet"))
+    expect(page).to_have_url(re.compile("img=sha.*target=.*method=layer_cam.*colors=jet"))

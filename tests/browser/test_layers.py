@@ -27,12 +27,12 @@ def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: s
     expect(page).to_have_url(f"{server}/layers?layer=blocks.0")
 
 
-def test_a_favourite_waits_for_a_click_can_be_cancelled_and_goes_on_elsewhere(page: Page, server: str) -> None:
+def test_a_favorite_waits_for_a_click_can_be_canceled_and_goes_on_elsewhere(page: Page, server: str) -> None:
     page.goto(f"{server}/layers?layer=blocks.1&map=3")
-    page.get_by_role("button", name=re.compile("Synthesise it, about")).click()
+    page.get_by_role("button", name=re.compile("Synthesize it, about")).click()
     expect(page.get_by_text(re.compile("about .* s left"))).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("button", name=re.compile("Synthesise it, about"))).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Synthesize it, about"))).to_be_visible()
     page.get_by_role("button", name="Go on with it on the Dream page").click()
     expect(page).to_have_url(re.compile("/dream.*layer=blocks.1.*activation_maximization.channel=3"))
 

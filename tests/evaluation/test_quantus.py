@@ -23,7 +23,7 @@ from camviz.evaluation.pixel_ranking import heat_of
 from tests.evaluation.subjects import SCORE, TARGET, example, gradient
 from tests.methods.nets import SIZE, Functional, Modules, picture
 
-SAME = {"disable_warnings": True, "abs": False, "normalise": False}  # a map as it is
+SAME = {"disable_warnings": True, "abs": False, "normalize": False}  # a map as it is
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def explained(model, inputs, targets, **_):
 
 def test_sparseness():
     net, x, heat = example(dtype=torch.float32)
-    peer = quantus.Sparseness(disable_warnings=True, abs=True, normalise=False)
+    peer = quantus.Sparseness(disable_warnings=True, abs=True, normalize=False)
     assert sparseness(heat) == pytest.approx(asked(peer, net, x, heat)[0], abs=1e-5)
 
 

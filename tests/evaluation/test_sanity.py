@@ -141,17 +141,17 @@ def test_shares_of_known_maps():
     assert share_inside(channels, (4, 6), 3) == pytest.approx(5 / 8)
 
 
-def test_the_game_on_a_network_that_sees_colours():
-    class Colours(torch.nn.Module):
-        """Class c is how much there is of colour c, class 3 how dark it is."""
+def test_the_game_on_a_network_that_sees_colors():
+    class Colors(torch.nn.Module):
+        """Class c is how much there is of color c, class 3 how dark it is."""
 
         def forward(self, x):
             return torch.cat([x.mean(dim=(2, 3)), -x.mean(dim=(1, 2, 3))[:, None]], dim=1)
 
     pictures = torch.zeros(4, 3, 8, 8)
-    for colour in range(3):
-        pictures[colour, colour] = 1
-    whole, net = mosaic(pictures), Colours().eval()
+    for color in range(3):
+        pictures[color, color] = 1
+    whole, net = mosaic(pictures), Colors().eval()
 
     def explain(index):
         with torch.enable_grad():

@@ -416,7 +416,7 @@ def test_a_network_without_feature_maps_is_told_so():
         explain(model, PICTURE, "grad_cam")
 
 
-# ------------------------------------------------------------------------------------------ cancelling and estimating
+# ------------------------------------------------------------------------------------------ canceling and estimating
 
 
 class Wide(nn.Module):

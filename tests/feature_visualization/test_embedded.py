@@ -1,4 +1,4 @@
-"""What synthesised pictures must achieve on the embedded network, measured."""
+"""What synthesized pictures must achieve on the embedded network, measured."""
 
 from io import BytesIO
 from types import SimpleNamespace
@@ -43,8 +43,8 @@ def test_a_channel_is_excited_far_beyond_what_photographs_do(lite0, coffee):
     made = synthesize(lite0, "activation_maximization", layer="blocks.2", channel=7, steps=24)
     assert made.objective[-1] > made.objective[0] + 5
     neuron = synthesize(lite0, "activation_maximization", layer="blocks.2", channel=7, row=14, column=14, steps=24)
-    grey = neuron.picture[:40].std() / neuron.picture[90:134, 90:134].std()
-    assert neuron.objective[-1] > made.objective[-1] and grey < 0.8  # one neuron changes only what it can see
+    gray = neuron.picture[:40].std() / neuron.picture[90:134, 90:134].std()
+    assert neuron.objective[-1] > made.objective[-1] and gray < 0.8  # one neuron changes only what it can see
 
 
 @pytest.mark.parametrize("parametrization", ["fourier", "pixels"])

@@ -62,7 +62,7 @@ def make(model, key, image, **arguments):
 
 
 @pytest.mark.parametrize("kind", [Modules, Functional, Residual], ids=lambda kind: kind.__name__)
-def test_sight_is_the_activation_of_the_normalised_picture(kind):
+def test_sight_is_the_activation_of_the_normalized_picture(kind):
     see = sight(kind)
     x = photo()
     steps = ByHand(see.net.steps(), (x - MEAN) / STD)
@@ -109,7 +109,7 @@ def test_a_layer_that_does_not_run_and_a_size_that_does_not_fit_are_told():
 
 
 def one_step(goal, row, column):
-    """What the first step of activation maximisation must do, from passes written by hand: value, picture."""
+    """What the first step of activation maximization must do, from passes written by hand: value, picture."""
     see = sight()
     start = noise(see, "pixels", seed=4)
     steps = ByHand(see.net.steps(), start.z)
@@ -128,7 +128,7 @@ def one_step(goal, row, column):
 
 
 @pytest.mark.parametrize(("goal", "row", "column"), [("class", None, None), ("channel", None, None), ("channel", 1, 2)])
-def test_the_first_step_of_activation_maximisation(goal, row, column):
+def test_the_first_step_of_activation_maximization(goal, row, column):
     see, values = sight(), []
     made = SYNTHESES["activation_maximization"](
         see,
@@ -249,7 +249,7 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_another(model, im
 
 
 @EVERY_METHOD
-def test_the_network_is_not_touched_even_when_it_is_cancelled(model, image, key):
+def test_the_network_is_not_touched_even_when_it_is_canceled(model, image, key):
     before = state(model.net)
     make(model, key, image)
 
@@ -289,7 +289,7 @@ def test_a_class_by_label_by_score_and_by_the_picture(model, image):
 @pytest.mark.parametrize(
     ("key", "arguments", "sentence"),
     [
-        ("activation_maximisation", {}, "did you mean 'activation_maximization'"),
+        ("activation_maximization", {}, "did you mean 'activation_maximization'"),
         ("deep_dream", {"layer": "second"}, "starts from a picture"),
         ("activation_maximization", {"layer": "second"}, "choose a channel of the layer, or a class"),
         ("activation_maximization", {"layer": "second", "channel": 6}, "channels 0 to 5; got 6"),

@@ -1,4 +1,4 @@
-"""Pixels, frequencies and colours against their definitions, term by term."""
+"""Pixels, frequencies and colors against their definitions, term by term."""
 
 import math
 
@@ -34,9 +34,9 @@ def waves(z, size):
             scale = math.sqrt(height * width) / 4 / max(cycles, 1 / max(size))
             turn = 2 * math.pi * (down * rows / height + right * columns / width)
             twice = 1 if right in (0, width / 2) else 2  # the other half of the spectrum is the mirror of this one
-            for colour in range(3):
-                real, imaginary = z[colour, down, right]
-                found[colour] += twice * scale * (real * np.cos(turn) - imaginary * np.sin(turn))
+            for color in range(3):
+                real, imaginary = z[color, down, right]
+                found[color] += twice * scale * (real * np.cos(turn) - imaginary * np.sin(turn))
     return found / (height * width)
 
 
@@ -46,13 +46,13 @@ def test_frequencies_are_sums_of_waves(size, decorrelate):
     z = random(1, 3, size[0], size[1] // 2 + 1, 2)
     made = parametrization.Fourier(z, size, decorrelate).picture()
     plain = waves(z[0].numpy(), size)
-    mixed = np.einsum("ij,jhw->ihw", parametrization.colour_root().double().numpy(), plain) if decorrelate else plain
+    mixed = np.einsum("ij,jhw->ihw", parametrization.color_root().double().numpy(), plain) if decorrelate else plain
     np.testing.assert_allclose(made[0].numpy(), 1 / (1 + np.exp(-mixed)), atol=1e-6)
     assert made.std() > 0.1
 
 
-def test_the_colour_root_squares_to_the_covariance_of_imagenets_colours():
-    root = parametrization.colour_root().double().numpy()
+def test_the_color_root_squares_to_the_covariance_of_imagenets_colors():
+    root = parametrization.color_root().double().numpy()
     directions, variances = np.array(parametrization.DIRECTIONS), np.diag(parametrization.VARIANCES)
     covariance = directions @ variances @ directions.T
     squared = root @ root.T
@@ -63,7 +63,7 @@ def test_the_colour_root_squares_to_the_covariance_of_imagenets_colours():
     np.testing.assert_allclose(squared, lucid @ lucid.T, atol=0.03)
 
 
-def test_photographs_have_the_colours_that_the_root_says():
+def test_photographs_have_the_colors_that_the_root_says():
     pixels = np.concatenate(
         [
             np.asarray(Image.open(file).resize((64, 64))).reshape(-1, 3)
@@ -72,10 +72,10 @@ def test_photographs_have_the_colours_that_the_root_says():
         ]
     )
     main = np.linalg.eigh(np.cov(pixels.T))[1][:, -1]
-    assert abs(main @ parametrization.colour_root()[:, 0].numpy()) > 0.99
+    assert abs(main @ parametrization.color_root()[:, 0].numpy()) > 0.99
 
 
-def test_decorrelated_noise_has_correlated_colours_and_plain_noise_has_not():
+def test_decorrelated_noise_has_correlated_colors_and_plain_noise_has_not():
     z = random(1, 3, 64, 33, 2) / 10
     for decorrelate, low, high in ((True, 0.7, 1.0), (False, -0.2, 0.2)):
         made = parametrization.Fourier(z, (64, 64), decorrelate).picture()[0].flatten(1)
@@ -92,11 +92,11 @@ def test_pixels_are_in_the_networks_unit_and_are_cut_off_at_black_and_white():
 
 
 @pytest.mark.parametrize("kind", ["fourier", "pixels"])
-def test_noise_is_faint_around_grey_and_follows_its_seed(kind):
+def test_noise_is_faint_around_gray_and_follows_its_seed(kind):
     first, same, other = (parametrization.noise(SIGHT, kind, seed=seed).picture() for seed in (1, 1, 2))
     assert torch.equal(first, same) and not torch.equal(first, other)
-    grey = MEAN if kind == "pixels" else 0.5
-    assert 0.001 < float((first - grey).abs().mean()) < 0.1
+    gray = MEAN if kind == "pixels" else 0.5
+    assert 0.001 < float((first - gray).abs().mean()) < 0.1
 
 
 def test_softening_frequencies_blurs_the_waves():
@@ -110,7 +110,7 @@ def test_softening_frequencies_blurs_the_waves():
     assert made.picture().std() < before.sigmoid().std() * 0.9
 
 
-def test_a_blur_is_a_weighted_mean_of_neighbours():
+def test_a_blur_is_a_weighted_mean_of_neighbors():
     x = random(1, 2, 9, 11)
     weights = np.exp(-0.5 * (np.arange(-3, 4) / 0.9) ** 2)
     weights /= weights.sum()

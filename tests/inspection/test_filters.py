@@ -8,7 +8,7 @@ import camviz
 from camviz.inspection.filters import Filters, first_filters, sheet
 
 
-def test_pictures_equal_a_plain_normalisation(lite0) -> None:
+def test_pictures_equal_a_plain_normalization(lite0) -> None:
     found = first_filters(lite0)
     assert found is not None and found.name == "conv_stem"
     weights = lite0.net.conv_stem.weight
@@ -19,7 +19,7 @@ def test_pictures_equal_a_plain_normalisation(lite0) -> None:
     assert found.pictures.min() == 0 or found.pictures.max() == 255
 
 
-def test_zero_is_grey_whatever_the_other_weights_are() -> None:
+def test_zero_is_gray_whatever_the_other_weights_are() -> None:
     weights = np.zeros((2, 3, 1, 2), np.float32)
     weights[0, 0, 0, 0], weights[1, 2, 0, 1] = 4, -2
     assert Filters("c", weights).pictures.tolist() == [
@@ -29,7 +29,7 @@ def test_zero_is_grey_whatever_the_other_weights_are() -> None:
     assert (Filters("c", 0 * weights).pictures == 128).all()
 
 
-def test_a_convolution_that_reads_no_colours_has_none() -> None:
+def test_a_convolution_that_reads_no_colors_has_none() -> None:
     net = nn.Sequential(
         nn.PixelUnshuffle(2), nn.Conv2d(12, 4, 3), nn.Conv2d(4, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )

@@ -196,14 +196,14 @@ def test_costs_one_pass_up_and_one_down(method):
 # ------------------------------------------------------------------------------------------------------- Eigen-CAM
 
 
-@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("centered", [True, False])
 @EVERY_LAYER
-def test_eigen_cam_is_the_first_principal_component(kind, name, centred):
+def test_eigen_cam_is_the_first_principal_component(kind, name, centered):
     net, x, layer, activation, _ = at(kind, name, 0)
-    result = eigen_cam(net, x, scores.logit(0), layer, centred=centred)
+    result = eigen_cam(net, x, scores.logit(0), layer, centered=centered)
     for sample, found in zip(activation, result, strict=True):
         table = sample.flatten(1).T  # a place a row
-        if centred:
+        if centered:
             table = table - table.mean(dim=0)
         expected = (table @ torch.linalg.svd(table, full_matrices=False).Vh[0]).reshape(sample[0].shape)
         prominent = sample.abs().mean(dim=0)

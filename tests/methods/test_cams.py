@@ -76,9 +76,9 @@ def test_guided_grad_cam_is_guided_backprop_times_the_upsampled_map(kind, name):
 def test_a_map_and_its_counterfactual_never_overlap():
     net, x, _ = by_hand(Modules)
     layer, score = net.features[6], scores.contrast(1, 4)
-    towards, against = grad_cam(net, x, score, layer), grad_cam(net, x, score, layer, counterfactual=True)
-    assert towards.max() > 0 or against.max() > 0
-    assert (towards * against == 0).all()
+    toward, against = grad_cam(net, x, score, layer), grad_cam(net, x, score, layer, counterfactual=True)
+    assert toward.max() > 0 or against.max() > 0
+    assert (toward * against == 0).all()
     close(against, grad_cam(net, x, scores.contrast(4, 1), layer))
 
 

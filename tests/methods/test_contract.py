@@ -193,7 +193,7 @@ def test_leaves_nothing_behind_when_a_module_raises(method, error):
 
 
 @MANY_PASSES
-def test_leaves_nothing_behind_when_it_is_cancelled(method):
+def test_leaves_nothing_behind_when_it_is_canceled(method):
     net, layer = prepared()
     used(net)
     expected = quick(method, net, picture(), SCORE, layer)

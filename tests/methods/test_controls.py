@@ -73,7 +73,7 @@ def test_the_edge_detector_sees_a_step_and_nothing_else():
     assert (edge_detector(None, torch.full_like(x, 7.0), SCORE) == 0).all()
 
 
-def test_the_edge_detector_takes_the_length_of_both_slopes_and_the_mean_of_the_colours():
+def test_the_edge_detector_takes_the_length_of_both_slopes_and_the_mean_of_the_colors():
     i, j = torch.meshgrid(torch.arange(8.0).double(), torch.arange(10.0).double(), indexing="ij")
     ramp = (3 * i + 4 * j)[None, None] * torch.tensor([1.0, 2.0, 6.0]).double()[:, None, None]
     found = edge_detector(None, ramp, SCORE)
@@ -82,7 +82,7 @@ def test_the_edge_detector_takes_the_length_of_both_slopes_and_the_mean_of_the_c
     close(edge_detector(None, x, SCORE)[:, ::1], edge_detector(None, x.flip(3), SCORE).flip(2))
 
 
-def test_the_gaussian_is_centred_and_as_wide_as_it_says():
+def test_the_gaussian_is_centered_and_as_wide_as_it_says():
     x = picture(2, size=(20, 40))
     found = center_gaussian(None, x, SCORE, width=0.25)
     assert found.shape == (2, 20, 40) and torch.equal(found[0], found[1])

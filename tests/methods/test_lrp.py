@@ -448,7 +448,7 @@ def test_activations_pass_relevance_on(form):
     ],
     ids=["layer", "group", "instance", "local response", "normalize", "batch, not after a layer"],
 )
-def test_normalisations_pass_relevance_on(norm):
+def test_normalizations_pass_relevance_on(norm):
     close(*parts_of(norm, TO_A), 1e-8)
 
 
@@ -492,14 +492,14 @@ class Norms(nn.Module):
         trained(self)
 
     def forward(self, x):
-        return self.head(self.normalised(x).relu().mean(dim=(2, 3)))
+        return self.head(self.normalized(x).relu().mean(dim=(2, 3)))
 
-    def normalised(self, x):
+    def normalized(self, x):
         return self.norm(self.conv(x))
 
 
 class ByFunction(Norms):
-    def normalised(self, x):
+    def normalized(self, x):
         norm = self.norm
         return F.batch_norm(
             weight=norm.weight,
@@ -512,7 +512,7 @@ class ByFunction(Norms):
 
 
 class Folded(Norms):
-    def normalised(self, x):
+    def normalized(self, x):
         norm = self.norm
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         bias = (self.conv.bias - norm.running_mean) * scale + norm.bias

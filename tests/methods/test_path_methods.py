@@ -70,7 +70,7 @@ def test_gradient_x_input_sums_to_the_score_without_biases():
 def test_integrated_gradients_equal_the_sum_by_hand(kind):
     net, x, _ = by_hand(kind)
     for baseline, start in (
-        ("mean colour", torch.zeros_like(x)),
+        ("mean color", torch.zeros_like(x)),
         ("darkest", x.flatten(2).min(dim=2).values[:, :, None, None] * torch.ones_like(x)),
         ("brightest", x.flatten(2).max(dim=2).values[:, :, None, None] * torch.ones_like(x)),
     ):
@@ -80,11 +80,11 @@ def test_integrated_gradients_equal_the_sum_by_hand(kind):
         close(integrated_gradients(net, x, SCORE, steps=3, baseline=baseline), (x - start) * expected)
 
 
-@pytest.mark.parametrize("baseline", ["mean colour", "darkest"])
+@pytest.mark.parametrize("baseline", ["mean color", "darkest"])
 @pytest.mark.parametrize("steps", [1, 5, 20])
 def test_integrated_gradients_equal_captum(steps, baseline):
     net, x = build(Residual, dtype=torch.float32), picture(dtype=torch.float32)
-    start = torch.zeros_like(x) if baseline == "mean colour" else x.amin(dim=(2, 3), keepdim=True).expand_as(x)
+    start = torch.zeros_like(x) if baseline == "mean color" else x.amin(dim=(2, 3), keepdim=True).expand_as(x)
     peer = build(Residual, dtype=torch.float32)
     peer.relu.inplace = False
     expected = captum.attr.IntegratedGradients(peer).attribute(x, start, target=2, n_steps=steps)
@@ -97,12 +97,12 @@ def test_integrated_gradients_of_a_polynomial_are_its_terms(power, steps):
     close(integrated_gradients(Polynomial(), x, scores.logit(power - 1), steps=steps), x**power)
 
 
-@pytest.mark.parametrize("baseline", ["mean colour", "darkest", "brightest"])
+@pytest.mark.parametrize("baseline", ["mean color", "darkest", "brightest"])
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
 def test_integrated_gradients_sum_to_the_rise_of_the_score(kind, baseline):
     net, x, _ = by_hand(kind)
     start = {
-        "mean colour": torch.zeros_like(x),
+        "mean color": torch.zeros_like(x),
         "darkest": x.amin(dim=(2, 3), keepdim=True).expand_as(x),
         "brightest": x.amax(dim=(2, 3), keepdim=True).expand_as(x),
     }[baseline]

@@ -29,12 +29,12 @@ class Spotlight(nn.Module):
 
 
 def covered(x, row, column, size, stride):
-    """The pictures with the square over the centre of a cell, pixel by pixel."""
+    """The pictures with the square over the center of a cell, pixel by pixel."""
     x = x.clone()
     places = []
     for cell, length in ((row, x.shape[2]), (column, x.shape[3])):
-        centre = (cell + 0.5) * length / ceil(length / stride)
-        places.append([p for p in range(length) if -size / 2 <= p + 0.5 - centre + 1e-9 < size / 2 + 1e-6])
+        center = (cell + 0.5) * length / ceil(length / stride)
+        places.append([p for p in range(length) if -size / 2 <= p + 0.5 - center + 1e-9 < size / 2 + 1e-6])
     for i in places[0]:
         for j in places[1]:
             x[:, :, i, j] = 0
@@ -104,8 +104,8 @@ def test_occlusion_is_positive_where_hiding_lowers_the_score_and_zero_elsewhere(
     close(mirrored, 2 * found)
 
 
-def test_squares_are_centred_on_their_cells_and_cut_off_at_the_border():
-    assert spans(20, 8, 5) == [(0, 7), (4, 12), (9, 17), (14, 20)]  # centres 2.5, 7.5, 12.5, 17.5
+def test_squares_are_centered_on_their_cells_and_cut_off_at_the_border():
+    assert spans(20, 8, 5) == [(0, 7), (4, 12), (9, 17), (14, 20)]  # centers 2.5, 7.5, 12.5, 17.5
     assert spans(28, 4, 4) == [(p, p + 4) for p in range(0, 28, 4)]
     assert spans(10, 3, 4) == [(0, 3), (4, 7), (7, 10)]  # three places, as four pixels fit in 2.5 times
     assert spans(7, 100, 3) == [(0, 7)] * 3
@@ -199,7 +199,7 @@ def test_the_most_probable_class_changes_where_its_evidence_is_hidden():
 
 
 def masks_by_hand(count, cells, keep, seed, size):
-    """The paper's masks, pixel by pixel: each lies between the four cells whose centres are round it."""
+    """The paper's masks, pixel by pixel: each lies between the four cells whose centers are round it."""
     chance = torch.Generator().manual_seed(seed)
     cell = [ceil(side / cells) for side in size]
     grids = (torch.rand(count, 1, cells, cells, generator=chance) < keep).double()[:, 0]
@@ -235,7 +235,7 @@ def test_rise_equals_the_loop(kind, measure):
 
 
 @pytest.mark.parametrize("keep", [0.2, 0.5, 0.8])
-def test_rise_is_normalised_by_the_expected_coverage(keep):
+def test_rise_is_normalized_by_the_expected_coverage(keep):
     net, x, _ = by_hand(Modules)
 
     def one(values):

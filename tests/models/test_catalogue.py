@@ -92,7 +92,7 @@ def test_random_weights_are_the_same_every_time_and_marked() -> None:
     second = models.load_model("resnet18", weights="random")
     assert all(torch.equal(a, b) for a, b in zip(parameters(first), parameters(second), strict=True))
     assert (first.weights, first.title, first.name) == ("random", "ResNet18 (untrained)", "resnet18")
-    # He initialisation over the fan-out: 64 channels of 7 x 7.
+    # He initialization over the fan-out: 64 channels of 7 x 7.
     assert first.net.get_submodule("conv1").weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 49)), rel=0.03)
 
 

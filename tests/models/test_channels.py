@@ -1,4 +1,4 @@
-"""Networks that see grey, other orders of colours or more channels; preprocessing of one's own; sigmoid heads."""
+"""Networks that see gray, other orders of colors or more channels; preprocessing of one's own; sigmoid heads."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torchvision import transforms as T
 from torchvision.transforms import v2
 
 import camviz
-from camviz.models.channels import COLOURS, in_colours, seen, shown
+from camviz.models.channels import COLORS, in_colors, seen, shown
 from camviz.models.preprocessing import measure
 
 SIZE = (24, 32)
@@ -32,26 +32,26 @@ def noise() -> Image.Image:
 # ----------------------------------------------------------------------------------------------------------- channels
 
 
-def test_grey_is_pillows(noise: Image.Image) -> None:
+def test_gray_is_pillows(noise: Image.Image) -> None:
     every = np.stack(np.meshgrid(*[np.arange(0, 256, 5)] * 3), axis=-1).reshape(-1, 52, 3).astype(np.uint8)
     expected = np.array(Image.fromarray(every).convert("L"))
-    assert torch.equal(seen(every, ("grey",))[0] * 255, torch.from_numpy(expected).float())
+    assert torch.equal(seen(every, ("gray",))[0] * 255, torch.from_numpy(expected).float())
 
 
-def test_one_channel_sees_grey(noise: Image.Image) -> None:
+def test_one_channel_sees_gray(noise: Image.Image) -> None:
     model = camviz.load_model(net(1), input_size=SIZE)
-    assert (model.bands, model.input_shape) == (("grey",), (1, *SIZE))
+    assert (model.bands, model.input_shape) == (("gray",), (1, *SIZE))
     assert model.mean == (pytest.approx((0.485 + 0.456 + 0.406) / 3),)
     assert model.std == (pytest.approx((0.229 + 0.224 + 0.225) / 3),)
-    view, colours = model.view(noise), camviz.load_model(net(3), input_size=SIZE).view(noise)
-    assert np.array_equal(view, np.repeat(np.array(Image.fromarray(colours).convert("L"))[..., None], 3, axis=2))
+    view, colors = model.view(noise), camviz.load_model(net(3), input_size=SIZE).view(noise)
+    assert np.array_equal(view, np.repeat(np.array(Image.fromarray(colors).convert("L"))[..., None], 3, axis=2))
     x = model.preprocess(noise)
     assert x.shape == (1, 1, *SIZE)
     assert torch.allclose(x[0, 0] * model.std[0] + model.mean[0], torch.from_numpy(view[..., 0]) / 255, atol=1e-6)
     assert np.array_equal(model.seen_in(x[0]), view)
 
 
-def test_the_other_order_of_colours(noise: Image.Image) -> None:
+def test_the_other_order_of_colors(noise: Image.Image) -> None:
     """A network that wants blue first, given as it is, is the same as one that wants red first."""
     usual, reversed_ = net(), net()
     reversed_[0].weight.data = reversed_[0].weight.data.flip(1)
@@ -64,20 +64,20 @@ def test_the_other_order_of_colours(noise: Image.Image) -> None:
         assert np.allclose(one, other, atol=1e-6 * np.abs(one).max())
 
 
-def test_more_channels_than_colours(noise: Image.Image) -> None:
+def test_more_channels_than_colors(noise: Image.Image) -> None:
     with pytest.raises(camviz.CamvizError, match="takes 5 channels, and a picture has red, green and blue: say what"):
         camviz.load_model(net(5), input_size=SIZE)
-    model = camviz.load_model(net(5), input_size=SIZE, bands=("grey", "red", "black", "blue", "green"))
+    model = camviz.load_model(net(5), input_size=SIZE, bands=("gray", "red", "black", "blue", "green"))
     x = model.preprocess(noise)[0]
     assert torch.equal(x[2], torch.zeros(SIZE))
     view = torch.from_numpy(model.view(noise)).permute(2, 0, 1) / 255
-    for channel, colour in ((1, 0), (3, 2), (4, 1)):
-        assert torch.allclose(x[channel] * model.std[channel] + model.mean[channel], view[colour], atol=1e-6)
+    for channel, color in ((1, 0), (3, 2), (4, 1)):
+        assert torch.allclose(x[channel] * model.std[channel] + model.mean[channel], view[color], atol=1e-6)
     assert np.array_equal(model.seen_in(x), model.view(noise))
 
 
-def test_attributions_are_told_in_colours(noise: Image.Image) -> None:
-    bands = ("grey", "red", "black", "blue", "green")
+def test_attributions_are_told_in_colors(noise: Image.Image) -> None:
+    bands = ("gray", "red", "black", "blue", "green")
     model = camviz.load_model(net(5), input_size=SIZE, bands=bands)
     e = camviz.explain(model, noise, "vanilla_backprop", 1)
     raw = camviz.METHODS["vanilla_backprop"](model.net, model.preprocess(noise), camviz.scores.logit(1))[0]
@@ -85,12 +85,12 @@ def test_attributions_are_told_in_colours(noise: Image.Image) -> None:
     third = raw[0] / 3
     expected = torch.stack([raw[1] + third, raw[4] + third, raw[3] + third])
     assert np.allclose(e.attribution, expected.numpy(), atol=1e-7)
-    assert in_colours(raw, COLOURS) is raw
+    assert in_colors(raw, COLORS) is raw
     assert e.heatmap.shape == SIZE
 
 
 @pytest.mark.parametrize("key", camviz.METHODS)
-@pytest.mark.parametrize("bands", [("grey",), ("red", "green", "blue", "black")])
+@pytest.mark.parametrize("bands", [("gray",), ("red", "green", "blue", "black")])
 def test_every_method_on_other_channels(key: str, bands: tuple[str, ...], noise: Image.Image) -> None:
     model = camviz.load_model(net(len(bands)), input_size=SIZE, bands=bands)
     few = {"samples": 2, "steps": 2, "masks": 8}
@@ -104,10 +104,10 @@ def test_every_method_on_other_channels(key: str, bands: tuple[str, ...], noise:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"bands": ("infrared", "green", "blue")}, "band 'infrared' is not in red, green, blue, grey, black"),
-        ({"bands": ()}, "bands are a list of colours"),
-        ({"bands": "red"}, "bands are a list of colours"),
-        ({"bands": ("grey",)}, r"does not run on a picture of shape \(1, 1, 24, 32\)"),
+        ({"bands": ("infrared", "green", "blue")}, "band 'infrared' is not in red, green, blue, gray, black"),
+        ({"bands": ()}, "bands are a list of colors"),
+        ({"bands": "red"}, "bands are a list of colors"),
+        ({"bands": ("gray",)}, r"does not run on a picture of shape \(1, 1, 24, 32\)"),
         ({"mean": (0.5,)}, "mean must be three numbers, for red, green and blue; got 1"),
         (
             {"bands": ("blue", "green", "red"), "std": (1, 1)},
@@ -127,9 +127,9 @@ def test_wrong_input(settings: dict[str, Any], sentence: str) -> None:
 def test_the_channels_of_a_checkpoint_are_read_off_it(name: str, first: str, tmp_path: Path) -> None:
     state = dict(camviz.load_model(name, weights="random").net.state_dict())
     state[f"{first}.weight"] = state[f"{first}.weight"].sum(dim=1, keepdim=True)
-    torch.save(state, tmp_path / "grey.pth")
-    model = camviz.load_model(name, weights=tmp_path / "grey.pth", input_size=(64, 64))
-    assert model.bands == ("grey",)
+    torch.save(state, tmp_path / "gray.pth")
+    model = camviz.load_model(name, weights=tmp_path / "gray.pth", input_size=(64, 64))
+    assert model.bands == ("gray",)
     assert torch.equal(model.net.get_submodule(first).weight, state[f"{first}.weight"])
     assert len(model.mean) == 1
 
@@ -156,7 +156,7 @@ PRESETS = {
 @pytest.mark.parametrize("key", PRESETS)
 def test_a_preprocess_is_measured(key: str, noise: Image.Image) -> None:
     found = measure(PRESETS[key])
-    assert (found.size, found.bands) == (SIZE, COLOURS)
+    assert (found.size, found.bands) == (SIZE, COLORS)
     assert found.mean == pytest.approx((0.5, 0.4, 0.3), abs=1e-6)
     assert found.std == pytest.approx((0.2, 0.3, 0.4), abs=1e-6)
     model = camviz.load_model(net(), preprocess=PRESETS[key])
@@ -172,11 +172,11 @@ def test_the_view_is_what_the_preprocess_keeps(noise: Image.Image) -> None:
     assert np.array_equal(model.view(noise, "stretch"), np.array(noise.resize(SIZE[::-1], Image.Resampling.BILINEAR)))
 
 
-def test_a_grey_preprocess_and_one_with_blue_first(noise: Image.Image) -> None:
-    grey = T.Compose([T.Grayscale(), T.Resize(SIZE), T.ToTensor(), T.Normalize([0.1307], [0.3081])])
-    model = camviz.load_model(net(1), preprocess=grey)
-    assert (model.bands, model.mean[0], model.std[0]) == (("grey",), pytest.approx(0.1307), pytest.approx(0.3081))
-    assert torch.allclose(model.preprocess(noise), grey(noise)[None], atol=1e-5)
+def test_a_gray_preprocess_and_one_with_blue_first(noise: Image.Image) -> None:
+    gray = T.Compose([T.Grayscale(), T.Resize(SIZE), T.ToTensor(), T.Normalize([0.1307], [0.3081])])
+    model = camviz.load_model(net(1), preprocess=gray)
+    assert (model.bands, model.mean[0], model.std[0]) == (("gray",), pytest.approx(0.1307), pytest.approx(0.3081))
+    assert torch.allclose(model.preprocess(noise), gray(noise)[None], atol=1e-5)
 
     def caffe(image: Image.Image) -> torch.Tensor:
         pixels = np.asarray(image.resize(SIZE[::-1]), np.float32)[..., ::-1] - np.array([103.94, 116.78, 123.68])
@@ -188,13 +188,13 @@ def test_a_grey_preprocess_and_one_with_blue_first(noise: Image.Image) -> None:
     assert torch.allclose(model.preprocess(noise), caffe(noise), atol=1e-3)
 
 
-def one_colour_less(image: Image.Image) -> torch.Tensor:
+def one_color_less(image: Image.Image) -> torch.Tensor:
     x = T.functional.to_tensor(image.resize((32, 32)))
     return torch.cat([x[:2], torch.full((1, 32, 32), 0.25)])
 
 
 def test_a_channel_without_a_picture() -> None:
-    found = measure(one_colour_less)
+    found = measure(one_color_less)
     assert found.bands == ("red", "green", "black")
     assert (0 - found.mean[2]) / found.std[2] == pytest.approx(0.25)
 
@@ -207,9 +207,9 @@ def test_a_channel_without_a_picture() -> None:
         (lambda image: image, r"floating point numbers .* got shape \(384, 384, 3\), torch.uint8"),
         (lambda image: np.asarray(image).transpose(2, 0, 1), "floating point numbers .* torch.uint8"),
         (lambda image: T.functional.to_tensor(image)[0], r"got shape \(384, 384\)"),
-        (lambda image: T.functional.to_tensor(image) ** 2, "a grey of 40 %"),
+        (lambda image: T.functional.to_tensor(image) ** 2, "a gray of 40 %"),
         (lambda image: torch.zeros(3, 8, 8), "it keeps nothing"),
-        (lambda image: T.functional.to_tensor(T.functional.autocontrast(image)), "another beside it|a grey of 40"),
+        (lambda image: T.functional.to_tensor(T.functional.autocontrast(image)), "another beside it|a gray of 40"),
         (
             lambda image: T.functional.to_tensor(image.resize((32, 32))) + torch.rand(1),
             "must do no more than",
@@ -257,5 +257,5 @@ def test_a_single_class_is_sigmoid(noise: Image.Image) -> None:
 
 def test_shown_and_seen_are_each_others_inverse() -> None:
     view = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
-    for bands in (COLOURS, ("blue", "green", "red"), ("red", "green", "blue", "black")):
+    for bands in (COLORS, ("blue", "green", "red"), ("red", "green", "blue", "black")):
         assert np.array_equal(shown(seen(view, bands), bands), view)

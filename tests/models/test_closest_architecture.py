@@ -52,7 +52,7 @@ def test_nothing_is_allocated_or_drawn() -> None:
     assert not torch.empty(1).is_meta
 
 
-def grey(state: dict[str, torch.Tensor], first: str) -> dict[str, torch.Tensor]:
+def gray(state: dict[str, torch.Tensor], first: str) -> dict[str, torch.Tensor]:
     return state | {first: state[first][:, :1]}
 
 
@@ -62,7 +62,7 @@ def test_the_right_one_is_found_whatever_its_classes_and_channels() -> None:
         ("wide_resnet50_2", tv.wide_resnet50_2(num_classes=2), "conv1.weight"),
         ("timm/starnet_s2", timm.create_model("starnet_s2", num_classes=5), "stem.0.conv.weight"),
     ):
-        found = nearest(grey(net.state_dict(), first), "alexnet")
+        found = nearest(gray(net.state_dict(), first), "alexnet")
         assert found is not None
         assert (found.name, found.share, found.fitting) == (name, 1, len(shapes_of(name)))
 

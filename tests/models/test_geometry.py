@@ -99,7 +99,7 @@ def test_pad_keeps_the_whole_picture(lite0: camviz.Model) -> None:
     assert (view[:56] == 128).all()
     assert (view[168:] == 128).all()
     outside = lite0.preprocess(photo, fit="pad")[:, :, :56]
-    assert outside.abs().max() <= 0.5 / 255 / 0.5 + 1e-6  # half a grey level from zero
+    assert outside.abs().max() <= 0.5 / 255 / 0.5 + 1e-6  # half a gray level from zero
 
 
 def test_stretch_takes_both_sides_to_the_input(lite0: camviz.Model) -> None:
@@ -108,7 +108,7 @@ def test_stretch_takes_both_sides_to_the_input(lite0: camviz.Model) -> None:
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
-def test_input_is_the_view_normalised(lite0: camviz.Model, coffee: Path, fit: str) -> None:
+def test_input_is_the_view_normalized(lite0: camviz.Model, coffee: Path, fit: str) -> None:
     view = lite0.view(coffee, fit)
     assert (view.dtype, view.shape) == (np.uint8, (224, 224, 3))
     expected = (torch.from_numpy(view).permute(2, 0, 1).float() / 255 - 0.5) / 0.5

@@ -20,7 +20,7 @@ def test_it_tells_its_time_and_waits_for_a_click(start) -> None:
     assert "What it does not say." not in text(app)
 
 
-def test_the_favourite_of_a_channel(start) -> None:
+def test_the_favorite_of_a_channel(start) -> None:
     link = {"layer": "blocks.0", "activation_maximization.channel": "5", "activation_maximization.steps": "4"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
@@ -59,7 +59,7 @@ def test_inversion_of_one_layer_and_of_several(start) -> None:
     link = {"dream": "inversion", "layer": "blocks.0", "inversion.steps": "2", "dream.layers": "blocks.0,blocks.1"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
-    assert "What you still recognise, the network still knows at this depth." in text(app)
+    assert "What you still recognize, the network still knows at this depth." in text(app)
     assert "blocks.1: not made yet" in text(app) and "blocks.0: not made yet" not in text(app)
     app.button(key="dream.depths.start").click().run()
     assert not app.exception and not app.error

@@ -73,7 +73,7 @@ def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, wa
     assert "no better than" not in text(app) and METRICS["insertion"].cannot in text(app)
     app.button(key="controls.start").click().run()
     assert not app.exception
-    assert "On this picture in insertion it does no better than Centre Gaussian." in text(app)
+    assert "On this picture in insertion it does no better than Center Gaussian." in text(app)
     assert dict(app.query_params) == {"steps": "4"}
 
 
@@ -106,7 +106,7 @@ def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, qui
     quarters = app.multiselect(key="quarters")
     assert [key.partition(":")[2] for key in quarters.value] == ["polar_bear", "panda", "coffee", "koala"]
     (table,) = (table.value for table in app.dataframe)
-    assert list(table["Method"]) == ["Grad-CAM", "Centre Gaussian (control)"]
+    assert list(table["Method"]) == ["Grad-CAM", "Center Gaussian (control)"]
     assert table["In the right quarter"][0] > 0.7 and table["In the right quarter"][1] == pytest.approx(0.25, abs=1e-3)
     assert "Most of the map lies on the picture of the class that it explains." in text(app)
     quarters.set_value(quarters.value[:3]).run()
@@ -154,7 +154,7 @@ def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(s
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"]) == ["Grad-CAM", *(f"{METHODS[key].title} (control)" for key in metrics.CONTROLS)]
     shares = dict(zip(table["Method"], table["Pointing game ↑"], strict=True))
-    assert shares["Grad-CAM"] > 0.7 and shares["Centre Gaussian (control)"] == pytest.approx(0.25, abs=1e-3)
+    assert shares["Grad-CAM"] > 0.7 and shares["Center Gaussian (control)"] == pytest.approx(0.25, abs=1e-3)
     app = start(PAGE, trial="pointing", players="grad_cam")  # the surest four are the first mosaic of the league
     assert not [button for button in app.button if button.key == "pointing.start"]
 
@@ -207,7 +207,7 @@ def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
     assert "The same picture, other classes" in page and page.count("data:image/jpeg") > 8
     start(PAGE, trial="pointing", players="center_gaussian")
     page = page_of(downloads)
-    assert "<td>25%</td>" in page and "Centre Gaussian (control)" in page and page.count("data:image/jpeg") == 4
+    assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 4
     start(PAGE, trial="league", competitors="grad_cam", measures="sparseness", over="sample:coffee,sample:koala")
     page = page_of(downloads)
     assert "Means over 2 pictures" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
@@ -289,8 +289,8 @@ def test_the_words_fit_the_curves() -> None:
     assert "10% of the pixels the probability of cat goes from 90.0 % to 50.0 %" in told and "it is 40.0 %" in told
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
     assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})
-    lost = conclusions.against(flat, {"Edges": (falling, rising), "Centre": (falling, flat[1])})
-    assert "in deletion it does no better than Edges and Centre and in insertion it does no better than" in lost
+    lost = conclusions.against(flat, {"Edges": (falling, rising), "Center": (falling, flat[1])})
+    assert "in deletion it does no better than Edges and Center and in insertion it does no better than" in lost
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.25, "hardly"), (0.5, "leans"), (0.9, "Most of the map")])

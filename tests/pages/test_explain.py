@@ -37,7 +37,7 @@ def test_opens_on_a_sample_with_its_explanation(start) -> None:
 
 
 def test_a_link_sets_everything(start) -> None:
-    app = start(img="sample:macaw", method="layer_cam", layer="blocks.3", target="89", fit="pad", colours="jet")
+    app = start(img="sample:macaw", method="layer_cam", layer="blocks.3", target="89", fit="pad", colors="jet")
     assert not app.exception and not app.warning
     assert app.selectbox(key="method").value == "layer_cam"
     assert app.selectbox(key="fit").value == "pad"
@@ -48,7 +48,7 @@ def test_a_link_sets_everything(start) -> None:
         "layer": "blocks.3",
         "target": "89",
         "fit": "pad",
-        "colours": "jet",
+        "colors": "jet",
     }
 
 

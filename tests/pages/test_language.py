@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from camviz import METHODS
 from camviz.evaluation.perturbation_curve import Curve
 from camviz.evaluation.registry import METRICS
-from camviz.render import COLOUR_MAPS
+from camviz.render import COLOR_MAPS
 from camviz.ui.evaluate import conclusions
 from camviz.ui.inputs import gallery_input
 from camviz.ui.session import language
@@ -38,7 +38,7 @@ BOTH = "Language / 语言"  # must be found in either language
 # Said of texts that are put together of parts: the parts stand in the code, the whole does not.
 COMPOSED = re.compile(
     r"area \{area\} for \{name\}, \{others\}|(top|bottom) (left|right): \{label\}|\{label\}, (top|bottom) (left|right)"
-    r"|\{metric\} [↓↑]|(Random-CAM|Edge detector|, | and |Centre Gaussian)+"
+    r"|\{metric\} [↓↑]|(Random-CAM|Edge detector|, | and |Center Gaussian)+"
     r"|in (deletion|insertion) it does no better than \{names\}.*"
 )
 
@@ -186,7 +186,7 @@ TEXTS = ("title", "header", "subheader", "markdown", "caption", "error", "warnin
 WIDGETS = ("button", "selectbox", "multiselect", "slider", "toggle", "number_input", "expander", "segmented_control")
 LATIN = {
     *(method.title for method in METHODS.values()),
-    *COLOUR_MAPS,
+    *COLOR_MAPS,
     *("ReLU", "sigmoid", "bootstrap", "Score-CAM", "CamViz", "Language", "English", "EfficientNet-Lite", "Esc"),
     *("Python", "TorchScript", "BatchNormAct2d", "Conv2d", "Zeiler & Fergus"),
 }
@@ -252,7 +252,7 @@ def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lit
         *(conclusions.pointing(share) for share in (0.2, 0.5, 0.9)),
         conclusions.curves("espresso", LOW, HIGH),
         conclusions.against((LOW, HIGH), {"Edge detector": (HIGH, LOW)}),
-        conclusions.against((HIGH, HIGH), {"Edge detector": (LOW, LOW), "Centre Gaussian": (LOW, LOW)}),
+        conclusions.against((HIGH, HIGH), {"Edge detector": (LOW, LOW), "Center Gaussian": (LOW, LOW)}),
         conclusions.against((LOW, LOW), {"Edge detector": (HIGH, HIGH)}),
         conclusions.against((HIGH, LOW), {"Random-CAM": (LOW, HIGH), "Edge detector": (LOW, HIGH)}),
         *("12% forgotten", "down to blocks.4", "as trained", "Grad-CAM with 12% of the layers forgotten"),
@@ -265,7 +265,7 @@ def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lit
         ),
         *("Edge detector (control)", "Edge detector: 0.123", "Mean of |r|: 0.12.", "probability of espresso"),
         "Grad-CAM for cup over the mosaic, whose top left picture it is",
-        "Deletion: area 0.210 for Grad-CAM, area 0.330 for Edge detector, area 0.400 for Centre Gaussian",
+        "Deletion: area 0.210 for Grad-CAM, area 0.330 for Edge detector, area 0.400 for Center Gaussian",
         *(metric.cannot for metric in METRICS.values()),
     ],
 )

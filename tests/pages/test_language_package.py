@@ -372,12 +372,12 @@ def english_in(texts: set[str], names: set[str]) -> list[str]:
 
 @pytest.fixture
 def names(lite0) -> set[str]:
-    """What stays as it is: classes, layers and their kinds, networks, pictures, methods, colour maps."""
+    """What stays as it is: classes, layers and their kinds, networks, pictures, methods, color maps."""
     samples = {path.name for path in (ROOT / "assets" / "samples").glob("*.jpg")}
     titles = {one.title for one in (*METHODS.values(), *SYNTHESES.values()) if NAMES.fullmatch(one.title)}
     layers = {name for layer in lite0.layers for name in (layer.name, layer.kind)}
     layers.update(METHODS["lrp"].knobs["composite"].choices)
-    return {*lite0.categories, *layers, *samples, *titles, *render.COLOUR_MAPS, lite0.name, lite0.title, *SYMBOLS}
+    return {*lite0.categories, *layers, *samples, *titles, *render.COLOR_MAPS, lite0.name, lite0.title, *SYMBOLS}
 
 
 def test_learn_in_chinese(start, chinese, names, explained, monkeypatch) -> None:

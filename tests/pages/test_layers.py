@@ -59,7 +59,7 @@ def test_opens_with_everything_that_is_fast(visit, wait) -> None:
     assert set(table["Sees (pixels)"]) == {""}
     assert labels(app) == [
         "Compute what each layer sees, about 72 s",
-        "Synthesise it, about 256 s",
+        "Synthesize it, about 256 s",
         "Go on with it on the Dream page",
         "Find the 9 strongest of 12 pictures, about 84 s",
     ]

@@ -16,7 +16,7 @@ from ..registry import metric
     better="low",
     cost=29,
     paper="https://arxiv.org/abs/1806.07421",
-    cannot="A picture with holes is unlike anything the network has learnt from: "
+    cannot="A picture with holes is unlike anything the network has learned from: "
     "the score may fall because it looks strange, and not because a reason is gone.",
 )
 def deletion(
@@ -26,7 +26,7 @@ def deletion(
     heat: Tensor,
     *,
     steps: Annotated[int, Range(2, 224), "How many steps from the whole picture to nothing"] = 28,
-    filler: Annotated[Filler, "What takes the place of a pixel: the blurred picture, or the mean colour"] = "mean",
+    filler: Annotated[Filler, "What takes the place of a pixel: the blurred picture, or the mean color"] = "mean",
     progress: Progress | None = None,
 ) -> Curve:
     """How fast the score falls while the hottest pixels are taken away: low is good.

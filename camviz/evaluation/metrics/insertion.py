@@ -16,7 +16,7 @@ from ..registry import metric
     better="high",
     cost=29,
     paper="https://arxiv.org/abs/1806.07421",
-    cannot="It rewards maps in one piece: a few large patches are easier to recognise in a blur than "
+    cannot="It rewards maps in one piece: a few large patches are easier to recognize in a blur than "
     "the same number of scattered pixels, whichever the network really uses.",
 )
 def insertion(
@@ -26,7 +26,7 @@ def insertion(
     heat: Tensor,
     *,
     steps: Annotated[int, Range(2, 224), "How many steps from nothing to the whole picture"] = 28,
-    filler: Annotated[Filler, "What is there before: the blurred picture, or the mean colour"] = "blur",
+    filler: Annotated[Filler, "What is there before: the blurred picture, or the mean color"] = "blur",
     progress: Progress | None = None,
 ) -> Curve:
     """How fast the score rises while the hottest pixels are brought in: high is good.

@@ -27,7 +27,7 @@ def max_sensitivity(
     explain: Explain,
     *,
     samples: Annotated[int, Range(1, 100), "How many slightly changed pictures are explained"] = 10,
-    radius: Annotated[float, Range(0.001, 1, 0.001), "By how much a pixel changes at most, normalised"] = 0.02,
+    radius: Annotated[float, Range(0.001, 1, 0.001), "By how much a pixel changes at most, normalized"] = 0.02,
     seed: Annotated[int, Range(0, 2**31 - 1), "Which changes: the same seed gives the same number"] = 0,
     progress: Progress | None = None,
 ) -> float:

@@ -70,7 +70,7 @@ def share_inside(attribution: Tensor, size: tuple[int, int], quarter: int) -> fl
 
 
 def surest(classes: Sequence[int], probabilities: Sequence[float], sure: float = 0.5) -> list[int]:
-    """The pictures fit for mosaics, surest first: one for each class, recognised with at least that probability."""
+    """The pictures fit for mosaics, surest first: one for each class, recognized with at least that probability."""
     found: dict[int, int] = {}
     for number in sorted(range(len(classes)), key=lambda number: -probabilities[number]):
         if probabilities[number] >= sure:

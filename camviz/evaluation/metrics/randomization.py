@@ -50,7 +50,7 @@ def randomization(
     explain: Explain,
     *,
     stages: Annotated[int, Range(1, 60), "In how many steps the network forgets; the first is its last layer"] = 8,
-    way: Annotated[Way, "New weights as before training, or the learnt ones in an order of chance"] = "fresh",
+    way: Annotated[Way, "New weights as before training, or the learned ones in an order of chance"] = "fresh",
     seed: Annotated[int, Range(0, 2**31 - 1), "Which new weights"] = 0,
     progress: Progress | None = None,
 ) -> Forgetting:

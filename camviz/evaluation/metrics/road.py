@@ -22,7 +22,7 @@ from ...tape import forward, score_of
 from ..pixel_ranking import check, ranks
 from ..registry import metric
 
-NEIGHBOURS = {(i, j): 1 / 6 if 0 in (i, j) else 1 / 12 for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)}
+NEIGHBORS = {(i, j): 1 / 6 if 0 in (i, j) else 1 / 12 for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def road(
 
     mean over f of ( S(x without the coldest f) - S(x without the hottest f) ) / 2, f = 1/(steps+1) ... steps/(steps+1)
 
-    A missing pixel is the weighted mean of its neighbours (1/6 beside, 1/12 across), known or missing, plus noise:
+    A missing pixel is the weighted mean of its neighbors (1/6 beside, 1/12 across), known or missing, plus noise:
     one sparse linear system a mask, so that its shape gives nothing away. x (1, 3, H, W), heat (H, W).
     """
     check(x, heat)
@@ -94,9 +94,9 @@ def road(
 
 
 def imputed(image: NDArray[np.float64], hole: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The image (C, H, W) with the pixels of `hole` (H, W) replaced by the weighted means of their neighbours.
+    """The image (C, H, W) with the pixels of `hole` (H, W) replaced by the weighted means of their neighbors.
 
-    At the border the neighbours that exist share the weight. Raises CamvizError where nothing is left to go by.
+    At the border the neighbors that exist share the weight. Raises CamvizError where nothing is left to go by.
     """
     if hole.all():
         raise CamvizError("every pixel is missing, so there is nothing to fill them in from")
@@ -107,7 +107,7 @@ def imputed(image: NDArray[np.float64], hole: NDArray[np.bool_]) -> NDArray[np.f
     number[hole] = np.arange(count)
     weights, known = np.zeros(count), np.zeros((count, len(image)))
     entries = []
-    for (down, right), weight in NEIGHBOURS.items():
+    for (down, right), weight in NEIGHBORS.items():
         near, beside = rows + down, columns + right
         exists = np.flatnonzero((near >= 0) & (near < height) & (beside >= 0) & (beside < width))
         near, beside = near[exists], beside[exists]

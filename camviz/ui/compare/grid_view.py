@@ -27,7 +27,7 @@ Place = tuple[int, int]  # row, column
 class Look:
     """How every map is drawn."""
 
-    colours: str
+    colors: str
     opacity: float
     shared: bool  # one scale for all maps of a method
 
@@ -41,13 +41,13 @@ class Look:
     def picture(self, e: Explanation, high: float | None = None) -> Any:
         """The overlay of a cell, uint8 (H, W, 3)."""
         heat = e.heatmap if high is None else render.heatmap(e.attribution, e.view.shape[:2], high=high)
-        return render.overlay(e.view, heat, self.opacity, self.colours)
+        return render.overlay(e.view, heat, self.opacity, self.colors)
 
 
 def look() -> Look:
     """How the maps are to be drawn, as the link and the session say."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
-    return Look(colors.colour_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
+    return Look(colors.color_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
 
 
 def look_controls() -> None:
@@ -61,11 +61,11 @@ def look_controls() -> None:
         required=True,
         persist_state="session",
         help=t(
-            "Own: every map uses all colours. Shared: one scale for all maps of a method; different methods' units "
+            "Own: every map uses all colors. Shared: one scale for all maps of a method; different methods' units "
             "do not compare."
         ),
     )
-    colors.pick_colours(row)
+    colors.pick_colors(row)
     presentation.switch()
     row.slider(
         t("Opacity"),

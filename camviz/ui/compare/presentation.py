@@ -49,11 +49,11 @@ def show() -> None:
     """The cells of the grid that Compare has chosen, one at a time."""
     with st.container(key="chosen_before"):
         chosen = axes.choose(pages.experiment())
-    colour_map = colors.colour_map()
+    color_map = colors.color_map()
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     done = grid.run(chosen, lambda *_: None)
     slides = [
-        [_slide(chosen, row, column, done.get((row, column)), colour_map) for column in range(len(chosen.columns))]
+        [_slide(chosen, row, column, done.get((row, column)), color_map) for column in range(len(chosen.columns))]
         for row in range(len(chosen.rows))
     ]
     if slides and slides[0]:
@@ -64,14 +64,14 @@ def show() -> None:
 
 
 def _slide(
-    chosen: grid.Grid, row: int, column: int, found: Explanation | CamvizError | None, colour_map: str
+    chosen: grid.Grid, row: int, column: int, found: Explanation | CamvizError | None, color_map: str
 ) -> browser.Slide:
     title = chosen.name(row, column)
     cell = chosen.cells[row][column]
     if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
         return browser.Slide(title, f"{said(str(found))}." if found else t("Not computed yet."), None, None)
     first = cell.experiment.predictions[0]
-    base, heat = encode.jpeg(found.view), encode.jpeg(render.colourise(found.heatmap, colour_map))
+    base, heat = encode.jpeg(found.view), encode.jpeg(render.colorise(found.heatmap, color_map))
     return browser.Slide(
         f"{said(METHODS[found.method].title)}: {said(found.label)}",
         said(captions.reading(found, first.label, first.probability)),

@@ -12,7 +12,7 @@ export default function({ data, parentElement, setTriggerValue }) {
   svg.append(made('line', { class: 'axis', x1: LEFT, x2: LEFT + LONG, y1: middle, y2: middle }));
   const chosen = data.steps.find(step => step.chosen);
   const tell = step => { told.textContent = step ? step.label : ''; };
-  let labelled = -100;
+  let labeled = -100;
   data.steps.forEach((step, number) => {
     const long = Math.max(3, step.length * LONG), high = Math.max(3, step.height * HIGH), x = LEFT + step.left * LONG;
     const button = step.layer ? { role: 'button', tabindex: 0, 'aria-pressed': step.chosen } : { role: 'img' };
@@ -23,10 +23,10 @@ export default function({ data, parentElement, setTriggerValue }) {
     group.append(made('rect', { class: 'room', x: from, y: TOP, width: Math.max(1, to - from), height: HIGH }));
     group.append(made('rect', { class: 'bar', x, y: middle - high / 2, width: long, height: high, rx: 1 }));
     const at = x + long / 2;
-    if (at - labelled >= 15 || step.chosen) {
+    if (at - labeled >= 15 || step.chosen) {
       const y = TOP + HIGH + 14;
       group.append(made('text', { x: at, y, transform: `rotate(40 ${at} ${y})` }, step.name));
-      labelled = at;
+      labeled = at;
     }
     group.append(made('title', {}, step.label));
     group.onmouseenter = group.onfocus = () => tell(step);

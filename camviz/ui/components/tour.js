@@ -14,7 +14,7 @@ function show() {
   const card = tour.cards.get(tour.step);
   style.textContent = card
     ? `.st-key-tour_${tour.step} { display: block !important; }
-       .st-key-${card.target} { outline: 3px solid ${card.colour}; outline-offset: 4px; border-radius: 4px; }`
+       .st-key-${card.target} { outline: 3px solid ${card.color}; outline-offset: 4px; border-radius: 4px; }`
     : '';
 }
 function go(step) {
@@ -39,8 +39,8 @@ export default function({ data, parentElement }) {
     tour.asked = data.asked;
     tour.step = data.asked === 'first' && seen() ? 0 : 1;
   }
-  const colour = getComputedStyle(section).borderLeftColor;
-  tour.cards.set(data.step, { next, colour, target: data.target });
+  const color = getComputedStyle(section).borderLeftColor;
+  tour.cards.set(data.step, { next, color, target: data.target });
   show();
   return () => { tour.cards.delete(data.step); show(); };
 }

@@ -62,7 +62,7 @@ def reading(s: Synthesis, wish: Wish) -> str:
         return t("Whatever {goal} found a trace of in the picture was made stronger, again and again.", goal=wish.goal)
     if s.method == "inversion":
         return t(
-            "To {goal} both pictures look alike to at least {share}. What you still recognise, the network still knows "
+            "To {goal} both pictures look alike to at least {share}. What you still recognize, the network still knows "
             "at this depth.",
             goal=wish.goal,
             share=f"{max(0.0, 1 - s.objective[-1]):.0%}",
@@ -78,9 +78,9 @@ def reading(s: Synthesis, wish: Wish) -> str:
 def caution(s: Synthesis) -> str:
     """What the picture does not say."""
     if s.weights == "random":
-        return t("This network is untrained, so whatever the picture shows was not learnt.")
+        return t("This network is untrained, so whatever the picture shows was not learned.")
     if s.method == "deep_dream":
-        return t("What appears was learnt from other pictures: it was not hidden in this one.")
+        return t("What appears was learned from other pictures: it was not hidden in this one.")
     if s.method == "inversion":
         return t(
             "What is missing may not be lost: the search ended before it had found everything, and the later the layer "
@@ -98,7 +98,7 @@ def caution(s: Synthesis) -> str:
 
 
 def predictions(picture: RGB, wish: Wish) -> tuple[Prediction, ...]:
-    """What the network says of a synthesised picture, exactly as it was made."""
+    """What the network says of a synthesized picture, exactly as it was made."""
     return wish.experiment.model.predict(Image.fromarray(picture), 5, "stretch")
 
 

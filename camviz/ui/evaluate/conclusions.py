@@ -44,7 +44,7 @@ def forgetting(correlations: Sequence[float]) -> str:
     if mean > 0.8:
         return (
             "This map hardly notices that the network has forgotten everything: it would look the same for a network "
-            "that has learnt nothing. What it shows is in the picture, not in what was learnt."
+            "that has learned nothing. What it shows is in the picture, not in what was learned."
         )
     if kept[0] > 0.9:
         return (
@@ -57,8 +57,8 @@ def forgetting(correlations: Sequence[float]) -> str:
             "part of what it shows would be shown for any network."
         )
     if mean > 0.4:
-        return "The map changes slowly while the network forgets: it depends on what was learnt, among other things."
-    return "The map changes as soon as the network forgets its last layers: it depends on what was learnt."
+        return "The map changes slowly while the network forgets: it depends on what was learned, among other things."
+    return "The map changes as soon as the network forgets its last layers: it depends on what was learned."
 
 
 def classes(correlation: float, likest: str) -> str:
@@ -78,7 +78,7 @@ def pointing(share: float) -> str:
     if share < 0.35:
         return "The map hardly tells the quarters apart: 25 % would be chance."
     if share < 0.65:
-        return "The map leans towards the right quarter, but much of it lies on pictures of other classes."
+        return "The map leans toward the right quarter, but much of it lies on pictures of other classes."
     return "Most of the map lies on the picture of the class that it explains."
 
 

@@ -24,7 +24,7 @@ from ..session.settings import Span, setting
 from ..widgets.tiles import Tile, as_pictures, cannot, draw, forgotten, part, python_of, show, tiles, told_of
 from . import conclusions
 
-FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean colour"}
+FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean color"}
 ALONE = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_sensitivity", "sparseness")
 
 Knobs = Mapping[str, Any]
@@ -46,7 +46,7 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         key="filler",
         required=True,
         persist_state="session",
-        help=t("As published: the mean colour for deletion, a strong blur for insertion."),
+        help=t("As published: the mean color for deletion, a strong blur for insertion."),
     )
     looks.slider(
         t("Steps"),
@@ -208,7 +208,7 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
             f"Likeness to the map as trained against forgetting: r = {correlations[-1]:.2f} at the end",
         )
         draw(chart, "forgetting")
-        scale = "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learnt."
+        scale = "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learned."
         number = f"Mean of |r|: {mean:.2f}."
         st.caption(f"{said(scale)} {said(number)} [{t('Paper')}]({metric.paper})")
         cannot(metric)

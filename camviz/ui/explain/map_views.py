@@ -15,18 +15,18 @@ from ..session import settings
 from ..session.language import bound, said, t
 
 
-def overlay(e: Explanation, key: Any, colour_map: str, opacity: float) -> None:
-    """The map over the picture, with an opacity that moves in the browser, and its colour bar."""
+def overlay(e: Explanation, key: Any, color_map: str, opacity: float) -> None:
+    """The map over the picture, with an opacity that moves in the browser, and its color bar."""
     title = said(METHODS[e.method].title)
-    base, heat = _jpegs(repr(key), colour_map, e)
+    base, heat = _jpegs(repr(key), color_map, e)
     alt = t("{method} of {label} over the picture", method=title, label=said(e.label))
     browser.overlay(base, heat, opacity, alt, _set_opacity)
-    st.html(figures.colour_bar(colour_map, t("little"), t("much"), title))
+    st.html(figures.color_bar(color_map, t("little"), t("much"), title))
 
 
-def views(e: Explanation, key: Any, colour_map: str, opacity: float, percentile: float) -> None:
+def views(e: Explanation, key: Any, color_map: str, opacity: float, percentile: float) -> None:
     """Every view of the attribution, in tabs."""
-    found = _views(repr(key), colour_map, opacity, percentile, e)
+    found = _views(repr(key), color_map, opacity, percentile, e)
     described = render.VIEWS[render.kind(e.attribution)]
     for tab, (name, jpeg) in zip(st.tabs([said(name) for name in found]), found.items(), strict=True):
         with tab:
@@ -36,18 +36,18 @@ def views(e: Explanation, key: Any, colour_map: str, opacity: float, percentile:
 
 
 @st.cache_data(show_spinner=False, max_size="64MB")
-def _views(key: str, colour_map: str, opacity: float, percentile: float, _e: Explanation) -> dict[str, bytes]:
-    found = render.views(_e.attribution, _e.view, opacity, colour_map, percentile)
+def _views(key: str, color_map: str, opacity: float, percentile: float, _e: Explanation) -> dict[str, bytes]:
+    found = render.views(_e.attribution, _e.view, opacity, color_map, percentile)
     return {name: encode.jpeg(picture) for name, picture in found.items()}
 
 
-def take_away(e: Explanation, experiment: Experiment, colour_map: str, opacity: float, percentile: float) -> None:
+def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: float, percentile: float) -> None:
     """Downloads and the lines of Python that compute it again."""
     picture, link = experiment.picture.name, settings.link()
     name = text.file_name(picture, e.model, e.method, e.layer or "", e.label)
 
     def picture_of(view: str) -> bytes:
-        return encode.png(render.views(e.attribution, e.view, opacity, colour_map, percentile)[view])
+        return encode.png(render.views(e.attribution, e.view, opacity, color_map, percentile)[view])
 
     buttons = st.container(horizontal=True)
     for view in render.VIEWS[render.kind(e.attribution)]:
@@ -77,7 +77,7 @@ def take_away(e: Explanation, experiment: Experiment, colour_map: str, opacity: 
         t("Report (HTML)"),
         lambda: report.write(
             f"Why {e.model} says what it says of {picture}",
-            report.of_explanation(e, experiment.predictions, picture, colour_map, opacity, percentile),
+            report.of_explanation(e, experiment.predictions, picture, color_map, opacity, percentile),
             link,
             language,
             say,
@@ -95,5 +95,5 @@ def _set_opacity(value: float) -> None:
 
 
 @st.cache_data(show_spinner=False, max_size="64MB")
-def _jpegs(key: str, colour_map: str, _e: Explanation) -> tuple[bytes, bytes]:
-    return encode.jpeg(_e.view), encode.jpeg(render.colourise(_e.heatmap, colour_map))
+def _jpegs(key: str, color_map: str, _e: Explanation) -> tuple[bytes, bytes]:
+    return encode.jpeg(_e.view), encode.jpeg(render.colorise(_e.heatmap, color_map))

@@ -64,12 +64,12 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
     if found is not None:
         st.plotly_chart(
             said_in(figures.class_map(found.cpu().numpy(), model.categories, charts.ink())),
-            alt=t("The most probable class with the grey square over each place of the picture, as letters"),
+            alt=t("The most probable class with the gray square over each place of the picture, as letters"),
             config={"displayModeBar": False},
         )
         st.caption(
             t(
-                "The most probable class while the grey square hides that place of the picture "
+                "The most probable class while the gray square hides that place of the picture "
                 "(Zeiler & Fergus, 2014). These are names, not amounts."
             )
         )

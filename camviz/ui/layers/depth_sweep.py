@@ -17,7 +17,7 @@ from ..session.markdown import escaped
 from ..widgets import method_picker
 
 
-def draw(experiment: Experiment, colour_map: str) -> None:
+def draw(experiment: Experiment, color_map: str) -> None:
     """The choice of the method, and its map at every main layer."""
     chosen = _choose(experiment)
     status, box = st.container(), st.grid(min_column_width=150)
@@ -25,7 +25,7 @@ def draw(experiment: Experiment, colour_map: str) -> None:
 
     def fill(_: int, column: int, result: Explanation | CamvizError) -> None:
         with places[column].container():
-            _step(chosen, column, result, colour_map)
+            _step(chosen, column, result, color_map)
 
     with status:
         grid.run(chosen, fill)
@@ -51,7 +51,7 @@ def _choose(experiment: Experiment) -> Grid:
     return Grid([method.title], [layer.name for layer in layers], [list(cells)])
 
 
-def _step(sweep: Grid, column: int, result: Explanation | CamvizError, colour_map: str) -> None:
+def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map: str) -> None:
     """One depth of the sweep."""
     cell, name = sweep.cells[0][column], sweep.columns[column]
     if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
@@ -64,11 +64,11 @@ def _step(sweep: Grid, column: int, result: Explanation | CamvizError, colour_ma
         label=said(result.label),
         layer=name,
     )
-    st.image(_small_overlay(repr(cell.key), colour_map, result), alt=alt, width="stretch")
+    st.image(_small_overlay(repr(cell.key), color_map, result), alt=alt, width="stretch")
     size = t("{height} × {width} places", height=layer.height, width=layer.width)
     st.caption(f"`{name}`  \n{size}")
 
 
 @st.cache_data(show_spinner=False, max_size="32MB")
-def _small_overlay(key: str, colour_map: str, _e: Explanation) -> bytes:
-    return encode.jpeg(render.overlay(_e.view, _e.heatmap, 0.6, colour_map))
+def _small_overlay(key: str, color_map: str, _e: Explanation) -> bytes:
+    return encode.jpeg(render.overlay(_e.view, _e.heatmap, 0.6, color_map))

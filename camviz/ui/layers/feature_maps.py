@@ -29,7 +29,7 @@ RGB = NDArray[np.uint8]
 
 PAGE = 24  # feature maps in one page
 TILE = 112  # pixels of a feature map's picture
-STEPS = 64  # of a synthesised favourite
+STEPS = 64  # of a synthesized favorite
 BYS: dict[By, str] = {"strength": "strength", "weight": "weight for the class", "number": "number"}
 
 
@@ -52,7 +52,7 @@ def _maps(key: Any, score: str, _experiment: Experiment) -> FeatureMaps:
         return feature_maps(model.net, x, _experiment.score, model.module(_experiment.layer))
 
 
-def grid(experiment: Experiment, found: FeatureMaps, colour_map: str) -> int:
+def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
     """All feature maps in pages, in the order that the visitor chooses; a click, or its number, chooses one."""
     st.caption(
         t(
@@ -110,41 +110,41 @@ def grid(experiment: Experiment, found: FeatureMaps, colour_map: str) -> int:
             f"{one}\nmax {strengths[one]:.2g}\nw {found.weights[one]:.1g}",
             jpeg,
         )
-        for one, jpeg in zip(numbers, _tiles(key_of(experiment), tuple(numbers), colour_map, found), strict=True)
+        for one, jpeg in zip(numbers, _tiles(key_of(experiment), tuple(numbers), color_map, found), strict=True)
     ]
     browser.tiles(t("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map)
     if pages > 1:
         st.pagination(pages, key="maps", persist_state="session")
-    colors.pick_colours(st, width=220)
+    colors.pick_colors(st, width=220)
     return chosen
 
 
 @st.cache_data(show_spinner=False, max_size="64MB")
-def _tiles(key: Any, numbers: tuple[int, ...], colour_map: str, _found: FeatureMaps) -> list[bytes]:
-    return [encode.jpeg(map_picture(_found.maps[number], colour_map)) for number in numbers]
+def _tiles(key: Any, numbers: tuple[int, ...], color_map: str, _found: FeatureMaps) -> list[bytes]:
+    return [encode.jpeg(map_picture(_found.maps[number], color_map)) for number in numbers]
 
 
-def map_picture(one: NDArray[np.float32], colour_map: str) -> RGB:
+def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
     """A feature map (h, w) alone: darkest at zero and below, brightest at its maximum; its places as squares."""
-    picture = Image.fromarray(render.colourise(render.minmax(one.clip(min=0), low=0), colour_map))
+    picture = Image.fromarray(render.colorise(render.minmax(one.clip(min=0), low=0), color_map))
     small = max(picture.size) <= TILE
     tall = round(TILE * picture.height / picture.width)
     return np.array(picture.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
 
 
-def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, colour_map: str) -> None:
+def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, color_map: str) -> None:
     """A feature map over the picture, with an opacity that moves in the browser."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
-    base, heat = _map_jpegs(key_of(experiment), number, colour_map, experiment, one)
+    base, heat = _map_jpegs(key_of(experiment), number, color_map, experiment, one)
     alt = t("Feature map {number} of {layer} over the picture", number=number, layer=experiment.layer)
     browser.overlay(base, heat, opacity, alt, lambda value: st.session_state.update(opacity=round(value, 2)))
 
 
 @st.cache_data(show_spinner=False, max_size="32MB")
-def _map_jpegs(key: Any, number: int, colour_map: str, _experiment: Experiment, _one: Any) -> tuple[bytes, bytes]:
+def _map_jpegs(key: Any, number: int, color_map: str, _experiment: Experiment, _one: Any) -> tuple[bytes, bytes]:
     view = _experiment.model.view(_experiment.picture.image, _experiment.fit)
     heat = render.minmax(render.upsample(_one, view.shape[:2]).clip(min=0), low=0)
-    return encode.jpeg(view), encode.jpeg(render.colourise(heat, colour_map))
+    return encode.jpeg(view), encode.jpeg(render.colorise(heat, color_map))
 
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
@@ -183,13 +183,13 @@ def cut(picture: RGB, box: Box) -> RGB:
 
 
 def square(picture: RGB, side: int) -> RGB:
-    """A picture enlarged into a grey square, in its own proportions."""
+    """A picture enlarged into a gray square, in its own proportions."""
     large = ImageOps.pad(Image.fromarray(picture), (side, side), Image.Resampling.BICUBIC, (128, 128, 128))
     return np.array(large)
 
 
-def favourite(experiment: Experiment, number: int) -> None:
-    """A picture that is synthesised to excite the feature map as much as it can."""
+def favorite(experiment: Experiment, number: int) -> None:
+    """A picture that is synthesized to excite the feature map as much as it can."""
     model, layer = experiment.model, experiment.layer
     place = st.empty()
 
@@ -203,11 +203,11 @@ def favourite(experiment: Experiment, number: int) -> None:
             made = synthesize(model, "activation_maximization", layer=layer, channel=number, steps=STEPS, progress=show)
         return encode.jpeg(made.picture)
 
-    key = ("favourite", tasks.network_key(model), layer, number, STEPS)
+    key = ("favorite", tasks.network_key(model), layer, number, STEPS)
     seconds = 4 * STEPS * tasks.seconds_of_pass(model)
-    jpeg = tasks.run("favourite", key, seconds, t("Synthesise it"), work)
+    jpeg = tasks.run("favorite", key, seconds, t("Synthesize it"), work)
     if jpeg:
-        alt = t("A synthesised picture that excites feature map {number} of {layer}", number=number, layer=layer)
+        alt = t("A synthesized picture that excites feature map {number} of {layer}", number=number, layer=layer)
         place.image(jpeg, alt=alt, width="stretch")
     st.caption(
         t(

@@ -43,7 +43,7 @@ def strip(experiment: Experiment) -> None:
         t(
             "From the picture on the left to the class scores on the right, to scale: a bar's height is the "
             "resolution, its length the number of channels, the way between two bars the convolutions between them. "
-            "Choose a layer by a click here, or in the sidebar. **Early layers see edges and colours, in small patches "
+            "Choose a layer by a click here, or in the sidebar. **Early layers see edges and colors, in small patches "
             "and fine detail; late ones see parts of objects, over much of the picture and coarsely.**"
         )
     )
@@ -134,7 +134,7 @@ def filters(model: Model) -> None:
     found, jpeg = _filters(tasks.network_key(model), model)
     if found is None:
         st.info(
-            t("The first convolution of this network does not read the three colours, so its filters are no pictures.")
+            t("The first convolution of this network does not read the three colors, so its filters are no pictures.")
         )
         return
     count, _, height, width = found.weights.shape
@@ -149,8 +149,8 @@ def filters(model: Model) -> None:
     st.caption(
         t(
             "{filters}: what the network looks for first, and the only weights that are pictures themselves. One scale "
-            "for all of them and for red, green and blue: mid-grey is zero, bright adds, dark subtracts. Trained "
-            "filters are edges, stripes and colour spots; untrained ones are noise.",
+            "for all of them and for red, green and blue: mid-gray is zero, bright adds, dark subtracts. Trained "
+            "filters are edges, stripes and color spots; untrained ones are noise.",
             filters=about,
         )
     )

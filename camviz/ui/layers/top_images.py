@@ -140,5 +140,5 @@ def _pair(experiment: Experiment, find: Find, number: int, box: Box) -> bytes:
     with suppress(CamvizError):  # the page has told why
         knobs = knobs_of(number, find.row, find.column)
         e = explanations.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
-        parts.append(render.colour(e.attribution))
+        parts.append(render.color(e.attribution))
     return encode.jpeg(np.concatenate([square(cut(part, box), 2 * TILE) for part in parts], axis=1))

@@ -19,9 +19,9 @@ CHAPTERS = {
         "pixel how much the score would move. Where it is large, the network reacts; that need not be where the "
         "object is.",
         r"M = \frac{\partial S}{\partial x}",
-        "x: the picture as the network gets it; S: the score of the class; M: the map, with a sign for every colour "
+        "x: the picture as the network gets it; S: the score of the class; M: the map, with a sign for every color "
         "of every pixel.",
-        "Karen Simonyan, Andrea Vedaldi, Andrew Zisserman: Deep Inside Convolutional Networks: Visualising Image "
+        "Karen Simonyan, Andrea Vedaldi, Andrew Zisserman: Deep Inside Convolutional Networks: Visualizing Image "
         "Classification Models and Saliency Maps. ICLR workshop, 2014.",
     ),
     "guided_backprop": Chapter(

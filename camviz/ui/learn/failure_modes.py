@@ -164,7 +164,7 @@ def _maps(variants: Sequence[Variant], report: Report) -> list[Explanation]:
 def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
     """A map as its method is known: lines in gray, or a region over the picture."""
     if attribution.ndim == 3:
-        return render.colourise(render.grayscale(attribution), "gray")
+        return render.colorise(render.grayscale(attribution), "gray")
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])))
 
 
@@ -252,14 +252,14 @@ FAULTS: dict[str, Fault] = {
     "score_cam": Fault(
         "It is expensive.",
         "One pass for every feature map that is not constant, where Grad-CAM needs one in all. Stencils also make "
-        "pictures that the network never learnt from.",
+        "pictures that the network never learned from.",
         _costly,
     ),
     "integrated_gradients": Fault(
         "The empty picture is a choice.",
         "Pixels that look like the baseline get nothing. Another baseline, another map: the first is the one to "
         "compare with.",
-        _settings_of("integrated_gradients", "baseline", ("mean colour", "darkest", "brightest")),
+        _settings_of("integrated_gradients", "baseline", ("mean color", "darkest", "brightest")),
     ),
     "lrp": Fault(
         "The rules are a choice.",

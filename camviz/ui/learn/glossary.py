@@ -3,7 +3,7 @@
 GLOSSARY = {
     "Activation": "The number that a unit of the network gives out for this picture.",
     "Attribution": "A number for every pixel or region: how much it has to do with the answer, by some method.",
-    "Baseline": "The empty picture that a method compares with: the mean colour, black, or a blur.",
+    "Baseline": "The empty picture that a method compares with: the mean color, black, or a blur.",
     "Channel, feature map": "One of the stacked maps that a layer gives out. Each answers to one kind of pattern.",
     "Class": "One of the answers that the network can give; the embedded ones know the 1,000 of ImageNet.",
     "Class activation map (CAM)": "A weighted sum of a layer's feature maps: a coarse map of evidence for a class.",
@@ -11,7 +11,7 @@ GLOSSARY = {
     "Contrast": "The difference of two classes' scores: why the one rather than the other.",
     "Convolution": "The basic step: one small filter is held against every place of the picture or of the maps below.",
     "Gradient": "How much a number would change for a tiny change of each number it depends on.",
-    "Heat map, saliency map": "An attribution as colours over the picture.",
+    "Heat map, saliency map": "An attribution as colors over the picture.",
     "Layer": "One step of the network. Early ones see edges finely, late ones see objects coarsely.",
     "Logit, score": "The network's raw number for a class, before softmax.",
     "Perturbation": "Changing the picture and watching the answer: covering, blurring, masking.",
@@ -24,6 +24,6 @@ GLOSSARY = {
     "Saturation": "Where more of a pattern no longer raises the score: the gradient is near zero, though the pattern "
     "matters.",
     "Softmax": "What turns scores into probabilities: each exponential, divided by the sum of all.",
-    "Untrained network": "The same network with random weights: nothing that its maps show was learnt.",
+    "Untrained network": "The same network with random weights: nothing that its maps show was learned.",
     "Upsampling": "Stretching a coarse map to the picture's size. It adds smoothness, and no detail.",
 }

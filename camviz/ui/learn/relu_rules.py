@@ -58,8 +58,8 @@ def rectified(found: walkthroughs.Rectified, experiment: Experiment) -> None:
     attribution = found.result.cpu().numpy()
     st.markdown(t("**What reaches the pixels**"))
     side_by_side(
-        (t("In colour"), render.colour(attribution)),
-        (t("Its size"), render.colourise(render.grayscale(attribution), "gray")),
+        (t("In color"), render.color(attribution)),
+        (t("Its size"), render.colorise(render.grayscale(attribution), "gray")),
         (t("Over the picture"), over(experiment, attribution)),
     )
 

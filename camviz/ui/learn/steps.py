@@ -22,7 +22,7 @@ from .relu_rules import rectified
 
 STRONGEST = 6  # feature maps that are shown
 SLOW = {"score_cam"}
-COLOURS = ("red", "green", "blue")
+COLORS = ("red", "green", "blue")
 
 
 def draw(method: str, experiment: Experiment) -> None:
@@ -67,16 +67,16 @@ def _steps(method: str, experiment: Experiment, report: Report) -> walkthroughs.
 def _vanilla(found: walkthroughs.Pixels, experiment: Experiment) -> None:
     gradient = found.result.cpu().numpy()
     side_by_side(
-        (t("1. The gradient, with its sign"), render.colour(gradient)),
-        (t("2. Its size, over all colours"), render.colourise(render.grayscale(gradient), "gray")),
+        (t("1. The gradient, with its sign"), render.color(gradient)),
+        (t("2. Its size, over all colors"), render.colorise(render.grayscale(gradient), "gray")),
         (t("3. Laid over the picture"), over(experiment, gradient)),
     )
-    colour, row, column = found.place
+    color, row, column = found.place
     st.markdown(
         t(
-            "**Is it true?** The steepest value belongs to {colour} at row {row}, column {column}. Raised by {change}, "
+            "**Is it true?** The steepest value belongs to {color} at row {row}, column {column}. Raised by {change}, "
             "it should move the score by {predicted}. A second pass says {real}.",
-            colour=t(COLOURS[colour]),
+            color=t(COLORS[color]),
             row=row,
             column=column,
             change=f"{found.change:.4f}",
@@ -122,9 +122,9 @@ def _weighted(found: walkthroughs.Weighted, experiment: Experiment) -> None:
 def _product(found: walkthroughs.Product, experiment: Experiment) -> None:
     lines, region, result = (one.cpu().numpy() for one in (found.lines, found.region, found.result))
     side_by_side(
-        (t("1. Guided backpropagation"), render.colour(lines)),
+        (t("1. Guided backpropagation"), render.color(lines)),
         (t("2. Grad-CAM, upsampled"), over(experiment, region)),
-        (t("3. Their product"), render.colour(result)),
+        (t("3. Their product"), render.color(result)),
     )
 
 
@@ -181,7 +181,7 @@ def _path(found: walkthroughs.Path, experiment: Experiment) -> None:
     )
     result = found.result.cpu().numpy()
     side_by_side(
-        (t("The map, in colour"), render.colour(result)),
+        (t("The map, in color"), render.color(result)),
         (t("Its size, over the picture"), over(experiment, result)),
     )
 

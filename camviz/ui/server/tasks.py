@@ -1,4 +1,4 @@
-"""A computation of a page whose result the server keeps: it tells its time, waits for a click, and can be cancelled."""
+"""A computation of a page whose result the server keeps: it tells its time, waits for a click, and can be canceled."""
 
 import time
 from collections import OrderedDict

@@ -14,7 +14,7 @@ from ..session import language, settings
 from ..session.language import said, sentence, t
 from ..session.markdown import escaped
 
-FITS = {"crop": "centre crop, as the network was trained", "pad": "the whole picture, padded", "stretch": "stretched"}
+FITS = {"crop": "center crop, as the network was trained", "pad": "the whole picture, padded", "stretch": "stretched"}
 FUSES = {"mean": "mean", "max": "max"}
 
 
@@ -38,7 +38,7 @@ def sidebar() -> None:
                 t("Untrained network"),
                 key="untrained",
                 disabled=models.is_own(model.weights),
-                help=t("Random weights: what do maps of a network show that has learnt nothing?"),
+                help=t("Random weights: what do maps of a network show that has learned nothing?"),
             )
             if len(models.devices()) > 1:
                 st.selectbox(t("Computed on"), models.devices(), key="device", help=t("The results are the same."))
@@ -115,7 +115,7 @@ def _model() -> Model:
         model_input.uploader(device)
     if untrained:
         settings.note(
-            t("This network is untrained: its weights are random, so no map of it shows anything that was learnt.")
+            t("This network is untrained: its weights are random, so no map of it shows anything that was learned.")
         )
     try:
         return model_input.load(name, untrained, device)

@@ -1,4 +1,4 @@
-"""Lines over a share from 0 to 1: told apart by their dashes and names, not by colour alone."""
+"""Lines over a share from 0 to 1: told apart by their dashes and names, not by color alone."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -48,5 +48,5 @@ def lines(
 
 
 def ink() -> str:
-    """The colour of text in charts, dark or light as the page is."""
+    """The color of text in charts, dark or light as the page is."""
     return "#fafafa" if st.context.theme.type == "dark" else "#31333f"

@@ -7,18 +7,18 @@ from ..session import settings
 from ..session.language import said, t
 
 
-def colour_map() -> str:
-    """The colours in which maps are drawn, a key of render.COLOUR_MAPS, as the link and the session say."""
-    return str(settings.setting("colours", "cividis", render.COLOUR_MAPS))
+def color_map() -> str:
+    """The colors in which maps are drawn, a key of render.COLOR_MAPS, as the link and the session say."""
+    return str(settings.setting("colors", "cividis", render.COLOR_MAPS))
 
 
-def pick_colours(place: Any, **layout: Any) -> None:
-    """The picker of `colour_map`."""
+def pick_colors(place: Any, **layout: Any) -> None:
+    """The picker of `color_map`."""
     place.selectbox(
-        t("Colours"),
-        render.COLOUR_MAPS,
+        t("Colors"),
+        render.COLOR_MAPS,
         format_func=said,
-        key="colours",
+        key="colors",
         persist_state="session",
         help=t("cividis reads the same with and without red-green deficiency."),
         **layout,

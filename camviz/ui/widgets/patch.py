@@ -22,7 +22,7 @@ def patch(e: Explanation, experiment: Experiment) -> None:
     found, projected = st.columns(2)
     for place, picture, name in (
         (found, e.view, t("The picture, in the receptive field")),
-        (projected, render.colour(e.attribution), t("Projected back, in the receptive field")),
+        (projected, render.color(e.attribution), t("Projected back, in the receptive field")),
     ):
         place.image(encode.png(picture[top:bottom, left:right]), alt=name, width="stretch")
         size = t(" ({width} x {height} pixels)", width=right - left, height=bottom - top)

@@ -30,7 +30,7 @@ def line(cell: Cell) -> str:
 def ask(cells: Sequence[Cell], name: str) -> bool:
     """One click that computes what is missing for all cells, with its time, progress and Cancel; whether all is there.
 
-    What is finished stays when it is cancelled.
+    What is finished stays when it is canceled.
     """
     missing = [
         (cell, key)

@@ -20,14 +20,14 @@ def side_by_side(*pictures: tuple[str, NDArray[np.uint8]]) -> None:
             st.caption(name)
 
 
-def cells(values: Tensor, colours: str, high: float) -> NDArray[np.uint8]:
+def cells(values: Tensor, colors: str, high: float) -> NDArray[np.uint8]:
     """Every cell as a square, (H, W, 3): coarse maps stay as coarse as they are."""
     plane = values.detach().cpu().numpy().astype(np.float64)
     scaled = plane / high if high else plane
-    if colours == "blue-red":
+    if colors == "blue-red":
         rgb = render.diverging(np.clip(scaled, -1, 1))
     else:
-        rgb = render.colourise(np.clip(scaled, 0, 1), colours)
+        rgb = render.colorise(np.clip(scaled, 0, 1), colors)
     times = max(1, 224 // max(plane.shape))
     return rgb.repeat(times, axis=0).repeat(times, axis=1)
 
