@@ -9,7 +9,7 @@ import streamlit as st
 from camviz.errors import CamvizError
 from camviz.ui.compare import presentation
 from camviz.ui.session import language, settings
-from camviz.ui.session.language import t
+from camviz.ui.session.language import tr
 from camviz.ui.shell import page_style, sidebar, tour
 
 # Read when torch is loaded: threads that wait for each other in one computation give way to other visitors' soon.
@@ -23,20 +23,20 @@ st.set_page_config("CamViz", page_icon=ICON, layout="wide", initial_sidebar_stat
 
 page = st.navigation(
     [
-        st.Page("pages/explain.py", title=t("Explain"), icon=":material/visibility:", default=True),
-        st.Page("pages/compare.py", title=t("Compare"), icon=":material/grid_view:"),
-        st.Page("pages/gallery.py", title=t("Gallery"), icon=":material/photo_library:"),
-        st.Page("pages/layers.py", title=t("Layers"), icon=":material/layers:"),
-        st.Page("pages/learn.py", title=t("Learn"), icon=":material/school:"),
-        st.Page("pages/evaluate.py", title=t("Evaluate"), icon=":material/fact_check:"),
-        st.Page("pages/dream.py", title=t("Dream"), icon=":material/auto_awesome:"),
+        st.Page("pages/explain.py", title=tr("Explain"), icon=":material/visibility:", default=True),
+        st.Page("pages/compare.py", title=tr("Compare"), icon=":material/grid_view:"),
+        st.Page("pages/gallery.py", title=tr("Gallery"), icon=":material/photo_library:"),
+        st.Page("pages/layers.py", title=tr("Layers"), icon=":material/layers:"),
+        st.Page("pages/learn.py", title=tr("Learn"), icon=":material/school:"),
+        st.Page("pages/evaluate.py", title=tr("Evaluate"), icon=":material/fact_check:"),
+        st.Page("pages/dream.py", title=tr("Dream"), icon=":material/auto_awesome:"),
     ],
     position="top",
 )
 with settings.run(page.url_path):
     settings.setting("lang", language.of_the_browser(), language.LANGUAGES)
     presenting = presentation.on(page.url_path)
-    page_style.settle()
+    page_style.apply_page_style()
     sidebar.sidebar()
     tour.offer(page.url_path)
     if settings.program is None:  # else the server is a guest among a notebook's own objects
@@ -48,6 +48,6 @@ with settings.run(page.url_path):
         else:
             page.run()
     except CamvizError as error:
-        st.error(language.sentence(error))
+        st.error(language.error_text(error))
     for sentence in settings.notes():
         messages.warning(sentence)

@@ -26,7 +26,7 @@ def reading(e: Explanation, first: str, sure: float) -> str:
         if method.family == "perturbation":
             return f"{says} Where it is bright, hiding the place weakens {which} most."
         return f"{says} The lines show what in the picture excites {which} most."
-    if not method.of_class:
+    if not method.class_specific:
         return f"{says} This map is the same whatever the class: it shows no reason for this answer."
     what = f"the score of {e.label}" if e.label != first else "that score"
     if method.family == "perturbation":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import CamvizError, unknown
-from .runtime.progress import pulse
+from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control", "synthesis"]
 FAMILIES: dict[Family, str] = {  # of the methods that explain a picture; those that make one stand in SYNTHESES
@@ -74,13 +74,13 @@ class Method:
     knobs: Mapping[str, Knob] = field(repr=False)
     layer: Literal["none", "optional", "required"] = "none"
     many_passes: bool = False
-    needs: str = ""
-    of_class: bool = True
+    requires: str = ""
+    class_specific: bool = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.family == "synthesis" or not self.many_passes:
             return self.function(*args, **kwargs)
-        with pulse(kwargs.pop("progress", None)) as progress:
+        with heartbeat(kwargs.pop("progress", None)) as progress:
             return self.function(*args, **kwargs, progress=progress)
 
     @property
@@ -106,13 +106,13 @@ SYNTHESES: dict[str, Method] = {}
 
 
 def method(
-    title: str, *, family: Family, paper: str, needs: str = "", of_class: bool = True
+    title: str, *, family: Family, paper: str, requires: str = "", class_specific: bool = True
 ) -> Callable[[Function], Function]:
     """Add the decorated function to METHODS (family "synthesis": to SYNTHESES) by its name, and return it unchanged.
 
     The signature is the declaration: a parameter `layer` makes it a layer method (with a
     default: optional), `progress` one of many passes; the other keyword-only ones are its knobs.
-    `needs` says what a network must have for it, where not every network has it. `of_class` is False where the
+    `requires` says what a network must have for it, where not every network has it. `class_specific` is False where the
     map is the same whatever the class.
     """
 
@@ -131,8 +131,8 @@ def method(
             knobs=knobs_of(function),
             layer="none" if layer is None else "required" if layer.default is layer.empty else "optional",
             many_passes="progress" in parameters,
-            needs=needs,
-            of_class=of_class,
+            requires=requires,
+            class_specific=class_specific,
         )
         return function
 

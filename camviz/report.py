@@ -15,7 +15,7 @@ from .render import RGB
 from .text import percent
 
 Table = Sequence[Sequence[str]]  # the first row names the columns
-Say = Callable[[str], str]  # a text in the language of the report
+Translator = Callable[[str], str]  # a text in the language of the report
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c1e21; background: #fff; max-width: 60rem; margin: 2rem auto;
@@ -41,7 +41,7 @@ AGREEMENT = ["Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportImage:
     """A picture, (H, W, 3) or a JPEG, with what it shows, for those who do not see it, and a caption for all."""
 
     rgb: RGB | bytes = field(repr=False)
@@ -65,13 +65,13 @@ class Section:
 
     title: str
     text: Sequence[str] = ()
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[ReportImage] = ()
     charts: Sequence[Chart] = ()
     table: Table = ()
     code: Sequence[str] = ()
 
 
-def write(title: str, sections: Sequence[Section], link: str = "", language: str = "en", say: Say = str) -> str:
+def write(title: str, sections: Sequence[Section], link: str = "", language: str = "en", say: Translator = str) -> str:
     """The report as HTML: `sections` in their order, then the link that shows the same, and the versions.
 
     `say` puts all but code, which the sections hold in English, into another `language` (its code in HTML).
@@ -112,7 +112,9 @@ def of_explanation(
     return [
         Section(
             "What the network says",
-            pictures=[Picture(e.view, f"{image_name}, as the network sees it", f"{image_name}, as {e.model} sees it")],
+            pictures=[
+                ReportImage(e.view, f"{image_name}, as the network sees it", f"{image_name}, as {e.model} sees it")
+            ],
             table=[("class", "probability"), *((one.label, percent(one.probability)) for one in predictions)],
         ),
         Section(
@@ -122,10 +124,11 @@ def of_explanation(
                 f"What it does not say. {captions.caution(e)}",
                 *e.notes,
             ],
-            [Picture(overlay, f"{method.title} of {e.label} over the picture", method.tooltip)],
+            [ReportImage(overlay, f"{method.title} of {e.label} over the picture", method.tooltip)],
         ),
         Section(
-            "Other views", pictures=[Picture(rgb, f"{name}: {described[name]}", name) for name, rgb in views.items()]
+            "Other views",
+            pictures=[ReportImage(rgb, f"{name}: {described[name]}", name) for name, rgb in views.items()],
         ),
         Section("Settings and numbers", [f"Paper: {method.paper}"], table=[("setting", "value"), *facts(e).items()]),
         Section("Compute it again", PYTHON, code=[recipe.snippet(e, image_name), recipe.recipe_json(e, image_name)]),
@@ -140,7 +143,7 @@ def of_maps(
     `shown` are the pictures of the maps, `image_names` the files that they explain, `agreement` a table with names.
     """
     pictures = [
-        Picture(shown[name], f"{name}: map of {e.label} over the picture", f"{name}: {_chance(e)}")
+        ReportImage(shown[name], f"{name}: map of {e.label} over the picture", f"{name}: {_chance(e)}")
         for name, e in maps.items()
     ]
     cautions = list(dict.fromkeys(f"{METHODS[e.method].title}: {captions.caution(e)}" for e in maps.values()))
@@ -187,7 +190,7 @@ def _chance(e: Explanation) -> str:
     return e.label if e.target is None else f"{e.label} {percent(e.probability)}"
 
 
-def _section(section: Section, told: Say) -> str:
+def _section(section: Section, told: Translator) -> str:
     parts = [f"<p>{told(text)}</p>" for text in section.text]
     if section.pictures:
         parts.append(f'<div class="pictures">{"".join(_picture(one, told) for one in section.pictures)}</div>')
@@ -201,14 +204,14 @@ def _section(section: Section, told: Say) -> str:
     return f"<section><h2>{told(section.title)}</h2>\n{''.join(parts)}</section>\n"
 
 
-def _picture(picture: Picture, told: Say) -> str:
+def _picture(picture: ReportImage, told: Translator) -> str:
     jpeg = picture.rgb if isinstance(picture.rgb, bytes) else encode.jpeg(picture.rgb)
     data = base64.b64encode(jpeg).decode()
     caption = f"<figcaption>{told(picture.caption)}</figcaption>" if picture.caption else ""
     return f'<figure><img src="data:image/jpeg;base64,{data}" alt="{told(picture.alt)}">{caption}</figure>'
 
 
-def _chart(chart: Chart, told: Say) -> str:
+def _chart(chart: Chart, told: Translator) -> str:
     """The lines as SVG: the first one thick, the others told apart by their dashes, each named in the legend."""
     low = min(0.0, *(min(ys) for _, ys in chart.lines.values()))
     high = max(1.0, *(max(ys) for _, ys in chart.lines.values()))

@@ -5,12 +5,12 @@ import streamlit as st
 from camviz.explanation.explanation import Explanation
 from camviz.ui.compare import axes, grid_view
 from camviz.ui.results import grid
-from camviz.ui.session.language import t
+from camviz.ui.session.language import tr
 from camviz.ui.shell import pages
 from camviz.ui.widgets import quick_check
 
 experiment = pages.experiment()
-st.title(t("Do they agree?"))
+st.title(tr("Do they agree?"))
 chosen = axes.choose(experiment)
 look = grid_view.look()
 status = st.container()

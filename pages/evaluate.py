@@ -5,7 +5,7 @@ import streamlit as st
 from camviz.ui.evaluate import heatmap_tests, league_table, pointing_game
 from camviz.ui.results import explanations
 from camviz.ui.session import settings
-from camviz.ui.session.language import t
+from camviz.ui.session.language import tr
 from camviz.ui.shell import pages
 from camviz.ui.widgets import method_picker, tiles
 
@@ -17,18 +17,18 @@ TRIALS = {
 }
 
 experiment = pages.experiment()
-st.title(t("May I believe it?"))
+st.title(tr("May I believe it?"))
 st.caption(
-    t(
+    tr(
         "A map convinces whoever sees it, right or wrong. Each test here can show that a map is wrong; "
         "none can show that it is right. What a test can't tell stands beside it."
     )
 )
 trial = settings.setting("trial", "curves", TRIALS)
 st.segmented_control(
-    t("Test"),
+    tr("Test"),
     TRIALS,
-    format_func=lambda key: t(TRIALS[key]),
+    format_func=lambda key: tr(TRIALS[key]),
     key="trial",
     label_visibility="collapsed",
     required=True,
@@ -45,25 +45,25 @@ if trial in ("curves", "forgetting"):
         with right:
             heatmap_tests.map_of(experiment, method, e)
 if e is not None and trial == "curves":
-    st.header(t("Take the hot pixels away, or bring only them"))
+    st.header(tr("Take the hot pixels away, or bring only them"))
     shown += heatmap_tests.curves(experiment, method, knobs)
-    st.header(t("Other measures of this map"))
+    st.header(tr("Other measures of this map"))
     shown += heatmap_tests.measures(experiment, method, knobs)
 elif e is not None and trial == "forgetting":
-    st.header(t("The same map of a network that forgets"))
+    st.header(tr("The same map of a network that forgets"))
     st.caption(
-        t(
+        tr(
             "A copy of the network gets new random weights, layer by layer, from the class scores down to the picture. "
             "A map that explains what was learned must fall apart with it."
         )
     )
     shown += heatmap_tests.forgetting(experiment, method, knobs)
-    st.header(t("The same picture, other classes"))
+    st.header(tr("The same picture, other classes"))
     shown += heatmap_tests.other_classes(experiment, method, knobs)
 elif trial == "pointing":
-    st.header(t("Four pictures in one"))
+    st.header(tr("Four pictures in one"))
     shown += pointing_game.pointing(experiment)
 elif trial == "league":
-    st.header(t("Methods against each other, over several pictures"))
+    st.header(tr("Methods against each other, over several pictures"))
     shown += league_table.table(experiment)
 tiles.offer(TRIALS[trial], experiment, e, shown, settings.link())

@@ -7,24 +7,24 @@ from camviz.ui.explain import map_views, method_extras, predictions
 from camviz.ui.inputs import recipe_input
 from camviz.ui.results import explanations, grid
 from camviz.ui.session import settings
-from camviz.ui.session.language import said, t
+from camviz.ui.session.language import tr, tr_message
 from camviz.ui.session.markdown import escaped
 from camviz.ui.shell import pages, tour
 from camviz.ui.widgets import colors, method_picker, patch, quick_check
 
 experiment = pages.experiment()
-st.title(t("Why this answer?"))
+st.title(tr("Why this answer?"))
 tour.step(1)
 left, right = st.columns([2, 3], gap="large")
 
 with left:
-    st.header(t("What the network sees"))
+    st.header(tr("What the network sees"))
     st.image(
         predictions.seen(experiment),
         width="stretch",
-        alt=t("{picture}, as the network sees it", picture=experiment.picture.name),
+        alt=tr("{picture}, as the network sees it", picture=experiment.picture.name),
     )
-    st.header(t("What it says"))
+    st.header(tr("What it says"))
     tour.step(2)
     predictions.predictions(experiment.predictions, getattr(experiment.score, "c", None))
 
@@ -40,10 +40,10 @@ with right:
     if e is not None:
         map_views.overlay(e, explanations.key_of(experiment, method, knobs), color_map, opacity)
         first = experiment.predictions[0]
-        st.markdown(escaped(said(captions.reading(e, first.label, first.probability))))
-        st.caption(t("**What it does not say.** {caution}", caution=said(captions.caution(e))))
+        st.markdown(escaped(tr_message(captions.reading(e, first.label, first.probability))))
+        st.caption(tr("**What it does not say.** {caution}", caution=tr_message(captions.caution(e))))
         for note in e.notes:
-            st.info(escaped(said(note)))
+            st.info(escaped(tr_message(note)))
         quick_check.show(grid.Cell(experiment, method, knobs))
         if e.knobs.get("feature_map") is not None:
             patch.patch(e, experiment)
@@ -53,20 +53,20 @@ with right:
 with menu:
     method_picker.method_menu(lambda: explanations.refusals(experiment))
 if e is not None:
-    st.header(t("Other views"))
+    st.header(tr("Other views"))
     if e.attribution.ndim == 3:
         st.slider(
-            t("Cut the grayscale off at this percentile"),
+            tr("Cut the grayscale off at this percentile"),
             90.0,
             100.0,
             step=0.5,
             key="percentile",
             persist_state="session",
-            help=t("The few strongest pixels would make all others look black: those above are shown as white."),
+            help=tr("The few strongest pixels would make all others look black: those above are shown as white."),
         )
     map_views.views(e, explanations.key_of(experiment, method, knobs), color_map, opacity, percentile)
     method_extras.draw(e, experiment)
-    st.header(t("Take it away"))
-    st.caption(said(e.facts))
+    st.header(tr("Take it away"))
+    st.caption(tr_message(e.facts))
     map_views.take_away(e, experiment, color_map, opacity, percentile)
 recipe_input.load()

@@ -4,14 +4,14 @@ import streamlit as st
 
 from camviz.ui.gallery import tiles
 from camviz.ui.inputs import gallery_input
-from camviz.ui.session.language import t
+from camviz.ui.session.language import tr
 from camviz.ui.shell import pages
 from camviz.ui.widgets import method_picker
 
 experiment = pages.experiment()
-st.title(t("What does it do with many?"))
+st.title(tr("What does it do with many?"))
 st.caption(
-    t(
+    tr(
         "One method on many pictures, with the network, the layer and the class of the sidebar. A map of one picture "
         "may be an accident; what a network looks at shows over many. Without pictures of your own, these are the "
         "samples."
@@ -23,17 +23,17 @@ knobs = method_picker.knobs(method)
 found = tiles.compute(experiment, method, knobs)
 tiles.refused(found)
 if found and all(tile.error for _, tile in found):
-    st.info(t("None of these pictures could be explained: bring others, or choose another method."))
+    st.info(tr("None of these pictures could be explained: bring others, or choose another method."))
 if any(not tile.error for _, tile in found):
     chosen = tiles.tiles(tiles.choose(found))
     if chosen is not None:
         tiles.one(chosen, method)
-    with st.expander(t("All numbers in a table")):
+    with st.expander(tr("All numbers in a table")):
         tiles.table(found)
-    st.header(t("Take it away"))
+    st.header(tr("Take it away"))
     tiles.take_away(found, method)
     st.caption(
-        t(
+        tr(
             "Sparseness: 0 = all places alike, near 1 = only a few. More pictures than fit here: "
             "`python -m camviz explain FOLDER --out OUT`."
         )

@@ -56,7 +56,7 @@ class _Convolution:
         return F.conv2d(x, self.weight, self.bias, *shape) if self.kernel is None else self.kernel(x)
 
 
-class _FoldedBack(torch.autograd.Function):
+class _FusedBatchNorm(torch.autograd.Function):
     """A batch norm of a convolution's result, with both in one step on the way back."""
 
     @staticmethod
@@ -81,7 +81,7 @@ class _FoldedBack(torch.autograd.Function):
         return found[0], None, None, None
 
 
-class _Clamped(torch.autograd.Function):
+class _InPlaceClamp(torch.autograd.Function):
     """ReLU6 and hard tanh in place, which torch itself keeps a copy of its input for."""
 
     @staticmethod
@@ -97,7 +97,7 @@ class _Clamped(torch.autograd.Function):
 
 
 @dataclass
-class Plan:
+class FusionPlan:
     """What a first pass tells of a network: the convolutions, who reads their results, and the work."""
 
     work: float = 0.0
@@ -161,7 +161,7 @@ class Plan:
         self.results, self.pads = {}, {}
         self.work, self.saved, self.room = self.work / pictures, self.saved / pictures, self.room // pictures
 
-    def again(self) -> "Plan":
+    def again(self) -> "FusionPlan":
         """The same, to be carried out with the weights that the network has now."""
         return replace(self, convolutions={key: replace(one) for key, one in self.convolutions.items()})
 
@@ -217,19 +217,19 @@ class Plan:
             if func is F.batch_norm:
                 x, mean, *_ = norm_arguments(*args, **kwargs)
                 if id(x) in waiting:
-                    return _FoldedBack.apply(*waiting.pop(id(x)))
+                    return _FusedBatchNorm.apply(*waiting.pop(id(x)))
                 if id(mean) in gone and fold == "weights":
                     return x
             if func in (F.relu6, F.hardtanh) and fold == "gradient":
                 x, low, high, inplace = _clamp_arguments(func, *args, **kwargs)
                 if inplace and x.requires_grad and not x.is_leaf:
-                    return _Clamped.apply(x, low, high)
-            return plain(func, args, kwargs)
+                    return _InPlaceClamp.apply(x, low, high)
+            return call_unchanged(func, args, kwargs)
 
         return quick
 
 
-def plain(func: Any, args: Any, kwargs: Any) -> Any:
+def call_unchanged(func: Any, args: Any, kwargs: Any) -> Any:
     """The call as it is, for any memory layout."""
     return ANY_LAYOUT.get(func, func)(*args, **kwargs)
 

@@ -9,17 +9,17 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from ..runtime.batching import size_for
+from ..runtime.batching import batch_size
 from ..runtime.malloc import kept_memory
 from ..runtime.progress import Progress
-from ..tape import accounting, forward, intercepting
-from .conv_bn_fusion import Plan, channels_last, plain
+from ..tape import counting_passes, forward, intercepting
+from .conv_bn_fusion import FusionPlan, call_unchanged, channels_last
 
-Fold = Literal["weights", "gradient", "nothing"]
+FusionMode = Literal["weights", "gradient", "nothing"]
 
 
 @dataclass(frozen=True)
-class Passes:
+class BatchSizes:
     """How many samples make a batch, by the network's work, so that it is the same every time."""
 
     size: int
@@ -28,8 +28,8 @@ class Passes:
 
 @contextmanager
 def many_passes(
-    net: nn.Module, x: Tensor, fold: Fold = "weights", dtype: torch.dtype | None = None
-) -> Iterator[Passes]:
+    net: nn.Module, x: Tensor, fold: FusionMode = "weights", dtype: torch.dtype | None = None
+) -> Iterator[BatchSizes]:
     """Within it, passes of this network take channels-last batches of x's size in the quickest way.
 
     On the CPU batch norms are folded into the convolutions before them, and wide 3 x 3 convolutions run by Winograd's
@@ -38,41 +38,41 @@ def many_passes(
     the network itself; "nothing" leaves every module its own output, for methods that look at one. With `dtype` the
     convolutions' weights are kept in it, for passes under autocast.
     """
-    plan, fits = _learned(net, x, fold, winograd=dtype is None)
-    quick: Callable[[Any, Any, Any], Any] = plain
+    plan, fits = _plan_for(net, x, fold, winograd=dtype is None)
+    quick: Callable[[Any, Any, Any], Any] = call_unchanged
     if fits:
         quick = plan.quick(fold, winograd=dtype is None)
         if dtype:
             plan.convert(dtype)
     work = plan.work - plan.saved * fits
     with kept_memory() if x.device.type == "cpu" else nullcontext(), intercepting(quick):
-        yield Passes(size_for(work, x.device, plan.room), size_for(2 * work, x.device, plan.room))
+        yield BatchSizes(batch_size(work, x.device, plan.room), batch_size(2 * work, x.device, plan.room))
 
 
-def share(progress: Progress | None, number: int, parts: int) -> Progress | None:
+def partial_progress(progress: Progress | None, number: int, parts: int) -> Progress | None:
     """The progress of one of several equal parts of a computation, number 0 being the first."""
     if progress is None:
         return None
     return lambda done, total: progress(number * total + done, parts * total)
 
 
-_known: WeakKeyDictionary[nn.Module, tuple[int, dict[Hashable, tuple[Plan, bool]]]] = WeakKeyDictionary()
+_plans: WeakKeyDictionary[nn.Module, tuple[int, dict[Hashable, tuple[FusionPlan, bool]]]] = WeakKeyDictionary()
 
 
-def _learned(net: nn.Module, x: Tensor, fold: Fold, winograd: bool) -> tuple[Plan, bool]:
+def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tuple[FusionPlan, bool]:
     """What two passes of x tell: the plan, for one picture, and whether it gives the network's own scores.
 
     It is kept for as long as the network stays as it is.
     """
     state, key = fingerprint(net), (x.shape[1:], x.dtype, x.device, fold, winograd)
-    before, plans = _known.get(net, (None, {}))
+    before, plans = _plans.get(net, (None, {}))
     if before != state:
         plans = {}
     if key in plans:
         plan, fits = plans[key]
         return plan.again(), fits
-    plan, fits = Plan(), False
-    with torch.no_grad(), accounting():  # passes that are none of the method's own
+    plan, fits = FusionPlan(), False
+    with torch.no_grad(), counting_passes():  # passes that are none of the method's own
         with intercepting(plan.watch):
             scores = forward(net, x)
         plan.learn(len(x))
@@ -81,7 +81,7 @@ def _learned(net: nn.Module, x: Tensor, fold: Fold, winograd: bool) -> tuple[Pla
                 again = forward(net, channels_last(x))
             fits = bool((again - scores).abs().max() <= 1e-3 * scores.abs().max())
     if plan.lasting:
-        _known[net] = state, plans | {key: (plan, fits)}
+        _plans[net] = state, plans | {key: (plan, fits)}
     return plan.again(), fits
 
 

@@ -11,10 +11,10 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflat
 
 from ..errors import CamvizError
 from ..runtime.tf32 import full_precision
-from ..tape import ANY_LAYOUT, TO_NUMBERS, forward, intercepting, listening_to
+from ..tape import ANY_LAYOUT, TO_NUMBERS, forward, intercepting, replacing_output
 
 
-def above(net: nn.Module, x: Tensor, layer: nn.Module) -> "Above":
+def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForward":
     """What lies above `layer`, ready to run on other activations of the one picture x, (1, 3, H, W).
 
     The torch calls between the layer's output and the class scores are recorded, then made again. Two passes are
@@ -35,7 +35,7 @@ def above(net: nn.Module, x: Tensor, layer: nn.Module) -> "Above":
         call.leaves = [_following(*leaves) for leaves in zip(call.leaves, other.leaves, strict=True)]
         used = {*call.results, *(leaf.number for leaf in call.leaves if isinstance(leaf, _Value))}
         call.last, wanted = used - wanted, wanted | used
-    result = Above(once.activation, once.scores, once.work, once.calls, output)
+    result = PartialForward(once.activation, once.scores, once.work, once.calls, output)
     try:
         error = (result(twice.activation) - twice.scores).abs().max()
     except (RuntimeError, TypeError) as raised:
@@ -46,7 +46,7 @@ def above(net: nn.Module, x: Tensor, layer: nn.Module) -> "Above":
 
 
 @dataclass(frozen=True)
-class Above:
+class PartialForward:
     """Takes activations of the layer (n, c, h, w) to class scores (n, K)."""
 
     activation: Tensor  # of the picture itself, (1, c, h, w)
@@ -153,7 +153,7 @@ class _Recorder:
         self.known, self.halve_at, self.runs = iter(known), halve_at, 0
 
     def run(self, net: nn.Module, x: Tensor, layer: nn.Module) -> None:
-        with listening_to(layer, self.start), intercepting(self), torch.no_grad():
+        with replacing_output(layer, self.start), intercepting(self), torch.no_grad():
             self.scores = forward(net, x)
         self.convolved.clear()
         if id(self.scores) not in self.numbers:

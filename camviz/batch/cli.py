@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..errors import CamvizError, unknown
-from ..explanation.explanation import Fuse
+from ..explanation.explanation import Fusion
 from ..models.geometry import Fit
 from .engines import ENGINES
 from .job import Order, setting
@@ -35,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--metrics", type=_names, default=("sparseness",), help="keys with commas between, or nothing: ''")
     add("--layer", help="a dotted name, or several with commas between, whose maps are fused; default: the last one")
-    add("--fuse", choices=get_args(Fuse), default="mean", help="how the maps of several layers become one")
+    add("--fuse", choices=get_args(Fusion), default="mean", help="how the maps of several layers become one")
     add("--target", type=_class, help="the class to explain, as index or label; default: the predicted one")
     add("--rather-than", type=_class, help="the class that the target is held against")
     add("--fit", choices=get_args(Fit), default="crop", help="how a picture meets the network")

@@ -12,7 +12,7 @@ import torch
 from ..errors import CamvizError, unknown
 from ..evaluation.registry import METRICS, Metric
 from ..explanation.explain import find_method
-from ..explanation.explanation import Fuse
+from ..explanation.explanation import Fusion
 from ..models import Model, shared_model
 from ..models.geometry import Fit
 from ..registry import METHODS, Knob
@@ -35,7 +35,7 @@ class Order:
     rather_than: int | str | None = None
     layer: str | None = None
     fit: Fit = "crop"
-    fuse: Fuse = "mean"
+    fuse: Fusion = "mean"
     weights: str = "default"
     device: str | None = None
     batch: int = 8

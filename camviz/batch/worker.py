@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .. import images
 from ..errors import CamvizError
 from ..evaluation.registry import Subject
-from ..explanation.explain import explain, explain_batch, fused
+from ..explanation.explain import explain, explain_batch, fuse_maps
 from ..explanation.explanation import Explanation
 from ..models import Model, Prediction
 from ..registry import METHODS, Method
@@ -166,4 +166,4 @@ class Worker:
         heard = {"progress": lambda *_: beat()} if method.many_passes else {}
         layers = [[net.get_submodule(name)] for name in (e.layer or "").split(",") if name]
         maps = [method(net, x, score, *layer, **e.knobs, **heard).detach() for layer in layers or [[]]]
-        return maps[0] if len(maps) == 1 else fused(maps, self.order.fuse)
+        return maps[0] if len(maps) == 1 else fuse_maps(maps, self.order.fuse)

@@ -36,7 +36,7 @@ class Curve:
         return self.area
 
 
-def follow(
+def follow_curve(
     net: nn.Module,
     x: Tensor,
     score: Score,
@@ -53,7 +53,7 @@ def follow(
     """
     check(x, heat)
     x = x.detach()
-    start, end = x, filled(x, filler)
+    start, end = x, fill_pixels(x, filler)
     if bring_back:
         start, end = end, start
     place = ranks(heat).view(heat.shape)
@@ -66,17 +66,17 @@ def follow(
     return Curve(tuple(count / heat.numel() for count in counts), tuple(values))
 
 
-def filled(x: Tensor, filler: Filler) -> Tensor:
+def fill_pixels(x: Tensor, filler: Filler) -> Tensor:
     """What stands in for pixels that are gone: the picture strongly blurred, or the mean color of the training data.
 
     The blur is a Gaussian with a standard deviation of a twentieth of the shorter side, cut off at three of them.
     """
     if filler == "mean":
         return torch.zeros_like(x)
-    return blurred(x, min(x.shape[-2:]) / 20)
+    return blur(x, min(x.shape[-2:]) / 20)
 
 
-def blurred(x: Tensor, deviation: float) -> Tensor:
+def blur(x: Tensor, deviation: float) -> Tensor:
     """x (B, C, H, W) under a Gaussian of that standard deviation in pixels; the borders are repeated."""
     reach = max(1, round(3 * deviation))
     steps = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)

@@ -5,10 +5,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..errors import CamvizError
-from ..runtime.rng import Chance
+from ..runtime.rng import Rng
 
 
-def heat_of(attribution: Tensor, size: tuple[int, int]) -> Tensor:
+def pixel_values(attribution: Tensor, size: tuple[int, int]) -> Tensor:
     """What an attribution marks, (H, W): a map (h, w) upsampled bilinearly, still signed; of a pixel
     attribution (3, H, W) the sum over channels of |g|. All zero where it is constant.
     """
@@ -39,10 +39,10 @@ def unit(heat: Tensor) -> Tensor:
 def ranks(heat: Tensor) -> Tensor:
     """The place of each pixel in the order from hottest to coldest, (H * W,).
 
-    Equal pixels come in an order of chance, always the same one: row by row would be an order too.
+    Equal pixels come in a fixed random order: row by row would be a pattern.
     """
-    chance = Chance(0).order(heat.numel()).to(heat.device)
-    order = chance[heat.flatten()[chance].argsort(descending=True, stable=True)]
+    shuffled = Rng(0).permutation(heat.numel()).to(heat.device)
+    order = shuffled[heat.flatten()[shuffled].argsort(descending=True, stable=True)]
     places = torch.empty_like(order)
     places[order] = torch.arange(len(order), device=heat.device)
     return places

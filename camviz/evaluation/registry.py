@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ..errors import CamvizError, unknown
 from ..registry import Knob, knobs_of
-from ..runtime.progress import Progress, pulse
+from ..runtime.progress import Progress, heartbeat
 from ..scores import Score
-from .pixel_ranking import heat_of
+from .pixel_ranking import pixel_values
 
 Better = Literal["low", "high"]
 Explain = Callable[[nn.Module, Tensor], Tensor]  # a network and pictures (B, 3, H, W) -> their attributions, batched
@@ -36,7 +36,7 @@ class Subject:
     @cached_property
     def heat(self) -> Tensor:
         """What the attribution marks, (H, W) at the size of the picture."""
-        return heat_of(self.attribution, (self.x.shape[-2], self.x.shape[-1]))
+        return pixel_values(self.attribution, (self.x.shape[-2], self.x.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Metric:
     better: Better
     cost: int
     paper: str
-    cannot: str
+    limitation: str
     function: Callable[..., Any] = field(repr=False)
     takes: tuple[str, ...] = field(repr=False)
     knobs: Mapping[str, Knob] = field(repr=False)
@@ -90,7 +90,7 @@ class Metric:
         for name, value in zip(self.takes, arguments, strict=True):
             if value is None:
                 raise CamvizError(f"{self.title} needs to be told '{name}' of what it measures")
-        with pulse(progress) as told:
+        with heartbeat(progress) as told:
             extra = {"progress": told} if self.many_passes else {}
             return self.function(*arguments, **self.settings(given), **extra)
 
@@ -98,12 +98,12 @@ class Metric:
 METRICS: dict[str, Metric] = {}
 
 
-def metric(title: str, *, better: Better, cost: int, paper: str, cannot: str) -> Callable[[Function], Function]:
+def metric(title: str, *, better: Better, cost: int, paper: str, limitation: str) -> Callable[[Function], Function]:
     """Add the decorated function to METRICS under its own name, and return it unchanged.
 
     The signature is the declaration: its positional parameters are attributes of a Subject, `progress` makes it one
     of many passes, and the other keyword-only ones are its knobs. `better` says which way is good; `cost` is the time
-    that the default settings take, in forward passes, or in explanations where it explains again; `cannot` is the
+    that the default settings take, in forward passes, or in explanations where it explains again; `limitation` is the
     sentence of what the number does not tell, which stands beside it wherever it is shown.
     """
 
@@ -118,7 +118,7 @@ def metric(title: str, *, better: Better, cost: int, paper: str, cannot: str) ->
             better=better,
             cost=cost,
             paper=paper,
-            cannot=cannot,
+            limitation=limitation,
             function=function,
             takes=tuple(name for name, one in parameters.items() if one.kind is not one.KEYWORD_ONLY),
             knobs=knobs_of(function),

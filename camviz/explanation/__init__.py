@@ -1,1 +1,3 @@
 """One explanation: the question, the answer, and the recipe that reproduces it."""
+
+from .. import methods as _methods  # noqa: F401  # fills METHODS

@@ -13,19 +13,18 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from .. import images, scores
-from .. import methods as _methods  # noqa: F401  # fills METHODS
 from ..acceleration.conv_bn_fusion import channels_last
 from ..errors import CamvizError, unknown
 from ..models import Model
 from ..models.geometry import Fit
 from ..registry import METHODS, Method
-from ..runtime.devices import punctual, stopwatch, wait_for
+from ..runtime.devices import stopwatch, synchronize, synchronized_progress
 from ..runtime.progress import Progress
 from ..scores import Score, logit, logit_of
-from ..tape import accounting, forward, is_compiled
+from ..tape import counting_passes, forward, is_compiled
 from ..targets import Target, resolve_target
 from . import recipe
-from .explanation import RGB, Explanation, Fuse
+from .explanation import RGB, Explanation, Fusion
 from .recipe import Network
 
 
@@ -37,7 +36,7 @@ def explain(
     layer: str | None = None,
     *,
     fit: Fit = "crop",
-    fuse: Fuse = "mean",
+    fuse: Fusion = "mean",
     progress: Progress | None = None,
     **knobs: Any,
 ) -> Explanation:
@@ -58,9 +57,9 @@ def explain(
     x = model.normalize(view)
     name, modules = _layers(model, found, layer, fuse)
     asked = _asked(found, settings, name, fit, fuse)
-    progress = punctual(progress, model.device)
+    progress = synchronized_progress(progress, model.device)
     started = time.perf_counter()
-    with accounting() as account, scores.headed(model.probabilities):
+    with counting_passes() as account, scores.headed(model.probabilities):
         answer = _answer(model, x, target, found)
         results = [
             found(
@@ -74,8 +73,8 @@ def explain(
             for part, module in enumerate(modules or [None])
         ]
         chances = model.probabilities(answer.seen_by(model.net, x))[0]
-    wait_for(model.device)
-    result = results[0] if len(results) == 1 else fused(results, fuse)
+    synchronize(model.device)
+    result = results[0] if len(results) == 1 else fuse_maps(results, fuse)
     return _explained(
         model,
         target,
@@ -100,7 +99,7 @@ def explain_batch(
     layer: str | None = None,
     *,
     fit: Fit = "crop",
-    fuse: Fuse = "mean",
+    fuse: Fusion = "mean",
     **knobs: Any,
 ) -> tuple[list[Explanation], Tensor]:
     """`explain` for several pictures in one batch, by a method of one or two passes; and their class scores (B, K).
@@ -116,7 +115,7 @@ def explain_batch(
     name, modules = _layers(model, found, layer, fuse)
     asked = _asked(found, settings, name, fit, fuse)
     started = time.perf_counter()
-    with accounting() as account, scores.headed(model.probabilities):
+    with counting_passes() as account, scores.headed(model.probabilities):
         answer = _answer(model, x, target, found)
         results = [found(model.net, x, answer, *at, **settings) for at in [[module] for module in modules] or [[]]]
         seen = answer.seen_by(model.net, x)
@@ -126,9 +125,9 @@ def explain_batch(
             for view, digest in zip(views, digests, strict=True)
         ]
         return one_by_one, seen
-    result = results[0] if len(results) == 1 else fused(results, fuse)
+    result = results[0] if len(results) == 1 else fuse_maps(results, fuse)
     attributions, chances = model.in_colors(result), model.probabilities(seen)
-    wait_for(model.device)
+    synchronize(model.device)
     share = (time.perf_counter() - started) / len(views)
     explained = [
         _explained(
@@ -149,7 +148,7 @@ def explain_batch(
     return explained, seen
 
 
-def _asked(found: Method, settings: Mapping[str, Any], layer: str | None, fit: Fit, fuse: Fuse) -> dict[str, Any]:
+def _asked(found: Method, settings: Mapping[str, Any], layer: str | None, fit: Fit, fuse: Fusion) -> dict[str, Any]:
     """What an explanation keeps of how it was asked for."""
     several = layer is not None and "," in layer
     return {"method": found.key, "layer": layer, "knobs": settings, "fit": fit, "fuse": fuse if several else None}
@@ -207,8 +206,8 @@ def _answer(model: Model, x: Tensor, target: Target, method: Method) -> _Answer:
 
 def _layers(model: Model, found: Method, layer: str | None, fuse: str) -> tuple[str | None, list[nn.Module]]:
     """The layers that a method is to look at: their names as one text, and the modules."""
-    if fuse not in get_args(Fuse):
-        raise unknown("fuse", str(fuse), get_args(Fuse), "mean, max")
+    if fuse not in get_args(Fusion):
+        raise unknown("fuse", str(fuse), get_args(Fusion), "mean, max")
     name = None if found.layer == "none" else layer
     if found.layer == "required" and name is None:
         name = model.default_layer
@@ -218,7 +217,7 @@ def _layers(model: Model, found: Method, layer: str | None, fuse: str) -> tuple[
     return name, [model.module(part) for part in name.split(",")] if name is not None else []
 
 
-def fused(maps: Sequence[Tensor], fuse: Fuse) -> Tensor:
+def fuse_maps(maps: Sequence[Tensor], fuse: Fusion) -> Tensor:
     """Maps of several layers as one: each scaled to a largest magnitude of 1, brought to the finest one's size."""
     size = max((one.shape[-2:] for one in maps), key=lambda size: size[0] * size[1])
     scaled = []

@@ -17,7 +17,7 @@ from ..registry import METHODS
 RGB = npt.NDArray[np.uint8]
 
 
-Fuse = Literal["mean", "max"]
+Fusion = Literal["mean", "max"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Explanation:
     probability: float
     knobs: Mapping[str, Any]
     fit: Fit
-    fuse: Fuse | None
+    fuse: Fusion | None
     image_digest: str
     seconds: float
     forward_passes: int

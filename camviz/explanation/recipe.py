@@ -11,8 +11,8 @@ from PIL import Image
 
 from .. import images
 from ..errors import CamvizError, unknown
-from ..models import Model, is_own, offered, shared_model
-from ..models.model import Picture
+from ..models import Model, is_custom, offered_models, shared_model
+from ..models.model import ImageInput
 from ..registry import METHODS
 from ..version import __version__
 from .explanation import Explanation
@@ -43,7 +43,7 @@ def network(given: Network) -> tuple[Model, tuple[str, ...]]:
         text("model", "name", named.get("name", "")),
         text("model", "weights", named.get("weights", "default")),
     )
-    if is_own(weights) and name not in [entry.name for entry in offered() if entry.source == "own"]:
+    if is_custom(weights) and name not in [entry.name for entry in offered_models() if entry.source == "own"]:
         raise CamvizError(OWN.format(name=name))
     made_with = fields("made_with", named.get("made_with", {}), tuple(versions()))
     notes = [
@@ -55,7 +55,7 @@ def network(given: Network) -> tuple[Model, tuple[str, ...]]:
     return shared_model(name, weights, str(torch.get_default_device())), tuple(notes)
 
 
-def picture(given: Picture | Mapping[str, Any]) -> Image.Image:
+def picture(given: ImageInput | Mapping[str, Any]) -> Image.Image:
     """The picture that a recipe names: {"file": ..., "sha256": its `images.digest`}, which must be that of the file."""
     if not isinstance(given, Mapping):
         return images.decode(given)
@@ -159,7 +159,7 @@ def snippet(explanation: Explanation, image_name: str) -> str:
 
 
 def _network(explanation: Explanation) -> str:
-    if is_own(explanation.weights):
+    if is_custom(explanation.weights):
         return f"network, name={explanation.model!r}"
     weights = _weights(explanation.weights)
     return repr(explanation.model) + (f", weights={weights!r}" if weights != "default" else "")
@@ -167,7 +167,7 @@ def _network(explanation: Explanation) -> str:
 
 def _weights(tag: str) -> str:
     """What load_model is given: of the weights only random ones, a file's name and one's own are not the default."""
-    return tag if tag == "random" or is_own(tag) or "." in tag else "default"
+    return tag if tag == "random" or is_custom(tag) or "." in tag else "default"
 
 
 def _target(score: str) -> str:

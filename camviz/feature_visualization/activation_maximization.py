@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..registry import Range, method
 from ..scores import Score
-from .features import Sight
-from .optimization import Show, Wobble, climb
+from .features import FeatureFunction
+from .optimization import RandomTransform, ShowFrame, maximize
 from .parametrization import noise
 
 
 @method("Activation maximization", family="synthesis", paper="https://distill.pub/2017/feature-visualization/")
 def activation_maximization(
-    see: Sight,
+    see: FeatureFunction,
     score: Score,
     layer: nn.Module | None = None,
     *,
@@ -34,7 +34,7 @@ def activation_maximization(
     steps: Annotated[int, Range(1, 1024), "Steps of the ascent"] = 128,
     rate: Annotated[float, Range(0.001, 1, 0.001), "Length of a step (Adam's learning rate)"] = 0.05,
     seed: Annotated[int, Range(0, 2**31 - 1), "Which noise it grows from"] = 0,
-    progress: Show | None = None,
+    progress: ShowFrame | None = None,
 ) -> Tensor:
     """The picture that excites a channel, a single neuron or a class most, grown out of faint noise.
 
@@ -44,13 +44,13 @@ def activation_maximization(
     stands for; T: a small random move, turn and zoom. It is one of many pictures that do so, and mixes what a channel
     answers to with what the optimization likes to draw; without T it becomes noise that only the network can read.
     """
-    wobble = Wobble(jitter, rotation, zoom, seed)
+    wobble = RandomTransform(jitter, rotation, zoom, seed)
 
     def excitation(picture: Tensor) -> Tensor:
         return score(_place(see(wobble(picture), layer), row, column))
 
     canvas = noise(see, parametrization, decorrelate, seed)
-    return climb(
+    return maximize(
         canvas,
         excitation,
         steps=steps,

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from ..registry import Range, method
 from ..scores import Score
-from .features import Sight
-from .optimization import Show, climb
+from .features import FeatureFunction
+from .optimization import ShowFrame, maximize
 from .parametrization import noise
 
 
 @method("Class image", family="synthesis", paper="https://arxiv.org/abs/1312.6034")
 def class_image(
-    see: Sight,
+    see: FeatureFunction,
     score: Score,
     *,
     regularized: Annotated[bool, "With the four settings that follow; without: the bare ascent"] = True,
@@ -25,7 +25,7 @@ def class_image(
     steps: Annotated[int, Range(1, 1024), "Steps of the ascent"] = 128,
     rate: Annotated[float, Range(0.1, 100, 0.1), "Length of a step, as a multiple of the gradient"] = 2.0,
     seed: Annotated[int, Range(0, 2**31 - 1), "Which noise it grows from"] = 0,
-    progress: Show | None = None,
+    progress: ShowFrame | None = None,
 ) -> Tensor:
     """The picture that scores highest for a class, by plain gradient ascent on the pixels from gray.
 
@@ -35,7 +35,7 @@ def class_image(
     Regularized, it is also blurred now and then, and its gradient clipped, or it would be noise to our eyes. It shows
     outlines and textures of the class many times over, not one object.
     """
-    return climb(
+    return maximize(
         noise(see, "pixels", seed=seed),
         lambda picture: score(see(picture)),
         torch.optim.SGD,

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..registry import Range, method
-from ..runtime.rng import Chance
+from ..runtime.rng import Rng
 from ..scores import Score
 from ..tape import gradient_of
-from .features import Sight
-from .optimization import Show
+from .features import FeatureFunction
+from .optimization import ShowFrame
 
 SMALLEST = 32  # pixels of a side
 
@@ -22,7 +22,7 @@ SMALLEST = 32  # pixels of a side
     paper="https://research.google/blog/inceptionism-going-deeper-into-neural-networks/",
 )
 def deep_dream(
-    see: Sight,
+    see: FeatureFunction,
     picture: Tensor,
     layer: nn.Module,
     score: Score | None = None,
@@ -33,7 +33,7 @@ def deep_dream(
     strength: Annotated[float, Range(0.001, 0.1, 0.001), "Mean change of a pixel at each step, white being 1"] = 0.01,
     jitter: Annotated[int, Range(0, 64), "Move the picture by up to so many pixels at each step"] = 16,
     seed: Annotated[int, Range(0, 2**31 - 1), "Which moves"] = 0,
-    progress: Show | None = None,
+    progress: ShowFrame | None = None,
 ) -> Tensor:
     """What a layer, or one of its channels, sees in a picture, made stronger until we see it too.
 
@@ -42,7 +42,7 @@ def deep_dream(
     A: the layer's activation. It begins with a small picture; what was changed there is enlarged and added to the next
     larger one, so that forms of all sizes appear. They come from the network, not from the picture.
     """
-    chance = Chance(seed)
+    rng = Rng(seed)
     excitement = score or _strength
     height, width = picture.shape[2:]
     detail = torch.zeros_like(picture)
@@ -51,7 +51,7 @@ def deep_dream(
         size = round(height * shrunk), round(width * shrunk)
         base, detail = resized(picture, size), resized(detail, size)
         for step in range(octave * steps + 1, (octave + 1) * steps + 1):
-            down, right = chance.whole(-jitter, jitter, 2).tolist()
+            down, right = rng.integers(-jitter, jitter, 2).tolist()
             dream = (base + detail).roll((down, right), (2, 3)).requires_grad_()
             with torch.enable_grad():
                 value = excitement(see(dream, layer))

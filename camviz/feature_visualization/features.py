@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CamvizError
-from ..tape import forward, listening_to
+from ..tape import forward, replacing_output
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class FeatureFunction:
     """What a network makes of pictures (1, 3, H, W) in [0, 1], which it wants normalized by `mean` and `std`.
 
     `size` is the (height, width) that it was trained for.
@@ -54,7 +54,7 @@ class Sight:
             return activation.clone()  # what follows may overwrite its input
 
         try:
-            with listening_to(layer, keep):
+            with replacing_output(layer, keep):
                 forward(self.net, x)
         except _Enough:
             return found[-1]
@@ -68,7 +68,7 @@ class Sight:
             times += 1
             return activation
 
-        with listening_to(layer, count), torch.no_grad():
+        with replacing_output(layer, count), torch.no_grad():
             forward(self.net, x)
         return times
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..registry import Range, method
-from .features import Sight
-from .optimization import Show, climb
+from .features import FeatureFunction
+from .optimization import ShowFrame, maximize
 from .parametrization import noise
 
 ALPHA = 6
@@ -17,7 +17,7 @@ ALPHA = 6
 
 @method("Inverted representation", family="synthesis", paper="https://arxiv.org/abs/1412.0035")
 def inversion(
-    see: Sight,
+    see: FeatureFunction,
     picture: Tensor,
     layer: nn.Module,
     *,
@@ -30,7 +30,7 @@ def inversion(
     steps: Annotated[int, Range(1, 1024), "Steps of the descent"] = 128,
     rate: Annotated[float, Range(0.001, 1, 0.001), "Length of a step (Adam's learning rate)"] = 0.1,
     seed: Annotated[int, Range(0, 2**31 - 1), "Which noise it starts from"] = 0,
-    progress: Show | None = None,
+    progress: ShowFrame | None = None,
 ) -> Tensor:
     """A picture that looks the same to a layer: what of the picture is still known there.
 
@@ -52,7 +52,7 @@ def inversion(
         return progress and progress(done, total, guess, -value)
 
     canvas = noise(see, parametrization, seed=seed)
-    return climb(canvas, likeness, steps=steps, rate=rate, progress=show)
+    return maximize(canvas, likeness, steps=steps, rate=rate, progress=show)
 
 
 def total_variation(x: Tensor, beta: float) -> Tensor:

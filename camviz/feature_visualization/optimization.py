@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..runtime.rng import Chance
+from ..runtime.rng import Rng
 from ..tape import gradient_of
-from .parametrization import Canvas
+from .parametrization import ParametrizedImage
 
 # done, total, the picture (1, 3, H, W) in [0, 1], the objective
-Show = Callable[[int, int, Tensor, float], Any]
+ShowFrame = Callable[[int, int, Tensor, float], Any]
 Objective = Callable[[Tensor], Tensor]
 
 
-def climb(
-    canvas: Canvas,
+def maximize(
+    canvas: ParametrizedImage,
     objective: Objective,
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
     *,
@@ -28,7 +28,7 @@ def climb(
     blur: float = 0.0,
     every: int = 4,
     clipping: float = 0.0,
-    progress: Show | None = None,
+    progress: ShowFrame | None = None,
 ) -> Tensor:
     """The picture (1, 3, H, W) after `steps` steps that raise objective(picture), (1,).
 
@@ -56,7 +56,7 @@ def climb(
         return canvas.picture()
 
 
-class Wobble:
+class RandomTransform:
     """Shows a picture a little moved, turned and zoomed, each time otherwise, so that no single pixel counts.
 
     `jitter` in pixels, `rotation` in degrees, `zoom` as a share: each the most, to either side.
@@ -64,13 +64,13 @@ class Wobble:
 
     def __init__(self, jitter: float, rotation: float, zoom: float, seed: int) -> None:
         self.most = (jitter, jitter, math.radians(rotation), zoom)
-        self.chance = Chance(seed + 1)
+        self.rng = Rng(seed + 1)
 
     def __call__(self, picture: Tensor) -> Tensor:
         """The picture (1, 3, H, W) as it is seen this time; what comes in at an edge mirrors it."""
         if not any(self.most):
             return picture
-        ways = (2 * self.chance.uniform(4) - 1).tolist()
+        ways = (2 * self.rng.uniform(4) - 1).tolist()
         down, right, angle, zoom = (most * way for most, way in zip(self.most, ways, strict=True))
         return transformed(picture, down, right, angle, 1 + zoom)
 

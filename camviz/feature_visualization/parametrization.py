@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..runtime.rng import Chance
-from .features import Sight
+from ..runtime.rng import Rng
+from .features import FeatureFunction
 
 Parametrization = Literal["fourier", "pixels"]
 
@@ -19,7 +19,7 @@ VARIANCES = (0.2175, 0.0188, 0.0045)
 DIRECTIONS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
 
 
-class Canvas(Protocol):
+class ParametrizedImage(Protocol):
     """Numbers `z` that stand for a picture."""
 
     z: Tensor
@@ -37,13 +37,13 @@ class Canvas(Protocol):
         ...
 
 
-class Pixels:
+class PixelImage:
     """The picture's pixels, in the network's own unit: 0 is the mean color, 1 a standard deviation off.
 
     z (1, 3, H, W);  picture = mean + std * z, cut off at black and white
     """
 
-    def __init__(self, z: Tensor, sight: Sight) -> None:
+    def __init__(self, z: Tensor, sight: FeatureFunction) -> None:
         self.z, self.mean, self.std = z, sight.mean, sight.std
         self.low, self.high = -sight.mean / sight.std, (1 - sight.mean) / sight.std
 
@@ -53,14 +53,14 @@ class Pixels:
 
     def soften(self, deviation: float) -> None:
         """Blur z."""
-        self.z.copy_(blurred(self.z, deviation))
+        self.z.copy_(blur(self.z, deviation))
 
     def settle(self) -> None:
         """Cut z off at black and white."""
         self.z.clamp_(self.low, self.high)
 
 
-class Fourier:
+class FourierImage:
     """The picture's frequencies, each weighted by its wavelength, in decorrelated colors (Olah et al., 2017).
 
     z (1, 3, H, W // 2 + 1, 2), real and imaginary;  picture = sigmoid(C irfft2(z / f) sqrt(HW) / 4)
@@ -88,16 +88,20 @@ class Fourier:
 
 
 def noise(
-    sight: Sight, parametrization: Parametrization, decorrelate: bool = True, seed: int = 0, deviation: float = 0.1
-) -> Canvas:
+    sight: FeatureFunction,
+    parametrization: Parametrization,
+    decorrelate: bool = True,
+    seed: int = 0,
+    deviation: float = 0.1,
+) -> ParametrizedImage:
     """A canvas of faint noise around gray, to grow a picture from."""
-    chance = Chance(seed)
+    rng = Rng(seed)
     height, width = sight.size
     if parametrization == "pixels":
-        z = chance.normal(1, 3, height, width)
-        return Pixels(deviation * z.to(sight.mean), sight)
-    z = chance.normal(1, 3, height, width // 2 + 1, 2)
-    return Fourier(deviation / 10 * z.to(sight.mean), sight.size, decorrelate)
+        z = rng.normal(1, 3, height, width)
+        return PixelImage(deviation * z.to(sight.mean), sight)
+    z = rng.normal(1, 3, height, width // 2 + 1, 2)
+    return FourierImage(deviation / 10 * z.to(sight.mean), sight.size, decorrelate)
 
 
 def frequencies(size: tuple[int, int]) -> Tensor:
@@ -123,7 +127,7 @@ def color_root() -> Tensor:
     return root / longest
 
 
-def blurred(x: Tensor, deviation: float) -> Tensor:
+def blur(x: Tensor, deviation: float) -> Tensor:
     """x (B, C, H, W) under a Gaussian of that deviation in pixels, its edges mirrored."""
     reach = min(math.ceil(3 * deviation), min(x.shape[2:]) - 1)
     if reach < 1:

@@ -18,14 +18,14 @@ from torch import Tensor
 from .. import encode, images
 from ..errors import CamvizError, unknown
 from ..models import Model
-from ..models.channels import COLORS
+from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
-from ..models.model import Picture
+from ..models.model import ImageInput
 from ..registry import SYNTHESES, Method
 from ..runtime.devices import stopwatch
 from ..scores import Score, contrast, logit, probability
-from ..tape import accounting
-from .features import Sight
+from ..tape import counting_passes
+from .features import FeatureFunction
 
 RGB = NDArray[np.uint8]
 Progress = Callable[[int, int, RGB], Any]
@@ -83,7 +83,7 @@ def synthesize(
     model: Model,
     method: str = "activation_maximization",
     *,
-    image: Picture | None = None,
+    image: ImageInput | None = None,
     layer: str | None = None,
     channel: int | None = None,
     target: int | str | Score | None = None,
@@ -135,7 +135,7 @@ def synthesize(
             progress(done, total, frame)
             spoken = time.perf_counter()
 
-    with accounting() as account:
+    with counting_passes() as account:
         result = as_rgb(found(see, **given, **settings, progress=show))
     return Synthesis(
         picture=result,
@@ -183,15 +183,15 @@ def find_synthesis(key: str) -> Method:
     return SYNTHESES[key]
 
 
-def sight_of(model: Model) -> Sight:
+def sight_of(model: Model) -> FeatureFunction:
     """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colors."""
-    if model.bands != COLORS:
+    if model.bands != RGB_CHANNELS:
         raise CamvizError(f"pictures are made in red, green and blue, and {model.name} sees {', '.join(model.bands)}")
     reference = next(model.net.parameters(), torch.empty(0, device=model.device))
     mean, std = (
         torch.tensor(values, device="cpu").view(1, 3, 1, 1).to(reference) for values in (model.mean, model.std)
     )
-    return Sight(model.net, model.input_size, mean, std)
+    return FeatureFunction(model.net, model.input_size, mean, std)
 
 
 def as_rgb(picture: Tensor) -> RGB:

@@ -14,7 +14,7 @@ from ..scores import Score
 from ..tape import activations, record
 
 Float = NDArray[np.float32]
-By = Literal["strength", "weight", "number"]
+SortOrder = Literal["strength", "weight", "number"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +30,13 @@ class FeatureMaps:
         strongest: Float = self.maps.max(axis=(1, 2))
         return strongest
 
-    def order(self, by: By) -> NDArray[np.intp]:
+    def order(self, by: SortOrder) -> NDArray[np.intp]:
         """The maps' numbers: the strongest first, the heaviest for the class first, or as the network counts them.
 
         Of maps that are equally strong (a ReLU6 ends at 6) the one with the larger mean comes first.
         """
-        if by not in get_args(By):
-            raise unknown("order", by, get_args(By), "the orders of feature maps")
+        if by not in get_args(SortOrder):
+            raise unknown("order", by, get_args(SortOrder), "the orders of feature maps")
         if by == "number":
             return np.arange(len(self.maps))
         if by == "weight":
@@ -63,7 +63,7 @@ class Peaks:
 
 
 @dataclass(frozen=True)
-class Find:
+class TopActivation:
     """A strong activation of one feature map: in which picture (its number), where in the map, and how strong."""
 
     picture: int
@@ -80,13 +80,13 @@ def peaks(net: nn.Module, x: Tensor, layer: nn.Module) -> Peaks:
     return Peaks(_numpy(values), (places // maps.shape[2]).numpy(), (places % maps.shape[2]).numpy())
 
 
-def strongest_finds(found: Sequence[Peaks], feature_map: int, count: int = 9) -> tuple[Find, ...]:
+def top_activations(found: Sequence[Peaks], feature_map: int, count: int = 9) -> tuple[TopActivation, ...]:
     """The pictures that excite a feature map most, the strongest first, at most `count`, each at its strongest place.
 
     As in figure 2 of Zeiler and Fergus (ECCV 2014), a picture counts once.
     """
     finds = [
-        Find(number, int(one.rows[feature_map]), int(one.columns[feature_map]), float(one.values[feature_map]))
+        TopActivation(number, int(one.rows[feature_map]), int(one.columns[feature_map]), float(one.values[feature_map]))
         for number, one in enumerate(found)
     ]
     return tuple(sorted(finds, key=lambda find: -find.value)[:count])

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..models import Model
-from ..models.channels import COLORS
-from ..tape import watch
+from ..models.channels import RGB_CHANNELS
+from ..tape import observe
 from .summary import blank
 
 
@@ -41,8 +41,8 @@ def first_filters(model: Model) -> Filters | None:
         if isinstance(module, nn.Conv2d):
             found.append(module)
 
-    watch(model.net, blank(model), see)
-    if model.bands != COLORS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
+    observe(model.net, blank(model), see)
+    if model.bands != RGB_CHANNELS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
         return None
     return Filters(names[found[0]], found[0].weight.detach().to("cpu", torch.float32).numpy())
 

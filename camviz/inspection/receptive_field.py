@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..runtime.progress import Progress
-from ..tape import activations, watch
+from ..tape import activations, observe
 
 Box = tuple[int, int, int, int]
 Place = tuple[nn.Module, int, int]
@@ -99,7 +99,7 @@ def _reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict
             raise _Enough
 
     with suppress(_Enough):
-        watch(net, trials, see)
+        observe(net, trials, see)
     return told
 
 

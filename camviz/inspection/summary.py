@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models import Model
-from ..tape import class_scores, watch
+from ..tape import class_scores, observe
 
 Place = Literal["picture", "layer", "scores", "elsewhere"]
 
@@ -17,7 +17,7 @@ _WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """One step: its output's shape, the parameters used since the row before, and the depth.
 
     `depth` counts the convolutions and linear layers that have run until here, on all branches.
@@ -47,7 +47,7 @@ class Bar:
     height: float
 
 
-def table(model: Model, names: Collection[str] | None = None) -> tuple[Row, ...]:
+def layer_summary(model: Model, names: Collection[str] | None = None) -> tuple[LayerRow, ...]:
     """The rows of a network: the picture, its main layers (or those of `names`), the class scores.
 
     Each parameter is counted once, in the first row that ends behind it. Where some belong to no module that runs (the
@@ -64,19 +64,19 @@ def table(model: Model, names: Collection[str] | None = None) -> tuple[Row, ...]
         events.append((name_of.get(module, ""), _size(new), isinstance(module, _WEIGHTED)))
 
     height, width = model.input_size
-    classes = class_scores(watch(model.net, blank(model), see)).shape[1]
+    classes = class_scores(observe(model.net, blank(model), see)).shape[1]
     last = {name: number for number, (name, _, _) in enumerate(events)}
-    rows = [Row("picture", "input", 3, height, width, place="picture")]
+    rows = [LayerRow("picture", "input", 3, height, width, place="picture")]
     parameters = depth = 0
     for number, (name, own, weighted) in enumerate(events):
         parameters, depth = parameters + own, depth + weighted
         if name in wanted and last[name] == number:
             layer = wanted[name]
-            rows.append(Row(name, layer.kind, layer.channels, layer.height, layer.width, parameters, depth))
+            rows.append(LayerRow(name, layer.kind, layer.channels, layer.height, layer.width, parameters, depth))
             parameters = 0
-    rows.append(Row("class scores", "output", classes, 1, 1, parameters, depth, "scores"))
+    rows.append(LayerRow("class scores", "output", classes, 1, 1, parameters, depth, "scores"))
     if elsewhere := _size(set(model.net.parameters()) - counted):
-        rows.append(Row("(not in this pass)", "used in training only", 0, 0, 0, elsewhere, depth, "elsewhere"))
+        rows.append(LayerRow("(not in this pass)", "used in training only", 0, 0, 0, elsewhere, depth, "elsewhere"))
     return tuple(rows)
 
 
@@ -86,7 +86,7 @@ def blank(model: Model) -> Tensor:
     return torch.zeros(1, *model.input_shape, dtype=dtype, device=model.device)
 
 
-def to_scale(rows: Sequence[Row]) -> tuple[Bar, ...]:
+def to_scale(rows: Sequence[LayerRow]) -> tuple[Bar, ...]:
     """A strip of the rows, to scale: length is channels, height is resolution, the gaps between are depth."""
     channels = sum(row.channels for row in rows)
     depth = max(1, rows[-1].depth)

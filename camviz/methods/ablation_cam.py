@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.partial_forward import above
+from ..acceleration.partial_forward import partial_forward
 from ..registry import method
-from ..runtime.batching import batches, size_for
+from ..runtime.batching import batch_size, batches
 from ..runtime.progress import Progress
 from ..scores import Score
-from ..tape import note, score_of
+from ..tape import add_note, score_of
 
 
 @method(
@@ -29,7 +29,7 @@ def ablation_cam(
     """
     maps = []
     for done in range(len(x)):
-        rest = above(net, x[done : done + 1], layer)
+        rest = partial_forward(net, x[done : done + 1], layer)
         channels = rest.activation[0]
         whole = score_of(score, rest.scores)
         lost = torch.zeros_like(channels[:, 0, 0])
@@ -41,11 +41,11 @@ def ablation_cam(
                 progress(before + count, total)
 
         report(0, 0)
-        for part in batches(len(alive), size_for(rest.work, x.device, rest.activation.nbytes, largest=32), report):
+        for part in batches(len(alive), batch_size(rest.work, x.device, rest.activation.nbytes, largest=32), report):
             without = rest.activation.repeat(len(alive[part]), 1, 1, 1)
             without[torch.arange(len(without), device=x.device), alive[part]] = 0
             lost[alive[part]] = whole - score_of(score, rest(without))
         weight = lost / whole.abs().where(whole != 0, 1)
         maps.append((weight[:, None, None] * channels).sum(dim=0).relu())
-    note("The part of the network above the layer ran once for each feature map that is not all zero.")
+    add_note("The part of the network above the layer ran once for each feature map that is not all zero.")
     return torch.stack(maps)

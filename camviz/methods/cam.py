@@ -6,14 +6,14 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..registry import method
 from ..scores import Score
-from ..tape import activations, slopes
+from ..tape import activations, score_gradient
 
 
 @method(
     "CAM",
     family="cam",
     paper="https://arxiv.org/abs/1512.04150",
-    needs="nothing but average pooling and one linear layer above the layer",
+    requires="nothing but average pooling and one linear layer above the layer",
 )
 def cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
     """What each place of the last feature maps gives to the class, by the weights of the network's last layer.
@@ -25,7 +25,7 @@ def cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
     Exact, not an estimate, but only right below average pooling and one linear layer; Grad-CAM is its generalization.
     """
     activation, scores = activations(net, x, layer)
-    weight = slopes(score, scores) @ classifier(net, activation.mean(dim=(2, 3)), scores)
+    weight = score_gradient(score, scores) @ classifier(net, activation.mean(dim=(2, 3)), scores)
     return torch.einsum("bc,bchw->bhw", weight, activation)
 
 

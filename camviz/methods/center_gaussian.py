@@ -9,7 +9,7 @@ from ..registry import Range, method
 from ..scores import Score
 
 
-@method("Center Gaussian", family="control", paper="https://arxiv.org/abs/1604.03605", of_class=False)
+@method("Center Gaussian", family="control", paper="https://arxiv.org/abs/1604.03605", class_specific=False)
 def center_gaussian(
     net: nn.Module,
     x: Tensor,

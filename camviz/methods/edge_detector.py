@@ -7,7 +7,7 @@ from ..registry import method
 from ..scores import Score
 
 
-@method("Edge detector", family="control", paper="https://arxiv.org/abs/1810.03292", of_class=False)
+@method("Edge detector", family="control", paper="https://arxiv.org/abs/1810.03292", class_specific=False)
 def edge_detector(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """A control: the edges of the picture. It never looks at the network.
 

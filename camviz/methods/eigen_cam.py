@@ -11,7 +11,7 @@ from ..scores import Score
 from ..tape import activations, score_of
 
 
-@method("Eigen-CAM", family="cam", paper="https://arxiv.org/abs/2008.00299", of_class=False)
+@method("Eigen-CAM", family="cam", paper="https://arxiv.org/abs/2008.00299", class_specific=False)
 def eigen_cam(
     net: nn.Module,
     x: Tensor,

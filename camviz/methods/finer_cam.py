@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..registry import Range, method
 from ..scores import Score
-from ..tape import slopes
+from ..tape import score_gradient
 from .grad_cam import grad_cam
 
 
@@ -36,7 +36,7 @@ def finer_cam(
     """
 
     def difference(scores: Tensor) -> Tensor:
-        slope = slopes(score, scores)
+        slope = score_gradient(score, scores)
         if scores.shape[1] < 2 or not (slope.count_nonzero(dim=1) == 1).all():
             raise CamvizError(
                 "Finer-CAM compares one class with those most like it, so what is explained must be the score of one "

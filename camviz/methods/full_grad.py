@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 
 from ..registry import method
 from ..scores import Score
-from ..tape import bias_gradients, note
+from ..tape import add_note, bias_gradients
 
 
 @method("FullGrad", family="gradient", paper="https://arxiv.org/abs/1905.00780")
@@ -35,7 +35,9 @@ def full_grad(
     terms = [gradient * x.detach(), *biases]
     shares = torch.stack([term.flatten(1).sum(dim=1) for term in terms]).sum(dim=0) / explained
     if (shares - 1).abs().max() > 0.01:
-        note(f"The terms sum up to {', '.join(f'{share:.0%}' for share in shares)} of the score: not all is ReLU here.")
+        add_note(
+            f"The terms sum up to {', '.join(f'{share:.0%}' for share in shares)} of the score: not all is ReLU here."
+        )
     result = torch.zeros_like(x[:, :1])
     for term in terms:
         if term.ndim == 4:  # the biases of linear layers behind the pooling have no place

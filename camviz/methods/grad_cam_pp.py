@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from ..registry import method
 from ..scores import Score
-from ..tape import note, record
+from ..tape import add_note, record
 
 
 @method("Grad-CAM++", family="cam", paper="https://arxiv.org/abs/1710.11063")
@@ -21,6 +21,8 @@ def grad_cam_pp(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Te
     gain = gradient.relu()
     divisor = 2 + gain * activation.sum(dim=(2, 3), keepdim=True)
     if (divisor <= 0).any():
-        note("This layer has negative activations, for which Grad-CAM++ is not made: some of its weights mean nothing.")
+        add_note(
+            "This layer has negative activations, for which Grad-CAM++ is not made: some of its weights mean nothing."
+        )
     weight = (gain / divisor.where(divisor != 0, 1)).sum(dim=(2, 3), keepdim=True)
     return (weight * activation).sum(dim=1).relu()

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from ..acceleration.conv_bn_fusion import channels_last
-from ..acceleration.many_passes import many_passes, share
+from ..acceleration.many_passes import many_passes, partial_progress
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..scores import Score
-from ..tape import forward, input_gradient, note, score_of
+from ..tape import add_note, forward, input_gradient, score_of
 
 BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
     "mean color": torch.zeros_like,
@@ -53,11 +53,11 @@ def integrated_gradients(
             end, begin = score_of(score, forward(net, channels_last(torch.cat([x, start])))).chunk(2)
             rise = end - begin
         for number, (first, last) in enumerate(zip(start, x, strict=True)):
-            for part in batches(steps, passes.size_with_gradient, share(progress, number, len(x))):
+            for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 points = channels_last(first + place[part] * (last - first))
                 result[number] += (weight[part] * input_gradient(net, points, score)).sum(dim=0)
     result *= x - start
     gap = float(((result.sum(dim=(1, 2, 3)) - rise).abs() / rise.abs()).max())
     if gap > 0.1:
-        note(f"The map's sum misses {gap:.0%} of the score's rise from the baseline: more steps come nearer.")
+        add_note(f"The map's sum misses {gap:.0%} of the score's rise from the baseline: more steps come nearer.")
     return result

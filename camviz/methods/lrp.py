@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from ..registry import Range, method
 from ..relevance.propagation import propagating, relevance_of
-from ..relevance.rules import AlphaBeta, Box, Composite, Epsilon, Flat, Gamma
+from ..relevance.rules import AlphaBeta, Composite, Epsilon, Flat, Gamma, ZBox
 from ..scores import Score
-from ..tape import input_gradient, note
+from ..tape import add_note, input_gradient
 
 Rules = Literal["epsilon-gamma-box", "epsilon-plus", "epsilon-plus-flat", "epsilon-alpha2-beta1"]
 
@@ -34,8 +34,8 @@ def lrp(
     the map. The box of the first layer, -3 to 3, holds every picture that is normalized as for ImageNet.
     """
     chosen = composites(epsilon, gamma, low, high)[composite]
-    if isinstance(chosen.first, Box) and not low <= x.min() <= x.max() <= high:
-        note(f"The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.")
+    if isinstance(chosen.first, ZBox) and not low <= x.min() <= x.max() <= high:
+        add_note(f"The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.")
     with propagating(chosen):
         return input_gradient(net, x, relevance_of(score))
 
@@ -44,7 +44,7 @@ def composites(epsilon: float = 1e-6, gamma: float = 0.25, low: float = -3, high
     """The rules of the first convolution, of the others, and of linear layers, under the name of each set."""
     linear, plus, mixed = Epsilon(epsilon), AlphaBeta(1), AlphaBeta(2)
     return {
-        "epsilon-gamma-box": Composite(Box(low, high), Gamma(gamma), linear),
+        "epsilon-gamma-box": Composite(ZBox(low, high), Gamma(gamma), linear),
         "epsilon-plus": Composite(plus, plus, linear),
         "epsilon-plus-flat": Composite(Flat(), plus, linear),
         "epsilon-alpha2-beta1": Composite(mixed, mixed, linear),

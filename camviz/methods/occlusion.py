@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..acceleration.many_passes import many_passes
 from ..errors import CamvizError
-from ..perturbation.occlusion import check_feature_map, hidden, spans
+from ..perturbation.occlusion import check_feature_map, hidden, window_spans
 from ..registry import Range, method
 from ..runtime.progress import Progress
 from ..scores import Score, chances
@@ -38,7 +38,7 @@ def occlusion(
     """
     if feature_map is not None and layer is None:
         raise CamvizError("a feature map belongs to a layer: choose the layer too")
-    rows, columns = (spans(length, size, stride) for length in x.shape[2:])
+    rows, columns = (window_spans(length, size, stride) for length in x.shape[2:])
     x = x.detach()
     result = x.new_empty(len(x), len(rows) * len(columns))
 

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from ..registry import Range, method
-from ..runtime.rng import Chance
+from ..runtime.rng import Rng
 from ..scores import Score
 from ..tape import activations, score_of
 
 
-@method("Random-CAM", family="control", paper="https://github.com/jacobgil/pytorch-grad-cam", of_class=False)
+@method("Random-CAM", family="control", paper="https://github.com/jacobgil/pytorch-grad-cam", class_specific=False)
 def random_cam(
     net: nn.Module,
     x: Tensor,
@@ -28,5 +28,5 @@ def random_cam(
     """
     activation, scores = activations(net, x, layer)
     score_of(score, scores)  # nothing is taken from it, but a class that does not exist is told
-    weight = Chance(seed).uniform(activation.shape[1], dtype=torch.float64) * 2 - 1
+    weight = Rng(seed).uniform(activation.shape[1], dtype=torch.float64) * 2 - 1
     return torch.einsum("c,bchw->bhw", weight.to(activation), activation).relu()

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..acceleration.conv_bn_fusion import channels_last
-from ..acceleration.many_passes import many_passes, share
+from ..acceleration.many_passes import many_passes, partial_progress
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
-from ..runtime.rng import Chance
+from ..runtime.rng import Rng
 from ..scores import Score, chances
 from ..tape import forward, score_of
 
@@ -25,7 +25,7 @@ def rise(
     *,
     masks: Annotated[int, Range(1, 8000), "How many random masks; the paper takes 4000 to 8000"] = 1000,
     cells: Annotated[int, Range(2, 32), "Cells of a mask along each side: more for smaller things"] = 7,
-    keep: Annotated[float, Range(0.05, 0.95, 0.05), "The chance of a cell to stay visible"] = 0.5,
+    keep: Annotated[float, Range(0.05, 0.95, 0.05), "Probability that a cell stays visible"] = 0.5,
     measure: Annotated[
         Literal["class probability", "score"], "What weighs a mask: the paper's class probability, or the score itself"
     ] = "class probability",
@@ -36,19 +36,19 @@ def rise(
 
     map[b,i,j] = 1/(N * keep) * sum_n S(x[b] * M[n]) * M[n,i,j], (B, H, W)
 
-    M[n]: a grid of cells, 1 with the chance `keep`, upsampled smoothly and shifted at random. A black-box method;
-    with few masks the map is blotchy with chance, so compare two seeds before you believe a detail.
+    M[n]: a grid of cells, 1 with probability `keep`, upsampled smoothly and shifted at random. A black-box method;
+    with few masks the map is blotchy by chance, so compare two seeds before you believe a detail.
     """
     x = x.detach()
     height, width = x.shape[2:]
     cell = (ceil(height / cells), ceil(width / cells))
-    chance = Chance(seed)
-    grids = (chance.uniform(masks, 1, cells, cells) < keep).to(x)
-    shifts = torch.stack([chance.whole(0, side - 1, masks) for side in cell], dim=1).tolist()
+    rng = Rng(seed)
+    grids = (rng.uniform(masks, 1, cells, cells) < keep).to(x)
+    shifts = torch.stack([rng.integers(0, side - 1, masks) for side in cell], dim=1).tolist()
     result = torch.zeros_like(x[:, 0])
     with torch.no_grad(), many_passes(net, x) as passes:
         for number, picture in enumerate(x):
-            for part in batches(masks, passes.size, share(progress, number, len(x))):
+            for part in batches(masks, passes.size, partial_progress(progress, number, len(x))):
                 grown = interpolate(grids[part], size=[(cells + 1) * side for side in cell], mode="bilinear")
                 mask = torch.stack(
                     [

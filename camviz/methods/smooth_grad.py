@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..acceleration.conv_bn_fusion import channels_last
-from ..acceleration.many_passes import many_passes, share
+from ..acceleration.many_passes import many_passes, partial_progress
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
-from ..runtime.rng import Chance
+from ..runtime.rng import Rng
 from ..scores import Score
 from .deconvnet import deconvnet
 from .gradient_x_input import gradient_x_input
@@ -55,22 +55,24 @@ def smooth_grad(
     with many_passes(net, x, fold="gradient") as passes:
         size = 1 if base == "integrated_gradients" else passes.size_with_gradient
         for number, picture in enumerate(x):
-            chance = Chance(seed)
+            rng = Rng(seed)
             deviation = level * (picture.max() - picture.min())
-            report, inner = share(progress, number, len(x)), None
+            report, inner = partial_progress(progress, number, len(x)), None
             if base == "integrated_gradients":
                 report, inner = None, report  # it has many passes itself, and reports each of them
             first, total, squares = (torch.zeros_like(picture) for _ in range(3))
             for part in batches(samples, size, report):
                 draws = range(samples)[part]
-                noise = torch.stack([chance.normal(*picture.shape, dtype=x.dtype) for _ in draws])
+                noise = torch.stack([rng.normal(*picture.shape, dtype=x.dtype) for _ in draws])
                 noisy = picture + deviation * noise.to(x.device)
                 if base in PLAIN:
                     found = PLAIN[base](net, channels_last(noisy), score)
                 elif base in RULED:
                     found = RULED[base](net, noisy, score, extended=extended)
                 else:
-                    found = integrated_gradients(net, noisy, score, progress=share(inner, part.start, samples))
+                    found = integrated_gradients(
+                        net, noisy, score, progress=partial_progress(inner, part.start, samples)
+                    )
                 first = found[0] if part.start == 0 else first
                 away = found - first  # mean of squares minus square of mean would drown in rounding without this
                 total, squares = total + away.sum(dim=0), squares + away.square().sum(dim=0)

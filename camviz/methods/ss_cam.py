@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..perturbation.masked_scores import masked_cam
 from ..registry import Range, method
 from ..runtime.progress import Progress
-from ..runtime.rng import Chance
+from ..runtime.rng import Rng
 from ..scores import Score
 from ..tape import score_of
 
@@ -35,13 +35,13 @@ def ss_cam(
 
     Smoother than Score-CAM, at as many times its cost as there are samples.
     """
-    chance = Chance(seed)
+    rng = Rng(seed)
 
     def noisy(masks: Tensor, passes: range) -> Tensor:
         if passes.start == 0:
-            chance.restart()
+            rng.reset()
         # One by one, so that the noise does not depend on the size of the batch.
-        fields = [chance.normal(*masks.shape[2:]) for _ in passes]
+        fields = [rng.normal(*masks.shape[2:]) for _ in passes]
         return masks + noise * torch.stack(fields)[:, None].to(masks)
 
     return masked_cam(

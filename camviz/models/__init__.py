@@ -4,25 +4,25 @@ from .catalogue import Entry, catalogue
 from .layers import Layer
 from .load import load_model
 from .model import Model, Prediction
-from .offers import STANDARD, is_own, marked, register, unregister
-from .operator_config import configuration
-from .shared import devices, offered, shared_model, standard
+from .offers import DEFAULT_MODEL, is_custom, register, unregister, with_digest
+from .operator_config import operator_config
+from .shared import available_devices, default_model_name, offered_models, shared_model
 
 __all__ = [
-    "STANDARD",
+    "DEFAULT_MODEL",
     "Entry",
     "Layer",
     "Model",
     "Prediction",
+    "available_devices",
     "catalogue",
-    "configuration",
-    "devices",
-    "is_own",
+    "default_model_name",
+    "is_custom",
     "load_model",
-    "marked",
-    "offered",
+    "offered_models",
+    "operator_config",
     "register",
     "shared_model",
-    "standard",
     "unregister",
+    "with_digest",
 ]

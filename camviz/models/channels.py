@@ -11,38 +11,38 @@ from torch import Tensor
 
 from ..errors import CamvizError, unknown
 
-Band = Literal["red", "green", "blue", "gray", "black"]
+Channel = Literal["red", "green", "blue", "gray", "black"]
 
-COLORS: tuple[Band, ...] = ("red", "green", "blue")
+RGB_CHANNELS: tuple[Channel, ...] = ("red", "green", "blue")
 SHARES = (19595, 38470, 7471)  # of 65536: what each color gives to brightness, as Pillow rounds it
 
 
-def bands_for(channels: int) -> tuple[Band, ...]:
+def default_channels(channels: int) -> tuple[Channel, ...]:
     """What as many channels see where nobody says it: gray, or red, green and blue. Raises CamvizError for others."""
     if channels not in (1, 3):
         raise CamvizError(
             f"this network takes {channels} channels, and a picture has red, green and blue: say what each sees, "
             "bands=('red', 'green', 'blue', 'black'), out of red, green, blue, gray, and black for nothing"
         )
-    return ("gray",) if channels == 1 else COLORS
+    return ("gray",) if channels == 1 else RGB_CHANNELS
 
 
-def check_bands(given: Sequence[str]) -> tuple[Band, ...]:
+def check_channels(given: Sequence[str]) -> tuple[Channel, ...]:
     """`given` as bands. Raises CamvizError."""
     if isinstance(given, str) or not given:
         raise CamvizError(f"bands are a list of colors, one for each channel; got {given!r}")
     for band in given:
-        if band not in get_args(Band):
-            raise unknown("band", str(band), get_args(Band), ", ".join(get_args(Band)))
+        if band not in get_args(Channel):
+            raise unknown("band", str(band), get_args(Channel), ", ".join(get_args(Channel)))
     return tuple(given)  # type: ignore[arg-type]
 
 
-def seen(view: NDArray[np.uint8], bands: Sequence[Band]) -> Tensor:
+def seen(view: NDArray[np.uint8], bands: Sequence[Channel]) -> Tensor:
     """What each channel sees of a picture (H, W, 3): (C, H, W), 0 to 1."""
     colors = torch.from_numpy(view).permute(2, 0, 1)
-    if tuple(bands) == COLORS:
+    if tuple(bands) == RGB_CHANNELS:
         return colors.float() / 255
-    planes: dict[Band, Tensor] = dict(zip(COLORS, colors, strict=True))
+    planes: dict[Channel, Tensor] = dict(zip(RGB_CHANNELS, colors, strict=True))
     if "gray" in bands:
         brightness = torch.tensordot(torch.tensor(SHARES, device="cpu"), colors.long(), dims=1)
         planes["gray"] = (brightness + 0x8000) >> 16
@@ -50,39 +50,39 @@ def seen(view: NDArray[np.uint8], bands: Sequence[Band]) -> Tensor:
     return torch.stack([planes[band].float() for band in bands]) / 255
 
 
-def shown(pixels: Tensor, bands: Sequence[Band]) -> NDArray[np.uint8]:
+def shown(pixels: Tensor, bands: Sequence[Channel]) -> NDArray[np.uint8]:
     """The picture (H, W, 3) of which the channels see `pixels` (C, H, W), 0 to 1; colors that none sees are black."""
     # Of one band, the first channel counts.
-    planes: dict[Band, Tensor] = dict(zip(reversed(bands), reversed(list(pixels)), strict=True))
+    planes: dict[Channel, Tensor] = dict(zip(reversed(bands), reversed(list(pixels)), strict=True))
     black = torch.zeros_like(pixels[0])
-    nothing = planes.get("gray", black) if grayish(bands) else black
-    chosen = torch.stack([planes.get(band, nothing) for band in COLORS], dim=-1)
+    nothing = planes.get("gray", black) if to_gray(bands) else black
+    chosen = torch.stack([planes.get(band, nothing) for band in RGB_CHANNELS], dim=-1)
     return np.asarray((chosen * 255).round().clamp(0, 255).to(torch.uint8).numpy())
 
 
-def in_colors(attribution: Tensor, bands: Sequence[Band]) -> Tensor:
+def in_colors(attribution: Tensor, bands: Sequence[Channel]) -> Tensor:
     """What channels are worth (..., C, H, W), told of the picture's red, green and blue (..., 3, H, W).
 
     What a gray channel is worth is shared among them; what a black one is worth is of no picture, and left out.
     """
-    if tuple(bands) == COLORS:
+    if tuple(bands) == RGB_CHANNELS:
         return attribution
-    shares = [[float(band == color) + (band == "gray") / 3 for band in bands] for color in COLORS]
+    shares = [[float(band == color) + (band == "gray") / 3 for band in bands] for color in RGB_CHANNELS]
     return torch.einsum("kc,...chw->...khw", attribution.new_tensor(shares), attribution)
 
 
-def grayish(bands: Sequence[Band]) -> bool:
+def to_gray(bands: Sequence[Channel]) -> bool:
     """Whether no channel sees a color."""
-    return not set(bands) & set(COLORS)
+    return not set(bands) & set(RGB_CHANNELS)
 
 
-def spread(values: Sequence[float], bands: Sequence[Band], black: float) -> tuple[float, ...]:
+def spread(values: Sequence[float], bands: Sequence[Channel], black: float) -> tuple[float, ...]:
     """One number for each of red, green and blue, as one for each channel: gray gets their mean, black `black`."""
-    known = {**dict(zip(COLORS, values, strict=True)), "gray": sum(values) / 3, "black": black}
+    known = {**dict(zip(RGB_CHANNELS, values, strict=True)), "gray": sum(values) / 3, "black": black}
     return tuple(known[band] for band in bands)
 
 
-def per_channel(values: Sequence[float], bands: Sequence[Band], what: str) -> tuple[float, ...]:
+def per_channel(values: Sequence[float], bands: Sequence[Channel], what: str) -> tuple[float, ...]:
     """One number for each channel. Raises CamvizError."""
     if len(values) != len(bands):
         count = {1: "one number", 3: "three numbers"}.get(len(bands), f"{len(bands)} numbers")

@@ -7,12 +7,12 @@ from typing import Any
 
 from ..errors import CamvizError
 
-Categories = Sequence[str] | Mapping[Any, Any] | str | Path
+ClassNames = Sequence[str] | Mapping[Any, Any] | str | Path
 LONGEST = 200  # characters of a name
 LARGEST = 4 << 20  # bytes of a file
 
 
-def read_categories(given: Categories | bytes, where: str = "the class names") -> tuple[str, ...]:
+def read_class_names(given: ClassNames | bytes, where: str = "the class names") -> tuple[str, ...]:
     """The class names in the order of their index.
 
     `given`: the path of a file, the content of one, or what its JSON holds: a list of names, {index: name},
@@ -23,7 +23,7 @@ def read_categories(given: Categories | bytes, where: str = "the class names") -
         file = Path(given)
         if not file.is_file():
             raise CamvizError(f"there is no file of class names {file}")
-        return read_categories(file.read_bytes(), f"the class names in {file.name}")
+        return read_class_names(file.read_bytes(), f"the class names in {file.name}")
     content: Any = _parsed(given, where) if isinstance(given, bytes) else given
     names: list[Any] = _by_index(content, where) if isinstance(content, Mapping) else list(content)
     if not names:

@@ -19,7 +19,7 @@ FAMILIES = 3  # of timm's families, those that are looked through whole
 
 
 @dataclass(frozen=True)
-class Nearest:
+class ClosestArchitecture:
     """A network by its catalogue name; `fitting` of all `tensors` of either have the same name and shape."""
 
     name: str
@@ -32,7 +32,7 @@ class Nearest:
         return self.fitting / max(1, self.tensors)
 
 
-def nearest(state: Mapping[str, Tensor], asked: str) -> Nearest | None:
+def closest_architecture(state: Mapping[str, Tensor], asked: str) -> ClosestArchitecture | None:
     """The network whose tensors have most names and shapes in common with `state`; None where none is like it.
 
     The number of classes and of input channels may differ. First the one that was asked for, then torchvision's
@@ -69,10 +69,10 @@ def _words(shapes: Shapes) -> set[str]:
     return {re.sub(r"\d+", "#", key) for key in shapes}
 
 
-def _compare(name: str, shapes: Shapes) -> Nearest:
+def _compare(name: str, shapes: Shapes) -> ClosestArchitecture:
     known = shapes_of(name)
     fitting = sum(_fits(known[key], shapes[key]) for key in known.keys() & shapes.keys())
-    return Nearest(name, fitting, len(known.keys() | shapes.keys()))
+    return ClosestArchitecture(name, fitting, len(known.keys() | shapes.keys()))
 
 
 def _fits(known: tuple[int, ...], given: tuple[int, ...]) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..errors import CamvizError
-from ..tape import class_scores, watch
+from ..tape import class_scores, observe
 
 LONGEST, SHORTEST = 25, 5  # names in the short list
 
@@ -68,7 +68,7 @@ def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
     reference = next(net.parameters(), torch.empty(0, device="cpu"))
     x = torch.zeros(1, channels, *size, device=reference.device, dtype=reference.dtype)
     try:
-        classes = class_scores(watch(net, x, see)).shape[1]
+        classes = class_scores(observe(net, x, see)).shape[1]
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CamvizError(

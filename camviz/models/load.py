@@ -12,15 +12,15 @@ from torch.export import ExportedProgram
 from ..errors import CamvizError, unknown
 from . import state_dict
 from . import weights as files
-from .channels import COLORS, Band, bands_for, check_bands, per_channel, spread
-from .class_names import Categories, read_categories
-from .closest_architecture import nearest
+from .channels import RGB_CHANNELS, Channel, check_channels, default_channels, per_channel, spread
+from .class_names import ClassNames, read_class_names
+from .closest_architecture import closest_architecture
 from .download import Progress
 from .geometry import Geometry
 from .layers import probe
 from .model import Head, Model
-from .preprocessing import Preprocess, measure
-from .sources import Plan, find_plan, imagenet_labels, own_plan, program_plan
+from .preprocessing import Preprocess, infer_preprocessing
+from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
 
 
 def load_model(
@@ -36,7 +36,7 @@ def load_model(
     bands: Sequence[str] | None = None,
     preprocess: Preprocess | None = None,
     head: Head | None = None,
-    categories: Categories | None = None,
+    categories: ClassNames | None = None,
     name: str | None = None,
 ) -> Model:
     """A network ready to be explained, by its name in the catalogue, or a copy of one of your own.
@@ -63,12 +63,12 @@ def load_model(
     if preprocess is not None:
         if any(given is not None for given in (input_size, mean, std, bands)):
             raise CamvizError("preprocess says what input_size, mean, std and bands say: give either it or them")
-        measured = measure(preprocess)
+        measured = infer_preprocessing(preprocess)
         input_size, mean, std, bands = measured.size, measured.mean, measured.std, measured.bands
     geometry = plan.geometry
     if input_size is not None:
         geometry = Geometry(input_size, input_size, geometry.interpolation)
-    looks = check_bands(bands) if bands is not None else _bands(net, geometry.size)
+    looks = check_channels(bands) if bands is not None else _bands(net, geometry.size)
     found = probe(net, geometry.size, len(looks))
     if head is not None and head not in get_args(Head):
         raise unknown("head", str(head), get_args(Head), "softmax, sigmoid")
@@ -93,15 +93,17 @@ def load_model(
     )
 
 
-def _plan(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> Plan:
+def _plan(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:
     if isinstance(network, nn.Module | ExportedProgram):
-        return own_plan(network, name)
+        return custom_source(network, name)
     if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth"):
-        return program_plan(Path(network), name)
-    return find_plan(network)
+        return program_source(Path(network), name)
+    return find_source(network)
 
 
-def _build(plan: Plan, weights: str | Path | Mapping[str, Tensor], progress: Progress | None) -> tuple[nn.Module, str]:
+def _build(
+    plan: ModelSource, weights: str | Path | Mapping[str, Tensor], progress: Progress | None
+) -> tuple[nn.Module, str]:
     if weights == "default":
         return plan.trained(progress), plan.tag
     if weights == "random" and plan.own:
@@ -132,7 +134,7 @@ def _likeness(name: str) -> state_dict.Hint:
     """A word on which network of the catalogue a checkpoint is of, that is not of the one of that name."""
 
     def hint(state: Mapping[str, Tensor]) -> str:
-        found = nearest(state, name)
+        found = closest_architecture(state, name)
         if found is None:
             return "; no network of the catalogue is like it"
         share = f"{found.fitting} of {found.tensors} tensors fit"
@@ -145,18 +147,18 @@ def _likeness(name: str) -> state_dict.Hint:
     return hint
 
 
-def _bands(net: nn.Module, size: tuple[int, int]) -> tuple[Band, ...]:
+def _bands(net: nn.Module, size: tuple[int, int]) -> tuple[Channel, ...]:
     """What the channels see where nobody says it, by what the first weights for maps take."""
     try:
         channels = state_dict.first_convolution(net)[1].in_channels
     except CamvizError:  # a compiled network has convolutions that are no nn.Conv2d
         channels = next((weight.shape[1] for weight in net.parameters() if weight.ndim == 4), 3)
     try:
-        return bands_for(channels)
+        return default_channels(channels)
     except CamvizError:
         with suppress(CamvizError):  # the first in the list need not be the first to run
             probe(net, size)
-            return COLORS
+            return RGB_CHANNELS
         raise
 
 
@@ -166,9 +168,9 @@ def _device(network: str | Path | nn.Module | ExportedProgram) -> torch.device:
     return torch.get_default_device() if parameter is None else parameter.device
 
 
-def _labels(given: Categories | None, classes: int, name: str) -> tuple[str, ...]:
+def _labels(given: ClassNames | None, classes: int, name: str) -> tuple[str, ...]:
     if given is not None:
-        names = read_categories(given)
+        names = read_class_names(given)
         if len(names) != classes:
             raise CamvizError(f"{name} has {classes} classes; got {len(names)} categories")
         return names

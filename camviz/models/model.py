@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from .. import images
 from ..errors import CamvizError, unknown
 from ..tape import forward
-from .channels import COLORS, Band, grayish, in_colors, seen, shown
+from .channels import RGB_CHANNELS, Channel, in_colors, seen, shown, to_gray
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
 
-Picture = Image.Image | bytes | str | Path | BinaryIO
+ImageInput = Image.Image | bytes | str | Path | BinaryIO
 Head = Literal["softmax", "sigmoid"]
 
 
@@ -51,7 +51,7 @@ class Model:
     std: tuple[float, ...]
     geometry: Geometry
     device: torch.device
-    bands: tuple[Band, ...] = COLORS
+    bands: tuple[Channel, ...] = RGB_CHANNELS
     head: Head = "softmax"
     transform: Preprocess | None = field(default=None, repr=False)
 
@@ -70,7 +70,7 @@ class Model:
         """How many steps of down-sampling the layers take."""
         return max((layer.stage for layer in self.layers), default=0)
 
-    def preprocess(self, image: Picture, fit: Fit = "crop") -> Tensor:
+    def preprocess(self, image: ImageInput, fit: Fit = "crop") -> Tensor:
         """The network's input (1, C, H, W) on its device: `view`, normalized, and nothing else."""
         return self.normalize(self.view(image, fit))
 
@@ -81,7 +81,7 @@ class Model:
         dtype = next((parameter.dtype for parameter in self.net.parameters()), torch.float32)
         return ((pixels - mean) / std)[None].to(self.device, dtype)
 
-    def view(self, image: Picture, fit: Fit = "crop") -> NDArray[np.uint8]:
+    def view(self, image: ImageInput, fit: Fit = "crop") -> NDArray[np.uint8]:
         """The picture that the network sees, RGB (H, W, 3), gray where it sees no colors.
 
         `fit`: "crop" as the weights were trained, "pad" the whole picture on the mean color (zero for the
@@ -93,7 +93,7 @@ class Model:
             return self.seen_in(run(self.transform, picture))
         red, green, blue = shown(mean, self.bands)[0, 0].tolist()
         found = np.array(self.geometry.apply(picture, fit, fill=(red, green, blue)))
-        return shown(seen(found, self.bands), self.bands) if grayish(self.bands) else found
+        return shown(seen(found, self.bands), self.bands) if to_gray(self.bands) else found
 
     def seen_in(self, x: Tensor) -> NDArray[np.uint8]:
         """The picture (H, W, 3) that an input (C, H, W) is of."""
@@ -116,7 +116,7 @@ class Model:
         """
         return attribution if attribution.ndim == 3 else in_colors(attribution, self.bands)
 
-    def predict(self, image: Picture, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
+    def predict(self, image: ImageInput, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """The `k` most probable classes, best first."""
         if k < 1:
             raise CamvizError(f"the number of predictions must be at least 1; got {k}")

@@ -19,11 +19,11 @@ from .model import Model
 
 Load = Callable[[str, Progress | None], Model]
 
-STANDARD = "efficientnet_lite0"  # comes with CamViz
+DEFAULT_MODEL = "efficientnet_lite0"  # comes with CamViz
 
 
 @dataclass(frozen=True)
-class Offer:
+class ModelOffer:
     """A network under the name in `entry`; `load(device, progress)` makes it. `version` changes with the network."""
 
     entry: Entry
@@ -31,7 +31,7 @@ class Offer:
     version: str
 
 
-_offers: dict[str, Offer] = {}
+_offers: dict[str, ModelOffer] = {}
 _guard = threading.Lock()
 
 
@@ -40,14 +40,14 @@ def register(model: Model) -> Entry:
 
     What was registered under that name is replaced.
     """
-    model = marked(model)
+    model = with_digest(model)
 
     def load(device: str, progress: Progress | None) -> Model:
-        return moved(model, device)
+        return on_device(model, device)
 
     entry = Entry(model.name, model.title, "own", curated=True)
     with _guard:
-        _offers[model.name] = Offer(entry, load, model.weights)
+        _offers[model.name] = ModelOffer(entry, load, model.weights)
     return entry
 
 
@@ -57,13 +57,13 @@ def unregister(name: str) -> None:
         _offers.pop(name, None)
 
 
-def registered() -> dict[str, Offer]:
+def registered() -> dict[str, ModelOffer]:
     """Return a copy of the registered networks by name, in the order of their registration."""
     with _guard:
         return dict(_offers)
 
 
-def moved(model: Model, device: str) -> Model:
+def on_device(model: Model, device: str) -> Model:
     """The model on a device: itself, where it is there."""
     there = torch.device(device)
     if model.device.type == there.type:
@@ -71,7 +71,7 @@ def moved(model: Model, device: str) -> Model:
     return replace(model, net=copy.deepcopy(model.net).to(there), device=there)
 
 
-def marked(model: Model) -> Model:
+def with_digest(model: Model) -> Model:
     """The model with a digest of its numbers, its classes and how it sees a picture in what it says of its weights.
 
     So no result of another network of that name, or of the same one after more training, is taken for one of this.
@@ -86,7 +86,7 @@ def marked(model: Model) -> Model:
     return replace(model, weights=f"own {digest.hexdigest()[:8]}")
 
 
-def is_own(weights: str) -> bool:
+def is_custom(weights: str) -> bool:
     """Whether what a model says of its weights is said by one that was brought along."""
     return re.fullmatch(r"own( [0-9a-f]{8})?", weights) is not None
 

@@ -15,7 +15,7 @@ from .catalogue import Entry, catalogue, source_of
 from .download import Progress
 from .load import load_model
 from .model import Model
-from .offers import Offer, marked
+from .offers import ModelOffer, with_digest
 
 VARIABLE = "CAMVIZ_CONFIG"
 
@@ -34,30 +34,30 @@ _PLAIN = {  # a field of a [[model]] -> what it must be
 
 
 @dataclass(frozen=True)
-class Configuration:
+class OperatorConfig:
     """What the operator's file says, and a sentence for each of its `faults`, which is left out.
 
     `uploads`: whether visitors may bring a network; None = those at this machine.
     `catalogue`: the names out of the catalogue that are offered beside the standard one's; None = all.
     """
 
-    offers: Mapping[str, Offer] = field(default_factory=dict)
+    offers: Mapping[str, ModelOffer] = field(default_factory=dict)
     uploads: bool | None = None
     catalogue: frozenset[str] | None = None
     faults: tuple[str, ...] = ()
 
 
-def configuration() -> Configuration:
+def operator_config() -> OperatorConfig:
     """The file that the environment variable CAMVIZ_CONFIG names, read again when it changes."""
     name = os.environ.get(VARIABLE)
     if not name:
-        return Configuration()
+        return OperatorConfig()
     file = Path(name).absolute()
     return _read(file, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path, changed: int) -> Configuration:
+def _read(file: Path, changed: int) -> OperatorConfig:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def _read(file: Path, changed: int) -> Configuration:
         return _closed(f"catalogue in {file} must be a list of networks' names; got {names!r}")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         return _closed(f"the networks in {file} must be tables, each under [[model]]")
-    offers: dict[str, Offer] = {}
+    offers: dict[str, ModelOffer] = {}
     faults: list[str] = []
     known = {entry.name for entry in catalogue()}
     strange = [name for name in names or () if name not in known]
@@ -86,22 +86,22 @@ def _read(file: Path, changed: int) -> Configuration:
             offers[offer.entry.name] = offer
         except CamvizError as error:
             faults.append(str(error))
-    return _told(Configuration(offers, uploads, None if names is None else frozenset(names), tuple(faults)))
+    return _told(OperatorConfig(offers, uploads, None if names is None else frozenset(names), tuple(faults)))
 
 
-def _closed(fault: str) -> Configuration:
+def _closed(fault: str) -> OperatorConfig:
     """Nothing is taken from a file that cannot be understood, nothing from visitors, and nothing is fetched."""
-    return _told(Configuration(uploads=False, catalogue=frozenset(), faults=(fault,)))
+    return _told(OperatorConfig(uploads=False, catalogue=frozenset(), faults=(fault,)))
 
 
-def _told(found: Configuration) -> Configuration:
+def _told(found: OperatorConfig) -> OperatorConfig:
     for fault in found.faults:
         logging.getLogger("camviz").warning(fault)
     return found
 
 
 @contextmanager
-def telling(where: str) -> Iterator[None]:
+def located(where: str) -> Iterator[None]:
     """What is wrong within is told of that place."""
     try:
         yield
@@ -109,7 +109,7 @@ def telling(where: str) -> Iterator[None]:
         raise CamvizError(f"{where}: {error}") from error
 
 
-def _offer(file: Path, number: int, table: Mapping[str, Any]) -> Offer:
+def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
     name = table.get("name")
     where = f"{file}, model {number}" + (f" '{name}'" if isinstance(name, str) else "")
     for key, value in table.items():
@@ -123,7 +123,7 @@ def _offer(file: Path, number: int, table: Mapping[str, Any]) -> Offer:
     if "architecture" not in table and "weights" not in table:
         raise CamvizError(f"{where}: it needs an architecture of the catalogue, weights, or both")
     if "architecture" in table:
-        with telling(where):
+        with located(where):
             source_of(table["architecture"])
     files = {key: file.parent / table[key] for key in ("weights", "categories") if key in table}
     for key, path in files.items():
@@ -141,8 +141,8 @@ def _offer(file: Path, number: int, table: Mapping[str, Any]) -> Offer:
             network, settings["weights"] = table["architecture"], files.get("weights", "default")
         else:
             network = files["weights"]
-        with telling(where):
+        with located(where):
             model = load_model(network, device=device, progress=progress, name=name, **settings)
-        return marked(replace(model, title=table.get("title", name)))
+        return with_digest(replace(model, title=table.get("title", name)))
 
-    return Offer(Entry(name, table.get("title", name), "own", curated=True), load, version)
+    return ModelOffer(Entry(name, table.get("title", name), "own", curated=True), load, version)

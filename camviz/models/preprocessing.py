@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import CamvizError
-from .channels import Band
+from .channels import Channel
 
 Preprocess = Callable[[Image.Image], Any]
 
@@ -18,7 +18,7 @@ SIDE = 384
 TOLERANCE = 0.02  # of the whole range, from black to white
 TRIES = 6  # of the same picture: a random flip would be noticed with 97 %
 
-SHARES: dict[Band, tuple[float, float, float]] = {
+SHARES: dict[Channel, tuple[float, float, float]] = {
     "red": (1, 0, 0),
     "green": (0, 1, 0),
     "blue": (0, 0, 1),
@@ -28,11 +28,11 @@ MORE = "preprocess must do no more than resize, crop and normalize each channel;
 
 
 @dataclass(frozen=True)
-class Measured:
+class InferredPreprocessing:
     """The input's size (height, width), and for each channel its band, mean and deviation."""
 
     size: tuple[int, int]
-    bands: tuple[Band, ...]
+    bands: tuple[Channel, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -54,7 +54,7 @@ def run(preprocess: Preprocess, image: Image.Image) -> Tensor:
     return result.detach().cpu().float()
 
 
-def measure(preprocess: Preprocess) -> Measured:
+def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
     """The size, colors, means and deviations of `preprocess`. Raises CamvizError where it does more than that."""
     one_color = {
         color: _middle(run(preprocess, Image.new("RGB", (SIDE, SIDE), color)))
@@ -79,7 +79,7 @@ def measure(preprocess: Preprocess) -> Measured:
     shares = torch.stack([color - black for color in colors]) / whole
     bands = tuple(_band(channel, whole[place]) for place, channel in enumerate(shares.T))
     std = torch.where(whole == 0, torch.ones_like(whole), 1 / whole)
-    return Measured(
+    return InferredPreprocessing(
         size=(int(several[0].shape[1]), int(several[0].shape[2])),
         bands=bands,
         mean=tuple((-black * std).tolist()),
@@ -95,7 +95,7 @@ def _near(values: Tensor, expected: Tensor, whole: Tensor) -> bool:
     return bool(((values - expected).abs() <= TOLERANCE * whole.abs() + 1e-6).all())
 
 
-def _band(share: Tensor, whole: Tensor) -> Band:
+def _band(share: Tensor, whole: Tensor) -> Channel:
     if whole == 0:
         return "black"
     for band, expected in SHARES.items():

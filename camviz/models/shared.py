@@ -12,8 +12,8 @@ from .catalogue import Entry, catalogue
 from .download import Progress
 from .load import load_model
 from .model import Model
-from .offers import STANDARD, Offer, registered
-from .operator_config import configuration
+from .offers import DEFAULT_MODEL, ModelOffer, registered
+from .operator_config import operator_config
 
 SHARED = 6  # models that a process keeps
 
@@ -31,7 +31,7 @@ _slots: OrderedDict[tuple[str, str, str, str], _Slot] = OrderedDict()
 _guard = threading.Lock()
 
 
-def devices() -> tuple[str, ...]:
+def available_devices() -> tuple[str, ...]:
     """Where networks can be computed here, the quickest first: cuda, mps (Apple), cpu."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     return tuple(name for name, found in there.items() if found)
@@ -45,7 +45,7 @@ def shared_model(
     While another thread loads it, `progress` is called with that thread's numbers (total 0 until they are known),
     ten times a second: what it raises ends the waiting.
     """
-    offer = find(name)
+    offer = find_offer(name)
     if offer is not None and weights == "random":
         raise CamvizError(f"{name} was brought along, and random weights are for networks of the catalogue")
     changed = str(Path(weights).stat().st_mtime_ns) if Path(weights).is_file() else ""
@@ -77,27 +77,27 @@ def shared_model(
         slot.lock.release()
 
 
-def find(name: str) -> Offer | None:
+def find_offer(name: str) -> ModelOffer | None:
     """The network that was brought along under that name; None for all others.
 
     Those of the operator's file come after those that were registered.
     """
-    return registered().get(name) or configuration().offers.get(name)
+    return registered().get(name) or operator_config().offers.get(name)
 
 
-def offered() -> tuple[Entry, ...]:
+def offered_models() -> tuple[Entry, ...]:
     """All networks on offer: those that were registered, those of the operator's file, and what it leaves of the
     catalogue; the standard one always."""
-    told = configuration()
+    told = operator_config()
     first_ones = registered()
     own = {**told.offers, **first_ones}
     first = [own[name].entry for name in dict.fromkeys((*first_ones, *own))]
     rest = [entry for entry in catalogue() if entry.name not in own]
     if told.catalogue is not None:
-        rest = [entry for entry in rest if entry.name in told.catalogue or entry.name == STANDARD]
+        rest = [entry for entry in rest if entry.name in told.catalogue or entry.name == DEFAULT_MODEL]
     return (*first, *rest)
 
 
-def standard() -> str:
+def default_model_name() -> str:
     """The name of the network that is shown when nobody has chosen: the first registered one, or the embedded one."""
-    return next(iter(registered()), STANDARD)
+    return next(iter(registered()), DEFAULT_MODEL)

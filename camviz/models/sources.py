@@ -16,11 +16,11 @@ from torch import nn
 from torch.export import ExportedProgram, unflatten
 
 from ..errors import CamvizError
-from ..runtime.rng import OwnChance
+from ..runtime.rng import SeededOperations
 from . import download, state_dict
 from . import weights as files
 from .catalogue import CURATED, source_of
-from .channels import COLORS, per_channel
+from .channels import RGB_CHANNELS, per_channel
 from .download import Progress
 from .geometry import Geometry
 
@@ -31,7 +31,7 @@ _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)")
 
 
 @dataclass(frozen=True)
-class Plan:
+class ModelSource:
     """A network of the catalogue before it is built: `untrained(classes)` and `trained(progress)` make it."""
 
     name: str
@@ -46,13 +46,13 @@ class Plan:
     own: bool = False  # brought along: no architecture of the catalogue
 
 
-def find_plan(name: str) -> Plan:
+def find_source(name: str) -> ModelSource:
     """The plan of a network by its catalogue name. Raises CamvizError for an unknown one."""
     source, found = source_of(name)
     return {"embedded": _embedded, "torchvision": _torchvision, "timm": _timm}[source](found)
 
 
-def own_plan(network: nn.Module | ExportedProgram, name: str | None) -> Plan:
+def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> ModelSource:
     """The plan of a copy of `network`: 224 x 224, ImageNet's mean and deviation, until the caller says otherwise."""
     size, title = (224, 224), type(network).__name__
     try:
@@ -66,10 +66,12 @@ def own_plan(network: nn.Module | ExportedProgram, name: str | None) -> Plan:
         raise CamvizError(f"this {type(network).__name__} cannot be copied, so it cannot be loaded: {error}") from error
     name = name or title
     geometry = Geometry(size, size)
-    return Plan(name, name, "own", 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda _: net, lambda _: net, own=True)
+    return ModelSource(
+        name, name, "own", 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda _: net, lambda _: net, own=True
+    )
 
 
-def program_plan(file: Path, name: str | None) -> Plan:
+def program_source(file: Path, name: str | None) -> ModelSource:
     """The plan of the network in a TorchScript or torch.export file, which may run what it likes: only trusted ones."""
     if not file.is_file():
         raise CamvizError(f"there is no file {file}")
@@ -81,7 +83,7 @@ def program_plan(file: Path, name: str | None) -> Plan:
         )
     with files.reading(file):
         network = _from_torchscript(file) if kind == "TorchScript" else torch.export.load(file)
-    return replace(own_plan(network, name or file.stem), tag=file.name)
+    return replace(custom_source(network, name or file.stem), tag=file.name)
 
 
 def _again(network: torch.jit.ScriptModule) -> nn.Module:
@@ -123,7 +125,7 @@ def imagenet_labels() -> tuple[str, ...]:
     return tuple(AlexNet_Weights.DEFAULT.meta["categories"])
 
 
-def _embedded(name: str) -> Plan:
+def _embedded(name: str) -> ModelSource:
     import timm
 
     architecture = f"tf_{name}"
@@ -143,10 +145,10 @@ def _embedded(name: str) -> Plan:
 
     half = (0.5, 0.5, 0.5)
     geometry = Geometry((size, size), (grid, grid), "bicubic")
-    return Plan(name, CURATED[name], "imagenet", 1000, geometry, half, half, untrained, trained)
+    return ModelSource(name, CURATED[name], "imagenet", 1000, geometry, half, half, untrained, trained)
 
 
-def _torchvision(name: str) -> Plan:
+def _torchvision(name: str) -> ModelSource:
     from torchvision import models
 
     weights = models.get_model_weights(name).DEFAULT
@@ -171,11 +173,11 @@ def _torchvision(name: str) -> Plan:
         return net
 
     geometry = Geometry((size, size), (grid, grid), transform.interpolation.value)
-    mean, std = per_channel(transform.mean, COLORS, "mean"), per_channel(transform.std, COLORS, "std")
-    return Plan(name, CURATED.get(name, name), weights.name, 1000, geometry, mean, std, untrained, trained)
+    mean, std = per_channel(transform.mean, RGB_CHANNELS, "mean"), per_channel(transform.std, RGB_CHANNELS, "std")
+    return ModelSource(name, CURATED.get(name, name), weights.name, 1000, geometry, mean, std, untrained, trained)
 
 
-def _timm(name: str) -> Plan:
+def _timm(name: str) -> ModelSource:
     import timm
 
     config = timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
@@ -202,10 +204,10 @@ def _timm(name: str) -> Plan:
     size = (config.input_size[1], config.input_size[2])
     grid = (math.floor(size[0] / config.crop_pct), math.floor(size[1] / config.crop_pct))
     geometry = Geometry(size, grid, config.interpolation, keep_ratio=config.crop_mode != "squash")
-    mean, std = per_channel(config.mean, COLORS, "mean"), per_channel(config.std, COLORS, "std")
-    return Plan(f"timm/{full}", full, config.tag, config.num_classes, geometry, mean, std, untrained, trained)
+    mean, std = per_channel(config.mean, RGB_CHANNELS, "mean"), per_channel(config.std, RGB_CHANNELS, "std")
+    return ModelSource(f"timm/{full}", full, config.tag, config.num_classes, geometry, mean, std, untrained, trained)
 
 
 def _build(make: Callable[..., nn.Module], name: str, **arguments: Any) -> nn.Module:
-    with torch.device("cpu"), OwnChance():
+    with torch.device("cpu"), SeededOperations():
         return make(name, **arguments)

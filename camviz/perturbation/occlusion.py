@@ -7,7 +7,7 @@ from math import ceil, floor
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.many_passes import many_passes, share
+from ..acceleration.many_passes import many_passes, partial_progress
 from ..errors import CamvizError
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
@@ -44,7 +44,7 @@ def occlusion_maps(
     strength; without a feature map it is the layer's strongest for each picture. Raises CamvizError for a class or a
     feature map that does not exist.
     """
-    rows, columns = (spans(length, size, stride) for length in x.shape[2:])
+    rows, columns = (window_spans(length, size, stride) for length in x.shape[2:])
     shape = (len(x), len(rows) * len(columns))
     probability, best = x.new_empty(shape), torch.empty(shape, dtype=torch.long, device=x.device)
     strength = which = None
@@ -71,7 +71,7 @@ def occlusion_maps(
     )
 
 
-def spans(length: int, size: int, stride: int) -> list[tuple[int, int]]:
+def window_spans(length: int, size: int, stride: int) -> list[tuple[int, int]]:
     """Where a square of `size` lies along a side of `length`: first pixel and the one after the last, clipped.
 
     As many places as strides fit in, evenly spread, so that each is centered on its cell of the map.
@@ -90,7 +90,7 @@ def hidden(
     """
     boxes = [(row, column) for row in rows for column in columns]
     for number, picture in enumerate(x):
-        for part in batches(len(boxes), size, share(progress, number, len(x))):
+        for part in batches(len(boxes), size, partial_progress(progress, number, len(x))):
             here = boxes[part]
             points = picture.expand(len(here), -1, -1, -1).clone(memory_format=torch.channels_last)
             for point, ((top, bottom), (left, right)) in zip(points, here, strict=True):

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..scores import Score
-from ..tape import gradient_sums, intercepting, norm_arguments, note, scale_and_shift, slopes
-from .rules import Composite, Op, Rule, share, stable
+from ..tape import add_note, gradient_sums, intercepting, norm_arguments, scale_and_shift, score_gradient
+from .rules import Composite, Op, RelevanceRule, redistribute, stabilized
 
 _Back = Callable[..., tuple[Tensor, ...]]
 
@@ -23,7 +23,7 @@ def propagating(composite: Composite) -> Iterator[None]:
     with intercepting(propagation, every_step=True):
         yield
     if propagation.unruled:
-        note(
+        add_note(
             f"Relevance has no rule for {', '.join(sorted(propagation.unruled))}, which passed on the plain gradient: "
             "the map need not sum up to the score."
         )
@@ -33,7 +33,7 @@ def relevance_of(score: Score) -> Score:
     """The relevance of each class output z, z * dS/dz: it sums up to S where S is linear, as logit and contrast are."""
 
     def explained(scores: Tensor) -> Tensor:
-        return (scores * (scores * slopes(score, scores)).detach()).sum(dim=1)
+        return (scores * (scores * score_gradient(score, scores)).detach()).sum(dim=1)
 
     return explained
 
@@ -49,7 +49,7 @@ def relevance_per_layer(
 # ------------------------------------------------------------------------------------------- what each call becomes
 
 
-class _Ruled(torch.autograd.Function):
+class _RelevanceFunction(torch.autograd.Function):
     """A value computed before, of which `back(relevance, *kept)` is what goes back to `inputs`."""
 
     @staticmethod
@@ -68,7 +68,7 @@ class _Affine:
     """A convolution or linear layer, which a batch norm may join after it ran and before anything goes back."""
 
     op: Op
-    rule: Rule
+    rule: RelevanceRule
     weight: Tensor
     bias: Tensor | None
     joined: bool = False
@@ -166,7 +166,7 @@ class _Propagation:
 
         with torch.no_grad():
             value = op(x)
-        return _ruled(value, lambda relevance, x: (share(op, [(x,)], relevance),), [x], [x])
+        return _ruled(value, lambda relevance, x: (redistribute(op, [(x,)], relevance),), [x], [x])
 
     def addition(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
         if not all(map(_depends, args[:2])):
@@ -176,7 +176,7 @@ class _Propagation:
         shapes = one.shape, other.shape
         with torch.no_grad():
             alone = func(one.clone(), torch.zeros_like(other), **kwargs), func(torch.zeros_like(one), other, **kwargs)
-            shares = [part / stable(value) for part in alone]
+            shares = [part / stabilized(value) for part in alone]
 
         def back(relevance: Tensor, *shares: Tensor) -> tuple[Tensor, ...]:
             return tuple((relevance * part).sum_to_size(shape) for part, shape in zip(shares, shapes, strict=True))
@@ -192,7 +192,7 @@ class _Propagation:
 
 
 def _ruled(value: Tensor, back: _Back, kept: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
-    result: Tensor = _Ruled.apply([value], back, kept, *inputs)  # type: ignore[no-untyped-call]
+    result: Tensor = _RelevanceFunction.apply([value], back, kept, *inputs)  # type: ignore[no-untyped-call]
     return result
 
 

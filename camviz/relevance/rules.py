@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 Op = Callable[..., Tensor]  # a convolution or linear layer, op(x, w) or op(x, w, b); a pooling, op(x)
-Rule = Callable[[Op, Tensor, Tensor, Tensor | None, Tensor], Tensor]
+RelevanceRule = Callable[[Op, Tensor, Tensor, Tensor | None, Tensor], Tensor]
 
 STABILIZER = 1e-6  # keeps every division but epsilon's own away from zero
 
@@ -24,7 +24,7 @@ class Epsilon:
     epsilon: float = STABILIZER
 
     def __call__(self, op: Op, x: Tensor, w: Tensor, b: Tensor | None, relevance: Tensor) -> Tensor:
-        return share(op, [(x, w, b)], relevance, self.epsilon)
+        return redistribute(op, [(x, w, b)], relevance, self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Gamma:
         above, below = (None, None) if b is None else (b + self.gamma * b.clamp(min=0), b + self.gamma * b.clamp(max=0))
         high, low = x.clamp(min=0), x.clamp(max=0)
         z = op(x, w, b)
-        positive = share(op, [(high, more, above), (low, less, None)], relevance * (z > 0))
-        return positive + share(op, [(high, less, below), (low, more, None)], relevance * (z < 0))
+        positive = redistribute(op, [(high, more, above), (low, less, None)], relevance * (z > 0))
+        return positive + redistribute(op, [(high, less, below), (low, more, None)], relevance * (z < 0))
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class AlphaBeta:
     def __call__(self, op: Op, x: Tensor, w: Tensor, b: Tensor | None, relevance: Tensor) -> Tensor:
         high, low, more, less = x.clamp(min=0), x.clamp(max=0), w.clamp(min=0), w.clamp(max=0)
         above, below = (None, None) if b is None else (b.clamp(min=0), b.clamp(max=0))
-        excited = share(op, [(high, more, above), (low, less, None)], self.alpha * relevance)
-        return excited + share(op, [(high, less, below), (low, more, None)], (1 - self.alpha) * relevance)
+        excited = redistribute(op, [(high, more, above), (low, less, None)], self.alpha * relevance)
+        return excited + redistribute(op, [(high, less, below), (low, more, None)], (1 - self.alpha) * relevance)
 
 
 @dataclass(frozen=True)
-class Box:
+class ZBox:
     """R[j] = sum_k c[jk] / sum_j c[jk] * R[k], with c[jk] = x[j] w[jk] - low w[jk]+ - high w[jk]-.
 
     For pixels, whose zero means nothing: each counts by its distance from the end of the box that would speak
@@ -71,7 +71,7 @@ class Box:
 
     def __call__(self, op: Op, x: Tensor, w: Tensor, b: Tensor | None, relevance: Tensor) -> Tensor:
         low, high = torch.full_like(x, self.low), torch.full_like(x, self.high)
-        return share(op, [(x, w), (low, -w.clamp(min=0)), (high, -w.clamp(max=0))], relevance)
+        return redistribute(op, [(x, w), (low, -w.clamp(min=0)), (high, -w.clamp(max=0))], relevance)
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class Flat:
     """R[j] = sum_k R[k] / (number of inputs of k): evenly to all that an output sees."""
 
     def __call__(self, op: Op, x: Tensor, w: Tensor, b: Tensor | None, relevance: Tensor) -> Tensor:
-        return share(op, [(torch.ones_like(x), torch.ones_like(w))], relevance)
+        return redistribute(op, [(torch.ones_like(x), torch.ones_like(w))], relevance)
 
 
-def share(op: Op, parts: Sequence[tuple[Any, ...]], relevance: Tensor, epsilon: float = STABILIZER) -> Tensor:
+def redistribute(op: Op, parts: Sequence[tuple[Any, ...]], relevance: Tensor, epsilon: float = STABILIZER) -> Tensor:
     """R[j] = sum over parts of x[j] w[jk] R[k] / z[k], where z is the sum of op(*part); a part is (x, w, b)."""
     if not relevance.any():
         return torch.zeros_like(parts[0][0])
@@ -93,13 +93,13 @@ def share(op: Op, parts: Sequence[tuple[Any, ...]], relevance: Tensor, epsilon: 
                 inputs.append(x.detach().requires_grad_())
                 outputs.append(op(inputs[-1], *parameters))
         z = sum(outputs[1:], outputs[0])
-        slopes = torch.autograd.grad(z, inputs, relevance / stable(z.detach(), epsilon))
+        slopes = torch.autograd.grad(z, inputs, relevance / stabilized(z.detach(), epsilon))
     first, *others = [x.detach() * slope for x, slope in zip(inputs, slopes, strict=True)]
     total: Tensor = sum(others, first)
     return total
 
 
-def stable(z: Tensor, epsilon: float = STABILIZER) -> Tensor:
+def stabilized(z: Tensor, epsilon: float = STABILIZER) -> Tensor:
     """z, moved away from zero by epsilon."""
     return z + epsilon * (2 * (z >= 0).to(z.dtype) - 1)
 
@@ -116,6 +116,6 @@ class Composite:
     a product of two branches one is a gate (the smaller one, or what comes from a sigmoid): it counts as constant.
     """
 
-    first: Rule
-    convolution: Rule
-    linear: Rule
+    first: RelevanceRule
+    convolution: RelevanceRule
+    linear: RelevanceRule

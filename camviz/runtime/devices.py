@@ -14,31 +14,31 @@ def stopwatch(device: torch.device) -> Callable[[], float]:
         return time.thread_time
 
     def clock() -> float:
-        wait_for(device)
+        synchronize(device)
         return time.perf_counter()
 
     return clock
 
 
-def wait_for(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     """Wait until the device has done what it was told; an accelerator lets us go on meanwhile, the CPU does not."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
 
-def punctual(progress: Progress | None, device: torch.device) -> Progress | None:
+def synchronized_progress(progress: Progress | None, device: torch.device) -> Progress | None:
     """The same progress, told only when the device has come as far, so that there is no queue left to cancel."""
     if progress is None or device.type == "cpu":
         return progress
 
     def told(done: int, total: int) -> None:
-        wait_for(device)
+        synchronize(device)
         progress(done, total)
 
     return told
 
 
-def memory(device: torch.device) -> int:
+def device_memory(device: torch.device) -> int:
     """The bytes that tensors on an accelerator may take."""
     if device.type == "mps":
         return torch.mps.recommended_max_memory()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
-from .process_setting import Switch
+from .process_setting import ProcessSetting
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # glibc's numbers for them, in malloc.h
 WITHIN = {_TRIM_THRESHOLD: 2**30, _TOP_PAD: 2**29, _MMAP_THRESHOLD: 2**25}  # bytes
@@ -33,4 +33,4 @@ def _tell(settings: Mapping[int, int]) -> None:
         library.mallopt(name, value)
 
 
-_keeping = Switch(_turn)
+_keeping = ProcessSetting(_turn)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 
-class Switch:
+class ProcessSetting:
     """`turn` makes the setting, and gives what puts it back as it was."""
 
     def __init__(self, turn: Callable[[], Callable[[], object]]) -> None:

@@ -8,11 +8,11 @@ from math import inf
 from time import perf_counter
 
 Progress = Callable[[int, int], None]
-SILENCE = 0.2  # seconds after which a word is due
+HEARTBEAT_SECONDS = 0.2  # seconds after which a word is due
 
 
 @dataclass
-class _Pulse:
+class _Heartbeat:
     """Who wants to hear, what was said last, and when."""
 
     progress: Progress
@@ -25,11 +25,11 @@ class _Pulse:
         self.heard = perf_counter()
 
 
-_pulse: ContextVar[_Pulse | None] = ContextVar("camviz_pulse", default=None)
+_heartbeat: ContextVar[_Heartbeat | None] = ContextVar("camviz_pulse", default=None)
 
 
 @contextmanager
-def pulse(progress: Progress | None) -> Iterator[Progress | None]:
+def heartbeat(progress: Progress | None) -> Iterator[Progress | None]:
     """Within it, and in this thread, `progress` is told its last (done, total) again after each silence of 0.2 s.
 
     Gives the progress that the computation shall call. Before it has said anything, (0, 1) is told. What `progress`
@@ -38,21 +38,21 @@ def pulse(progress: Progress | None) -> Iterator[Progress | None]:
     if progress is None:
         yield None
         return
-    found = _Pulse(progress, (0, 1), perf_counter())
-    token = _pulse.set(found)
+    found = _Heartbeat(progress, (0, 1), perf_counter())
+    token = _heartbeat.set(found)
     try:
         yield found.tell
     finally:
-        _pulse.reset(token)
+        _heartbeat.reset(token)
 
 
-def silence() -> float:
+def seconds_since_report() -> float:
     """The seconds since the last word; 0 where nobody waits for one."""
-    found = _pulse.get()
+    found = _heartbeat.get()
     return 0.0 if found is None else perf_counter() - found.heard
 
 
-def word() -> None:
+def repeat_report() -> None:
     """Say the last word again."""
-    if (found := _pulse.get()) is not None:
+    if (found := _heartbeat.get()) is not None:
         found.tell(*found.last)

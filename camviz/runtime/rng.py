@@ -7,15 +7,15 @@ from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class Chance:
+class Rng:
     """Draws tensors from a generator of its own. They lie on the CPU, so that a seed means the same everywhere."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._how: Any = {"generator": Generator(), "device": "cpu"}
-        self.restart()
+        self.reset()
 
-    def restart(self) -> None:
+    def reset(self) -> None:
         """Begin again with the same numbers."""
         self._how["generator"].manual_seed(self._seed)
 
@@ -27,16 +27,16 @@ class Chance:
         """Numbers of 0..1, all alike likely."""
         return torch.rand(shape, dtype=dtype, **self._how)
 
-    def whole(self, low: int, high: int, count: int) -> Tensor:
+    def integers(self, low: int, high: int, count: int) -> Tensor:
         """`count` whole numbers of low..high, both ends among them."""
         return torch.randint(low, high + 1, (count,), **self._how)
 
-    def order(self, count: int) -> Tensor:
-        """The numbers 0..count - 1 in an order of chance."""
+    def permutation(self, count: int) -> Tensor:
+        """Return the numbers 0..count - 1 in random order."""
         return torch.randperm(count, **self._how)
 
 
-class OwnChance(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Within it this thread's random operations draw from a generator of their own, seeded with `seed`.
 
     `torch.random.fork_rng` would swap the generator that all threads share.

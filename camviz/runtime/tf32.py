@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch.backends import cudnn
 
-from .process_setting import Switch
+from .process_setting import ProcessSetting
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[None]:
@@ -29,4 +29,4 @@ def _turn() -> Callable[[], None]:
     return partial(setattr, cudnn, "allow_tf32", before)
 
 
-_in_full = Switch(_turn)
+_in_full = ProcessSetting(_turn)

@@ -1,26 +1,28 @@
 """Listen to a forward pass and redirect it: the only package that knows torch's hooks and modes."""
 
 from .batch_norm import norm_arguments, scale_and_shift
-from .biases import added_by, bias_gradients
+from .biases import bias_gradients, bias_of
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, class_scores, forward, is_compiled
-from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_of, slopes
-from .hooks import listening_to, watch
-from .pass_counts import Account, accounting, note
-from .relu import SMOOTH, Rule, gate_of, ruled
+from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
+from .hooks import observe, replacing_output
+from .pass_counts import PassCounts, add_note, counting_passes
+from .relu import SMOOTH, Rule, apply_rule, gate_of
 from .rules import backward_rule, intercepting
 
 __all__ = [
     "ANY_LAYOUT",
     "SMOOTH",
     "TO_NUMBERS",
-    "Account",
+    "PassCounts",
     "Rule",
-    "accounting",
     "activations",
-    "added_by",
+    "add_note",
+    "apply_rule",
     "backward_rule",
     "bias_gradients",
+    "bias_of",
     "class_scores",
+    "counting_passes",
     "forward",
     "gate_of",
     "gradient_of",
@@ -28,13 +30,11 @@ __all__ = [
     "input_gradient",
     "intercepting",
     "is_compiled",
-    "listening_to",
     "norm_arguments",
-    "note",
+    "observe",
     "record",
-    "ruled",
+    "replacing_output",
     "scale_and_shift",
+    "score_gradient",
     "score_of",
-    "slopes",
-    "watch",
 ]

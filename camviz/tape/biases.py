@@ -14,7 +14,7 @@ from .relu import OUT_OF_PLACE, SMOOTH, call_arguments, gate_of
 from .rules import intercepting
 
 
-def added_by(func: Any, args: Any, kwargs: Any) -> Tensor | None:
+def bias_of(func: Any, args: Any, kwargs: Any) -> Tensor | None:
     """What a call adds of its own to what it makes of its input, in a shape that its output takes; None for nothing."""
     if func in (F.conv2d, F.linear):
         bias: Tensor | None = args[2] if len(args) > 2 else kwargs.get("bias")
@@ -48,7 +48,7 @@ def bias_gradients(net: nn.Module, x: Tensor, score: Score) -> tuple[Tensor, lis
 
     def listen(func: Any, args: Any, kwargs: Any) -> Any:
         nonlocal rows
-        added, last = added_by(func, args, kwargs), func is F.linear or any(arg is rows for arg in args[:1])
+        added, last = bias_of(func, args, kwargs), func is F.linear or any(arg is rows for arg in args[:1])
         result = func(*args, **kwargs)
         if added is not None and result.requires_grad:
             place, channels = len(terms), -1 if last else 1

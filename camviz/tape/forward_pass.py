@@ -14,7 +14,7 @@ from torchvision.ops import StochasticDepth
 
 from ..errors import CamvizError
 from ..runtime.tf32 import full_precision
-from .pass_counts import account_in_force
+from .pass_counts import counts_in_force
 from .rules import rules_in_force
 
 
@@ -27,7 +27,7 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
             "this network is compiled (TorchScript or torch.export), so its single steps cannot be followed, as this "
             "method needs: load it as the Python class that it was, or take another method"
         )
-    if account := account_in_force.get():
+    if account := counts_in_force.get():
         account.forward_passes += len(x)
     plain = x.ndim != 4 or x.is_contiguous() or not _needs_plain.get(net, True)
     with full_precision(x.device), rules or nullcontext(), nullcontext() if plain else _AnyLayout(net):

@@ -10,8 +10,8 @@ from ..errors import CamvizError
 from ..runtime.tf32 import full_precision
 from ..scores import Score
 from .forward_pass import forward
-from .hooks import listening, only, reached
-from .pass_counts import account_in_force
+from .hooks import listening, on_layer, require_reached
+from .pass_counts import counts_in_force
 
 
 def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor]:
@@ -26,9 +26,9 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
         kept[:] = [output.detach().requires_grad_()]
         return kept[0].clone()  # what follows may overwrite its input
 
-    with listening(only(layer, keep)), torch.no_grad():  # up to the layer, where `keep` turns gradients on
+    with listening(on_layer(layer, keep)), torch.no_grad():  # up to the layer, where `keep` turns gradients on
         scores = score_of(score, forward(net, x))
-    activation = reached(kept)
+    activation = require_reached(kept)
     return activation.detach(), gradient_of(scores, activation)
 
 
@@ -40,9 +40,9 @@ def activations(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Te
         kept[:] = [output]
         return output.clone()
 
-    with listening(only(layer, keep)), torch.no_grad():
+    with listening(on_layer(layer, keep)), torch.no_grad():
         scores = forward(net, x)
-    return reached(kept), scores
+    return require_reached(kept), scores
 
 
 def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | None = None) -> Tensor:
@@ -54,9 +54,9 @@ def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | N
         kept[:] = [output]
         return output.clone()
 
-    with listening(None if layer is None else only(layer, keep)), torch.enable_grad():
+    with listening(None if layer is None else on_layer(layer, keep)), torch.enable_grad():
         scores = forward(net, x)
-        explained = score_of(score, scores if layer is None else reached(kept))
+        explained = score_of(score, scores if layer is None else require_reached(kept))
     return gradient_of(explained, x)
 
 
@@ -78,7 +78,7 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
             (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
     if gradient is None:
         raise CamvizError("the score does not depend on this layer, so there is no gradient to show")
-    if account := account_in_force.get():
+    if account := counts_in_force.get():
         account.backward_passes += len(scores)
     return gradient
 
@@ -108,11 +108,11 @@ def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.M
         scores = score_of(score, forward(net, x))
     gradient_of(scores, x)
     for layer in wanted:
-        reached([arrived[layer]] if layer in arrived else [])
+        require_reached([arrived[layer]] if layer in arrived else [])
     return tuple(arrived[layer] for layer in wanted)
 
 
-def slopes(score: Score, scores: Tensor) -> Tensor:
+def score_gradient(score: Score, scores: Tensor) -> Tensor:
     """How much the score grows with each class score: dS/d(scores), (B, K)."""
     with torch.enable_grad():
         scores = scores.detach().requires_grad_()

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from ..errors import CamvizError
-from ..runtime.progress import SILENCE, silence, word
+from ..runtime.progress import HEARTBEAT_SECONDS, repeat_report, seconds_since_report
 from ..runtime.tf32 import full_precision
 from .forward_pass import check_eval
 
-See = Callable[[nn.Module, Any], Any]
+Observer = Callable[[nn.Module, Any], Any]
 
 
-_listener: ContextVar[See | None] = ContextVar("camviz_listener", default=None)
+_listener: ContextVar[Observer | None] = ContextVar("camviz_listener", default=None)
 
 
 @cache
@@ -28,22 +28,22 @@ def _register_once() -> None:
 
 
 def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
-    _be_heard(output)
+    _beat(output)
     see = _listener.get()
     return None if see is None else see(module, output)
 
 
-def _be_heard(output: Any = None) -> None:
+def _beat(output: Any = None) -> None:
     """A word to whoever waits for this pass, where one is due; where it is long, from its way back too."""
-    silent = silence()
-    if silent > SILENCE:
+    silent = seconds_since_report()
+    if silent > HEARTBEAT_SECONDS:
         with torch._C.DisableTorchFunction():  # what is computed there is no part of the network
-            word()
-    elif silent > SILENCE / 4 and isinstance(output, Tensor) and output.requires_grad and output.is_cpu:
-        output.register_hook(lambda _: _be_heard())  # type: ignore[no-untyped-call]
+            repeat_report()
+    elif silent > HEARTBEAT_SECONDS / 4 and isinstance(output, Tensor) and output.requires_grad and output.is_cpu:
+        output.register_hook(lambda _: _beat())  # type: ignore[no-untyped-call]
 
 
-def watch(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> Any:
+def observe(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> Any:
     """Run net(x) once without gradients; `see(module, output)` is called after every module, in order of completion."""
     check_eval(net)
 
@@ -55,7 +55,7 @@ def watch(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> A
 
 
 @contextmanager
-def listening(see: See | None) -> Iterator[None]:
+def listening(see: Observer | None) -> Iterator[None]:
     """Call `see(module, output)` after every module that this thread runs inside the context."""
     _register_once()
     token = _listener.set(see)
@@ -65,7 +65,7 @@ def listening(see: See | None) -> Iterator[None]:
         _listener.reset(token)
 
 
-def only(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> See:
+def on_layer(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Observer:
     """Return an observer that replaces the feature maps (B, c, h, w) of one layer by `keep` of them."""
 
     def see(module: nn.Module, output: Any) -> Any:
@@ -80,7 +80,7 @@ def only(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> See:
 
 
 @contextmanager
-def listening_to(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def replacing_output(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
     """Within it, what `layer` gives is replaced by `keep` of it; raises CamvizError where the layer did not run."""
     kept: list[Tensor] = []
 
@@ -88,12 +88,12 @@ def listening_to(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iterator
         kept[:] = [output]
         return keep(output)
 
-    with listening(only(layer, see)):
+    with listening(on_layer(layer, see)):
         yield
-    reached(kept)
+    require_reached(kept)
 
 
-def reached(kept: list[Tensor]) -> Tensor:
+def require_reached(kept: list[Tensor]) -> Tensor:
     """Return the one recorded output; raise CamvizError if the forward pass did not run through the layer."""
     if not kept:
         raise CamvizError("the network's forward pass does not run through this layer")

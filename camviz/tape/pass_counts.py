@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-account_in_force: ContextVar["Account | None"] = ContextVar("camviz_account", default=None)
+counts_in_force: ContextVar["PassCounts | None"] = ContextVar("camviz_account", default=None)
 
 
 @dataclass
-class Account:
+class PassCounts:
     """What a computation cost, in passes of one sample, and what its method has to say of it."""
 
     forward_passes: int = 0
@@ -18,17 +18,17 @@ class Account:
 
 
 @contextmanager
-def accounting() -> Iterator[Account]:
+def counting_passes() -> Iterator[PassCounts]:
     """Count the passes that happen within, in this thread only."""
-    account = Account()
-    token = account_in_force.set(account)
+    account = PassCounts()
+    token = counts_in_force.set(account)
     try:
         yield account
     finally:
-        account_in_force.reset(token)
+        counts_in_force.reset(token)
 
 
-def note(sentence: str) -> None:
+def add_note(sentence: str) -> None:
     """Tell whoever sees the result something about it."""
-    if (account := account_in_force.get()) and sentence not in account.notes:
+    if (account := counts_in_force.get()) and sentence not in account.notes:
         account.notes.append(sentence)

@@ -58,15 +58,15 @@ def gate_of(func: Any, args: Any, kwargs: Any) -> Gate | None:
     return 0.0, float("inf") if high is None else float(high)
 
 
-def ruled(func: Any, args: Any, kwargs: Any, gate: Gate | None, rule: Rule) -> Tensor:
+def apply_rule(func: Any, args: Any, kwargs: Any, gate: Gate | None, rule: Rule) -> Tensor:
     """The activation of a call, in place where the call is, with `rule(gradient, slope)` as its way back."""
     x, others, kwargs, in_place = call_arguments(func, args, kwargs)
     function = OUT_OF_PLACE.get(func, func)
     result: Tensor
     if in_place and gate and not x._is_view():
-        result = _RuledInPlace.apply(x, gate, rule)  # type: ignore[no-untyped-call]
+        result = _InPlaceRuleFunction.apply(x, gate, rule)  # type: ignore[no-untyped-call]
         return result
-    result = _Ruled.apply(x, lambda value: function(value, *others, **kwargs), gate, rule)  # type: ignore[no-untyped-call]
+    result = _RuleFunction.apply(x, lambda value: function(value, *others, **kwargs), gate, rule)  # type: ignore[no-untyped-call]
     return x.copy_(result) if in_place else result
 
 
@@ -87,7 +87,7 @@ def _parameters(func: Any) -> tuple[str, ...]:
     return tuple(inspect.signature(func).parameters)
 
 
-class _Ruled(torch.autograd.Function):
+class _RuleFunction(torch.autograd.Function):
     """One activation whose backward is a rule."""
 
     @staticmethod
@@ -109,7 +109,7 @@ class _Ruled(torch.autograd.Function):
         return ctx.rule(gradients[0], ctx.saved_tensors[0]), None, None, None
 
 
-class _RuledInPlace(torch.autograd.Function):
+class _InPlaceRuleFunction(torch.autograd.Function):
     """A ReLU or ReLU6 in place whose backward is a rule; its slope is read off its result."""
 
     @staticmethod

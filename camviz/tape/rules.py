@@ -8,10 +8,10 @@ from typing import Any
 from torch.overrides import TorchFunctionMode
 
 from ..errors import CamvizError
-from .pass_counts import note
-from .relu import SMOOTH, Rule, gate_of, ruled
+from .pass_counts import add_note
+from .relu import SMOOTH, Rule, apply_rule, gate_of
 
-rules_in_force: ContextVar["Steps | None"] = ContextVar("camviz_rules", default=None)
+rules_in_force: ContextVar["CallMode | None"] = ContextVar("camviz_rules", default=None)
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
             "the setting 'extended' applies it to the network's smooth activations, which the paper does not define"
         )
     if mode.plain:
-        note(
+        add_note(
             f"{mode.plain} smooth activations of this network are no ReLU and kept their plain gradient "
             f"({mode.ruled} ReLUs follow the method)."
         )
@@ -48,7 +48,7 @@ def intercepting(replace: Callable[[Any, Any, Any], Any], every_step: bool = Fal
 
 
 @contextmanager
-def _in_force(mode: "Steps") -> Iterator[None]:
+def _in_force(mode: "CallMode") -> Iterator[None]:
     token = rules_in_force.set(mode)
     try:
         yield
@@ -56,13 +56,13 @@ def _in_force(mode: "Steps") -> Iterator[None]:
         rules_in_force.reset(token)
 
 
-class Steps(TorchFunctionMode):
+class CallMode(TorchFunctionMode):
     """What comes between a network and its torch calls; with `every_step` it must not miss one."""
 
     every_step = True
 
 
-class _Interception(Steps):
+class _Interception(CallMode):
     def __init__(self, replace: Callable[[Any, Any, Any], Any], every_step: bool = False) -> None:
         super().__init__()
         self.replace, self.every_step = replace, every_step
@@ -71,7 +71,7 @@ class _Interception(Steps):
         return self.replace(func, args, kwargs or {})
 
 
-class _RuleMode(Steps):
+class _RuleMode(CallMode):
     """Replaces each ReLU call of this thread by one with the rule as its backward."""
 
     def __init__(self, rule: Rule, extended: bool) -> None:
@@ -87,4 +87,4 @@ class _RuleMode(Steps):
             self.plain += 1
             return func(*args, **kwargs)
         self.ruled += 1
-        return ruled(func, args, kwargs, gate, self.rule)
+        return apply_rule(func, args, kwargs, gate, self.rule)

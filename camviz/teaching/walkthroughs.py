@@ -27,7 +27,7 @@ THUMBNAIL = 96  # pixels
 
 
 @dataclass(frozen=True)
-class Pixels:
+class GradientWalkthrough:
     """Vanilla backpropagation: the gradient, and the test of it by changing one value of one pixel."""
 
     result: Tensor  # (3, H, W)
@@ -38,7 +38,7 @@ class Pixels:
 
 
 @dataclass(frozen=True)
-class Bend:
+class ReluStep:
     """One ReLU on the way back: what comes from above, its slope on the way up, and its name by order of use."""
 
     number: int  # 0 is the ReLU nearest to the picture
@@ -47,15 +47,15 @@ class Bend:
 
 
 @dataclass(frozen=True)
-class Rectified:
+class ReluWalkthrough:
     """Guided backpropagation or the deconvnet: the map, and every ReLU that the rule was used at."""
 
     result: Tensor  # (3, H, W)
-    bends: tuple[Bend, ...]
+    bends: tuple[ReluStep, ...]
 
 
 @dataclass(frozen=True)
-class Weighted:
+class GradCamWalkthrough:
     """Grad-CAM: the layer's feature maps A (c, h, w), the gradient of the score by them, and the map."""
 
     activation: Tensor
@@ -75,7 +75,7 @@ class Weighted:
 
 
 @dataclass(frozen=True)
-class Masked:
+class ScoreCamWalkthrough:
     """Score-CAM: each living feature map as a mask, what the network says of the rest, and the weights."""
 
     pictures: Tensor  # (n, 3, THUMBNAIL, THUMBNAIL), the masked pictures as the network sees them
@@ -86,7 +86,7 @@ class Masked:
 
 
 @dataclass(frozen=True)
-class Path:
+class PathWalkthrough:
     """Integrated gradients: the pictures on the way, the gradient at each, and what each adds to the map's sum."""
 
     place: Tensor  # (n,), 0 = baseline, 1 = picture
@@ -98,7 +98,7 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Product:
+class ProductWalkthrough:
     """Guided Grad-CAM: the fine lines, the region, and their product."""
 
     lines: Tensor  # (3, H, W)
@@ -107,7 +107,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Shares:
+class RelevanceWalkthrough:
     """Layer-wise relevance propagation: the score, what of it arrives at each layer, and the map."""
 
     score: float
@@ -116,10 +116,18 @@ class Shares:
     result: Tensor  # (3, H, W)
 
 
-Steps = Pixels | Rectified | Weighted | Masked | Path | Product | Shares
+Walkthrough = (
+    GradientWalkthrough
+    | ReluWalkthrough
+    | GradCamWalkthrough
+    | ScoreCamWalkthrough
+    | PathWalkthrough
+    | ProductWalkthrough
+    | RelevanceWalkthrough
+)
 
 
-def of_vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Pixels:
+def of_vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> GradientWalkthrough:
     """Its gradient, and the proof by a small change of the pixel value to which the score reacts most."""
     result = vanilla_backprop(net, x, score)[0]
     color, row, column = (int(index) for index in torch.unravel_index(result.abs().argmax(), result.shape))
@@ -129,36 +137,38 @@ def of_vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Pixels:
     with torch.no_grad():
         before, after = (float(score_of(score, forward(net, one))) for one in (x, changed))
     predicted = change * float(result[color, row, column])
-    return Pixels(result, (color, row, column), change, predicted, after - before)
+    return GradientWalkthrough(result, (color, row, column), change, predicted, after - before)
 
 
-def of_guided_backprop(net: nn.Module, x: Tensor, score: Score) -> Rectified:
+def of_guided_backprop(net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrough:
     """Every ReLU that guided backpropagation passes on the way back."""
     return _rectified(guided_backprop, guided, net, x, score)
 
 
-def of_deconvnet(net: nn.Module, x: Tensor, score: Score) -> Rectified:
+def of_deconvnet(net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrough:
     """Every ReLU that the deconvnet passes on the way back."""
     return _rectified(deconvnet, deconvolved, net, x, score)
 
 
-def of_grad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Weighted:
+def of_grad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> GradCamWalkthrough:
     """The feature maps, gradients and weights of Grad-CAM."""
     told: dict[str, Any] = {}
     with tracing({grad_cam: lambda variables, _: told.update(variables)}):
         result = grad_cam(net, x, score, layer)
-    return Weighted(told["activation"][0], told["gradient"][0], told["weight"][0, :, 0, 0], result[0])
+    return GradCamWalkthrough(told["activation"][0], told["gradient"][0], told["weight"][0, :, 0, 0], result[0])
 
 
-def of_guided_grad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Product:
+def of_guided_grad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> ProductWalkthrough:
     """The two maps that guided Grad-CAM multiplies."""
     told: dict[str, Any] = {}
     with tracing({guided_grad_cam: lambda variables, _: told.update(variables)}):
         result = guided_grad_cam(net, x, score, layer)
-    return Product(told["lines"][0], told["region"][0], result[0])
+    return ProductWalkthrough(told["lines"][0], told["region"][0], result[0])
 
 
-def of_score_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module, progress: Progress | None = None) -> Masked:
+def of_score_cam(
+    net: nn.Module, x: Tensor, score: Score, layer: nn.Module, progress: Progress | None = None
+) -> ScoreCamWalkthrough:
     """The masked pictures of Score-CAM, what the network says of each, and its weights."""
     told: dict[str, Any] = {}
     pictures: list[Tensor] = []
@@ -170,12 +180,12 @@ def of_score_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module, prog
         result = score_cam(net, x, score, layer, progress=progress)
     weight = told["weight"]
     # The last passes are the masked ones; those before belong to the layer's own activations.
-    return Masked(torch.cat(pictures)[-len(weight) :], told["scores"], weight, told["channels"], result[0])
+    return ScoreCamWalkthrough(torch.cat(pictures)[-len(weight) :], told["scores"], weight, told["channels"], result[0])
 
 
 def of_integrated_gradients(
     net: nn.Module, x: Tensor, score: Score, steps: int = 32, progress: Progress | None = None
-) -> Path:
+) -> PathWalkthrough:
     """The way from the baseline to the picture, and what each step adds."""
     told: dict[str, Any] = {}
     pictures: list[Tensor] = []
@@ -191,18 +201,18 @@ def of_integrated_gradients(
     with tracing({integrated_gradients: lambda variables, _: told.update(variables), input_gradient: step}):
         result = integrated_gradients(net, x, score, steps=steps, progress=progress)
     place, weight = told["place"].flatten(), told["weight"].flatten()
-    return Path(
+    return PathWalkthrough(
         place, torch.cat(pictures), torch.cat(gradients), torch.cat(sums) * weight, float(told["rise"]), result[0]
     )
 
 
-def of_lrp(net: nn.Module, x: Tensor, score: Score, layers: Mapping[str, nn.Module]) -> Shares:
+def of_lrp(net: nn.Module, x: Tensor, score: Score, layers: Mapping[str, nn.Module]) -> RelevanceWalkthrough:
     """How much relevance arrives at each of `layers` (by name, early to late), and at the pixels."""
     result = lrp(net, x, score)
     sums = relevance_per_layer(net, x, score, list(layers.values()), composites()["epsilon-gamma-box"])
     with torch.no_grad():
         whole = float(score_of(score, forward(net, x)))
-    return Shares(whole, tuple(layers), tuple(float(one) for one in sums), result[0])
+    return RelevanceWalkthrough(whole, tuple(layers), tuple(float(one) for one in sums), result[0])
 
 
 def rules(gradient: Tensor, slope: Tensor) -> dict[str, Tensor]:
@@ -220,7 +230,7 @@ def _rectified(
     net: nn.Module,
     x: Tensor,
     score: Score,
-) -> Rectified:
+) -> ReluWalkthrough:
     found: list[tuple[Tensor, Tensor]] = []
 
     def see(variables: Mapping[str, Any], _: Any) -> None:
@@ -229,8 +239,8 @@ def _rectified(
 
     with tracing({rule: see}):
         result = method(net, x, score)
-    bends: Sequence[Bend] = [Bend(len(found) - 1 - back, *pair) for back, pair in enumerate(found)]
-    return Rectified(result[0], tuple(reversed(bends)))
+    bends: Sequence[ReluStep] = [ReluStep(len(found) - 1 - back, *pair) for back, pair in enumerate(found)]
+    return ReluWalkthrough(result[0], tuple(reversed(bends)))
 
 
 def _small(pictures: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import nn
 from camviz import scores
 from camviz.acceleration import conv_bn_fusion
 from camviz.acceleration.conv_bn_fusion import channels_last
-from camviz.acceleration.many_passes import many_passes, share
+from camviz.acceleration.many_passes import many_passes, partial_progress
 from camviz.acceleration.winograd import NARROWEST, Kernel
 from camviz.tape import activations, forward, input_gradient
 from tests.methods.nets import NETS, Modules, Residual, build, close, content, picture
@@ -345,7 +345,7 @@ def test_batches_follow_the_work(monkeypatch):
     # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
     work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
     for budget, size, with_gradient in ((1e9, 8, 8), (4.5, 4, 2), (0.5, 1, 1)):
-        monkeypatch.setattr("camviz.runtime.batching.WORK", budget * work)
+        monkeypatch.setattr("camviz.runtime.batching.MAX_BATCH_WORK", budget * work)
         with many_passes(net, x) as known:
             assert (known.size, known.size_with_gradient) == (size, with_gradient)
 
@@ -411,8 +411,8 @@ def test_weights_of_another_precision_are_kept_for_autocast(way):
 def test_shares_of_progress_count_on():
     done = []
     for number in range(3):
-        report = share(lambda *now: done.append(now), number, 3)
+        report = partial_progress(lambda *now: done.append(now), number, 3)
         report(1, 2)
         report(2, 2)
     assert done == [(count, 6) for count in range(1, 7)]
-    assert share(None, 0, 3) is None
+    assert partial_progress(None, 0, 3) is None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from camviz import CamvizError
-from camviz.models.class_names import read_categories
+from camviz.models.class_names import read_class_names
 from camviz.teaching import lessons
 from camviz.ui.inputs import image_input, recipe_input
 from camviz.ui.session.markdown import escaped
@@ -130,13 +130,13 @@ def test_a_recipe_of_odd_sizes(recipe: dict[str, Any]) -> None:
 )
 def test_class_names_that_are_none(content: bytes) -> None:
     with pytest.raises(CamvizError) as refusal:
-        read_categories(content)
+        read_class_names(content)
     assert len(str(refusal.value)) < 300 and "\n" not in str(refusal.value)
 
 
 def test_class_names_keep_their_markup_as_letters() -> None:
     names = ("<script>alert(1)</script>", "![x](http://evil.example/x.png)", "$x$", ":material/x:", "[l](javascript:a)")
-    assert read_categories("\n".join(names).encode()) == names
+    assert read_class_names("\n".join(names).encode()) == names
     for name in names:
         bare = re.sub(r"\\.", "", escaped(name))
         assert not re.search(r"[<>\[\]$*_`]|:(?=\w)", bare)

@@ -16,7 +16,7 @@ import camviz
 from camviz.batch import Item, Order, Worker
 from camviz.batch import output_folder as folders
 from camviz.evaluation.metrics.sparseness import sparseness
-from camviz.evaluation.pixel_ranking import heat_of
+from camviz.evaluation.pixel_ranking import pixel_values
 from camviz.explanation import explain
 
 GOOD = ("coffee.jpg", "koala.JPG", "more/macaw.jpg")
@@ -59,7 +59,7 @@ def test_every_picture_by_every_method_is_a_row_with_its_files(command, table, p
         assert (row["predicted"], row["predicted_class"]) == (row["target"], row["target_class"]) == (e.label, e.target)
         assert row["target_probability"] == row["predicted_probability"] == pytest.approx(e.probability, rel=1e-4)
         assert (row["layer"], row["forward_passes"], row["backward_passes"], row["error"]) == (e.layer, 1, 1, None)
-        expected = sparseness(heat_of(torch.from_numpy(e.attribution), (224, 224)))
+        expected = sparseness(pixel_values(torch.from_numpy(e.attribution), (224, 224)))
         assert row["sparseness"] == pytest.approx(expected, abs=1e-4)
         again = camviz.explain(**json.loads(row["recipe"]))
         np.testing.assert_allclose(again.attribution, archive["attribution"], atol=2e-5 * scale)
@@ -158,7 +158,7 @@ def test_settings_reach_the_method_and_the_metrics(command, table, lite0, pictur
     assert row["predicted_probability"] > 0.5
     chance = camviz.scores.probability(e.target)
     x = lite0.preprocess(pictures / "koala.JPG", "pad")
-    heat = heat_of(torch.from_numpy(e.attribution), (224, 224))
+    heat = pixel_values(torch.from_numpy(e.attribution), (224, 224))
     from camviz.evaluation.registry import METRICS
 
     expected = float(METRICS["deletion"](lite0.net, x, chance, heat, steps=2))

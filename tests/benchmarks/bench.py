@@ -23,8 +23,8 @@ from zennit.composites import EpsilonGammaBox
 from zennit.torchvision import ResNetCanonizer, VGGCanonizer
 
 import camviz
-from camviz.models import devices
-from camviz.runtime.devices import wait_for
+from camviz.models import available_devices
+from camviz.runtime.devices import synchronize
 from camviz.scores import logit
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +173,7 @@ def measure(runs: dict[str, Run], most: int, device: torch.device) -> dict[str, 
         for who, run in runs.items():
             begun = time.perf_counter()
             run()
-            wait_for(device)
+            synchronize(device)
             seconds[who].append(time.perf_counter() - begun)
         if count >= 1 and time.perf_counter() - started > LONGEST:
             break
@@ -270,7 +270,7 @@ def main() -> None:
     parser.add_argument("--only-memory", action="store_true")
     parser.add_argument("--without", default="", help="with --only-memory, leave this peer out")
     parser.add_argument("--memory", nargs=3, metavar=("NETWORK", "ROW", "WHO"), help="measure the memory of one run")
-    parser.add_argument("--device", default="cpu", choices=devices())
+    parser.add_argument("--device", default="cpu", choices=available_devices())
     chosen = parser.parse_args()
     if chosen.memory:
         memory(*chosen.memory, chosen.device)

@@ -12,8 +12,8 @@ from camviz import CamvizError
 from camviz.evaluation.metrics.deletion import deletion
 from camviz.evaluation.metrics.insertion import insertion
 from camviz.evaluation.metrics.road import imputed, road
-from camviz.evaluation.perturbation_curve import Curve, blurred, filled
-from camviz.evaluation.pixel_ranking import heat_of, ranks
+from camviz.evaluation.perturbation_curve import Curve, blur, fill_pixels
+from camviz.evaluation.pixel_ranking import pixel_values, ranks
 from tests.evaluation.subjects import SCORE, TARGET, Fixed, chance_of, example, grad_cam
 from tests.methods.nets import NETS, SIZE
 
@@ -31,7 +31,7 @@ def hottest_first(heat):
 @pytest.mark.parametrize("steps", [7, 3])
 def test_deletion_and_insertion_equal_the_loop(kind, filler, steps):
     net, x, heat = example(kind)
-    stand_in = torch.zeros_like(x) if filler == "mean" else blurred(x, 1.0)
+    stand_in = torch.zeros_like(x) if filler == "mean" else blur(x, 1.0)
     order = hottest_first(heat)
     for metric, start, end in ((deletion, x, stand_in), (insertion, stand_in, x)):
         expected, fractions = [], []
@@ -51,7 +51,7 @@ def test_deletion_and_insertion_equal_the_loop(kind, filler, steps):
 def test_the_ends_are_the_picture_and_its_filler():
     net, x, heat = example()
     curve = insertion(net, x, SCORE, heat, steps=2)
-    assert curve.values[0] == pytest.approx(chance_of(net, filled(x, "blur")))
+    assert curve.values[0] == pytest.approx(chance_of(net, fill_pixels(x, "blur")))
     assert curve.values[-1] == pytest.approx(chance_of(net, x))
 
 
@@ -70,8 +70,8 @@ def test_deletion_and_insertion_equal_torchcam():
 def test_the_blur_is_torchvisions_wherever_the_border_is_far():
     x = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     expected = gaussian_blur(x, [13, 13], [2.0, 2.0])
-    torch.testing.assert_close(blurred(x, 2.0)[..., 6:-6, 6:-6], expected[..., 6:-6, 6:-6], rtol=1e-6, atol=1e-7)
-    torch.testing.assert_close(filled(x, "blur"), blurred(x, 2.0))
+    torch.testing.assert_close(blur(x, 2.0)[..., 6:-6, 6:-6], expected[..., 6:-6, 6:-6], rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(fill_pixels(x, "blur"), blur(x, 2.0))
 
 
 def test_equal_pixels_come_in_an_order_of_chance_that_stays():
@@ -161,12 +161,12 @@ def test_what_cannot_be_measured_is_told():
     with pytest.raises(CamvizError, match="nothing to fill"):
         imputed(x[0].numpy(), np.ones(SIZE, bool))
     with pytest.raises(CamvizError, match="not finite"):
-        heat_of(torch.tensor([[0.0, float("nan")]]), SIZE)
+        pixel_values(torch.tensor([[0.0, float("nan")]]), SIZE)
     with pytest.raises(CamvizError, match=r"\(4, 5, 5\)"):
-        heat_of(torch.ones(4, 5, 5), SIZE)
+        pixel_values(torch.ones(4, 5, 5), SIZE)
 
 
 def test_a_flat_map_stays_flat():
-    assert heat_of(torch.full((7, 7), 0.1), (224, 200)).unique().tolist() == [0]
+    assert pixel_values(torch.full((7, 7), 0.1), (224, 200)).unique().tolist() == [0]
     net, x, _ = example()
-    assert float(heat_of(grad_cam(net, x)[0], SIZE).amax()) > 0
+    assert float(pixel_values(grad_cam(net, x)[0], SIZE).amax()) > 0

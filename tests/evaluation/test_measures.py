@@ -12,7 +12,7 @@ from camviz.evaluation.metrics.increase_in_confidence import increase_in_confide
 from camviz.evaluation.metrics.infidelity import changes, infidelity
 from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
 from camviz.evaluation.metrics.sparseness import sparseness
-from camviz.evaluation.pixel_ranking import heat_of
+from camviz.evaluation.pixel_ranking import pixel_values
 from camviz.evaluation.ssim import ssim
 from tests.evaluation.subjects import SCORE, TARGET, Fixed, chance_of, example, grad_cam, gradient
 from tests.methods.nets import NETS, SIZE
@@ -108,7 +108,7 @@ def test_infidelity_of_slopes_equals_captum(taken):
 def test_relative_infidelity_of_amounts_equals_the_loop():
     net, x, _ = example()
     attribution = grad_cam(net, x)[0]
-    full = heat_of(attribution, SIZE).numpy()
+    full = pixel_values(attribution, SIZE).numpy()
     change, where = changes(x[0], 15, "squares", seed=4)
     foretold = [3 * full[where[n, 0].bool().numpy()].sum() for n in range(15)]
     happened = [chance_of(net, x) - chance_of(net, x[0] - change[n]) for n in range(15)]

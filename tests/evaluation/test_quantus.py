@@ -19,11 +19,11 @@ from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
 from camviz.evaluation.metrics.pointing_game import share_inside
 from camviz.evaluation.metrics.road import imputed
 from camviz.evaluation.metrics.sparseness import sparseness
-from camviz.evaluation.pixel_ranking import heat_of
+from camviz.evaluation.pixel_ranking import pixel_values
 from tests.evaluation.subjects import SCORE, TARGET, example, gradient
 from tests.methods.nets import SIZE, Functional, Modules, picture
 
-SAME = {"disable_warnings": True, "abs": False, "normalize": False}  # a map as it is
+SAME = {"disable_warnings": True, "abs": False, "normalise": False}  # a map as it is
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def explained(model, inputs, targets, **_):
 
 def test_sparseness():
     net, x, heat = example(dtype=torch.float32)
-    peer = quantus.Sparseness(disable_warnings=True, abs=True, normalize=False)
+    peer = quantus.Sparseness(disable_warnings=True, abs=True, normalise=False)
     assert sparseness(heat) == pytest.approx(asked(peer, net, x, heat)[0], abs=1e-5)
 
 
@@ -147,7 +147,9 @@ def test_randomization_goes_down_the_layers_like_mprt(kind, monkeypatch):
     monkeypatch.setattr(sanity, "_fresh", lambda name, values, chance: fresh(values))
 
     def heats(model, inputs, targets, **_):
-        return torch.stack([heat_of(torch.from_numpy(one), SIZE) for one in explained(model, inputs, targets)]).numpy()
+        return torch.stack(
+            [pixel_values(torch.from_numpy(one), SIZE) for one in explained(model, inputs, targets)]
+        ).numpy()
 
     peer = quantus.MPRT(similarity_func=correlation_spearman, layer_order="top_down", **SAME)
     expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=heats)

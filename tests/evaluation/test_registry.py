@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from camviz import CamvizError
-from camviz.evaluation.bootstrap import better_than, interval
+from camviz.evaluation.bootstrap import better_than, bootstrap_interval
 from camviz.evaluation.registry import METRICS, Subject, metric
 from tests.evaluation.subjects import example, gradient, subject
 from tests.methods.nets import Interrupt, state
@@ -24,7 +24,7 @@ def test_a_metric_says_what_it_does_and_what_it_cannot(one):
     assert len(source.splitlines()) <= 150 and source.count("\n@metric(") == 1
     assert one.tooltip.endswith(".") and 40 <= len(one.tooltip) <= 130
     assert re.fullmatch(r"https://\S+", one.paper)
-    assert one.cannot.endswith(".") and len(one.cannot) > 60
+    assert one.limitation.endswith(".") and len(one.limitation) > 60
     assert all(knob.help for knob in one.knobs.values())
     assert set(one.takes) <= {*Subject.__dataclass_fields__, "heat"}
 
@@ -84,7 +84,7 @@ def test_two_metrics_of_one_name_are_refused():
         """Another."""
 
     with pytest.raises(CamvizError, match="two metrics are called 'deletion'"):
-        metric("Deletion", better="low", cost=1, paper="", cannot="")(deletion)
+        metric("Deletion", better="low", cost=1, paper="", limitation="")(deletion)
 
 
 def test_which_metrics_cost_the_method_again():
@@ -99,19 +99,19 @@ def test_which_metrics_cost_the_method_again():
 
 def test_the_interval_is_that_of_the_normal_law_for_many_values():
     values = np.random.default_rng(1).normal(3, 2, 400)
-    found = interval(values.tolist())
+    found = bootstrap_interval(values.tolist())
     error = values.std() / 20
     assert found.mean == pytest.approx(values.mean()) and found.count == 400
     assert (found.low, found.high) == pytest.approx((found.mean - 1.96 * error, found.mean + 1.96 * error), abs=0.03)
-    assert interval(values.tolist()) == found and interval(values.tolist(), seed=1) != found
+    assert bootstrap_interval(values.tolist()) == found and bootstrap_interval(values.tolist(), seed=1) != found
 
 
 def test_the_interval_of_few_values():
-    assert (interval([0.5] * 3).low, interval([0.5] * 3).high) == (0.5, 0.5)
-    two = interval([0.0, 1.0])  # a quarter of the samples are (0, 0), a quarter (1, 1)
+    assert (bootstrap_interval([0.5] * 3).low, bootstrap_interval([0.5] * 3).high) == (0.5, 0.5)
+    two = bootstrap_interval([0.0, 1.0])  # a quarter of the samples are (0, 0), a quarter (1, 1)
     assert (two.low, two.mean, two.high) == (0, 0.5, 1)
     with pytest.raises(CamvizError, match="at least one"):
-        interval([])
+        bootstrap_interval([])
 
 
 def test_better_than_goes_by_pairs_and_by_what_is_good():

@@ -9,11 +9,11 @@ from scipy.stats import spearmanr
 
 from camviz import CamvizError
 from camviz.evaluation.metrics.class_contrast import class_contrast
-from camviz.evaluation.metrics.pointing_game import mosaic, pointing_game, share_inside, surest
-from camviz.evaluation.metrics.randomization import forget, layers_with_weights, randomization
-from camviz.evaluation.pixel_ranking import heat_of, unit
+from camviz.evaluation.metrics.pointing_game import mosaic, most_confident, pointing_game, share_inside
+from camviz.evaluation.metrics.randomization import layers_with_weights, randomization, randomize_layers
+from camviz.evaluation.pixel_ranking import pixel_values, unit
 from camviz.evaluation.ssim import ssim
-from camviz.runtime.rng import Chance
+from camviz.runtime.rng import Rng
 from tests.evaluation.subjects import LAYER, TARGET, example, grad_cam, gradient
 from tests.methods.nets import NETS, SIZE, Functional, Modules, Residual, state
 
@@ -40,19 +40,19 @@ def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, way):
     result = randomization(net, x, gradient, stages=3, way=way, seed=5)
     assert state(net) == before
     names = layers_with_weights(net, x)[::-1]
-    other, chance, done = copy.deepcopy(net), Chance(5), 0
+    other, chance, done = copy.deepcopy(net), Rng(5), 0
     torch.testing.assert_close(result.maps[0], gradient(net, x)[0])
     for stage, layer in enumerate(result.layers[1:], start=1):
         end = names.index(layer) + 1
         assert result.depths[stage] == pytest.approx(end / len(names))
-        forget(other, names[done:end], way, chance)
+        randomize_layers(other, names[done:end], way, chance)
         done = end
         torch.testing.assert_close(result.maps[stage], gradient(other, x)[0])
     assert result.layers[1] == names[0] and result.layers[-1] == names[-1] and result.depths[-1] == 1
     strength = [one.abs().sum(dim=0).numpy().ravel() for one in result.maps]
     expected = [spearmanr(strength[0], one).statistic for one in strength]
     np.testing.assert_allclose(result.correlations, expected, atol=1e-12)
-    heats = [unit(heat_of(one, SIZE)) for one in result.maps]
+    heats = [unit(pixel_values(one, SIZE)) for one in result.maps]
     np.testing.assert_allclose(result.similarities, [ssim(heats[0], heat) for heat in heats])
     assert result.correlations[0] == pytest.approx(1) and result.similarities[0] == pytest.approx(1)
     assert float(result) == pytest.approx(np.mean(np.abs(expected[1:])))
@@ -61,7 +61,7 @@ def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, way):
 def test_forgetting_changes_what_it_should_and_nothing_else():
     net, *_ = example(Residual)
     other = copy.deepcopy(net)
-    forget(other, ["second.bn2", "second.conv2"], "fresh", Chance(0))
+    randomize_layers(other, ["second.bn2", "second.conv2"], "fresh", Rng(0))
     held, new = net.state_dict(), other.state_dict()
     changed = {name for name in held if not torch.equal(held[name], new[name])}
     assert changed == {
@@ -71,7 +71,7 @@ def test_forgetting_changes_what_it_should_and_nothing_else():
     assert new["second.bn2.weight"].unique().tolist() == [1] and new["second.bn2.running_mean"].unique().tolist() == [0]
     kernel = new["second.conv2.weight"]
     assert float(kernel.std()) == pytest.approx((2 / kernel[0].numel()) ** 0.5, rel=0.15)
-    forget(other, ["stem", "head.3"], "shuffled", Chance(0))
+    randomize_layers(other, ["stem", "head.3"], "shuffled", Rng(0))
     for name in ("stem.weight", "head.3.weight", "head.3.bias"):
         assert not torch.equal(held[name], new[name])
         assert torch.equal(held[name].flatten().sort().values, new[name].flatten().sort().values)
@@ -166,5 +166,5 @@ def test_the_game_on_a_network_that_sees_colors():
 
 
 def test_the_surest_picture_of_each_class_is_taken():
-    assert surest([5, 5, 7, 9, 8], [0.6, 0.9, 0.55, 0.4, 0.95]) == [4, 1, 2]
+    assert most_confident([5, 5, 7, 9, 8], [0.6, 0.9, 0.55, 0.4, 0.95]) == [4, 1, 2]
     assert LAYER in dict(example()[0].named_modules())

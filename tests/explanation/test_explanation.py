@@ -13,7 +13,7 @@ import camviz
 from camviz import METHODS, CamvizError, images, render, scores
 from camviz.explanation import explain as explain_module
 from camviz.explanation import recipe as recipe_module
-from camviz.explanation.explain import estimate, explain, explain_batch, fused
+from camviz.explanation.explain import estimate, explain, explain_batch, fuse_maps
 from camviz.explanation.recipe import to_recipe
 from tests.methods.nets import Interrupt, Modules, build, run, state
 
@@ -130,7 +130,7 @@ def test_maps_of_several_layers_are_scaled_and_fused(tiny, fuse):
 
 def test_an_empty_map_fuses_to_half_of_the_other():
     one = torch.rand(1, 4, 6)
-    result = fused([one, torch.zeros(1, 4, 6)], "mean")
+    result = fuse_maps([one, torch.zeros(1, 4, 6)], "mean")
     torch.testing.assert_close(result, one / one.max() / 2)
 
 
@@ -466,7 +466,7 @@ def test_a_word_from_within_a_batch_is_no_batch_for_the_estimate(clock, monkeypa
     model = loaded(Wide(clock))
     estimate(model, PICTURE, "score_cam")  # the first one learns the network, too
     expected = estimate(model, PICTURE, "score_cam")
-    monkeypatch.setattr("camviz.tape.hooks.SILENCE", -1.0)  # a word at every module
+    monkeypatch.setattr("camviz.tape.hooks.HEARTBEAT_SECONDS", -1.0)  # a word at every module
     assert estimate(model, PICTURE, "score_cam") == pytest.approx(expected)
 
 

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from camviz.feature_visualization import estimate, synthesize
 from camviz.feature_visualization.animation import gif, webp
-from camviz.feature_visualization.features import Sight
+from camviz.feature_visualization.features import FeatureFunction
 from camviz.feature_visualization.inversion import correlation
 
 
@@ -76,13 +76,13 @@ def test_an_early_layer_costs_less_than_the_whole_network(lite0):
 
 def test_the_estimate_is_what_it_takes_where_every_pass_takes_a_second(lite0, monkeypatch):
     seconds = [0.0]
-    look = Sight.__call__
+    look = FeatureFunction.__call__
 
     def slow(self, *arguments, **named):
         seconds[0] += 1
         return look(self, *arguments, **named)
 
-    monkeypatch.setattr(Sight, "__call__", slow)
+    monkeypatch.setattr(FeatureFunction, "__call__", slow)
     clock = SimpleNamespace(perf_counter=lambda: seconds[0])
     monkeypatch.setattr("camviz.feature_visualization.synthesis.time", clock)
     monkeypatch.setattr("camviz.runtime.devices.time", SimpleNamespace(thread_time=lambda: seconds[0]))

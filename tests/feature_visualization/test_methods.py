@@ -14,7 +14,7 @@ from camviz import CamvizError, scores
 from camviz.feature_visualization import SYNTHESES, find_synthesis, synthesize
 from camviz.feature_visualization.class_image import class_image
 from camviz.feature_visualization.deep_dream import deep_dream
-from camviz.feature_visualization.features import Sight
+from camviz.feature_visualization.features import FeatureFunction
 from camviz.feature_visualization.inversion import inversion
 from camviz.feature_visualization.parametrization import noise
 from camviz.feature_visualization.synthesis import channel_mean
@@ -29,7 +29,7 @@ STILL = {"jitter": 0, "rotation": 0.0, "zoom": 0.0}
 
 
 def sight(kind=Modules):
-    return Sight(build(kind), SIZE, MEAN, STD)
+    return FeatureFunction(build(kind), SIZE, MEAN, STD)
 
 
 def photo():
@@ -99,7 +99,7 @@ def test_a_layer_that_does_not_run_and_a_size_that_does_not_fit_are_told():
     see.net.spare = nn.Conv2d(3, 3, 1)
     with pytest.raises(CamvizError, match="does not run through this layer"):
         see(photo(), see.net.spare)
-    fixed = Sight(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE[0] * SIZE[1], 4)).double(), SIZE, MEAN, STD)
+    fixed = FeatureFunction(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE[0] * SIZE[1], 4)).double(), SIZE, MEAN, STD)
     assert fixed(photo()).shape == (1, 4)
     with pytest.raises(CamvizError, match="only pictures of 20 x 28 pixels, not of 10 x 14"):
         fixed(photo()[:, :, ::2, ::2])
@@ -184,7 +184,7 @@ def test_two_steps_of_deep_dream(channel):
 
 
 def test_octaves_grow_to_the_pictures_size_and_moves_are_undone():
-    class Watching(Sight):
+    class Watching(FeatureFunction):
         def __call__(self, picture, layer=None):
             sizes.append(tuple(picture.shape[2:]))
             return super().__call__(picture, layer)
@@ -289,7 +289,7 @@ def test_a_class_by_label_by_score_and_by_the_picture(model, image):
 @pytest.mark.parametrize(
     ("key", "arguments", "sentence"),
     [
-        ("activation_maximization", {}, "did you mean 'activation_maximization'"),
+        ("activation_maximizaton", {}, "did you mean 'activation_maximization'"),
         ("deep_dream", {"layer": "second"}, "starts from a picture"),
         ("activation_maximization", {"layer": "second"}, "choose a channel of the layer, or a class"),
         ("activation_maximization", {"layer": "second", "channel": 6}, "channels 0 to 5; got 6"),

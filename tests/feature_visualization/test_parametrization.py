@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 
 from camviz.feature_visualization import parametrization
-from camviz.feature_visualization.features import Sight
+from camviz.feature_visualization.features import FeatureFunction
 from camviz.feature_visualization.inversion import correlation, total_variation
-from camviz.feature_visualization.optimization import climb, transformed
+from camviz.feature_visualization.optimization import maximize, transformed
 from tests.conftest import SAMPLES
 
 CHANCE = torch.Generator().manual_seed(3)
 MEAN = torch.tensor([0.4, 0.5, 0.6], dtype=torch.float64).view(1, 3, 1, 1)
 STD = torch.tensor([0.2, 0.25, 0.3], dtype=torch.float64).view(1, 3, 1, 1)
-SIGHT = Sight(torch.nn.Identity(), (6, 8), MEAN, STD)
+SIGHT = FeatureFunction(torch.nn.Identity(), (6, 8), MEAN, STD)
 
 
 def random(*size):
@@ -44,7 +44,7 @@ def waves(z, size):
 @pytest.mark.parametrize("decorrelate", [True, False])
 def test_frequencies_are_sums_of_waves(size, decorrelate):
     z = random(1, 3, size[0], size[1] // 2 + 1, 2)
-    made = parametrization.Fourier(z, size, decorrelate).picture()
+    made = parametrization.FourierImage(z, size, decorrelate).picture()
     plain = waves(z[0].numpy(), size)
     mixed = np.einsum("ij,jhw->ihw", parametrization.color_root().double().numpy(), plain) if decorrelate else plain
     np.testing.assert_allclose(made[0].numpy(), 1 / (1 + np.exp(-mixed)), atol=1e-6)
@@ -78,14 +78,14 @@ def test_photographs_have_the_colors_that_the_root_says():
 def test_decorrelated_noise_has_correlated_colors_and_plain_noise_has_not():
     z = random(1, 3, 64, 33, 2) / 10
     for decorrelate, low, high in ((True, 0.7, 1.0), (False, -0.2, 0.2)):
-        made = parametrization.Fourier(z, (64, 64), decorrelate).picture()[0].flatten(1)
+        made = parametrization.FourierImage(z, (64, 64), decorrelate).picture()[0].flatten(1)
         red_to_green = float(torch.corrcoef(made)[0, 1])
         assert low < red_to_green < high
 
 
 def test_pixels_are_in_the_networks_unit_and_are_cut_off_at_black_and_white():
     z = random(1, 3, 6, 8) * 3
-    made = parametrization.Pixels(z.clone(), SIGHT)
+    made = parametrization.PixelImage(z.clone(), SIGHT)
     torch.testing.assert_close(made.picture(), z * STD + MEAN)
     made.settle()
     torch.testing.assert_close(made.picture(), (z * STD + MEAN).clamp(0, 1))
@@ -102,10 +102,10 @@ def test_noise_is_faint_around_gray_and_follows_its_seed(kind):
 def test_softening_frequencies_blurs_the_waves():
     z = random(1, 3, 32, 17, 2) * 0.01
     z[:, :, 0, 0] = 0
-    made = parametrization.Fourier(z.clone(), (32, 32), False)
+    made = parametrization.FourierImage(z.clone(), (32, 32), False)
     before = made.picture().logit()
     made.soften(1.2)
-    expected = parametrization.blurred(before.repeat(1, 1, 3, 3), 1.2)[:, :, 32:64, 32:64]  # waves repeat at the edges
+    expected = parametrization.blur(before.repeat(1, 1, 3, 3), 1.2)[:, :, 32:64, 32:64]  # waves repeat at the edges
     torch.testing.assert_close(made.picture().logit(), expected, atol=3e-3 * float(before.std()), rtol=0)
     assert made.picture().std() < before.sigmoid().std() * 0.9
 
@@ -121,7 +121,7 @@ def test_a_blur_is_a_weighted_mean_of_neighbors():
             expected[:, :, row, column] = np.einsum(
                 "bchw,h,w->bc", padded[:, :, row : row + 7, column : column + 7], weights, weights
             )
-    np.testing.assert_allclose(parametrization.blurred(x, 0.9).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(parametrization.blur(x, 0.9).numpy(), expected, atol=1e-12)
 
 
 def test_total_variation_counts_height_and_width_by_hand():
@@ -179,10 +179,10 @@ def test_a_step_of_the_ascent_by_hand():
         gradient *= min(1, 0.5 / float(gradient.norm()))
         expected = expected + 0.1 * (gradient - 0.3 * expected)
         if step == 2:
-            expected = parametrization.blurred(expected, 0.8)
+            expected = parametrization.blur(expected, 0.8)
     values = []
-    made = climb(
-        parametrization.Pixels(z.clone(), SIGHT),
+    made = maximize(
+        parametrization.PixelImage(z.clone(), SIGHT),
         closeness,
         torch.optim.SGD,
         steps=3,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from camviz.errors import CamvizError
-from camviz.inspection.feature_maps import FeatureMaps, Peaks, feature_maps, peaks, strongest_finds
+from camviz.inspection.feature_maps import FeatureMaps, Peaks, feature_maps, peaks, top_activations
 from camviz.inspection.receptive_field import receptive_fields
 from camviz.scores import contrast, logit
 from camviz.tape import activations
@@ -47,14 +47,14 @@ def test_nine_strongest_equal_a_search_through_everything(lite0) -> None:
             values = maps[number, feature_map].tolist()
             best.append(max((v, number, r, c) for r, row in enumerate(values) for c, v in enumerate(row)))
         best.sort(reverse=True)
-        finds = strongest_finds(found, feature_map)
+        finds = top_activations(found, feature_map)
         assert [(f.picture, f.row, f.column) for f in finds] == [one[1:] for one in best[:9]]
         assert [f.value for f in finds] == pytest.approx([one[0] for one in best[:9]], abs=1e-4)
 
 
 def test_fewer_pictures_than_nine_and_equal_ones_keep_their_order() -> None:
     same = Peaks(np.array([2.0, 3.0], np.float32), np.array([1, 2]), np.array([3, 4]))
-    finds = strongest_finds([same, same], 1)
+    finds = top_activations([same, same], 1)
     assert [(f.picture, f.row, f.column, f.value) for f in finds] == [(0, 2, 4, 3.0), (1, 2, 4, 3.0)]
 
 

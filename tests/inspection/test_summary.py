@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import camviz
-from camviz.inspection.summary import Row, blank, table, to_scale
+from camviz.inspection.summary import LayerRow, blank, layer_summary, to_scale
 from camviz.tape import activations
 
 
@@ -32,7 +32,7 @@ class Branched(nn.Module):
 
 @pytest.mark.parametrize("names", [None, "every"])
 def test_parameters_sum_up_to_the_network_and_stand_where_they_are_used(lite0, names) -> None:
-    rows = table(lite0, names and [layer.name for layer in lite0.layers])
+    rows = layer_summary(lite0, names and [layer.name for layer in lite0.layers])
     assert sum(row.parameters for row in rows) == numbers(lite0.net) == 4652008
     found = {row.name: row.parameters for row in rows}
     net = lite0.net
@@ -47,7 +47,7 @@ def test_parameters_sum_up_to_the_network_and_stand_where_they_are_used(lite0, n
 
 
 def test_shapes_are_those_of_the_activations(lite0) -> None:
-    rows = table(lite0)
+    rows = layer_summary(lite0)
     assert [row.place for row in rows] == ["picture", *["layer"] * (len(rows) - 2), "scores"]
     assert rows[0].shape == "3 x 224 x 224" and rows[-1].shape == "1000 x 1 x 1"
     for row in rows[1:-1]:
@@ -60,7 +60,7 @@ def test_shapes_are_those_of_the_activations(lite0) -> None:
 
 def test_a_network_with_everything_that_is_odd() -> None:
     model = camviz.load_model(Branched(), input_size=(32, 48))
-    rows = table(model)
+    rows = layer_summary(model)
     assert sum(row.parameters for row in rows) == numbers(model.net)
     assert [(row.name, row.parameters, row.depth) for row in rows] == [
         ("picture", 0, 0),
@@ -75,17 +75,17 @@ def test_a_network_with_everything_that_is_odd() -> None:
 
 def test_depth_counts_what_has_weights_on_all_branches() -> None:
     model = camviz.load_model("resnet18", weights="random")
-    found = {row.name: row.depth for row in table(model)}
+    found = {row.name: row.depth for row in layer_summary(model)}
     assert (found["relu"], found["layer1"], found["layer2"], found["layer4"]) == (1, 5, 10, 20)
     assert found["class scores"] == 21
 
 
 def test_the_strip_is_to_scale() -> None:
     rows = [
-        Row("picture", "input", 3, 64, 64),
-        Row("a", "Conv2d", 30, 32, 32, depth=1),
-        Row("b", "Conv2d", 60, 8, 8, depth=4),
-        Row("class scores", "output", 7, 1, 1, depth=5),
+        LayerRow("picture", "input", 3, 64, 64),
+        LayerRow("a", "Conv2d", 30, 32, 32, depth=1),
+        LayerRow("b", "Conv2d", 60, 8, 8, depth=4),
+        LayerRow("class scores", "output", 7, 1, 1, depth=5),
     ]
     bars = to_scale(rows)
     assert [bar.height for bar in bars] == [1, 1 / 2, 1 / 8, 1 / 64]

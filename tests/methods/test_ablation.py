@@ -12,11 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
 from camviz import CamvizError, scores
-from camviz.acceleration import partial_forward
-from camviz.acceleration.partial_forward import above
+from camviz.acceleration import partial_forward as partial_forward_module
+from camviz.acceleration.partial_forward import partial_forward
 from camviz.methods.ablation_cam import ablation_cam
 from camviz.methods.grad_cam import grad_cam
-from camviz.tape import accounting, class_scores
+from camviz.tape import class_scores, counting_passes
 from tests.methods.nets import NETS, Modules, Residual, build, by_hand, close, picture
 
 LAYERS = [(kind, name) for kind in NETS.values() for name in kind.layers]
@@ -54,7 +54,7 @@ def check(net, x, layer, tolerance):
     before = x.clone()
     with torch.no_grad():
         expected = class_scores(net(x.clone()))
-    rest = above(net, x, layer)
+    rest = partial_forward(net, x, layer)
     assert torch.equal(x, before)
     scale = float(expected.abs().max())
     assert (rest.scores - expected).abs().max() <= tolerance * scale
@@ -204,7 +204,7 @@ def test_what_a_network_may_do_above_a_layer(rest):
 
 def test_a_layer_that_runs_several_times_counts_at_its_last():
     net, x, _ = by_hand(Residual)
-    rest, other = above(net, x[:1], net.relu), above(net, x[:1], net.second)
+    rest, other = partial_forward(net, x[:1], net.relu), partial_forward(net, x[:1], net.second)
     changed = others(rest.activation)
     close(rest(changed), other(changed))
     assert len(rest._calls) == len(other._calls)
@@ -242,7 +242,7 @@ def by_values(net, before, after):
 def test_refuses_what_it_cannot_run_again(rest, sentence):
     net = build(Above, rest=rest)
     with pytest.raises(CamvizError, match=sentence):
-        above(net, picture(1), net.layer)
+        partial_forward(net, picture(1), net.layer)
 
 
 # Of the three convolutions of Modules, output cells * channels * kernel; and of its linear layer.
@@ -252,20 +252,20 @@ WORK = (20 * 28 * 4 * 27, 5 * 7 * 5 * 36, 5 * 7 * 6 * 45, 6 * 7)
 def test_work_is_that_of_the_convolutions_and_linear_layers_above():
     net, x, _ = by_hand(Modules)
     *_, third, linear = WORK
-    assert above(net, x[:1], net.features[4]).work == third + linear
-    assert above(net, x[:1], net.features[6]).work == linear
+    assert partial_forward(net, x[:1], net.features[4]).work == third + linear
+    assert partial_forward(net, x[:1], net.features[6]).work == linear
 
 
 def test_recording_computes_what_lies_below_once():
     net, x, _ = by_hand(Modules)
     with FlopCounterMode(display=False) as counter:
-        rest = above(net, x[:1], net.features[4])
+        rest = partial_forward(net, x[:1], net.features[4])
     assert counter.get_total_flops() == 2 * (sum(WORK) + 2 * rest.work + 2 * rest.work)
 
 
 def test_values_are_let_go_as_soon_as_nothing_needs_them():
     net, x, _ = by_hand(Residual)
-    rest = above(net, x[:1], net.first)
+    rest = partial_forward(net, x[:1], net.first)
     made = [number for call in rest._calls for number in call.results]
     gone = [number for call in rest._calls for number in call.last]
     assert len(gone) == len(set(gone)) and {0, *made} - set(gone) == {rest._output}
@@ -332,10 +332,12 @@ def test_only_what_lies_above_runs_and_silent_channels_do_not(monkeypatch):
         net.features[3].bias[[1, 3]] = -1e3
     assert (net.features[:5](x)[:, [1, 3]] == 0).all()
     rows = []
-    call = partial_forward.Above.__call__
-    monkeypatch.setattr(partial_forward.Above, "__call__", lambda self, a: rows.append(len(a)) or call(self, a))
+    call = partial_forward_module.PartialForward.__call__
+    monkeypatch.setattr(
+        partial_forward_module.PartialForward, "__call__", lambda self, a: rows.append(len(a)) or call(self, a)
+    )
     done = []
-    with accounting() as account:
+    with counting_passes() as account:
         result = ablation_cam(net, x, scores.logit(4), net.features[4], progress=lambda *numbers: done.append(numbers))
     assert (account.forward_passes, account.backward_passes) == (2 * 3, 0)
     assert rows == [2, 3, 2, 3]  # for each picture the check of the recording, and the living channels

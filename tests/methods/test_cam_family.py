@@ -19,7 +19,7 @@ from camviz.methods.grad_cam import grad_cam
 from camviz.methods.grad_cam_pp import grad_cam_pp
 from camviz.methods.hires_cam import hires_cam
 from camviz.methods.xgrad_cam import xgrad_cam
-from camviz.tape import accounting, slopes
+from camviz.tape import counting_passes, score_gradient
 from tests.methods.nets import NETS, Functional, Modules, Residual, build, by_hand, close, of_class, picture
 
 LAYERS = [(kind, name) for kind in NETS.values() for name in kind.layers]
@@ -73,7 +73,7 @@ def test_cam_of_other_scores():
 
 def test_cam_needs_no_backward_pass_through_the_network():
     net, x, layer, _, _ = at(Modules, "features.6", 0)
-    with accounting() as account:
+    with counting_passes() as account:
         cam(net, x, scores.logit(2), layer)
     assert (account.forward_passes, account.backward_passes) == (2, 0)
 
@@ -144,12 +144,12 @@ def test_grad_cam_pp_equals_the_formula(kind, name, c):
 def test_grad_cam_pp_says_where_it_is_not_made_for():
     net, x, layer, activation, _ = at(Modules, "features.2", 4)
     assert (activation >= 0).all()
-    with accounting() as account:
+    with counting_passes() as account:
         grad_cam_pp(net, x, lambda z: 1e3 * z[:, 4], layer)
     assert account.notes == []
     layer, activation = net.features[0], net.features[0](x)
     assert (activation < 0).any()
-    with accounting() as account:
+    with counting_passes() as account:
         result = grad_cam_pp(net, x, lambda z: 1e3 * z[:, 4], layer)
     assert "negative activations" in account.notes[0] and result.isfinite().all()
 
@@ -188,7 +188,7 @@ def test_equal_to_grad_cam_where_average_pooling_follows(method):
 @pytest.mark.parametrize("method", [grad_cam_pp, xgrad_cam, hires_cam, finer_cam])
 def test_costs_one_pass_up_and_one_down(method):
     net, x, layer, _, _ = at(Modules, "features.4", 0)
-    with accounting() as account:
+    with counting_passes() as account:
         method(net, x, scores.logit(2), layer)
     assert (account.forward_passes, account.backward_passes) == (2, 2)
 
@@ -297,9 +297,9 @@ def test_finer_cam_refuses_what_is_no_score_of_one_class(score):
 
 def test_slopes_and_a_score_of_nothing():
     z = torch.tensor([[1.0, 2.0, 0.5]], dtype=torch.float64)
-    assert torch.equal(slopes(scores.contrast(0, 2), z), torch.tensor([[1.0, 0.0, -1.0]], dtype=torch.float64))
+    assert torch.equal(score_gradient(scores.contrast(0, 2), z), torch.tensor([[1.0, 0.0, -1.0]], dtype=torch.float64))
     with torch.no_grad(), pytest.raises(CamvizError, match="does not depend on the class scores"):
-        slopes(lambda scores: torch.zeros(len(scores)), z)
+        score_gradient(lambda scores: torch.zeros(len(scores)), z)
 
 
 # ------------------------------------------------------------------------------------------------------- the peers

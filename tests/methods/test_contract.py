@@ -285,6 +285,6 @@ def test_works_within_another_context(method):
     """A page may compute under no_grad, and a caller may count passes."""
     net, layer = prepared()
     expected = quick(method, net, picture(), SCORE, layer)
-    for context in (torch.no_grad(), torch.enable_grad(), tape.accounting(), nullcontext()):
+    for context in (torch.no_grad(), torch.enable_grad(), tape.counting_passes(), nullcontext()):
         with context:
             assert torch.equal(quick(method, net, picture(), SCORE, layer), expected)

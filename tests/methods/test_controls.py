@@ -12,7 +12,7 @@ from camviz import METHODS, scores
 from camviz.methods.center_gaussian import center_gaussian
 from camviz.methods.edge_detector import edge_detector
 from camviz.methods.random_cam import random_cam
-from camviz.tape import accounting
+from camviz.tape import counting_passes
 from tests.methods.nets import NETS, SIZE, Modules, build, by_hand, close, picture
 
 SCORE = scores.logit(2)
@@ -102,7 +102,7 @@ def test_controls_are_told_apart_and_two_of_them_run_no_network():
     assert {"random_cam", "edge_detector", "center_gaussian"} <= controls
     assert all(METHODS[key].tooltip.startswith("A control:") for key in controls)
     net, x, _ = by_hand(Modules)
-    with accounting() as account:
+    with counting_passes() as account:
         for key in ("edge_detector", "center_gaussian"):
             METHODS[key](net, x, SCORE)
     assert account.forward_passes == 0

@@ -9,7 +9,7 @@ from torch import nn
 
 from camviz import scores
 from camviz.methods.full_grad import full_grad, scaled, spread
-from camviz.tape import accounting, bias_gradients
+from camviz.tape import bias_gradients, counting_passes
 from tests.methods.nets import NETS, SMOOTH, Functional, Modules, Residual, build, by_hand, close, of_class, picture
 
 EVERY_NET = pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
@@ -151,7 +151,7 @@ def test_a_term_that_is_the_same_everywhere_counts_nothing():
 def test_says_how_much_of_the_score_the_terms_are():
     for kind, complete in ((Modules, True), (Residual, True), (Gated, False)):
         net = build(kind)
-        with accounting() as account:
+        with counting_passes() as account:
             full_grad(net, picture(), scores.logit(4))
         total, explained = completeness(net, picture(), scores.logit(4))
         assert torch.allclose(total, explained) is complete

@@ -8,7 +8,7 @@ from camviz import METHODS, CamvizError, scores
 from camviz.methods.deconvnet import deconvnet
 from camviz.methods.guided_backprop import guided_backprop
 from camviz.methods.vanilla_backprop import vanilla_backprop
-from camviz.tape import accounting
+from camviz.tape import counting_passes
 from tests.methods.nets import (
     NETS,
     RELUS,
@@ -116,7 +116,7 @@ def test_says_what_it_left_alone_in_a_network_of_both_kinds():
     net.features[1] = nn.SiLU()
     silu = Activation(*SMOOTH["nn.SiLU"][1:])
     steps = net.steps()
-    with accounting() as account:
+    with counting_passes() as account:
         mixed = guided_backprop(net, x, scores.logit(2))
     assert account.notes == [
         "1 smooth activations of this network are no ReLU and kept their plain gradient (2 ReLUs follow the method)."
@@ -126,7 +126,7 @@ def test_says_what_it_left_alone_in_a_network_of_both_kinds():
     gradients, _ = hand.back(of_class(2), "guided")
     _, expected = hand.back(lambda _: gradients[1], "plain", 1)
     close(mixed, expected)
-    with accounting() as account:
+    with counting_passes() as account:
         guided_backprop(net, x, scores.logit(2), extended=True)
     assert account.notes == []
 

@@ -17,8 +17,8 @@ from camviz import CamvizError, load_model, scores
 from camviz.methods.lrp import composites, lrp
 from camviz.methods.vanilla_backprop import vanilla_backprop
 from camviz.relevance.propagation import propagating, relevance_of, relevance_per_layer
-from camviz.relevance.rules import AlphaBeta, Box, Composite, Epsilon, Flat, Gamma
-from camviz.tape import accounting, input_gradient
+from camviz.relevance.rules import AlphaBeta, Composite, Epsilon, Flat, Gamma, ZBox
+from camviz.tape import counting_passes, input_gradient
 from tests.methods.nets import NETS, RELUS, SMOOTH, Functional, Modules, Residual, build, close, picture
 
 SCORE = scores.logit(4)
@@ -55,7 +55,7 @@ def by_formula(rule, x, w, b, relevance):
         above = plus(c) / stable(plus(c).sum(dim=0) + plus(b))
         below = minus(c) / stable(minus(c).sum(dim=0) + minus(b))
         return ((rule.alpha * above - (rule.alpha - 1) * below) * relevance).sum(dim=1)
-    if isinstance(rule, Box):
+    if isinstance(rule, ZBox):
         c = c - rule.low * plus(w) - rule.high * minus(w)
         return (c / stable(c.sum(dim=0)) * relevance).sum(dim=1)
     seen = (w != 0).double()
@@ -69,8 +69,8 @@ RULES = {
     "gamma 2": Gamma(2.0),
     "z-plus": AlphaBeta(1),
     "alpha 2 beta 1": AlphaBeta(2),
-    "box": Box(),
-    "box -2 1.5": Box(-2.0, 1.5),
+    "box": ZBox(),
+    "box -2 1.5": ZBox(-2.0, 1.5),
     "flat": Flat(),
 }
 OPS = {
@@ -412,7 +412,7 @@ PRODUCTS = {
 @pytest.mark.parametrize("form", PRODUCTS)
 def test_products_give_all_relevance_to_the_signal(form):
     middle, back = PRODUCTS[form]
-    with accounting() as account:
+    with counting_passes() as account:
         close(*parts_of(middle, back), 1e-8)
     assert account.notes == []
 
@@ -579,19 +579,19 @@ def test_only_the_first_convolution_follows_the_first_rule():
 
 def test_says_which_calls_have_no_rule():
     net, x = between(lambda a, b: a.exp()), picture()
-    with accounting() as account:
+    with counting_passes() as account:
         lrp(net, x, SCORE)
     assert account.notes == [
         "The picture reaches beyond the box of -3 to 3 that the first layer's rule assumes.",
         "Relevance has no rule for exp, which passed on the plain gradient: the map need not sum up to the score.",
     ]
-    with accounting() as account:  # a gate gets no relevance, so that it does not matter what it is made of
+    with counting_passes() as account:  # a gate gets no relevance, so that it does not matter what it is made of
         lrp(between(lambda a, b: a * b.exp().mean(dim=(2, 3), keepdim=True)), x.clamp(-3, 3), SCORE)
     assert account.notes == []
 
 
 def test_counts_one_pass_forward_and_one_backward():
-    with accounting() as account:
+    with counting_passes() as account:
         lrp(build(Residual), picture(3).clamp(-3, 3), SCORE)
     assert (account.forward_passes, account.backward_passes, account.notes) == (3, 3, [])
 
@@ -625,7 +625,7 @@ def test_is_finite_and_has_a_rule_for_everything_in(name):
         settings = {"init_weights": False, "transform_input": True} if name == "googlenet" else {}
         net = trained(getattr(torchvision.models, name)(num_classes=10, **settings)).eval()
     x = picture(1, torch.float32, (64, 64)).clamp(-3, 3)
-    with accounting() as account:
+    with counting_passes() as account:
         for composite in ("epsilon-gamma-box", "epsilon-plus"):
             result = lrp(net, x, SCORE, composite=composite)
             assert result.isfinite().all() and result.any()

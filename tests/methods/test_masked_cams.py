@@ -10,7 +10,7 @@ from camviz import scores
 from camviz.methods.is_cam import is_cam
 from camviz.methods.score_cam import score_cam
 from camviz.methods.ss_cam import ss_cam
-from camviz.tape import accounting
+from camviz.tape import counting_passes
 from tests.methods.nets import Modules, Residual, build, by_hand, picture
 
 LAYERS = {Modules: "features.4", Residual: "second"}
@@ -83,7 +83,7 @@ def test_the_batch_changes_neither_map_nor_noise(monkeypatch):
     for method, knobs in ((ss_cam, {"samples": 5}), (is_cam, {"steps": 5})):
         maps = []
         for size in (1, 4, 7, 100):
-            monkeypatch.setattr("camviz.acceleration.many_passes.size_for", lambda *_, size=size: size)
+            monkeypatch.setattr("camviz.acceleration.many_passes.batch_size", lambda *_, size=size: size)
             done = []
             maps.append(
                 method(net, x, SCORE, net.features[0], progress=lambda d, t, done=done: done.append((d, t)), **knobs)
@@ -97,7 +97,7 @@ def test_costs_as_many_passes_as_there_are_masks():
     net, x, hand = by_hand(Modules)
     alive = int((hand.values[6].amax(dim=(2, 3)) > hand.values[6].amin(dim=(2, 3))).sum())
     for method, knobs in ((ss_cam, {"samples": 5}), (is_cam, {"steps": 5})):
-        with accounting() as account:
+        with counting_passes() as account:
             method(net, x, SCORE, net.features[6], **knobs)
         assert (account.forward_passes, account.backward_passes) == (2 + 5 * alive, 0)  # two pictures
 

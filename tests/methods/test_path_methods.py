@@ -15,7 +15,7 @@ from camviz.methods.guided_backprop import guided_backprop
 from camviz.methods.integrated_gradients import integrated_gradients
 from camviz.methods.smooth_grad import smooth_grad
 from camviz.methods.vanilla_backprop import vanilla_backprop
-from camviz.tape import accounting
+from camviz.tape import counting_passes
 from tests.methods.nets import NETS, ByHand, Modules, Residual, build, by_hand, close, of_class, picture
 
 SCORE = scores.logit(2)
@@ -121,22 +121,22 @@ def test_integrated_gradients_say_when_the_steps_are_too_few():
             return torch.stack([level, (level - 0.7).relu() - (level - 0.8).relu()], dim=1)
 
     x = torch.ones(1, 3, 8, 8, dtype=torch.float64)
-    with accounting() as account:
+    with counting_passes() as account:
         integrated_gradients(Step(), x, scores.logit(1), steps=1)
     assert account.notes == ["The map's sum misses 100% of the score's rise from the baseline: more steps come nearer."]
-    with accounting() as account:
+    with counting_passes() as account:
         close(integrated_gradients(Step(), x, scores.logit(1), steps=200).sum(), torch.tensor(0.1).double(), 0.1)
     assert account.notes == []
 
 
 def test_integrated_gradients_cost_a_pass_for_each_step(monkeypatch):
     net, x, _ = by_hand(Modules)
-    with accounting() as account:
+    with counting_passes() as account:
         expected = integrated_gradients(net, x, SCORE, steps=7)
     # Two pictures: each itself, its baseline, and the steps.
     assert (account.forward_passes, account.backward_passes) == (2 + 2 + 14, 14)
     for largest in (1, 3, 100):
-        monkeypatch.setattr(many_passes_module, "size_for", lambda *_, largest=largest: largest)
+        monkeypatch.setattr(many_passes_module, "batch_size", lambda *_, largest=largest: largest)
         done = []
         close(integrated_gradients(net, x, SCORE, steps=7, progress=lambda *now: done.append(now)), expected)  # noqa: B023
         assert len(done) == 2 * -(-7 // largest) and done[-1] == (14, 14)
@@ -219,7 +219,7 @@ def test_the_batch_does_not_change_the_map(monkeypatch, base):
     net, x, _ = by_hand(Modules)
     expected = smooth_grad(net, x, SCORE, base=base, samples=5)
     for largest in (1, 2, 100):
-        monkeypatch.setattr(many_passes_module, "size_for", lambda *_, largest=largest: largest)
+        monkeypatch.setattr(many_passes_module, "batch_size", lambda *_, largest=largest: largest)
         done = []
         close(smooth_grad(net, x, SCORE, base=base, samples=5, progress=lambda *now: done.append(now)), expected)  # noqa: B023
         steps = 32 if base == "integrated_gradients" else 1

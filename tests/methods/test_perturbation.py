@@ -11,8 +11,8 @@ from camviz import CamvizError, scores
 from camviz.acceleration import many_passes as many_passes_module
 from camviz.methods.occlusion import occlusion
 from camviz.methods.rise import rise
-from camviz.perturbation.occlusion import occlusion_maps, spans
-from camviz.tape import accounting
+from camviz.perturbation.occlusion import occlusion_maps, window_spans
+from camviz.tape import counting_passes
 from tests.methods.nets import NETS, SIZE, Modules, build, by_hand, close, picture
 
 SCORE = scores.logit(2)
@@ -105,12 +105,12 @@ def test_occlusion_is_positive_where_hiding_lowers_the_score_and_zero_elsewhere(
 
 
 def test_squares_are_centered_on_their_cells_and_cut_off_at_the_border():
-    assert spans(20, 8, 5) == [(0, 7), (4, 12), (9, 17), (14, 20)]  # centers 2.5, 7.5, 12.5, 17.5
-    assert spans(28, 4, 4) == [(p, p + 4) for p in range(0, 28, 4)]
-    assert spans(10, 3, 4) == [(0, 3), (4, 7), (7, 10)]  # three places, as four pixels fit in 2.5 times
-    assert spans(7, 100, 3) == [(0, 7)] * 3
-    assert spans(5, 1, 1) == [(p, p + 1) for p in range(5)]
-    assert spans(6, 2, 100) == [(2, 4)]
+    assert window_spans(20, 8, 5) == [(0, 7), (4, 12), (9, 17), (14, 20)]  # centers 2.5, 7.5, 12.5, 17.5
+    assert window_spans(28, 4, 4) == [(p, p + 4) for p in range(0, 28, 4)]
+    assert window_spans(10, 3, 4) == [(0, 3), (4, 7), (7, 10)]  # three places, as four pixels fit in 2.5 times
+    assert window_spans(7, 100, 3) == [(0, 7)] * 3
+    assert window_spans(5, 1, 1) == [(p, p + 1) for p in range(5)]
+    assert window_spans(6, 2, 100) == [(2, 4)]
 
 
 def test_occlusion_watches_a_feature_map():
@@ -153,9 +153,9 @@ def test_occlusion_costs_a_pass_for_each_place(monkeypatch):
     net, x, _ = by_hand(Modules)
     expected = occlusion(net, x, SCORE, size=8, stride=4)
     for largest in (1, 6, 100):
-        monkeypatch.setattr(many_passes_module, "size_for", lambda *_, largest=largest: largest)
+        monkeypatch.setattr(many_passes_module, "batch_size", lambda *_, largest=largest: largest)
         done = []
-        with accounting() as account:
+        with counting_passes() as account:
             close(occlusion(net, x, SCORE, size=8, stride=4, progress=lambda *now: done.append(now)), expected)  # noqa: B023
         assert (account.forward_passes, account.backward_passes) == (2 + 2 * 35, 0)
         assert len(done) == 2 * ceil(35 / largest) and done[-1] == (70, 70)
@@ -263,9 +263,9 @@ def test_rise_builds_its_masks_batch_by_batch(monkeypatch):
     monkeypatch.setattr(nn.Conv2d, "forward", lambda self, x: sizes.append(len(x)) or original(self, x))
     rise(net, x, SCORE, masks=1)  # learns the network
     for largest in (1, 4, 100):
-        monkeypatch.setattr(many_passes_module, "size_for", lambda *_, largest=largest: largest)
+        monkeypatch.setattr(many_passes_module, "batch_size", lambda *_, largest=largest: largest)
         done, sizes[:] = [], []
-        with accounting() as account:
+        with counting_passes() as account:
             close(rise(net, x, SCORE, masks=21, progress=lambda *now: done.append(now)), expected)  # noqa: B023
         assert (account.forward_passes, account.backward_passes) == (2 * 21, 0)
         assert len(done) == 2 * ceil(21 / largest) and done[-1] == (42, 42)

@@ -8,7 +8,7 @@ from camviz import scores
 from camviz.acceleration.many_passes import many_passes
 from camviz.methods.score_cam import score_cam
 from camviz.runtime import batching
-from camviz.tape import accounting
+from camviz.tape import counting_passes
 from tests.methods.nets import NETS, Modules, build, by_hand, picture, score_cam_by_hand
 
 WEIGHTINGS = ("channel softmax", "class probability")
@@ -85,7 +85,7 @@ def test_the_batch_does_not_change_the_map(monkeypatch):
     net, x, _ = by_hand(Modules)
     maps, passes = [], []
     for size in (1, 2, 3, 6, 100):
-        monkeypatch.setattr("camviz.acceleration.many_passes.size_for", lambda *_, size=size: size)
+        monkeypatch.setattr("camviz.acceleration.many_passes.batch_size", lambda *_, size=size: size)
         done = []
         maps.append(
             score_cam(net, x, scores.logit(4), net.features[0], progress=lambda d, _, done=done: done.append(d))
@@ -99,7 +99,7 @@ def test_the_batch_does_not_change_the_map(monkeypatch):
 def test_costs_one_pass_for_each_living_channel():
     net, x, hand = by_hand(Modules)
     alive = (hand.values[6].amax(dim=(2, 3)) > hand.values[6].amin(dim=(2, 3))).sum()
-    with accounting() as account:
+    with counting_passes() as account:
         score_cam(net, x, scores.logit(4), net.features[6])
     assert (account.forward_passes, account.backward_passes) == (2 + alive, 0)  # two pictures
 
@@ -109,11 +109,11 @@ def test_batches_follow_the_network_s_work(monkeypatch):
     # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
     work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
     for limit, size, with_gradient in (
-        (1e9, batching.LARGEST, batching.LARGEST),
+        (1e9, batching.MAX_BATCH_SIZE, batching.MAX_BATCH_SIZE),
         (3.5 * work, 3, 1),
         (0.5 * work, 1, 1),
     ):
-        monkeypatch.setattr(batching, "WORK", limit)
+        monkeypatch.setattr(batching, "MAX_BATCH_WORK", limit)
         with many_passes(net, x) as passes:
             assert (passes.size, passes.size_with_gradient) == (size, with_gradient)
 
@@ -121,7 +121,7 @@ def test_batches_follow_the_network_s_work(monkeypatch):
 def test_batches_follow_the_largest_tensor(monkeypatch):
     net, x, _ = by_hand(Modules)
     largest = 20 * 28 * 4 * 8  # bytes of the first convolution's result, by hand
-    monkeypatch.setattr(batching, "ROOM", 2.5 * largest)
+    monkeypatch.setattr(batching, "MAX_TENSOR_BYTES", 2.5 * largest)
     with many_passes(net, x) as passes:
         assert (passes.size, passes.size_with_gradient) == (2, 2)
 

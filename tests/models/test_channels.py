@@ -12,8 +12,8 @@ from torchvision import transforms as T
 from torchvision.transforms import v2
 
 import camviz
-from camviz.models.channels import COLORS, in_colors, seen, shown
-from camviz.models.preprocessing import measure
+from camviz.models.channels import RGB_CHANNELS, in_colors, seen, shown
+from camviz.models.preprocessing import infer_preprocessing
 
 SIZE = (24, 32)
 
@@ -85,7 +85,7 @@ def test_attributions_are_told_in_colors(noise: Image.Image) -> None:
     third = raw[0] / 3
     expected = torch.stack([raw[1] + third, raw[4] + third, raw[3] + third])
     assert np.allclose(e.attribution, expected.numpy(), atol=1e-7)
-    assert in_colors(raw, COLORS) is raw
+    assert in_colors(raw, RGB_CHANNELS) is raw
     assert e.heatmap.shape == SIZE
 
 
@@ -155,8 +155,8 @@ PRESETS = {
 
 @pytest.mark.parametrize("key", PRESETS)
 def test_a_preprocess_is_measured(key: str, noise: Image.Image) -> None:
-    found = measure(PRESETS[key])
-    assert (found.size, found.bands) == (SIZE, COLORS)
+    found = infer_preprocessing(PRESETS[key])
+    assert (found.size, found.bands) == (SIZE, RGB_CHANNELS)
     assert found.mean == pytest.approx((0.5, 0.4, 0.3), abs=1e-6)
     assert found.std == pytest.approx((0.2, 0.3, 0.4), abs=1e-6)
     model = camviz.load_model(net(), preprocess=PRESETS[key])
@@ -194,7 +194,7 @@ def one_color_less(image: Image.Image) -> torch.Tensor:
 
 
 def test_a_channel_without_a_picture() -> None:
-    found = measure(one_color_less)
+    found = infer_preprocessing(one_color_less)
     assert found.bands == ("red", "green", "black")
     assert (0 - found.mean[2]) / found.std[2] == pytest.approx(0.25)
 
@@ -257,5 +257,5 @@ def test_a_single_class_is_sigmoid(noise: Image.Image) -> None:
 
 def test_shown_and_seen_are_each_others_inverse() -> None:
     view = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
-    for bands in (COLORS, ("blue", "green", "red"), ("red", "green", "blue", "black")):
+    for bands in (RGB_CHANNELS, ("blue", "green", "red"), ("red", "green", "blue", "black")):
         assert np.array_equal(shown(seen(view, bands), bands), view)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import camviz
-from camviz.models.class_names import LARGEST, read_categories
+from camviz.models.class_names import LARGEST, read_class_names
 
 FORMS = {
     "lines.txt": "wren\nrobin\r\n  blue tit \n\n",
@@ -24,13 +24,13 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_gives_the_same_names(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(FORMS[name], encoding="utf-8")
-    assert read_categories(tmp_path / name) == ("wren", "robin", "blue tit")
-    assert read_categories(FORMS[name].encode()) == ("wren", "robin", "blue tit")
+    assert read_class_names(tmp_path / name) == ("wren", "robin", "blue tit")
+    assert read_class_names(FORMS[name].encode()) == ("wren", "robin", "blue tit")
 
 
 def test_numbers_as_names_of_torchvision_folders() -> None:
-    assert read_categories({"7": "seven", "0": "zero"} | {str(i): f"n{i}" for i in range(1, 7)})[7] == "seven"
-    assert read_categories({"10": 1, "2": 0, "x": 2}) == ("2", "10", "x")
+    assert read_class_names({"7": "seven", "0": "zero"} | {str(i): f"n{i}" for i in range(1, 7)})[7] == "seven"
+    assert read_class_names({"10": 1, "2": 0, "x": 2}) == ("2", "10", "x")
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,16 @@ def test_numbers_as_names_of_torchvision_folders() -> None:
 )
 def test_what_is_wrong_is_said(content: bytes, sentence: str) -> None:
     with pytest.raises(camviz.CamvizError) as caught:
-        read_categories(content)
+        read_class_names(content)
     assert sentence in str(caught.value)
 
 
 def test_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "birds.txt").write_text("")
     with pytest.raises(camviz.CamvizError, match=r"the class names in birds\.txt: there are none"):
-        read_categories(tmp_path / "birds.txt")
+        read_class_names(tmp_path / "birds.txt")
     with pytest.raises(camviz.CamvizError, match=r"there is no file of class names .*none\.txt"):
-        read_categories(str(tmp_path / "none.txt"))
+        read_class_names(str(tmp_path / "none.txt"))
 
 
 def flat() -> nn.Module:

@@ -11,7 +11,7 @@ from torch import nn
 
 import camviz
 from camviz.models import closest_architecture as searching
-from camviz.models.closest_architecture import Nearest, Weightless, nearest, shapes_of
+from camviz.models.closest_architecture import ClosestArchitecture, Weightless, closest_architecture, shapes_of
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_the_right_one_is_found_whatever_its_classes_and_channels() -> None:
         ("wide_resnet50_2", tv.wide_resnet50_2(num_classes=2), "conv1.weight"),
         ("timm/starnet_s2", timm.create_model("starnet_s2", num_classes=5), "stem.0.conv.weight"),
     ):
-        found = nearest(gray(net.state_dict(), first), "alexnet")
+        found = closest_architecture(gray(net.state_dict(), first), "alexnet")
         assert found is not None
         assert (found.name, found.share, found.fitting) == (name, 1, len(shapes_of(name)))
 
@@ -70,13 +70,13 @@ def test_the_right_one_is_found_whatever_its_classes_and_channels() -> None:
 def test_numbers_of_a_near_miss() -> None:
     """resnet18's tensors are 102 of resnet34's 182 (without counters), of the same shapes."""
     state = tv.resnet18().state_dict()
-    assert searching._compare("resnet34", {k: tuple(v.shape) for k, v in state.items() if "num_b" not in k}) == Nearest(
-        "resnet34", 102, 182
-    )
+    assert searching._compare(
+        "resnet34", {k: tuple(v.shape) for k, v in state.items() if "num_b" not in k}
+    ) == ClosestArchitecture("resnet34", 102, 182)
 
 
 def test_nothing_is_like_it() -> None:
-    assert nearest({"encoder.weight": torch.zeros(3, 3)}, "resnet18") is None
+    assert closest_architecture({"encoder.weight": torch.zeros(3, 3)}, "resnet18") is None
 
 
 def said(name: str, state: dict[str, Any], tmp_path: Path) -> str:

@@ -14,7 +14,7 @@ from torchvision.transforms import CenterCrop, Compose, Resize
 
 import camviz
 from camviz.models.geometry import Geometry
-from camviz.models.sources import find_plan
+from camviz.models.sources import find_source
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 SIZES = [(640, 427), (37, 211), (301, 57), (16, 16), (640, 641), (223, 1001), (999, 333)]
@@ -47,7 +47,7 @@ def torchvision_transform(name: str) -> Compose:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_crop_is_the_weights_own_transform(name: str, transform: Compose) -> None:
-    geometry = find_plan(name).geometry
+    geometry = find_source(name).geometry
     for picture in pictures():
         np.testing.assert_array_equal(geometry.apply(picture), transform(picture), err_msg=str(picture.size))
 

@@ -38,7 +38,7 @@ def test_networks_of_the_file(folder: Path) -> None:
         'mean = [0.5, 0.4, 0.3]\nstd = [0.1, 0.2, 0.3]\nbands = ["blue", "green", "red"]\nhead = "sigmoid"\n'
         '[[model]]\nname = "small"\narchitecture = "efficientnet_lite0"\n'
     )
-    offered = models.offered()
+    offered = models.offered_models()
     assert [(entry.name, entry.title, entry.source) for entry in offered[:2]] == [
         ("birds", "Birds of the garden", "own"),
         ("small", "small", "own"),
@@ -52,19 +52,19 @@ def test_networks_of_the_file(folder: Path) -> None:
     assert all(torch.equal(value, state[key]) for key, value in model.net.state_dict().items())
     assert models.shared_model("birds") is model
     assert len(models.shared_model("small").categories) == 1000
-    assert models.standard() == "efficientnet_lite0"
+    assert models.default_model_name() == "efficientnet_lite0"
     with pytest.raises(CamvizError, match="birds was brought along, and random weights are for"):
         models.shared_model("birds", "random")
 
 
 def test_what_the_file_leaves_of_the_catalogue(folder: Path) -> None:
     (folder / "camviz.toml").write_text('catalogue = ["resnet18", "efficientnet_lite1", "resnet81"]\n' + BIRDS)
-    names = [entry.name for entry in models.offered()]
+    names = [entry.name for entry in models.offered_models()]
     assert names[0] == "birds" and set(names[1:]) == {"efficientnet_lite0", "efficientnet_lite1", "resnet18"}
-    (fault,) = models.configuration().faults
+    (fault,) = models.operator_config().faults
     assert fault.startswith("network 'resnet81' is not in the catalogue, which ") and "did you mean 'resnet" in fault
     (folder / "camviz.toml").write_text("catalogue = [")
-    assert [entry.name for entry in models.offered()] == ["efficientnet_lite0"]
+    assert [entry.name for entry in models.offered_models()] == ["efficientnet_lite0"]
 
 
 def test_a_changed_file_is_read_again(folder: Path) -> None:
@@ -75,8 +75,8 @@ def test_a_changed_file_is_read_again(folder: Path) -> None:
     second = models.shared_model("birds")
     assert second is not first and second.weights != first.weights
     (folder / "camviz.toml").write_text("uploads = false\n")
-    assert models.configuration().uploads is False
-    assert models.offered() == models.catalogue()
+    assert models.operator_config().uploads is False
+    assert models.offered_models() == models.catalogue()
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
@@ -112,14 +112,14 @@ def test_what_is_wrong_is_said_of_the_entry(
     text: str, sentence: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (folder / "camviz.toml").write_text(text)
-    (fault,) = models.configuration().faults
+    (fault,) = models.operator_config().faults
     assert re.search(sentence, fault)
     assert fault in [record.getMessage() for record in caplog.records]
     kept = ("birds",) if (text.startswith(BIRDS) and "model 2" in sentence) or text == BIRDS + BIRDS else ()
-    assert tuple(models.configuration().offers) == kept
-    closed = models.configuration().uploads is False  # the whole file was not understood
+    assert tuple(models.operator_config().offers) == kept
+    closed = models.operator_config().uploads is False  # the whole file was not understood
     rest = [entry for entry in models.catalogue() if not closed or entry.name == "efficientnet_lite0"]
-    assert list(models.offered()[len(kept) :]) == rest
+    assert list(models.offered_models()[len(kept) :]) == rest
     assert models.shared_model("efficientnet_lite0").name == "efficientnet_lite0"
 
 
@@ -144,7 +144,7 @@ def test_what_shows_when_it_is_loaded_too(more: str, sentence: str, folder: Path
 
 
 def test_no_such_file(folder: Path) -> None:
-    found = models.configuration()
+    found = models.operator_config()
     assert re.search("CAMVIZ_CONFIG names .*camviz.toml, and there is no such file", found.faults[0])
     assert found.uploads is False  # what is not understood does not open a door
 
@@ -166,18 +166,18 @@ def registered(bias: float = 0, **settings: Any) -> camviz.Model:
 
 def test_a_registered_network_comes_first_until_it_is_taken_back() -> None:
     model = registered()
-    assert models.offered()[0].name == models.standard() == "mine"
-    assert models.offered()[1:] == models.catalogue()
+    assert models.offered_models()[0].name == models.default_model_name() == "mine"
+    assert models.offered_models()[1:] == models.catalogue()
     assert models.shared_model("mine") is model
     models.unregister("mine")
-    assert models.standard() == "efficientnet_lite0"
+    assert models.default_model_name() == "efficientnet_lite0"
     with pytest.raises(CamvizError, match="model 'mine' is not in the catalogue"):
         models.shared_model("mine")
 
 
 def test_it_hides_one_of_the_catalogue_of_its_name() -> None:
     models.register(camviz.load_model(flat(), input_size=(16, 16), name="resnet18"))
-    names = [entry.name for entry in models.offered()]
+    names = [entry.name for entry in models.offered_models()]
     assert names.count("resnet18") == 1 and names[0] == "resnet18"
     assert len(models.shared_model("resnet18").categories) == 3
 
@@ -195,8 +195,8 @@ def test_every_difference_is_another_network() -> None:
     ]
     found = [registered(**variant).weights for variant in variants]
     assert len(set(found)) == len(variants) - 1 and found[-1] == found[0]
-    assert all(models.is_own(weights) for weights in found)
-    assert not models.is_own("own.pth") and models.is_own("own")
+    assert all(models.is_custom(weights) for weights in found)
+    assert not models.is_custom("own.pth") and models.is_custom("own")
 
 
 def test_another_crop_is_another_network() -> None:
@@ -205,7 +205,7 @@ def test_another_crop_is_another_network() -> None:
     marks = set()
     for crop in (16, 24):
         seen = T.Compose([T.CenterCrop(crop), T.Resize(16), T.ToTensor()])
-        marks.add(models.marked(camviz.load_model(flat(), preprocess=seen)).weights)
+        marks.add(models.with_digest(camviz.load_model(flat(), preprocess=seen)).weights)
     assert len(marks) == 2
 
 

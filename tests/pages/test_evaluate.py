@@ -17,7 +17,7 @@ from camviz.evaluation.perturbation_curve import Curve
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.ui.evaluate import conclusions, pointing_game, ranking
 from camviz.ui.inputs.experiment import Experiment
-from camviz.ui.inputs.image_input import Picture
+from camviz.ui.inputs.image_input import InputImage
 from camviz.ui.learn import steps
 from camviz.ui.results import explanations, metrics
 from camviz.ui.server import store, tasks
@@ -70,7 +70,7 @@ def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, wa
     shown = [heading.value for heading in app.subheader if ":" in heading.value]
     assert shown == [f"{METRICS[key].title}: {curve.area:.3f}" for key, curve in found.items()]
     assert conclusions.curves("espresso", *found.values()) in text(app)
-    assert "no better than" not in text(app) and METRICS["insertion"].cannot in text(app)
+    assert "no better than" not in text(app) and METRICS["insertion"].limitation in text(app)
     app.button(key="controls.start").click().run()
     assert not app.exception
     assert "On this picture in insertion it does no better than Center Gaussian." in text(app)
@@ -86,7 +86,8 @@ def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, mo
     expected = [METRICS[key].measure(given) for key in ("average_drop", "sparseness")]
     assert list(table["This map"]) == [f"{value:.3f}" for value in expected]
     assert all(
-        METRICS[key].cannot in row for key, row in zip(("average_drop", "sparseness"), table.iloc[:, -1], strict=True)
+        METRICS[key].limitation in row
+        for key, row in zip(("average_drop", "sparseness"), table.iloc[:, -1], strict=True)
     )
 
 
@@ -160,7 +161,7 @@ def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(s
 
 
 def test_mosaics_give_every_sure_picture_one_quarter(lite0) -> None:
-    found = {key: Picture(key, f"{key}.jpg", images.decode(SAMPLES / f"{key}.jpg"), key) for key in FIVE}
+    found = {key: InputImage(key, f"{key}.jpg", images.decode(SAMPLES / f"{key}.jpg"), key) for key in FIVE}
     given = pointing_game.mosaics(Experiment(found["coffee"], lite0, "bn2", "crop"), found)
     assert [quarter for _, _, quarter in given] == [0, 1, 2, 3, 0] and {key for key, _, _ in given} == set(FIVE)
     for key, mosaic, quarter in given:
@@ -179,7 +180,7 @@ def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, l
     found = {key: METRICS[key].measure(subject(lite0, coffee), steps=4) for key in ("deletion", "insertion")}
     assert conclusions.curves("espresso", *found.values()) in page
     for key, curve in found.items():
-        assert f"{METRICS[key].title}: area {curve.area:.3f} for Grad-CAM" in page and METRICS[key].cannot in page
+        assert f"{METRICS[key].title}: area {curve.area:.3f} for Grad-CAM" in page and METRICS[key].limitation in page
     assert "Grad-CAM of espresso" in page and page.count("<polyline") == 8 and "steps=4" in page
     assert "Other measures of this map" in page and "<script" not in page
 
@@ -241,7 +242,7 @@ def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
 
 
 def test_the_csv_has_every_number(lite0, coffee) -> None:
-    experiment = Experiment(Picture("sample:coffee", "=1+1.jpg", None, ""), lite0, "bn2", "crop")
+    experiment = Experiment(InputImage("sample:coffee", "=1+1.jpg", None, ""), lite0, "bn2", "crop")
     found, metrics = rows()
     table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, found, metrics))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
@@ -260,7 +261,7 @@ def test_the_csv_has_every_number(lite0, coffee) -> None:
 
 
 def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0) -> None:
-    experiment = Experiment(Picture("sample:coffee", "", None, ""), lite0, "bn2", "crop", target=7, rival=9)
+    experiment = Experiment(InputImage("sample:coffee", "", None, ""), lite0, "bn2", "crop", target=7, rival=9)
     assert metrics.target(experiment) == 7
     assert [one.key for one in metrics.controls_for(replace(experiment, layer=""))] == [
         "edge_detector",

@@ -198,9 +198,9 @@ def test_occlusion_shows_which_class_it_would_say(start, monkeypatch) -> None:
 
 
 def test_the_device_is_a_setting_where_there_are_several(start, monkeypatch) -> None:
-    monkeypatch.setattr(models, "devices", lambda: ("cpu",))
+    monkeypatch.setattr(models, "available_devices", lambda: ("cpu",))
     assert not any(box.key == "device" for box in start().selectbox)
-    monkeypatch.setattr(models, "devices", lambda: ("cpu:0", "cpu"))
+    monkeypatch.setattr(models, "available_devices", lambda: ("cpu:0", "cpu"))
     app = start()
     assert app.session_state["experiment"].model.device == torch.device("cpu:0")
     app.selectbox(key="device").set_value("cpu").run()

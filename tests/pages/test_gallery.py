@@ -113,11 +113,11 @@ def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
     names = [caption.split("\n")[0] for caption in captions(shown)]
     from torch import from_numpy
 
-    from camviz.evaluation.pixel_ranking import heat_of
+    from camviz.evaluation.pixel_ranking import pixel_values
 
     def sparse(name):
         e = camviz.explain(lite0, SAMPLES / name)
-        return sparseness(heat_of(from_numpy(e.attribution), (224, 224)))
+        return sparseness(pixel_values(from_numpy(e.attribution), (224, 224)))
 
     assert names == sorted(names, key=sparse, reverse=True)
 
@@ -190,17 +190,17 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
             raise KeyboardInterrupt
         return original(report)
 
-    original = tasks.turn
+    original = tasks.in_queue
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
     method = camviz.METHODS["grad_cam"]
     order = tiles._order(experiment, method, method.settings({}))
     photos = gallery_input._samples()
     keys = {one.name: tiles._key(experiment, order, one) for one in photos}
-    monkeypatch.setattr(tasks, "turn", turn)
+    monkeypatch.setattr(tasks, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
         tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_: None)
-    assert [tasks.kept(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
+    assert [tasks.kept_result(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
 
 
 def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
@@ -216,6 +216,6 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
 
 
 def test_no_cell_of_the_table_is_a_formula() -> None:
-    found = [(gallery_input.Photo("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
+    found = [(gallery_input.GalleryImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
     (row,) = csv.DictReader(io.StringIO(tiles.to_csv(found)))
     assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

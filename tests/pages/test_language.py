@@ -31,7 +31,12 @@ SHOWN_FIRST = {  # calls of st and its containers whose first argument is read b
     *("spinner", "status", "write", "multiselect", "select_slider", "toast"),
 }
 SHOWN_BY_NAME = {"alt", "help", "label", "placeholder", "text"}
-SHOWN_BY_OURS = {("tasks", "run"): (3,), ("state", "note"): (0,), ("state", "refuse"): (1,), ("bar", "progress"): (1,)}
+SHOWN_BY_OURS = {
+    ("tasks", "run"): (3,),
+    ("settings", "note"): (0,),
+    ("settings", "refuse"): (1,),
+    ("bar", "progress"): (1,),
+}
 NOT_SHOWN = {"report", "export", "file"}  # whose methods are called alike
 BOTH = "Language / 语言"  # must be found in either language
 
@@ -57,7 +62,7 @@ def places(text: str) -> set[str]:
 def test_every_sentence_has_its_chinese():
     missing = {
         f"{path.name}:{call.lineno} {call.args[0].value!r}"
-        for path, call in calls("t")
+        for path, call in calls("tr")
         if isinstance(call.args[0], ast.Constant) and call.args[0].value not in language.chinese()
     }
     assert not missing
@@ -68,7 +73,7 @@ def test_english_and_chinese_take_the_same_values():
 
 
 def test_every_sentence_gets_the_values_that_it_names():
-    for path, call in calls("t"):
+    for path, call in calls("tr"):
         if isinstance(call.args[0], ast.Constant) and all(keyword.arg for keyword in call.keywords):
             given = {keyword.arg for keyword in call.keywords}
             named = places(call.args[0].value)
@@ -118,10 +123,10 @@ def is_language(text: str) -> bool:
     [
         ('st.caption("Some words")', ["Some words"]),
         ('box.button(f"Go on with {name}", key="go")', ["Go on with {}"]),
-        ('st.image(jpeg, alt="A map" if one else t("Maps"))', ["A map"]),
+        ('st.image(jpeg, alt="A map" if one else tr("Maps"))', ["A map"]),
         ('tasks.run("name", key, 1.0, "Draw it", work)', ["Draw it"]),
-        ('st.caption(t("Some words"))', []),
-        ('st.caption(f"**{one}** (PNG) [{t(two)}](https://a.org/some) `code`", help=t("x"))', []),
+        ('st.caption(tr("Some words"))', []),
+        ('st.caption(f"**{one}** (PNG) [{tr(two)}](https://a.org/some) `code`", help=tr("x"))', []),
     ],
 )
 def test_what_the_search_for_untranslated_sentences_finds(code, found):
@@ -152,10 +157,10 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sentences_in_chinese(chinese):
-    assert language.t("Why this answer?") == "为什么是这个答案？"
-    assert language.t("{count} before you", count=3) == "前面还有 3 人"
-    assert language.t("No such sentence: {x}", x=1) == "No such sentence: 1"
-    assert language.sentence(ValueError("no such error")) == "no such error。"
+    assert language.tr("Why this answer?") == "为什么是这个答案？"
+    assert language.tr("{count} before you", count=3) == "前面还有 3 人"
+    assert language.tr("No such sentence: {x}", x=1) == "No such sentence: 1"
+    assert language.error_text(ValueError("no such error")) == "no such error。"
 
 
 def test_a_composed_text_is_found_by_its_pattern_and_its_parts_too(chinese):
@@ -163,20 +168,20 @@ def test_a_composed_text_is_found_by_its_pattern_and_its_parts_too(chinese):
         "On this picture in deletion it does no better than Random-CAM and Edge detector. Controls know nothing of the "
         "network's reasons, so do not take the details of this map for them."
     )
-    assert language.said(text).startswith("在这幅图像上，它在删除中并不比随机 CAM 和边缘检测器好。")
-    assert language.said("Nobody has put this of all things into a table") == (
+    assert language.tr_message(text).startswith("在这幅图像上，它在删除中并不比随机 CAM 和边缘检测器好。")
+    assert language.tr_message("Nobody has put this of all things into a table") == (
         "Nobody has put this of all things into a table"
     )
 
 
 def test_names_of_classes_stay_as_they_are(chinese, lite0):
-    assert [language.said(name) for name in lite0.categories] == list(lite0.categories)
+    assert [language.tr_message(name) for name in lite0.categories] == list(lite0.categories)
 
 
 def test_english_needs_no_table(monkeypatch):
     monkeypatch.setattr(language, "chinese", lambda: pytest.fail("English was looked up"))
-    assert language.t("{count} before you", count=3) == "3 before you"
-    assert language.said("Deletion") == "Deletion"
+    assert language.tr("{count} before you", count=3) == "3 before you"
+    assert language.tr_message("Deletion") == "Deletion"
 
 
 # --------------------------------------------------------------------------------------------------- what pages show
@@ -229,7 +234,7 @@ PAGES = {
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lite0, monkeypatch):
     two = gallery_input._samples()[:2]
-    monkeypatch.setattr(gallery_input, "photos", lambda: two)
+    monkeypatch.setattr(gallery_input, "gallery_images", lambda: two)
     app = start("" if page == "explain" else f"pages/{page}.py", **PAGES[page])
     app = app.run() if page == "explain" else app
     assert [box.value for box in app.exception] == []
@@ -266,9 +271,9 @@ def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lit
         *("Edge detector (control)", "Edge detector: 0.123", "Mean of |r|: 0.12.", "probability of espresso"),
         "Grad-CAM for cup over the mosaic, whose top left picture it is",
         "Deletion: area 0.210 for Grad-CAM, area 0.330 for Edge detector, area 0.400 for Center Gaussian",
-        *(metric.cannot for metric in METRICS.values()),
+        *(metric.limitation for metric in METRICS.values()),
     ],
 )
 def test_what_a_test_says_is_said_in_chinese(text, chinese):
-    assert CHINESE.search(language.said(text))
-    assert english_in(language.said(text), {"espresso", "cup", "blocks.4", "reading='slope'"}) == ""
+    assert CHINESE.search(language.tr_message(text))
+    assert english_in(language.tr_message(text), {"espresso", "cup", "blocks.4", "reading='slope'"}) == ""

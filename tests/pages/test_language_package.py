@@ -28,7 +28,7 @@ from camviz.registry import FAMILIES, SYNTHESES, Knob
 from camviz.teaching import lessons, walkthroughs
 from camviz.ui.layers.feature_maps import BYS
 from camviz.ui.learn.chapters import CHAPTERS
-from camviz.ui.learn.failure_modes import FAULTS, FORGETTING
+from camviz.ui.learn.failure_modes import FAILURE_MODES, RANDOMIZATION_TESTS
 from camviz.ui.learn.glossary import GLOSSARY
 from camviz.ui.results import explanations as computed
 from camviz.ui.session import language
@@ -54,7 +54,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def untranslated(texts: Iterator[str]) -> list[str]:
     """Those of the texts that are not Chinese when said, or still have English in them."""
-    told = [(text, language.said(text)) for text in texts]
+    told = [(text, language.tr_message(text)) for text in texts]
     return [f"{text!r} -> {now!r}" for text, now in told if not CHINESE.search(now) or ENGLISH.search(now)]
 
 
@@ -110,11 +110,11 @@ def test_every_error_is_said_in_chinese(chinese) -> None:
     assert len(texts) > 150
     assert untranslated(iter(texts)) == []
     for text in texts:
-        assert set(re.findall(r"v\d", text)) == set(re.findall(r"v\d", language.said(text))), text
+        assert set(re.findall(r"v\d", text)) == set(re.findall(r"v\d", language.tr_message(text))), text
 
 
 def test_every_note_and_fault_is_said_in_chinese(chinese) -> None:
-    found = [text for name in ("note", "_closed") for _, texts in raised(name) for text in texts]
+    found = [text for name in ("add_note", "_closed") for _, texts in raised(name) for text in texts]
     texts = [text for text in found if not re.fullmatch(r"v\d", text)]
     assert len(texts) >= 11 and untranslated(iter(texts)) == []
 
@@ -138,7 +138,7 @@ def test_the_search_for_texts_finds_what_is_put_together() -> None:
     ],
 )
 def test_errors_with_names_in_them(error: object, said: str, chinese) -> None:
-    assert language.said(str(error)) == said
+    assert language.tr_message(str(error)) == said
 
 
 def test_errors_that_are_put_together_elsewhere(chinese, lite0) -> None:
@@ -148,7 +148,7 @@ def test_errors_that_are_put_together_elsewhere(chinese, lite0) -> None:
         refusal(lambda: camviz.load_model("resnet")),
         "the state dict does not fit resnet18: it has no 'conv1.weight' (and 9 more); resnet18 has no 'a' (and 1 more);"
         " 'fc.bias' has the shape (1,) instead of (2,); nearest in the catalogue is resnet50 (3 of 4 tensors fit)",
-        refusal(lambda: class_names.read_categories(b"{}", "the class names in a.json")),
+        refusal(lambda: class_names.read_class_names(b"{}", "the class names in a.json")),
         refusal(lambda: METHODS["grad_cam"].settings({"counterfactual": 3})),
         refusal(lambda: METHODS["occlusion"].settings({"size": 100_000})),
         refusal(lambda: METHODS["rise"].settings({"measure": "luck"})),
@@ -177,8 +177,8 @@ def test_titles_and_tooltips_are_said_in_chinese(chinese) -> None:
     everything = [*METHODS.values(), *SYNTHESES.values(), *METRICS.values()]
     assert untranslated(one.title for one in everything if not NAMES.fullmatch(one.title)) == []
     assert untranslated(one.tooltip for one in everything) == []
-    assert untranslated(metric.cannot for metric in METRICS.values()) == []
-    assert untranslated(method.needs for method in METHODS.values() if method.needs) == []
+    assert untranslated(metric.limitation for metric in METRICS.values()) == []
+    assert untranslated(method.requires for method in METHODS.values() if method.requires) == []
     assert untranslated(iter([*FAMILIES.values(), *(title.capitalize() for title in FAMILIES.values())])) == []
     assert untranslated(iter(walkthroughs.rules(torch.ones(1), torch.ones(1)))) == []
     assert untranslated(text for views in render.VIEWS.values() for one in views.items() for text in one) == []
@@ -227,7 +227,7 @@ def test_readings_and_cautions_are_said_in_chinese(chinese, explained) -> None:
     assert len(texts) > 40 and untranslated(iter(texts)) == []
     assert untranslated(captions.caution(e) for e in results(explained)) == []
     assert untranslated(e.facts for e in results(explained)) == []
-    assert language.said(captions.reading(explained, "espresso", 0.953)) == (
+    assert language.tr_message(captions.reading(explained, "espresso", 0.953)) == (
         "网络有 95% 的把握认为这是 espresso。在层 bn2，亮的区域最能提高这个得分。"
     )
 
@@ -235,10 +235,10 @@ def test_readings_and_cautions_are_said_in_chinese(chinese, explained) -> None:
 def test_facts_of_made_pictures_and_layers_are_said_in_chinese(chinese, lite0) -> None:
     made = synthesize(lite0, "class_image", target="koala", steps=1)
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
-    rows = summary.table(lite0, ())
+    rows = summary.layer_summary(lite0, ())
     assert untranslated(iter([rows[0].name, rows[0].kind, rows[-1].name, rows[-1].kind])) == []
-    assert language.said("under 0.1 %") == "低于 0.1 %" and language.said("over 99.9 %") == "高于 99.9 %"
-    figure = language.said_in(figures.class_map(np.arange(9).reshape(3, 3), [f"n{number}" for number in range(9)]))
+    assert language.tr_message("under 0.1 %") == "低于 0.1 %" and language.tr_message("over 99.9 %") == "高于 99.9 %"
+    figure = language.tr_parts(figures.class_map(np.arange(9).reshape(3, 3), [f"n{number}" for number in range(9)]))
     assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2 %"
 
 
@@ -250,7 +250,7 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
     sections = [*report.of_explanation(explained, predictions, "coffee.jpg"), told]
     sections += report.of_maps({"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")])
-    page = report.write("Do these maps agree?", sections, "https://a.org", *language.bound())
+    page = report.write("Do these maps agree?", sections, "https://a.org", *language.translator())
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
     plain = re.sub(r"<style>.*?</style>|<pre>.*?</pre>|data:image[^\"]*|<meta[^>]*>|https://\S+", "", page, flags=re.S)
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]
@@ -262,7 +262,7 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
 
 
 def test_a_report_is_english_where_nobody_says_otherwise(explained) -> None:
-    assert language.bound()[0] == "en"
+    assert language.translator()[0] == "en"
     assert '<html lang="en">' in report.write("a", []) and "Made with camviz" in report.write("a", [])
 
 
@@ -311,7 +311,11 @@ def entries(text: str) -> Iterator[str]:
 
 def test_what_the_learn_page_holds_as_data_is_translated() -> None:
     texts = [text for chapter in CHAPTERS.values() for text in (chapter.idea, chapter.symbols)]
-    texts += [text for fault in [*FAULTS.values(), *FORGETTING.values()] for text in (fault.title, fault.sentence)]
+    texts += [
+        text
+        for fault in [*FAILURE_MODES.values(), *RANDOMIZATION_TESTS.values()]
+        for text in (fault.title, fault.sentence)
+    ]
     texts += [*GLOSSARY.keys() - {"ReLU", "Softmax"}, *GLOSSARY.values(), *BYS.values()]
     table = language.chinese()
     assert [text for text in texts if not CHINESE.search(table.get(text, ""))] == []

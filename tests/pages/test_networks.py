@@ -65,7 +65,7 @@ def test_brought_along_and_explained(start: Start) -> None:
     app = bring(start(), birds(), names=NAMES)
     model = present(app)
     assert (model.name, model.categories) == ("birds (yours)", ("wren", "robin", "<b>tit</b>"))
-    assert models.is_own(model.weights)
+    assert models.is_custom(model.weights)
     state = torch.load(io.BytesIO(birds()))
     assert all(torch.equal(value.cpu(), state[key]) for key, value in model.net.state_dict().items())
     key = app.selectbox(key="model").value

@@ -26,17 +26,17 @@ def test_an_accelerator_takes_what_its_memory_holds(monkeypatch, total, room, si
     properties = SimpleNamespace(total_memory=total * GIGABYTE)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: total * GIGABYTE)
-    assert batching.size_for(1e9, CUDA, room) == batching.size_for(1e9, MPS, room) == size
+    assert batching.batch_size(1e9, CUDA, room) == batching.batch_size(1e9, MPS, room) == size
 
 
 def test_progress_is_told_when_the_device_has_come_as_far(waited):
     told = []
-    progress = devices.punctual(lambda done, total: told.append((done, total, list(waited))), CUDA)
+    progress = devices.synchronized_progress(lambda done, total: told.append((done, total, list(waited))), CUDA)
     progress(1, 2)
     progress(2, 2)
     assert told == [(1, 2, ["cuda"]), (2, 2, ["cuda", "cuda"])]
-    assert devices.punctual(None, CUDA) is None
-    assert devices.punctual(told.append, CPU) == told.append
+    assert devices.synchronized_progress(None, CUDA) is None
+    assert devices.synchronized_progress(told.append, CPU) == told.append
 
 
 def test_a_clock_waits_for_an_accelerator_and_never_for_the_cpu(waited):

@@ -13,13 +13,13 @@ import torch
 from camviz import METHODS, explain, scores
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.feature_visualization import SYNTHESES, estimate, synthesize
-from camviz.models import devices, shared_model
-from camviz.models.offers import moved
+from camviz.models import available_devices, shared_model
+from camviz.models.offers import on_device
 from camviz.perturbation.occlusion import occlusion_maps
 from tests.evaluation.subjects import SCORE, TARGET, example
 from tests.methods.nets import Modules, Residual, build, picture, quick
 
-ACCELERATORS = devices()[:-1]
+ACCELERATORS = available_devices()[:-1]
 LAYERS = {Modules: "features.6", Residual: "second"}
 SINGLE = 1e-3  # in float32, of a network 50 layers deep
 NETS = pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__.lower())
@@ -90,7 +90,7 @@ def test_a_picture_that_is_made(home, key, lite0, coffee):
     takes = {"image": coffee} if key in ("deep_dream", "inversion") else {}
     takes |= {"target": "koala"} if key == "class_image" else {"layer": "blocks.2"}
     takes |= {"channel": 7} if key == "activation_maximization" else {}
-    model = moved(lite0, home)
+    model = on_device(lite0, home)
     expected = of_the_cpu(synthesize, lite0, key, steps=2, **takes)
     found = synthesize(model, key, steps=2, **takes)
     assert error(found.objective, expected.objective) < SINGLE
@@ -113,13 +113,13 @@ def test_the_three_maps_of_a_sliding_square(home):
 def test_an_explanation_of_the_embedded_network(home, key, lite0, coffee):
     layer = None if METHODS[key].layer == "none" else "blocks.1"
     expected = of_the_cpu(explain, lite0, coffee, key, layer=layer)
-    found = explain(moved(lite0, home), coffee, key, layer=layer)
+    found = explain(on_device(lite0, home), coffee, key, layer=layer)
     assert error(found.attribution, expected.attribution) < SINGLE
     assert found.probability == pytest.approx(expected.probability, abs=1e-3)
     assert (found.target, found.notes, found.label) == (expected.target, expected.notes, expected.label)
 
 
-@pytest.mark.parametrize("device", devices())
+@pytest.mark.parametrize("device", available_devices())
 def test_eight_threads_share_a_device(device, coffee):
     model = shared_model("efficientnet_lite0", device=device)
     jobs = [key for key in ("grad_cam", "guided_backprop", "deconvnet", "vanilla_backprop") for _ in range(8)]

@@ -153,7 +153,7 @@ def test_watch_sees_every_module_when_it_is_done_without_gradients():
     net, seen = build(Residual), []
     names = {module: name for name, module in net.named_modules()}
     x = picture(1)
-    result = tape.watch(net, x, lambda module, output: seen.append((names[module], output.requires_grad)))
+    result = tape.observe(net, x, lambda module, output: seen.append((names[module], output.requires_grad)))
     assert result.shape == (1, CLASSES) and not any(requires for _, requires in seen)
     order = [name for name, _ in seen]
     assert order[:3] == ["stem", "relu", "first.conv1"] and order[-1] == ""
@@ -236,7 +236,7 @@ def test_own_code_within_a_rule_is_not_affected():
 
 def test_passes_are_counted_in_samples():
     net, x, _ = by_hand(Modules)
-    with tape.accounting() as account:
+    with tape.counting_passes() as account:
         tape.forward(net, x)
         tape.record(net, x[:1], SCORE, net.features[4])
         tape.input_gradient(net, x, SCORE)
@@ -246,8 +246,8 @@ def test_passes_are_counted_in_samples():
 
 def test_accounts_nest_and_belong_to_a_thread():
     net, x, _ = by_hand(Modules)
-    with tape.accounting() as outer:
-        with tape.accounting() as inner:
+    with tape.counting_passes() as outer:
+        with tape.counting_passes() as inner:
             tape.forward(net, x)
         thread = threading.Thread(target=lambda: tape.forward(net, x))
         thread.start()
@@ -257,8 +257,8 @@ def test_accounts_nest_and_belong_to_a_thread():
 
 
 def test_a_note_is_kept_once_and_without_an_account_goes_nowhere():
-    tape.note("nobody listens")
-    with tape.accounting() as account:
+    tape.add_note("nobody listens")
+    with tape.counting_passes() as account:
         for sentence in ("one", "two", "one"):
-            tape.note(sentence)
+            tape.add_note(sentence)
     assert account.notes == ["one", "two"]

@@ -46,10 +46,10 @@ before = {key: value.clone() for key, value in net.state_dict().items()}
 hooks = [len(m._forward_hooks) + len(m._backward_hooks) for m in net.modules()]
 server = camviz.serve(net, name="first", block=False, **settings)
 assert server.running and answers(server) and server.url.startswith("http://localhost:"), server
-assert models.standard() == "first" and models.shared_model("first").categories == ("cat", "dog")
+assert models.default_model_name() == "first" and models.shared_model("first").categories == ("cat", "dog")
 again = camviz.serve(Net(), name="second", block=False, **settings)
 assert again is server
-assert [entry.name for entry in models.offered()[:2]] == ["first", "second"], models.offered()[:2]
+assert [entry.name for entry in models.offered_models()[:2]] == ["first", "second"], models.offered_models()[:2]
 
 # A visitor's run takes the place of __main__, and gives it back.
 from streamlit.testing.v1 import AppTest
@@ -69,7 +69,7 @@ camviz.serve(net, name="first", block=False, **settings)
 assert models.shared_model("first").weights != old
 
 server.stop()
-assert not server.running and models.standard() == "efficientnet_lite0"
+assert not server.running and models.default_model_name() == "efficientnet_lite0"
 assert "camviz" not in [thread.name for thread in threading.enumerate()]
 port = int(server.url.rpartition(":")[2])
 after = camviz.serve(net, block=False, **(settings | dict(port=port)))

@@ -15,7 +15,7 @@ from ..registry import metric
     better="low",
     cost=2,
     paper="https://arxiv.org/abs/1710.11063",
-    cannot="A map that marks everything drops nothing, and so looks perfect here: read it together with sparseness.",
+    limitation="A map that marks everything drops nothing, so it looks perfect: read it together with sparseness.",
 )
 def average_drop(net: nn.Module, x: Tensor, score: Score, heat: Tensor) -> float:
     """What share of the score is lost when only the marked part of the picture stays visible: low is good.

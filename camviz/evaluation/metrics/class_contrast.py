@@ -10,13 +10,13 @@ from ...errors import CamvizError
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...tape import forward
-from ..pixel_ranking import heat_of
+from ..pixel_ranking import pixel_values
 from ..rank_correlation import rank_correlation
 from ..registry import ExplainClass, metric
 
 
 @dataclass(frozen=True, eq=False)
-class Contrast:
+class ClassContrastResult:
     """The map for one class against the maps for others; `float()` of it is the mean rank correlation."""
 
     classes: tuple[int, ...]  # the class itself, then the others, the likeliest first
@@ -32,7 +32,7 @@ class Contrast:
     better="low",
     cost=6,
     paper="https://arxiv.org/abs/1810.03292",
-    cannot="Two classes may rightly share their reasons (two kinds of cat in one picture), "
+    limitation="Two classes may rightly share their reasons (two kinds of cat in one picture), "
     "so a high number is a question and not a verdict.",
 )
 def class_contrast(
@@ -43,7 +43,7 @@ def class_contrast(
     *,
     others: Annotated[int, Range(1, 50), "With how many other classes the map is compared"] = 5,
     progress: Progress | None = None,
-) -> Contrast:
+) -> ClassContrastResult:
     """How much the map for this class is like the maps for other classes: low is good, 1 means it ignores the class.
 
     mean over c of Spearman's correlation of map(target) with map(c), c = the runner-up, then every so many ranks down
@@ -62,5 +62,7 @@ def class_contrast(
         maps.append(explain_class(index)[0].detach())
         if progress:
             progress(number, count + 1)
-    heats = [heat_of(one, (x.shape[-2], x.shape[-1])).cpu().numpy() for one in maps]
-    return Contrast((target, *chosen), tuple(maps), tuple(rank_correlation(heats[0], heat) for heat in heats[1:]))
+    heats = [pixel_values(one, (x.shape[-2], x.shape[-1])).cpu().numpy() for one in maps]
+    return ClassContrastResult(
+        (target, *chosen), tuple(maps), tuple(rank_correlation(heats[0], heat) for heat in heats[1:])
+    )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...scores import Score
-from ..perturbation_curve import Curve, Filler, follow
+from ..perturbation_curve import Curve, Filler, follow_curve
 from ..registry import metric
 
 
@@ -16,7 +16,7 @@ from ..registry import metric
     better="low",
     cost=29,
     paper="https://arxiv.org/abs/1806.07421",
-    cannot="A picture with holes is unlike anything the network has learned from: "
+    limitation="A picture with holes is unlike anything the network has learned from: "
     "the score may fall because it looks strange, and not because a reason is gone.",
 )
 def deletion(
@@ -35,4 +35,4 @@ def deletion(
 
     x (1, 3, H, W), heat (H, W). With a probability as the score, areas of pictures and networks compare.
     """
-    return follow(net, x, score, heat, steps, filler, bring_back=False, progress=progress)
+    return follow_curve(net, x, score, heat, steps, filler, bring_back=False, progress=progress)

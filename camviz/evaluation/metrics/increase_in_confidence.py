@@ -12,7 +12,7 @@ from .average_drop import through_the_map
     better="high",
     cost=2,
     paper="https://arxiv.org/abs/1710.11063",
-    cannot="It counts how often, not how much; and where the network is sure already, there is nothing to gain.",
+    limitation="It counts how often, not how much; and where the network is sure already, there is nothing to gain.",
 )
 def increase_in_confidence(net: nn.Module, x: Tensor, score: Score, heat: Tensor) -> float:
     """Whether the network is surer when only the marked part of the picture stays visible: 1 if so, else 0.

@@ -10,7 +10,7 @@ from ...acceleration.many_passes import many_passes
 from ...registry import Range
 from ...runtime.batching import batches
 from ...runtime.progress import Progress
-from ...runtime.rng import Chance
+from ...runtime.rng import Rng
 from ...scores import Score
 from ...tape import forward, score_of
 from ..pixel_ranking import check, plane
@@ -26,8 +26,9 @@ Scaling = Literal["relative", "optimal", "none"]
     better="low",
     cost=60,
     paper="https://arxiv.org/abs/1901.09392",
-    cannot="It asks a map to be a sum: one that ranks the places rightly but whose parts do not add up to the score "
-    "is called unfaithful. A plain gradient is a slope, not an amount: in Python it has the setting reading='slope'.",
+    limitation="It asks a map to be a sum: one that ranks the places rightly but whose parts do not add up to the "
+    "score is called unfaithful. A plain gradient is a slope, not an amount: in Python it has the setting "
+    "reading='slope'.",
 )
 def infidelity(
     net: nn.Module,
@@ -76,16 +77,14 @@ def changes(picture: Tensor, samples: int, taken: Taken, seed: int) -> tuple[Ten
     Squares have a side from a sixteenth to a half of the shorter one and lie wholly inside; noise has the
     standard deviation 0.2.
     """
-    chance = Chance(seed)
+    rng = Rng(seed)
     shape = (samples, *picture.shape)
     if taken == "noise":
-        noise = 0.2 * chance.normal(*shape, dtype=torch.float64).to(picture)
+        noise = 0.2 * rng.normal(*shape, dtype=torch.float64).to(picture)
         return noise, torch.ones_like(noise)
     height, width = picture.shape[-2:]
     where = picture.new_zeros(shape)
-    for square, (length, down, right) in zip(
-        where, chance.uniform(samples, 3, dtype=torch.float64).tolist(), strict=True
-    ):
+    for square, (length, down, right) in zip(where, rng.uniform(samples, 3, dtype=torch.float64).tolist(), strict=True):
         side = max(1, round(min(height, width) * (1 / 16 + length * 7 / 16)))
         top, left = round(down * (height - side)), round(right * (width - side))
         square[:, top : top + side, left : left + side] = 1

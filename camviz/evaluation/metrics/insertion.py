@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...scores import Score
-from ..perturbation_curve import Curve, Filler, follow
+from ..perturbation_curve import Curve, Filler, follow_curve
 from ..registry import metric
 
 
@@ -16,7 +16,7 @@ from ..registry import metric
     better="high",
     cost=29,
     paper="https://arxiv.org/abs/1806.07421",
-    cannot="It rewards maps in one piece: a few large patches are easier to recognize in a blur than "
+    limitation="It rewards maps in one piece: a few large patches are easier to recognize in a blur than "
     "the same number of scattered pixels, whichever the network really uses.",
 )
 def insertion(
@@ -35,4 +35,4 @@ def insertion(
 
     x (1, 3, H, W), heat (H, W). With a probability as the score, areas of pictures and networks compare.
     """
-    return follow(net, x, score, heat, steps, filler, bring_back=True, progress=progress)
+    return follow_curve(net, x, score, heat, steps, filler, bring_back=True, progress=progress)

@@ -9,7 +9,7 @@ from ...errors import CamvizError
 from ...registry import Range
 from ...runtime.batching import batches
 from ...runtime.progress import Progress
-from ...runtime.rng import Chance
+from ...runtime.rng import Rng
 from ..registry import Explain, metric
 
 
@@ -18,7 +18,7 @@ from ..registry import Explain, metric
     better="low",
     cost=11,
     paper="https://arxiv.org/abs/1901.09392",
-    cannot="A map that never changes is perfectly steady and knows nothing: "
+    limitation="A map that never changes is perfectly steady and knows nothing: "
     "steadiness is wanted only where the network is steady itself.",
 )
 def max_sensitivity(
@@ -37,13 +37,13 @@ def max_sensitivity(
 
     x (1, 3, H, W); explain(net, x) gives the map, batched. Raises CamvizError where the map is all zero.
     """
-    chance = Chance(seed)
+    rng = Rng(seed)
     first = explain(net, x)
     length = float(first.norm())
     if length == 0:
         raise CamvizError("the map is empty, so its change is no share of anything")
     largest = 0.0
     for _ in batches(samples, 1, progress):
-        shift = (chance.uniform(*x.shape, dtype=torch.float64) * 2 - 1).to(x) * radius
+        shift = (rng.uniform(*x.shape, dtype=torch.float64) * 2 - 1).to(x) * radius
         largest = max(largest, float((explain(net, x + shift) - first).norm()) / length)
     return largest

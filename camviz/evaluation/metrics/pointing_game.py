@@ -13,7 +13,7 @@ from ..registry import ExplainClass, metric
 
 
 @dataclass(frozen=True, eq=False)
-class Pointing:
+class PointingResult:
     """The map for the class of each quarter, and how much of it lies there; `float()` of it is the mean share."""
 
     shares: tuple[float, ...]
@@ -28,12 +28,12 @@ class Pointing:
     better="high",
     cost=16,
     paper="https://arxiv.org/abs/2104.00032",
-    cannot="It tells whether the map finds the right quarter, not whether it finds the right thing there; "
+    limitation="It tells whether the map finds the right quarter, not whether it finds the right thing there; "
     "and a mosaic is a picture that the network was never trained on.",
 )
 def pointing_game(
     x: Tensor, explain_class: ExplainClass, classes: tuple[int, ...], *, progress: Progress | None = None
-) -> Pointing:
+) -> PointingResult:
     """In a mosaic of four pictures, what share of the map for each one's class lies on it: 0.25 is chance.
 
     share[q] = sum over quarter q of relu(map(class q)) / sum over the whole of relu(map(class q))
@@ -49,7 +49,7 @@ def pointing_game(
         if progress:
             progress(len(maps), 4)
     size = (x.shape[-2], x.shape[-1])
-    return Pointing(tuple(share_inside(one, size, quarter) for quarter, one in enumerate(maps)), tuple(maps))
+    return PointingResult(tuple(share_inside(one, size, quarter) for quarter, one in enumerate(maps)), tuple(maps))
 
 
 def mosaic(pictures: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def share_inside(attribution: Tensor, size: tuple[int, int], quarter: int) -> fl
     return float(inside / total) if total > 0 else 0.0
 
 
-def surest(classes: Sequence[int], probabilities: Sequence[float], sure: float = 0.5) -> list[int]:
+def most_confident(classes: Sequence[int], probabilities: Sequence[float], sure: float = 0.5) -> list[int]:
     """The pictures fit for mosaics, surest first: one for each class, recognized with at least that probability."""
     found: dict[int, int] = {}
     for number in sorted(range(len(classes)), key=lambda number: -probabilities[number]):

@@ -16,7 +16,7 @@ from ...acceleration.many_passes import many_passes
 from ...errors import CamvizError
 from ...registry import Range
 from ...runtime.progress import Progress
-from ...runtime.rng import Chance
+from ...runtime.rng import Rng
 from ...scores import Score
 from ...tape import forward, score_of
 from ..pixel_ranking import check, ranks
@@ -43,8 +43,8 @@ class Road:
     better="high",
     cost=80,
     paper="https://arxiv.org/abs/2202.00449",
-    cannot="Filled-in pixels still leak a little of what was there, and a smooth patch is a picture of something too; "
-    "it says which pixels matter together, not what each is worth.",
+    limitation="Filled-in pixels still leak a little of what was there, and a smooth patch is a picture of something "
+    "too; it says which pixels matter together, not what each is worth.",
 )
 def road(
     net: nn.Module,
@@ -65,7 +65,7 @@ def road(
     one sparse linear system a mask, so that its shape gives nothing away. x (1, 3, H, W), heat (H, W).
     """
     check(x, heat)
-    chance = Chance(seed)
+    rng = Rng(seed)
     place = ranks(heat).view(heat.shape).cpu().numpy()
     counts = [round(heat.numel() * step / (steps + 1)) for step in range(1, steps + 1)]
     if counts[0] == 0:
@@ -82,7 +82,7 @@ def road(
         waiting: list[Tensor] = []
         for hole in holes():
             picture = torch.from_numpy(imputed(image, hole)).to(x)
-            rough = chance.normal(*picture.shape, dtype=torch.float64).to(x) * noise
+            rough = rng.normal(*picture.shape, dtype=torch.float64).to(x) * noise
             waiting.append(picture + rough * torch.from_numpy(hole).to(x))
             done = len(values) + len(waiting)
             if len(waiting) == passes.size or done == 2 * steps:

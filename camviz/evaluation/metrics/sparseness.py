@@ -11,7 +11,7 @@ from ..registry import metric
     better="high",
     cost=0,
     paper="https://arxiv.org/abs/1810.06583",
-    cannot="It never looks at the network: a single pixel chosen by chance is the sparsest map of all.",
+    limitation="It never looks at the network: a single pixel chosen by chance is the sparsest map of all.",
 )
 def sparseness(heat: Tensor) -> float:
     """How few pixels hold the map's mass: 0 all the same, near 1 only a few (the Gini index).

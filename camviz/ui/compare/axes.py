@@ -11,7 +11,7 @@ from ..inputs import image_input, model_input
 from ..inputs.experiment import Experiment
 from ..results.grid import Cell, Grid, setting_label
 from ..session import settings
-from ..session.language import t
+from ..session.language import tr
 from ..widgets import method_picker
 
 MOST = 8  # values of an axis
@@ -109,24 +109,24 @@ def _axis(key: str, default: str, experiment: Experiment, taken: str) -> tuple[s
     options = [name for name in AXES if name != taken]
     chosen = settings.setting(key, default if default != taken else options[0], options)
     st.selectbox(
-        t(key.capitalize()),
+        tr(key.capitalize()),
         options,
-        format_func=lambda name: t(AXES[name].title),
+        format_func=lambda name: tr(AXES[name].title),
         key=key,
         persist_state="session",
-        help=t("What differs from map to map; all else stays as the sidebar says. Below: which ones, at most 8."),
+        help=tr("What differs from map to map; all else stays as the sidebar says. Below: which ones, at most 8."),
     )
     axis = AXES[chosen]
     labels = axis.values(experiment)
     first = [value for value in axis.first(experiment) if value in labels]
     values = settings.many(f"{key}.{chosen}", first, list(labels), MOST)
     st.multiselect(
-        t(axis.title),
+        tr(axis.title),
         list(labels),
         format_func=lambda value: setting_label(labels[value]),
         key=f"{key}.{chosen}",
         label_visibility="collapsed",
-        placeholder=t("Choose options"),
+        placeholder=tr("Choose options"),
         max_selections=MOST,
         persist_state="session",
     )

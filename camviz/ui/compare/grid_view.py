@@ -14,7 +14,7 @@ from ...explanation import recipe
 from ...explanation.explanation import Explanation
 from ..results.grid import Grid
 from ..session import settings
-from ..session.language import bound, said, said_in, t
+from ..session.language import tr, tr_message, tr_parts, translator
 from ..session.markdown import escaped
 from ..widgets import charts, colors, quick_check
 from . import presentation
@@ -54,13 +54,13 @@ def look_controls() -> None:
     """The widgets of `look`."""
     row = st.container(horizontal=True)
     row.segmented_control(
-        t("Scale"),
+        tr("Scale"),
         SCALES,
-        format_func=lambda key: t(SCALES[key]),
+        format_func=lambda key: tr(SCALES[key]),
         key="scale",
         required=True,
         persist_state="session",
-        help=t(
+        help=tr(
             "Own: every map uses all colors. Shared: one scale for all maps of a method; different methods' units "
             "do not compare."
         ),
@@ -68,12 +68,12 @@ def look_controls() -> None:
     colors.pick_colors(row)
     presentation.switch()
     row.slider(
-        t("Opacity"),
+        tr("Opacity"),
         0.0,
         1.0,
         key="opacity",
         persist_state="session",
-        help=t("0: the picture alone; 1: the map alone."),
+        help=tr("0: the picture alone; 1: the map alone."),
     )
 
 
@@ -83,68 +83,68 @@ class Sheet:
     def __init__(self, grid: Grid, look: Look) -> None:
         self.grid, self.look, self.boxes = grid, look, {}
         if not grid.places:
-            st.info(t("Nothing to compare yet: choose at least one row and one column above."))
+            st.info(tr("Nothing to compare yet: choose at least one row and one column above."))
         for row in range(len(grid.rows)):
             for column, box in enumerate(st.columns(len(grid.columns)) if grid.columns else ()):
                 self.boxes[row, column] = box.empty()
                 name = escaped(grid.name(row, column))
-                self.boxes[row, column].caption(t("{map}: not computed yet", map=name))
+                self.boxes[row, column].caption(tr("{map}: not computed yet", map=name))
 
     def draw(self, row: int, column: int, result: Explanation | CamvizError, high: float | None = None) -> None:
         """Fill one cell."""
         name = self.grid.name(row, column)
         with self.boxes[row, column].container():
             if isinstance(result, CamvizError):
-                st.error(f"{escaped(name)}: {escaped(said(str(result)))}")
+                st.error(f"{escaped(name)}: {escaped(tr_message(str(result)))}")
                 return
-            label = said(result.label)
-            alt = t("{map}: map of {label} over the picture", map=name, label=label)
+            label = tr_message(result.label)
+            alt = tr("{map}: map of {label} over the picture", map=name, label=label)
             st.image(encode.jpeg(self.look.picture(result, high)), alt=alt, width="stretch")
-            st.caption(f"**{escaped(name)}**  \n{escaped(label)} {said(text.percent(result.probability))}")
+            st.caption(f"**{escaped(name)}**  \n{escaped(label)} {tr_message(text.percent(result.probability))}")
             if numbers := quick_check.line(self.grid.at(row, column)):
                 st.caption(numbers)
 
 
 def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
     """How far each two maps agree."""
-    st.header(t("How far the maps agree"))
+    st.header(tr("How far the maps agree"))
     names = [grid.name(*place) for place in maps]
     matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
     st.plotly_chart(
-        said_in(figures.correlation_heatmap(matrix, names, charts.ink())),
-        alt=t("Rank correlation of each two maps, as numbers"),
+        tr_parts(figures.correlation_heatmap(matrix, names, charts.ink())),
+        alt=tr("Rank correlation of each two maps, as numbers"),
     )
     st.caption(
-        t("Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth.")
+        tr("Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth.")
     )
 
 
 def take_away(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any], name: str) -> None:
     """The downloads; `pictures` are the maps as they are drawn, `name` that of the sidebar's picture."""
-    st.header(t("Take it away"))
+    st.header(tr("Take it away"))
     cells = [[pictures.get((row, column)) for column in range(len(grid.columns))] for row in range(len(grid.rows))]
     buttons = st.container(horizontal=True)
     buttons.download_button(
-        t("The grid (PNG)"),
+        tr("The grid (PNG)"),
         partial(encode.grid_png, cells, grid.rows, grid.columns, name),
         "camviz-grid.png",
         "image/png",
         on_click="ignore",
     )
     buttons.download_button(
-        t("All maps (ZIP)"),
+        tr("All maps (ZIP)"),
         partial(_archive, grid, maps, pictures),
         "camviz-grid.zip",
         "application/zip",
         on_click="ignore",
     )
     buttons.download_button(
-        t("Report (HTML)"),
-        partial(_report, grid, maps, pictures, settings.link(), *bound()),
+        tr("Report (HTML)"),
+        partial(_report, grid, maps, pictures, settings.link(), *translator()),
         "camviz-grid.html",
         "text/html",
         on_click="ignore",
-        help=t("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
     )
 
 
@@ -154,7 +154,7 @@ def _report(
     pictures: Mapping[Place, Any],
     link: str,
     language: str,
-    say: report.Say,
+    say: report.Translator,
 ) -> str:
     """The finished cells as an HTML report, with how far they agree."""
     names = {

@@ -9,7 +9,7 @@ from ...registry import METHODS
 from ..components import browser
 from ..results import grid
 from ..session import settings
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..shell import pages
 from ..widgets import colors
 from . import axes
@@ -35,10 +35,10 @@ def on(page: str) -> bool:
 def switch() -> None:
     """The switch, for the page."""
     st.toggle(
-        t("Presentation view"),
+        tr("Presentation view"),
         key="present",
         persist_state="session",
-        help=t(
+        help=tr(
             "One map at a time, large, without the sidebar. Arrow keys: left and right through the columns, up and "
             "down through the rows. Esc comes back."
         ),
@@ -59,8 +59,8 @@ def show() -> None:
     if slides and slides[0]:
         browser.slides(slides, opacity, _leave)
     else:
-        st.info(t("Nothing is chosen: leave the presentation view, and choose rows and columns."))
-        st.button(t("Leave"), on_click=_leave)
+        st.info(tr("Nothing is chosen: leave the presentation view, and choose rows and columns."))
+        st.button(tr("Leave"), on_click=_leave)
 
 
 def _slide(
@@ -69,12 +69,12 @@ def _slide(
     title = chosen.name(row, column)
     cell = chosen.cells[row][column]
     if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
-        return browser.Slide(title, f"{said(str(found))}." if found else t("Not computed yet."), None, None)
+        return browser.Slide(title, f"{tr_message(str(found))}." if found else tr("Not computed yet."), None, None)
     first = cell.experiment.predictions[0]
     base, heat = encode.jpeg(found.view), encode.jpeg(render.colorise(found.heatmap, color_map))
     return browser.Slide(
-        f"{said(METHODS[found.method].title)}: {said(found.label)}",
-        said(captions.reading(found, first.label, first.probability)),
+        f"{tr_message(METHODS[found.method].title)}: {tr_message(found.label)}",
+        tr_message(captions.reading(found, first.label, first.probability)),
         base,
         heat,
     )

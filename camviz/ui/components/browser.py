@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from ..session.language import t
+from ..session.language import tr
 from . import component
 
 _gallery, _bars, _overlay = component("gallery"), component("bars"), component("overlay")
@@ -38,7 +38,7 @@ def slides(rows: Sequence[Sequence[Slide]], opacity: float, left: Callable[[], N
         ]
         for row in rows
     ]
-    words = {"before": t("Before"), "next": t("Next"), "leave": t("Leave"), "opacity_label": t("Opacity")}
+    words = {"before": tr("Before"), "next": tr("Next"), "leave": tr("Leave"), "opacity_label": tr("Opacity")}
     _slides(key="slides", data={"slides": shown, "opacity": opacity, **words}, on_left_change=left)
 
 
@@ -50,13 +50,13 @@ def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, pi
 
 def bars(label: str, rows: Sequence[dict[str, Any]], picked: Callable[[int], None]) -> None:
     """Rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`."""
-    _mount(_bars, "bars", {"label": label, "rows": list(rows), "told": t("Explain this class")}, picked)
+    _mount(_bars, "bars", {"label": label, "rows": list(rows), "told": tr("Explain this class")}, picked)
 
 
 def overlay(view: bytes, heat: bytes, opacity: float, alt: str, moved: Callable[[float], None]) -> None:
     """A JPEG over another with a slider for its opacity, which needs no server; `moved` hears where it stops."""
     data = {"base": _source(view), "heat": _source(heat), "opacity": opacity, "alt": alt}
-    data["opacity_label"] = t("Opacity")
+    data["opacity_label"] = tr("Opacity")
 
     def change() -> None:
         value = st.session_state["overlay"].get("opacity")

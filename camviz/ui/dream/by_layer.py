@@ -11,74 +11,76 @@ from ...feature_visualization import Synthesis
 from ...feature_visualization.inversion import correlation
 from ..server import tasks
 from ..session import settings
-from ..session.language import sentence, t
+from ..session.language import error_text, tr
 from ..session.markdown import escaped
-from .synthesis_request import RGB, Wish, compute, expected, shelf
+from .synthesis_request import RGB, SynthesisRequest, compute, expected, finished_syntheses
 
 MOST_DEPTHS = 8  # layers side by side
 
 
-def draw(wish: Wish) -> None:
+def draw(wish: SynthesisRequest) -> None:
     """The same picture inverted from several layers, side by side."""
     experiment = wish.experiment
     names = [layer.name for layer in experiment.model.layers]
     ends = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
     layers = settings.many("dream.layers", list(ends.values())[:4], names, MOST_DEPTHS)
     st.multiselect(
-        t("Layers"),
+        tr("Layers"),
         names,
         key="dream.layers",
-        placeholder=t("Choose options"),
+        placeholder=tr("Choose options"),
         max_selections=MOST_DEPTHS,
         persist_state="session",
-        help=t("From which layers the picture is made again, each alone."),
+        help=tr("From which layers the picture is made again, each alone."),
     )
-    wishes = [Wish(experiment, wish.method, layer, None, None, wish.knobs) for layer in layers]
+    wishes = [SynthesisRequest(experiment, wish.method, layer, None, None, wish.knobs) for layer in layers]
     box = st.grid(min_column_width=180)
     places = [box.empty() for _ in wishes]
-    found = [shelf().get(one.key) for one in wishes]
+    found = [finished_syntheses().get(one.key) for one in wishes]
     view = experiment.model.view(experiment.picture.image, experiment.fit)
 
-    def fill(place: Any, one: Wish, s: Synthesis) -> None:
+    def fill(place: Any, one: SynthesisRequest, s: Synthesis) -> None:
         with place.container():
-            alt = t("The picture as {layer} knows it", layer=one.layer)
+            alt = tr("The picture as {layer} knows it", layer=one.layer)
             st.image(encode.jpeg(s.picture), alt=alt, width="stretch")
-            alike = t("correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
+            alike = tr("correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
             st.caption(f"**{escaped(str(one.layer))}**  \n{alike}")
 
     for place, one, s in zip(places, wishes, found, strict=True):
         if s is not None:
             fill(place, one, s)
         else:
-            place.caption(t("{layer}: not made yet", layer=escaped(str(one.layer))))
+            place.caption(tr("{layer}: not made yet", layer=escaped(str(one.layer))))
     missing = [(place, one) for place, one, s in zip(places, wishes, found, strict=True) if s is None]
     if missing:
         try:
             _fill(missing, fill)
         except CamvizError as error:
-            st.error(sentence(error))
+            st.error(error_text(error))
 
 
-def _fill(missing: Sequence[tuple[Any, Wish]], fill: Callable[[Any, Wish, Synthesis], None]) -> None:
+def _fill(
+    missing: Sequence[tuple[Any, SynthesisRequest]], fill: Callable[[Any, SynthesisRequest, Synthesis], None]
+) -> None:
     """Make the missing pictures one by one after a click; those that are finished stay, whatever happens."""
     button, bar = st.empty(), st.empty()
     seconds = sum(expected(wish) for _, wish in missing)
-    what = t("Make {count} pictures, about {seconds} s", count=len(missing), seconds=f"{seconds:.0f}")
+    what = tr("Make {count} pictures, about {seconds} s", count=len(missing), seconds=f"{seconds:.0f}")
     if not tasks.clicked(button, "dream.depths", what, "secondary"):
         return
     button.button(
-        t("Cancel"), key="dream.depths.cancel", shortcut="Esc", help=t("Keeps the pictures that are finished.")
+        tr("Cancel"), key="dream.depths.cancel", shortcut="Esc", help=tr("Keeps the pictures that are finished.")
     )
     for place, wish in missing:
 
         def report(done: int, total: int, frame: RGB, left: float, layer: Any = wish.layer) -> None:
-            told = t("{layer}: about {seconds} s left", layer=escaped(str(layer)), seconds=f"{left:.0f}")
+            told = tr("{layer}: about {seconds} s left", layer=escaped(str(layer)), seconds=f"{left:.0f}")
             bar.progress(done / total, told)
 
         fill(
             place,
             wish,
-            compute(wish, report, lambda before: bar.progress(0.0, t("{count} before you", count=before))),
+            compute(wish, report, lambda before: bar.progress(0.0, tr("{count} before you", count=before))),
         )
     button.empty()
     bar.empty()

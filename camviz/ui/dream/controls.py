@@ -13,64 +13,66 @@ from ...registry import SYNTHESES
 from ..inputs.experiment import Experiment
 from ..server import tasks
 from ..session import settings
-from ..session.language import said, sentence, t
+from ..session.language import error_text, tr, tr_message
 from ..widgets import method_picker
-from .synthesis_request import RGB, Wish, compute, expected, shelf
+from .synthesis_request import RGB, SynthesisRequest, compute, expected, finished_syntheses
 
 EVERY = 0.5  # seconds from frame to frame
 
 
-def choose(experiment: Experiment) -> Wish | None:
+def choose(experiment: Experiment) -> SynthesisRequest | None:
     """The controls, and what they ask for; None with a word where the network lacks what it takes."""
     key = settings.setting("dream", "activation_maximization", SYNTHESES)
     st.selectbox(
-        t("Method"),
+        tr("Method"),
         SYNTHESES,
-        format_func=lambda key: said(SYNTHESES[key].title),
+        format_func=lambda key: tr_message(SYNTHESES[key].title),
         key="dream",
         persist_state="session",
-        help=t("How a picture is made for the network: from noise, or out of the picture of the sidebar."),
+        help=tr("How a picture is made for the network: from noise, or out of the picture of the sidebar."),
     )
     method = SYNTHESES[key]
-    st.caption(f"{said(method.tooltip)} [{t('Paper')}]({method.paper})")
+    st.caption(f"{tr_message(method.tooltip)} [{tr('Paper')}]({method.paper})")
     layer = experiment.layer.partition(",")[0]
     channel, at_layer = None, method.layer != "none"
     if method.layer == "optional":
         goals = ("a channel", "the class") if layer else ("the class",)
         at_layer = settings.setting("dream.for", goals[0], goals) == "a channel"
         st.segmented_control(
-            t("Made for"),
+            tr("Made for"),
             goals,
-            format_func=t,
+            format_func=tr,
             key="dream.for",
             required=True,
             persist_state="session",
-            help=t("A channel of the sidebar's layer, or the sidebar's class: what the picture is to excite."),
+            help=tr("A channel of the sidebar's layer, or the sidebar's class: what the picture is to excite."),
         )
     if at_layer and not layer:
-        st.info(t("This network has no layer of feature maps, which this method needs."))
+        st.info(tr("This network has no layer of feature maps, which this method needs."))
         return None
     if at_layer and method.key != "inversion":
         optional = method.layer == "required"
         key, last = f"{method.key}.channel", experiment.model.layer(layer).channels - 1
         channel = settings.setting(key, None if optional else 0, settings.Span(0, last, optional), int)
         st.number_input(
-            t("Channel of {layer}", layer=layer),
+            tr("Channel of {layer}", layer=layer),
             0,
             last,
             value="min" if not optional else None,
             key=key,
-            help=t("0 to {last}.", last=last) + (t(" Empty: the whole layer.") if optional else ""),
-            placeholder=t("the whole layer"),
+            help=tr("0 to {last}.", last=last) + (tr(" Empty: the whole layer.") if optional else ""),
+            placeholder=tr("the whole layer"),
             persist_state="session",
         )
     target = None if at_layer else experiment.score
-    return Wish(experiment, method, layer if at_layer else None, channel, target, method_picker.knobs(method))
+    return SynthesisRequest(
+        experiment, method, layer if at_layer else None, channel, target, method_picker.knobs(method)
+    )
 
 
-def result(wish: Wish) -> Synthesis | None:
+def result(wish: SynthesisRequest) -> Synthesis | None:
     """The picture: from before, or made after a click, shown as it grows; after Cancel its last frame stays."""
-    if (found := shelf().get(wish.key)) is not None:
+    if (found := finished_syntheses().get(wish.key)) is not None:
         return found
     button, place = st.empty(), st.empty()
     stopped: tuple[Any, int, int, RGB] | None = st.session_state.get("dream.stopped")
@@ -78,40 +80,40 @@ def result(wish: Wish) -> Synthesis | None:
         with place.container():
             _last_frame(wish, *stopped[1:])
     else:
-        place.info(t("No picture yet: choose what it is made for, and press the button. You can stop it at any time."))
+        place.info(tr("No picture yet: choose what it is made for, and press the button. You can stop it at any time."))
     try:
         seconds = expected(wish)
-        if not tasks.clicked(button, "dream", t("Make the picture, about {seconds} s", seconds=f"{seconds:.0f}")):
+        if not tasks.clicked(button, "dream", tr("Make the picture, about {seconds} s", seconds=f"{seconds:.0f}")):
             return None
-        button.button(t("Cancel"), key="dream.cancel", shortcut="Esc", help=t("Keeps the picture as it is then."))
+        button.button(tr("Cancel"), key="dream.cancel", shortcut="Esc", help=tr("Keeps the picture as it is then."))
         with place.container():
-            bar, picture = st.progress(0.0, t("starts")), st.empty()
+            bar, picture = st.progress(0.0, tr("starts")), st.empty()
         spoken = 0.0
 
         def show(done: int, total: int, frame: RGB, left: float) -> None:
             nonlocal spoken
             st.session_state["dream.stopped"] = wish.key, done, total, frame
-            told = t("Step {done} of {total}, about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
+            told = tr("Step {done} of {total}, about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
             bar.progress(done / total, told)
             if time.monotonic() - spoken > EVERY:
                 spoken = time.monotonic()
                 picture.image(encode.jpeg(frame), alt=_at_step(wish, done), width="stretch")
 
-        found = compute(wish, show, lambda before: bar.progress(0.0, t("{count} before you", count=before)))
+        found = compute(wish, show, lambda before: bar.progress(0.0, tr("{count} before you", count=before)))
         del st.session_state["dream.stopped"]
         button.empty()
         place.empty()
         return found
     except CamvizError as error:
-        place.error(sentence(error))
+        place.error(error_text(error))
         return None
 
 
-def _last_frame(wish: Wish, done: int, total: int, frame: RGB) -> None:
+def _last_frame(wish: SynthesisRequest, done: int, total: int, frame: RGB) -> None:
     st.image(encode.jpeg(frame), alt=_at_step(wish, done), width="stretch")
-    st.caption(t("Stopped at step {done} of {total}.", done=done, total=total))
+    st.caption(tr("Stopped at step {done} of {total}.", done=done, total=total))
     st.download_button(
-        t("Picture (PNG)"),
+        tr("Picture (PNG)"),
         partial(encode.png, frame),
         "camviz-dream.png",
         "image/png",
@@ -120,5 +122,5 @@ def _last_frame(wish: Wish, done: int, total: int, frame: RGB) -> None:
     )
 
 
-def _at_step(wish: Wish, done: int) -> str:
-    return t("The picture for {goal} at step {step}", goal=wish.goal, step=done)
+def _at_step(wish: SynthesisRequest, done: int) -> str:
+    return tr("The picture for {goal} at step {step}", goal=wish.goal, step=done)

@@ -16,22 +16,22 @@ from ...models import Prediction
 from ...render import minmax
 from ...scores import contrast
 from ..session import settings
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
-from .synthesis_request import RGB, Wish
+from .synthesis_request import RGB, SynthesisRequest
 
 
-def show(s: Synthesis, wish: Wish) -> None:
+def show(s: Synthesis, wish: SynthesisRequest) -> None:
     """The finished picture, beside the one that it was made from, if any."""
-    alt = t("{method}: the picture for {goal}", method=said(wish.method.title), goal=wish.goal)
+    alt = tr("{method}: the picture for {goal}", method=tr_message(wish.method.title), goal=wish.goal)
     if s.method == "class_image":
         strong = settings.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
         picture = stretched(s.picture) if strong else s.picture
         st.image(encode.png(picture), alt=alt, width="stretch")
         st.toggle(
-            t("Stretch the contrast"),
+            tr("Stretch the contrast"),
             key="dream.contrast",
-            help=t("For our eyes: the network saw the paler picture, which is also the one to take away."),
+            help=tr("For our eyes: the network saw the paler picture, which is also the one to take away."),
             persist_state="session",
         )
         return
@@ -40,14 +40,14 @@ def show(s: Synthesis, wish: Wish) -> None:
         return
     before, after = st.columns(2)
     view = wish.experiment.model.view(wish.experiment.picture.image, wish.experiment.fit)
-    seen = t("{picture}, as the network sees it", picture=wish.experiment.picture.name)
+    seen = tr("{picture}, as the network sees it", picture=wish.experiment.picture.name)
     before.image(encode.jpeg(view), alt=seen, width="stretch")
-    before.caption(t("The picture"))
+    before.caption(tr("The picture"))
     after.image(encode.png(s.picture), alt=alt, width="stretch")
     how = ""
     if s.method == "inversion":
-        how = t(", correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
-    after.caption(t("{method} of {goal}{how}", method=said(wish.method.title), goal=wish.goal, how=how))
+        how = tr(", correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
+    after.caption(tr("{method} of {goal}{how}", method=tr_message(wish.method.title), goal=wish.goal, how=how))
 
 
 def stretched(picture: RGB) -> RGB:
@@ -56,20 +56,22 @@ def stretched(picture: RGB) -> RGB:
     return (minmax(picture.astype(np.float32), float(low), float(high)) * 255).round().astype(np.uint8)
 
 
-def reading(s: Synthesis, wish: Wish) -> str:
+def reading(s: Synthesis, wish: SynthesisRequest) -> str:
     """What the picture says, in plain words."""
     if s.method == "deep_dream":
-        return t("Whatever {goal} found a trace of in the picture was made stronger, again and again.", goal=wish.goal)
+        return tr("Whatever {goal} found a trace of in the picture was made stronger, again and again.", goal=wish.goal)
     if s.method == "inversion":
-        return t(
+        return tr(
             "To {goal} both pictures look alike to at least {share}. What you still recognize, the network still knows "
             "at this depth.",
             goal=wish.goal,
             share=f"{max(0.0, 1 - s.objective[-1]):.0%}",
         )
     if s.channel is not None:
-        return t("Patterns like these excite {goal} more than anything else that the search came upon.", goal=wish.goal)
-    return t(
+        return tr(
+            "Patterns like these excite {goal} more than anything else that the search came upon.", goal=wish.goal
+        )
+    return tr(
         "Patterns like these raise the score of {goal} more than anything else that the search came upon.",
         goal=wish.goal,
     )
@@ -78,48 +80,48 @@ def reading(s: Synthesis, wish: Wish) -> str:
 def caution(s: Synthesis) -> str:
     """What the picture does not say."""
     if s.weights == "random":
-        return t("This network is untrained, so whatever the picture shows was not learned.")
+        return tr("This network is untrained, so whatever the picture shows was not learned.")
     if s.method == "deep_dream":
-        return t("What appears was learned from other pictures: it was not hidden in this one.")
+        return tr("What appears was learned from other pictures: it was not hidden in this one.")
     if s.method == "inversion":
-        return t(
+        return tr(
             "What is missing may not be lost: the search ended before it had found everything, and the later the layer "
             "is, the less it finds."
         )
     if s.channel is not None:
-        return t(
+        return tr(
             "It does not say that the channel stands for one thing, nor that photographs excite it by the same: "
             "another seed gives another picture."
         )
-    return t(
+    return tr(
         "It is not what the network remembers of the class, and no photograph looks like it: a picture can be "
         "noise to us and certain to the network."
     )
 
 
-def predictions(picture: RGB, wish: Wish) -> tuple[Prediction, ...]:
+def predictions(picture: RGB, wish: SynthesisRequest) -> tuple[Prediction, ...]:
     """What the network says of a synthesized picture, exactly as it was made."""
     return wish.experiment.model.predict(Image.fromarray(picture), 5, "stretch")
 
 
 def says(found: Sequence[Prediction]) -> None:
     """The best classes as a list."""
-    lines = [f"- **{said(text.percent(one.probability))}** {escaped(said(one.label))}" for one in found]
+    lines = [f"- **{tr_message(text.percent(one.probability))}** {escaped(tr_message(one.label))}" for one in found]
     st.markdown("\n".join(lines))
 
 
 def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
     """The objective step by step."""
     falls = s.method == "inversion"
-    name = t("what differs (falls)") if falls else t("excitement (rises)")
-    name = t("excitement (rises at each size)") if s.method == "deep_dream" else name
+    name = tr("what differs (falls)") if falls else tr("excitement (rises)")
+    name = tr("excitement (rises at each size)") if s.method == "deep_dream" else name
     figure = go.Figure(
         go.Scatter(
             x=list(range(1, len(s.objective) + 1)),
             y=s.objective,
             mode="lines",
             line={"width": 2, "color": "#4393c3"},
-            hovertemplate=t("step") + " %{x}: %{y:.3g}<extra></extra>",
+            hovertemplate=tr("step") + " %{x}: %{y:.3g}<extra></extra>",
         )
     )
     figure.update_layout(
@@ -131,25 +133,25 @@ def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
         dragmode=False,
     )
-    figure.update_xaxes(title=t("step"), fixedrange=True, showgrid=False, zeroline=False)
+    figure.update_xaxes(title=tr("step"), fixedrange=True, showgrid=False, zeroline=False)
     figure.update_yaxes(title=name, fixedrange=True, gridcolor="rgba(128, 128, 128, 0.25)", zeroline=False)
     return figure
 
 
-def take_away(s: Synthesis, wish: Wish) -> None:
+def take_away(s: Synthesis, wish: SynthesisRequest) -> None:
     """Downloads, and the lines of Python that make it again."""
     name = text.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
     for label, make, ending, kind in (
-        (t("Picture (PNG)"), partial(encode.png, s.picture), "png", "image/png"),
-        (t("Growth (GIF)"), partial(gif, s.frames), "gif", "image/gif"),
-        (t("Growth (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
+        (tr("Picture (PNG)"), partial(encode.png, s.picture), "png", "image/png"),
+        (tr("Growth (GIF)"), partial(gif, s.frames), "gif", "image/gif"),
+        (tr("Growth (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
     ):
         buttons.download_button(label, make, f"{name}.{ending}", kind, on_click="ignore")
     st.code(snippet(s, wish), language="python")
 
 
-def snippet(s: Synthesis, wish: Wish) -> str:
+def snippet(s: Synthesis, wish: SynthesisRequest) -> str:
     """The lines of Python that make it again."""
     given = {"layer": s.layer, "channel": s.channel}
     call = ["model", repr(s.method)]

@@ -14,7 +14,7 @@ from ...registry import Method
 from ...scores import Score, contrast
 from ..inputs.experiment import Experiment
 from ..server import queue, singletons, store
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 
 RGB = NDArray[np.uint8]
@@ -22,7 +22,7 @@ KEPT = 16  # pictures with their growth, some 5 MB each
 
 
 @dataclass(frozen=True)
-class Wish:
+class SynthesisRequest:
     """One picture that is to be made."""
 
     experiment: Experiment
@@ -50,13 +50,13 @@ class Wish:
         """What it is made for, in words, safe in markdown."""
         names = self.experiment.model.categories
         if self.channel is not None:
-            return t("channel {number} of {layer}", number=self.channel, layer=escaped(str(self.layer)))
+            return tr("channel {number} of {layer}", number=self.channel, layer=escaped(str(self.layer)))
         if self.layer is not None:
-            return t("layer {name}", name=escaped(self.layer))
+            return tr("layer {name}", name=escaped(self.layer))
         if isinstance(self.target, contrast):
             label, rival = escaped(names[self.target.a]), escaped(names[self.target.b])
-            return t("{label} rather than {rival}", label=label, rival=rival)
-        return escaped(said(names[getattr(self.target, "c", 0)]))
+            return tr("{label} rather than {rival}", label=label, rival=rival)
+        return escaped(tr_message(names[getattr(self.target, "c", 0)]))
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -67,9 +67,11 @@ class Wish:
         return found
 
 
-def compute(wish: Wish, show: Callable[[int, int, RGB, float], Any], waiting: Callable[[int], Any]) -> Synthesis:
+def compute(
+    wish: SynthesisRequest, show: Callable[[int, int, RGB, float], Any], waiting: Callable[[int], Any]
+) -> Synthesis:
     """Make the picture, or take it from the shelf; both functions are where a rerun of the page ends it."""
-    made = shelf()
+    made = finished_syntheses()
     with store.result_store().claim(wish.key, waiting):
         if (found := made.get(wish.key)) is not None:
             return found
@@ -88,9 +90,9 @@ def compute(wish: Wish, show: Callable[[int, int, RGB, float], Any], waiting: Ca
     return found
 
 
-def expected(wish: Wish) -> float:
+def expected(wish: SynthesisRequest) -> float:
     """The seconds that it will take: 0 where it is on the shelf."""
-    if wish.key in shelf():
+    if wish.key in finished_syntheses():
         return 0.0
 
     def measure() -> float:
@@ -100,12 +102,12 @@ def expected(wish: Wish) -> float:
     return store.result_store().seconds(_duration_key(wish), measure)
 
 
-def _duration_key(wish: Wish) -> tuple[Any, ...]:
+def _duration_key(wish: SynthesisRequest) -> tuple[Any, ...]:
     model = wish.experiment.model
     return ("dream seconds", model.name, model.weights, wish.method.key, wish.layer, tuple(wish.knobs.items()))
 
 
 @singletons.process_singleton
-def shelf() -> OrderedDict[Any, Synthesis]:
+def finished_syntheses() -> OrderedDict[Any, Synthesis]:
     """The finished pictures of everybody on this server, by what identifies them; the oldest go."""
     return OrderedDict()

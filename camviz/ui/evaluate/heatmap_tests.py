@@ -16,12 +16,23 @@ from ..inputs.experiment import Experiment
 from ..results import explanations, metrics
 from ..results.metrics import known, number
 from ..server import tasks
-from ..server.tasks import Report
+from ..server.tasks import ReportProgress
 from ..session import settings
-from ..session.language import said, sentence, t
+from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import Span, setting
-from ..widgets.tiles import Tile, as_pictures, cannot, draw, forgotten, part, python_of, show, tiles, told_of
+from ..widgets.tiles import (
+    Tile,
+    as_report_images,
+    draw,
+    measure_snippet,
+    metric_sentence,
+    part_of,
+    randomization_tiles,
+    show,
+    show_limitation,
+    tiles,
+)
 from . import conclusions
 
 FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean color"}
@@ -40,21 +51,21 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
     settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
     told, status, charted, looks = (st.container(), st.container(), st.container(), st.container(horizontal=True))
     looks.segmented_control(
-        t("A pixel is replaced by"),
+        tr("A pixel is replaced by"),
         FILLERS,
-        format_func=lambda key: t(FILLERS[key]),
+        format_func=lambda key: tr(FILLERS[key]),
         key="filler",
         required=True,
         persist_state="session",
-        help=t("As published: the mean color for deletion, a strong blur for insertion."),
+        help=tr("As published: the mean color for deletion, a strong blur for insertion."),
     )
     looks.slider(
-        t("Steps"),
+        tr("Steps"),
         2,
         112,
         key="steps",
         persist_state="session",
-        help=t("In how many steps the pixels go: more draw a finer curve and take longer."),
+        help=tr("In how many steps the pixels go: more draw a finer curve and take longer."),
     )
     with status:
         own = _pair(experiment, method, knobs, settings)
@@ -63,7 +74,9 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         others = _controls(experiment, method, settings)
     label = experiment.model.categories[metrics.target(experiment)]
     against = conclusions.against(own, others) if others else ""
-    told.markdown(said(conclusions.curves(escaped(label), *own)) + (f" **{said(against)}**" if against else ""))
+    told.markdown(
+        tr_message(conclusions.curves(escaped(label), *own)) + (f" **{tr_message(against)}**" if against else "")
+    )
     charts_of_it = []
     for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
         metric = METRICS[key]
@@ -76,13 +89,17 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         )
         charts_of_it.append(chart)
         with box:
-            st.subheader(f"{said(metric.title)}: {own[place].area:.3f}")
-            st.caption(f"{said(metric.tooltip)} [{t('Paper')}]({metric.paper})")
+            st.subheader(f"{tr_message(metric.title)}: {own[place].area:.3f}")
+            st.caption(f"{tr_message(metric.tooltip)} [{tr('Paper')}]({metric.paper})")
             draw(chart, key)
-            cannot(metric)
-    texts = [conclusions.curves(label, *own), against, *(told_of(METRICS[key]) for key in ("deletion", "insertion"))]
+            show_limitation(metric)
+    texts = [
+        conclusions.curves(label, *own),
+        against,
+        *(metric_sentence(METRICS[key]) for key in ("deletion", "insertion")),
+    ]
     settings_used = [("setting", "value"), ("a pixel is replaced by", FILLERS[filler]), ("steps", str(steps))]
-    code = [python_of(experiment, {"deletion": settings, "insertion": settings})]
+    code = [measure_snippet(experiment, {"deletion": settings, "insertion": settings})]
     texts = [one for one in texts if one]
     return [Section("Deletion and insertion", texts, charts=charts_of_it, table=settings_used, code=code)]
 
@@ -92,7 +109,7 @@ def _pair(experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs)
         "curves",
         _key("curves", experiment, method, knobs, settings),
         _seconds_of_pair(experiment, settings),
-        t("Draw the curves"),
+        tr("Draw the curves"),
         lambda report: _measured(experiment, method, knobs, settings, report),
     )
 
@@ -100,23 +117,23 @@ def _pair(experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs)
 def _controls(experiment: Experiment, method: Method, settings: Knobs) -> dict[str, tuple[Curve, Curve]]:
     others = [one for one in metrics.controls_for(experiment) if one != method]
 
-    def work(report: Report) -> dict[str, tuple[Curve, Curve]]:
+    def work(report: ReportProgress) -> dict[str, tuple[Curve, Curve]]:
         return {
-            one.title: _measured(experiment, one, one.settings({}), settings, part(report, place, len(others)))
+            one.title: _measured(experiment, one, one.settings({}), settings, part_of(report, place, len(others)))
             for place, one in enumerate(others)
         }
 
     key = _key("controls", experiment, METHODS["random_cam"], {"others": tuple(one.key for one in others)}, settings)
     seconds = len(others) * _seconds_of_pair(experiment, settings)
-    what = t("Add the controls, which know nothing of the reasons")
+    what = tr("Add the controls, which know nothing of the reasons")
     return tasks.run("controls", key, seconds, what, work) or {}
 
 
 def _measured(
-    experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs, report: Report
+    experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs, report: ReportProgress
 ) -> tuple[Curve, Curve]:
     deletion, insertion = (
-        metrics.measure(experiment, method, knobs, METRICS[key], part(report, place, 2), **settings)
+        metrics.measure(experiment, method, knobs, METRICS[key], part_of(report, place, 2), **settings)
         for place, key in enumerate(("deletion", "insertion"))
     )
     return deletion, insertion
@@ -136,34 +153,35 @@ def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Secti
         if known(experiment, method, knobs, one) is None
     )
 
-    def work(report: Report) -> dict[str, str]:
+    def work(report: ReportProgress) -> dict[str, str]:
         found = {}
         for place, one in enumerate(wanted):
             try:
-                value = number(experiment, method, knobs, one, part(report, place, len(wanted)))
+                value = number(experiment, method, knobs, one, part_of(report, place, len(wanted)))
                 found[one.key] = f"{value:.3f}"
             except CamvizError as error:
                 found[one.key] = str(error)
         return found
 
     key = _key("measures", experiment, method, knobs, {})
-    numbers = tasks.run("measures", key, seconds, t("Measure"), work)
+    numbers = tasks.run("measures", key, seconds, tr("Measure"), work)
     if numbers is None:
         return []
     st.table(
         {
-            t("Measure"): [f"**{said(one.title)}**" for one in wanted],
-            t("This map"): [said(numbers[one.key]) for one in wanted],
-            t("Good is"): [said(one.better) for one in wanted],
-            t("What it asks, and *what it can't tell*"): [
-                f"{said(one.tooltip)} *{said(one.cannot)}*" for one in wanted
+            tr("Measure"): [f"**{tr_message(one.title)}**" for one in wanted],
+            tr("This map"): [tr_message(numbers[one.key]) for one in wanted],
+            tr("Good is"): [tr_message(one.better) for one in wanted],
+            tr("What it asks, and *what it can't tell*"): [
+                f"{tr_message(one.tooltip)} *{tr_message(one.limitation)}*" for one in wanted
             ],
         }
     )
     rows = [
-        (one.title, numbers[one.key], one.better, f"{one.tooltip} What it can't tell. {one.cannot}") for one in wanted
+        (one.title, numbers[one.key], one.better, f"{one.tooltip} What it can't tell. {one.limitation}")
+        for one in wanted
     ]
-    code = [python_of(experiment, {one.key: {} for one in wanted if not one.explains_again})]
+    code = [measure_snippet(experiment, {one.key: {} for one in wanted if not one.explains_again})]
     table = [("measure", "this map", "good is", "what it tells"), *rows]
     return [Section("Other measures of this map", table=table, code=code)]
 
@@ -175,31 +193,31 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
     way = settings.setting("forget", ways[0], ways)
     place = st.container()
     st.segmented_control(
-        t("New weights"),
+        tr("New weights"),
         ways,
-        format_func=said,
+        format_func=tr_message,
         key="forget",
         required=True,
         persist_state="session",
-        help=said(metric.knobs["way"].help),
+        help=tr_message(metric.knobs["way"].help),
     )
 
-    def work(report: Report) -> tuple[Any, list[Tile]]:
+    def work(report: ReportProgress) -> tuple[Any, list[Tile]]:
         found = metrics.measure(experiment, method, knobs, metric, report, way=way)
         return (
             (found.depths, found.correlations, found.similarities, float(found)),
-            forgotten(experiment, method, found),
+            randomization_tiles(experiment, method, found),
         )
 
     with place:
         result = _run(
-            "forgetting", experiment, method, knobs, metric, t("Let a copy of the network forget"), work, way=way
+            "forgetting", experiment, method, knobs, metric, tr("Let a copy of the network forget"), work, way=way
         )
         if result is None:
             return []
         (depths, correlations, similarities, mean), pictures = result
         verdict = conclusions.forgetting(correlations)
-        st.markdown(f"**{said(verdict)}**")
+        st.markdown(f"**{tr_message(verdict)}**")
         show(pictures)
         chart = Chart(
             {"rank correlation (r)": (depths, correlations), "structural similarity (SSIM)": (depths, similarities)},
@@ -210,10 +228,10 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
         draw(chart, "forgetting")
         scale = "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learned."
         number = f"Mean of |r|: {mean:.2f}."
-        st.caption(f"{said(scale)} {said(number)} [{t('Paper')}]({metric.paper})")
-        cannot(metric)
-    texts = [verdict, number, scale, told_of(metric)]
-    return [Section("The same map of a network that forgets", texts, as_pictures(pictures), [chart])]
+        st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
+        show_limitation(metric)
+    texts = [verdict, number, scale, metric_sentence(metric)]
+    return [Section("The same map of a network that forgets", texts, as_report_images(pictures), [chart])]
 
 
 def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
@@ -221,7 +239,7 @@ def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[
     metric = METRICS["class_contrast"]
     names = experiment.model.categories
 
-    def work(report: Report) -> tuple[float, str, list[Tile]]:
+    def work(report: ReportProgress) -> tuple[float, str, list[Tile]]:
         found = metrics.measure(experiment, method, knobs, metric, report)
         first, *others = [names[index] for index in found.classes]
         captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
@@ -229,16 +247,16 @@ def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[
         most, likest = max(zip(found.correlations, others, strict=True))
         return float(found), f"{likest}, r = {most:.2f}", tiles(experiment, found.maps, captions, alts)
 
-    result = _run("classes", experiment, method, knobs, metric, t("Ask for other classes"), work)
+    result = _run("classes", experiment, method, knobs, metric, tr("Ask for other classes"), work)
     if result is None:
         return []
     mean, likest, pictures = result
     number = f"Mean rank correlation: {mean:.2f}."
-    st.markdown(f"**{said(conclusions.classes(mean, escaped(likest)))}** {said(number)}")
+    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(likest)))}** {tr_message(number)}")
     show(pictures)
-    cannot(metric)
-    texts = [conclusions.classes(mean, likest), number, told_of(metric)]
-    return [Section("The same picture, other classes", texts, as_pictures(pictures))]
+    show_limitation(metric)
+    texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
+    return [Section("The same picture, other classes", texts, as_report_images(pictures))]
 
 
 def _run(
@@ -248,15 +266,15 @@ def _run(
     knobs: Knobs,
     metric: Metric,
     what: str,
-    work: Callable[[Report], Any],
+    work: Callable[[ReportProgress], Any],
     **settings: Any,
 ) -> Any:
     """A job of one metric that explains again; an error box where the method cannot be used here."""
     key = _key(name, experiment, method, knobs, settings)
     try:
-        seconds = 0.0 if tasks.kept(key) is not None else metrics.seconds(experiment, method, knobs, metric)
+        seconds = 0.0 if tasks.kept_result(key) is not None else metrics.seconds(experiment, method, knobs, metric)
     except CamvizError as error:
-        st.error(sentence(error))
+        st.error(error_text(error))
         return None
     return tasks.run(name, key, seconds, what, work)
 
@@ -264,10 +282,10 @@ def _run(
 def map_of(experiment: Experiment, method: Method, e: Explanation) -> None:
     """The map that is tested, small."""
     key = _key("small", experiment, method, e.knobs, {})
-    picture = tasks.kept(key) or tasks.keep(key, encode.jpeg(render.overlay(e.view, e.heatmap, 0.6)))
-    title, label = said(method.title), said(e.label)
-    st.image(picture, alt=t("{method} of {label} over the picture", method=title, label=label), width=220)
-    st.caption(t("{method} of {label}", method=title, label=escaped(label)))
+    picture = tasks.kept_result(key) or tasks.keep_result(key, encode.jpeg(render.overlay(e.view, e.heatmap, 0.6)))
+    title, label = tr_message(method.title), tr_message(e.label)
+    st.image(picture, alt=tr("{method} of {label} over the picture", method=title, label=label), width=220)
+    st.caption(tr("{method} of {label}", method=title, label=escaped(label)))
 
 
 def _key(name: str, experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Any, ...]:

@@ -15,10 +15,10 @@ from ..inputs.experiment import Experiment
 from ..results import explanations, metrics
 from ..results.metrics import controls_for
 from ..server import store, tasks
-from ..server.tasks import Report
+from ..server.tasks import ReportProgress
 from ..session import settings
-from ..session.language import said, t
-from ..widgets.tiles import told_of
+from ..session.language import tr, tr_message
+from ..widgets.tiles import metric_sentence
 from . import pointing_game
 from .ranking import HOW, SURE, Row, show
 
@@ -65,7 +65,7 @@ class Cell:
         map_of_it = 0.0 if is_there else explanations.duration(self.experiment, self.method, knobs)
         return map_of_it + metrics.seconds(self.experiment, self.method, knobs, self.metric)
 
-    def compute(self, report: Report) -> None:
+    def compute(self, report: ReportProgress) -> None:
         """Compute and keep it; where the metric cannot be used on this map, that is kept."""
         knobs = self.method.settings({})
         try:
@@ -84,7 +84,7 @@ def table(experiment: Experiment) -> list[Section]:
     """Choose methods, metrics and pictures; compute what is missing; show the table; returns a report's section."""
     methods, metrics, over = _choose(experiment)
     if not methods or not metrics or not over:
-        st.info(t("Choose at least one method, one measure and one picture."))
+        st.info(tr("Choose at least one method, one measure and one picture."))
         return []
     subjects = {key: replace(experiment, picture=one, target=-1, rival=-1) for key, one in over.items()}
     asked = any(metric.of_mosaics for metric in metrics)
@@ -105,13 +105,13 @@ def table(experiment: Experiment) -> list[Section]:
     ]
     shown = show(experiment, rows, metrics, list(over))
     for metric in metrics:
-        cannot = t("**What it can't tell.** {cannot}", cannot=said(metric.cannot))
-        st.caption(f"**{said(metric.title)}**: {said(metric.tooltip)} {cannot}")
+        cannot = tr("**What it can't tell.** {cannot}", cannot=tr_message(metric.limitation))
+        st.caption(f"**{tr_message(metric.title)}**: {tr_message(metric.tooltip)} {cannot}")
     if not shown:
         return []
     told = [
         HOW.format(count=len(over), sure=f"{SURE:.0%}"),
-        *(told_of(metric) for metric in metrics),
+        *(metric_sentence(metric) for metric in metrics),
     ]
     listed = [
         ("picture", "explained for"),
@@ -120,7 +120,7 @@ def table(experiment: Experiment) -> list[Section]:
     return [Section("The methods", told, table=shown), Section("The pictures", table=listed)]
 
 
-def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.Picture]]:
+def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.InputImage]]:
     refused = explanations.refusals(experiment)
     keys = [key for key, one in METHODS.items() if key not in refused and one.family != "control"]
     found = image_input.choices()
@@ -128,37 +128,37 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
     with left:
         methods = settings.many("competitors", [key for key in COMPETITORS if key in keys], keys)
         st.multiselect(
-            t("Methods"),
+            tr("Methods"),
             keys,
-            format_func=lambda key: said(METHODS[key].title),
+            format_func=lambda key: tr_message(METHODS[key].title),
             key="competitors",
-            placeholder=t("Choose options"),
+            placeholder=tr("Choose options"),
             persist_state="session",
-            help=t("Those that can be used on this network at this layer; the controls come by themselves."),
+            help=tr("Those that can be used on this network at this layer; the controls come by themselves."),
         )
     with right:
         metrics = settings.many("measures", DISCIPLINES, list(METRICS))
         st.multiselect(
-            t("Measures"),
+            tr("Measures"),
             list(METRICS),
-            format_func=lambda key: said(METRICS[key].title),
+            format_func=lambda key: tr_message(METRICS[key].title),
             key="measures",
-            placeholder=t("Choose options"),
+            placeholder=tr("Choose options"),
             persist_state="session",
-            help=t("What each of them asks, and what it can't tell, stands below the table."),
+            help=tr("What each of them asks, and what it can't tell, stands below the table."),
         )
     over = settings.many("over", list(found), list(found))
     st.multiselect(
-        t("Pictures"),
+        tr("Pictures"),
         list(found),
         format_func=lambda key: found[key].name,
         key="over",
-        placeholder=t("Choose options"),
+        placeholder=tr("Choose options"),
         persist_state="session",
-        help=t("The more pictures, the narrower the intervals, and the longer it takes."),
+        help=tr("The more pictures, the narrower the intervals, and the longer it takes."),
     )
     st.caption(
-        t(
+        tr(
             "Every picture is explained for the class that the network predicts, at the layer of the sidebar. The "
             "three controls know nothing of the network's reasons: a method that does not beat them has shown nothing."
         )
@@ -178,9 +178,9 @@ def _compute(missing: Sequence[Cell]) -> None:
         except CamvizError:
             continue  # its number will be "none"
 
-    def work(report: Report) -> bool:
+    def work(report: ReportProgress) -> bool:
         for place, cell in enumerate(missing):
-            told = t("{done} of {total} numbers", done=place, total=len(missing))
+            told = tr("{done} of {total} numbers", done=place, total=len(missing))
 
             def share(part: float, text: str, place: int = place, told: str = told) -> None:
                 report((place + min(1.0, part)) / len(missing), told)
@@ -189,5 +189,5 @@ def _compute(missing: Sequence[Cell]) -> None:
             cell.compute(share)
         return True
 
-    what = t("Compute {count} numbers", count=len(missing))
+    what = tr("Compute {count} numbers", count=len(missing))
     tasks.run("league", ("league", *(cell.key for cell in missing)), seconds, what, work)

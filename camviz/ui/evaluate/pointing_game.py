@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ... import encode
 from ...errors import CamvizError
-from ...evaluation.metrics.pointing_game import mosaic, pointing_game, surest
+from ...evaluation.metrics.pointing_game import mosaic, most_confident, pointing_game
 from ...evaluation.registry import METRICS
 from ...models import Prediction
 from ...registry import METHODS, Method
@@ -20,12 +20,12 @@ from ...report import Section
 from ...scores import logit
 from ..inputs import image_input
 from ..inputs.experiment import Experiment, predict
-from ..inputs.image_input import Picture
+from ..inputs.image_input import InputImage
 from ..results import explanations, metrics
 from ..server import tasks
-from ..server.tasks import Report
+from ..server.tasks import ReportProgress
 from ..session import settings
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import tiles
 from ..widgets.tiles import Tile
@@ -37,7 +37,7 @@ PASSES = 3  # that an explanation by a method of few passes costs
 
 
 @dataclass(frozen=True)
-class Played:
+class GameResult:
     """How much of a method's map lies in the right quarter, for each of the four classes; and the maps."""
 
     shares: tuple[float, ...]
@@ -48,7 +48,7 @@ class Played:
 class Mosaic:
     """Four pictures, and what the network says of each of them alone."""
 
-    pictures: list[Picture]
+    pictures: list[InputImage]
     predictions: list[Prediction]
 
     def view(self, experiment: Experiment) -> NDArray[np.uint8]:
@@ -60,20 +60,20 @@ class Mosaic:
 def pointing(experiment: Experiment) -> list[Section]:
     """Choose four pictures and some methods, and see whose maps lie on the right quarter; for a report too."""
     metric = METRICS["pointing_game"]
-    st.caption(f"{said(metric.tooltip)} [{t('Paper')}]({metric.paper})")
+    st.caption(f"{tr_message(metric.tooltip)} [{tr('Paper')}]({metric.paper})")
     chosen = _mosaic(experiment)
     if chosen is None:
         return []
     keys = list(METHODS)
     players = [METHODS[key] for key in settings.many("players", [key for key in PLAYERS if key in keys], keys)]
     st.multiselect(
-        t("Methods"),
+        tr("Methods"),
         keys,
-        format_func=lambda key: said(METHODS[key].title),
+        format_func=lambda key: tr_message(METHODS[key].title),
         key="players",
-        placeholder=t("Choose options"),
+        placeholder=tr("Choose options"),
         persist_state="session",
-        help=t("The last three of the first choice are controls, which know nothing of the network's reasons."),
+        help=tr("The last three of the first choice are controls, which know nothing of the network's reasons."),
     )
     played = _play(experiment, chosen, players)
     if not played:
@@ -85,37 +85,37 @@ def pointing(experiment: Experiment) -> list[Section]:
     }
     for quarter, prediction in enumerate(chosen.predictions):
         columns[f"{WHERE[quarter]}: {prediction.label}"] = [one.shares[quarter] for _, one in rows]
-    shares = {said(name): st.column_config.NumberColumn(format="percent") for name in columns if name != "Method"}
+    shares = {tr_message(name): st.column_config.NumberColumn(format="percent") for name in columns if name != "Method"}
     st.dataframe(
-        tiles.in_words(columns),
+        tiles.translated_table(columns),
         hide_index=True,
         column_config=shares,
         height="content",
-        alt=t("Shares by method and picture"),
+        alt=tr("Shares by method and picture"),
     )
     shown = settings.setting("look_at", rows[0][0], [key for key, _ in rows])
     st.selectbox(
-        t("Look at the maps of"),
+        tr("Look at the maps of"),
         [key for key, _ in rows],
-        format_func=lambda key: said(METHODS[key].title),
+        format_func=lambda key: tr_message(METHODS[key].title),
         key="look_at",
         persist_state="session",
-        help=t("Its four maps, one for each picture's class."),
+        help=tr("Its four maps, one for each picture's class."),
     )
     verdict = conclusions.pointing(float(np.mean(played[shown].shares)))
-    st.markdown(f"**{said(verdict)}**")
+    st.markdown(f"**{tr_message(verdict)}**")
     tiles.show(played[shown].tiles, 190)
-    tiles.cannot(metric)
+    tiles.show_limitation(metric)
     table = [tuple(columns), *zip(*([_percent(cell) for cell in column] for column in columns.values()), strict=True)]
-    texts = [tiles.told_of(metric), f"{METHODS[shown].title}: {verdict}"]
-    return [Section("Four pictures in one", texts, tiles.as_pictures(played[shown].tiles), table=table)]
+    texts = [tiles.metric_sentence(metric), f"{METHODS[shown].title}: {verdict}"]
+    return [Section("Four pictures in one", texts, tiles.as_report_images(played[shown].tiles), table=table)]
 
 
 def _percent(cell: str | float) -> str:
     return cell if isinstance(cell, str) else f"{cell:.0%}"
 
 
-def mosaics(experiment: Experiment, over: Mapping[str, Picture]) -> list[tuple[str, Mosaic, int]]:
+def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tuple[str, Mosaic, int]]:
     """For each picture that a mosaic can be made of, by its key: a mosaic that it is in, and its quarter there.
 
     The surest four make the first mosaic, and so on; the last one is filled up with pictures from before it.
@@ -130,11 +130,11 @@ def mosaics(experiment: Experiment, over: Mapping[str, Picture]) -> list[tuple[s
     return found
 
 
-def _sure(experiment: Experiment, over: Mapping[str, Picture]) -> tuple[list[str], dict[str, Prediction]]:
+def _sure(experiment: Experiment, over: Mapping[str, InputImage]) -> tuple[list[str], dict[str, Prediction]]:
     """The pictures fit for mosaics, surest first, and the best class of each picture."""
     first = {key: predict(experiment.model, one, experiment.fit)[0] for key, one in over.items()}
     keys = list(first)
-    best = surest([first[key].index for key in keys], [first[key].probability for key in keys])
+    best = most_confident([first[key].index for key in keys], [first[key].probability for key in keys])
     return [keys[place] for place in best], first
 
 
@@ -143,7 +143,7 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
     fit, first = _sure(experiment, found)
     if len(fit) < 4:
         st.info(
-            t(
+            tr(
                 "A mosaic needs four pictures of different classes that this network is sure of (50 % or more); "
                 "there are {count}. Bring more pictures of your own, or choose another network.",
                 count=len(fit),
@@ -152,74 +152,76 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
         return None
     quarters = settings.many("quarters", fit[:4], fit, 4)
     st.multiselect(
-        t("Pictures that the network is sure of, one for each quarter"),
+        tr("Pictures that the network is sure of, one for each quarter"),
         fit,
         format_func=lambda key: f"{found[key].name}: {first[key].label}",
         key="quarters",
-        placeholder=t("Choose options"),
+        placeholder=tr("Choose options"),
         max_selections=4,
         persist_state="session",
-        help=t("Four different classes, each with a probability of 50 % or more: else its map has no right place."),
+        help=tr("Four different classes, each with a probability of 50 % or more: else its map has no right place."),
     )
     if len(quarters) != 4:
-        st.info(t("Choose four pictures."))
+        st.info(tr("Choose four pictures."))
         return None
     return Mosaic([found[key] for key in quarters], [first[key] for key in quarters])
 
 
-def _play(experiment: Experiment, chosen: Mosaic, players: list[Method]) -> dict[str, Played]:
+def _play(experiment: Experiment, chosen: Mosaic, players: list[Method]) -> dict[str, GameResult]:
     model = experiment.model
     keys = {one.key: key_of(experiment, chosen, one) for one in players}
     missing = [one for one in players if not _shown(experiment, chosen, one)]
     refused: dict[str, str] = {}
 
-    def work(report: Report) -> dict[str, str]:
+    def work(report: ReportProgress) -> dict[str, str]:
         for place, one in enumerate(missing):
             try:
-                play(experiment, chosen, one, tiles.part(report, place, len(missing)))
+                play(experiment, chosen, one, tiles.part_of(report, place, len(missing)))
             except CamvizError as error:
                 refused[one.title] = str(error)
         return refused
 
     if missing:
         expected = sum(seconds(experiment, one) for one in missing)
-        what = t("Play")
+        what = tr("Play")
         if len(missing) < len(players):
-            what = t("Go on: {count} methods are missing", count=len(missing))
+            what = tr("Go on: {count} methods are missing", count=len(missing))
         key = ("pointing", model.name, tuple(keys[one.key] for one in missing))
         refused = tasks.run("pointing", key, expected, what, work) or {}
     for title, reason in refused.items():
-        st.warning(t("{method} does not play: {reason}.", method=said(title), reason=escaped(said(reason))))
+        st.warning(
+            tr("{method} does not play: {reason}.", method=tr_message(title), reason=escaped(tr_message(reason)))
+        )
     return {one.key: played for one in players if (played := _shown(experiment, chosen, one))}
 
 
-def _shown(experiment: Experiment, chosen: Mosaic, method: Method) -> Played | None:
+def _shown(experiment: Experiment, chosen: Mosaic, method: Method) -> GameResult | None:
     found = before(experiment, chosen, method)
     return found if found and found.tiles else None
 
 
-def before(experiment: Experiment, chosen: Mosaic, method: Method) -> Played | None:
+def before(experiment: Experiment, chosen: Mosaic, method: Method) -> GameResult | None:
     """What a method has made of a mosaic, if it was computed before."""
-    found: Played | None = tasks.kept(key_of(experiment, chosen, method))
+    found: GameResult | None = tasks.kept_result(key_of(experiment, chosen, method))
     return found
 
 
-def play(experiment: Experiment, chosen: Mosaic, method: Method, report: Report) -> Played:
+def play(experiment: Experiment, chosen: Mosaic, method: Method, report: ReportProgress) -> GameResult:
     """What a method makes of a mosaic, from before or computed now. Raises CamvizError."""
     found = _shown(experiment, chosen, method)
-    return found or tasks.keep(key_of(experiment, chosen, method), _played(experiment, chosen, method, report))
+    return found or tasks.keep_result(key_of(experiment, chosen, method), _played(experiment, chosen, method, report))
 
 
 def give_up(experiment: Experiment, chosen: Mosaic, method: Method) -> None:
     """Keep that a method cannot play here."""
-    tasks.keep(key_of(experiment, chosen, method), Played((nan,) * 4, []))
+    tasks.keep_result(key_of(experiment, chosen, method), GameResult((nan,) * 4, []))
 
 
-def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Report) -> Played:
+def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: ReportProgress) -> GameResult:
     model = experiment.model
     knobs = method.settings({})
     x = mosaic(torch.cat([model.preprocess(one.image, experiment.fit) for one in chosen.pictures]))
-    with tasks.turn(report) as progress:
+    with tasks.in_queue(report) as progress:
         last = [0, 4]
 
         def heard(done: int, total: int) -> None:
@@ -233,11 +235,11 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
             progress=heard,
         )
     view = chosen.view(experiment)
-    return Played(
+    return GameResult(
         result.shares,
         [
             tiles.Tile(
-                encode.jpeg(tiles.over(view, one.cpu().float().numpy())),
+                encode.jpeg(tiles.overlay_map(view, one.cpu().float().numpy())),
                 (f"{prediction.label}, {place}", f"{share:.0%} of the map lies there"),
                 f"{method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
             )

@@ -10,14 +10,14 @@ from typing import Any
 
 import streamlit as st
 
-from ...evaluation.bootstrap import Interval, better_than, interval
+from ...evaluation.bootstrap import Interval, better_than, bootstrap_interval
 from ...evaluation.registry import Metric
 from ...registry import Method
 from ...report import Table
 from ...text import file_name
 from ..inputs.experiment import Experiment
-from ..session.language import said, t
-from ..widgets.tiles import in_words
+from ..session.language import tr, tr_message
+from ..widgets.tiles import translated_table
 
 HOW = (
     "Means over {count} pictures with their 95 % bootstrap intervals; ↓ low is good, ↑ high is good. Beats: ahead of "
@@ -36,7 +36,7 @@ class Row:
     def standing(self, metric: Metric) -> Interval | None:
         """Its mean with the interval, over the pictures that have a number."""
         found = [value for value in self.values[metric.key] if value is not None and not isnan(value)]
-        return interval(found) if found else None
+        return bootstrap_interval(found) if found else None
 
     def beats(self, other: "Row", metric: Metric) -> bool:
         """Whether it is better than another row beyond the luck of the pictures."""
@@ -76,20 +76,20 @@ def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric],
         columns[f"{metric.title} {arrow}"] = [one.mean if one else None for one in line]
         columns[f"{metric.title}, 95 %"] = [f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line]
     st.dataframe(
-        in_words(columns) | {t("Beats all controls in"): beaten(said)},
+        translated_table(columns) | {tr("Beats all controls in"): beaten(tr_message)},
         hide_index=True,
         height="content",
         column_config={
-            said(name): st.column_config.NumberColumn(format="%.3f") for name in columns if name[-1] in "↓↑"
+            tr_message(name): st.column_config.NumberColumn(format="%.3f") for name in columns if name[-1] in "↓↑"
         },
-        alt=t("Means by method and measure, with their intervals"),
+        alt=tr("Means by method and measure, with their intervals"),
     )
-    st.caption(f"{t(HOW, count=len(ids), sure=f'{SURE:.0%}')} {t('Click a column to sort.')}")
+    st.caption(f"{tr(HOW, count=len(ids), sure=f'{SURE:.0%}')} {tr('Click a column to sort.')}")
     name = file_name("camviz-league", experiment.model.name, experiment.layer)
     buttons = st.container(horizontal=True)
     for part, label, make in (
-        ("table", t("The table (CSV)"), summary),
-        ("numbers", t("Every number (CSV)"), partial(numbers, ids=ids)),
+        ("table", tr("The table (CSV)"), summary),
+        ("numbers", tr("Every number (CSV)"), partial(numbers, ids=ids)),
     ):
         buttons.download_button(
             label,

@@ -12,26 +12,26 @@ from ...registry import METHODS
 from ..components import browser
 from ..inputs.experiment import Experiment
 from ..session import settings
-from ..session.language import bound, said, t
+from ..session.language import tr, tr_message, translator
 
 
 def overlay(e: Explanation, key: Any, color_map: str, opacity: float) -> None:
     """The map over the picture, with an opacity that moves in the browser, and its color bar."""
-    title = said(METHODS[e.method].title)
+    title = tr_message(METHODS[e.method].title)
     base, heat = _jpegs(repr(key), color_map, e)
-    alt = t("{method} of {label} over the picture", method=title, label=said(e.label))
+    alt = tr("{method} of {label} over the picture", method=title, label=tr_message(e.label))
     browser.overlay(base, heat, opacity, alt, _set_opacity)
-    st.html(figures.color_bar(color_map, t("little"), t("much"), title))
+    st.html(figures.color_bar(color_map, tr("little"), tr("much"), title))
 
 
 def views(e: Explanation, key: Any, color_map: str, opacity: float, percentile: float) -> None:
     """Every view of the attribution, in tabs."""
     found = _views(repr(key), color_map, opacity, percentile, e)
     described = render.VIEWS[render.kind(e.attribution)]
-    for tab, (name, jpeg) in zip(st.tabs([said(name) for name in found]), found.items(), strict=True):
+    for tab, (name, jpeg) in zip(st.tabs([tr_message(name) for name in found]), found.items(), strict=True):
         with tab:
-            told = said(described[name])
-            st.image(jpeg, alt=f"{said(name)}: {told}", width=448)
+            told = tr_message(described[name])
+            st.image(jpeg, alt=f"{tr_message(name)}: {told}", width=448)
             st.caption(told)
 
 
@@ -52,29 +52,29 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
     buttons = st.container(horizontal=True)
     for view in render.VIEWS[render.kind(e.attribution)]:
         buttons.download_button(
-            f"{said(view)} (PNG)",
+            f"{tr_message(view)} (PNG)",
             partial(picture_of, view),
             f"{name}-{text.file_name(view)}.png",
             "image/png",
             on_click="ignore",
         )
     buttons.download_button(
-        t("Raw map (NPZ)"), lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore"
+        tr("Raw map (NPZ)"), lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore"
     )
     buttons.download_button(
-        t("Settings (JSON)"), lambda: recipe.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
+        tr("Settings (JSON)"), lambda: recipe.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
     )
     buttons.download_button(
-        t("Recipe (JSON)"),
+        tr("Recipe (JSON)"),
         lambda: recipe.recipe_json(e, picture),
         f"{name}-recipe.json",
         "application/json",
         on_click="ignore",
-        help=t("All that says how to compute it again: `camviz.explain(**recipe)`, or 'Load a recipe' on this page."),
+        help=tr("All that says how to compute it again: `camviz.explain(**recipe)`, or 'Load a recipe' on this page."),
     )
-    language, say = bound()
+    language, say = translator()
     buttons.download_button(
-        t("Report (HTML)"),
+        tr("Report (HTML)"),
         lambda: report.write(
             f"Why {e.model} says what it says of {picture}",
             report.of_explanation(e, experiment.predictions, picture, color_map, opacity, percentile),
@@ -85,7 +85,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
         f"{name}.html",
         "text/html",
         on_click="ignore",
-        help=t("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
     )
     st.code(recipe.snippet(e, picture), language="python")
 

@@ -12,8 +12,8 @@ from ...registry import METHODS
 from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import tasks
-from ..server.tasks import Report
-from ..session.language import said_in, t
+from ..server.tasks import ReportProgress
+from ..session.language import tr, tr_parts
 from ..widgets import charts
 
 
@@ -32,13 +32,13 @@ def _fast_against_exact(e: Explanation, experiment: Experiment) -> None:
         "exact",
         ("exact", *explanations.key_of(experiment, method, knobs)),
         seconds,
-        t("Check the fast map against the exact one"),
+        tr("Check the fast map against the exact one"),
         lambda report: explanations.compute(experiment, method, knobs, report),
     )
     if exact is not None:
         agreement = rank_correlation(e.attribution, exact.attribution)
         st.caption(
-            t(
+            tr(
                 "Fast against exact: rank correlation {agreement}, in {fast} s instead of {exact} s "
                 "(1 = the same order of all places).",
                 agreement=f"{agreement:.3f}",
@@ -51,24 +51,24 @@ def _fast_against_exact(e: Explanation, experiment: Experiment) -> None:
 def _class_map(e: Explanation, experiment: Experiment) -> None:
     model, knobs = experiment.model, e.knobs
 
-    def work(report: Report) -> Any:
+    def work(report: ReportProgress) -> Any:
         x = model.preprocess(experiment.picture.image, experiment.fit)
-        with tasks.turn(report) as progress:
+        with tasks.in_queue(report) as progress:
             index = e.target if e.target is not None else experiment.predictions[0].index
             return occlusion_maps(
                 model.net, x, index, size=knobs["size"], stride=knobs["stride"], progress=progress
             ).category[0]
 
     key = ("class map", *explanations.key_of(experiment, METHODS[e.method], knobs))
-    found = tasks.run("places", key, e.seconds, t("Show what it says with the square at each place"), work)
+    found = tasks.run("places", key, e.seconds, tr("Show what it says with the square at each place"), work)
     if found is not None:
         st.plotly_chart(
-            said_in(figures.class_map(found.cpu().numpy(), model.categories, charts.ink())),
-            alt=t("The most probable class with the gray square over each place of the picture, as letters"),
+            tr_parts(figures.class_map(found.cpu().numpy(), model.categories, charts.ink())),
+            alt=tr("The most probable class with the gray square over each place of the picture, as letters"),
             config={"displayModeBar": False},
         )
         st.caption(
-            t(
+            tr(
                 "The most probable class while the gray square hides that place of the picture "
                 "(Zeiler & Fergus, 2014). These are names, not amounts."
             )

@@ -8,19 +8,19 @@ from ... import encode, text
 from ...models import Prediction
 from ..components import browser
 from ..inputs.experiment import Experiment
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..shell import sidebar
 
 
 def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
     """The best classes as bars; a click explains that class."""
     browser.bars(
-        t("Predictions: choose a class to explain"),
+        tr("Predictions: choose a class to explain"),
         [
             {
                 "id": one.index,
                 "label": one.label,
-                "value": said(text.percent(one.probability)),
+                "value": tr_message(text.percent(one.probability)),
                 "share": one.probability,
                 "chosen": one.index == chosen,
             }

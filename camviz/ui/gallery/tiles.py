@@ -15,11 +15,11 @@ from ...text import percent
 from ..components import browser
 from ..inputs import gallery_input
 from ..inputs.experiment import Experiment
-from ..inputs.gallery_input import Photo
+from ..inputs.gallery_input import GalleryImage
 from ..results import explanations
 from ..server import tasks
-from ..server.tasks import Report
-from ..session.language import said, sentence, t
+from ..server.tasks import ReportProgress
+from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import many, setting, switch
 
@@ -41,7 +41,7 @@ class Tile:
     overlay: bytes = field(default=b"", repr=False)
 
 
-Found = tuple[Photo, Tile]
+Found = tuple[GalleryImage, Tile]
 ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
     "name": ("name", lambda found: found[0].name.lower()),
     "class": ("predicted class", lambda found: (found[1].predicted.lower(), -found[1].probability)),
@@ -54,22 +54,22 @@ ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
 
 def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> list[Found]:
     """The tiles of the gallery's pictures that are there, after computing the missing ones; what is finished stays."""
-    photos = gallery_input.photos()
+    photos = gallery_input.gallery_images()
     order = _order(experiment, method, knobs)
     keys = {photo.name: _key(experiment, order, photo) for photo in photos}
-    missing = [photo for photo in photos if tasks.kept(keys[photo.name]) is None]
+    missing = [photo for photo in photos if tasks.kept_result(keys[photo.name]) is None]
     if missing:
         each = explanations.duration(experiment, method, knobs, FEW_PASSES)
 
-        def work(report: Report) -> int:
+        def work(report: ReportProgress) -> int:
             return _work(Worker(order, experiment.model), missing, keys, report)
 
-        what = t("Explain {count} pictures", count=len(missing))
+        what = tr("Explain {count} pictures", count=len(missing))
         tasks.run("gallery", tuple(keys[photo.name] for photo in missing), len(missing) * each, what, work)
-    return [(photo, tile) for photo in photos if (tile := tasks.kept(keys[photo.name])) is not None]
+    return [(photo, tile) for photo in photos if (tile := tasks.kept_result(keys[photo.name])) is not None]
 
 
-def _work(worker: Worker, missing: Sequence[Photo], keys: Mapping[str, Hashable], report: Report) -> int:
+def _work(worker: Worker, missing: Sequence[GalleryImage], keys: Mapping[str, Hashable], report: ReportProgress) -> int:
     size = worker.order.batch
     for start in range(0, len(missing), size):
         part = missing[start : start + size]
@@ -77,13 +77,13 @@ def _work(worker: Worker, missing: Sequence[Photo], keys: Mapping[str, Hashable]
         share = start / len(missing)
 
         def tell(_: float, text: str, start: int = start, share: float = share) -> None:
-            told = t("{done} of {total} pictures", done=start, total=len(missing))
+            told = tr("{done} of {total} pictures", done=start, total=len(missing))
             report(share, told if text == tasks.time_left(0) else f"{told}, {text}")
 
-        with tasks.turn(tell) as progress:
+        with tasks.in_queue(tell) as progress:
             progress(1, 1)
             for outcome in worker.explain(looked, lambda: progress(1, 1)):
-                tasks.keep(keys[outcome.name], _tile(outcome))
+                tasks.keep_result(keys[outcome.name], _tile(outcome))
     return len(missing)
 
 
@@ -101,7 +101,7 @@ def _order(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> 
     )
 
 
-def _key(experiment: Experiment, order: Order, photo: Photo) -> Hashable:
+def _key(experiment: Experiment, order: Order, photo: GalleryImage) -> Hashable:
     return "gallery", photo.digest, *tasks.network_key(experiment.model), order.asked(order.methods[0])
 
 
@@ -127,30 +127,30 @@ def choose(found: Sequence[Found]) -> list[Found]:
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     order = setting("by", "name", ORDERS)
     settings.selectbox(
-        t("Sorted by"),
+        tr("Sorted by"),
         ORDERS,
-        format_func=lambda key: t(ORDERS[key][0]),
+        format_func=lambda key: tr(ORDERS[key][0]),
         key="by",
         persist_state="session",
         width=220,
-        help=t("Sure: the probability of the class that it predicts. Region: how few places hold most of the map."),
+        help=tr("Sure: the probability of the class that it predicts. Region: how few places hold most of the map."),
     )
     only = many("only", [], classes)
     settings.multiselect(
-        t("Only what it calls"),
+        tr("Only what it calls"),
         classes,
         key="only",
-        placeholder=t("everything"),
+        placeholder=tr("everything"),
         persist_state="session",
         width=360,
-        help=t("By the class that the network predicts, right or wrong."),
+        help=tr("By the class that the network predicts, right or wrong."),
     )
     unsure = switch("unsure")
     settings.toggle(
-        t("Only where it is less than half sure"),
+        tr("Only where it is less than half sure"),
         key="unsure",
         persist_state="session",
-        help=t("Where the class that it predicts has less than 50 %."),
+        help=tr("Where the class that it predicts has less than 50 %."),
     )
     return [
         (photo, tile)
@@ -162,7 +162,7 @@ def choose(found: Sequence[Found]) -> list[Found]:
 def tiles(shown: Sequence[Found]) -> Found | None:
     """The pictures as tiles; the one that was clicked."""
     if not shown:
-        st.info(t("No picture is left: choose fewer conditions."))
+        st.info(tr("No picture is left: choose fewer conditions."))
         return None
     names = [photo.name for photo, _ in shown]
     chosen = st.session_state.get("tile")
@@ -170,8 +170,8 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     items = [
         (
             number,
-            t("Map of {label} over {picture}", label=said(tile.explained), picture=photo.name),
-            f"{photo.name}\n{tile.predicted} {said(percent(tile.probability))}",
+            tr("Map of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name),
+            f"{photo.name}\n{tile.predicted} {tr_message(percent(tile.probability))}",
             tile.overlay,
         )
         for number, (photo, tile) in enumerate(shown)
@@ -180,7 +180,7 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     def pick(number: int) -> None:
         st.session_state["tile"] = names[number]
 
-    browser.tiles(t("Pictures with their maps"), items, place, pick)
+    browser.tiles(tr("Pictures with their maps"), items, place, pick)
     return shown[place]
 
 
@@ -188,13 +188,13 @@ def one(found: Found, method: Method) -> None:
     """The chosen picture, larger, with how to read it, and the way to the Explain page."""
     photo, tile = found
     left, right = st.columns([1, 2], gap="large")
-    alt = t("Map of {label} over {picture}", label=said(tile.explained), picture=photo.name)
+    alt = tr("Map of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name)
     left.image(tile.overlay, alt=alt, width="stretch")
     with right:
-        st.markdown(t("**{picture}**, by {method}", picture=escaped(photo.name), method=said(method.title)))
-        st.markdown(escaped(said(tile.reading)))
-        st.caption(t("**What it does not say.** {caution}", caution=said(tile.caution)))
-        if st.button(t("Open in Explain"), icon=":material/visibility:", on_click=photo.open):
+        st.markdown(tr("**{picture}**, by {method}", picture=escaped(photo.name), method=tr_message(method.title)))
+        st.markdown(escaped(tr_message(tile.reading)))
+        st.caption(tr("**What it does not say.** {caution}", caution=tr_message(tile.caution)))
+        if st.button(tr("Open in Explain"), icon=":material/visibility:", on_click=photo.open):
             st.switch_page("pages/explain.py")
 
 
@@ -202,7 +202,7 @@ def refused(found: Sequence[Found]) -> None:
     """The pictures that could not be read or explained, each with the reason."""
     for photo, tile in found:
         if tile.error:
-            st.error(sentence(tile.error, photo.name))
+            st.error(error_text(tile.error, photo.name))
 
 
 def table(found: Sequence[Found]) -> None:
@@ -210,12 +210,12 @@ def table(found: Sequence[Found]) -> None:
     st.dataframe(
         [
             {
-                t("picture"): photo.name,
-                t("predicted"): tile.predicted,
-                t("probability"): tile.probability,
-                t("explained"): tile.explained,
-                t("its probability"): tile.explained_probability,
-                t("sparseness"): tile.sparseness,
+                tr("picture"): photo.name,
+                tr("predicted"): tile.predicted,
+                tr("probability"): tile.probability,
+                tr("explained"): tile.explained,
+                tr("its probability"): tile.explained_probability,
+                tr("sparseness"): tile.sparseness,
             }
             for photo, tile in found
         ],
@@ -228,10 +228,10 @@ def take_away(found: Sequence[Found], method: Method) -> None:
     """Downloads: the numbers, and the maps over the pictures."""
     buttons = st.container(horizontal=True)
     buttons.download_button(
-        t("Table (CSV)"), lambda: to_csv(found), "camviz-gallery.csv", "text/csv", on_click="ignore"
+        tr("Table (CSV)"), lambda: to_csv(found), "camviz-gallery.csv", "text/csv", on_click="ignore"
     )
     buttons.download_button(
-        t("Maps (ZIP)"), lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
+        tr("Maps (ZIP)"), lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
     )
 
 

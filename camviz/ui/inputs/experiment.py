@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from ...explanation.explanation import Fuse
+from ...explanation.explanation import Fusion
 from ...models import Model, Prediction
 from ...models.geometry import Fit
 from ...scores import Score, contrast, logit
@@ -18,11 +18,11 @@ PREDICTED = 2000  # pictures whose classes are kept
 class Experiment:
     """What the sidebar says: everything but the method."""
 
-    picture: image_input.Picture
+    picture: image_input.InputImage
     model: Model
     layer: str
     fit: Fit
-    fuse: Fuse = "mean"
+    fuse: Fusion = "mean"
     target: int = -1  # -1: the predicted class
     rival: int = -1  # -1: none
 
@@ -38,7 +38,7 @@ class Experiment:
         return logit(index) if self.rival in (-1, index) else contrast(index, self.rival)
 
 
-def predict(model: Model, picture: image_input.Picture, fit: Fit) -> tuple[Prediction, ...]:
+def predict(model: Model, picture: image_input.InputImage, fit: Fit) -> tuple[Prediction, ...]:
     """The five best classes, computed once for a picture."""
     # Not st.cache_data: it locks each key, and who holds that lock would wait for the turn of who waits for the lock.
     known, key = _predictions(), (model.name, model.weights, picture.digest, fit)

@@ -10,7 +10,7 @@ import streamlit as st
 from ... import images
 from ...batch.archive import pictures_in_zip
 from ...errors import CamvizError
-from ..session.language import sentence, t
+from ..session.language import error_text, tr
 from . import image_input
 
 MOST = 60  # pictures
@@ -18,29 +18,29 @@ MOST_BYTES = 60 * 2**20  # of all of them together, packed as they came
 
 
 @dataclass(frozen=True)
-class Photo:
+class GalleryImage:
     """A picture's file: its name, which no other in the gallery has, its bytes and their digest."""
 
     name: str
     data: bytes = field(repr=False)
     digest: str
 
-    def picture(self) -> image_input.Picture:
+    def picture(self) -> image_input.InputImage:
         """It, decoded. Raises CamvizError where it is broken."""
         image = images.decode(self.data)
-        return image_input.Picture(f"sha:{self.digest[:12]}", self.name, image, images.digest(image))
+        return image_input.InputImage(f"sha:{self.digest[:12]}", self.name, image, images.digest(image))
 
     def open(self) -> None:
         """Make it the picture of the experiment. Raises CamvizError where it is broken."""
         image_input.choose(image_input.bring(self.name, self.data))
 
 
-def photos() -> list[Photo]:
+def gallery_images() -> list[GalleryImage]:
     """The gallery's pictures."""
     return own() or _samples()
 
 
-def own() -> list[Photo]:
+def own() -> list[GalleryImage]:
     """What the visitor has uploaded to the gallery."""
     return list(st.session_state.get("album") or ())
 
@@ -48,7 +48,7 @@ def own() -> list[Photo]:
 def uploader() -> None:
     """Take several files, or a ZIP of them; they replace what was there before."""
     st.file_uploader(
-        t(
+        tr(
             "Your own pictures, or a ZIP of them: at most {most}, and {size} MB together",
             most=MOST,
             size=MOST_BYTES // 2**20,
@@ -58,10 +58,10 @@ def uploader() -> None:
         key="album_upload",
         max_upload_size=image_input.uploadable(MOST_BYTES // 2**20),
         on_change=_take,
-        help=t("They stay in this server's memory while you are here, and are never stored."),
+        help=tr("They stay in this server's memory while you are here, and are never stored."),
     )
     for file, error in st.session_state.get("album_refused", ()):
-        st.error(sentence(error, file))
+        st.error(error_text(error, file))
 
 
 def _take() -> None:
@@ -97,10 +97,10 @@ def _free(name: str, taken: dict[str, bytes]) -> str:
     return name
 
 
-def _photo(name: str, data: bytes) -> Photo:
-    return Photo(name, data, hashlib.sha256(data).hexdigest())
+def _photo(name: str, data: bytes) -> GalleryImage:
+    return GalleryImage(name, data, hashlib.sha256(data).hexdigest())
 
 
 @st.cache_resource(show_spinner=False)
-def _samples() -> list[Photo]:
+def _samples() -> list[GalleryImage]:
     return [_photo(path.name, path.read_bytes()) for path in sorted(image_input.SAMPLES.glob("*.jpg"))]

@@ -21,7 +21,7 @@ KEPT_PIXELS = 40e6  # in all of them together
 
 
 @dataclass(frozen=True)
-class Picture:
+class InputImage:
     """A picture under the id that stands in the URL: `sample:coffee`, or `sha:` and the start of its digest."""
 
     id: str
@@ -35,7 +35,7 @@ class Picture:
         return self.id.startswith("sha:")
 
 
-def choices() -> dict[str, Picture]:
+def choices() -> dict[str, InputImage]:
     """The samples, then the visitor's own pictures."""
     return {**_samples(), **_own()}
 
@@ -47,7 +47,7 @@ def bring(name: str, data: bytes) -> str:
     key = f"sha:{digest[:12]}"
     own = _own()
     own.pop(key, None)
-    own[key] = Picture(key, name, image, digest)
+    own[key] = InputImage(key, name, image, digest)
     while len(own) > KEPT or (len(own) > 1 and sum(_pixels(picture) for picture in own.values()) > KEPT_PIXELS):
         own.pop(next(iter(own)))
     return key
@@ -81,7 +81,7 @@ def take(widget: str) -> None:
         st.session_state["refused"] = held.name, str(error)
 
 
-def thumbnail(picture: Picture) -> bytes:
+def thumbnail(picture: InputImage) -> bytes:
     """A square JPEG of 96 pixels."""
     return _thumbnail(picture.digest, picture.image)
 
@@ -98,18 +98,18 @@ def _thumbnail(digest: str, _image: Image.Image) -> bytes:
 
 
 @st.cache_resource(show_spinner=False)
-def _samples() -> dict[str, Picture]:
+def _samples() -> dict[str, InputImage]:
     found = {}
     for path in sorted(SAMPLES.glob("*.jpg"), key=lambda path: (path.stem != "coffee", path.stem)):
         image = images.decode(path)
-        found[f"sample:{path.stem}"] = Picture(f"sample:{path.stem}", path.name, image, images.digest(image))
+        found[f"sample:{path.stem}"] = InputImage(f"sample:{path.stem}", path.name, image, images.digest(image))
     return found
 
 
-def _pixels(picture: Picture) -> int:
+def _pixels(picture: InputImage) -> int:
     return picture.image.width * picture.image.height
 
 
-def _own() -> dict[str, Picture]:
-    own: dict[str, Picture] = st.session_state.setdefault("own", {})
+def _own() -> dict[str, InputImage]:
+    own: dict[str, InputImage] = st.session_state.setdefault("own", {})
     return own

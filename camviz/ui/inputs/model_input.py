@@ -13,11 +13,11 @@ from ... import models
 from ...errors import CamvizError, in_memory
 from ...models import Entry, Model
 from ...models.catalogue import source_of
-from ...models.class_names import read_categories
+from ...models.class_names import read_class_names
 from ...models.weights import kind_of, read
 from ..server import queue
 from ..session import settings
-from ..session.language import said, sentence, t
+from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 
 FILES = ["pth", "pt", "ckpt", "bin", "safetensors"]
@@ -37,9 +37,9 @@ _guard = threading.Lock()
 def choices() -> dict[str, Entry]:
     """By name: this visitor's own, then those of everybody."""
     if at_this_machine():
-        for fault in models.configuration().faults:
-            settings.note(t("Not offered: {fault}.", fault=escaped(said(fault))))
-    found = {**_own(), **{entry.name: entry for entry in models.offered()}}
+        for fault in models.operator_config().faults:
+            settings.note(tr("Not offered: {fault}.", fault=escaped(tr_message(fault))))
+    found = {**_own(), **{entry.name: entry for entry in models.offered_models()}}
     titles = Counter(entry.title for entry in found.values())  # by which the browser tells them apart
     return {
         name: entry if titles[entry.title] == 1 else replace(entry, title=f"{entry.title} · {name}")
@@ -64,8 +64,8 @@ def load(name: str, untrained: bool, device: str) -> Model:
 
 def same(name: str, weights: str) -> str:
     """The key of the network here that is of that name and has these very weights of its own. Raises CamvizError."""
-    device = st.session_state.get("device", models.devices()[0])
-    for entry in (*_own().values(), *models.offered()):
+    device = st.session_state.get("device", models.available_devices()[0])
+    for entry in (*_own().values(), *models.offered_models()):
         named = entry.source == "own" and name in (entry.name, entry.title)
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
@@ -92,10 +92,10 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
         weights=read(content, file),
         device=device,
         head="sigmoid" if sigmoid else None,
-        categories=None if names is None else read_categories(names),
+        categories=None if names is None else read_class_names(names),
     )
     title = f"{NO_NAME.sub('', PurePath(file).stem)[:60]} (yours)"
-    model = models.marked(replace(model, name=title, title=title))
+    model = models.with_digest(replace(model, name=title, title=title))
     key = OWN + hashlib.sha256(content + repr((architecture, names, sigmoid, title)).encode()).hexdigest()[:12]
     own = _own()
     own.pop(key, None)
@@ -112,7 +112,7 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
 
 def allowed() -> bool:
     """Whether this visitor may bring a network: as the operator's file says, else who sits at this very machine."""
-    told = models.configuration().uploads
+    told = models.operator_config().uploads
     return at_this_machine() if told is None else told
 
 
@@ -128,47 +128,47 @@ def at_this_machine() -> bool:
 
 def uploader(device: str) -> None:
     """The widgets with which a visitor brings a network along."""
-    with st.expander(t("Your own network")):
+    with st.expander(tr("Your own network")):
         titles = {entry.name: entry.title for entry in models.catalogue()}
         chosen = st.selectbox(
-            t("Architecture"),
+            tr("Architecture"),
             titles,
             format_func=titles.__getitem__,
             key="own_architecture",
-            help=t("What the network is built like; the number of classes is read off the weights."),
+            help=tr("What the network is built like; the number of classes is read off the weights."),
         )
         number = st.session_state.setdefault("_brought", 0)  # a new key empties the uploaders and frees their memory
         file = st.file_uploader(
-            t("Weights"),
+            tr("Weights"),
             FILES,
             key=f"own_weights{number}",
-            help=t(
+            help=tr(
                 "A state dict, as torch.save(net.state_dict(), file) or safetensors write it. It stays in this "
                 "server's memory; code in it is not run."
             ),
         )
         names = st.file_uploader(
-            t("Class names"),
+            tr("Class names"),
             ["txt", "json"],
             key=f"own_names{number}",
             max_upload_size=4,
-            help=t("One a line, or JSON: a list, {index: name} or {name: index}."),
+            help=tr("One a line, or JSON: a list, {index: name} or {name: index}."),
         )
         sigmoid = st.toggle(
-            t("Several labels at once"),
+            tr("Several labels at once"),
             key="own_sigmoid",
-            help=t("Each class by itself (sigmoid) instead of a sum of 1."),
+            help=tr("Each class by itself (sigmoid) instead of a sum of 1."),
         )
-        st.button(t("Use this network"), key="own_use", disabled=file is None, on_click=_begin)
+        st.button(tr("Use this network"), key="own_use", disabled=file is None, on_click=_begin)
         if st.session_state.get(_BEGUN) and file is not None:  # stays where another change interrupts the reading
             try:
-                with st.spinner(t("Reading the network"), show_time=True), queue.compute_queue().turn(lambda _: None):
+                with st.spinner(tr("Reading the network"), show_time=True), queue.compute_queue().turn(lambda _: None):
                     name = bring(
                         chosen, file.name, file.getvalue(), None if names is None else names.getvalue(), sigmoid, device
                     )
             except CamvizError as error:
                 st.session_state[_BEGUN] = False
-                st.error(sentence(error))
+                st.error(error_text(error))
                 return
             st.session_state[_BEGUN] = False
             st.session_state["_brought"] = number + 1
@@ -201,7 +201,7 @@ def network(name: str, weights: str, device: str = "cpu") -> Model:
 
     def show(done: int, total: int) -> None:
         got, of = f"{done / 1e6:.0f}", f"{total / 1e6:.0f}"
-        told = t("Fetching {network}: {done} of {total} MB", network=name, done=got, total=of)
+        told = tr("Fetching {network}: {done} of {total} MB", network=name, done=got, total=of)
         place.progress(min(1.0, done / max(1, total)), told)
 
     with in_memory():

@@ -9,10 +9,10 @@ from ... import scores
 from ...errors import CamvizError
 from ...explanation.explain import find_method
 from ...explanation.recipe import fields, text
-from ...models import is_own
+from ...models import is_custom
 from ...scores import contrast, logit
 from ..session import settings as session_settings
-from ..session.language import sentence, t
+from ..session.language import error_text, tr
 from . import image_input, model_input
 
 LARGEST = 1  # MB
@@ -21,17 +21,17 @@ PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse")
 
 def load() -> None:
     """An uploader for a recipe; what it asks for becomes the experiment, or a sentence says why not."""
-    with st.expander(t("Load a recipe")):
+    with st.expander(tr("Load a recipe")):
         st.file_uploader(
-            t("Recipe (JSON)"),
+            tr("Recipe (JSON)"),
             type="json",
             key="recipe",
             max_upload_size=LARGEST,
             on_change=_take,
-            help=t("A file that you have got by 'Recipe (JSON)': it sets picture, network, layer, class and method."),
+            help=tr("A file that you have got by 'Recipe (JSON)': it sets picture, network, layer, class and method."),
         )
         if refused := st.session_state.get("recipe_refused"):
-            st.error(sentence(refused))
+            st.error(error_text(refused))
 
 
 def _take() -> None:
@@ -88,7 +88,7 @@ def _picture(given: Any) -> str:
 def _network(given: Any) -> dict[str, str]:
     model = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
     name, weights = text("model", "name", model.get("name", "")), model.get("weights", "default")
-    if isinstance(weights, str) and is_own(weights):
+    if isinstance(weights, str) and is_custom(weights):
         return {"model": model_input.same(name, weights), "untrained": "0"}
     if weights not in ("default", "random"):
         raise CamvizError(

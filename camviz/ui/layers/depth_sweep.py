@@ -12,7 +12,7 @@ from ..inputs.experiment import Experiment
 from ..results import grid
 from ..results.grid import Cell, Grid
 from ..session import settings
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import method_picker
 
@@ -37,13 +37,13 @@ def _choose(experiment: Experiment) -> Grid:
     keys = [key for key, method in METHODS.items() if method.layer == "required"]
     method = METHODS[settings.setting("sweep", "grad_cam", keys)]
     st.selectbox(
-        t("Method"),
+        tr("Method"),
         keys,
-        format_func=lambda key: said(METHODS[key].title),
+        format_func=lambda key: tr_message(METHODS[key].title),
         key="sweep",
         persist_state="session",
         width=320,
-        help=t("Only methods that explain at a layer: the others look the same at every depth."),
+        help=tr("Only methods that explain at a layer: the others look the same at every depth."),
     )
     knobs = method_picker.knobs(method)
     layers = [layer for layer in experiment.model.layers if layer.main]
@@ -55,17 +55,17 @@ def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map
     """One depth of the sweep."""
     cell, name = sweep.cells[0][column], sweep.columns[column]
     if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
-        st.error(f"{escaped(name)}: {escaped(said(str(result)))}")
+        st.error(f"{escaped(name)}: {escaped(tr_message(str(result)))}")
         return
     layer = cell.experiment.model.layer(name)
-    alt = t(
+    alt = tr(
         "{method} of {label} at layer {layer}, over the picture",
-        method=said(sweep.rows[0]),
-        label=said(result.label),
+        method=tr_message(sweep.rows[0]),
+        label=tr_message(result.label),
         layer=name,
     )
     st.image(_small_overlay(repr(cell.key), color_map, result), alt=alt, width="stretch")
-    size = t("{height} × {width} places", height=layer.height, width=layer.width)
+    size = tr("{height} × {width} places", height=layer.height, width=layer.width)
     st.caption(f"`{name}`  \n{size}")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ... import encode, render
 from ...errors import CamvizError
 from ...feature_visualization import synthesize
-from ...inspection.feature_maps import By, FeatureMaps, feature_maps
+from ...inspection.feature_maps import FeatureMaps, SortOrder, feature_maps
 from ...inspection.receptive_field import Box
 from ...registry import METHODS
 from ...scores import contrast
@@ -20,7 +20,7 @@ from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import queue, tasks
 from ..session import settings
-from ..session.language import said, sentence, t
+from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import Span, setting
 from ..widgets import colors, patch
@@ -30,18 +30,18 @@ RGB = NDArray[np.uint8]
 PAGE = 24  # feature maps in one page
 TILE = 112  # pixels of a feature map's picture
 STEPS = 64  # of a synthesized favorite
-BYS: dict[By, str] = {"strength": "strength", "weight": "weight for the class", "number": "number"}
+BYS: dict[SortOrder, str] = {"strength": "strength", "weight": "weight for the class", "number": "number"}
 
 
 def maps_of(experiment: Experiment) -> FeatureMaps | None:
     """The feature maps of the experiment's layer, and their weights for what is explained; None with a word why."""
     if not experiment.layer:
-        st.info(t("This network has no feature maps: none of its layers keeps the places of the picture apart."))
+        st.info(tr("This network has no feature maps: none of its layers keeps the places of the picture apart."))
         return None
     try:
         return _maps(key_of(experiment), repr(experiment.score), experiment)
     except CamvizError as error:
-        st.error(sentence(error))
+        st.error(error_text(error))
         return None
 
 
@@ -55,7 +55,7 @@ def _maps(key: Any, score: str, _experiment: Experiment) -> FeatureMaps:
 def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
     """All feature maps in pages, in the order that the visitor chooses; a click, or its number, chooses one."""
     st.caption(
-        t(
+        tr(
             "A feature map is one channel of a layer: a small picture of where the network found one kind of pattern. "
             "Bright: found; dark: not found (zero or below). Each has its own scale up to its *max*; *w* is its weight "
             "for {label}: how much that score grows with the map.",
@@ -68,32 +68,32 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
     st.session_state["maps_of"] = of
     count = len(found.maps)
     pages = -(-count // PAGE)
-    by: By = setting("sort", "strength", BYS)
+    by: SortOrder = setting("sort", "strength", BYS)
     number = setting("map", None, Span(0, count - 1, optional=True), int)
     page = setting("maps", 1, range(1, pages + 1), int)
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     settings.segmented_control(
-        t("Sorted by"),
+        tr("Sorted by"),
         BYS,
-        format_func=lambda by: t(BYS[by]),
+        format_func=lambda by: tr(BYS[by]),
         key="sort",
         required=True,
         persist_state="session",
-        help=t(
+        help=tr(
             "Strength: the strongest activation. Weight: how much the score grows with the map, on average over its "
             "places; Grad-CAM gives it this weight."
         ),
     )
     settings.number_input(
-        t("Number of the map"),
+        tr("Number of the map"),
         0,
         count - 1,
         None,
         key="map",
-        placeholder=t("the first"),
+        placeholder=tr("the first"),
         persist_state="session",
         width=180,
-        help=t("A map by its number, from 0. Empty: the first one in this order."),
+        help=tr("A map by its number, from 0. Empty: the first one in this order."),
     )
     order = found.order(by)
     chosen = int(order[0]) if number is None else int(number)
@@ -101,7 +101,7 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
     items = [
         (
             one,
-            t(
+            tr(
                 "Feature map {number}, at most {most}, weight {weight}",
                 number=one,
                 most=f"{strengths[one]:.2g}",
@@ -112,7 +112,7 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
         )
         for one, jpeg in zip(numbers, _tiles(key_of(experiment), tuple(numbers), color_map, found), strict=True)
     ]
-    browser.tiles(t("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map)
+    browser.tiles(tr("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map)
     if pages > 1:
         st.pagination(pages, key="maps", persist_state="session")
     colors.pick_colors(st, width=220)
@@ -136,7 +136,7 @@ def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, 
     """A feature map over the picture, with an opacity that moves in the browser."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     base, heat = _map_jpegs(key_of(experiment), number, color_map, experiment, one)
-    alt = t("Feature map {number} of {layer} over the picture", number=number, layer=experiment.layer)
+    alt = tr("Feature map {number} of {layer} over the picture", number=number, layer=experiment.layer)
     browser.overlay(base, heat, opacity, alt, lambda value: st.session_state.update(opacity=round(value, 2)))
 
 
@@ -155,21 +155,21 @@ def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
         knobs = knobs_of(number, int(row), int(column))
         e = explanations.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
     except CamvizError as error:
-        st.warning(sentence(error))
+        st.warning(error_text(error))
     else:
         patch.patch(e, experiment)
         for note in e.notes:
-            st.info(escaped(said(note)))
+            st.info(escaped(tr_message(note)))
 
 
 def _extension() -> None:
     """Whether the deconvnet is applied to smooth activations too, which its paper does not define."""
     settings.setting("smooth", False, (False, True), lambda text: text == "1", lambda _: "1")
     st.toggle(
-        t("Smooth activations too"),
+        tr("Smooth activations too"),
         key="smooth",
         persist_state="session",
-        help=t(
+        help=tr(
             "The deconvnet, which projects back, is defined for ReLU alone. With this it treats SiLU, GELU and their "
             "kin in the same way, which the paper does not define."
         ),
@@ -193,11 +193,11 @@ def favorite(experiment: Experiment, number: int) -> None:
     model, layer = experiment.model, experiment.layer
     place = st.empty()
 
-    def work(report: tasks.Report) -> bytes:
-        with tasks.turn(report) as progress:
+    def work(report: tasks.ReportProgress) -> bytes:
+        with tasks.in_queue(report) as progress:
 
             def show(done: int, total: int, frame: RGB) -> None:
-                place.image(encode.jpeg(frame), alt=t("The picture while it grows"), width="stretch")
+                place.image(encode.jpeg(frame), alt=tr("The picture while it grows"), width="stretch")
                 progress(done, total)
 
             made = synthesize(model, "activation_maximization", layer=layer, channel=number, steps=STEPS, progress=show)
@@ -205,18 +205,18 @@ def favorite(experiment: Experiment, number: int) -> None:
 
     key = ("favorite", tasks.network_key(model), layer, number, STEPS)
     seconds = 4 * STEPS * tasks.seconds_of_pass(model)
-    jpeg = tasks.run("favorite", key, seconds, t("Synthesize it"), work)
+    jpeg = tasks.run("favorite", key, seconds, tr("Synthesize it"), work)
     if jpeg:
-        alt = t("A synthesized picture that excites feature map {number} of {layer}", number=number, layer=layer)
+        alt = tr("A synthesized picture that excites feature map {number} of {layer}", number=number, layer=layer)
         place.image(jpeg, alt=alt, width="stretch")
     st.caption(
-        t(
+        tr(
             "A picture that is made to excite this map, out of noise in {steps} steps. It mixes what the map answers "
             "to with what the making likes to draw.",
             steps=STEPS,
         )
     )
-    if st.button(t("Go on with it on the Dream page"), icon=":material/auto_awesome:"):
+    if st.button(tr("Go on with it on the Dream page"), icon=":material/auto_awesome:"):
         st.session_state.update(
             {"dream": "activation_maximization", "dream.for": "a channel", "activation_maximization.channel": number}
         )
@@ -227,8 +227,8 @@ def class_name(experiment: Experiment) -> str:
     """What is explained, in words."""
     score, names = experiment.score, experiment.model.categories
     if isinstance(score, contrast):
-        return t("{label} rather than {rival}", label=names[score.a], rival=names[score.b])
-    return said(names[getattr(score, "c", 0)])
+        return tr("{label} rather than {rival}", label=names[score.a], rival=names[score.b])
+    return tr_message(names[getattr(score, "c", 0)])
 
 
 def knobs_of(number: int, row: int | None = None, column: int | None = None) -> dict[str, Any]:

@@ -9,12 +9,12 @@ import streamlit as st
 from ... import encode
 from ...inspection.filters import Filters, first_filters, sheet
 from ...inspection.receptive_field import Box, receptive_fields
-from ...inspection.summary import Row, blank, table, to_scale
+from ...inspection.summary import LayerRow, blank, layer_summary, to_scale
 from ...models import Model
 from ..components import browser
 from ..inputs.experiment import Experiment
 from ..server import queue, tasks
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 
 
 def strip(experiment: Experiment) -> None:
@@ -22,11 +22,11 @@ def strip(experiment: Experiment) -> None:
     rows = [row for row in rows_of(experiment) if row.place != "elsewhere"]
     steps = [
         {
-            "name": row.name if row.place == "layer" else said(row.name),
-            "label": t(
+            "name": row.name if row.place == "layer" else tr_message(row.name),
+            "label": tr(
                 "{step}: {kind}, {shape}, {parameters} parameters, depth {depth}",
-                step=said(row.name),
-                kind=said(row.kind),
+                step=tr_message(row.name),
+                kind=tr_message(row.kind),
                 shape=row.shape,
                 parameters=f"{row.parameters:,}",
                 depth=row.depth,
@@ -37,10 +37,10 @@ def strip(experiment: Experiment) -> None:
         }
         for row, bar in zip(rows, to_scale(rows), strict=True)
     ]
-    title = t("{network} from picture to class scores, to scale", network=said(experiment.model.title))
+    title = tr("{network} from picture to class scores, to scale", network=tr_message(experiment.model.title))
     browser.strip(title, steps, choose_layer)
     st.caption(
-        t(
+        tr(
             "From the picture on the left to the class scores on the right, to scale: a bar's height is the "
             "resolution, its length the number of channels, the way between two bars the convolutions between them. "
             "Choose a layer by a click here, or in the sidebar. **Early layers see edges and colors, in small patches "
@@ -55,7 +55,7 @@ def choose_layer(name: str) -> None:
     st.session_state["several"] = False
 
 
-def rows_of(experiment: Experiment, every: bool = False) -> tuple[Row, ...]:
+def rows_of(experiment: Experiment, every: bool = False) -> tuple[LayerRow, ...]:
     """The table's rows: the main layers, with the chosen one where it is not among them; or every layer."""
     model = experiment.model
     names = tuple(one.name for one in model.layers if every or one.main or one.name == experiment.layer)
@@ -63,40 +63,40 @@ def rows_of(experiment: Experiment, every: bool = False) -> tuple[Row, ...]:
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
-def _rows(network: Any, names: tuple[str, ...], _model: Model) -> tuple[Row, ...]:
+def _rows(network: Any, names: tuple[str, ...], _model: Model) -> tuple[LayerRow, ...]:
     with queue.compute_queue().turn(lambda _: None):
-        return table(_model, names)
+        return layer_summary(_model, names)
 
 
 def network_table(experiment: Experiment) -> None:
     """All steps of the network in a table that is folded in."""
     rows = rows_of(experiment, bool(st.session_state.get("all_layers")))
     count = f"{sum(row.parameters for row in rows):,}"
-    with st.expander(t("All {count} parameters in a table, and how far each layer sees", count=count)):
+    with st.expander(tr("All {count} parameters in a table, and how far each layer sees", count=count)):
         _table(experiment, rows)
 
 
-def _table(experiment: Experiment, rows: Sequence[Row]) -> None:
+def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
     """Name, kind, shape, parameters, depth and receptive field of every row."""
     place = st.container()
     fields = fields_of(experiment.model, rows)
     size = experiment.model.input_size
     columns: dict[str, list[Any]] = {
-        t("Step"): [f"▸ {row.name}" if row.name == experiment.layer else said(row.name) for row in rows],
-        t("Kind"): [said(row.kind) for row in rows],
-        t("Channels × height × width"): [row.shape for row in rows],
-        t("Parameters"): [row.parameters for row in rows],
-        t("Depth"): [row.depth for row in rows],
-        t("Sees (pixels)"): [seen(fields.get(row.name), size) for row in rows],
+        tr("Step"): [f"▸ {row.name}" if row.name == experiment.layer else tr_message(row.name) for row in rows],
+        tr("Kind"): [tr_message(row.kind) for row in rows],
+        tr("Channels × height × width"): [row.shape for row in rows],
+        tr("Parameters"): [row.parameters for row in rows],
+        tr("Depth"): [row.depth for row in rows],
+        tr("Sees (pixels)"): [seen(fields.get(row.name), size) for row in rows],
     }
     place.dataframe(
         columns,
         hide_index=True,
         height="content" if len(rows) <= 30 else 600,
-        column_config={t("Parameters"): st.column_config.NumberColumn(format="localized")},
+        column_config={tr("Parameters"): st.column_config.NumberColumn(format="localized")},
     )
     st.caption(
-        t(
+        tr(
             "Parameters: the numbers that training sets, between the row above and this one. Depth: convolutions and "
             "linear layers up to here, on all branches. Sees: the receptive field, how large a part of the picture one "
             "place in the middle of the layer can depend on; found by trial on this very network."
@@ -104,21 +104,21 @@ def _table(experiment: Experiment, rows: Sequence[Row]) -> None:
     )
 
 
-def fields_of(model: Model, rows: Sequence[Row]) -> dict[str, Box]:
+def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
     """The receptive field of the middle place of each layer, once it is known; until then none."""
     layers = [row for row in rows if row.place == "layer"]
     if not layers:
         return {}
     names = tuple(row.name for row in layers)
 
-    def work(report: tasks.Report) -> dict[str, Box]:
+    def work(report: tasks.ReportProgress) -> dict[str, Box]:
         places = [(model.module(row.name), row.height // 2, row.width // 2) for row in layers]
-        with tasks.turn(report) as progress:
+        with tasks.in_queue(report) as progress:
             return dict(zip(names, receptive_fields(model.net, blank(model), places, progress), strict=True))
 
     seconds = 8 * len(layers) * tasks.seconds_of_pass(model)
     key = ("fields", tasks.network_key(model), names)
-    return tasks.run("fields", key, seconds, t("Compute what each layer sees"), work) or {}
+    return tasks.run("fields", key, seconds, tr("Compute what each layer sees"), work) or {}
 
 
 def seen(box: Box | None, size: tuple[int, int]) -> str:
@@ -126,7 +126,7 @@ def seen(box: Box | None, size: tuple[int, int]) -> str:
     if box is None:
         return ""
     top, left, bottom, right = box
-    return t("the whole picture") if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
+    return tr("the whole picture") if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
 
 
 def filters(model: Model) -> None:
@@ -134,11 +134,11 @@ def filters(model: Model) -> None:
     found, jpeg = _filters(tasks.network_key(model), model)
     if found is None:
         st.info(
-            t("The first convolution of this network does not read the three colors, so its filters are no pictures.")
+            tr("The first convolution of this network does not read the three colors, so its filters are no pictures.")
         )
         return
     count, _, height, width = found.weights.shape
-    about = t(
+    about = tr(
         "The {count} filters of `{layer}`, {height} x {width} pixels each",
         count=count,
         layer=found.name,
@@ -147,7 +147,7 @@ def filters(model: Model) -> None:
     )
     st.image(jpeg, alt=about.replace("`", ""))
     st.caption(
-        t(
+        tr(
             "{filters}: what the network looks for first, and the only weights that are pictures themselves. One scale "
             "for all of them and for red, green and blue: mid-gray is zero, bright adds, dark subtracts. Trained "
             "filters are edges, stripes and color spots; untrained ones are noise.",

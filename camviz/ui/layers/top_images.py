@@ -10,21 +10,21 @@ import streamlit as st
 
 from ... import encode, render
 from ...errors import CamvizError
-from ...inspection.feature_maps import Find, Peaks, peaks, strongest_finds
+from ...inspection.feature_maps import Peaks, TopActivation, peaks, top_activations
 from ...inspection.receptive_field import Box, receptive_fields
 from ...inspection.summary import blank
 from ...registry import METHODS
 from ..inputs import gallery_input, image_input
 from ..inputs.experiment import Experiment
-from ..inputs.image_input import Picture
+from ..inputs.image_input import InputImage
 from ..results import explanations
 from ..server import queue, tasks
 from ..session import settings
-from ..session.language import t
+from ..session.language import tr
 from ..session.markdown import escaped
 from .feature_maps import TILE, cut, input_of, key_of, knobs_of, square
 
-NINE = 9
+IMAGES_SHOWN = 9
 
 
 @dataclass(frozen=True)
@@ -33,28 +33,28 @@ class Candidate:
 
     name: str
     digest: str
-    open: Callable[[], Picture]
+    open: Callable[[], InputImage]
 
 
-def nine(experiment: Experiment, number: int) -> None:
+def top_images(experiment: Experiment, number: int) -> None:
     """The pictures that excite a feature map most: each one's patch, and the activation projected back beside it."""
     chosen = _over()
     model = experiment.model
     knobs = knobs_of(number)
     digests = tuple(one.digest for one in chosen)
     key = ("nine", *key_of(experiment)[1:], tuple(knobs.items()), digests)
-    count = min(NINE, len(chosen))
+    count = min(IMAGES_SHOWN, len(chosen))
     found = tasks.run(
         "nine",
         key,
         (len(chosen) + 8 * count) * tasks.seconds_of_pass(model),
-        t("Find the {count} strongest of {total} pictures", count=count, total=len(chosen)),
+        tr("Find the {count} strongest of {total} pictures", count=count, total=len(chosen)),
         lambda report: _nine(experiment, number, chosen, report),
     )
     shown, broken = found or ([], [])
     for start in range(0, len(shown), 3):
         for place, (name, value, jpeg) in zip(st.columns(3), shown[start : start + 3], strict=False):
-            alt = t(
+            alt = tr(
                 "{picture}: the patch that excites feature map {number} most, and what is projected back from there",
                 picture=name,
                 number=number,
@@ -62,7 +62,7 @@ def nine(experiment: Experiment, number: int) -> None:
             place.image(jpeg, alt=alt, width="stretch")
             place.caption(f"{escaped(name)}: {value:.2g}")
     if broken:
-        st.warning(t("Could not be read: {names}.", names=", ".join(map(escaped, broken))))
+        st.warning(tr("Could not be read: {names}.", names=", ".join(map(escaped, broken))))
 
 
 def _over() -> list[Candidate]:
@@ -77,13 +77,13 @@ def _over() -> list[Candidate]:
     over = settings.setting("search_in", "all", places)
     if len(places) > 1:
         st.segmented_control(
-            t("Search in"),
+            tr("Search in"),
             places,
-            format_func=lambda over: t(places[over]),
+            format_func=lambda over: tr(places[over]),
             key="search_in",
             required=True,
             persist_state="session",
-            help=t("The gallery takes many pictures at once, or a folder of them as a ZIP."),
+            help=tr("The gallery takes many pictures at once, or a folder of them as a ZIP."),
         )
     if over == "gallery":
         return [Candidate(photo.name, photo.digest, photo.picture) for photo in gallery_input.own()]
@@ -91,12 +91,12 @@ def _over() -> list[Candidate]:
     return [Candidate(picture.name, picture.digest, partial(_itself, picture)) for picture in chosen]
 
 
-def _itself(picture: Picture) -> Picture:
+def _itself(picture: InputImage) -> InputImage:
     return picture
 
 
 def _nine(
-    experiment: Experiment, number: int, chosen: Sequence[Candidate], report: tasks.Report
+    experiment: Experiment, number: int, chosen: Sequence[Candidate], report: tasks.ReportProgress
 ) -> tuple[list[tuple[str, float, bytes]], list[str]]:
     """The finds as name, strength and JPEG; and the names of pictures that cannot be read."""
     model = experiment.model
@@ -105,19 +105,19 @@ def _nine(
     readable: list[Candidate] = []
     broken: list[str] = []
     for done, one in enumerate(chosen):
-        report(0.3 * done / len(chosen), t("{done} of {total} pictures looked at", done=done, total=len(chosen)))
+        report(0.3 * done / len(chosen), tr("{done} of {total} pictures looked at", done=done, total=len(chosen)))
         try:
             found.append(_peaks(experiment, one))
             readable.append(one)
         except CamvizError:
             broken.append(one.name)
-    finds = strongest_finds(found, number, NINE)
-    with tasks.turn(report, 0.3, 0.7) as progress:
+    finds = top_activations(found, number, IMAGES_SHOWN)
+    with tasks.in_queue(report, 0.3, 0.7) as progress:
         places = [(layer, find.row, find.column) for find in finds]
         boxes = receptive_fields(model.net, blank(model), places, progress)
     made = []
     for done, (find, box) in enumerate(zip(finds, boxes, strict=True)):
-        report(0.7 + 0.3 * done / len(finds), t("{done} of {total} projected back", done=done, total=len(finds)))
+        report(0.7 + 0.3 * done / len(finds), tr("{done} of {total} projected back", done=done, total=len(finds)))
         one = readable[find.picture]
         made.append((one.name, find.value, _pair(replace(experiment, picture=one.open()), find, number, box)))
     return made, broken
@@ -131,10 +131,10 @@ def _peaks(experiment: Experiment, one: Candidate) -> Peaks:
         with queue.compute_queue().turn(lambda _: None):
             return peaks(model.net, x, model.module(experiment.layer))
 
-    return tasks.once(("peaks", one.digest, *key_of(experiment)[1:]), make)
+    return tasks.computed_once(("peaks", one.digest, *key_of(experiment)[1:]), make)
 
 
-def _pair(experiment: Experiment, find: Find, number: int, box: Box) -> bytes:
+def _pair(experiment: Experiment, find: TopActivation, number: int, box: Box) -> bytes:
     """The patch that an activation sees, and beside it what the deconvnet projects back, where it can."""
     parts = [experiment.model.view(experiment.picture.image, experiment.fit)]
     with suppress(CamvizError):  # the page has told why

@@ -19,8 +19,8 @@ from ...tape import forward
 from ..inputs.experiment import Experiment
 from ..results import explanations, metrics
 from ..server import queue, tasks
-from ..server.tasks import Report
-from ..session.language import said, t
+from ..server.tasks import ReportProgress
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import tiles
 
@@ -41,7 +41,7 @@ Variants = Callable[[Experiment], Sequence[Variant]]
 
 
 @dataclass(frozen=True)
-class Fault:
+class FailureMode:
     """A weakness: what to look at, the maps that show it (the first is the one the others are compared with)."""
 
     title: str
@@ -50,7 +50,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Forgetting:
+class RandomizationTest:
     """A weakness that shows while a copy of the network forgets: the maps of these methods, row by row."""
 
     title: str
@@ -60,13 +60,13 @@ class Forgetting:
 
 def draw(method: str, experiment: Experiment) -> None:
     """Every demonstration of that method's weaknesses."""
-    if _compared(method, FAULTS[method], experiment) and method in FORGETTING:
-        _forgetting(method, FORGETTING[method], experiment)
+    if _compared(method, FAILURE_MODES[method], experiment) and method in RANDOMIZATION_TESTS:
+        _forgetting(method, RANDOMIZATION_TESTS[method], experiment)
 
 
-def _compared(method: str, fault: Fault, experiment: Experiment) -> bool:
+def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
     """The maps of a demonstration, each with its likeness to the first and what it cost; whether it can be shown."""
-    st.markdown(f"**{t(fault.title)}** {t(fault.sentence)}")
+    st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     try:
         variants = fault.variants(experiment)
         each = [
@@ -77,11 +77,11 @@ def _compared(method: str, fault: Fault, experiment: Experiment) -> bool:
             f"fault.{method}",
             ("fault", *keys),
             sum(each),
-            t("Show it on this picture"),
+            tr("Show it on this picture"),
             lambda report: _maps(variants, report),
         )
     except CamvizError as error:
-        st.info(t("Not on this network: {error}.", error=escaped(said(str(error)))))
+        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(str(error)))))
         return False
     if maps is None:
         return True
@@ -89,23 +89,23 @@ def _compared(method: str, fault: Fault, experiment: Experiment) -> bool:
     for number, e in enumerate(maps):
         title = variants[number].title
         with grid.cell():
-            st.image(encode.jpeg(_looks(e.view, e.attribution)), alt=f"{title}: {said(e.label)}", width="stretch")
-            cost = t("passes: {count}, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
+            st.image(encode.jpeg(_looks(e.view, e.attribution)), alt=f"{title}: {tr_message(e.label)}", width="stretch")
+            cost = tr("passes: {count}, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
             st.caption(f"{escaped(title)}: {_likeness(maps, number)}{cost}")
     return True
 
 
-def _forgetting(method: str, fault: Forgetting, experiment: Experiment) -> None:
+def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -> None:
     """A row of maps for each method, from the trained network's to that of a copy that has forgotten everything."""
-    st.markdown(f"**{t(fault.title)}** {t(fault.sentence)}")
+    st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     metric, rows = METRICS["randomization"], [(METHODS[key], METHODS[key].settings({})) for key in fault.methods]
 
-    def work(report: Report) -> list[list[tiles.Tile]]:
+    def work(report: ReportProgress) -> list[list[tiles.Tile]]:
         found = []
         for number, (one, knobs) in enumerate(rows):
-            told = tiles.part(report, number, len(rows))
+            told = tiles.part_of(report, number, len(rows))
             result = metrics.measure(experiment, one, knobs, metric, told, stages=STAGES)
-            found.append(tiles.forgotten(experiment, one, result, _looks))
+            found.append(tiles.randomization_tiles(experiment, one, result, _looks))
         return found
 
     try:
@@ -113,14 +113,14 @@ def _forgetting(method: str, fault: Forgetting, experiment: Experiment) -> None:
             f"forgetting.{method}",
             ("forgetting, side by side", *(explanations.key_of(experiment, one, knobs) for one, knobs in rows)),
             sum(metrics.seconds(experiment, one, knobs, metric, (STAGES + 1) / metric.cost) for one, knobs in rows),
-            t("Let a copy of the network forget"),
+            tr("Let a copy of the network forget"),
             work,
         )
     except CamvizError as error:
-        st.info(t("Not on this network: {error}.", error=escaped(said(str(error)))))
+        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(str(error)))))
         return
     for (one, _), row in zip(rows, pictures or (), strict=False):
-        st.caption(escaped(said(one.title)))
+        st.caption(escaped(tr_message(one.title)))
         tiles.show(row)
 
 
@@ -142,8 +142,8 @@ def _likeness(maps: Sequence[Explanation], number: int) -> str:
         return ""
     alike = f"{likeness(maps[first], maps[number]):.2f}"
     if first == 0:
-        return t("rank correlation with the first {alike}; ", alike=alike)
-    return t("rank correlation with the one before {alike}; ", alike=alike)
+        return tr("rank correlation with the first {alike}; ", alike=alike)
+    return tr("rank correlation with the one before {alike}; ", alike=alike)
 
 
 def _strength(e: Explanation) -> Any:
@@ -152,10 +152,10 @@ def _strength(e: Explanation) -> Any:
     return render.upsample(e.attribution, e.view.shape[:2])
 
 
-def _maps(variants: Sequence[Variant], report: Report) -> list[Explanation]:
+def _maps(variants: Sequence[Variant], report: ReportProgress) -> list[Explanation]:
     return [
         explanations.compute(
-            one.experiment, METHODS[one.method], settings(one), tiles.part(report, number, len(variants))
+            one.experiment, METHODS[one.method], settings(one), tiles.part_of(report, number, len(variants))
         )
         for number, one in enumerate(variants)
     ]
@@ -183,7 +183,7 @@ def _for_two_classes(*methods: str) -> Variants:
         other = _other_class(experiment)
         name = experiment.model.categories[other.target]
         return [
-            Variant(t(label, method=said(METHODS[method].title), label=name), which, method, {})
+            Variant(tr(label, method=tr_message(METHODS[method].title), label=name), which, method, {})
             for method in methods
             for label, which in (("{method}, this class", experiment), ("{method}, for {label}", other))
         ]
@@ -192,7 +192,7 @@ def _for_two_classes(*methods: str) -> Variants:
 
 
 def _settings_of(method: str, knob: str, values: Sequence[str]) -> Variants:
-    return lambda experiment: [Variant(said(value), experiment, method, {knob: value}) for value in values]
+    return lambda experiment: [Variant(tr_message(value), experiment, method, {knob: value}) for value in values]
 
 
 def _coarse(experiment: Experiment) -> list[Variant]:
@@ -200,76 +200,76 @@ def _coarse(experiment: Experiment) -> list[Variant]:
     early = list(ends.values())[-3:][0]
     before = replace(experiment, layer=early)
     return [
-        Variant(t("{method} at {layer}", method="Grad-CAM", layer=experiment.layer), experiment, "grad_cam", {}),
-        Variant(t("{method} at {layer}", method="Grad-CAM", layer=early), before, "grad_cam", {}),
-        Variant(t("{method} at {layer}", method="Layer-CAM", layer=early), before, "layer_cam", {}),
+        Variant(tr("{method} at {layer}", method="Grad-CAM", layer=experiment.layer), experiment, "grad_cam", {}),
+        Variant(tr("{method} at {layer}", method="Grad-CAM", layer=early), before, "grad_cam", {}),
+        Variant(tr("{method} at {layer}", method="Layer-CAM", layer=early), before, "layer_cam", {}),
     ]
 
 
 def _saturated(experiment: Experiment) -> list[Variant]:
     return [
-        Variant(t("One gradient"), experiment, "vanilla_backprop", {}),
-        Variant(t("Times the picture"), experiment, "gradient_x_input", {}),
-        Variant(t("Integrated on the way"), experiment, "integrated_gradients", {}),
+        Variant(tr("One gradient"), experiment, "vanilla_backprop", {}),
+        Variant(tr("Times the picture"), experiment, "gradient_x_input", {}),
+        Variant(tr("Integrated on the way"), experiment, "integrated_gradients", {}),
     ]
 
 
 def _costly(experiment: Experiment) -> list[Variant]:
-    return [Variant(said(METHODS[key].title), experiment, key, {}) for key in ("grad_cam", "score_cam")]
+    return [Variant(tr_message(METHODS[key].title), experiment, key, {}) for key in ("grad_cam", "score_cam")]
 
 
-FAULTS: dict[str, Fault] = {
-    "vanilla_backprop": Fault(
+FAILURE_MODES: dict[str, FailureMode] = {
+    "vanilla_backprop": FailureMode(
         "Saturation.",
         "Where the network is already sure, more of the same changes little, so its gradient is small and noisy, even "
         "at what decided. Integrated gradients look at the whole way from nothing to the picture instead.",
         _saturated,
     ),
-    "guided_backprop": Fault(
+    "guided_backprop": FailureMode(
         "It hardly knows the class.",
         "Ask for the least likely class, and the lines stay where they were: near 1 means the same map. The plain "
         "gradient changes.",
         _for_two_classes("guided_backprop", "vanilla_backprop"),
     ),
-    "deconvnet": Fault(
+    "deconvnet": FailureMode(
         "From a class score, it hardly knows the class.",
         "It shows what the network can see in the picture, whatever is asked for. It was made for single feature "
         "maps: see the page Layers.",
         _for_two_classes("deconvnet", "grad_cam"),
     ),
-    "grad_cam": Fault(
+    "grad_cam": FailureMode(
         "It is coarse.",
         "The last layer has few cells, and the smooth edges between them are made by upsampling. At an earlier, finer "
         "layer one weight for a whole feature map no longer fits, and the map falls apart; Layer-CAM weights each "
         "cell by itself.",
         _coarse,
     ),
-    "guided_grad_cam": Fault(
+    "guided_grad_cam": FailureMode(
         "Its lines are not the class's.",
         "Only the region follows the class; inside it, the lines are those of guided backpropagation for anything.",
         _for_two_classes("guided_grad_cam", "guided_backprop"),
     ),
-    "score_cam": Fault(
+    "score_cam": FailureMode(
         "It is expensive.",
         "One pass for every feature map that is not constant, where Grad-CAM needs one in all. Stencils also make "
         "pictures that the network never learned from.",
         _costly,
     ),
-    "integrated_gradients": Fault(
+    "integrated_gradients": FailureMode(
         "The empty picture is a choice.",
         "Pixels that look like the baseline get nothing. Another baseline, another map: the first is the one to "
         "compare with.",
         _settings_of("integrated_gradients", "baseline", ("mean color", "darkest", "brightest")),
     ),
-    "lrp": Fault(
+    "lrp": FailureMode(
         "The rules are a choice.",
         "Which rule a layer follows is set by hand, and shapes the map.",
         _settings_of("lrp", "composite", ("epsilon-gamma-box", "epsilon-plus", "epsilon-alpha2-beta1")),
     ),
 }
 
-FORGETTING: dict[str, Forgetting] = {
-    "guided_backprop": Forgetting(
+RANDOMIZATION_TESTS: dict[str, RandomizationTest] = {
+    "guided_backprop": RandomizationTest(
         "It hardly notices what the network has forgotten.",
         "A copy of the network gets weights of chance, from its last layer down to its first. Its answer is gone at "
         "the first step; the lines stay for most of the way (r near 1: the same map), while Grad-CAM's region is lost "

@@ -7,7 +7,7 @@ import streamlit as st
 from ...errors import CamvizError
 from ...teaching.lessons import FOLDER, Lesson, View, lessons
 from ..session import language
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 
 
@@ -16,10 +16,10 @@ def draw() -> None:
     try:
         found = lessons(language=language.current())
     except CamvizError as error:
-        st.error(t("The lessons cannot be shown: {error}.", error=escaped(said(str(error)))))
+        st.error(tr("The lessons cannot be shown: {error}.", error=escaped(tr_message(str(error)))))
         return
     st.caption(
-        t(
+        tr(
             "Each link opens in a new tab with everything set. Think before you unfold the answer. "
             "To add one of your own, see `{file}`.",
             file=f"{FOLDER.parent.name}/{FOLDER.name}/README.md",
@@ -43,6 +43,6 @@ def _card(lesson: Lesson) -> None:
         st.markdown(lesson.question)
         row = st.container(horizontal=True)
         for view in lesson.views:
-            row.link_button(t(view.label), address(view), icon=":material/open_in_new:")
-        with st.expander(t("Answer")):
+            row.link_button(tr(view.label), address(view), icon=":material/open_in_new:")
+        with st.expander(tr("Answer")):
             st.markdown(lesson.answer)

@@ -10,24 +10,24 @@ from ... import render, text
 from ...teaching import walkthroughs
 from ..inputs.experiment import Experiment
 from ..session import settings
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..widgets.step_drawings import cells, over, side_by_side
 
 
-def rectified(found: walkthroughs.Rectified, experiment: Experiment) -> None:
+def rectified(found: walkthroughs.ReluWalkthrough, experiment: Experiment) -> None:
     """What each of the three rules does to a small matrix and at a real ReLU, and what reaches the pixels."""
     _matrix()
-    st.markdown(t("**The same at a real ReLU of this network**"))
+    st.markdown(tr("**The same at a real ReLU of this network**"))
     last = len(found.bends) - 1
     number = settings.setting("relu", last // 2, settings.Span(0, last), int)
     if last:
         st.slider(
-            t("Which ReLU, from the picture (0) to the class"),
+            tr("Which ReLU, from the picture (0) to the class"),
             0,
             last,
             key="relu",
             persist_state="session",
-            help=t("ReLU: the bend in the network, where what is negative becomes zero."),
+            help=tr("ReLU: the bend in the network, where what is negative becomes zero."),
         )
     bend = found.bends[int(number)]
     through = (bend.gradient * bend.slope).abs().sum(dim=(1, 2))
@@ -36,48 +36,48 @@ def rectified(found: walkthroughs.Rectified, experiment: Experiment) -> None:
     outcomes = walkthroughs.rules(gradient, slope)
     high = float(gradient.abs().max())
     side_by_side(
-        (t("Open on the way up (white)"), cells(slope.float(), "gray", 1.0)),
-        (t("What comes back from above"), cells(gradient, "blue-red", high)),
+        (tr("Open on the way up (white)"), cells(slope.float(), "gray", 1.0)),
+        (tr("What comes back from above"), cells(gradient, "blue-red", high)),
         *(
-            (t("Below it: {rule}", rule=said(name)), cells(values, "blue-red", high))
+            (tr("Below it: {rule}", rule=tr_message(name)), cells(values, "blue-red", high))
             for name, values in outcomes.items()
         ),
     )
     shares = {name: text.percent(float((passed != 0).float().mean())) for name, passed in outcomes.items()}
     st.caption(
-        t(
+        tr(
             "Channel {channel} of {count}, {rows} x {columns} cells; red pulls the score up, blue down. Share of the "
             "cells that pass something on: {shares}.",
             channel=channel,
             count=len(bend.gradient),
             rows=gradient.shape[0],
             columns=gradient.shape[1],
-            shares=t(", ").join(f"{said(name)} {said(share)}" for name, share in shares.items()),
+            shares=tr(", ").join(f"{tr_message(name)} {tr_message(share)}" for name, share in shares.items()),
         )
     )
     attribution = found.result.cpu().numpy()
-    st.markdown(t("**What reaches the pixels**"))
+    st.markdown(tr("**What reaches the pixels**"))
     side_by_side(
-        (t("In color"), render.color(attribution)),
-        (t("Its size"), render.colorise(render.grayscale(attribution), "gray")),
-        (t("Over the picture"), over(experiment, attribution)),
+        (tr("In color"), render.color(attribution)),
+        (tr("Its size"), render.colorise(render.grayscale(attribution), "gray")),
+        (tr("Over the picture"), over(experiment, attribution)),
     )
 
 
 def _matrix() -> None:
-    st.markdown(t("**The three rules, on one small ReLU.** Change the numbers."))
+    st.markdown(tr("**The three rules, on one small ReLU.** Change the numbers."))
     up, down = st.columns(2)
     start = np.array([[1.0, -2.0, 3.0], [-1.0, 2.0, 0.5], [0.0, -0.5, 4.0]])
     above = np.array([[2.0, -1.0, -3.0], [3.0, 1.0, -2.0], [1.0, -4.0, 0.5]])
     with up:
-        st.caption(t("What came in on the way up"))
+        st.caption(tr("What came in on the way up"))
         came = _editor("came", start)
     with down:
-        st.caption(t("What comes back from above"))
+        st.caption(tr("What comes back from above"))
         back = _editor("back", above)
     outcomes = walkthroughs.rules(torch.from_numpy(back), torch.from_numpy(came) > 0)
     for place, (name, values) in zip(st.columns(len(outcomes)), outcomes.items(), strict=True):
-        place.caption(said(name.capitalize()))
+        place.caption(tr_message(name.capitalize()))
         place.dataframe(pd.DataFrame(values.numpy()), hide_index=True, width="stretch")
 
 

@@ -13,9 +13,9 @@ from ...teaching import walkthroughs
 from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import tasks
-from ..server.tasks import Report
+from ..server.tasks import ReportProgress
 from ..session import settings
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from ..widgets import charts
 from ..widgets.step_drawings import bars, cells, chart, over, plain, side_by_side
 from .relu_rules import rectified
@@ -29,7 +29,7 @@ def draw(method: str, experiment: Experiment) -> None:
     """The steps of that method; a slow one waits for a click."""
     layer = METHODS[method].layer == "required"
     if layer and (not experiment.layer or "," in experiment.layer):
-        st.info(t("This method works at one layer of feature maps: choose one in the sidebar."))
+        st.info(tr("This method works at one layer of feature maps: choose one in the sidebar."))
         return
     key = ("anatomy", *explanations.key_of(experiment, METHODS[method], {}))
     seconds = (
@@ -39,14 +39,14 @@ def draw(method: str, experiment: Experiment) -> None:
         f"steps.{method}",
         key,
         seconds,
-        t("Run {method} step by step", method=said(METHODS[method].title)),
+        tr("Run {method} step by step", method=tr_message(METHODS[method].title)),
         lambda report: _steps(method, experiment, report),
     )
     if found is not None:
         DRAWN[method](found, experiment)
 
 
-def _steps(method: str, experiment: Experiment, report: Report) -> walkthroughs.Steps:
+def _steps(method: str, experiment: Experiment, report: ReportProgress) -> walkthroughs.Walkthrough:
     model = experiment.model
     x = model.preprocess(experiment.picture.image, experiment.fit)
     given: dict[str, Any] = {}
@@ -54,29 +54,29 @@ def _steps(method: str, experiment: Experiment, report: Report) -> walkthroughs.
         given["layer"] = model.module(experiment.layer)
     if method == "lrp":
         given["layers"] = {layer.name: model.module(layer.name) for layer in model.layers if layer.main}
-    with tasks.turn(report) as progress:
+    with tasks.in_queue(report) as progress:
         if METHODS[method].many_passes:
             given["progress"] = progress
-        steps: walkthroughs.Steps = getattr(walkthroughs, f"of_{method}")(model.net, x, experiment.score, **given)
+        steps: walkthroughs.Walkthrough = getattr(walkthroughs, f"of_{method}")(model.net, x, experiment.score, **given)
     return steps
 
 
 # ------------------------------------------------------------------------------------------------ one for a method
 
 
-def _vanilla(found: walkthroughs.Pixels, experiment: Experiment) -> None:
+def _vanilla(found: walkthroughs.GradientWalkthrough, experiment: Experiment) -> None:
     gradient = found.result.cpu().numpy()
     side_by_side(
-        (t("1. The gradient, with its sign"), render.color(gradient)),
-        (t("2. Its size, over all colors"), render.colorise(render.grayscale(gradient), "gray")),
-        (t("3. Laid over the picture"), over(experiment, gradient)),
+        (tr("1. The gradient, with its sign"), render.color(gradient)),
+        (tr("2. Its size, over all colors"), render.colorise(render.grayscale(gradient), "gray")),
+        (tr("3. Laid over the picture"), over(experiment, gradient)),
     )
     color, row, column = found.place
     st.markdown(
-        t(
+        tr(
             "**Is it true?** The steepest value belongs to {color} at row {row}, column {column}. Raised by {change}, "
             "it should move the score by {predicted}. A second pass says {real}.",
-            color=t(COLORS[color]),
+            color=tr(COLORS[color]),
             row=row,
             column=column,
             change=f"{found.change:.4f}",
@@ -84,95 +84,95 @@ def _vanilla(found: walkthroughs.Pixels, experiment: Experiment) -> None:
             real=f"{found.real:+.6f}",
         )
     )
-    st.caption(t("The two agree as far as the network is straight over so small a step; it bends at its ReLUs."))
+    st.caption(tr("The two agree as far as the network is straight over so small a step; it bends at its ReLUs."))
 
 
-def _weighted(found: walkthroughs.Weighted, experiment: Experiment) -> None:
+def _weighted(found: walkthroughs.GradCamWalkthrough, experiment: Experiment) -> None:
     order = found.order[:STRONGEST].tolist()
     st.markdown(
-        t("**1. The feature maps that add most**, of {count}: where each of them fires", count=len(found.weight))
+        tr("**1. The feature maps that add most**, of {count}: where each of them fires", count=len(found.weight))
     )
     high = float(found.activation[order].abs().max())
-    names = [t("Map {number}", number=number) for number in order]
+    names = [tr("Map {number}", number=number) for number in order]
     side_by_side(*zip(names, [cells(found.activation[c], "cividis", high) for c in order], strict=True))
-    st.markdown(t("**2. Their gradients**: where the class would gain (red) or lose (blue) if they grew"))
+    st.markdown(tr("**2. Their gradients**: where the class would gain (red) or lose (blue) if they grew"))
     steep = float(found.gradient[order].abs().max())
     side_by_side(*zip(names, [cells(found.gradient[c], "blue-red", steep) for c in order], strict=True))
-    st.markdown(t("**3. Each map's weight**: the mean of its gradient"))
-    chart(bars(names, found.weight[order].tolist()), t("The weights, as bars"))
-    st.markdown(t("**4. The weighted sum grows**"))
+    st.markdown(tr("**3. Each map's weight**: the mean of its gradient"))
+    chart(bars(names, found.weight[order].tolist()), tr("The weights, as bars"))
+    st.markdown(tr("**4. The weighted sum grows**"))
     stops = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < len(found.weight)] + [len(found.weight)]
     count = settings.setting("count", stops[-1], stops, int)
     st.select_slider(
-        t("Feature maps in the sum, the weightiest first"),
+        tr("Feature maps in the sum, the weightiest first"),
         stops,
         key="count",
         persist_state="session",
-        help=t("Add them one by one: the first few already make most of the map."),
+        help=tr("Add them one by one: the first few already make most of the map."),
     )
     total = found.sum_of(int(count))
     everything = float(found.sum_of(len(found.weight)).abs().max())
     side_by_side(
-        (t("Sum of {count}", count=count), cells(total, "blue-red", everything)),
-        (t("ReLU: only what speaks for it"), cells(total.relu(), "cividis", everything)),
-        (t("Upsampled, over the picture"), over(experiment, total.relu().cpu().numpy())),
+        (tr("Sum of {count}", count=count), cells(total, "blue-red", everything)),
+        (tr("ReLU: only what speaks for it"), cells(total.relu(), "cividis", everything)),
+        (tr("Upsampled, over the picture"), over(experiment, total.relu().cpu().numpy())),
     )
 
 
-def _product(found: walkthroughs.Product, experiment: Experiment) -> None:
+def _product(found: walkthroughs.ProductWalkthrough, experiment: Experiment) -> None:
     lines, region, result = (one.cpu().numpy() for one in (found.lines, found.region, found.result))
     side_by_side(
-        (t("1. Guided backpropagation"), render.color(lines)),
-        (t("2. Grad-CAM, upsampled"), over(experiment, region)),
-        (t("3. Their product"), render.color(result)),
+        (tr("1. Guided backpropagation"), render.color(lines)),
+        (tr("2. Grad-CAM, upsampled"), over(experiment, region)),
+        (tr("3. Their product"), render.color(result)),
     )
 
 
-def _masked(found: walkthroughs.Masked, experiment: Experiment) -> None:
+def _masked(found: walkthroughs.ScoreCamWalkthrough, experiment: Experiment) -> None:
     order = found.weight.argsort(descending=True)[:STRONGEST].tolist()
     model = experiment.model
     st.markdown(
-        t(
+        tr(
             "**1. What the network saw** through the {shown} stencils that kept the class alive best, of {count}",
             shown=STRONGEST,
             count=len(found.weight),
         )
     )
     names = [
-        t("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
         for c in order
     ]
     side_by_side(*zip(names, [model.seen_in(found.pictures[c]) for c in order], strict=True))
-    st.markdown(t("**2. The weights**: the scores, brought to a sum of 1 (softmax)"))
+    st.markdown(tr("**2. The weights**: the scores, brought to a sum of 1 (softmax)"))
     ranked = found.weight.sort(descending=True).values[:30].tolist()
-    chart(bars([str(place + 1) for place in range(len(ranked))], ranked), t("The thirty greatest weights"))
-    st.markdown(t("**3. The weighted sum**"))
+    chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty greatest weights"))
+    st.markdown(tr("**3. The weighted sum**"))
     total = (found.weight[:, None, None] * found.activation).sum(dim=0)
     side_by_side(
-        (t("Sum"), cells(total, "blue-red", float(total.abs().max()))),
-        (t("ReLU, upsampled, over the picture"), over(experiment, found.result.cpu().numpy())),
+        (tr("Sum"), cells(total, "blue-red", float(total.abs().max()))),
+        (tr("ReLU, upsampled, over the picture"), over(experiment, found.result.cpu().numpy())),
     )
-    st.caption(t("{count} passes of the network for this one map.", count=len(found.weight)))
+    st.caption(tr("{count} passes of the network for this one map.", count=len(found.weight)))
 
 
-def _path(found: walkthroughs.Path, experiment: Experiment) -> None:
+def _path(found: walkthroughs.PathWalkthrough, experiment: Experiment) -> None:
     picks = np.linspace(0, len(found.place) - 1, STRONGEST).round().astype(int).tolist()
-    st.markdown(t("**1. The picture fades in**"))
+    st.markdown(tr("**1. The picture fades in**"))
     side_by_side(*((f"{float(found.place[n]):.0%}", experiment.model.seen_in(found.pictures[n])) for n in picks))
-    st.markdown(t("**2. The gradient at each step**: its size, on one scale"))
+    st.markdown(tr("**2. The gradient at each step**: its size, on one scale"))
     high = float(found.gradients[picks].quantile(0.99))
     side_by_side(*((f"{float(found.place[n]):.0%}", cells(found.gradients[n], "gray", high)) for n in picks))
-    st.markdown(t("**3. The shares add up**"))
+    st.markdown(tr("**3. The shares add up**"))
     total = found.added.cumsum(dim=0)
     figure = go.Figure()
-    figure.add_scatter(x=found.place.tolist(), y=total.tolist(), mode="lines+markers", name=t("sum so far"))
+    figure.add_scatter(x=found.place.tolist(), y=total.tolist(), mode="lines+markers", name=tr("sum so far"))
     rise = f"{found.rise:.3f}"
-    note = t("the score's rise, {rise}", rise=rise)
+    note = tr("the score's rise, {rise}", rise=rise)
     figure.add_hline(y=found.rise, line_dash="dot", line_color=charts.ink(), annotation_text=note)
-    plain(figure, t("how far the picture is faded in"), t("sum of the map so far"))
-    chart(figure, t("The sum of the map as the steps are added, and the rise of the score that it should reach"))
+    plain(figure, tr("how far the picture is faded in"), tr("sum of the map so far"))
+    chart(figure, tr("The sum of the map as the steps are added, and the rise of the score that it should reach"))
     st.markdown(
-        t(
+        tr(
             "**Complete?** The map adds up to {total}; the score rises by {rise} from the empty picture: {gap}.",
             total=f"{float(total[-1]):.3f}",
             rise=rise,
@@ -181,18 +181,20 @@ def _path(found: walkthroughs.Path, experiment: Experiment) -> None:
     )
     result = found.result.cpu().numpy()
     side_by_side(
-        (t("The map, in color"), render.color(result)),
-        (t("Its size, over the picture"), over(experiment, result)),
+        (tr("The map, in color"), render.color(result)),
+        (tr("Its size, over the picture"), over(experiment, result)),
     )
 
 
-def _shares(found: walkthroughs.Shares, experiment: Experiment) -> None:
-    st.markdown(t("**1. The bill goes down**: the relevance that arrives at each layer, from the class to the picture"))
-    names = [t("the score"), *reversed(found.layers), t("the pixels")]
+def _shares(found: walkthroughs.RelevanceWalkthrough, experiment: Experiment) -> None:
+    st.markdown(
+        tr("**1. The bill goes down**: the relevance that arrives at each layer, from the class to the picture")
+    )
+    names = [tr("the score"), *reversed(found.layers), tr("the pixels")]
     sums = [found.score, *reversed(found.relevance), float(found.result.sum())]
-    chart(bars(names, sums), t("The sum of the relevance at each layer"))
+    chart(bars(names, sums), tr("The sum of the relevance at each layer"))
     st.caption(
-        t(
+        tr(
             "The score is {score}; {arrives} arrive at the pixels. In a network without biases both would be equal: a "
             "bias takes its share of the bill, and nobody below pays it.",
             score=f"{found.score:.3f}",
@@ -200,14 +202,14 @@ def _shares(found: walkthroughs.Shares, experiment: Experiment) -> None:
         )
     )
     result = found.result.cpu().numpy()
-    st.markdown(t("**2. What each pixel answers for**"))
+    st.markdown(tr("**2. What each pixel answers for**"))
     strength = np.abs(result).sum(axis=0)
     side_by_side(
         (
-            t("For (red) and against (blue)"),
+            tr("For (red) and against (blue)"),
             cells(found.result.sum(dim=0), "blue-red", float(np.quantile(strength, 0.99))),
         ),
-        (t("Over the picture"), over(experiment, result)),
+        (tr("Over the picture"), over(experiment, result)),
     )
 
 
@@ -224,4 +226,4 @@ DRAWN: dict[str, Callable[[Any, Experiment], None]] = {
 
 
 def _gap(found: float, rise: float) -> str:
-    return t("{gap} off", gap=f"{abs(found - rise) / abs(rise):.1%}") if rise else t("nothing to add up to")
+    return tr("{gap} off", gap=f"{abs(found - rise) / abs(rise):.1%}") if rise else tr("nothing to add up to")

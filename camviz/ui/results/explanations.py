@@ -13,8 +13,8 @@ from ...registry import METHODS, Method
 from ..inputs.experiment import Experiment
 from ..server import queue, store, tasks
 from ..server.store import result_store
-from ..server.tasks import PATIENCE, Report
-from ..session.language import said, sentence, t
+from ..server.tasks import PATIENCE, ReportProgress
+from ..session.language import error_text, tr, tr_message
 
 FEW = 6  # forward passes' time that a method of few passes takes, its backward pass and its map included
 
@@ -34,7 +34,7 @@ def key_of(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> 
     )
 
 
-def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], report: Report) -> Explanation:
+def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], report: ReportProgress) -> Explanation:
     """The explanation, from the store or computed now; `report` is where a rerun of the page ends it."""
     key = key_of(experiment, method, knobs)
     store = result_store()
@@ -42,7 +42,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
         return found
 
     def waiting(before: int) -> None:
-        report(0.0, t("{count} before you", count=before))
+        report(0.0, tr("{count} before you", count=before))
 
     with store.claim(key, waiting), queue.compute_queue().turn(waiting) as let_others:
         if (found := store.get(key)) is not None:
@@ -52,10 +52,10 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
         def progress(done: int, total: int) -> None:
             let_others()
             if not done:
-                report(0.0, t("starts"))
+                report(0.0, tr("starts"))
                 return
             left = (time.monotonic() - started) * (total - done) / done
-            told = t("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
+            told = tr("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
             report(done / total, told)
 
         found = explain(
@@ -119,7 +119,7 @@ def _refusals(network: Any, layer: str, _experiment: Experiment) -> dict[str, st
     for method in METHODS.values():
         if method.layer == "required" and not layer:
             found[method.key] = "it needs a layer of feature maps, and this network has none"
-        elif method.needs:
+        elif method.requires:
             try:
                 compute(_experiment, method, method.settings({}), lambda *_: None)
             except CamvizError as error:
@@ -133,15 +133,15 @@ def explanation(experiment: Experiment, method: Method, knobs: Mapping[str, Any]
     try:
         seconds = expected(experiment, method, knobs)
         if seconds > PATIENCE:
-            title = said(method.title)
-            place.info(t("{method} will take about {seconds} s here.", method=title, seconds=f"{seconds:.0f}"))
-            if not place.button(t("Compute {method}", method=title), type="primary", key="compute"):
+            title = tr_message(method.title)
+            place.info(tr("{method} will take about {seconds} s here.", method=title, seconds=f"{seconds:.0f}"))
+            if not place.button(tr("Compute {method}", method=title), type="primary", key="compute"):
                 return None
-            place.button(t("Cancel"), key="cancel", shortcut="Esc", help=t("Changing any setting also stops it."))
+            place.button(tr("Cancel"), key="cancel", shortcut="Esc", help=tr("Changing any setting also stops it."))
         bar = place.empty()
         found = compute(experiment, method, knobs, bar.progress)
         bar.empty()
         return found
     except CamvizError as error:
-        place.error(sentence(error))
+        place.error(error_text(error))
         return None

@@ -12,7 +12,7 @@ from ...explanation.explanation import Explanation
 from ...registry import METHODS, Method
 from ..inputs.experiment import Experiment
 from ..server import store, tasks
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 from . import explanations
 
 ONE_PASS = 0.3  # seconds that a method of few passes is taken to need: it is computed without being asked
@@ -64,7 +64,7 @@ class Grid:
 
 def setting_label(text: str) -> str:
     """A label of an axis as the page shows it: only methods have names in each language."""
-    return said(text) if text in {method.title for method in METHODS.values()} else text
+    return tr_message(text) if text in {method.title for method in METHODS.values()} else text
 
 
 def run(grid: Grid, draw: Callable[[int, int, Explanation | CamvizError], None]) -> dict[tuple[int, int], Any]:
@@ -95,12 +95,12 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
     stopped = st.session_state.get("stopped") == signature
     held = {place for place in seconds if stopped or seconds[place] > tasks.PATIENCE}
     if held:
-        what = t("Go on: {count} maps are missing", count=len(held))
+        what = tr("Go on: {count} maps are missing", count=len(held))
         if not stopped:
-            what = t("Compute {count} slow maps", count=len(held))
+            what = tr("Compute {count} slow maps", count=len(held))
         after = sum(seconds[place] for place in held)
         place_of_button = panel.empty()
-        asked = t("{what}, about {seconds} s", what=what, seconds=f"{after:.0f}")
+        asked = tr("{what}, about {seconds} s", what=what, seconds=f"{after:.0f}")
         if place_of_button.button(asked, key="go_on", type="primary"):
             held = set()
             place_of_button.empty()
@@ -110,14 +110,14 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
     st.session_state["stopped"] = None
     control = panel.empty()
     control.button(
-        t("Cancel"),
+        tr("Cancel"),
         key="cancel",
         shortcut="Esc",
         on_click=_stop,
         args=(signature,),
-        help=t("Keeps the maps that are finished."),
+        help=tr("Keeps the maps that are finished."),
     )
-    bar = panel.progress(0.0, t("{count} maps to go", count=len(missing)))
+    bar = panel.progress(0.0, tr("{count} maps to go", count=len(missing)))
     total = sum(seconds[place] for place, _ in missing)
     started = time.monotonic()
     for count, (place, cell) in enumerate(missing):
@@ -126,7 +126,7 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
         def report(part: float, _: str, place: Any = place, count: int = count, passed: float = passed) -> None:
             share = min(1.0, (passed + part * seconds[place]) / total)
             left = (time.monotonic() - started) * (1 - share) / share if share > 0.02 else total
-            told = t("{done} of {total} maps, {left}", done=count, total=len(missing), left=tasks.time_left(left))
+            told = tr("{done} of {total} maps, {left}", done=count, total=len(missing), left=tasks.time_left(left))
             bar.progress(share, told)
 
         report(0.0, "")

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from ...errors import CamvizError
 from ...evaluation.registry import Metric, Subject
-from ...explanation.explain import fused
+from ...explanation.explain import fuse_maps
 from ...explanation.explanation import Explanation
 from ...registry import METHODS, Method
 from ...scores import Score, contrast, headed, logit, probability
 from ..inputs.experiment import Experiment
 from ..server import singletons, tasks
-from ..server.tasks import Report
+from ..server.tasks import ReportProgress
 from . import explanations
 
 CONTROLS = ("random_cam", "edge_detector", "center_gaussian")  # what a method must beat
@@ -63,7 +63,7 @@ def attribution(
     maps = [
         method(net, x, score, *([net.get_submodule(name)] if name else []), **knobs, **heard).detach() for name in names
     ]
-    return maps[0] if len(maps) == 1 else fused(maps, experiment.fuse)
+    return maps[0] if len(maps) == 1 else fuse_maps(maps, experiment.fuse)
 
 
 def subject(
@@ -83,14 +83,19 @@ def subject(
 
 
 def measure(
-    experiment: Experiment, method: Method, knobs: Mapping[str, Any], metric: Metric, report: Report, **settings: Any
+    experiment: Experiment,
+    method: Method,
+    knobs: Mapping[str, Any],
+    metric: Metric,
+    report: ReportProgress,
+    **settings: Any,
 ) -> Any:
     """A metric's result for the method's map of the present picture, computed now; `report` is where a rerun ends it.
 
     Raises CamvizError.
     """
     e = explanations.compute(experiment, method, knobs, report)
-    with tasks.turn(report) as progress, headed(experiment.model.probabilities):
+    with tasks.in_queue(report) as progress, headed(experiment.model.probabilities):
         last = [0, 1]
 
         def heard(done: int, total: int) -> None:
@@ -114,7 +119,9 @@ def known(experiment: Experiment, method: Method, knobs: Mapping[str, Any], metr
     return _numbers().get(number_key(experiment, method, knobs, metric))
 
 
-def number(experiment: Experiment, method: Method, knobs: Mapping[str, Any], metric: Metric, report: Report) -> float:
+def number(
+    experiment: Experiment, method: Method, knobs: Mapping[str, Any], metric: Metric, report: ReportProgress
+) -> float:
     """A metric's number at its default settings, from the store or computed now. Raises CamvizError."""
     found = known(experiment, method, knobs, metric)
     if found is None or isnan(found):

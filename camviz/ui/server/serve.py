@@ -22,7 +22,7 @@ from torch.export import ExportedProgram
 from ... import models
 from ...errors import CamvizError
 from ...models import Model
-from ...models.class_names import Categories
+from ...models.class_names import ClassNames
 from ...models.model import Head
 from ...models.preprocessing import Preprocess
 from ..session import settings
@@ -106,7 +106,7 @@ def serve(
     /,
     *,
     name: str | None = None,
-    categories: Categories | None = None,
+    categories: ClassNames | None = None,
     preprocess: Preprocess | None = None,
     input_size: tuple[int, int] | None = None,
     mean: Sequence[float] | None = None,

@@ -13,11 +13,11 @@ from ...errors import CamvizError
 from ...models import Model
 from ...runtime.devices import stopwatch
 from ...tape import forward
-from ..session.language import sentence, t
+from ..session.language import error_text, tr
 from . import queue, singletons, store
 
 Result = TypeVar("Result")
-Report = Callable[[float, str], Any]  # (share done, text)
+ReportProgress = Callable[[float, str], Any]  # (share done, text)
 
 PATIENCE = 2.0  # seconds that a computation may take without being asked
 
@@ -25,30 +25,30 @@ BEGUN = "_begun"  # in st.session_state: the name of the task whose button was c
 LARGEST = 500  # results, each of numbers and a few JPEGs
 
 
-def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[Report], Result]) -> Result | None:
+def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[ReportProgress], Result]) -> Result | None:
     """The result of `work(report)`: from before, at once where it is quick, or after a click. None: not yet.
 
     `key` is what the result depends on, by content, as everybody on this server finds it. `name` tells the buttons
     of a page apart, `what` stands on them. `report(share, text)` is where a rerun of the page ends the work.
     """
-    if (before := kept(key)) is not None:
+    if (before := kept_result(key)) is not None:
         return before  # type: ignore[no-any-return]
     button, bar, found = st.empty(), st.empty(), None
     if seconds > PATIENCE:
-        if not clicked(button, name, t("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}")):
+        if not clicked(button, name, tr("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}")):
             return None
-        button.button(t("Cancel"), key=f"{name}.stop", shortcut="Esc", help=t("Changing any setting also stops it."))
+        button.button(tr("Cancel"), key=f"{name}.stop", shortcut="Esc", help=tr("Changing any setting also stops it."))
 
     def waiting(_: int) -> None:
-        bar.progress(0.0, t("Somebody else is computing the same"))
+        bar.progress(0.0, tr("Somebody else is computing the same"))
 
     try:
         with store.result_store().claim(key, waiting):
-            found = kept(key)
+            found = kept_result(key)
             if found is None:
-                found = keep(key, work(bar.progress))
+                found = keep_result(key, work(bar.progress))
     except CamvizError as error:
-        st.error(sentence(error))
+        st.error(error_text(error))
     bar.empty()
     button.empty()
     return found
@@ -67,12 +67,12 @@ def _begin(name: str) -> None:
     st.session_state[BEGUN] = name
 
 
-def kept(key: Hashable) -> Any:
+def kept_result(key: Hashable) -> Any:
     """The result of that key, or None."""
     return _results().get(key)
 
 
-def keep(key: Hashable, result: Result) -> Result:
+def keep_result(key: Hashable, result: Result) -> Result:
     """Keep a result under its key, and return it; the oldest ones go when there are too many."""
     results = _results()
     results[key] = result
@@ -81,24 +81,24 @@ def keep(key: Hashable, result: Result) -> Result:
     return result
 
 
-def once(key: Hashable, make: Callable[[], Result]) -> Result:
+def computed_once(key: Hashable, make: Callable[[], Result]) -> Result:
     """The result of that key, made where it is not there; for what is quick."""
-    found: Result | None = kept(key)
-    return keep(key, make()) if found is None else found
+    found: Result | None = kept_result(key)
+    return keep_result(key, make()) if found is None else found
 
 
 @contextmanager
-def turn(report: Report, start: float = 0.0, end: float = 1.0) -> Iterator[Callable[[int, int], None]]:
+def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> Iterator[Callable[[int, int], None]]:
     """A turn to compute; yields progress(done, total), which tells the time left and lets others in between.
 
     What it reports is the part from `start` to `end` of a longer work.
     """
-    with queue.compute_queue().turn(lambda before: report(start, t("{count} before you", count=before))) as let_others:
+    with queue.compute_queue().turn(lambda before: report(start, tr("{count} before you", count=before))) as let_others:
         started = time.monotonic()
 
         def progress(done: int, total: int) -> None:
             let_others()
-            told = time_left((time.monotonic() - started) * (total - done) / done) if done else t("starts")
+            told = time_left((time.monotonic() - started) * (total - done) / done) if done else tr("starts")
             report(start + (end - start) * done / total, told)
 
         yield progress
@@ -106,7 +106,7 @@ def turn(report: Report, start: float = 0.0, end: float = 1.0) -> Iterator[Calla
 
 def time_left(seconds: float) -> str:
     """How a progress text tells the time that a work still needs."""
-    return t("about {seconds} s left", seconds=f"{seconds:.0f}")
+    return tr("about {seconds} s left", seconds=f"{seconds:.0f}")
 
 
 def seconds_of_pass(model: Model) -> float:

@@ -35,7 +35,7 @@ def current() -> str:
     return str(found) if found in LANGUAGES else of_the_browser()
 
 
-def t(sentence: str, **values: Any) -> str:
+def tr(sentence: str, **values: Any) -> str:
     """A sentence of a page in the person's language, with its {values} filled in.
 
     >>> t("{count} of {total} pictures", count=3, total=4)
@@ -46,7 +46,7 @@ def t(sentence: str, **values: Any) -> str:
     return sentence.format(**values) if values else sentence
 
 
-def said(text: str) -> str:
+def tr_message(text: str) -> str:
     """A text that the package composed (an error, a reading, a tooltip) in the person's language."""
     return _in_chinese(text) if current() == "zh" else text
 
@@ -56,12 +56,12 @@ def in_html() -> str:
     return {"zh": "zh-Hans"}.get(current(), current())
 
 
-def bound() -> tuple[str, Callable[[str], str]]:
+def translator() -> tuple[str, Callable[[str], str]]:
     """This run's language, as HTML writes it, and `said` in it: for a file that is made after the run."""
     return in_html(), _in_chinese if current() == "zh" else str
 
 
-def sentence(error: object, about: str = "") -> str:
+def error_text(error: object, about: str = "") -> str:
     """What an error says, as a sentence of the page, safe in markdown; `about` names what it is about.
 
     >>> sentence(ValueError("there is no layer 'x'"))
@@ -69,21 +69,21 @@ def sentence(error: object, about: str = "") -> str:
     >>> sentence(ValueError("it is empty"), "one.png")
     'one.png: it is empty.'
     """
-    text, about = escaped(said(str(error))), escaped(about)
+    text, about = escaped(tr_message(str(error))), escaped(about)
     if current() == "zh":
         return f"{about}：{text}。" if about else f"{text}。"
     return f"{about}: {text}." if about else f"{text[:1].upper()}{text[1:]}."
 
 
-def said_in(figure: Any) -> Any:
+def tr_parts(figure: Any) -> Any:
     """A plotly figure with its titles, names and annotations in the person's language; in English as it is."""
     if current() == "zh":
         for trace in figure.data:
-            trace.name = trace.name and said(trace.name)
+            trace.name = trace.name and tr_message(trace.name)
         for axis in (*figure.select_xaxes(), *figure.select_yaxes(), figure.layout):
-            axis.title.text = axis.title.text and said(axis.title.text)
+            axis.title.text = axis.title.text and tr_message(axis.title.text)
         for note in figure.layout.annotations:
-            note.text = said(note.text)
+            note.text = tr_message(note.text)
     return figure
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from .language import t
+from .language import tr
 from .markdown import escaped
 
 Parse = Callable[[str], Any]
@@ -102,9 +102,9 @@ def setting(
     if value not in options:
         if asked is not None:
             note(
-                t(
+                tr(
                     "The {who} asks for {key} '{asked}', which does not exist here; the default is shown instead.",
-                    who=t(state[_WHO]),
+                    who=tr(state[_WHO]),
                     key=key,
                     asked=escaped(asked[:60]),
                 )
@@ -140,9 +140,9 @@ def many(key: str, default: Sequence[str], options: Sequence[str], most: int = M
         known = set(options)
         for part in [part for part in state[key] if part not in known][:NOTED]:
             note(
-                t(
+                tr(
                     "The {who} asks for {key} '{asked}', which does not exist here; it is left out.",
-                    who=t(state[_WHO]),
+                    who=tr(state[_WHO]),
                     key=key,
                     asked=escaped(part[:60]),
                 )

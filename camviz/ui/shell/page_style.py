@@ -6,12 +6,12 @@ import streamlit as st
 
 from ..components import component, read
 from ..session import language
-from ..session.language import t
+from ..session.language import tr
 
 _STYLE, _reader = read("page.css"), component("reader")
 
 
-def settle() -> None:
+def apply_page_style() -> None:
     """Set the page's look, and tell screen readers its language; at the start of every run."""
     st.html(f"<style>{_STYLE}</style>")
     _reader(key="reader", data={"language": language.in_html(), "words": _own_words()})
@@ -20,12 +20,12 @@ def settle() -> None:
 def _own_words() -> dict[str, str]:
     """The words that Streamlit itself puts into its widgets, and how they are said here."""
     return {
-        "Upload": t("Upload"),
-        "per file": t("per file"),
-        "Skip to main content": t("Skip to main content"),
-        "Take Photo": t("Take Photo"),
-        "Clear photo": t("Clear photo"),
-        "No results": t("No results"),
+        "Upload": tr("Upload"),
+        "per file": tr("per file"),
+        "Skip to main content": tr("Skip to main content"),
+        "Take Photo": tr("Take Photo"),
+        "Clear photo": tr("Clear photo"),
+        "No results": tr("No results"),
     }
 
 

@@ -6,7 +6,7 @@ It goes on in the browser, without the server, so that it stops nothing that is 
 import streamlit as st
 
 from ..components import component
-from ..session.language import t
+from ..session.language import tr
 
 STEPS = 4
 _TARGETS = ("gallery", "bars", "method", "proof-start")  # keys of what the steps speak of, as the CSS has them
@@ -22,11 +22,11 @@ def offer(page: str) -> None:
         state[_ASKED] = "first" if page == "" and not st.query_params.to_dict() else ""
     with st.sidebar:
         asked = st.button(
-            t("Tour"),
+            tr("Tour"),
             key="tour",
             icon=":material/tour:",
             type="tertiary",
-            help=t("Four steps through the first page, at most a minute."),
+            help=tr("Four steps through the first page, at most a minute."),
             on_click=_again,
         )
     if asked and page != "":
@@ -48,11 +48,11 @@ def step(number: int) -> None:
         "step": number,
         "asked": st.session_state[_ASKED],
         "target": _TARGETS[number - 1],
-        "name": t("Tour, step {number} of {steps}", number=number, steps=STEPS),
+        "name": tr("Tour, step {number} of {steps}", number=number, steps=STEPS),
         "title": f"{number}/{STEPS} {title}.",
         "text": text,
-        "next": t("Done") if last else t("Next"),
-        "skip": "" if last else t("Skip the tour"),
+        "next": tr("Done") if last else tr("Next"),
+        "skip": "" if last else tr("Skip the tour"),
     }
     _card(key=f"tour_{number}", data=data)
 
@@ -60,20 +60,20 @@ def step(number: int) -> None:
 def _words() -> tuple[tuple[str, str], ...]:
     return (
         (
-            t("Pick a picture"),
-            t("The bar at the left, on a phone behind », has samples and takes pictures of your own."),
+            tr("Pick a picture"),
+            tr("The bar at the left, on a phone behind », has samples and takes pictures of your own."),
         ),
         (
-            t("Read the answer"),
-            t("These are the classes that the network finds most probable. A click on one explains that one."),
+            tr("Read the answer"),
+            tr("These are the classes that the network finds most probable. A click on one explains that one."),
         ),
         (
-            t("Pick a method"),
-            t("Each method asks in its own way what in the picture spoke for the class. The map below is its answer."),
+            tr("Pick a method"),
+            tr("Each method asks in its own way what in the picture spoke for the class. The map below is its answer."),
         ),
         (
-            t("Ask whether to believe it"),
-            t(
+            tr("Ask whether to believe it"),
+            tr(
                 "A map convinces whoever sees it, right or wrong. Put this one to the test by the button above; "
                 "there are more tests on the page Evaluate."
             ),

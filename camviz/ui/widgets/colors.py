@@ -4,7 +4,7 @@ from typing import Any
 
 from ... import render
 from ..session import settings
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 
 
 def color_map() -> str:
@@ -15,11 +15,11 @@ def color_map() -> str:
 def pick_colors(place: Any, **layout: Any) -> None:
     """The picker of `color_map`."""
     place.selectbox(
-        t("Colors"),
+        tr("Colors"),
         render.COLOR_MAPS,
-        format_func=said,
+        format_func=tr_message,
         key="colors",
         persist_state="session",
-        help=t("cividis reads the same with and without red-green deficiency."),
+        help=tr("cividis reads the same with and without red-green deficiency."),
         **layout,
     )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...registry import FAMILIES, METHODS, Knob, Method
 from ..session import settings
-from ..session.language import said, t
+from ..session.language import tr, tr_message
 
 
 def method_picker() -> Method:
@@ -15,18 +15,20 @@ def method_picker() -> Method:
     key = settings.setting("method", "grad_cam", METHODS)
     keys = [method.key for methods in by_family().values() for method in methods]
     st.selectbox(
-        t("Method"),
+        tr("Method"),
         keys,
-        format_func=lambda key: said(METHODS[key].title),
+        format_func=lambda key: tr_message(METHODS[key].title),
         key="method",
         persist_state="session",
-        help=t("One way to ask what in the picture mattered. They differ in what they measure, in detail and in time."),
+        help=tr(
+            "One way to ask what in the picture mattered. They differ in what they measure, in detail and in time."
+        ),
     )
     found = METHODS[key]
-    family = said(FAMILIES[found.family]).capitalize()
-    cost = t("many passes") if found.many_passes else t("one or two passes")
-    told = t("{told} *{family}; {cost}.*", told=said(found.tooltip), family=family, cost=cost)
-    st.caption(f"{told} [{t('Paper')}]({found.paper})")
+    family = tr_message(FAMILIES[found.family]).capitalize()
+    cost = tr("many passes") if found.many_passes else tr("one or two passes")
+    told = tr("{told} *{family}; {cost}.*", told=tr_message(found.tooltip), family=family, cost=cost)
+    st.caption(f"{told} [{tr('Paper')}]({found.paper})")
     return found
 
 
@@ -41,22 +43,22 @@ def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
 
     Found out and drawn when somebody opens it.
     """
-    menu = st.popover(t("All methods by family"), key="menu", on_change="rerun")
+    menu = st.popover(tr("All methods by family"), key="menu", on_change="rerun")
     if not menu.open:
         return
     refusals = find_refusals()
     with menu:
-        st.caption(t(":material/bolt: one or two passes · :material/hourglass_top: many passes"))
+        st.caption(tr(":material/bolt: one or two passes · :material/hourglass_top: many passes"))
         for title, methods in by_family().items():
-            st.markdown(f"**{said(title).capitalize()}**")
+            st.markdown(f"**{tr_message(title).capitalize()}**")
             row = st.container(horizontal=True)
             for method in methods:
                 reason = refusals.get(method.key)
                 row.button(
-                    said(method.title),
+                    tr_message(method.title),
                     key=f"menu.{method.key}",
                     icon=":material/hourglass_top:" if method.many_passes else ":material/bolt:",
-                    help=t("Not here: {reason}.", reason=said(reason)) if reason else said(method.tooltip),
+                    help=tr("Not here: {reason}.", reason=tr_message(reason)) if reason else tr_message(method.tooltip),
                     disabled=reason is not None,
                     on_click=choose_method,
                     args=(method.key,),
@@ -72,16 +74,16 @@ def knobs(method: Method) -> dict[str, Any]:
     """The method's settings as widgets, derived from its signature."""
     if not method.knobs:
         return {}
-    with st.expander(t("Settings of {method}", method=said(method.title))):
+    with st.expander(tr("Settings of {method}", method=tr_message(method.title))):
         return {name: _knob(f"{method.key}.{name}", knob) for name, knob in method.knobs.items()}
 
 
 def _knob(key: str, knob: Knob) -> Any:
-    label, told = said(knob.name.replace("_", " ").capitalize()), said(knob.help)
+    label, told = tr_message(knob.name.replace("_", " ").capitalize()), tr_message(knob.help)
     if knob.choices:
         settings.setting(key, knob.default, knob.choices)
         st.segmented_control(
-            label, knob.choices, format_func=said, key=key, help=told, required=True, persist_state="session"
+            label, knob.choices, format_func=tr_message, key=key, help=told, required=True, persist_state="session"
         )
     elif knob.type is bool:
         settings.setting(key, knob.default, (False, True), settings.truth, lambda value: str(int(value)))
@@ -94,7 +96,7 @@ def _knob(key: str, knob: Knob) -> Any:
         low, high = knob.type(span.low), knob.type(span.high)
         if knob.optional:
             st.number_input(
-                label, low, high, value=None, key=key, help=told, placeholder=t("none"), persist_state="session"
+                label, low, high, value=None, key=key, help=told, placeholder=tr("none"), persist_state="session"
             )
         else:
             step = knob.type(knob.range.step) if knob.range and knob.range.step else None

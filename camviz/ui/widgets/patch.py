@@ -9,7 +9,7 @@ from ...registry import METHODS
 from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import queue
-from ..session.language import t
+from ..session.language import tr
 from ..session.markdown import escaped
 
 
@@ -21,14 +21,14 @@ def patch(e: Explanation, experiment: Experiment) -> None:
     top, left, bottom, right = box
     found, projected = st.columns(2)
     for place, picture, name in (
-        (found, e.view, t("The picture, in the receptive field")),
-        (projected, render.color(e.attribution), t("Projected back, in the receptive field")),
+        (found, e.view, tr("The picture, in the receptive field")),
+        (projected, render.color(e.attribution), tr("Projected back, in the receptive field")),
     ):
         place.image(encode.png(picture[top:bottom, left:right]), alt=name, width="stretch")
-        size = t(" ({width} x {height} pixels)", width=right - left, height=bottom - top)
+        size = tr(" ({width} x {height} pixels)", width=right - left, height=bottom - top)
         place.caption(f"{name}{size}")
     st.caption(
-        t(
+        tr(
             "Feature map {number} of {layer}, its activation in row {row}, column {column}.",
             number=e.knobs["feature_map"],
             layer=escaped(str(e.layer)),

@@ -10,8 +10,8 @@ from ...evaluation.registry import METRICS
 from ..results import metrics
 from ..results.grid import Cell
 from ..server import tasks
-from ..server.tasks import Report
-from ..session.language import t
+from ..server.tasks import ReportProgress
+from ..session.language import tr
 
 THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomization": "Stays when it forgets"}
 BETTER = {"low": "lower is better", "high": "higher is better"}
@@ -21,7 +21,7 @@ def line(cell: Cell) -> str:
     """The numbers that are known of a map, in one line; empty where there are none yet."""
     found = {key: metrics.known(cell.experiment, cell.method, cell.knobs, METRICS[key]) for key in THREE}
     return " · ".join(
-        f"{t(THREE[key])} {t('not to be had') if isnan(value) else format(value, '.2f')}"
+        f"{tr(THREE[key])} {tr('not to be had') if isnan(value) else format(value, '.2f')}"
         for key, value in found.items()
         if value is not None
     )
@@ -42,7 +42,7 @@ def ask(cells: Sequence[Cell], name: str) -> bool:
         each = [metrics.seconds(cell.experiment, cell.method, cell.knobs, METRICS[key]) for cell, key in missing]
         seconds = max(sum(each), tasks.PATIENCE * 1.01)  # one click, however quick it is
 
-        def work(report: Report) -> bool:
+        def work(report: ReportProgress) -> bool:
             for number, (cell, key) in enumerate(missing):
                 before, part = sum(each[:number]), each[number]
 
@@ -55,12 +55,12 @@ def ask(cells: Sequence[Cell], name: str) -> bool:
                     metrics.keep(cell.experiment, cell.method, cell.knobs, METRICS[key], float("nan"))
             return True
 
-        what = t("Test this map") if len(cells) == 1 else t("Test all {count} maps", count=len(cells))
+        what = tr("Test this map") if len(cells) == 1 else tr("Test all {count} maps", count=len(cells))
         if not tasks.run(name, ("proof", tuple((cell.key, key) for cell, key in missing)), seconds, what, work):
             return False
-    good = {key: t(BETTER[METRICS[key].better]) for key in THREE}
+    good = {key: tr(BETTER[METRICS[key].better]) for key in THREE}
     st.caption(
-        t(
+        tr(
             "Deletion: {deletion}; insertion: {insertion}; stays when it forgets: {randomization}. What each of them "
             "means, and what it can't tell, is on the page Evaluate.",
             **good,

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import encode, render, report, text
-from ...evaluation.metrics.randomization import Forgetting
+from ...evaluation.metrics.randomization import RandomizationResult
 from ...evaluation.registry import Metric
 from ...explanation.explanation import Explanation
 from ...registry import Method
-from ...report import Chart, Picture, Section
+from ...report import Chart, ReportImage, Section
 from ..inputs.experiment import Experiment
 from ..results import metrics
-from ..server.tasks import Report
-from ..session.language import bound, said, t
+from ..server.tasks import ReportProgress
+from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from . import charts
 
-Looks = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (the picture, a map) to what is shown
+DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (the picture, a map) to what is shown
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Tile:
     alt: str
 
 
-def over(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
+def overlay_map(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
     """A map over a picture (H, W, 3)."""
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])), 0.6)
 
@@ -44,7 +44,7 @@ def tiles(
     maps: Sequence[Tensor],
     captions: Sequence[tuple[str, ...]],
     alts: Sequence[str],
-    looks: Looks = over,
+    looks: DrawMap = overlay_map,
 ) -> list[Tile]:
     """Maps of the present picture, each with its own scale, over the picture or as `looks` draws them."""
     view = experiment.model.view(experiment.picture.image, experiment.fit)
@@ -52,7 +52,9 @@ def tiles(
     return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
 
 
-def forgotten(experiment: Experiment, method: Method, found: Forgetting, looks: Looks = over) -> list[Tile]:
+def randomization_tiles(
+    experiment: Experiment, method: Method, found: RandomizationResult, looks: DrawMap = overlay_map
+) -> list[Tile]:
     """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
     told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
@@ -68,36 +70,37 @@ def show(pictures: Sequence[Tile], width: int = 150) -> None:
     box = st.grid(min_column_width=width)
     for tile in pictures:
         with box.container():
-            st.image(tile.jpeg, alt=said(tile.alt), width="stretch")
-            first, *others = (escaped(said(line)) for line in tile.lines)
+            st.image(tile.jpeg, alt=tr_message(tile.alt), width="stretch")
+            first, *others = (escaped(tr_message(line)) for line in tile.lines)
             st.caption("  \n".join([f"**{first}**", *others]))
 
 
 def draw(chart: Chart, key: str) -> None:
     """A chart on the page; `key` tells it apart from the others."""
-    lines = {said(name): points for name, points in chart.lines.items()}
-    figure = charts.lines(lines, said(chart.across), said(chart.up), charts.ink())
-    st.plotly_chart(figure, key=key, alt=said(chart.alt), config={"displayModeBar": False})
+    lines = {tr_message(name): points for name, points in chart.lines.items()}
+    figure = charts.lines(lines, tr_message(chart.across), tr_message(chart.up), charts.ink())
+    st.plotly_chart(figure, key=key, alt=tr_message(chart.alt), config={"displayModeBar": False})
 
 
-def in_words(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+def translated_table(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     """A table's columns by their names, with every text in the person's language."""
     return {
-        said(name): [said(cell) if isinstance(cell, str) else cell for cell in cells] for name, cells in columns.items()
+        tr_message(name): [tr_message(cell) if isinstance(cell, str) else cell for cell in cells]
+        for name, cells in columns.items()
     }
 
 
-def as_pictures(shown: Sequence[Tile]) -> list[Picture]:
+def as_report_images(shown: Sequence[Tile]) -> list[ReportImage]:
     """Tiles for a report."""
-    return [Picture(tile.jpeg, tile.alt, ", ".join(tile.lines)) for tile in shown]
+    return [ReportImage(tile.jpeg, tile.alt, ", ".join(tile.lines)) for tile in shown]
 
 
-def told_of(metric: Metric) -> str:
+def metric_sentence(metric: Metric) -> str:
     """What a metric asks, and what it does not tell, for a report."""
-    return f"{metric.title}: {metric.tooltip} What it can't tell. {metric.cannot} {metric.paper}"
+    return f"{metric.title}: {metric.tooltip} What it can't tell. {metric.limitation} {metric.paper}"
 
 
-def python_of(experiment: Experiment, settings: Mapping[str, Mapping[str, Any]]) -> str:
+def measure_snippet(experiment: Experiment, settings: Mapping[str, Mapping[str, Any]]) -> str:
     """The Python that measures an explanation again, behind the lines that made it; `settings` by a metric's key."""
     named = repr(experiment.picture.name)
     fit = f", {experiment.fit!r}" if experiment.fit != "crop" else ""
@@ -119,7 +122,7 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
     """A button that makes a report of what the tests have shown so far; of one map with the map first."""
     if not sections:
         return
-    language, say = bound()
+    language, say = translator()
 
     def make() -> str:
         if e is None:
@@ -127,14 +130,14 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
         what, why, views, facts, code = report.of_explanation(e, experiment.predictions, experiment.picture.name)
         return report.write(title, [what, why, *sections, views, facts, code], link, language, say)
 
-    st.subheader(t("Take it away"))
+    st.subheader(tr("Take it away"))
     st.container(horizontal=True).download_button(
-        t("Report (HTML)"),
+        tr("Report (HTML)"),
         make,
         f"{text.file_name('camviz-evaluate', experiment.model.name, title)}.html",
         "text/html",
         on_click="ignore",
-        help=t("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
     )
 
 
@@ -148,11 +151,11 @@ def _settings(experiment: Experiment) -> Section:
     return Section("Settings", table=[row for row in table if row[1]])
 
 
-def cannot(metric: Metric) -> None:
+def show_limitation(metric: Metric) -> None:
     """The sentence of what a number does not tell."""
-    st.caption(t("**What it can't tell.** {cannot}", cannot=said(metric.cannot)))
+    st.caption(tr("**What it can't tell.** {cannot}", cannot=tr_message(metric.limitation)))
 
 
-def part(report: Report, number: int, parts: int) -> Report:
+def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
     """The report of one of several equal parts of a work, number 0 being the first."""
     return lambda share, text: report((number + share) / parts, text)
