@@ -1,4 +1,4 @@
-"""Evaluate: may I believe it?"""
+"""Evaluate: tests of how faithful a heatmap is."""
 
 import streamlit as st
 
@@ -10,18 +10,18 @@ from camviz.ui.shell import pages
 from camviz.ui.widgets import method_picker, tiles
 
 TRIALS = {
-    "curves": "Do the hot pixels matter?",
-    "forgetting": "Does it notice forgetting?",
-    "pointing": "Does it point at the right thing?",
-    "league": "Which method is better?",
+    "curves": "Deletion and insertion",
+    "forgetting": "Randomization test",
+    "pointing": "Pointing game",
+    "league": "Ranking of methods",
 }
 
 experiment = pages.experiment()
-st.title(tr("May I believe it?"))
+st.title(tr("Evaluate"))
 st.caption(
     tr(
-        "A map convinces whoever sees it, right or wrong. Each test here can show that a map is wrong; "
-        "none can show that it is right. What a test can't tell stands beside it."
+        "Test how faithful a heatmap is. A heatmap can look convincing and be wrong: each test can disprove it, "
+        "none can prove it."
     )
 )
 trial = settings.setting("trial", "curves", TRIALS)
@@ -45,25 +45,25 @@ if trial in ("curves", "forgetting"):
         with right:
             heatmap_tests.map_of(experiment, method, e)
 if e is not None and trial == "curves":
-    st.header(tr("Take the hot pixels away, or bring only them"))
+    st.header(tr("Deletion and insertion"))
     shown += heatmap_tests.curves(experiment, method, knobs)
-    st.header(tr("Other measures of this map"))
+    st.header(tr("Other metrics of this heatmap"))
     shown += heatmap_tests.measures(experiment, method, knobs)
 elif e is not None and trial == "forgetting":
-    st.header(tr("The same map of a network that forgets"))
+    st.header(tr("Heatmaps for randomized weights"))
     st.caption(
         tr(
-            "A copy of the network gets new random weights, layer by layer, from the class scores down to the picture. "
-            "A map that explains what was learned must fall apart with it."
+            "A copy of the model gets new random weights, layer by layer, from the class scores down to the "
+            "input. A heatmap that depends on what was learned must change."
         )
     )
     shown += heatmap_tests.forgetting(experiment, method, knobs)
-    st.header(tr("The same picture, other classes"))
+    st.header(tr("Heatmaps of other classes"))
     shown += heatmap_tests.other_classes(experiment, method, knobs)
 elif trial == "pointing":
-    st.header(tr("Four pictures in one"))
+    st.header(tr("Mosaic of four images"))
     shown += pointing_game.pointing(experiment)
 elif trial == "league":
-    st.header(tr("Methods against each other, over several pictures"))
+    st.header(tr("Methods compared over several images"))
     shown += league_table.table(experiment)
 tiles.offer(TRIALS[trial], experiment, e, shown, settings.link())

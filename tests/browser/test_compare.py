@@ -7,9 +7,9 @@ def test_the_grid_fills_by_itself_and_says_how_far_the_maps_agree(page: Page, se
     page.goto(f"{server}/compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4,bn2")
     expect(page.get_by_role("img", name="bn2 · Layer-CAM: map of espresso over the picture")).to_be_visible()
     expect(page.locator("[data-testid=stImage] img")).to_have_count(4)
-    expect(page.get_by_text("How far the maps agree")).to_be_visible()
+    expect(page.get_by_text("Agreement")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="The grid (PNG)").click()
+        page.get_by_role("button", name="Grid (PNG)").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 

@@ -13,7 +13,7 @@ def test_a_picture_grows_and_is_taken_home(page: Page, server: str) -> None:
     page.get_by_role("button", name=GO).click()
     expect(page.get_by_role("img", name="Activation maximization: the picture for channel 7")).to_be_visible()
     expect(page.get_by_text("Patterns like these excite channel 7 of blocks.2")).to_be_visible()
-    for name, start in (("Picture (PNG)", b"\x89PNG"), ("Growth (GIF)", b"GIF89a"), ("Growth (WebP)", b"RIFF")):
+    for name, start in (("Image (PNG)", b"\x89PNG"), ("Animation (GIF)", b"GIF89a"), ("Animation (WebP)", b"RIFF")):
         with page.expect_download() as download:
             page.get_by_role("button", name=name).click()
         assert download.value.path().read_bytes().startswith(start)
@@ -33,5 +33,5 @@ def test_cancel_keeps_the_last_frame(page: Page, server: str) -> None:
     expect(frame).to_be_visible()
     expect(page.get_by_role("button", name=GO)).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Picture (PNG)").click()
+        page.get_by_role("button", name="Image (PNG)").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")

@@ -21,17 +21,17 @@ def test_the_table_is_canceled_goes_on_and_is_downloaded(page: Page, server: str
     expect(page.get_by_text("Means over 3 pictures with their 95 % bootstrap intervals")).to_be_visible()
     expect(again).to_have_count(0)
     with page.expect_download() as download:
-        page.get_by_role("button", name="The table (CSV)").click()
+        page.get_by_role("button", name="Means (CSV)").click()
     lines = download.value.path().read_text().splitlines()
     assert lines[0].startswith("model,weights,layer,method,metric") and len(lines) == 1 + 4 * 2
 
 
 def test_the_link_follows_the_test_and_the_charts_have_words(page: Page, server: str) -> None:
     page.goto(f"{server}/evaluate?steps=4")
-    page.get_by_role("radio", name="Does it notice forgetting?").or_(
-        page.get_by_role("button", name="Does it notice forgetting?")
+    page.get_by_role("radio", name="Randomization test").or_(
+        page.get_by_role("button", name="Randomization test")
     ).click()
-    expect(page.get_by_text("The same map of a network that forgets")).to_be_visible()
+    expect(page.get_by_text("Heatmaps for randomized weights")).to_be_visible()
     expect(page).to_have_url(re.compile("trial=forgetting"))
     start = page.get_by_role("button", name=re.compile("Let a copy .*forget, about"))
     verdict = page.get_by_text("The map changes as soon as the network forgets")

@@ -41,7 +41,7 @@ def test_a_click_on_a_prediction_explains_that_class(page: Page, server: str) ->
 
 def test_the_menu_of_all_methods_opens_and_closes(page: Page, server: str) -> None:
     page.goto(server)
-    page.get_by_role("button", name="All methods by family").click()
+    page.get_by_role("button", name="All methods").click()
     page.get_by_role("button", name="Center Gaussian").click()
     expect(page.get_by_text("This map is the same whatever the class")).to_be_visible()
     expect(page.get_by_role("button", name="Center Gaussian")).to_be_hidden()

@@ -33,7 +33,7 @@ def test_a_favorite_waits_for_a_click_can_be_canceled_and_goes_on_elsewhere(page
     expect(page.get_by_text(re.compile("about .* s left"))).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name=re.compile("Synthesize it, about"))).to_be_visible()
-    page.get_by_role("button", name="Go on with it on the Dream page").click()
+    page.get_by_role("button", name="Continue on the page Dream").click()
     expect(page).to_have_url(re.compile("/dream.*layer=blocks.1.*activation_maximization.channel=3"))
 
 

@@ -52,12 +52,12 @@ def checkpoint() -> bytes:
 
 def test_served_and_brought_along(served: str, page: Page) -> None:
     page.goto(served)
-    bars = page.get_by_role("group", name="Predictions: choose a class to explain")
+    bars = page.get_by_role("group", name="Top-5 predictions: choose a class to explain")
     expect(bars).to_contain_text("zero")
     shares = [float(share) for share in re.findall(r"([\d.]+) %", bars.inner_text())]
     assert len(shares) == 3 and abs(sum(shares) - 100) > 10  # each class by itself
     sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar.get_by_role("combobox", name="Network", exact=False).first).to_have_value(re.compile("Digits"))
+    expect(sidebar.get_by_role("combobox", name="Model", exact=False).first).to_have_value(re.compile("Digits"))
 
     resting = page.locator("[data-test-script-state=notRunning]")
     expect(resting).to_be_visible()  # a redrawn list of choices drops what was typed into it
@@ -86,4 +86,4 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     sidebar.get_by_role("button", name="Use this network").click()
     expect(bars).to_contain_text("wren")
     expect(page).to_have_url(re.compile("model=own(:|%3A)"))
-    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()
+    expect(page.get_by_role("heading", name="Download")).to_be_visible()

@@ -41,7 +41,7 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
     expect(cards).to_have_count(0)
     # the small button asks for it again, from any page
     page.get_by_role("link", name="Learn").click()
-    expect(page.get_by_role("heading", name="How is it made?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Learn")).to_be_visible()
     page.get_by_role("button", name="Tour").click()
     expect(page.get_by_role("region", name=step(1))).to_be_visible()
     expect(page.get_by_role("heading", name="Why this answer?")).to_be_visible()

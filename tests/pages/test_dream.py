@@ -38,7 +38,7 @@ def test_a_finished_picture_comes_back_without_a_click(start) -> None:
     assert "dream.start" not in [button.key for button in again.button]
 
 
-@pytest.mark.parametrize("link", [{"dream": "class_image"}, {"dream.for": "the class"}], ids=str)
+@pytest.mark.parametrize("link", [{"dream": "class_image"}, {"dream.for": "class"}], ids=str)
 def test_the_picture_of_a_class(start, link) -> None:
     key = link.get("dream", "activation_maximization")
     app = make(start(PAGE, target="105", **link, **{f"{key}.steps": "2"}))

@@ -84,7 +84,7 @@ def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, mo
     (table,) = (table.value for table in app.table)
     given = subject(lite0, coffee)
     expected = [METRICS[key].measure(given) for key in ("average_drop", "sparseness")]
-    assert list(table["This map"]) == [f"{value:.3f}" for value in expected]
+    assert list(table["This heatmap"]) == [f"{value:.3f}" for value in expected]
     assert all(
         METRICS[key].limitation in row
         for key, row in zip(("average_drop", "sparseness"), table.iloc[:, -1], strict=True)
@@ -108,10 +108,12 @@ def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, qui
     assert [key.partition(":")[2] for key in quarters.value] == ["polar_bear", "panda", "coffee", "koala"]
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"]) == ["Grad-CAM", "Center Gaussian (control)"]
-    assert table["In the right quarter"][0] > 0.7 and table["In the right quarter"][1] == pytest.approx(0.25, abs=1e-3)
-    assert "Most of the map lies on the picture of the class that it explains." in text(app)
+    assert table["In the correct quarter"][0] > 0.7 and table["In the correct quarter"][1] == pytest.approx(
+        0.25, abs=1e-3
+    )
+    assert "Most of the heatmap lies on the image of the explained class." in text(app)
     quarters.set_value(quarters.value[:3]).run()
-    assert "Choose four pictures." in text(app) and not app.exception
+    assert "Choose four images." in text(app) and not app.exception
 
 
 def test_a_map_that_is_there_already_shortens_no_work_that_computes_it_anew(start, monkeypatch) -> None:
@@ -182,7 +184,7 @@ def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, l
     for key, curve in found.items():
         assert f"{METRICS[key].title}: area {curve.area:.3f} for Grad-CAM" in page and METRICS[key].limitation in page
     assert "Grad-CAM of espresso" in page and page.count("<polyline") == 8 and "steps=4" in page
-    assert "Other measures of this map" in page and "<script" not in page
+    assert "Other metrics of this heatmap" in page and "<script" not in page
 
 
 def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, coffee, monkeypatch, capsys) -> None:
@@ -205,7 +207,7 @@ def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
     start(PAGE, trial="forgetting", method="edge_detector")
     page = page_of(downloads)
     assert "This map hardly notices that the network has forgotten everything" in page and "<polyline" in page
-    assert "The same picture, other classes" in page and page.count("data:image/jpeg") > 8
+    assert "Heatmaps of other classes" in page and page.count("data:image/jpeg") > 8
     start(PAGE, trial="pointing", players="center_gaussian")
     page = page_of(downloads)
     assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 4

@@ -55,7 +55,7 @@ def test_every_setting_has_a_help_beside_it(start: Start, page: str, link: dict[
     missing = {key for key, proto in found.items() if not proto.help or is_hidden(proto)}
     assert missing - WITHOUT == set()
     helped = {heading.value for heading in app.sidebar.subheader if heading.proto.help}
-    assert helped == {"Network", "Layer", "Class"}
+    assert helped == {"Model", "Layer", "Class"}
 
 
 def cards(app: AppTest) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ def test_dream_before_the_first_run_and_the_league_without_measures(start: Start
     assert "press the button" in told(start("pages/dream.py"))
     app = start("pages/evaluate.py", trial="league")
     app.multiselect(key="measures").set_value([]).run()
-    assert "Choose at least one method, one measure and one picture." in told(app)
+    assert "Choose at least one method, one metric and one image." in told(app)
 
 
 def test_weights_that_cannot_be_fetched_leave_the_page_with_a_sentence(start: Start) -> None:

@@ -209,8 +209,8 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
     assert shown["tiles"][0][0] == "Map of espresso rather than cup over astronaut.jpg"
     rows = list(csv.DictReader(io.StringIO(shown["Table (CSV)"]())))
     assert [row["file"] for row in rows] == sorted(path.name for path in SAMPLES.glob("*.jpg"))
-    assert rows[0]["predicted"] == "football helmet" and rows[0]["explained"] == "espresso rather than cup"
-    archive = zipfile.ZipFile(io.BytesIO(shown["Maps (ZIP)"]()))
+    assert rows[0]["predicted class"] == "football helmet" and rows[0]["explained class"] == "espresso rather than cup"
+    archive = zipfile.ZipFile(io.BytesIO(shown["Heatmaps (ZIP)"]()))
     assert archive.namelist()[0] == "astronaut-jpg-vanilla_backprop.jpg" and len(archive.namelist()) == 13
     assert archive.read(archive.namelist()[0]) == shown["tiles"][0][2]
 
@@ -218,4 +218,4 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
 def test_no_cell_of_the_table_is_a_formula() -> None:
     found = [(gallery_input.GalleryImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
     (row,) = csv.DictReader(io.StringIO(tiles.to_csv(found)))
-    assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")
+    assert (row["file"], row["predicted class"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

@@ -243,9 +243,7 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(chinese, lite0) -
 
 
 def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
-    chart = report.Chart(
-        {"Occlusion: 0.3": ([0, 1], [0, 1])}, "share of the pixels replaced", "probability of cab", "x"
-    )
+    chart = report.Chart({"Occlusion: 0.3": ([0, 1], [0, 1])}, "share of the pixels deleted", "probability of cab", "x")
     told = report.Section("Deletion and insertion", charts=[chart])
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
     sections = [*report.of_explanation(explained, predictions, "coffee.jpg"), told]
@@ -328,13 +326,13 @@ def test_every_lesson_has_its_chinese() -> None:
             assert not CHINESE.search(getattr(english, name))
         for view, other in zip(english.views, translated.views, strict=True):
             assert (view.page, view.settings) == (other.page, other.settings)
-            assert view.label == other.label == "Open it" or CHINESE.search(other.label)
+            assert view.label == other.label == "Open the example" or CHINESE.search(other.label)
 
 
 def test_a_lesson_without_chinese_stays_in_english(tmp_path: Path) -> None:
     (tmp_path / "1-a.toml").write_text('title = "A"\nquestion = "B"\nanswer = "C"\nanswer_zh = "丙"\n[[view]]\n')
     (lesson,) = lessons.lessons(tmp_path, "zh")
-    assert (lesson.title, lesson.question, lesson.answer, lesson.views[0].label) == ("A", "B", "丙", "Open it")
+    assert (lesson.title, lesson.question, lesson.answer, lesson.views[0].label) == ("A", "B", "丙", "Open the example")
 
 
 # ----------------------------------------------------------------------------------------------------------- the pages
@@ -389,7 +387,7 @@ def test_learn_in_chinese(start, chinese, names, explained, monkeypatch) -> None
     monkeypatch.setattr(computed, "compute", lambda _, method, *__: replace(explained, method=method.key))
     app = start("pages/learn.py", layer="blocks.0")
     assert not app.exception and len(shown(app)) > 40 and english_in(shown(app), names) == []
-    assert app.get("link_button")[0].proto.label == "打开"
+    assert app.get("link_button")[0].proto.label == "打开示例"
     app.session_state["part"] = "methods"
     for chapter in CHAPTERS:
         app.session_state["chapter"] = chapter

@@ -56,11 +56,11 @@ def test_opens_with_everything_that_is_fast(visit, wait) -> None:
     assert table["Parameters"].sum() == 4652008
     assert table["Step"].tolist()[1] == "bn1" and table["Step"].tolist()[-2] == "▸ bn2"
     assert table["Channels × height × width"].tolist()[2] == "16 x 112 x 112"
-    assert set(table["Sees (pixels)"]) == {""}
+    assert set(table["Receptive field (pixels)"]) == {""}
     assert labels(app) == [
         "Compute what each layer sees, about 72 s",
         "Synthesize it, about 256 s",
-        "Go on with it on the Dream page",
+        "Continue on the page Dream",
         "Find the 9 strongest of 12 pictures, about 84 s",
     ]
     for name in ("bn1", "blocks.2", "bn2"):  # the sweep
@@ -71,9 +71,9 @@ def test_what_is_quick_comes_without_a_click(visit, at_once, monkeypatch) -> Non
     monkeypatch.setattr(feature_maps, "STEPS", 2)
     app = visit(layer="blocks.1")
     assert not app.exception and not app.error
-    seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Sees (pixels)"], strict=True))
-    assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 x 3", "19 x 19", "the whole picture")
-    assert labels(app) == ["Go on with it on the Dream page"]
+    seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Receptive field (pixels)"], strict=True))
+    assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 x 3", "19 x 19", "whole image")
+    assert labels(app) == ["Continue on the page Dream"]
     assert "in 2 steps" in captions(app)
 
 
@@ -156,7 +156,7 @@ def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> N
     app = visit()
     assert not app.exception
     assert any("This network has no feature maps" in info.value for info in app.info)
-    assert headers(app) == ["The first filters"]
+    assert headers(app) == ["First-layer filters"]
     assert app.dataframe[0].value["Parameters"].sum() == 4 * (3 * 32 * 32 + 1)
 
 

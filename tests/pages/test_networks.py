@@ -85,7 +85,7 @@ def test_nobody_else_has_it(start: Start) -> None:
     assert present(other).name == "efficientnet_lite0"
     assert key not in other.selectbox(key="model").options
     assert [warning.value for warning in other.warning] == [
-        "This link used a network of its sender's own: bring it along to see the same result."
+        "This link refers to a private model that is not stored here. Upload the model to see the same result."
     ]
     bring(other, birds())  # the same content is the same network, and the same link
     assert other.selectbox(key="model").value == key
@@ -229,7 +229,9 @@ def test_a_registered_network_is_the_first(start: Start) -> None:
     assert present(app).name == "mine" == app.selectbox(key="model").value
     assert app.selectbox(key="model").options[0] == "mine"
     assert not app.query_params  # the default needs no word in the link
-    assert "Each class is asked by itself, so the probabilities need not sum up to 1." in [c.value for c in app.caption]
+    assert "Each class has its own probability, so the probabilities need not sum to 1." in [
+        c.value for c in app.caption
+    ]
     assert not app.error
 
 

@@ -56,7 +56,7 @@ AXES: dict[str, Axis] = {
         lambda cell, name: replace(cell, experiment=replace(cell.experiment, layer=name)),
     ),
     "networks": Axis(
-        "Networks",
+        "Models",
         lambda experiment: {name: entry.title for name, entry in model_input.choices().items()},
         lambda experiment: ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"],
         _with_network,
@@ -68,7 +68,7 @@ AXES: dict[str, Axis] = {
         lambda cell, index: replace(cell, experiment=replace(cell.experiment, target=int(index))),
     ),
     "pictures": Axis(
-        "Pictures",
+        "Images",
         lambda experiment: {key: picture.name for key, picture in image_input.choices().items()},
         lambda experiment: list(dict.fromkeys([experiment.picture.id, "sample:cat", "sample:panda"])),
         lambda cell, key: replace(cell, experiment=replace(cell.experiment, picture=image_input.choices()[key])),
@@ -114,7 +114,7 @@ def _axis(key: str, default: str, experiment: Experiment, taken: str) -> tuple[s
         format_func=lambda name: tr(AXES[name].title),
         key=key,
         persist_state="session",
-        help=tr("What differs from map to map; all else stays as the sidebar says. Below: which ones, at most 8."),
+        help=tr("What varies along this axis; everything else is set in the sidebar. Choose up to 8 values below."),
     )
     axis = AXES[chosen]
     labels = axis.values(experiment)

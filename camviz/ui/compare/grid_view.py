@@ -54,15 +54,15 @@ def look_controls() -> None:
     """The widgets of `look`."""
     row = st.container(horizontal=True)
     row.segmented_control(
-        tr("Scale"),
+        tr("Color scale"),
         SCALES,
         format_func=lambda key: tr(SCALES[key]),
         key="scale",
         required=True,
         persist_state="session",
         help=tr(
-            "Own: every map uses all colors. Shared: one scale for all maps of a method; different methods' units "
-            "do not compare."
+            "Own: each heatmap from 0 to its own maximum. Shared: one scale per method, so that strengths can "
+            "be compared."
         ),
     )
     colors.pick_colors(row)
@@ -73,7 +73,7 @@ def look_controls() -> None:
         1.0,
         key="opacity",
         persist_state="session",
-        help=tr("0: the picture alone; 1: the map alone."),
+        help=tr("0: image only; 1: heatmap only."),
     )
 
 
@@ -98,7 +98,7 @@ class Sheet:
                 st.error(f"{escaped(name)}: {escaped(tr_message(str(result)))}")
                 return
             label = tr_message(result.label)
-            alt = tr("{map}: map of {label} over the picture", map=name, label=label)
+            alt = tr("{map}: heatmap of {label} over the image", map=name, label=label)
             st.image(encode.jpeg(self.look.picture(result, high)), alt=alt, width="stretch")
             st.caption(f"**{escaped(name)}**  \n{escaped(label)} {tr_message(text.percent(result.probability))}")
             if numbers := quick_check.line(self.grid.at(row, column)):
@@ -107,32 +107,35 @@ class Sheet:
 
 def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
     """How far each two maps agree."""
-    st.header(tr("How far the maps agree"))
+    st.header(tr("Agreement"))
     names = [grid.name(*place) for place in maps]
     matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
     st.plotly_chart(
         tr_parts(figures.correlation_heatmap(matrix, names, charts.ink())),
-        alt=tr("Rank correlation of each two maps, as numbers"),
+        alt=tr("Rank correlation of each pair of heatmaps"),
     )
     st.caption(
-        tr("Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth.")
+        tr(
+            "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. Heatmaps can agree "
+            "and still be wrong."
+        )
     )
 
 
 def take_away(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any], name: str) -> None:
     """The downloads; `pictures` are the maps as they are drawn, `name` that of the sidebar's picture."""
-    st.header(tr("Take it away"))
+    st.header(tr("Download"))
     cells = [[pictures.get((row, column)) for column in range(len(grid.columns))] for row in range(len(grid.rows))]
     buttons = st.container(horizontal=True)
     buttons.download_button(
-        tr("The grid (PNG)"),
+        tr("Grid (PNG)"),
         partial(encode.grid_png, cells, grid.rows, grid.columns, name),
         "camviz-grid.png",
         "image/png",
         on_click="ignore",
     )
     buttons.download_button(
-        tr("All maps (ZIP)"),
+        tr("All heatmaps (ZIP)"),
         partial(_archive, grid, maps, pictures),
         "camviz-grid.zip",
         "application/zip",
@@ -144,7 +147,7 @@ def take_away(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[P
         "camviz-grid.html",
         "text/html",
         on_click="ignore",
-        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
 
 

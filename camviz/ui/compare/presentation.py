@@ -39,8 +39,8 @@ def switch() -> None:
         key="present",
         persist_state="session",
         help=tr(
-            "One map at a time, large, without the sidebar. Arrow keys: left and right through the columns, up and "
-            "down through the rows. Esc comes back."
+            "Shows one heatmap at a time, large and without the sidebar. Left and right arrow keys change the "
+            "column, up and down the row; Esc leaves."
         ),
     )
 
@@ -59,7 +59,7 @@ def show() -> None:
     if slides and slides[0]:
         browser.slides(slides, opacity, _leave)
     else:
-        st.info(tr("Nothing is chosen: leave the presentation view, and choose rows and columns."))
+        st.info(tr("No heatmap is selected: leave the presentation view, and choose rows and columns."))
         st.button(tr("Leave"), on_click=_leave)
 
 

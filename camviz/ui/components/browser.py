@@ -38,7 +38,7 @@ def slides(rows: Sequence[Sequence[Slide]], opacity: float, left: Callable[[], N
         ]
         for row in rows
     ]
-    words = {"before": tr("Before"), "next": tr("Next"), "leave": tr("Leave"), "opacity_label": tr("Opacity")}
+    words = {"before": tr("Previous"), "next": tr("Next"), "leave": tr("Leave"), "opacity_label": tr("Opacity")}
     _slides(key="slides", data={"slides": shown, "opacity": opacity, **words}, on_left_change=left)
 
 

@@ -9,6 +9,7 @@ from ... import encode
 from ...errors import CamvizError
 from ...feature_visualization import Synthesis
 from ...feature_visualization.inversion import correlation
+from ...text import duration_text
 from ..server import tasks
 from ..session import settings
 from ..session.language import error_text, tr
@@ -31,7 +32,7 @@ def draw(wish: SynthesisRequest) -> None:
         placeholder=tr("Choose options"),
         max_selections=MOST_DEPTHS,
         persist_state="session",
-        help=tr("From which layers the picture is made again, each alone."),
+        help=tr("The layers from which the image is reconstructed, one at a time."),
     )
     wishes = [SynthesisRequest(experiment, wish.method, layer, None, None, wish.knobs) for layer in layers]
     box = st.grid(min_column_width=180)
@@ -41,7 +42,7 @@ def draw(wish: SynthesisRequest) -> None:
 
     def fill(place: Any, one: SynthesisRequest, s: Synthesis) -> None:
         with place.container():
-            alt = tr("The picture as {layer} knows it", layer=one.layer)
+            alt = tr("Reconstruction from {layer}", layer=one.layer)
             st.image(encode.jpeg(s.picture), alt=alt, width="stretch")
             alike = tr("correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
             st.caption(f"**{escaped(str(one.layer))}**  \n{alike}")
@@ -50,7 +51,7 @@ def draw(wish: SynthesisRequest) -> None:
         if s is not None:
             fill(place, one, s)
         else:
-            place.caption(tr("{layer}: not made yet", layer=escaped(str(one.layer))))
+            place.caption(tr("{layer}: not computed yet", layer=escaped(str(one.layer))))
     missing = [(place, one) for place, one, s in zip(places, wishes, found, strict=True) if s is None]
     if missing:
         try:
@@ -65,22 +66,22 @@ def _fill(
     """Make the missing pictures one by one after a click; those that are finished stay, whatever happens."""
     button, bar = st.empty(), st.empty()
     seconds = sum(expected(wish) for _, wish in missing)
-    what = tr("Make {count} pictures, about {seconds} s", count=len(missing), seconds=f"{seconds:.0f}")
+    what = tr("Reconstruct the missing images: {count} (about {time})", count=len(missing), time=duration_text(seconds))
     if not tasks.clicked(button, "dream.depths", what, "secondary"):
         return
-    button.button(
-        tr("Cancel"), key="dream.depths.cancel", shortcut="Esc", help=tr("Keeps the pictures that are finished.")
-    )
+    button.button(tr("Cancel"), key="dream.depths.cancel", shortcut="Esc", help=tr("Keeps the finished images."))
     for place, wish in missing:
 
         def report(done: int, total: int, frame: RGB, left: float, layer: Any = wish.layer) -> None:
-            told = tr("{layer}: about {seconds} s left", layer=escaped(str(layer)), seconds=f"{left:.0f}")
+            told = tr("{layer}: about {time} left", layer=escaped(str(layer)), time=duration_text(left))
             bar.progress(done / total, told)
 
         fill(
             place,
             wish,
-            compute(wish, report, lambda before: bar.progress(0.0, tr("{count} before you", count=before))),
+            compute(
+                wish, report, lambda before: bar.progress(0.0, tr("{count} ahead of you in the queue", count=before))
+            ),
         )
     button.empty()
     bar.empty()

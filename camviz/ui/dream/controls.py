@@ -10,6 +10,7 @@ from ... import encode
 from ...errors import CamvizError
 from ...feature_visualization import Synthesis
 from ...registry import SYNTHESES
+from ...text import duration_text
 from ..inputs.experiment import Experiment
 from ..server import tasks
 from ..session import settings
@@ -29,26 +30,26 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
         format_func=lambda key: tr_message(SYNTHESES[key].title),
         key="dream",
         persist_state="session",
-        help=tr("How a picture is made for the network: from noise, or out of the picture of the sidebar."),
+        help=tr("How the image is synthesized: from noise, or starting from the image of the sidebar."),
     )
     method = SYNTHESES[key]
     st.caption(f"{tr_message(method.tooltip)} [{tr('Paper')}]({method.paper})")
     layer = experiment.layer.partition(",")[0]
     channel, at_layer = None, method.layer != "none"
     if method.layer == "optional":
-        goals = ("a channel", "the class") if layer else ("the class",)
-        at_layer = settings.setting("dream.for", goals[0], goals) == "a channel"
+        goals = ("channel", "class") if layer else ("class",)
+        at_layer = settings.setting("dream.for", goals[0], goals) == "channel"
         st.segmented_control(
-            tr("Made for"),
+            tr("Goal"),
             goals,
             format_func=tr,
             key="dream.for",
             required=True,
             persist_state="session",
-            help=tr("A channel of the sidebar's layer, or the sidebar's class: what the picture is to excite."),
+            help=tr("What is maximized: a channel of the layer in the sidebar, or the class in the sidebar."),
         )
     if at_layer and not layer:
-        st.info(tr("This network has no layer of feature maps, which this method needs."))
+        st.info(tr("This model has no layer with feature maps, which this method needs."))
         return None
     if at_layer and method.key != "inversion":
         optional = method.layer == "required"
@@ -60,8 +61,8 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
             last,
             value="min" if not optional else None,
             key=key,
-            help=tr("0 to {last}.", last=last) + (tr(" Empty: the whole layer.") if optional else ""),
-            placeholder=tr("the whole layer"),
+            help=tr("0 to {last}.", last=last) + (tr(" Empty: whole layer.") if optional else ""),
+            placeholder=tr("whole layer"),
             persist_state="session",
         )
     target = None if at_layer else experiment.score
@@ -80,26 +81,28 @@ def result(wish: SynthesisRequest) -> Synthesis | None:
         with place.container():
             _last_frame(wish, *stopped[1:])
     else:
-        place.info(tr("No picture yet: choose what it is made for, and press the button. You can stop it at any time."))
+        place.info(tr("No image yet: choose a goal, and press the button. You can cancel at any time."))
     try:
         seconds = expected(wish)
-        if not tasks.clicked(button, "dream", tr("Make the picture, about {seconds} s", seconds=f"{seconds:.0f}")):
+        if not tasks.clicked(button, "dream", tr("Synthesize the image (about {time})", time=duration_text(seconds))):
             return None
-        button.button(tr("Cancel"), key="dream.cancel", shortcut="Esc", help=tr("Keeps the picture as it is then."))
+        button.button(tr("Cancel"), key="dream.cancel", shortcut="Esc", help=tr("Keeps the image of the last step."))
         with place.container():
-            bar, picture = st.progress(0.0, tr("starts")), st.empty()
+            bar, picture = st.progress(0.0, tr("Starting")), st.empty()
         spoken = 0.0
 
         def show(done: int, total: int, frame: RGB, left: float) -> None:
             nonlocal spoken
             st.session_state["dream.stopped"] = wish.key, done, total, frame
-            told = tr("Step {done} of {total}, about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
+            told = tr("Step {done} of {total}, about {time} left", done=done, total=total, time=duration_text(left))
             bar.progress(done / total, told)
             if time.monotonic() - spoken > EVERY:
                 spoken = time.monotonic()
                 picture.image(encode.jpeg(frame), alt=_at_step(wish, done), width="stretch")
 
-        found = compute(wish, show, lambda before: bar.progress(0.0, tr("{count} before you", count=before)))
+        found = compute(
+            wish, show, lambda before: bar.progress(0.0, tr("{count} ahead of you in the queue", count=before))
+        )
         del st.session_state["dream.stopped"]
         button.empty()
         place.empty()
@@ -113,7 +116,7 @@ def _last_frame(wish: SynthesisRequest, done: int, total: int, frame: RGB) -> No
     st.image(encode.jpeg(frame), alt=_at_step(wish, done), width="stretch")
     st.caption(tr("Stopped at step {done} of {total}.", done=done, total=total))
     st.download_button(
-        tr("Picture (PNG)"),
+        tr("Image (PNG)"),
         partial(encode.png, frame),
         "camviz-dream.png",
         "image/png",
@@ -123,4 +126,4 @@ def _last_frame(wish: SynthesisRequest, done: int, total: int, frame: RGB) -> No
 
 
 def _at_step(wish: SynthesisRequest, done: int) -> str:
-    return tr("The picture for {goal} at step {step}", goal=wish.goal, step=done)
+    return tr("Image for {goal} at step {step}", goal=wish.goal, step=done)

@@ -23,7 +23,7 @@ from .synthesis_request import RGB, SynthesisRequest
 
 def show(s: Synthesis, wish: SynthesisRequest) -> None:
     """The finished picture, beside the one that it was made from, if any."""
-    alt = tr("{method}: the picture for {goal}", method=tr_message(wish.method.title), goal=wish.goal)
+    alt = tr("{method}: image for {goal}", method=tr_message(wish.method.title), goal=wish.goal)
     if s.method == "class_image":
         strong = settings.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
         picture = stretched(s.picture) if strong else s.picture
@@ -31,7 +31,10 @@ def show(s: Synthesis, wish: SynthesisRequest) -> None:
         st.toggle(
             tr("Stretch the contrast"),
             key="dream.contrast",
-            help=tr("For our eyes: the network saw the paler picture, which is also the one to take away."),
+            help=tr(
+                "For display only: the model received the image with less contrast, which is also the one "
+                "in the downloads."
+            ),
             persist_state="session",
         )
         return
@@ -40,9 +43,9 @@ def show(s: Synthesis, wish: SynthesisRequest) -> None:
         return
     before, after = st.columns(2)
     view = wish.experiment.model.view(wish.experiment.picture.image, wish.experiment.fit)
-    seen = tr("{picture}, as the network sees it", picture=wish.experiment.picture.name)
+    seen = tr("{picture}, as the model receives it", picture=wish.experiment.picture.name)
     before.image(encode.jpeg(view), alt=seen, width="stretch")
-    before.caption(tr("The picture"))
+    before.caption(tr("Original image"))
     after.image(encode.png(s.picture), alt=alt, width="stretch")
     how = ""
     if s.method == "inversion":
@@ -59,20 +62,18 @@ def stretched(picture: RGB) -> RGB:
 def reading(s: Synthesis, wish: SynthesisRequest) -> str:
     """What the picture says, in plain words."""
     if s.method == "deep_dream":
-        return tr("Whatever {goal} found a trace of in the picture was made stronger, again and again.", goal=wish.goal)
+        return tr("The patterns in the image to which {goal} responds were amplified step by step.", goal=wish.goal)
     if s.method == "inversion":
         return tr(
-            "To {goal} both pictures look alike to at least {share}. What you still recognize, the network still knows "
-            "at this depth.",
+            "For {goal}, the two images agree by at least {share}. What you can still recognize is still "
+            "represented at this layer.",
             goal=wish.goal,
             share=f"{max(0.0, 1 - s.objective[-1]):.0%}",
         )
     if s.channel is not None:
-        return tr(
-            "Patterns like these excite {goal} more than anything else that the search came upon.", goal=wish.goal
-        )
+        return tr("The pattern with the strongest response of {goal} that this search found.", goal=wish.goal)
     return tr(
-        "Patterns like these raise the score of {goal} more than anything else that the search came upon.",
+        "The pattern with the highest score for {goal} that this search found.",
         goal=wish.goal,
     )
 
@@ -80,22 +81,21 @@ def reading(s: Synthesis, wish: SynthesisRequest) -> str:
 def caution(s: Synthesis) -> str:
     """What the picture does not say."""
     if s.weights == "random":
-        return tr("This network is untrained, so whatever the picture shows was not learned.")
+        return tr("This model is untrained, so the image shows nothing that was learned.")
     if s.method == "deep_dream":
-        return tr("What appears was learned from other pictures: it was not hidden in this one.")
+        return tr("What appears was learned from other images; it was not hidden in this one.")
     if s.method == "inversion":
         return tr(
-            "What is missing may not be lost: the search ended before it had found everything, and the later the layer "
-            "is, the less it finds."
+            "Missing content is not necessarily lost in the layer: the optimization does not find everything, "
+            "and it finds less at later layers."
         )
     if s.channel is not None:
         return tr(
-            "It does not say that the channel stands for one thing, nor that photographs excite it by the same: "
-            "another seed gives another picture."
+            "The channel may respond to other patterns too, and photographs may activate it in other ways: "
+            "another seed gives another image."
         )
     return tr(
-        "It is not what the network remembers of the class, and no photograph looks like it: a picture can be "
-        "noise to us and certain to the network."
+        "It is not a typical image of the class: a model can be certain about an image that looks like noise to us."
     )
 
 
@@ -113,8 +113,8 @@ def says(found: Sequence[Prediction]) -> None:
 def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
     """The objective step by step."""
     falls = s.method == "inversion"
-    name = tr("what differs (falls)") if falls else tr("excitement (rises)")
-    name = tr("excitement (rises at each size)") if s.method == "deep_dream" else name
+    name = tr("loss (lower is better)") if falls else tr("objective (higher is better)")
+    name = tr("objective (rises at each size)") if s.method == "deep_dream" else name
     figure = go.Figure(
         go.Scatter(
             x=list(range(1, len(s.objective) + 1)),
@@ -143,9 +143,9 @@ def take_away(s: Synthesis, wish: SynthesisRequest) -> None:
     name = text.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
     for label, make, ending, kind in (
-        (tr("Picture (PNG)"), partial(encode.png, s.picture), "png", "image/png"),
-        (tr("Growth (GIF)"), partial(gif, s.frames), "gif", "image/gif"),
-        (tr("Growth (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
+        (tr("Image (PNG)"), partial(encode.png, s.picture), "png", "image/png"),
+        (tr("Animation (GIF)"), partial(gif, s.frames), "gif", "image/gif"),
+        (tr("Animation (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
     ):
         buttons.download_button(label, make, f"{name}.{ending}", kind, on_click="ignore")
     st.code(snippet(s, wish), language="python")

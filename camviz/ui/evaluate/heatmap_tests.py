@@ -51,7 +51,7 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
     settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
     told, status, charted, looks = (st.container(), st.container(), st.container(), st.container(horizontal=True))
     looks.segmented_control(
-        tr("A pixel is replaced by"),
+        tr("Replacement"),
         FILLERS,
         format_func=lambda key: tr(FILLERS[key]),
         key="filler",
@@ -65,7 +65,7 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         112,
         key="steps",
         persist_state="session",
-        help=tr("In how many steps the pixels go: more draw a finer curve and take longer."),
+        help=tr("In how many steps the pixels are replaced: more steps give a finer curve and take longer."),
     )
     with status:
         own = _pair(experiment, method, knobs, settings)
@@ -83,7 +83,7 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         found = {method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
         chart = Chart(
             {f"{name}: {curve.area:.3f}": (curve.fractions, curve.values) for name, curve in found.items()},
-            "share of the pixels brought in" if place else "share of the pixels replaced",
+            "share of the pixels inserted" if place else "share of the pixels deleted",
             f"probability of {label}",
             f"{metric.title}: " + ", ".join(f"area {curve.area:.3f} for {name}" for name, curve in found.items()),
         )
@@ -98,7 +98,7 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         against,
         *(metric_sentence(METRICS[key]) for key in ("deletion", "insertion")),
     ]
-    settings_used = [("setting", "value"), ("a pixel is replaced by", FILLERS[filler]), ("steps", str(steps))]
+    settings_used = [("setting", "value"), ("replacement", FILLERS[filler]), ("steps", str(steps))]
     code = [measure_snippet(experiment, {"deletion": settings, "insertion": settings})]
     texts = [one for one in texts if one]
     return [Section("Deletion and insertion", texts, charts=charts_of_it, table=settings_used, code=code)]
@@ -109,7 +109,7 @@ def _pair(experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs)
         "curves",
         _key("curves", experiment, method, knobs, settings),
         _seconds_of_pair(experiment, settings),
-        tr("Draw the curves"),
+        tr("Compute the curves"),
         lambda report: _measured(experiment, method, knobs, settings, report),
     )
 
@@ -125,7 +125,7 @@ def _controls(experiment: Experiment, method: Method, settings: Knobs) -> dict[s
 
     key = _key("controls", experiment, METHODS["random_cam"], {"others": tuple(one.key for one in others)}, settings)
     seconds = len(others) * _seconds_of_pair(experiment, settings)
-    what = tr("Add the controls, which know nothing of the reasons")
+    what = tr("Compare with the controls")
     return tasks.run("controls", key, seconds, what, work) or {}
 
 
@@ -164,26 +164,23 @@ def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Secti
         return found
 
     key = _key("measures", experiment, method, knobs, {})
-    numbers = tasks.run("measures", key, seconds, tr("Measure"), work)
+    numbers = tasks.run("measures", key, seconds, tr("Compute the metrics"), work)
     if numbers is None:
         return []
     st.table(
         {
-            tr("Measure"): [f"**{tr_message(one.title)}**" for one in wanted],
-            tr("This map"): [tr_message(numbers[one.key]) for one in wanted],
-            tr("Good is"): [tr_message(one.better) for one in wanted],
-            tr("What it asks, and *what it can't tell*"): [
+            tr("Metric"): [f"**{tr_message(one.title)}**" for one in wanted],
+            tr("This heatmap"): [tr_message(numbers[one.key]) for one in wanted],
+            tr("Good values"): [tr_message(one.better) for one in wanted],
+            tr("Meaning and *limitations*"): [
                 f"{tr_message(one.tooltip)} *{tr_message(one.limitation)}*" for one in wanted
             ],
         }
     )
-    rows = [
-        (one.title, numbers[one.key], one.better, f"{one.tooltip} What it can't tell. {one.limitation}")
-        for one in wanted
-    ]
+    rows = [(one.title, numbers[one.key], one.better, f"{one.tooltip} Limitations: {one.limitation}") for one in wanted]
     code = [measure_snippet(experiment, {one.key: {} for one in wanted if not one.explains_again})]
-    table = [("measure", "this map", "good is", "what it tells"), *rows]
-    return [Section("Other measures of this map", table=table, code=code)]
+    table = [("metric", "this heatmap", "good values", "meaning"), *rows]
+    return [Section("Other metrics of this heatmap", table=table, code=code)]
 
 
 def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
@@ -210,9 +207,7 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
         )
 
     with place:
-        result = _run(
-            "forgetting", experiment, method, knobs, metric, tr("Let a copy of the network forget"), work, way=way
-        )
+        result = _run("forgetting", experiment, method, knobs, metric, tr("Run the randomization test"), work, way=way)
         if result is None:
             return []
         (depths, correlations, similarities, mean), pictures = result
@@ -221,17 +216,21 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
         show(pictures)
         chart = Chart(
             {"rank correlation (r)": (depths, correlations), "structural similarity (SSIM)": (depths, similarities)},
-            "share of the layers that have forgotten, from the last",
-            "likeness to the map as trained",
-            f"Likeness to the map as trained against forgetting: r = {correlations[-1]:.2f} at the end",
+            "share of the layers randomized, from the last",
+            "similarity to the original heatmap",
+            "Similarity to the original heatmap while the layers are randomized: "
+            f"r = {correlations[-1]:.2f} at the end",
         )
         draw(chart, "forgetting")
-        scale = "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learned."
+        scale = (
+            "1: same heatmap; 0: unrelated. A line that falls at once means that the heatmap depends on the "
+            "learned weights."
+        )
         number = f"Mean of |r|: {mean:.2f}."
         st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
         show_limitation(metric)
     texts = [verdict, number, scale, metric_sentence(metric)]
-    return [Section("The same map of a network that forgets", texts, as_report_images(pictures), [chart])]
+    return [Section("Heatmaps for randomized weights", texts, as_report_images(pictures), [chart])]
 
 
 def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
@@ -243,11 +242,11 @@ def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[
         found = metrics.measure(experiment, method, knobs, metric, report)
         first, *others = [names[index] for index in found.classes]
         captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
-        alts = [f"Map of {names[index]} by {method.title}" for index in found.classes]
+        alts = [f"Heatmap of {names[index]} by {method.title}" for index in found.classes]
         most, likest = max(zip(found.correlations, others, strict=True))
         return float(found), f"{likest}, r = {most:.2f}", tiles(experiment, found.maps, captions, alts)
 
-    result = _run("classes", experiment, method, knobs, metric, tr("Ask for other classes"), work)
+    result = _run("classes", experiment, method, knobs, metric, tr("Compute the heatmaps of other classes"), work)
     if result is None:
         return []
     mean, likest, pictures = result
@@ -256,7 +255,7 @@ def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[
     show(pictures)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
-    return [Section("The same picture, other classes", texts, as_report_images(pictures))]
+    return [Section("Heatmaps of other classes", texts, as_report_images(pictures))]
 
 
 def _run(
@@ -284,7 +283,7 @@ def map_of(experiment: Experiment, method: Method, e: Explanation) -> None:
     key = _key("small", experiment, method, e.knobs, {})
     picture = tasks.kept_result(key) or tasks.keep_result(key, encode.jpeg(render.overlay(e.view, e.heatmap, 0.6)))
     title, label = tr_message(method.title), tr_message(e.label)
-    st.image(picture, alt=tr("{method} of {label} over the picture", method=title, label=label), width=220)
+    st.image(picture, alt=tr("{method} of {label} over the image", method=title, label=label), width=220)
     st.caption(tr("{method} of {label}", method=title, label=escaped(label)))
 
 

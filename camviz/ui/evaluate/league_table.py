@@ -84,7 +84,7 @@ def table(experiment: Experiment) -> list[Section]:
     """Choose methods, metrics and pictures; compute what is missing; show the table; returns a report's section."""
     methods, metrics, over = _choose(experiment)
     if not methods or not metrics or not over:
-        st.info(tr("Choose at least one method, one measure and one picture."))
+        st.info(tr("Choose at least one method, one metric and one image."))
         return []
     subjects = {key: replace(experiment, picture=one, target=-1, rival=-1) for key, one in over.items()}
     asked = any(metric.of_mosaics for metric in metrics)
@@ -105,8 +105,8 @@ def table(experiment: Experiment) -> list[Section]:
     ]
     shown = show(experiment, rows, metrics, list(over))
     for metric in metrics:
-        cannot = tr("**What it can't tell.** {cannot}", cannot=tr_message(metric.limitation))
-        st.caption(f"**{tr_message(metric.title)}**: {tr_message(metric.tooltip)} {cannot}")
+        limitation = tr("**Limitations.** {limitation}", limitation=tr_message(metric.limitation))
+        st.caption(f"**{tr_message(metric.title)}**: {tr_message(metric.tooltip)} {limitation}")
     if not shown:
         return []
     told = [
@@ -114,7 +114,7 @@ def table(experiment: Experiment) -> list[Section]:
         *(metric_sentence(metric) for metric in metrics),
     ]
     listed = [
-        ("picture", "explained for"),
+        ("image", "explained class"),
         *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
     ]
     return [Section("The methods", told, table=shown), Section("The pictures", table=listed)]
@@ -134,33 +134,33 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
             key="competitors",
             placeholder=tr("Choose options"),
             persist_state="session",
-            help=tr("Those that can be used on this network at this layer; the controls come by themselves."),
+            help=tr("Methods that work for this model and layer; the three controls are always included."),
         )
     with right:
         metrics = settings.many("measures", DISCIPLINES, list(METRICS))
         st.multiselect(
-            tr("Measures"),
+            tr("Metrics"),
             list(METRICS),
             format_func=lambda key: tr_message(METRICS[key].title),
             key="measures",
             placeholder=tr("Choose options"),
             persist_state="session",
-            help=tr("What each of them asks, and what it can't tell, stands below the table."),
+            help=tr("The meaning and the limitations of each metric stand below the table."),
         )
     over = settings.many("over", list(found), list(found))
     st.multiselect(
-        tr("Pictures"),
+        tr("Images"),
         list(found),
         format_func=lambda key: found[key].name,
         key="over",
         placeholder=tr("Choose options"),
         persist_state="session",
-        help=tr("The more pictures, the narrower the intervals, and the longer it takes."),
+        help=tr("More images give narrower intervals and take longer."),
     )
     st.caption(
         tr(
-            "Every picture is explained for the class that the network predicts, at the layer of the sidebar. The "
-            "three controls know nothing of the network's reasons: a method that does not beat them has shown nothing."
+            "Each image is explained for its predicted class, at the layer of the sidebar. The three controls "
+            "contain no information about the decision: a method that does not beat them has shown nothing."
         )
     )
     rows = [METHODS[key] for key in methods] + [one for one in controls_for(experiment) if methods]

@@ -73,7 +73,7 @@ def pointing(experiment: Experiment) -> list[Section]:
         key="players",
         placeholder=tr("Choose options"),
         persist_state="session",
-        help=tr("The last three of the first choice are controls, which know nothing of the network's reasons."),
+        help=tr("The last three of the default methods are controls, which contain no information about the decision."),
     )
     played = _play(experiment, chosen, players)
     if not played:
@@ -81,7 +81,7 @@ def pointing(experiment: Experiment) -> list[Section]:
     rows = sorted(played.items(), key=lambda row: -float(np.mean(row[1].shares)))
     columns: dict[str, list[Any]] = {
         "Method": [_name(METHODS[key]) for key, _ in rows],
-        "In the right quarter": [float(np.mean(one.shares)) for _, one in rows],
+        "In the correct quarter": [float(np.mean(one.shares)) for _, one in rows],
     }
     for quarter, prediction in enumerate(chosen.predictions):
         columns[f"{WHERE[quarter]}: {prediction.label}"] = [one.shares[quarter] for _, one in rows]
@@ -91,16 +91,16 @@ def pointing(experiment: Experiment) -> list[Section]:
         hide_index=True,
         column_config=shares,
         height="content",
-        alt=tr("Shares by method and picture"),
+        alt=tr("Shares by method and image"),
     )
     shown = settings.setting("look_at", rows[0][0], [key for key, _ in rows])
     st.selectbox(
-        tr("Look at the maps of"),
+        tr("Method shown"),
         [key for key, _ in rows],
         format_func=lambda key: tr_message(METHODS[key].title),
         key="look_at",
         persist_state="session",
-        help=tr("Its four maps, one for each picture's class."),
+        help=tr("The heatmaps for the four classes of the mosaic."),
     )
     verdict = conclusions.pointing(float(np.mean(played[shown].shares)))
     st.markdown(f"**{tr_message(verdict)}**")
@@ -108,7 +108,7 @@ def pointing(experiment: Experiment) -> list[Section]:
     tiles.show_limitation(metric)
     table = [tuple(columns), *zip(*([_percent(cell) for cell in column] for column in columns.values()), strict=True)]
     texts = [tiles.metric_sentence(metric), f"{METHODS[shown].title}: {verdict}"]
-    return [Section("Four pictures in one", texts, tiles.as_report_images(played[shown].tiles), table=table)]
+    return [Section("Mosaic of four images", texts, tiles.as_report_images(played[shown].tiles), table=table)]
 
 
 def _percent(cell: str | float) -> str:
@@ -144,25 +144,25 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
     if len(fit) < 4:
         st.info(
             tr(
-                "A mosaic needs four pictures of different classes that this network is sure of (50 % or more); "
-                "there are {count}. Bring more pictures of your own, or choose another network.",
+                "A mosaic needs four images of different classes that this model predicts with 50% or more; "
+                "there are {count}. Upload more images, or choose another model.",
                 count=len(fit),
             )
         )
         return None
     quarters = settings.many("quarters", fit[:4], fit, 4)
     st.multiselect(
-        tr("Pictures that the network is sure of, one for each quarter"),
+        tr("Images with a confident prediction, one for each quarter"),
         fit,
         format_func=lambda key: f"{found[key].name}: {first[key].label}",
         key="quarters",
         placeholder=tr("Choose options"),
         max_selections=4,
         persist_state="session",
-        help=tr("Four different classes, each with a probability of 50 % or more: else its map has no right place."),
+        help=tr("Four different classes, each predicted with 50% or more; otherwise a heatmap has no correct quarter."),
     )
     if len(quarters) != 4:
-        st.info(tr("Choose four pictures."))
+        st.info(tr("Choose four images."))
         return None
     return Mosaic([found[key] for key in quarters], [first[key] for key in quarters])
 
@@ -183,14 +183,14 @@ def _play(experiment: Experiment, chosen: Mosaic, players: list[Method]) -> dict
 
     if missing:
         expected = sum(seconds(experiment, one) for one in missing)
-        what = tr("Play")
+        what = tr("Run the test")
         if len(missing) < len(players):
-            what = tr("Go on: {count} methods are missing", count=len(missing))
+            what = tr("Continue with the missing methods: {count}", count=len(missing))
         key = ("pointing", model.name, tuple(keys[one.key] for one in missing))
         refused = tasks.run("pointing", key, expected, what, work) or {}
     for title, reason in refused.items():
         st.warning(
-            tr("{method} does not play: {reason}.", method=tr_message(title), reason=escaped(tr_message(reason)))
+            tr("{method} cannot be used here: {reason}.", method=tr_message(title), reason=escaped(tr_message(reason)))
         )
     return {one.key: played for one in players if (played := _shown(experiment, chosen, one))}
 
@@ -240,8 +240,8 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
         [
             tiles.Tile(
                 encode.jpeg(tiles.overlay_map(view, one.cpu().float().numpy())),
-                (f"{prediction.label}, {place}", f"{share:.0%} of the map lies there"),
-                f"{method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
+                (f"{prediction.label}, {place}", f"{share:.0%} of the heatmap lies there"),
+                f"{method.title} of {prediction.label} over the mosaic, with its image at the {place}",
             )
             for one, prediction, place, share in zip(result.maps, chosen.predictions, WHERE, result.shares, strict=True)
         ],

@@ -20,8 +20,9 @@ from ..session.language import tr, tr_message
 from ..widgets.tiles import translated_table
 
 HOW = (
-    "Means over {count} pictures with their 95 % bootstrap intervals; ↓ low is good, ↑ high is good. Beats: ahead of "
-    "each control in {sure} of the resampled sets of pictures. With few pictures an interval is itself uncertain."
+    "Means over {count} images with 95% bootstrap intervals; ↓ low is good, ↑ high is good. Beats: better than "
+    "each control in {sure} of the resampled sets of images. With few images the intervals themselves are "
+    "uncertain."
 )
 SURE = 0.95  # in what share of bootstrap samples a method must be ahead to be called better
 
@@ -74,7 +75,7 @@ def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric],
         line = [intervals[place] for intervals in found]
         arrow = "↓" if metric.better == "low" else "↑"
         columns[f"{metric.title} {arrow}"] = [one.mean if one else None for one in line]
-        columns[f"{metric.title}, 95 %"] = [f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line]
+        columns[f"{metric.title}, 95%"] = [f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line]
     st.dataframe(
         translated_table(columns) | {tr("Beats all controls in"): beaten(tr_message)},
         hide_index=True,
@@ -82,14 +83,14 @@ def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric],
         column_config={
             tr_message(name): st.column_config.NumberColumn(format="%.3f") for name in columns if name[-1] in "↓↑"
         },
-        alt=tr("Means by method and measure, with their intervals"),
+        alt=tr("Means by method and metric, with their intervals"),
     )
     st.caption(f"{tr(HOW, count=len(ids), sure=f'{SURE:.0%}')} {tr('Click a column to sort.')}")
     name = file_name("camviz-league", experiment.model.name, experiment.layer)
     buttons = st.container(horizontal=True)
     for part, label, make in (
-        ("table", tr("The table (CSV)"), summary),
-        ("numbers", tr("Every number (CSV)"), partial(numbers, ids=ids)),
+        ("table", tr("Means (CSV)"), summary),
+        ("numbers", tr("All values (CSV)"), partial(numbers, ids=ids)),
     ):
         buttons.download_button(
             label,

@@ -19,9 +19,9 @@ def overlay(e: Explanation, key: Any, color_map: str, opacity: float) -> None:
     """The map over the picture, with an opacity that moves in the browser, and its color bar."""
     title = tr_message(METHODS[e.method].title)
     base, heat = _jpegs(repr(key), color_map, e)
-    alt = tr("{method} of {label} over the picture", method=title, label=tr_message(e.label))
+    alt = tr("{method} of {label} over the image", method=title, label=tr_message(e.label))
     browser.overlay(base, heat, opacity, alt, _set_opacity)
-    st.html(figures.color_bar(color_map, tr("little"), tr("much"), title))
+    st.html(figures.color_bar(color_map, tr("low"), tr("high"), title))
 
 
 def views(e: Explanation, key: Any, color_map: str, opacity: float, percentile: float) -> None:
@@ -59,7 +59,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
             on_click="ignore",
         )
     buttons.download_button(
-        tr("Raw map (NPZ)"), lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore"
+        tr("Raw values (NPZ)"), lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore"
     )
     buttons.download_button(
         tr("Settings (JSON)"), lambda: recipe.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
@@ -70,7 +70,9 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
         f"{name}-recipe.json",
         "application/json",
         on_click="ignore",
-        help=tr("All that says how to compute it again: `camviz.explain(**recipe)`, or 'Load a recipe' on this page."),
+        help=tr(
+            "Everything needed to compute it again: use `camviz.explain(**recipe)`, or 'Load a recipe' on this page."
+        ),
     )
     language, say = translator()
     buttons.download_button(
@@ -85,7 +87,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
         f"{name}.html",
         "text/html",
         on_click="ignore",
-        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
     st.code(recipe.snippet(e, picture), language="python")
 

@@ -32,15 +32,15 @@ def _fast_against_exact(e: Explanation, experiment: Experiment) -> None:
         "exact",
         ("exact", *explanations.key_of(experiment, method, knobs)),
         seconds,
-        tr("Check the fast map against the exact one"),
+        tr("Compare with the exact heatmap"),
         lambda report: explanations.compute(experiment, method, knobs, report),
     )
     if exact is not None:
         agreement = rank_correlation(e.attribution, exact.attribution)
         st.caption(
             tr(
-                "Fast against exact: rank correlation {agreement}, in {fast} s instead of {exact} s "
-                "(1 = the same order of all places).",
+                "Rank correlation of the fast and the exact heatmap: {agreement} (1 = same order of all "
+                "places). Fast: {fast} s, exact: {exact} s.",
                 agreement=f"{agreement:.3f}",
                 fast=f"{e.seconds:.1f}",
                 exact=f"{exact.seconds:.1f}",
@@ -60,16 +60,16 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
             ).category[0]
 
     key = ("class map", *explanations.key_of(experiment, METHODS[e.method], knobs))
-    found = tasks.run("places", key, e.seconds, tr("Show what it says with the square at each place"), work)
+    found = tasks.run("places", key, e.seconds, tr("Show the predicted class for each position of the square"), work)
     if found is not None:
         st.plotly_chart(
             tr_parts(figures.class_map(found.cpu().numpy(), model.categories, charts.ink())),
-            alt=tr("The most probable class with the gray square over each place of the picture, as letters"),
+            alt=tr("The predicted class for each position of the gray square, as letters"),
             config={"displayModeBar": False},
         )
         st.caption(
             tr(
-                "The most probable class while the gray square hides that place of the picture "
-                "(Zeiler & Fergus, 2014). These are names, not amounts."
+                "The class predicted while the gray square hides that part of the image (Zeiler & Fergus, "
+                "2014). The letters stand for classes, not for amounts."
             )
         )

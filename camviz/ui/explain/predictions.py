@@ -15,7 +15,7 @@ from ..shell import sidebar
 def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
     """The best classes as bars; a click explains that class."""
     browser.bars(
-        tr("Predictions: choose a class to explain"),
+        tr("Top-5 predictions: choose a class to explain"),
         [
             {
                 "id": one.index,

@@ -45,8 +45,8 @@ Found = tuple[GalleryImage, Tile]
 ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
     "name": ("name", lambda found: found[0].name.lower()),
     "class": ("predicted class", lambda found: (found[1].predicted.lower(), -found[1].probability)),
-    "unsure": ("least sure first", lambda found: found[1].probability),
-    "sure": ("most sure first", lambda found: -found[1].probability),
+    "unsure": ("lowest probability first", lambda found: found[1].probability),
+    "sure": ("highest probability first", lambda found: -found[1].probability),
     "sparse": ("smallest region first", lambda found: -found[1].sparseness),
     "spread": ("largest region first", lambda found: found[1].sparseness),
 }
@@ -64,7 +64,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) ->
         def work(report: ReportProgress) -> int:
             return _work(Worker(order, experiment.model), missing, keys, report)
 
-        what = tr("Explain {count} pictures", count=len(missing))
+        what = tr("Explain {count} images", count=len(missing))
         tasks.run("gallery", tuple(keys[photo.name] for photo in missing), len(missing) * each, what, work)
     return [(photo, tile) for photo in photos if (tile := tasks.kept_result(keys[photo.name])) is not None]
 
@@ -77,7 +77,7 @@ def _work(worker: Worker, missing: Sequence[GalleryImage], keys: Mapping[str, Ha
         share = start / len(missing)
 
         def tell(_: float, text: str, start: int = start, share: float = share) -> None:
-            told = tr("{done} of {total} pictures", done=start, total=len(missing))
+            told = tr("{done} of {total} images", done=start, total=len(missing))
             report(share, told if text == tasks.time_left(0) else f"{told}, {text}")
 
         with tasks.in_queue(tell) as progress:
@@ -127,30 +127,30 @@ def choose(found: Sequence[Found]) -> list[Found]:
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     order = setting("by", "name", ORDERS)
     settings.selectbox(
-        tr("Sorted by"),
+        tr("Sort by"),
         ORDERS,
         format_func=lambda key: tr(ORDERS[key][0]),
         key="by",
         persist_state="session",
         width=220,
-        help=tr("Sure: the probability of the class that it predicts. Region: how few places hold most of the map."),
+        help=tr("Probability: of the predicted class. Region: how few places hold most of the heatmap."),
     )
     only = many("only", [], classes)
     settings.multiselect(
-        tr("Only what it calls"),
+        tr("Predicted class"),
         classes,
         key="only",
-        placeholder=tr("everything"),
+        placeholder=tr("all classes"),
         persist_state="session",
         width=360,
-        help=tr("By the class that the network predicts, right or wrong."),
+        help=tr("The class that the model predicts, right or wrong."),
     )
     unsure = switch("unsure")
     settings.toggle(
-        tr("Only where it is less than half sure"),
+        tr("Only below 50%"),
         key="unsure",
         persist_state="session",
-        help=tr("Where the class that it predicts has less than 50 %."),
+        help=tr("Images whose predicted class has a probability below 50%."),
     )
     return [
         (photo, tile)
@@ -162,7 +162,7 @@ def choose(found: Sequence[Found]) -> list[Found]:
 def tiles(shown: Sequence[Found]) -> Found | None:
     """The pictures as tiles; the one that was clicked."""
     if not shown:
-        st.info(tr("No picture is left: choose fewer conditions."))
+        st.info(tr("No image matches: remove a filter."))
         return None
     names = [photo.name for photo, _ in shown]
     chosen = st.session_state.get("tile")
@@ -170,7 +170,7 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     items = [
         (
             number,
-            tr("Map of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name),
+            tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name),
             f"{photo.name}\n{tile.predicted} {tr_message(percent(tile.probability))}",
             tile.overlay,
         )
@@ -180,7 +180,7 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     def pick(number: int) -> None:
         st.session_state["tile"] = names[number]
 
-    browser.tiles(tr("Pictures with their maps"), items, place, pick)
+    browser.tiles(tr("Images with their heatmaps"), items, place, pick)
     return shown[place]
 
 
@@ -188,12 +188,12 @@ def one(found: Found, method: Method) -> None:
     """The chosen picture, larger, with how to read it, and the way to the Explain page."""
     photo, tile = found
     left, right = st.columns([1, 2], gap="large")
-    alt = tr("Map of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name)
+    alt = tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name)
     left.image(tile.overlay, alt=alt, width="stretch")
     with right:
         st.markdown(tr("**{picture}**, by {method}", picture=escaped(photo.name), method=tr_message(method.title)))
         st.markdown(escaped(tr_message(tile.reading)))
-        st.caption(tr("**What it does not say.** {caution}", caution=tr_message(tile.caution)))
+        st.caption(tr("**Limitations.** {caution}", caution=tr_message(tile.caution)))
         if st.button(tr("Open in Explain"), icon=":material/visibility:", on_click=photo.open):
             st.switch_page("pages/explain.py")
 
@@ -210,11 +210,11 @@ def table(found: Sequence[Found]) -> None:
     st.dataframe(
         [
             {
-                tr("picture"): photo.name,
-                tr("predicted"): tile.predicted,
+                tr("image"): photo.name,
+                tr("predicted class"): tile.predicted,
                 tr("probability"): tile.probability,
-                tr("explained"): tile.explained,
-                tr("its probability"): tile.explained_probability,
+                tr("explained class"): tile.explained,
+                tr("probability of the explained class"): tile.explained_probability,
                 tr("sparseness"): tile.sparseness,
             }
             for photo, tile in found
@@ -231,7 +231,7 @@ def take_away(found: Sequence[Found], method: Method) -> None:
         tr("Table (CSV)"), lambda: to_csv(found), "camviz-gallery.csv", "text/csv", on_click="ignore"
     )
     buttons.download_button(
-        tr("Maps (ZIP)"), lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
+        tr("Heatmaps (ZIP)"), lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
     )
 
 

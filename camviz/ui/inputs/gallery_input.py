@@ -49,7 +49,7 @@ def uploader() -> None:
     """Take several files, or a ZIP of them; they replace what was there before."""
     st.file_uploader(
         tr(
-            "Your own pictures, or a ZIP of them: at most {most}, and {size} MB together",
+            "Your own images, or a ZIP file of them: at most {most}, {size} MB in total",
             most=MOST,
             size=MOST_BYTES // 2**20,
         ),
@@ -58,7 +58,7 @@ def uploader() -> None:
         key="album_upload",
         max_upload_size=image_input.uploadable(MOST_BYTES // 2**20),
         on_change=_take,
-        help=tr("They stay in this server's memory while you are here, and are never stored."),
+        help=tr("Kept in this server's memory during your visit only; never written to disk."),
     )
     for file, error in st.session_state.get("album_refused", ()):
         st.error(error_text(error, file))

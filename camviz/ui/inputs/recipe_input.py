@@ -28,7 +28,7 @@ def load() -> None:
             key="recipe",
             max_upload_size=LARGEST,
             on_change=_take,
-            help=tr("A file that you have got by 'Recipe (JSON)': it sets picture, network, layer, class and method."),
+            help=tr("A file downloaded as 'Recipe (JSON)'. It sets the image, model, layer, class and method."),
         )
         if refused := st.session_state.get("recipe_refused"):
             st.error(error_text(refused))

@@ -43,7 +43,7 @@ def _choose(experiment: Experiment) -> Grid:
         key="sweep",
         persist_state="session",
         width=320,
-        help=tr("Only methods that explain at a layer: the others look the same at every depth."),
+        help=tr("Only methods that use a layer: the others give the same heatmap for all layers."),
     )
     knobs = method_picker.knobs(method)
     layers = [layer for layer in experiment.model.layers if layer.main]
@@ -59,13 +59,13 @@ def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map
         return
     layer = cell.experiment.model.layer(name)
     alt = tr(
-        "{method} of {label} at layer {layer}, over the picture",
+        "{method} of {label} at layer {layer}, over the image",
         method=tr_message(sweep.rows[0]),
         label=tr_message(result.label),
         layer=name,
     )
     st.image(_small_overlay(repr(cell.key), color_map, result), alt=alt, width="stretch")
-    size = tr("{height} × {width} places", height=layer.height, width=layer.width)
+    size = tr("{height} × {width} cells", height=layer.height, width=layer.width)
     st.caption(f"`{name}`  \n{size}")
 
 

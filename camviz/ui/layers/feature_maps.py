@@ -36,7 +36,7 @@ BYS: dict[SortOrder, str] = {"strength": "strength", "weight": "weight for the c
 def maps_of(experiment: Experiment) -> FeatureMaps | None:
     """The feature maps of the experiment's layer, and their weights for what is explained; None with a word why."""
     if not experiment.layer:
-        st.info(tr("This network has no feature maps: none of its layers keeps the places of the picture apart."))
+        st.info(tr("This model has no layer with spatial feature maps."))
         return None
     try:
         return _maps(key_of(experiment), repr(experiment.score), experiment)
@@ -56,9 +56,9 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
     """All feature maps in pages, in the order that the visitor chooses; a click, or its number, chooses one."""
     st.caption(
         tr(
-            "A feature map is one channel of a layer: a small picture of where the network found one kind of pattern. "
-            "Bright: found; dark: not found (zero or below). Each has its own scale up to its *max*; *w* is its weight "
-            "for {label}: how much that score grows with the map.",
+            "A feature map is one channel of a layer: it shows where the model detects one kind of pattern. "
+            "High values: detected; low values: not detected (zero or negative). Each has its own scale up to "
+            "its *max*; *w* is its weight for {label}: how much that score grows with the feature map.",
             label=escaped(class_name(experiment)),
         )
     )
@@ -73,27 +73,27 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
     page = setting("maps", 1, range(1, pages + 1), int)
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     settings.segmented_control(
-        tr("Sorted by"),
+        tr("Sort by"),
         BYS,
         format_func=lambda by: tr(BYS[by]),
         key="sort",
         required=True,
         persist_state="session",
         help=tr(
-            "Strength: the strongest activation. Weight: how much the score grows with the map, on average over its "
-            "places; Grad-CAM gives it this weight."
+            "Strength: the largest activation. Weight: how much the score grows with the feature map, averaged "
+            "over its cells, as in Grad-CAM."
         ),
     )
     settings.number_input(
-        tr("Number of the map"),
+        tr("Feature map number"),
         0,
         count - 1,
         None,
         key="map",
-        placeholder=tr("the first"),
+        placeholder=tr("first"),
         persist_state="session",
         width=180,
-        help=tr("A map by its number, from 0. Empty: the first one in this order."),
+        help=tr("The number of a feature map, from 0. Empty: the first in this order."),
     )
     order = found.order(by)
     chosen = int(order[0]) if number is None else int(number)
@@ -102,7 +102,7 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
         (
             one,
             tr(
-                "Feature map {number}, at most {most}, weight {weight}",
+                "Feature map {number}, maximum {most}, weight {weight}",
                 number=one,
                 most=f"{strengths[one]:.2g}",
                 weight=f"{found.weights[one]:.2g}",
@@ -136,7 +136,7 @@ def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, 
     """A feature map over the picture, with an opacity that moves in the browser."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     base, heat = _map_jpegs(key_of(experiment), number, color_map, experiment, one)
-    alt = tr("Feature map {number} of {layer} over the picture", number=number, layer=experiment.layer)
+    alt = tr("Feature map {number} of {layer} over the image", number=number, layer=experiment.layer)
     browser.overlay(base, heat, opacity, alt, lambda value: st.session_state.update(opacity=round(value, 2)))
 
 
@@ -166,12 +166,12 @@ def _extension() -> None:
     """Whether the deconvnet is applied to smooth activations too, which its paper does not define."""
     settings.setting("smooth", False, (False, True), lambda text: text == "1", lambda _: "1")
     st.toggle(
-        tr("Smooth activations too"),
+        tr("Include smooth activations"),
         key="smooth",
         persist_state="session",
         help=tr(
-            "The deconvnet, which projects back, is defined for ReLU alone. With this it treats SiLU, GELU and their "
-            "kin in the same way, which the paper does not define."
+            "The deconvnet is defined for ReLU only. This applies it to SiLU, GELU and similar functions in the "
+            "same way, which the paper does not define."
         ),
     )
 
@@ -197,7 +197,7 @@ def favorite(experiment: Experiment, number: int) -> None:
         with tasks.in_queue(report) as progress:
 
             def show(done: int, total: int, frame: RGB) -> None:
-                place.image(encode.jpeg(frame), alt=tr("The picture while it grows"), width="stretch")
+                place.image(encode.jpeg(frame), alt=tr("The image during synthesis"), width="stretch")
                 progress(done, total)
 
             made = synthesize(model, "activation_maximization", layer=layer, channel=number, steps=STEPS, progress=show)
@@ -205,20 +205,20 @@ def favorite(experiment: Experiment, number: int) -> None:
 
     key = ("favorite", tasks.network_key(model), layer, number, STEPS)
     seconds = 4 * STEPS * tasks.seconds_of_pass(model)
-    jpeg = tasks.run("favorite", key, seconds, tr("Synthesize it"), work)
+    jpeg = tasks.run("favorite", key, seconds, tr("Synthesize an image"), work)
     if jpeg:
-        alt = tr("A synthesized picture that excites feature map {number} of {layer}", number=number, layer=layer)
+        alt = tr("Synthesized image for feature map {number} of {layer}", number=number, layer=layer)
         place.image(jpeg, alt=alt, width="stretch")
     st.caption(
         tr(
-            "A picture that is made to excite this map, out of noise in {steps} steps. It mixes what the map answers "
-            "to with what the making likes to draw.",
+            "Synthesized from noise in {steps} steps to maximize this feature map. It mixes what the feature "
+            "map responds to with artifacts of the optimization.",
             steps=STEPS,
         )
     )
-    if st.button(tr("Go on with it on the Dream page"), icon=":material/auto_awesome:"):
+    if st.button(tr("Continue on the page Dream"), icon=":material/auto_awesome:"):
         st.session_state.update(
-            {"dream": "activation_maximization", "dream.for": "a channel", "activation_maximization.channel": number}
+            {"dream": "activation_maximization", "dream.for": "channel", "activation_maximization.channel": number}
         )
         st.switch_page("pages/dream.py")
 

@@ -37,14 +37,15 @@ def strip(experiment: Experiment) -> None:
         }
         for row, bar in zip(rows, to_scale(rows), strict=True)
     ]
-    title = tr("{network} from picture to class scores, to scale", network=tr_message(experiment.model.title))
+    title = tr("{network} from image to class scores, to scale", network=tr_message(experiment.model.title))
     browser.strip(title, steps, choose_layer)
     st.caption(
         tr(
-            "From the picture on the left to the class scores on the right, to scale: a bar's height is the "
-            "resolution, its length the number of channels, the way between two bars the convolutions between them. "
-            "Choose a layer by a click here, or in the sidebar. **Early layers see edges and colors, in small patches "
-            "and fine detail; late ones see parts of objects, over much of the picture and coarsely.**"
+            "From the image on the left to the class scores on the right, to scale: the height of a bar is the "
+            "resolution, its length the number of channels, the distance between two bars the convolutions "
+            "between them. Choose a layer here or in the sidebar. **Early layers respond to edges and colors in "
+            "small patches, at high resolution; late layers respond to parts of objects in large regions, at "
+            "low resolution.**"
         )
     )
 
@@ -72,7 +73,7 @@ def network_table(experiment: Experiment) -> None:
     """All steps of the network in a table that is folded in."""
     rows = rows_of(experiment, bool(st.session_state.get("all_layers")))
     count = f"{sum(row.parameters for row in rows):,}"
-    with st.expander(tr("All {count} parameters in a table, and how far each layer sees", count=count)):
+    with st.expander(tr("Table of all {count} parameters and the receptive fields", count=count)):
         _table(experiment, rows)
 
 
@@ -87,7 +88,7 @@ def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
         tr("Channels × height × width"): [row.shape for row in rows],
         tr("Parameters"): [row.parameters for row in rows],
         tr("Depth"): [row.depth for row in rows],
-        tr("Sees (pixels)"): [seen(fields.get(row.name), size) for row in rows],
+        tr("Receptive field (pixels)"): [seen(fields.get(row.name), size) for row in rows],
     }
     place.dataframe(
         columns,
@@ -97,9 +98,9 @@ def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
     )
     st.caption(
         tr(
-            "Parameters: the numbers that training sets, between the row above and this one. Depth: convolutions and "
-            "linear layers up to here, on all branches. Sees: the receptive field, how large a part of the picture one "
-            "place in the middle of the layer can depend on; found by trial on this very network."
+            "Parameters: trained values between the row above and this one. Depth: convolutions and linear "
+            "layers up to here, on all branches. Receptive field: the part of the image that the middle cell of "
+            "the layer can depend on, measured on this model."
         )
     )
 
@@ -118,7 +119,7 @@ def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
 
     seconds = 8 * len(layers) * tasks.seconds_of_pass(model)
     key = ("fields", tasks.network_key(model), names)
-    return tasks.run("fields", key, seconds, tr("Compute what each layer sees"), work) or {}
+    return tasks.run("fields", key, seconds, tr("Compute the receptive fields"), work) or {}
 
 
 def seen(box: Box | None, size: tuple[int, int]) -> str:
@@ -126,7 +127,7 @@ def seen(box: Box | None, size: tuple[int, int]) -> str:
     if box is None:
         return ""
     top, left, bottom, right = box
-    return tr("the whole picture") if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
+    return tr("whole image") if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
 
 
 def filters(model: Model) -> None:
@@ -134,12 +135,15 @@ def filters(model: Model) -> None:
     found, jpeg = _filters(tasks.network_key(model), model)
     if found is None:
         st.info(
-            tr("The first convolution of this network does not read the three colors, so its filters are no pictures.")
+            tr(
+                "The first convolution of this model does not read the three color channels, so its filters "
+                "cannot be shown as images."
+            )
         )
         return
     count, _, height, width = found.weights.shape
     about = tr(
-        "The {count} filters of `{layer}`, {height} x {width} pixels each",
+        "{count} filters of `{layer}`, {height} x {width} pixels each",
         count=count,
         layer=found.name,
         height=height,
@@ -148,9 +152,9 @@ def filters(model: Model) -> None:
     st.image(jpeg, alt=about.replace("`", ""))
     st.caption(
         tr(
-            "{filters}: what the network looks for first, and the only weights that are pictures themselves. One scale "
-            "for all of them and for red, green and blue: mid-gray is zero, bright adds, dark subtracts. Trained "
-            "filters are edges, stripes and color spots; untrained ones are noise.",
+            "{filters}: the patterns that the model detects first, and the only weights that can be seen as "
+            "images. One scale for all filters and colors: mid-gray is zero, bright is positive, dark is "
+            "negative. Trained filters show edges, stripes and color spots; untrained ones show noise.",
             filters=about,
         )
     )

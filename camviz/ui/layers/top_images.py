@@ -48,21 +48,21 @@ def top_images(experiment: Experiment, number: int) -> None:
         "nine",
         key,
         (len(chosen) + 8 * count) * tasks.seconds_of_pass(model),
-        tr("Find the {count} strongest of {total} pictures", count=count, total=len(chosen)),
+        tr("Find the {count} strongest of {total} images", count=count, total=len(chosen)),
         lambda report: _nine(experiment, number, chosen, report),
     )
     shown, broken = found or ([], [])
     for start in range(0, len(shown), 3):
         for place, (name, value, jpeg) in zip(st.columns(3), shown[start : start + 3], strict=False):
             alt = tr(
-                "{picture}: the patch that excites feature map {number} most, and what is projected back from there",
+                "{picture}: the patch with the strongest response of feature map {number}, and its projection",
                 picture=name,
                 number=number,
             )
             place.image(jpeg, alt=alt, width="stretch")
             place.caption(f"{escaped(name)}: {value:.2g}")
     if broken:
-        st.warning(tr("Could not be read: {names}.", names=", ".join(map(escaped, broken))))
+        st.warning(tr("These images could not be read: {names}.", names=", ".join(map(escaped, broken))))
 
 
 def _over() -> list[Candidate]:
@@ -70,9 +70,9 @@ def _over() -> list[Candidate]:
     every = list(image_input.choices().values())
     own = [picture for picture in every if picture.own]
     places = {
-        "all": "all pictures",
-        **({"samples": "the samples", "own": "my own pictures"} if own else {}),
-        **({"gallery": "my pictures in the gallery"} if gallery_input.own() else {}),
+        "all": "all images",
+        **({"samples": "sample images", "own": "your own images"} if own else {}),
+        **({"gallery": "your images in the gallery"} if gallery_input.own() else {}),
     }
     over = settings.setting("search_in", "all", places)
     if len(places) > 1:
@@ -83,7 +83,7 @@ def _over() -> list[Candidate]:
             key="search_in",
             required=True,
             persist_state="session",
-            help=tr("The gallery takes many pictures at once, or a folder of them as a ZIP."),
+            help=tr("The gallery takes many images at once, or a ZIP file of them."),
         )
     if over == "gallery":
         return [Candidate(photo.name, photo.digest, photo.picture) for photo in gallery_input.own()]
@@ -105,7 +105,7 @@ def _nine(
     readable: list[Candidate] = []
     broken: list[str] = []
     for done, one in enumerate(chosen):
-        report(0.3 * done / len(chosen), tr("{done} of {total} pictures looked at", done=done, total=len(chosen)))
+        report(0.3 * done / len(chosen), tr("{done} of {total} images searched", done=done, total=len(chosen)))
         try:
             found.append(_peaks(experiment, one))
             readable.append(one)
@@ -117,7 +117,7 @@ def _nine(
         boxes = receptive_fields(model.net, blank(model), places, progress)
     made = []
     for done, (find, box) in enumerate(zip(finds, boxes, strict=True)):
-        report(0.7 + 0.3 * done / len(finds), tr("{done} of {total} projected back", done=done, total=len(finds)))
+        report(0.7 + 0.3 * done / len(finds), tr("{done} of {total} projected", done=done, total=len(finds)))
         one = readable[find.picture]
         made.append((one.name, find.value, _pair(replace(experiment, picture=one.open()), find, number, box)))
     return made, broken

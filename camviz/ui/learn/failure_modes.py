@@ -77,11 +77,11 @@ def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
             f"fault.{method}",
             ("fault", *keys),
             sum(each),
-            tr("Show it on this picture"),
+            tr("Show on this image"),
             lambda report: _maps(variants, report),
         )
     except CamvizError as error:
-        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(str(error)))))
+        st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(str(error)))))
         return False
     if maps is None:
         return True
@@ -113,11 +113,11 @@ def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -
             f"forgetting.{method}",
             ("forgetting, side by side", *(explanations.key_of(experiment, one, knobs) for one, knobs in rows)),
             sum(metrics.seconds(experiment, one, knobs, metric, (STAGES + 1) / metric.cost) for one, knobs in rows),
-            tr("Let a copy of the network forget"),
+            tr("Run the randomization test"),
             work,
         )
     except CamvizError as error:
-        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(str(error)))))
+        st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(str(error)))))
         return
     for (one, _), row in zip(rows, pictures or (), strict=False):
         st.caption(escaped(tr_message(one.title)))
@@ -143,7 +143,7 @@ def _likeness(maps: Sequence[Explanation], number: int) -> str:
     alike = f"{likeness(maps[first], maps[number]):.2f}"
     if first == 0:
         return tr("rank correlation with the first {alike}; ", alike=alike)
-    return tr("rank correlation with the one before {alike}; ", alike=alike)
+    return tr("rank correlation with the previous {alike}; ", alike=alike)
 
 
 def _strength(e: Explanation) -> Any:
@@ -208,9 +208,9 @@ def _coarse(experiment: Experiment) -> list[Variant]:
 
 def _saturated(experiment: Experiment) -> list[Variant]:
     return [
-        Variant(tr("One gradient"), experiment, "vanilla_backprop", {}),
-        Variant(tr("Times the picture"), experiment, "gradient_x_input", {}),
-        Variant(tr("Integrated on the way"), experiment, "integrated_gradients", {}),
+        Variant(tr("Single gradient"), experiment, "vanilla_backprop", {}),
+        Variant(tr("Gradient x input"), experiment, "gradient_x_input", {}),
+        Variant(tr("Integrated gradients"), experiment, "integrated_gradients", {}),
     ]
 
 
@@ -221,59 +221,61 @@ def _costly(experiment: Experiment) -> list[Variant]:
 FAILURE_MODES: dict[str, FailureMode] = {
     "vanilla_backprop": FailureMode(
         "Saturation.",
-        "Where the network is already sure, more of the same changes little, so its gradient is small and noisy, even "
-        "at what decided. Integrated gradients look at the whole way from nothing to the picture instead.",
+        "Where the model is already confident, more of the same pattern hardly changes the score: the gradient "
+        "is small and noisy, even at the decisive pixels. Integrated gradients average over the whole path from "
+        "a blank image to this one.",
         _saturated,
     ),
     "guided_backprop": FailureMode(
-        "It hardly knows the class.",
-        "Ask for the least likely class, and the lines stay where they were: near 1 means the same map. The plain "
-        "gradient changes.",
+        "It hardly depends on the class.",
+        "For the least likely class, the lines stay where they were (a correlation near 1 means the same "
+        "heatmap), while the plain gradient changes.",
         _for_two_classes("guided_backprop", "vanilla_backprop"),
     ),
     "deconvnet": FailureMode(
-        "From a class score, it hardly knows the class.",
-        "It shows what the network can see in the picture, whatever is asked for. It was made for single feature "
-        "maps: see the page Layers.",
+        "From a class score, it hardly depends on the class.",
+        "It shows what the model detects in the image, whichever class is explained. It was designed for single "
+        "feature maps: see the page Layers.",
         _for_two_classes("deconvnet", "grad_cam"),
     ),
     "grad_cam": FailureMode(
-        "It is coarse.",
-        "The last layer has few cells, and the smooth edges between them are made by upsampling. At an earlier, finer "
-        "layer one weight for a whole feature map no longer fits, and the map falls apart; Layer-CAM weights each "
-        "cell by itself.",
+        "Its resolution is low.",
+        "The last layer has few cells; the smooth edges between them come from upsampling. At an earlier layer "
+        "with more cells, one weight for a whole feature map is too coarse, and the heatmap breaks up; "
+        "Layer-CAM weights each cell on its own.",
         _coarse,
     ),
     "guided_grad_cam": FailureMode(
-        "Its lines are not the class's.",
-        "Only the region follows the class; inside it, the lines are those of guided backpropagation for anything.",
+        "Its lines do not depend on the class.",
+        "Only the region follows the class; inside it, the lines are those of guided backpropagation for every class.",
         _for_two_classes("guided_grad_cam", "guided_backprop"),
     ),
     "score_cam": FailureMode(
-        "It is expensive.",
-        "One pass for every feature map that is not constant, where Grad-CAM needs one in all. Stencils also make "
-        "pictures that the network never learned from.",
+        "Its cost is high.",
+        "It needs one forward pass for each feature map that is not constant; Grad-CAM needs one in total. The "
+        "masked images are also unlike any image of the training set.",
         _costly,
     ),
     "integrated_gradients": FailureMode(
-        "The empty picture is a choice.",
-        "Pixels that look like the baseline get nothing. Another baseline, another map: the first is the one to "
-        "compare with.",
+        "The baseline is a choice.",
+        "Pixels equal to the baseline get no attribution. A different baseline gives a different heatmap; the "
+        "first one is the reference.",
         _settings_of("integrated_gradients", "baseline", ("mean color", "darkest", "brightest")),
     ),
     "lrp": FailureMode(
         "The rules are a choice.",
-        "Which rule a layer follows is set by hand, and shapes the map.",
+        "The rule of each layer is chosen by hand and changes the heatmap.",
         _settings_of("lrp", "composite", ("epsilon-gamma-box", "epsilon-plus", "epsilon-alpha2-beta1")),
     ),
 }
 
 RANDOMIZATION_TESTS: dict[str, RandomizationTest] = {
     "guided_backprop": RandomizationTest(
-        "It hardly notices what the network has forgotten.",
-        "A copy of the network gets weights of chance, from its last layer down to its first. Its answer is gone at "
-        "the first step; the lines stay for most of the way (r near 1: the same map), while Grad-CAM's region is lost "
-        "much sooner. So the lines are for the most part the picture's, not the network's reasons.",
+        "It hardly depends on the weights.",
+        "The weights of a copy of the model are randomized from the last layer to the first. The prediction is "
+        "lost at the first step. The lines remain for most of the way (r near 1: the same heatmap), while "
+        "Grad-CAM's region is lost much sooner. So the lines mostly follow the edges of the image, not what the "
+        "model has learned.",
         ("guided_backprop", "grad_cam"),
     ),
 }

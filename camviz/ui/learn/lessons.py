@@ -20,8 +20,8 @@ def draw() -> None:
         return
     st.caption(
         tr(
-            "Each link opens in a new tab with everything set. Think before you unfold the answer. "
-            "To add one of your own, see `{file}`.",
+            "Each link opens a new tab with everything set. Write down your guess, then open the answer. To add "
+            "a lesson, see `{file}`.",
             file=f"{FOLDER.parent.name}/{FOLDER.name}/README.md",
         )
     )

@@ -10,6 +10,7 @@ from ...errors import CamvizError
 from ...explanation.explain import estimate, explain
 from ...explanation.explanation import Explanation
 from ...registry import METHODS, Method
+from ...text import duration_text
 from ..inputs.experiment import Experiment
 from ..server import queue, store, tasks
 from ..server.store import result_store
@@ -42,7 +43,7 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
         return found
 
     def waiting(before: int) -> None:
-        report(0.0, tr("{count} before you", count=before))
+        report(0.0, tr("{count} ahead of you in the queue", count=before))
 
     with store.claim(key, waiting), queue.compute_queue().turn(waiting) as let_others:
         if (found := store.get(key)) is not None:
@@ -52,10 +53,10 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
         def progress(done: int, total: int) -> None:
             let_others()
             if not done:
-                report(0.0, tr("starts"))
+                report(0.0, tr("Starting"))
                 return
             left = (time.monotonic() - started) * (total - done) / done
-            told = tr("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
+            told = tr("{done} of {total}, about {time} left", done=done, total=total, time=duration_text(left))
             report(done / total, told)
 
         found = explain(
@@ -118,7 +119,7 @@ def _refusals(network: Any, layer: str, _experiment: Experiment) -> dict[str, st
     found = {}
     for method in METHODS.values():
         if method.layer == "required" and not layer:
-            found[method.key] = "it needs a layer of feature maps, and this network has none"
+            found[method.key] = "it needs a layer with feature maps, and this model has none"
         elif method.requires:
             try:
                 compute(_experiment, method, method.settings({}), lambda *_: None)
@@ -134,10 +135,10 @@ def explanation(experiment: Experiment, method: Method, knobs: Mapping[str, Any]
         seconds = expected(experiment, method, knobs)
         if seconds > PATIENCE:
             title = tr_message(method.title)
-            place.info(tr("{method} will take about {seconds} s here.", method=title, seconds=f"{seconds:.0f}"))
-            if not place.button(tr("Compute {method}", method=title), type="primary", key="compute"):
+            place.info(tr("{method} takes about {time} here.", method=title, time=duration_text(seconds)))
+            if not place.button(tr("Run {method}", method=title), type="primary", key="compute"):
                 return None
-            place.button(tr("Cancel"), key="cancel", shortcut="Esc", help=tr("Changing any setting also stops it."))
+            place.button(tr("Cancel"), key="cancel", shortcut="Esc", help=tr("Changing any setting also cancels it."))
         bar = place.empty()
         found = compute(experiment, method, knobs, bar.progress)
         bar.empty()

@@ -10,6 +10,7 @@ import streamlit as st
 from ...errors import CamvizError
 from ...explanation.explanation import Explanation
 from ...registry import METHODS, Method
+from ...text import duration_text
 from ..inputs.experiment import Experiment
 from ..server import store, tasks
 from ..session.language import tr, tr_message
@@ -95,12 +96,12 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
     stopped = st.session_state.get("stopped") == signature
     held = {place for place in seconds if stopped or seconds[place] > tasks.PATIENCE}
     if held:
-        what = tr("Go on: {count} maps are missing", count=len(held))
+        what = tr("Continue with the missing heatmaps: {count}", count=len(held))
         if not stopped:
-            what = tr("Compute {count} slow maps", count=len(held))
+            what = tr("Compute the slow heatmaps: {count}", count=len(held))
         after = sum(seconds[place] for place in held)
         place_of_button = panel.empty()
-        asked = tr("{what}, about {seconds} s", what=what, seconds=f"{after:.0f}")
+        asked = tr("{what} (about {time})", what=what, time=duration_text(after))
         if place_of_button.button(asked, key="go_on", type="primary"):
             held = set()
             place_of_button.empty()
@@ -115,9 +116,9 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
         shortcut="Esc",
         on_click=_stop,
         args=(signature,),
-        help=tr("Keeps the maps that are finished."),
+        help=tr("Keeps the finished heatmaps."),
     )
-    bar = panel.progress(0.0, tr("{count} maps to go", count=len(missing)))
+    bar = panel.progress(0.0, tr("Heatmaps left: {count}", count=len(missing)))
     total = sum(seconds[place] for place, _ in missing)
     started = time.monotonic()
     for count, (place, cell) in enumerate(missing):
@@ -126,7 +127,7 @@ def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, fi
         def report(part: float, _: str, place: Any = place, count: int = count, passed: float = passed) -> None:
             share = min(1.0, (passed + part * seconds[place]) / total)
             left = (time.monotonic() - started) * (1 - share) / share if share > 0.02 else total
-            told = tr("{done} of {total} maps, {left}", done=count, total=len(missing), left=tasks.time_left(left))
+            told = tr("{done} of {total} heatmaps, {left}", done=count, total=len(missing), left=tasks.time_left(left))
             bar.progress(share, told)
 
         report(0.0, "")

@@ -13,6 +13,7 @@ from ...errors import CamvizError
 from ...models import Model
 from ...runtime.devices import stopwatch
 from ...tape import forward
+from ...text import duration_text
 from ..session.language import error_text, tr
 from . import queue, singletons, store
 
@@ -35,12 +36,14 @@ def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[Rep
         return before  # type: ignore[no-any-return]
     button, bar, found = st.empty(), st.empty(), None
     if seconds > PATIENCE:
-        if not clicked(button, name, tr("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}")):
+        if not clicked(button, name, tr("{what} (about {time})", what=what, time=duration_text(seconds))):
             return None
-        button.button(tr("Cancel"), key=f"{name}.stop", shortcut="Esc", help=tr("Changing any setting also stops it."))
+        button.button(
+            tr("Cancel"), key=f"{name}.stop", shortcut="Esc", help=tr("Changing any setting also cancels it.")
+        )
 
     def waiting(_: int) -> None:
-        bar.progress(0.0, tr("Somebody else is computing the same"))
+        bar.progress(0.0, tr("Already being computed for another visitor"))
 
     try:
         with store.result_store().claim(key, waiting):
@@ -93,12 +96,14 @@ def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> It
 
     What it reports is the part from `start` to `end` of a longer work.
     """
-    with queue.compute_queue().turn(lambda before: report(start, tr("{count} before you", count=before))) as let_others:
+    with queue.compute_queue().turn(
+        lambda before: report(start, tr("{count} ahead of you in the queue", count=before))
+    ) as let_others:
         started = time.monotonic()
 
         def progress(done: int, total: int) -> None:
             let_others()
-            told = time_left((time.monotonic() - started) * (total - done) / done) if done else tr("starts")
+            told = time_left((time.monotonic() - started) * (total - done) / done) if done else tr("Starting")
             report(start + (end - start) * done / total, told)
 
         yield progress
@@ -106,7 +111,7 @@ def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> It
 
 def time_left(seconds: float) -> str:
     """How a progress text tells the time that a work still needs."""
-    return tr("about {seconds} s left", seconds=f"{seconds:.0f}")
+    return tr("about {time} left", time=duration_text(seconds))
 
 
 def seconds_of_pass(model: Model) -> float:

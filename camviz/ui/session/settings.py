@@ -103,7 +103,7 @@ def setting(
         if asked is not None:
             note(
                 tr(
-                    "The {who} asks for {key} '{asked}', which does not exist here; the default is shown instead.",
+                    "Unknown {key} '{asked}' in the {who}: using the default.",
                     who=tr(state[_WHO]),
                     key=key,
                     asked=escaped(asked[:60]),
@@ -141,7 +141,7 @@ def many(key: str, default: Sequence[str], options: Sequence[str], most: int = M
         for part in [part for part in state[key] if part not in known][:NOTED]:
             note(
                 tr(
-                    "The {who} asks for {key} '{asked}', which does not exist here; it is left out.",
+                    "Unknown {key} '{asked}' in the {who}: left out.",
                     who=tr(state[_WHO]),
                     key=key,
                     asked=escaped(part[:60]),

@@ -26,7 +26,7 @@ def offer(page: str) -> None:
             key="tour",
             icon=":material/tour:",
             type="tertiary",
-            help=tr("Four steps through the first page, at most a minute."),
+            help=tr("Four steps through the page Explain, about a minute."),
             on_click=_again,
         )
     if asked and page != "":
@@ -60,22 +60,25 @@ def step(number: int) -> None:
 def _words() -> tuple[tuple[str, str], ...]:
     return (
         (
-            tr("Pick a picture"),
-            tr("The bar at the left, on a phone behind », has samples and takes pictures of your own."),
+            tr("Choose an image"),
+            tr("Choose a sample or upload your own image in the sidebar (on a phone, open it with »)."),
         ),
         (
-            tr("Read the answer"),
-            tr("These are the classes that the network finds most probable. A click on one explains that one."),
+            tr("Read the predictions"),
+            tr("These are the five most probable classes. Click one to explain it."),
         ),
         (
-            tr("Pick a method"),
-            tr("Each method asks in its own way what in the picture spoke for the class. The map below is its answer."),
-        ),
-        (
-            tr("Ask whether to believe it"),
+            tr("Choose a method"),
             tr(
-                "A map convinces whoever sees it, right or wrong. Put this one to the test by the button above; "
-                "there are more tests on the page Evaluate."
+                "Each method measures in its own way which parts of the image support the class. The heatmap "
+                "below is the result."
+            ),
+        ),
+        (
+            tr("Check the heatmap"),
+            tr(
+                "A heatmap can look convincing and be wrong. Test this one with the button above; the page "
+                "Evaluate has more tests."
             ),
         ),
     )

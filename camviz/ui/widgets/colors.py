@@ -15,11 +15,11 @@ def color_map() -> str:
 def pick_colors(place: Any, **layout: Any) -> None:
     """The picker of `color_map`."""
     place.selectbox(
-        tr("Colors"),
+        tr("Color map"),
         render.COLOR_MAPS,
         format_func=tr_message,
         key="colors",
         persist_state="session",
-        help=tr("cividis reads the same with and without red-green deficiency."),
+        help=tr("cividis looks nearly the same with and without red-green color blindness."),
         **layout,
     )

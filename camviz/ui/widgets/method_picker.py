@@ -20,15 +20,13 @@ def method_picker() -> Method:
         format_func=lambda key: tr_message(METHODS[key].title),
         key="method",
         persist_state="session",
-        help=tr(
-            "One way to ask what in the picture mattered. They differ in what they measure, in detail and in time."
-        ),
+        help=tr("How the heatmap is computed. Methods differ in what they measure, in detail and in speed."),
     )
     found = METHODS[key]
     family = tr_message(FAMILIES[found.family]).capitalize()
     cost = tr("many passes") if found.many_passes else tr("one or two passes")
-    told = tr("{told} *{family}; {cost}.*", told=tr_message(found.tooltip), family=family, cost=cost)
-    st.caption(f"{told} [{tr('Paper')}]({found.paper})")
+    description = tr("{tooltip} *{family}; {cost}.*", tooltip=tr_message(found.tooltip), family=family, cost=cost)
+    st.caption(f"{description} [{tr('Paper')}]({found.paper})")
     return found
 
 
@@ -43,7 +41,7 @@ def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
 
     Found out and drawn when somebody opens it.
     """
-    menu = st.popover(tr("All methods by family"), key="menu", on_change="rerun")
+    menu = st.popover(tr("All methods"), key="menu", on_change="rerun")
     if not menu.open:
         return
     refusals = find_refusals()
@@ -58,7 +56,9 @@ def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
                     tr_message(method.title),
                     key=f"menu.{method.key}",
                     icon=":material/hourglass_top:" if method.many_passes else ":material/bolt:",
-                    help=tr("Not here: {reason}.", reason=tr_message(reason)) if reason else tr_message(method.tooltip),
+                    help=tr("Not available: {reason}.", reason=tr_message(reason))
+                    if reason
+                    else tr_message(method.tooltip),
                     disabled=reason is not None,
                     on_click=choose_method,
                     args=(method.key,),
@@ -79,15 +79,15 @@ def knobs(method: Method) -> dict[str, Any]:
 
 
 def _knob(key: str, knob: Knob) -> Any:
-    label, told = tr_message(knob.name.replace("_", " ").capitalize()), tr_message(knob.help)
+    label, tooltip = tr_message(knob.name.replace("_", " ").capitalize()), tr_message(knob.help)
     if knob.choices:
         settings.setting(key, knob.default, knob.choices)
         st.segmented_control(
-            label, knob.choices, format_func=tr_message, key=key, help=told, required=True, persist_state="session"
+            label, knob.choices, format_func=tr_message, key=key, help=tooltip, required=True, persist_state="session"
         )
     elif knob.type is bool:
         settings.setting(key, knob.default, (False, True), settings.truth, lambda value: str(int(value)))
-        st.toggle(label, key=key, help=told, persist_state="session")
+        st.toggle(label, key=key, help=tooltip, persist_state="session")
     else:
         span = settings.Span(
             knob.range.low if knob.range else -1e9, knob.range.high if knob.range else 1e9, knob.optional
@@ -96,9 +96,9 @@ def _knob(key: str, knob: Knob) -> Any:
         low, high = knob.type(span.low), knob.type(span.high)
         if knob.optional:
             st.number_input(
-                label, low, high, value=None, key=key, help=told, placeholder=tr("none"), persist_state="session"
+                label, low, high, value=None, key=key, help=tooltip, placeholder=tr("none"), persist_state="session"
             )
         else:
             step = knob.type(knob.range.step) if knob.range and knob.range.step else None
-            st.slider(label, low, high, step=step, key=key, help=told, persist_state="session")
+            st.slider(label, low, high, step=step, key=key, help=tooltip, persist_state="session")
     return st.session_state[key]

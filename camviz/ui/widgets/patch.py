@@ -21,15 +21,15 @@ def patch(e: Explanation, experiment: Experiment) -> None:
     top, left, bottom, right = box
     found, projected = st.columns(2)
     for place, picture, name in (
-        (found, e.view, tr("The picture, in the receptive field")),
-        (projected, render.color(e.attribution), tr("Projected back, in the receptive field")),
+        (found, e.view, tr("Image patch in the receptive field")),
+        (projected, render.color(e.attribution), tr("Projection in the receptive field")),
     ):
         place.image(encode.png(picture[top:bottom, left:right]), alt=name, width="stretch")
         size = tr(" ({width} x {height} pixels)", width=right - left, height=bottom - top)
         place.caption(f"{name}{size}")
     st.caption(
         tr(
-            "Feature map {number} of {layer}, its activation in row {row}, column {column}.",
+            "Feature map {number} of {layer}: activation at row {row}, column {column}.",
             number=e.knobs["feature_map"],
             layer=escaped(str(e.layer)),
             row=row,

@@ -13,7 +13,7 @@ from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session.language import tr
 
-THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomization": "Stays when it forgets"}
+THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomization": "Similarity after randomization"}
 BETTER = {"low": "lower is better", "high": "higher is better"}
 
 
@@ -21,7 +21,7 @@ def line(cell: Cell) -> str:
     """The numbers that are known of a map, in one line; empty where there are none yet."""
     found = {key: metrics.known(cell.experiment, cell.method, cell.knobs, METRICS[key]) for key in THREE}
     return " · ".join(
-        f"{tr(THREE[key])} {tr('not to be had') if isnan(value) else format(value, '.2f')}"
+        f"{tr(THREE[key])} {tr('not available') if isnan(value) else format(value, '.2f')}"
         for key, value in found.items()
         if value is not None
     )
@@ -55,14 +55,14 @@ def ask(cells: Sequence[Cell], name: str) -> bool:
                     metrics.keep(cell.experiment, cell.method, cell.knobs, METRICS[key], float("nan"))
             return True
 
-        what = tr("Test this map") if len(cells) == 1 else tr("Test all {count} maps", count=len(cells))
+        what = tr("Test this heatmap") if len(cells) == 1 else tr("Test all {count} heatmaps", count=len(cells))
         if not tasks.run(name, ("proof", tuple((cell.key, key) for cell, key in missing)), seconds, what, work):
             return False
     good = {key: tr(BETTER[METRICS[key].better]) for key in THREE}
     st.caption(
         tr(
-            "Deletion: {deletion}; insertion: {insertion}; stays when it forgets: {randomization}. What each of them "
-            "means, and what it can't tell, is on the page Evaluate.",
+            "Deletion: {deletion}; insertion: {insertion}; similarity after randomization: {randomization}. The "
+            "page Evaluate explains these numbers and their limitations.",
             **good,
         )
     )

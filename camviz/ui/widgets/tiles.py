@@ -58,10 +58,12 @@ def randomization_tiles(
     """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
     told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
-        (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
+        (f"{depth:.0%} randomized", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}")
+        if layer
+        else ("trained weights",)
         for depth, layer, r, alike in told
     ]
-    alts = [f"{method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
+    alts = [f"{method.title} with {depth:.0%} of the layers randomized" for depth in found.depths]
     return tiles(experiment, found.maps, captions, alts, looks)
 
 
@@ -97,7 +99,7 @@ def as_report_images(shown: Sequence[Tile]) -> list[ReportImage]:
 
 def metric_sentence(metric: Metric) -> str:
     """What a metric asks, and what it does not tell, for a report."""
-    return f"{metric.title}: {metric.tooltip} What it can't tell. {metric.limitation} {metric.paper}"
+    return f"{metric.title}: {metric.tooltip} Limitations: {metric.limitation} {metric.paper}"
 
 
 def measure_snippet(experiment: Experiment, settings: Mapping[str, Mapping[str, Any]]) -> str:
@@ -130,14 +132,14 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
         what, why, views, facts, code = report.of_explanation(e, experiment.predictions, experiment.picture.name)
         return report.write(title, [what, why, *sections, views, facts, code], link, language, say)
 
-    st.subheader(tr("Take it away"))
+    st.subheader(tr("Download"))
     st.container(horizontal=True).download_button(
         tr("Report (HTML)"),
         make,
         f"{text.file_name('camviz-evaluate', experiment.model.name, title)}.html",
         "text/html",
         on_click="ignore",
-        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
 
 
@@ -153,7 +155,7 @@ def _settings(experiment: Experiment) -> Section:
 
 def show_limitation(metric: Metric) -> None:
     """The sentence of what a number does not tell."""
-    st.caption(tr("**What it can't tell.** {cannot}", cannot=tr_message(metric.limitation)))
+    st.caption(tr("**Limitations.** {limitation}", limitation=tr_message(metric.limitation)))
 
 
 def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
