@@ -68,7 +68,7 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(page: Page, server: st
     page.emulate_media(color_scheme="light")
     page.goto(f"{server}/{path}")
     last = page.get_by_role("heading", name=PAGES[path], exact=True)
-    start = page.get_by_role("button", name=re.compile("Explain 12 pictures"))  # on a machine that is busy
+    start = page.get_by_role("button", name=re.compile("Explain 12 images"))  # on a machine that is busy
     expect(last.or_(start).first).to_be_visible()
     if start.is_visible():
         start.click()
@@ -221,22 +221,24 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:cat")
     expect(page.get_by_text("sure this is an Egyptian cat")).to_be_visible()
     gallery = page.locator(".gallery")
-    assert gallery.aria_snapshot().startswith('- group "Pictures to choose from":\n  - button "coffee"')
+    assert gallery.aria_snapshot().startswith('- group "Available images":\n  - button "coffee"')
     assert '- button "cat" [pressed]' in gallery.aria_snapshot()
     bars = page.locator(".bars").aria_snapshot()
-    assert bars.startswith("""- 'group "Predictions: choose a class to explain"':\n  - button "▸ Egyptian cat """), bars
+    assert bars.startswith(
+        """- 'group "Top-5 predictions: choose a class to explain"':\n  - button "▸ Egyptian cat """
+    ), bars
     assert "[pressed]" in bars
     figure = page.locator("figure", has=page.locator(".stack")).aria_snapshot()
-    assert '- img "Grad-CAM of Egyptian cat over the picture"' in figure
+    assert '- img "Grad-CAM of Egyptian cat over the image"' in figure
     assert re.search(r'- slider "Opacity', figure), figure
     page.goto(f"{server}/layers?layer=blocks.4&img=sample:cat")
     expect(page.get_by_role("heading", name="Feature maps of blocks.4")).to_be_visible()
     expect(page.locator(".tiles button")).to_have_count(24)
     strip = page.locator(".strip").aria_snapshot()
-    assert strip.startswith('- group "EfficientNet-Lite0 from picture to class scores, to scale":'), strip[:200]
+    assert strip.startswith('- group "EfficientNet-Lite0 from image to class scores, to scale":'), strip[:200]
     assert re.search(r"\n  - 'button \"blocks\.4: Sequential, .*\" \[pressed\]'", strip), strip
     tiles = page.locator(".tiles").aria_snapshot()
-    assert re.match(r'- group "Feature maps of blocks\.4":\n  - button "Feature map \d+, at most ', tiles), tiles[:200]
+    assert re.match(r'- group "Feature maps of blocks\.4":\n  - button "Feature map \d+, maximum ', tiles), tiles[:200]
     page.goto(f"{server}/compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4&img=sample:cat")
     expect(page.get_by_role("heading", name="Grad-CAM: Egyptian cat")).to_be_visible()
     slides = page.locator("section", has=page.locator("nav")).aria_snapshot()

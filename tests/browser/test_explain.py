@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, expect
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
-PICTURE = "[data-testid=stFileUploader]:has-text('Your own picture') input"
+PICTURE = "[data-testid=stFileUploader]:has-text('Your own image') input"
 
 
 def own_picture() -> dict[str, object]:
@@ -95,13 +95,13 @@ def test_another_method_and_a_permalink_in_a_fresh_browser(page: Page, server: s
 
 def test_a_link_to_an_own_picture_says_that_it_must_be_loaded_again(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sha:0123456789ab")
-    expect(page.get_by_text("load it again to see the same result")).to_be_visible()
+    expect(page.get_by_text("Upload the image to see the same result")).to_be_visible()
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
 
 
 def test_a_slow_method_tells_its_time_waits_and_can_be_canceled(page: Page, server: str) -> None:
     page.goto(f"{server}/?method=score_cam&img=sample:rocket")
-    expect(page.get_by_text("Score-CAM will take about")).to_be_visible()
+    expect(page.get_by_text("Score-CAM takes about")).to_be_visible()
     page.get_by_role("button", name="Compute Score-CAM").click()
     expect(page.get_by_text("s left")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
-PICTURE = "[data-testid=stFileUploader]:has-text('Your own picture') input"
+PICTURE = "[data-testid=stFileUploader]:has-text('Your own image') input"
 
 TICK = os.sysconf("SC_CLK_TCK")
 IDLE = 0.05  # of a processor, in which Streamlit waits for visitors

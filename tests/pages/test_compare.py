@@ -56,4 +56,4 @@ def test_one_click_tests_all_maps(start) -> None:
     app.button(key="proof.start").click().run()
     found = [caption.value for caption in app.caption if caption.value.startswith("Deletion 0")]
     assert len(found) == 2 and found[0] != found[1]
-    assert found[1].endswith("Stays when it forgets 1.00")  # an edge detector never saw the network
+    assert found[1].endswith("Similarity after randomization 1.00")  # an edge detector never saw the network

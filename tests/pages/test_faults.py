@@ -87,7 +87,7 @@ def test_a_network_too_large_for_the_memory(start: Start, monkeypatch: pytest.Mo
     )
     app = start(model="vgg16")
     assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
-    assert [note.value for note in app.warning] == [f"This {TOO_MUCH} Shown meanwhile: efficientnet_lite0."]
+    assert [note.value for note in app.warning] == [f"This {TOO_MUCH} Showing efficientnet_lite0 instead."]
 
 
 def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

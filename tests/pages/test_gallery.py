@@ -105,7 +105,7 @@ def test_sorting_and_filtering(start, shown) -> None:
     assert sorted(captions(shown)) == ["koala.jpg\nkoala 93.4 %", "macaw.jpg\nmacaw 80.1 %"]
     assert dict(app.query_params) == {"by": "sparse", "only": "koala,macaw"}
     app.toggle(key="unsure").set_value(True).run()
-    assert "No picture is left" in text(app) and not app.exception
+    assert "No image matches" in text(app) and not app.exception
 
 
 def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
@@ -172,12 +172,12 @@ def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) ->
     shown.clear()
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
     assert "tiles" not in shown
-    (button,) = [one for one in app.button if one.label.startswith("Explain 2 pictures, about 84 s")]
+    (button,) = [one for one in app.button if one.label.startswith("Explain 2 images (about 84 s)")]
     button.click().run()
     assert not app.exception and len(shown["tiles"]) == 2
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat"), "three.png": photo("macaw")})
     assert len(shown["tiles"]) == 2  # and the third after a click
-    assert any(one.label.startswith("Explain 1 pictures, about 42 s") for one in app.button)
+    assert any(one.label.startswith("Explain 1 images (about 42 s)") for one in app.button)
 
 
 def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:

@@ -288,8 +288,8 @@ def composed(e: camviz.Explanation) -> Iterator[str]:
     for one in results(e):
         yield from (captions.reading(one, first, sure) for first in ("espresso", "koala") for sure in (0.001, 0.95))
     yield from (text for _, texts in raised("CamvizError") for text in texts)
-    yield "Deletion: How fast. What it can't tell. It. https://a.org"
-    yield "How fast. What it can't tell. It."
+    yield "Deletion: How fast. Limitations: It. https://a.org"
+    yield "How fast. Limitations: It."
     yield "stage 4 of 5, 14x14, 112 channels"
     yield "it has no 'a' (and 3 more)"
     yield "b has no 'a' (and 3 more)"

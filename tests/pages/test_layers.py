@@ -51,17 +51,17 @@ def test_opens_with_everything_that_is_fast(visit, wait) -> None:
     app = visit()
     assert not app.exception and not app.warning and not app.error
     assert headers(app)[0] == "Feature maps of bn2"
-    assert "All 4,652,008 parameters in a table, and how far each layer sees" in [box.label for box in app.expander]
+    assert "Table of all 4,652,008 parameters and the receptive fields" in [box.label for box in app.expander]
     table = app.dataframe[0].value
     assert table["Parameters"].sum() == 4652008
     assert table["Step"].tolist()[1] == "bn1" and table["Step"].tolist()[-2] == "▸ bn2"
     assert table["Channels × height × width"].tolist()[2] == "16 x 112 x 112"
     assert set(table["Receptive field (pixels)"]) == {""}
     assert labels(app) == [
-        "Compute what each layer sees, about 72 s",
-        "Synthesize it, about 256 s",
+        "Compute the receptive fields (about 72 s)",
+        "Synthesize an image (about 4.3 min)",
         "Continue on the page Dream",
-        "Find the 9 strongest of 12 pictures, about 84 s",
+        "Find the 9 strongest of 12 images (about 84 s)",
     ]
     for name in ("bn1", "blocks.2", "bn2"):  # the sweep
         assert f"`{name}`" in captions(app)
@@ -82,7 +82,7 @@ def test_a_link_sets_everything(visit, wait) -> None:
     app = visit(img="sample:macaw", **link)
     assert not app.exception and not app.warning
     assert headers(app)[:2] == ["Feature maps of blocks.0", "Feature map 7"]
-    assert "Feature map 7 of blocks.0, its activation in row" in captions(app)
+    assert "Feature map 7 of blocks.0: activation at row" in captions(app)
     app.number_input(key="map").set_value(3).run()
     assert headers(app)[1] == "Feature map 3"
     assert dict(app.query_params) == {**link, "map": "3", "img": "sample:macaw"}
@@ -134,10 +134,10 @@ def test_the_search_can_keep_to_ones_own_pictures(visit, wait) -> None:
     buffer = BytesIO()
     Image.open(image_input.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
     app.file_uploader(key="upload").upload("my_cat.png", buffer.getvalue(), "image/png").run()
-    assert "Find the 9 strongest of 13 pictures, about 85 s" in labels(app)
+    assert "Find the 9 strongest of 13 images (about 85 s)" in labels(app)
     app.segmented_control(key="search_in").set_value("own").run()
     assert not app.exception
-    assert "Find the 1 strongest of 1 pictures, about 9 s" in labels(app)
+    assert "Find the 1 strongest of 1 images (about 9 s)" in labels(app)
     assert app.query_params["search_in"] == "own"
 
 
@@ -147,7 +147,7 @@ def test_a_network_without_relu_says_what_cannot_be_projected_back(visit, wait) 
     assert any("this network has none" in warning.value for warning in app.warning)
     app.toggle(key="smooth").set_value(True).run()
     assert not any("this network has none" in warning.value for warning in app.warning)
-    assert "its activation in row" in captions(app) and app.query_params["smooth"] == "1"
+    assert ": activation at row" in captions(app) and app.query_params["smooth"] == "1"
 
 
 def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> None:
@@ -155,7 +155,7 @@ def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> N
     monkeypatch.setattr("camviz.ui.inputs.model_input.network", lambda *_: flat)
     app = visit()
     assert not app.exception
-    assert any("This network has no feature maps" in info.value for info in app.info)
+    assert any("This model has no layer with spatial feature maps" in info.value for info in app.info)
     assert headers(app) == ["First-layer filters"]
     assert app.dataframe[0].value["Parameters"].sum() == 4 * (3 * 32 * 32 + 1)
 
@@ -187,4 +187,4 @@ def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_onc
         strength[f"{name}.jpg"] = activations(lite0.net, x, lite0.module("blocks.0"))[0][0, 5].max()
     shown = [c.value.replace("\\", "").split(": ")[0] for c in app.caption if ".jpg" in c.value.replace("\\", "")]
     assert shown == sorted(strength, key=lambda name: -strength[name])
-    assert [w.value.replace("\\", "") for w in app.warning] == ["Could not be read: broken.jpg."]
+    assert [w.value.replace("\\", "") for w in app.warning] == ["These images could not be read: broken.jpg."]

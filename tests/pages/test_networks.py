@@ -266,7 +266,7 @@ def test_a_program_says_why_it_shows_no_layers(start: Start) -> None:
     assert [error.value for error in app.error] == [
         "Program has no layer of feature maps, as its layers are hidden in TorchScript, which Grad-CAM needs."
     ]
-    assert "This network shows no layers of feature maps: TorchScript hides them." in app.info[0].value
+    assert "TorchScript hides the layers of this model" in app.info[0].value
     app = start(method="lrp")
     assert app.error[0].value.startswith("This network is compiled (TorchScript or torch.export), so its single")
     assert not start(method="vanilla_backprop").error

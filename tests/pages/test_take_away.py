@@ -146,7 +146,7 @@ def test_what_does_not_exist_here_falls_back_with_a_note(start) -> None:
     app = load(start(), {**recipe_of(), **changes})
     assert not app.exception and not app.error
     assert sorted(note.value for note in app.warning) == [
-        f"The recipe asks for {key} '{escaped(str(value))}', which does not exist here; the default is shown instead."
+        f"Unknown {key} '{escaped(str(value))}' in the recipe: using the default."
         for key, value in (
             ("fit", "squeezed"),
             ("layer", "blocks.99"),
