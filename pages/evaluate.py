@@ -9,11 +9,11 @@ from camviz.ui.session.language import tr
 from camviz.ui.shell import pages
 from camviz.ui.widgets import method_picker, tiles
 
-TRIALS = {
+TESTS = {
     "curves": "Deletion and insertion",
-    "forgetting": "Randomization test",
+    "randomization": "Randomization test",
     "pointing": "Pointing game",
-    "league": "Ranking of methods",
+    "ranking": "Ranking of methods",
 }
 
 experiment = pages.experiment()
@@ -24,18 +24,18 @@ st.caption(
         "none can prove it."
     )
 )
-trial = settings.setting("trial", "curves", TRIALS)
+test = settings.setting("test", "curves", TESTS)
 st.segmented_control(
     tr("Test"),
-    TRIALS,
-    format_func=lambda key: tr(TRIALS[key]),
-    key="trial",
+    TESTS,
+    format_func=lambda key: tr(TESTS[key]),
+    key="test",
     label_visibility="collapsed",
     required=True,
     persist_state="session",
 )
 e, shown = None, []
-if trial in ("curves", "forgetting"):
+if test in ("curves", "randomization"):
     left, right = st.columns([3, 1], gap="large")
     with left:
         method = method_picker.method_picker()
@@ -44,12 +44,12 @@ if trial in ("curves", "forgetting"):
     if e is not None:
         with right:
             heatmap_tests.map_of(experiment, method, e)
-if e is not None and trial == "curves":
+if e is not None and test == "curves":
     st.header(tr("Deletion and insertion"))
     shown += heatmap_tests.curves(experiment, method, knobs)
     st.header(tr("Other metrics of this heatmap"))
     shown += heatmap_tests.measures(experiment, method, knobs)
-elif e is not None and trial == "forgetting":
+elif e is not None and test == "randomization":
     st.header(tr("Heatmaps for randomized weights"))
     st.caption(
         tr(
@@ -60,10 +60,10 @@ elif e is not None and trial == "forgetting":
     shown += heatmap_tests.forgetting(experiment, method, knobs)
     st.header(tr("Heatmaps of other classes"))
     shown += heatmap_tests.other_classes(experiment, method, knobs)
-elif trial == "pointing":
+elif test == "pointing":
     st.header(tr("Mosaic of four images"))
     shown += pointing_game.pointing(experiment)
-elif trial == "league":
+elif test == "ranking":
     st.header(tr("Methods compared over several images"))
     shown += league_table.table(experiment)
-tiles.offer(TRIALS[trial], experiment, e, shown, settings.link())
+tiles.offer(TESTS[test], experiment, e, shown, settings.link())

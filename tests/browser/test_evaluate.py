@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 def test_the_table_is_canceled_goes_on_and_is_downloaded(page: Page, server: str) -> None:
     page.goto(
-        f"{server}/evaluate?trial=league&competitors=grad_cam&measures=deletion,average_drop"
-        "&over=sample:coffee,sample:koala,sample:panda"
+        f"{server}/evaluate?test=ranking&ranking_methods=grad_cam&metrics=deletion,average_drop"
+        "&images=sample:coffee,sample:koala,sample:panda"
     )
     page.get_by_role("button", name="Compute 24 numbers (about").click()
     expect(page.get_by_text(re.compile("^[3-9] of 24 numbers$"))).to_be_visible()
@@ -32,7 +32,7 @@ def test_the_link_follows_the_test_and_the_charts_have_words(page: Page, server:
         page.get_by_role("button", name="Randomization test")
     ).click()
     expect(page.get_by_text("Heatmaps for randomized weights")).to_be_visible()
-    expect(page).to_have_url(re.compile("trial=forgetting"))
+    expect(page).to_have_url(re.compile("test=randomization"))
     start = page.get_by_role("button", name=re.compile(r"Run the randomization test \(about"))
     verdict = page.get_by_text("The heatmap changes as soon as the last layers are randomized")
     expect(start.or_(verdict).first).to_be_visible()

@@ -93,7 +93,7 @@ def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, mo
 
 
 def test_forgetting_and_other_classes(start, quick) -> None:
-    app = start(PAGE, trial="forgetting", method="edge_detector")
+    app = start(PAGE, test="randomization", method="edge_detector")
     assert not app.exception
     assert "The heatmap hardly changes although all weights are random" in text(app)
     assert "Mean of |r|: 1.00." in text(app) and "down to conv\\_stem" in text(app)
@@ -103,7 +103,7 @@ def test_forgetting_and_other_classes(start, quick) -> None:
 
 
 def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, quick) -> None:
-    app = start(PAGE, trial="pointing", players="grad_cam,center_gaussian")
+    app = start(PAGE, test="pointing", pointing_methods="grad_cam,center_gaussian")
     assert not app.exception
     quarters = app.multiselect(key="quarters")
     assert [key.partition(":")[2] for key in quarters.value] == ["polar_bear", "panda", "coffee", "koala"]
@@ -131,13 +131,13 @@ def test_a_map_that_is_there_already_shortens_no_work_that_computes_it_anew(star
 
 
 def test_an_untrained_network_is_sure_of_nothing(start) -> None:
-    app = start(PAGE, trial="pointing", model="squeezenet1_1", untrained="1")
+    app = start(PAGE, test="pointing", model="squeezenet1_1", untrained="1")
     assert not app.exception and "there are 0" in text(app)
 
 
 def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_stopped(start, waiting) -> None:
-    link = {"competitors": "grad_cam", "measures": "average_drop,sparseness", "over": "sample:coffee,sample:koala"}
-    app = start(PAGE, trial="league", **link)
+    link = {"ranking_methods": "grad_cam", "metrics": "average_drop,sparseness", "images": "sample:coffee,sample:koala"}
+    app = start(PAGE, test="ranking", **link)
     assert not app.exception and not app.dataframe
     (label,) = buttons(app)
     assert label.startswith("Compute 16 numbers (about ")
@@ -153,13 +153,15 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
 
 def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(start, quick) -> None:
     over = "sample:polar_bear,sample:panda,sample:coffee,sample:koala,sample:macaw"
-    app = start(PAGE, trial="league", competitors="grad_cam", measures="pointing_game", over=over)
+    app = start(PAGE, test="ranking", ranking_methods="grad_cam", metrics="pointing_game", images=over)
     assert not app.exception
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"]) == ["Grad-CAM", *(f"{METHODS[key].title} (control)" for key in metrics.CONTROLS)]
     shares = dict(zip(table["Method"], table["Pointing game ↑"], strict=True))
     assert shares["Grad-CAM"] > 0.7 and shares["Center Gaussian (control)"] == pytest.approx(0.25, abs=1e-3)
-    app = start(PAGE, trial="pointing", players="grad_cam")  # the surest four are the first mosaic of the league
+    app = start(
+        PAGE, test="pointing", pointing_methods="grad_cam"
+    )  # the surest four are the first mosaic of the league
     assert not [button for button in app.button if button.key == "pointing.start"]
 
 
@@ -205,14 +207,14 @@ def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, co
 
 
 def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
-    start(PAGE, trial="forgetting", method="edge_detector")
+    start(PAGE, test="randomization", method="edge_detector")
     page = page_of(downloads)
     assert "The heatmap hardly changes although all weights are random" in page and "<polyline" in page
     assert "Heatmaps of other classes" in page and page.count("data:image/jpeg") > 8
-    start(PAGE, trial="pointing", players="center_gaussian")
+    start(PAGE, test="pointing", pointing_methods="center_gaussian")
     page = page_of(downloads)
     assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 4
-    start(PAGE, trial="league", competitors="grad_cam", measures="sparseness", over="sample:coffee,sample:koala")
+    start(PAGE, test="ranking", ranking_methods="grad_cam", metrics="sparseness", images="sample:coffee,sample:koala")
     page = page_of(downloads)
     assert "Means over 2 pictures" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
 
@@ -221,7 +223,7 @@ def test_what_cannot_be_used_is_told(start, waiting) -> None:
     app = start(PAGE, model="efficientnet_b0", untrained="1", method="guided_backprop")
     assert not app.exception
     assert len(app.error) == 1 and "ReLU" in app.error[0].value
-    app = start(PAGE, trial="nonsense", filler="holes")
+    app = start(PAGE, test="nonsense", filler="holes")
     assert len(app.warning) == 2 and not app.exception
 
 

@@ -226,6 +226,6 @@ def test_one_click_tests_the_map(start) -> None:
     numbers = {key: float(METRICS[key].measure(subject)) for key in ("deletion", "insertion", "randomization")}
     assert found == (
         f"Deletion {numbers['deletion']:.2f} · Insertion {numbers['insertion']:.2f} · "
-        f"Stays when it forgets {numbers['randomization']:.2f}"
+        f"Similarity after randomization {numbers['randomization']:.2f}"
     )
     assert numbers["insertion"] > numbers["deletion"]

@@ -16,7 +16,7 @@ KINDS = (
 # Without a help, because:
 ITS_HEADING_HELPS = {"model", "layer", "target"}  # the label is hidden, the heading above carries the help
 OF_WHAT_STANDS_ABOVE = {"rows.layers", "columns.methods"}  # the label is hidden, the selector above carries the help
-SAYS_ALL = {"lang", "part", "trial", "chapter", "camera_on", "camera"}  # the options, or the label, are the sentence
+SAYS_ALL = {"lang", "part", "test", "chapter", "camera_on", "camera"}  # the options, or the label, are the sentence
 WITHOUT = ITS_HEADING_HELPS | OF_WHAT_STANDS_ABOVE | SAYS_ALL
 
 VISITS: list[tuple[str, dict[str, str]]] = [
@@ -25,9 +25,9 @@ VISITS: list[tuple[str, dict[str, str]]] = [
     ("gallery", {}),
     ("layers", {"layer": "blocks.4"}),
     ("learn", {"part": "methods", "chapter": "guided_backprop"}),
-    ("evaluate", {"trial": "forgetting"}),
-    ("evaluate", {"trial": "pointing"}),
-    ("evaluate", {"trial": "league"}),
+    ("evaluate", {"test": "randomization"}),
+    ("evaluate", {"test": "pointing"}),
+    ("evaluate", {"test": "ranking"}),
     ("dream", {"dream": "class_image"}),
 ]
 
@@ -99,8 +99,8 @@ def test_the_gallery_with_nothing_but_faults_says_what_to_do(start: Start) -> No
 
 def test_dream_before_the_first_run_and_the_league_without_measures(start: Start) -> None:
     assert "press the button" in told(start("pages/dream.py"))
-    app = start("pages/evaluate.py", trial="league")
-    app.multiselect(key="measures").set_value([]).run()
+    app = start("pages/evaluate.py", test="ranking")
+    app.multiselect(key="metrics").set_value([]).run()
     assert "Choose at least one method, one metric and one image." in told(app)
 
 

@@ -187,13 +187,13 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
     """The map while the network forgets, from its last layer to its first; and the same for a report."""
     metric = METRICS["randomization"]
     ways = metric.knobs["way"].choices
-    way = settings.setting("forget", ways[0], ways)
+    way = settings.setting("new_weights", ways[0], ways)
     place = st.container()
     st.segmented_control(
         tr("New weights"),
         ways,
         format_func=tr_message,
-        key="forget",
+        key="new_weights",
         required=True,
         persist_state="session",
         help=tr_message(metric.knobs["way"].help),

@@ -126,33 +126,33 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
     found = image_input.choices()
     left, right = st.columns(2)
     with left:
-        methods = settings.many("competitors", [key for key in COMPETITORS if key in keys], keys)
+        methods = settings.many("ranking_methods", [key for key in COMPETITORS if key in keys], keys)
         st.multiselect(
             tr("Methods"),
             keys,
             format_func=lambda key: tr_message(METHODS[key].title),
-            key="competitors",
+            key="ranking_methods",
             placeholder=tr("Choose options"),
             persist_state="session",
             help=tr("Methods that work for this model and layer; the three controls are always included."),
         )
     with right:
-        metrics = settings.many("measures", DISCIPLINES, list(METRICS))
+        metrics = settings.many("metrics", DISCIPLINES, list(METRICS))
         st.multiselect(
             tr("Metrics"),
             list(METRICS),
             format_func=lambda key: tr_message(METRICS[key].title),
-            key="measures",
+            key="metrics",
             placeholder=tr("Choose options"),
             persist_state="session",
             help=tr("The meaning and the limitations of each metric stand below the table."),
         )
-    over = settings.many("over", list(found), list(found))
+    over = settings.many("images", list(found), list(found))
     st.multiselect(
         tr("Images"),
         list(found),
         format_func=lambda key: found[key].name,
-        key="over",
+        key="images",
         placeholder=tr("Choose options"),
         persist_state="session",
         help=tr("More images give narrower intervals and take longer."),

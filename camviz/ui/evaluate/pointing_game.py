@@ -65,12 +65,12 @@ def pointing(experiment: Experiment) -> list[Section]:
     if chosen is None:
         return []
     keys = list(METHODS)
-    players = [METHODS[key] for key in settings.many("players", [key for key in PLAYERS if key in keys], keys)]
+    players = [METHODS[key] for key in settings.many("pointing_methods", [key for key in PLAYERS if key in keys], keys)]
     st.multiselect(
         tr("Methods"),
         keys,
         format_func=lambda key: tr_message(METHODS[key].title),
-        key="players",
+        key="pointing_methods",
         placeholder=tr("Choose options"),
         persist_state="session",
         help=tr("The last three of the default methods are controls, which contain no information about the decision."),
@@ -93,12 +93,12 @@ def pointing(experiment: Experiment) -> list[Section]:
         height="content",
         alt=tr("Shares by method and image"),
     )
-    shown = settings.setting("look_at", rows[0][0], [key for key, _ in rows])
+    shown = settings.setting("shown_method", rows[0][0], [key for key, _ in rows])
     st.selectbox(
         tr("Method shown"),
         [key for key, _ in rows],
         format_func=lambda key: tr_message(METHODS[key].title),
-        key="look_at",
+        key="shown_method",
         persist_state="session",
         help=tr("The heatmaps for the four classes of the mosaic."),
     )
