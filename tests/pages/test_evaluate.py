@@ -145,7 +145,7 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
     assert not app.exception and not buttons(app)
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"])[0] == "Grad-CAM" and len(table) == 4
-    assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 pictures" in text(app)
+    assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 images" in text(app)
     app.multiselect(key="over").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
     assert buttons(app)[0].startswith("Compute 8 numbers (about ")  # the others are kept
     assert len(app.dataframe) == 1  # and shown meanwhile
@@ -216,7 +216,7 @@ def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
     assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 4
     start(PAGE, test="ranking", ranking_methods="grad_cam", metrics="sparseness", images="sample:coffee,sample:koala")
     page = page_of(downloads)
-    assert "Means over 2 pictures" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
+    assert "Means over 2 images" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
 
 
 def test_what_cannot_be_used_is_told(start, waiting) -> None:
@@ -296,7 +296,7 @@ def test_the_words_fit_the_curves() -> None:
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
     assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})
     lost = conclusions.against(flat, {"Edges": (falling, rising), "Center": (falling, flat[1])})
-    assert "no better than Edges and Center in deletion and no better than Edges in insertion" in lost
+    assert "no better than Edges and Center in deletion and no better than Edges and Center in insertion" in lost
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.25, "hardly"), (0.5, "prefers"), (0.9, "Most of the heatmap")])

@@ -77,7 +77,7 @@ AXES: dict[str, Axis] = {
 
 
 def choose(experiment: Experiment) -> Grid:
-    """The controls of the grid, and what they ask for."""
+    """Draw the controls of the grid and return the chosen cells."""
     left, right = st.columns(2)
     with left:
         rows, row_values = _axis("rows", "layers", experiment, "")

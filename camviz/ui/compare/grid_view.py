@@ -1,4 +1,4 @@
-"""The sheet of maps on Compare: its cells, how they look, how far they agree, and what can be taken away."""
+"""The grid of heatmaps on Compare: cells, appearance, agreement and downloads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,33 +25,33 @@ Place = tuple[int, int]  # row, column
 
 @dataclass(frozen=True)
 class Look:
-    """How every map is drawn."""
+    """How all heatmaps are drawn."""
 
     colors: str
     opacity: float
     shared: bool  # one scale for all maps of a method
 
     def highs(self, maps: Mapping[Place, Explanation]) -> dict[str, float]:
-        """The top of each method's scale, where it is shared (the units of different methods do not compare)."""
+        """Return the maximum of each method's shared scale; units of different methods cannot be compared."""
         tops: dict[str, float] = {}
         for e in maps.values() if self.shared else ():
             tops[e.method] = max(tops.get(e.method, 0.0), render.peak(e.attribution, e.view.shape[:2]))
         return tops
 
     def picture(self, e: Explanation, high: float | None = None) -> Any:
-        """The overlay of a cell, uint8 (H, W, 3)."""
+        """Return the overlay of a cell, uint8 (H, W, 3)."""
         heat = e.heatmap if high is None else render.heatmap(e.attribution, e.view.shape[:2], high=high)
         return render.overlay(e.view, heat, self.opacity, self.colors)
 
 
 def look() -> Look:
-    """How the maps are to be drawn, as the link and the session say."""
+    """Return how the heatmaps are drawn, from the settings."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     return Look(colors.color_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
 
 
 def look_controls() -> None:
-    """The widgets of `look`."""
+    """Draw the widgets of `look`."""
     row = st.container(horizontal=True)
     row.segmented_control(
         tr("Color scale"),
@@ -78,7 +78,7 @@ def look_controls() -> None:
 
 
 class Sheet:
-    """The places of a grid on the page, and drawing into them."""
+    """The cells of a grid on the page."""
 
     def __init__(self, grid: Grid, look: Look) -> None:
         self.grid, self.look, self.boxes = grid, look, {}
@@ -106,7 +106,7 @@ class Sheet:
 
 
 def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
-    """How far each two maps agree."""
+    """Show the rank correlation of each pair of heatmaps."""
     st.header(tr("Agreement"))
     names = [grid.name(*place) for place in maps]
     matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
@@ -123,7 +123,7 @@ def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
 
 
 def take_away(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any], name: str) -> None:
-    """The downloads; `pictures` are the maps as they are drawn, `name` that of the sidebar's picture."""
+    """Draw the downloads; `pictures` are the heatmaps as drawn, `name` is the name of the sidebar's image."""
     st.header(tr("Download"))
     cells = [[pictures.get((row, column)) for column in range(len(grid.columns))] for row in range(len(grid.rows))]
     buttons = st.container(horizontal=True)
@@ -159,7 +159,7 @@ def _report(
     language: str,
     say: report.Translator,
 ) -> str:
-    """The finished cells as an HTML report, with how far they agree."""
+    """Return the finished cells and their agreement as an HTML report."""
     names = {
         (row, column): f"{number}. {say(grid.rows[row])} · {say(grid.columns[column])}"
         for number, (row, column) in enumerate(maps, 1)
@@ -181,7 +181,7 @@ def _report(
 
 
 def _archive(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any]) -> bytes:
-    """Every finished cell as PNG and NPZ with the settings of all, as a ZIP."""
+    """Return every finished cell as PNG and NPZ, with all settings, as a ZIP."""
     files: dict[str, bytes] = {}
     settings = []
     for (row, column), e in maps.items():

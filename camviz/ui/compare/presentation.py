@@ -1,4 +1,4 @@
-"""The presentation view of Compare: no sidebar, one picture, one sentence, large; arrow keys go through the grid."""
+"""The presentation view of Compare: one heatmap with one sentence, large and without the sidebar."""
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ _BARE = """<style>
 
 
 def on(page: str) -> bool:
-    """Whether the presentation view is switched on, and if so, hide what surrounds the page; Compare has the switch.
+    """Return whether the presentation view is on; if so, hide the rest of the page.
 
     `page` is its path in the URL.
     """
@@ -33,7 +33,7 @@ def on(page: str) -> bool:
 
 
 def switch() -> None:
-    """The switch, for the page."""
+    """Draw the toggle of the presentation view."""
     st.toggle(
         tr("Presentation view"),
         key="present",
@@ -46,7 +46,7 @@ def switch() -> None:
 
 
 def show() -> None:
-    """The cells of the grid that Compare has chosen, one at a time."""
+    """Show the cells of the grid chosen on Compare, one at a time."""
     with st.container(key="chosen_before"):
         chosen = axes.choose(pages.experiment())
     color_map = colors.color_map()

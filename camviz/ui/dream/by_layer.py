@@ -1,4 +1,4 @@
-"""The same picture made again from several layers, side by side, on the Dream page."""
+"""Reconstructions of one image from several layers, on the page Dream."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ MOST_DEPTHS = 8  # layers side by side
 
 
 def draw(wish: SynthesisRequest) -> None:
-    """The same picture inverted from several layers, side by side."""
+    """Show the reconstructions of the image from several layers, side by side."""
     experiment = wish.experiment
     names = [layer.name for layer in experiment.model.layers]
     ends = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
@@ -63,7 +63,7 @@ def draw(wish: SynthesisRequest) -> None:
 def _fill(
     missing: Sequence[tuple[Any, SynthesisRequest]], fill: Callable[[Any, SynthesisRequest, Synthesis], None]
 ) -> None:
-    """Make the missing pictures one by one after a click; those that are finished stay, whatever happens."""
+    """Compute the missing images one by one after a click; finished ones are kept."""
     button, bar = st.empty(), st.empty()
     seconds = sum(expected(wish) for _, wish in missing)
     what = tr("Reconstruct the missing images: {count} (about {time})", count=len(missing), time=duration_text(seconds))

@@ -1,4 +1,4 @@
-"""What the Dream page asks for, and the picture while it grows."""
+"""The controls of the page Dream, and the image during synthesis."""
 
 import time
 from functools import partial
@@ -22,7 +22,7 @@ EVERY = 0.5  # seconds from frame to frame
 
 
 def choose(experiment: Experiment) -> SynthesisRequest | None:
-    """The controls, and what they ask for; None with a word where the network lacks what it takes."""
+    """Draw the controls and return the request; None, with a message, if the model has no suitable layer."""
     key = settings.setting("dream", "activation_maximization", SYNTHESES)
     st.selectbox(
         tr("Method"),
@@ -72,7 +72,7 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
 
 
 def result(wish: SynthesisRequest) -> Synthesis | None:
-    """The picture: from before, or made after a click, shown as it grows; after Cancel its last frame stays."""
+    """Return the image, computed after a click with its progress shown; after Cancel the last frame stays."""
     if (found := finished_syntheses().get(wish.key)) is not None:
         return found
     button, place = st.empty(), st.empty()

@@ -1,4 +1,4 @@
-"""A finished picture on the Dream page: what it says, what it does not say, and what can be taken away."""
+"""A finished image on the page Dream: its reading, limitations, predictions and downloads."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -22,7 +22,7 @@ from .synthesis_request import RGB, SynthesisRequest
 
 
 def show(s: Synthesis, wish: SynthesisRequest) -> None:
-    """The finished picture, beside the one that it was made from, if any."""
+    """Show the finished image, beside the original if there is one."""
     alt = tr("{method}: image for {goal}", method=tr_message(wish.method.title), goal=wish.goal)
     if s.method == "class_image":
         strong = settings.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
@@ -54,13 +54,13 @@ def show(s: Synthesis, wish: SynthesisRequest) -> None:
 
 
 def stretched(picture: RGB) -> RGB:
-    """A picture (H, W, 3) with its contrast stretched over the whole range, all but its 1 % most extreme values."""
+    """Stretch the contrast of an image (H, W, 3), clipping its 1% most extreme values."""
     low, high = np.percentile(picture, (0.5, 99.5))
     return (minmax(picture.astype(np.float32), float(low), float(high)) * 255).round().astype(np.uint8)
 
 
 def reading(s: Synthesis, wish: SynthesisRequest) -> str:
-    """What the picture says, in plain words."""
+    """Return one sentence on what the image shows."""
     if s.method == "deep_dream":
         return tr("The patterns in the image to which {goal} responds were amplified step by step.", goal=wish.goal)
     if s.method == "inversion":
@@ -79,7 +79,7 @@ def reading(s: Synthesis, wish: SynthesisRequest) -> str:
 
 
 def caution(s: Synthesis) -> str:
-    """What the picture does not say."""
+    """Return one sentence on the limitations of the image."""
     if s.weights == "random":
         return tr("This model is untrained, so the image shows nothing that was learned.")
     if s.method == "deep_dream":
@@ -100,18 +100,18 @@ def caution(s: Synthesis) -> str:
 
 
 def predictions(picture: RGB, wish: SynthesisRequest) -> tuple[Prediction, ...]:
-    """What the network says of a synthesized picture, exactly as it was made."""
+    """Return the predictions for a synthesized image, without resizing it."""
     return wish.experiment.model.predict(Image.fromarray(picture), 5, "stretch")
 
 
 def says(found: Sequence[Prediction]) -> None:
-    """The best classes as a list."""
+    """Show the predictions as a list."""
     lines = [f"- **{tr_message(text.percent(one.probability))}** {escaped(tr_message(one.label))}" for one in found]
     st.markdown("\n".join(lines))
 
 
 def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
-    """The objective step by step."""
+    """Return a plot of the objective at each step."""
     falls = s.method == "inversion"
     name = tr("loss (lower is better)") if falls else tr("objective (higher is better)")
     name = tr("objective (rises at each size)") if s.method == "deep_dream" else name
@@ -139,7 +139,7 @@ def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
 
 
 def take_away(s: Synthesis, wish: SynthesisRequest) -> None:
-    """Downloads, and the lines of Python that make it again."""
+    """Draw the downloads and the Python code of the image."""
     name = text.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
     for label, make, ending, kind in (
@@ -152,7 +152,7 @@ def take_away(s: Synthesis, wish: SynthesisRequest) -> None:
 
 
 def snippet(s: Synthesis, wish: SynthesisRequest) -> str:
-    """The lines of Python that make it again."""
+    """Return the Python code that computes the image again."""
     given = {"layer": s.layer, "channel": s.channel}
     call = ["model", repr(s.method)]
     if wish.of_picture:

@@ -1,4 +1,4 @@
-"""Pictures that are to be made: what identifies one, making it in turn, and where the finished ones are kept."""
+"""Synthesis requests: cache key, queued computation, and the cache of finished images."""
 
 import time
 from collections import OrderedDict
@@ -23,7 +23,7 @@ KEPT = 16  # pictures with their growth, some 5 MB each
 
 @dataclass(frozen=True)
 class SynthesisRequest:
-    """One picture that is to be made."""
+    """An image to be synthesized."""
 
     experiment: Experiment
     method: Method
@@ -34,7 +34,7 @@ class SynthesisRequest:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What identifies its result: content and settings, never an object."""
+        """Return the cache key: content and settings, no objects."""
         model = self.experiment.model
         picture = (self.experiment.picture.digest, self.experiment.fit) if self.of_picture else None
         goal = (self.layer, self.channel, repr(self.target))
@@ -42,12 +42,12 @@ class SynthesisRequest:
 
     @property
     def of_picture(self) -> bool:
-        """Whether it starts from the chosen picture."""
+        """Return whether the synthesis starts from the chosen image."""
         return self.method.key in ("deep_dream", "inversion")
 
     @property
     def goal(self) -> str:
-        """What it is made for, in words, safe in markdown."""
+        """Return a description of the goal, safe in markdown."""
         names = self.experiment.model.categories
         if self.channel is not None:
             return tr("channel {number} of {layer}", number=self.channel, layer=escaped(str(self.layer)))
@@ -60,7 +60,7 @@ class SynthesisRequest:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments of `synthesize` after model and method."""
+        """Return the arguments of `synthesize` after model and method."""
         found = {"layer": self.layer, "channel": self.channel, "target": self.target, **self.knobs}
         if self.of_picture:
             found |= {"image": self.experiment.picture.image, "fit": self.experiment.fit}
@@ -70,7 +70,7 @@ class SynthesisRequest:
 def compute(
     wish: SynthesisRequest, show: Callable[[int, int, RGB, float], Any], waiting: Callable[[int], Any]
 ) -> Synthesis:
-    """Make the picture, or take it from the shelf; both functions are where a rerun of the page ends it."""
+    """Return the image from the cache, or synthesize it; an exception in either callback cancels it."""
     made = finished_syntheses()
     with store.result_store().claim(wish.key, waiting):
         if (found := made.get(wish.key)) is not None:
@@ -91,7 +91,7 @@ def compute(
 
 
 def expected(wish: SynthesisRequest) -> float:
-    """The seconds that it will take: 0 where it is on the shelf."""
+    """Return the estimated seconds; 0 if the image is in the cache."""
     if wish.key in finished_syntheses():
         return 0.0
 
@@ -109,5 +109,5 @@ def _duration_key(wish: SynthesisRequest) -> tuple[Any, ...]:
 
 @singletons.process_singleton
 def finished_syntheses() -> OrderedDict[Any, Synthesis]:
-    """The finished pictures of everybody on this server, by what identifies them; the oldest go."""
+    """Return the finished images of all visitors, by key; the oldest are dropped first."""
     return OrderedDict()

@@ -1,4 +1,4 @@
-"""What the results of the tests mean, in plain words."""
+"""Sentences on what the results of the tests mean."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ EARLY = 0.1  # the share of pixels at which a curve is read out
 
 
 def curves(label: str, deletion: Curve, insertion: Curve) -> str:
-    """Both curves of a class's probability, read out where only a tenth of the pixels has been changed."""
+    """Describe both curves of a class's probability at 10% of the pixels."""
     whole, gone, there = deletion.values[0], at(deletion, EARLY), at(insertion, EARLY)
     return (
         f"Deleting the top {EARLY:.0%} of the pixels changes the probability of {label} from {percent(whole)} "
@@ -20,7 +20,7 @@ def curves(label: str, deletion: Curve, insertion: Curve) -> str:
 
 
 def against(own: tuple[Curve, Curve], others: Mapping[str, tuple[Curve, Curve]]) -> str:
-    """How a method's deletion and insertion stand against those of the controls, by their areas."""
+    """Compare a method's deletion and insertion areas with those of the controls."""
     lost_deletion = [name for name, (deletion, _) in others.items() if deletion.area <= own[0].area]
     lost_insertion = [name for name, (_, insertion) in others.items() if insertion.area >= own[1].area]
     if not lost_deletion and not lost_insertion:
@@ -37,7 +37,7 @@ def against(own: tuple[Curve, Curve], others: Mapping[str, tuple[Curve, Curve]])
 
 
 def forgetting(correlations: Sequence[float]) -> str:
-    """What the curve of a network that forgets says of the map; the first value is the trained network's own, 1."""
+    """Describe how a heatmap changes in the randomization test; the first correlation is 1, for trained weights."""
     kept = [abs(value) for value in correlations[1:]]
     mean = sum(kept) / len(kept)
     if mean > 0.8:
@@ -64,7 +64,7 @@ def forgetting(correlations: Sequence[float]) -> str:
 
 
 def classes(correlation: float, likest: str) -> str:
-    """What it says that maps for other classes are alike that much; `likest` is the class of the likest one."""
+    """Describe how similar the heatmaps of other classes are; `likest` is the class of the most similar one."""
     if correlation > 0.9:
         return (
             "The heatmap is nearly the same for every class: it does not explain this prediction, but shows "
@@ -81,7 +81,7 @@ def classes(correlation: float, likest: str) -> str:
 
 
 def pointing(share: float) -> str:
-    """What a share of the map in the right quarter means."""
+    """Describe the share of the heatmap in the correct quarter."""
     if share < 0.35:
         return "The heatmap hardly distinguishes the quarters: 25% is chance level."
     if share < 0.65:
@@ -90,12 +90,12 @@ def pointing(share: float) -> str:
 
 
 def at(curve: Curve, fraction: float) -> float:
-    """A curve's value at a share of pixels, between its points in a straight line."""
+    """Return a curve's value at a share of the pixels, linearly interpolated."""
     return float(np.interp(fraction, curve.fractions, curve.values))
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in a sentence.
+    """Join names to a list in a sentence.
 
     >>> listed(["a", "b", "c"])
     'a, b and c'

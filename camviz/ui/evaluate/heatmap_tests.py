@@ -1,4 +1,4 @@
-"""What the Evaluate page draws of one picture and one method: curves, other measures, forgetting, other classes."""
+"""Tests of one heatmap on the page Evaluate: curves, other metrics, randomization, other classes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,7 +42,7 @@ Knobs = Mapping[str, Any]
 
 
 def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
-    """Deletion and insertion of the present map, beside those of the controls, in words and as two charts.
+    """Show deletion and insertion of the heatmap beside those of the controls.
 
     Returns what a report says of them.
     """
@@ -145,7 +145,7 @@ def _seconds_of_pair(experiment: Experiment, settings: Knobs) -> float:
 
 
 def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
-    """The other single numbers of the present map in a table, each with what it can't tell; and a report's section."""
+    """Show the other metrics of the heatmap in a table; return a report's section."""
     wanted = [METRICS[key] for key in ALONE]
     seconds = sum(
         metrics.seconds(experiment, method, knobs, one)
@@ -184,7 +184,7 @@ def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Secti
 
 
 def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
-    """The map while the network forgets, from its last layer to its first; and the same for a report."""
+    """Show the heatmap while the layers are randomized, last to first; return a report's section."""
     metric = METRICS["randomization"]
     ways = metric.knobs["way"].choices
     way = settings.setting("new_weights", ways[0], ways)
@@ -234,7 +234,7 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
 
 
 def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
-    """The map of the class beside those of others, from the runner-up to the least likely; and a report's section."""
+    """Show the heatmaps of other classes, most to least likely; return a report's section."""
     metric = METRICS["class_contrast"]
     names = experiment.model.categories
 
@@ -268,7 +268,7 @@ def _run(
     work: Callable[[ReportProgress], Any],
     **settings: Any,
 ) -> Any:
-    """A job of one metric that explains again; an error box where the method cannot be used here."""
+    """Run a metric that explains again; show an error if the method cannot be used here."""
     key = _key(name, experiment, method, knobs, settings)
     try:
         seconds = 0.0 if tasks.kept_result(key) is not None else metrics.seconds(experiment, method, knobs, metric)
@@ -279,7 +279,7 @@ def _run(
 
 
 def map_of(experiment: Experiment, method: Method, e: Explanation) -> None:
-    """The map that is tested, small."""
+    """Show the tested heatmap, small."""
     key = _key("small", experiment, method, e.knobs, {})
     picture = tasks.kept_result(key) or tasks.keep_result(key, encode.jpeg(render.overlay(e.view, e.heatmap, 0.6)))
     title, label = tr_message(method.title), tr_message(e.label)

@@ -1,4 +1,4 @@
-"""The league table: methods against metrics over several pictures, with the controls that a method must beat."""
+"""The ranking: methods and controls by metrics over several images."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ DISCIPLINES = ("deletion", "insertion", "average_drop", "randomization", "pointi
 
 @dataclass(frozen=True)
 class Cell:
-    """One number that the table needs: a method's, by a metric, on a picture."""
+    """One value in the table: a metric of a method on an image."""
 
     experiment: Experiment
     method: Method
@@ -40,7 +40,7 @@ class Cell:
 
     @property
     def value(self) -> float | None:
-        """The number, if it is known; not a number where the metric cannot be used on this map."""
+        """Return the value if known; NaN if the metric cannot be used on this heatmap."""
         if self.mosaic is not None:
             played = pointing_game.before(self.experiment, self.mosaic, self.method)
             return None if played is None else played.shares[self.quarter]
@@ -50,14 +50,14 @@ class Cell:
 
     @property
     def key(self) -> Hashable:
-        """What identifies it, by content."""
+        """Return the cache key, by content."""
         if self.mosaic is not None:
             return self.quarter, pointing_game.key_of(self.experiment, self.mosaic, self.method)
         return metrics.number_key(self.experiment, self.method, self.method.settings({}), self.metric)
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, the map included."""
+        """Return the estimated seconds, including the heatmap."""
         if self.mosaic is not None:
             return pointing_game.seconds(self.experiment, self.method) / 4  # of four pictures at once
         knobs = self.method.settings({})
@@ -66,7 +66,7 @@ class Cell:
         return map_of_it + metrics.seconds(self.experiment, self.method, knobs, self.metric)
 
     def compute(self, report: ReportProgress) -> None:
-        """Compute and keep it; where the metric cannot be used on this map, that is kept."""
+        """Compute and cache the value; NaN if the metric cannot be used on this heatmap."""
         knobs = self.method.settings({})
         try:
             if self.mosaic is not None:
@@ -81,7 +81,7 @@ class Cell:
 
 
 def table(experiment: Experiment) -> list[Section]:
-    """Choose methods, metrics and pictures; compute what is missing; show the table; returns a report's section."""
+    """Choose methods, metrics and images, compute missing values, show the table; return a report's sections."""
     methods, metrics, over = _choose(experiment)
     if not methods or not metrics or not over:
         st.info(tr("Choose at least one method, one metric and one image."))
@@ -168,7 +168,7 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
 
 
 def _compute(missing: Sequence[Cell]) -> None:
-    """Compute the missing numbers after a click that tells the time; what is finished stays, whatever happens."""
+    """Compute the missing values after a click that shows the time; finished ones are kept."""
     if not missing:
         return
     seconds = 0.0

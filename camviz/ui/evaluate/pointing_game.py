@@ -1,4 +1,4 @@
-"""The pointing game on the Evaluate page: a mosaic of four pictures, and which method finds the right one."""
+"""The pointing game on the page Evaluate: heatmaps of the four classes in a mosaic of four images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ PASSES = 3  # that an explanation by a method of few passes costs
 
 @dataclass(frozen=True)
 class GameResult:
-    """How much of a method's map lies in the right quarter, for each of the four classes; and the maps."""
+    """The share of a method's heatmap in the correct quarter for each of the four classes, and the heatmaps."""
 
     shares: tuple[float, ...]
     tiles: list[Tile]
@@ -46,19 +46,19 @@ class GameResult:
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Four pictures, and what the network says of each of them alone."""
+    """Four images, and the prediction for each of them alone."""
 
     pictures: list[InputImage]
     predictions: list[Prediction]
 
     def view(self, experiment: Experiment) -> NDArray[np.uint8]:
-        """The mosaic as the network sees it, RGB (2H, 2W, 3)."""
+        """Return the mosaic as RGB (2H, 2W, 3)."""
         a, b, c, d = (experiment.model.view(picture.image, experiment.fit) for picture in self.pictures)
         return np.concatenate([np.concatenate([a, b], axis=1), np.concatenate([c, d], axis=1)])
 
 
 def pointing(experiment: Experiment) -> list[Section]:
-    """Choose four pictures and some methods, and see whose maps lie on the right quarter; for a report too."""
+    """Choose four images and some methods, and show the results; return a report's section."""
     metric = METRICS["pointing_game"]
     st.caption(f"{tr_message(metric.tooltip)} [{tr('Paper')}]({metric.paper})")
     chosen = _mosaic(experiment)
@@ -116,7 +116,7 @@ def _percent(cell: str | float) -> str:
 
 
 def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tuple[str, Mosaic, int]]:
-    """For each picture that a mosaic can be made of, by its key: a mosaic that it is in, and its quarter there.
+    """Return for each suitable image, by key, a mosaic that contains it and its quarter there.
 
     The surest four make the first mosaic, and so on; the last one is filled up with pictures from before it.
     """
@@ -131,7 +131,7 @@ def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tupl
 
 
 def _sure(experiment: Experiment, over: Mapping[str, InputImage]) -> tuple[list[str], dict[str, Prediction]]:
-    """The pictures fit for mosaics, surest first, and the best class of each picture."""
+    """Return the images suitable for mosaics, most confident first, and the top prediction of each image."""
     first = {key: predict(experiment.model, one, experiment.fit)[0] for key, one in over.items()}
     keys = list(first)
     best = most_confident([first[key].index for key in keys], [first[key].probability for key in keys])
@@ -201,19 +201,19 @@ def _shown(experiment: Experiment, chosen: Mosaic, method: Method) -> GameResult
 
 
 def before(experiment: Experiment, chosen: Mosaic, method: Method) -> GameResult | None:
-    """What a method has made of a mosaic, if it was computed before."""
+    """Return a method's cached result on a mosaic, or None."""
     found: GameResult | None = tasks.kept_result(key_of(experiment, chosen, method))
     return found
 
 
 def play(experiment: Experiment, chosen: Mosaic, method: Method, report: ReportProgress) -> GameResult:
-    """What a method makes of a mosaic, from before or computed now. Raises CamvizError."""
+    """Return a method's result on a mosaic, from the cache or computed now. Raises CamvizError."""
     found = _shown(experiment, chosen, method)
     return found or tasks.keep_result(key_of(experiment, chosen, method), _played(experiment, chosen, method, report))
 
 
 def give_up(experiment: Experiment, chosen: Mosaic, method: Method) -> None:
-    """Keep that a method cannot play here."""
+    """Cache that a method cannot be used here."""
     tasks.keep_result(key_of(experiment, chosen, method), GameResult((nan,) * 4, []))
 
 
@@ -249,7 +249,7 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
 
 
 def seconds(experiment: Experiment, method: Method) -> float:
-    """Four explanations of a picture four times as large."""
+    """Return the estimated seconds of four explanations of a mosaic, which is four times as large as an image."""
     try:
         return 16 * explanations.duration(experiment, method, method.settings({}), PASSES)
     except CamvizError:
@@ -257,7 +257,7 @@ def seconds(experiment: Experiment, method: Method) -> float:
 
 
 def key_of(experiment: Experiment, chosen: Mosaic, method: Method) -> tuple[Any, ...]:
-    """What identifies a method's result on a mosaic, by content."""
+    """Return the cache key of a method's result on a mosaic, by content."""
     layer = experiment.layer if method.layer != "none" else None
     network = tasks.network_key(experiment.model)
     digests = tuple(one.digest for one in chosen.pictures)

@@ -1,4 +1,4 @@
-"""What pages draw: predictions, an explanation, its views, and what can be taken away."""
+"""A heatmap on the page Explain: overlay, views and downloads."""
 
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from ..session.language import tr, tr_message, translator
 
 
 def overlay(e: Explanation, key: Any, color_map: str, opacity: float) -> None:
-    """The map over the picture, with an opacity that moves in the browser, and its color bar."""
+    """Show the heatmap over the image with an opacity slider and a color bar."""
     title = tr_message(METHODS[e.method].title)
     base, heat = _jpegs(repr(key), color_map, e)
     alt = tr("{method} of {label} over the image", method=title, label=tr_message(e.label))
@@ -25,7 +25,7 @@ def overlay(e: Explanation, key: Any, color_map: str, opacity: float) -> None:
 
 
 def views(e: Explanation, key: Any, color_map: str, opacity: float, percentile: float) -> None:
-    """Every view of the attribution, in tabs."""
+    """Show every view of the attribution, in tabs."""
     found = _views(repr(key), color_map, opacity, percentile, e)
     described = render.VIEWS[render.kind(e.attribution)]
     for tab, (name, jpeg) in zip(st.tabs([tr_message(name) for name in found]), found.items(), strict=True):
@@ -42,7 +42,7 @@ def _views(key: str, color_map: str, opacity: float, percentile: float, _e: Expl
 
 
 def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: float, percentile: float) -> None:
-    """Downloads and the lines of Python that compute it again."""
+    """Draw the downloads and the Python code of the heatmap."""
     picture, link = experiment.picture.name, settings.link()
     name = text.file_name(picture, e.model, e.method, e.layer or "", e.label)
 

@@ -1,4 +1,4 @@
-"""What Explain shows beyond a map: the patch behind a projection, fast against exact, the class at each place."""
+"""Further results on the page Explain: fast and exact heatmaps compared, the class map of occlusion."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..widgets import charts
 
 
 def draw(e: Explanation, experiment: Experiment) -> None:
-    """What a method can show beyond its map, each after a click."""
+    """Draw the further results of a method, each after a click."""
     if e.knobs.get("mode") == "fast":
         _fast_against_exact(e, experiment)
     if e.method == "occlusion":

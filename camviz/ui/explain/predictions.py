@@ -13,7 +13,7 @@ from ..shell import sidebar
 
 
 def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
-    """The best classes as bars; a click explains that class."""
+    """Show the predictions as bars; a click explains that class."""
     browser.bars(
         tr("Top-5 predictions: choose a class to explain"),
         [
@@ -31,7 +31,7 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
 
 
 def seen(experiment: Experiment) -> bytes:
-    """The picture as the network sees it, as a JPEG."""
+    """Return the model's input as a JPEG."""
     model = experiment.model
     return _seen((model.name, model.weights, experiment.picture.digest, experiment.fit), experiment)
 

@@ -1,4 +1,4 @@
-"""The gallery: one method on many pictures, each a tile; to sort, to filter, to take away."""
+"""The gallery: one method on many images, with sorting, filters and downloads."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ FEW_PASSES = 1.5  # forward passes that a picture is taken to need by a method o
 
 @dataclass(frozen=True)
 class Tile:
-    """What came of one picture: the network's answer, the map over the picture, and how to read it; or the error."""
+    """The result for one image: prediction, overlay and reading, or the error."""
 
     predicted: str = ""
     probability: float = 0.0
@@ -53,7 +53,7 @@ ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
 
 
 def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> list[Found]:
-    """The tiles of the gallery's pictures that are there, after computing the missing ones; what is finished stays."""
+    """Return the finished tiles of the gallery's images, after computing missing ones."""
     photos = gallery_input.gallery_images()
     order = _order(experiment, method, knobs)
     keys = {photo.name: _key(experiment, order, photo) for photo in photos}
@@ -122,7 +122,7 @@ def _tile(outcome: Outcome) -> Tile:
 
 
 def choose(found: Sequence[Found]) -> list[Found]:
-    """The tiles in the order, and of the classes, that the visitor chooses."""
+    """Draw the filters and return the matching tiles in the chosen order."""
     classes = sorted({tile.predicted for _, tile in found if tile.predicted})
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     order = setting("by", "name", ORDERS)
@@ -160,7 +160,7 @@ def choose(found: Sequence[Found]) -> list[Found]:
 
 
 def tiles(shown: Sequence[Found]) -> Found | None:
-    """The pictures as tiles; the one that was clicked."""
+    """Show the tiles and return the selected one."""
     if not shown:
         st.info(tr("No image matches: remove a filter."))
         return None
@@ -185,7 +185,7 @@ def tiles(shown: Sequence[Found]) -> Found | None:
 
 
 def one(found: Found, method: Method) -> None:
-    """The chosen picture, larger, with how to read it, and the way to the Explain page."""
+    """Show the selected image, its reading and a button that opens it in Explain."""
     photo, tile = found
     left, right = st.columns([1, 2], gap="large")
     alt = tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name)
@@ -199,14 +199,14 @@ def one(found: Found, method: Method) -> None:
 
 
 def refused(found: Sequence[Found]) -> None:
-    """The pictures that could not be read or explained, each with the reason."""
+    """Show the errors of the images that could not be read or explained."""
     for photo, tile in found:
         if tile.error:
             st.error(error_text(tile.error, photo.name))
 
 
 def table(found: Sequence[Found]) -> None:
-    """All numbers as a table."""
+    """Show all values as a table."""
     st.dataframe(
         [
             {
@@ -225,7 +225,7 @@ def table(found: Sequence[Found]) -> None:
 
 
 def take_away(found: Sequence[Found], method: Method) -> None:
-    """Downloads: the numbers, and the maps over the pictures."""
+    """Draw the downloads: values and overlays."""
     buttons = st.container(horizontal=True)
     buttons.download_button(
         tr("Table (CSV)"), lambda: to_csv(found), "camviz-gallery.csv", "text/csv", on_click="ignore"
@@ -236,7 +236,7 @@ def take_away(found: Sequence[Found], method: Method) -> None:
 
 
 def to_csv(found: Sequence[Found]) -> str:
-    """The numbers as CSV; no cell is a formula to a spreadsheet."""
+    """Return the values as CSV; no cell is a spreadsheet formula."""
     file = io.StringIO()
     rows = _rows(found)
     writer = csv.DictWriter(file, rows[0])

@@ -16,7 +16,7 @@ PREDICTED = 2000  # pictures whose classes are kept
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the sidebar says: everything but the method."""
+    """The settings of the sidebar: everything but the method."""
 
     picture: image_input.InputImage
     model: Model
@@ -28,18 +28,18 @@ class Experiment:
 
     @property
     def predictions(self) -> tuple[Prediction, ...]:
-        """The five best classes, best first."""
+        """Return the five most probable classes, most probable first."""
         return predict(self.model, self.picture, self.fit)
 
     @property
     def score(self) -> Score:
-        """What is explained."""
+        """Return the explained score."""
         index = self.predictions[0].index if self.target < 0 else self.target
         return logit(index) if self.rival in (-1, index) else contrast(index, self.rival)
 
 
 def predict(model: Model, picture: image_input.InputImage, fit: Fit) -> tuple[Prediction, ...]:
-    """The five best classes, computed once for a picture."""
+    """Return the five most probable classes, computed once for an image."""
     # Not st.cache_data: it locks each key, and who holds that lock would wait for the turn of who waits for the lock.
     known, key = _predictions(), (model.name, model.weights, picture.digest, fit)
     if (found := known.get(key)) is None:

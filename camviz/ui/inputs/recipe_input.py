@@ -1,4 +1,4 @@
-"""A recipe of an explanation, loaded on the page: everything that it names is looked up, as for a link."""
+"""Loading a recipe of an explanation on the page Explain."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse")
 
 
 def load() -> None:
-    """An uploader for a recipe; what it asks for becomes the experiment, or a sentence says why not."""
+    """Draw the uploader for a recipe, whose settings are then applied; show an error if that fails."""
     with st.expander(tr("Load a recipe")):
         st.file_uploader(
             tr("Recipe (JSON)"),
@@ -46,7 +46,7 @@ def _take() -> None:
 
 
 def settings_of(data: bytes) -> dict[str, str]:
-    """What a recipe asks for, as a link writes it. Raises CamvizError."""
+    """Return the settings of a recipe as a link writes them. Raises CamvizError."""
     if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
         raise CamvizError(f"this file is over {LARGEST} MB, so it is no recipe")
     try:

@@ -1,4 +1,4 @@
-"""One method at every depth of a network, on the Layers page."""
+"""One method at every layer, on the page Layers."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from ..widgets import method_picker
 
 
 def draw(experiment: Experiment, color_map: str) -> None:
-    """The choice of the method, and its map at every main layer."""
+    """Choose a method and show its heatmap at every main layer."""
     chosen = _choose(experiment)
     status, box = st.container(), st.grid(min_column_width=150)
     places = [box.empty() for _ in chosen.columns]
@@ -32,7 +32,7 @@ def draw(experiment: Experiment, color_map: str) -> None:
 
 
 def _choose(experiment: Experiment) -> Grid:
-    """Choose a method, and get it at every main layer as a row of the compare grid."""
+    """Choose a method and return its cells at every main layer, as one row of a grid."""
     # The other methods look the same at every depth.
     keys = [key for key, method in METHODS.items() if method.layer == "required"]
     method = METHODS[settings.setting("sweep", "grad_cam", keys)]
@@ -52,7 +52,7 @@ def _choose(experiment: Experiment) -> Grid:
 
 
 def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map: str) -> None:
-    """One depth of the sweep."""
+    """Show the heatmap of one layer."""
     cell, name = sweep.cells[0][column], sweep.columns[column]
     if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
         st.error(f"{escaped(name)}: {escaped(tr_message(str(result)))}")

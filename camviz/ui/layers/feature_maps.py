@@ -1,4 +1,4 @@
-"""What the Layers page draws of feature maps: a grid of all, one over the picture, and what it answers to."""
+"""Feature maps on the page Layers: a grid of all, and one in detail."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ BYS: dict[SortOrder, str] = {"strength": "strength", "weight": "weight for the c
 
 
 def maps_of(experiment: Experiment) -> FeatureMaps | None:
-    """The feature maps of the experiment's layer, and their weights for what is explained; None with a word why."""
+    """Return the layer's feature maps and their weights; None, with a message, if there are none."""
     if not experiment.layer:
         st.info(tr("This model has no layer with spatial feature maps."))
         return None
@@ -53,7 +53,7 @@ def _maps(key: Any, score: str, _experiment: Experiment) -> FeatureMaps:
 
 
 def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
-    """All feature maps in pages, in the order that the visitor chooses; a click, or its number, chooses one."""
+    """Show all feature maps in pages and return the number of the selected one."""
     st.caption(
         tr(
             "A feature map is one channel of a layer: it shows where the model detects one kind of pattern. "
@@ -125,7 +125,7 @@ def _tiles(key: Any, numbers: tuple[int, ...], color_map: str, _found: FeatureMa
 
 
 def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
-    """A feature map (h, w) alone: darkest at zero and below, brightest at its maximum; its places as squares."""
+    """Return a feature map (h, w) in colors: darkest at zero and below, brightest at its maximum."""
     picture = Image.fromarray(render.colorise(render.minmax(one.clip(min=0), low=0), color_map))
     small = max(picture.size) <= TILE
     tall = round(TILE * picture.height / picture.width)
@@ -133,7 +133,7 @@ def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
 
 
 def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, color_map: str) -> None:
-    """A feature map over the picture, with an opacity that moves in the browser."""
+    """Show a feature map over the image, with an opacity slider."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     base, heat = _map_jpegs(key_of(experiment), number, color_map, experiment, one)
     alt = tr("Feature map {number} of {layer} over the image", number=number, layer=experiment.layer)
@@ -148,7 +148,7 @@ def _map_jpegs(key: Any, number: int, color_map: str, _experiment: Experiment, _
 
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
-    """The strongest activation of a map in this picture, projected back, beside the patch that it sees."""
+    """Show the strongest activation of a feature map, projected back, beside its patch of the image."""
     _extension()
     row, column = np.unravel_index(int(found.maps[number].argmax()), found.maps[number].shape)
     try:
@@ -163,7 +163,7 @@ def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
 
 
 def _extension() -> None:
-    """Whether the deconvnet is applied to smooth activations too, which its paper does not define."""
+    """Draw the toggle that applies the deconvnet to smooth activations, too."""
     settings.setting("smooth", False, (False, True), lambda text: text == "1", lambda _: "1")
     st.toggle(
         tr("Include smooth activations"),
@@ -177,19 +177,19 @@ def _extension() -> None:
 
 
 def cut(picture: RGB, box: Box) -> RGB:
-    """The part of a picture (H, W, 3) in a box."""
+    """Return the part of an image (H, W, 3) in a box."""
     top, left, bottom, right = box
     return picture[top:bottom, left:right]
 
 
 def square(picture: RGB, side: int) -> RGB:
-    """A picture enlarged into a gray square, in its own proportions."""
+    """Enlarge an image into a gray square, keeping its proportions."""
     large = ImageOps.pad(Image.fromarray(picture), (side, side), Image.Resampling.BICUBIC, (128, 128, 128))
     return np.array(large)
 
 
 def favorite(experiment: Experiment, number: int) -> None:
-    """A picture that is synthesized to excite the feature map as much as it can."""
+    """Show an image synthesized to maximize the feature map."""
     model, layer = experiment.model, experiment.layer
     place = st.empty()
 
@@ -224,7 +224,7 @@ def favorite(experiment: Experiment, number: int) -> None:
 
 
 def class_name(experiment: Experiment) -> str:
-    """What is explained, in words."""
+    """Return the name of the explained class."""
     score, names = experiment.score, experiment.model.categories
     if isinstance(score, contrast):
         return tr("{label} rather than {rival}", label=names[score.a], rival=names[score.b])
@@ -232,7 +232,7 @@ def class_name(experiment: Experiment) -> str:
 
 
 def knobs_of(number: int, row: int | None = None, column: int | None = None) -> dict[str, Any]:
-    """The settings of the deconvnet that projects one activation back."""
+    """Return the settings of the deconvnet that projects one activation back."""
     given = {"feature_map": number, "row": row, "column": column, "extended": st.session_state.get("smooth", False)}
     return METHODS["deconvnet"].settings(given)
 
@@ -242,11 +242,11 @@ def _choose_map(number: int) -> None:
 
 
 def key_of(experiment: Experiment) -> tuple[Any, ...]:
-    """What identifies the maps of a layer: picture, fit, network, layer."""
+    """Return the cache key of a layer's feature maps: image, fit, model, layer."""
     network = tasks.network_key(experiment.model)
     return experiment.picture.digest, experiment.fit, network, experiment.layer
 
 
 def input_of(experiment: Experiment) -> Tensor:
-    """The network's input, (1, 3, H, W)."""
+    """Return the model's input, (1, 3, H, W)."""
     return experiment.model.preprocess(experiment.picture.image, experiment.fit)

@@ -1,4 +1,4 @@
-"""What the Layers page draws of a whole network: the strip to scale, the table, the first filters."""
+"""A whole model on the page Layers: a drawing to scale, a table, the first filters."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from ..session.language import tr, tr_message
 
 
 def strip(experiment: Experiment) -> None:
-    """The network to scale from picture to class scores; a click on a layer makes it the one of the sidebar."""
+    """Draw the model to scale, from image to class scores; a click selects a layer."""
     rows = [row for row in rows_of(experiment) if row.place != "elsewhere"]
     steps = [
         {
@@ -51,13 +51,13 @@ def strip(experiment: Experiment) -> None:
 
 
 def choose_layer(name: str) -> None:
-    """Make a layer the one of the sidebar."""
+    """Select a layer."""
     st.session_state["layer"] = name
     st.session_state["several"] = False
 
 
 def rows_of(experiment: Experiment, every: bool = False) -> tuple[LayerRow, ...]:
-    """The table's rows: the main layers, with the chosen one where it is not among them; or every layer."""
+    """Return the table's rows: the main layers and the selected one, or every layer."""
     model = experiment.model
     names = tuple(one.name for one in model.layers if every or one.main or one.name == experiment.layer)
     return _rows(tasks.network_key(model), names, model)
@@ -70,7 +70,7 @@ def _rows(network: Any, names: tuple[str, ...], _model: Model) -> tuple[LayerRow
 
 
 def network_table(experiment: Experiment) -> None:
-    """All steps of the network in a table that is folded in."""
+    """Show all steps of the model in a collapsed table."""
     rows = rows_of(experiment, bool(st.session_state.get("all_layers")))
     count = f"{sum(row.parameters for row in rows):,}"
     with st.expander(tr("Table of all {count} parameters and the receptive fields", count=count)):
@@ -78,7 +78,7 @@ def network_table(experiment: Experiment) -> None:
 
 
 def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
-    """Name, kind, shape, parameters, depth and receptive field of every row."""
+    """Show name, kind, shape, parameters, depth and receptive field of every row."""
     place = st.container()
     fields = fields_of(experiment.model, rows)
     size = experiment.model.input_size
@@ -106,7 +106,7 @@ def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
 
 
 def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
-    """The receptive field of the middle place of each layer, once it is known; until then none."""
+    """Return the receptive field of the middle cell of each layer; empty until computed."""
     layers = [row for row in rows if row.place == "layer"]
     if not layers:
         return {}
@@ -123,7 +123,7 @@ def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
 
 
 def seen(box: Box | None, size: tuple[int, int]) -> str:
-    """A receptive field in words: '31 x 31', 'the whole picture', or nothing where it is not known."""
+    """Format a receptive field: '31 x 31', 'whole image', or '' if not known."""
     if box is None:
         return ""
     top, left, bottom, right = box
@@ -131,7 +131,7 @@ def seen(box: Box | None, size: tuple[int, int]) -> str:
 
 
 def filters(model: Model) -> None:
-    """The filters of the first convolution as pictures, in one sheet."""
+    """Show the filters of the first convolution as images."""
     found, jpeg = _filters(tasks.network_key(model), model)
     if found is None:
         st.info(

@@ -1,4 +1,4 @@
-"""What excites a feature map most: the nine strongest of many pictures, each with its patch projected back."""
+"""The nine images with the strongest response of a feature map, each with its patch projected back."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -29,7 +29,7 @@ IMAGES_SHOWN = 9
 
 @dataclass(frozen=True)
 class Candidate:
-    """A picture to search in: its name, what identifies it, and how it is opened (raises CamvizError)."""
+    """An image to search: its name, its digest, and a function that opens it (raises CamvizError)."""
 
     name: str
     digest: str
@@ -37,7 +37,7 @@ class Candidate:
 
 
 def top_images(experiment: Experiment, number: int) -> None:
-    """The pictures that excite a feature map most: each one's patch, and the activation projected back beside it."""
+    """Show the images with the strongest response: each one's patch, and its projection."""
     chosen = _over()
     model = experiment.model
     knobs = knobs_of(number)
@@ -66,7 +66,7 @@ def top_images(experiment: Experiment, number: int) -> None:
 
 
 def _over() -> list[Candidate]:
-    """The pictures to search in: all to choose from, a part of them, or those of the gallery."""
+    """Return the images to search: all, a part of them, or those of the gallery."""
     every = list(image_input.choices().values())
     own = [picture for picture in every if picture.own]
     places = {
@@ -98,7 +98,7 @@ def _itself(picture: InputImage) -> InputImage:
 def _nine(
     experiment: Experiment, number: int, chosen: Sequence[Candidate], report: tasks.ReportProgress
 ) -> tuple[list[tuple[str, float, bytes]], list[str]]:
-    """The finds as name, strength and JPEG; and the names of pictures that cannot be read."""
+    """Return name, strength and JPEG of the strongest responses, and the names of unreadable images."""
     model = experiment.model
     layer = model.module(experiment.layer)
     found: list[Peaks] = []
@@ -135,7 +135,7 @@ def _peaks(experiment: Experiment, one: Candidate) -> Peaks:
 
 
 def _pair(experiment: Experiment, find: TopActivation, number: int, box: Box) -> bytes:
-    """The patch that an activation sees, and beside it what the deconvnet projects back, where it can."""
+    """Return the patch of an activation beside its projection, if the deconvnet can be used, as a JPEG."""
     parts = [experiment.model.view(experiment.picture.image, experiment.fit)]
     with suppress(CamvizError):  # the page has told why
         knobs = knobs_of(number, find.row, find.column)

@@ -1,11 +1,11 @@
-"""The chapters of the Learn page: each method's idea, its formula and its paper; and the words of the field."""
+"""The chapters of the page Learn: idea, formula and paper of each method."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """What stands above a method's steps: three sentences without a formula, then the formula."""
+    """The text above a method's steps: the idea without a formula, then the formula."""
 
     idea: str
     formula: str  # LaTeX

@@ -1,4 +1,4 @@
-"""What can go wrong with each method, shown on the present picture: the same maps anywhere, and their numbers."""
+"""The limitations of each method, demonstrated on the selected image."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ STAGES = 4  # in which a network forgets here; the page Evaluate takes more
 
 @dataclass(frozen=True)
 class Variant:
-    """One map of a demonstration."""
+    """One heatmap of a demonstration."""
 
     title: str
     experiment: Experiment
@@ -42,7 +42,7 @@ Variants = Callable[[Experiment], Sequence[Variant]]
 
 @dataclass(frozen=True)
 class FailureMode:
-    """A weakness: what to look at, the maps that show it (the first is the one the others are compared with)."""
+    """A limitation: what to look at, and the heatmaps that show it; the first is the reference."""
 
     title: str
     sentence: str
@@ -51,7 +51,7 @@ class FailureMode:
 
 @dataclass(frozen=True)
 class RandomizationTest:
-    """A weakness that shows while a copy of the network forgets: the maps of these methods, row by row."""
+    """A limitation that the randomization test shows: one row of heatmaps for each of these methods."""
 
     title: str
     sentence: str
@@ -59,13 +59,13 @@ class RandomizationTest:
 
 
 def draw(method: str, experiment: Experiment) -> None:
-    """Every demonstration of that method's weaknesses."""
+    """Draw every demonstration of a method's limitations."""
     if _compared(method, FAILURE_MODES[method], experiment) and method in RANDOMIZATION_TESTS:
         _forgetting(method, RANDOMIZATION_TESTS[method], experiment)
 
 
 def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
-    """The maps of a demonstration, each with its likeness to the first and what it cost; whether it can be shown."""
+    """Show the heatmaps with their similarity to the first and their cost; return whether this is possible."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     try:
         variants = fault.variants(experiment)
@@ -96,7 +96,7 @@ def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
 
 
 def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -> None:
-    """A row of maps for each method, from the trained network's to that of a copy that has forgotten everything."""
+    """Show a row of heatmaps for each method, from trained to fully randomized weights."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     metric, rows = METRICS["randomization"], [(METHODS[key], METHODS[key].settings({})) for key in fault.methods]
 
@@ -125,17 +125,17 @@ def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -
 
 
 def settings(variant: Variant) -> dict[str, Any]:
-    """All settings of its method."""
+    """Return all settings of a variant's method."""
     return METHODS[variant.method].settings(dict(variant.knobs))
 
 
 def likeness(a: Explanation, b: Explanation) -> float:
-    """Rank correlation of two maps as they are shown, at the size of the picture."""
+    """Return the rank correlation of two heatmaps at the size of the image."""
     return rank_correlation(_strength(a), _strength(b))
 
 
 def _likeness(maps: Sequence[Explanation], number: int) -> str:
-    """How like a map is to the first one of its method, or where every map has its own method, to the first."""
+    """Describe a heatmap's similarity to the first one of its method, or to the first of all."""
     methods = [e.method for e in maps]
     first = 0 if len(set(methods)) == len(methods) else methods.index(methods[number])
     if first == number:
@@ -162,7 +162,7 @@ def _maps(variants: Sequence[Variant], report: ReportProgress) -> list[Explanati
 
 
 def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
-    """A map as its method is known: lines in gray, or a region over the picture."""
+    """Draw a heatmap in its usual form: lines in gray, or a region over the image."""
     if attribution.ndim == 3:
         return render.colorise(render.grayscale(attribution), "gray")
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])))
@@ -172,7 +172,7 @@ def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uin
 
 
 def _other_class(experiment: Experiment) -> Experiment:
-    """The same, for the class that the network thinks least of."""
+    """Return the experiment with the least likely class."""
     model, x = experiment.model, experiment.model.preprocess(experiment.picture.image, experiment.fit)
     with queue.compute_queue().turn(lambda _: None), torch.no_grad():
         return replace(experiment, target=int(forward(model.net, x)[0].argmin()), rival=-1)

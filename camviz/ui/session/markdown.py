@@ -8,6 +8,6 @@ _FIRST = re.compile(r"^([#+=-]|\d+[.)])(?=\s|[#+=-]|$)")  # a heading, a list, a
 
 
 def escaped(text: str) -> str:
-    """Text of somebody else that markdown shows as it is, on one line: no links, pictures, formulas or icons."""
+    """Return a visitor's text escaped for markdown, on one line: no links, images, formulas or icons."""
     text = _ANYWHERE.sub(r"\\\g<0>", " ".join(text.split()))
     return _FIRST.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", text)

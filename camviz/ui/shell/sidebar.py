@@ -1,4 +1,4 @@
-"""The sidebar, which is the experiment: picture, model, layer, class."""
+"""The sidebar: image, model, layer, class."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ FUSES = {"mean": "mean", "max": "max"}
 
 
 def sidebar() -> None:
-    """Draw the sidebar and remember what it says."""
+    """Draw the sidebar and store the experiment in the session."""
     with st.sidebar:
         picture = _picture()
         model = _model()
@@ -225,5 +225,5 @@ def _target(model: Model, first: Prediction) -> tuple[int, int]:
 
 
 def explain_class(index: int) -> None:
-    """Make a class the one that is explained."""
+    """Select the class to explain."""
     st.session_state["target"] = index

@@ -1,4 +1,4 @@
-"""A tour of four steps through the first page: each a card beside what it speaks of, in the flow, so it covers nothing.
+"""A tour of four steps through the page Explain: each is a card beside the element it explains.
 
 It goes on in the browser, without the server, so that it stops nothing that is being computed.
 """
@@ -16,7 +16,7 @@ _card = component("tour")
 
 
 def offer(page: str) -> None:
-    """Offer the tour to who comes to the first page by a link that sets nothing; and a button that asks for it."""
+    """Offer the tour on a first visit without settings in the link, and draw the button that starts it."""
     state = st.session_state
     if _ASKED not in state:
         state[_ASKED] = "first" if page == "" and not st.query_params.to_dict() else ""
@@ -39,7 +39,7 @@ def _again() -> None:
 
 
 def step(number: int) -> None:
-    """The place of a step's card, 1 to 4: hidden until the tour comes to it. Nothing where no tour was asked for."""
+    """Draw a step's card, 1 to 4, hidden until the tour reaches it; nothing if no tour was started."""
     if not st.session_state[_ASKED]:
         return
     title, text = _words()[number - 1]

@@ -1,4 +1,4 @@
-"""Choosing a method and its settings: the picker, the menu by family, and widgets derived from signatures."""
+"""The method picker, the menu by family, and widgets for a method's settings."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from ..session.language import tr, tr_message
 
 
 def method_picker() -> Method:
-    """A picker of all methods, with what the chosen one does."""
+    """Draw a picker of all methods with a description, and return the selected one."""
     key = settings.setting("method", "grad_cam", METHODS)
     keys = [method.key for methods in by_family().values() for method in methods]
     st.selectbox(
@@ -31,13 +31,13 @@ def method_picker() -> Method:
 
 
 def by_family() -> dict[str, list[Method]]:
-    """All methods by the title of their family, in the order of the pickers."""
+    """Return all methods by the title of their family, in the order of the pickers."""
     ordered = sorted(METHODS.values(), key=lambda method: method.title)
     return {title: [method for method in ordered if method.family == family] for family, title in FAMILIES.items()}
 
 
 def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
-    """All methods by family, with what they show and cost; those that cannot be used here are disabled, with why.
+    """Draw a menu of all methods by family; methods that cannot be used here are disabled, with the reason.
 
     Found out and drawn when somebody opens it.
     """
@@ -66,12 +66,12 @@ def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
 
 
 def choose_method(key: str) -> None:
-    """Make a method the present one, and close the menu."""
+    """Select a method and close the menu."""
     st.session_state["method"], st.session_state["menu"] = key, False
 
 
 def knobs(method: Method) -> dict[str, Any]:
-    """The method's settings as widgets, derived from its signature."""
+    """Draw the method's settings as widgets and return their values."""
     if not method.knobs:
         return {}
     with st.expander(tr("Settings of {method}", method=tr_message(method.title))):

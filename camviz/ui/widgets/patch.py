@@ -14,7 +14,7 @@ from ..session.markdown import escaped
 
 
 def patch(e: Explanation, experiment: Experiment) -> None:
-    """The activation that was projected back, beside the part of the picture that it can see; for one layer only."""
+    """Show an activation that was projected back beside its receptive field; for a single layer only."""
     if "," in str(e.layer):
         return
     box, row, column = _patch(repr(explanations.key_of(experiment, METHODS[e.method], e.knobs)), e, experiment)

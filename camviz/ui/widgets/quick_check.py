@@ -1,4 +1,4 @@
-"""Three numbers under a map, after one click: deletion, insertion, and what stays when the network forgets."""
+"""Three metrics below a heatmap, after one click: deletion, insertion, similarity after randomization."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -18,7 +18,7 @@ BETTER = {"low": "lower is better", "high": "higher is better"}
 
 
 def line(cell: Cell) -> str:
-    """The numbers that are known of a map, in one line; empty where there are none yet."""
+    """Return the known metrics of a heatmap in one line; empty if there are none."""
     found = {key: metrics.known(cell.experiment, cell.method, cell.knobs, METRICS[key]) for key in THREE}
     return " · ".join(
         f"{tr(THREE[key])} {tr('not available') if isnan(value) else format(value, '.2f')}"
@@ -28,7 +28,7 @@ def line(cell: Cell) -> str:
 
 
 def ask(cells: Sequence[Cell], name: str) -> bool:
-    """One click that computes what is missing for all cells, with its time, progress and Cancel; whether all is there.
+    """Compute the missing metrics of all cells after one click; return whether all are known.
 
     What is finished stays when it is canceled.
     """
@@ -70,7 +70,7 @@ def ask(cells: Sequence[Cell], name: str) -> bool:
 
 
 def show(cell: Cell) -> None:
-    """For one map: the button, and the numbers once they are there."""
+    """Draw the button for one heatmap, then its metrics."""
     place = st.empty()
     if ask([cell], "proof"):
         place.markdown(line(cell))

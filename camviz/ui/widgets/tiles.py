@@ -1,4 +1,4 @@
-"""What a test on the Evaluate page shows: maps in a row, charts, and the sentence of what a number can't tell."""
+"""Parts of the page Evaluate: heatmap tiles, charts, metric limitations, the report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (the
 
 @dataclass(frozen=True)
 class Tile:
-    """A map over the picture as a JPEG, what stands below it line by line, and what it shows in words."""
+    """A heatmap over the image as a JPEG, its caption line by line, and its alt text."""
 
     jpeg: bytes
     lines: tuple[str, ...]  # plain text
@@ -35,7 +35,7 @@ class Tile:
 
 
 def overlay_map(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
-    """A map over a picture (H, W, 3)."""
+    """Return a heatmap over an image (H, W, 3)."""
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])), 0.6)
 
 
@@ -46,7 +46,7 @@ def tiles(
     alts: Sequence[str],
     looks: DrawMap = overlay_map,
 ) -> list[Tile]:
-    """Maps of the present picture, each with its own scale, over the picture or as `looks` draws them."""
+    """Return tiles of heatmaps, each with its own scale, over the image or drawn by `looks`."""
     view = experiment.model.view(experiment.picture.image, experiment.fit)
     drawn = [encode.jpeg(looks(view, one.cpu().float().numpy())) for one in maps]
     return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
@@ -55,7 +55,7 @@ def tiles(
 def randomization_tiles(
     experiment: Experiment, method: Method, found: RandomizationResult, looks: DrawMap = overlay_map
 ) -> list[Tile]:
-    """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
+    """Return the heatmaps of the randomization test, each with its depth and its similarity to the first."""
     told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
         (f"{depth:.0%} randomized", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}")
@@ -68,7 +68,7 @@ def randomization_tiles(
 
 
 def show(pictures: Sequence[Tile], width: int = 150) -> None:
-    """Tiles in a row that wraps."""
+    """Show tiles in a row that wraps."""
     box = st.grid(min_column_width=width)
     for tile in pictures:
         with box.container():
@@ -78,14 +78,14 @@ def show(pictures: Sequence[Tile], width: int = 150) -> None:
 
 
 def draw(chart: Chart, key: str) -> None:
-    """A chart on the page; `key` tells it apart from the others."""
+    """Show a chart; `key` identifies it on the page."""
     lines = {tr_message(name): points for name, points in chart.lines.items()}
     figure = charts.lines(lines, tr_message(chart.across), tr_message(chart.up), charts.ink())
     st.plotly_chart(figure, key=key, alt=tr_message(chart.alt), config={"displayModeBar": False})
 
 
 def translated_table(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """A table's columns by their names, with every text in the person's language."""
+    """Return a table's columns by name, with all texts translated."""
     return {
         tr_message(name): [tr_message(cell) if isinstance(cell, str) else cell for cell in cells]
         for name, cells in columns.items()
@@ -93,17 +93,17 @@ def translated_table(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any
 
 
 def as_report_images(shown: Sequence[Tile]) -> list[ReportImage]:
-    """Tiles for a report."""
+    """Return tiles as images of a report."""
     return [ReportImage(tile.jpeg, tile.alt, ", ".join(tile.lines)) for tile in shown]
 
 
 def metric_sentence(metric: Metric) -> str:
-    """What a metric asks, and what it does not tell, for a report."""
+    """Return a metric's meaning and limitation, for a report."""
     return f"{metric.title}: {metric.tooltip} Limitations: {metric.limitation} {metric.paper}"
 
 
 def measure_snippet(experiment: Experiment, settings: Mapping[str, Mapping[str, Any]]) -> str:
-    """The Python that measures an explanation again, behind the lines that made it; `settings` by a metric's key."""
+    """Return the Python code that measures an explanation; `settings` by metric key."""
     named = repr(experiment.picture.name)
     fit = f", {experiment.fit!r}" if experiment.fit != "crop" else ""
     lines = [
@@ -121,7 +121,7 @@ def measure_snippet(experiment: Experiment, settings: Mapping[str, Mapping[str, 
 
 
 def offer(title: str, experiment: Experiment, e: Explanation | None, sections: Sequence[Section], link: str) -> None:
-    """A button that makes a report of what the tests have shown so far; of one map with the map first."""
+    """Draw the download of a report on the tests so far; with a heatmap, it comes first."""
     if not sections:
         return
     language, say = translator()
@@ -154,10 +154,10 @@ def _settings(experiment: Experiment) -> Section:
 
 
 def show_limitation(metric: Metric) -> None:
-    """The sentence of what a number does not tell."""
+    """Show a metric's limitation."""
     st.caption(tr("**Limitations.** {limitation}", limitation=tr_message(metric.limitation)))
 
 
 def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
-    """The report of one of several equal parts of a work, number 0 being the first."""
+    """Return a progress report for one of several equal parts of a computation, number 0 first."""
     return lambda share, text: report((number + share) / parts, text)
