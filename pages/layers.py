@@ -49,6 +49,6 @@ overview.filters(experiment.model)
 if experiment.layer:
     st.header(tr("One method at every layer"))
     depth_sweep.draw(experiment, color_map)
-for place, work in slow:  # last, so that the rest of the page is there meanwhile
+for place, work in slow:  # last, so that the rest of the page is already visible
     with place:
         work(experiment, number)

@@ -9,7 +9,7 @@ def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: s
     page.goto(f"{server}/layers")
     step = page.locator(".strip [role=button]", has_text=re.compile("^blocks.2"))
     step.hover()
-    expect(page.locator(".told")).to_have_text("blocks.2: Sequential, 40 x 28 x 28, 39,712 parameters, depth 15")
+    expect(page.locator(".description")).to_have_text("blocks.2: Sequential, 40 x 28 x 28, 39,712 parameters, depth 15")
     step.click()
     expect(page).to_have_url(f"{server}/layers?layer=blocks.2")
     expect(page.get_by_role("heading", name="Feature maps of blocks.2")).to_be_visible()

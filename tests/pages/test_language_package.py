@@ -248,7 +248,7 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
     sections = [*report.of_explanation(explained, predictions, "coffee.jpg"), told]
     sections += report.of_maps({"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")])
-    page = report.write("Do these maps agree?", sections, "https://a.org", *language.translator())
+    page = report.write("Comparison of heatmaps", sections, "https://a.org", *language.translator())
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
     plain = re.sub(r"<style>.*?</style>|<pre>.*?</pre>|data:image[^\"]*|<meta[^>]*>|https://\S+", "", page, flags=re.S)
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]

@@ -177,7 +177,7 @@ def _report(
         {names[place]: grid.at(*place).experiment.picture.name for place in maps},
         agreement,
     )
-    return report.write("Do these maps agree?", sections, link, language, say)
+    return report.write("Comparison of heatmaps", sections, link, language, say)
 
 
 def _archive(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any]) -> bytes:

@@ -50,7 +50,7 @@ def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, pi
 
 def bars(label: str, rows: Sequence[dict[str, Any]], picked: Callable[[int], None]) -> None:
     """Show rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`."""
-    _mount(_bars, "bars", {"label": label, "rows": list(rows), "told": tr("Explain this class")}, picked)
+    _mount(_bars, "bars", {"label": label, "rows": list(rows), "tooltip": tr("Explain this class")}, picked)
 
 
 def overlay(view: bytes, heat: bytes, opacity: float, alt: str, moved: Callable[[float], None]) -> None:
@@ -85,7 +85,7 @@ def _mount(component: Any, key: str, data: dict[str, Any], picked: Callable[[Any
 
     def change() -> None:
         value = st.session_state[key].get("picked")
-        if value in drawn:  # whoever writes to the server without a browser may send anything
+        if value in drawn:  # a client other than the browser may send anything
             picked(value)
 
     component(key=key, data=data, on_picked_change=change)

@@ -44,7 +44,7 @@ Knobs = Mapping[str, Any]
 def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
     """Show deletion and insertion of the heatmap beside those of the controls.
 
-    Returns what a report says of them.
+    Returns a report's section.
     """
     filler = setting("filler", "published", FILLERS)
     steps = setting("steps", 28, Span(2, 112), int)

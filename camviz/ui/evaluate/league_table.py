@@ -117,7 +117,7 @@ def table(experiment: Experiment) -> list[Section]:
         ("image", "explained class"),
         *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
     ]
-    return [Section("The methods", told, table=shown), Section("The pictures", table=listed)]
+    return [Section("Methods", told, table=shown), Section("Images", table=listed)]
 
 
 def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.InputImage]]:

@@ -118,7 +118,7 @@ def _percent(cell: str | float) -> str:
 def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tuple[str, Mosaic, int]]:
     """Return for each suitable image, by key, a mosaic that contains it and its quarter there.
 
-    The surest four make the first mosaic, and so on; the last one is filled up with pictures from before it.
+    The four most confident images make the first mosaic, and so on; the last one is completed with earlier images.
     """
     best, first = _sure(experiment, over)
     found = []
@@ -253,7 +253,7 @@ def seconds(experiment: Experiment, method: Method) -> float:
     try:
         return 16 * explanations.duration(experiment, method, method.settings({}), PASSES)
     except CamvizError:
-        return 0.0  # it will say so itself
+        return 0.0  # the test itself shows the error
 
 
 def key_of(experiment: Experiment, chosen: Mosaic, method: Method) -> tuple[Any, ...]:

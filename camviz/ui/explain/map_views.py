@@ -78,7 +78,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
     buttons.download_button(
         tr("Report (HTML)"),
         lambda: report.write(
-            f"Why {e.model} says what it says of {picture}",
+            f"Explanation of {picture} by {e.model}",
             report.of_explanation(e, experiment.predictions, picture, color_map, opacity, percentile),
             link,
             language,

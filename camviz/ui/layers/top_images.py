@@ -137,7 +137,7 @@ def _peaks(experiment: Experiment, one: Candidate) -> Peaks:
 def _pair(experiment: Experiment, find: TopActivation, number: int, box: Box) -> bytes:
     """Return the patch of an activation beside its projection, if the deconvnet can be used, as a JPEG."""
     parts = [experiment.model.view(experiment.picture.image, experiment.fit)]
-    with suppress(CamvizError):  # the page has told why
+    with suppress(CamvizError):  # the page already shows why
         knobs = knobs_of(number, find.row, find.column)
         e = explanations.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
         parts.append(render.color(e.attribution))

@@ -24,7 +24,7 @@ from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import tiles
 
-STAGES = 4  # in which a network forgets here; the page Evaluate takes more
+STAGES = 4  # of the randomization test here; the page Evaluate uses more
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class RandomizationTest:
 
 def draw(method: str, experiment: Experiment) -> None:
     """Draw every demonstration of a method's limitations."""
-    if _compared(method, FAILURE_MODES[method], experiment) and method in RANDOMIZATION_TESTS:
-        _forgetting(method, RANDOMIZATION_TESTS[method], experiment)
+    if _comparison(method, FAILURE_MODES[method], experiment) and method in RANDOMIZATION_TESTS:
+        _randomization(method, RANDOMIZATION_TESTS[method], experiment)
 
 
-def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
+def _comparison(method: str, fault: FailureMode, experiment: Experiment) -> bool:
     """Show the heatmaps with their similarity to the first and their cost; return whether this is possible."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     try:
@@ -89,13 +89,17 @@ def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
     for number, e in enumerate(maps):
         title = variants[number].title
         with grid.cell():
-            st.image(encode.jpeg(_looks(e.view, e.attribution)), alt=f"{title}: {tr_message(e.label)}", width="stretch")
+            st.image(
+                encode.jpeg(_draw_heatmap(e.view, e.attribution)),
+                alt=f"{title}: {tr_message(e.label)}",
+                width="stretch",
+            )
             cost = tr("passes: {count}, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
-            st.caption(f"{escaped(title)}: {_likeness(maps, number)}{cost}")
+            st.caption(f"{escaped(title)}: {_describe_similarity(maps, number)}{cost}")
     return True
 
 
-def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -> None:
+def _randomization(method: str, fault: RandomizationTest, experiment: Experiment) -> None:
     """Show a row of heatmaps for each method, from trained to fully randomized weights."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     metric, rows = METRICS["randomization"], [(METHODS[key], METHODS[key].settings({})) for key in fault.methods]
@@ -103,15 +107,15 @@ def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -
     def work(report: ReportProgress) -> list[list[tiles.Tile]]:
         found = []
         for number, (one, knobs) in enumerate(rows):
-            told = tiles.part_of(report, number, len(rows))
-            result = metrics.measure(experiment, one, knobs, metric, told, stages=STAGES)
-            found.append(tiles.randomization_tiles(experiment, one, result, _looks))
+            part = tiles.part_of(report, number, len(rows))
+            result = metrics.measure(experiment, one, knobs, metric, part, stages=STAGES)
+            found.append(tiles.randomization_tiles(experiment, one, result, _draw_heatmap))
         return found
 
     try:
         pictures = tasks.run(
-            f"forgetting.{method}",
-            ("forgetting, side by side", *(explanations.key_of(experiment, one, knobs) for one, knobs in rows)),
+            f"randomization.{method}",
+            ("randomization, side by side", *(explanations.key_of(experiment, one, knobs) for one, knobs in rows)),
             sum(metrics.seconds(experiment, one, knobs, metric, (STAGES + 1) / metric.cost) for one, knobs in rows),
             tr("Run the randomization test"),
             work,
@@ -129,21 +133,21 @@ def settings(variant: Variant) -> dict[str, Any]:
     return METHODS[variant.method].settings(dict(variant.knobs))
 
 
-def likeness(a: Explanation, b: Explanation) -> float:
+def similarity(a: Explanation, b: Explanation) -> float:
     """Return the rank correlation of two heatmaps at the size of the image."""
     return rank_correlation(_strength(a), _strength(b))
 
 
-def _likeness(maps: Sequence[Explanation], number: int) -> str:
+def _describe_similarity(maps: Sequence[Explanation], number: int) -> str:
     """Describe a heatmap's similarity to the first one of its method, or to the first of all."""
     methods = [e.method for e in maps]
     first = 0 if len(set(methods)) == len(methods) else methods.index(methods[number])
     if first == number:
         return ""
-    alike = f"{likeness(maps[first], maps[number]):.2f}"
+    value = f"{similarity(maps[first], maps[number]):.2f}"
     if first == 0:
-        return tr("rank correlation with the first {alike}; ", alike=alike)
-    return tr("rank correlation with the previous {alike}; ", alike=alike)
+        return tr("rank correlation with the first {value}; ", value=value)
+    return tr("rank correlation with the previous {value}; ", value=value)
 
 
 def _strength(e: Explanation) -> Any:
@@ -161,14 +165,14 @@ def _maps(variants: Sequence[Variant], report: ReportProgress) -> list[Explanati
     ]
 
 
-def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
+def _draw_heatmap(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
     """Draw a heatmap in its usual form: lines in gray, or a region over the image."""
     if attribution.ndim == 3:
         return render.colorise(render.grayscale(attribution), "gray")
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])))
 
 
-# ---------------------------------------------------------------------------------------------------- the weaknesses
+# ---------------------------------------------------------------------------------------------------- the limitations
 
 
 def _other_class(experiment: Experiment) -> Experiment:

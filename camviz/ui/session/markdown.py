@@ -2,7 +2,7 @@
 
 import re
 
-# What means something anywhere in a line; a colon before a letter begins an icon or a link, "www." and "@" are links.
+# Special characters anywhere in a line; a colon before a letter begins an icon or a link, "www." and "@" are links.
 _ANYWHERE = re.compile(r"[\\`*_\[\]<>~$&@|]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
 _FIRST = re.compile(r"^([#+=-]|\d+[.)])(?=\s|[#+=-]|$)")  # a heading, a list, a line
 

@@ -15,14 +15,14 @@ from .markdown import escaped
 
 Parse = Callable[[str], Any]
 
-# In st.session_state: the settings under their own names, and under these what CamViz keeps for itself.
+# In st.session_state: the settings under their own names, and internal values under these.
 _ASKED, _SHOWN, _BEFORE, _PAGE, _NOTES, _USED = "_asked", "_shown", "_before", "_page", "_notes", "_used"
 _RUNNING, _FOLLOWED, _WHO = "_running", "_followed", "_who"
-MOST = 100  # parts of a setting that is a list
-NOTED = 5  # of its parts that do not exist
-_ON_ITS_WAY = 2.0  # seconds in which the browser may still send the URL from before the last change
+MOST = 100  # parts of a list setting
+NOTED = 5  # unknown parts that are reported
+_ON_ITS_WAY = 2.0  # seconds during which the browser may still send the URL before the last change
 
-# The program that serves this dashboard. Streamlit puts itself in its place at each run, where pickle would not find
+# The program that serves this dashboard. Streamlit replaces it as __main__ in each run, and pickle would then not find
 # the classes that the program defines.
 program: ModuleType | None = None
 
@@ -31,7 +31,7 @@ program: ModuleType | None = None
 def run(page: str) -> Iterator[None]:
     """Run app.py once: read the settings from the URL before, write them into the URL after.
 
-    A setting at its default is left out. The URL is read when it was changed by somebody else's hand than ours.
+    Settings at their default are left out. The URL is read only if something other than this code changed it.
     """
     if program is not None:
         sys.modules["__main__"] = program
@@ -88,8 +88,8 @@ def setting(
 ) -> Any:
     """Return a setting: from the URL, else the session, else the default; always one of `options`.
 
-    Call it before the widget of that key, which then shows the value. A value in the URL that does not
-    exist becomes the default, with a note.
+    Call it before the widget of that key, which then shows the value. An unknown value in the URL is replaced by
+    the default, with a note.
     """
     state = st.session_state
     asked = state[_ASKED].pop(key, None)

@@ -14,10 +14,10 @@ _STYLE, _reader = read("page.css"), component("reader")
 def apply_page_style() -> None:
     """Set the style and the language of the page, at the start of every run."""
     st.html(f"<style>{_STYLE}</style>")
-    _reader(key="reader", data={"language": language.in_html(), "words": _own_words()})
+    _reader(key="reader", data={"language": language.in_html(), "words": _streamlit_texts()})
 
 
-def _own_words() -> dict[str, str]:
+def _streamlit_texts() -> dict[str, str]:
     """Return Streamlit's own widget texts and their translations."""
     return {
         "Upload": tr("Upload"),
@@ -33,8 +33,8 @@ def _own_words() -> dict[str, str]:
 def freeze_garbage() -> None:
     """Exclude the objects of the first page from later garbage collections, once.
 
-    Streamlit collects all garbage after every run of a page. With torch and its libraries loaded that takes 0.2 s, in
-    which nobody's page can move.
+    Streamlit collects garbage after every run of a page. With torch loaded this takes 0.2 s, during which no page
+    responds.
     """
     gc.collect()
     gc.freeze()

@@ -13,8 +13,8 @@ PAGES = sorted((Path(__file__).parents[3] / "pages").glob("*.py"))
 def experiment() -> Experiment:
     """Return the current experiment."""
     if not settings.is_running():
-        # A server's first visitor runs a linked page without app.py, by Streamlit's older page discovery, until
-        # st.navigation has been called once.
+        # Until st.navigation has been called once, Streamlit's older page discovery runs a linked page without
+        # app.py.
         st.navigation([st.Page(page, default=page.stem == "explain") for page in PAGES], position="hidden")
         st.rerun()
     present: Experiment = st.session_state["experiment"]

@@ -1,6 +1,6 @@
 """A tour of four steps through the page Explain: each is a card beside the element it explains.
 
-It goes on in the browser, without the server, so that it stops nothing that is being computed.
+The tour runs in the browser without the server, so it interrupts no computation.
 """
 
 import streamlit as st
@@ -9,8 +9,8 @@ from ..components import component
 from ..session.language import tr
 
 STEPS = 4
-_TARGETS = ("gallery", "bars", "method", "proof-start")  # keys of what the steps speak of, as the CSS has them
-_ASKED = "_tour"  # in st.session_state: what asks for the tour: "" (nothing), "first", or "again" with a number
+_TARGETS = ("gallery", "bars", "method", "proof-start")  # keys of the elements that the steps explain, as in the CSS
+_ASKED = "_tour"  # in st.session_state: the request for the tour: "" (nothing), "first", or "again" with a number
 
 _card = component("tour")
 
@@ -42,7 +42,7 @@ def step(number: int) -> None:
     """Draw a step's card, 1 to 4, hidden until the tour reaches it; nothing if no tour was started."""
     if not st.session_state[_ASKED]:
         return
-    title, text = _words()[number - 1]
+    title, text = _texts()[number - 1]
     last = number == STEPS
     data = {
         "step": number,
@@ -57,7 +57,7 @@ def step(number: int) -> None:
     _card(key=f"tour_{number}", data=data)
 
 
-def _words() -> tuple[tuple[str, str], ...]:
+def _texts() -> tuple[tuple[str, str], ...]:
     return (
         (
             tr("Choose an image"),

@@ -39,7 +39,7 @@ def by_family() -> dict[str, list[Method]]:
 def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
     """Draw a menu of all methods by family; methods that cannot be used here are disabled, with the reason.
 
-    Found out and drawn when somebody opens it.
+    The reasons are computed when the menu is opened.
     """
     menu = st.popover(tr("All methods"), key="menu", on_change="rerun")
     if not menu.open:

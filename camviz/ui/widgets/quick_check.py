@@ -30,7 +30,7 @@ def line(cell: Cell) -> str:
 def ask(cells: Sequence[Cell], name: str) -> bool:
     """Compute the missing metrics of all cells after one click; return whether all are known.
 
-    What is finished stays when it is canceled.
+    Finished numbers are kept after Cancel.
     """
     missing = [
         (cell, key)
@@ -40,7 +40,7 @@ def ask(cells: Sequence[Cell], name: str) -> bool:
     ]
     if missing:
         each = [metrics.seconds(cell.experiment, cell.method, cell.knobs, METRICS[key]) for cell, key in missing]
-        seconds = max(sum(each), tasks.PATIENCE * 1.01)  # one click, however quick it is
+        seconds = max(sum(each), tasks.PATIENCE * 1.01)  # always after a click, however fast
 
         def work(report: ReportProgress) -> bool:
             for number, (cell, key) in enumerate(missing):
@@ -51,7 +51,7 @@ def ask(cells: Sequence[Cell], name: str) -> bool:
 
                 try:
                     metrics.number(cell.experiment, cell.method, cell.knobs, METRICS[key], share)
-                except CamvizError:  # the line says that there is none
+                except CamvizError:  # `line` shows that it is not available
                     metrics.keep(cell.experiment, cell.method, cell.knobs, METRICS[key], float("nan"))
             return True
 

@@ -22,7 +22,7 @@ from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from . import charts
 
-DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (the picture, a map) to what is shown
+DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (image, heatmap) to the drawing
 
 
 @dataclass(frozen=True)
