@@ -37,7 +37,10 @@ polyline, path { fill: none; stroke-width: 2; stroke: #2e6f95; } .tick { stroke:
 """
 
 PYTHON = ["In Python, with the picture's file beside it:"]
-AGREEMENT = ["Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth."]
+AGREEMENT = [
+    "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. "
+    "Heatmaps can agree and still be wrong."
+]
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def of_explanation(
                 f"What it does not say. {captions.caution(e)}",
                 *e.notes,
             ],
-            [ReportImage(overlay, f"{method.title} of {e.label} over the picture", method.tooltip)],
+            [ReportImage(overlay, f"{method.title} of {e.label} over the image", method.tooltip)],
         ),
         Section(
             "Other views",
@@ -143,7 +146,7 @@ def of_maps(
     `shown` are the pictures of the maps, `image_names` the files that they explain, `agreement` a table with names.
     """
     pictures = [
-        ReportImage(shown[name], f"{name}: map of {e.label} over the picture", f"{name}: {_chance(e)}")
+        ReportImage(shown[name], f"{name}: heatmap of {e.label} over the image", f"{name}: {_chance(e)}")
         for name, e in maps.items()
     ]
     cautions = list(dict.fromkeys(f"{METHODS[e.method].title}: {captions.caution(e)}" for e in maps.values()))

@@ -290,6 +290,7 @@ def composed(e: camviz.Explanation) -> Iterator[str]:
     yield from (text for _, texts in raised("CamvizError") for text in texts)
     yield "Deletion: How fast. Limitations: It. https://a.org"
     yield "How fast. Limitations: It."
+    yield "tiny has no layer of feature maps, which Occlusion needs"
     yield "stage 4 of 5, 14x14, 112 channels"
     yield "it has no 'a' (and 3 more)"
     yield "b has no 'a' (and 3 more)"
