@@ -6,11 +6,15 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -22,6 +26,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 from torchvision import io as torchvision_io
 
 from .errors import CamvizError
+
+ImageSource = bytes | str | Path | IO[bytes] | Image.Image
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS, MAX_JPEG_PIXELS, MAX_ANIMATED_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
@@ -51,7 +57,31 @@ UNREADABLE = (
 )
 
 
-def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
+@dataclass(frozen=True, eq=False)
+class DecodedImage:
+    """An image that is decoded and hashed once: RGB pixels, and the file name if there is one."""
+
+    pixels: Image.Image = field(repr=False)
+    name: str = ""
+    # What each model sees of it, by fit: computed once, for as long as the model is there.
+    views: WeakKeyDictionary[Any, dict[str, NDArray[np.uint8]]] = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of mode, size and pixels, as hex: equal pixels have equal digests."""
+        return digest(self.pixels)
+
+
+def decode_image(source: ImageSource | DecodedImage, name: str = "") -> DecodedImage:
+    """Return the decoded image of a file, its bytes or a PIL image; a decoded one as it is. Raises as `decode`."""
+    if isinstance(source, DecodedImage):
+        return source
+    return DecodedImage(decode(source), name or (Path(source).name if isinstance(source, str | Path) else ""))
+
+
+def decode(source: ImageSource) -> Image.Image:
     """The picture as a new RGB image: upright, in sRGB, transparency on white, first frame of many.
 
     A shorter side of 2048 pixels or more is brought down, to 1024 at least; other pictures keep their size

@@ -12,7 +12,6 @@ from typing import Any, SupportsIndex
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from .. import encode, images
@@ -101,7 +100,7 @@ def synthesize(
     found = find_synthesis(method)
     settings = found.settings(knobs)
     takes = signature(found.function).parameters
-    source = None if image is None else images.decode(image)
+    source = None if image is None else images.decode_image(image)
     see, given = sight_of(model), dict[str, Any]()
     if "picture" in takes:
         if source is None:
@@ -150,7 +149,7 @@ def synthesize(
         label=label,
         knobs=settings,
         fit=fit,
-        image_digest=None if source is None else images.digest(source),
+        image_digest=None if source is None else source.digest,
         seconds=time.perf_counter() - started,
         forward_passes=account.forward_passes,
         backward_passes=account.backward_passes,
@@ -216,7 +215,7 @@ def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple
 
 
 def _target(
-    model: Model, target: int | str | Score | None, source: Image.Image | None, fit: Fit
+    model: Model, target: int | str | Score | None, source: images.DecodedImage | None, fit: Fit
 ) -> tuple[int | None, Score, str]:
     if target is None:
         if source is None:

@@ -19,7 +19,7 @@ from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
 
-ImageInput = Image.Image | bytes | str | Path | BinaryIO
+ImageInput = Image.Image | bytes | str | Path | BinaryIO | images.DecodedImage
 Head = Literal["softmax", "sigmoid"]
 
 
@@ -56,6 +56,11 @@ class Model:
     transform: Preprocess | None = field(default=None, repr=False)
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells this model from every other one of this process: name, weights and device."""
+        return self.name, str(self.weights), str(self.device)
+
+    @property
     def input_size(self) -> tuple[int, int]:
         """(height, width) of what the network sees."""
         return self.geometry.size
@@ -87,7 +92,13 @@ class Model:
         `fit`: "crop" as the weights were trained, "pad" the whole picture on the mean color (zero for the
         network, to the nearest gray level), "stretch" both sides straight to the input's size.
         """
-        picture = images.decode(image)
+        decoded = images.decode_image(image)
+        known = decoded.views.setdefault(self, {})
+        if fit not in known:
+            known[fit] = self._view(decoded.pixels, fit)
+        return known[fit]
+
+    def _view(self, picture: Image.Image, fit: Fit) -> NDArray[np.uint8]:
         mean, _ = self._scale()
         if self.transform is not None and fit == "crop":
             return self.seen_in(run(self.transform, picture))

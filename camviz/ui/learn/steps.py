@@ -11,7 +11,7 @@ from ... import render
 from ...registry import METHODS
 from ...teaching import walkthroughs
 from ..inputs.experiment import Experiment
-from ..results import explanations
+from ..results.cost import explanation_seconds
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session import settings
@@ -28,16 +28,14 @@ COLORS = ("red", "green", "blue")
 def draw(method: str, experiment: Experiment) -> None:
     """The steps of that method; a slow one waits for a click."""
     layer = METHODS[method].layer == "required"
-    if layer and (not experiment.layer or "," in experiment.layer):
+    if layer and len(experiment.layers) != 1:
         st.info(tr("This method works at one layer of feature maps: choose one in the sidebar."))
         return
-    key = ("anatomy", *explanations.key_of(experiment, METHODS[method], {}))
-    seconds = (
-        explanations.duration(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
-    )
+    question = experiment.question(METHODS[method])
+    seconds = explanation_seconds(question) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
-        key,
+        ("walkthrough", question.key),
         seconds,
         tr("Run {method} step by step", method=tr_message(METHODS[method].title)),
         lambda report: _steps(method, experiment, report),
@@ -48,7 +46,7 @@ def draw(method: str, experiment: Experiment) -> None:
 
 def _steps(method: str, experiment: Experiment, report: ReportProgress) -> walkthroughs.Walkthrough:
     model = experiment.model
-    x = model.preprocess(experiment.picture.image, experiment.fit)
+    x = experiment.x
     given: dict[str, Any] = {}
     if METHODS[method].layer == "required":
         given["layer"] = model.module(experiment.layer)
