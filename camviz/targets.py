@@ -5,6 +5,7 @@ from typing import Any, SupportsIndex
 
 from . import scores
 from .errors import CamvizError
+from .messages import Message
 from .models import Model
 from .scores import Score, contrast, logit, probability
 
@@ -23,7 +24,9 @@ def resolve_target(model: Model, target: Target) -> Score | None:
         target = scores.from_data(target)
     if not callable(target):
         if not isinstance(target, str | SupportsIndex):
-            raise CamvizError(f"a target is the index of a class, its label, or a score; got {target!r}")
+            raise CamvizError(
+                "a target is the index of a class, its label, or a score; got {target}", target=repr(target)
+            )
         return logit(model.class_index(target))
     if isinstance(target, contrast):
         return contrast(model.class_index(target.a), model.class_index(target.b))
@@ -42,6 +45,6 @@ def class_of(score: Score | None) -> int | None:
 def label_of(model: Model, score: Score | None) -> str:
     """Return what a score explains, in words: a label, "a rather than b", or the name of a custom score."""
     if isinstance(score, contrast):
-        return f"{model.categories[score.a]} rather than {model.categories[score.b]}"
+        return Message("{label} rather than {rival}", label=model.categories[score.a], rival=model.categories[score.b])
     index = class_of(score)
     return getattr(score, "__name__", repr(score)) if index is None else model.categories[index]

@@ -14,6 +14,7 @@ from ..explanation.explanation import Explanation
 from ..explanation.question import Question
 from ..images import DecodedImage, decode_image
 from ..measurement import measure
+from ..messages import Message
 from ..models import Model, Prediction
 from ..registry import METHODS, Method
 from ..scores import logit
@@ -73,7 +74,7 @@ class Worker:
                 _ = self.model.view(image, self.order.fit), image.digest  # computed here, while another thread explains
                 found.append(ReadImage(item, image))
             except CamvizError as error:
-                found += [Outcome(item.name, method, error=str(error)) for method in item.methods]
+                found += [Outcome(item.name, method, error=error.message) for method in item.methods]
         return found
 
     def explain(self, images: Sequence[ReadImage | Outcome], beat: Beat = lambda: None) -> list[Outcome]:
@@ -92,7 +93,7 @@ class Worker:
         for one, key, result in results:
             about = partial(Outcome, one.item.name, key, one.image.digest, predicted[one.item.name])
             if isinstance(result, CamvizError):
-                outcomes.append(about(error=str(result)))
+                outcomes.append(about(error=result.message))
             else:
                 numbers, notes = self._measure(result, predicted[one.item.name], beat)
                 outcomes.append(about(result, numbers, (*result.notes, *notes)))
@@ -142,5 +143,5 @@ class Worker:
             try:
                 numbers[metric.key] = float(measure(e, metric, progress=lambda *_: beat(), **given))
             except CamvizError as error:
-                notes.append(f"{metric.title}: {error}.")
+                notes.append(Message("{metric}: {error}.", metric=metric.title, error=error.message))
         return numbers, tuple(notes)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .. import scores
 from ..acceleration.conv_bn_fusion import channels_last
 from ..errors import CamvizError, unknown
+from ..messages import Message
 from ..models import Model
 from ..models.geometry import Fit
 from ..models.model import ImageInput
@@ -85,8 +86,13 @@ def layers_for(model: Model, method: Method, names: Sequence[str] | None) -> tup
         return ()
     if names is None and method.layer == "required":
         if not model.default_layer:
-            hidden = ", as its layers are hidden in TorchScript" if is_compiled(model.net) else ""
-            raise CamvizError(f"{model.name} has no layer of feature maps{hidden}, which {method.title} needs")
+            hidden = Message(", as its layers are hidden in TorchScript") if is_compiled(model.net) else ""
+            raise CamvizError(
+                "{model} has no layer of feature maps{hidden}, which {method} needs",
+                model=model.name,
+                hidden=hidden,
+                method=method.title,
+            )
         names = (model.default_layer,)
     return tuple(model.layer(name).name for name in names or ())
 
@@ -122,7 +128,9 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
     first = questions[0]
     model = first.model
     if first.method.many_passes:
-        raise CamvizError(f"{first.method.title} takes many passes for each picture, so its pictures go one by one")
+        raise CamvizError(
+            "{method} takes many passes for each picture, so its pictures go one by one", method=first.method.title
+        )
     x = channels_last(torch.cat([model.normalize(question.view) for question in questions]))
     started = time.perf_counter()
     with counting_passes() as counts, scores.headed(model.probabilities):
@@ -177,7 +185,7 @@ class _Enough(BaseException):
 def find_method(key: str) -> Method:
     """Return the method of that key; raise CamvizError with the nearest one."""
     if key not in METHODS:
-        raise unknown("method", key, METHODS, "CamViz")
+        raise unknown(Message("method"), key, METHODS, "CamViz")
     return METHODS[key]
 
 
@@ -233,12 +241,12 @@ def _fusion(name: str) -> Fusion:
     for known in get_args(Fusion):
         if name == known:
             return known  # type: ignore[no-any-return]
-    raise unknown("fuse", str(name), get_args(Fusion), "mean, max")
+    raise unknown(Message("fuse"), str(name), get_args(Fusion), "mean, max")
 
 
-def _emptiness(attribution: NDArray[np.float32]) -> tuple[str, ...]:
+def _emptiness(attribution: NDArray[np.float32]) -> tuple[Message, ...]:
     if attribution.ndim == 2 and (attribution.max() <= 0 or attribution.max() == attribution.min()):
-        return ("No positive evidence for this class at this layer: the map is empty.",)
+        return (Message("No positive evidence for this class at this layer: the map is empty."),)
     if not attribution.any():
-        return ("Nothing reached the pixels: the map is empty.",)
+        return (Message("Nothing reached the pixels: the map is empty."),)
     return ()

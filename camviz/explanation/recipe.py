@@ -10,6 +10,7 @@ import torch
 from .. import images
 from ..errors import CamvizError, unknown
 from ..images import DecodedImage
+from ..messages import Message
 from ..models import Model, is_custom, offered_models, shared_model
 from ..models.model import ImageInput
 from ..scores import Score, contrast, logit, probability
@@ -134,13 +135,13 @@ def _named(score: Score | None) -> tuple[str, list[int]]:
         return type(score).__name__, [score.c]
     if score is None:
         raise CamvizError("this question has no class yet: answer it first, or give it a target")
-    raise CamvizError(f"'{score!r}' is a score of your own, so only your own code can compute it again")
+    raise CamvizError("'{text}' is a score of your own, so only your own code can compute it again", text=repr(score))
 
 
 # ------------------------------------------------------------------------------------------------------ reading one
 
 
-def read_model(given: ModelInput) -> tuple[Model, tuple[str, ...]]:
+def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
     """Return the model that a recipe names, one copy for the whole process, and the notes that belong to it.
 
     `given`: a Model, a name of the catalogue, or {"name": ..., "weights": ..., "made_with": versions}.
@@ -153,11 +154,16 @@ def read_model(given: ModelInput) -> tuple[Model, tuple[str, ...]]:
         text("model", "weights", named.get("weights", "default")),
     )
     if is_custom(weights) and name not in [entry.name for entry in offered_models() if entry.source == "own"]:
-        raise CamvizError(CUSTOM_MODEL.format(name=name))
+        raise CamvizError(CUSTOM_MODEL, name=name)
     made_with = fields("made_with", named.get("made_with", {}), tuple(versions()))
     notes = [
-        f"This recipe was made with {which} {made_with[which]}, and this is {now}: "
-        "the numbers may differ in their last digits."
+        Message(
+            "This recipe was made with {package} {version}, and this is {present}: "
+            "the numbers may differ in their last digits.",
+            package=which,
+            version=str(made_with[which]),
+            present=now,
+        )
         for which, now in versions().items()
         if made_with.get(which, now) != now
     ]
@@ -172,7 +178,9 @@ def read_image(given: ImageInput | Mapping[str, Any]) -> DecodedImage:
     file = text("image", "file", named.get("file", ""))
     found = images.decode_image(file)
     if named.get("sha256", found.digest) != found.digest:
-        raise CamvizError(f"the picture '{file}' is not the one that the recipe was made of: its pixels differ")
+        raise CamvizError(
+            "the picture '{file}' is not the one that the recipe was made of: its pixels differ", file=file
+        )
     return found
 
 
@@ -188,16 +196,23 @@ def read_layers(given: Any) -> tuple[str, ...] | None:
 def fields(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
     """Return a part of a recipe that has fields, none but the known ones. Raises CamvizError."""
     if not isinstance(given, Mapping):
-        raise CamvizError(f"the {what} of a recipe has the fields {', '.join(known)}; got {str(given)[:60]!r}")
+        raise CamvizError(
+            "the {part} of a recipe has the fields {fields}; got {given}",
+            part=Message(what),
+            fields=", ".join(known),
+            given=repr(str(given)[:60]),
+        )
     for key in given:
         if key not in known:
-            raise unknown("field", str(key), known, f"the {what} of a recipe")
+            raise unknown(Message("field"), str(key), known, Message("the {part} of a recipe", part=Message(what)))
     return given
 
 
 def text(what: str, key: str, value: Any) -> str:
     """Return a value of a recipe that must be text. Raises CamvizError."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
-        whose = "the recipe" if what == "recipe" else f"the {what} of a recipe"
-        raise CamvizError(f"{whose} needs a '{key}', as text; got {str(value)[:60]!r}")
+        whose = Message("the recipe") if what == "recipe" else Message("the {part} of a recipe", part=Message(what))
+        raise CamvizError(
+            "{whose} needs a '{key}', as text; got {value}", whose=whose, key=key, value=repr(str(value)[:60])
+        )
     return value
