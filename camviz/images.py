@@ -6,6 +6,8 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -49,6 +51,32 @@ UNREADABLE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
 )
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedImage:
+    """A decoded image: its RGB pixels, their digest, and the name of its file."""
+
+    pixels: Image.Image = field(repr=False)
+    name: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the pixels as hex; computed once."""
+        return digest(self.pixels)
+
+
+ImageSource = bytes | str | Path | IO[bytes] | Image.Image | DecodedImage
+
+
+def decode_image(source: ImageSource) -> DecodedImage:
+    """Decode an image once; return a DecodedImage unchanged.
+
+    `name` is the file name if `source` is a path, else empty. Limits and errors are those of `decode`.
+    """
+    if isinstance(source, DecodedImage):
+        return source
+    return DecodedImage(decode(source), Path(source).name if isinstance(source, str | Path) else "")
 
 
 def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from .. import images
 from ..errors import CamvizError, unknown
+from ..images import ImageSource
 from ..models import Model, is_custom, offered_models, shared_model
-from ..models.model import ImageInput
 from ..registry import METHODS
 from ..version import __version__
 from .explanation import Explanation
@@ -55,10 +55,10 @@ def network(given: Network) -> tuple[Model, tuple[str, ...]]:
     return shared_model(name, weights, str(torch.get_default_device())), tuple(notes)
 
 
-def picture(given: ImageInput | Mapping[str, Any]) -> Image.Image:
+def picture(given: ImageSource | Mapping[str, Any]) -> Image.Image:
     """The picture that a recipe names: {"file": ..., "sha256": its `images.digest`}, which must be that of the file."""
     if not isinstance(given, Mapping):
-        return images.decode(given)
+        return images.decode_image(given).pixels
     named = fields("image", given, ("file", "sha256"))
     file = text("image", "file", named.get("file", ""))
     found = images.decode(file)

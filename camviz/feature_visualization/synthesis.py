@@ -17,10 +17,10 @@ from torch import Tensor
 
 from .. import encode, images
 from ..errors import CamvizError, unknown
+from ..images import ImageSource
 from ..models import Model
 from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
-from ..models.model import ImageInput
 from ..registry import SYNTHESES, Method
 from ..runtime.devices import stopwatch
 from ..scores import Score, contrast, logit, probability
@@ -83,7 +83,7 @@ def synthesize(
     model: Model,
     method: str = "activation_maximization",
     *,
-    image: ImageInput | None = None,
+    image: ImageSource | None = None,
     layer: str | None = None,
     channel: int | None = None,
     target: int | str | Score | None = None,
@@ -101,7 +101,7 @@ def synthesize(
     found = find_synthesis(method)
     settings = found.settings(knobs)
     takes = signature(found.function).parameters
-    source = None if image is None else images.decode(image)
+    source = None if image is None else images.decode_image(image).pixels
     see, given = sight_of(model), dict[str, Any]()
     if "picture" in takes:
         if source is None:
