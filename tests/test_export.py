@@ -16,6 +16,7 @@ import camviz
 from camviz import encode, export, render, text
 from camviz.errors import CamvizError
 from camviz.explanation import recipe
+from camviz.models import Weights
 from camviz.registry import METHODS, Method, Range, knobs_of
 
 RANDOM = np.random.default_rng(0)
@@ -30,7 +31,7 @@ class Explanation:
     view: np.ndarray = field(default_factory=lambda: VIEW)
     method: str = "toy_cam"
     model: str = "efficientnet_lite0"
-    weights: str = "imagenet"
+    weights: Weights = field(default_factory=lambda: Weights("default", "imagenet"))
     layer: str | None = "blocks.6"
     target: int | None = 504
     label: str = "coffee mug"
@@ -134,7 +135,7 @@ def test_snippet_says_only_what_differs_from_the_default():
 
 def test_snippet_carries_every_setting():
     explanation = Explanation(
-        weights="random",
+        weights=Weights("random"),
         layer=None,
         fit="pad",
         score="contrast(281, 282)",
@@ -152,10 +153,14 @@ def test_snippet_carries_every_setting():
 @pytest.mark.parametrize(
     ("weights", "call"),
     [
-        ("IMAGENET1K_V1", (["'resnet18'"], {})),
-        ("a1_in1k", (["'resnet18'"], {})),
-        ("mine.pth", (["'resnet18'"], {"weights": "'mine.pth'"})),
-        ("own", (["network"], {"name": "'resnet18'"})),
+        (Weights("default", "IMAGENET1K_V1"), (["'resnet18'"], {})),
+        (Weights("default", "a1.in1k"), (["'resnet18'"], {})),
+        (Weights("random"), (["'resnet18'"], {"weights": "'random'"})),
+        (Weights("file", "runs/mine.pth"), (["'resnet18'"], {"weights": "'runs/mine.pth'"})),
+        (Weights("file", "checkpoint"), (["'resnet18'"], {"weights": "'checkpoint'"})),
+        (Weights("file", "random"), (["'resnet18'"], {"weights": "'./random'"})),
+        (Weights("program", "runs/net.pt2"), (["'runs/net.pt2'"], {})),
+        (Weights("custom", "1a2b3c4d"), (["network"], {"name": "'resnet18'"})),
     ],
 )
 def test_snippet_names_weights_only_where_load_model_needs_them(weights, call):

@@ -13,6 +13,7 @@ from PIL import Image
 
 import camviz
 from camviz import captions, encode, images, render, report, scores
+from camviz.models import Weights
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>.jpg'
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -132,7 +133,7 @@ def test_nothing_that_somebody_named_gets_into_the_page(lite0, coffee, e):
         model=HOSTILE,
         label=HOSTILE,
         layer=HOSTILE,
-        weights=HOSTILE,
+        weights=Weights("file", HOSTILE),
         notes=(HOSTILE,),
         knobs={"counterfactual": HOSTILE},
     )

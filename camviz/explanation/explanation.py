@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import encode, render
+from ..models import Weights
 from ..models.geometry import Fit
 from ..registry import METHODS
 
@@ -28,7 +29,7 @@ class Explanation:
     view: npt.NDArray[np.uint8]
     method: str
     model: str
-    weights: str
+    weights: Weights
     layer: str | None
     target: int | None
     label: str

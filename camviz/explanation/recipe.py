@@ -12,7 +12,7 @@ from PIL import Image
 from .. import images
 from ..errors import CamvizError, unknown
 from ..images import ImageSource
-from ..models import Model, is_custom, offered_models, shared_model
+from ..models import Model, Weights, offered_models, shared_model
 from ..registry import METHODS
 from ..version import __version__
 from .explanation import Explanation
@@ -43,7 +43,8 @@ def network(given: Network) -> tuple[Model, tuple[str, ...]]:
         text("model", "name", named.get("name", "")),
         text("model", "weights", named.get("weights", "default")),
     )
-    if is_custom(weights) and name not in [entry.name for entry in offered_models() if entry.source == "own"]:
+    known = [entry.name for entry in offered_models() if entry.source == "custom"]
+    if Weights.parse(weights).is_custom and name not in known:
         raise CamvizError(OWN.format(name=name))
     made_with = fields("made_with", named.get("made_with", {}), tuple(versions()))
     notes = [
@@ -92,7 +93,7 @@ def settings(explanation: Explanation) -> dict[str, Any]:
         "image_sha256": explanation.image_digest,
         "fit": explanation.fit,
         "model": explanation.model,
-        "weights": explanation.weights,
+        "weights": str(explanation.weights),
         "method": explanation.method,
         "layer": explanation.layer,
         "fuse": explanation.fuse,
@@ -122,7 +123,7 @@ def to_recipe(explanation: Explanation, image_name: str) -> dict[str, Any]:
     """
     name, classes = _score(explanation.score)
     return {
-        "model": {"name": explanation.model, "weights": _weights(explanation.weights), "made_with": versions()},
+        "model": {"name": _name(explanation), "weights": explanation.weights.argument, "made_with": versions()},
         "image": {"file": image_name, "sha256": explanation.image_digest},
         "method": explanation.method,
         "target": classes[0] if name == "logit" else {name: classes if len(classes) > 1 else classes[0]},
@@ -159,15 +160,15 @@ def snippet(explanation: Explanation, image_name: str) -> str:
 
 
 def _network(explanation: Explanation) -> str:
-    if is_custom(explanation.weights):
+    if explanation.weights.is_custom:
         return f"network, name={explanation.model!r}"
-    weights = _weights(explanation.weights)
-    return repr(explanation.model) + (f", weights={weights!r}" if weights != "default" else "")
+    weights = explanation.weights.argument
+    return repr(_name(explanation)) + (f", weights={weights!r}" if weights != "default" else "")
 
 
-def _weights(tag: str) -> str:
-    """What load_model is given: of the weights only random ones, a file's name and one's own are not the default."""
-    return tag if tag == "random" or is_custom(tag) or "." in tag else "default"
+def _name(explanation: Explanation) -> str:
+    """Return the model to load: a name of the catalogue, or the path of a program file."""
+    return explanation.weights.name if explanation.weights.kind == "program" else explanation.model
 
 
 def _target(score: str) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor
 from .. import encode, images
 from ..errors import CamvizError, unknown
 from ..images import ImageSource
-from ..models import Model
+from ..models import Model, Weights
 from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
 from ..registry import SYNTHESES, Method
@@ -53,7 +53,7 @@ class Synthesis:
     frames: tuple[RGB, ...] = field(repr=False)
     method: str
     model: str
-    weights: str
+    weights: Weights
     layer: str | None
     channel: int | None
     target: int | None

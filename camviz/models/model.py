@@ -16,6 +16,7 @@ from .channels import RGB_CHANNELS, Channel, in_colors, seen, shown, to_gray
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
+from .weights import Weights
 
 Head = Literal["softmax", "sigmoid"]
 
@@ -39,7 +40,7 @@ class Model:
 
     name: str
     title: str
-    weights: str
+    weights: Weights
     net: nn.Module = field(repr=False)
     categories: tuple[str, ...] = field(repr=False)
     layers: tuple[Layer, ...] = field(repr=False)

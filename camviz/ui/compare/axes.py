@@ -36,7 +36,7 @@ def _with_network(cell: Cell, name: str) -> Cell:
     old = cell.experiment
     if name == old.model.name:
         return cell
-    model = model_input.load(name, old.model.weights == "random", str(old.model.device))
+    model = model_input.load(name, old.model.weights.is_random, str(old.model.device))
     known = {layer.name for layer in model.layers}
     same = old.layer in known and old.layer != old.model.default_layer
     return replace(cell, experiment=replace(old, model=model, layer=old.layer if same else model.default_layer))

@@ -126,7 +126,7 @@ def seconds_of_pass(model: Model) -> float:
 
 def network_key(model: Model) -> tuple[str, str, str]:
     """What identifies a network and where it is computed."""
-    return model.name, model.weights, str(model.device)
+    return model.name, str(model.weights), str(model.device)
 
 
 @singletons.process_singleton
