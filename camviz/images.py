@@ -28,8 +28,6 @@ from torchvision import io as torchvision_io
 from .errors import CamvizError
 from .messages import Message
 
-ImageSource = bytes | str | Path | IO[bytes] | Image.Image
-
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS, MAX_JPEG_PIXELS, MAX_ANIMATED_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
 MIN_SIDE = 16
@@ -60,7 +58,7 @@ UNREADABLE = (
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """An image that is decoded and hashed once: RGB pixels, and the file name if there is one."""
+    """A decoded image: its RGB pixels, their digest, and the name of its file."""
 
     pixels: Image.Image = field(repr=False)
     name: str = ""
@@ -71,18 +69,24 @@ class DecodedImage:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 of mode, size and pixels, as hex: equal pixels have equal digests."""
+        """The sha256 of the pixels as hex; computed once."""
         return digest(self.pixels)
 
 
-def decode_image(source: ImageSource | DecodedImage, name: str = "") -> DecodedImage:
-    """Return the decoded image of a file, its bytes or a PIL image; a decoded one as it is. Raises as `decode`."""
+ImageSource = bytes | str | Path | IO[bytes] | Image.Image | DecodedImage
+
+
+def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
+    """Decode an image once; return a DecodedImage unchanged.
+
+    `name` is that of its file, found out if `source` is a path. Limits and errors are those of `decode`.
+    """
     if isinstance(source, DecodedImage):
         return source
     return DecodedImage(decode(source), name or (Path(source).name if isinstance(source, str | Path) else ""))
 
 
-def decode(source: ImageSource) -> Image.Image:
+def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
     """The picture as a new RGB image: upright, in sRGB, transparency on white, first frame of many.
 
     A shorter side of 2048 pixels or more is brought down, to 1024 at least; other pictures keep their size

@@ -17,6 +17,7 @@ from camviz.errors import CamvizError
 from camviz.explanation import recipe
 from camviz.explanation.explanation import Explanation, Result
 from camviz.explanation.question import Question
+from camviz.models import Weights
 from camviz.registry import METHODS, Method, Range, knobs_of
 
 MUG = scores.logit(504)
@@ -26,7 +27,12 @@ VIEW = RANDOM.integers(0, 256, (16, 24, 3), dtype=np.uint8)
 
 def explanation(score=MUG, settings=None, layers=("blocks.6",), fit="crop", probability=0.25, **model):
     """An explanation that nothing computed, by a method and of a model that are here for their settings alone."""
-    named = {"name": "efficientnet_lite0", "weights": "imagenet", "categories": ["coffee mug"] * 1000, **model}
+    named = {
+        "name": "efficientnet_lite0",
+        "weights": Weights("default", "imagenet"),
+        "categories": ["coffee mug"] * 1000,
+        **model,
+    }
     question = Question(
         model=SimpleNamespace(**named),
         image=SimpleNamespace(digest="ab" * 32),
@@ -123,7 +129,8 @@ def test_snippet_says_only_what_differs_from_the_default():
 
 
 def test_snippet_carries_every_setting():
-    e = explanation(scores.contrast(281, 282), {"samples": 7, "fast": False}, (), "pad", weights="random")
+    random = Weights("random")
+    e = explanation(scores.contrast(281, 282), {"samples": 7, "fast": False}, (), "pad", weights=random)
     name = 'my "best"\nmug\'s.jpg'
     found = calls(recipe.snippet(e.question, name))
     assert found["camviz.load_model"] == (["'efficientnet_lite0'"], {"weights": "'random'"})
@@ -136,10 +143,14 @@ def test_snippet_carries_every_setting():
 @pytest.mark.parametrize(
     ("weights", "call"),
     [
-        ("IMAGENET1K_V1", (["'resnet18'"], {})),
-        ("a1_in1k", (["'resnet18'"], {})),
-        ("mine.pth", (["'resnet18'"], {"weights": "'mine.pth'"})),
-        ("own", (["network"], {"name": "'resnet18'"})),
+        (Weights("default", "IMAGENET1K_V1"), (["'resnet18'"], {})),
+        (Weights("default", "a1.in1k"), (["'resnet18'"], {})),
+        (Weights("random"), (["'resnet18'"], {"weights": "'random'"})),
+        (Weights("file", "runs/mine.pth"), (["'resnet18'"], {"weights": "'runs/mine.pth'"})),
+        (Weights("file", "checkpoint"), (["'resnet18'"], {"weights": "'checkpoint'"})),
+        (Weights("file", "random"), (["'resnet18'"], {"weights": "'./random'"})),
+        (Weights("program", "runs/net.pt2"), (["'runs/net.pt2'"], {})),
+        (Weights("custom", "1a2b3c4d"), (["network"], {"name": "'resnet18'"})),
     ],
 )
 def test_snippet_names_weights_only_where_load_model_needs_them(weights, call):

@@ -14,6 +14,7 @@ from PIL import Image
 import camviz
 from camviz import captions, encode, images, render, report, scores
 from camviz.explanation.explanation import Explanation
+from camviz.models import Weights
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>.jpg'
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -128,7 +129,7 @@ def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, co
 
 
 def test_nothing_that_somebody_named_gets_into_the_page(lite0, coffee, e):
-    model = dataclasses.replace(lite0, name=HOSTILE, weights=HOSTILE, categories=(HOSTILE,) * 1000)
+    model = dataclasses.replace(lite0, name=HOSTILE, weights=Weights("file", HOSTILE), categories=(HOSTILE,) * 1000)
     question = e.question.replace(model=model, layers=(HOSTILE,), settings={"counterfactual": HOSTILE})
     hostile = Explanation(question, dataclasses.replace(e.result, notes=(HOSTILE,)))
     (first, *_) = lite0.predict(coffee)

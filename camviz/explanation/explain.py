@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from .. import scores
 from ..acceleration.conv_bn_fusion import channels_last
 from ..errors import CamvizError, unknown
+from ..images import ImageSource
 from ..messages import Message
 from ..models import Model
 from ..models.geometry import Fit
-from ..models.model import ImageInput
 from ..registry import METHODS, Method
 from ..runtime.devices import stopwatch, synchronize, synchronized_progress
 from ..runtime.progress import Progress
@@ -30,7 +30,7 @@ from .recipe import ModelInput, read_image, read_layers, read_model
 
 def explain(
     model: ModelInput,
-    image: ImageInput | Mapping[str, Any],
+    image: ImageSource | Mapping[str, Any],
     method: str | Method = "grad_cam",
     target: Target = None,
     layer: str | Sequence[str] | None = None,
@@ -54,7 +54,7 @@ def explain(
 
 def ask(
     model: ModelInput,
-    image: ImageInput | Mapping[str, Any],
+    image: ImageSource | Mapping[str, Any],
     method: str | Method = "grad_cam",
     target: Target = None,
     layer: str | Sequence[str] | None = None,

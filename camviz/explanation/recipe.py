@@ -9,10 +9,9 @@ import torch
 
 from .. import images
 from ..errors import CamvizError, unknown
-from ..images import DecodedImage
+from ..images import DecodedImage, ImageSource
 from ..messages import Message
-from ..models import Model, is_custom, offered_models, shared_model
-from ..models.model import ImageInput
+from ..models import Model, Weights, offered_models, shared_model
 from ..scores import Score, contrast, logit, probability
 from ..version import __version__
 from .explanation import Explanation
@@ -44,8 +43,8 @@ def to_recipe(question: Question, image_name: str) -> dict[str, Any]:
     name, classes = _named(question.score)
     return {
         "model": {
-            "name": question.model.name,
-            "weights": _weights(question.model.weights),
+            "name": _loaded_name(question.model),
+            "weights": question.model.weights.argument,
             "made_with": versions(),
         },
         "image": {"file": image_name, "sha256": question.image.digest},
@@ -71,7 +70,7 @@ def settings(explanation: Explanation) -> dict[str, Any]:
         "image_sha256": question.image.digest,
         "fit": question.fit,
         "model": question.model.name,
-        "weights": question.model.weights,
+        "weights": str(question.model.weights),
         "method": question.method.key,
         "layer": explanation.layer,
         "fuse": question.fusion if len(question.layers) > 1 else None,
@@ -116,15 +115,15 @@ def snippet(question: Question, image_name: str) -> str:
 
 
 def _model_arguments(model: Model) -> str:
-    if is_custom(model.weights):
+    if model.weights.is_custom:
         return f"network, name={model.name!r}"
-    weights = _weights(model.weights)
-    return repr(model.name) + (f", weights={weights!r}" if weights != "default" else "")
+    weights = model.weights.argument
+    return repr(_loaded_name(model)) + (f", weights={weights!r}" if weights != "default" else "")
 
 
-def _weights(tag: str) -> str:
-    """Return what load_model must be given: of the weights only random ones, a file's and custom ones are named."""
-    return tag if tag == "random" or is_custom(tag) or "." in tag else "default"
+def _loaded_name(model: Model) -> str:
+    """Return what load_model must be given: a name of the catalogue, or the path of a program file."""
+    return model.weights.name if model.weights.kind == "program" else model.name
 
 
 def _named(score: Score | None) -> tuple[str, list[int]]:
@@ -153,7 +152,8 @@ def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
         text("model", "name", named.get("name", "")),
         text("model", "weights", named.get("weights", "default")),
     )
-    if is_custom(weights) and name not in [entry.name for entry in offered_models() if entry.source == "own"]:
+    known = [entry.name for entry in offered_models() if entry.source == "custom"]
+    if Weights.parse(weights).is_custom and name not in known:
         raise CamvizError(CUSTOM_MODEL, name=name)
     made_with = fields("made_with", named.get("made_with", {}), tuple(versions()))
     notes = [
@@ -170,7 +170,7 @@ def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
     return shared_model(name, weights, str(torch.get_default_device())), tuple(notes)
 
 
-def read_image(given: ImageInput | Mapping[str, Any]) -> DecodedImage:
+def read_image(given: ImageSource | Mapping[str, Any]) -> DecodedImage:
     """Return the decoded image; of a recipe's {"file": ..., "sha256": its digest}, only if its pixels are the same."""
     if not isinstance(given, Mapping):
         return images.decode_image(given)

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from .. import encode, images
 from ..errors import CamvizError, unknown
+from ..images import ImageSource
 from ..messages import Message
-from ..models import Model
+from ..models import Model, Weights
 from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
-from ..models.model import ImageInput
 from ..registry import SYNTHESES, Method
 from ..runtime.devices import stopwatch
 from ..scores import Score, contrast, logit, probability
@@ -53,7 +53,7 @@ class Synthesis:
     frames: tuple[RGB, ...] = field(repr=False)
     method: str
     model: str
-    weights: str
+    weights: Weights
     layer: str | None
     channel: int | None
     target: int | None
@@ -83,7 +83,7 @@ def synthesize(
     model: Model,
     method: str = "activation_maximization",
     *,
-    image: ImageInput | None = None,
+    image: ImageSource | None = None,
     layer: str | None = None,
     channel: int | None = None,
     target: int | str | Score | None = None,

@@ -1,11 +1,13 @@
 import dataclasses
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 from torch import nn
 
@@ -48,7 +50,7 @@ def test_is_the_bare_method_of_the_predicted_class(tiny, key):
     best = int(probabilities.argmax())
     assert (e.target, e.label, e.score) == (best, LABELS[best], scores.logit(best))
     assert e.probability == pytest.approx(float(probabilities.max()), rel=1e-6)
-    assert (e.method, e.model, e.question.model.weights, e.question.fit) == (key, "tiny", "own", "crop")
+    assert (e.method, e.model, str(e.question.model.weights), e.question.fit) == (key, "tiny", "custom", "crop")
     assert e.layer == (tiny.default_layer if METHODS[key].layer == "required" else None)
     assert e.attribution.dtype == np.float32
     np.testing.assert_array_equal(e.attribution, bare(tiny, key, scores.logit(best), tiny.default_layer))
@@ -253,6 +255,33 @@ def test_a_recipe_gives_the_same_numbers(lite0, photo, method, target, layer, se
 
 def test_a_recipe_of_an_untrained_network(photo):
     e = explain(camviz.load_model("squeezenet1_1", weights="random"), photo, "vanilla_backprop")
+    np.testing.assert_array_equal(again(e, photo).attribution, e.attribution)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "birds.pth", "random"])
+def test_a_recipe_of_a_weights_file(name, photo, tmp_path, monkeypatch):
+    torch.manual_seed(5)
+    torch.save(torchvision.models.squeezenet1_1(num_classes=3).state_dict(), tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    model = camviz.load_model("squeezenet1_1", weights=Path(name))
+    assert (str(model.weights), model.weights.kind) == (name, "file")
+    e = explain(model, photo, "vanilla_backprop")
+    np.testing.assert_array_equal(again(e, photo).attribution, e.attribution)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pt2"])
+def test_a_recipe_of_a_program_file(suffix, photo, tmp_path):
+    torch.manual_seed(5)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
+    file = tmp_path / f"net{suffix}"
+    if suffix == ".pt":
+        torch.jit.save(torch.jit.script(net), file)
+    else:
+        dynamic = ({0: torch.export.Dim("batch")},)
+        torch.export.save(torch.export.export(net, (torch.rand(2, 3, 224, 224),), dynamic_shapes=dynamic), file)
+    model = camviz.load_model(file)
+    assert (model.name, model.weights.kind) == ("net", "program")
+    e = explain(model, photo, "vanilla_backprop")
     np.testing.assert_array_equal(again(e, photo).attribution, e.attribution)
 
 

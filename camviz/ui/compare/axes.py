@@ -52,7 +52,7 @@ def _with_network(cell: Cell, name: str) -> Cell:
     old = cell.experiment
     if name == old.model.name:
         return cell
-    model = model_input.load(name, old.model.weights == "random", str(old.model.device))
+    model = model_input.load(name, old.model.weights.is_random, str(old.model.device))
     known = {layer.name for layer in model.layers}
     same = set(old.layers) <= known and old.layers != (old.model.default_layer,)
     default = (model.default_layer,) if model.default_layer else ()

@@ -81,7 +81,7 @@ def reading(s: Synthesis, request: SynthesisRequest) -> str:
 
 def caution(s: Synthesis) -> str:
     """What the picture does not say."""
-    if s.weights == "random":
+    if s.weights.is_random:
         return tr("This network is untrained, so whatever the picture shows was not learned.")
     if s.method == "deep_dream":
         return tr("What appears was learned from other pictures: it was not hidden in this one.")
@@ -167,7 +167,7 @@ def snippet(s: Synthesis, request: SynthesisRequest) -> str:
         call.append(f"target={s.target}")
     defaults = request.method.settings({})
     call += [f"{key}={value!r}" for key, value in s.knobs.items() if value != defaults[key]]
-    weights = ', weights="random"' if s.weights == "random" else ""
+    weights = ', weights="random"' if s.weights.is_random else ""
     return (
         "import camviz\nfrom camviz.feature_visualization import synthesize\n\n"
         f"model = camviz.load_model({s.model!r}{weights})\n"

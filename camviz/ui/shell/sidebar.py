@@ -37,7 +37,7 @@ def sidebar() -> None:
             st.toggle(
                 tr("Untrained network"),
                 key="untrained",
-                disabled=models.is_custom(model.weights),
+                disabled=model.weights.is_custom,
                 help=tr("Random weights: what do maps of a network show that has learned nothing?"),
             )
             if len(models.available_devices()) > 1:
@@ -102,12 +102,12 @@ def _model() -> Model:
     model_input.taken_over()
     entries = model_input.choices()
     asked = settings.asked("model") or ""
-    if asked.startswith(model_input.OWN) and asked not in entries:
+    if asked.startswith(model_input.CUSTOM) and asked not in entries:
         settings.refuse(
             "model", tr("This link used a network of its sender's own: bring it along to see the same result.")
         )
     name = settings.setting("model", models.default_model_name(), entries)
-    untrained = settings.switch("untrained") and entries[name].source != "own"
+    untrained = settings.switch("untrained") and entries[name].source != "custom"
     device = settings.setting("device", models.available_devices()[0], models.available_devices())
 
     st.selectbox(
