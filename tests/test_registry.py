@@ -8,12 +8,13 @@ import pytest
 import camviz
 import camviz.methods
 from camviz import METHODS, CamvizError, registry
-from camviz.registry import Knob, Method, Range, knobs_of, method
+from camviz.registry import Choices, Knob, Method, Range, SynthesisMethod, knobs_of, method, synthesis
 
 
 @pytest.fixture(autouse=True)
-def _own_table(monkeypatch):
+def _own_tables(monkeypatch):
     monkeypatch.setattr(registry, "METHODS", {})
+    monkeypatch.setattr(registry, "SYNTHESES", {})
 
 
 def toy(
@@ -51,7 +52,7 @@ def test_a_signature_is_the_declaration():
 def test_the_decorator_fills_the_table_and_returns_the_function():
     assert method("Toy", family="control", paper="https://example.org")(toy) is toy
     record = registry.METHODS["toy"]
-    assert record == Method("toy", "Toy", "control", "https://example.org", toy, knobs_of(toy), "optional", True)
+    assert record == Method("toy", "Toy", "https://example.org", toy, knobs_of(toy), "control", "optional", True)
     assert (record.tooltip, record.doc) == ("Does nothing.", "Does nothing.\n\nIn two paragraphs.")
     assert record(1, 2, 3, samples=4) == (1, 2, 3, None, 4)
 
@@ -79,7 +80,7 @@ def test_two_methods_of_one_name_are_refused():
         """Another file's."""
 
     other.__name__, other.__module__ = "toy", "elsewhere"
-    with pytest.raises(CamvizError, match="two methods are called 'toy'"):
+    with pytest.raises(CamvizError, match="two functions are called 'toy'"):
         add(other)
     assert registry.METHODS["toy"].function is toy
 
@@ -108,6 +109,32 @@ def test_a_knob_without_a_default_is_refused():
 
     with pytest.raises(CamvizError, match="the knob 'knob' needs a default"):
         method("Toy", family="cam", paper="")(function)
+
+
+def test_choices_are_looked_up_whenever_they_are_asked_for():
+    found = ["a"]
+
+    def function(net, x, score, *, base: Annotated[str, Choices(lambda: found), "Which"] = "a"):
+        """Only here for its knob."""
+
+    knob = knobs_of(function)["base"]
+    assert (knob.type, knob.choices, knob.help) == (str, ("a",), "Which")
+    found.append("b")
+    assert knob.choices == ("a", "b") and knob.check("b", "toy") == "b"
+    with pytest.raises(CamvizError, match="base 'c' is not in the choices of toy"):
+        knob.check("c", "toy")
+
+
+def test_a_synthesis_is_declared_by_its_signature_too():
+    def dream(see, picture, layer, *, steps: Annotated[int, Range(1, 9), "Steps"] = 3, progress=None):
+        """Dreams."""
+        return steps
+
+    assert synthesis("Dream", paper="https://example.org")(dream) is dream
+    record = registry.SYNTHESES["dream"]
+    assert record == SynthesisMethod("dream", "Dream", "https://example.org", dream, knobs_of(dream), "required", True)
+    assert record(1, 2, 3, steps=4, progress=None) == 4 and registry.METHODS == {}
+    assert record.settings({}) == {"steps": 3} and record.tooltip == "Dreams."
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ..models import Model
 from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
 from ..models.model import ImageInput
-from ..registry import SYNTHESES, Method
+from ..registry import SYNTHESES, SynthesisMethod
 from ..runtime.devices import stopwatch
 from ..scores import Score, contrast, logit, probability
 from ..tape import counting_passes
@@ -103,7 +103,7 @@ def synthesize(
     takes = signature(found.function).parameters
     source = None if image is None else images.decode(image)
     see, given = sight_of(model), dict[str, Any]()
-    if "picture" in takes:
+    if found.starts_from_image:
         if source is None:
             raise CamvizError(f"{found.title} starts from a picture: give it an image")
         given["picture"] = _pixels(model.view(source, fit)).to(see.mean)
@@ -176,7 +176,7 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
     return last + (done * steps / few - done) * min(paces, default=0.0)  # the quickest: other work may slow a step
 
 
-def find_synthesis(key: str) -> Method:
+def find_synthesis(key: str) -> SynthesisMethod:
     """The synthesis of that key; raises CamvizError with the nearest one."""
     if key not in SYNTHESES:
         raise unknown("synthesis", key, SYNTHESES, "CamViz")

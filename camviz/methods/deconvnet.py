@@ -10,7 +10,7 @@ from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
 
-@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU")
+@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU", pixels=True)
 def deconvnet(
     net: nn.Module,
     x: Tensor,

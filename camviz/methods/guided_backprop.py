@@ -9,7 +9,9 @@ from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
 
-@method("Guided backpropagation", family="gradient", paper="https://arxiv.org/abs/1412.6806", requires="a ReLU")
+@method(
+    "Guided backpropagation", family="gradient", paper="https://arxiv.org/abs/1412.6806", requires="a ReLU", pixels=True
+)
 def guided_backprop(
     net: nn.Module,
     x: Tensor,

@@ -11,7 +11,7 @@ from .grad_cam import grad_cam
 from .guided_backprop import guided_backprop
 
 
-@method("Guided Grad-CAM", family="gradient", paper="https://arxiv.org/abs/1610.02391", requires="a ReLU")
+@method("Guided Grad-CAM", family="gradient", paper="https://arxiv.org/abs/1610.02391", requires="a ReLU", pixels=True)
 def guided_grad_cam(
     net: nn.Module,
     x: Tensor,

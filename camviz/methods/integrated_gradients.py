@@ -22,7 +22,7 @@ BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@method("Integrated gradients", family="gradient", paper="https://arxiv.org/abs/1703.01365")
+@method("Integrated gradients", family="gradient", paper="https://arxiv.org/abs/1703.01365", pixels=True)
 def integrated_gradients(
     net: nn.Module,
     x: Tensor,

@@ -13,7 +13,12 @@ from ..tape import add_note, input_gradient
 Rules = Literal["epsilon-gamma-box", "epsilon-plus", "epsilon-plus-flat", "epsilon-alpha2-beta1"]
 
 
-@method("Layer-wise relevance propagation", family="relevance", paper="https://doi.org/10.1371/journal.pone.0130140")
+@method(
+    "Layer-wise relevance propagation",
+    family="relevance",
+    paper="https://doi.org/10.1371/journal.pone.0130140",
+    pixels=True,
+)
 def lrp(
     net: nn.Module,
     x: Tensor,

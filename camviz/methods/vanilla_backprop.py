@@ -7,7 +7,7 @@ from ..scores import Score
 from ..tape import input_gradient
 
 
-@method("Vanilla backpropagation", family="gradient", paper="https://arxiv.org/abs/1312.6034")
+@method("Vanilla backpropagation", family="gradient", paper="https://arxiv.org/abs/1312.6034", pixels=True)
 def vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """How much the score would change if a pixel changed a little.
 
