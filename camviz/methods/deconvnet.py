@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..errors import CamvizError
 from ..registry import Range, method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
@@ -41,6 +42,7 @@ def deconvnet(
 
 def deconvolved(gradient: Tensor, slope: Tensor) -> Tensor:
     """A ReLU on the way down as on the way up, without memory of the way up."""
+    record_step(gradient=gradient, slope=slope)
     return gradient.clamp(min=0)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from ..registry import method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
@@ -31,4 +32,5 @@ def guided_backprop(
 
 def guided(gradient: Tensor, slope: Tensor) -> Tensor:
     """Only what was active on the way up, and pulls up on the way down."""
+    record_step(gradient=gradient, slope=slope)
     return (gradient * slope).clamp_(min=0)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ..registry import Range, method
 from ..relevance.propagation import propagating, relevance_of
 from ..relevance.rules import AlphaBeta, Composite, Epsilon, Flat, Gamma, ZBox
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import add_note, input_gradient
 
@@ -42,7 +43,9 @@ def lrp(
     if isinstance(chosen.first, ZBox) and not low <= x.min() <= x.max() <= high:
         add_note(f"The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.")
     with propagating(chosen):
-        return input_gradient(net, x, relevance_of(score))
+        relevance = input_gradient(net, x, relevance_of(score))
+    record_step(composite=chosen, relevance=relevance)
+    return relevance
 
 
 def composites(epsilon: float = 1e-6, gamma: float = 0.25, low: float = -3, high: float = 3) -> dict[str, Composite]:

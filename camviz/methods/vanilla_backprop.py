@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from ..registry import method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import input_gradient
 
@@ -15,4 +16,6 @@ def vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Tensor:
 
     The plainest of all maps, and the noisiest: it tells what the score is sensitive to, not what it is made of.
     """
-    return input_gradient(net, x, score)
+    gradient = input_gradient(net, x, score)
+    record_step(gradient=gradient)
+    return gradient

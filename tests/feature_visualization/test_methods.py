@@ -230,7 +230,7 @@ def test_every_method_is_one_short_file_that_says_what_it_does():
     assert {path.stem for path in FOLDER.glob("*.py")} == set(SYNTHESES) | SHARED
     for key, method in SYNTHESES.items():
         source = (FOLDER / f"{key}.py").read_text(encoding="utf-8")
-        assert len(source.splitlines()) <= 90 and source.count("\n@method(") == 1
+        assert len(source.splitlines()) <= 90 and source.count("\n@synthesis(") == 1
         assert method.tooltip.endswith(".") and 20 <= len(method.tooltip) <= 120
         assert re.fullmatch(r"https://\S+", method.paper)
         assert method.many_passes and "steps" in method.knobs and "seed" in method.knobs
