@@ -178,6 +178,9 @@ def _relu_walkthrough(method: Callable[..., Tensor], net: nn.Module, x: Tensor, 
 
 
 def _relu_step(number: int, gradient: Tensor, slope: Tensor) -> ReluStep:
+    slope = slope.expand_as(gradient)
+    if gradient.ndim == 1:  # behind a linear layer, whose units have no place
+        gradient, slope = gradient[:, None, None], slope[:, None, None]
     channel = int((gradient * slope).abs().flatten(1).sum(dim=1).argmax())
     return ReluStep(number, len(gradient), channel, _kept(gradient[channel]), _kept(slope[channel]))
 

@@ -1,5 +1,6 @@
 """Each method against its formula on a tiny network whose passes are written by hand, and what all must keep."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -233,7 +234,8 @@ def test_every_method_is_one_short_file_that_says_what_it_does():
         assert len(source.splitlines()) <= 90 and source.count("\n@synthesis(") == 1
         assert method.tooltip.endswith(".") and 20 <= len(method.tooltip) <= 120
         assert re.fullmatch(r"https://\S+", method.paper)
-        assert method.many_passes and "steps" in method.knobs and "seed" in method.knobs
+        assert "progress" in inspect.signature(method.function).parameters
+        assert "steps" in method.knobs and "seed" in method.knobs
         assert all(knob.help for knob in method.knobs.values())
         assert key not in camviz.METHODS
 

@@ -135,6 +135,19 @@ def test_a_relu_is_shown_at_the_channel_that_passes_most_on(net, x):
         close(relu.slope, step["slope"][0, relu.channel])
 
 
+def test_a_relu_behind_a_linear_layer_has_one_cell(x):
+    net = build(Modules)
+    net.head.add_module("more", nn.Sequential(nn.ReLU(), nn.Linear(7, 7)).double())
+    steps = walkthroughs.of_guided_backprop(net, x, SCORE)
+    last = steps.relus[-1]
+    assert (last.channels, last.gradient.shape, last.slope.shape) == (7, (1, 1), (1, 1))
+    scores_before = net.head[:3](net.features(x))[0]
+    weight = net.head.more[1].weight[4]
+    passed = (weight * (scores_before > 0)).abs()
+    assert last.channel == int(passed.argmax())
+    close(last.gradient[0, 0], weight[last.channel].detach())
+
+
 def test_the_rules_on_numbers():
     gradient, slope = torch.tensor([[2.0, -1.0], [-3.0, 4.0]]), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
     found = walkthroughs.apply_relu_rules(gradient, slope)
