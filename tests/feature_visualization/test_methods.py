@@ -300,6 +300,11 @@ def test_a_class_by_label_by_score_and_by_the_picture(model, image):
         ("activation_maximization", {"target": 1, "column": 0}, "a class has no column"),
         ("class_image", {}, "choose a class"),
         ("class_image", {"target": 7}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": scores.logit(7)}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": scores.probability(-1)}, "classes 0 to 6; got -1"),
+        ("class_image", {"target": scores.contrast(2, 7)}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": {"logit": 7}}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": 1.5}, "a target is the index of a class, its label, or a score; got 1.5"),
         ("class_image", {"target": 1, "steps": 0}, "steps of class_image must lie in"),
     ],
 )
