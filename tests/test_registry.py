@@ -1,14 +1,17 @@
 import importlib
 import inspect
 import sys
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import pytest
+import torch
 
 import camviz
 import camviz.methods
-from camviz import METHODS, CamvizError, registry
+from camviz import METHODS, CamvizError, registry, scores
 from camviz.registry import Choices, Knob, Method, Range, SynthesisMethod, knobs_of, method, synthesis
+from tests.methods.nets import Modules, build, picture, quick
 
 
 @pytest.fixture(autouse=True)
@@ -221,6 +224,31 @@ def test_every_file_of_the_package_is_a_method_and_a_broken_one_fails_loudly(tmp
     finally:
         for name in [name for name in sys.modules if name.startswith("own_methods")]:
             del sys.modules[name]
+
+
+@pytest.mark.parametrize("key", [key for key, one in METHODS.items() if one.layer == "required"])
+def test_a_copied_file_under_a_new_name_is_a_new_method(key, tmp_path, monkeypatch):
+    """One file is all that a method needs: the record and the map of the copy are those of the original."""
+    package = tmp_path / "copied_methods"
+    package.mkdir()
+    (package / "__init__.py").write_text(inspect.getsource(camviz.methods), encoding="utf-8")
+    source = inspect.getsource(sys.modules[f"camviz.methods.{key}"]).replace(f"def {key}(", "def my_method(")
+    source = source.replace("from ..", "from camviz.").replace("from .", "from camviz.methods.")
+    (package / "my_method.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        importlib.import_module("copied_methods")
+    finally:
+        for name in [name for name in sys.modules if name.startswith("copied_methods")]:
+            del sys.modules[name]
+    assert list(registry.METHODS) == ["my_method"]
+    copied, original = registry.METHODS["my_method"], METHODS[key]
+    assert replace(copied, key=key, function=original.function) == original
+    net = build(Modules)
+    layer = net.features[6]
+    assert torch.equal(
+        quick(copied, net, picture(), scores.logit(2), layer), quick(original, net, picture(), scores.logit(2), layer)
+    )
 
 
 def test_camviz_has_the_seven_of_the_first_issue():
