@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...errors import CamvizError
 from ...explanation.question import Question
-from ...registry import FAMILIES, METHODS, Knob, Method
+from ...registry import FAMILIES, METHODS, Entry, Knob, Method
 from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
@@ -88,7 +88,7 @@ def choose_method(key: str) -> None:
     st.session_state["method"], st.session_state["menu"] = key, False
 
 
-def knobs(method: Method) -> dict[str, Any]:
+def knobs(method: Entry) -> dict[str, Any]:
     """The method's settings as widgets, derived from its signature."""
     if not method.knobs:
         return {}
