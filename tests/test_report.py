@@ -99,8 +99,8 @@ def test_its_pictures_are_the_view_and_every_view_of_the_map(page, e):
 def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
     rows = dict(zip(page.cells[::2], page.cells[1::2], strict=True))
     for one in lite0.predict(coffee):
-        assert rows[one.label] == f"{100 * one.probability:.1f} %" or one.probability < 0.001
-    assert rows["probability"] == rows["espresso"] == "95.7 %"
+        assert rows[one.label] == f"{100 * one.probability:.1f}%" or one.probability < 0.001
+    assert rows["probability"] == rows["espresso"] == "95.7%"
     assert float(rows["largest value"]) == pytest.approx(e.attribution.max(), rel=1e-5)
     assert float(rows["smallest value"]) == pytest.approx(e.attribution.min(), rel=1e-5)
     assert float(rows["sum"]) == pytest.approx(e.attribution.sum(dtype=float), rel=1e-5)
@@ -157,7 +157,7 @@ def test_several_maps_with_how_far_they_agree(lite0, coffee, e):
     for attributes, rgb in zip(page.all("img"), shown.values(), strict=True):
         np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(encode.jpeg(rgb))))
     text = "".join(page.text)
-    assert "1. late: espresso 95.7 %" in text and "espresso rather than cup" in text
+    assert "1. late: espresso 95.7%" in text and "espresso rather than cup" in text
     assert captions.caution(e) in text and captions.caution(other) in text
     assert "Agreement is not truth." in text and "0.25" in page.cells
     assert text.count("import camviz") == 2 and "camviz.scores.contrast(967, 968)" in text

@@ -23,7 +23,7 @@ class Interval:
 
 
 def bootstrap_interval(values: Sequence[float], seed: int = 0) -> Interval:
-    """The mean with its 95 % bootstrap interval: the middle of 2000 means of as many values drawn with repetition."""
+    """The mean with its 95% bootstrap interval: the middle of 2000 means of as many values drawn with repetition."""
     if not values:
         raise CamvizError("a mean needs at least one value")
     means = _means(np.asarray(values, np.float64), seed)

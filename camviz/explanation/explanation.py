@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import encode, render
 from ..models.geometry import Fit
 from ..registry import METHODS
+from ..text import percent
 
 RGB = npt.NDArray[np.uint8]
 
@@ -53,7 +54,7 @@ class Explanation:
         """One line: what this explains, and what it cost."""
         where = f", layer {self.layer}" if self.layer else ""
         return (
-            f"{METHODS[self.method].title} of {self.label} ({self.probability:.1%}), {self.model}{where}: "
+            f"{METHODS[self.method].title} of {self.label} ({percent(self.probability)}), {self.model}{where}: "
             f"{self.seconds:.2f} s, {self.forward_passes} forward and {self.backward_passes} backward passes"
         )
 

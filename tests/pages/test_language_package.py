@@ -26,6 +26,7 @@ from camviz.models import class_names
 from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES, Knob
 from camviz.teaching import lessons, walkthroughs
+from camviz.text import percent
 from camviz.ui.layers.feature_maps import BYS
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.learn.failure_modes import FAILURE_MODES, RANDOMIZATION_TESTS
@@ -237,9 +238,10 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(chinese, lite0) -
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
     rows = summary.layer_summary(lite0, ())
     assert untranslated(iter([rows[0].name, rows[0].kind, rows[-1].name, rows[-1].kind])) == []
-    assert language.tr_message("under 0.1 %") == "低于 0.1 %" and language.tr_message("over 99.9 %") == "高于 99.9 %"
+    assert untranslated(iter([percent(share, decimals) for share in (0, 1) for decimals in (0, 1)])) == []
+    assert language.tr_message("under 0.1%") == "低于 0.1%" and language.tr_message("over 99.9%") == "高于 99.9%"
     figure = language.tr_parts(figures.class_map(np.arange(9).reshape(3, 3), [f"n{number}" for number in range(9)]))
-    assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2 %"
+    assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2%"
 
 
 def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
@@ -256,7 +258,7 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]
     assert [text for text in texts if ENGLISH.search(text)] == []
     names = {"Grad-CAM", "espresso", "coffee.jpg", "b.jpg", "1. a", "bn2", "x", explained.image_digest}
-    names |= {f"{lite0.name} ({lite0.weights})", f"espresso ({explained.score})", "1. a：espresso 95.7 %"}
+    names |= {f"{lite0.name} ({lite0.weights})", f"espresso ({explained.score})", "1. a：espresso 95.7%"}
     left = [text for text in texts if re.search("[A-Za-z]{2}", text) and not CHINESE.search(text)]
     assert {text.strip() for text in left} <= names
 

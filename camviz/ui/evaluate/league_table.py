@@ -10,6 +10,7 @@ from ...errors import CamvizError
 from ...evaluation.registry import METRICS, Metric
 from ...registry import METHODS, Method
 from ...report import Section
+from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment
 from ..results import explanations, metrics
@@ -110,7 +111,7 @@ def table(experiment: Experiment) -> list[Section]:
     if not shown:
         return []
     told = [
-        HOW.format(count=len(over), sure=f"{SURE:.0%}"),
+        HOW.format(count=len(over), sure=percent(SURE, 0)),
         *(metric_sentence(metric) for metric in metrics),
     ]
     listed = [

@@ -10,6 +10,7 @@ import streamlit as st
 from ... import render
 from ...registry import METHODS
 from ...teaching import walkthroughs
+from ...text import percent
 from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import tasks
@@ -139,7 +140,7 @@ def _masked(found: walkthroughs.ScoreCamWalkthrough, experiment: Experiment) -> 
         )
     )
     names = [
-        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=percent(float(found.weight[c])))
         for c in order
     ]
     side_by_side(*zip(names, [model.seen_in(found.pictures[c]) for c in order], strict=True))
@@ -157,11 +158,12 @@ def _masked(found: walkthroughs.ScoreCamWalkthrough, experiment: Experiment) -> 
 
 def _path(found: walkthroughs.PathWalkthrough, experiment: Experiment) -> None:
     picks = np.linspace(0, len(found.place) - 1, STRONGEST).round().astype(int).tolist()
+    shares = [tr_message(percent(float(found.place[n]), 0, exact=True)) for n in picks]
     st.markdown(tr("**1. The picture fades in**"))
-    side_by_side(*((f"{float(found.place[n]):.0%}", experiment.model.seen_in(found.pictures[n])) for n in picks))
+    side_by_side(*zip(shares, [experiment.model.seen_in(found.pictures[n]) for n in picks], strict=True))
     st.markdown(tr("**2. The gradient at each step**: its size, on one scale"))
     high = float(found.gradients[picks].quantile(0.99))
-    side_by_side(*((f"{float(found.place[n]):.0%}", cells(found.gradients[n], "gray", high)) for n in picks))
+    side_by_side(*zip(shares, [cells(found.gradients[n], "gray", high) for n in picks], strict=True))
     st.markdown(tr("**3. The shares add up**"))
     total = found.added.cumsum(dim=0)
     figure = go.Figure()
@@ -226,4 +228,6 @@ DRAWN: dict[str, Callable[[Any, Experiment], None]] = {
 
 
 def _gap(found: float, rise: float) -> str:
-    return tr("{gap} off", gap=f"{abs(found - rise) / abs(rise):.1%}") if rise else tr("nothing to add up to")
+    if not rise:
+        return tr("nothing to add up to")
+    return tr("{gap} off", gap=tr_message(percent(abs(found - rise) / abs(rise), exact=True)))

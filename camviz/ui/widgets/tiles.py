@@ -56,12 +56,13 @@ def randomization_tiles(
     experiment: Experiment, method: Method, found: RandomizationResult, looks: DrawMap = overlay_map
 ) -> list[Tile]:
     """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
-    told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
+    depths = [text.percent(depth, 0, exact=True) for depth in found.depths]
+    told = zip(depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
-        (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
+        (f"{depth} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
         for depth, layer, r, alike in told
     ]
-    alts = [f"{method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
+    alts = [f"{method.title} with {depth} of the layers forgotten" for depth in depths]
     return tiles(experiment, found.maps, captions, alts, looks)
 
 
