@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from ...evaluation.bootstrap import Interval, better_than, bootstrap_interval
+from ...evaluation.bootstrap import Interval, bootstrap_interval, bootstrap_win_rate
 from ...evaluation.registry import Metric
 from ...registry import Method
 from ...report import Table
@@ -47,7 +47,7 @@ class Row:
         ]
         if len(both) < 2:
             return False
-        return better_than([a for a, _ in both], [b for _, b in both], metric.better) >= SURE
+        return bootstrap_win_rate([a for a, _ in both], [b for _, b in both], metric.better) >= SURE
 
 
 def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> Table:
