@@ -250,9 +250,10 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
     )
     told = report.Section("Deletion and insertion", charts=[chart])
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
-    sections = [*report.of_explanation(explained, predictions, "coffee.jpg"), told]
-    sections += report.of_maps({"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")])
-    page = report.write("Do these maps agree?", sections, "https://a.org", *language.translator())
+    sections = [*report.explanation_sections(explained, predictions, "coffee.jpg"), told]
+    named = {"1. a": explained}
+    sections += report.comparison_sections(named, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")])
+    page = report.to_html("Do these maps agree?", sections, "https://a.org", *language.translator())
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
     plain = re.sub(r"<style>.*?</style>|<pre>.*?</pre>|data:image[^\"]*|<meta[^>]*>|https://\S+", "", page, flags=re.S)
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]
@@ -265,7 +266,7 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
 
 def test_a_report_is_english_where_nobody_says_otherwise(explained) -> None:
     assert language.translator()[0] == "en"
-    assert '<html lang="en">' in report.write("a", []) and "Made with camviz" in report.write("a", [])
+    assert '<html lang="en">' in report.to_html("a", []) and "Made with camviz" in report.to_html("a", [])
 
 
 # ---------------------------------------------------------------------------------------------------------- the tables

@@ -168,13 +168,13 @@ def _report(
         agreement += [
             [name, *(f"{value:.2f}" for value in row)] for name, row in zip(names.values(), matrix, strict=True)
         ]
-    sections = report.of_maps(
+    sections = report.comparison_sections(
         {names[place]: e for place, e in maps.items()},
         {names[place]: pictures[place] for place in maps},
         {names[place]: grid.at(*place).experiment.picture.name for place in maps},
         agreement,
     )
-    return report.write("Do these maps agree?", sections, link, language, say)
+    return report.to_html("Do these maps agree?", sections, link, language, say)
 
 
 def _archive(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any]) -> bytes:

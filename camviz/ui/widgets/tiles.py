@@ -127,9 +127,9 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
 
     def make() -> str:
         if e is None:
-            return report.write(title, [*sections, _settings(experiment)], link, language, say)
-        what, why, views, facts, code = report.of_explanation(e, experiment.predictions, experiment.picture.name)
-        return report.write(title, [what, why, *sections, views, facts, code], link, language, say)
+            return report.to_html(title, [*sections, _settings(experiment)], link, language, say)
+        what, why, views, facts, code = report.explanation_sections(e, experiment.predictions, experiment.picture.name)
+        return report.to_html(title, [what, why, *sections, views, facts, code], link, language, say)
 
     st.subheader(tr("Take it away"))
     st.container(horizontal=True).download_button(
