@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import streamlit as st
@@ -122,11 +123,10 @@ def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
 def take_away(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any], name: str) -> None:
     """The downloads; `pictures` are the maps as they are drawn, `name` that of the sidebar's picture."""
     st.header(tr("Take it away"))
-    cells = [[pictures.get((row, column)) for column in range(len(grid.columns))] for row in range(len(grid.rows))]
     buttons = st.container(horizontal=True)
     buttons.download_button(
         tr("The grid (PNG)"),
-        partial(encode.grid_png, cells, grid.rows, grid.columns, name),
+        partial(_sheet, grid, pictures, name),
         "camviz-grid.png",
         "image/png",
         on_click="ignore",
@@ -175,6 +175,16 @@ def _report(
         agreement,
     )
     return report.to_html("Do these maps agree?", sections, link, language, say)
+
+
+def _sheet(grid: Grid, pictures: Mapping[Place, Any], title: str) -> bytes:
+    """The grid as a PNG file with its labels."""
+    places = product(range(len(grid.rows)), range(len(grid.columns)))
+    tiles = [pictures.get(place, "not computed") for place in places]
+    sheet = encode.contact_sheet(
+        tiles, len(grid.columns), title=title, row_labels=grid.rows, column_labels=grid.columns
+    )
+    return encode.png(sheet)
 
 
 def _archive(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any]) -> bytes:

@@ -54,8 +54,7 @@ class Mosaic:
 
     def view(self, experiment: Experiment) -> NDArray[np.uint8]:
         """The mosaic as the network sees it, RGB (2H, 2W, 3)."""
-        a, b, c, d = (experiment.model.view(picture.image, experiment.fit) for picture in self.pictures)
-        return np.concatenate([np.concatenate([a, b], axis=1), np.concatenate([c, d], axis=1)])
+        return encode.montage([experiment.model.view(one.image, experiment.fit) for one in self.pictures], columns=2)
 
 
 def pointing(experiment: Experiment) -> list[Section]:
