@@ -60,8 +60,14 @@ def contact_sheet(
     given = ((row_labels, rows), (column_labels, columns), (captions, len(tiles)))
     if any(labels and len(labels) != count for labels, count in given):
         raise CamvizError(
-            f"a contact sheet of {rows} rows, {columns} columns and {len(tiles)} images cannot have "
-            f"{len(row_labels)} row labels, {len(column_labels)} column labels and {len(captions)} captions"
+            "a contact sheet of {rows} rows, {columns} columns and {images} images cannot have {row_labels} row "
+            "labels, {column_labels} column labels and {captions} captions",
+            rows=rows,
+            columns=columns,
+            images=len(tiles),
+            row_labels=len(row_labels),
+            column_labels=len(column_labels),
+            captions=len(captions),
         )
     side = ROW_LABEL if any(row_labels) else 0
     width = columns * (CELL + GAP) - GAP
@@ -126,7 +132,9 @@ def wrap(text: str, width: float, size: int, lines: int | None = None) -> list[s
 
 def _image(rgb: RGB) -> Image.Image:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise CamvizError(f"a picture is uint8 of shape (H, W, 3); got {rgb.dtype} of shape {rgb.shape}")
+        raise CamvizError(
+            "a picture is uint8 of shape (H, W, 3); got {dtype} of shape {shape}", dtype=str(rgb.dtype), shape=rgb.shape
+        )
     return Image.fromarray(rgb)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import CamvizError, unknown
+from .messages import Message
 from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control", "synthesis"]
@@ -46,7 +47,8 @@ class Knob:
             return None
         if self.choices:
             if value not in self.choices:
-                raise unknown(self.name, str(value), self.choices, f"the choices of {owner}")
+                where = Message("the choices of {owner}", owner=owner)
+                raise unknown(Message(self.name), str(value), self.choices, where)
             return value
         try:
             number = self.type(value)
@@ -54,10 +56,21 @@ class Knob:
             number = None
         whole = number is not None and (self.type is float or number == value)
         if not whole or (self.type is bool) != isinstance(value, bool):
-            raise CamvizError(f"{self.name} of {owner} must be {self.type.__name__}; got {value!r}")
+            raise CamvizError(
+                "{name} of {owner} must be {kind}; got {value}",
+                name=self.name,
+                owner=owner,
+                kind=self.type.__name__,
+                value=repr(value),
+            )
         if self.range and not self.range.low <= number <= self.range.high:
             raise CamvizError(
-                f"{self.name} of {owner} must lie in {self.range.low:g} to {self.range.high:g}; got {value!r}"
+                "{name} of {owner} must lie in {low:g} to {high:g}; got {value}",
+                name=self.name,
+                owner=owner,
+                low=self.range.low,
+                high=self.range.high,
+                value=repr(value),
             )
         return number
 
@@ -97,7 +110,7 @@ class Method:
         """Every knob's value: the given ones checked, the others at their default."""
         for name in given:
             if name not in self.knobs:
-                raise unknown("setting", name, self.knobs, f"the settings of {self.key}")
+                raise unknown(Message("setting"), name, self.knobs, Message("the settings of {owner}", owner=self.key))
         return {name: knob.check(given.get(name, knob.default), self.key) for name, knob in self.knobs.items()}
 
 
@@ -119,19 +132,19 @@ def method(
     def add(function: Function) -> Function:
         key, table = function.__name__, SYNTHESES if family == "synthesis" else METHODS
         if key in table and table[key].function.__module__ != function.__module__:
-            raise CamvizError(f"two methods are called '{key}'")
+            raise CamvizError("two methods are called '{key}'", key=key)
         parameters = inspect.signature(function).parameters
         layer = parameters.get("layer")
         table[key] = Method(
             key=key,
-            title=title,
+            title=Message(title),
             family=family,
             paper=paper,
             function=function,
             knobs=knobs_of(function),
             layer="none" if layer is None else "required" if layer.default is layer.empty else "optional",
             many_passes="progress" in parameters,
-            requires=requires,
+            requires=Message(requires),
             class_specific=class_specific,
         )
         return function
@@ -160,7 +173,11 @@ def _knob(name: str, hint: Any, default: Any) -> Knob:
         hint = next(part for part in get_args(hint) if part is not type(None))
     choices = tuple(get_args(hint)) if get_origin(hint) is Literal else ()
     if default is inspect.Parameter.empty or not (choices or hint in (bool, int, float)):
-        raise CamvizError(f"the knob '{name}' needs a default and must be bool, int, float or a Literal; it is {hint}")
+        raise CamvizError(
+            "the knob '{name}' needs a default and must be bool, int, float or a Literal; it is {hint}",
+            name=name,
+            hint=str(hint),
+        )
     return Knob(
         name=name,
         type=str if choices else hint,

@@ -45,7 +45,9 @@ def bootstrap_win_rate(values: Sequence[float], others: Sequence[float], better:
     Raises CamvizError if the lengths differ or there are no values.
     """
     if len(values) != len(others) or not values:
-        raise CamvizError(f"both need one value for each picture; got {len(values)} and {len(others)}")
+        raise CamvizError(
+            "both need one value for each picture; got {count} and {others}", count=len(values), others=len(others)
+        )
     differences = np.subtract(values, others, dtype=np.float64)
     means: NDArray[np.float64] = differences
     if len(differences) > 1:
