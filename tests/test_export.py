@@ -205,13 +205,14 @@ def test_wrap_fits_every_line_and_loses_nothing():
     assert encode.wrap("", 120, 16) == []
 
 
-def test_grid_holds_its_pictures_and_labels_without_overlap():
+def test_a_contact_sheet_holds_its_images_and_labels_without_overlap():
     side, gap = encode.CELL, encode.GAP
     red, blue = np.full((side, side, 3), (200, 0, 0), np.uint8), np.full((30, 60, 3), (0, 0, 200), np.uint8)
-    cells = [[red, None], [blue, red]]
     columns = ["Grad-CAM " * 20, "b"]
-    content = encode.grid_png(cells, ["row " * 40, "r" * 90], columns, "Title", {(0, 1): "no ReLU " * 99})
-    grid = np.asarray(opened(content)).astype(int)
+    tiles = [red, "no ReLU " * 99, blue, red]
+    sheet = encode.contact_sheet(tiles, 2, title="Title", row_labels=["row " * 40, "r" * 90], column_labels=columns)
+    np.testing.assert_array_equal(np.asarray(opened(encode.png(sheet))), sheet)
+    grid = sheet.astype(int)
     reds = np.argwhere((grid == (200, 0, 0)).all(axis=2))
     top, left = reds.min(axis=0)
     assert (reds.max(axis=0) - (top, left) == 2 * side + gap - 1).all()
@@ -232,13 +233,40 @@ def test_grid_holds_its_pictures_and_labels_without_overlap():
     assert missing.min() < 120
 
 
-def test_grid_says_why_a_cell_is_missing():
-    def grid(errors):
-        return encode.grid_png([[None]], ["a"], ["b"], "c", errors)
+def test_a_contact_sheet_with_captions_and_a_square_without_an_image():
+    red = np.full((224, 224, 3), (200, 0, 0), np.uint8)
+    sheet = encode.contact_sheet([red, "no ReLU", red], 2, ["one", "two", "three"])
+    cell, gap, margin, caption = encode.CELL, encode.GAP, encode.MARGIN, encode.CAPTION
+    assert sheet.shape == (2 * margin + 2 * (cell + caption), 2 * margin + 2 * cell + gap, 3)
+    np.testing.assert_array_equal(sheet[margin : margin + cell, margin : margin + cell], red)
+    second = sheet[margin : margin + cell, margin + cell + gap :][:, :cell]
+    assert (second[:8] == second[0, 0]).all() and second.min() < 120  # pale, with dark text
+    below = sheet[margin + cell : margin + cell + caption, margin : margin + cell]
+    assert below.min() < 120 and (sheet[margin + cell + caption :, margin + cell + gap :] == 255).all()
+    assert (encode.contact_sheet(["not computed"], 1) != encode.contact_sheet(["no ReLU"], 1)).any()
 
-    assert grid({(0, 0): "not computed"}) == grid(None) != grid({(0, 0): "no ReLU"})
-    with pytest.raises(CamvizError, match="1 rows of 2"):
-        encode.grid_png([[None]], ["a"], ["b", "c"], "t")
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"column_labels": ["a", "b", "c"]}, "cannot have 0 row labels, 3 column labels"),
+        ({"row_labels": ["a", "b"]}, "1 rows, 2 columns and 2 images cannot have 2 row"),
+        ({"captions": ["a"]}, "and 1 captions"),
+    ],
+)
+def test_a_contact_sheet_refuses_labels_of_another_number(labels, message):
+    with pytest.raises(CamvizError, match=message):
+        encode.contact_sheet(["", ""], 2, **labels)
+
+
+def test_a_montage_puts_images_row_by_row():
+    images = np.arange(3 * 2 * 4 * 3, dtype=np.uint8).reshape(3, 2, 4, 3)
+    whole = encode.montage(list(images), columns=2, gap=1)
+    assert whole.shape == (2 + 1 + 2, 4 + 1 + 4, 3)
+    for image, (top, left) in zip(images, ((0, 0), (0, 5), (3, 0)), strict=True):
+        np.testing.assert_array_equal(whole[top : top + 2, left : left + 4], image)
+    assert (whole[2] == 255).all() and (whole[:, 4] == 255).all() and (whole[3:, 5:] == 255).all()
+    np.testing.assert_array_equal(encode.montage(list(images[:2]), columns=2), np.concatenate(list(images[:2]), axis=1))
 
 
 def test_zip_keeps_names_safe_and_apart():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import encode, render
 from ..scores import Score
+from ..text import percent
 from .question import Question
 
 
@@ -126,7 +127,7 @@ class Explanation:
         layers = ", ".join(self.question.layers)
         where = f", layer {layers}" if layers else ""
         return (
-            f"{self.question.method.title} of {self.label} ({self.probability:.1%}), {self.model}{where}: "
+            f"{self.question.method.title} of {self.label} ({percent(self.probability)}), {self.model}{where}: "
             f"{self.seconds:.2f} s, {self.forward_passes} forward and {self.backward_passes} backward passes"
         )
 

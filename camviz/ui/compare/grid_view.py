@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import streamlit as st
@@ -130,7 +131,7 @@ def take_away(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name
     buttons = st.container(horizontal=True)
     buttons.download_button(
         tr("The grid (PNG)"),
-        partial(_grid_png, grid, draw, name),
+        partial(_sheet, grid, draw, name),
         "camviz-grid.png",
         "image/png",
         on_click="ignore",
@@ -150,12 +151,6 @@ def take_away(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name
         on_click="ignore",
         help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
     )
-
-
-def _grid_png(grid: Grid, draw: DrawAll, name: str) -> bytes:
-    pictures = draw()
-    cells = [[pictures.get((row, column)) for column in range(len(grid.columns))] for row in range(len(grid.rows))]
-    return encode.grid_png(cells, grid.rows, grid.columns, name)
 
 
 def _report(
@@ -179,13 +174,24 @@ def _report(
         agreement += [
             [name, *(f"{value:.2f}" for value in row)] for name, row in zip(names.values(), matrix, strict=True)
         ]
-    sections = report.of_maps(
+    sections = report.comparison_sections(
         {names[place]: e for place, e in maps.items()},
         {names[place]: pictures[place] for place in maps},
         {names[place]: grid.at(*place).image.name for place in maps},
         agreement,
     )
-    return report.write("Do these maps agree?", sections, link, language, say)
+    return report.to_html("Do these maps agree?", sections, link, language, say)
+
+
+def _sheet(grid: Grid, draw: DrawAll, title: str) -> bytes:
+    """Return the grid as a PNG file with its labels."""
+    pictures = draw()
+    places = product(range(len(grid.rows)), range(len(grid.columns)))
+    tiles = [pictures.get(place, "not computed") for place in places]
+    sheet = encode.contact_sheet(
+        tiles, len(grid.columns), title=title, row_labels=grid.rows, column_labels=grid.columns
+    )
+    return encode.png(sheet)
 
 
 def _archive(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll) -> bytes:

@@ -51,7 +51,7 @@ def show(s: Synthesis, request: SynthesisRequest) -> None:
 
 
 def stretched(picture: RGB) -> RGB:
-    """A picture (H, W, 3) with its contrast stretched over the whole range, all but its 1 % most extreme values."""
+    """A picture (H, W, 3) with its contrast stretched over the whole range, all but its 1% most extreme values."""
     low, high = np.percentile(picture, (0.5, 99.5))
     return (minmax(picture.astype(np.float32), float(low), float(high)) * 255).round().astype(np.uint8)
 
@@ -67,7 +67,7 @@ def reading(s: Synthesis, request: SynthesisRequest) -> str:
             "To {goal} both pictures look alike to at least {share}. What you still recognize, the network still knows "
             "at this depth.",
             goal=request.goal,
-            share=f"{max(0.0, 1 - s.objective[-1]):.0%}",
+            share=text.percent(max(0.0, 1 - s.objective[-1]), 0, exact=True),
         )
     if s.channel is not None:
         return tr(

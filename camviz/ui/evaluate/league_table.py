@@ -11,6 +11,7 @@ from ...evaluation.registry import METRICS, Metric
 from ...explanation.question import Question
 from ...registry import METHODS, Method
 from ...report import Section
+from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment
 from ..results import explanations, metrics
@@ -104,7 +105,7 @@ def table(experiment: Experiment) -> list[Section]:
     if not shown:
         return []
     told = [
-        HOW.format(count=len(over), sure=f"{SURE:.0%}"),
+        HOW.format(count=len(over), sure=percent(SURE, 0)),
         *(metric_sentence(metric) for metric in metrics),
     ]
     listed = [

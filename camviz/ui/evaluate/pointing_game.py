@@ -19,6 +19,7 @@ from ...models import Prediction
 from ...registry import METHODS, Method
 from ...report import Section
 from ...scores import logit
+from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment, predict
 from ..inputs.image_input import InputImage
@@ -113,7 +114,7 @@ def pointing(experiment: Experiment) -> list[Section]:
 
 
 def _percent(cell: str | float) -> str:
-    return cell if isinstance(cell, str) else f"{cell:.0%}"
+    return cell if isinstance(cell, str) else percent(cell, 0, exact=True)
 
 
 def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tuple[str, Mosaic, int]]:
@@ -145,7 +146,7 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
     if len(fit) < 4:
         st.info(
             tr(
-                "A mosaic needs four pictures of different classes that this network is sure of (50 % or more); "
+                "A mosaic needs four pictures of different classes that this network is sure of (50% or more); "
                 "there are {count}. Bring more pictures of your own, or choose another network.",
                 count=len(fit),
             )
@@ -160,7 +161,7 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
         placeholder=tr("Choose options"),
         max_selections=4,
         persist_state="session",
-        help=tr("Four different classes, each with a probability of 50 % or more: else its map has no right place."),
+        help=tr("Four different classes, each with a probability of 50% or more: else its map has no right place."),
     )
     if len(quarters) != 4:
         st.info(tr("Choose four pictures."))
@@ -241,14 +242,13 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
             tuple(one.index for one in mosaic.predictions),
             progress=heard,
         )
-    a, b, c, d = views
-    view = np.concatenate([np.concatenate([a, b], axis=1), np.concatenate([c, d], axis=1)])
+    view = encode.montage(views, columns=2)
     return GameResult(
         result.shares,
         [
             tiles.Tile(
                 encode.jpeg(tiles.overlay_map(view, one.cpu().float().numpy())),
-                (f"{prediction.label}, {place}", f"{share:.0%} of the map lies there"),
+                (f"{prediction.label}, {place}", f"{percent(share, 0, exact=True)} of the map lies there"),
                 f"{question.method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
             )
             for one, prediction, place, share in zip(result.maps, mosaic.predictions, WHERE, result.shares, strict=True)

@@ -78,9 +78,9 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
     language, say = translator()
     buttons.download_button(
         tr("Report (HTML)"),
-        lambda: report.write(
+        lambda: report.to_html(
             f"Why {e.model} says what it says of {picture}",
-            report.of_explanation(e, experiment.predictions, picture, color_map, opacity, percentile),
+            report.explanation_sections(e, experiment.predictions, picture, color_map, opacity, percentile),
             link,
             language,
             say,

@@ -149,7 +149,7 @@ def choose(found: Sequence[Found]) -> list[Found]:
         tr("Only where it is less than half sure"),
         key="unsure",
         persist_state="session",
-        help=tr("Where the class that it predicts has less than 50 %."),
+        help=tr("Where the class that it predicts has less than 50%."),
     )
     return [
         (photo, tile)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ... import encode
-from ...inspection.filters import Filters, first_filters, sheet
+from ...inspection.filters import Filters, first_filters
 from ...inspection.receptive_field import Box, receptive_fields
 from ...inspection.summary import LayerRow, blank, layer_summary, to_scale
 from ...models import Model
@@ -164,4 +164,6 @@ def _filters(model: Model) -> tuple[Filters | None, bytes]:
         found = first_filters(model)
     if found is None:
         return None, b""
-    return found, encode.png(sheet(found.pictures, 16, max(4, 48 // found.weights.shape[-1])))
+    scale = max(4, 48 // found.weights.shape[-1])
+    enlarged = found.pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+    return found, encode.png(encode.montage(list(enlarged), 16, gap=max(1, scale // 2)))

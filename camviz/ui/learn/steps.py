@@ -12,6 +12,7 @@ from ... import render
 from ...registry import METHODS
 from ...teaching import walkthrough_records as records
 from ...teaching.walkthroughs import WALKTHROUGHS
+from ...text import percent
 from ..inputs.experiment import Experiment
 from ..results.cost import explanation_seconds
 from ..server import tasks
@@ -134,7 +135,7 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
         )
     )
     names = [
-        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=percent(float(found.weight[c])))
         for c in found.strongest
     ]
     side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
@@ -150,7 +151,7 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
 
 
 def _path(found: records.PathWalkthrough, experiment: Experiment) -> None:
-    names = [f"{float(found.place[n]):.0%}" for n in found.shown]
+    names = [tr_message(percent(float(found.place[n]), 0, exact=True)) for n in found.shown]
     st.markdown(tr("**1. The picture fades in**"))
     side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The gradient at each step**: its size, on one scale"))
@@ -220,4 +221,6 @@ DRAWINGS: dict[str, Callable[[Any, Experiment], None]] = {
 
 
 def _gap(found: float, rise: float) -> str:
-    return tr("{gap} off", gap=f"{abs(found - rise) / abs(rise):.1%}") if rise else tr("nothing to add up to")
+    if not rise:
+        return tr("nothing to add up to")
+    return tr("{gap} off", gap=tr_message(percent(abs(found - rise) / abs(rise), exact=True)))

@@ -52,12 +52,13 @@ def tiles(
 
 def randomization_tiles(question: Question, found: RandomizationResult, looks: DrawMap = overlay_map) -> list[Tile]:
     """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
-    told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
+    depths = [text.percent(depth, 0, exact=True) for depth in found.depths]
+    told = zip(depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
-        (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
+        (f"{depth} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
         for depth, layer, r, alike in told
     ]
-    alts = [f"{question.method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
+    alts = [f"{question.method.title} with {depth} of the layers forgotten" for depth in depths]
     return tiles(question, found.maps, captions, alts, looks)
 
 
@@ -113,9 +114,9 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
 
     def make() -> str:
         if e is None:
-            return report.write(title, [*sections, _settings(experiment)], link, language, say)
-        what, why, views, facts, code = report.of_explanation(e, experiment.predictions, experiment.image.name)
-        return report.write(title, [what, why, *sections, views, facts, code], link, language, say)
+            return report.to_html(title, [*sections, _settings(experiment)], link, language, say)
+        what, why, views, facts, code = report.explanation_sections(e, experiment.predictions, experiment.image.name)
+        return report.to_html(title, [what, why, *sections, views, facts, code], link, language, say)
 
     st.subheader(tr("Take it away"))
     st.container(horizontal=True).download_button(
