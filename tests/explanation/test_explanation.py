@@ -232,6 +232,7 @@ def again(e, photo):
     return explain(**json.loads(recipe_module.recipe_json(e.question, photo)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "target", "layer", "settings"),
     [
