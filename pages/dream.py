@@ -19,24 +19,24 @@ st.caption(
 left, right = st.columns([2, 3], gap="large")
 
 with left:
-    wish = choose(experiment)
+    request = choose(experiment)
 with right:
-    picture = result(wish) if wish else None
-    if wish and picture:
-        result_view.show(picture, wish)
-        st.markdown(result_view.reading(picture, wish))
+    picture = result(request) if request else None
+    if request and picture:
+        result_view.show(picture, request)
+        st.markdown(result_view.reading(picture, request))
         st.caption(tr("**Limitations.** {caution}", caution=result_view.caution(picture)))
-if wish and picture:
+if request and picture:
     answer, way = st.columns([2, 3], gap="large")
     with answer:
         st.header(tr("Predictions for this image"))
-        result_view.says(result_view.predictions(picture.picture, wish))
+        result_view.says(result_view.predictions(picture.picture, request))
     with way:
         st.header(tr("Optimization progress"))
         st.plotly_chart(result_view.curve(picture, charts.ink()), alt=tr("The objective at each step"))
     st.header(tr("Download"))
     st.caption(tr_message(picture.facts))
-    result_view.take_away(picture, wish)
-if wish and wish.method.key == "inversion":
+    result_view.take_away(picture, request)
+if request and request.method.key == "inversion":
     st.header(tr("Reconstructions from several layers"))
-    by_layer.draw(wish)
+    by_layer.draw(request)

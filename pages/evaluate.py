@@ -38,17 +38,16 @@ e, shown = None, []
 if test in ("curves", "randomization"):
     left, right = st.columns([3, 1], gap="large")
     with left:
-        method = method_picker.method_picker()
-        knobs = method_picker.knobs(method)
-        e = explanations.explanation(experiment, method, knobs)
+        question, _ = method_picker.ask(experiment)
+        e = explanations.explanation(question) if question else None
     if e is not None:
         with right:
-            heatmap_tests.map_of(experiment, method, e)
+            heatmap_tests.map_of(e)
 if e is not None and test == "curves":
     st.header(tr("Deletion and insertion"))
-    shown += heatmap_tests.curves(experiment, method, knobs)
+    shown += heatmap_tests.curves(experiment, e.question)
     st.header(tr("Other metrics of this heatmap"))
-    shown += heatmap_tests.measures(experiment, method, knobs)
+    shown += heatmap_tests.measures(e.question)
 elif e is not None and test == "randomization":
     st.header(tr("Heatmaps for randomized weights"))
     st.caption(
@@ -57,9 +56,9 @@ elif e is not None and test == "randomization":
             "input. A heatmap that depends on what was learned must change."
         )
     )
-    shown += heatmap_tests.forgetting(experiment, method, knobs)
+    shown += heatmap_tests.forgetting(e.question)
     st.header(tr("Heatmaps of other classes"))
-    shown += heatmap_tests.other_classes(experiment, method, knobs)
+    shown += heatmap_tests.other_classes(e.question)
 elif test == "pointing":
     st.header(tr("Mosaic of four images"))
     shown += pointing_game.pointing(experiment)

@@ -1,7 +1,6 @@
 """Synthesis requests: cache key, queued computation, and the cache of finished images."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...feature_visualization import Synthesis, estimate, synthesize
-from ...registry import Method
+from ...registry import SynthesisMethod
 from ...scores import Score, contrast
 from ..inputs.experiment import Experiment
-from ..server import queue, singletons, store
+from ..server.queue import compute_queue
+from ..server.store import result_store
+from ..server.tasks import ReportProgress, time_left
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 
 RGB = NDArray[np.uint8]
-KEPT = 16  # pictures with their growth, some 5 MB each
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SynthesisRequest:
     """An image to be synthesized."""
 
     experiment: Experiment
-    method: Method
+    method: SynthesisMethod
     layer: str | None
     channel: int | None
     target: Score | None
@@ -35,10 +35,9 @@ class SynthesisRequest:
     @property
     def key(self) -> tuple[Any, ...]:
         """Return the cache key: content and settings, no objects."""
-        model = self.experiment.model
-        picture = (self.experiment.picture.digest, self.experiment.fit) if self.of_picture else None
-        goal = (self.layer, self.channel, repr(self.target))
-        return "dream", model.name, model.weights, self.method.key, picture, goal, tuple(self.knobs.items())
+        image = (self.experiment.image.digest, self.experiment.fit) if self.of_picture else None
+        goal = (self.layer, self.channel, self.target)
+        return "synthesis", self.experiment.model.key, self.method.key, image, goal, tuple(self.knobs.items())
 
     @property
     def of_picture(self) -> bool:
@@ -63,51 +62,57 @@ class SynthesisRequest:
         """Return the arguments of `synthesize` after model and method."""
         found = {"layer": self.layer, "channel": self.channel, "target": self.target, **self.knobs}
         if self.of_picture:
-            found |= {"image": self.experiment.picture.image, "fit": self.experiment.fit}
+            found |= {"image": self.experiment.image.decoded, "fit": self.experiment.fit}
         return found
 
 
-def compute(
-    wish: SynthesisRequest, show: Callable[[int, int, RGB, float], Any], waiting: Callable[[int], Any]
-) -> Synthesis:
-    """Return the image from the cache, or synthesize it; an exception in either callback cancels it."""
-    made = finished_syntheses()
-    with store.result_store().claim(wish.key, waiting):
-        if (found := made.get(wish.key)) is not None:
-            return found
-        with queue.compute_queue().turn(waiting) as let_others:
-            started = time.monotonic()
-
-            def progress(done: int, total: int, frame: RGB) -> None:
-                let_others()
-                show(done, total, frame, (time.monotonic() - started) * (total - done) / max(1, done))
-
-            found = synthesize(wish.experiment.model, wish.method.key, progress=progress, **wish.arguments)
-    store.result_store().took(_duration_key(wish), found.seconds)
-    made[wish.key] = found
-    while len(made) > KEPT:
-        made.popitem(last=False)
+def known(request: SynthesisRequest) -> Synthesis | None:
+    """Return the synthesis if it was computed before, by anybody."""
+    found: Synthesis | None = result_store().get(request.key)
     return found
 
 
-def expected(wish: SynthesisRequest) -> float:
-    """Return the estimated seconds; 0 if the image is in the cache."""
-    if wish.key in finished_syntheses():
+def compute(
+    request: SynthesisRequest,
+    report: ReportProgress,
+    show: Callable[[int, int, RGB], Any] = lambda *_: None,
+    text: str = "{done} of {total}, {left}",
+) -> Synthesis:
+    """Return the image from the cache, or synthesize it; an exception in either callback cancels it.
+
+    `show(done, total, frame)` is called with the image as it grows, `report` with `text`.
+    """
+    with compute_queue().turn(lambda ahead: report(0.0, ahead=ahead)) as let_others:
+        started = time.monotonic()
+
+        def progress(done: int, total: int, frame: RGB) -> None:
+            let_others()
+            show(done, total, frame)
+            left = time_left((time.monotonic() - started) * (total - done) / max(1, done))
+            report(done / total, tr(text, done=done, total=total, left=left))
+
+        found = synthesize(request.experiment.model, request.method.key, progress=progress, **request.arguments)
+    result_store().took(_duration_key(request), found.seconds)
+    return found
+
+
+def expected_seconds(request: SynthesisRequest) -> float:
+    """Return the seconds that it will take: 0 if it is in the store."""
+    if known(request) is not None:
         return 0.0
 
     def measure() -> float:
-        with queue.compute_queue().turn(lambda _: None):
-            return estimate(wish.experiment.model, wish.method.key, **wish.arguments)
+        with compute_queue().turn(lambda _: None):
+            return estimate(request.experiment.model, request.method.key, **request.arguments)
 
-    return store.result_store().seconds(_duration_key(wish), measure)
-
-
-def _duration_key(wish: SynthesisRequest) -> tuple[Any, ...]:
-    model = wish.experiment.model
-    return ("dream seconds", model.name, model.weights, wish.method.key, wish.layer, tuple(wish.knobs.items()))
+    return result_store().seconds(_duration_key(request), measure)
 
 
-@singletons.process_singleton
-def finished_syntheses() -> OrderedDict[Any, Synthesis]:
-    """Return the finished images of all visitors, by key; the oldest are dropped first."""
-    return OrderedDict()
+def _duration_key(request: SynthesisRequest) -> tuple[Any, ...]:
+    return (
+        "synthesis",
+        request.experiment.model.key,
+        request.method.key,
+        request.layer,
+        *sorted(request.knobs.items()),
+    )

@@ -14,8 +14,8 @@ def curves(label: str, deletion: Curve, insertion: Curve) -> str:
     """Describe both curves of a class's probability at 10% of the pixels."""
     whole, gone, there = deletion.values[0], at(deletion, EARLY), at(insertion, EARLY)
     return (
-        f"Deleting the top {EARLY:.0%} of the pixels changes the probability of {label} from {percent(whole)} "
-        f"to {percent(gone)}. With only the top {EARLY:.0%} inserted it is {percent(there)}."
+        f"Deleting the top {percent(EARLY, 0)} of the pixels changes the probability of {label} from "
+        f"{percent(whole)} to {percent(gone)}. With only the top {percent(EARLY, 0)} inserted it is {percent(there)}."
     )
 
 

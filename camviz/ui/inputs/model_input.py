@@ -11,7 +11,7 @@ import streamlit as st
 
 from ... import models
 from ...errors import CamvizError, in_memory
-from ...models import Entry, Model
+from ...models import Entry, Model, Weights
 from ...models.catalogue import source_of
 from ...models.class_names import read_class_names
 from ...models.weights import kind_of, read
@@ -24,7 +24,7 @@ FILES = ["pth", "pt", "ckpt", "bin", "safetensors"]
 KEPT = 4  # of a visitor's own networks
 LARGEST = 2**30  # bytes of all visitors' networks together
 HERE = ("localhost", "127.0.0.1", "[::1]")
-OWN = "own:"  # before the digest of a network that a visitor brought, in the URL
+CUSTOM = "custom:"  # before the digest of a network that a visitor brought, in the URL
 
 NO_NAME = re.compile(r"[^\w .-]")
 
@@ -38,7 +38,7 @@ def choices() -> dict[str, Entry]:
     """By name: this visitor's own, then those of everybody."""
     if at_this_machine():
         for fault in models.operator_config().faults:
-            settings.note(tr("Not offered: {fault}.", fault=escaped(tr_message(fault))))
+            settings.note(tr("Not available: {fault}.", fault=escaped(tr_message(fault))))
     found = {**_own(), **{entry.name: entry for entry in models.offered_models()}}
     titles = Counter(entry.title for entry in found.values())  # by which the browser tells them apart
     return {
@@ -62,16 +62,17 @@ def load(name: str, untrained: bool, device: str) -> Model:
     return model
 
 
-def same(name: str, weights: str) -> str:
+def same(name: str, weights: Weights) -> str:
     """The key of the network here that is of that name and has these very weights of its own. Raises CamvizError."""
     device = st.session_state.get("device", models.available_devices()[0])
     for entry in (*_own().values(), *models.offered_models()):
-        named = entry.source == "own" and name in (entry.name, entry.title)
+        named = entry.source == "custom" and name in (entry.name, entry.title)
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
     raise CamvizError(
-        f"this recipe is of a network of somebody's own, '{name[:60]}', which is not here with the same weights: "
-        "bring it along, and then the recipe again"
+        "this recipe is of a network of somebody's own, '{name}', which is not here with the same "
+        "weights: bring it along, and then the recipe again",
+        name=name[:60],
     )
 
 
@@ -83,8 +84,10 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
     kind = kind_of(content)
     if kind != "state dict":
         raise CamvizError(
-            f"{file} holds a program ({kind}), which could do anything and is not taken from a browser: "
-            "save the tensors alone, by torch.save(net.state_dict(), file)"
+            "{file} holds a program ({kind}), which could do anything and is not taken from a "
+            "browser: save the tensors alone, by torch.save(net.state_dict(), file)",
+            file=file,
+            kind=kind,
         )
     source_of(architecture)  # else a path that is no name of the catalogue would be opened
     model = models.load_model(
@@ -96,10 +99,10 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
     )
     title = f"{NO_NAME.sub('', PurePath(file).stem)[:60]} (yours)"
     model = models.with_digest(replace(model, name=title, title=title))
-    key = OWN + hashlib.sha256(content + repr((architecture, names, sigmoid, title)).encode()).hexdigest()[:12]
+    key = CUSTOM + hashlib.sha256(content + repr((architecture, names, sigmoid, title)).encode()).hexdigest()[:12]
     own = _own()
     own.pop(key, None)
-    own[key] = Entry(key, title, "own")
+    own[key] = Entry(key, title, "custom")
     while len(own) > KEPT:
         own.pop(next(iter(own)))
     with _guard:
@@ -128,14 +131,14 @@ def at_this_machine() -> bool:
 
 def uploader(device: str) -> None:
     """The widgets with which a visitor brings a network along."""
-    with st.expander(tr("Your own network")):
+    with st.expander(tr("Your own model")):
         titles = {entry.name: entry.title for entry in models.catalogue()}
         chosen = st.selectbox(
             tr("Architecture"),
             titles,
             format_func=titles.__getitem__,
             key="own_architecture",
-            help=tr("What the network is built like; the number of classes is read off the weights."),
+            help=tr("The architecture of the model; the number of classes is read from the weights."),
         )
         number = st.session_state.setdefault("_brought", 0)  # a new key empties the uploaders and frees their memory
         file = st.file_uploader(
@@ -143,8 +146,8 @@ def uploader(device: str) -> None:
             FILES,
             key=f"own_weights{number}",
             help=tr(
-                "A state dict, as torch.save(net.state_dict(), file) or safetensors write it. It stays in this "
-                "server's memory; code in it is not run."
+                "A state dict saved by torch.save(net.state_dict(), file) or as safetensors. Kept in this "
+                "server's memory; code in the file is never run."
             ),
         )
         names = st.file_uploader(
@@ -152,17 +155,17 @@ def uploader(device: str) -> None:
             ["txt", "json"],
             key=f"own_names{number}",
             max_upload_size=4,
-            help=tr("One a line, or JSON: a list, {index: name} or {name: index}."),
+            help=tr("One name per line, or JSON: a list, {index: name} or {name: index}."),
         )
         sigmoid = st.toggle(
-            tr("Several labels at once"),
+            tr("Multi-label model"),
             key="own_sigmoid",
-            help=tr("Each class by itself (sigmoid) instead of a sum of 1."),
+            help=tr("Each class has its own probability (sigmoid); they need not sum to 1."),
         )
-        st.button(tr("Use this network"), key="own_use", disabled=file is None, on_click=_begin)
+        st.button(tr("Use this model"), key="own_use", disabled=file is None, on_click=_begin)
         if st.session_state.get(_BEGUN) and file is not None:  # stays where another change interrupts the reading
             try:
-                with st.spinner(tr("Reading the network"), show_time=True), queue.compute_queue().turn(lambda _: None):
+                with st.spinner(tr("Reading the model"), show_time=True), queue.compute_queue().turn(lambda _: None):
                     name = bring(
                         chosen, file.name, file.getvalue(), None if names is None else names.getvalue(), sigmoid, device
                     )
@@ -201,7 +204,7 @@ def network(name: str, weights: str, device: str = "cpu") -> Model:
 
     def show(done: int, total: int) -> None:
         got, of = f"{done / 1e6:.0f}", f"{total / 1e6:.0f}"
-        told = tr("Fetching {network}: {done} of {total} MB", network=name, done=got, total=of)
+        told = tr("Downloading {network}: {done} of {total} MB", network=name, done=got, total=of)
         place.progress(min(1.0, done / max(1, total)), told)
 
     with in_memory():

@@ -1,6 +1,7 @@
 """How a method makes its map of the present picture, step by step, drawn from its own run."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import streamlit as st
 
 from ... import render
 from ...registry import METHODS
-from ...teaching import walkthroughs
+from ...teaching import walkthrough_records as records
+from ...teaching.walkthroughs import WALKTHROUGHS
+from ...text import percent
 from ..inputs.experiment import Experiment
-from ..results import explanations
+from ..results.cost import explanation_seconds
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session import settings
@@ -20,7 +23,6 @@ from ..widgets import charts
 from ..widgets.step_drawings import bars, cells, chart, over, plain, side_by_side
 from .relu_rules import rectified
 
-STRONGEST = 6  # feature maps that are shown
 SLOW = {"score_cam"}
 COLORS = ("red", "green", "blue")
 
@@ -28,54 +30,51 @@ COLORS = ("red", "green", "blue")
 def draw(method: str, experiment: Experiment) -> None:
     """The steps of that method; a slow one waits for a click."""
     layer = METHODS[method].layer == "required"
-    if layer and (not experiment.layer or "," in experiment.layer):
-        st.info(tr("This method works at one layer of feature maps: choose one in the sidebar."))
+    if layer and len(experiment.layers) != 1:
+        st.info(tr("This method works at a single layer: choose one in the sidebar."))
         return
-    key = ("anatomy", *explanations.key_of(experiment, METHODS[method], {}))
-    seconds = (
-        explanations.duration(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
-    )
+    question = experiment.question(METHODS[method])
+    seconds = explanation_seconds(question) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
-        key,
+        ("walkthrough", question.key),
         seconds,
         tr("Run {method} step by step", method=tr_message(METHODS[method].title)),
         lambda report: _steps(method, experiment, report),
     )
     if found is not None:
-        DRAWN[method](found, experiment)
+        DRAWINGS[method](found, experiment)
 
 
-def _steps(method: str, experiment: Experiment, report: ReportProgress) -> walkthroughs.Walkthrough:
-    model = experiment.model
-    x = model.preprocess(experiment.picture.image, experiment.fit)
-    given: dict[str, Any] = {}
-    if METHODS[method].layer == "required":
+def _steps(method: str, experiment: Experiment, report: ReportProgress) -> records.Walkthrough:
+    model, walkthrough = experiment.model, WALKTHROUGHS[method]
+    x = experiment.x
+    takes, given = signature(walkthrough).parameters, dict[str, Any]()
+    if "layer" in takes:
         given["layer"] = model.module(experiment.layer)
-    if method == "lrp":
+    if "layers" in takes:
         given["layers"] = {layer.name: model.module(layer.name) for layer in model.layers if layer.main}
     with tasks.in_queue(report) as progress:
-        if METHODS[method].many_passes:
+        if "progress" in takes:
             given["progress"] = progress
-        steps: walkthroughs.Walkthrough = getattr(walkthroughs, f"of_{method}")(model.net, x, experiment.score, **given)
-    return steps
+        return walkthrough(model.net, x, experiment.score, **given)
 
 
 # ------------------------------------------------------------------------------------------------ one for a method
 
 
-def _vanilla(found: walkthroughs.GradientWalkthrough, experiment: Experiment) -> None:
+def _vanilla(found: records.GradientWalkthrough, experiment: Experiment) -> None:
     gradient = found.result.cpu().numpy()
     side_by_side(
         (tr("1. The gradient, with its sign"), render.color(gradient)),
-        (tr("2. Its size, over all colors"), render.colorise(render.grayscale(gradient), "gray")),
-        (tr("3. Laid over the picture"), over(experiment, gradient)),
+        (tr("2. Its magnitude, over all colors"), render.colorise(render.grayscale(gradient), "gray")),
+        (tr("3. Over the image"), over(experiment, gradient)),
     )
     color, row, column = found.place
     st.markdown(
         tr(
-            "**Is it true?** The steepest value belongs to {color} at row {row}, column {column}. Raised by {change}, "
-            "it should move the score by {predicted}. A second pass says {real}.",
+            "**Check.** The largest gradient is that of {color} at row {row}, column {column}. Increasing this "
+            "value by {change} should change the score by {predicted}. A second forward pass gives {real}.",
             color=tr(COLORS[color]),
             row=row,
             column=column,
@@ -84,42 +83,44 @@ def _vanilla(found: walkthroughs.GradientWalkthrough, experiment: Experiment) ->
             real=f"{found.real:+.6f}",
         )
     )
-    st.caption(tr("The two agree as far as the network is straight over so small a step; it bends at its ReLUs."))
+    st.caption(tr("The difference comes from ReLUs that switch on or off within this step."))
 
 
-def _weighted(found: walkthroughs.GradCamWalkthrough, experiment: Experiment) -> None:
-    order = found.order[:STRONGEST].tolist()
+def _weighted(found: records.GradCamWalkthrough, experiment: Experiment) -> None:
     st.markdown(
-        tr("**1. The feature maps that add most**, of {count}: where each of them fires", count=len(found.weight))
+        tr(
+            "**1. The feature maps with the largest contribution**, of {count}: where each of them is active",
+            count=len(found.weight),
+        )
     )
-    high = float(found.activation[order].abs().max())
-    names = [tr("Map {number}", number=number) for number in order]
-    side_by_side(*zip(names, [cells(found.activation[c], "cividis", high) for c in order], strict=True))
-    st.markdown(tr("**2. Their gradients**: where the class would gain (red) or lose (blue) if they grew"))
-    steep = float(found.gradient[order].abs().max())
-    side_by_side(*zip(names, [cells(found.gradient[c], "blue-red", steep) for c in order], strict=True))
-    st.markdown(tr("**3. Each map's weight**: the mean of its gradient"))
-    chart(bars(names, found.weight[order].tolist()), tr("The weights, as bars"))
-    st.markdown(tr("**4. The weighted sum grows**"))
-    stops = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < len(found.weight)] + [len(found.weight)]
+    high = float(found.activation.abs().max())
+    names = [tr("Feature map {number}", number=number) for number in found.strongest]
+    side_by_side(*zip(names, [cells(one, "cividis", high) for one in found.activation], strict=True))
+    st.markdown(tr("**2. Their gradients**: where the score grows (red) or falls (blue) with the activation"))
+    steep = float(found.gradient.abs().max())
+    side_by_side(*zip(names, [cells(one, "blue-red", steep) for one in found.gradient], strict=True))
+    st.markdown(tr("**3. The weight of each feature map**: the mean of its gradient"))
+    chart(bars(names, found.weight[list(found.strongest)].tolist()), tr("The weights, as bars"))
+    st.markdown(tr("**4. The weighted sum**"))
+    stops = list(found.sums)
     count = settings.setting("count", stops[-1], stops, int)
     st.select_slider(
-        tr("Feature maps in the sum, the weightiest first"),
+        tr("Feature maps in the sum, largest contribution first"),
         stops,
         key="count",
         persist_state="session",
-        help=tr("Add them one by one: the first few already make most of the map."),
+        help=tr("Add the feature maps one by one; the first few give most of the heatmap."),
     )
-    total = found.sum_of(int(count))
-    everything = float(found.sum_of(len(found.weight)).abs().max())
+    total = found.sums[int(count)]
+    everything = float(found.sums[stops[-1]].abs().max())
     side_by_side(
         (tr("Sum of {count}", count=count), cells(total, "blue-red", everything)),
-        (tr("ReLU: only what speaks for it"), cells(total.relu(), "cividis", everything)),
-        (tr("Upsampled, over the picture"), over(experiment, total.relu().cpu().numpy())),
+        (tr("ReLU: only evidence for the class"), cells(total.relu(), "cividis", everything)),
+        (tr("Upsampled, over the image"), over(experiment, total.relu().cpu().numpy())),
     )
 
 
-def _product(found: walkthroughs.ProductWalkthrough, experiment: Experiment) -> None:
+def _product(found: records.ProductWalkthrough, experiment: Experiment) -> None:
     lines, region, result = (one.cpu().numpy() for one in (found.lines, found.region, found.result))
     side_by_side(
         (tr("1. Guided backpropagation"), render.color(lines)),
@@ -128,52 +129,50 @@ def _product(found: walkthroughs.ProductWalkthrough, experiment: Experiment) -> 
     )
 
 
-def _masked(found: walkthroughs.ScoreCamWalkthrough, experiment: Experiment) -> None:
-    order = found.weight.argsort(descending=True)[:STRONGEST].tolist()
-    model = experiment.model
+def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
     st.markdown(
         tr(
-            "**1. What the network saw** through the {shown} stencils that kept the class alive best, of {count}",
-            shown=STRONGEST,
+            "**1. The masked images** for the {shown} feature maps with the highest scores, of {count}",
+            shown=len(found.strongest),
             count=len(found.weight),
         )
     )
     names = [
-        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
-        for c in order
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=percent(float(found.weight[c])))
+        for c in found.strongest
     ]
-    side_by_side(*zip(names, [model.seen_in(found.pictures[c]) for c in order], strict=True))
-    st.markdown(tr("**2. The weights**: the scores, brought to a sum of 1 (softmax)"))
+    side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
+    st.markdown(tr("**2. The weights**: softmax of the scores, with a sum of 1"))
     ranked = found.weight.sort(descending=True).values[:30].tolist()
-    chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty greatest weights"))
+    chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty largest weights"))
     st.markdown(tr("**3. The weighted sum**"))
-    total = (found.weight[:, None, None] * found.activation).sum(dim=0)
     side_by_side(
-        (tr("Sum"), cells(total, "blue-red", float(total.abs().max()))),
-        (tr("ReLU, upsampled, over the picture"), over(experiment, found.result.cpu().numpy())),
+        (tr("Sum"), cells(found.total, "blue-red", float(found.total.abs().max()))),
+        (tr("ReLU, upsampled, over the image"), over(experiment, found.result.cpu().numpy())),
     )
-    st.caption(tr("{count} passes of the network for this one map.", count=len(found.weight)))
+    st.caption(tr("Forward passes for this heatmap: {count}.", count=len(found.weight)))
 
 
-def _path(found: walkthroughs.PathWalkthrough, experiment: Experiment) -> None:
-    picks = np.linspace(0, len(found.place) - 1, STRONGEST).round().astype(int).tolist()
-    st.markdown(tr("**1. The picture fades in**"))
-    side_by_side(*((f"{float(found.place[n]):.0%}", experiment.model.seen_in(found.pictures[n])) for n in picks))
-    st.markdown(tr("**2. The gradient at each step**: its size, on one scale"))
-    high = float(found.gradients[picks].quantile(0.99))
-    side_by_side(*((f"{float(found.place[n]):.0%}", cells(found.gradients[n], "gray", high)) for n in picks))
-    st.markdown(tr("**3. The shares add up**"))
+def _path(found: records.PathWalkthrough, experiment: Experiment) -> None:
+    names = [tr_message(percent(float(found.place[n]), 0, exact=True)) for n in found.shown]
+    st.markdown(tr("**1. The path from the baseline to the image**"))
+    side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
+    st.markdown(tr("**2. The gradient at each step**: its magnitude, on one scale"))
+    high = float(found.gradients.quantile(0.99))
+    side_by_side(*zip(names, [cells(one, "gray", high) for one in found.gradients], strict=True))
+    st.markdown(tr("**3. The sum of the contributions**"))
     total = found.added.cumsum(dim=0)
     figure = go.Figure()
     figure.add_scatter(x=found.place.tolist(), y=total.tolist(), mode="lines+markers", name=tr("sum so far"))
     rise = f"{found.rise:.3f}"
-    note = tr("the score's rise, {rise}", rise=rise)
+    note = tr("change of the score, {rise}", rise=rise)
     figure.add_hline(y=found.rise, line_dash="dot", line_color=charts.ink(), annotation_text=note)
-    plain(figure, tr("how far the picture is faded in"), tr("sum of the map so far"))
-    chart(figure, tr("The sum of the map as the steps are added, and the rise of the score that it should reach"))
+    plain(figure, tr("position on the path"), tr("sum of the heatmap so far"))
+    chart(figure, tr("The sum of the heatmap as the steps are added, and the change of the score that it should reach"))
     st.markdown(
         tr(
-            "**Complete?** The map adds up to {total}; the score rises by {rise} from the empty picture: {gap}.",
+            "**Completeness.** The heatmap sums to {total}; the score changes by {rise} from the baseline to "
+            "the image: {gap}.",
             total=f"{float(total[-1]):.3f}",
             rise=rise,
             gap=_gap(float(total[-1]), found.rise),
@@ -181,39 +180,37 @@ def _path(found: walkthroughs.PathWalkthrough, experiment: Experiment) -> None:
     )
     result = found.result.cpu().numpy()
     side_by_side(
-        (tr("The map, in color"), render.color(result)),
-        (tr("Its size, over the picture"), over(experiment, result)),
+        (tr("The heatmap, in color"), render.color(result)),
+        (tr("Its magnitude, over the image"), over(experiment, result)),
     )
 
 
-def _shares(found: walkthroughs.RelevanceWalkthrough, experiment: Experiment) -> None:
-    st.markdown(
-        tr("**1. The bill goes down**: the relevance that arrives at each layer, from the class to the picture")
-    )
+def _shares(found: records.RelevanceWalkthrough, experiment: Experiment) -> None:
+    st.markdown(tr("**1. Relevance at each layer**, from the class to the image"))
     names = [tr("the score"), *reversed(found.layers), tr("the pixels")]
     sums = [found.score, *reversed(found.relevance), float(found.result.sum())]
     chart(bars(names, sums), tr("The sum of the relevance at each layer"))
     st.caption(
         tr(
-            "The score is {score}; {arrives} arrive at the pixels. In a network without biases both would be equal: a "
-            "bias takes its share of the bill, and nobody below pays it.",
+            "The score is {score}; the relevance of all pixels sums to {arrives}. Without biases both would be "
+            "equal: each bias absorbs a part of the relevance.",
             score=f"{found.score:.3f}",
             arrives=f"{sums[-1]:.3f}",
         )
     )
     result = found.result.cpu().numpy()
-    st.markdown(tr("**2. What each pixel answers for**"))
+    st.markdown(tr("**2. The relevance of each pixel**"))
     strength = np.abs(result).sum(axis=0)
     side_by_side(
         (
-            tr("For (red) and against (blue)"),
+            tr("Positive (red) and negative (blue)"),
             cells(found.result.sum(dim=0), "blue-red", float(np.quantile(strength, 0.99))),
         ),
-        (tr("Over the picture"), over(experiment, result)),
+        (tr("Over the image"), over(experiment, result)),
     )
 
 
-DRAWN: dict[str, Callable[[Any, Experiment], None]] = {
+DRAWINGS: dict[str, Callable[[Any, Experiment], None]] = {
     "vanilla_backprop": _vanilla,
     "guided_backprop": rectified,
     "deconvnet": rectified,
@@ -226,4 +223,6 @@ DRAWN: dict[str, Callable[[Any, Experiment], None]] = {
 
 
 def _gap(found: float, rise: float) -> str:
-    return tr("{gap} off", gap=f"{abs(found - rise) / abs(rise):.1%}") if rise else tr("nothing to add up to")
+    if not rise:
+        return tr("the score does not change")
+    return tr("difference {gap}", gap=tr_message(percent(abs(found - rise) / abs(rise), exact=True)))
