@@ -18,7 +18,7 @@ PAGES = {
     "layers?layer=blocks.4": "One method at every layer",
     "learn?part=methods": "Paper",
     "evaluate?steps=4": "Other metrics of this heatmap",
-    "dream?dream.for=the class": "Dream",
+    "dream?dream.for=class": "Dream",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "Grad-CAM: espresso",
 }
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.

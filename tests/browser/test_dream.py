@@ -20,7 +20,7 @@ def test_a_picture_grows_and_is_taken_home(page: Page, server: str) -> None:
 
 
 def test_cancel_keeps_the_last_frame(page: Page, server: str) -> None:
-    page.goto(f"{server}/dream?dream.for=the class&activation_maximization.steps=1024")
+    page.goto(f"{server}/dream?dream.for=class&activation_maximization.steps=1024")
     page.get_by_role("button", name=GO).click()
     frame = page.get_by_role("img", name=re.compile(r"Image for espresso at step \d+"))
     expect(frame).to_be_visible()

@@ -33,7 +33,7 @@ def test_opens_on_a_sample_with_its_explanation(start) -> None:
     app = start()
     assert not app.exception and not app.warning
     assert "96% sure this is an espresso. The bright region is what raised that score most at layer bn2" in text(app)
-    assert "What it does not say." in text(app)
+    assert "Limitations." in text(app)
 
 
 def test_a_link_sets_everything(start) -> None:
@@ -123,7 +123,7 @@ def test_missing_weights_are_told_and_the_page_goes_on(start, tmp_path, monkeypa
 def test_an_untrained_network_is_clearly_marked(start) -> None:
     app = start(model="squeezenet1_1", untrained="1")
     assert not app.exception
-    assert "This network is untrained" in app.warning[0].value
+    assert "This model is untrained" in app.warning[0].value
     assert "weights='random'" in app.code[0].value
 
 

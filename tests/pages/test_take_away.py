@@ -58,7 +58,7 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
     app = load(start(), recipe.to_recipe(e, "cat.jpg"))
     assert not app.exception and not app.error
     (warning,) = app.warning
-    assert "This network is untrained" in warning.value
+    assert "This model is untrained" in warning.value
     assert app.multiselect(key="layers").value == ["features.3", "features.12"]
     assert app.toggle(key="grad_cam.counterfactual").value is True
     code = app.code[0].value
