@@ -38,7 +38,7 @@ def buttons(app) -> list[str]:
 @pytest.fixture
 def waiting(monkeypatch) -> None:
     """Nothing that takes time is computed without a click."""
-    monkeypatch.setattr("camviz.ui.server.tasks.seconds_of_pass", lambda _: 1.0)
+    monkeypatch.setattr("camviz.ui.results.cost.seconds_per_pass", lambda _: 1.0)
 
 
 @pytest.fixture
@@ -116,12 +116,12 @@ def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, qui
 
 def test_a_map_that_is_there_already_shortens_no_work_that_computes_it_anew(start, monkeypatch) -> None:
     experiment, method = start(layer="blocks.4").session_state["experiment"], METHODS["score_cam"]
-    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 42.0)
-    knobs, asked = method.settings({}), []
-    key = explanations.key_of(experiment, method, knobs)
-    store.result_store().put(key, explain(experiment.model, experiment.picture.image, "grad_cam"))  # whatever map it is
-    assert explanations.expected(experiment, method, knobs) == 0
-    assert pointing_game.seconds(experiment, method) == 16 * 42
+    monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
+    question, asked = experiment.question(method), []
+    grad_cam = explanations.answer(experiment.question(METHODS["grad_cam"]))
+    store.result_store().put(question.key, grad_cam.result)  # whatever map it is
+    assert explanations.expected_seconds(question) == 0
+    assert pointing_game.seconds(question) == 16 * 42
     monkeypatch.setattr(tasks, "run", lambda name, key, seconds, *_: asked.append(seconds))
     steps.draw("score_cam", experiment)
     assert asked == [42]
@@ -161,8 +161,8 @@ def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(s
 
 
 def test_mosaics_give_every_sure_picture_one_quarter(lite0) -> None:
-    found = {key: InputImage(key, f"{key}.jpg", images.decode(SAMPLES / f"{key}.jpg"), key) for key in FIVE}
-    given = pointing_game.mosaics(Experiment(found["coffee"], lite0, "bn2", "crop"), found)
+    found = {key: InputImage(key, images.decode_image(SAMPLES / f"{key}.jpg")) for key in FIVE}
+    given = pointing_game.mosaics(Experiment(found["coffee"], lite0, ("bn2",), "crop"), found)
     assert [quarter for _, _, quarter in given] == [0, 1, 2, 3, 0] and {key for key, _, _ in given} == set(FIVE)
     for key, mosaic, quarter in given:
         assert mosaic.pictures[quarter] is found[key]
@@ -191,7 +191,7 @@ def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, co
     page = html.unescape(page_of(downloads))
     blocks = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
     explained = next(one for one in blocks if "camviz.explain(" in one)
-    program = "\n".join([explained, *(one for one in blocks if "METRICS" in one)])
+    program = "\n".join([explained, *(one for one in blocks if "camviz.measure(" in one)])
     monkeypatch.chdir(SAMPLES)
     exec(program, {})
     told = dict(re.findall(r"^(\w+) ([\d.]+)$", capsys.readouterr().out, re.MULTILINE))
@@ -242,7 +242,8 @@ def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
 
 
 def test_the_csv_has_every_number(lite0, coffee) -> None:
-    experiment = Experiment(InputImage("sample:coffee", "=1+1.jpg", None, ""), lite0, "bn2", "crop")
+    image = images.DecodedImage(images.decode(coffee), "=1+1.jpg")
+    experiment = Experiment(InputImage("sample:coffee", image), lite0, ("bn2",), "crop")
     found, metrics = rows()
     table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, found, metrics))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
@@ -260,10 +261,11 @@ def test_the_csv_has_every_number(lite0, coffee) -> None:
     }
 
 
-def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0) -> None:
-    experiment = Experiment(InputImage("sample:coffee", "", None, ""), lite0, "bn2", "crop", target=7, rival=9)
-    assert metrics.target(experiment) == 7
-    assert [one.key for one in metrics.controls_for(replace(experiment, layer=""))] == [
+def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0, coffee) -> None:
+    image = InputImage("sample:coffee", images.decode_image(coffee))
+    experiment = Experiment(image, lite0, ("bn2",), "crop", target=7, rival=9)
+    assert experiment.question(METHODS["grad_cam"]).class_index == 7
+    assert [one.key for one in metrics.controls_for(replace(experiment, layers=()))] == [
         "edge_detector",
         "center_gaussian",
     ]

@@ -18,8 +18,7 @@ from ...explanation.question import Question
 from ...registry import METHODS
 from ...tape import forward
 from ..inputs.experiment import Experiment
-from ..results import explanations, metrics
-from ..results.cost import metric_seconds
+from ..results import cost, explanations, metrics
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.tasks import ReportProgress
@@ -125,7 +124,7 @@ def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -
         pictures = tasks.run(
             f"forgetting.{method}",
             ("randomization, side by side", *(question.key for question in questions)),
-            sum(metric_seconds(question, metric, (STAGES + 1) / metric.cost) for question in questions),
+            sum(cost.metric_seconds(question, metric, (STAGES + 1) / metric.cost) for question in questions),
             tr("Let a copy of the network forget"),
             work,
         )
