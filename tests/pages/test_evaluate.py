@@ -38,7 +38,7 @@ def buttons(app) -> list[str]:
 @pytest.fixture
 def waiting(monkeypatch) -> None:
     """Nothing that takes time is computed without a click."""
-    monkeypatch.setattr("camviz.ui.server.tasks.seconds_of_pass", lambda _: 1.0)
+    monkeypatch.setattr("camviz.ui.results.cost.seconds_per_pass", lambda _: 1.0)
 
 
 @pytest.fixture
@@ -119,12 +119,12 @@ def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, qui
 
 def test_a_map_that_is_there_already_shortens_no_work_that_computes_it_anew(start, monkeypatch) -> None:
     experiment, method = start(layer="blocks.4").session_state["experiment"], METHODS["score_cam"]
-    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 42.0)
-    knobs, asked = method.settings({}), []
-    key = explanations.key_of(experiment, method, knobs)
-    store.result_store().put(key, explain(experiment.model, experiment.picture.image, "grad_cam"))  # whatever map it is
-    assert explanations.expected(experiment, method, knobs) == 0
-    assert pointing_game.seconds(experiment, method) == 16 * 42
+    monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
+    question, asked = experiment.question(method), []
+    grad_cam = explanations.answer(experiment.question(METHODS["grad_cam"]))
+    store.result_store().put(question.key, grad_cam.result)  # whatever map it is
+    assert explanations.expected_seconds(question) == 0
+    assert pointing_game.seconds(question) == 16 * 42
     monkeypatch.setattr(tasks, "run", lambda name, key, seconds, *_: asked.append(seconds))
     steps.draw("score_cam", experiment)
     assert asked == [42]
@@ -145,7 +145,7 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
     assert not app.exception and not buttons(app)
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"])[0] == "Grad-CAM" and len(table) == 4
-    assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 pictures" in text(app)
+    assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 images" in text(app)
     app.multiselect(key="over").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
     assert buttons(app)[0].startswith("Compute 8 numbers, about ")  # the others are kept
     assert len(app.dataframe) == 1  # and shown meanwhile
@@ -166,8 +166,8 @@ def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(s
 
 
 def test_mosaics_give_every_sure_picture_one_quarter(lite0) -> None:
-    found = {key: InputImage(key, f"{key}.jpg", images.decode(SAMPLES / f"{key}.jpg"), key) for key in FIVE}
-    given = pointing_game.mosaics(Experiment(found["coffee"], lite0, "bn2", "crop"), found)
+    found = {key: InputImage(key, images.decode_image(SAMPLES / f"{key}.jpg")) for key in FIVE}
+    given = pointing_game.mosaics(Experiment(found["coffee"], lite0, ("bn2",), "crop"), found)
     assert [quarter for _, _, quarter in given] == [0, 1, 2, 3, 0] and {key for key, _, _ in given} == set(FIVE)
     for key, mosaic, quarter in given:
         assert mosaic.pictures[quarter] is found[key]
@@ -196,7 +196,7 @@ def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, co
     page = html.unescape(page_of(downloads))
     blocks = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
     explained = next(one for one in blocks if "camviz.explain(" in one)
-    program = "\n".join([explained, *(one for one in blocks if "METRICS" in one)])
+    program = "\n".join([explained, *(one for one in blocks if "camviz.measure(" in one)])
     monkeypatch.chdir(SAMPLES)
     exec(program, {})
     told = dict(re.findall(r"^(\w+) ([\d.]+)$", capsys.readouterr().out, re.MULTILINE))
@@ -216,7 +216,7 @@ def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
     assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 4
     start(PAGE, test="ranking", ranking_methods="grad_cam", metrics="sparseness", images="sample:coffee,sample:koala")
     page = page_of(downloads)
-    assert "Means over 2 pictures" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
+    assert "Means over 2 images" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
 
 
 def test_what_cannot_be_used_is_told(start, waiting) -> None:
@@ -247,7 +247,8 @@ def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
 
 
 def test_the_csv_has_every_number(lite0, coffee) -> None:
-    experiment = Experiment(InputImage("sample:coffee", "=1+1.jpg", None, ""), lite0, "bn2", "crop")
+    image = images.DecodedImage(images.decode(coffee), "=1+1.jpg")
+    experiment = Experiment(InputImage("sample:coffee", image), lite0, ("bn2",), "crop")
     found, metrics = rows()
     table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, found, metrics))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
@@ -265,10 +266,11 @@ def test_the_csv_has_every_number(lite0, coffee) -> None:
     }
 
 
-def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0) -> None:
-    experiment = Experiment(InputImage("sample:coffee", "", None, ""), lite0, "bn2", "crop", target=7, rival=9)
-    assert metrics.target(experiment) == 7
-    assert [one.key for one in metrics.controls_for(replace(experiment, layer=""))] == [
+def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0, coffee) -> None:
+    image = InputImage("sample:coffee", images.decode_image(coffee))
+    experiment = Experiment(image, lite0, ("bn2",), "crop", target=7, rival=9)
+    assert experiment.question(METHODS["grad_cam"]).class_index == 7
+    assert [one.key for one in metrics.controls_for(replace(experiment, layers=()))] == [
         "edge_detector",
         "center_gaussian",
     ]
@@ -292,7 +294,7 @@ def test_the_words_fit_the_curve_of_forgetting(correlations, said) -> None:
 def test_the_words_fit_the_curves() -> None:
     falling, rising = Curve((0, 0.2, 1), (0.9, 0.1, 0)), Curve((0, 0.2, 1), (0, 0.8, 0.9))
     told = conclusions.curves("cat", falling, rising)
-    assert "10% of the pixels the probability of cat goes from 90.0% to 50.0%" in told and "it is 40.0%" in told
+    assert "10% of the pixels changes the probability of cat from 90.0% to 50.0%" in told and "it is 40.0%" in told
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
     assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})
     lost = conclusions.against(flat, {"Edges": (falling, rising), "Center": (falling, flat[1])})

@@ -147,22 +147,22 @@ def test_several_layers_are_fused(start) -> None:
 
 
 def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 42.0)
+    monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
     app = start(method="score_cam")
     assert not app.exception
-    assert "Score-CAM takes about 42 s here." in text(app)
+    assert app.button(key="explanation.start").label == "Run Score-CAM (about 42 s)"
     assert "The bright region" not in text(app)
 
 
 def test_an_estimate_that_proved_too_long_is_not_told_again(start, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 43.0)
+    monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 43.0)
     link = {"method": "score_cam", "layer": "blocks.1", "img": "sample:panda"}
-    assert "Score-CAM takes about 43 s here." in text(start(**link))
-    monkeypatch.setattr("camviz.ui.results.explanations.PATIENCE", 100.0)
+    assert start(**link).button(key="explanation.start").label == "Run Score-CAM (about 43 s)"
+    monkeypatch.setattr(tasks, "PATIENCE", 100.0)
     assert "The bright region" in text(start(**link))
     monkeypatch.undo()
     app = start(method="score_cam", layer="blocks.1", img="sample:moose")
-    assert "takes about 43 s" not in text(app)
+    assert not any("about 43 s" in button.label for button in app.button)
 
 
 def test_a_refused_combination_is_told_and_everything_else_stays(start) -> None:
@@ -176,6 +176,7 @@ def test_a_refused_combination_is_told_and_everything_else_stays(start) -> None:
 def test_fast_is_checked_against_exact_after_a_click(start, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     app = start(method="score_cam", layer="blocks.0", **{"score_cam.mode": "fast"})
+    app.button(key="explanation.start").click().run()
     assert not any("rank correlation" in caption.value for caption in app.caption)
     app.button(key="exact.start").click().run()
     (found,) = [caption.value for caption in app.caption if "fast and the exact" in caption.value]
@@ -189,6 +190,7 @@ def test_occlusion_shows_which_class_it_would_say(start, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start(**link)
+    app.button(key="explanation.start").click().run()
     assert len(app.get("plotly_chart")) == 0
     app.button(key="places.start").click().run()
     (chart,) = app.get("plotly_chart")

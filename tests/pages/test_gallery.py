@@ -96,10 +96,12 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
 
 def test_sorting_and_filtering(start, shown) -> None:
     start("pages/gallery.py", by="unsure")
-    shares = [float(caption.split()[-2]) for caption in captions(shown)]
+    shares = [float(caption.split()[-1].rstrip("%")) for caption in captions(shown)]
     assert shares == sorted(shares) and shares[0] < 20
     app = start("pages/gallery.py", by="sparse", unsure="1")
-    assert 0 < len(shown["tiles"]) < 12 and all(float(caption.split()[-2]) < 50 for caption in captions(shown))
+    assert 0 < len(shown["tiles"]) < 12 and all(
+        float(caption.split()[-1].rstrip("%")) < 50 for caption in captions(shown)
+    )
     app.toggle(key="unsure").set_value(False).run()
     app.multiselect(key="only").set_value(["koala", "macaw"]).run()
     assert sorted(captions(shown)) == ["koala.jpg\nkoala 93.4%", "macaw.jpg\nmacaw 80.1%"]
@@ -160,15 +162,14 @@ def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
     (button,) = [one for one in app.button if one.label == "Open in Explain"]
     button.click().run()
     assert not app.exception  # that the page changes is for the browser's tests
-    assert app.session_state["experiment"].picture.name == "two [x](y).png"
+    assert app.session_state["experiment"].image.name == "two [x](y).png"
 
 
 def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 2.0)
-    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 42.0)
+    monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start("pages/gallery.py", **link)
-    monkeypatch.setattr(store.Store, "get", lambda *_: object())  # the sidebar's own picture has its map already
     shown.clear()
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
     assert "tiles" not in shown
@@ -193,14 +194,13 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
     original = tasks.in_queue
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
-    method = camviz.METHODS["grad_cam"]
-    order = tiles._order(experiment, method, method.settings({}))
+    order = tiles._order(experiment, experiment.question(camviz.METHODS["grad_cam"]))
     photos = gallery_input._samples()
     keys = {one.name: tiles._key(experiment, order, one) for one in photos}
     monkeypatch.setattr(tasks, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
-        tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_: None)
-    assert [tasks.kept_result(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
+        tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_, **__: None)
+    assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
 
 
 def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:

@@ -261,7 +261,7 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
     plain = re.sub(r"<style>.*?</style>|<pre>.*?</pre>|data:image[^\"]*|<meta[^>]*>|https://\S+", "", page, flags=re.S)
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]
     assert [text for text in texts if ENGLISH.search(text)] == []
-    names = {"Grad-CAM", "espresso", "coffee.jpg", "b.jpg", "1. a", "bn2", "x", explained.image_digest}
+    names = {"Grad-CAM", "espresso", "coffee.jpg", "b.jpg", "1. a", "bn2", "x", explained.question.image.digest}
     names |= {f"{lite0.name} ({lite0.weights})", f"espresso ({explained.score})", "1. a：espresso 95.7%"}
     left = [text for text in texts if re.search("[A-Za-z]{2}", text) and not CHINESE.search(text)]
     assert {text.strip() for text in left} <= names

@@ -13,20 +13,21 @@ from camviz.tape import activations
 from camviz.ui.inputs import gallery_input, image_input
 from camviz.ui.layers import feature_maps
 from camviz.ui.layers.feature_maps import cut, map_picture, square
-from camviz.ui.server import store, tasks
+from camviz.ui.results import cost
+from camviz.ui.server import store
 from camviz.ui.session import markdown
 
 
 @pytest.fixture
 def at_once(monkeypatch) -> None:
     """Slow parts wait for no click."""
-    monkeypatch.setattr(tasks, "seconds_of_pass", lambda model: 0.0)
+    monkeypatch.setattr(cost, "seconds_per_pass", lambda model: 0.0)
 
 
 @pytest.fixture
 def wait(monkeypatch) -> None:
     """Slow parts wait for a click, whatever the machine."""
-    monkeypatch.setattr(tasks, "seconds_of_pass", lambda model: 1.0)
+    monkeypatch.setattr(cost, "seconds_per_pass", lambda model: 1.0)
 
 
 @pytest.fixture

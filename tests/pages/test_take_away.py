@@ -30,7 +30,7 @@ def text(app) -> str:
 
 def recipe_of(name="macaw", method="layer_cam", target=None, layer="blocks.3", **settings):
     e = camviz.explain("efficientnet_lite0", SAMPLES / f"{name}.jpg", method, target, layer, **settings)
-    return recipe.to_recipe(e, f"{name}.jpg")
+    return recipe.to_recipe(e.question, f"{name}.jpg")
 
 
 def load(app, recipe):
@@ -55,7 +55,7 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
         fuse="max",
         counterfactual=True,
     )
-    app = load(start(), recipe.to_recipe(e, "cat.jpg"))
+    app = load(start(), recipe.to_recipe(e.question, "cat.jpg"))
     assert not app.exception and not app.error
     (warning,) = app.warning
     assert "This model is untrained" in warning.value
@@ -68,7 +68,7 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
 def test_a_recipe_of_an_own_picture_needs_the_picture(start) -> None:
     picture = ImageOps.mirror(Image.open(SAMPLES / "panda.jpg"))
     e = camviz.explain("efficientnet_lite0", picture, "layer_cam")
-    recipe, app = to_recipe(e, "my panda.png"), start()
+    recipe, app = to_recipe(e.question, "my panda.png"), start()
     load(app, recipe)
     assert "This recipe is of the picture 'my panda.png', which is not here: load it" in app.error[0].value
     assert "sure this is an espresso" in text(app)
@@ -87,7 +87,7 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
     one, other = (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()) for _ in "ab")
     entry = models.register(camviz.load_model(one, input_size=(28, 28), name="mine"))
     e = camviz.explain(models.shared_model("mine"), SAMPLES / "cat.jpg", "layer_cam", layer="1", target=2)
-    recipe, app = to_recipe(e, "cat.jpg"), start(model="efficientnet_lite0")
+    recipe, app = to_recipe(e.question, "cat.jpg"), start(model="efficientnet_lite0")
     load(app, recipe)
     assert not app.error and app.selectbox(key="model").value == entry.name == "mine"
     shown = app.session_state["experiment"]
@@ -176,7 +176,7 @@ def test_the_recipe_and_the_report_of_explain_give_its_numbers(start, downloads,
     e = camviz.explain(**recipe)
     assert (e.label, e.layer) == ("Egyptian cat rather than tiger cat", "blocks.4")
     page = downloads["Report (HTML)"]()
-    assert f"<td>{e.attribution.max():.6g}</td>" in page and e.image_digest in page
+    assert f"<td>{e.attribution.max():.6g}</td>" in page and e.question.image.digest in page
     link = page.partition('<a href="')[2].partition('"')[0].replace("&amp;", "&")
     asked = parse_qs(urlsplit(link).query)
     assert asked == {"img": ["sample:cat"], "layer": ["blocks.4"], "rather_than": ["282"]}

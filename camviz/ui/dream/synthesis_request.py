@@ -97,7 +97,7 @@ def compute(
 
 
 def expected_seconds(request: SynthesisRequest) -> float:
-    """Return the seconds that it will take: 0 if it is in the store."""
+    """Return the estimated seconds."""
     if known(request) is not None:
         return 0.0
 

@@ -13,8 +13,7 @@ from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...report import Chart, Section
 from ..inputs.experiment import Experiment
-from ..results import metrics
-from ..results.cost import metric_seconds, seconds_per_pass
+from ..results import cost, metrics
 from ..server import tasks
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
@@ -139,13 +138,13 @@ def _measured(question: Question, settings: Settings, report: ReportProgress) ->
 
 def _seconds_of_pair(question: Question, settings: Settings) -> float:
     steps: int = settings["steps"]
-    return 2 * (steps + 1) * seconds_per_pass(question.model)
+    return 2 * (steps + 1) * cost.seconds_per_pass(question.model)
 
 
 def measures(question: Question) -> list[Section]:
     """Show the other metrics of the heatmap in a table; return a report's section."""
     wanted = [METRICS[key] for key in ALONE]
-    seconds = sum(metric_seconds(question, one) for one in wanted if metrics.known(question, one) is None)
+    seconds = sum(cost.metric_seconds(question, one) for one in wanted if metrics.known(question, one) is None)
 
     def work(report: ReportProgress) -> dict[str, str]:
         found = {}
@@ -257,7 +256,7 @@ def _run(
 ) -> Any:
     """Run a metric that explains again; show an error if the method cannot be used here."""
     try:
-        return tasks.run(name, _key(name, question, settings), metric_seconds(question, metric), what, work)
+        return tasks.run(name, _key(name, question, settings), cost.metric_seconds(question, metric), what, work)
     except CamvizError as error:
         st.error(error_text(error))
         return None

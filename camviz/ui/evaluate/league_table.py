@@ -14,8 +14,7 @@ from ...report import Section
 from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment
-from ..results import explanations, metrics
-from ..results.cost import explanation_seconds, metric_seconds
+from ..results import cost, explanations, metrics
 from ..results.metrics import controls_for
 from ..server import tasks
 from ..server.tasks import ReportProgress
@@ -58,8 +57,8 @@ class Cell:
         """Return the estimated seconds, including the heatmap."""
         if self.mosaic is not None:
             return pointing_game.seconds(self.question) / 4  # of four pictures at once
-        of_map = 0.0 if explanations.known(self.question) is not None else explanation_seconds(self.question)
-        return of_map + metric_seconds(self.question, self.metric)
+        of_map = 0.0 if explanations.known(self.question) is not None else cost.explanation_seconds(self.question)
+        return of_map + cost.metric_seconds(self.question, self.metric)
 
     def compute(self, report: ReportProgress) -> None:
         """Compute and cache the value; NaN if the metric cannot be used on this heatmap."""

@@ -23,8 +23,7 @@ from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment, predict
 from ..inputs.image_input import InputImage
-from ..results import metrics
-from ..results.cost import explanation_seconds
+from ..results import cost, metrics
 from ..server import tasks
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
@@ -258,7 +257,7 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
 
 def seconds(question: Question) -> float:
     """Return the estimated seconds of four explanations of a mosaic, which is four times as large as an image."""
-    return 16 * explanation_seconds(question)
+    return 16 * cost.explanation_seconds(question)
 
 
 def key_of(question: Question, mosaic: Mosaic) -> Hashable:

@@ -17,7 +17,7 @@ from ..components import browser
 from ..inputs import gallery_input
 from ..inputs.experiment import Experiment
 from ..inputs.gallery_input import GalleryImage
-from ..results.cost import BATCHED, explanation_seconds
+from ..results import cost
 from ..server import tasks
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
@@ -59,7 +59,7 @@ def compute(experiment: Experiment, question: Question) -> list[Found]:
     keys = {photo.name: _key(experiment, order, photo) for photo in photos}
     missing = [photo for photo in photos if result_store().get(keys[photo.name]) is None]
     if missing:
-        each = explanation_seconds(question, BATCHED)
+        each = cost.explanation_seconds(question, cost.BATCHED)
 
         def work(report: ReportProgress) -> int:
             return _work(Worker(order, experiment.model), missing, keys, report)

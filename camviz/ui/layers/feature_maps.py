@@ -18,8 +18,7 @@ from ...registry import METHODS
 from ...scores import contrast
 from ..components import browser
 from ..inputs.experiment import Experiment
-from ..results import explanations
-from ..results.cost import seconds_per_pass
+from ..results import cost, explanations
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.store import result_store
@@ -211,7 +210,7 @@ def favorite(experiment: Experiment, number: int) -> None:
         return encode.jpeg(made.picture)
 
     key = ("favorite", model.key, layer, number, STEPS)
-    seconds = 4 * STEPS * seconds_per_pass(model)
+    seconds = 4 * STEPS * cost.seconds_per_pass(model)
     jpeg = tasks.run("favorite", key, seconds, tr("Synthesize an image"), work)
     if jpeg:
         alt = tr("Synthesized image for feature map {number} of {layer}", number=number, layer=layer)

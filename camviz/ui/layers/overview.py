@@ -13,7 +13,7 @@ from ...inspection.summary import LayerRow, blank, layer_summary, to_scale
 from ...models import Model
 from ..components import browser
 from ..inputs.experiment import Experiment
-from ..results.cost import seconds_per_pass
+from ..results import cost
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.store import result_store
@@ -120,7 +120,7 @@ def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
         with tasks.in_queue(report) as progress:
             return dict(zip(names, receptive_fields(model.net, blank(model), places, progress), strict=True))
 
-    seconds = 8 * len(layers) * seconds_per_pass(model)
+    seconds = 8 * len(layers) * cost.seconds_per_pass(model)
     key = ("fields", model.key, names)
     return tasks.run("fields", key, seconds, tr("Compute the receptive fields"), work) or {}
 

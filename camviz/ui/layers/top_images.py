@@ -16,8 +16,7 @@ from ...inspection.summary import blank
 from ..inputs import gallery_input, image_input
 from ..inputs.experiment import Experiment
 from ..inputs.image_input import InputImage
-from ..results import explanations
-from ..results.cost import seconds_per_pass
+from ..results import cost, explanations
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.store import result_store
@@ -50,7 +49,7 @@ def top_images(experiment: Experiment, number: int) -> None:
     found = tasks.run(
         "nine",
         key,
-        (len(chosen) + 8 * count) * seconds_per_pass(model),
+        (len(chosen) + 8 * count) * cost.seconds_per_pass(model),
         tr("Find the {count} strongest of {total} images", count=count, total=len(chosen)),
         lambda report: _nine(experiment, number, chosen, report),
     )

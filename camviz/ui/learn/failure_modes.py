@@ -18,8 +18,7 @@ from ...explanation.question import Question
 from ...registry import METHODS
 from ...tape import forward
 from ..inputs.experiment import Experiment
-from ..results import explanations, metrics
-from ..results.cost import metric_seconds
+from ..results import cost, explanations, metrics
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.tasks import ReportProgress
@@ -74,7 +73,7 @@ def draw(method: str, experiment: Experiment) -> None:
 
 
 def _comparison(method: str, fault: FailureMode, experiment: Experiment) -> bool:
-    """The maps of a demonstration, each with its likeness to the first and what it cost; whether it can be shown."""
+    """Show the heatmaps with their similarity to the first and their cost; return whether this is possible."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     try:
         variants = fault.variants(experiment)
@@ -111,7 +110,7 @@ def _comparison(method: str, fault: FailureMode, experiment: Experiment) -> bool
 
 
 def _randomization(method: str, fault: RandomizationTest, experiment: Experiment) -> None:
-    """A row of maps for each method, from the trained network's to that of a copy that has forgotten everything."""
+    """Show a row of heatmaps for each method, from trained to fully randomized weights."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     metric = METRICS["randomization"]
 
@@ -129,7 +128,7 @@ def _randomization(method: str, fault: RandomizationTest, experiment: Experiment
         pictures = tasks.run(
             f"randomization.{method}",
             ("randomization, side by side", *(question.key for question in questions)),
-            sum(metric_seconds(question, metric, (STAGES + 1) / metric.cost) for question in questions),
+            sum(cost.metric_seconds(question, metric, (STAGES + 1) / metric.cost) for question in questions),
             tr("Run the randomization test"),
             work,
         )
@@ -142,12 +141,12 @@ def _randomization(method: str, fault: RandomizationTest, experiment: Experiment
 
 
 def similarity(a: Explanation, b: Explanation) -> float:
-    """Rank correlation of two maps as they are shown, at the size of the picture."""
+    """Return the rank correlation of two heatmaps at the size of the image."""
     return rank_correlation(_strength(a), _strength(b))
 
 
 def _describe_similarity(maps: Sequence[Explanation], number: int) -> str:
-    """How like a map is to the first one of its method, or where every map has its own method, to the first."""
+    """Describe a heatmap's similarity to the first one of its method, or to the first of all."""
     methods = [e.method for e in maps]
     first = 0 if len(set(methods)) == len(methods) else methods.index(methods[number])
     if first == number:
@@ -165,7 +164,7 @@ def _strength(e: Explanation) -> Any:
 
 
 def _draw_heatmap(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
-    """A map as its method is known: lines in gray, or a region over the picture."""
+    """Draw a heatmap in its usual form: lines in gray, or a region over the image."""
     if attribution.ndim == 3:
         return render.colorise(render.grayscale(attribution), "gray")
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])))

@@ -14,7 +14,7 @@ from ...teaching import walkthrough_records as records
 from ...teaching.walkthroughs import WALKTHROUGHS
 from ...text import percent
 from ..inputs.experiment import Experiment
-from ..results.cost import explanation_seconds
+from ..results import cost
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session import settings
@@ -34,7 +34,7 @@ def draw(method: str, experiment: Experiment) -> None:
         st.info(tr("This method works at a single layer: choose one in the sidebar."))
         return
     question = experiment.question(METHODS[method])
-    seconds = explanation_seconds(question) if method in SLOW else 0.0
+    seconds = cost.explanation_seconds(question) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
         ("walkthrough", question.key),

@@ -17,7 +17,7 @@ from ..server.queue import compute_queue
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
 from ..session.language import error_text, tr, tr_message
-from .cost import duration_key, explanation_seconds
+from . import cost
 
 
 def known(question: Question) -> Explanation | None:
@@ -51,7 +51,7 @@ def _computed(question: Question, report: ReportProgress) -> Result:
             )
 
         found = answer(question, progress)
-    result_store().took(duration_key(question), found.seconds)
+    result_store().took(cost.duration_key(question), found.seconds)
     return found.result
 
 
@@ -59,7 +59,7 @@ def expected_seconds(question: Question) -> float:
     """Return the seconds that it will take: 0 if it is in the store, or if the method needs only a few passes."""
     if not question.method.many_passes or known(question) is not None:
         return 0.0
-    return explanation_seconds(question)
+    return cost.explanation_seconds(question)
 
 
 def explanation(question: Question) -> Explanation | None:

@@ -11,8 +11,7 @@ from ...registry import METHODS
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session.language import tr, tr_message
-from . import explanations
-from .cost import explanation_seconds
+from . import cost, explanations
 
 Place = tuple[int, int]  # row, column
 Draw = Callable[[int, int, Explanation | CamvizError], None]
@@ -98,6 +97,6 @@ def _compute(name: str, what: str, grid: Grid, places: Sequence[Place], finish: 
 
 def _seconds(question: Question) -> float:
     try:
-        return explanation_seconds(question)
+        return cost.explanation_seconds(question)
     except CamvizError:
         return 0.01  # the cell will say so itself

@@ -163,6 +163,7 @@ def _layers(model: Model) -> tuple[tuple[str, ...], Fusion]:
     )
     layer = model.layer(key)
     description = tr_message(layer.describe(model.stages))
+    description = tr_message(layer.describe(model.stages))
     st.caption(tr("{kind} `{layer}`, {description}", kind=layer.kind, layer=key, description=description))
     st.toggle(tr("Show all layers"), key="all_layers", help=tr("Otherwise only the last layer of each block."))
     several = settings.switch("several")

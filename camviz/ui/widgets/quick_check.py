@@ -8,8 +8,7 @@ import streamlit as st
 from ...errors import CamvizError
 from ...evaluation.registry import METRICS
 from ...explanation.question import Question
-from ..results import metrics
-from ..results.cost import metric_seconds
+from ..results import cost, metrics
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session.language import tr
@@ -40,7 +39,7 @@ def ask(questions: Sequence[Question], name: str) -> bool:
         if metrics.known(question, METRICS[key]) is None
     ]
     if missing:
-        seconds = [metric_seconds(question, metric) for question, metric in missing]
+        seconds = [cost.metric_seconds(question, metric) for question, metric in missing]
 
         def work(report: ReportProgress) -> bool:
             for (question, metric), part in zip(missing, tasks.parts_of(report, seconds), strict=True):

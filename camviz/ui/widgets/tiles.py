@@ -136,7 +136,7 @@ def _settings(experiment: Experiment) -> Section:
         ("setting", "value"),
         ("network", f"{experiment.model.name} ({experiment.model.weights})"),
         ("layer", ", ".join(experiment.layers)),
-        ("picture fitted by", experiment.fit),
+        ("image fit", experiment.fit),
     ]
     return Section("Settings", table=[row for row in table if row[1]])
 
