@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 
-def test_the_grid_fills_by_itself_and_says_how_far_the_maps_agree(page: Page, server: str) -> None:
+def test_the_grid_fills_without_a_click_and_shows_the_agreement(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4,bn2")
     expect(page.get_by_role("img", name="bn2 · Layer-CAM: heatmap of espresso over the image")).to_be_visible()
     expect(page.locator("[data-testid=stImage] img")).to_have_count(4)

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 
-def test_the_table_is_canceled_goes_on_and_is_downloaded(page: Page, server: str) -> None:
+def test_the_ranking_is_canceled_continued_and_downloaded(page: Page, server: str) -> None:
     page.goto(
         f"{server}/evaluate?test=ranking&ranking_methods=grad_cam&metrics=deletion,average_drop"
         "&images=sample:coffee,sample:koala,sample:panda"
@@ -26,7 +26,7 @@ def test_the_table_is_canceled_goes_on_and_is_downloaded(page: Page, server: str
     assert lines[0].startswith("model,weights,layer,method,metric") and len(lines) == 1 + 4 * 2
 
 
-def test_the_link_follows_the_test_and_the_charts_have_words(page: Page, server: str) -> None:
+def test_the_link_follows_the_test_and_the_charts_have_alt_text(page: Page, server: str) -> None:
     page.goto(f"{server}/evaluate?steps=4")
     page.get_by_role("radio", name="Randomization test").or_(
         page.get_by_role("button", name="Randomization test")

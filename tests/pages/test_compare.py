@@ -17,7 +17,7 @@ def test_opens_on_layers_by_methods(start) -> None:
     assert names[0] == "1 blocks.2 · Grad-CAM"  # in the grid's order, though Explain's bn2 · Grad-CAM was there before
 
 
-def test_a_cell_that_fails_says_so_and_the_others_stay(start) -> None:
+def test_a_cell_that_fails_shows_its_error_and_the_others_stay(start) -> None:
     link = {"rows": "networks", "rows.networks": "efficientnet_lite0,resnet18", "columns.methods": "grad_cam,layer_cam"}
     app = start("pages/compare.py")
     app.selectbox(key="rows").set_value("networks").run()

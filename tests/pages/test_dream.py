@@ -13,14 +13,14 @@ def make(app):
     return app.button(key="dream.start").click().run()
 
 
-def test_it_tells_its_time_and_waits_for_a_click(start) -> None:
+def test_synthesis_shows_its_time_and_waits_for_a_click(start) -> None:
     app = start(PAGE)
     assert not app.exception and not app.warning and not app.error
     assert app.button(key="dream.start").label.startswith("Synthesize the image (about ")
     assert "Limitations." not in text(app)
 
 
-def test_the_favorite_of_a_channel(start) -> None:
+def test_the_synthesized_image_of_a_channel(start) -> None:
     link = {"layer": "blocks.0", "activation_maximization.channel": "5", "activation_maximization.steps": "4"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error

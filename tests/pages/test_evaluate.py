@@ -52,7 +52,7 @@ def subject(lite0, coffee) -> Subject:
     return Subject(lite0.net, x, scores.probability(e.target), torch.from_numpy(e.attribution))
 
 
-def test_the_page_tells_its_time_and_waits_for_a_click(start, waiting) -> None:
+def test_slow_tests_show_their_time_and_wait_for_a_click(start, waiting) -> None:
     app = start(PAGE, steps="4")
     assert not app.exception and not app.warning
     curves, others = buttons(app)
@@ -63,7 +63,7 @@ def test_the_page_tells_its_time_and_waits_for_a_click(start, waiting) -> None:
     assert not app.subheader or "Deletion" not in app.subheader[-1].value
 
 
-def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, waiting, lite0, coffee) -> None:
+def test_the_curves_equal_those_of_the_package_and_of_the_controls(start, waiting, lite0, coffee) -> None:
     app = start(PAGE, steps="4")
     app.button(key="curves.start").click().run()
     given = subject(lite0, coffee)
@@ -78,7 +78,7 @@ def test_the_curves_are_the_packages_own_and_stand_beside_the_controls(start, wa
     assert dict(app.query_params) == {"steps": "4"}
 
 
-def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, monkeypatch) -> None:
+def test_the_other_metrics_equal_those_of_the_package(start, quick, lite0, coffee, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("average_drop", "sparseness"))
     app = start(PAGE, steps="2", filler="mean")
     assert not app.exception
@@ -92,7 +92,7 @@ def test_the_other_measures_are_the_packages_own(start, quick, lite0, coffee, mo
     )
 
 
-def test_forgetting_and_other_classes(start, quick) -> None:
+def test_randomization_and_other_classes(start, quick) -> None:
     app = start(PAGE, test="randomization", method="edge_detector")
     assert not app.exception
     assert "The heatmap hardly changes although all weights are random" in text(app)
@@ -102,7 +102,7 @@ def test_forgetting_and_other_classes(start, quick) -> None:
     assert "The heatmap hardly changes" not in text(app) and "Most similar: cup, r = 0.98." in text(app)
 
 
-def test_the_pointing_game_takes_pictures_that_the_network_is_sure_of(start, quick) -> None:
+def test_the_pointing_game_uses_images_with_confident_predictions(start, quick) -> None:
     app = start(PAGE, test="pointing", pointing_methods="grad_cam,center_gaussian")
     assert not app.exception
     quarters = app.multiselect(key="quarters")
@@ -130,7 +130,7 @@ def test_a_map_that_is_there_already_shortens_no_work_that_computes_it_anew(star
     assert asked == [42]
 
 
-def test_an_untrained_network_is_sure_of_nothing(start) -> None:
+def test_an_untrained_model_has_no_confident_predictions(start) -> None:
     app = start(PAGE, test="pointing", model="squeezenet1_1", untrained="1")
     assert not app.exception and "there are 0" in text(app)
 
@@ -165,7 +165,7 @@ def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(s
     assert not [button for button in app.button if button.key == "pointing.start"]
 
 
-def test_mosaics_give_every_sure_picture_one_quarter(lite0) -> None:
+def test_mosaics_give_every_confident_image_one_quarter(lite0) -> None:
     found = {key: InputImage(key, images.decode_image(SAMPLES / f"{key}.jpg")) for key in FIVE}
     given = pointing_game.mosaics(Experiment(found["coffee"], lite0, ("bn2",), "crop"), found)
     assert [quarter for _, _, quarter in given] == [0, 1, 2, 3, 0] and {key for key, _, _ in given} == set(FIVE)
@@ -190,7 +190,9 @@ def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, l
     assert "Other metrics of this heatmap" in page and "<script" not in page
 
 
-def test_the_reports_python_measures_the_same(start, quick, downloads, lite0, coffee, monkeypatch, capsys) -> None:
+def test_the_code_in_the_report_gives_the_same_numbers(
+    start, quick, downloads, lite0, coffee, monkeypatch, capsys
+) -> None:
     monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("sparseness",))
     start(PAGE, steps="2")
     page = html.unescape(page_of(downloads))
@@ -219,7 +221,7 @@ def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
     assert "Means over 2 images" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
 
 
-def test_what_cannot_be_used_is_told(start, waiting) -> None:
+def test_methods_that_cannot_be_used_are_reported(start, waiting) -> None:
     app = start(PAGE, model="efficientnet_b0", untrained="1", method="guided_backprop")
     assert not app.exception
     assert len(app.error) == 1 and "ReLU" in app.error[0].value
@@ -277,7 +279,7 @@ def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0, coffee) -> No
 
 
 @pytest.mark.parametrize(
-    ("correlations", "said"),
+    ("correlations", "part"),
     [
         ([1, 0.95, 0.9, 0.85], "hardly changes"),
         ([1, 0.97, 0.5, 0.1], "does not change when the last layer"),
@@ -287,27 +289,30 @@ def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0, coffee) -> No
         ([1, -0.95, -0.9, -0.9], "hardly changes"),  # upside down is not another map
     ],
 )
-def test_the_words_fit_the_curve_of_forgetting(correlations, said) -> None:
-    assert said in conclusions.forgetting(correlations)
+def test_the_conclusion_fits_the_randomization_curve(correlations, part) -> None:
+    assert part in conclusions.forgetting(correlations)
 
 
-def test_the_words_fit_the_curves() -> None:
+def test_the_conclusions_fit_the_curves() -> None:
     falling, rising = Curve((0, 0.2, 1), (0.9, 0.1, 0)), Curve((0, 0.2, 1), (0, 0.8, 0.9))
-    told = conclusions.curves("cat", falling, rising)
-    assert "10% of the pixels changes the probability of cat from 90.0% to 50.0%" in told and "it is 40.0%" in told
+    text_of_curves = conclusions.curves("cat", falling, rising)
+    assert (
+        "10% of the pixels changes the probability of cat from 90.0% to 50.0%" in text_of_curves
+        and "it is 40.0%" in text_of_curves
+    )
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
     assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})
     lost = conclusions.against(flat, {"Edges": (falling, rising), "Center": (falling, flat[1])})
     assert "no better than Edges and Center in deletion and no better than Edges in insertion" in lost
 
 
-@pytest.mark.parametrize(("share", "said"), [(0.25, "hardly"), (0.5, "prefers"), (0.9, "Most of the heatmap")])
-def test_the_words_fit_the_share(share, said) -> None:
-    assert said in conclusions.pointing(share)
+@pytest.mark.parametrize(("share", "part"), [(0.25, "hardly"), (0.5, "prefers"), (0.9, "Most of the heatmap")])
+def test_the_conclusion_fits_the_share(share, part) -> None:
+    assert part in conclusions.pointing(share)
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.95, "nearly the same"), (0.7, "nearly the same places"), (0.1, "Most similar: cup")]
+    ("value", "part"), [(0.95, "nearly the same"), (0.7, "nearly the same places"), (0.1, "Most similar: cup")]
 )
-def test_the_words_fit_the_contrast_of_classes(value, said) -> None:
-    assert said in conclusions.classes(value, "cup")
+def test_the_conclusion_fits_the_class_contrast(value, part) -> None:
+    assert part in conclusions.classes(value, "cup")

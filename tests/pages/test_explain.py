@@ -86,7 +86,7 @@ def test_why_one_class_rather_than_another(start) -> None:
     assert "the score of Egyptian cat rather than tiger cat" in text(app)
 
 
-def test_an_own_picture(start) -> None:
+def test_an_uploaded_image(start) -> None:
     app = start()
     picture = Image.open(SAMPLES / "panda.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     app.file_uploader(key="upload").upload("<b>my</b> panda.png", png(picture), "image/png").run()
@@ -112,7 +112,7 @@ def test_a_wrong_picture_gets_a_sentence_and_nothing_is_lost(start, name, data, 
     assert "sure this is an espresso" in text(app)
 
 
-def test_missing_weights_are_told_and_the_page_goes_on(start, tmp_path, monkeypatch) -> None:
+def test_missing_weights_give_a_message_and_the_page_works(start, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
     app = start(model="resnet18")
     assert not app.exception
@@ -146,7 +146,7 @@ def test_several_layers_are_fused(start) -> None:
     assert "fuse='max'" in app.code[0].value
 
 
-def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> None:
+def test_a_slow_method_shows_its_time_and_waits(start, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
     app = start(method="score_cam")
     assert not app.exception
@@ -154,7 +154,7 @@ def test_a_slow_method_says_how_long_it_takes_and_waits(start, monkeypatch) -> N
     assert "The bright region" not in text(app)
 
 
-def test_an_estimate_that_proved_too_long_is_not_told_again(start, monkeypatch) -> None:
+def test_an_estimate_that_was_too_long_is_corrected(start, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 43.0)
     link = {"method": "score_cam", "layer": "blocks.1", "img": "sample:panda"}
     assert start(**link).button(key="explanation.start").label == "Run Score-CAM (about 43 s)"
@@ -165,7 +165,7 @@ def test_an_estimate_that_proved_too_long_is_not_told_again(start, monkeypatch) 
     assert not any("about 43 s" in button.label for button in app.button)
 
 
-def test_a_refused_combination_is_told_and_everything_else_stays(start) -> None:
+def test_an_invalid_combination_gives_an_error_and_the_rest_stays(start) -> None:
     app = start(method="deconvnet", layer="blocks.0", **{"deconvnet.feature_map": "99"})
     assert not app.exception
     assert "This layer has feature maps 0 to 15; got feature map 99." in app.error[0].value

@@ -73,7 +73,7 @@ def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytes
     assert kept[0] is not None and kept[1] is None
 
 
-def test_where_no_panel_catches_it_the_page_still_says_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_outside_a_panel_is_shown_on_the_page(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("camviz.ui.widgets.patch.receptive_field", allocate)
     app = start(**{"method": "deconvnet", "layer": "blocks.0", "deconvnet.feature_map": "3"})
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]

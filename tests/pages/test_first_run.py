@@ -85,19 +85,19 @@ def told(app: AppTest) -> str:
     return " ".join(box.value for box in (*app.info, *app.error, *app.warning))
 
 
-def test_compare_without_methods_says_what_to_do(start: Start) -> None:
+def test_compare_without_methods_shows_what_to_do(start: Start) -> None:
     app = start("pages/compare.py")
     app.multiselect(key="columns.methods").set_value([]).run()
     assert not app.exception and "choose at least one row and one column" in told(app)
 
 
-def test_the_gallery_with_nothing_but_faults_says_what_to_do(start: Start) -> None:
+def test_a_gallery_of_damaged_files_shows_what_to_do(start: Start) -> None:
     app = start("pages/gallery.py")
     app.file_uploader(key="album_upload").set_value([("a.png", b"no picture", "image/png")]).run()
     assert not app.exception and "upload others" in told(app) and "a.png" in told(app)
 
 
-def test_dream_before_the_first_run_and_the_league_without_measures(start: Start) -> None:
+def test_dream_before_the_first_run_and_the_ranking_without_metrics(start: Start) -> None:
     assert "press the button" in told(start("pages/dream.py"))
     app = start("pages/evaluate.py", test="ranking")
     app.multiselect(key="metrics").set_value([]).run()

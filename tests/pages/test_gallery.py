@@ -124,7 +124,7 @@ def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
     assert names == sorted(names, key=sparse, reverse=True)
 
 
-def test_own_pictures_broken_ones_and_a_zip(start, shown, counted) -> None:
+def test_uploads_with_damaged_files_and_a_zip(start, shown, counted) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as made:
         made.writestr("birds/a.png", photo("macaw"))
@@ -141,7 +141,7 @@ def test_own_pictures_broken_ones_and_a_zip(start, shown, counted) -> None:
     assert len(shown["tiles"]) == 3
 
 
-def test_what_is_too_much_is_told_and_the_rest_stays(start, shown, monkeypatch) -> None:
+def test_too_many_uploads_give_an_error_and_the_rest_stays(start, shown, monkeypatch) -> None:
     monkeypatch.setattr(gallery_input, "MOST", 2)
     app = start("pages/gallery.py")
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})

@@ -111,7 +111,7 @@ def number(text: str) -> str:
     return "".join(f"{piece}v{place}" for place, piece in enumerate(pieces[:-1])) + pieces[-1]
 
 
-def test_every_error_is_said_in_chinese(chinese) -> None:
+def test_every_error_has_chinese(chinese) -> None:
     texts = [text for _, found in raised("CamvizError") for text in found if len(re.sub(r"v\d|\W", "", text)) > 2]
     assert len(texts) > 150
     assert untranslated(iter(texts)) == []
@@ -119,7 +119,7 @@ def test_every_error_is_said_in_chinese(chinese) -> None:
         assert set(re.findall(r"v\d", text)) == set(re.findall(r"v\d", language.tr_message(text))), text
 
 
-def test_every_note_and_fault_is_said_in_chinese(chinese) -> None:
+def test_every_note_and_fault_has_chinese(chinese) -> None:
     found = [text for name in ("add_note",) for _, texts in raised(name) for text in texts]
     texts = [text for text in found if not re.fullmatch(r"v\d", text)]
     assert len(texts) >= 6 and untranslated(iter(texts)) == []
@@ -179,7 +179,7 @@ def refusal(call: Callable[[], object]) -> str:
 # ------------------------------------------------------------------------------------------------------- the registries
 
 
-def test_titles_and_tooltips_are_said_in_chinese(chinese) -> None:
+def test_titles_and_tooltips_have_chinese(chinese) -> None:
     everything = [*METHODS.values(), *SYNTHESES.values(), *METRICS.values()]
     assert untranslated(one.title for one in everything if not NAMES.fullmatch(one.title)) == []
     assert untranslated(one.tooltip for one in everything) == []
@@ -195,7 +195,7 @@ def knobs() -> Iterator[Knob]:
         yield from one.knobs.values()
 
 
-def test_settings_are_said_in_chinese(chinese) -> None:
+def test_settings_have_chinese(chinese) -> None:
     labels = {knob.name.replace("_", " ").capitalize() for knob in knobs() if knob.name not in SYMBOLS}
     composites = set(METHODS["lrp"].knobs["composite"].choices)  # of Greek letters
     choices = {choice for knob in knobs() for choice in knob.choices} - composites - METHODS.keys()
@@ -227,7 +227,7 @@ def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
                     yield replace(e, method=key, knobs={**knobs, knob: value}, layer=layer)
 
 
-def test_readings_and_cautions_are_said_in_chinese(chinese, explained) -> None:
+def test_readings_and_cautions_have_chinese(chinese, explained) -> None:
     texts = {captions.reading(e, "espresso", sure) for e in results(explained) for sure in (0.001, 0.95)}
     texts |= {captions.reading(explained, "koala", 0.5)}
     assert len(texts) > 40 and untranslated(iter(texts)) == []
@@ -238,7 +238,7 @@ def test_readings_and_cautions_are_said_in_chinese(chinese, explained) -> None:
     )
 
 
-def test_facts_of_made_pictures_and_layers_are_said_in_chinese(chinese, lite0) -> None:
+def test_facts_of_synthesized_images_and_layers_have_chinese(chinese, lite0) -> None:
     made = synthesize(lite0, "class_image", target="koala", steps=1)
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
     rows = summary.layer_summary(lite0, ())
@@ -267,7 +267,7 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
     assert {text.strip() for text in left} <= names
 
 
-def test_a_report_is_english_where_nobody_says_otherwise(explained) -> None:
+def test_a_report_is_english_by_default(explained) -> None:
     assert language.translator()[0] == "en"
     assert '<html lang="en">' in report.to_html("a", []) and "Made with camviz" in report.to_html("a", [])
 

@@ -130,7 +130,7 @@ def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, monkeypa
     assert len(store.result_store()._kept) >= 9  # the projections lie with the other explanations
 
 
-def test_the_search_can_keep_to_ones_own_pictures(visit, wait) -> None:
+def test_the_search_can_be_limited_to_uploaded_images(visit, wait) -> None:
     app = visit(layer="blocks.0")
     buffer = BytesIO()
     Image.open(image_input.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
@@ -142,7 +142,7 @@ def test_the_search_can_keep_to_ones_own_pictures(visit, wait) -> None:
     assert app.query_params["search_in"] == "own"
 
 
-def test_a_network_without_relu_says_what_cannot_be_projected_back(visit, wait) -> None:
+def test_a_model_without_relu_shows_why_nothing_is_projected_back(visit, wait) -> None:
     app = visit(model="efficientnet_b0", untrained="1", layer="features.1")
     assert not app.exception
     assert any("this network has none" in warning.value for warning in app.warning)
@@ -161,7 +161,7 @@ def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> N
     assert app.dataframe[0].value["Parameters"].sum() == 4 * (3 * 32 * 32 + 1)
 
 
-def test_pictures_of_maps_squares_and_words() -> None:
+def test_feature_map_images_squares_and_escaped_text() -> None:
     one = np.array([[-3.0, 0.0], [1.0, 2.0]], np.float32)
     picture = map_picture(one, "gray")
     assert picture.shape == (112, 112, 3)

@@ -46,12 +46,12 @@ def test_every_chapter_is_drawn_from_the_present_picture(start, chapter) -> None
     assert [latex.value for latex in app.latex] == [f"$$\n{CHAPTERS[chapter].formula}\n$$"]
 
 
-def test_a_method_that_the_network_does_not_allow_says_why(start) -> None:
+def test_a_method_that_cannot_be_used_shows_why(start) -> None:
     app = start("pages/learn.py", part="methods", chapter="guided_backprop", model="efficientnet_b0", untrained="1")
     assert not app.exception and "this network has none" in text(app)
 
 
-def test_the_words(start) -> None:
+def test_the_glossary(start) -> None:
     app = start("pages/learn.py", part="glossary")
     for term, meaning in GLOSSARY.items():
         assert f"**{term}.** {meaning}" in text(app)

@@ -79,7 +79,7 @@ def test_brought_along_and_explained(start: Start) -> None:
     assert present(app) is model
 
 
-def test_nobody_else_has_it(start: Start) -> None:
+def test_an_uploaded_model_is_private(start: Start) -> None:
     key = bring(start(), birds()).selectbox(key="model").value
     other = start(model=key)
     assert present(other).name == "efficientnet_lite0"
@@ -100,7 +100,7 @@ def test_the_last_four_of_a_visitor(start: Start) -> None:
     assert titles == [f"birds{seed} (yours)" for seed in range(1, 5)]
 
 
-def test_memory_is_bounded_and_who_lost_a_network_is_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_and_a_dropped_model_gives_a_message(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     size = sum(value.nbytes for value in torch.load(io.BytesIO(birds())).values())
     monkeypatch.setattr(model_input, "LARGEST", 2 * size)
     app = start()
@@ -235,7 +235,7 @@ def test_a_registered_network_is_the_first(start: Start) -> None:
     assert not app.error
 
 
-def test_one_of_the_same_name_sees_the_picture_in_its_own_way(start: Start) -> None:
+def test_models_of_the_same_name_keep_their_preprocessing(start: Start) -> None:
     for size in (28, 40):
         net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
         models.register(camviz.load_model(net, input_size=(size, size), name="mine"))
@@ -258,7 +258,7 @@ def test_each_page_with_other_channels_and_without_layers(start: Start) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
-def test_a_program_says_why_it_shows_no_layers(start: Start) -> None:
+def test_a_compiled_model_shows_why_it_has_no_layers(start: Start) -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
     models.register(camviz.load_model(torch.jit.script(net), input_size=(28, 28), name="program"))
     app = start()

@@ -65,7 +65,7 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
     assert "camviz.scores.contrast(281, 282)" in code and "fuse='max'" in code and "weights='random'" in code
 
 
-def test_a_recipe_of_an_own_picture_needs_the_picture(start) -> None:
+def test_a_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
     picture = ImageOps.mirror(Image.open(SAMPLES / "panda.jpg"))
     e = camviz.explain("efficientnet_lite0", picture, "layer_cam")
     recipe, app = to_recipe(e.question, "my panda.png"), start()
