@@ -303,7 +303,7 @@ def test_the_conclusions_fit_the_curves() -> None:
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
     assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})
     lost = conclusions.against(flat, {"Edges": (falling, rising), "Center": (falling, flat[1])})
-    assert "no better than Edges and Center in deletion and no better than Edges in insertion" in lost
+    assert "no better than Edges and Center in deletion and no better than Edges and Center in insertion" in lost
 
 
 @pytest.mark.parametrize(("share", "part"), [(0.25, "hardly"), (0.5, "prefers"), (0.9, "Most of the heatmap")])
