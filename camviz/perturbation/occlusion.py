@@ -11,7 +11,7 @@ from ..acceleration.many_passes import many_passes, partial_progress
 from ..errors import CamvizError
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
-from ..scores import chances, logit
+from ..scores import logit, probabilities
 from ..tape import activations, forward, score_of
 
 Box = tuple[int, int, int, int]
@@ -63,7 +63,7 @@ def occlusion_maps(
             else:
                 found, scores = activations(net, points, layer)
                 strength[number, part] = found[:, which[number]].sum(dim=(1, 2))
-            probability[number, part] = chances(scores)[:, category]
+            probability[number, part] = probabilities(scores)[:, category]
             best[number, part] = scores.argmax(dim=1)
     grid = (len(x), len(rows), len(columns))
     return OcclusionMaps(
