@@ -24,7 +24,7 @@ models relevance acceleration
 perturbation targets inspection
 methods evaluation
 explanation feature_visualization
-captions teaching export
+captions teaching export reference
 figures report
 batch
 ui.session

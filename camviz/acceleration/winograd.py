@@ -29,7 +29,7 @@ class Kernel:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The convolution of x, (B, C, H, W), as (B, K, H, W); it can be differentiated by x."""
-        result: Tensor = _Convolution.apply(x, self)  # type: ignore[no-untyped-call]
+        result: Tensor = _Convolution.apply(x, self)
         return result
 
     def gradient(self, gradient: Tensor) -> Tensor:

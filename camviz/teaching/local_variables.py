@@ -18,7 +18,7 @@ def tracing(watched: Mapping[Callable[..., Any], See]) -> Iterator[None]:
     `variables` are f's arguments and local variables as they are at its end. A function that raises, or returns
     None, tells nothing. The functions themselves stay as they are, so what is told is what was computed.
     """
-    seers = {function.__code__: see for function, see in watched.items()}  # type: ignore[attr-defined]
+    seers = {function.__code__: see for function, see in watched.items()}
 
     def on_event(frame: FrameType, event: str, result: Any) -> None:
         if event == "return" and result is not None and (see := seers.get(frame.f_code)):
