@@ -1,15 +1,14 @@
 """Settings, kept in the session and written into the URL, so that a link shows what its sender saw."""
 
-import sys
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from . import streamlit_internals
 from .language import tr
 from .markdown import escaped
 
@@ -22,10 +21,6 @@ MOST = 100  # parts of a setting that is a list
 NOTED = 5  # of its parts that do not exist
 _ON_ITS_WAY = 2.0  # seconds in which the browser may still send the URL from before the last change
 
-# The program that serves this dashboard. Streamlit puts itself in its place at each run, where pickle would not find
-# the classes that the program defines.
-program: ModuleType | None = None
-
 
 @contextmanager
 def run(page: str) -> Iterator[None]:
@@ -33,8 +28,7 @@ def run(page: str) -> Iterator[None]:
 
     A setting at its default is left out. The URL is read when it was changed by somebody else's hand than ours.
     """
-    if program is not None:
-        sys.modules["__main__"] = program
+    streamlit_internals.restore_main_module()
     state = st.session_state
     link = st.query_params.to_dict()
     moved = state.get(_PAGE, page) != page
