@@ -1,6 +1,9 @@
 # `make` or `make help` lists the commands. Without an NVIDIA GPU, `make app CPU=1` downloads far less.
 PYTHON ?= python3
 BIN := .venv/bin
+# glibc keeps freed memory for the next batch, in one pool for all threads: fetching pages again costs more than reuse.
+MALLOC := MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=536870912 MALLOC_MMAP_THRESHOLD_=33554432
+
 # The stamps carry a checksum of what they stand for: another branch with the same requirements installs nothing.
 sum = $(shell cat $(1) Makefile | cksum | cut -d " " -f 1)
 APP := .venv/app-$(call sum,requirements.txt)
@@ -11,7 +14,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 app: $(APP) ## Start the dashboard on http://localhost:8501
-	$(BIN)/python -I camviz/ui/server/warm.py & exec $(BIN)/streamlit run app.py
+	$(BIN)/python -I camviz/ui/server/warm.py & exec env $(MALLOC) $(BIN)/streamlit run app.py
 
 check: $(DEV) $(DOCS) ## Lint, formatting, types and the fast core of the tests: under a minute
 	@$(MAKE) --no-print-directory -j 2 -O lint types fast
@@ -41,10 +44,10 @@ format: $(DEV) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 bench: $(DEV) ## Measure speed and memory beside captum, grad-cam, torchcam and zennit
-	$(BIN)/python -m tests.benchmarks.bench
+	$(MALLOC) $(BIN)/python -m tests.benchmarks.bench
 
 load: $(DEV) debian ## Measure the dashboard under thirty visitors and five browsers
-	$(BIN)/python -m tests.load.load
+	$(MALLOC) $(BIN)/python -m tests.load.load
 
 fuzz: $(DEV) ## Decode 50,000 damaged image files
 	$(BIN)/python -m tests.attacks.fuzz

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import reference
 from .batch import cli
+from .teaching import reference
 
 
 def main() -> None:

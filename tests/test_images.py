@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 
 from camviz import images
 from camviz.errors import CamvizError
-from camviz.images import decode, digest
+from camviz.images import DecodedImage, decode, decode_image, digest
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Corrupt EXIF data"),
@@ -230,6 +230,22 @@ def test_every_kind_of_source(tmp_path):
     assert file.tell() == 7
     assert {digest(image) for image in found} == {digest(Image.fromarray(np.asarray(found[0])))}
     assert HALF_RED.mode == "RGBA"
+
+
+def test_a_decoded_image_is_decoded_and_hashed_once(tmp_path, monkeypatch):
+    path = tmp_path / "half red.png"
+    path.write_bytes(save(HALF_RED, "PNG"))
+    found = decode_image(str(path))
+    assert (found.name, decode_image(path.read_bytes()).name) == ("half red.png", "")
+    assert difference(found.pixels, HALF_RED_ON_WHITE) <= 1
+    assert found.digest == digest(found.pixels) == decode_image(HALF_RED).digest
+    monkeypatch.setattr(images, "_to_rgb", None)  # decoding and hashing would fail from here on
+    monkeypatch.setattr(images, "_strips", None)
+    assert decode_image(found) is found
+    assert found.digest == decode_image(found).digest
+    with pytest.raises(AttributeError):
+        found.name = "other"  # frozen
+    assert repr(DecodedImage(HALF_RED, "a.png")) == "DecodedImage(name='a.png')"
 
 
 class Pipe(io.RawIOBase):

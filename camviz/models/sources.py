@@ -23,6 +23,7 @@ from .catalogue import CURATED, source_of
 from .channels import RGB_CHANNELS, per_channel
 from .download import Progress
 from .geometry import Geometry
+from .weights import Weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -36,14 +37,18 @@ class ModelSource:
 
     name: str
     title: str
-    tag: str
+    weights: Weights
     classes: int
     geometry: Geometry
     mean: tuple[float, ...]
     std: tuple[float, ...]
     untrained: Callable[[int], nn.Module]
     trained: Callable[[Progress | None], nn.Module]
-    own: bool = False  # brought along: no architecture of the catalogue
+
+    @property
+    def from_catalogue(self) -> bool:
+        """Whether the architecture is one of the catalogue, not a network that the caller gave."""
+        return self.weights.kind == "default"
 
 
 def find_source(name: str) -> ModelSource:
@@ -63,27 +68,33 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
         else:
             net = copy.deepcopy(network)
     except (RuntimeError, TypeError) as error:
-        raise CamvizError(f"this {type(network).__name__} cannot be copied, so it cannot be loaded: {error}") from error
+        raise CamvizError(
+            "this {kind} cannot be copied, so it cannot be loaded: {error}",
+            kind=type(network).__name__,
+            error=str(error),
+        ) from error
     name = name or title
     geometry = Geometry(size, size)
     return ModelSource(
-        name, name, "own", 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda _: net, lambda _: net, own=True
+        name, name, Weights("custom"), 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda _: net, lambda _: net
     )
 
 
 def program_source(file: Path, name: str | None) -> ModelSource:
     """The plan of the network in a TorchScript or torch.export file, which may run what it likes: only trusted ones."""
     if not file.is_file():
-        raise CamvizError(f"there is no file {file}")
+        raise CamvizError("there is no file {file}", file=file)
     kind = files.kind_of(file)
     if kind == "state dict":
         raise CamvizError(
-            f"the file {file} holds no network of its own: name the architecture that its weights are for, "
-            f"camviz.load_model('resnet18', weights={str(file)!r})"
+            "the file {file} holds no network of its own: name the architecture that its weights "
+            "are for, camviz.load_model('resnet18', weights={path})",
+            file=file,
+            path=repr(str(file)),
         )
     with files.reading(file):
         network = _from_torchscript(file) if kind == "TorchScript" else torch.export.load(file)
-    return replace(custom_source(network, name or file.stem), tag=file.name)
+    return replace(custom_source(network, name or file.stem), weights=Weights("program", str(file)))
 
 
 def _again(network: torch.jit.ScriptModule) -> nn.Module:
@@ -111,8 +122,10 @@ def _exported_size(network: ExportedProgram) -> tuple[int, int]:
     batch, _, height, width = inputs[0].shape
     if isinstance(batch, int):
         raise CamvizError(
-            f"this network was exported for batches of {batch}, and CamViz needs any: export it by torch.export.export("
-            "net, (x,), dynamic_shapes=({0: torch.export.Dim('batch')},)) with two pictures in x"
+            "this network was exported for batches of {batch}, and CamViz needs any: export it by "
+            "torch.export.export(net, (x,), dynamic_shapes=({{0: torch.export.Dim('batch')}},)) "
+            "with two pictures in x",
+            batch=batch,
         )
     return (height if isinstance(height, int) else 224), (width if isinstance(width, int) else 224)
 
@@ -145,7 +158,8 @@ def _embedded(name: str) -> ModelSource:
 
     half = (0.5, 0.5, 0.5)
     geometry = Geometry((size, size), (grid, grid), "bicubic")
-    return ModelSource(name, CURATED[name], "imagenet", 1000, geometry, half, half, untrained, trained)
+    weights = Weights("default", "imagenet")
+    return ModelSource(name, CURATED[name], weights, 1000, geometry, half, half, untrained, trained)
 
 
 def _torchvision(name: str) -> ModelSource:
@@ -174,7 +188,8 @@ def _torchvision(name: str) -> ModelSource:
 
     geometry = Geometry((size, size), (grid, grid), transform.interpolation.value)
     mean, std = per_channel(transform.mean, RGB_CHANNELS, "mean"), per_channel(transform.std, RGB_CHANNELS, "std")
-    return ModelSource(name, CURATED.get(name, name), weights.name, 1000, geometry, mean, std, untrained, trained)
+    tag = Weights("default", weights.name)
+    return ModelSource(name, CURATED.get(name, name), tag, 1000, geometry, mean, std, untrained, trained)
 
 
 def _timm(name: str) -> ModelSource:
@@ -183,7 +198,9 @@ def _timm(name: str) -> ModelSource:
     config = timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
     full = f"{name.partition('.')[0]}.{config.tag}" if config.tag else name
     if not config.num_classes:
-        raise CamvizError(f"timm/{full} ends in features, not in class scores, so there is no answer to explain")
+        raise CamvizError(
+            "timm/{full} ends in features, not in class scores, so there is no answer to explain", full=full
+        )
 
     def untrained(classes: int) -> nn.Module:
         return _build(timm.create_model, name, num_classes=classes)
@@ -196,7 +213,9 @@ def _timm(name: str) -> ModelSource:
         elif config.url:
             file = download.cached(config.url, progress=progress)
         else:
-            raise CamvizError(f"timm has no trained weights for {full}: use weights='random' or a file of your own")
+            raise CamvizError(
+                "timm has no trained weights for {full}: use weights='random' or a file of your own", full=full
+            )
         state = files.read(file)
         with files.reading(file):
             return _build(timm.create_model, name, pretrained=True, pretrained_cfg_overlay={"state_dict": state})
@@ -205,7 +224,8 @@ def _timm(name: str) -> ModelSource:
     grid = (math.floor(size[0] / config.crop_pct), math.floor(size[1] / config.crop_pct))
     geometry = Geometry(size, grid, config.interpolation, keep_ratio=config.crop_mode != "squash")
     mean, std = per_channel(config.mean, RGB_CHANNELS, "mean"), per_channel(config.std, RGB_CHANNELS, "std")
-    return ModelSource(f"timm/{full}", full, config.tag, config.num_classes, geometry, mean, std, untrained, trained)
+    weights = Weights("default", config.tag)
+    return ModelSource(f"timm/{full}", full, weights, config.num_classes, geometry, mean, std, untrained, trained)
 
 
 def _build(make: Callable[..., nn.Module], name: str, **arguments: Any) -> nn.Module:

@@ -1,12 +1,13 @@
-"""Weights files: fetched whole or not at all, and read without running any code they may carry."""
+"""The weights of a model: where they come from, and how weights files are read without running code in them."""
 
 import pickle
 import re
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 from zipfile import BadZipFile, ZipFile
 
@@ -24,6 +25,56 @@ _BROKEN = (
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 
+_CUSTOM = re.compile(r"custom(?: ([0-9a-f]{8}))?")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where the weights of a model come from, and which they are.
+
+    `kind` and `name`: "default" and the name of the pretrained weights ("IMAGENET1K_V1"); "random"; "file" and the
+    path of a state dict; "program" and the path of a TorchScript or torch.export file; "custom" for a network or a
+    state dict given as a Python object, and the first 8 digits of its digest once it is registered.
+    `str()` gives the text for display: "IMAGENET1K_V1", "random", "birds.pth", "custom 1a2b3c4d".
+    """
+
+    kind: Literal["default", "random", "file", "program", "custom"]
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Weights":
+        """Return the weights that a recipe or a command line means by "default", "random", "custom ..." or a path."""
+        if text in ("default", "random"):
+            return cls(text)  # type: ignore[arg-type]
+        custom = _CUSTOM.fullmatch(text)
+        return cls("custom", custom[1] or "") if custom else cls("file", text)
+
+    def __str__(self) -> str:
+        if self.kind in ("file", "program"):
+            return PurePath(self.name).name
+        return self.name or self.kind if self.kind == "default" else f"{self.kind} {self.name}".strip()
+
+    @property
+    def argument(self) -> str:
+        """The text that `parse` reads back, and that `load_model(weights=...)` takes unless the weights are custom.
+
+        A program file has no separate weights, so its argument is "default": its path is the model to load.
+        """
+        if self.kind == "file":
+            return self.name if Weights.parse(self.name) == self else f"./{self.name}"
+        return "default" if self.kind == "program" else str(self) if self.kind == "custom" else self.kind
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the network or its weights were given as a Python object, which a recipe cannot name."""
+        return self.kind == "custom"
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the network is untrained."""
+        return self.kind == "random"
+
+
 def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     """The tensors of a weights file, or of the content of one of that name: safetensors, or a state dict of torch.
 
@@ -31,11 +82,13 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     """
     name = name or str(source)
     if isinstance(source, Path) and not source.is_file():
-        raise CamvizError(f"there is no weights file {name}")
+        raise CamvizError("there is no weights file {name}", name=name)
     if (kind := kind_of(source)) != "state dict":
         raise CamvizError(
-            f"the file {name} holds a program ({kind}) and not a state dict: load it without an architecture, "
-            f"camviz.load_model({name!r})"
+            "the file {name} holds a program ({kind}) and not a state dict: load it without an "
+            "architecture, camviz.load_model({name!r})",
+            name=name,
+            kind=kind,
         )
     with reading(name):
         if _start(source)[8:] == b"{":
@@ -45,11 +98,13 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     state = next((content[key] for key in _WRAPPERS if isinstance(content, Mapping) and key in content), content)
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise CamvizError(
-            f"the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)"
+            "the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)", name=name
         )
     # A tensor may name one number a million times: networks that are built after its shape would fill the memory.
     if any(value.layout != torch.strided or value.is_meta or value.nbytes > _size(source) for value in state.values()):
-        raise CamvizError(f"the weights file {name} cannot be used: its tensors claim to be larger than the file")
+        raise CamvizError(
+            "the weights file {name} cannot be used: its tensors claim to be larger than the file", name=name
+        )
     return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
@@ -93,18 +148,26 @@ def _check_archive(source: Path | bytes) -> None:
 
 @contextmanager
 def reading(name: Path | str) -> Iterator[None]:
-    """What fails within is told of the weights file, which lies there but cannot be used."""
+    """Raise CamvizError about the weights file if the code inside fails to read it."""
     try:
         yield
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL (\S+)", str(error))
+        if not wanted:
+            raise CamvizError(
+                "the weights file {name} holds more than tensors, or is damaged: save the tensors alone, by "
+                "torch.save(net.state_dict(), file)",
+                name=name,
+            ) from error
         raise CamvizError(
-            f"the weights file {name} holds more than tensors"
-            + (f" ({wanted[1]}), which would have to be run as code, and is not" if wanted else ", or is damaged")
-            + ": save the tensors alone, by torch.save(net.state_dict(), file)"
+            "the weights file {name} holds more than tensors ({code}), which would have to be run as code, and is not: "
+            "save the tensors alone, by torch.save(net.state_dict(), file)",
+            name=name,
+            code=wanted[1],
         ) from error
     except _BROKEN as error:
         raise CamvizError(
-            f"the weights file {name} cannot be used: it is damaged, of another network, or holds more than tensors; "
-            "remove it, or put a whole one in its place"
+            "the weights file {name} cannot be used: it is damaged, of another network, or holds "
+            "more than tensors; remove it, or put a whole one in its place",
+            name=name,
         ) from error

@@ -9,7 +9,7 @@ from ... import scores
 from ...errors import CamvizError
 from ...explanation.explain import find_method
 from ...explanation.recipe import fields, text
-from ...models import is_custom
+from ...models import Weights
 from ...scores import contrast, logit
 from ..session import settings as session_settings
 from ..session.language import error_text, tr
@@ -48,7 +48,7 @@ def _take() -> None:
 def settings_of(data: bytes) -> dict[str, str]:
     """What a recipe asks for, as a link writes it. Raises CamvizError."""
     if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
-        raise CamvizError(f"this file is over {LARGEST} MB, so it is no recipe")
+        raise CamvizError("this file is over {limit} MB, so it is no recipe", limit=LARGEST)
     try:
         return _asked(json.loads(data))
     except CamvizError:
@@ -80,19 +80,21 @@ def _picture(given: Any) -> str:
         if picture.digest == digest:
             return picture.id
     raise CamvizError(
-        f"this recipe is of the picture '{name[:60]}', which is not here: "
-        "load it under 'Your own picture', and then the recipe again"
+        "this recipe is of the picture '{name}', which is not here: load it under 'Your own "
+        "picture', and then the recipe again",
+        name=name[:60],
     )
 
 
 def _network(given: Any) -> dict[str, str]:
     model = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
     name, weights = text("model", "name", model.get("name", "")), model.get("weights", "default")
-    if isinstance(weights, str) and is_custom(weights):
-        return {"model": model_input.same(name, weights), "untrained": "0"}
+    if isinstance(weights, str) and Weights.parse(weights).is_custom:
+        return {"model": model_input.same(name, Weights.parse(weights)), "untrained": "0"}
     if weights not in ("default", "random"):
         raise CamvizError(
-            f"this recipe's network has weights of its own ('{str(weights)[:60]}'), which only Python can load"
+            "this recipe's network has weights of its own ('{weights}'), which only Python can load",
+            weights=str(weights)[:60],
         )
     return {"model": name, "untrained": str(int(weights == "random"))}
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from .evaluation.registry import METRICS, Metric
-from .feature_visualization import SYNTHESES
-from .registry import FAMILIES, METHODS, Knob, Method
+from ..evaluation.registry import METRICS, Metric
+from ..feature_visualization import SYNTHESES
+from ..registry import FAMILIES, METHODS, Entry, Knob, Method
 
 GENERATED = "<!-- Written by `make docs` from the docstrings of camviz/{folder}/. Edit those instead. -->"
 
@@ -72,7 +72,7 @@ def _page(*blocks: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _entry(record: Method | Metric) -> str:
+def _entry(record: Entry | Metric) -> str:
     """Return the section of a method or a metric: its docstring in fixed pitch, and its settings."""
     settings = [_setting(knob) for knob in record.knobs.values()]
     blocks = [f"### {record.title}", f"```text\n{record.doc}\n```"]

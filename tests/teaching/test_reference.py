@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from camviz import METHODS, reference
+from camviz import METHODS
 from camviz.evaluation.registry import METRICS
 from camviz.feature_visualization import SYNTHESES
+from camviz.teaching import reference
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 RECORDS = {"methods.md": METHODS | SYNTHESES, "metrics.md": METRICS}
 
 
