@@ -8,7 +8,7 @@ import streamlit as st
 
 from camviz.errors import CamvizError
 from camviz.ui.compare import presentation
-from camviz.ui.session import language, settings
+from camviz.ui.session import language, settings, streamlit_internals
 from camviz.ui.session.language import tr
 from camviz.ui.shell import page_style, sidebar, tour
 
@@ -38,7 +38,7 @@ with settings.run(page.url_path):
     page_style.apply_page_style()
     sidebar.sidebar()
     tour.offer(page.url_path)
-    if settings.program is None:  # otherwise the process is a notebook with objects of its own
+    if not streamlit_internals.is_guest():
         page_style.freeze_garbage()
     messages = st.container()
     try:

@@ -42,7 +42,7 @@ class Kernel:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the convolution of x (B, C, H, W), of shape (B, K, H, W); differentiable with respect to x."""
-        result: Tensor = _Convolution.apply(x, self)  # type: ignore[no-untyped-call]
+        result: Tensor = _Convolution.apply(x, self)
         return result
 
     def gradient(self, gradient: Tensor) -> Tensor:

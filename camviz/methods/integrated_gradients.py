@@ -46,7 +46,7 @@ def integrated_gradients(
     """
     x = x.detach()
     start = BASELINES[baseline](x)
-    nodes, weights = np.polynomial.legendre.leggauss(steps)  # type: ignore[no-untyped-call]
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
     place, weight = (x.new_tensor(values)[:, None, None, None] for values in ((nodes + 1) / 2, weights / 2))
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="gradient") as passes:

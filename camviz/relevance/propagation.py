@@ -193,7 +193,7 @@ class _Propagation:
 
 
 def _ruled(value: Tensor, back: _Back, kept: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
-    result: Tensor = _RelevanceFunction.apply([value], back, kept, *inputs)  # type: ignore[no-untyped-call]
+    result: Tensor = _RelevanceFunction.apply([value], back, kept, *inputs)
     return result
 
 
@@ -204,7 +204,7 @@ def _passed(func: Any, args: Any, kwargs: Any, inputs: Sequence[Any], gate: bool
         return None
     value, in_place = _compute(func, args, kwargs)
     result = _ruled(value, _Pass([x.shape for x in inputs], gate), (), inputs)
-    return args[0].copy_(result) if in_place else result  # type: ignore[no-any-return]
+    return args[0].copy_(result) if in_place else result
 
 
 def _compute(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, bool]:

@@ -64,9 +64,9 @@ def apply_rule(func: Any, args: Any, kwargs: Any, gate: Gate | None, rule: Rule)
     function = OUT_OF_PLACE.get(func, func)
     result: Tensor
     if in_place and gate and not x._is_view():
-        result = _InPlaceRuleFunction.apply(x, gate, rule)  # type: ignore[no-untyped-call]
+        result = _InPlaceRuleFunction.apply(x, gate, rule)
         return result
-    result = _RuleFunction.apply(x, lambda value: function(value, *others, **kwargs), gate, rule)  # type: ignore[no-untyped-call]
+    result = _RuleFunction.apply(x, lambda value: function(value, *others, **kwargs), gate, rule)
     return x.copy_(result) if in_place else result
 
 

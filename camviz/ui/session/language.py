@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from .markdown import escaped
+from .streamlit_internals import is_page_run
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
 LONGEST = 2000
@@ -29,7 +29,7 @@ def current() -> str:
 
     English where no page is drawn: in a script, in a test, in another thread.
     """
-    if get_script_run_ctx(suppress_warning=True) is None:
+    if not is_page_run():
         return "en"
     found = st.session_state.get("lang") or st.query_params.get("lang")
     return str(found) if found in LANGUAGES else of_the_browser()

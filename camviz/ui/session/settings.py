@@ -1,15 +1,14 @@
 """Settings, kept in the session and in the URL, so that a link restores a view."""
 
-import sys
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from . import streamlit_internals
 from .language import tr
 from .markdown import escaped
 
@@ -22,10 +21,6 @@ MOST = 100  # parts of a list setting
 NOTED = 5  # unknown parts that are reported
 _ON_ITS_WAY = 2.0  # seconds during which the browser may still send the URL before the last change
 
-# The program that serves this dashboard. Streamlit replaces it as __main__ in each run, and pickle would then not find
-# the classes that the program defines.
-program: ModuleType | None = None
-
 
 @contextmanager
 def run(page: str) -> Iterator[None]:
@@ -33,8 +28,7 @@ def run(page: str) -> Iterator[None]:
 
     Settings at their default are left out. The URL is read only if something other than this code changed it.
     """
-    if program is not None:
-        sys.modules["__main__"] = program
+    streamlit_internals.restore_main_module()
     state = st.session_state
     link = st.query_params.to_dict()
     moved = state.get(_PAGE, page) != page
