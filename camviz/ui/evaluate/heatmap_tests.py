@@ -189,7 +189,7 @@ def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Secti
 def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
     """The map while the network forgets, from its last layer to its first; and the same for a report."""
     metric = METRICS["randomization"]
-    ways = metric.knobs["way"].choices
+    ways = metric.knobs["new_weights"].choices
     way = settings.setting("forget", ways[0], ways)
     place = st.container()
     st.segmented_control(
@@ -199,11 +199,11 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
         key="forget",
         required=True,
         persist_state="session",
-        help=tr_message(metric.knobs["way"].help),
+        help=tr_message(metric.knobs["new_weights"].help),
     )
 
     def work(report: ReportProgress) -> tuple[Any, list[Tile]]:
-        found = metrics.measure(experiment, method, knobs, metric, report, way=way)
+        found = metrics.measure(experiment, method, knobs, metric, report, new_weights=way)
         return (
             (found.depths, found.correlations, found.similarities, float(found)),
             randomization_tiles(experiment, method, found),
@@ -211,7 +211,14 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
 
     with place:
         result = _run(
-            "forgetting", experiment, method, knobs, metric, tr("Let a copy of the network forget"), work, way=way
+            "forgetting",
+            experiment,
+            method,
+            knobs,
+            metric,
+            tr("Let a copy of the network forget"),
+            work,
+            new_weights=way,
         )
         if result is None:
             return []
