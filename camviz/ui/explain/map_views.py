@@ -96,4 +96,4 @@ def _set_opacity(value: float) -> None:
 
 @st.cache_data(show_spinner=False, max_size="64MB")
 def _jpegs(key: str, color_map: str, _e: Explanation) -> tuple[bytes, bytes]:
-    return encode.jpeg(_e.view), encode.jpeg(render.colorise(_e.heatmap, color_map))
+    return encode.jpeg(_e.view), encode.jpeg(render.colorize(_e.heatmap, color_map))

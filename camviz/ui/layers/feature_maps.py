@@ -126,7 +126,7 @@ def _tiles(key: Any, numbers: tuple[int, ...], color_map: str, _found: FeatureMa
 
 def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
     """A feature map (h, w) alone: darkest at zero and below, brightest at its maximum; its places as squares."""
-    picture = Image.fromarray(render.colorise(render.minmax(one.clip(min=0), low=0), color_map))
+    picture = Image.fromarray(render.colorize(render.minmax(one.clip(min=0), low=0), color_map))
     small = max(picture.size) <= TILE
     tall = round(TILE * picture.height / picture.width)
     return np.array(picture.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
@@ -144,7 +144,7 @@ def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, 
 def _map_jpegs(key: Any, number: int, color_map: str, _experiment: Experiment, _one: Any) -> tuple[bytes, bytes]:
     view = _experiment.model.view(_experiment.picture.image, _experiment.fit)
     heat = render.minmax(render.upsample(_one, view.shape[:2]).clip(min=0), low=0)
-    return encode.jpeg(view), encode.jpeg(render.colorise(heat, color_map))
+    return encode.jpeg(view), encode.jpeg(render.colorize(heat, color_map))
 
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:

@@ -164,7 +164,7 @@ def _maps(variants: Sequence[Variant], report: ReportProgress) -> list[Explanati
 def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
     """A map as its method is known: lines in gray, or a region over the picture."""
     if attribution.ndim == 3:
-        return render.colorise(render.grayscale(attribution), "gray")
+        return render.colorize(render.grayscale(attribution), "gray")
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])))
 
 

@@ -59,7 +59,7 @@ def rectified(found: walkthroughs.ReluWalkthrough, experiment: Experiment) -> No
     st.markdown(tr("**What reaches the pixels**"))
     side_by_side(
         (tr("In color"), render.color(attribution)),
-        (tr("Its size"), render.colorise(render.grayscale(attribution), "gray")),
+        (tr("Its size"), render.colorize(render.grayscale(attribution), "gray")),
         (tr("Over the picture"), over(experiment, attribution)),
     )
 

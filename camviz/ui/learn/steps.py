@@ -69,7 +69,7 @@ def _vanilla(found: walkthroughs.GradientWalkthrough, experiment: Experiment) ->
     gradient = found.result.cpu().numpy()
     side_by_side(
         (tr("1. The gradient, with its sign"), render.color(gradient)),
-        (tr("2. Its size, over all colors"), render.colorise(render.grayscale(gradient), "gray")),
+        (tr("2. Its size, over all colors"), render.colorize(render.grayscale(gradient), "gray")),
         (tr("3. Laid over the picture"), over(experiment, gradient)),
     )
     color, row, column = found.place
