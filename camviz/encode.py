@@ -46,7 +46,11 @@ def grid_png(
     `errors[row, column]`, or "not computed". Pictures are fitted into squares, undistorted.
     """
     if len(cells) != len(row_labels) or any(len(row) != len(column_labels) for row in cells):
-        raise CamvizError(f"the grid needs {len(row_labels)} rows of {len(column_labels)} cells, as many as labels")
+        raise CamvizError(
+            "the grid needs {rows} rows of {columns} cells, as many as labels",
+            rows=len(row_labels),
+            columns=len(column_labels),
+        )
     side = ROW_LABEL if any(row_labels) else 0
     left, width = MARGIN + side, len(column_labels) * (CELL + GAP) - GAP
     heading = wrap(title, side + width, 22, lines=3)
@@ -125,7 +129,9 @@ def wrap(text: str, width: float, size: int, lines: int | None = None) -> list[s
 
 def _picture(rgb: RGB) -> Image.Image:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise CamvizError(f"a picture is uint8 of shape (H, W, 3); got {rgb.dtype} of shape {rgb.shape}")
+        raise CamvizError(
+            "a picture is uint8 of shape (H, W, 3); got {dtype} of shape {shape}", dtype=str(rgb.dtype), shape=rgb.shape
+        )
     return Image.fromarray(rgb)
 
 

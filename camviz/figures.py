@@ -73,7 +73,9 @@ def correlation_heatmap(matrix: NDArray[np.floating[Any]], names: Sequence[str],
     """
     n = len(names)
     if matrix.shape != (n, n):
-        raise CamvizError(f"{n} names need a matrix of shape {(n, n)}; got {matrix.shape}")
+        raise CamvizError(
+            "{n} names need a matrix of shape {expected}; got {shape}", n=n, expected=(n, n), shape=matrix.shape
+        )
     lines = [wrap(f"{row + 1} {name}", NAME_WIDTH, 12) for row, name in enumerate(names)]
     labels = ["<br>".join(html.escape(line) for line in wrapped) for wrapped in lines]
     plain = [html.escape(name) for name in names]

@@ -22,6 +22,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from torchvision import io as torchvision_io
 
 from .errors import CamvizError
+from .messages import Message
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS, MAX_JPEG_PIXELS, MAX_ANIMATED_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
@@ -43,7 +44,7 @@ READERS: dict[bytes, type[ImageFile]] = {
     b"II+\0": TiffImageFile,
     b"MM\0+": TiffImageFile,
 }
-EXPECTED = "expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF"
+EXPECTED = Message("expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF")
 # What Pillow's readers, and torchvision's, raise on damaged files.
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
@@ -58,7 +59,7 @@ def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
     (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not a picture, is damaged, under 16
     pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100); sizes are checked before anything is decoded.
     """
-    kind = "picture"
+    kind: str = Message("picture")
     try:
         if isinstance(source, Image.Image):
             image = source
@@ -81,9 +82,9 @@ def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = MAX_PIXELS // 10**6
-        raise CamvizError(f"expected a picture of at most {limit} megapixels; this one has more") from error
+        raise CamvizError("expected a picture of at most {limit} megapixels; this one has more", limit=limit) from error
     except UNREADABLE as error:
-        raise CamvizError(f"this {kind} is truncated or damaged; expected a complete file") from error
+        raise CamvizError("this {kind} is truncated or damaged; expected a complete file", kind=kind) from error
 
 
 def digest(image: Image.Image) -> str:
@@ -100,7 +101,9 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
             with Path(source).open("rb") as file:
                 return _read(file)
         except OSError as error:
-            raise CamvizError(f"cannot read the picture '{source}': {error.strerror}") from error
+            raise CamvizError(
+                "cannot read the picture '{source}': {reason}", source=str(source), reason=str(error.strerror)
+            ) from error
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
     elif hasattr(source, "read"):
@@ -111,7 +114,9 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
         if position is not None:
             source.seek(position)
     else:
-        raise CamvizError(f"expected a picture as bytes, path, binary file or PIL image; got {type(source).__name__}")
+        raise CamvizError(
+            "expected a picture as bytes, path, binary file or PIL image; got {kind}", kind=type(source).__name__
+        )
     if not isinstance(data, bytes):
         raise CamvizError("expected a file opened in binary mode; got one that gives text")
     if len(data) > MAX_BYTES:
@@ -124,25 +129,37 @@ def _find_reader(data: bytes) -> type[ImageFile]:
         if data.startswith(magic):
             return reader
     if not data:
-        raise CamvizError(f"this file is empty; {EXPECTED}")
+        raise CamvizError("this file is empty; {expected}", expected=EXPECTED)
     if b"<svg" in data[:4096].lower():
-        raise CamvizError(f"SVG is a drawing, not a photograph; {EXPECTED}")
+        raise CamvizError("SVG is a drawing, not a photograph; {expected}", expected=EXPECTED)
     if data.startswith(b"%PDF"):
-        raise CamvizError(f"PDF is a document, not a photograph; {EXPECTED}")
+        raise CamvizError("PDF is a document, not a photograph; {expected}", expected=EXPECTED)
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
         name = "AVIF" if b"avi" in data[8:40] else "HEIC"
-        raise CamvizError(f"{name} pictures cannot be read, save this one as JPEG first; {EXPECTED}")
-    raise CamvizError(f"this file is not a picture that can be read; {EXPECTED}")
+        raise CamvizError(
+            "{name} pictures cannot be read, save this one as JPEG first; {expected}", name=name, expected=EXPECTED
+        )
+    raise CamvizError("this file is not a picture that can be read; {expected}", expected=EXPECTED)
 
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
-        raise CamvizError(f"expected at least {MIN_SIDE} pixels on each side; this picture has {width} x {height}")
-    name, limit = ("JPEG", MAX_JPEG_PIXELS) if image.format in ("JPEG", "MPO") else ("picture", MAX_PIXELS)
+        raise CamvizError(
+            "expected at least {least} pixels on each side; this picture has {width} x {height}",
+            least=MIN_SIDE,
+            width=width,
+            height=height,
+        )
+    name, limit = ("JPEG", MAX_JPEG_PIXELS) if image.format in ("JPEG", "MPO") else (Message("picture"), MAX_PIXELS)
     if width * height > limit:
         came = f"{width} x {height} = {width * height / 1e6:.1f}"
-        raise CamvizError(f"expected a {name} of at most {limit // 10**6} megapixels; this one has {came}")
+        raise CamvizError(
+            "expected a {name} of at most {limit} megapixels; this one has {came}",
+            name=name,
+            limit=limit // 10**6,
+            came=came,
+        )
 
 
 def _load(image: ImageFile, data: bytes) -> Image.Image:
@@ -169,7 +186,9 @@ def _load(image: ImageFile, data: bytes) -> Image.Image:
         loaded.info = image.info
         return loaded
     if extra + 4 * image.width * image.height > DECODER_BYTES:
-        raise CamvizError(f"decoding this {image.format} would need over 400 MB of memory; expected a smaller picture")
+        raise CamvizError(
+            "decoding this {format} would need over 400 MB of memory; expected a smaller picture", format=image.format
+        )
     image.load()
     return image
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import CamvizError, unknown
+from .messages import Message
 from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
@@ -59,7 +60,8 @@ class Knob:
             return None
         if choices := self.choices:
             if value not in choices:
-                raise unknown(self.name, str(value), choices, f"the choices of {owner}")
+                where = Message("the choices of {owner}", owner=owner)
+                raise unknown(Message(self.name), str(value), choices, where)
             return value
         try:
             number = self.type(value)
@@ -67,10 +69,21 @@ class Knob:
             number = None
         whole = number is not None and (self.type is float or number == value)
         if not whole or (self.type is bool) != isinstance(value, bool):
-            raise CamvizError(f"{self.name} of {owner} must be {self.type.__name__}; got {value!r}")
+            raise CamvizError(
+                "{name} of {owner} must be {kind}; got {value}",
+                name=self.name,
+                owner=owner,
+                kind=self.type.__name__,
+                value=repr(value),
+            )
         if self.range and not self.range.low <= number <= self.range.high:
             raise CamvizError(
-                f"{self.name} of {owner} must lie in {self.range.low:g} to {self.range.high:g}; got {value!r}"
+                "{name} of {owner} must lie in {low:g} to {high:g}; got {value}",
+                name=self.name,
+                owner=owner,
+                low=self.range.low,
+                high=self.range.high,
+                value=repr(value),
             )
         return number
 
@@ -102,7 +115,7 @@ class Entry:
         """Return the value of every knob: the given ones checked, the others at their default."""
         for name in given:
             if name not in self.knobs:
-                raise unknown("setting", name, self.knobs, f"the settings of {self.key}")
+                raise unknown(Message("setting"), name, self.knobs, Message("the settings of {owner}", owner=self.key))
         return {name: knob.check(given.get(name, knob.default), self.key) for name, knob in self.knobs.items()}
 
 
@@ -154,7 +167,7 @@ def method(
             family=family,
             layer=_layer_use(function),
             many_passes="progress" in inspect.signature(function).parameters,
-            requires=requires,
+            requires=Message(requires),
             class_specific=class_specific,
             pixels=pixels,
         )
@@ -187,7 +200,7 @@ def declared(function: Callable[..., Any], title: str, paper: str) -> dict[str, 
     """Return the fields of Entry for a function; its name becomes the key."""
     return {
         "key": function.__name__,
-        "title": title,
+        "title": Message(title),
         "paper": paper,
         "function": function,
         "knobs": knobs_of(function),
@@ -199,8 +212,10 @@ def register(table: dict[str, Record], entry: Record) -> None:
     before = table.get(entry.key)
     if before and before.function.__module__ != entry.function.__module__:
         raise CamvizError(
-            f"two functions are called '{entry.key}': one in {before.function.__module__}, "
-            f"one in {entry.function.__module__}; rename one of them"
+            "two functions are called '{key}': one in {first}, one in {second}; rename one of them",
+            key=entry.key,
+            first=before.function.__module__,
+            second=entry.function.__module__,
         )
     table[entry.key] = entry
 
@@ -235,8 +250,10 @@ def _knob(name: str, hint: Any, default: Any) -> Knob:
     found = next((extra for extra in extras if isinstance(extra, Choices)), None) if hint is str else None
     if default is inspect.Parameter.empty or not (literal or found or hint in (bool, int, float)):
         raise CamvizError(
-            f"the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with Choices; "
-            f"it is {hint}"
+            "the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with Choices; "
+            "it is {hint}",
+            name=name,
+            hint=str(hint),
         )
     return Knob(
         name=name,

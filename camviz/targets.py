@@ -19,7 +19,9 @@ def resolve_target(model: Model, target: Target, predicted: int) -> tuple[int | 
         target = scores.from_data(target)
     if not callable(target):
         if not isinstance(target, str | SupportsIndex):
-            raise CamvizError(f"a target is the index of a class, its label, or a score; got {target!r}")
+            raise CamvizError(
+                "a target is the index of a class, its label, or a score; got {target}", target=repr(target)
+            )
         index = model.class_index(target)
         return index, logit(index), model.categories[index]
     if isinstance(target, contrast):

@@ -47,7 +47,7 @@ COLUMNS: dict[str, pa.DataType] = {
 def pictures_in(folder: Path, besides: Path) -> list[str]:
     """The names of all pictures in a folder and its folders, in order, but for those in the folder `besides`."""
     if not folder.is_dir():
-        raise CamvizError(f"there is no folder {folder}")
+        raise CamvizError("there is no folder {folder}", folder=folder)
     found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
     inside = [file for file in found if not file.resolve().is_relative_to(besides.resolve())]
     return sorted(file.relative_to(folder).as_posix() for file in inside)

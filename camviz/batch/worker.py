@@ -17,6 +17,7 @@ from ..errors import CamvizError
 from ..evaluation.registry import Subject
 from ..explanation.explain import explain, explain_batch, fuse_maps
 from ..explanation.explanation import Explanation
+from ..messages import Message
 from ..models import Model, Prediction
 from ..registry import METHODS, Method
 from ..scores import Score, contrast, headed, logit, probability
@@ -77,7 +78,7 @@ class Worker:
                 image = images.decode(item.source)
                 looked.append(Seen(item, image, self.model.view(image, self.order.fit), images.digest(image)))
             except CamvizError as error:
-                looked += [Outcome(item.name, method, error=str(error)) for method in item.methods]
+                looked += [Outcome(item.name, method, error=error.message) for method in item.methods]
         return looked
 
     def explain(self, looked: Sequence[Seen | Outcome], beat: Beat = lambda: None) -> list[Outcome]:
@@ -95,7 +96,7 @@ class Worker:
         for one, key, result in results:
             about = partial(Outcome, one.item.name, key, one.digest, predicted[one.item.name])
             if isinstance(result, CamvizError):
-                outcomes.append(about(error=str(result)))
+                outcomes.append(about(error=result.message))
             else:
                 numbers, notes = self._measure(one, result, predicted[one.item.name], beat)
                 outcomes.append(about(result, numbers, (*result.notes, *notes)))
@@ -136,7 +137,7 @@ class Worker:
     def _measure(
         self, one: Seen, e: Explanation, predicted: Prediction, beat: Beat
     ) -> tuple[dict[str, float], tuple[str, ...]]:
-        """The ordered metrics' numbers, and why some cannot be had."""
+        """The ordered metrics' numbers, and why some have none."""
         index = predicted.index if e.target is None else e.target
         score = self.target if isinstance(self.target, contrast) else logit(index)
         again, x = partial(self._attribution, e, beat), self._input([one])
@@ -157,7 +158,7 @@ class Worker:
                 with headed(self.model.probabilities):
                     numbers[metric.key] = float(metric.measure(subject, progress=lambda *_: beat(), **given))
             except CamvizError as error:
-                notes.append(f"{metric.title}: {error}.")
+                notes.append(Message("{metric}: {error}.", metric=metric.title, error=error.message))
         return numbers, tuple(notes)
 
     def _attribution(self, e: Explanation, beat: Beat, net: nn.Module, x: Tensor, score: Score) -> Tensor:

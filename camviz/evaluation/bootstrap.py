@@ -37,7 +37,9 @@ def better_than(values: Sequence[float], others: Sequence[float], better: Better
     0.5 where they are the same; values and others belong together picture by picture.
     """
     if len(values) != len(others) or not values:
-        raise CamvizError(f"both need one value for each picture; got {len(values)} and {len(others)}")
+        raise CamvizError(
+            "both need one value for each picture; got {count} and {others}", count=len(values), others=len(others)
+        )
     gain = _means(np.asarray(values, np.float64) - np.asarray(others, np.float64), seed) * (
         1 if better == "high" else -1
     )

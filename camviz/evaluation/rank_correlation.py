@@ -19,7 +19,9 @@ def rank_correlation(a: Array, b: Array) -> float:
     constant map orders nothing: its correlation is undefined, and given as 0.
     """
     if a.shape != b.shape:
-        raise CamvizError(f"two maps must have one shape to be compared; got {a.shape} and {b.shape}")
+        raise CamvizError(
+            "two maps must have one shape to be compared; got {shape} and {other}", shape=a.shape, other=b.shape
+        )
     return float(np.clip(_ranks(a) @ _ranks(b), -1, 1))
 
 

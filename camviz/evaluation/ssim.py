@@ -18,8 +18,11 @@ def ssim(a: Tensor, b: Tensor) -> float:
     """
     if a.shape != b.shape or a.ndim != 2 or min(a.shape) < WINDOW:
         raise CamvizError(
-            f"structural similarity needs two maps of one size, at least {WINDOW} pixels a side; "
-            f"got {tuple(a.shape)} and {tuple(b.shape)}"
+            "structural similarity needs two maps of one size, at least {window} pixels a side; "
+            "got {shape} and {other}",
+            window=WINDOW,
+            shape=tuple(a.shape),
+            other=tuple(b.shape),
         )
     steps = torch.arange(WINDOW, dtype=torch.float64, device="cpu") - WINDOW // 2
     line = (-(steps**2) / (2 * DEVIATION**2)).exp()

@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 from .. import images, scores
 from ..acceleration.conv_bn_fusion import channels_last
 from ..errors import CamvizError, unknown
+from ..messages import Message
 from ..models import Model
 from ..models.geometry import Fit
 from ..registry import METHODS, Method
@@ -109,7 +110,9 @@ def explain_batch(
     """
     found = find_method(method)
     if found.many_passes:
-        raise CamvizError(f"{found.title} takes many passes for each picture, so its pictures go one by one")
+        raise CamvizError(
+            "{method} takes many passes for each picture, so its pictures go one by one", method=found.title
+        )
     settings = found.settings(knobs)
     x = channels_last(torch.cat([model.normalize(view) for view in views]))
     name, modules = _layers(model, found, layer, fuse)
@@ -207,13 +210,18 @@ def _answer(model: Model, x: Tensor, target: Target, method: Method) -> _Answer:
 def _layers(model: Model, found: Method, layer: str | None, fuse: str) -> tuple[str | None, list[nn.Module]]:
     """The layers that a method is to look at: their names as one text, and the modules."""
     if fuse not in get_args(Fusion):
-        raise unknown("fuse", str(fuse), get_args(Fusion), "mean, max")
+        raise unknown(Message("fuse"), str(fuse), get_args(Fusion), "mean, max")
     name = None if found.layer == "none" else layer
     if found.layer == "required" and name is None:
         name = model.default_layer
         if not name:
-            hidden = ", as its layers are hidden in TorchScript" if is_compiled(model.net) else ""
-            raise CamvizError(f"{model.name} has no layer of feature maps{hidden}, which {found.title} needs")
+            hidden = Message(", as its layers are hidden in TorchScript") if is_compiled(model.net) else ""
+            raise CamvizError(
+                "{model} has no layer of feature maps{hidden}, which {method} needs",
+                model=model.name,
+                hidden=hidden,
+                method=found.title,
+            )
     return name, [model.module(part) for part in name.split(",")] if name is not None else []
 
 
@@ -266,13 +274,13 @@ class _Enough(BaseException):
 def find_method(key: str) -> Method:
     """The method of that key; raises CamvizError with the nearest one."""
     if key not in METHODS:
-        raise unknown("method", key, METHODS, "CamViz")
+        raise unknown(Message("method"), key, METHODS, "CamViz")
     return METHODS[key]
 
 
 def _emptiness(attribution: npt.NDArray[np.float32]) -> tuple[str, ...]:
     if attribution.ndim == 2 and (attribution.max() <= 0 or attribution.max() == attribution.min()):
-        return ("No positive evidence for this class at this layer: the map is empty.",)
+        return (Message("No positive evidence for this class at this layer: the map is empty."),)
     if not attribution.any():
-        return ("Nothing reached the pixels: the map is empty.",)
+        return (Message("Nothing reached the pixels: the map is empty."),)
     return ()

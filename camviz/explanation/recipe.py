@@ -11,6 +11,7 @@ from PIL import Image
 
 from .. import images
 from ..errors import CamvizError, unknown
+from ..messages import Message
 from ..models import Model, is_custom, offered_models, shared_model
 from ..models.model import ImageInput
 from ..registry import METHODS
@@ -44,11 +45,16 @@ def network(given: Network) -> tuple[Model, tuple[str, ...]]:
         text("model", "weights", named.get("weights", "default")),
     )
     if is_custom(weights) and name not in [entry.name for entry in offered_models() if entry.source == "own"]:
-        raise CamvizError(OWN.format(name=name))
+        raise CamvizError(OWN, name=name)
     made_with = fields("made_with", named.get("made_with", {}), tuple(versions()))
     notes = [
-        f"This recipe was made with {which} {made_with[which]}, and this is {now}: "
-        "the numbers may differ in their last digits."
+        Message(
+            "This recipe was made with {package} {version}, and this is {present}: "
+            "the numbers may differ in their last digits.",
+            package=which,
+            version=str(made_with[which]),
+            present=now,
+        )
         for which, now in versions().items()
         if made_with.get(which, now) != now
     ]
@@ -63,25 +69,34 @@ def picture(given: ImageInput | Mapping[str, Any]) -> Image.Image:
     file = text("image", "file", named.get("file", ""))
     found = images.decode(file)
     if named.get("sha256", images.digest(found)) != images.digest(found):
-        raise CamvizError(f"the picture '{file}' is not the one that the recipe was made of: its pixels differ")
+        raise CamvizError(
+            "the picture '{file}' is not the one that the recipe was made of: its pixels differ", file=file
+        )
     return found
 
 
 def fields(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
     """A part of a recipe that has fields, none but the known ones. Raises CamvizError."""
     if not isinstance(given, Mapping):
-        raise CamvizError(f"the {what} of a recipe has the fields {', '.join(known)}; got {str(given)[:60]!r}")
+        raise CamvizError(
+            "the {part} of a recipe has the fields {fields}; got {given}",
+            part=Message(what),
+            fields=", ".join(known),
+            given=repr(str(given)[:60]),
+        )
     for key in given:
         if key not in known:
-            raise unknown("field", str(key), known, f"the {what} of a recipe")
+            raise unknown(Message("field"), str(key), known, Message("the {part} of a recipe", part=Message(what)))
     return given
 
 
 def text(what: str, key: str, value: Any) -> str:
     """A value of a recipe that must be text. Raises CamvizError."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
-        whose = "the recipe" if what == "recipe" else f"the {what} of a recipe"
-        raise CamvizError(f"{whose} needs a '{key}', as text; got {str(value)[:60]!r}")
+        whose = Message("the recipe") if what == "recipe" else Message("the {part} of a recipe", part=Message(what))
+        raise CamvizError(
+            "{whose} needs a '{key}', as text; got {value}", whose=whose, key=key, value=repr(str(value)[:60])
+        )
     return value
 
 
@@ -180,5 +195,5 @@ def _score(text: str) -> tuple[str, list[int]]:
     """The name and the classes in a score's name."""
     known = re.fullmatch(r"(logit|probability|contrast)\(((?:[abc]=)?\d+(?:, (?:[abc]=)?\d+)*)\)", text)
     if not known:
-        raise CamvizError(f"'{text}' is a score of your own, so only your own code can compute it again")
+        raise CamvizError("'{text}' is a score of your own, so only your own code can compute it again", text=text)
     return known[1], [int(index) for index in re.sub("[abc]=", "", known[2]).split(", ")]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .. import encode, images
 from ..errors import CamvizError, unknown
+from ..messages import Message
 from ..models import Model
 from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
@@ -106,7 +107,7 @@ def synthesize(
     see, given = sight_of(model), dict[str, Any]()
     if found.starts_from_image:
         if source is None:
-            raise CamvizError(f"{found.title} starts from a picture: give it an image")
+            raise CamvizError("{method} starts from a picture: give it an image", method=found.title)
         given["picture"] = _pixels(model.view(source, fit)).to(see.mean)
     name = index = None
     if found.layer == "required" or (found.layer == "optional" and (channel is not None or target is None)):
@@ -180,14 +181,18 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
 def find_synthesis(key: str) -> SynthesisMethod:
     """The synthesis of that key; raises CamvizError with the nearest one."""
     if key not in SYNTHESES:
-        raise unknown("synthesis", key, SYNTHESES, "CamViz")
+        raise unknown(Message("synthesis"), key, SYNTHESES, "CamViz")
     return SYNTHESES[key]
 
 
 def sight_of(model: Model) -> FeatureFunction:
     """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colors."""
     if model.bands != RGB_CHANNELS:
-        raise CamvizError(f"pictures are made in red, green and blue, and {model.name} sees {', '.join(model.bands)}")
+        raise CamvizError(
+            "pictures are made in red, green and blue, and {model} sees {bands}",
+            model=model.name,
+            bands=", ".join(model.bands),
+        )
     reference = next(model.net.parameters(), torch.empty(0, device=model.device))
     mean, std = (
         torch.tensor(values, device="cpu").view(1, 3, 1, 1).to(reference) for values in (model.mean, model.std)
@@ -212,7 +217,9 @@ def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple
         return None, f"layer {name}"
     count = model.layer(name).channels
     if not 0 <= number < count:
-        raise CamvizError(f"layer {name} has channels 0 to {count - 1}; got {number}")
+        raise CamvizError(
+            "layer {name} has channels 0 to {last}; got {number}", name=name, last=count - 1, number=number
+        )
     return channel_mean(number), f"channel {number} of {name}"
 
 

@@ -65,5 +65,7 @@ def integrated_gradients(
     record_step(rise=rise, start=start)
     gap = float(((result.sum(dim=(1, 2, 3)) - rise).abs() / rise.abs()).max())
     if gap > 0.1:
-        add_note(f"The map's sum misses {gap:.0%} of the score's rise from the baseline: more steps come nearer.")
+        add_note(
+            "The map's sum misses {gap:.0%} of the score's rise from the baseline: more steps come nearer.", gap=gap
+        )
     return result

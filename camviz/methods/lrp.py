@@ -41,7 +41,11 @@ def lrp(
     """
     chosen = composites(epsilon, gamma, low, high)[composite]
     if isinstance(chosen.first, ZBox) and not low <= x.min() <= x.max() <= high:
-        add_note(f"The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.")
+        add_note(
+            "The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.",
+            low=low,
+            high=high,
+        )
     with propagating(chosen):
         relevance = input_gradient(net, x, relevance_of(score))
     record_step(composite=chosen, relevance=relevance)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import CamvizError, unknown
+from ..messages import Message, listed
 
 Channel = Literal["red", "green", "blue", "gray", "black"]
 
@@ -21,8 +22,10 @@ def default_channels(channels: int) -> tuple[Channel, ...]:
     """What as many channels see where nobody says it: gray, or red, green and blue. Raises CamvizError for others."""
     if channels not in (1, 3):
         raise CamvizError(
-            f"this network takes {channels} channels, and a picture has red, green and blue: say what each sees, "
-            "bands=('red', 'green', 'blue', 'black'), out of red, green, blue, gray, and black for nothing"
+            "this network takes {channels} channels, and a picture has red, green and blue: say "
+            "what each sees, bands=('red', 'green', 'blue', 'black'), out of red, green, blue, "
+            "gray, and black for nothing",
+            channels=channels,
         )
     return ("gray",) if channels == 1 else RGB_CHANNELS
 
@@ -30,10 +33,10 @@ def default_channels(channels: int) -> tuple[Channel, ...]:
 def check_channels(given: Sequence[str]) -> tuple[Channel, ...]:
     """`given` as bands. Raises CamvizError."""
     if isinstance(given, str) or not given:
-        raise CamvizError(f"bands are a list of colors, one for each channel; got {given!r}")
+        raise CamvizError("bands are a list of colors, one for each channel; got {given}", given=repr(given))
     for band in given:
         if band not in get_args(Channel):
-            raise unknown("band", str(band), get_args(Channel), ", ".join(get_args(Channel)))
+            raise unknown(Message("band"), str(band), get_args(Channel), ", ".join(get_args(Channel)))
     return tuple(given)  # type: ignore[arg-type]
 
 
@@ -85,9 +88,16 @@ def spread(values: Sequence[float], bands: Sequence[Channel], black: float) -> t
 def per_channel(values: Sequence[float], bands: Sequence[Channel], what: str) -> tuple[float, ...]:
     """One number for each channel. Raises CamvizError."""
     if len(values) != len(bands):
-        count = {1: "one number", 3: "three numbers"}.get(len(bands), f"{len(bands)} numbers")
-        names = f"{', '.join(bands[:-1])} and {bands[-1]}" if len(bands) > 1 else bands[0]
-        raise CamvizError(f"{what} must be {count}, for {names}; got {len(values)}")
+        several = Message("{count} numbers", count=len(bands))
+        count = {1: Message("one number"), 3: Message("three numbers")}.get(len(bands), several)
+        names = listed(bands)
+        raise CamvizError(
+            "{what} must be {expected}, for {names}; got {count}",
+            what=what,
+            expected=count,
+            names=names,
+            count=len(values),
+        )
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
-        raise CamvizError(f"{what} must be numbers; got {list(values)!r}")
+        raise CamvizError("{what} must be numbers; got {values}", what=what, values=repr(list(values)))
     return tuple(float(value) for value in values)

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..errors import CamvizError
+from ..messages import Message
 from .weights import _start
 
 Progress = Callable[[int, int], None]
@@ -41,16 +42,20 @@ def cached(url: str, name: str = "", progress: Progress | None = None) -> Path:
     """
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / (name or url.rpartition("/")[2])
-    fault = "not here" if not file.exists() else "" if _is_whole(file, url) else "damaged"
+    fault = Message("not here") if not file.exists() else "" if _is_whole(file, url) else Message("damaged")
     if fault:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _download(url, file, progress)
         except (OSError, http.client.HTTPException) as error:
             raise CamvizError(
-                f"the weights file {file.name} is {fault} and could not be fetched ({_reason(error)}): put it by hand "
-                f"into {folder}, or meanwhile use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, "
-                f"which need no network, or weights='random'"
+                "the weights file {file} is {fault} and could not be fetched ({reason}): put it by "
+                "hand into {folder}, or meanwhile use efficientnet_lite0, efficientnet_lite1 or "
+                "efficientnet_lite2, which need no network, or weights='random'",
+                file=file.name,
+                fault=fault,
+                reason=_reason(error),
+                folder=folder,
             ) from error
     return file
 
@@ -97,9 +102,9 @@ def _download(url: str, file: Path, progress: Progress | None) -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
-        return f"the server answered {error.code}"
+        return Message("the server answered {code}", code=error.code)
     if isinstance(error, URLError):
         return str(error.reason)
     if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
-        return "the disk is full"
+        return Message("the disk is full")
     return str(error) or type(error).__name__

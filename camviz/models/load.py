@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from ..errors import CamvizError, unknown
+from ..messages import Message
 from . import state_dict
 from . import weights as files
 from .channels import RGB_CHANNELS, Channel, check_channels, default_channels, per_channel, spread
@@ -71,10 +72,10 @@ def load_model(
     looks = check_channels(bands) if bands is not None else _bands(net, geometry.size)
     found = probe(net, geometry.size, len(looks))
     if head is not None and head not in get_args(Head):
-        raise unknown("head", str(head), get_args(Head), "softmax, sigmoid")
+        raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid")
     deviations = spread(plan.std, looks, 1.0) if std is None else per_channel(std, looks, "std")
     if 0 in deviations:
-        raise CamvizError(f"std must not be 0, since it is divided by; got {deviations}")
+        raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
     return Model(
         name=name or plan.name,
         title=f"{plan.title} (untrained)" if tag == "random" else plan.title,
@@ -117,7 +118,7 @@ def _build(
     else:
         path = Path(weights)
         if not path.is_file():
-            raise CamvizError(f"weights must be 'default', 'random' or a file; there is no file {path}")
+            raise CamvizError("weights must be 'default', 'random' or a file; there is no file {path}", path=path)
         state, file, tag = files.read(path), path.name, path.name
     net = plan.untrained(plan.classes)
     state = state_dict.unwrapped(state, net)
@@ -136,12 +137,17 @@ def _likeness(name: str) -> state_dict.Hint:
     def hint(state: Mapping[str, Tensor]) -> str:
         found = closest_architecture(state, name)
         if found is None:
-            return "; no network of the catalogue is like it"
-        share = f"{found.fitting} of {found.tensors} tensors fit"
-        if found.name == name:
-            return f"; it is nearest to {name} all the same ({share})"
-        return f"; nearest in the catalogue is {found.name}" + (
-            ", which it fits" if found.share == 1 else f" ({share})"
+            return Message("no network of the catalogue is like it")
+        if found.share == 1 and found.name != name:
+            return Message("nearest in the catalogue is {network}, which it fits", network=found.name)
+        nearest = (
+            "it is nearest to {network} all the same" if found.name == name else "nearest in the catalogue is {network}"
+        )
+        return Message(
+            "{nearest} ({fitting} of {tensors} tensors fit)",
+            nearest=Message(nearest, network=found.name),
+            fitting=found.fitting,
+            tensors=found.tensors,
         )
 
     return hint
@@ -172,6 +178,8 @@ def _labels(given: ClassNames | None, classes: int, name: str) -> tuple[str, ...
     if given is not None:
         names = read_class_names(given)
         if len(names) != classes:
-            raise CamvizError(f"{name} has {classes} classes; got {len(names)} categories")
+            raise CamvizError(
+                "{name} has {classes} classes; got {given} categories", name=name, classes=classes, given=len(names)
+            )
         return names
     return imagenet_labels() if classes == 1000 else tuple(f"class {index}" for index in range(classes))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .. import images
 from ..errors import CamvizError, unknown
+from ..messages import Message, listed
 from ..tape import forward
 from .channels import RGB_CHANNELS, Channel, in_colors, seen, shown, to_gray
 from .geometry import Fit, Geometry
@@ -119,7 +120,7 @@ class Model:
     def predict(self, image: ImageInput, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """The `k` most probable classes, best first."""
         if k < 1:
-            raise CamvizError(f"the number of predictions must be at least 1; got {k}")
+            raise CamvizError("the number of predictions must be at least 1; got {k}", k=k)
         with torch.no_grad():
             probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
         best = probabilities.sort(descending=True, stable=True)
@@ -133,7 +134,7 @@ class Model:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise unknown("layer", name, [layer.name for layer in self.layers], self.name)
+        raise unknown(Message("layer"), name, [layer.name for layer in self.layers], self.name)
 
     def module(self, name: str) -> nn.Module:
         """The module of the layer of that name. Raises CamvizError, offering the nearest."""
@@ -144,16 +145,21 @@ class Model:
         if not isinstance(target, str):
             index = operator.index(target)
             if not 0 <= index < len(self.categories):
-                raise CamvizError(f"{self.name} has the classes 0 to {len(self.categories) - 1}; got {index}")
+                raise CamvizError(
+                    "{name} has the classes 0 to {last}; got {index}",
+                    name=self.name,
+                    last=len(self.categories) - 1,
+                    index=index,
+                )
             return index
         for same in (str.__eq__, lambda one, other: one.lower() == other.lower()):
             found = [index for index, label in enumerate(self.categories) if same(label, target)]
             if len(found) > 1:
-                raise CamvizError(f"the label '{target}' stands for the classes {_listed(found)}; give the number")
+                raise CamvizError(
+                    "the label '{target}' stands for the classes {classes}; give the number",
+                    target=target,
+                    classes=listed([str(index) for index in found]),
+                )
             if found:
                 return found[0]
-        raise unknown("class", target, self.categories, self.name)
-
-
-def _listed(numbers: list[int]) -> str:
-    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+        raise unknown(Message("class"), target, self.categories, self.name)

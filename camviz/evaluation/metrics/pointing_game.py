@@ -42,7 +42,7 @@ def pointing_game(
     (1, 3, 2H, 2W), whose channels are summed up. A map without anything positive has the share 0.
     """
     if len(classes) != 4 or len(set(classes)) != 4:
-        raise CamvizError(f"a mosaic has four different classes, one a quarter; got {classes}")
+        raise CamvizError("a mosaic has four different classes, one a quarter; got {classes}", classes=classes)
     maps: list[Tensor] = []
     for index in classes:
         maps.append(explain_class(index)[0].detach())
@@ -55,7 +55,9 @@ def pointing_game(
 def mosaic(pictures: Tensor) -> Tensor:
     """Four pictures (4, 3, H, W) as one, (1, 3, 2H, 2W): top left, top right, bottom left, bottom right."""
     if pictures.ndim != 4 or len(pictures) != 4:
-        raise CamvizError(f"a mosaic needs four pictures, of shape (4, 3, H, W); got {tuple(pictures.shape)}")
+        raise CamvizError(
+            "a mosaic needs four pictures, of shape (4, 3, H, W); got {shape}", shape=tuple(pictures.shape)
+        )
     a, b, c, d = pictures
     return torch.cat([torch.cat([a, b], dim=2), torch.cat([c, d], dim=2)], dim=1)[None]
 

@@ -72,7 +72,7 @@ def _take() -> None:
         try:
             found = _files(file.name, file.getvalue(), MOST_BYTES - sum(map(len, taken.values())))
             if len(taken) + len(found) > MOST:
-                raise CamvizError(f"there is room for {MOST} pictures")
+                raise CamvizError("there is room for {most} pictures", most=MOST)
             for name, data in found:
                 taken[_free(name, taken)] = data
         except CamvizError as error:
@@ -85,7 +85,7 @@ def _files(name: str, data: bytes, room: int) -> list[tuple[str, bytes]]:
     if name.lower().endswith(".zip"):
         return list(pictures_in_zip(data, MOST, room))
     if len(data) > room:
-        raise CamvizError(f"there is room for {MOST_BYTES // 2**20} MB of pictures")
+        raise CamvizError("there is room for {limit} MB of pictures", limit=MOST_BYTES // 2**20)
     return [(name, data)]
 
 
