@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from itertools import pairwise
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +22,11 @@ from ..models import Model
 from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
 from ..models.model import ImageInput
-from ..registry import SYNTHESES, Method
+from ..registry import SYNTHESES, SynthesisMethod
 from ..runtime.devices import stopwatch
-from ..scores import Score, contrast, logit, probability
+from ..scores import Score
 from ..tape import counting_passes
+from ..targets import Target, resolve_target
 from .features import FeatureFunction
 
 RGB = NDArray[np.uint8]
@@ -87,7 +88,7 @@ def synthesize(
     image: ImageInput | None = None,
     layer: str | None = None,
     channel: int | None = None,
-    target: int | str | Score | None = None,
+    target: Target = None,
     fit: Fit = "crop",
     progress: Progress | None = None,
     **knobs: Any,
@@ -104,7 +105,7 @@ def synthesize(
     takes = signature(found.function).parameters
     source = None if image is None else images.decode(image)
     see, given = sight_of(model), dict[str, Any]()
-    if "picture" in takes:
+    if found.starts_from_image:
         if source is None:
             raise CamvizError("{method} starts from a picture: give it an image", method=found.title)
         given["picture"] = _pixels(model.view(source, fit)).to(see.mean)
@@ -177,7 +178,7 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
     return last + (done * steps / few - done) * min(paces, default=0.0)  # the quickest: other work may slow a step
 
 
-def find_synthesis(key: str) -> Method:
+def find_synthesis(key: str) -> SynthesisMethod:
     """The synthesis of that key; raises CamvizError with the nearest one."""
     if key not in SYNTHESES:
         raise unknown(Message("synthesis"), key, SYNTHESES, "CamViz")
@@ -222,21 +223,9 @@ def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple
     return channel_mean(number), f"channel {number} of {name}"
 
 
-def _target(
-    model: Model, target: int | str | Score | None, source: Image.Image | None, fit: Fit
-) -> tuple[int | None, Score, str]:
-    if target is None:
-        if source is None:
-            raise CamvizError("choose a class: give its number or its label as target")
-        target = model.predict(source, 1, fit)[0].index
-    if not callable(target):
-        if not isinstance(target, str | SupportsIndex):
-            raise CamvizError(
-                "a target is the index of a class, its label, or a score; got {target}", target=repr(target)
-            )
-        target = logit(model.class_index(target))
-    if isinstance(target, contrast):
-        return target.a, target, f"{model.categories[target.a]} rather than {model.categories[target.b]}"
-    if isinstance(target, logit | probability):
-        return target.c, target, model.categories[target.c]
-    return None, target, getattr(target, "__name__", repr(target))
+def _target(model: Model, target: Target, source: Image.Image | None, fit: Fit) -> tuple[int | None, Score, str]:
+    if target is not None:
+        return resolve_target(model, target, 0)
+    if source is None:
+        raise CamvizError("choose a class: give its number or its label as target")
+    return resolve_target(model, None, model.predict(source, 1, fit)[0].index)

@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..messages import Message
 from ..registry import Range, method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
 
-@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU")
+@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU", pixels=True)
 def deconvnet(
     net: nn.Module,
     x: Tensor,
@@ -19,13 +20,17 @@ def deconvnet(
     layer: nn.Module | None = None,
     *,
     feature_map: Annotated[
-        int | None, Range(0, 8191), "Start from this feature map of the layer, not the class"
+        int | None, Range(0, 8191), "Start from this feature map of the layer instead of the class"
     ] = None,
-    row: Annotated[int | None, Range(0, 8191), "Row of the activation in the feature map; empty: the strongest"] = None,
-    column: Annotated[int | None, Range(0, 8191), "Column of the activation; empty: the strongest"] = None,
-    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+    row: Annotated[
+        int | None, Range(0, 8191), "Row of the activation in the feature map; empty: the strongest activation"
+    ] = None,
+    column: Annotated[int | None, Range(0, 8191), "Column of the activation; empty: the strongest activation"] = None,
+    extended: Annotated[
+        bool, "Apply the rule to SiLU, GELU and similar activations too, which the paper does not define"
+    ] = False,
 ) -> Tensor:
-    """What in the picture excites a class or one feature map, projected back through the network to the pixels.
+    """The pattern in the image that activates a class or one feature map, projected back to the pixels.
 
     At every ReLU: gradient := max(gradient, 0), whatever its input was; max-pooling goes back through its switches.
     Starts from the score, or from one activation of one feature map of `layer`; (B, 3, H, W), signed.
@@ -42,6 +47,7 @@ def deconvnet(
 
 def deconvolved(gradient: Tensor, slope: Tensor) -> Tensor:
     """A ReLU on the way down as on the way up, without memory of the way up."""
+    record_step(gradient=gradient, slope=slope)
     return gradient.clamp(min=0)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from ..registry import method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import record
 
@@ -16,9 +17,9 @@ def grad_cam(
     score: Score,
     layer: nn.Module,
     *,
-    counterfactual: Annotated[bool, "Show what speaks against the class instead of for it"] = False,
+    counterfactual: Annotated[bool, "Show the evidence against the class instead of the evidence for it"] = False,
 ) -> Tensor:
-    """Where the layer holds evidence for the class: its feature maps, weighted by their mean gradient.
+    """Evidence for the class at a layer: its feature maps, weighted by their mean gradient.
 
     w[b,c] = mean_hw dS_b/dA[b,c,h,w];  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), (B, h, w)
 
@@ -28,4 +29,5 @@ def grad_cam(
     weight = gradient.mean(dim=(2, 3), keepdim=True)
     if counterfactual:
         weight = -weight
+    record_step(activation=activation, gradient=gradient, weight=weight)
     return (weight * activation).sum(dim=1).relu()

@@ -5,19 +5,24 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from ..registry import method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
 
-@method("Guided backpropagation", family="gradient", paper="https://arxiv.org/abs/1412.6806", requires="a ReLU")
+@method(
+    "Guided backpropagation", family="gradient", paper="https://arxiv.org/abs/1412.6806", requires="a ReLU", pixels=True
+)
 def guided_backprop(
     net: nn.Module,
     x: Tensor,
     score: Score,
     *,
-    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+    extended: Annotated[
+        bool, "Apply the rule to SiLU, GELU and similar activations too, which the paper does not define"
+    ] = False,
 ) -> Tensor:
-    """Fine lines that excite the network, found by cutting off negative gradients at every ReLU.
+    """Fine lines that activate the network: the gradient, with negative values set to zero at every ReLU.
 
     At every ReLU: gradient := max(gradient, 0) * [input > 0]; the map is what reaches x, signed, (B, 3, H, W)
 
@@ -29,4 +34,5 @@ def guided_backprop(
 
 def guided(gradient: Tensor, slope: Tensor) -> Tensor:
     """Only what was active on the way up, and pulls up on the way down."""
+    record_step(gradient=gradient, slope=slope)
     return (gradient * slope).clamp_(min=0)

@@ -12,6 +12,7 @@ from ..acceleration.many_passes import many_passes, partial_progress
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import add_note, forward, input_gradient, score_of
 
@@ -22,21 +23,23 @@ BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@method("Integrated gradients", family="gradient", paper="https://arxiv.org/abs/1703.01365")
+@method("Integrated gradients", family="gradient", paper="https://arxiv.org/abs/1703.01365", pixels=True)
 def integrated_gradients(
     net: nn.Module,
     x: Tensor,
     score: Score,
     *,
-    steps: Annotated[int, Range(1, 500), "Pictures on the way; more bring the sum nearer to the score's rise"] = 32,
+    steps: Annotated[
+        int, Range(1, 500), "Points on the path; with more, the sum comes closer to the increase of the score"
+    ] = 32,
     baseline: Annotated[
         Literal["mean color", "darkest", "brightest"],
-        "The empty picture at the start: the mean color of the training pictures, or in each color channel the "
-        "darkest or brightest value of this picture (black or white, where that occurs in it)",
+        "The empty image at the start: the mean color of the training images, or in each color channel the "
+        "darkest or brightest value of this image (black or white, if it occurs in it)",
     ] = "mean color",
     progress: Progress | None = None,
 ) -> Tensor:
-    """What each pixel gives to the score, added up on the way from an empty picture to this one.
+    """Contribution of each pixel to the score, summed along a path from an empty image to this one.
 
     map = (x - x0) * sum_k w[k] * dS/dx( x0 + a[k] * (x - x0) ), signed, (B, 3, H, W);  its sum is S(x) - S(x0)
 
@@ -55,8 +58,11 @@ def integrated_gradients(
         for number, (first, last) in enumerate(zip(start, x, strict=True)):
             for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 points = channels_last(first + place[part] * (last - first))
-                result[number] += (weight[part] * input_gradient(net, points, score)).sum(dim=0)
+                gradient = input_gradient(net, points, score)
+                record_step(place=place[part], weight=weight[part], points=points, gradient=gradient)
+                result[number] += (weight[part] * gradient).sum(dim=0)
     result *= x - start
+    record_step(rise=rise, start=start)
     gap = float(((result.sum(dim=(1, 2, 3)) - rise).abs() / rise.abs()).max())
     if gap > 0.1:
         add_note(

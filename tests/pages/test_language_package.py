@@ -25,7 +25,8 @@ from camviz.inspection import summary
 from camviz.models import class_names
 from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES, Knob
-from camviz.teaching import lessons, walkthroughs
+from camviz.teaching import lessons
+from camviz.teaching.walkthroughs import apply_relu_rules
 from camviz.text import percent
 from camviz.ui.layers.feature_maps import BYS
 from camviz.ui.learn.chapters import CHAPTERS
@@ -185,7 +186,7 @@ def test_titles_and_tooltips_are_said_in_chinese(chinese) -> None:
     assert untranslated(metric.limitation for metric in METRICS.values()) == []
     assert untranslated(method.requires for method in METHODS.values() if method.requires) == []
     assert untranslated(iter([*FAMILIES.values(), *(title.capitalize() for title in FAMILIES.values())])) == []
-    assert untranslated(iter(walkthroughs.rules(torch.ones(1), torch.ones(1)))) == []
+    assert untranslated(iter(apply_relu_rules(torch.ones(1), torch.ones(1)))) == []
     assert untranslated(text for views in render.VIEWS.values() for one in views.items() for text in one) == []
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...feature_visualization import Synthesis, estimate, synthesize
-from ...registry import Method
+from ...registry import SynthesisMethod
 from ...scores import Score, contrast
 from ..inputs.experiment import Experiment
 from ..server import queue, singletons, store
@@ -26,7 +26,7 @@ class SynthesisRequest:
     """One picture that is to be made."""
 
     experiment: Experiment
-    method: Method
+    method: SynthesisMethod
     layer: str | None
     channel: int | None
     target: Score | None

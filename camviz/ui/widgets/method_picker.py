@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from ...registry import FAMILIES, METHODS, Knob, Method
+from ...registry import FAMILIES, METHODS, Entry, Knob, Method
 from ..session import settings
 from ..session.language import tr, tr_message
 
@@ -70,7 +70,7 @@ def choose_method(key: str) -> None:
     st.session_state["method"], st.session_state["menu"] = key, False
 
 
-def knobs(method: Method) -> dict[str, Any]:
+def knobs(method: Entry) -> dict[str, Any]:
     """The method's settings as widgets, derived from its signature."""
     if not method.knobs:
         return {}
