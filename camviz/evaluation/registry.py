@@ -1,16 +1,15 @@
 """The table of metrics, filled by the decorator `metric`."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
-from ..errors import CamvizError, unknown
-from ..messages import Message
-from ..registry import Knob, knobs_of
+from ..errors import CamvizError
+from ..registry import Entry, declared, register
 from ..runtime.progress import Progress, heartbeat
 from ..scores import Score
 from .pixel_ranking import pixel_values
@@ -41,32 +40,14 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A metric of METRICS: its title, paper, limitation and settings; callable as the bare function."""
+class Metric(Entry):
+    """A metric of METRICS. `takes` names the values of a Subject that its function is called with."""
 
-    key: str
-    title: str
     better: Better
     cost: int
-    paper: str
     limitation: str
-    function: Callable[..., Any] = field(repr=False)
     takes: tuple[str, ...] = field(repr=False)
-    knobs: Mapping[str, Knob] = field(repr=False)
     many_passes: bool = False
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
-
-    @property
-    def tooltip(self) -> str:
-        """The first line of the docstring."""
-        return self.doc.partition("\n")[0]
-
-    @property
-    def doc(self) -> str:
-        """The whole docstring: formula and symbols."""
-        return inspect.getdoc(self.function) or ""
 
     @property
     def explains_again(self) -> bool:
@@ -78,17 +59,11 @@ class Metric:
         """Whether the subject's image must be a mosaic of four."""
         return "classes" in self.takes
 
-    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the value of every knob: the given ones checked, the others at their default."""
-        for name in given:
-            if name not in self.knobs:
-                raise unknown(Message("setting"), name, self.knobs, Message("the settings of {owner}", owner=self.key))
-        return {name: knob.check(given.get(name, knob.default), self.key) for name, knob in self.knobs.items()}
-
     def measure(self, subject: Subject, *, progress: Progress | None = None, **given: Any) -> Any:
         """Return the result for a subject; `float()` of it is the metric's value.
 
-        Raises CamvizError if the subject lacks a value of `takes`, or a setting is wrong."""
+        Raises CamvizError if the subject lacks a value of `takes`, or a setting is wrong.
+        """
         arguments = [getattr(subject, name) for name in self.takes]
         for name, value in zip(self.takes, arguments, strict=True):
             if value is None:
@@ -111,22 +86,16 @@ def metric(title: str, *, better: Better, cost: int, paper: str, limitation: str
     """
 
     def add(function: Function) -> Function:
-        key = function.__name__
-        if key in METRICS and METRICS[key].function.__module__ != function.__module__:
-            raise CamvizError("two metrics are called '{key}'", key=key)
         parameters = inspect.signature(function).parameters
-        METRICS[key] = Metric(
-            key=key,
-            title=Message(title),
+        entry = Metric(
+            **declared(function, title, paper),
             better=better,
             cost=cost,
-            paper=paper,
             limitation=limitation,
-            function=function,
             takes=tuple(name for name, one in parameters.items() if one.kind is not one.KEYWORD_ONLY),
-            knobs=knobs_of(function),
             many_passes="progress" in parameters,
         )
+        register(METRICS, entry)
         return function
 
     return add
