@@ -43,6 +43,6 @@ def reading(e: Explanation, first: str, sure: float) -> str:
 def caution(e: Explanation) -> str:
     """What the picture does not say."""
     text = CAUTIONS[METHODS[e.method].family]
-    if e.weights == "random":
+    if e.question.model.weights.is_random:
         return f"This network is untrained, so whatever the map shows was not learned. {text}"
     return text

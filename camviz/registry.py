@@ -250,8 +250,8 @@ def _knob(name: str, hint: Any, default: Any) -> Knob:
     found = next((extra for extra in extras if isinstance(extra, Choices)), None) if hint is str else None
     if default is inspect.Parameter.empty or not (literal or found or hint in (bool, int, float)):
         raise CamvizError(
-            "the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with Choices; "
-            "it is {hint}",
+            "the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with "
+            "Choices; it is {hint}",
             name=name,
             hint=str(hint),
         )

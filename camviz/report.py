@@ -146,7 +146,11 @@ def explanation_sections(
             pictures=[ReportImage(rgb, f"{name}: {described[name]}", name) for name, rgb in views.items()],
         ),
         Section("Settings and numbers", [f"Paper: {method.paper}"], table=[("setting", "value"), *facts(e).items()]),
-        Section("Compute it again", PYTHON, code=[recipe.snippet(e, image_name), recipe.recipe_json(e, image_name)]),
+        Section(
+            "Compute it again",
+            PYTHON,
+            code=[recipe.snippet(e.question, image_name), recipe.recipe_json(e.question, image_name)],
+        ),
     ]
 
 
@@ -168,7 +172,7 @@ def comparison_sections(
     alike = [(key, found[0]) for key, found in values.items() if len(set(found)) == 1]
     apart = {key: found for key, found in values.items() if len(set(found)) > 1}
     rows = zip(settings, *apart.values(), strict=True)
-    snippets = dict.fromkeys(recipe.snippet(e, image_names[name]) for name, e in maps.items())
+    snippets = dict.fromkeys(recipe.snippet(e.question, image_names[name]) for name, e in maps.items())
     return [
         Section("The maps", pictures=pictures),
         Section("What they do not say", cautions),
@@ -183,20 +187,20 @@ def facts(e: Explanation) -> dict[str, str]:
     """What an explanation is, what came out and what it cost, as a report names it."""
     knobs = [f"{name.replace('_', ' ')}: {value}" for name, value in e.knobs.items() if value is not None]
     found = {
-        "network": f"{e.model} ({e.weights})",
+        "network": f"{e.model} ({e.question.model.weights})",
         "method": METHODS[e.method].title,
         "explained": f"{e.label} ({e.score})",
         "probability": percent(e.probability) if e.target is not None else "",
         "layer": e.layer or "",
-        "layers fused by": e.fuse or "",
-        "picture fitted by": e.fit,
+        "layers fused by": e.question.fusion if len(e.question.layers) > 1 else "",
+        "picture fitted by": e.question.fit,
         "method's settings": "; ".join(knobs),
         "largest value": f"{e.attribution.max():.6g}",
         "smallest value": f"{e.attribution.min():.6g}",
         "sum": f"{e.attribution.sum(dtype=float):.6g}",
         "seconds": f"{e.seconds:.2f}",
         "passes": f"{e.forward_passes} forward, {e.backward_passes} backward",
-        "picture's sha256": e.image_digest,
+        "picture's sha256": e.question.image.digest,
     }
     return {name: value for name, value in found.items() if value}
 

@@ -13,6 +13,8 @@ from PIL import Image
 
 import camviz
 from camviz import captions, encode, images, render, report, scores
+from camviz.explanation.explanation import Explanation
+from camviz.models import Weights
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>.jpg'
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -109,7 +111,7 @@ def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
         and rows["method's settings"] == "counterfactual: False"
         and rows["explained"] == "espresso (logit(c=967))"
     )
-    assert rows["passes"] == "1 forward, 1 backward" and rows["picture's sha256"] == e.image_digest
+    assert rows["passes"] == "1 forward, 1 backward" and rows["picture's sha256"] == e.question.image.digest
 
 
 def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, coffee):
@@ -127,15 +129,9 @@ def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, co
 
 
 def test_nothing_that_somebody_named_gets_into_the_page(lite0, coffee, e):
-    hostile = dataclasses.replace(
-        e,
-        model=HOSTILE,
-        label=HOSTILE,
-        layer=HOSTILE,
-        weights=HOSTILE,
-        notes=(HOSTILE,),
-        knobs={"counterfactual": HOSTILE},
-    )
+    model = dataclasses.replace(lite0, name=HOSTILE, weights=Weights("file", HOSTILE), categories=(HOSTILE,) * 1000)
+    question = e.question.replace(model=model, layers=(HOSTILE,), settings={"counterfactual": HOSTILE})
+    hostile = Explanation(question, dataclasses.replace(e.result, notes=(HOSTILE,)))
     (first, *_) = lite0.predict(coffee)
     sections = report.explanation_sections(hostile, [dataclasses.replace(first, label=HOSTILE)], HOSTILE)
     maps = report.comparison_sections({HOSTILE: hostile}, {HOSTILE: e.view}, {HOSTILE: HOSTILE}, [[HOSTILE], [HOSTILE]])
@@ -172,9 +168,8 @@ def test_what_is_empty_is_left_out():
 
 def test_an_empty_map_is_told(lite0):
     flat = Image.new("RGB", (64, 64), "gray")
-    e = dataclasses.replace(
-        camviz.explain(lite0, flat), notes=("The map is empty.",), target=None, probability=float("nan")
-    )
+    e = camviz.explain(lite0, flat, target=lambda class_scores: class_scores[:, 0])
+    e = dataclasses.replace(e, result=dataclasses.replace(e.result, notes=("The map is empty.",)))
     page = Page(report.to_html("Flat", report.explanation_sections(e, lite0.predict(flat), "flat.png")))
     assert "The map is empty." in "".join(page.text) and "nan" not in page.cells
     assert images.digest(flat) in page.cells

@@ -103,7 +103,7 @@ class Folder:
             row |= {"target": e.label, "target_class": e.target, "layer": e.layer, "metrics": dict(outcome.metrics)}
             row |= {name: getattr(e, name) for name in ("seconds", "forward_passes", "backward_passes")}
             row |= {"target_probability": None if math.isnan(e.probability) else e.probability}
-            row |= {"recipe": json.dumps(recipe.to_recipe(e, outcome.name), ensure_ascii=False)}
+            row |= {"recipe": json.dumps(recipe.to_recipe(e.question, outcome.name), ensure_ascii=False)}
         return row
 
     def note(self, rows: Iterable[Row]) -> None:

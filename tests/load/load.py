@@ -34,7 +34,7 @@ from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from camviz.ui.server.warm import warm
-from tests.conftest import FLAGS
+from tests.chromium import FLAGS
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(path.stem for path in (ROOT / "assets" / "samples").glob("*.jpg"))

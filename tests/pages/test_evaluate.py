@@ -251,7 +251,7 @@ def test_the_csv_has_every_number(lite0, coffee) -> None:
     assert len(single) == 4 + 2 + 4 + 4
     assert single[5] == {
         "model": "efficientnet_lite0",
-        "weights": lite0.weights,
+        "weights": str(lite0.weights),
         "layer": "bn2",
         "method": "grad_cam",
         "metric": "insertion",

@@ -50,13 +50,13 @@ def shown(monkeypatch):
 @pytest.fixture
 def counted(monkeypatch):
     calls = []
-    original = explain.explain_batch
+    original = explain.answer_batch
 
-    def batch(model, views, *arguments, **settings):
-        calls.append(len(views))
-        return original(model, views, *arguments, **settings)
+    def batch(questions):
+        calls.append(len(questions))
+        return original(questions)
 
-    monkeypatch.setattr("camviz.batch.worker.explain_batch", batch)
+    monkeypatch.setattr("camviz.batch.worker.answer_batch", batch)
     return calls
 
 

@@ -130,7 +130,7 @@ def numbers(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metri
 
 def _of(experiment: Experiment, row: Row, metric: Metric) -> list[Any]:
     layer = experiment.layer if row.method.layer != "none" else ""
-    return [experiment.model.name, experiment.model.weights, layer, row.method.key, metric.key]
+    return [experiment.model.name, str(experiment.model.weights), layer, row.method.key, metric.key]
 
 
 def _csv(header: list[str], lines: Sequence[Sequence[Any]]) -> str:

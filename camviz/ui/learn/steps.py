@@ -14,7 +14,7 @@ from ...teaching import walkthrough_records as records
 from ...teaching.walkthroughs import WALKTHROUGHS
 from ...text import percent
 from ..inputs.experiment import Experiment
-from ..results import explanations
+from ..results.cost import explanation_seconds
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session import settings
@@ -30,16 +30,14 @@ COLORS = ("red", "green", "blue")
 def draw(method: str, experiment: Experiment) -> None:
     """The steps of that method; a slow one waits for a click."""
     layer = METHODS[method].layer == "required"
-    if layer and (not experiment.layer or "," in experiment.layer):
+    if layer and len(experiment.layers) != 1:
         st.info(tr("This method works at one layer of feature maps: choose one in the sidebar."))
         return
-    key = ("anatomy", *explanations.key_of(experiment, METHODS[method], {}))
-    seconds = (
-        explanations.duration(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
-    )
+    question = experiment.question(METHODS[method])
+    seconds = explanation_seconds(question) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
-        key,
+        ("walkthrough", question.key),
         seconds,
         tr("Run {method} step by step", method=tr_message(METHODS[method].title)),
         lambda report: _steps(method, experiment, report),
@@ -50,7 +48,7 @@ def draw(method: str, experiment: Experiment) -> None:
 
 def _steps(method: str, experiment: Experiment, report: ReportProgress) -> records.Walkthrough:
     model, walkthrough = experiment.model, WALKTHROUGHS[method]
-    x = model.preprocess(experiment.picture.image, experiment.fit)
+    x = experiment.x
     takes, given = signature(walkthrough).parameters, dict[str, Any]()
     if "layer" in takes:
         given["layer"] = model.module(experiment.layer)
@@ -136,9 +134,10 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
             count=len(found.weight),
         )
     )
+    weights = [tr_message(percent(float(found.weight[c]))) for c in found.strongest]
     names = [
-        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=tr_message(weight))
-        for c, weight in ((c, percent(float(found.weight[c]))) for c in found.strongest)
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=weight)
+        for c, weight in zip(found.strongest, weights, strict=True)
     ]
     side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The weights**: the scores, brought to a sum of 1 (softmax)"))
