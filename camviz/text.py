@@ -1,4 +1,4 @@
-"""Short texts: file names, articles, percentages."""
+"""Short texts: file names and percentages."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ BOUNDS = {0: (0.01, "under 1%", "over 99%"), 1: (0.001, "under 0.1%", "over 99.9
 
 
 def file_name(*parts: str) -> str:
-    """A safe file name without ending: the parts joined by '-', of a-z, 0-9, '_' and '-' only, 1 to 64 characters.
+    """Return a safe file name without extension: the parts joined by '-', of a-z, 0-9, '_' and '-', 1 to 64 characters.
 
     >>> file_name("Café au lait", "grad_cam", "blocks.6")
     'cafe-au-lait-grad_cam-blocks-6'

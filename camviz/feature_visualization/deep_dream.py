@@ -26,15 +26,17 @@ def deep_dream(
     layer: nn.Module,
     score: Score | None = None,
     *,
-    octaves: Annotated[int, Range(1, 6), "At how many sizes, from small to large"] = 4,
-    ratio: Annotated[float, Range(1.1, 2, 0.1), "From one size to the next"] = 1.4,
+    octaves: Annotated[int, Range(1, 6), "Number of image sizes, from small to large"] = 4,
+    ratio: Annotated[float, Range(1.1, 2, 0.1), "Ratio of one size to the next smaller one"] = 1.4,
     steps: Annotated[int, Range(1, 100), "Steps at each size"] = 10,
-    strength: Annotated[float, Range(0.001, 0.1, 0.001), "Mean change of a pixel at each step, white being 1"] = 0.01,
-    jitter: Annotated[int, Range(0, 64), "Move the picture by up to so many pixels at each step"] = 16,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which moves"] = 0,
+    strength: Annotated[
+        float, Range(0.001, 0.1, 0.001), "Mean change of a pixel at each step, on a scale from 0 (black) to 1 (white)"
+    ] = 0.01,
+    jitter: Annotated[int, Range(0, 64), "Largest random shift at each step, in pixels"] = 16,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the random shifts"] = 0,
     progress: ShowFrame | None = None,
 ) -> Tensor:
-    """What a layer, or one of its channels, sees in a picture, made stronger until we see it too.
+    """The patterns that a layer or one of its channels finds in an image, amplified until they are visible.
 
     x := x + strength g / mean|g|,  g = ds/dx,  s = mean A^2, or a channel's mean;  (1, 3, H, W) in [0, 1]
 

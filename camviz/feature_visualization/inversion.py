@@ -22,17 +22,19 @@ def inversion(
     layer: nn.Module,
     *,
     parametrization: Annotated[
-        Literal["fourier", "pixels"], "What is changed: the frequencies, or the pixels (as in the paper)"
+        Literal["fourier", "pixels"], "Optimize the frequencies, or the pixels (as in the paper)"
     ] = "fourier",
-    alpha: Annotated[float, Range(0, 1, 0.001), "Weight of the norm that keeps the colors from extremes"] = 0.001,
-    variation: Annotated[float, Range(0, 1, 0.01), "Weight of the total variation: it keeps neighbors alike"] = 0.01,
-    beta: Annotated[float, Range(1, 3, 0.1), "Power of the total variation: 1 keeps edges, 2 smooths them"] = 2.0,
-    steps: Annotated[int, Range(1, 1024), "Steps of the descent"] = 128,
+    alpha: Annotated[float, Range(0, 1, 0.001), "Weight of the norm that penalizes extreme colors"] = 0.001,
+    variation: Annotated[
+        float, Range(0, 1, 0.01), "Weight of the total variation, which keeps neighboring pixels similar"
+    ] = 0.01,
+    beta: Annotated[float, Range(1, 3, 0.1), "Exponent of the total variation: 1 keeps edges, 2 smooths them"] = 2.0,
+    steps: Annotated[int, Range(1, 1024), "Steps of gradient descent"] = 128,
     rate: Annotated[float, Range(0.001, 1, 0.001), "Length of a step (Adam's learning rate)"] = 0.1,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which noise it starts from"] = 0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the initial noise"] = 0,
     progress: ShowFrame | None = None,
 ) -> Tensor:
-    """A picture that looks the same to a layer: what of the picture is still known there.
+    """An image with the same activation at a layer: it shows what the layer still represents of the original.
 
     argmin_x |phi(x) - phi0|^2 / |phi0|^2 + a mean|x|^6 + v mean((dx/dh)^2 + (dx/dw)^2)^(beta/2);  (1, 3, H, W)
 

@@ -19,7 +19,7 @@ from ..tape import add_note, score_of
 def ablation_cam(
     net: nn.Module, x: Tensor, score: Score, layer: nn.Module, *, progress: Progress | None = None
 ) -> Tensor:
-    """Where the layer holds evidence for the class: each feature map weighted by what the score loses without it.
+    """Evidence for the class at a layer: each feature map is weighted by the drop of the score without it.
 
     w[b,c] = ( S_b - S_b without A[b,c] ) / |S_b|;  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), (B, h, w)
 

@@ -16,7 +16,7 @@ from ..tape import activations, score_gradient
     requires="nothing but average pooling and one linear layer above the layer",
 )
 def cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
-    """What each place of the last feature maps gives to the class, by the weights of the network's last layer.
+    """Contribution of each place of the last feature maps to the class score, by the weights of the last layer.
 
     map[b,h,w] = sum_c w[b,c] * A[b,c,h,w], with w[b] = sum_k dS_b/dz[b,k] * W[k], signed, (B, h, w)
 

@@ -20,13 +20,17 @@ def deconvnet(
     layer: nn.Module | None = None,
     *,
     feature_map: Annotated[
-        int | None, Range(0, 8191), "Start from this feature map of the layer, not the class"
+        int | None, Range(0, 8191), "Start from this feature map of the layer instead of the class"
     ] = None,
-    row: Annotated[int | None, Range(0, 8191), "Row of the activation in the feature map; empty: the strongest"] = None,
-    column: Annotated[int | None, Range(0, 8191), "Column of the activation; empty: the strongest"] = None,
-    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+    row: Annotated[
+        int | None, Range(0, 8191), "Row of the activation in the feature map; empty: the strongest activation"
+    ] = None,
+    column: Annotated[int | None, Range(0, 8191), "Column of the activation; empty: the strongest activation"] = None,
+    extended: Annotated[
+        bool, "Apply the rule to SiLU, GELU and similar activations too, which the paper does not define"
+    ] = False,
 ) -> Tensor:
-    """What in the picture excites a class or one feature map, projected back through the network to the pixels.
+    """The pattern in the image that activates a class or one feature map, projected back to the pixels.
 
     At every ReLU: gradient := max(gradient, 0), whatever its input was; max-pooling goes back through its switches.
     Starts from the score, or from one activation of one feature map of `layer`; (B, 3, H, W), signed.

@@ -9,7 +9,7 @@ from ..scores import Score
 
 @method("Edge detector", family="control", paper="https://arxiv.org/abs/1810.03292", class_specific=False)
 def edge_detector(net: nn.Module, x: Tensor, score: Score) -> Tensor:
-    """A control: the edges of the picture. It never looks at the network.
+    """A control: the edges of the image, independent of the network.
 
     map[b,i,j] = sqrt( (g * K)^2 + (g * K')^2 ), g = mean of x over the colors, K the Sobel kernel, (B, H, W)
 

@@ -18,9 +18,9 @@ def eigen_cam(
     score: Score,
     layer: nn.Module,
     *,
-    centered: Annotated[bool, "Subtract each feature map's mean first; the paper does not"] = True,
+    centered: Annotated[bool, "Subtract the mean of each feature map first, which the paper does not"] = True,
 ) -> Tensor:
-    """What the feature maps have most in common, whatever the class: their first principal component.
+    """The first principal component of the feature maps: what they have in common, whatever the class.
 
     map[b,h,w] = sum_c A[b,c,h,w] * v[b,c], signed, (B, h, w)
 

@@ -19,13 +19,15 @@ def finer_cam(
     score: Score,
     layer: nn.Module,
     *,
-    alpha: Annotated[float, Range(0, 2, 0.1), "How strongly what similar classes share is taken away; 0: Grad-CAM"] = 1,
-    similar: Annotated[int, Range(1, 20), "With how many of the most similar classes to compare"] = 3,
+    alpha: Annotated[
+        float, Range(0, 2, 0.1), "Weight of the similar classes' scores, which are subtracted; 0 gives Grad-CAM"
+    ] = 1,
+    similar: Annotated[int, Range(1, 20), "Number of most similar classes to compare with"] = 3,
     weighting: Annotated[
-        Literal["probability", "equal"], "Similar classes count by their probability, or all alike"
+        Literal["probability", "equal"], "Weight similar classes by their probability, or all equally"
     ] = "probability",
 ) -> Tensor:
-    """What tells the class from those most like it: Grad-CAM of the difference of their scores.
+    """What distinguishes the class from similar classes: Grad-CAM of the difference of their scores.
 
     Grad-CAM of S' = S - alpha * sum_d q[d] * z[d], over the similar classes d, (B, h, w)
 

@@ -19,10 +19,10 @@ def full_grad(
     *,
     scale: Annotated[
         Literal["layer", "channel", "none"],
-        "Sizes brought to 0..1 by layer, as in the paper, or by channel; or signed terms, which add up to the score",
+        "Magnitudes scaled to 0..1 by layer (as in the paper) or by channel, or signed terms that sum up to the score",
     ] = "layer",
 ) -> Tensor:
-    """What the pixels and every bias in the network give to the score, laid over one another.
+    """Contribution of the pixels and of every bias in the network to the score, added up in one map.
 
     map[b,i,j] = sum_k p( dS_b/dx * x )[k] + sum_l sum_c p( dS_b/dy[l] * bias[l] )[c], (B, H, W)
 

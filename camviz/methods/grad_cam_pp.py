@@ -9,7 +9,7 @@ from ..tape import add_note, record
 
 @method("Grad-CAM++", family="cam", paper="https://arxiv.org/abs/1710.11063")
 def grad_cam_pp(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
-    """Where the layer holds evidence for the class: as Grad-CAM, but places that pull the score up count alike.
+    """Evidence for the class at a layer: as Grad-CAM, but all places that raise the score count alike.
 
     w[b,c] = sum_hw alpha * relu(g);  alpha = g^2 / (2 g^2 + g^3 sum_hw A[b,c]);  map = relu( sum_c w[b,c] * A[b,c] )
 

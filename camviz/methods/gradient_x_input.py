@@ -9,7 +9,7 @@ from ..tape import input_gradient
 
 @method("Gradient x input", family="gradient", paper="https://arxiv.org/abs/1605.01713", pixels=True)
 def gradient_x_input(net: nn.Module, x: Tensor, score: Score) -> Tensor:
-    """What each pixel gives to the score, if the network were a straight line through this picture.
+    """Contribution of each pixel to the score, if the network were linear around this image.
 
     map[b,k,i,j] = x[b,k,i,j] * dS_b / dx[b,k,i,j], signed, (B, 3, H, W)
 

@@ -18,9 +18,11 @@ def guided_backprop(
     x: Tensor,
     score: Score,
     *,
-    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+    extended: Annotated[
+        bool, "Apply the rule to SiLU, GELU and similar activations too, which the paper does not define"
+    ] = False,
 ) -> Tensor:
-    """Fine lines that excite the network, found by cutting off negative gradients at every ReLU.
+    """Fine lines that activate the network: the gradient, with negative values set to zero at every ReLU.
 
     At every ReLU: gradient := max(gradient, 0) * [input > 0]; the map is what reaches x, signed, (B, 3, H, W)
 

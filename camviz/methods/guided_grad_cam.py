@@ -19,7 +19,9 @@ def guided_grad_cam(
     score: Score,
     layer: nn.Module,
     *,
-    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+    extended: Annotated[
+        bool, "Apply the rule to SiLU, GELU and similar activations too, which the paper does not define"
+    ] = False,
 ) -> Tensor:
     """The fine lines of guided backpropagation, kept only where Grad-CAM finds evidence for the class.
 

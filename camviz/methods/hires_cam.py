@@ -9,7 +9,7 @@ from ..tape import record
 
 @method("HiResCAM", family="cam", paper="https://arxiv.org/abs/2011.08891")
 def hires_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
-    """Where the layer holds evidence for the class, every activation weighted by its own gradient.
+    """Evidence for the class at a layer: each activation is weighted by its own gradient.
 
     map[b,h,w] = relu( sum_c dS_b/dA[b,c,h,w] * A[b,c,h,w] ), (B, h, w)
 

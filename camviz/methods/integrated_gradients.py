@@ -29,15 +29,17 @@ def integrated_gradients(
     x: Tensor,
     score: Score,
     *,
-    steps: Annotated[int, Range(1, 500), "Pictures on the way; more bring the sum nearer to the score's rise"] = 32,
+    steps: Annotated[
+        int, Range(1, 500), "Points on the path; with more, the sum comes closer to the increase of the score"
+    ] = 32,
     baseline: Annotated[
         Literal["mean color", "darkest", "brightest"],
-        "The empty picture at the start: the mean color of the training pictures, or in each color channel the "
-        "darkest or brightest value of this picture (black or white, where that occurs in it)",
+        "The empty image at the start: the mean color of the training images, or in each color channel the "
+        "darkest or brightest value of this image (black or white, if it occurs in it)",
     ] = "mean color",
     progress: Progress | None = None,
 ) -> Tensor:
-    """What each pixel gives to the score, added up on the way from an empty picture to this one.
+    """Contribution of each pixel to the score, summed along a path from an empty image to this one.
 
     map = (x - x0) * sum_k w[k] * dS/dx( x0 + a[k] * (x - x0) ), signed, (B, 3, H, W);  its sum is S(x) - S(x0)
 

@@ -25,13 +25,13 @@ def lrp(
     x: Tensor,
     score: Score,
     *,
-    composite: Annotated[Rules, "Which rule each layer follows, by its depth"] = "epsilon-gamma-box",
-    epsilon: Annotated[float, Range(1e-6, 1.0), "In linear layers: how much weak evidence is dropped"] = 1e-6,
-    gamma: Annotated[float, Range(0.0, 10.0), "In convolutions: how much more agreeing evidence counts"] = 0.25,
-    low: Annotated[float, Range(-10.0, 0.0), "The least value of a pixel, as the network sees it"] = -3.0,
-    high: Annotated[float, Range(0.0, 10.0), "The greatest value of a pixel, as the network sees it"] = 3.0,
+    composite: Annotated[Rules, "Rules for the layers, by their depth"] = "epsilon-gamma-box",
+    epsilon: Annotated[float, Range(1e-6, 1.0), "Linear layers: how strongly weak contributions are absorbed"] = 1e-6,
+    gamma: Annotated[float, Range(0.0, 10.0), "Convolutions: additional weight of positive contributions"] = 0.25,
+    low: Annotated[float, Range(-10.0, 0.0), "Smallest value of a pixel after normalization"] = -3.0,
+    high: Annotated[float, Range(0.0, 10.0), "Largest value of a pixel after normalization"] = 3.0,
 ) -> Tensor:
-    """How much of the score each pixel answers for, shared out layer by layer from the class to the picture.
+    """Share of each pixel in the score, distributed layer by layer from the class back to the image.
 
     R[j] = sum_k c[j,k] / sum_j c[j,k] * R[k], from the relevance R of a layer's outputs k to that of its inputs j,
     where c[j,k] = x[j] w[j,k], as its rule changes it; from S(x) at the class to (B, 3, H, W) at the pixels, signed.

@@ -22,14 +22,14 @@ def occlusion(
     layer: nn.Module | None = None,
     *,
     size: Annotated[int, Range(1, 512), "Side of the gray square, in pixels"] = 32,
-    stride: Annotated[int, Range(1, 512), "How far it moves from place to place, in pixels"] = 16,
-    measure: Annotated[Literal["score", "class probability"], "What is watched while the square moves"] = "score",
+    stride: Annotated[int, Range(1, 512), "Step between two positions of the square, in pixels"] = 16,
+    measure: Annotated[Literal["score", "class probability"], "Quantity that is measured at each position"] = "score",
     feature_map: Annotated[
-        int | None, Range(0, 8191), "Watch the strength of this feature map of the layer instead"
+        int | None, Range(0, 8191), "Measure the sum of this feature map of the layer instead"
     ] = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Where hiding a part of the picture under a gray square lowers the score.
+    """Places where hiding a part of the image under a gray square lowers the score.
 
     map[b,r,c] = S(x) - S(x with the square over the center of cell r,c), signed, (B, rows, columns)
 

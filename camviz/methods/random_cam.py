@@ -18,9 +18,9 @@ def random_cam(
     score: Score,
     layer: nn.Module,
     *,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which weights: the same seed gives the same map"] = 0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the random weights: the same seed gives the same map"] = 0,
 ) -> Tensor:
-    """A control: the layer's feature maps under random weights, which know nothing of the class.
+    """A control: the feature maps of a layer with random weights, independent of the class.
 
     map[b,h,w] = relu( sum_c w[c] * A[b,c,h,w] ), w[c] uniform in -1 to 1, (B, h, w)
 

@@ -23,16 +23,17 @@ def rise(
     x: Tensor,
     score: Score,
     *,
-    masks: Annotated[int, Range(1, 8000), "How many random masks; the paper takes 4000 to 8000"] = 1000,
-    cells: Annotated[int, Range(2, 32), "Cells of a mask along each side: more for smaller things"] = 7,
+    masks: Annotated[int, Range(1, 8000), "Number of random masks; the paper uses 4000 to 8000"] = 1000,
+    cells: Annotated[int, Range(2, 32), "Cells of a mask along each side: more cells for smaller objects"] = 7,
     keep: Annotated[float, Range(0.05, 0.95, 0.05), "Probability that a cell stays visible"] = 0.5,
     measure: Annotated[
-        Literal["class probability", "score"], "What weighs a mask: the paper's class probability, or the score itself"
+        Literal["class probability", "score"],
+        "Weight of a mask: the class probability (as in the paper) or the score itself",
     ] = "class probability",
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which masks: the same seed gives the same map"] = 0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the masks: the same seed gives the same map"] = 0,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Where the picture must be visible for the score to be high, found by looking through random masks.
+    """Places that must be visible for the score to be high, found with random masks.
 
     map[b,i,j] = 1/(N * keep) * sum_n S(x[b] * M[n]) * M[n,i,j], (B, H, W)
 

@@ -21,10 +21,10 @@ def score_cam(
     weighting: Annotated[
         Literal["channel softmax", "class probability"], "The paper's softmax over channels, or the class probability"
     ] = "channel softmax",
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 where the processor has it"] = "exact",
+    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
-    """Where the layer holds evidence for the class: each feature map weighted by the score of what it lets through.
+    """Evidence for the class at a layer: each feature map is weighted by the score of the image masked by it.
 
     M[c] = minmax( upsampled(A[c]) );  s[c] = S(x * M[c]) - S(0);  w = softmax_c s;  map = relu( sum_c w[c] * A[c] )
 

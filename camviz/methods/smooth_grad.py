@@ -27,18 +27,22 @@ def smooth_grad(
     x: Tensor,
     score: Score,
     *,
-    base: Annotated[str, Choices(base_methods), "The method whose maps are averaged"] = "vanilla_backprop",
+    base: Annotated[str, Choices(base_methods), "Method whose maps are averaged"] = "vanilla_backprop",
     statistic: Annotated[
         Literal["mean", "squared", "variance"],
-        "The mean of the maps (SmoothGrad), of their squares (SmoothGrad-squared), or their variance (VarGrad)",
+        "Mean of the maps (SmoothGrad), mean of their squares (SmoothGrad-squared), or variance (VarGrad)",
     ] = "mean",
-    samples: Annotated[int, Range(1, 200), "How many noisy copies of the picture"] = 32,
-    level: Annotated[float, Range(0, 1, 0.05), "Deviation of the noise, as a share of the picture's range"] = 0.15,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which noise: the same seed gives the same map"] = 0,
-    extended: Annotated[bool, "Guided and deconvnet: also at SiLU, GELU and their kin, which no paper defines"] = False,
+    samples: Annotated[int, Range(1, 200), "Number of noisy copies of the image"] = 32,
+    level: Annotated[
+        float, Range(0, 1, 0.05), "Standard deviation of the noise, as a share of the image's range"
+    ] = 0.15,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the noise: the same seed gives the same map"] = 0,
+    extended: Annotated[
+        bool, "Guided and deconvnet: apply the rule to SiLU, GELU and similar activations too, which no paper defines"
+    ] = False,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Any pixel method averaged over noisy copies of the picture, so that what is only noise in the map fades.
+    """The map of a pixel method, averaged over noisy copies of the image to suppress noise.
 
     mean: m = mean_n M(x + e[n]);  squared: mean_n M(x + e[n])^2;  variance: squared - m^2;  (B, 3, H, W)
 

@@ -20,13 +20,13 @@ def ss_cam(
     score: Score,
     layer: nn.Module,
     *,
-    samples: Annotated[int, Range(1, 100), "How many noisy masks for each feature map"] = 35,
-    noise: Annotated[float, Range(0, 5, 0.1), "The noise's standard deviation, where masks go from 0 to 1"] = 2.0,
-    seed: Annotated[int, Range(0, 2**31 - 1), "The same seed gives the same noise"] = 0,
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 where the processor has it"] = "exact",
+    samples: Annotated[int, Range(1, 100), "Number of noisy masks for each feature map"] = 35,
+    noise: Annotated[float, Range(0, 5, 0.1), "Standard deviation of the noise, for masks from 0 to 1"] = 2.0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the noise: the same seed gives the same map"] = 0,
+    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
-    """Score-CAM, its score for each feature map averaged over masks with noise.
+    """Score-CAM with the score of each feature map averaged over noisy masks.
 
     s[c] = mean_i S( x * (M[c] + noise * n[i]) );  w = softmax_c s;  map = relu( sum_c w[c] * A[c] ), (B, h, w)
 

@@ -276,4 +276,4 @@ def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lit
 )
 def test_conclusions_and_captions_have_chinese(text, chinese):
     assert CHINESE.search(language.tr_message(text))
-    assert english_in(language.tr_message(text), {"espresso", "cup", "blocks.4", "reading='slope'"}) == ""
+    assert english_in(language.tr_message(text), {"espresso", "cup", "blocks.4", "interpretation='gradient'"}) == ""

@@ -72,7 +72,7 @@ def _slide(
     if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
         return browser.Slide(title, f"{tr_message(str(found))}." if found else tr("Not computed yet."), None, None)
     first = predict(cell.model, cell.image, cell.fit)[0]
-    base, heat = encode.jpeg(found.view), encode.jpeg(render.colorise(found.heatmap, color_map))
+    base, heat = encode.jpeg(found.view), encode.jpeg(render.colorize(found.heatmap, color_map))
     return browser.Slide(
         f"{tr_message(METHODS[found.method].title)}: {tr_message(found.label)}",
         tr_message(captions.reading(found, first.label, first.probability)),

@@ -179,7 +179,7 @@ def measures(question: Question) -> list[Section]:
 def forgetting(question: Question) -> list[Section]:
     """Show the heatmap while the layers are randomized, last to first; return a report's section."""
     metric = METRICS["randomization"]
-    ways = metric.knobs["way"].choices
+    ways = metric.knobs["new_weights"].choices
     way = settings.setting("new_weights", ways[0], ways)
     place = st.container()
     st.segmented_control(
@@ -189,18 +189,18 @@ def forgetting(question: Question) -> list[Section]:
         key="new_weights",
         required=True,
         persist_state="session",
-        help=tr_message(metric.knobs["way"].help),
+        help=tr_message(metric.knobs["new_weights"].help),
     )
 
     def work(report: ReportProgress) -> tuple[Any, list[Tile]]:
-        found = metrics.compute(question, metric, report, way=way)
+        found = metrics.compute(question, metric, report, new_weights=way)
         return (
             (found.depths, found.correlations, found.similarities, float(found)),
             randomization_tiles(question, found),
         )
 
     with place:
-        result = _run("forgetting", question, metric, tr("Run the randomization test"), work, way=way)
+        result = _run("forgetting", question, metric, tr("Run the randomization test"), work, new_weights=way)
         if result is None:
             return []
         (depths, correlations, similarities, mean), pictures = result

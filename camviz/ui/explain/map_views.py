@@ -20,7 +20,7 @@ def overlay(e: Explanation, color_map: str, opacity: float) -> None:
     title = tr_message(METHODS[e.method].title)
     base, heat = result_store().once(
         ("overlay", color_map, e.question.key),
-        lambda: (encode.jpeg(e.view), encode.jpeg(render.colorise(e.heatmap, color_map))),
+        lambda: (encode.jpeg(e.view), encode.jpeg(render.colorize(e.heatmap, color_map))),
     )
     alt = tr("{method} of {label} over the image", method=title, label=tr_message(e.label))
     browser.overlay(base, heat, opacity, alt, _set_opacity)

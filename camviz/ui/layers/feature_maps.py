@@ -131,7 +131,7 @@ def _tiles(experiment: Experiment, found: FeatureMaps, numbers: Sequence[int], c
 
 def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
     """Return a feature map (h, w) in colors: darkest at zero and below, brightest at its maximum."""
-    picture = Image.fromarray(render.colorise(render.minmax(one.clip(min=0), low=0), color_map))
+    picture = Image.fromarray(render.colorize(render.minmax(one.clip(min=0), low=0), color_map))
     small = max(picture.size) <= TILE
     tall = round(TILE * picture.height / picture.width)
     return np.array(picture.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
@@ -151,7 +151,7 @@ def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, 
 def _map_jpegs(experiment: Experiment, one: NDArray[np.float32], color_map: str) -> tuple[bytes, bytes]:
     view = experiment.view
     heat = render.minmax(render.upsample(one, view.shape[:2]).clip(min=0), low=0)
-    return encode.jpeg(view), encode.jpeg(render.colorise(heat, color_map))
+    return encode.jpeg(view), encode.jpeg(render.colorize(heat, color_map))
 
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:

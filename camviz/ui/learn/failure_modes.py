@@ -166,7 +166,7 @@ def _strength(e: Explanation) -> Any:
 def _draw_heatmap(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
     """Draw a heatmap in its usual form: lines in gray, or a region over the image."""
     if attribution.ndim == 3:
-        return render.colorise(render.grayscale(attribution), "gray")
+        return render.colorize(render.grayscale(attribution), "gray")
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])))
 
 

@@ -58,7 +58,7 @@ def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
     st.markdown(tr("**Result at the pixels**"))
     side_by_side(
         (tr("In color"), render.color(attribution)),
-        (tr("Magnitude"), render.colorise(render.grayscale(attribution), "gray")),
+        (tr("Magnitude"), render.colorize(render.grayscale(attribution), "gray")),
         (tr("Over the image"), over(experiment, attribution)),
     )
 

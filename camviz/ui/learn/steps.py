@@ -67,7 +67,7 @@ def _vanilla(found: records.GradientWalkthrough, experiment: Experiment) -> None
     gradient = found.result.cpu().numpy()
     side_by_side(
         (tr("1. The gradient, with its sign"), render.color(gradient)),
-        (tr("2. Its magnitude, over all colors"), render.colorise(render.grayscale(gradient), "gray")),
+        (tr("2. Its magnitude, over all colors"), render.colorize(render.grayscale(gradient), "gray")),
         (tr("3. Over the image"), over(experiment, gradient)),
     )
     color, row, column = found.place
@@ -137,9 +137,10 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
             count=len(found.weight),
         )
     )
+    weights = [tr_message(percent(float(found.weight[c]))) for c in found.strongest]
     names = [
-        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=percent(float(found.weight[c])))
-        for c in found.strongest
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=weight)
+        for c, weight in zip(found.strongest, weights, strict=True)
     ]
     side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The weights**: softmax of the scores, with a sum of 1"))
