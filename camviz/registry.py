@@ -180,7 +180,7 @@ def method(
 def synthesis(title: str, *, paper: str) -> Callable[[Function], Function]:
     """Add the decorated function to SYNTHESES under its own name, and return it unchanged.
 
-    The signature is the declaration: a parameter `layer` makes it use a layer (with a default: optional), `picture`
+    The signature is the declaration: a parameter `layer` makes it use a layer (with a default: optional), `image`
     makes it start from an image; the keyword-only parameters except `progress` are its knobs.
     """
 
@@ -188,7 +188,7 @@ def synthesis(title: str, *, paper: str) -> Callable[[Function], Function]:
         entry = SynthesisMethod(
             **declared(function, title, paper),
             layer=_layer_use(function),
-            starts_from_image="picture" in inspect.signature(function).parameters,
+            starts_from_image="image" in inspect.signature(function).parameters,
         )
         register(SYNTHESES, entry)
         return function
