@@ -35,7 +35,7 @@ def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str], ink: s
     for place in sorted(set(rank.values())):
         alike = [int(category) for category in order if rank[int(category)] == place]
         title = names[alike[0]] if len(alike) == 1 else f"{len(alike)} other classes"
-        share = percent(float((ranks == place).mean()))
+        share = percent(float((ranks == place).mean()), exact=True)
         figure.add_trace(
             go.Heatmap(
                 z=np.where(ranks == place, 1.0, np.nan),

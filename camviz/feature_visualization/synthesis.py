@@ -12,21 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from .. import encode, images
 from ..errors import CamvizError, unknown
+from ..images import ImageSource
 from ..messages import Message
-from ..models import Model
+from ..models import Model, Weights
 from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
-from ..models.model import ImageInput
 from ..registry import SYNTHESES, SynthesisMethod
 from ..runtime.devices import stopwatch
-from ..scores import Score
+from ..scores import Score, logit
 from ..tape import counting_passes
-from ..targets import Target, resolve_target
+from ..targets import Target, class_of, label_of, resolve_target
 from .features import FeatureFunction
 
 RGB = NDArray[np.uint8]
@@ -55,7 +54,7 @@ class Synthesis:
     frames: tuple[RGB, ...] = field(repr=False)
     method: str
     model: str
-    weights: str
+    weights: Weights
     layer: str | None
     channel: int | None
     target: int | None
@@ -85,7 +84,7 @@ def synthesize(
     model: Model,
     method: str = "activation_maximization",
     *,
-    image: ImageInput | None = None,
+    image: ImageSource | None = None,
     layer: str | None = None,
     channel: int | None = None,
     target: Target = None,
@@ -103,7 +102,7 @@ def synthesize(
     found = find_synthesis(method)
     settings = found.settings(knobs)
     takes = signature(found.function).parameters
-    source = None if image is None else images.decode(image)
+    source = None if image is None else images.decode_image(image)
     phi, given = feature_function(model), dict[str, Any]()
     if found.starts_from_image:
         if source is None:
@@ -116,7 +115,8 @@ def synthesize(
         score, label = _channel(model, name, channel, needed=found.layer == "optional")
     else:
         channel = None
-        index, score, label = _target(model, target, source, fit)
+        score = _target(model, target, source, fit)
+        index, label = class_of(score), label_of(model, score)
     if "score" in takes:
         given["score"] = score
     objective: list[float] = []
@@ -152,7 +152,7 @@ def synthesize(
         label=label,
         knobs=settings,
         fit=fit,
-        image_digest=None if source is None else images.digest(source),
+        image_digest=None if source is None else source.digest,
         seconds=time.perf_counter() - started,
         forward_passes=account.forward_passes,
         backward_passes=account.backward_passes,
@@ -225,9 +225,9 @@ def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple
     return channel_mean(number), f"channel {number} of {name}"
 
 
-def _target(model: Model, target: Target, source: Image.Image | None, fit: Fit) -> tuple[int | None, Score, str]:
-    if target is not None:
-        return resolve_target(model, target, 0)
+def _target(model: Model, target: Target, source: images.DecodedImage | None, fit: Fit) -> Score:
+    if (score := resolve_target(model, target)) is not None:
+        return score
     if source is None:
         raise CamvizError("choose a class: give its number or its label as target")
-    return resolve_target(model, None, model.predict(source, 1, fit)[0].index)
+    return logit(model.predict(source, 1, fit)[0].index)

@@ -27,6 +27,7 @@ from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES, Knob
 from camviz.teaching import lessons
 from camviz.teaching.walkthroughs import apply_relu_rules
+from camviz.text import percent
 from camviz.ui.layers.feature_maps import BYS
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.learn.failure_modes import FAILURE_MODES, RANDOMIZATION_TESTS
@@ -242,9 +243,10 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(chinese, lite0) -
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
     rows = summary.layer_summary(lite0, ())
     assert untranslated(iter([rows[0].name, rows[0].kind, rows[-1].name, rows[-1].kind])) == []
-    assert language.tr_message("under 0.1 %") == "低于 0.1 %" and language.tr_message("over 99.9 %") == "高于 99.9 %"
+    assert untranslated(iter([percent(share, decimals) for share in (0, 1) for decimals in (0, 1)])) == []
+    assert language.tr_message("under 0.1%") == "低于 0.1%" and language.tr_message("over 99.9%") == "高于 99.9%"
     figure = language.tr_parts(figures.class_map(np.arange(9).reshape(3, 3), [f"n{number}" for number in range(9)]))
-    assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2 %"
+    assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2%"
 
 
 def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
@@ -253,22 +255,23 @@ def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
     )
     told = report.Section("Deletion and insertion", charts=[chart])
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
-    sections = [*report.of_explanation(explained, predictions, "coffee.jpg"), told]
-    sections += report.of_maps({"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")])
-    page = report.write("Do these maps agree?", sections, "https://a.org", *language.translator())
+    sections = [*report.explanation_sections(explained, predictions, "coffee.jpg"), told]
+    named = {"1. a": explained}
+    sections += report.comparison_sections(named, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")])
+    page = report.to_html("Do these maps agree?", sections, "https://a.org", *language.translator())
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
     plain = re.sub(r"<style>.*?</style>|<pre>.*?</pre>|data:image[^\"]*|<meta[^>]*>|https://\S+", "", page, flags=re.S)
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]
     assert [text for text in texts if ENGLISH.search(text)] == []
     names = {"Grad-CAM", "espresso", "coffee.jpg", "b.jpg", "1. a", "bn2", "x", explained.image_digest}
-    names |= {f"{lite0.name} ({lite0.weights})", f"espresso ({explained.score})", "1. a：espresso 95.7 %"}
+    names |= {f"{lite0.name} ({lite0.weights})", f"espresso ({explained.score})", "1. a：espresso 95.7%"}
     left = [text for text in texts if re.search("[A-Za-z]{2}", text) and not CHINESE.search(text)]
     assert {text.strip() for text in left} <= names
 
 
 def test_a_report_is_english_where_nobody_says_otherwise(explained) -> None:
     assert language.translator()[0] == "en"
-    assert '<html lang="en">' in report.write("a", []) and "Made with camviz" in report.write("a", [])
+    assert '<html lang="en">' in report.to_html("a", []) and "Made with camviz" in report.to_html("a", [])
 
 
 # ---------------------------------------------------------------------------------------------------------- the tables

@@ -42,7 +42,7 @@ def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
             for name, values in outcomes.items()
         ),
     )
-    shares = {name: text.percent(float((passed != 0).float().mean())) for name, passed in outcomes.items()}
+    shares = {name: text.percent(float((passed != 0).float().mean()), exact=True) for name, passed in outcomes.items()}
     st.caption(
         tr(
             "Channel {channel} of {count}, {rows} x {columns} cells; red pulls the score up, blue down. Share of the "

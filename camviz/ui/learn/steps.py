@@ -12,8 +12,9 @@ from ... import render
 from ...registry import METHODS
 from ...teaching import walkthrough_records as records
 from ...teaching.walkthroughs import WALKTHROUGHS
+from ...text import percent
 from ..inputs.experiment import Experiment
-from ..results import explanations
+from ..results.cost import explanation_seconds
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session import settings
@@ -29,16 +30,14 @@ COLORS = ("red", "green", "blue")
 def draw(method: str, experiment: Experiment) -> None:
     """The steps of that method; a slow one waits for a click."""
     layer = METHODS[method].layer == "required"
-    if layer and (not experiment.layer or "," in experiment.layer):
+    if layer and len(experiment.layers) != 1:
         st.info(tr("This method works at one layer of feature maps: choose one in the sidebar."))
         return
-    key = ("anatomy", *explanations.key_of(experiment, METHODS[method], {}))
-    seconds = (
-        explanations.duration(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
-    )
+    question = experiment.question(METHODS[method])
+    seconds = explanation_seconds(question) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
-        key,
+        ("walkthrough", question.key),
         seconds,
         tr("Run {method} step by step", method=tr_message(METHODS[method].title)),
         lambda report: _steps(method, experiment, report),
@@ -49,7 +48,7 @@ def draw(method: str, experiment: Experiment) -> None:
 
 def _steps(method: str, experiment: Experiment, report: ReportProgress) -> records.Walkthrough:
     model, walkthrough = experiment.model, WALKTHROUGHS[method]
-    x = model.preprocess(experiment.picture.image, experiment.fit)
+    x = experiment.x
     takes, given = signature(walkthrough).parameters, dict[str, Any]()
     if "layer" in takes:
         given["layer"] = model.module(experiment.layer)
@@ -136,7 +135,7 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
         )
     )
     names = [
-        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=percent(float(found.weight[c])))
         for c in found.strongest
     ]
     side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
@@ -152,7 +151,7 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
 
 
 def _path(found: records.PathWalkthrough, experiment: Experiment) -> None:
-    names = [f"{float(found.place[n]):.0%}" for n in found.shown]
+    names = [tr_message(percent(float(found.place[n]), 0, exact=True)) for n in found.shown]
     st.markdown(tr("**1. The picture fades in**"))
     side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The gradient at each step**: its size, on one scale"))
@@ -222,4 +221,6 @@ DRAWINGS: dict[str, Callable[[Any, Experiment], None]] = {
 
 
 def _gap(found: float, rise: float) -> str:
-    return tr("{gap} off", gap=f"{abs(found - rise) / abs(rise):.1%}") if rise else tr("nothing to add up to")
+    if not rise:
+        return tr("nothing to add up to")
+    return tr("{gap} off", gap=tr_message(percent(abs(found - rise) / abs(rise), exact=True)))
