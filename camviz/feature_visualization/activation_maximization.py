@@ -15,7 +15,7 @@ from .parametrization import noise
 
 @synthesis("Activation maximization", paper="https://distill.pub/2017/feature-visualization/")
 def activation_maximization(
-    see: FeatureFunction,
+    phi: FeatureFunction,
     score: Score,
     layer: nn.Module | None = None,
     *,
@@ -47,19 +47,19 @@ def activation_maximization(
 
     z := z + Adam(d s(phi(T x(z))) / dz);  (1, 3, H, W) in [0, 1]
 
-    s: a channel's mean over all places or those of one row and column, or a class score; x(z): the picture that z
-    stands for; T: a small random move, turn and zoom. It is one of many pictures that do so, and mixes what a channel
-    answers to with what the optimization likes to draw; without T it becomes noise that only the network can read.
+    s: the mean of a channel over all places or those of one row and column, or a class score; x(z): the image with the
+    parameters z; T: a small random shift, rotation and zoom. The result is one of many such images, and mixes what the
+    channel responds to with artifacts of the optimization. Without T it becomes high-frequency noise.
     """
-    wobble = RandomTransform(jitter, rotation, zoom, seed)
+    transform = RandomTransform(jitter, rotation, zoom, seed)
 
-    def excitation(picture: Tensor) -> Tensor:
-        return score(_place(see(wobble(picture), layer), row, column))
+    def objective(image: Tensor) -> Tensor:
+        return score(_place(phi(transform(image), layer), row, column))
 
-    canvas = noise(see, parametrization, decorrelate, seed)
+    start = noise(phi, parametrization, decorrelate, seed)
     return maximize(
-        canvas,
-        excitation,
+        start,
+        objective,
         steps=steps,
         rate=rate,
         weight_decay=weight_decay,

@@ -14,7 +14,7 @@ from .parametrization import noise
 
 @synthesis("Class image", paper="https://arxiv.org/abs/1312.6034")
 def class_image(
-    see: FeatureFunction,
+    phi: FeatureFunction,
     score: Score,
     *,
     regularized: Annotated[bool, "Use the four settings that follow; otherwise plain gradient ascent"] = True,
@@ -33,13 +33,13 @@ def class_image(
 
     argmax_I S_c(I) - w |I|^2 / 2;  I := I + rate (dS_c/dI - w I);  (1, 3, H, W), shown in [0, 1]
 
-    S_c: the class score before softmax; I: the normalized picture, 0 where it is the mean color; w: the weight decay.
-    Regularized, it is also blurred now and then, and its gradient clipped, or it would be noise to our eyes. It shows
-    outlines and textures of the class many times over, not one object.
+    S_c: the class score before softmax; I: the normalized image, 0 at the mean color; w: the weight decay. With
+    regularization the image is also blurred every few steps and the gradient clipped; without it the result looks like
+    noise. It shows outlines and textures of the class many times, not one object.
     """
     return maximize(
-        noise(see, "pixels", seed=seed),
-        lambda picture: score(see(picture)),
+        noise(phi, "pixels", seed=seed),
+        lambda image: score(phi(image)),
         torch.optim.SGD,
         steps=steps,
         rate=rate,

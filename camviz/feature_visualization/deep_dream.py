@@ -21,8 +21,8 @@ SMALLEST = 32  # pixels of a side
     paper="https://research.google/blog/inceptionism-going-deeper-into-neural-networks/",
 )
 def deep_dream(
-    see: FeatureFunction,
-    picture: Tensor,
+    phi: FeatureFunction,
+    image: Tensor,
     layer: nn.Module,
     score: Score | None = None,
     *,
@@ -40,36 +40,36 @@ def deep_dream(
 
     x := x + strength g / mean|g|,  g = ds/dx,  s = mean A^2, or a channel's mean;  (1, 3, H, W) in [0, 1]
 
-    A: the layer's activation. It begins with a small picture; what was changed there is enlarged and added to the next
-    larger one, so that forms of all sizes appear. They come from the network, not from the picture.
+    A: the layer's activation. Starts at a small size; the changes made there are enlarged and added to the next larger
+    size, so that patterns of all sizes appear. They come from the network, not from the image.
     """
     rng = Rng(seed)
-    excitement = score or _strength
-    height, width = picture.shape[2:]
-    detail = torch.zeros_like(picture)
+    objective = score or _mean_square
+    height, width = image.shape[2:]
+    detail = torch.zeros_like(image)
     for octave in range(octaves):
         shrunk = max(ratio ** (octave + 1 - octaves), min(1, SMALLEST / min(height, width)))
         size = round(height * shrunk), round(width * shrunk)
-        base, detail = resized(picture, size), resized(detail, size)
+        base, detail = resized(image, size), resized(detail, size)
         for step in range(octave * steps + 1, (octave + 1) * steps + 1):
             down, right = rng.integers(-jitter, jitter, 2).tolist()
             dream = (base + detail).roll((down, right), (2, 3)).requires_grad_()
             with torch.enable_grad():
-                value = excitement(see(dream, layer))
+                value = objective(phi(dream, layer))
             gradient = gradient_of(value, dream).roll((-down, -right), (2, 3))
             gradient *= strength / gradient.abs().mean().clamp(min=torch.finfo(gradient.dtype).tiny)
             detail = (base + detail + gradient).clamp(0, 1) - base
             if progress:
                 progress(step, octaves * steps, resized(base + detail, (height, width)), float(value.detach()))
-    return picture + detail
+    return image + detail
 
 
-def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """The picture (1, 3, H, W) at another size."""
-    if picture.shape[2:] == size:
-        return picture
-    return F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=True)
+def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the image (1, 3, H, W) resized."""
+    if image.shape[2:] == size:
+        return image
+    return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def _strength(activation: Tensor) -> Tensor:
+def _mean_square(activation: Tensor) -> Tensor:
     return activation.square().mean(dim=(1, 2, 3))

@@ -17,8 +17,8 @@ ALPHA = 6
 
 @synthesis("Inverted representation", paper="https://arxiv.org/abs/1412.0035")
 def inversion(
-    see: FeatureFunction,
-    picture: Tensor,
+    phi: FeatureFunction,
+    image: Tensor,
     layer: nn.Module,
     *,
     parametrization: Annotated[
@@ -38,34 +38,34 @@ def inversion(
 
     argmin_x |phi(x) - phi0|^2 / |phi0|^2 + a mean|x|^6 + v mean((dx/dh)^2 + (dx/dw)^2)^(beta/2);  (1, 3, H, W)
 
-    phi0: the layer's activation on the picture; x: normalized; dh, dw: from a pixel to the one below and to its right.
-    What differs from the picture is what the layer has forgotten, or what the search did not find in its steps.
+    phi0: the layer's activation for the original; x: normalized; dh, dw: to the pixel below and to the right.
+    Where the result differs from the original, the layer has lost information or the optimization did not converge.
     """
     with torch.no_grad():
-        wanted = see(picture, layer)
+        wanted = phi(image, layer)
         length = wanted.square().sum()
 
-    def likeness(guess: Tensor) -> Tensor:
-        x = see.normalized(guess)
-        distance = (see(guess, layer) - wanted).square().sum() / length
+    def objective(guess: Tensor) -> Tensor:
+        x = phi.normalized(guess)
+        distance = (phi(guess, layer) - wanted).square().sum() / length
         return -(distance + alpha * x.pow(ALPHA).mean() + variation * total_variation(x, beta))[None]
 
     def show(done: int, total: int, guess: Tensor, value: float) -> Any:
         return progress and progress(done, total, guess, -value)
 
-    canvas = noise(see, parametrization, seed=seed)
-    return maximize(canvas, likeness, steps=steps, rate=rate, progress=show)
+    start = noise(phi, parametrization, seed=seed)
+    return maximize(start, objective, steps=steps, rate=rate, progress=show)
 
 
 def total_variation(x: Tensor, beta: float) -> Tensor:
-    """How much neighbors differ, over height and width: the mean of ((dx/dh)^2 + (dx/dw)^2)^(beta/2) over x."""
+    """Return the total variation of x: the mean of ((dx/dh)^2 + (dx/dw)^2)^(beta/2)."""
     down = x[:, :, 1:, :-1] - x[:, :, :-1, :-1]
     right = x[:, :, :-1, 1:] - x[:, :, :-1, :-1]
     return (down.square() + right.square() + 1e-12).pow(beta / 2).mean()
 
 
 def correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Pearson's correlation of two pictures (H, W, 3) over all pixels and colors; 0 where one is flat."""
+    """Return Pearson's correlation of two images (H, W, 3) over all pixels and colors; 0 if one is constant."""
     first, second = (values.astype(np.float64).ravel() - values.mean() for values in (a, b))
     lengths = np.linalg.norm(first) * np.linalg.norm(second)
     return float(first @ second / lengths) if lengths else 0.0

@@ -19,9 +19,9 @@ def center_gaussian(
 ) -> Tensor:
     """A control: a bright spot in the center, independent of the network and of the image.
 
-    map[b,i,j] = exp( -(u[i]^2 + v[j]^2) / (2 * width^2) ), u, v: distance from the middle in sides, (B, H, W)
+    map[b,i,j] = exp( -(u[i]^2 + v[j]^2) / (2 * width^2) ), u, v: distance from the center in sides, (B, H, W)
 
-    Photographers put their subject there, so this points at objects surprisingly well; a map must beat it.
+    Photographs often show their subject in the center, so this control localizes objects well; a map should do better.
     """
     spots = []
     for length in x.shape[2:]:

@@ -23,7 +23,7 @@ def grad_cam(
 
     w[b,c] = mean_hw dS_b/dA[b,c,h,w];  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), (B, h, w)
 
-    Coarse (as many cells as the layer has), but specific to the class. Counterfactual: -w in place of w.
+    Coarse (the resolution of the layer), but specific to the class. Counterfactual: -w instead of w.
     """
     activation, gradient = record(net, x, score, layer)
     weight = gradient.mean(dim=(2, 3), keepdim=True)

@@ -13,7 +13,7 @@ def gradient_x_input(net: nn.Module, x: Tensor, score: Score) -> Tensor:
 
     map[b,k,i,j] = x[b,k,i,j] * dS_b / dx[b,k,i,j], signed, (B, 3, H, W)
 
-    Sums to the score itself where the network is piecewise linear without biases. Pixels near the mean color, where
-    x is about 0, get nothing, however much they matter.
+    Sums to the score if the network is piecewise linear without biases. Pixels near the mean color (x about 0) get no
+    contribution, however important they are.
     """
     return x.detach() * input_gradient(net, x, score)

@@ -27,7 +27,7 @@ def guided_grad_cam(
 
     map[b,k,i,j] = guided[b,k,i,j] * upsampled( grad_cam[b] )[i,j], signed, (B, 3, H, W)
 
-    Its lines come from guided backpropagation, so what holds against that holds here too.
+    Its lines come from guided backpropagation and share its weakness: they are hardly specific to the class.
     """
     lines = guided_backprop(net, x, score, extended=extended)
     region = grad_cam(net, x, score, layer)

@@ -13,7 +13,8 @@ def hires_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tens
 
     map[b,h,w] = relu( sum_c dS_b/dA[b,c,h,w] * A[b,c,h,w] ), (B, h, w)
 
-    Unlike Grad-CAM it never shows a place that the score does not use; where pooling follows, the two are the same.
+    Unlike Grad-CAM it never highlights a place that the score does not use. If global average pooling follows the
+    layer, the two are equal.
     """
     activation, gradient = record(net, x, score, layer)
     return (gradient * activation).sum(dim=1).relu()

@@ -43,8 +43,8 @@ def integrated_gradients(
 
     map = (x - x0) * sum_k w[k] * dS/dx( x0 + a[k] * (x - x0) ), signed, (B, 3, H, W);  its sum is S(x) - S(x0)
 
-    x0: the baseline; a[k], w[k]: places and weights of Gauss-Legendre integration over 0 to 1. Not fooled where the
-    score saturates, as one gradient is; but pixels that look like the baseline get nothing.
+    x0: the baseline; a[k], w[k]: nodes and weights of Gauss-Legendre quadrature on 0 to 1. Unlike one gradient it works
+    where the score saturates; but pixels equal to the baseline get no contribution.
     """
     x = x.detach()
     start = BASELINES[baseline](x)
@@ -65,7 +65,5 @@ def integrated_gradients(
     record_step(rise=rise, start=start)
     gap = float(((result.sum(dim=(1, 2, 3)) - rise).abs() / rise.abs()).max())
     if gap > 0.1:
-        add_note(
-            "The map's sum misses {gap:.0%} of the score's rise from the baseline: more steps come nearer.", gap=gap
-        )
+        add_note("The map's sum misses {gap:.0%} of the score's increase from the baseline: use more steps.", gap=gap)
     return result

@@ -33,7 +33,7 @@ def is_cam(
 
     M[c] = minmax( upsampled(A[c]) ), i = 1..N; summed: t[i] = sum_{j <= i} j / N, even: t[i] = i / N.
 
-    Less at the mercy of one masked picture than Score-CAM, at as many times its cost as there are steps.
+    Depends less on a single masked image than Score-CAM; costs `steps` times as much.
     """
     strength = torch.arange(1, steps + 1, dtype=x.dtype, device=x.device) / steps
     if path == "summed":

@@ -33,16 +33,16 @@ def lrp(
 ) -> Tensor:
     """Share of each pixel in the score, distributed layer by layer from the class back to the image.
 
-    R[j] = sum_k c[j,k] / sum_j c[j,k] * R[k], from the relevance R of a layer's outputs k to that of its inputs j,
-    where c[j,k] = x[j] w[j,k], as its rule changes it; from S(x) at the class to (B, 3, H, W) at the pixels, signed.
+    R[j] = sum_k c[j,k] / sum_j c[j,k] * R[k], from the relevance R[k] of a layer's outputs to R[j] of its inputs, with
+    c[j,k] = x[j] w[j,k] modified by the layer's rule; from S(x) at the class to (B, 3, H, W) at the pixels, signed.
 
-    Hardly noisy; adds up to S(x) but for what biases take (much, in a deep network). The rules are a choice, and shape
-    the map. The box of the first layer, -3 to 3, holds every picture that is normalized as for ImageNet.
+    Has little noise; sums to S(x) minus the relevance absorbed by biases (much in a deep network). The choice of rules
+    shapes the map. The first layer's box, -3 to 3, contains every image with ImageNet normalization.
     """
     chosen = composites(epsilon, gamma, low, high)[composite]
     if isinstance(chosen.first, ZBox) and not low <= x.min() <= x.max() <= high:
         add_note(
-            "The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.",
+            "The image has values outside the box of {low:g} to {high:g} that the first layer's rule assumes.",
             low=low,
             high=high,
         )
@@ -53,7 +53,7 @@ def lrp(
 
 
 def composites(epsilon: float = 1e-6, gamma: float = 0.25, low: float = -3, high: float = 3) -> dict[str, Composite]:
-    """The rules of the first convolution, of the others, and of linear layers, under the name of each set."""
+    """Return, by name, the sets of rules for the first convolution, the other convolutions and linear layers."""
     linear, plus, mixed = Epsilon(epsilon), AlphaBeta(1), AlphaBeta(2)
     return {
         "epsilon-gamma-box": Composite(ZBox(low, high), Gamma(gamma), linear),

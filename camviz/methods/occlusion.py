@@ -31,10 +31,10 @@ def occlusion(
 ) -> Tensor:
     """Places where hiding a part of the image under a gray square lowers the score.
 
-    map[b,r,c] = S(x) - S(x with the square over the center of cell r,c), signed, (B, rows, columns)
+    map[b,r,c] = S(x) - S(x with the square centered on cell r,c), signed, (B, rows, columns)
 
-    S: the score, the class probability, or the sum of one feature map. Needs no gradient and says plainly what it
-    did; but it sees only parts of about the square's size, and takes one pass for each place.
+    S: the score, the class probability, or the sum of one feature map. Needs no gradient and is easy to interpret; but
+    it finds only parts of about the square's size, and takes one forward pass for each position.
     """
     if feature_map is not None and layer is None:
         raise CamvizError("a feature map belongs to a layer: choose the layer too")

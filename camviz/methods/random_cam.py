@@ -24,9 +24,9 @@ def random_cam(
 
     map[b,h,w] = relu( sum_c w[c] * A[b,c,h,w] ), w[c] uniform in -1 to 1, (B, h, w)
 
-    A class activation map that does no better than this owes its look to the layer, not to its weights.
+    A class activation map that is no better than this control owes its shape to the layer, not to its weights.
     """
     activation, scores = activations(net, x, layer)
-    score_of(score, scores)  # nothing is taken from it, but a class that does not exist is told
+    score_of(score, scores)  # refuses a class that does not exist
     weight = Rng(seed).uniform(activation.shape[1], dtype=torch.float64) * 2 - 1
     return torch.einsum("c,bchw->bhw", weight.to(activation), activation).relu()

@@ -37,8 +37,8 @@ def rise(
 
     map[b,i,j] = 1/(N * keep) * sum_n S(x[b] * M[n]) * M[n,i,j], (B, H, W)
 
-    M[n]: a grid of cells, 1 with probability `keep`, upsampled smoothly and shifted at random. A black-box method;
-    with few masks the map is blotchy by chance, so compare two seeds before you believe a detail.
+    M[n]: a random grid of cells, 1 with probability `keep`, upsampled smoothly and shifted at random. Uses only the
+    network's output. With few masks the map is noisy: compare two seeds before you trust a detail.
     """
     x = x.detach()
     height, width = x.shape[2:]
@@ -48,7 +48,7 @@ def rise(
     shifts = torch.stack([rng.integers(0, side - 1, masks) for side in cell], dim=1).tolist()
     result = torch.zeros_like(x[:, 0])
     with torch.no_grad(), many_passes(net, x) as passes:
-        for number, picture in enumerate(x):
+        for number, image in enumerate(x):
             for part in batches(masks, passes.size, partial_progress(progress, number, len(x))):
                 grown = interpolate(grids[part], size=[(cells + 1) * side for side in cell], mode="bilinear")
                 mask = torch.stack(
@@ -57,7 +57,7 @@ def rise(
                         for one, (top, left) in zip(grown, shifts[part], strict=True)
                     ]
                 )
-                scores = forward(net, channels_last(picture * mask))
+                scores = forward(net, channels_last(image * mask))
                 weight = score_of(score, scores if measure == "score" else probabilities(scores))
                 result[number] += torch.einsum("n,nihw->hw", weight, mask)
     return result / (masks * keep)

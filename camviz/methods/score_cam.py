@@ -28,7 +28,7 @@ def score_cam(
 
     M[c] = minmax( upsampled(A[c]) );  s[c] = S(x * M[c]) - S(0);  w = softmax_c s;  map = relu( sum_c w[c] * A[c] )
 
-    Needs no gradient, so nothing saturates; one pass for each channel. Constant channels are left out.
+    Needs no gradient, so nothing saturates; takes one forward pass for each channel. Constant channels are left out.
     """
     softmax = weighting == "channel softmax"
     return masked_cam(

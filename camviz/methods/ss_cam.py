@@ -30,17 +30,17 @@ def ss_cam(
 
     s[c] = mean_i S( x * (M[c] + noise * n[i]) );  w = softmax_c s;  map = relu( sum_c w[c] * A[c] ), (B, h, w)
 
-    M[c] = minmax( upsampled(A[c]) ), and n[i] is normally distributed, for every pixel anew. The paper's second
-    variant; its first adds the noise to A[c].
+    M[c] = minmax( upsampled(A[c]) ); n[i] is drawn from a normal distribution for each pixel. This is the paper's
+    second variant; the first adds the noise to A[c].
 
-    Smoother than Score-CAM, at as many times its cost as there are samples.
+    Smoother than Score-CAM; costs `samples` times as much.
     """
     rng = Rng(seed)
 
     def noisy(masks: Tensor, passes: range) -> Tensor:
         if passes.start == 0:
             rng.reset()
-        # One by one, so that the noise does not depend on the size of the batch.
+        # Drawn one by one, so that the noise does not depend on the batch size.
         fields = [rng.normal(*masks.shape[2:]) for _ in passes]
         return masks + noise * torch.stack(fields)[:, None].to(masks)
 

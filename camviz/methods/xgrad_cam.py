@@ -13,7 +13,7 @@ def xgrad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tens
 
     w[b,c] = sum_hw g * A / sum_hw A;  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), with g = dS_b/dA, (B, h, w)
 
-    The weights keep what Grad-CAM loses: before the relu the map sums up to sum_chw g * A, as gradient times input.
+    Unlike Grad-CAM's, its weights preserve the sum: before the ReLU the map sums to sum_chw g * A (gradient x input).
     """
     activation, gradient = record(net, x, score, layer)
     total = activation.sum(dim=(2, 3), keepdim=True)

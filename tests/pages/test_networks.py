@@ -253,7 +253,7 @@ def test_each_page_with_other_channels_and_without_layers(start: Start) -> None:
         for page in ("", "pages/compare.py", "pages/layers.py", "pages/evaluate.py", "pages/dream.py"):
             app = start(page)
             assert present(app).name == "mine"
-            made = ["Pictures are made in red, green and blue, and mine sees "]
+            made = ["Images are synthesized in red, green and blue, but mine takes "]
             assert all(any(error.value.startswith(known) for known in made) for error in app.error)
 
 
