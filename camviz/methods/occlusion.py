@@ -10,7 +10,7 @@ from ..errors import CamvizError
 from ..perturbation.occlusion import check_feature_map, hidden, window_spans
 from ..registry import Range, method
 from ..runtime.progress import Progress
-from ..scores import Score, chances
+from ..scores import Score, probabilities
 from ..tape import activations, forward, score_of
 
 
@@ -43,7 +43,7 @@ def occlusion(
     result = x.new_empty(len(x), len(rows) * len(columns))
 
     def measured(scores: Tensor) -> Tensor:
-        return score_of(score, scores if measure == "score" else chances(scores))
+        return score_of(score, scores if measure == "score" else probabilities(scores))
 
     def strength(points: Tensor, layer: nn.Module, feature_map: int) -> Tensor:
         activation, _ = activations(net, points, layer)

@@ -13,7 +13,7 @@ from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..runtime.rng import Rng
-from ..scores import Score, chances
+from ..scores import Score, probabilities
 from ..tape import forward, score_of
 
 
@@ -58,6 +58,6 @@ def rise(
                     ]
                 )
                 scores = forward(net, channels_last(picture * mask))
-                weight = score_of(score, scores if measure == "score" else chances(scores))
+                weight = score_of(score, scores if measure == "score" else probabilities(scores))
                 result[number] += torch.einsum("n,nihw->hw", weight, mask)
     return result / (masks * keep)

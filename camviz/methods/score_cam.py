@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ..perturbation.masked_scores import masked_cam
 from ..registry import method
 from ..runtime.progress import Progress
-from ..scores import Score, chances
+from ..scores import Score, probabilities
 from ..tape import score_of
 
 
@@ -35,7 +35,7 @@ def score_cam(
         net,
         x,
         layer,
-        read=lambda output: score_of(score, output if softmax else chances(output)),
+        read=lambda output: score_of(score, output if softmax else probabilities(output)),
         weigh=lambda scores: scores.softmax(dim=0) if softmax else scores,
         fast=mode == "fast",
         progress=progress,

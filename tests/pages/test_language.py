@@ -44,7 +44,7 @@ BOTH = "Language / 语言"  # must be found in either language
 COMPOSED = re.compile(
     r"area \{area\} for \{name\}, \{others\}|(top|bottom) (left|right): \{label\}|\{label\}, (top|bottom) (left|right)"
     r"|\{metric\} [↓↑]|(Random-CAM|Edge detector|, | and |Center Gaussian)+"
-    r"|in (deletion|insertion) it does no better than \{names\}.*"
+    r"|no better than \{names\} in (deletion|insertion).*"
 )
 
 
@@ -157,18 +157,18 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sentences_in_chinese(chinese):
-    assert language.tr("Why this answer?") == "为什么是这个答案？"
-    assert language.tr("{count} before you", count=3) == "前面还有 3 人"
+    assert language.tr("Run the test") == "运行检验"
+    assert language.tr("{count} ahead of you in the queue", count=3) == "队列中前面还有 3 项"
     assert language.tr("No such sentence: {x}", x=1) == "No such sentence: 1"
     assert language.error_text(ValueError("no such error")) == "no such error。"
 
 
 def test_a_composed_text_is_found_by_its_pattern_and_its_parts_too(chinese):
     text = (
-        "On this picture in deletion it does no better than Random-CAM and Edge detector. Controls know nothing of the "
-        "network's reasons, so do not take the details of this map for them."
+        "On this image it is no better than Random-CAM and Edge detector in deletion. The controls contain no "
+        "information about the decision, so do not read the details of this heatmap as reasons."
     )
-    assert language.tr_message(text).startswith("在这幅图像上，它在删除中并不比随机 CAM 和边缘检测器好。")
+    assert language.tr_message(text).startswith("在此图像上，它在删除检验中不优于随机 CAM 和边缘检测器。")
     assert language.tr_message("Nobody has put this of all things into a table") == (
         "Nobody has put this of all things into a table"
     )
@@ -180,7 +180,7 @@ def test_names_of_classes_stay_as_they_are(chinese, lite0):
 
 def test_english_needs_no_table(monkeypatch):
     monkeypatch.setattr(language, "chinese", lambda: pytest.fail("English was looked up"))
-    assert language.tr("{count} before you", count=3) == "3 before you"
+    assert language.tr("{count} ahead of you in the queue", count=3) == "3 ahead of you in the queue"
     assert language.tr_message("Deletion") == "Deletion"
 
 
@@ -260,20 +260,20 @@ def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lit
         conclusions.against((HIGH, HIGH), {"Edge detector": (LOW, LOW), "Center Gaussian": (LOW, LOW)}),
         conclusions.against((LOW, LOW), {"Edge detector": (HIGH, HIGH)}),
         conclusions.against((HIGH, LOW), {"Random-CAM": (LOW, HIGH), "Edge detector": (LOW, HIGH)}),
-        *("12% forgotten", "down to blocks.4", "as trained", "Grad-CAM with 12% of the layers forgotten"),
+        *("12% randomized", "down to blocks.4", "trained weights", "Grad-CAM with 12% of the layers randomized"),
         *(
-            "Map of cup by Grad-CAM",
+            "Heatmap of cup by Grad-CAM",
             "cup, top left",
-            "12% of the map lies there",
+            "12% of the heatmap lies there",
             "bottom right: cup",
             "Deletion, 95%",
         ),
         *("Edge detector (control)", "Edge detector: 0.123", "Mean of |r|: 0.12.", "probability of espresso"),
-        "Grad-CAM for cup over the mosaic, whose top left picture it is",
+        "Grad-CAM of cup over the mosaic, with its image at the top left",
         "Deletion: area 0.210 for Grad-CAM, area 0.330 for Edge detector, area 0.400 for Center Gaussian",
         *(metric.limitation for metric in METRICS.values()),
     ],
 )
-def test_what_a_test_says_is_said_in_chinese(text, chinese):
+def test_conclusions_and_captions_have_chinese(text, chinese):
     assert CHINESE.search(language.tr_message(text))
     assert english_in(language.tr_message(text), {"espresso", "cup", "blocks.4", "interpretation='gradient'"}) == ""

@@ -111,7 +111,7 @@ def number(text: str) -> str:
     return "".join(f"{piece}v{place}" for place, piece in enumerate(pieces[:-1])) + pieces[-1]
 
 
-def test_every_error_is_said_in_chinese(chinese) -> None:
+def test_every_error_has_chinese(chinese) -> None:
     texts = [text for _, found in raised("CamvizError") for text in found if len(re.sub(r"v\d|\W", "", text)) > 2]
     assert len(texts) > 150
     assert untranslated(iter(texts)) == []
@@ -119,7 +119,7 @@ def test_every_error_is_said_in_chinese(chinese) -> None:
         assert set(re.findall(r"v\d", text)) == set(re.findall(r"v\d", language.tr_message(text))), text
 
 
-def test_every_note_and_fault_is_said_in_chinese(chinese) -> None:
+def test_every_note_and_fault_has_chinese(chinese) -> None:
     found = [text for name in ("add_note",) for _, texts in raised(name) for text in texts]
     texts = [text for text in found if not re.fullmatch(r"v\d", text)]
     assert len(texts) >= 6 and untranslated(iter(texts)) == []
@@ -179,7 +179,7 @@ def refusal(call: Callable[[], object]) -> str:
 # ------------------------------------------------------------------------------------------------------- the registries
 
 
-def test_titles_and_tooltips_are_said_in_chinese(chinese) -> None:
+def test_titles_and_tooltips_have_chinese(chinese) -> None:
     everything = [*METHODS.values(), *SYNTHESES.values(), *METRICS.values()]
     assert untranslated(one.title for one in everything if not NAMES.fullmatch(one.title)) == []
     assert untranslated(one.tooltip for one in everything) == []
@@ -195,7 +195,7 @@ def knobs() -> Iterator[Knob]:
         yield from one.knobs.values()
 
 
-def test_settings_are_said_in_chinese(chinese) -> None:
+def test_settings_have_chinese(chinese) -> None:
     labels = {knob.name.replace("_", " ").capitalize() for knob in knobs() if knob.name not in SYMBOLS}
     composites = set(METHODS["lrp"].knobs["composite"].choices)  # of Greek letters
     choices = {choice for knob in knobs() for choice in knob.choices} - composites - METHODS.keys()
@@ -227,7 +227,7 @@ def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
                     yield replace(e, method=key, knobs={**knobs, knob: value}, layer=layer)
 
 
-def test_readings_and_cautions_are_said_in_chinese(chinese, explained) -> None:
+def test_readings_and_cautions_have_chinese(chinese, explained) -> None:
     texts = {captions.reading(e, "espresso", sure) for e in results(explained) for sure in (0.001, 0.95)}
     texts |= {captions.reading(explained, "koala", 0.5)}
     assert len(texts) > 40 and untranslated(iter(texts)) == []
@@ -238,7 +238,7 @@ def test_readings_and_cautions_are_said_in_chinese(chinese, explained) -> None:
     )
 
 
-def test_facts_of_made_pictures_and_layers_are_said_in_chinese(chinese, lite0) -> None:
+def test_facts_of_synthesized_images_and_layers_have_chinese(chinese, lite0) -> None:
     made = synthesize(lite0, "class_image", target="koala", steps=1)
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
     rows = summary.layer_summary(lite0, ())
@@ -250,26 +250,24 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(chinese, lite0) -
 
 
 def test_a_report_is_written_in_chinese(chinese, explained, lite0) -> None:
-    chart = report.Chart(
-        {"Occlusion: 0.3": ([0, 1], [0, 1])}, "share of the pixels replaced", "probability of cab", "x"
-    )
+    chart = report.Chart({"Occlusion: 0.3": ([0, 1], [0, 1])}, "share of the pixels deleted", "probability of cab", "x")
     told = report.Section("Deletion and insertion", charts=[chart])
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
     sections = [*report.explanation_sections(explained, predictions, "coffee.jpg"), told]
     named = {"1. a": explained}
     sections += report.comparison_sections(named, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")])
-    page = report.to_html("Do these maps agree?", sections, "https://a.org", *language.translator())
+    page = report.to_html("Comparison of heatmaps", sections, "https://a.org", *language.translator())
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
     plain = re.sub(r"<style>.*?</style>|<pre>.*?</pre>|data:image[^\"]*|<meta[^>]*>|https://\S+", "", page, flags=re.S)
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]
     assert [text for text in texts if ENGLISH.search(text)] == []
-    names = {"Grad-CAM", "espresso", "coffee.jpg", "b.jpg", "1. a", "bn2", "x", explained.image_digest}
+    names = {"Grad-CAM", "espresso", "coffee.jpg", "b.jpg", "1. a", "bn2", "x", explained.question.image.digest}
     names |= {f"{lite0.name} ({lite0.weights})", f"espresso ({explained.score})", "1. a：espresso 95.7%"}
     left = [text for text in texts if re.search("[A-Za-z]{2}", text) and not CHINESE.search(text)]
     assert {text.strip() for text in left} <= names
 
 
-def test_a_report_is_english_where_nobody_says_otherwise(explained) -> None:
+def test_a_report_is_english_by_default(explained) -> None:
     assert language.translator()[0] == "en"
     assert '<html lang="en">' in report.to_html("a", []) and "Made with camviz" in report.to_html("a", [])
 
@@ -298,8 +296,8 @@ def composed(e: camviz.Explanation) -> Iterator[str]:
     for one in results(e):
         yield from (captions.reading(one, first, sure) for first in ("espresso", "koala") for sure in (0.001, 0.95))
     yield from (text for _, texts in raised("CamvizError") for text in texts)
-    yield "Deletion: How fast. What it can't tell. It. https://a.org"
-    yield "How fast. What it can't tell. It."
+    yield "Deletion: How fast. Limitations: It. https://a.org"
+    yield "How fast. Limitations: It."
     yield "it is nearest to a all the same (1 of 2 tensors fit)"
     yield "nearest in the catalogue is a (1 of 2 tensors fit)"
     yield "1 of 2 tensors fit"
@@ -339,13 +337,13 @@ def test_every_lesson_has_its_chinese() -> None:
             assert not CHINESE.search(getattr(english, name))
         for view, other in zip(english.views, translated.views, strict=True):
             assert (view.page, view.settings) == (other.page, other.settings)
-            assert view.label == other.label == "Open it" or CHINESE.search(other.label)
+            assert view.label == other.label == "Open the example" or CHINESE.search(other.label)
 
 
 def test_a_lesson_without_chinese_stays_in_english(tmp_path: Path) -> None:
     (tmp_path / "1-a.toml").write_text('title = "A"\nquestion = "B"\nanswer = "C"\nanswer_zh = "丙"\n[[view]]\n')
     (lesson,) = lessons.lessons(tmp_path, "zh")
-    assert (lesson.title, lesson.question, lesson.answer, lesson.views[0].label) == ("A", "B", "丙", "Open it")
+    assert (lesson.title, lesson.question, lesson.answer, lesson.views[0].label) == ("A", "B", "丙", "Open the example")
 
 
 # ----------------------------------------------------------------------------------------------------------- the pages
@@ -400,7 +398,7 @@ def test_learn_in_chinese(start, chinese, names, explained, monkeypatch) -> None
     monkeypatch.setattr(computed, "compute", lambda _, method, *__: replace(explained, method=method.key))
     app = start("pages/learn.py", layer="blocks.0")
     assert not app.exception and len(shown(app)) > 40 and english_in(shown(app), names) == []
-    assert app.get("link_button")[0].proto.label == "打开"
+    assert app.get("link_button")[0].proto.label == "打开示例"
     app.session_state["part"] = "methods"
     for chapter in CHAPTERS:
         app.session_state["chapter"] = chapter

@@ -1,4 +1,4 @@
-"""What the Evaluate page draws of one picture and one method: curves, other measures, forgetting, other classes."""
+"""Tests of one heatmap on the page Evaluate: curves, other metrics, randomization, other classes."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -13,8 +13,7 @@ from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...report import Chart, Section
 from ..inputs.experiment import Experiment
-from ..results import metrics
-from ..results.cost import metric_seconds, seconds_per_pass
+from ..results import cost, metrics
 from ..server import tasks
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
@@ -42,16 +41,16 @@ Settings = Mapping[str, Any]
 
 
 def curves(experiment: Experiment, question: Question) -> list[Section]:
-    """Deletion and insertion of the present map, beside those of the controls, in words and as two charts.
+    """Show deletion and insertion of the heatmap beside those of the controls.
 
-    Returns what a report says of them.
+    Returns a report's section.
     """
     filler = setting("filler", "published", FILLERS)
     steps = setting("steps", 28, Span(2, 112), int)
     settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
     told, status, charted, looks = (st.container(), st.container(), st.container(), st.container(horizontal=True))
     looks.segmented_control(
-        tr("A pixel is replaced by"),
+        tr("Replacement"),
         FILLERS,
         format_func=lambda key: tr(FILLERS[key]),
         key="filler",
@@ -65,7 +64,7 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         112,
         key="steps",
         persist_state="session",
-        help=tr("In how many steps the pixels go: more draw a finer curve and take longer."),
+        help=tr("In how many steps the pixels are replaced: more steps give a finer curve and take longer."),
     )
     with status:
         own = _pair(question, settings)
@@ -83,7 +82,7 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         found = {question.method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
         chart = Chart(
             {f"{name}: {curve.area:.3f}": (curve.fractions, curve.values) for name, curve in found.items()},
-            "share of the pixels brought in" if place else "share of the pixels replaced",
+            "share of the pixels inserted" if place else "share of the pixels deleted",
             f"probability of {label}",
             f"{metric.title}: " + ", ".join(f"area {curve.area:.3f} for {name}" for name, curve in found.items()),
         )
@@ -98,7 +97,7 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         against,
         *(metric_sentence(METRICS[key]) for key in ("deletion", "insertion")),
     ]
-    settings_used = [("setting", "value"), ("a pixel is replaced by", FILLERS[filler]), ("steps", str(steps))]
+    settings_used = [("setting", "value"), ("replacement", FILLERS[filler]), ("steps", str(steps))]
     code = [measure_snippet({"deletion": settings, "insertion": settings})]
     texts = [one for one in texts if one]
     return [Section("Deletion and insertion", texts, charts=charts_of_it, table=settings_used, code=code)]
@@ -109,7 +108,7 @@ def _pair(question: Question, settings: Settings) -> tuple[Curve, Curve] | None:
         "curves",
         _key("curves", question, settings),
         _seconds_of_pair(question, settings),
-        tr("Draw the curves"),
+        tr("Compute the curves"),
         lambda report: _measured(question, settings, report),
     )
 
@@ -125,7 +124,7 @@ def _controls(experiment: Experiment, question: Question, settings: Settings) ->
 
     key = ("controls", *(_key("curves", one, settings) for one in others))
     seconds = sum(_seconds_of_pair(one, settings) for one in others)
-    what = tr("Add the controls, which know nothing of the reasons")
+    what = tr("Compare with the controls")
     return tasks.run("controls", key, seconds, what, work) or {}
 
 
@@ -139,13 +138,13 @@ def _measured(question: Question, settings: Settings, report: ReportProgress) ->
 
 def _seconds_of_pair(question: Question, settings: Settings) -> float:
     steps: int = settings["steps"]
-    return 2 * (steps + 1) * seconds_per_pass(question.model)
+    return 2 * (steps + 1) * cost.seconds_per_pass(question.model)
 
 
 def measures(question: Question) -> list[Section]:
-    """The other single numbers of the present map in a table, each with what it can't tell; and a report's section."""
+    """Show the other metrics of the heatmap in a table; return a report's section."""
     wanted = [METRICS[key] for key in ALONE]
-    seconds = sum(metric_seconds(question, one) for one in wanted if metrics.known(question, one) is None)
+    seconds = sum(cost.metric_seconds(question, one) for one in wanted if metrics.known(question, one) is None)
 
     def work(report: ReportProgress) -> dict[str, str]:
         found = {}
@@ -158,39 +157,36 @@ def measures(question: Question) -> list[Section]:
         return found
 
     key = _key("measures", question, {})
-    numbers = tasks.run("measures", key, seconds, tr("Measure"), work)
+    numbers = tasks.run("measures", key, seconds, tr("Compute the metrics"), work)
     if numbers is None:
         return []
     st.table(
         {
-            tr("Measure"): [f"**{tr_message(one.title)}**" for one in wanted],
-            tr("This map"): [tr_message(numbers[one.key]) for one in wanted],
-            tr("Good is"): [tr_message(one.better) for one in wanted],
-            tr("What it asks, and *what it can't tell*"): [
+            tr("Metric"): [f"**{tr_message(one.title)}**" for one in wanted],
+            tr("This heatmap"): [tr_message(numbers[one.key]) for one in wanted],
+            tr("Good values"): [tr_message(one.better) for one in wanted],
+            tr("Meaning and *limitations*"): [
                 f"{tr_message(one.tooltip)} *{tr_message(one.limitation)}*" for one in wanted
             ],
         }
     )
-    rows = [
-        (one.title, numbers[one.key], one.better, f"{one.tooltip} What it can't tell. {one.limitation}")
-        for one in wanted
-    ]
+    rows = [(one.title, numbers[one.key], one.better, f"{one.tooltip} Limitations: {one.limitation}") for one in wanted]
     code = [measure_snippet({one.key: {} for one in wanted if not one.explains_again})]
-    table = [("measure", "this map", "good is", "what it tells"), *rows]
-    return [Section("Other measures of this map", table=table, code=code)]
+    table = [("metric", "this heatmap", "good values", "meaning"), *rows]
+    return [Section("Other metrics of this heatmap", table=table, code=code)]
 
 
 def forgetting(question: Question) -> list[Section]:
-    """The map while the network forgets, from its last layer to its first; and the same for a report."""
+    """Show the heatmap while the layers are randomized, last to first; return a report's section."""
     metric = METRICS["randomization"]
     ways = metric.knobs["new_weights"].choices
-    way = settings.setting("forget", ways[0], ways)
+    way = settings.setting("new_weights", ways[0], ways)
     place = st.container()
     st.segmented_control(
         tr("New weights"),
         ways,
         format_func=tr_message,
-        key="forget",
+        key="new_weights",
         required=True,
         persist_state="session",
         help=tr_message(metric.knobs["new_weights"].help),
@@ -204,7 +200,7 @@ def forgetting(question: Question) -> list[Section]:
         )
 
     with place:
-        result = _run("forgetting", question, metric, tr("Let a copy of the network forget"), work, new_weights=way)
+        result = _run("forgetting", question, metric, tr("Run the randomization test"), work, new_weights=way)
         if result is None:
             return []
         (depths, correlations, similarities, mean), pictures = result
@@ -213,21 +209,25 @@ def forgetting(question: Question) -> list[Section]:
         show(pictures)
         chart = Chart(
             {"rank correlation (r)": (depths, correlations), "structural similarity (SSIM)": (depths, similarities)},
-            "share of the layers that have forgotten, from the last",
-            "likeness to the map as trained",
-            f"Likeness to the map as trained against forgetting: r = {correlations[-1]:.2f} at the end",
+            "share of the layers randomized, from the last",
+            "similarity to the original heatmap",
+            "Similarity to the original heatmap while the layers are randomized: "
+            f"r = {correlations[-1]:.2f} at the end",
         )
         draw(chart, "forgetting")
-        scale = "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learned."
+        scale = (
+            "1: same heatmap; 0: unrelated. A line that falls at once means that the heatmap depends on the "
+            "learned weights."
+        )
         number = f"Mean of |r|: {mean:.2f}."
         st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
         show_limitation(metric)
     texts = [verdict, number, scale, metric_sentence(metric)]
-    return [Section("The same map of a network that forgets", texts, as_report_images(pictures), [chart])]
+    return [Section("Heatmaps for randomized weights", texts, as_report_images(pictures), [chart])]
 
 
 def other_classes(question: Question) -> list[Section]:
-    """The map of the class beside those of others, from the runner-up to the least likely; and a report's section."""
+    """Show the heatmaps of other classes, most to least likely; return a report's section."""
     metric = METRICS["class_contrast"]
     names = question.model.categories
 
@@ -235,11 +235,11 @@ def other_classes(question: Question) -> list[Section]:
         found = metrics.compute(question, metric, report)
         first, *others = [names[index] for index in found.classes]
         captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
-        alts = [f"Map of {names[index]} by {question.method.title}" for index in found.classes]
+        alts = [f"Heatmap of {names[index]} by {question.method.title}" for index in found.classes]
         most, likest = max(zip(found.correlations, others, strict=True))
         return float(found), f"{likest}, r = {most:.2f}", tiles(question, found.maps, captions, alts)
 
-    result = _run("classes", question, metric, tr("Ask for other classes"), work)
+    result = _run("classes", question, metric, tr("Compute the heatmaps of other classes"), work)
     if result is None:
         return []
     mean, likest, pictures = result
@@ -248,27 +248,27 @@ def other_classes(question: Question) -> list[Section]:
     show(pictures)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
-    return [Section("The same picture, other classes", texts, as_report_images(pictures))]
+    return [Section("Heatmaps of other classes", texts, as_report_images(pictures))]
 
 
 def _run(
     name: str, question: Question, metric: Metric, what: str, work: Callable[[ReportProgress], Any], **settings: Any
 ) -> Any:
-    """Run the work of one metric that explains again; an error box if the method cannot be used here."""
+    """Run a metric that explains again; show an error if the method cannot be used here."""
     try:
-        return tasks.run(name, _key(name, question, settings), metric_seconds(question, metric), what, work)
+        return tasks.run(name, _key(name, question, settings), cost.metric_seconds(question, metric), what, work)
     except CamvizError as error:
         st.error(error_text(error))
         return None
 
 
 def map_of(e: Explanation) -> None:
-    """Draw the heatmap that is tested, small."""
+    """Show the tested heatmap, small."""
     jpeg = result_store().once(
         ("small overlay", "cividis", e.question.key), lambda: encode.jpeg(render.overlay(e.view, e.heatmap, 0.6))
     )
     title, label = tr_message(e.question.method.title), tr_message(e.label)
-    st.image(jpeg, alt=tr("{method} of {label} over the picture", method=title, label=label), width=220)
+    st.image(jpeg, alt=tr("{method} of {label} over the image", method=title, label=label), width=220)
     st.caption(tr("{method} of {label}", method=title, label=escaped(label)))
 
 
