@@ -84,7 +84,7 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
     assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama 37.6%"
     e = camviz.explain(lite0, SAMPLES / "coffee.jpg")
     alt, caption, jpeg = shown["tiles"][3]
-    assert (alt, caption) == ("Map of espresso over coffee.jpg", "coffee.jpg\nespresso 95.7%")
+    assert (alt, caption) == ("Heatmap of espresso over coffee.jpg", "coffee.jpg\nespresso 95.7%")
     expected = Image.open(io.BytesIO(camviz.encode.jpeg(camviz.render.overlay(e.view, e.heatmap))))
     pictures = [np.asarray(one).astype(int) for one in (Image.open(io.BytesIO(jpeg)), expected)]
     assert np.abs(pictures[0] - pictures[1]).mean() < 0.5
@@ -206,10 +206,10 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
 def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
     app = start("pages/gallery.py", target="967", rather_than="968", method="vanilla_backprop")
     assert not app.exception
-    assert shown["tiles"][0][0] == "Map of espresso rather than cup over astronaut.jpg"
+    assert shown["tiles"][0][0] == "Heatmap of espresso rather than cup over astronaut.jpg"
     rows = list(csv.DictReader(io.StringIO(shown["Table (CSV)"]())))
     assert [row["file"] for row in rows] == sorted(path.name for path in SAMPLES.glob("*.jpg"))
-    assert rows[0]["predicted class"] == "football helmet" and rows[0]["explained class"] == "espresso rather than cup"
+    assert rows[0]["predicted"] == "football helmet" and rows[0]["explained"] == "espresso rather than cup"
     archive = zipfile.ZipFile(io.BytesIO(shown["Heatmaps (ZIP)"]()))
     assert archive.namelist()[0] == "astronaut-jpg-vanilla_backprop.jpg" and len(archive.namelist()) == 13
     assert archive.read(archive.namelist()[0]) == shown["tiles"][0][2]
@@ -218,4 +218,4 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
 def test_no_cell_of_the_table_is_a_formula() -> None:
     found = [(gallery_input.GalleryImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
     (row,) = csv.DictReader(io.StringIO(tiles.to_csv(found)))
-    assert (row["file"], row["predicted class"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")
+    assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

@@ -62,7 +62,7 @@ def run(grid: Grid, draw: Draw) -> dict[Place, Explanation | CamvizError]:
         found = cell if isinstance(cell, CamvizError) else explanations.known(cell)
         if found is not None:
             finish(place, found)
-        elif _seconds(grid.at(*place)) <= tasks.PATIENCE:
+        elif not grid.at(*place).method.many_passes or _seconds(grid.at(*place)) <= tasks.PATIENCE:
             quick.append(place)
         else:
             slow.append(place)
