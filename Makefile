@@ -17,6 +17,9 @@ bench: .venv/dev-installed
 load: .venv/dev-installed chromium
 	$(BIN)/python -m tests.load.load
 
+translations: .venv/dev-installed
+	$(BIN)/python -m tools.translations
+
 fuzz: .venv/dev-installed
 	$(BIN)/python -m tests.attacks.fuzz
 
@@ -37,4 +40,4 @@ chromium nginx:
 	@PATH=$$PATH:/usr/sbin; command -v $@ >/dev/null || { apt-get update -q && apt-get install -y -q $@; } \
 		|| { echo "make test needs Debian's $@: sudo apt-get install $@"; exit 1; }
 
-.PHONY: app test bench load fuzz chromium nginx
+.PHONY: app test bench load translations fuzz chromium nginx

@@ -11,11 +11,11 @@ from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control", "synthesis"]
 FAMILIES: dict[Family, str] = {  # of the methods that explain a picture; those that make one stand in SYNTHESES
-    "gradient": "gradients at the pixels",
-    "cam": "class activation maps",
-    "perturbation": "what happens when parts are hidden",
-    "relevance": "relevance propagation",
-    "control": "controls that look at no reasons",
+    "gradient": Message("gradients at the pixels"),
+    "cam": Message("class activation maps"),
+    "perturbation": Message("what happens when parts are hidden"),
+    "relevance": Message("relevance propagation"),
+    "control": Message("controls that look at no reasons"),
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
 

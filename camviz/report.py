@@ -9,6 +9,7 @@ from . import captions, encode, render
 from .explanation import recipe
 from .explanation.explanation import Explanation
 from .explanation.recipe import versions
+from .messages import SEMICOLON, Message, Value, join
 from .models import Prediction
 from .registry import METHODS
 from .render import RGB
@@ -36,8 +37,12 @@ polyline, path { fill: none; stroke-width: 2; stroke: #2e6f95; } .tick { stroke:
   pre { border: 1px solid #d8dbe0; background: none; } a { color: inherit; } }
 """
 
-PYTHON = ["In Python, with the picture's file beside it:"]
-AGREEMENT = ["Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth."]
+HEAD = (Message("setting"), Message("value"))
+AGAIN = Message("Compute it again")
+PYTHON = [Message("In Python, with the picture's file beside it:")]
+AGREEMENT = [
+    Message("Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth.")
+]
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def write(title: str, sections: Sequence[Section], link: str = "", language: str
         return _safe(say(text))
 
     made_with = ", ".join(f"{name} {version}" for name, version in versions().items())
-    shown = f'<p>{told("Shown again by")} <a href="{_safe(link)}">{_safe(link)}</a></p>' if link else ""
+    shown = f'<p>{told(Message("Shown again by"))} <a href="{_safe(link)}">{_safe(link)}</a></p>' if link else ""
     return (
         '<!DOCTYPE html>\n<html lang="' + _safe(language) + '">\n<head>\n<meta charset="utf-8">\n'
         # Whatever a browser is made to find in it, nothing of it is fetched or run.
@@ -90,7 +95,7 @@ def write(title: str, sections: Sequence[Section], link: str = "", language: str
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{told(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{told(title)}</h1>\n"
         f"{''.join(_section(section, told) for section in sections)}"
-        f"<footer>{shown}<p>{told(f'Made with {made_with}.')}</p></footer>\n"
+        f"<footer>{shown}<p>{told(Message('Made with {versions}.', versions=made_with))}</p></footer>\n"
         "</body>\n</html>\n"
     )
 
@@ -111,27 +116,51 @@ def of_explanation(
     method = METHODS[e.method]
     return [
         Section(
-            "What the network says",
+            Message("What the network says"),
             pictures=[
-                ReportImage(e.view, f"{image_name}, as the network sees it", f"{image_name}, as {e.model} sees it")
+                ReportImage(
+                    e.view,
+                    Message("{picture}, as the network sees it", picture=image_name),
+                    Message("{picture}, as {model} sees it", picture=image_name, model=e.model),
+                )
             ],
-            table=[("class", "probability"), *((one.label, percent(one.probability)) for one in predictions)],
+            table=[
+                (Message("class"), Message("probability")),
+                *((one.label, percent(one.probability)) for one in predictions),
+            ],
         ),
         Section(
-            f"Why: {method.title} of {e.label}",
+            Message("Why: {method} of {label}", method=method.title, label=e.label),
             [
                 captions.reading(e, first.label, first.probability),
-                f"What it does not say. {captions.caution(e)}",
+                Message("What it does not say. {caution}", caution=captions.caution(e)),
                 *e.notes,
             ],
-            [ReportImage(overlay, f"{method.title} of {e.label} over the picture", method.tooltip)],
+            [
+                ReportImage(
+                    overlay,
+                    Message("{method} of {label} over the picture", method=method.title, label=e.label),
+                    Message(method.tooltip),
+                )
+            ],
         ),
         Section(
-            "Other views",
-            pictures=[ReportImage(rgb, f"{name}: {described[name]}", name) for name, rgb in views.items()],
+            Message("Other views"),
+            pictures=[
+                ReportImage(
+                    rgb,
+                    Message("{first}: {second}", first=Message(name), second=Message(described[name])),
+                    Message(name),
+                )
+                for name, rgb in views.items()
+            ],
         ),
-        Section("Settings and numbers", [f"Paper: {method.paper}"], table=[("setting", "value"), *facts(e).items()]),
-        Section("Compute it again", PYTHON, code=[recipe.snippet(e, image_name), recipe.recipe_json(e, image_name)]),
+        Section(
+            Message("Settings and numbers"),
+            [Message("Paper: {link}", link=method.paper)],
+            table=[HEAD, *facts(e).items()],
+        ),
+        Section(AGAIN, PYTHON, code=[recipe.snippet(e, image_name), recipe.recipe_json(e, image_name)]),
     ]
 
 
@@ -143,10 +172,19 @@ def of_maps(
     `shown` are the pictures of the maps, `image_names` the files that they explain, `agreement` a table with names.
     """
     pictures = [
-        ReportImage(shown[name], f"{name}: map of {e.label} over the picture", f"{name}: {_chance(e)}")
+        ReportImage(
+            shown[name],
+            Message("{name}: map of {label} over the picture", name=name, label=e.label),
+            Message("{first}: {second}", first=name, second=_chance(e)),
+        )
         for name, e in maps.items()
     ]
-    cautions = list(dict.fromkeys(f"{METHODS[e.method].title}: {captions.caution(e)}" for e in maps.values()))
+    cautions = list(
+        dict.fromkeys(
+            Message("{first}: {second}", first=METHODS[e.method].title, second=captions.caution(e))
+            for e in maps.values()
+        )
+    )
     settings = {name: facts(e) for name, e in maps.items()}
     keys = dict.fromkeys(key for found in settings.values() for key in found)
     values = {key: [found.get(key, "") for found in settings.values()] for key in keys}
@@ -155,39 +193,50 @@ def of_maps(
     rows = zip(settings, *apart.values(), strict=True)
     snippets = dict.fromkeys(recipe.snippet(e, image_names[name]) for name, e in maps.items())
     return [
-        Section("The maps", pictures=pictures),
-        Section("What they do not say", cautions),
-        *([Section("How far they agree", AGREEMENT, table=agreement)] if agreement else []),
-        Section("In all of them", table=[("setting", "value"), *alike]),
-        Section("In each of them", table=[("map", *apart), *rows]),
-        Section("Compute it again", PYTHON, code=list(snippets)),
+        Section(Message("The maps"), pictures=pictures),
+        Section(Message("What they do not say"), cautions),
+        *([Section(Message("How far they agree"), AGREEMENT, table=agreement)] if agreement else []),
+        Section(Message("In all of them"), table=[HEAD, *alike]),
+        Section(Message("In each of them"), table=[(Message("map"), *apart), *rows]),
+        Section(AGAIN, PYTHON, code=list(snippets)),
     ]
 
 
 def facts(e: Explanation) -> dict[str, str]:
     """What an explanation is, what came out and what it cost, as a report names it."""
-    knobs = [f"{name.replace('_', ' ')}: {value}" for name, value in e.knobs.items() if value is not None]
-    found = {
-        "network": f"{e.model} ({e.weights})",
-        "method": METHODS[e.method].title,
-        "explained": f"{e.label} ({e.score})",
-        "probability": percent(e.probability) if e.target is not None else "",
-        "layer": e.layer or "",
-        "layers fused by": e.fuse or "",
-        "picture fitted by": e.fit,
-        "method's settings": "; ".join(knobs),
-        "largest value": f"{e.attribution.max():.6g}",
-        "smallest value": f"{e.attribution.min():.6g}",
-        "sum": f"{e.attribution.sum(dtype=float):.6g}",
-        "seconds": f"{e.seconds:.2f}",
-        "passes": f"{e.forward_passes} forward, {e.backward_passes} backward",
-        "picture's sha256": e.image_digest,
+    knobs: list[str] = [
+        Message("{first}: {second}", first=Message(name.replace("_", " ")), second=_value(value))
+        for name, value in e.knobs.items()
+        if value is not None
+    ]
+    found: dict[str, str] = {
+        Message("network"): f"{e.model} ({e.weights})",
+        Message("method"): METHODS[e.method].title,
+        Message("explained"): Message("{label} ({score})", label=e.label, score=e.score),
+        Message("probability"): percent(e.probability) if e.target is not None else "",
+        Message("layer"): e.layer or "",
+        Message("layers fused by"): e.fuse or "",
+        Message("picture fitted by"): e.fit,
+        Message("method's settings"): join(knobs, SEMICOLON) if knobs else "",
+        Message("largest value"): f"{e.attribution.max():.6g}",
+        Message("smallest value"): f"{e.attribution.min():.6g}",
+        Message("sum"): f"{e.attribution.sum(dtype=float):.6g}",
+        Message("seconds"): f"{e.seconds:.2f}",
+        Message("passes"): Message(
+            "{forward} forward, {backward} backward", forward=e.forward_passes, backward=e.backward_passes
+        ),
+        Message("picture's sha256"): e.image_digest,
     }
     return {name: value for name, value in found.items() if value}
 
 
+def _value(value: Value) -> Value:
+    """Return a setting's value: a choice by its name, a number as it is."""
+    return Message(value) if isinstance(value, str) else value
+
+
 def _chance(e: Explanation) -> str:
-    return e.label if e.target is None else f"{e.label} {percent(e.probability)}"
+    return e.label if e.target is None else Message("{label} {share}", label=e.label, share=percent(e.probability))
 
 
 def _section(section: Section, told: Translator) -> str:
@@ -226,7 +275,7 @@ def _chart(chart: Chart, told: Translator) -> str:
         f'<path class="tick" d="M{left} 10v220"/><text x="{left}" y="246">{share}%</text>'
         for share, left in zip(range(0, 101, 20), range(40, 581, 108), strict=True)
     )
-    axes = told(f"{chart.up}, against {chart.across}")
+    axes = told(Message("{up}, against {across}", up=chart.up, across=chart.across))
     ends = f'<text x="18" y="18">{high:.2g}</text><text x="18" y="234">{low:.2g}</text>'
     return (
         f'<figure><svg class="chart" viewBox="0 0 620 252" role="img" aria-label="{told(chart.alt)}">{ticks}{ends}'

@@ -5,6 +5,7 @@ from typing import Any, SupportsIndex
 
 from . import scores
 from .errors import CamvizError
+from .messages import Message
 from .models import Model
 from .scores import Score, contrast, logit, probability
 
@@ -26,7 +27,7 @@ def resolve_target(model: Model, target: Target, predicted: int) -> tuple[int | 
         return index, logit(index), model.categories[index]
     if isinstance(target, contrast):
         a, b = model.class_index(target.a), model.class_index(target.b)
-        return a, target, f"{model.categories[a]} rather than {model.categories[b]}"
+        return a, target, Message("{label} rather than {rival}", label=model.categories[a], rival=model.categories[b])
     if isinstance(target, logit | probability):
         index = model.class_index(target.c)
         return index, target, model.categories[index]

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from .messages import Message
+
 
 def file_name(*parts: str) -> str:
     """A safe file name without ending: the parts joined by '-', of a-z, 0-9, '_' and '-' only, 1 to 64 characters.
@@ -28,14 +30,5 @@ def slugify(text: str) -> str:
 def percent(probability: float) -> str:
     """A probability in words that never claim certainty: '95.3 %', 'under 0.1 %', 'over 99.9 %'."""
     if probability < 0.001:
-        return "under 0.1 %"
-    return "over 99.9 %" if probability > 0.999 else f"{probability:.1%}".replace("%", " %")
-
-
-def article(label: str) -> str:
-    """A label with its article: an espresso, a koala.
-
-    >>> article("espresso"), article("koala")
-    ('an espresso', 'a koala')
-    """
-    return f"{'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"
+        return Message("under 0.1 %")
+    return Message("over 99.9 %") if probability > 0.999 else f"{probability:.1%}".replace("%", " %")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import encode, render
+from ..messages import Message
 from ..models.geometry import Fit
 from ..registry import METHODS
 
@@ -49,12 +50,19 @@ class Explanation:
         return render.heatmap(self.attribution, self.view.shape[:2])
 
     @property
-    def facts(self) -> str:
-        """One line: what this explains, and what it cost."""
-        where = f", layer {self.layer}" if self.layer else ""
-        return (
-            f"{METHODS[self.method].title} of {self.label} ({self.probability:.1%}), {self.model}{where}: "
-            f"{self.seconds:.2f} s, {self.forward_passes} forward and {self.backward_passes} backward passes"
+    def facts(self) -> Message:
+        """Return in one line what this explains, and what it cost."""
+        return Message(
+            "{method} of {label} ({probability:.1%}), {model}{where}: "
+            "{seconds:.2f} s, {forward} forward and {backward} backward passes",
+            method=METHODS[self.method].title,
+            label=self.label,
+            probability=self.probability,
+            model=self.model,
+            where=Message(", layer {layer}", layer=self.layer) if self.layer else "",
+            seconds=self.seconds,
+            forward=self.forward_passes,
+            backward=self.backward_passes,
         )
 
     def _repr_html_(self) -> str:

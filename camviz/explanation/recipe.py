@@ -21,7 +21,7 @@ from .explanation import Explanation
 Network = Model | str | Mapping[str, Any]
 
 LONGEST = 2000  # characters of a value, as of several layers' names
-OWN = (
+OWN = Message(
     "this recipe is of a network of your own, '{name}', which data cannot hold: load it, and give it in place of the "
     "name, camviz.explain(**{{**recipe, 'model': model}})"
 )

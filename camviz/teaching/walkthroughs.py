@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ..messages import Message
 from ..methods.deconvnet import deconvnet, deconvolved
 from ..methods.grad_cam import grad_cam
 from ..methods.guided_backprop import guided, guided_backprop
@@ -218,9 +219,9 @@ def of_lrp(net: nn.Module, x: Tensor, score: Score, layers: Mapping[str, nn.Modu
 def rules(gradient: Tensor, slope: Tensor) -> dict[str, Tensor]:
     """What each rule passes back through a ReLU: by name, of the shape of `gradient`."""
     return {
-        "plain gradient": gradient * slope,
-        "deconvnet": deconvolved(gradient, slope),
-        "guided backpropagation": guided(gradient, slope),
+        Message("plain gradient"): gradient * slope,
+        Message("deconvnet"): deconvolved(gradient, slope),
+        Message("guided backpropagation"): guided(gradient, slope),
     }
 
 

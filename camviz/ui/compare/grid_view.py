@@ -12,9 +12,10 @@ from ...errors import CamvizError
 from ...evaluation.rank_correlation import pairwise_rank_correlation
 from ...explanation import recipe
 from ...explanation.explanation import Explanation
+from ...messages import Message
 from ..results.grid import Grid
 from ..session import settings
-from ..session.language import tr, tr_message, tr_parts, translator
+from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from ..widgets import charts, colors, quick_check
 from . import presentation
@@ -95,7 +96,7 @@ class Sheet:
         name = self.grid.name(row, column)
         with self.boxes[row, column].container():
             if isinstance(result, CamvizError):
-                st.error(f"{escaped(name)}: {escaped(tr_message(str(result)))}")
+                st.error(f"{escaped(name)}: {escaped(tr_message(result.message))}")
                 return
             label = tr_message(result.label)
             alt = tr("{map}: map of {label} over the picture", map=name, label=label)
@@ -111,7 +112,7 @@ def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
     names = [grid.name(*place) for place in maps]
     matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
     st.plotly_chart(
-        tr_parts(figures.correlation_heatmap(matrix, names, charts.ink())),
+        figures.correlation_heatmap(matrix, names, charts.ink()),
         alt=tr("Rank correlation of each two maps, as numbers"),
     )
     st.caption(
@@ -164,7 +165,7 @@ def _report(
     agreement: list[list[str]] = []
     if len(maps) > 1:
         matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
-        agreement = [["map", *(str(number) for number in range(1, len(maps) + 1))]]
+        agreement = [[Message("map"), *(str(number) for number in range(1, len(maps) + 1))]]
         agreement += [
             [name, *(f"{value:.2f}" for value in row)] for name, row in zip(names.values(), matrix, strict=True)
         ]
@@ -174,7 +175,7 @@ def _report(
         {names[place]: grid.at(*place).experiment.picture.name for place in maps},
         agreement,
     )
-    return report.write("Do these maps agree?", sections, link, language, say)
+    return report.write(Message("Do these maps agree?"), sections, link, language, say)
 
 
 def _archive(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any]) -> bytes:

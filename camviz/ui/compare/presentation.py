@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ... import captions, encode, render
-from ...errors import CamvizError
+from ...errors import CamvizError, message_of
 from ...explanation.explanation import Explanation
 from ...registry import METHODS
 from ..components import browser
@@ -69,7 +69,9 @@ def _slide(
     title = chosen.name(row, column)
     cell = chosen.cells[row][column]
     if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
-        return browser.Slide(title, f"{tr_message(str(found))}." if found else tr("Not computed yet."), None, None)
+        return browser.Slide(
+            title, f"{tr_message(message_of(found))}." if found else tr("Not computed yet."), None, None
+        )
     first = cell.experiment.predictions[0]
     base, heat = encode.jpeg(found.view), encode.jpeg(render.colorise(found.heatmap, color_map))
     return browser.Slide(

@@ -10,8 +10,9 @@ from ...errors import CamvizError
 from ...evaluation.perturbation_curve import Curve
 from ...evaluation.registry import METRICS, Metric
 from ...explanation.explanation import Explanation
+from ...messages import Message
 from ...registry import METHODS, Method
-from ...report import Chart, Section
+from ...report import HEAD, Chart, Section
 from ..inputs.experiment import Experiment
 from ..results import explanations, metrics
 from ..results.metrics import known, number
@@ -24,7 +25,9 @@ from ..session.settings import Span, setting
 from ..widgets.tiles import (
     Tile,
     as_report_images,
+    chart_of_curves,
     draw,
+    limits_of,
     measure_snippet,
     metric_sentence,
     part_of,
@@ -81,12 +84,7 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
     for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
         metric = METRICS[key]
         found = {method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
-        chart = Chart(
-            {f"{name}: {curve.area:.3f}": (curve.fractions, curve.values) for name, curve in found.items()},
-            "share of the pixels brought in" if place else "share of the pixels replaced",
-            f"probability of {label}",
-            f"{metric.title}: " + ", ".join(f"area {curve.area:.3f} for {name}" for name, curve in found.items()),
-        )
+        chart = chart_of_curves(metric, found, label)
         charts_of_it.append(chart)
         with box:
             st.subheader(f"{tr_message(metric.title)}: {own[place].area:.3f}")
@@ -98,10 +96,14 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         against,
         *(metric_sentence(METRICS[key]) for key in ("deletion", "insertion")),
     ]
-    settings_used = [("setting", "value"), ("a pixel is replaced by", FILLERS[filler]), ("steps", str(steps))]
+    settings_used = [
+        HEAD,
+        (Message("a pixel is replaced by"), Message(FILLERS[filler])),
+        (Message("steps"), str(steps)),
+    ]
     code = [measure_snippet(experiment, {"deletion": settings, "insertion": settings})]
     texts = [one for one in texts if one]
-    return [Section("Deletion and insertion", texts, charts=charts_of_it, table=settings_used, code=code)]
+    return [Section(Message("Deletion and insertion"), texts, charts=charts_of_it, table=settings_used, code=code)]
 
 
 def _pair(experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Curve, Curve] | None:
@@ -160,7 +162,7 @@ def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Secti
                 value = number(experiment, method, knobs, one, part_of(report, place, len(wanted)))
                 found[one.key] = f"{value:.3f}"
             except CamvizError as error:
-                found[one.key] = str(error)
+                found[one.key] = error.message
         return found
 
     key = _key("measures", experiment, method, knobs, {})
@@ -177,13 +179,11 @@ def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Secti
             ],
         }
     )
-    rows = [
-        (one.title, numbers[one.key], one.better, f"{one.tooltip} What it can't tell. {one.limitation}")
-        for one in wanted
-    ]
+    rows = [(one.title, numbers[one.key], Message(one.better), limits_of(one)) for one in wanted]
     code = [measure_snippet(experiment, {one.key: {} for one in wanted if not one.explains_again})]
-    table = [("measure", "this map", "good is", "what it tells"), *rows]
-    return [Section("Other measures of this map", table=table, code=code)]
+    head = (Message("measure"), Message("this map"), Message("good is"), Message("what it tells"))
+    table = [head, *rows]
+    return [Section(Message("Other measures of this map"), table=table, code=code)]
 
 
 def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
@@ -220,18 +220,23 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
         st.markdown(f"**{tr_message(verdict)}**")
         show(pictures)
         chart = Chart(
-            {"rank correlation (r)": (depths, correlations), "structural similarity (SSIM)": (depths, similarities)},
-            "share of the layers that have forgotten, from the last",
-            "likeness to the map as trained",
-            f"Likeness to the map as trained against forgetting: r = {correlations[-1]:.2f} at the end",
+            {
+                Message("rank correlation (r)"): (depths, correlations),
+                Message("structural similarity (SSIM)"): (depths, similarities),
+            },
+            Message("share of the layers that have forgotten, from the last"),
+            Message("likeness to the map as trained"),
+            Message("Likeness to the map as trained against forgetting: r = {r:.2f} at the end", r=correlations[-1]),
         )
         draw(chart, "forgetting")
-        scale = "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learned."
-        number = f"Mean of |r|: {mean:.2f}."
+        scale = Message(
+            "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learned."
+        )
+        number = Message("Mean of |r|: {mean:.2f}.", mean=mean)
         st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
         show_limitation(metric)
     texts = [verdict, number, scale, metric_sentence(metric)]
-    return [Section("The same map of a network that forgets", texts, as_report_images(pictures), [chart])]
+    return [Section(Message("The same map of a network that forgets"), texts, as_report_images(pictures), [chart])]
 
 
 def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
@@ -243,7 +248,9 @@ def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[
         found = metrics.measure(experiment, method, knobs, metric, report)
         first, *others = [names[index] for index in found.classes]
         captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
-        alts = [f"Map of {names[index]} by {method.title}" for index in found.classes]
+        alts = [
+            Message("Map of {label} by {method}", label=names[index], method=method.title) for index in found.classes
+        ]
         most, likest = max(zip(found.correlations, others, strict=True))
         return float(found), f"{likest}, r = {most:.2f}", tiles(experiment, found.maps, captions, alts)
 
@@ -251,12 +258,12 @@ def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[
     if result is None:
         return []
     mean, likest, pictures = result
-    number = f"Mean rank correlation: {mean:.2f}."
+    number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
     st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(likest)))}** {tr_message(number)}")
     show(pictures)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
-    return [Section("The same picture, other classes", texts, as_report_images(pictures))]
+    return [Section(Message("The same picture, other classes"), texts, as_report_images(pictures))]
 
 
 def _run(

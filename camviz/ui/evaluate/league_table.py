@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...errors import CamvizError
 from ...evaluation.registry import METRICS, Metric
+from ...messages import Message
 from ...registry import METHODS, Method
 from ...report import Section
 from ..inputs import image_input
@@ -110,14 +111,14 @@ def table(experiment: Experiment) -> list[Section]:
     if not shown:
         return []
     told = [
-        HOW.format(count=len(over), sure=f"{SURE:.0%}"),
+        Message(HOW, count=len(over), sure=f"{SURE:.0%}"),
         *(metric_sentence(metric) for metric in metrics),
     ]
     listed = [
-        ("picture", "explained for"),
+        (Message("picture"), Message("explained for")),
         *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
     ]
-    return [Section("The methods", told, table=shown), Section("The pictures", table=listed)]
+    return [Section(Message("The methods"), told, table=shown), Section(Message("The pictures"), table=listed)]
 
 
 def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.InputImage]]:

@@ -14,6 +14,7 @@ from ... import encode
 from ...errors import CamvizError
 from ...evaluation.metrics.pointing_game import mosaic, most_confident, pointing_game
 from ...evaluation.registry import METRICS
+from ...messages import Message
 from ...models import Prediction
 from ...registry import METHODS, Method
 from ...report import Section
@@ -32,7 +33,7 @@ from ..widgets.tiles import Tile
 from . import conclusions
 
 PLAYERS = ("grad_cam", "layer_cam", "guided_backprop", "gradient_x_input", *metrics.CONTROLS)
-WHERE = ("top left", "top right", "bottom left", "bottom right")
+WHERE = (Message("top left"), Message("top right"), Message("bottom left"), Message("bottom right"))
 PASSES = 3  # that an explanation by a method of few passes costs
 
 
@@ -80,11 +81,13 @@ def pointing(experiment: Experiment) -> list[Section]:
         return []
     rows = sorted(played.items(), key=lambda row: -float(np.mean(row[1].shares)))
     columns: dict[str, list[Any]] = {
-        "Method": [_name(METHODS[key]) for key, _ in rows],
-        "In the right quarter": [float(np.mean(one.shares)) for _, one in rows],
+        Message("Method"): [_name(METHODS[key]) for key, _ in rows],
+        Message("In the right quarter"): [float(np.mean(one.shares)) for _, one in rows],
     }
     for quarter, prediction in enumerate(chosen.predictions):
-        columns[f"{WHERE[quarter]}: {prediction.label}"] = [one.shares[quarter] for _, one in rows]
+        columns[Message("{place}: {label}", place=WHERE[quarter], label=prediction.label)] = [
+            one.shares[quarter] for _, one in rows
+        ]
     shares = {tr_message(name): st.column_config.NumberColumn(format="percent") for name in columns if name != "Method"}
     st.dataframe(
         tiles.translated_table(columns),
@@ -107,8 +110,8 @@ def pointing(experiment: Experiment) -> list[Section]:
     tiles.show(played[shown].tiles, 190)
     tiles.show_limitation(metric)
     table = [tuple(columns), *zip(*([_percent(cell) for cell in column] for column in columns.values()), strict=True)]
-    texts = [tiles.metric_sentence(metric), f"{METHODS[shown].title}: {verdict}"]
-    return [Section("Four pictures in one", texts, tiles.as_report_images(played[shown].tiles), table=table)]
+    texts = [tiles.metric_sentence(metric), Message("{first}: {second}", first=METHODS[shown].title, second=verdict)]
+    return [Section(Message("Four pictures in one"), texts, tiles.as_report_images(played[shown].tiles), table=table)]
 
 
 def _percent(cell: str | float) -> str:
@@ -178,7 +181,7 @@ def _play(experiment: Experiment, chosen: Mosaic, players: list[Method]) -> dict
             try:
                 play(experiment, chosen, one, tiles.part_of(report, place, len(missing)))
             except CamvizError as error:
-                refused[one.title] = str(error)
+                refused[one.title] = error.message
         return refused
 
     if missing:
@@ -240,8 +243,16 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
         [
             tiles.Tile(
                 encode.jpeg(tiles.overlay_map(view, one.cpu().float().numpy())),
-                (f"{prediction.label}, {place}", f"{share:.0%} of the map lies there"),
-                f"{method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
+                (
+                    Message("{label}, {place}", label=prediction.label, place=place),
+                    Message("{share:.0%} of the map lies there", share=share),
+                ),
+                Message(
+                    "{method} for {label} over the mosaic, whose {place} picture it is",
+                    method=method.title,
+                    label=prediction.label,
+                    place=place,
+                ),
             )
             for one, prediction, place, share in zip(result.maps, chosen.predictions, WHERE, result.shares, strict=True)
         ],
@@ -265,4 +276,4 @@ def key_of(experiment: Experiment, chosen: Mosaic, method: Method) -> tuple[Any,
 
 
 def _name(method: Method) -> str:
-    return f"{method.title} (control)" if method.family == "control" else method.title
+    return Message("{method} (control)", method=method.title) if method.family == "control" else method.title

@@ -8,6 +8,7 @@ import streamlit as st
 from ... import encode, export, figures, render, report, text
 from ...explanation import recipe
 from ...explanation.explanation import Explanation
+from ...messages import Message
 from ...registry import METHODS
 from ..components import browser
 from ..inputs.experiment import Experiment
@@ -76,7 +77,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
     buttons.download_button(
         tr("Report (HTML)"),
         lambda: report.write(
-            f"Why {e.model} says what it says of {picture}",
+            Message("Why {model} says what it says of {picture}", model=e.model, picture=picture),
             report.of_explanation(e, experiment.predictions, picture, color_map, opacity, percentile),
             link,
             language,

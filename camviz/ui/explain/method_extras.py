@@ -13,7 +13,7 @@ from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import tasks
 from ..server.tasks import ReportProgress
-from ..session.language import tr, tr_parts
+from ..session.language import tr, tr_message
 from ..widgets import charts
 
 
@@ -63,7 +63,7 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
     found = tasks.run("places", key, e.seconds, tr("Show what it says with the square at each place"), work)
     if found is not None:
         st.plotly_chart(
-            tr_parts(figures.class_map(found.cpu().numpy(), model.categories, charts.ink())),
+            figures.class_map(found.cpu().numpy(), model.categories, charts.ink(), tr_message),
             alt=tr("The most probable class with the gray square over each place of the picture, as letters"),
             config={"displayModeBar": False},
         )

@@ -42,7 +42,7 @@ def _take() -> None:
     try:
         session_settings.follow("recipe", settings_of(held.getvalue()))
     except CamvizError as error:
-        st.session_state["recipe_refused"] = str(error)[:400]
+        st.session_state["recipe_refused"] = error.message
 
 
 def settings_of(data: bytes) -> dict[str, str]:

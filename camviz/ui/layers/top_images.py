@@ -13,6 +13,7 @@ from ...errors import CamvizError
 from ...inspection.feature_maps import Peaks, TopActivation, peaks, top_activations
 from ...inspection.receptive_field import Box, receptive_fields
 from ...inspection.summary import blank
+from ...messages import Message
 from ...registry import METHODS
 from ..inputs import gallery_input, image_input
 from ..inputs.experiment import Experiment
@@ -70,9 +71,9 @@ def _over() -> list[Candidate]:
     every = list(image_input.choices().values())
     own = [picture for picture in every if picture.own]
     places = {
-        "all": "all pictures",
-        **({"samples": "the samples", "own": "my own pictures"} if own else {}),
-        **({"gallery": "my pictures in the gallery"} if gallery_input.own() else {}),
+        "all": Message("all pictures"),
+        **({"samples": Message("the samples"), "own": Message("my own pictures")} if own else {}),
+        **({"gallery": Message("my pictures in the gallery")} if gallery_input.own() else {}),
     }
     over = settings.setting("search_in", "all", places)
     if len(places) > 1:

@@ -14,6 +14,7 @@ from ...errors import CamvizError
 from ...evaluation.rank_correlation import rank_correlation
 from ...evaluation.registry import METRICS
 from ...explanation.explanation import Explanation
+from ...messages import Message
 from ...registry import METHODS
 from ...tape import forward
 from ..inputs.experiment import Experiment
@@ -81,7 +82,7 @@ def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
             lambda report: _maps(variants, report),
         )
     except CamvizError as error:
-        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(str(error)))))
+        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(error.message))))
         return False
     if maps is None:
         return True
@@ -117,7 +118,7 @@ def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -
             work,
         )
     except CamvizError as error:
-        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(str(error)))))
+        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(error.message))))
         return
     for (one, _), row in zip(rows, pictures or (), strict=False):
         st.caption(escaped(tr_message(one.title)))
@@ -185,7 +186,10 @@ def _for_two_classes(*methods: str) -> Variants:
         return [
             Variant(tr(label, method=tr_message(METHODS[method].title), label=name), which, method, {})
             for method in methods
-            for label, which in (("{method}, this class", experiment), ("{method}, for {label}", other))
+            for label, which in (
+                (Message("{method}, this class"), experiment),
+                (Message("{method}, for {label}"), other),
+            )
         ]
 
     return variants

@@ -9,6 +9,7 @@ import streamlit as st
 from ...errors import CamvizError
 from ...explanation.explain import estimate, explain
 from ...explanation.explanation import Explanation
+from ...messages import Message
 from ...registry import METHODS, Method
 from ..inputs.experiment import Experiment
 from ..server import queue, store, tasks
@@ -115,15 +116,15 @@ def refusals(experiment: Experiment) -> dict[str, str]:
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def _refusals(network: Any, layer: str, _experiment: Experiment) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for method in METHODS.values():
         if method.layer == "required" and not layer:
-            found[method.key] = "it needs a layer of feature maps, and this network has none"
+            found[method.key] = Message("it needs a layer of feature maps, and this network has none")
         elif method.requires:
             try:
                 compute(_experiment, method, method.settings({}), lambda *_: None)
             except CamvizError as error:
-                found[method.key] = str(error)
+                found[method.key] = error.message
     return found
 
 

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from ... import encode, render, report, text
 from ...evaluation.metrics.randomization import RandomizationResult
+from ...evaluation.perturbation_curve import Curve
 from ...evaluation.registry import Metric
 from ...explanation.explanation import Explanation
+from ...messages import Message, join
 from ...registry import Method
 from ...report import Chart, ReportImage, Section
 from ..inputs.experiment import Experiment
@@ -58,10 +60,19 @@ def randomization_tiles(
     """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
     told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
-        (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
+        (
+            Message("{share:.0%} forgotten", share=depth),
+            Message("down to {layer}", layer=layer),
+            f"r = {r:.2f}, SSIM = {alike:.2f}",
+        )
+        if layer
+        else (Message("as trained"),)
         for depth, layer, r, alike in told
     ]
-    alts = [f"{method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
+    alts = [
+        Message("{method} with {share:.0%} of the layers forgotten", method=method.title, share=depth)
+        for depth in found.depths
+    ]
     return tiles(experiment, found.maps, captions, alts, looks)
 
 
@@ -73,6 +84,21 @@ def show(pictures: Sequence[Tile], width: int = 150) -> None:
             st.image(tile.jpeg, alt=tr_message(tile.alt), width="stretch")
             first, *others = (escaped(tr_message(line)) for line in tile.lines)
             st.caption("  \n".join([f"**{first}**", *others]))
+
+
+def chart_of_curves(metric: Metric, found: Mapping[str, Curve], label: str) -> Chart:
+    """Return the curves of deletion or insertion of one class, by method, with their areas."""
+    areas = [Message("area {area:.3f} for {method}", area=curve.area, method=name) for name, curve in found.items()]
+    brought_in = metric.key == "insertion"
+    return Chart(
+        {
+            Message("{name}: {area:.3f}", name=name, area=curve.area): (curve.fractions, curve.values)
+            for name, curve in found.items()
+        },
+        Message("share of the pixels brought in") if brought_in else Message("share of the pixels replaced"),
+        Message("probability of {label}", label=label),
+        Message("{first}: {second}", first=metric.title, second=join(areas)),
+    )
 
 
 def draw(chart: Chart, key: str) -> None:
@@ -92,12 +118,21 @@ def translated_table(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any
 
 def as_report_images(shown: Sequence[Tile]) -> list[ReportImage]:
     """Tiles for a report."""
-    return [ReportImage(tile.jpeg, tile.alt, ", ".join(tile.lines)) for tile in shown]
+    return [ReportImage(tile.jpeg, tile.alt, join(tile.lines)) for tile in shown]
 
 
-def metric_sentence(metric: Metric) -> str:
-    """What a metric asks, and what it does not tell, for a report."""
-    return f"{metric.title}: {metric.tooltip} What it can't tell. {metric.limitation} {metric.paper}"
+def metric_sentence(metric: Metric) -> Message:
+    """Return what a metric asks, and what it does not tell, for a report."""
+    return Message("{metric}: {text} {link}", metric=metric.title, text=limits_of(metric), link=metric.paper)
+
+
+def limits_of(metric: Metric) -> Message:
+    """Return what a metric asks, and what it does not tell."""
+    return Message(
+        "{question} What it can't tell. {limitation}",
+        question=Message(metric.tooltip),
+        limitation=Message(metric.limitation),
+    )
 
 
 def measure_snippet(experiment: Experiment, settings: Mapping[str, Mapping[str, Any]]) -> str:
@@ -143,12 +178,12 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
 
 def _settings(experiment: Experiment) -> Section:
     table = [
-        ("setting", "value"),
-        ("network", f"{experiment.model.name} ({experiment.model.weights})"),
-        ("layer", experiment.layer.replace(",", ", ")),
-        ("picture fitted by", experiment.fit),
+        report.HEAD,
+        (Message("network"), f"{experiment.model.name} ({experiment.model.weights})"),
+        (Message("layer"), experiment.layer.replace(",", ", ")),
+        (Message("picture fitted by"), Message(experiment.fit)),
     ]
-    return Section("Settings", table=[row for row in table if row[1]])
+    return Section(Message("Settings"), table=[row for row in table if row[1]])
 
 
 def show_limitation(metric: Metric) -> None:
