@@ -3,6 +3,7 @@
 from .explanation.explanation import Explanation
 from .messages import Message
 from .registry import METHODS
+from .text import percent
 
 CAUTIONS = {
     "cam": Message(
@@ -27,7 +28,7 @@ def reading(e: Explanation, first: str, sure: float) -> Message:
     """Return what the network says, and what the bright parts mean."""
     return Message(
         "The network is {share} sure this is {label}. {meaning}",
-        share=Message("under 1%") if sure < 0.01 else format(sure, ".0%"),
+        share=percent(sure, 0),
         label=_with_article(first),
         meaning=_meaning(e, first),
     )
@@ -63,6 +64,6 @@ def _meaning(e: Explanation, first: str) -> Message:
 def caution(e: Explanation) -> Message:
     """Return what the picture does not say."""
     found = CAUTIONS[METHODS[e.method].family]
-    if e.weights == "random":
+    if e.question.model.weights.is_random:
         return Message("This network is untrained, so whatever the map shows was not learned. {caution}", caution=found)
     return found

@@ -43,7 +43,7 @@ def class_map(
             "{letter} {label}: {share} of the places",
             letter="ABCDEFGH"[place],
             label=title,
-            share=percent(float((ranks == place).mean())),
+            share=percent(float((ranks == place).mean()), exact=True),
         )
         figure.add_trace(
             go.Heatmap(

@@ -6,11 +6,15 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -50,6 +54,36 @@ UNREADABLE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
 )
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedImage:
+    """A decoded image: its RGB pixels, their digest, and the name of its file."""
+
+    pixels: Image.Image = field(repr=False)
+    name: str = ""
+    # What each model sees of it, by fit: computed once, for as long as the model is there.
+    views: WeakKeyDictionary[Any, dict[str, NDArray[np.uint8]]] = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the pixels as hex; computed once."""
+        return digest(self.pixels)
+
+
+ImageSource = bytes | str | Path | IO[bytes] | Image.Image | DecodedImage
+
+
+def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
+    """Decode an image once; return a DecodedImage unchanged.
+
+    `name` is that of its file, found out if `source` is a path. Limits and errors are those of `decode`.
+    """
+    if isinstance(source, DecodedImage):
+        return source
+    return DecodedImage(decode(source), name or (Path(source).name if isinstance(source, str | Path) else ""))
 
 
 def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:

@@ -25,7 +25,7 @@ models relevance acceleration
 perturbation targets inspection
 methods evaluation
 explanation feature_visualization
-captions teaching export
+captions teaching export measurement
 figures report
 batch
 ui.session

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 
 from camviz import images
 from camviz.errors import CamvizError
-from camviz.images import decode, digest
+from camviz.images import DecodedImage, decode, decode_image, digest
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Corrupt EXIF data"),
@@ -146,6 +146,7 @@ def test_every_orientation_is_upright(kind, orientation):
     assert difference(image, PICTURE) <= (6 if kind == "JPEG" else 0)
 
 
+@pytest.mark.slow
 def test_a_large_jpeg_is_brought_down_and_still_upright():
     exif = Image.Exif()
     exif[ORIENTATION] = 6
@@ -169,6 +170,7 @@ def test_the_shorter_side_keeps_1024(size, expected):
     assert decode(save(Image.new("L", size), "PNG")).size == expected
 
 
+@pytest.mark.slow
 def test_reducing_in_strips_equals_reducing_the_whole():
     large = Image.fromarray(smooth(2100, 2300))
     large.putalpha(Image.fromarray(smooth(2100, 2300)[..., 2]))
@@ -228,6 +230,22 @@ def test_every_kind_of_source(tmp_path):
     assert file.tell() == 7
     assert {digest(image) for image in found} == {digest(Image.fromarray(np.asarray(found[0])))}
     assert HALF_RED.mode == "RGBA"
+
+
+def test_a_decoded_image_is_decoded_and_hashed_once(tmp_path, monkeypatch):
+    path = tmp_path / "half red.png"
+    path.write_bytes(save(HALF_RED, "PNG"))
+    found = decode_image(str(path))
+    assert (found.name, decode_image(path.read_bytes()).name) == ("half red.png", "")
+    assert difference(found.pixels, HALF_RED_ON_WHITE) <= 1
+    assert found.digest == digest(found.pixels) == decode_image(HALF_RED).digest
+    monkeypatch.setattr(images, "_to_rgb", None)  # decoding and hashing would fail from here on
+    monkeypatch.setattr(images, "_strips", None)
+    assert decode_image(found) is found
+    assert found.digest == decode_image(found).digest
+    with pytest.raises(AttributeError):
+        found.name = "other"  # frozen
+    assert repr(DecodedImage(HALF_RED, "a.png")) == "DecodedImage(name='a.png')"
 
 
 class Pipe(io.RawIOBase):
@@ -331,6 +349,7 @@ def test_digest_tells_size_mode_and_every_pixel():
     assert digest(Image.new("RGB", (2, 1), (1, 2, 3))) == expected
 
 
+@pytest.mark.slow
 def test_eight_threads_give_the_same_pictures():
     files = [data for data, _, _ in ZOO.values()] + [save(smooth(2100, 2200), "JPEG"), save(smooth(2100, 2200), "PNG")]
     alone = [digest(decode(data)) for data in files]
@@ -356,6 +375,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units elsewhere")
 def test_no_accepted_picture_takes_400_megabytes(tmp_path):
     thin, square, turned = (2047, 19_540), (6324, 6324), Image.Exif()

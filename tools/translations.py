@@ -14,9 +14,9 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from camviz import feature_visualization  # noqa: F401 (fills SYNTHESES)
-from camviz.evaluation.registry import METRICS, Metric
+from camviz.evaluation.registry import METRICS
 from camviz.models.geometry import Fit
-from camviz.registry import METHODS, SYNTHESES, Knob, Method
+from camviz.registry import METHODS, SYNTHESES, Knob
 from camviz.render import COLOR_MAPS
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.learn.failure_modes import FAILURE_MODES, RANDOMIZATION_TESTS
@@ -35,7 +35,7 @@ TERMINAL = {"batch/cli.py", "batch/engines.py", "batch/output_folder.py", "batch
 # Names that are the same in every language.
 NAMES = {"alpha", "beta", "gamma", "epsilon"}
 
-Found = tuple[str, str]  # a template, and where it stands: "camviz/scores.py:12"
+Found = tuple[str, str]  # a template, and where it stands: "camviz/scores.py"
 
 
 def sentences() -> Iterator[Found]:
@@ -43,8 +43,8 @@ def sentences() -> Iterator[Found]:
     for path in SOURCES:
         where = path.relative_to(ROOT).as_posix()
         if where.removeprefix("camviz/") not in TERMINAL:
-            for text, line in in_source(ast.parse(path.read_text(encoding="utf-8"))):
-                yield text, f"{where}:{line}"
+            for text in in_source(ast.parse(path.read_text(encoding="utf-8"))):
+                yield text, where
     yield from of_registries()
     for key, chapter in CHAPTERS.items():
         yield from ((text, f"chapter {key}") for text in (chapter.idea, chapter.symbols))
@@ -55,11 +55,11 @@ def sentences() -> Iterator[Found]:
     yield from ((text, "a setting") for text in VALUES)
 
 
-def in_source(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield the templates of a module with their lines: first arguments of CALLS, values of TABLES."""
+def in_source(tree: ast.Module) -> Iterator[str]:
+    """Yield the templates of a module: first arguments of CALLS, values of TABLES."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS and node.args:
-            yield from ((text, node.lineno) for text in literals(node.args[0]))
+            yield from literals(node.args[0])
     for node in tree.body:
         target = (
             node.target
@@ -69,7 +69,7 @@ def in_source(tree: ast.Module) -> Iterator[tuple[str, int]]:
             else None
         )
         if isinstance(target, ast.Name) and target.id in TABLES and isinstance(node, ast.Assign | ast.AnnAssign):
-            yield from ((text, node.lineno) for text in literals(node.value))
+            yield from literals(node.value)
 
 
 def literals(node: ast.expr | None) -> Iterator[str]:
@@ -88,10 +88,8 @@ def literals(node: ast.expr | None) -> Iterator[str]:
 
 def of_registries() -> Iterator[Found]:
     """Yield what methods, syntheses and metrics say of themselves and of their knobs."""
-    everything: list[Method | Metric] = [*METHODS.values(), *SYNTHESES.values(), *METRICS.values()]
-    for one in everything:
-        texts = [str(one.title), one.tooltip]
-        texts.append(one.limitation if isinstance(one, Metric) else str(one.requires))
+    for one in (*METHODS.values(), *SYNTHESES.values(), *METRICS.values()):
+        texts = [str(one.title), one.tooltip, getattr(one, "limitation", ""), str(getattr(one, "requires", ""))]
         yield from ((text, f"{one.key}") for text in texts if text)
         for knob in one.knobs.values():
             yield from ((text, f"{one.key}, {knob.name}") for text in of_knob(knob))

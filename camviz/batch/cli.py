@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..errors import CamvizError, unknown
-from ..explanation.explanation import Fusion
+from ..explanation.question import Fusion
 from ..messages import Message
 from ..models.geometry import Fit
 from .engines import ENGINES

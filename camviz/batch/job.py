@@ -12,7 +12,7 @@ import torch
 from ..errors import CamvizError, unknown
 from ..evaluation.registry import METRICS, Metric
 from ..explanation.explain import find_method
-from ..explanation.explanation import Fusion
+from ..explanation.question import Fusion
 from ..messages import Message
 from ..models import Model, shared_model
 from ..models.geometry import Fit

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from ..errors import CamvizError
 from ..render import kind, upsample
@@ -47,9 +48,7 @@ def _ranks(values: Array) -> NDArray[np.float64]:
     """The ranks, centered and of length 1, so that a dot product is a correlation; zeros for a constant."""
     if not np.isfinite(values).all():
         raise CamvizError("a map holds values that are not finite numbers, so it cannot be ranked")
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    ranks = (last - (count - 1) / 2)[place.ravel()]
+    ranks: NDArray[np.float64] = rankdata(values.ravel())
     ranks -= ranks.mean()
     length = np.linalg.norm(ranks)
     return ranks / length if length else ranks

@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 from ..errors import CamvizError
 from ..messages import Message
-from ..registry import Range, method
+from ..registry import Range, synthesis
 from ..scores import Score
 from .features import FeatureFunction
 from .optimization import RandomTransform, ShowFrame, maximize
 from .parametrization import noise
 
 
-@method("Activation maximization", family="synthesis", paper="https://distill.pub/2017/feature-visualization/")
+@synthesis("Activation maximization", paper="https://distill.pub/2017/feature-visualization/")
 def activation_maximization(
     see: FeatureFunction,
     score: Score,

@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..messages import Message
 from ..registry import Range, method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
 
-@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU")
+@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU", pixels=True)
 def deconvnet(
     net: nn.Module,
     x: Tensor,
@@ -42,6 +43,7 @@ def deconvnet(
 
 def deconvolved(gradient: Tensor, slope: Tensor) -> Tensor:
     """A ReLU on the way down as on the way up, without memory of the way up."""
+    record_step(gradient=gradient, slope=slope)
     return gradient.clamp(min=0)
 
 

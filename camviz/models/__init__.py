@@ -4,9 +4,10 @@ from .catalogue import Entry, catalogue
 from .layers import Layer
 from .load import load_model
 from .model import Model, Prediction
-from .offers import DEFAULT_MODEL, is_custom, register, unregister, with_digest
+from .offers import DEFAULT_MODEL, register, unregister, with_digest
 from .operator_config import operator_config
 from .shared import available_devices, default_model_name, offered_models, shared_model
+from .weights import Weights
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -14,10 +15,10 @@ __all__ = [
     "Layer",
     "Model",
     "Prediction",
+    "Weights",
     "available_devices",
     "catalogue",
     "default_model_name",
-    "is_custom",
     "load_model",
     "offered_models",
     "operator_config",

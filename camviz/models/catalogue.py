@@ -7,7 +7,7 @@ from typing import Literal
 from ..errors import unknown
 from ..messages import Message
 
-Source = Literal["embedded", "torchvision", "timm", "own"]
+Source = Literal["embedded", "torchvision", "timm", "custom"]
 
 EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 

@@ -22,6 +22,7 @@ from .layers import probe
 from .model import Head, Model
 from .preprocessing import Preprocess, infer_preprocessing
 from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
+from .weights import Weights
 
 
 def load_model(
@@ -55,7 +56,7 @@ def load_model(
     is asked by itself; None = sigmoid where there is only one. Raises CamvizError on wrong input.
     """
     plan = _plan(network, name)
-    net, tag = _build(plan, weights, progress)
+    net, loaded = _build(plan, weights, progress)
     where = torch.device(device) if device is not None else _device(network)
     for parameter in net.parameters():
         parameter.grad = None
@@ -78,8 +79,8 @@ def load_model(
         raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
     return Model(
         name=name or plan.name,
-        title=Message("{title} (untrained)", title=plan.title) if tag == "random" else plan.title,
-        weights=tag,
+        title=Message("{title} (untrained)", title=plan.title) if loaded.is_random else plan.title,
+        weights=loaded,
         net=net,
         categories=_labels(categories, found.classes, plan.name),
         layers=found.layers,
@@ -104,31 +105,31 @@ def _plan(network: str | Path | nn.Module | ExportedProgram, name: str | None) -
 
 def _build(
     plan: ModelSource, weights: str | Path | Mapping[str, Tensor], progress: Progress | None
-) -> tuple[nn.Module, str]:
+) -> tuple[nn.Module, Weights]:
     if weights == "default":
-        return plan.trained(progress), plan.tag
-    if weights == "random" and plan.own:
+        return plan.trained(progress), plan.weights
+    if weights == "random" and not plan.from_catalogue:
         raise CamvizError("random weights are for networks of the catalogue; initialize your own before you give it")
     if weights == "random":
-        return plan.untrained(plan.classes), "random"
+        return plan.untrained(plan.classes), Weights("random")
     if isinstance(weights, Mapping):
         if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
             raise CamvizError("a state dict holds tensors by name, as net.state_dict() gives them")
-        state, file, tag = dict(weights), "", "own"
+        state, file, loaded = dict(weights), "", Weights("custom")
     else:
         path = Path(weights)
         if not path.is_file():
             raise CamvizError("weights must be 'default', 'random' or a file; there is no file {path}", path=path)
-        state, file, tag = files.read(path), path.name, path.name
+        state, file, loaded = files.read(path), path.name, Weights("file", str(weights))
     net = plan.untrained(plan.classes)
     state = state_dict.unwrapped(state, net)
-    if not plan.own:
+    if plan.from_catalogue:
         if (classes := state_dict.classes_in(state, net, plan.classes)) != plan.classes:
             net = plan.untrained(classes)
         if (channels := state_dict.channels_in(state, net)) != len(plan.mean):
             state_dict.widen(net, channels)
-    state_dict.fill(net, state, file, plan.name, None if plan.own else _likeness(plan.name))
-    return net, tag
+    state_dict.fill(net, state, file, plan.name, _likeness(plan.name) if plan.from_catalogue else None)
+    return net, loaded if plan.from_catalogue else Weights("custom")
 
 
 def _likeness(name: str) -> state_dict.Hint:

@@ -2,8 +2,7 @@
 
 import operator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import BinaryIO, Literal, SupportsIndex
+from typing import Literal, SupportsIndex
 
 import numpy as np
 import torch
@@ -11,16 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from .. import images
 from ..errors import CamvizError, unknown
+from ..images import ImageSource, decode_image
 from ..messages import Message, listed
 from ..tape import forward
 from .channels import RGB_CHANNELS, Channel, in_colors, seen, shown, to_gray
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
+from .weights import Weights
 
-ImageInput = Image.Image | bytes | str | Path | BinaryIO
 Head = Literal["softmax", "sigmoid"]
 
 
@@ -43,7 +42,7 @@ class Model:
 
     name: str
     title: str
-    weights: str
+    weights: Weights
     net: nn.Module = field(repr=False)
     categories: tuple[str, ...] = field(repr=False)
     layers: tuple[Layer, ...] = field(repr=False)
@@ -55,6 +54,11 @@ class Model:
     bands: tuple[Channel, ...] = RGB_CHANNELS
     head: Head = "softmax"
     transform: Preprocess | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> tuple[str, Weights, str]:
+        """What tells this model from every other one of this process: name, weights and device."""
+        return self.name, self.weights, str(self.device)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -71,7 +75,7 @@ class Model:
         """How many steps of down-sampling the layers take."""
         return max((layer.stage for layer in self.layers), default=0)
 
-    def preprocess(self, image: ImageInput, fit: Fit = "crop") -> Tensor:
+    def preprocess(self, image: ImageSource, fit: Fit = "crop") -> Tensor:
         """The network's input (1, C, H, W) on its device: `view`, normalized, and nothing else."""
         return self.normalize(self.view(image, fit))
 
@@ -82,13 +86,19 @@ class Model:
         dtype = next((parameter.dtype for parameter in self.net.parameters()), torch.float32)
         return ((pixels - mean) / std)[None].to(self.device, dtype)
 
-    def view(self, image: ImageInput, fit: Fit = "crop") -> NDArray[np.uint8]:
+    def view(self, image: ImageSource, fit: Fit = "crop") -> NDArray[np.uint8]:
         """The picture that the network sees, RGB (H, W, 3), gray where it sees no colors.
 
         `fit`: "crop" as the weights were trained, "pad" the whole picture on the mean color (zero for the
         network, to the nearest gray level), "stretch" both sides straight to the input's size.
         """
-        picture = images.decode(image)
+        decoded = decode_image(image)
+        known = decoded.views.setdefault(self, {})
+        if fit not in known:
+            known[fit] = self._view(decoded.pixels, fit)
+        return known[fit]
+
+    def _view(self, picture: Image.Image, fit: Fit) -> NDArray[np.uint8]:
         mean, _ = self._scale()
         if self.transform is not None and fit == "crop":
             return self.seen_in(run(self.transform, picture))
@@ -117,7 +127,7 @@ class Model:
         """
         return attribution if attribution.ndim == 3 else in_colors(attribution, self.bands)
 
-    def predict(self, image: ImageInput, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
+    def predict(self, image: ImageSource, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """The `k` most probable classes, best first."""
         if k < 1:
             raise CamvizError("the number of predictions must be at least 1; got {k}", k=k)

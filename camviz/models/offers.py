@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from .catalogue import Entry
 from .download import Progress
 from .geometry import Fit
 from .model import Model
+from .weights import Weights
 
 Load = Callable[[str, Progress | None], Model]
 
@@ -45,9 +45,9 @@ def register(model: Model) -> Entry:
     def load(device: str, progress: Progress | None) -> Model:
         return on_device(model, device)
 
-    entry = Entry(model.name, model.title, "own", curated=True)
+    entry = Entry(model.name, model.title, "custom", curated=True)
     with _guard:
-        _offers[model.name] = ModelOffer(entry, load, model.weights)
+        _offers[model.name] = ModelOffer(entry, load, str(model.weights))
     return entry
 
 
@@ -83,12 +83,7 @@ def with_digest(model: Model) -> Model:
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     for fit in get_args(Fit):
         digest.update(model.view(_probe(), fit).tobytes())
-    return replace(model, weights=f"own {digest.hexdigest()[:8]}")
-
-
-def is_custom(weights: str) -> bool:
-    """Whether what a model says of its weights is said by one that was brought along."""
-    return re.fullmatch(r"own( [0-9a-f]{8})?", weights) is not None
+    return replace(model, weights=Weights("custom", digest.hexdigest()[:8]))
 
 
 def _probe() -> Image.Image:

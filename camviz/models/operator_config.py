@@ -157,4 +157,4 @@ def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
             model = load_model(network, device=device, progress=progress, name=name, **settings)
         return with_digest(replace(model, title=table.get("title", name)))
 
-    return ModelOffer(Entry(name, table.get("title", name), "own", curated=True), load, version)
+    return ModelOffer(Entry(name, table.get("title", name), "custom", curated=True), load, version)

@@ -72,7 +72,7 @@ def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
     if not torch.isfinite(torch.stack(list(one_color.values()))).all() or not whole.any():
         raise CamvizError(MORE, fault=Message("of a picture of one color it keeps nothing"))
     if not _near(dim, black + 0.4 * whole, whole):
-        raise CamvizError(MORE, fault=Message("a gray of 40 % does not come out 40 % of the way from black to white"))
+        raise CamvizError(MORE, fault=Message("a gray of 40% does not come out 40% of the way from black to white"))
     half = np.zeros((SIDE, SIDE, 3), np.uint8)
     half[:, : SIDE // 2], half[:, SIDE // 2 :] = 64, 192
     several = [run(preprocess, Image.fromarray(half)) for _ in range(TRIES)]

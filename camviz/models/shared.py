@@ -48,7 +48,7 @@ def shared_model(
     offer = find_offer(name)
     if offer is not None and weights == "random":
         raise CamvizError("{name} was brought along, and random weights are for networks of the catalogue", name=name)
-    changed = str(Path(weights).stat().st_mtime_ns) if Path(weights).is_file() else ""
+    changed = " ".join(str(Path(file).stat().st_mtime_ns) for file in (name, weights) if Path(file).is_file())
     key = name, str(weights), device, offer.version if offer else changed
     with _guard:
         slot = _slots.setdefault(key, _Slot())
@@ -70,12 +70,12 @@ def shared_model(
                 slot.model = offer.load(device, report)
             else:
                 slot.model = load_model(name, weights=weights, device=device, progress=report)
-        if offer is not None and weights not in ("default", slot.model.weights):
+        if offer is not None and weights not in ("default", slot.model.weights.argument):
             raise CamvizError(
                 "the network {name} that is here ({present}) is another one than '{weights}'",
                 name=name,
-                present=slot.model.weights,
-                weights=weights,
+                present=str(slot.model.weights),
+                weights=str(weights),
             )
         return slot.model
     finally:

@@ -23,6 +23,7 @@ from .catalogue import CURATED, source_of
 from .channels import RGB_CHANNELS, per_channel
 from .download import Progress
 from .geometry import Geometry
+from .weights import Weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -36,14 +37,18 @@ class ModelSource:
 
     name: str
     title: str
-    tag: str
+    weights: Weights
     classes: int
     geometry: Geometry
     mean: tuple[float, ...]
     std: tuple[float, ...]
     untrained: Callable[[int], nn.Module]
     trained: Callable[[Progress | None], nn.Module]
-    own: bool = False  # brought along: no architecture of the catalogue
+
+    @property
+    def from_catalogue(self) -> bool:
+        """Whether the architecture is one of the catalogue, not a network that the caller gave."""
+        return self.weights.kind == "default"
 
 
 def find_source(name: str) -> ModelSource:
@@ -71,7 +76,7 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
     name = name or title
     geometry = Geometry(size, size)
     return ModelSource(
-        name, name, "own", 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda _: net, lambda _: net, own=True
+        name, name, Weights("custom"), 1000, geometry, IMAGENET_MEAN, IMAGENET_STD, lambda _: net, lambda _: net
     )
 
 
@@ -89,7 +94,7 @@ def program_source(file: Path, name: str | None) -> ModelSource:
         )
     with files.reading(file):
         network = _from_torchscript(file) if kind == "TorchScript" else torch.export.load(file)
-    return replace(custom_source(network, name or file.stem), tag=file.name)
+    return replace(custom_source(network, name or file.stem), weights=Weights("program", str(file)))
 
 
 def _again(network: torch.jit.ScriptModule) -> nn.Module:
@@ -153,7 +158,8 @@ def _embedded(name: str) -> ModelSource:
 
     half = (0.5, 0.5, 0.5)
     geometry = Geometry((size, size), (grid, grid), "bicubic")
-    return ModelSource(name, CURATED[name], "imagenet", 1000, geometry, half, half, untrained, trained)
+    weights = Weights("default", "imagenet")
+    return ModelSource(name, CURATED[name], weights, 1000, geometry, half, half, untrained, trained)
 
 
 def _torchvision(name: str) -> ModelSource:
@@ -182,7 +188,8 @@ def _torchvision(name: str) -> ModelSource:
 
     geometry = Geometry((size, size), (grid, grid), transform.interpolation.value)
     mean, std = per_channel(transform.mean, RGB_CHANNELS, "mean"), per_channel(transform.std, RGB_CHANNELS, "std")
-    return ModelSource(name, CURATED.get(name, name), weights.name, 1000, geometry, mean, std, untrained, trained)
+    tag = Weights("default", weights.name)
+    return ModelSource(name, CURATED.get(name, name), tag, 1000, geometry, mean, std, untrained, trained)
 
 
 def _timm(name: str) -> ModelSource:
@@ -217,7 +224,8 @@ def _timm(name: str) -> ModelSource:
     grid = (math.floor(size[0] / config.crop_pct), math.floor(size[1] / config.crop_pct))
     geometry = Geometry(size, grid, config.interpolation, keep_ratio=config.crop_mode != "squash")
     mean, std = per_channel(config.mean, RGB_CHANNELS, "mean"), per_channel(config.std, RGB_CHANNELS, "std")
-    return ModelSource(f"timm/{full}", full, config.tag, config.num_classes, geometry, mean, std, untrained, trained)
+    weights = Weights("default", config.tag)
+    return ModelSource(f"timm/{full}", full, weights, config.num_classes, geometry, mean, std, untrained, trained)
 
 
 def _build(make: Callable[..., nn.Module], name: str, **arguments: Any) -> nn.Module:

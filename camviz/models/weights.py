@@ -1,12 +1,13 @@
-"""Weights files: fetched whole or not at all, and read without running any code they may carry."""
+"""The weights of a model: where they come from, and how weights files are read without running code in them."""
 
 import pickle
 import re
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 from zipfile import BadZipFile, ZipFile
 
@@ -22,6 +23,56 @@ _BROKEN = (
     *(ImportError, MemoryError, AssertionError, struct.error, pickle.UnpicklingError, BadZipFile, SafetensorError),
 )  # whatever a damaged or hostile file makes the readers raise
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
+
+
+_CUSTOM = re.compile(r"custom(?: ([0-9a-f]{8}))?")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where the weights of a model come from, and which they are.
+
+    `kind` and `name`: "default" and the name of the pretrained weights ("IMAGENET1K_V1"); "random"; "file" and the
+    path of a state dict; "program" and the path of a TorchScript or torch.export file; "custom" for a network or a
+    state dict given as a Python object, and the first 8 digits of its digest once it is registered.
+    `str()` gives the text for display: "IMAGENET1K_V1", "random", "birds.pth", "custom 1a2b3c4d".
+    """
+
+    kind: Literal["default", "random", "file", "program", "custom"]
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Weights":
+        """Return the weights that a recipe or a command line means by "default", "random", "custom ..." or a path."""
+        if text in ("default", "random"):
+            return cls(text)  # type: ignore[arg-type]
+        custom = _CUSTOM.fullmatch(text)
+        return cls("custom", custom[1] or "") if custom else cls("file", text)
+
+    def __str__(self) -> str:
+        if self.kind in ("file", "program"):
+            return PurePath(self.name).name
+        return self.name or self.kind if self.kind == "default" else f"{self.kind} {self.name}".strip()
+
+    @property
+    def argument(self) -> str:
+        """The text that `parse` reads back, and that `load_model(weights=...)` takes unless the weights are custom.
+
+        A program file has no separate weights, so its argument is "default": its path is the model to load.
+        """
+        if self.kind == "file":
+            return self.name if Weights.parse(self.name) == self else f"./{self.name}"
+        return "default" if self.kind == "program" else str(self) if self.kind == "custom" else self.kind
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the network or its weights were given as a Python object, which a recipe cannot name."""
+        return self.kind == "custom"
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the network is untrained."""
+        return self.kind == "random"
 
 
 def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:

@@ -57,7 +57,7 @@ def answered(data: bytes) -> str:
     """What a recipe asks for as text, or the sentence that refuses it, within five seconds."""
     started = time.perf_counter()
     try:
-        asked = recipe_input.settings(data)
+        asked = recipe_input.settings_of(data)
         assert all(isinstance(part, str) and len(part) <= 5000 for pair in asked.items() for part in pair)
         told = str(asked)
     except CamvizError as error:
@@ -67,7 +67,7 @@ def answered(data: bytes) -> str:
 
 
 def test_a_recipe_with_hostile_values(recipe: dict[str, Any]) -> None:
-    assert recipe_input.settings(json.dumps(recipe).encode())["smooth_grad.samples"] == "4"
+    assert recipe_input.settings_of(json.dumps(recipe).encode())["smooth_grad.samples"] == "4"
     for key in (*recipe, "extra", "seed", "progress", "noise", "__class__", "<b>"):
         for value in HOSTILE:
             answered(json.dumps({**recipe, key: value}).encode())

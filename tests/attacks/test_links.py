@@ -37,7 +37,17 @@ HOSTILE = (
     *("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<b>", "&lt;", "javascript:alert(1)"),
     *("![x](http://evil.example/x.png)", "[x](javascript:alert(1))", "http://evil.example", "$x$", ":material/home:"),
     *("../../../etc/passwd", "/etc/passwd", "..\\..\\x", "file:///etc/passwd", "sample:../../x", "sha:" + "0" * 12),
-    *("own:000000000000", "C:\\x.pt", "x.pt", "__class__", "{0}", "{x.__class__}", "%s%n", "{" * 500, "'; DROP TABLE"),
+    *(
+        "custom:000000000000",
+        "C:\\x.pt",
+        "x.pt",
+        "__class__",
+        "{0}",
+        "{x.__class__}",
+        "%s%n",
+        "{" * 500,
+        "'; DROP TABLE",
+    ),
     *("," * 2000, "x," * 2000, "grad_cam," * 2000, ",".join(map(str, range(2000))), "a" * 100_000, "sample:cat," * 500),
     *("blocks.4,blocks.4", "grad_cam,lrp", "bn2", "1", "2", "13", "100000", "all", "own", "stretch", "zh"),
 )

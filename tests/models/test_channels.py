@@ -12,6 +12,7 @@ from torchvision import transforms as T
 from torchvision.transforms import v2
 
 import camviz
+from camviz import images
 from camviz.models.channels import RGB_CHANNELS, in_colors, seen, shown
 from camviz.models.preprocessing import infer_preprocessing
 
@@ -207,7 +208,7 @@ def test_a_channel_without_a_picture() -> None:
         (lambda image: image, r"floating point numbers .* got shape \(384, 384, 3\), torch.uint8"),
         (lambda image: np.asarray(image).transpose(2, 0, 1), "floating point numbers .* torch.uint8"),
         (lambda image: T.functional.to_tensor(image)[0], r"got shape \(384, 384\)"),
-        (lambda image: T.functional.to_tensor(image) ** 2, "a gray of 40 %"),
+        (lambda image: T.functional.to_tensor(image) ** 2, "a gray of 40%"),
         (lambda image: torch.zeros(3, 8, 8), "it keeps nothing"),
         (lambda image: T.functional.to_tensor(T.functional.autocontrast(image)), "another beside it|a gray of 40"),
         (
@@ -259,3 +260,13 @@ def test_shown_and_seen_are_each_others_inverse() -> None:
     view = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
     for bands in (RGB_CHANNELS, ("blue", "green", "red"), ("red", "green", "blue", "black")):
         assert np.array_equal(shown(seen(view, bands), bands), view)
+
+
+def test_a_decoded_image_is_not_decoded_again(noise: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = camviz.load_model(net(), input_size=SIZE)
+    expected = model.view(noise), model.preprocess(noise), model.predict(noise)
+    decoded = images.decode_image(noise)
+    monkeypatch.setattr(images, "decode", None)  # decoding would fail from here on
+    assert np.array_equal(model.view(decoded), expected[0])
+    assert torch.equal(model.preprocess(decoded), expected[1])
+    assert model.predict(decoded) == expected[2]

@@ -36,7 +36,7 @@ def test_coffee_is_an_espresso(name: str, side: int, probability: float, coffee:
     assert (best.index, best.label) == (967, "espresso")
     assert best.probability == pytest.approx(probability, abs=0.005)
     assert model.input_size == (side, side)
-    assert (model.weights, model.default_layer, len(model.categories)) == ("imagenet", "bn2", 1000)
+    assert (str(model.weights), model.default_layer, len(model.categories)) == ("imagenet", "bn2", 1000)
 
 
 def test_predictions_are_sorted_and_sum_to_one(lite0: camviz.Model, coffee: Path) -> None:

@@ -116,7 +116,7 @@ def test_any_network_of_any_shape() -> None:
         ("relu", 10, 6, 10, 2),
     ]
     assert short_list(model) == ["stem", "relu"]
-    assert (model.default_layer, model.stages, model.name, model.weights) == ("relu", 2, "twice", "own")
+    assert (model.default_layer, model.stages, model.name, str(model.weights)) == ("relu", 2, "twice", "custom")
     assert model.categories == tuple(f"class {index}" for index in range(7))
     assert model.preprocess(torch_picture()).shape == (1, 3, 48, 80)
     assert len(model.predict(torch_picture())) == 5

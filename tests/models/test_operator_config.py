@@ -40,8 +40,8 @@ def test_networks_of_the_file(folder: Path) -> None:
     )
     offered = models.offered_models()
     assert [(entry.name, entry.title, entry.source) for entry in offered[:2]] == [
-        ("birds", "Birds of the garden", "own"),
-        ("small", "small", "own"),
+        ("birds", "Birds of the garden", "custom"),
+        ("small", "small", "custom"),
     ]
     assert offered[2:] == models.catalogue()
     model = models.shared_model("birds")
@@ -195,8 +195,7 @@ def test_every_difference_is_another_network() -> None:
     ]
     found = [registered(**variant).weights for variant in variants]
     assert len(set(found)) == len(variants) - 1 and found[-1] == found[0]
-    assert all(models.is_custom(weights) for weights in found)
-    assert not models.is_custom("own.pth") and models.is_custom("own")
+    assert all(weights.is_custom and len(weights.name) == 8 for weights in found)
 
 
 def test_another_crop_is_another_network() -> None:
@@ -210,8 +209,8 @@ def test_another_crop_is_another_network() -> None:
 
 
 def test_a_recipe_of_another_network_of_that_name() -> None:
-    old = registered().weights
-    assert models.shared_model("mine", old).weights == old
+    old = str(registered().weights)
+    assert str(models.shared_model("mine", old).weights) == old
     registered(bias=1)
     with pytest.raises(CamvizError, match=f"the network mine that is here .* is another one than '{old}'"):
         models.shared_model("mine", old)

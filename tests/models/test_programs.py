@@ -99,7 +99,8 @@ def test_from_a_file(kind: str, plain: camviz.Model, coffee: Path, tmp_path: Pat
     assert kind_of(file) == {"export": "torch.export"}.get(kind, "TorchScript")
     for given in (file, str(file)):
         model = camviz.load_model(given, input_size=None if kind == "export" else SIZE)
-        assert (model.name, model.weights, model.input_size) == ("net", file.name, SIZE)
+        assert (model.name, str(model.weights), model.input_size) == ("net", file.name, SIZE)
+        assert model.weights == camviz.models.Weights("program", str(file))
         assert [one.probability for one in model.predict(coffee)] == pytest.approx(
             [one.probability for one in plain.predict(coffee)]
         )

@@ -23,7 +23,7 @@ from torch import nn
 
 import camviz
 from camviz import models
-from camviz.models import download, shared
+from camviz.models import Weights, download, shared
 from camviz.models import weights as files
 
 
@@ -102,7 +102,7 @@ def test_fetched_at_first_use_with_progress(server: Server, squeezenet: Any, fol
     seen: list[tuple[int, int]] = []
     model = models.load_model("squeezenet1_1", progress=lambda done, total: seen.append((done, total)))
     assert_equal(model.net, state)
-    assert (model.weights, model.title) == ("IMAGENET1K_V1", "SqueezeNet 1.1")
+    assert (str(model.weights), model.title) == ("IMAGENET1K_V1", "SqueezeNet 1.1")
     size = len(server.content[f"/{name}"])
     assert seen[-1] == (size, size)
     assert {total for _, total in seen} == {size}
@@ -133,7 +133,7 @@ def test_timm_weights_go_the_same_way(server: Server, folder: Path, monkeypatch:
     assert_equal(model.net, state)
     assert asked == ["https://huggingface.co/timm/mobilenetv3_small_050.lamb_in1k/resolve/main/model.safetensors"]
     assert [file.name for file in folder.iterdir()] == ["mobilenetv3_small_050.lamb_in1k.safetensors"]
-    assert model.weights == "lamb_in1k"
+    assert str(model.weights) == "lamb_in1k"
 
 
 def test_a_broken_off_transfer_leaves_nothing(server: Server, squeezenet: Any, folder: Path) -> None:
@@ -293,7 +293,7 @@ def test_own_checkpoint(ten: Any, tmp_path: Path, wrapper: str | None, prefix: s
     torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "birds.pth")
     model = models.load_model("squeezenet1_1", weights=tmp_path / "birds.pth")
     assert_equal(model.net, ten)
-    assert (model.weights, len(model.categories), model.categories[9]) == ("birds.pth", 10, "class 9")
+    assert (str(model.weights), len(model.categories), model.categories[9]) == ("birds.pth", 10, "class 9")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "mnasnet0_5", "timm/starnet_s1"])
@@ -317,7 +317,7 @@ def test_second_heads_of_googlenet_are_left_out(tmp_path: Path) -> None:
 def test_a_state_dict_as_it_is(ten: Any) -> None:
     model = models.load_model("squeezenet1_1", weights=ten)
     assert_equal(model.net, ten)
-    assert (model.weights, len(model.categories)) == ("own", 10)
+    assert (str(model.weights), len(model.categories)) == ("custom", 10)
     assert model.net.state_dict()["features.0.bias"].data_ptr() != ten["features.0.bias"].data_ptr()
     with pytest.raises(camviz.CamvizError, match=r"the state dict does not fit resnet18: it has no 'conv1.weight'"):
         models.load_model("resnet18", weights=ten)
@@ -484,3 +484,33 @@ def test_who_waits_can_cancel(squeezenet: Any, folder: Path) -> None:
             waiting.set()
         assert_equal(loading.result().net, squeezenet[1])
     assert told[-1][1] > told[-1][0] > 0  # the numbers of the one who loads
+
+
+@pytest.mark.parametrize(
+    ("weights", "text", "argument"),
+    [
+        (Weights("default", "IMAGENET1K_V1"), "IMAGENET1K_V1", "default"),
+        (Weights("default", "a1.in1k"), "a1.in1k", "default"),
+        (Weights("random"), "random", "random"),
+        (Weights("file", "runs/birds.pth"), "birds.pth", "runs/birds.pth"),
+        (Weights("file", "checkpoint"), "checkpoint", "checkpoint"),
+        (Weights("file", "default"), "default", "./default"),
+        (Weights("file", "custom 1a2b3c4d"), "custom 1a2b3c4d", "./custom 1a2b3c4d"),
+        (Weights("program", "runs/net.pt"), "net.pt", "default"),
+        (Weights("custom", "1a2b3c4d"), "custom 1a2b3c4d", "custom 1a2b3c4d"),
+        (Weights("custom"), "custom", "custom"),
+    ],
+)
+def test_weights_as_text(weights: Weights, text: str, argument: str) -> None:
+    assert (str(weights), weights.argument) == (text, argument)
+    assert weights.is_custom == (weights.kind == "custom") and weights.is_random == (weights.kind == "random")
+    parsed = Weights.parse(argument)
+    assert parsed.kind == ("default" if weights.kind == "program" else weights.kind)
+    assert hash(weights) == hash(Weights(weights.kind, weights.name))
+
+
+def test_weights_of_a_network_given_as_an_object_are_custom(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    torch.save(net.state_dict(), tmp_path / "net.pth")
+    for weights in ("default", tmp_path / "net.pth", net.state_dict()):
+        assert models.load_model(net, weights=weights).weights == Weights("custom")

@@ -19,8 +19,10 @@ from camviz import METHODS, captions, figures, render, report
 from camviz.feature_visualization import synthesize
 from camviz.inspection import summary
 from camviz.messages import Message
+from camviz.models import Weights
 from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES
+from camviz.scores import contrast, logit
 from camviz.teaching import lessons, walkthroughs
 from camviz.text import percent
 from camviz.ui.inputs import gallery_input
@@ -62,7 +64,7 @@ def test_what_is_missing_is_no_fault() -> None:
 
 
 def test_tables_of_the_package() -> None:
-    assert untranslated(iter(walkthroughs.rules(torch.ones(1), torch.ones(1)))) == []
+    assert untranslated(iter(walkthroughs.apply_relu_rules(torch.ones(1), torch.ones(1)))) == []
     assert untranslated(iter(FAMILIES.values())) == []
     assert untranslated(text for views in render.VIEWS.values() for one in views.items() for text in one) == []
 
@@ -75,18 +77,19 @@ def explained() -> camviz.Explanation:
 
 def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
     """What the words may be about: every method, of a class and of a contrast, trained or not, of one layer or two."""
-    rival = Message("{label} rather than {rival}", label="cab", rival="koala")
-    of_pixels = np.zeros((3, *e.view.shape[:2]), np.float32)
-    for key, method in METHODS.items():
-        knobs = method.settings({})
-        attribution = of_pixels if method.layer == "none" else e.attribution
-        for label, weights, layer in product((e.label, "cab", rival), ("a", "random"), ("b", "b,c")):
-            told = layer if method.layer == "required" else None
-            yield replace(e, method=key, knobs=knobs, attribution=attribution, label=label, weights=weights, layer=told)
-        for knob, value in (("feature_map", 3), ("counterfactual", True)):
-            if knob in knobs:
-                for layer in ("b", "b,c"):
-                    yield replace(e, method=key, knobs={**knobs, knob: value}, layer=layer)
+    of_pixels = replace(e.result, attribution=np.zeros((3, *e.view.shape[:2]), np.float32))
+    models = (e.question.model, replace(e.question.model, weights=Weights("random")))
+    for method in METHODS.values():
+        settings = method.settings({})
+        result = of_pixels if method.layer == "none" else e.result
+        for score, model, layers in product((logit(967), logit(5), contrast(5, 6)), models, (("b",), ("b", "c"))):
+            question = e.question.replace(method=method, settings=settings, score=score, model=model)
+            question = question.replace(layers=layers if method.layer == "required" else ())
+            yield camviz.Explanation(question, result)
+            for knob, value in (("feature_map", 3), ("counterfactual", True)):
+                if knob in settings:
+                    changed = question.replace(layers=layers, settings={**settings, knob: value})
+                    yield camviz.Explanation(changed, result)
 
 
 def test_readings_and_cautions_are_said_in_chinese(explained) -> None:
@@ -105,10 +108,10 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(lite0) -> None:
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
     rows = summary.layer_summary(lite0, ())
     assert untranslated(iter([rows[0].name, rows[0].kind, rows[-1].name, rows[-1].kind])) == []
-    assert language.tr_message(percent(0)) == "低于 0.1 %" and language.tr_message(percent(1)) == "高于 99.9 %"
+    assert language.tr_message(percent(0)) == "低于 0.1%" and language.tr_message(percent(1)) == "高于 99.9%"
     names = [f"n{number}" for number in range(9)]
     figure = figures.class_map(np.arange(9).reshape(3, 3), names, say=language.tr_message)
-    assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2 %"
+    assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2%"
 
 
 def test_a_report_is_written_in_chinese(explained, lite0) -> None:
@@ -120,15 +123,17 @@ def test_a_report_is_written_in_chinese(explained, lite0) -> None:
     )
     told = report.Section("Deletion and insertion", charts=[chart])
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
-    sections = [*report.of_explanation(explained, predictions, "coffee.jpg"), told]
-    sections += report.of_maps({"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")])
-    page = report.write("Do these maps agree?", sections, "https://a.org", *language.translator())
+    sections = [*report.explanation_sections(explained, predictions, "coffee.jpg"), told]
+    sections += report.comparison_sections(
+        {"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")]
+    )
+    page = report.to_html("Do these maps agree?", sections, "https://a.org", *language.translator())
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
     plain = re.sub(r"<style>.*?</style>|<pre>.*?</pre>|data:image[^\"]*|<meta[^>]*>|https://\S+", "", page, flags=re.S)
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]
     assert [text for text in texts if ENGLISH.search(text)] == []
-    names = {"Grad-CAM", "espresso", "coffee.jpg", "b.jpg", "1. a", "bn2", "x", explained.image_digest}
-    names |= {f"{lite0.name} ({lite0.weights})", f"espresso（{explained.score}）", "1. a：espresso 95.7 %"}
+    names = {"Grad-CAM", "espresso", "coffee.jpg", "b.jpg", "1. a", "bn2", "x", explained.question.image.digest}
+    names |= {f"{lite0.name} ({lite0.weights})", f"espresso（{explained.score}）", "1. a：espresso 95.7%"}
     left = [text for text in texts if re.search("[A-Za-z]{2}", text) and not CHINESE.search(text)]
     assert {text.strip() for text in left} <= names
 
@@ -202,7 +207,7 @@ def names(lite0) -> set[str]:
 
 def test_learn_in_chinese(start, names, explained, monkeypatch) -> None:
     # What the maps show does not matter here, only what stands beside them.
-    monkeypatch.setattr(computed, "compute", lambda _, method, *__: replace(explained, method=method.key))
+    monkeypatch.setattr(computed, "compute", lambda question, *_, **__: camviz.Explanation(question, explained.result))
     app = start("pages/learn.py", layer="blocks.0")
     assert not app.exception and len(shown(app)) > 40 and english_in(shown(app), names) == []
     assert app.get("link_button")[0].proto.label == "打开"

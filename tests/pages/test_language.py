@@ -89,13 +89,14 @@ def test_the_template_file_is_what_translators_open():
 
 def test_a_new_method_needs_no_translation(monkeypatch: pytest.MonkeyPatch):
     """It is found for the translator, and shown in English until then."""
-    monkeypatch.setattr(registry, "METHODS", METHODS)
     monkeypatch.setattr(translations, "METHODS", dict(METHODS))
 
     def brand_new(net, x, score):
         """Show something that nobody has translated."""
 
-    method = registry.Method("brand_new", Message("Brand new"), "cam", "https://a.org", brand_new, {})
+    method = registry.Method(
+        key="brand_new", title=Message("Brand new"), paper="https://a.org", function=brand_new, knobs={}, family="cam"
+    )
     translations.METHODS["brand_new"] = method
     found = dict(translations.sentences())
     assert {"Brand new", "Show something that nobody has translated."} <= found.keys()
@@ -202,7 +203,7 @@ def test_english_needs_no_catalogue(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(language, "catalogue", lambda code: pytest.fail("English was looked up"))
     assert language.tr("{count} before you", count=3) == "3 before you"
     assert language.tr_message("Deletion") == "Deletion"
-    page = report.write("a", [], *("", *language.translator()))
+    page = report.to_html("a", [], *("", *language.translator()))
     assert '<html lang="en">' in page and "Made with camviz" in page
 
 
@@ -221,7 +222,7 @@ def test_english_needs_no_catalogue(monkeypatch: pytest.MonkeyPatch):
             "grad_cam 的设置中没有设置“x”",
         ),
         (join(["a", Message("{count} numbers", count=2)]), "a、2 个数"),
-        (Message("{share:.0%} forgotten", share=0.125), "已遗忘 12%"),
+        (Message("{share} forgotten", share="12%"), "已遗忘 12%"),
     ],
 )
 def test_values_are_translated_too(text: str, said: str):

@@ -65,11 +65,11 @@ def test_brought_along_and_explained(start: Start) -> None:
     app = bring(start(), birds(), names=NAMES)
     model = present(app)
     assert (model.name, model.categories) == ("birds (yours)", ("wren", "robin", "<b>tit</b>"))
-    assert models.is_custom(model.weights)
+    assert model.weights.is_custom
     state = torch.load(io.BytesIO(birds()))
     assert all(torch.equal(value.cpu(), state[key]) for key, value in model.net.state_dict().items())
     key = app.selectbox(key="model").value
-    assert key.startswith("own:") and app.query_params["model"] == key
+    assert key.startswith("custom:") and app.query_params["model"] == key
     assert app.session_state["_brought"] == 1  # new, empty uploaders
     assert not [error.value for error in app.error]
     # Back to another one, and to one's own again.

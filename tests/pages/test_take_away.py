@@ -105,7 +105,7 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
         ({"method": ["grad_cam"]}, "the recipe needs a 'method', as text"),
         ({"model": {"name": "efficientnet_lite0", "weights": "/etc/passwd"}}, "weights of its own ('/etc/passwd')"),
         (
-            {"model": {"name": "mine", "weights": "own 0123abcd"}},
+            {"model": {"name": "mine", "weights": "custom 0123abcd"}},
             "a network of somebody's own, 'mine', which is not here with the same weights: bring it along",
         ),
         ({"model": 7}, "the model of a recipe has the fields name, weights, made_with"),

@@ -64,9 +64,9 @@ assert all(torch.equal(value, before[key]) for key, value in net.state_dict().it
 with torch.no_grad():
     net.head.bias += 1
 assert not torch.equal(models.shared_model("first").net.head.bias, net.head.bias)
-old = models.shared_model("first").weights
+old = str(models.shared_model("first").weights)
 camviz.serve(net, name="first", block=False, **settings)
-assert models.shared_model("first").weights != old
+assert str(models.shared_model("first").weights) != old
 
 server.stop()
 assert not server.running and models.default_model_name() == "efficientnet_lite0"

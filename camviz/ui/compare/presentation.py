@@ -7,6 +7,7 @@ from ...errors import CamvizError, message_of
 from ...explanation.explanation import Explanation
 from ...registry import METHODS
 from ..components import browser
+from ..inputs.experiment import predict
 from ..results import grid
 from ..session import settings
 from ..session.language import tr, tr_message
@@ -69,10 +70,9 @@ def _slide(
     title = chosen.name(row, column)
     cell = chosen.cells[row][column]
     if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
-        return browser.Slide(
-            title, f"{tr_message(message_of(found))}." if found else tr("Not computed yet."), None, None
-        )
-    first = cell.experiment.predictions[0]
+        text = f"{tr_message(message_of(found))}." if found else tr("Not computed yet.")
+        return browser.Slide(title, text, None, None)
+    first = predict(cell.model, cell.image, cell.fit)[0]
     base, heat = encode.jpeg(found.view), encode.jpeg(render.colorise(found.heatmap, color_map))
     return browser.Slide(
         f"{tr_message(METHODS[found.method].title)}: {tr_message(found.label)}",

@@ -15,9 +15,9 @@ def curves(label: str, deletion: Curve, insertion: Curve) -> Message:
     """Both curves of a class's probability, read out where only a tenth of the pixels has been changed."""
     whole, gone, there = deletion.values[0], at(deletion, EARLY), at(insertion, EARLY)
     return Message(
-        "Without the hottest {share:.0%} of the pixels the probability of {label} goes from {before} to {after}. "
-        "With nothing but the hottest {share:.0%} of them sharp it is {insertion}.",
-        share=EARLY,
+        "Without the hottest {share} of the pixels the probability of {label} goes from {before} to {after}. "
+        "With nothing but the hottest {share} of them sharp it is {insertion}.",
+        share=percent(EARLY, 0),
         label=label,
         before=percent(whole),
         after=percent(gone),
@@ -89,7 +89,7 @@ def classes(correlation: float, likest: str) -> Message:
 def pointing(share: float) -> Message:
     """What a share of the map in the right quarter means."""
     if share < 0.35:
-        return Message("The map hardly tells the quarters apart: 25 % would be chance.")
+        return Message("The map hardly tells the quarters apart: 25% would be chance.")
     if share < 0.65:
         return Message("The map leans toward the right quarter, but much of it lies on pictures of other classes.")
     return Message("Most of the map lies on the picture of the class that it explains.")

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from ... import images
 from ...batch.archive import pictures_in_zip
 from ...errors import CamvizError
+from ...images import decode_image
 from ..session.language import error_text, tr
 from . import image_input
 
@@ -27,8 +27,7 @@ class GalleryImage:
 
     def picture(self) -> image_input.InputImage:
         """It, decoded. Raises CamvizError where it is broken."""
-        image = images.decode(self.data)
-        return image_input.InputImage(f"sha:{self.digest[:12]}", self.name, image, images.digest(image))
+        return image_input.InputImage(f"sha:{self.digest[:12]}", decode_image(self.data, self.name))
 
     def open(self) -> None:
         """Make it the picture of the experiment. Raises CamvizError where it is broken."""

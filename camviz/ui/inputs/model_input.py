@@ -11,7 +11,7 @@ import streamlit as st
 
 from ... import models
 from ...errors import CamvizError, in_memory
-from ...models import Entry, Model
+from ...models import Entry, Model, Weights
 from ...models.catalogue import source_of
 from ...models.class_names import read_class_names
 from ...models.weights import kind_of, read
@@ -24,7 +24,7 @@ FILES = ["pth", "pt", "ckpt", "bin", "safetensors"]
 KEPT = 4  # of a visitor's own networks
 LARGEST = 2**30  # bytes of all visitors' networks together
 HERE = ("localhost", "127.0.0.1", "[::1]")
-OWN = "own:"  # before the digest of a network that a visitor brought, in the URL
+CUSTOM = "custom:"  # before the digest of a network that a visitor brought, in the URL
 
 NO_NAME = re.compile(r"[^\w .-]")
 
@@ -62,11 +62,11 @@ def load(name: str, untrained: bool, device: str) -> Model:
     return model
 
 
-def same(name: str, weights: str) -> str:
+def same(name: str, weights: Weights) -> str:
     """The key of the network here that is of that name and has these very weights of its own. Raises CamvizError."""
     device = st.session_state.get("device", models.available_devices()[0])
     for entry in (*_own().values(), *models.offered_models()):
-        named = entry.source == "own" and name in (entry.name, entry.title)
+        named = entry.source == "custom" and name in (entry.name, entry.title)
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
     raise CamvizError(
@@ -99,10 +99,10 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
     )
     title = f"{NO_NAME.sub('', PurePath(file).stem)[:60]} (yours)"
     model = models.with_digest(replace(model, name=title, title=title))
-    key = OWN + hashlib.sha256(content + repr((architecture, names, sigmoid, title)).encode()).hexdigest()[:12]
+    key = CUSTOM + hashlib.sha256(content + repr((architecture, names, sigmoid, title)).encode()).hexdigest()[:12]
     own = _own()
     own.pop(key, None)
-    own[key] = Entry(key, title, "own")
+    own[key] = Entry(key, title, "custom")
     while len(own) > KEPT:
         own.pop(next(iter(own)))
     with _guard:

@@ -9,7 +9,7 @@ from ... import scores
 from ...errors import CamvizError
 from ...explanation.explain import find_method
 from ...explanation.recipe import fields, text
-from ...models import is_custom
+from ...models import Weights
 from ...scores import contrast, logit
 from ..session import settings as session_settings
 from ..session.language import error_text, tr
@@ -89,8 +89,8 @@ def _picture(given: Any) -> str:
 def _network(given: Any) -> dict[str, str]:
     model = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
     name, weights = text("model", "name", model.get("name", "")), model.get("weights", "default")
-    if isinstance(weights, str) and is_custom(weights):
-        return {"model": model_input.same(name, weights), "untrained": "0"}
+    if isinstance(weights, str) and Weights.parse(weights).is_custom:
+        return {"model": model_input.same(name, Weights.parse(weights)), "untrained": "0"}
     if weights not in ("default", "random"):
         raise CamvizError(
             "this recipe's network has weights of its own ('{weights}'), which only Python can load",

@@ -4,7 +4,7 @@ import streamlit as st
 
 from ... import models
 from ...errors import CamvizError
-from ...explanation.explanation import Fusion
+from ...explanation.question import Fusion
 from ...models import Model, Prediction
 from ...tape import is_compiled
 from ..components import browser
@@ -24,8 +24,8 @@ def sidebar() -> None:
         picture = _picture()
         model = _model()
         fit = settings.setting("fit", "crop", FITS)
-        layer, fuse = _layer(model)
-        target, rival = _target(model, predict(model, picture, fit)[0])
+        layers, fusion = _layers(model)
+        target, rival = _target(model, predict(model, picture.decoded, fit)[0])
         with st.expander(tr("More settings")):
             st.selectbox(
                 tr("How the picture meets the network"),
@@ -37,7 +37,7 @@ def sidebar() -> None:
             st.toggle(
                 tr("Untrained network"),
                 key="untrained",
-                disabled=models.is_custom(model.weights),
+                disabled=model.weights.is_custom,
                 help=tr("Random weights: what do maps of a network show that has learned nothing?"),
             )
             if len(models.available_devices()) > 1:
@@ -51,7 +51,7 @@ def sidebar() -> None:
             key="lang",
             required=True,
         )
-    st.session_state["experiment"] = Experiment(picture, model, layer, fit, fuse, target, rival)
+    st.session_state["experiment"] = Experiment(picture, model, layers, fit, fusion, target, rival)
 
 
 def _picture() -> image_input.InputImage:
@@ -102,12 +102,12 @@ def _model() -> Model:
     model_input.taken_over()
     entries = model_input.choices()
     asked = settings.asked("model") or ""
-    if asked.startswith(model_input.OWN) and asked not in entries:
+    if asked.startswith(model_input.CUSTOM) and asked not in entries:
         settings.refuse(
             "model", tr("This link used a network of its sender's own: bring it along to see the same result.")
         )
     name = settings.setting("model", models.default_model_name(), entries)
-    untrained = settings.switch("untrained") and entries[name].source != "own"
+    untrained = settings.switch("untrained") and entries[name].source != "custom"
     device = settings.setting("device", models.available_devices()[0], models.available_devices())
 
     st.selectbox(
@@ -130,7 +130,7 @@ def _model() -> Model:
         return model_input.network(models.DEFAULT_MODEL, "default", device)
 
 
-def _layer(model: Model) -> tuple[str, Fusion]:
+def _layers(model: Model) -> tuple[tuple[str, ...], Fusion]:
     short = [layer.name for layer in model.layers if layer.main]
     every = settings.switch("all_layers")
     names = [layer.name for layer in model.layers]
@@ -147,7 +147,7 @@ def _layer(model: Model) -> tuple[str, Fusion]:
             if is_compiled(model.net)
             else tr("This network shows no layers of feature maps. Methods that need one are not for it.")
         )
-        return "", "mean"
+        return (), "mean"
     default = model.default_layer if model.default_layer in shown else shown[-1]
     key = settings.setting("layer", default, shown)
     st.subheader(tr("Layer"), help=tr("Early layers see edges in fine detail, late ones see objects, coarsely."))
@@ -169,7 +169,7 @@ def _layer(model: Model) -> tuple[str, Fusion]:
         help=tr("The maps of several layers as one, each scaled to its maximum."),
     )
     if not several:
-        return str(key), "mean"
+        return (str(key),), "mean"
     layers = settings.many("layers", [key], shown)
     st.multiselect(
         tr("Layers to fuse"),
@@ -189,7 +189,7 @@ def _layer(model: Model) -> tuple[str, Fusion]:
         persist_state="session",
         help=tr("Mean: bright where most maps are. Maximum: bright where one of them is."),
     )
-    return ",".join(layers) or str(key), fuse
+    return tuple(layers) or (str(key),), fuse
 
 
 def _target(model: Model, first: Prediction) -> tuple[int, int]:

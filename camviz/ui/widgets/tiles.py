@@ -14,12 +14,10 @@ from ...evaluation.metrics.randomization import RandomizationResult
 from ...evaluation.perturbation_curve import Curve
 from ...evaluation.registry import Metric
 from ...explanation.explanation import Explanation
+from ...explanation.question import Question
 from ...messages import Message, join
-from ...registry import Method
 from ...report import Chart, ReportImage, Section
 from ..inputs.experiment import Experiment
-from ..results import metrics
-from ..server.tasks import ReportProgress
 from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from . import charts
@@ -42,26 +40,25 @@ def overlay_map(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[n
 
 
 def tiles(
-    experiment: Experiment,
+    question: Question,
     maps: Sequence[Tensor],
     captions: Sequence[tuple[str, ...]],
     alts: Sequence[str],
     looks: DrawMap = overlay_map,
 ) -> list[Tile]:
     """Maps of the present picture, each with its own scale, over the picture or as `looks` draws them."""
-    view = experiment.model.view(experiment.picture.image, experiment.fit)
+    view = question.view
     drawn = [encode.jpeg(looks(view, one.cpu().float().numpy())) for one in maps]
     return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
 
 
-def randomization_tiles(
-    experiment: Experiment, method: Method, found: RandomizationResult, looks: DrawMap = overlay_map
-) -> list[Tile]:
+def randomization_tiles(question: Question, found: RandomizationResult, looks: DrawMap = overlay_map) -> list[Tile]:
     """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
-    told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
+    depths = [text.percent(depth, 0, exact=True) for depth in found.depths]
+    told = zip(depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
         (
-            Message("{share:.0%} forgotten", share=depth),
+            Message("{share} forgotten", share=depth),
             Message("down to {layer}", layer=layer),
             f"r = {r:.2f}, SSIM = {alike:.2f}",
         )
@@ -70,10 +67,10 @@ def randomization_tiles(
         for depth, layer, r, alike in told
     ]
     alts = [
-        Message("{method} with {share:.0%} of the layers forgotten", method=method.title, share=depth)
-        for depth in found.depths
+        Message("{method} with {share} of the layers forgotten", method=question.method.title, share=depth)
+        for depth in depths
     ]
-    return tiles(experiment, found.maps, captions, alts, looks)
+    return tiles(question, found.maps, captions, alts, looks)
 
 
 def show(pictures: Sequence[Tile], width: int = 150) -> None:
@@ -135,21 +132,12 @@ def limits_of(metric: Metric) -> Message:
     )
 
 
-def measure_snippet(experiment: Experiment, settings: Mapping[str, Mapping[str, Any]]) -> str:
-    """The Python that measures an explanation again, behind the lines that made it; `settings` by a metric's key."""
-    named = repr(experiment.picture.name)
-    fit = f", {experiment.fit!r}" if experiment.fit != "crop" else ""
-    lines = [
-        "import torch",
-        "from camviz.evaluation.registry import METRICS, Subject",
-        "",
-        f"watched = camviz.scores.probability({metrics.target(experiment)})",
-        f"picture = model.preprocess({named}{fit})",
-        "subject = Subject(model.net, picture, watched, torch.from_numpy(explanation.attribution))",
-    ]
+def measure_snippet(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the Python that measures an explanation again; `settings` by a metric's key."""
+    lines = []
     for key, given in settings.items():
         knobs = "".join(f", {name}={value!r}" for name, value in given.items())
-        lines.append(f'print("{key}", float(METRICS["{key}"].measure(subject{knobs})))')
+        lines.append(f'print("{key}", float(camviz.measure(explanation, "{key}"{knobs})))')
     return "\n".join(lines) + "\n"
 
 
@@ -161,9 +149,9 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
 
     def make() -> str:
         if e is None:
-            return report.write(title, [*sections, _settings(experiment)], link, language, say)
-        what, why, views, facts, code = report.of_explanation(e, experiment.predictions, experiment.picture.name)
-        return report.write(title, [what, why, *sections, views, facts, code], link, language, say)
+            return report.to_html(title, [*sections, _settings(experiment)], link, language, say)
+        what, why, views, facts, code = report.explanation_sections(e, experiment.predictions, experiment.image.name)
+        return report.to_html(title, [what, why, *sections, views, facts, code], link, language, say)
 
     st.subheader(tr("Take it away"))
     st.container(horizontal=True).download_button(
@@ -180,7 +168,7 @@ def _settings(experiment: Experiment) -> Section:
     table = [
         report.HEAD,
         (Message("network"), f"{experiment.model.name} ({experiment.model.weights})"),
-        (Message("layer"), experiment.layer.replace(",", ", ")),
+        (Message("layer"), ", ".join(experiment.layers)),
         (Message("picture fitted by"), Message(experiment.fit)),
     ]
     return Section(Message("Settings"), table=[row for row in table if row[1]])
@@ -189,8 +177,3 @@ def _settings(experiment: Experiment) -> Section:
 def show_limitation(metric: Metric) -> None:
     """The sentence of what a number does not tell."""
     st.caption(tr("**What it can't tell.** {cannot}", cannot=tr_message(metric.limitation)))
-
-
-def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
-    """The report of one of several equal parts of a work, number 0 being the first."""
-    return lambda share, text: report((number + share) / parts, text)
