@@ -8,19 +8,17 @@ import streamlit as st
 
 from camviz.errors import CamvizError
 from camviz.ui.compare import presentation
-from camviz.ui.session import language, settings
+from camviz.ui.session import language, settings, streamlit_internals
 from camviz.ui.session.language import tr
 from camviz.ui.shell import page_style, sidebar, tour
 
-# Read when torch is loaded: threads that wait for each other in one computation give way to other visitors' soon.
+# OpenMP reads this when torch is loaded: waiting threads of one computation soon yield to those of other visitors.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-# A computation takes Python's lock some hundred times; it shall not wait 5 ms for it each time.
+# A computation takes the interpreter lock some hundred times and must not wait 5 ms each time.
 sys.setswitchinterval(0.0005)
 
 
 ICON = Path(__file__).parent / "assets" / "icon.png"
-st.set_page_config("CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
-
 page = st.navigation(
     [
         st.Page("pages/explain.py", title=tr("Explain"), icon=":material/visibility:", default=True),
@@ -33,13 +31,14 @@ page = st.navigation(
     ],
     position="top",
 )
+st.set_page_config(f"{page.title} · CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
 with settings.run(page.url_path):
     settings.setting("lang", language.of_the_browser(), language.LANGUAGES)
     presenting = presentation.on(page.url_path)
     page_style.apply_page_style()
     sidebar.sidebar()
     tour.offer(page.url_path)
-    if settings.program is None:  # else the server is a guest among a notebook's own objects
+    if not streamlit_internals.is_guest():
         page_style.freeze_garbage()
     messages = st.container()
     try:

@@ -1,23 +1,11 @@
-"""`python -m camviz explain FOLDER`: many pictures. `methods`: the table of methods that stands in the README."""
+"""The command line: `explain` a folder of images, print the table of `methods`, write the reference pages (`docs`)."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from .batch import cli
-from .registry import FAMILIES, METHODS
-
-
-def methods_table() -> str:
-    """All methods as a Markdown table, by family."""
-    rows = ["| key | method | what it shows | family | layer | passes |", "|---|---|---|---|---|---|"]
-    order = list(FAMILIES)
-    for method in sorted(METHODS.values(), key=lambda method: (order.index(method.family), method.title)):
-        passes = "many" if method.many_passes else "one or two"
-        rows.append(
-            f"| `{method.key}` | [{method.title}]({method.paper}) | {method.tooltip} | {method.family} "
-            f"| {method.layer} | {passes} |"
-        )
-    return "\n".join(rows)
+from .teaching import reference
 
 
 def main() -> None:
@@ -25,10 +13,16 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m camviz", description="CamViz on the command line")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("methods", help="print the table of methods as Markdown")
-    cli.arguments(commands.add_parser("explain", help="explain all pictures of a folder", description=cli.HELP))
+    docs = commands.add_parser("docs", help="write the reference pages of the methods and metrics")
+    docs.add_argument("folder", type=Path)
+    cli.arguments(commands.add_parser("explain", help="explain all images of a folder", description=cli.HELP))
     given = parser.parse_args()
     if given.command == "methods":
-        print(methods_table())
+        print(reference.methods_table())
+    elif given.command == "docs":
+        given.folder.mkdir(parents=True, exist_ok=True)
+        for name, page in reference.PAGES.items():
+            (given.folder / name).write_text(page(), encoding="utf-8")
     else:
         sys.exit(cli.run(given))
 

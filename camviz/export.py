@@ -1,4 +1,4 @@
-"""Take it home: PNG, JPEG, NPZ, settings, recipe, the Python that reproduces it, and many pictures as one or a ZIP."""
+"""Downloads: one explanation as an NPZ file, many files as a ZIP."""
 
 import io
 import json
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def npz(explanation: "Explanation") -> bytes:
-    """A NumPy archive: attribution (raw and signed), heatmap, view, and settings (JSON text)."""
+    """Return a NumPy archive of an explanation: raw signed attribution, heatmap, view, and settings (JSON text)."""
     file = io.BytesIO()
     np.savez_compressed(
         file,
@@ -29,7 +29,7 @@ def npz(explanation: "Explanation") -> bytes:
 
 
 def grid_zip(named: Mapping[str, bytes], settings: Any) -> bytes:
-    """A ZIP of files by name, and `settings` as settings.json; names are made safe and never overwrite each other."""
+    """Return a ZIP of the named files and of `settings` as settings.json; names are made safe and unique."""
     file = io.BytesIO()
     taken = {"settings.json"}
     with zipfile.ZipFile(file, "w") as archive:

@@ -1,4 +1,4 @@
-"""Plotly figures and the color bar: transparent, so that they sit on a light page and on a dark one."""
+"""Plotly figures and the color bar, with transparent backgrounds for light and dark pages."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -76,9 +76,9 @@ def class_map(
 
 
 def correlation_heatmap(matrix: NDArray[np.floating[Any]], names: Sequence[str], ink: str | None = None) -> go.Figure:
-    """How far each two maps agree, (n, n): numbers in the cells, blue at -1, white at 0, red at 1.
+    """Return a figure of the rank correlations of n maps, (n, n): numbers in cells, blue at -1, white at 0, red at 1.
 
-    Names stand at the rows with a number, and the columns carry the number alone, so that long names fit.
+    Rows are labeled with a number and a name, columns with the number alone, so that long names fit.
     """
     n = len(names)
     if matrix.shape != (n, n):
@@ -119,9 +119,9 @@ def correlation_heatmap(matrix: NDArray[np.floating[Any]], names: Sequence[str],
 
 
 def color_bar(color_map: str, low: str, high: str, label: str) -> str:
-    """A slim color bar as a piece of HTML: the colors, what both ends mean, and the label between them.
+    """Return a color bar as HTML: the colors, a text at both ends, and the label between them.
 
-    HTML rather than a figure: the text takes the page's font and color, and it costs no chart.
+    HTML instead of a figure: the text takes the font and color of the page, and no chart library runs.
     """
     stops = ", ".join("rgb({}, {}, {})".format(*color) for color in color_table(color_map)[::15])
     low, high, label = html.escape(low), html.escape(high), html.escape(label)

@@ -180,7 +180,7 @@ def method(
 def synthesis(title: str, *, paper: str) -> Callable[[Function], Function]:
     """Add the decorated function to SYNTHESES under its own name, and return it unchanged.
 
-    The signature is the declaration: a parameter `layer` makes it use a layer (with a default: optional), `picture`
+    The signature is the declaration: a parameter `layer` makes it use a layer (with a default: optional), `image`
     makes it start from an image; the keyword-only parameters except `progress` are its knobs.
     """
 
@@ -188,7 +188,7 @@ def synthesis(title: str, *, paper: str) -> Callable[[Function], Function]:
         entry = SynthesisMethod(
             **declared(function, title, paper),
             layer=_layer_use(function),
-            starts_from_image="picture" in inspect.signature(function).parameters,
+            starts_from_image="image" in inspect.signature(function).parameters,
         )
         register(SYNTHESES, entry)
         return function
@@ -250,8 +250,8 @@ def _knob(name: str, hint: Any, default: Any) -> Knob:
     found = next((extra for extra in extras if isinstance(extra, Choices)), None) if hint is str else None
     if default is inspect.Parameter.empty or not (literal or found or hint in (bool, int, float)):
         raise CamvizError(
-            "the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with "
-            "Choices; it is {hint}",
+            "the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with Choices; "
+            "it is {hint}",
             name=name,
             hint=str(hint),
         )

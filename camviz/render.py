@@ -1,4 +1,4 @@
-"""Attribution -> picture: min-max, percentile, color maps, overlay; pure functions, and no input is changed."""
+"""Attributions as images: normalization, color maps and overlays. Pure functions that leave their inputs unchanged."""
 
 import functools
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Kind = Literal["pixel", "map"]
 
 @dataclass(frozen=True)
 class ColorMap:
-    """A color map: what it is good for, and its stops (plotly's name, or colors in equal steps)."""
+    """A color map: its description for people, and its stops (a name of plotly's, or colors in equal steps)."""
 
     description: str
     scale: str | tuple[str, ...]
@@ -54,7 +54,7 @@ VIEWS: dict[Kind, dict[str, str]] = {
 
 
 def kind(attribution: Array) -> Kind:
-    """Whether an attribution is one value a channel and pixel, (3, H, W), or a map, (h, w)."""
+    """Return "pixel" for an attribution of shape (3, H, W), "map" for (h, w). Raises CamvizError otherwise."""
     if attribution.ndim == 3 and attribution.shape[0] == 3:
         return "pixel"
     if attribution.ndim == 2:
@@ -63,7 +63,7 @@ def kind(attribution: Array) -> Kind:
 
 
 def upsample(map_hw: Array, size: Size) -> Float:
-    """A map (h, w) at another size (H, W), bilinearly, with the picture's corners as the outer edge."""
+    """Return a map (h, w) resized bilinearly to (H, W), without aligned corners."""
     values = np.array(map_hw, dtype=np.float32, order="C")
     if values.ndim != 2 or not values.size:
         raise CamvizError("a map has shape (h, w); got {shape}", shape=values.shape)
@@ -72,48 +72,48 @@ def upsample(map_hw: Array, size: Size) -> Float:
 
 
 def minmax(values: Array, low: float | None = None, high: float | None = None) -> Float:
-    """`values` stretched so that low is 0 and high is 1, cut off outside; all zero where low and high are the same.
+    """Return (values - low) / (high - low), clipped to [0, 1]; zeros if low and high are equal.
 
-    low and high are the smallest and the largest value where they are not given.
+    `low` and `high` default to the smallest and the largest value. Raises CamvizError if a value is not finite.
     """
     wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
         raise CamvizError("the attribution holds values that are not finite numbers, so it cannot be shown")
     low = float(wide.min()) if low is None else low
     high = float(wide.max()) if high is None else high
-    # Upsampling a constant leaves differences in the last bit, which would otherwise fill the whole range.
+    # Upsampling a constant leaves differences in the last bit, which would otherwise fill the range.
     if not high - low > 1e-6 * max(abs(low), abs(high)):
         return np.zeros(values.shape, np.float32)
     return ((wide - low) / (high - low)).clip(0, 1).astype(np.float32)
 
 
 def color(attribution: Array) -> RGB:
-    """The signed gradient (3, H, W) as a picture: min-max over all channels jointly."""
+    """Return a signed pixel attribution (3, H, W) as an RGB image, min-max normalized over all channels together."""
     return _uint8(minmax(_pixels(attribution)))
 
 
 def grayscale(attribution: Array, percentile: float = 99.0) -> Float:
-    """The sum over channels of |g|, (H, W), min-max with the top cut off at that percentile (100: not at all)."""
+    """Return the sum over channels of |g|, (H, W), min-max normalized up to that percentile (100: the maximum)."""
     strength = np.abs(_pixels(attribution)).sum(axis=2)
     return minmax(strength, None, _top(strength, percentile))
 
 
 def positive(attribution: Array) -> Float:
-    """Positive saliency max(0, g) / max(g), (H, W, 3); all zero where nothing is positive."""
+    """Return the positive saliency max(0, g) / max(g), (H, W, 3); zeros if no value is positive."""
     return minmax(_pixels(attribution).clip(min=0), low=0)
 
 
 def negative(attribution: Array) -> Float:
-    """Negative saliency max(0, -g) / max(-g), (H, W, 3); all zero where nothing is negative."""
+    """Return the negative saliency max(0, -g) / max(-g), (H, W, 3); zeros if no value is negative."""
     return minmax((-_pixels(attribution)).clip(min=0), low=0)
 
 
 def heatmap(attribution: Array, size: Size, percentile: float = 99.0, high: float | None = None) -> Float:
-    """What an attribution marks, (H, W) in [0, 1].
+    """Return the heatmap of an attribution, (H, W) in [0, 1].
 
-    Of a pixel attribution the grayscale; a map is upsampled, then loses its negative part, then min-max.
-    All zero where nothing is positive, and where the map is flat. With `high` the scale is 0 to
-    high, so that several heatmaps can share one; take the maximum of their `peak`.
+    A pixel attribution gives its grayscale; a map is upsampled, clipped at 0 and min-max normalized. A constant map, or
+    one without positive values, gives zeros. With `high` the scale is 0 to `high`: several heatmaps share one scale
+    if `high` is the maximum of their `peak`.
     """
     strength = _strength(attribution, size)
     if high is not None:
@@ -122,15 +122,15 @@ def heatmap(attribution: Array, size: Size, percentile: float = 99.0, high: floa
 
 
 def peak(attribution: Array, size: Size, percentile: float = 99.0) -> float:
-    """The value at which a heatmap reaches 1 on a scale from 0; 0 where nothing is positive."""
+    """Return the value at which a heatmap reaches 1 on a scale from 0; 0 if no value is positive."""
     strength = _strength(attribution, size)
     return _top(strength, percentile if kind(attribution) == "pixel" else 100)
 
 
 def signed(attribution: Array, size: Size, high: float | None = None, percentile: float = 99.0) -> Float:
-    """What speaks for and against, (H, W) in [-1, 1] with 0 kept at 0: the sum over channels, or the map upsampled.
+    """Return a signed heatmap, (H, W) in [-1, 1], 0 at 0: the sum over channels, or the upsampled map.
 
-    1 is `high` where given, otherwise the largest magnitude (for pixels: the percentile of the magnitudes).
+    1 stands for `high`, by default the largest magnitude (for pixels: the percentile of the magnitudes).
     """
     if kind(attribution) == "pixel":
         values = _fit(_pixels(attribution).sum(axis=2), size)
@@ -143,30 +143,30 @@ def signed(attribution: Array, size: Size, high: float | None = None, percentile
     )
 
 
-def colorise(heatmap: Array, color_map: str = "cividis") -> RGB:
-    """A heatmap (H, W) in [0, 1] in the colors of COLOR_MAPS, (H, W, 3)."""
+def colorize(heatmap: Array, color_map: str = "cividis") -> RGB:
+    """Return a heatmap (H, W) in [0, 1] in the colors of one of COLOR_MAPS, (H, W, 3)."""
     return color_table(color_map)[_uint8(heatmap)]
 
 
 def diverging(signed: Array, color_map: str = "blue-red") -> RGB:
-    """A signed map (H, W) in [-1, 1] in colors, (H, W, 3); 0 is the middle of the color map."""
-    return colorise((signed + 1) / 2, color_map)
+    """Return a signed map (H, W) in [-1, 1] in colors, (H, W, 3); 0 is the middle of the color map."""
+    return colorize((signed + 1) / 2, color_map)
 
 
 def overlay(view: RGB, heatmap: Array, opacity: float = 0.5, color_map: str = "cividis") -> RGB:
-    """The colored heatmap over the picture; opacity 0 shows the picture alone, 1 the heatmap alone.
+    """Return the colored heatmap blended over the image; opacity 0 is the image alone, 1 the heatmap alone.
 
-    The same pixels as the browser's, where `colorise`'s picture lies over the view with that opacity.
+    The pixels equal those of a browser that shows the colored heatmap over the image with that opacity.
     """
     if not 0 <= opacity <= 1:
         raise CamvizError("opacity must lie in 0 to 1; got {opacity:g}", opacity=opacity)
     _same_size(view, heatmap)
-    mixed = (1 - opacity) * view + opacity * colorise(heatmap, color_map)
+    mixed = (1 - opacity) * view + opacity * colorize(heatmap, color_map)
     return np.rint(mixed).astype(np.uint8)
 
 
 def masked(view: RGB, heatmap: Array) -> RGB:
-    """The picture times the heatmap: black where the heatmap is 0, unchanged where it is 1."""
+    """Return the image multiplied by the heatmap: black at 0, unchanged at 1."""
     _same_size(view, heatmap)
     return np.rint(view * heatmap[:, :, None]).astype(np.uint8)
 
@@ -179,14 +179,14 @@ def views(
     percentile: float = 99.0,
     high: float | None = None,
 ) -> dict[str, RGB]:
-    """Every view of VIEWS that this attribution has, by name and in order, each (H, W, 3)."""
-    heat = heatmap(attribution, (view.shape[0], view.shape[1]), percentile, high)
-    over = overlay(view, heat, opacity, color_map)
+    """Return the views of VIEWS for this attribution, by name and in that order, each (H, W, 3)."""
+    normalized = heatmap(attribution, (view.shape[0], view.shape[1]), percentile, high)
+    over = overlay(view, normalized, opacity, color_map)
     if kind(attribution) == "map":
-        return {"Overlay": over, "Heatmap": colorise(heat, color_map), "Masked picture": masked(view, heat)}
+        return {"Overlay": over, "Heatmap": colorize(normalized, color_map), "Masked picture": masked(view, normalized)}
     return {
         "Color": color(attribution),
-        "Grayscale": colorise(heat, "gray"),
+        "Grayscale": colorize(normalized, "gray"),
         "Positive": _uint8(positive(attribution)),
         "Negative": _uint8(negative(attribution)),
         "Overlay": over,
@@ -195,7 +195,7 @@ def views(
 
 @functools.cache
 def color_table(color_map: str) -> RGB:
-    """The 256 colors of a color map, (256, 3), from the lowest value to the highest; read-only, as it is shared."""
+    """Return the 256 colors of a color map, (256, 3), from lowest to highest; read-only, as it is cached."""
     if color_map not in COLOR_MAPS:
         raise unknown(Message("color map"), color_map, COLOR_MAPS, Message("the list of color maps"))
     scale = COLOR_MAPS[color_map].scale
@@ -231,7 +231,7 @@ def _strength(attribution: Array, size: Size) -> NDArray[np.float64]:
 
 
 def _top(strength: NDArray[np.float64], percentile: float) -> float:
-    """The percentile, or the maximum where fewer pixels than that are marked at all (one activation projected back)."""
+    """Return the percentile, or the maximum if the percentile is the minimum, as in maps of a few pixels."""
     if not 0 < percentile <= 100:
         raise CamvizError("percentile must lie above 0 and at most 100; got {percentile:g}", percentile=percentile)
     top = float(np.percentile(strength, percentile))

@@ -29,7 +29,10 @@ HEAD = (Message("setting"), Message("value"))
 AGAIN = Message("Compute it again")
 PYTHON = [Message("In Python, with the picture's file beside it:")]
 AGREEMENT = [
-    Message("Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth.")
+    Message(
+        "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. "
+        "Heatmaps can agree and still be wrong."
+    )
 ]
 
 
@@ -154,7 +157,7 @@ def explanation_sections(
             [
                 ReportImage(
                     overlay,
-                    Message("{method} of {label} over the picture", method=method.title, label=e.label),
+                    Message("{method} of {label} over the image", method=method.title, label=e.label),
                     Message(method.tooltip),
                 )
             ],
@@ -193,7 +196,7 @@ def comparison_sections(
     pictures = [
         ReportImage(
             shown[name],
-            Message("{name}: map of {label} over the picture", name=name, label=e.label),
+            Message("{name}: heatmap of {label} over the image", name=name, label=e.label),
             Message("{first}: {second}", first=name, second=_chance(e)),
         )
         for name, e in maps.items()

@@ -1,4 +1,4 @@
-"""What is explained: a function from the class scores (B, K) to one number for each sample (B,)."""
+"""Scores to explain: functions from the class scores (B, K) to one number for each sample (B,)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,23 +20,23 @@ _head: ContextVar[Head | None] = ContextVar("head", default=None)
 
 @contextmanager
 def headed(head: Head) -> Iterator[None]:
-    """Within, `head` makes probabilities of class scores, as the network that is explained does."""
-    before = _head.set(head)
+    """Use `head` instead of softmax to turn class scores into probabilities inside the context."""
+    token = _head.set(head)
     try:
         yield
     finally:
-        _head.reset(before)
+        _head.reset(token)
 
 
-def chances(scores: Tensor) -> Tensor:
-    """The class scores (B, K) as probabilities, (B, K): by the head that `headed` tells, else by softmax."""
+def probabilities(scores: Tensor) -> Tensor:
+    """Return the probabilities (B, K) of class scores (B, K): by the head of `headed`, else by softmax."""
     head = _head.get()
     return scores.softmax(dim=1) if head is None else head(scores)
 
 
 @dataclass(frozen=True)
 class logit:
-    """The network's score for class c, before softmax."""
+    """The score of class c, before softmax."""
 
     c: int
 
@@ -46,17 +46,17 @@ class logit:
 
 @dataclass(frozen=True)
 class probability:
-    """The probability of class c, after softmax, where what competes with c counts too; or as `headed` tells."""
+    """The probability of class c, by softmax or the head of `headed`. It also depends on the other classes' scores."""
 
     c: int
 
     def __call__(self, scores: Tensor) -> Tensor:
-        return _column(chances(scores), self.c)
+        return _column(probabilities(scores), self.c)
 
 
 @dataclass(frozen=True)
 class contrast:
-    """Why class a rather than class b: the difference of their scores."""
+    """The score of class a minus that of class b: why a rather than b."""
 
     a: int
     b: int
@@ -67,7 +67,7 @@ class contrast:
 
 @dataclass(frozen=True)
 class logit_of:
-    """For each sample of a batch the score of a class of its own, before softmax: classes[b] for sample b."""
+    """The score of class classes[b] for sample b of a batch, before softmax."""
 
     classes: tuple[int, ...]
 
@@ -84,7 +84,7 @@ class logit_of:
         return scores.gather(1, chosen[:, None])[:, 0]
 
 
-SCORES: dict[str, tuple[Callable[..., Score], int]] = {  # by name, and of how many classes each is
+SCORES: dict[str, tuple[Callable[..., Score], int]] = {  # by name: the score, and its number of classes
     "logit": (logit, 1),
     "probability": (probability, 1),
     "contrast": (contrast, 2),
@@ -92,7 +92,7 @@ SCORES: dict[str, tuple[Callable[..., Score], int]] = {  # by name, and of how m
 
 
 def from_data(data: Mapping[str, Any]) -> Score:
-    """The score that JSON can hold: {"logit": 3}, {"probability": 3} or {"contrast": [281, 282]}.
+    """Return the score described by JSON data: {"logit": 3}, {"probability": 3} or {"contrast": [281, 282]}.
 
     Raises CamvizError for anything else.
     """

@@ -1,4 +1,4 @@
-"""Short texts: file names, articles, percentages."""
+"""Short texts: file names and percentages."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ BOUNDS = {
 
 
 def file_name(*parts: str) -> str:
-    """A safe file name without ending: the parts joined by '-', of a-z, 0-9, '_' and '-' only, 1 to 64 characters.
+    """Return a safe file name without extension: the parts joined by '-', of a-z, 0-9, '_' and '-', 1 to 64 characters.
 
     >>> file_name("Café au lait", "grad_cam", "blocks.6")
     'cafe-au-lait-grad_cam-blocks-6'
@@ -48,3 +48,16 @@ def percent(share: float, decimals: Literal[0, 1] = 1, *, exact: bool = False) -
     if share > 1 - smallest and not (exact and share >= 1):
         return over
     return f"{share:.{decimals}%}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration with two significant digits in seconds, minutes or hours.
+
+    >>> duration_text(0.153), duration_text(11.2), duration_text(153), duration_text(5400)
+    ('0.15 s', '11 s', '2.5 min', '1.5 h')
+    """
+    for unit, length in (("s", 1), ("min", 60), ("h", 3600)):
+        count = seconds / length
+        if count < 99.5 or unit == "h":
+            break
+    return f"{count:.0f} {unit}" if count >= 9.95 else f"{float(f'{round(count, 2):.2g}'):g} {unit}"

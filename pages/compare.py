@@ -1,4 +1,4 @@
-"""Compare: do they agree?"""
+"""Compare: heatmaps side by side."""
 
 import streamlit as st
 
@@ -10,7 +10,8 @@ from camviz.ui.shell import pages
 from camviz.ui.widgets import quick_check
 
 experiment = pages.experiment()
-st.title(tr("Do they agree?"))
+st.title(tr("Compare"))
+st.caption(tr("Compare heatmaps side by side: choose methods, layers, models, classes or images as rows and columns."))
 chosen = axes.choose(experiment)
 look = grid_view.look()
 status = st.container()

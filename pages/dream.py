@@ -1,4 +1,4 @@
-"""Dream: what would it like to see?"""
+"""Dream: feature visualization by optimization."""
 
 import streamlit as st
 
@@ -9,9 +9,12 @@ from camviz.ui.shell import pages
 from camviz.ui.widgets import charts
 
 experiment = pages.experiment()
-st.title(tr("What would it like to see?"))
+st.title(tr("Dream"))
 st.caption(
-    tr("Pictures that are made for the network rather than shown to it, changed step by step until they excite it.")
+    tr(
+        "Feature visualization: start from noise or from the image, and change it step by step until a channel, "
+        "a layer or a class responds as strongly as possible."
+    )
 )
 left, right = st.columns([2, 3], gap="large")
 
@@ -22,18 +25,18 @@ with right:
     if request and picture:
         result_view.show(picture, request)
         st.markdown(result_view.reading(picture, request))
-        st.caption(tr("**What it does not say.** {caution}", caution=result_view.caution(picture)))
+        st.caption(tr("**Limitations.** {caution}", caution=result_view.caution(picture)))
 if request and picture:
     answer, way = st.columns([2, 3], gap="large")
     with answer:
-        st.header(tr("What the network says of it"))
+        st.header(tr("Predictions for this image"))
         result_view.says(result_view.predictions(picture.picture, request))
     with way:
-        st.header(tr("How it went"))
-        st.plotly_chart(result_view.curve(picture, charts.ink()), alt=tr("The objective, step by step"))
-    st.header(tr("Take it away"))
+        st.header(tr("Optimization progress"))
+        st.plotly_chart(result_view.curve(picture, charts.ink()), alt=tr("The objective at each step"))
+    st.header(tr("Download"))
     st.caption(tr_message(picture.facts))
     result_view.take_away(picture, request)
 if request and request.method.key == "inversion":
-    st.header(tr("The deeper, the less is left"))
+    st.header(tr("Reconstructions from several layers"))
     by_layer.draw(request)

@@ -1,4 +1,4 @@
-"""Evaluate: may I believe it?"""
+"""Evaluate: tests of how faithful a heatmap is."""
 
 import streamlit as st
 
@@ -9,33 +9,33 @@ from camviz.ui.session.language import tr
 from camviz.ui.shell import pages
 from camviz.ui.widgets import method_picker, tiles
 
-TRIALS = {
-    "curves": "Do the hot pixels matter?",
-    "forgetting": "Does it notice forgetting?",
-    "pointing": "Does it point at the right thing?",
-    "league": "Which method is better?",
+TESTS = {
+    "curves": "Deletion and insertion",
+    "randomization": "Randomization test",
+    "pointing": "Pointing game",
+    "ranking": "Ranking of methods",
 }
 
 experiment = pages.experiment()
-st.title(tr("May I believe it?"))
+st.title(tr("Evaluate"))
 st.caption(
     tr(
-        "A map convinces whoever sees it, right or wrong. Each test here can show that a map is wrong; "
-        "none can show that it is right. What a test can't tell stands beside it."
+        "Test how faithful a heatmap is. A heatmap can look convincing and be wrong: each test can disprove it, "
+        "none can prove it."
     )
 )
-trial = settings.setting("trial", "curves", TRIALS)
+test = settings.setting("test", "curves", TESTS)
 st.segmented_control(
     tr("Test"),
-    TRIALS,
-    format_func=lambda key: tr(TRIALS[key]),
-    key="trial",
+    TESTS,
+    format_func=lambda key: tr(TESTS[key]),
+    key="test",
     label_visibility="collapsed",
     required=True,
     persist_state="session",
 )
 e, shown = None, []
-if trial in ("curves", "forgetting"):
+if test in ("curves", "randomization"):
     left, right = st.columns([3, 1], gap="large")
     with left:
         question, _ = method_picker.ask(experiment)
@@ -43,26 +43,26 @@ if trial in ("curves", "forgetting"):
     if e is not None:
         with right:
             heatmap_tests.map_of(e)
-if e is not None and trial == "curves":
-    st.header(tr("Take the hot pixels away, or bring only them"))
+if e is not None and test == "curves":
+    st.header(tr("Deletion and insertion"))
     shown += heatmap_tests.curves(experiment, e.question)
-    st.header(tr("Other measures of this map"))
+    st.header(tr("Other metrics of this heatmap"))
     shown += heatmap_tests.measures(e.question)
-elif e is not None and trial == "forgetting":
-    st.header(tr("The same map of a network that forgets"))
+elif e is not None and test == "randomization":
+    st.header(tr("Heatmaps for randomized weights"))
     st.caption(
         tr(
-            "A copy of the network gets new random weights, layer by layer, from the class scores down to the picture. "
-            "A map that explains what was learned must fall apart with it."
+            "A copy of the model gets new random weights, layer by layer, from the class scores down to the "
+            "input. A heatmap that depends on what was learned must change."
         )
     )
     shown += heatmap_tests.forgetting(e.question)
-    st.header(tr("The same picture, other classes"))
+    st.header(tr("Heatmaps of other classes"))
     shown += heatmap_tests.other_classes(e.question)
-elif trial == "pointing":
-    st.header(tr("Four pictures in one"))
+elif test == "pointing":
+    st.header(tr("Mosaic of four images"))
     shown += pointing_game.pointing(experiment)
-elif trial == "league":
-    st.header(tr("Methods against each other, over several pictures"))
+elif test == "ranking":
+    st.header(tr("Methods compared over several images"))
     shown += league_table.table(experiment)
-tiles.offer(TRIALS[trial], experiment, e, shown, settings.link())
+tiles.offer(TESTS[test], experiment, e, shown, settings.link())

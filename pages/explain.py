@@ -1,4 +1,4 @@
-"""Explain: why this answer?"""
+"""Explain: one heatmap of one image."""
 
 import streamlit as st
 
@@ -13,18 +13,19 @@ from camviz.ui.shell import pages, tour
 from camviz.ui.widgets import colors, method_picker, patch, quick_check
 
 experiment = pages.experiment()
-st.title(tr("Why this answer?"))
+st.title(tr("Explain"))
+st.caption(tr("See which parts of the image support the class that the model predicts, or any other class."))
 tour.step(1)
 left, right = st.columns([2, 3], gap="large")
 
 with left:
-    st.header(tr("What the network sees"))
+    st.header(tr("Input"))
     st.image(
         predictions.seen(experiment),
         width="stretch",
-        alt=tr("{picture}, as the network sees it", picture=experiment.image.name),
+        alt=tr("{picture}, as the model receives it", picture=experiment.image.name),
     )
-    st.header(tr("What it says"))
+    st.header(tr("Predictions"))
     tour.step(2)
     predictions.predictions(experiment.predictions, getattr(experiment.score, "c", None))
 
@@ -39,7 +40,7 @@ with right:
         map_views.overlay(e, color_map, opacity)
         first = experiment.predictions[0]
         st.markdown(escaped(tr_message(captions.reading(e, first.label, first.probability))))
-        st.caption(tr("**What it does not say.** {caution}", caution=tr_message(captions.caution(e))))
+        st.caption(tr("**Limitations.** {caution}", caution=tr_message(captions.caution(e))))
         for note in e.notes:
             st.info(escaped(tr_message(note)))
         quick_check.show(e.question)
@@ -54,17 +55,20 @@ if e is not None:
     st.header(tr("Other views"))
     if e.attribution.ndim == 3:
         st.slider(
-            tr("Cut the grayscale off at this percentile"),
+            tr("White point (percentile)"),
             90.0,
             100.0,
             step=0.5,
             key="percentile",
             persist_state="session",
-            help=tr("The few strongest pixels would make all others look black: those above are shown as white."),
+            help=tr(
+                "Values above this percentile are shown in white; otherwise a few strong pixels would make "
+                "the rest look black."
+            ),
         )
     map_views.views(e, color_map, opacity, percentile)
     method_extras.draw(e, experiment)
-    st.header(tr("Take it away"))
+    st.header(tr("Download"))
     st.caption(tr_message(e.facts))
     map_views.take_away(e, experiment, color_map, opacity, percentile)
 recipe_input.load()

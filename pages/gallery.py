@@ -1,4 +1,4 @@
-"""Gallery: what does it do with many pictures?"""
+"""Gallery: one method on many images."""
 
 import streamlit as st
 
@@ -9,12 +9,11 @@ from camviz.ui.shell import pages
 from camviz.ui.widgets import method_picker
 
 experiment = pages.experiment()
-st.title(tr("What does it do with many?"))
+st.title(tr("Gallery"))
 st.caption(
     tr(
-        "One method on many pictures, with the network, the layer and the class of the sidebar. A map of one picture "
-        "may be an accident; what a network looks at shows over many. Without pictures of your own, these are the "
-        "samples."
+        "Explain many images with one method, using the model, layer and class of the sidebar. One heatmap can "
+        "mislead; many show what the model usually responds to. The samples are shown until you upload images."
     )
 )
 gallery_input.uploader()
@@ -22,18 +21,18 @@ question, _ = method_picker.ask(experiment)
 found = tiles.compute(experiment, question) if question else []
 tiles.refused(found)
 if question and found and all(tile.error for _, tile in found):
-    st.info(tr("None of these pictures could be explained: bring others, or choose another method."))
+    st.info(tr("None of these images could be explained: upload others, or choose another method."))
 if question and any(not tile.error for _, tile in found):
     chosen = tiles.tiles(tiles.choose(found))
     if chosen is not None:
         tiles.one(chosen, question.method)
-    with st.expander(tr("All numbers in a table")):
+    with st.expander(tr("Table of all numbers")):
         tiles.table(found)
-    st.header(tr("Take it away"))
+    st.header(tr("Download"))
     tiles.take_away(found, question.method)
     st.caption(
         tr(
-            "Sparseness: 0 = all places alike, near 1 = only a few. More pictures than fit here: "
-            "`python -m camviz explain FOLDER --out OUT`."
+            "Sparseness: 0 = all places equal, near 1 = only a few places. For more images, run `python -m "
+            "camviz explain FOLDER --out OUT`."
         )
     )

@@ -1,4 +1,4 @@
-"""Layers: what is inside?"""
+"""Layers: the structure of a model, its feature maps and its filters."""
 
 from dataclasses import replace
 
@@ -14,7 +14,8 @@ experiment = pages.experiment()
 experiment = replace(experiment, layers=experiment.layers[:1], fusion="mean")
 color_map = colors.color_map()
 
-st.title(tr("What is inside?"))
+st.title(tr("Layers"))
+st.caption(tr("Explore the layers of the model, their feature maps and the first filters."))
 overview.strip(experiment)
 overview.network_table(experiment)
 
@@ -26,28 +27,28 @@ if found is not None:
     st.header(tr("Feature map {number}", number=number))
     left, middle, right = st.columns(3, gap="large")
     with left:
-        st.subheader(tr("Where it is strong"))
+        st.subheader(tr("Response in the image"))
         feature_maps.over_picture(experiment, found.maps[number], number, color_map)
     with middle:
-        st.subheader(tr("What excites it here"))
+        st.subheader(tr("Patch with the strongest response"))
         feature_maps.excited(experiment, found, number)
-    right.subheader(tr("Its favorite"))
+    right.subheader(tr("Synthesized input"))
     st.caption(
         tr(
-            "**Projected back** is the deconvnet of Zeiler and Fergus (ECCV 2014): the one strongest activation is "
-            "sent back through the layers to the pixels. It shows which structure of the patch fed this activation. It "
-            "does not show what the map means, nor that the network would miss it: see several pictures before you "
-            "name a map."
+            "**Projected back** refers to the deconvnet of Zeiler and Fergus (ECCV 2014): the strongest "
+            "activation is propagated back to the pixels. It shows which structure of the patch caused this "
+            "activation. It shows neither what the feature map stands for nor that the model needs it: look at "
+            "several images before you name a feature map."
         )
     )
-    st.subheader(tr("The pictures that excite it most"))
+    st.subheader(tr("Images with the strongest response"))
     slow = [(st.container(), top_images.top_images), (right, feature_maps.favorite)]
 
-st.header(tr("The first filters"))
+st.header(tr("First-layer filters"))
 overview.filters(experiment.model)
 if experiment.layer:
-    st.header(tr("One method at every depth"))
+    st.header(tr("One method at every layer"))
     depth_sweep.draw(experiment, color_map)
-for place, work in slow:  # last, so that the rest of the page is there meanwhile
+for place, work in slow:  # last, so that the rest of the page is already visible
     with place:
         work(experiment, number)

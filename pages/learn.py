@@ -1,4 +1,4 @@
-"""Learn: how is it made?"""
+"""Learn: lessons, methods step by step, and a glossary."""
 
 import streamlit as st
 
@@ -11,13 +11,14 @@ from camviz.ui.session.language import tr, tr_message
 from camviz.ui.session.markdown import escaped
 from camviz.ui.shell import pages
 
-PARTS = {"lessons": "Lessons", "methods": "How the methods work", "glossary": "Words"}
+PARTS = {"lessons": "Lessons", "methods": "How the methods work", "glossary": "Glossary"}
 
 experiment = pages.experiment()
-st.title(tr("How is it made?"))
+st.title(tr("Learn"))
+st.caption(tr("Work through lessons, follow each method step by step, and look up terms."))
 part = settings.setting("part", "lessons", PARTS)
 st.segmented_control(
-    tr("Part"),
+    tr("Section"),
     PARTS,
     format_func=lambda part: tr(PARTS[part]),
     key="part",
@@ -44,15 +45,17 @@ elif part == "methods":
     st.markdown(tr(chapter.idea))
     st.latex(chapter.formula)
     st.caption(tr(chapter.symbols))
-    st.subheader(tr("Step by step, on {picture}", picture=escaped(experiment.image.name)), anchor=False)
+    st.subheader(tr("Step by step: {picture}", picture=escaped(experiment.image.name)), anchor=False)
     steps.draw(key, experiment)
-    st.subheader(tr("What can go wrong"), anchor=False)
+    st.subheader(tr("Limitations"), anchor=False)
     failure_modes.draw(key, experiment)
-    st.subheader(tr("The paper"), anchor=False)
-    st.markdown(f"{chapter.paper} [{tr('Read it')}]({METHODS[key].paper})")
+    st.subheader(tr("Paper"), anchor=False)
+    st.markdown(f"{chapter.paper} [{tr('Read the paper')}]({METHODS[key].paper})")
 else:
     for term, meaning in GLOSSARY.items():
         st.markdown(tr("**{term}.** {meaning}", term=tr(term), meaning=tr(meaning)))
-    st.header(tr("The papers"), anchor=False)
+    st.header(tr("Papers"), anchor=False)
     for key, chapter in CHAPTERS.items():
-        st.markdown(f"*{tr_message(METHODS[key].title)}*: {chapter.paper} [{tr('Read it')}]({METHODS[key].paper})")
+        st.markdown(
+            f"*{tr_message(METHODS[key].title)}*: {chapter.paper} [{tr('Read the paper')}]({METHODS[key].paper})"
+        )

@@ -61,7 +61,7 @@ def opened(content):
 
 def test_png_keeps_every_pixel_and_jpeg_nearly():
     np.testing.assert_array_equal(np.asarray(opened(encode.png(VIEW))), VIEW)
-    smooth = render.colorise(np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64))
+    smooth = render.colorize(np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64))
     picture = opened(encode.jpeg(smooth))
     assert picture.format == "JPEG"
     assert np.abs(np.asarray(picture).astype(int) - smooth).mean() < 3

@@ -1,34 +1,31 @@
-"""The README says what is true."""
+"""The examples, links and commands of README.md and of the other pages work."""
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
+import pytest
+
 import camviz
-from camviz.__main__ import methods_table
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "deploy" / "README.md", ROOT / "assets/lessons/README.md"]
 
 
-def test_the_table_of_methods_is_the_generated_one() -> None:
-    assert methods_table() in README, "run `python -m camviz methods` and put its output into the README"
-
-
-def test_the_command_prints_the_table() -> None:
-    command = [sys.executable, "-m", "camviz", "methods"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == methods_table()
-
-
-def test_the_python_examples_run(monkeypatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[1])
-    first, own, method_file = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_python_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    first, own = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     scope: dict[str, object] = {}
     exec(first, scope)
     assert scope["e"].label == "espresso" and scope["e"].attribution.shape == (7, 7)
     exec(own, scope)
     assert scope["model"].name == "mine" and scope["model"].categories[999] == "class 999"
+
+
+def test_the_method_of_the_contributing_page_is_one() -> None:
+    (method_file,) = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
     exec(method_file.replace("from ..", "from camviz."), {"__name__": "camviz.methods.energy_cam"})
     try:
         assert camviz.METHODS["energy_cam"].layer == "required"
@@ -36,15 +33,33 @@ def test_the_python_examples_run(monkeypatch) -> None:
         del camviz.METHODS["energy_cam"]
 
 
-def test_every_linked_file_exists() -> None:
-    links = re.findall(r"\]\((?!http)([^)#\s]+)\)", README)
-    assert links and all((Path(__file__).parents[1] / link).exists() for link in links)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_linked_file_exists(page: Path) -> None:
+    words = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\((?!http|mailto)([^)#\s]+)", words)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_in_code_marks_exists(page: Path) -> None:
+    if page.name == "CHANGELOG.md":  # which tells of what is gone
+        pytest.skip("a changelog names what is gone")
+    named = re.findall(r"`((?:camviz|tests|pages|docs|deploy|assets)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+    missing = [path for path in named if not (ROOT / path).exists()]
+    assert not missing
 
 
 def test_every_make_command_does_something() -> None:
-    told = README + (ROOT / "deploy" / "README.md").read_text()
+    told = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     targets = set(re.findall(r"(?:`|^)make (\w+)", told, re.MULTILINE))
-    assert {"app", "test", "bench", "load", "fuzz"} <= targets
+    assert {"app", "check", "test", "format", "docs", "bench", "load", "fuzz"} <= targets
     for target in targets:
         done = subprocess.run(["make", "-n", target], capture_output=True, text=True, check=True, cwd=ROOT)
-        assert "python" in done.stdout or "pytest" in done.stdout, target
+        assert ".venv" in done.stdout or "awk" in done.stdout, target
+
+
+def test_make_help_names_every_command() -> None:
+    shown = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"^make (\w+)", shown, re.MULTILINE)) == set(phony.split()) - {"debian"}

@@ -129,7 +129,7 @@ def test_choices_are_looked_up_whenever_they_are_asked_for():
 
 
 def test_a_synthesis_is_declared_by_its_signature_too():
-    def dream(see, picture, layer, *, steps: Annotated[int, Range(1, 9), "Steps"] = 3, progress=None):
+    def dream(phi, image, layer, *, steps: Annotated[int, Range(1, 9), "Steps"] = 3, progress=None):
         """Dreams."""
         return steps
 

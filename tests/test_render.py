@@ -160,11 +160,11 @@ def test_color_maps_are_in_order_and_run_from_end_to_end():
     assert (np.diff(lightness) > 0).all()
 
 
-def test_colorise_looks_up_the_nearest_of_256_and_names_the_nearest_map():
+def test_colorize_looks_up_the_nearest_of_256_and_names_the_nearest_map():
     heat = np.array([[0.0, 0.5, 1.0]], np.float32)
-    np.testing.assert_array_equal(render.colorise(heat, "jet")[0], render.color_table("jet")[[0, 128, 255]])
+    np.testing.assert_array_equal(render.colorize(heat, "jet")[0], render.color_table("jet")[[0, 128, 255]])
     with pytest.raises(CamvizError, match="did you mean 'cividis'"):
-        render.colorise(heat, "cividiss")
+        render.colorize(heat, "cividiss")
     with pytest.raises(ValueError, match="read-only"):
         render.color_table("jet")[0] = 0  # it is shared by every visitor
 
@@ -172,8 +172,8 @@ def test_colorise_looks_up_the_nearest_of_256_and_names_the_nearest_map():
 def test_overlay_mixes_by_opacity():
     heat = render.heatmap(MAP, SIZE)
     np.testing.assert_array_equal(render.overlay(VIEW, heat, 0), VIEW)
-    np.testing.assert_array_equal(render.overlay(VIEW, heat, 1, "jet"), render.colorise(heat, "jet"))
-    mixed = 0.7 * VIEW.astype(float) + 0.3 * render.colorise(heat, "inferno").astype(float)
+    np.testing.assert_array_equal(render.overlay(VIEW, heat, 1, "jet"), render.colorize(heat, "jet"))
+    mixed = 0.7 * VIEW.astype(float) + 0.3 * render.colorize(heat, "inferno").astype(float)
     np.testing.assert_array_equal(render.overlay(VIEW, heat, 0.3, "inferno"), np.rint(mixed))
     with pytest.raises(CamvizError, match="opacity"):
         render.overlay(VIEW, heat, 1.5)
@@ -202,7 +202,7 @@ def test_views_are_the_named_ones_drawn_by_the_functions():
     heat = render.heatmap(MAP, SIZE)
     expected = {
         "Overlay": render.overlay(VIEW, heat, 0.4, "jet"),
-        "Heatmap": render.colorise(heat, "jet"),
+        "Heatmap": render.colorize(heat, "jet"),
         "Masked picture": render.masked(VIEW, heat),
     }
     assert_views(render.views(MAP, VIEW, 0.4, "jet"), expected, "map")

@@ -156,7 +156,7 @@ def test_several_maps_with_how_far_they_agree(lite0, coffee, e):
     text = "".join(page.text)
     assert "1. late: espresso 95.7%" in text and "espresso rather than cup" in text
     assert captions.caution(e) in text and captions.caution(other) in text
-    assert "Agreement is not truth." in text and "0.25" in page.cells
+    assert "Heatmaps can agree and still be wrong." in text and "0.25" in page.cells
     assert text.count("import camviz") == 2 and "camviz.scores.contrast(967, 968)" in text
     assert page.all("a") == []
 

@@ -13,7 +13,8 @@ from typing import get_args
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from camviz import feature_visualization  # noqa: F401 (fills SYNTHESES)
+from camviz import feature_visualization, methods
+from camviz.evaluation import metrics
 from camviz.evaluation.registry import METRICS
 from camviz.models.geometry import Fit
 from camviz.registry import METHODS, SYNTHESES, Knob
@@ -23,13 +24,14 @@ from camviz.ui.learn.failure_modes import FAILURE_MODES, RANDOMIZATION_TESTS
 from camviz.ui.learn.glossary import GLOSSARY
 from camviz.ui.session.language import LOCALES
 
+REGISTERING = (methods, feature_visualization, metrics)  # importing them fills the registries
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "camviz").rglob("*.py"))]
 CALLS = {"tr", "Message", "CamvizError", "add_note", "Axis"}  # whose first argument is a template
 # Tables of the interface, by name: their values are shown through tr().
 TABLES = {"FITS", "FUSES", "SCALES", "PARTS", "TRIALS", "THREE", "BETTER", "BYS", "FILLERS", "COLORS", "ORDERS", "HOW"}
 # Settings whose values are shown through tr().
-VALUES = ("a channel", "the class", "link", "recipe", "Rows", "Columns", "Open it", *COLOR_MAPS, *get_args(Fit))
+VALUES = ("channel", "class", "link", "recipe", "Rows", "Columns", "Open the example", *COLOR_MAPS, *get_args(Fit))
 # What only a terminal shows: the command for many images, and the server's start.
 TERMINAL = {"batch/cli.py", "batch/engines.py", "batch/output_folder.py", "batch/job.py", "ui/server/serve.py"}
 # Names that are the same in every language.

@@ -1,1 +1,1 @@
-"""Many passes through one network, made cheaper."""
+"""Faster repeated passes: conv-BN fusion, Winograd convolutions, partial forward passes."""

@@ -1,9 +1,9 @@
-"""Many passes of one network, each made cheaper than its modules would: the same numbers to about 1e-6."""
+"""Many passes of one network at a lower cost each: batch norms fused, fast convolutions, channels-last batches."""
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from ..runtime.batching import batch_size
 from ..runtime.progress import Progress
 from ..tape import counting_passes, forward, intercepting
-from .conv_bn_fusion import FusionPlan, call_unchanged, channels_last
+from .conv_bn_fusion import FusedCalls, FusionMode, call_unchanged, channels_last
+from .fusion_plan import FusionPlan
 
-FusionMode = Literal["weights", "gradient", "nothing"]
+MAX_RELATIVE_ERROR = 1e-5  # of the class scores, relative to the largest one
 
 
 @dataclass(frozen=True)
 class BatchSizes:
-    """How many samples make a batch, by the network's work, so that it is the same every time."""
+    """The number of samples in a batch, without and with gradients. It depends on the network's work only."""
 
     size: int
     size_with_gradient: int
@@ -29,27 +30,25 @@ class BatchSizes:
 def many_passes(
     net: nn.Module, x: Tensor, fold: FusionMode = "weights", dtype: torch.dtype | None = None
 ) -> Iterator[BatchSizes]:
-    """Within it, passes of this network take channels-last batches of x's size in the quickest way.
+    """Run the passes of this network inside the context faster; they take channels-last batches of x's size.
 
-    On the CPU batch norms are folded into the convolutions before them, and wide 3 x 3 convolutions run by Winograd's
-    algorithm, if that gives the network's own scores for x. The network itself is only read. `fold`: "weights" is for
-    passes without gradients; "gradient" folds only on the way back, so that each ReLU opens exactly where it does in
-    the network itself; "nothing" leaves every module its own output, for methods that look at one. With `dtype` the
-    convolutions' weights are kept in it, for passes under autocast.
+    On the CPU, batch norms are fused into the convolutions before them, and wide 3 x 3 convolutions run by Winograd's
+    algorithm, if the class scores of x then differ from the network's own by at most 1e-5 of the largest one;
+    otherwise the network runs unchanged. The network itself is only read. `fold`: "weights" is for passes without
+    gradients; "gradient" fuses in the backward pass only, so that each ReLU opens exactly where it does in the network
+    itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the weights of the
+    convolutions are converted to it, for passes under autocast.
     """
     plan, fits = _plan_for(net, x, fold, winograd=dtype is None)
-    quick: Callable[[Any, Any, Any], Any] = call_unchanged
-    if fits:
-        quick = plan.quick(fold, winograd=dtype is None)
-        if dtype:
-            plan.convert(dtype)
-    work = plan.work - plan.saved * fits
-    with intercepting(quick):
-        yield BatchSizes(batch_size(work, x.device, plan.room), batch_size(2 * work, x.device, plan.room))
+    replace: Callable[[Any, Any, Any], Any] = FusedCalls(plan, fold, dtype) if fits else call_unchanged
+    work = plan.work - plan.saved_by_winograd * fits
+    sizes = (batch_size(part, x.device, plan.largest_tensor) for part in (work, 2 * work))
+    with intercepting(replace):
+        yield BatchSizes(*sizes)
 
 
 def partial_progress(progress: Progress | None, number: int, parts: int) -> Progress | None:
-    """The progress of one of several equal parts of a computation, number 0 being the first."""
+    """Return the progress callback for one of several equal parts of a computation; `number` counts from 0."""
     if progress is None:
         return None
     return lambda done, total: progress(number * total + done, parts * total)
@@ -59,33 +58,32 @@ _plans: WeakKeyDictionary[nn.Module, tuple[int, dict[Hashable, tuple[FusionPlan,
 
 
 def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tuple[FusionPlan, bool]:
-    """What two passes of x tell: the plan, for one picture, and whether it gives the network's own scores.
+    """Return the plan that a pass of x gives, and whether a second pass with it reproduces the network's scores.
 
-    It is kept for as long as the network stays as it is.
+    Both are kept until the network changes.
     """
     state, key = fingerprint(net), (x.shape[1:], x.dtype, x.device, fold, winograd)
     before, plans = _plans.get(net, (None, {}))
     if before != state:
         plans = {}
     if key in plans:
-        plan, fits = plans[key]
-        return plan.again(), fits
+        return plans[key]
     plan, fits = FusionPlan(), False
-    with torch.no_grad(), counting_passes():  # passes that are none of the method's own
-        with intercepting(plan.watch):
+    with torch.no_grad(), counting_passes():  # passes that are not counted as the method's
+        with intercepting(plan.observe):
             scores = forward(net, x)
-        plan.learn(len(x))
-        if x.device.type == "cpu":  # an accelerator waits longer for its orders than it takes for these savings
-            with intercepting(plan.again().quick(fold, winograd)):
+        plan.finish(len(x))
+        if x.device.type == "cpu":  # on an accelerator, replacing calls costs more time than it saves
+            with intercepting(FusedCalls(plan, fold)):
                 again = forward(net, channels_last(x))
-            fits = bool((again - scores).abs().max() <= 1e-3 * scores.abs().max())
-    if plan.lasting:
+            fits = bool((again - scores).abs().max() <= MAX_RELATIVE_ERROR * scores.abs().max())
+    if plan.reusable:
         _plans[net] = state, plans | {key: (plan, fits)}
-    return plan.again(), fits
+    return plan, fits
 
 
 def fingerprint(net: nn.Module) -> int:
-    """A number that changes with a network: its modules, their settings and hooks, its tensors and their values."""
+    """Return a number that changes when the network does: its modules, their settings and hooks, its tensors."""
     return hash(tuple((id(getattr(type(module), "forward", None)), _token(vars(module))) for module in net.modules()))
 
 

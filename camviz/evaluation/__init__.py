@@ -1,3 +1,3 @@
-"""How faithful is a heatmap? Metrics that take heatmaps and scores, never methods."""
+"""Metrics of heatmaps: faithfulness, sanity checks, localization and sparseness."""
 
 from . import metrics as _metrics  # noqa: F401  # fills METRICS

@@ -46,7 +46,9 @@ def bootstrap_win_rate(values: Sequence[float], others: Sequence[float], better:
     """
     if len(values) != len(others) or not values:
         raise CamvizError(
-            "both need one value for each picture; got {count} and {others}", count=len(values), others=len(others)
+            "both methods need one value for each image; got {count} and {others}",
+            count=len(values),
+            others=len(others),
         )
     differences = np.subtract(values, others, dtype=np.float64)
     means: NDArray[np.float64] = differences

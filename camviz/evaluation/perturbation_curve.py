@@ -1,4 +1,4 @@
-"""How the score of a picture changes while its pixels are replaced, the hottest first."""
+"""Curves of the score as the pixels of an image are replaced, the most important first."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,21 +14,21 @@ from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..scores import Score
 from ..tape import forward, score_of
-from .pixel_ranking import check, ranks
+from .pixel_ranking import check_shapes, pixel_ranks
 
 Filler = Literal["blur", "mean"]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The score against the share of pixels replaced; `float()` of it is the area under it, from 0 to 1."""
+    """The score against the share of replaced pixels; `float()` of it is the area under the curve."""
 
     fractions: tuple[float, ...]
     values: tuple[float, ...]
 
     @property
     def area(self) -> float:
-        """The area under the curve, by trapezoids: the mean score on the way."""
+        """The area under the curve, by the trapezoidal rule."""
         points = zip(self.fractions, self.values, strict=True)
         return sum((b - a) * (u + v) / 2 for (a, u), (b, v) in pairwise(points))
 
@@ -36,40 +36,41 @@ class Curve:
         return self.area
 
 
-def follow_curve(
+def perturbation_curve(
     net: nn.Module,
     x: Tensor,
     score: Score,
-    heat: Tensor,
+    heatmap: Tensor,
     steps: int,
     filler: Filler,
     *,
-    bring_back: bool,
+    insert: bool,
     progress: Progress | None,
 ) -> Curve:
-    """The curve from the picture to its filler, hottest pixels first; with `bring_back` from the filler to the picture.
+    """Return the score from the image to the filler image, or with `insert` from the filler image to the image.
 
-    x is (1, 3, H, W), heat (H, W). The score is taken at `steps` + 1 equal shares of the pixels, 0 and 1 included.
+    Pixels change in the order of `heatmap` (H, W), the largest value first; x is (1, 3, H, W). The score is evaluated
+    at `steps` + 1 equal shares of the pixels, 0 and 1 included.
     """
-    check(x, heat)
+    check_shapes(x, heatmap)
     x = x.detach()
-    start, end = x, fill_pixels(x, filler)
-    if bring_back:
+    start, end = x, filler_image(x, filler)
+    if insert:
         start, end = end, start
-    place = ranks(heat).view(heat.shape)
-    counts = [round(heat.numel() * step / steps) for step in range(steps + 1)]
+    place = pixel_ranks(heatmap).view(heatmap.shape)
+    counts = [round(heatmap.numel() * step / steps) for step in range(steps + 1)]
     values: list[float] = []
     with torch.no_grad(), many_passes(net, x) as passes:
         for part in batches(len(counts), passes.size, progress):
             replaced = torch.stack([place < count for count in counts[part]])[:, None]
             values += score_of(score, forward(net, channels_last(torch.where(replaced, end, start)))).tolist()
-    return Curve(tuple(count / heat.numel() for count in counts), tuple(values))
+    return Curve(tuple(count / heatmap.numel() for count in counts), tuple(values))
 
 
-def fill_pixels(x: Tensor, filler: Filler) -> Tensor:
-    """What stands in for pixels that are gone: the picture strongly blurred, or the mean color of the training data.
+def filler_image(x: Tensor, filler: Filler) -> Tensor:
+    """Return the replacement of removed pixels: the strongly blurred image, or the mean color of the training data.
 
-    The blur is a Gaussian with a standard deviation of a twentieth of the shorter side, cut off at three of them.
+    The blur is a Gaussian with a standard deviation of 1/20 of the shorter side, cut off at three deviations.
     """
     if filler == "mean":
         return torch.zeros_like(x)

@@ -1,4 +1,4 @@
-"""What an attribution marks, as one number a pixel, and the order in which it ranks the pixels."""
+"""Attributions as one value for each pixel, and the ranking of the pixels."""
 
 import torch
 from torch import Tensor
@@ -9,16 +9,17 @@ from ..runtime.rng import Rng
 
 
 def pixel_values(attribution: Tensor, size: tuple[int, int]) -> Tensor:
-    """What an attribution marks, (H, W): a map (h, w) upsampled bilinearly, still signed; of a pixel
-    attribution (3, H, W) the sum over channels of |g|. All zero where it is constant.
+    """Return one value for each pixel, (H, W): a map (h, w) upsampled bilinearly, or the sum over channels of |g|.
+
+    A map keeps its sign; g is a pixel attribution (3, H, W). A constant attribution gives zeros.
     """
-    flat = plane(attribution.abs(), size) if attribution.ndim == 3 else plane(attribution, size)
+    flat = signed_map(attribution.abs(), size) if attribution.ndim == 3 else signed_map(attribution, size)
     # Upsampling a constant leaves differences in the last bit, which would be ranked like any others.
     return torch.zeros_like(flat) if attribution.amin() == attribution.amax() else flat
 
 
-def plane(attribution: Tensor, size: tuple[int, int]) -> Tensor:
-    """An attribution as a signed map (H, W): channels summed up, upsampled bilinearly."""
+def signed_map(attribution: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return an attribution as a signed map (H, W): channels summed, upsampled bilinearly."""
     if not (attribution.ndim == 2 or (attribution.ndim == 3 and len(attribution) == 3)) or not attribution.numel():
         raise CamvizError("an attribution has shape (3, H, W) or (h, w); got {shape}", shape=tuple(attribution.shape))
     if not attribution.isfinite().all():
@@ -29,32 +30,32 @@ def plane(attribution: Tensor, size: tuple[int, int]) -> Tensor:
     return interpolate(flat[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
 
 
-def unit(heat: Tensor) -> Tensor:
-    """The positive part of a heat (H, W), stretched to 0..1 as the pages show it; zero where there is none."""
-    positive = heat.clamp(min=0)
+def normalize_map(heatmap: Tensor) -> Tensor:
+    """Return the positive part of a map (H, W), min-max normalized to 0..1 as for display; zeros if it is constant."""
+    positive = heatmap.clamp(min=0)
     low, high = positive.amin(), positive.amax()
-    return (positive - low) / (high - low) if high - low > 1e-6 * high else torch.zeros_like(heat)
+    return (positive - low) / (high - low) if high - low > 1e-6 * high else torch.zeros_like(heatmap)
 
 
-def ranks(heat: Tensor) -> Tensor:
-    """The place of each pixel in the order from hottest to coldest, (H * W,).
+def pixel_ranks(heatmap: Tensor) -> Tensor:
+    """Return the rank of each pixel by descending value, (H * W,); 0 is the largest.
 
-    Equal pixels come in a fixed random order: row by row would be a pattern.
+    Ties are in a fixed random order, as row by row would be a pattern.
     """
-    shuffled = Rng(0).permutation(heat.numel()).to(heat.device)
-    order = shuffled[heat.flatten()[shuffled].argsort(descending=True, stable=True)]
+    shuffled = Rng(0).permutation(heatmap.numel()).to(heatmap.device)
+    order = shuffled[heatmap.flatten()[shuffled].argsort(descending=True, stable=True)]
     places = torch.empty_like(order)
-    places[order] = torch.arange(len(order), device=heat.device)
+    places[order] = torch.arange(len(order), device=heatmap.device)
     return places
 
 
-def check(x: Tensor, heat: Tensor) -> None:
-    """Raises CamvizError where the picture is not one picture, or the heat not of its size."""
+def check_shapes(x: Tensor, heatmap: Tensor) -> None:
+    """Raise CamvizError unless x is one image (1, C, H, W) and the heatmap has its size."""
     if x.ndim != 4 or len(x) != 1:
-        raise CamvizError("a metric takes one picture, of shape (1, 3, H, W); got {shape}", shape=tuple(x.shape))
-    if heat.shape != x.shape[-2:]:
+        raise CamvizError("a metric needs one image, of shape (1, 3, H, W); got {shape}", shape=tuple(x.shape))
+    if heatmap.shape != x.shape[-2:]:
         raise CamvizError(
-            "the heat must have the picture's size {size}; got {shape}",
+            "the heatmap must have the size of the image, {size}; got {shape}",
             size=tuple(x.shape[-2:]),
-            shape=tuple(heat.shape),
+            shape=tuple(heatmap.shape),
         )

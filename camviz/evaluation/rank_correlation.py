@@ -1,4 +1,4 @@
-"""Do two maps mark the same places? Spearman's rank correlation."""
+"""Spearman's rank correlation of maps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ Array = NDArray[np.floating[Any]]
 
 
 def rank_correlation(a: Array, b: Array) -> float:
-    """How far two maps of one shape put their pixels in the same order: 1 the same, 0 unrelated, -1 reversed.
+    """Return the rank correlation of two maps of one shape: 1 for the same order, 0 unrelated, -1 reversed.
 
-    Spearman's rho = Pearson's correlation of the ranks; equal values share their average rank. A
-    constant map orders nothing: its correlation is undefined, and given as 0.
+    Spearman's rho = Pearson's correlation of the ranks; ties share their average rank. The correlation of a constant
+    map is undefined; it is returned as 0.
     """
     if a.shape != b.shape:
         raise CamvizError(
@@ -27,10 +27,10 @@ def rank_correlation(a: Array, b: Array) -> float:
 
 
 def pairwise_rank_correlation(maps: Sequence[Array], size: tuple[int, int]) -> NDArray[np.float64]:
-    """The rank correlation of every two maps, (n, n), after bringing them bilinearly to one size (H, W).
+    """Return the rank correlation of every two maps, (n, n), after resizing them bilinearly to one size (H, W).
 
-    A map is (h, w), taken as it is, or (3, H, W), of which the sum over channels of |g| is taken. A
-    coarse map becomes smooth, so values near 1 between two coarse maps say little about details.
+    A map is (h, w), or (3, H, W), of which the sum over channels of |g| is taken. Upsampled coarse maps are smooth,
+    so values near 1 between two of them say little about details.
     """
     if not maps:
         return np.zeros((0, 0))
@@ -45,7 +45,7 @@ def _resize(values: Array, size: tuple[int, int]) -> Array:
 
 
 def _ranks(values: Array) -> NDArray[np.float64]:
-    """The ranks, centered and of length 1, so that a dot product is a correlation; zeros for a constant."""
+    """Return the ranks, centered and of norm 1, so that a dot product is a correlation; zeros for a constant."""
     if not np.isfinite(values).all():
         raise CamvizError("a map holds values that are not finite numbers, so it cannot be ranked")
     ranks: NDArray[np.float64] = rankdata(values.ravel())

@@ -1,4 +1,4 @@
-"""Do two maps look alike? The structural similarity index (Wang et al., 2004)."""
+"""The structural similarity index of maps (Wang et al., 2004)."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ SMALL = (0.01**2, 0.03**2)
 
 
 def ssim(a: Tensor, b: Tensor) -> float:
-    """The structural similarity of two maps (H, W) in 0..1: 1 the same, about 0 unrelated.
+    """Return the structural similarity of two maps (H, W) in 0..1: 1 for equal maps, about 0 for unrelated ones.
 
     mean of (2 m n + k) (2 cov + l) / ((m^2 + n^2 + k) (var_a + var_b + l)) over all Gaussian windows of 11 x 11
     pixels that lie inside, with the means m and n, k = 0.01^2 and l = 0.03^2.

@@ -1,4 +1,4 @@
-"""Pictures made for a network, one method a file: every file here is imported, and so enters SYNTHESES."""
+"""Feature visualization: images made for a network. Every file here is imported, and so fills SYNTHESES."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""The growth of a picture as a film to take home."""
+"""The optimization of a image as an animated GIF or WebP."""
 
 import io
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ from ..errors import CamvizError
 
 RGB = NDArray[np.uint8]
 
-LENGTH, LAST = 3000, 1500  # milliseconds of the growth, and of the finished picture after it
+LENGTH, LAST = 3000, 1500  # milliseconds of all frames, and of the last one
 
 
 def gif(frames: Sequence[RGB]) -> bytes:
-    """Pictures (H, W, 3) as an endless animated GIF of some 4 seconds."""
-    return _film(frames, "GIF")
+    """Return images (H, W, 3) as a looping GIF of about 4 seconds."""
+    return _animation(frames, "GIF")
 
 
 def webp(frames: Sequence[RGB]) -> bytes:
-    """Pictures (H, W, 3) as an endless animated WebP of some 4 seconds: all colors, and smaller than a GIF."""
-    return _film(frames, "WEBP", quality=80, method=2)
+    """Return images (H, W, 3) as a looping WebP of about 4 seconds, in full color and smaller than a GIF."""
+    return _animation(frames, "WEBP", quality=80, method=2)
 
 
-def _film(frames: Sequence[RGB], kind: str, **options: int) -> bytes:
+def _animation(frames: Sequence[RGB], kind: str, **options: int) -> bytes:
     if not frames:
-        raise CamvizError("a film needs at least one picture")
-    pictures = [Image.fromarray(frame) for frame in frames]
-    durations = [LENGTH // len(pictures)] * (len(pictures) - 1) + [LAST]
+        raise CamvizError("an animation needs at least one frame")
+    images = [Image.fromarray(frame) for frame in frames]
+    durations = [LENGTH // len(images)] * (len(images) - 1) + [LAST]
     file = io.BytesIO()
-    pictures[0].save(file, kind, save_all=True, append_images=pictures[1:], duration=durations, loop=0, **options)
+    images[0].save(file, kind, save_all=True, append_images=images[1:], duration=durations, loop=0, **options)
     return file.getvalue()

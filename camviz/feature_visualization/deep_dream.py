@@ -21,53 +21,55 @@ SMALLEST = 32  # pixels of a side
     paper="https://research.google/blog/inceptionism-going-deeper-into-neural-networks/",
 )
 def deep_dream(
-    see: FeatureFunction,
-    picture: Tensor,
+    phi: FeatureFunction,
+    image: Tensor,
     layer: nn.Module,
     score: Score | None = None,
     *,
-    octaves: Annotated[int, Range(1, 6), "At how many sizes, from small to large"] = 4,
-    ratio: Annotated[float, Range(1.1, 2, 0.1), "From one size to the next"] = 1.4,
+    octaves: Annotated[int, Range(1, 6), "Number of image sizes, from small to large"] = 4,
+    ratio: Annotated[float, Range(1.1, 2, 0.1), "Ratio of one size to the next smaller one"] = 1.4,
     steps: Annotated[int, Range(1, 100), "Steps at each size"] = 10,
-    strength: Annotated[float, Range(0.001, 0.1, 0.001), "Mean change of a pixel at each step, white being 1"] = 0.01,
-    jitter: Annotated[int, Range(0, 64), "Move the picture by up to so many pixels at each step"] = 16,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which moves"] = 0,
+    strength: Annotated[
+        float, Range(0.001, 0.1, 0.001), "Mean change of a pixel at each step, on a scale from 0 (black) to 1 (white)"
+    ] = 0.01,
+    jitter: Annotated[int, Range(0, 64), "Largest random shift at each step, in pixels"] = 16,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the random shifts"] = 0,
     progress: ShowFrame | None = None,
 ) -> Tensor:
-    """What a layer, or one of its channels, sees in a picture, made stronger until we see it too.
+    """The patterns that a layer or one of its channels finds in an image, amplified until they are visible.
 
     x := x + strength g / mean|g|,  g = ds/dx,  s = mean A^2, or a channel's mean;  (1, 3, H, W) in [0, 1]
 
-    A: the layer's activation. It begins with a small picture; what was changed there is enlarged and added to the next
-    larger one, so that forms of all sizes appear. They come from the network, not from the picture.
+    A: the layer's activation. Starts at a small size; the changes made there are enlarged and added to the next larger
+    size, so that patterns of all sizes appear. They come from the network, not from the image.
     """
     rng = Rng(seed)
-    excitement = score or _strength
-    height, width = picture.shape[2:]
-    detail = torch.zeros_like(picture)
+    objective = score or _mean_square
+    height, width = image.shape[2:]
+    detail = torch.zeros_like(image)
     for octave in range(octaves):
         shrunk = max(ratio ** (octave + 1 - octaves), min(1, SMALLEST / min(height, width)))
         size = round(height * shrunk), round(width * shrunk)
-        base, detail = resized(picture, size), resized(detail, size)
+        base, detail = resized(image, size), resized(detail, size)
         for step in range(octave * steps + 1, (octave + 1) * steps + 1):
             down, right = rng.integers(-jitter, jitter, 2).tolist()
             dream = (base + detail).roll((down, right), (2, 3)).requires_grad_()
             with torch.enable_grad():
-                value = excitement(see(dream, layer))
+                value = objective(phi(dream, layer))
             gradient = gradient_of(value, dream).roll((-down, -right), (2, 3))
             gradient *= strength / gradient.abs().mean().clamp(min=torch.finfo(gradient.dtype).tiny)
             detail = (base + detail + gradient).clamp(0, 1) - base
             if progress:
                 progress(step, octaves * steps, resized(base + detail, (height, width)), float(value.detach()))
-    return picture + detail
+    return image + detail
 
 
-def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """The picture (1, 3, H, W) at another size."""
-    if picture.shape[2:] == size:
-        return picture
-    return F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=True)
+def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the image (1, 3, H, W) resized."""
+    if image.shape[2:] == size:
+        return image
+    return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def _strength(activation: Tensor) -> Tensor:
+def _mean_square(activation: Tensor) -> Tensor:
     return activation.square().mean(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""A network as a function of pictures in [0, 1] that can be differentiated, phi in the papers."""
+"""A network as a differentiable function of images in [0, 1]: phi in the papers."""
 
 from dataclasses import dataclass, field
 
@@ -11,9 +11,9 @@ from ..tape import forward, replacing_output
 
 @dataclass(frozen=True, eq=False)
 class FeatureFunction:
-    """What a network makes of pictures (1, 3, H, W) in [0, 1], which it wants normalized by `mean` and `std`.
+    """The activations and class scores of a network for images (1, 3, H, W) in [0, 1], normalized by `mean` and `std`.
 
-    `size` is the (height, width) that it was trained for.
+    `size` is the (height, width) of the network's input.
     """
 
     net: nn.Module = field(repr=False)
@@ -22,29 +22,29 @@ class FeatureFunction:
     std: Tensor
     runs: dict[nn.Module, int] = field(default_factory=dict, repr=False)
 
-    def __call__(self, picture: Tensor, layer: nn.Module | None = None) -> Tensor:
-        """The activation of `layer` (1, c, h, w), or the class scores (1, K) without one.
+    def __call__(self, image: Tensor, layer: nn.Module | None = None) -> Tensor:
+        """Return the activation of `layer` (1, c, h, w), or the class scores (1, K) without one.
 
-        Nothing behind the layer is computed. A layer that runs several times counts at its last.
+        The forward pass ends after the layer. Of a layer that runs several times the last run counts.
         """
-        x = self.normalized(picture)
+        x = self.normalized(image)
         try:
             return forward(self.net, x) if layer is None else self._activation(x, layer)
         except RuntimeError as error:
-            if picture.shape[2:] == self.size:
+            if image.shape[2:] == self.size:
                 raise
             raise CamvizError(
-                "this network takes only pictures of {height} x {width} pixels, not of "
-                "{picture_height} x {picture_width}; set octaves to 1",
+                "this network takes only images of {height} x {width} pixels, not of "
+                "{image_height} x {image_width}; set octaves to 1",
                 height=self.size[0],
                 width=self.size[1],
-                picture_height=picture.shape[2],
-                picture_width=picture.shape[3],
+                image_height=image.shape[2],
+                image_width=image.shape[3],
             ) from error
 
-    def normalized(self, picture: Tensor) -> Tensor:
-        """The picture in the network's own unit: 0 is the mean color, 1 a standard deviation off."""
-        return (picture - self.mean) / self.std
+    def normalized(self, image: Tensor) -> Tensor:
+        """Return the image normalized by `mean` and `std`."""
+        return (image - self.mean) / self.std
 
     def _activation(self, x: Tensor, layer: nn.Module) -> Tensor:
         if layer not in self.runs:
@@ -54,15 +54,15 @@ class FeatureFunction:
         def keep(activation: Tensor) -> Tensor:
             found.append(activation)
             if len(found) == self.runs[layer]:
-                raise _Enough
+                raise _LayerReached
             return activation.clone()  # what follows may overwrite its input
 
         try:
             with replacing_output(layer, keep):
                 forward(self.net, x)
-        except _Enough:
+        except _LayerReached:
             return found[-1]
-        raise CamvizError("the network's forward pass takes another way through this layer from picture to picture")
+        raise CamvizError("the network's forward pass uses this layer differently from image to image")
 
     def _count(self, x: Tensor, layer: nn.Module) -> int:
         times = 0
@@ -77,5 +77,5 @@ class FeatureFunction:
         return times
 
 
-class _Enough(BaseException):
-    """Ends a forward pass where nothing more of it is needed."""
+class _LayerReached(BaseException):
+    """Ends a forward pass once the layer has run."""

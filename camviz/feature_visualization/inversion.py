@@ -17,53 +17,55 @@ ALPHA = 6
 
 @synthesis("Inverted representation", paper="https://arxiv.org/abs/1412.0035")
 def inversion(
-    see: FeatureFunction,
-    picture: Tensor,
+    phi: FeatureFunction,
+    image: Tensor,
     layer: nn.Module,
     *,
     parametrization: Annotated[
-        Literal["fourier", "pixels"], "What is changed: the frequencies, or the pixels (as in the paper)"
+        Literal["fourier", "pixels"], "Optimize the frequencies, or the pixels (as in the paper)"
     ] = "fourier",
-    alpha: Annotated[float, Range(0, 1, 0.001), "Weight of the norm that keeps the colors from extremes"] = 0.001,
-    variation: Annotated[float, Range(0, 1, 0.01), "Weight of the total variation: it keeps neighbors alike"] = 0.01,
-    beta: Annotated[float, Range(1, 3, 0.1), "Power of the total variation: 1 keeps edges, 2 smooths them"] = 2.0,
-    steps: Annotated[int, Range(1, 1024), "Steps of the descent"] = 128,
+    alpha: Annotated[float, Range(0, 1, 0.001), "Weight of the norm that penalizes extreme colors"] = 0.001,
+    variation: Annotated[
+        float, Range(0, 1, 0.01), "Weight of the total variation, which keeps neighboring pixels similar"
+    ] = 0.01,
+    beta: Annotated[float, Range(1, 3, 0.1), "Exponent of the total variation: 1 keeps edges, 2 smooths them"] = 2.0,
+    steps: Annotated[int, Range(1, 1024), "Steps of gradient descent"] = 128,
     rate: Annotated[float, Range(0.001, 1, 0.001), "Length of a step (Adam's learning rate)"] = 0.1,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which noise it starts from"] = 0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the initial noise"] = 0,
     progress: ShowFrame | None = None,
 ) -> Tensor:
-    """A picture that looks the same to a layer: what of the picture is still known there.
+    """An image with the same activation at a layer: it shows what the layer still represents of the original.
 
     argmin_x |phi(x) - phi0|^2 / |phi0|^2 + a mean|x|^6 + v mean((dx/dh)^2 + (dx/dw)^2)^(beta/2);  (1, 3, H, W)
 
-    phi0: the layer's activation on the picture; x: normalized; dh, dw: from a pixel to the one below and to its right.
-    What differs from the picture is what the layer has forgotten, or what the search did not find in its steps.
+    phi0: the layer's activation for the original; x: normalized; dh, dw: to the pixel below and to the right.
+    Where the result differs from the original, the layer has lost information or the optimization did not converge.
     """
     with torch.no_grad():
-        wanted = see(picture, layer)
+        wanted = phi(image, layer)
         length = wanted.square().sum()
 
-    def likeness(guess: Tensor) -> Tensor:
-        x = see.normalized(guess)
-        distance = (see(guess, layer) - wanted).square().sum() / length
+    def objective(guess: Tensor) -> Tensor:
+        x = phi.normalized(guess)
+        distance = (phi(guess, layer) - wanted).square().sum() / length
         return -(distance + alpha * x.pow(ALPHA).mean() + variation * total_variation(x, beta))[None]
 
     def show(done: int, total: int, guess: Tensor, value: float) -> Any:
         return progress and progress(done, total, guess, -value)
 
-    canvas = noise(see, parametrization, seed=seed)
-    return maximize(canvas, likeness, steps=steps, rate=rate, progress=show)
+    start = noise(phi, parametrization, seed=seed)
+    return maximize(start, objective, steps=steps, rate=rate, progress=show)
 
 
 def total_variation(x: Tensor, beta: float) -> Tensor:
-    """How much neighbors differ, over height and width: the mean of ((dx/dh)^2 + (dx/dw)^2)^(beta/2) over x."""
+    """Return the total variation of x: the mean of ((dx/dh)^2 + (dx/dw)^2)^(beta/2)."""
     down = x[:, :, 1:, :-1] - x[:, :, :-1, :-1]
     right = x[:, :, :-1, 1:] - x[:, :, :-1, :-1]
     return (down.square() + right.square() + 1e-12).pow(beta / 2).mean()
 
 
 def correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Pearson's correlation of two pictures (H, W, 3) over all pixels and colors; 0 where one is flat."""
+    """Return Pearson's correlation of two images (H, W, 3) over all pixels and colors; 0 if one is constant."""
     first, second = (values.astype(np.float64).ravel() - values.mean() for values in (a, b))
     lengths = np.linalg.norm(first) * np.linalg.norm(second)
     return float(first @ second / lengths) if lengths else 0.0

@@ -1,4 +1,4 @@
-"""Gradient ascent on a canvas, step by step, and how a picture is moved about meanwhile."""
+"""Gradient ascent on a parametrized image, and the random transforms that regularize it."""
 
 import math
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from ..runtime.rng import Rng
 from ..tape import gradient_of
 from .parametrization import ParametrizedImage
 
-# done, total, the picture (1, 3, H, W) in [0, 1], the objective
+# done, total, the image (1, 3, H, W) in [0, 1], the objective
 ShowFrame = Callable[[int, int, Tensor, float], Any]
 Objective = Callable[[Tensor], Tensor]
 
 
 def maximize(
-    canvas: ParametrizedImage,
+    start: ParametrizedImage,
     objective: Objective,
     optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
     *,
@@ -30,17 +30,17 @@ def maximize(
     clipping: float = 0.0,
     progress: ShowFrame | None = None,
 ) -> Tensor:
-    """The picture (1, 3, H, W) after `steps` steps that raise objective(picture), (1,).
+    """Return the image (1, 3, H, W) after `steps` steps of gradient ascent on objective(image), (1,).
 
-    Regularized by `weight_decay` (z shrinks toward gray), by a `blur` of that deviation `every` so many steps, and by
-    `clipping` the gradient to that length; 0: not at all.
+    Regularized by `weight_decay` (shrinks z toward gray), by a Gaussian `blur` of that standard deviation in pixels
+    after `every` so many steps, and by `clipping` the gradient to that norm; 0 turns each of them off.
     """
-    z = canvas.z.requires_grad_()
+    z = start.z.requires_grad_()
     moves = optimizer([z], lr=rate, weight_decay=weight_decay, maximize=True)
     for step in range(1, steps + 1):
         with torch.enable_grad():
-            picture = canvas.picture()
-            value = objective(picture)
+            image = start.image()
+            value = objective(image)
         gradient = gradient_of(value, z)
         if clipping:
             gradient *= (clipping / gradient.norm()).clamp(max=1)
@@ -48,41 +48,41 @@ def maximize(
         moves.step()
         with torch.no_grad():
             if blur and step % every == 0 and step < steps:
-                canvas.soften(blur)
-            canvas.settle()
+                start.blur(blur)
+            start.clamp()
             if progress:
-                progress(step, steps, canvas.picture() if step == steps else picture.detach(), float(value.detach()))
+                progress(step, steps, start.image() if step == steps else image.detach(), float(value.detach()))
     with torch.no_grad():
-        return canvas.picture()
+        return start.image()
 
 
 class RandomTransform:
-    """Shows a picture a little moved, turned and zoomed, each time otherwise, so that no single pixel counts.
+    """A random shift, rotation and zoom of an image, drawn anew at each call.
 
-    `jitter` in pixels, `rotation` in degrees, `zoom` as a share: each the most, to either side.
+    `jitter` in pixels, `rotation` in degrees, `zoom` as a share: the maximum of each, in both directions.
     """
 
     def __init__(self, jitter: float, rotation: float, zoom: float, seed: int) -> None:
-        self.most = (jitter, jitter, math.radians(rotation), zoom)
+        self.maximum = (jitter, jitter, math.radians(rotation), zoom)
         self.rng = Rng(seed + 1)
 
-    def __call__(self, picture: Tensor) -> Tensor:
-        """The picture (1, 3, H, W) as it is seen this time; what comes in at an edge mirrors it."""
-        if not any(self.most):
-            return picture
-        ways = (2 * self.rng.uniform(4) - 1).tolist()
-        down, right, angle, zoom = (most * way for most, way in zip(self.most, ways, strict=True))
-        return transformed(picture, down, right, angle, 1 + zoom)
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the transformed image (1, 3, H, W); pixels from outside are mirrored at the edge."""
+        if not any(self.maximum):
+            return image
+        directions = (2 * self.rng.uniform(4) - 1).tolist()
+        down, right, angle, zoom = (most * direction for most, direction in zip(self.maximum, directions, strict=True))
+        return transformed(image, down, right, angle, 1 + zoom)
 
 
-def transformed(picture: Tensor, down: float, right: float, angle: float, zoom: float) -> Tensor:
-    """The picture (1, 3, H, W) moved by pixels, turned anticlockwise by `angle` (radians) and enlarged by `zoom`."""
-    height, width = picture.shape[2:]
+def transformed(image: Tensor, down: float, right: float, angle: float, zoom: float) -> Tensor:
+    """Return the image (1, 3, H, W) shifted by pixels, rotated counterclockwise (radians) and enlarged by `zoom`."""
+    height, width = image.shape[2:]
     cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
-    # affine_grid measures both sides from -1 to 1, so that turning a picture that is not square needs its shape.
+    # affine_grid measures both sides from -1 to 1, so the rotation of an image that is not square needs its shape.
     inverse = [
         [cos, -sin * height / width, (-cos * right + sin * down) * 2 / width],
         [sin * width / height, cos, (-sin * right - cos * down) * 2 / height],
     ]
-    grid = F.affine_grid(picture.new_tensor([inverse]), list(picture.shape), align_corners=False)
-    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    grid = F.affine_grid(image.new_tensor([inverse]), list(image.shape), align_corners=False)
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

@@ -1,4 +1,4 @@
-"""What is changed when a picture is made: its pixels, or its frequencies in decorrelated colors."""
+"""Parametrizations of an image for optimization: its pixels, or its frequencies in decorrelated colors."""
 
 import functools
 import math
@@ -20,53 +20,53 @@ DIRECTIONS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, 
 
 
 class ParametrizedImage(Protocol):
-    """Numbers `z` that stand for a picture."""
+    """An image as a function of parameters `z`."""
 
     z: Tensor
 
-    def picture(self) -> Tensor:
-        """The picture (1, 3, H, W) in [0, 1], differentiable by z."""
+    def image(self) -> Tensor:
+        """Return the image (1, 3, H, W) in [0, 1], differentiable with respect to z."""
         ...
 
-    def soften(self, deviation: float) -> None:
-        """Blur the picture by a Gaussian of that deviation, in pixels."""
+    def blur(self, deviation: float) -> None:
+        """Blur the image by a Gaussian of that standard deviation in pixels."""
         ...
 
-    def settle(self) -> None:
-        """Bring z back to where the picture is one."""
+    def clamp(self) -> None:
+        """Clamp z so that the image stays in [0, 1]."""
         ...
 
 
 class PixelImage:
-    """The picture's pixels, in the network's own unit: 0 is the mean color, 1 a standard deviation off.
+    """The normalized pixels of an image: 0 is the mean color, 1 one standard deviation above it.
 
-    z (1, 3, H, W);  picture = mean + std * z, cut off at black and white
+    z (1, 3, H, W);  image = mean + std * z, clamped to black and white
     """
 
-    def __init__(self, z: Tensor, sight: FeatureFunction) -> None:
-        self.z, self.mean, self.std = z, sight.mean, sight.std
-        self.low, self.high = -sight.mean / sight.std, (1 - sight.mean) / sight.std
+    def __init__(self, z: Tensor, phi: FeatureFunction) -> None:
+        self.z, self.mean, self.std = z, phi.mean, phi.std
+        self.low, self.high = -phi.mean / phi.std, (1 - phi.mean) / phi.std
 
-    def picture(self) -> Tensor:
-        """The picture (1, 3, H, W)."""
+    def image(self) -> Tensor:
+        """Return the image (1, 3, H, W)."""
         return self.mean + self.std * self.z
 
-    def soften(self, deviation: float) -> None:
+    def blur(self, deviation: float) -> None:
         """Blur z."""
         self.z.copy_(blur(self.z, deviation))
 
-    def settle(self) -> None:
-        """Cut z off at black and white."""
+    def clamp(self) -> None:
+        """Clamp z to black and white."""
         self.z.clamp_(self.low, self.high)
 
 
 class FourierImage:
-    """The picture's frequencies, each weighted by its wavelength, in decorrelated colors (Olah et al., 2017).
+    """The frequencies of an image, each scaled by its wavelength, in decorrelated colors (Olah et al., 2017).
 
-    z (1, 3, H, W // 2 + 1, 2), real and imaginary;  picture = sigmoid(C irfft2(z / f) sqrt(HW) / 4)
+    z (1, 3, H, W // 2 + 1, 2), real and imaginary;  image = sigmoid(C irfft2(z / f) sqrt(HW) / 4)
 
-    f: the frequency in cycles a pixel, at least that of one wave across the picture; C: the root of the covariance of
-    the colors of photographs, or the identity. So every step changes all scales and the usual colors alike.
+    f: the frequency in cycles per pixel, at least one cycle across the image; C: the root of the covariance of the
+    colors of photographs, or the identity. A step then changes all scales and the usual colors equally.
     """
 
     def __init__(self, z: Tensor, size: tuple[int, int], decorrelate: bool) -> None:
@@ -74,51 +74,51 @@ class FourierImage:
         self.scale = fourier_scale(size).to(z)[..., None]
         self.colors = color_root().to(z) if decorrelate else torch.eye(3, dtype=z.dtype, device=z.device)
 
-    def picture(self) -> Tensor:
-        """The picture (1, 3, H, W)."""
+    def image(self) -> Tensor:
+        """Return the image (1, 3, H, W)."""
         waves = torch.fft.irfft2(torch.view_as_complex(self.z * self.scale), s=self.size)
         return torch.einsum("ij,bjhw->bihw", self.colors, waves).sigmoid()
 
-    def soften(self, deviation: float) -> None:
-        """Weaken the high frequencies, which is what a Gaussian blur does."""
+    def blur(self, deviation: float) -> None:
+        """Attenuate the high frequencies as a Gaussian blur does."""
         self.z.mul_(torch.exp(-2 * (math.pi * deviation * frequencies(self.size).to(self.z)) ** 2)[..., None])
 
-    def settle(self) -> None:
-        """Nothing: the sigmoid keeps the picture a picture."""
+    def clamp(self) -> None:
+        """Do nothing: the sigmoid keeps the image in [0, 1]."""
 
 
 def noise(
-    sight: FeatureFunction,
+    phi: FeatureFunction,
     parametrization: Parametrization,
     decorrelate: bool = True,
     seed: int = 0,
     deviation: float = 0.1,
 ) -> ParametrizedImage:
-    """A canvas of faint noise around gray, to grow a picture from."""
+    """Return the parametrization of faint noise around gray, the start of an optimization."""
     rng = Rng(seed)
-    height, width = sight.size
+    height, width = phi.size
     if parametrization == "pixels":
         z = rng.normal(1, 3, height, width)
-        return PixelImage(deviation * z.to(sight.mean), sight)
+        return PixelImage(deviation * z.to(phi.mean), phi)
     z = rng.normal(1, 3, height, width // 2 + 1, 2)
-    return FourierImage(deviation / 10 * z.to(sight.mean), sight.size, decorrelate)
+    return FourierImage(deviation / 10 * z.to(phi.mean), phi.size, decorrelate)
 
 
 def frequencies(size: tuple[int, int]) -> Tensor:
-    """The frequency of each term of rfft2 in cycles a pixel, (H, W // 2 + 1)."""
+    """Return the frequency of each term of rfft2 in cycles per pixel, (H, W // 2 + 1)."""
     return torch.hypot(
         torch.fft.fftfreq(size[0], device="cpu")[:, None], torch.fft.rfftfreq(size[1], device="cpu")[None]
     )
 
 
 def fourier_scale(size: tuple[int, int]) -> Tensor:
-    """What each term of rfft2 is multiplied with, (H, W // 2 + 1): photographs have amplitudes of about 1 / f."""
+    """Return the factor of each term of rfft2, (H, W // 2 + 1): photographs have amplitudes of about 1 / f."""
     return math.sqrt(size[0] * size[1]) / 4 / frequencies(size).clamp(min=1 / max(size))
 
 
 @functools.cache
 def color_root() -> Tensor:
-    """C with C C^T proportional to the covariance of the colors of photographs, (3, 3); its longest column is 1.
+    """Return C with C C^T proportional to the covariance of the colors of photographs, (3, 3), longest column 1.
 
     Its columns change the brightness, blue against yellow, and green against magenta.
     """

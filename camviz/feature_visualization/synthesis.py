@@ -1,4 +1,4 @@
-"""One synthesized picture as one value: what it was made for, how it grew, and what it cost."""
+"""One synthesized image as one value: its objective, its frames, its settings and its cost."""
 
 import base64
 import html
@@ -31,13 +31,13 @@ from .features import FeatureFunction
 RGB = NDArray[np.uint8]
 Progress = Callable[[int, int, RGB], Any]
 
-FRAMES = 32  # of the growth
-PAUSE = 0.1  # seconds between two calls of progress, where the steps are quicker
+FRAMES = 32  # kept of the optimization
+PAUSE = 0.1  # least seconds between two calls of progress
 
 
 @dataclass(frozen=True)
 class channel_mean:
-    """The mean of a layer's channel c over all its places: (B, C, h, w) -> (B,)."""
+    """The mean of channel c of a layer over all places: (B, C, h, w) -> (B,)."""
 
     c: int
 
@@ -47,7 +47,7 @@ class channel_mean:
 
 @dataclass(frozen=True, eq=False)
 class Synthesis:
-    """A picture made for a network, with everything that says for what, and how to make it again."""
+    """An image made for a network, with its objective and everything needed to make it again."""
 
     picture: RGB
     objective: tuple[float, ...]
@@ -97,22 +97,22 @@ def synthesize(
     progress: Progress | None = None,
     **knobs: Any,
 ) -> Synthesis:
-    """Make a picture for a network: for a channel of a layer, for a class, or out of another picture.
+    """Make an image for a network: for a channel of a layer, for a class, or from another image.
 
     `layer`: a dotted name, None = the model's default where one is needed. `channel`: of that layer. `target`: a
     class by index or label, or a Score; None = the predicted class of `image`. `progress(done, total, frame)`, frame
-    uint8 (H, W, 3), is called several times a second; what it raises ends the method. `knobs`: the method's settings.
+    uint8 (H, W, 3), is called up to ten times a second; what it raises ends the method. `knobs`: the method's settings.
     Raises CamvizError on wrong input.
     """
     found = find_synthesis(method)
     settings = found.settings(knobs)
     takes = signature(found.function).parameters
     source = None if image is None else images.decode_image(image)
-    see, given = sight_of(model), dict[str, Any]()
+    phi, given = feature_function(model), dict[str, Any]()
     if found.starts_from_image:
         if source is None:
-            raise CamvizError("{method} starts from a picture: give it an image", method=found.title)
-        given["picture"] = _pixels(model.view(source, fit)).to(see.mean)
+            raise CamvizError("{method} starts from an image: pass one as image", method=found.title)
+        given["image"] = _pixels(model.view(source, fit)).to(phi.mean)
     name = index = None
     if found.layer == "required" or (found.layer == "optional" and (channel is not None or target is None)):
         name = layer or model.default_layer
@@ -143,7 +143,7 @@ def synthesize(
             spoken = time.perf_counter()
 
     with counting_passes() as account:
-        result = as_rgb(found(see, **given, **settings, progress=show))
+        result = as_rgb(found(phi, **given, **settings, progress=show))
     return Synthesis(
         picture=result,
         objective=tuple(objective),
@@ -165,7 +165,7 @@ def synthesize(
 
 
 def estimate(model: Model, method: str, **arguments: Any) -> float:
-    """About how many seconds `synthesize` will take on this machine, found by making three steps of it."""
+    """Estimate the seconds that `synthesize` takes on this machine from three steps of it."""
     steps = int(arguments.pop("steps", find_synthesis(method).knobs["steps"].default))
     marks: list[tuple[float, int]] = []
     clock = stopwatch(model.device)
@@ -180,21 +180,23 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
     )
     last, done = marks[-1]
     paces = [(after - before) / (one - none) for (before, none), (after, one) in pairwise(marks)]
-    return last + (done * steps / few - done) * min(paces, default=0.0)  # the quickest: other work may slow a step
+    return last + (done * steps / few - done) * min(
+        paces, default=0.0
+    )  # the fastest step: others may be slowed by other work
 
 
 def find_synthesis(key: str) -> SynthesisMethod:
-    """The synthesis of that key; raises CamvizError with the nearest one."""
+    """Return the synthesis method of that key. Raises CamvizError with the closest key."""
     if key not in SYNTHESES:
         raise unknown(Message("synthesis"), key, SYNTHESES, "CamViz")
     return SYNTHESES[key]
 
 
-def sight_of(model: Model) -> FeatureFunction:
-    """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colors."""
+def feature_function(model: Model) -> FeatureFunction:
+    """Return the model's network as a function of RGB images in [0, 1]. Raises CamvizError for other channels."""
     if model.bands != RGB_CHANNELS:
         raise CamvizError(
-            "pictures are made in red, green and blue, and {model} sees {bands}",
+            "images are synthesized in red, green and blue, but {model} takes {bands}",
             model=model.name,
             bands=", ".join(model.bands),
         )
@@ -206,7 +208,7 @@ def sight_of(model: Model) -> FeatureFunction:
 
 
 def as_rgb(picture: Tensor) -> RGB:
-    """A picture (1, 3, H, W) in [0, 1] as uint8 (H, W, 3)."""
+    """Return an image (1, 3, H, W) in [0, 1] as uint8 (H, W, 3)."""
     rounded = (picture[0].detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
     return rounded.permute(1, 2, 0).contiguous().numpy()
 

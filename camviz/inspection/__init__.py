@@ -1,1 +1,1 @@
-"""What is inside a network: feature maps, filters, receptive fields, the layer summary."""
+"""Inspection of a network: feature maps, filters, receptive fields, the layer summary."""

@@ -1,4 +1,4 @@
-"""The feature maps of a layer: how strong each is, what it weighs for a class, and where it is strongest."""
+"""The feature maps of a layer: strength, weight for a class, and strongest activation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SortOrder = Literal["strength", "weight", "number"]
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """The maps (c, h, w) of a layer for one picture, and their weights (c,) for a score: the mean gradient."""
+    """The feature maps (c, h, w) of a layer for one image, and their weights (c,) for a score: the mean gradient."""
 
     maps: Float
     weights: Float
@@ -32,9 +32,9 @@ class FeatureMaps:
         return strongest
 
     def order(self, by: SortOrder) -> NDArray[np.intp]:
-        """The maps' numbers: the strongest first, the heaviest for the class first, or as the network counts them.
+        """Return the indices of the maps by strength, by weight (both descending) or in the order of the layer.
 
-        Of maps that are equally strong (a ReLU6 ends at 6) the one with the larger mean comes first.
+        Of equally strong maps (a ReLU6 has a maximum of 6) the one with the larger mean comes first.
         """
         if by not in get_args(SortOrder):
             raise unknown(Message("order"), by, get_args(SortOrder), Message("the orders of feature maps"))
@@ -46,9 +46,9 @@ class FeatureMaps:
 
 
 def feature_maps(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> FeatureMaps:
-    """The feature maps of a layer for one picture (1, 3, H, W), and what each weighs for the score.
+    """Return the feature maps of a layer for one image (1, 3, H, W), and their weights for the score.
 
-    weight[c] = mean_hw dS/dA[c,h,w], the weight that Grad-CAM gives a map (Selvaraju et al., ICCV 2017).
+    weight[c] = mean_hw dS/dA[c,h,w], the weight of a map in Grad-CAM (Selvaraju et al., ICCV 2017).
     """
     activation, gradient = record(net, x, score, layer)
     return FeatureMaps(_numpy(activation[0]), _numpy(gradient[0].mean(dim=(1, 2))))
@@ -56,7 +56,7 @@ def feature_maps(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> F
 
 @dataclass(frozen=True, eq=False)
 class Peaks:
-    """For one picture, the strongest activation of every feature map of a layer: value, row and column, each (c,)."""
+    """For one image, the strongest activation of every feature map of a layer: value, row and column, each (c,)."""
 
     values: Float
     rows: NDArray[np.int64]
@@ -65,7 +65,7 @@ class Peaks:
 
 @dataclass(frozen=True)
 class TopActivation:
-    """A strong activation of one feature map: in which picture (its number), where in the map, and how strong."""
+    """A strong activation of one feature map: the index of the image, the place in the map, and the value."""
 
     picture: int
     row: int
@@ -74,7 +74,7 @@ class TopActivation:
 
 
 def peaks(net: nn.Module, x: Tensor, layer: nn.Module) -> Peaks:
-    """Where each feature map of a layer is strongest, for one picture (1, 3, H, W)."""
+    """Return the strongest activation of each feature map of a layer, for one image (1, 3, H, W)."""
     maps = activations(net, x, layer)[0][0]
     values, places = maps.flatten(1).max(dim=1)
     places = places.cpu()
@@ -82,9 +82,9 @@ def peaks(net: nn.Module, x: Tensor, layer: nn.Module) -> Peaks:
 
 
 def top_activations(found: Sequence[Peaks], feature_map: int, count: int = 9) -> tuple[TopActivation, ...]:
-    """The pictures that excite a feature map most, the strongest first, at most `count`, each at its strongest place.
+    """Return the images that activate a feature map most, the strongest first, at most `count`, with the place.
 
-    As in figure 2 of Zeiler and Fergus (ECCV 2014), a picture counts once.
+    As in figure 2 of Zeiler and Fergus (ECCV 2014), an image counts once.
     """
     finds = [
         TopActivation(number, int(one.rows[feature_map]), int(one.columns[feature_map]), float(one.values[feature_map]))

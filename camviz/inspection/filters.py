@@ -1,4 +1,4 @@
-"""What a network's first convolution looks for, as pictures."""
+"""The filters of a network's first convolution, as images."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +16,14 @@ from .summary import blank
 
 @dataclass(frozen=True, eq=False)
 class Filters:
-    """The filters (n, 3, h, w) of the convolution of that dotted name, which reads the picture."""
+    """The filters (n, 3, h, w) of the convolution of that dotted name, which takes the image."""
 
     name: str
     weights: NDArray[np.float32]
 
     @property
     def pictures(self) -> NDArray[np.uint8]:
-        """The filters in color, (n, h, w, 3): one scale for all, with mid-gray at zero.
+        """The filters in color, (n, h, w, 3), on one scale with zero as mid-gray.
 
         value = 127.5 * (1 + weight / max |weight|), the maximum over all filters and colors.
         """
@@ -33,7 +33,7 @@ class Filters:
 
 
 def first_filters(model: Model) -> Filters | None:
-    """The filters of the first convolution that runs; None where it reads something else than three colors."""
+    """Return the filters of the first convolution that runs; None if it does not take three colors."""
     names = {module: name for name, module in model.net.named_modules()}
     found: list[nn.Conv2d] = []
 

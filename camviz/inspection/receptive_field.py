@@ -1,4 +1,4 @@
-"""Which part of the picture an activation can see."""
+"""The receptive field of an activation, in pixels of the image."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from ..tape import activations, observe
 Box = tuple[int, int, int, int]
 Place = tuple[nn.Module, int, int]
 
-TRIALS = 4  # pictures in one pass
+TRIALS = 4  # images in one forward pass
 
 
 def strongest(
     net: nn.Module, x: Tensor, layer: nn.Module, feature_map: int, row: int | None = None, column: int | None = None
 ) -> tuple[int, int]:
-    """(row, column) of the strongest activation of a feature map, for one picture (1, 3, H, W).
+    """Return (row, column) of the strongest activation of a feature map, for one image (1, 3, H, W).
 
-    With `row` or `column` given, only among the activations there.
+    `row` and `column` restrict the search to that row or column.
     """
     allowed = activations(net, x, layer)[0][0, feature_map]
     first_row, first_column = row or 0, column or 0
@@ -35,26 +35,28 @@ def strongest(
 
 
 def receptive_field(net: nn.Module, x: Tensor, layer: nn.Module, row: int, column: int) -> Box:
-    """The receptive field of one place of a layer, as (top, left, bottom, right) in pixels of x, (1, 3, H, W).
+    """Return the receptive field of one place of a layer, as (top, left, bottom, right) in pixels of x, (1, 3, H, W).
 
-    Exact for any network; behind a global pooling it is the whole picture. See `receptive_fields`.
+    Exact for any network; after a global pooling it is the whole image. See `receptive_fields`.
     """
     return receptive_fields(net, x, [(layer, row, column)])[0]
 
 
 def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progress: Progress | None = None) -> list[Box]:
-    """The receptive fields of many places (layer, row, column), of one layer or several, in shared passes.
+    """Return the receptive fields of many places (layer, row, column) of one or more layers, from shared passes.
 
-    Found by trial: lines of pixels from one side are made not-a-number, which every operation hands on, and the
-    field's edge is where the activation stops being one. Each trial tells something of every place. A layer that
-    runs several times counts at its last; a pass ends behind the last layer that is still in question.
+    Found by bisection: rows or columns of pixels from one side are set to NaN, which every operation propagates; the
+    edge of the field is where the activation stops being NaN. Every trial narrows all fields. Of a layer that
+    runs several times the last run counts; a pass ends after the last layer that is still needed.
     """
     height, width = x.shape[2:]
-    low = np.zeros((len(places), 4), int)  # lines from the top, left, bottom and right that are known to lie outside
+    low = np.zeros(
+        (len(places), 4), int
+    )  # lines from the top, left, bottom and right that are known to lie outside the field
     high = np.tile([height, width, height, width], (len(places), 1))  # those known to reach inside
     whole = int(np.log2(high).sum())
     ends: dict[nn.Module, int] = {}
-    trials = [(side, 1) for side in range(4)]  # first: who sees as far as the border?
+    trials = [(side, 1) for side in range(4)]  # first: which fields reach the border?
     while trials and places:
         open_ = np.flatnonzero((high - low > 1).any(axis=1))
         poisoned = torch.cat([_poisoned(x, side, lines) for side, lines in trials])
@@ -71,7 +73,7 @@ def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progres
 
 
 def _poisoned(x: Tensor, side: int, lines: int) -> Tensor:
-    """A picture whose first `lines` lines from the top (side 0), left, bottom or right are not a number."""
+    """Return the image with its first `lines` lines from the top (side 0), left, bottom or right set to NaN."""
     trial = x.clone()
     axis = 2 + side % 2
     trial.narrow(axis, 0 if side < 2 else trial.shape[axis] - lines, lines).fill_(torch.nan)
@@ -79,10 +81,10 @@ def _poisoned(x: Tensor, side: int, lines: int) -> Tensor:
 
 
 def _reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict[nn.Module, int]) -> NDArray[np.bool_]:
-    """Whether each trial reaches each place, (trials, places).
+    """Return whether each trial reaches each place, (trials, places).
 
-    `ends`: after how many modules each layer has run for the last time. Empty, it is filled by a whole pass;
-    otherwise the pass ends behind the last of these places.
+    `ends`: the number of module calls until the last run of each layer. If empty, it is filled by a full pass;
+    otherwise the pass ends after the last of these places.
     """
     told = np.zeros((len(trials), len(places)), bool)
     stop = max((ends[layer] for layer, _, _ in places), default=0) if ends else 0
@@ -104,4 +106,4 @@ def _reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict
 
 
 class _Enough(BaseException):
-    """Ends a forward pass from within when the layers in question have run."""
+    """Ends a forward pass once the needed layers have run."""

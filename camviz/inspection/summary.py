@@ -1,4 +1,4 @@
-"""A network as a table from picture to class scores: shapes, parameters and depth, measured in one pass."""
+"""The layer summary of a network: shapes, parameters and depth, measured in one forward pass."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One step: its output's shape, the parameters used since the row before, and the depth.
+    """One row: the shape of the output, the parameters used since the row before, and the depth.
 
-    `depth` counts the convolutions and linear layers that have run until here, on all branches.
+    `depth` counts the convolutions and linear layers that have run so far, on all branches.
     """
 
     name: str
@@ -35,13 +35,13 @@ class LayerRow:
 
     @property
     def shape(self) -> str:
-        """For a table: '112 x 14 x 14', channels first."""
+        """The shape as text, channels first: '112 x 14 x 14'."""
         return f"{self.channels} x {self.height} x {self.width}" if self.channels else ""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """Where a row stands in a strip, all in parts of 1: its left edge, its length and its height."""
+    """The place of a row in a strip, as fractions: left edge, length and height."""
 
     left: float
     length: float
@@ -49,10 +49,10 @@ class Bar:
 
 
 def layer_summary(model: Model, names: Collection[str] | None = None) -> tuple[LayerRow, ...]:
-    """The rows of a network: the picture, its main layers (or those of `names`), the class scores.
+    """Return the rows of a network: the image, its main layers (or those of `names`), the class scores.
 
-    Each parameter is counted once, in the first row that ends behind it. Where some belong to no module that runs (the
-    auxiliary classifiers of training), a last row holds them, so that all rows sum up to the network.
+    Each parameter is counted once, in the first row after it. Parameters of modules that do not run (auxiliary
+    classifiers for training) are in a last row, so that all rows sum up to the network.
     """
     wanted = {layer.name: layer for layer in model.layers if (layer.main if names is None else layer.name in names)}
     name_of = {module: name for name, module in model.net.named_modules()}
@@ -83,13 +83,13 @@ def layer_summary(model: Model, names: Collection[str] | None = None) -> tuple[L
 
 
 def blank(model: Model) -> Tensor:
-    """A picture without anything in it, (1, 3, H, W) of zeros, as the network would get it."""
+    """Return a network input of zeros, (1, 3, H, W)."""
     dtype = next((parameter.dtype for parameter in model.net.parameters()), torch.float32)
     return torch.zeros(1, *model.input_shape, dtype=dtype, device=model.device)
 
 
 def to_scale(rows: Sequence[LayerRow]) -> tuple[Bar, ...]:
-    """A strip of the rows, to scale: length is channels, height is resolution, the gaps between are depth."""
+    """Return the rows as bars to scale: length is channels, height is resolution, gaps are depth."""
     channels = sum(row.channels for row in rows)
     depth = max(1, rows[-1].depth)
     highest = max(row.height for row in rows)

@@ -19,13 +19,13 @@ from ..tape import add_note, score_of
 def ablation_cam(
     net: nn.Module, x: Tensor, score: Score, layer: nn.Module, *, progress: Progress | None = None
 ) -> Tensor:
-    """Where the layer holds evidence for the class: each feature map weighted by what the score loses without it.
+    """Evidence for the class at a layer: each feature map is weighted by the drop of the score without it.
 
     w[b,c] = ( S_b - S_b without A[b,c] ) / |S_b|;  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), (B, h, w)
 
-    Without a feature map means that it is set to 0. The paper divides by S, which turns the map round where S < 0.
+    "Without" sets the feature map to 0. The paper divides by S instead of |S|, which inverts the map if S < 0.
 
-    Needs no gradient, so nothing saturates; the network above the layer runs once for each feature map.
+    Needs no gradient, so nothing saturates; takes one partial forward pass for each feature map.
     """
     maps = []
     for done in range(len(x)):
@@ -33,7 +33,7 @@ def ablation_cam(
         channels = rest.activation[0]
         whole = score_of(score, rest.scores)
         lost = torch.zeros_like(channels[:, 0, 0])
-        alive = channels.flatten(1).any(dim=1).nonzero()[:, 0]  # without a map of zeros everything stays as it is
+        alive = channels.flatten(1).any(dim=1).nonzero()[:, 0]  # removing a map of zeros changes nothing
         before = done * len(channels) + len(channels) - len(alive)
 
         def report(count: int, _: int, before: int = before, total: int = len(x) * len(channels)) -> None:

@@ -15,13 +15,13 @@ def center_gaussian(
     x: Tensor,
     score: Score,
     *,
-    width: Annotated[float, Range(0.05, 1, 0.05), "Standard deviation, as a share of the picture's sides"] = 0.25,
+    width: Annotated[float, Range(0.05, 1, 0.05), "Standard deviation, as a share of the image's sides"] = 0.25,
 ) -> Tensor:
-    """A control: a bright spot in the middle. It looks neither at the network nor at the picture.
+    """A control: a bright spot in the center, independent of the network and of the image.
 
-    map[b,i,j] = exp( -(u[i]^2 + v[j]^2) / (2 * width^2) ), u, v: distance from the middle in sides, (B, H, W)
+    map[b,i,j] = exp( -(u[i]^2 + v[j]^2) / (2 * width^2) ), u, v: distance from the center in sides, (B, H, W)
 
-    Photographers put their subject there, so this points at objects surprisingly well; a map must beat it.
+    Photographs often show their subject in the center, so this control localizes objects well; a map should do better.
     """
     spots = []
     for length in x.shape[2:]:

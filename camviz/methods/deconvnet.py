@@ -20,18 +20,22 @@ def deconvnet(
     layer: nn.Module | None = None,
     *,
     feature_map: Annotated[
-        int | None, Range(0, 8191), "Start from this feature map of the layer, not the class"
+        int | None, Range(0, 8191), "Start from this feature map of the layer instead of the class"
     ] = None,
-    row: Annotated[int | None, Range(0, 8191), "Row of the activation in the feature map; empty: the strongest"] = None,
-    column: Annotated[int | None, Range(0, 8191), "Column of the activation; empty: the strongest"] = None,
-    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+    row: Annotated[
+        int | None, Range(0, 8191), "Row of the activation in the feature map; empty: the strongest activation"
+    ] = None,
+    column: Annotated[int | None, Range(0, 8191), "Column of the activation; empty: the strongest activation"] = None,
+    extended: Annotated[
+        bool, "Apply the rule to SiLU, GELU and similar activations too, which the paper does not define"
+    ] = False,
 ) -> Tensor:
-    """What in the picture excites a class or one feature map, projected back through the network to the pixels.
+    """The pattern in the image that activates a class or one feature map, projected back to the pixels.
 
-    At every ReLU: gradient := max(gradient, 0), whatever its input was; max-pooling goes back through its switches.
-    Starts from the score, or from one activation of one feature map of `layer`; (B, 3, H, W), signed.
+    At every ReLU: gradient := max(gradient, 0), whatever the ReLU's input was; max-pooling routes the gradient to its
+    maximum. Starts from the score, or from one activation of one feature map of `layer`; (B, 3, H, W), signed.
 
-    Shows the pattern that a feature map looks for; from a class score it is hardly specific to the class.
+    Shows the pattern that a feature map responds to. Started from a class score, it is hardly specific to the class.
     """
     with backward_rule(deconvolved, extended):
         if feature_map is None:
@@ -42,13 +46,13 @@ def deconvnet(
 
 
 def deconvolved(gradient: Tensor, slope: Tensor) -> Tensor:
-    """A ReLU on the way down as on the way up, without memory of the way up."""
+    """Return the gradient that the deconvnet passes back through a ReLU: its positive part, whatever the slope."""
     record_step(gradient=gradient, slope=slope)
     return gradient.clamp(min=0)
 
 
 def activation_at(feature_map: int, row: int | None = None, column: int | None = None) -> Score:
-    """The score "one activation of a feature map": at a position, or the strongest where none is given."""
+    """Return the score "one activation of a feature map": the one at a position, or the strongest without one."""
 
     def score(activation: Tensor) -> Tensor:
         for name, value, size in zip(

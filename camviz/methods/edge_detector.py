@@ -9,11 +9,11 @@ from ..scores import Score
 
 @method("Edge detector", family="control", paper="https://arxiv.org/abs/1810.03292", class_specific=False)
 def edge_detector(net: nn.Module, x: Tensor, score: Score) -> Tensor:
-    """A control: the edges of the picture. It never looks at the network.
+    """A control: the edges of the image, independent of the network.
 
     map[b,i,j] = sqrt( (g * K)^2 + (g * K')^2 ), g = mean of x over the colors, K the Sobel kernel, (B, H, W)
 
-    A map that looks like this one may show the picture and not the network's reasons, however convincing it seems.
+    A map that resembles this control may show the image's edges rather than what the network uses.
     """
     gray = pad(x.detach().mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     sobel = x.new_tensor([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])[None, None]

@@ -18,19 +18,19 @@ def eigen_cam(
     score: Score,
     layer: nn.Module,
     *,
-    centered: Annotated[bool, "Subtract each feature map's mean first; the paper does not"] = True,
+    centered: Annotated[bool, "Subtract the mean of each feature map first, which the paper does not"] = True,
 ) -> Tensor:
-    """What the feature maps have most in common, whatever the class: their first principal component.
+    """The first principal component of the feature maps: what they have in common, whatever the class.
 
     map[b,h,w] = sum_c A[b,c,h,w] * v[b,c], signed, (B, h, w)
 
-    v is the first left singular vector of A as a matrix of channels by places. Its sign, which is arbitrary, is
-    chosen so that the map is high where the layer's mean absolute activation is.
+    v is the first left singular vector of A as a matrix of channels by places. Its arbitrary sign is chosen so that
+    the map correlates positively with the mean absolute activation.
 
-    Shows the most prominent object without any gradient; it is no explanation of a class, and the same for all.
+    Shows the most prominent object without any gradient. It is the same for every class, so it explains none of them.
     """
     activation, scores = activations(net, x, layer)
-    score_of(score, scores)  # refuses a class that does not exist, though the map is the same for all
+    score_of(score, scores)  # refuses a class that does not exist, although the map is the same for every class
     places = activation.flatten(2)
     if centered:
         places = places - places.mean(dim=2, keepdim=True)
@@ -41,7 +41,7 @@ def eigen_cam(
 
 
 def first_component(places: Tensor) -> Tensor:
-    """v^T A for A (B, c, n) and its first left singular vector v, found in the smaller of A A^T and A^T A."""
+    """Return v^T A for A (B, c, n) and its first left singular vector v, from the smaller of A A^T and A^T A."""
     wide = places.shape[2] >= places.shape[1]
     square = (places @ places.mT if wide else places.mT @ places).cpu().double()
     vector = torch.linalg.eigh(square).eigenvectors[:, :, -1:].to(places)

@@ -19,28 +19,30 @@ def finer_cam(
     score: Score,
     layer: nn.Module,
     *,
-    alpha: Annotated[float, Range(0, 2, 0.1), "How strongly what similar classes share is taken away; 0: Grad-CAM"] = 1,
-    similar: Annotated[int, Range(1, 20), "With how many of the most similar classes to compare"] = 3,
+    alpha: Annotated[
+        float, Range(0, 2, 0.1), "Weight of the similar classes' scores, which are subtracted; 0 gives Grad-CAM"
+    ] = 1,
+    similar: Annotated[int, Range(1, 20), "Number of most similar classes to compare with"] = 3,
     weighting: Annotated[
-        Literal["probability", "equal"], "Similar classes count by their probability, or all alike"
+        Literal["probability", "equal"], "Weight similar classes by their probability, or all equally"
     ] = "probability",
 ) -> Tensor:
-    """What tells the class from those most like it: Grad-CAM of the difference of their scores.
+    """What distinguishes the class from similar classes: Grad-CAM of the difference of their scores.
 
     Grad-CAM of S' = S - alpha * sum_d q[d] * z[d], over the similar classes d, (B, h, w)
 
-    z are the class scores, S that of one class; similar are the classes whose scores lie nearest to it, and q their
-    shares of probability among themselves, or 1 / their number.
+    z are the class scores and S is one of them. The similar classes d are those with the scores nearest to S; q is the
+    softmax over their scores, or 1 / their number.
 
-    Leaves out what the class shares with its like (an animal's body), and keeps what is its own (its markings).
+    Removes evidence shared with similar classes (an animal's body) and keeps what is specific (its markings).
     """
 
     def difference(scores: Tensor) -> Tensor:
         slope = score_gradient(score, scores)
         if scores.shape[1] < 2 or not (slope.count_nonzero(dim=1) == 1).all():
             raise CamvizError(
-                "Finer-CAM compares one class with those most like it, so what is explained must be the score of one "
-                "class, not a probability or a difference"
+                "Finer-CAM compares one class with similar classes, so it explains the score of one class only, "
+                "not a probability or a difference: choose a class as target"
             )
         own = scores.gather(1, slope.abs().argmax(dim=1, keepdim=True))
         distance = (scores - own).abs().scatter(1, slope.abs().argmax(dim=1, keepdim=True), torch.inf)

@@ -19,17 +19,17 @@ def full_grad(
     *,
     scale: Annotated[
         Literal["layer", "channel", "none"],
-        "Sizes brought to 0..1 by layer, as in the paper, or by channel; or signed terms, which add up to the score",
+        "Magnitudes scaled to 0..1 by layer (as in the paper) or by channel, or signed terms that sum up to the score",
     ] = "layer",
 ) -> Tensor:
-    """What the pixels and every bias in the network give to the score, laid over one another.
+    """Contribution of the pixels and of every bias in the network to the score, added up in one map.
 
     map[b,i,j] = sum_k p( dS_b/dx * x )[k] + sum_l sum_c p( dS_b/dy[l] * bias[l] )[c], (B, H, W)
 
-    y[l] is the output of layer l, bias[l] what it adds (for batch norm beta - gamma mu / sigma), and p takes the
-    absolute value, brings it to 0..1 and to the size of the picture. With ReLU, the terms themselves sum to S.
+    y[l] is the output of layer l, bias[l] its bias (for batch norm beta - gamma mu / sigma); p takes the absolute
+    value, scales it to 0..1 and upsamples it to the size of the image. In a ReLU network the terms sum to S.
 
-    All layers in one map, without choosing any; hardly specific to the class, as most biases are not.
+    Combines all layers in one map; hardly specific to the class, because most biases are not.
     """
     gradient, biases, explained = bias_gradients(net, x, score)
     terms = [gradient * x.detach(), *biases]
@@ -41,14 +41,14 @@ def full_grad(
         )
     result = torch.zeros_like(x[:, :1])
     for term in terms:
-        if term.ndim == 4:  # the biases of linear layers behind the pooling have no place
+        if term.ndim == 4:  # biases of linear layers after the pooling have no place in the image
             place = spread if scale == "none" else enlarge
             result += place(scaled(term, scale).sum(dim=1, keepdim=True), x.shape[-2:])
     return result[:, 0]
 
 
 def scaled(term: Tensor, scale: str) -> Tensor:
-    """Absolute values from 0 to 1, (B, c, h, w): over each sample's layer, or over each of its channels."""
+    """Return absolute values scaled to 0..1, (B, c, h, w), over each sample's layer or over each of its channels."""
     if scale == "none":
         return term
     sizes, over = term.abs(), (1, 2, 3) if scale == "layer" else (2, 3)
@@ -57,12 +57,12 @@ def scaled(term: Tensor, scale: str) -> Tensor:
 
 
 def enlarge(term: Tensor, size: torch.Size) -> Tensor:
-    """Brought to the size of the picture."""
+    """Upsample a term to the size of the image."""
     return interpolate(term, size, mode="bilinear")
 
 
 def spread(term: Tensor, size: torch.Size) -> Tensor:
-    """Brought to the size of the picture so that the sum stays: each value divided by the weight that it gets there."""
+    """Upsample a term to the size of the image and keep its sum: each value is divided by its interpolation weight."""
     rows, columns = (
         interpolate(torch.eye(a, dtype=term.dtype, device=term.device)[None], b, mode="linear")[0].sum(dim=1)
         for a, b in zip(term.shape[2:], size, strict=True)

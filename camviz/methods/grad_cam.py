@@ -17,13 +17,13 @@ def grad_cam(
     score: Score,
     layer: nn.Module,
     *,
-    counterfactual: Annotated[bool, "Show what speaks against the class instead of for it"] = False,
+    counterfactual: Annotated[bool, "Show the evidence against the class instead of the evidence for it"] = False,
 ) -> Tensor:
-    """Where the layer holds evidence for the class: its feature maps, weighted by their mean gradient.
+    """Evidence for the class at a layer: its feature maps, weighted by their mean gradient.
 
     w[b,c] = mean_hw dS_b/dA[b,c,h,w];  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), (B, h, w)
 
-    Coarse (as many cells as the layer has), but specific to the class. Counterfactual: -w in place of w.
+    Coarse (the resolution of the layer), but specific to the class. Counterfactual: -w instead of w.
     """
     activation, gradient = record(net, x, score, layer)
     weight = gradient.mean(dim=(2, 3), keepdim=True)

@@ -9,20 +9,21 @@ from ..tape import add_note, record
 
 @method("Grad-CAM++", family="cam", paper="https://arxiv.org/abs/1710.11063")
 def grad_cam_pp(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
-    """Where the layer holds evidence for the class: as Grad-CAM, but places that pull the score up count alike.
+    """Evidence for the class at a layer: as Grad-CAM, but all places that raise the score count alike.
 
     w[b,c] = sum_hw alpha * relu(g);  alpha = g^2 / (2 g^2 + g^3 sum_hw A[b,c]);  map = relu( sum_c w[b,c] * A[b,c] )
 
     g = dS_b/dA[b,c,h,w] is the gradient; the paper explains exp(S), whose higher derivatives are powers of g.
 
-    Finds several objects of a class where Grad-CAM finds one. Made for activations that are never negative.
+    Highlights several objects of a class where Grad-CAM highlights one. Defined for non-negative activations only.
     """
     activation, gradient = record(net, x, score, layer)
     gain = gradient.relu()
     divisor = 2 + gain * activation.sum(dim=(2, 3), keepdim=True)
     if (divisor <= 0).any():
         add_note(
-            "This layer has negative activations, for which Grad-CAM++ is not made: some of its weights mean nothing."
+            "This layer has negative activations, for which Grad-CAM++ is not defined: "
+            "some of its weights are meaningless."
         )
     weight = (gain / divisor.where(divisor != 0, 1)).sum(dim=(2, 3), keepdim=True)
     return (weight * activation).sum(dim=1).relu()

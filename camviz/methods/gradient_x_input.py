@@ -9,11 +9,11 @@ from ..tape import input_gradient
 
 @method("Gradient x input", family="gradient", paper="https://arxiv.org/abs/1605.01713", pixels=True)
 def gradient_x_input(net: nn.Module, x: Tensor, score: Score) -> Tensor:
-    """What each pixel gives to the score, if the network were a straight line through this picture.
+    """Contribution of each pixel to the score, if the network were linear around this image.
 
     map[b,k,i,j] = x[b,k,i,j] * dS_b / dx[b,k,i,j], signed, (B, 3, H, W)
 
-    Sums to the score itself where the network is piecewise linear without biases. Pixels near the mean color, where
-    x is about 0, get nothing, however much they matter.
+    Sums to the score if the network is piecewise linear without biases. Pixels near the mean color (x about 0) get no
+    contribution, however important they are.
     """
     return x.detach() * input_gradient(net, x, score)

@@ -18,19 +18,21 @@ def guided_backprop(
     x: Tensor,
     score: Score,
     *,
-    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+    extended: Annotated[
+        bool, "Apply the rule to SiLU, GELU and similar activations too, which the paper does not define"
+    ] = False,
 ) -> Tensor:
-    """Fine lines that excite the network, found by cutting off negative gradients at every ReLU.
+    """Fine lines that activate the network: the gradient, with negative values set to zero at every ReLU.
 
-    At every ReLU: gradient := max(gradient, 0) * [input > 0]; the map is what reaches x, signed, (B, 3, H, W)
+    At every ReLU: gradient := max(gradient, 0) * [input > 0]; the map is the gradient at x, signed, (B, 3, H, W)
 
-    Crisp, but hardly specific to the class: it shows edges that the network uses, whatever the answer.
+    Sharp, but hardly specific to the class: it shows edges that the network uses, whatever class it predicts.
     """
     with backward_rule(guided, extended):
         return input_gradient(net, x, score)
 
 
 def guided(gradient: Tensor, slope: Tensor) -> Tensor:
-    """Only what was active on the way up, and pulls up on the way down."""
+    """Return the gradient that guided backpropagation passes back through a ReLU: its positive part, if active."""
     record_step(gradient=gradient, slope=slope)
     return (gradient * slope).clamp_(min=0)

@@ -19,13 +19,15 @@ def guided_grad_cam(
     score: Score,
     layer: nn.Module,
     *,
-    extended: Annotated[bool, "Also at SiLU, GELU and their kin: an extension that the paper does not define"] = False,
+    extended: Annotated[
+        bool, "Apply the rule to SiLU, GELU and similar activations too, which the paper does not define"
+    ] = False,
 ) -> Tensor:
     """The fine lines of guided backpropagation, kept only where Grad-CAM finds evidence for the class.
 
     map[b,k,i,j] = guided[b,k,i,j] * upsampled( grad_cam[b] )[i,j], signed, (B, 3, H, W)
 
-    Its lines come from guided backpropagation, so what holds against that holds here too.
+    Its lines come from guided backpropagation and share its weakness: they are hardly specific to the class.
     """
     lines = guided_backprop(net, x, score, extended=extended)
     region = grad_cam(net, x, score, layer)

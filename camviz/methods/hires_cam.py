@@ -9,11 +9,12 @@ from ..tape import record
 
 @method("HiResCAM", family="cam", paper="https://arxiv.org/abs/2011.08891")
 def hires_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
-    """Where the layer holds evidence for the class, every activation weighted by its own gradient.
+    """Evidence for the class at a layer: each activation is weighted by its own gradient.
 
     map[b,h,w] = relu( sum_c dS_b/dA[b,c,h,w] * A[b,c,h,w] ), (B, h, w)
 
-    Unlike Grad-CAM it never shows a place that the score does not use; where pooling follows, the two are the same.
+    Unlike Grad-CAM it never highlights a place that the score does not use. If global average pooling follows the
+    layer, the two are equal.
     """
     activation, gradient = record(net, x, score, layer)
     return (gradient * activation).sum(dim=1).relu()

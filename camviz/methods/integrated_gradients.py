@@ -29,24 +29,26 @@ def integrated_gradients(
     x: Tensor,
     score: Score,
     *,
-    steps: Annotated[int, Range(1, 500), "Pictures on the way; more bring the sum nearer to the score's rise"] = 32,
+    steps: Annotated[
+        int, Range(1, 500), "Points on the path; with more, the sum comes closer to the increase of the score"
+    ] = 32,
     baseline: Annotated[
         Literal["mean color", "darkest", "brightest"],
-        "The empty picture at the start: the mean color of the training pictures, or in each color channel the "
-        "darkest or brightest value of this picture (black or white, where that occurs in it)",
+        "The empty image at the start: the mean color of the training images, or in each color channel the "
+        "darkest or brightest value of this image (black or white, if it occurs in it)",
     ] = "mean color",
     progress: Progress | None = None,
 ) -> Tensor:
-    """What each pixel gives to the score, added up on the way from an empty picture to this one.
+    """Contribution of each pixel to the score, summed along a path from an empty image to this one.
 
     map = (x - x0) * sum_k w[k] * dS/dx( x0 + a[k] * (x - x0) ), signed, (B, 3, H, W);  its sum is S(x) - S(x0)
 
-    x0: the baseline; a[k], w[k]: places and weights of Gauss-Legendre integration over 0 to 1. Not fooled where the
-    score saturates, as one gradient is; but pixels that look like the baseline get nothing.
+    x0: the baseline; a[k], w[k]: nodes and weights of Gauss-Legendre quadrature on 0 to 1. Unlike one gradient it works
+    where the score saturates; but pixels equal to the baseline get no contribution.
     """
     x = x.detach()
     start = BASELINES[baseline](x)
-    nodes, weights = np.polynomial.legendre.leggauss(steps)  # type: ignore[no-untyped-call]
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
     place, weight = (x.new_tensor(values)[:, None, None, None] for values in ((nodes + 1) / 2, weights / 2))
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="gradient") as passes:
@@ -63,7 +65,5 @@ def integrated_gradients(
     record_step(rise=rise, start=start)
     gap = float(((result.sum(dim=(1, 2, 3)) - rise).abs() / rise.abs()).max())
     if gap > 0.1:
-        add_note(
-            "The map's sum misses {gap:.0%} of the score's rise from the baseline: more steps come nearer.", gap=gap
-        )
+        add_note("The map's sum misses {gap:.0%} of the score's increase from the baseline: use more steps.", gap=gap)
     return result

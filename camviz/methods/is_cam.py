@@ -19,20 +19,21 @@ def is_cam(
     score: Score,
     layer: nn.Module,
     *,
-    steps: Annotated[int, Range(1, 100), "How many strengths of each mask"] = 10,
+    steps: Annotated[int, Range(1, 100), "Number of strengths of each mask"] = 10,
     path: Annotated[
-        Literal["summed", "even"], "Strengths as the paper sums them up, or even steps to 1, as integrated gradients"
+        Literal["summed", "even"],
+        "Cumulative strengths as in the paper, or equal steps up to 1 as in integrated gradients",
     ] = "summed",
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 where the processor has it"] = "exact",
+    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
-    """Score-CAM, its score for each feature map averaged over masks of growing strength.
+    """Score-CAM with the score of each feature map averaged over masks of increasing strength.
 
     s[c] = mean_i S( x * t[i] * M[c] );  w = softmax_c s;  map = relu( sum_c w[c] * A[c] ), (B, h, w)
 
     M[c] = minmax( upsampled(A[c]) ), i = 1..N; summed: t[i] = sum_{j <= i} j / N, even: t[i] = i / N.
 
-    Less at the mercy of one masked picture than Score-CAM, at as many times its cost as there are steps.
+    Depends less on a single masked image than Score-CAM; costs `steps` times as much.
     """
     strength = torch.arange(1, steps + 1, dtype=x.dtype, device=x.device) / steps
     if path == "summed":

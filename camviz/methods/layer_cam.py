@@ -9,7 +9,7 @@ from ..tape import record
 
 @method("Layer-CAM", family="cam", paper="https://ieeexplore.ieee.org/document/9462463")
 def layer_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
-    """Where the layer holds evidence for the class, every activation weighted by its own positive gradient.
+    """Evidence for the class at a layer: each activation is weighted by its own positive gradient.
 
     map[b,h,w] = relu( sum_c relu(dS_b/dA[b,c,h,w]) * A[b,c,h,w] ), (B, h, w)
 

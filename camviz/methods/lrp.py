@@ -25,24 +25,24 @@ def lrp(
     x: Tensor,
     score: Score,
     *,
-    composite: Annotated[Rules, "Which rule each layer follows, by its depth"] = "epsilon-gamma-box",
-    epsilon: Annotated[float, Range(1e-6, 1.0), "In linear layers: how much weak evidence is dropped"] = 1e-6,
-    gamma: Annotated[float, Range(0.0, 10.0), "In convolutions: how much more agreeing evidence counts"] = 0.25,
-    low: Annotated[float, Range(-10.0, 0.0), "The least value of a pixel, as the network sees it"] = -3.0,
-    high: Annotated[float, Range(0.0, 10.0), "The greatest value of a pixel, as the network sees it"] = 3.0,
+    composite: Annotated[Rules, "Rules for the layers, by their depth"] = "epsilon-gamma-box",
+    epsilon: Annotated[float, Range(1e-6, 1.0), "Linear layers: how strongly weak contributions are absorbed"] = 1e-6,
+    gamma: Annotated[float, Range(0.0, 10.0), "Convolutions: additional weight of positive contributions"] = 0.25,
+    low: Annotated[float, Range(-10.0, 0.0), "Smallest value of a pixel after normalization"] = -3.0,
+    high: Annotated[float, Range(0.0, 10.0), "Largest value of a pixel after normalization"] = 3.0,
 ) -> Tensor:
-    """How much of the score each pixel answers for, shared out layer by layer from the class to the picture.
+    """Share of each pixel in the score, distributed layer by layer from the class back to the image.
 
-    R[j] = sum_k c[j,k] / sum_j c[j,k] * R[k], from the relevance R of a layer's outputs k to that of its inputs j,
-    where c[j,k] = x[j] w[j,k], as its rule changes it; from S(x) at the class to (B, 3, H, W) at the pixels, signed.
+    R[j] = sum_k c[j,k] / sum_j c[j,k] * R[k], from the relevance R[k] of a layer's outputs to R[j] of its inputs, with
+    c[j,k] = x[j] w[j,k] modified by the layer's rule; from S(x) at the class to (B, 3, H, W) at the pixels, signed.
 
-    Hardly noisy; adds up to S(x) but for what biases take (much, in a deep network). The rules are a choice, and shape
-    the map. The box of the first layer, -3 to 3, holds every picture that is normalized as for ImageNet.
+    Has little noise; sums to S(x) minus the relevance absorbed by biases (much in a deep network). The choice of rules
+    shapes the map. The first layer's box, -3 to 3, contains every image with ImageNet normalization.
     """
     chosen = composites(epsilon, gamma, low, high)[composite]
     if isinstance(chosen.first, ZBox) and not low <= x.min() <= x.max() <= high:
         add_note(
-            "The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.",
+            "The image has values outside the box of {low:g} to {high:g} that the first layer's rule assumes.",
             low=low,
             high=high,
         )
@@ -53,7 +53,7 @@ def lrp(
 
 
 def composites(epsilon: float = 1e-6, gamma: float = 0.25, low: float = -3, high: float = 3) -> dict[str, Composite]:
-    """The rules of the first convolution, of the others, and of linear layers, under the name of each set."""
+    """Return, by name, the sets of rules for the first convolution, the other convolutions and linear layers."""
     linear, plus, mixed = Epsilon(epsilon), AlphaBeta(1), AlphaBeta(2)
     return {
         "epsilon-gamma-box": Composite(ZBox(low, high), Gamma(gamma), linear),

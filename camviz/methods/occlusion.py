@@ -10,7 +10,7 @@ from ..errors import CamvizError
 from ..perturbation.occlusion import check_feature_map, hidden, window_spans
 from ..registry import Range, method
 from ..runtime.progress import Progress
-from ..scores import Score, chances
+from ..scores import Score, probabilities
 from ..tape import activations, forward, score_of
 
 
@@ -22,19 +22,19 @@ def occlusion(
     layer: nn.Module | None = None,
     *,
     size: Annotated[int, Range(1, 512), "Side of the gray square, in pixels"] = 32,
-    stride: Annotated[int, Range(1, 512), "How far it moves from place to place, in pixels"] = 16,
-    measure: Annotated[Literal["score", "class probability"], "What is watched while the square moves"] = "score",
+    stride: Annotated[int, Range(1, 512), "Step between two positions of the square, in pixels"] = 16,
+    measure: Annotated[Literal["score", "class probability"], "Quantity that is measured at each position"] = "score",
     feature_map: Annotated[
-        int | None, Range(0, 8191), "Watch the strength of this feature map of the layer instead"
+        int | None, Range(0, 8191), "Measure the sum of this feature map of the layer instead"
     ] = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Where hiding a part of the picture under a gray square lowers the score.
+    """Places where hiding a part of the image under a gray square lowers the score.
 
-    map[b,r,c] = S(x) - S(x with the square over the center of cell r,c), signed, (B, rows, columns)
+    map[b,r,c] = S(x) - S(x with the square centered on cell r,c), signed, (B, rows, columns)
 
-    S: the score, the class probability, or the sum of one feature map. Needs no gradient and says plainly what it
-    did; but it sees only parts of about the square's size, and takes one pass for each place.
+    S: the score, the class probability, or the sum of one feature map. Needs no gradient and is easy to interpret; but
+    it finds only parts of about the square's size, and takes one forward pass for each position.
     """
     if feature_map is not None and layer is None:
         raise CamvizError("a feature map belongs to a layer: choose the layer too")
@@ -43,7 +43,7 @@ def occlusion(
     result = x.new_empty(len(x), len(rows) * len(columns))
 
     def measured(scores: Tensor) -> Tensor:
-        return score_of(score, scores if measure == "score" else chances(scores))
+        return score_of(score, scores if measure == "score" else probabilities(scores))
 
     def strength(points: Tensor, layer: nn.Module, feature_map: int) -> Tensor:
         activation, _ = activations(net, points, layer)

@@ -18,15 +18,15 @@ def random_cam(
     score: Score,
     layer: nn.Module,
     *,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which weights: the same seed gives the same map"] = 0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the random weights: the same seed gives the same map"] = 0,
 ) -> Tensor:
-    """A control: the layer's feature maps under random weights, which know nothing of the class.
+    """A control: the feature maps of a layer with random weights, independent of the class.
 
     map[b,h,w] = relu( sum_c w[c] * A[b,c,h,w] ), w[c] uniform in -1 to 1, (B, h, w)
 
-    A class activation map that does no better than this owes its look to the layer, not to its weights.
+    A class activation map that is no better than this control owes its shape to the layer, not to its weights.
     """
     activation, scores = activations(net, x, layer)
-    score_of(score, scores)  # nothing is taken from it, but a class that does not exist is told
+    score_of(score, scores)  # refuses a class that does not exist
     weight = Rng(seed).uniform(activation.shape[1], dtype=torch.float64) * 2 - 1
     return torch.einsum("c,bchw->bhw", weight.to(activation), activation).relu()

@@ -13,7 +13,7 @@ from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..runtime.rng import Rng
-from ..scores import Score, chances
+from ..scores import Score, probabilities
 from ..tape import forward, score_of
 
 
@@ -23,21 +23,22 @@ def rise(
     x: Tensor,
     score: Score,
     *,
-    masks: Annotated[int, Range(1, 8000), "How many random masks; the paper takes 4000 to 8000"] = 1000,
-    cells: Annotated[int, Range(2, 32), "Cells of a mask along each side: more for smaller things"] = 7,
+    masks: Annotated[int, Range(1, 8000), "Number of random masks; the paper uses 4000 to 8000"] = 1000,
+    cells: Annotated[int, Range(2, 32), "Cells of a mask along each side: more cells for smaller objects"] = 7,
     keep: Annotated[float, Range(0.05, 0.95, 0.05), "Probability that a cell stays visible"] = 0.5,
     measure: Annotated[
-        Literal["class probability", "score"], "What weighs a mask: the paper's class probability, or the score itself"
+        Literal["class probability", "score"],
+        "Weight of a mask: the class probability (as in the paper) or the score itself",
     ] = "class probability",
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which masks: the same seed gives the same map"] = 0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the masks: the same seed gives the same map"] = 0,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Where the picture must be visible for the score to be high, found by looking through random masks.
+    """Places that must be visible for the score to be high, found with random masks.
 
     map[b,i,j] = 1/(N * keep) * sum_n S(x[b] * M[n]) * M[n,i,j], (B, H, W)
 
-    M[n]: a grid of cells, 1 with probability `keep`, upsampled smoothly and shifted at random. A black-box method;
-    with few masks the map is blotchy by chance, so compare two seeds before you believe a detail.
+    M[n]: a random grid of cells, 1 with probability `keep`, upsampled smoothly and shifted at random. Uses only the
+    network's output. With few masks the map is noisy: compare two seeds before you trust a detail.
     """
     x = x.detach()
     height, width = x.shape[2:]
@@ -47,7 +48,7 @@ def rise(
     shifts = torch.stack([rng.integers(0, side - 1, masks) for side in cell], dim=1).tolist()
     result = torch.zeros_like(x[:, 0])
     with torch.no_grad(), many_passes(net, x) as passes:
-        for number, picture in enumerate(x):
+        for number, image in enumerate(x):
             for part in batches(masks, passes.size, partial_progress(progress, number, len(x))):
                 grown = interpolate(grids[part], size=[(cells + 1) * side for side in cell], mode="bilinear")
                 mask = torch.stack(
@@ -56,7 +57,7 @@ def rise(
                         for one, (top, left) in zip(grown, shifts[part], strict=True)
                     ]
                 )
-                scores = forward(net, channels_last(picture * mask))
-                weight = score_of(score, scores if measure == "score" else chances(scores))
+                scores = forward(net, channels_last(image * mask))
+                weight = score_of(score, scores if measure == "score" else probabilities(scores))
                 result[number] += torch.einsum("n,nihw->hw", weight, mask)
     return result / (masks * keep)

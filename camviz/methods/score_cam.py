@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ..perturbation.masked_scores import masked_cam
 from ..registry import method
 from ..runtime.progress import Progress
-from ..scores import Score, chances
+from ..scores import Score, probabilities
 from ..tape import score_of
 
 
@@ -21,21 +21,21 @@ def score_cam(
     weighting: Annotated[
         Literal["channel softmax", "class probability"], "The paper's softmax over channels, or the class probability"
     ] = "channel softmax",
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 where the processor has it"] = "exact",
+    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
-    """Where the layer holds evidence for the class: each feature map weighted by the score of what it lets through.
+    """Evidence for the class at a layer: each feature map is weighted by the score of the image masked by it.
 
     M[c] = minmax( upsampled(A[c]) );  s[c] = S(x * M[c]) - S(0);  w = softmax_c s;  map = relu( sum_c w[c] * A[c] )
 
-    Needs no gradient, so nothing saturates; one pass for each channel. Constant channels are left out.
+    Needs no gradient, so nothing saturates; takes one forward pass for each channel. Constant channels are left out.
     """
     softmax = weighting == "channel softmax"
     return masked_cam(
         net,
         x,
         layer,
-        read=lambda output: score_of(score, output if softmax else chances(output)),
+        read=lambda output: score_of(score, output if softmax else probabilities(output)),
         weigh=lambda scores: scores.softmax(dim=0) if softmax else scores,
         fast=mode == "fast",
         progress=progress,

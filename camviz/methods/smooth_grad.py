@@ -27,48 +27,52 @@ def smooth_grad(
     x: Tensor,
     score: Score,
     *,
-    base: Annotated[str, Choices(base_methods), "The method whose maps are averaged"] = "vanilla_backprop",
+    base: Annotated[str, Choices(base_methods), "Method whose maps are averaged"] = "vanilla_backprop",
     statistic: Annotated[
         Literal["mean", "squared", "variance"],
-        "The mean of the maps (SmoothGrad), of their squares (SmoothGrad-squared), or their variance (VarGrad)",
+        "Mean of the maps (SmoothGrad), mean of their squares (SmoothGrad-squared), or variance (VarGrad)",
     ] = "mean",
-    samples: Annotated[int, Range(1, 200), "How many noisy copies of the picture"] = 32,
-    level: Annotated[float, Range(0, 1, 0.05), "Deviation of the noise, as a share of the picture's range"] = 0.15,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which noise: the same seed gives the same map"] = 0,
-    extended: Annotated[bool, "Guided and deconvnet: also at SiLU, GELU and their kin, which no paper defines"] = False,
+    samples: Annotated[int, Range(1, 200), "Number of noisy copies of the image"] = 32,
+    level: Annotated[
+        float, Range(0, 1, 0.05), "Standard deviation of the noise, as a share of the image's range"
+    ] = 0.15,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the noise: the same seed gives the same map"] = 0,
+    extended: Annotated[
+        bool, "Guided and deconvnet: apply the rule to SiLU, GELU and similar activations too, which no paper defines"
+    ] = False,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Any pixel method averaged over noisy copies of the picture, so that what is only noise in the map fades.
+    """The map of a pixel method, averaged over noisy copies of the image to suppress noise.
 
     mean: m = mean_n M(x + e[n]);  squared: mean_n M(x + e[n])^2;  variance: squared - m^2;  (B, 3, H, W)
 
-    M: the base method; e[n]: normal noise of deviation level * (max x - min x). Clearer than a single gradient, but
-    what it explains is the picture's noisy neighborhood; squares and variance have no sign.
+    M: the base method; e[n]: normal noise of standard deviation level * (max x - min x). Less noisy than a single map,
+    but it explains the image's noisy neighborhood. Squares and variance have no sign.
     """
     x = x.detach()
-    samples = samples if level else 1  # without noise all are alike
+    samples = samples if level else 1  # without noise all copies are equal
     chosen = METHODS[base]
     explain = partial(chosen.function, extended=extended) if "extended" in chosen.knobs else chosen.function
     maps = []
     with many_passes(net, x, fold="gradient") as passes:
         size = 1 if chosen.many_passes else passes.size_with_gradient
-        for number, picture in enumerate(x):
+        for number, image in enumerate(x):
             rng = Rng(seed)
-            deviation = level * (picture.max() - picture.min())
+            deviation = level * (image.max() - image.min())
             report, inner = partial_progress(progress, number, len(x)), None
             if chosen.many_passes:
                 report, inner = None, report  # the base method reports each of its own passes
-            first, total, squares = (torch.zeros_like(picture) for _ in range(3))
+            first, total, squares = (torch.zeros_like(image) for _ in range(3))
             for part in batches(samples, size, report):
                 draws = range(samples)[part]
-                noise = torch.stack([rng.normal(*picture.shape, dtype=x.dtype) for _ in draws])
-                noisy = channels_last(picture + deviation * noise.to(x.device))
+                noise = torch.stack([rng.normal(*image.shape, dtype=x.dtype) for _ in draws])
+                noisy = channels_last(image + deviation * noise.to(x.device))
                 if chosen.many_passes:
                     found = explain(net, noisy, score, progress=partial_progress(inner, part.start, samples))
                 else:
                     found = explain(net, noisy, score)
                 first = found[0] if part.start == 0 else first
-                away = found - first  # mean of squares minus square of mean would drown in rounding without this
+                away = found - first  # differences keep the variance from being lost to rounding
                 total, squares = total + away.sum(dim=0), squares + away.square().sum(dim=0)
             mean = total / samples + first
             variance = (squares / samples - (total / samples).square()).clamp(min=0)

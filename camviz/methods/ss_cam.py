@@ -20,27 +20,27 @@ def ss_cam(
     score: Score,
     layer: nn.Module,
     *,
-    samples: Annotated[int, Range(1, 100), "How many noisy masks for each feature map"] = 35,
-    noise: Annotated[float, Range(0, 5, 0.1), "The noise's standard deviation, where masks go from 0 to 1"] = 2.0,
-    seed: Annotated[int, Range(0, 2**31 - 1), "The same seed gives the same noise"] = 0,
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 where the processor has it"] = "exact",
+    samples: Annotated[int, Range(1, 100), "Number of noisy masks for each feature map"] = 35,
+    noise: Annotated[float, Range(0, 5, 0.1), "Standard deviation of the noise, for masks from 0 to 1"] = 2.0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the noise: the same seed gives the same map"] = 0,
+    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
-    """Score-CAM, its score for each feature map averaged over masks with noise.
+    """Score-CAM with the score of each feature map averaged over noisy masks.
 
     s[c] = mean_i S( x * (M[c] + noise * n[i]) );  w = softmax_c s;  map = relu( sum_c w[c] * A[c] ), (B, h, w)
 
-    M[c] = minmax( upsampled(A[c]) ), and n[i] is normally distributed, for every pixel anew. The paper's second
-    variant; its first adds the noise to A[c].
+    M[c] = minmax( upsampled(A[c]) ); n[i] is drawn from a normal distribution for each pixel. This is the paper's
+    second variant; the first adds the noise to A[c].
 
-    Smoother than Score-CAM, at as many times its cost as there are samples.
+    Smoother than Score-CAM; costs `samples` times as much.
     """
     rng = Rng(seed)
 
     def noisy(masks: Tensor, passes: range) -> Tensor:
         if passes.start == 0:
             rng.reset()
-        # One by one, so that the noise does not depend on the size of the batch.
+        # Drawn one by one, so that the noise does not depend on the batch size.
         fields = [rng.normal(*masks.shape[2:]) for _ in passes]
         return masks + noise * torch.stack(fields)[:, None].to(masks)
 

@@ -14,7 +14,7 @@ def vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Tensor:
 
     map[b,k,i,j] = dS_b / dx[b,k,i,j], signed, (B, 3, H, W)
 
-    The plainest of all maps, and the noisiest: it tells what the score is sensitive to, not what it is made of.
+    The simplest map and the noisiest. It shows to which pixels the score is sensitive, not which ones make it up.
     """
     gradient = input_gradient(net, x, score)
     record_step(gradient=gradient)

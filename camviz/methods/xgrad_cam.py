@@ -9,11 +9,11 @@ from ..tape import record
 
 @method("XGrad-CAM", family="cam", paper="https://arxiv.org/abs/2008.02312")
 def xgrad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
-    """Where the layer holds evidence for the class: as Grad-CAM, but gradients count by the activation they meet.
+    """Evidence for the class at a layer: as Grad-CAM, but each gradient is weighted by its activation.
 
     w[b,c] = sum_hw g * A / sum_hw A;  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), with g = dS_b/dA, (B, h, w)
 
-    The weights keep what Grad-CAM loses: before the relu the map sums up to sum_chw g * A, as gradient times input.
+    Unlike Grad-CAM's, its weights preserve the sum: before the ReLU the map sums to sum_chw g * A (gradient x input).
     """
     activation, gradient = record(net, x, score, layer)
     total = activation.sum(dim=(2, 3), keepdim=True)

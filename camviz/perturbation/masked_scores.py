@@ -1,4 +1,4 @@
-"""Feature maps as masks of the picture, weighted by the score of what they let through: Score-CAM and its kin."""
+"""Class activation maps weighted by the scores of masked images, for Score-CAM and similar methods."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -30,11 +30,11 @@ def masked_cam(
     fast: bool = False,
     progress: Progress | None = None,
 ) -> Tensor:
-    """relu( sum_c w[c] * A[c] ) for each picture, (B, h, w), with w = weigh(s) and s[c] = mean of read(net(x * M[c])).
+    """Return relu( sum_c w[c] * A[c] ) for each image, (B, h, w), with w = weigh(s), s[c] = mean read(net(x * M[c])).
 
-    M[c] = minmax( upsampled(A[c]) ). With `times`, each mask is used so often, after `alter(masks, passes)`: masks
-    (n, 1, H, W) of n passes, where pass number p is time p % times of the living channel p // times. Constant
-    channels are left out. `fast` computes in bfloat16 where that is quicker.
+    M[c] = minmax( upsampled(A[c]) ). Each mask is used `times` times, changed by `alter(masks, passes)`: masks
+    (n, 1, H, W) of n passes, where pass p is repetition p % times of channel p // times. Constant channels are left
+    out and not counted. `fast` computes in bfloat16 if the device computes it faster.
     """
     activation, _ = activations(net, x, layer)
     dtype = fast_dtype(x.device) if fast and x.dtype == torch.float32 else None

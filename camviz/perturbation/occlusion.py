@@ -1,4 +1,4 @@
-"""What a network says while a gray square hides one place of the picture after another (Zeiler & Fergus, ECCV 2014)."""
+"""Sliding occlusion: the network's output while a gray square moves over the image (Zeiler & Fergus, ECCV 2014)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ..acceleration.many_passes import many_passes, partial_progress
 from ..errors import CamvizError
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
-from ..scores import chances, logit
+from ..scores import logit, probabilities
 from ..tape import activations, forward, score_of
 
 Box = tuple[int, int, int, int]
@@ -19,10 +19,10 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class OcclusionMaps:
-    """The paper's maps, each (B, rows, columns): a cell tells what happens with the square over the cell's center."""
+    """The paper's maps, each (B, rows, columns): a cell is the value with the square centered on it."""
 
-    probability: Tensor  # of the class asked for, 0 to 1: low where the square hides what the class needs
-    category: Tensor  # index of the most probable class: labels, not amounts
+    probability: Tensor  # of the given class, 0 to 1: low where the square hides its evidence
+    category: Tensor  # index of the most probable class
     strength: Tensor | None  # of the feature map: the sum of its activations
     feature_map: Tensor | None  # its index, (B,)
 
@@ -38,10 +38,10 @@ def occlusion_maps(
     stride: int = 16,
     progress: Progress | None = None,
 ) -> OcclusionMaps:
-    """The probability of a class, the most probable class and a feature map's strength, under a sliding gray square.
+    """Return the probability of a class, the most probable class and a feature map's strength under a sliding square.
 
     x is (B, 3, H, W); the square has `size` pixels a side and moves by about `stride`. Without a layer there is no
-    strength; without a feature map it is the layer's strongest for each picture. Raises CamvizError for a class or a
+    strength; without a feature map it is the layer's strongest for each image. Raises CamvizError for a class or a
     feature map that does not exist.
     """
     rows, columns = (window_spans(length, size, stride) for length in x.shape[2:])
@@ -63,7 +63,7 @@ def occlusion_maps(
             else:
                 found, scores = activations(net, points, layer)
                 strength[number, part] = found[:, which[number]].sum(dim=(1, 2))
-            probability[number, part] = chances(scores)[:, category]
+            probability[number, part] = probabilities(scores)[:, category]
             best[number, part] = scores.argmax(dim=1)
     grid = (len(x), len(rows), len(columns))
     return OcclusionMaps(
@@ -72,9 +72,9 @@ def occlusion_maps(
 
 
 def window_spans(length: int, size: int, stride: int) -> list[tuple[int, int]]:
-    """Where a square of `size` lies along a side of `length`: first pixel and the one after the last, clipped.
+    """Return the first pixel and the one after the last of each position of a square, clipped to `length`.
 
-    As many places as strides fit in, evenly spread, so that each is centered on its cell of the map.
+    There are ceil(length / stride) positions, evenly spaced, each centered on its cell of the map.
     """
     count = ceil(length / stride)
     firsts = [floor((place + 0.5) * length / count - size / 2 + 0.5) for place in range(count)]
@@ -84,9 +84,9 @@ def window_spans(length: int, size: int, stride: int) -> list[tuple[int, int]]:
 def hidden(
     x: Tensor, rows: list[tuple[int, int]], columns: list[tuple[int, int]], size: int, progress: Progress | None
 ) -> Iterator[tuple[int, slice, Tensor]]:
-    """For each picture, in batches: its number, which places, and the picture with a gray square over each of them.
+    """Yield batches of occluded images: the image's index, the slice of positions, and the images (n, 3, H, W).
 
-    Gray is 0, the mean color of the pictures that the network was trained on. Places run row by row.
+    Gray is 0, the mean color of the training images. Positions run row by row.
     """
     boxes = [(row, column) for row in rows for column in columns]
     for number, picture in enumerate(x):

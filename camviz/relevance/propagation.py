@@ -1,4 +1,4 @@
-"""Relevance carried backward by autograd: what each torch call of a network becomes under a composite of rules."""
+"""Relevance propagation by autograd: the backward pass of each torch call under a composite of rules."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _Back = Callable[..., tuple[Tensor, ...]]
 
 @contextmanager
 def propagating(composite: Composite) -> Iterator[None]:
-    """Within it, what autograd carries backward is relevance. A batch norm counts as part of the layer before it."""
+    """Let autograd propagate relevance inside the context. A batch norm belongs to the layer before it."""
     propagation = _Propagation(composite)
     with intercepting(propagation, every_step=True):
         yield
@@ -31,7 +31,7 @@ def propagating(composite: Composite) -> Iterator[None]:
 
 
 def relevance_of(score: Score) -> Score:
-    """The relevance of each class output z, z * dS/dz: it sums up to S where S is linear, as logit and contrast are."""
+    """Return a score whose relevance at class score z is z * dS/dz; the sum is S for a linear S (logit, contrast)."""
 
     def explained(scores: Tensor) -> Tensor:
         return (scores * (scores * score_gradient(score, scores)).detach()).sum(dim=1)
@@ -42,16 +42,16 @@ def relevance_of(score: Score) -> Score:
 def relevance_per_layer(
     net: nn.Module, x: Tensor, score: Score, layers: Sequence[nn.Module], composite: Composite
 ) -> tuple[Tensor, ...]:
-    """The sum of the relevance that arrives at each layer's output, (B,): S at all of them but for what biases take."""
+    """Return the sum of the relevance at each layer's output, (B,): S, less what the biases after it absorb."""
     with propagating(composite):
         return gradient_sums(net, x, relevance_of(score), layers)
 
 
-# ------------------------------------------------------------------------------------------- what each call becomes
+# ------------------------------------------------------------------------------------- the replacement of each call
 
 
 class _RelevanceFunction(torch.autograd.Function):
-    """A value computed before, of which `back(relevance, *kept)` is what goes back to `inputs`."""
+    """A computed value whose backward pass gives `back(relevance, *kept)` to `inputs`."""
 
     @staticmethod
     def forward(ctx: Any, value: list[Tensor], back: _Back, kept: Sequence[Tensor], *inputs: Tensor) -> Any:
@@ -66,31 +66,31 @@ class _RelevanceFunction(torch.autograd.Function):
 
 @dataclass
 class _Affine:
-    """A convolution or linear layer, which a batch norm may join after it ran and before anything goes back."""
+    """A convolution or linear layer; a batch norm that runs after it is fused into it."""
 
     op: Op
     rule: RelevanceRule
     weight: Tensor
     bias: Tensor | None
-    joined: bool = False
+    fused: bool = False
 
     def __call__(self, relevance: Tensor, x: Tensor) -> tuple[Tensor]:
         return (self.rule(self.op, x, self.weight, self.bias, relevance),)
 
-    def join(self, *args: Any, **kwargs: Any) -> None:
-        """Take in the scale and the shift of a call F.batch_norm(*args, **kwargs), unless one is in already."""
+    def fuse(self, *args: Any, **kwargs: Any) -> None:
+        """Fuse the scale and shift of a call F.batch_norm(*args, **kwargs), unless one is fused already."""
         _, *norm = norm_arguments(*args, **kwargs)
-        if norm[4] or self.joined:  # in training
+        if norm[4] or self.fused:  # in training
             return
         scale, shift = scale_and_shift(*norm)
         self.weight = self.weight * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
         self.bias = shift + (0 if self.bias is None else self.bias * scale)
-        self.joined = True
+        self.fused = True
 
 
 @dataclass
 class _Pass:
-    """Relevance goes on as it is, in equal shares where there are two inputs, summed where one was broadcast."""
+    """Passes relevance on unchanged: in equal shares to two inputs, summed for an input that was broadcast."""
 
     shapes: Sequence[torch.Size]
     gate: bool = False
@@ -101,7 +101,7 @@ class _Pass:
 
 
 class _Propagation:
-    """Replaces the calls of one forward pass by what the composite says; None where a call may run as it is."""
+    """Replaces the calls of one forward pass as the composite says; a handler returns None to leave a call as it is."""
 
     def __init__(self, composite: Composite) -> None:
         self.composite, self.first, self.unruled = composite, True, set[str]()
@@ -118,7 +118,7 @@ class _Propagation:
         return result if name in _ROUTING else self.plain(name, result, args)
 
     def plain(self, name: str, result: Any, args: Any) -> Any:
-        """The result of a call without a rule, whose name is remembered if relevance comes by."""
+        """Return the result of a call without a rule, and record its name if relevance passes through it."""
         if type(result) is tuple:
             return tuple(self.plain(name, part, args) for part in result)
         if not _depends(result) or any(result is value for value in args):
@@ -150,7 +150,7 @@ class _Propagation:
     def batch_norm(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
         layer = getattr(args[0].grad_fn, "back", None)
         if isinstance(layer, _Affine) and func is F.batch_norm:
-            layer.join(*args, **kwargs)
+            layer.fuse(*args, **kwargs)
         return self.passing(name, func, args, kwargs)
 
     def passing(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
@@ -193,22 +193,22 @@ class _Propagation:
 
 
 def _ruled(value: Tensor, back: _Back, kept: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
-    result: Tensor = _RelevanceFunction.apply([value], back, kept, *inputs)  # type: ignore[no-untyped-call]
+    result: Tensor = _RelevanceFunction.apply([value], back, kept, *inputs)
     return result
 
 
 def _passed(func: Any, args: Any, kwargs: Any, inputs: Sequence[Any], gate: bool = False) -> Tensor | None:
-    """A call through which relevance passes to those of `inputs` that depend on the picture; None where none does."""
+    """Return the result of a call that passes relevance to the `inputs` that depend on the image; None if none does."""
     inputs = [value for value in inputs if _depends(value)]
     if not inputs:
         return None
     value, in_place = _compute(func, args, kwargs)
     result = _ruled(value, _Pass([x.shape for x in inputs], gate), (), inputs)
-    return args[0].copy_(result) if in_place else result  # type: ignore[no-any-return]
+    return args[0].copy_(result) if in_place else result
 
 
 def _compute(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, bool]:
-    """The value of a call that overwrites nothing, and whether it meant to overwrite its first argument."""
+    """Return the value of a call without overwriting anything, and whether the call is in place."""
     with torch.no_grad():
         first = args[0].clone() if isinstance(args[0], Tensor) else args[0]
         value = func(first, *args[1:], **kwargs)
@@ -220,12 +220,12 @@ def _constant(value: Any) -> Any:
 
 
 def _depends(value: Any) -> bool:
-    """Whether a value comes from the picture: parameters were made constants."""
+    """Whether a value depends on the image: parameters are constants."""
     return isinstance(value, Tensor) and value.requires_grad
 
 
 def _signals(factors: list[Tensor]) -> list[Tensor]:
-    """The factors of a product that are no gates; both where that cannot be told."""
+    """Return the factors of a product that are not gates; both if that is unclear."""
     if len(factors) < 2:
         return factors
     largest = max(factor.numel() for factor in factors)
@@ -234,7 +234,7 @@ def _signals(factors: list[Tensor]) -> list[Tensor]:
 
 
 def _is_gate(x: Tensor) -> bool:
-    """Whether the last ruled call before x, beyond views and copies, was a sigmoid or its like."""
+    """Whether the last call with a rule before x, apart from views and copies, was a sigmoid or similar."""
     node: Any = x.grad_fn
     while node is not None and not hasattr(node, "back"):
         node = node.next_functions[-1][0] if node.next_functions else None
@@ -259,7 +259,7 @@ _POOLINGS = _words(
     interpolate upsample
 """
 )
-# Calls that only move values about: the plain gradient takes relevance where it belongs.
+# Calls that only move values: the plain gradient passes relevance to the right place.
 _ROUTING = _words(
     """
     get getitem setitem view view_as reshape reshape_as flatten unflatten permute transpose t swapaxes swapdims movedim

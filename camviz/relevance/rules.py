@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation: one rule for what one layer does with relevance, and which layer gets which."""
+"""Rules of layer-wise relevance propagation, and composites that assign them to layers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 Op = Callable[..., Tensor]  # a convolution or linear layer, op(x, w) or op(x, w, b); a pooling, op(x)
 RelevanceRule = Callable[[Op, Tensor, Tensor, Tensor | None, Tensor], Tensor]
 
-STABILIZER = 1e-6  # keeps every division but epsilon's own away from zero
+STABILIZER = 1e-6  # keeps denominators away from zero, except in the epsilon rule, which has its own
 
 # ---------------------------------------------------------------------------------------------------------- rules
 # j runs over the inputs x of an operation, k over its outputs; w[jk] and b[k] are weights and biases (a batch
@@ -29,7 +29,7 @@ class Epsilon:
 
 @dataclass(frozen=True)
 class Gamma:
-    """R[j] = sum_k c[jk] / sum_j c[jk] * R[k], with c[jk] = x[j] w[jk], those of the sign of z[k] times 1 + gamma."""
+    """R[j] = sum_k c[jk] / sum_j c[jk] * R[k], with c[jk] = x[j] w[jk], times 1 + gamma if of z[k]'s sign."""
 
     gamma: float = 0.25
 
@@ -62,8 +62,8 @@ class AlphaBeta:
 class ZBox:
     """R[j] = sum_k c[jk] / sum_j c[jk] * R[k], with c[jk] = x[j] w[jk] - low w[jk]+ - high w[jk]-.
 
-    For pixels, whose zero means nothing: each counts by its distance from the end of the box that would speak
-    least for the output.
+    For pixels, whose zero has no meaning: each contributes by its distance from the end of the range [low, high]
+    that lowers the output most.
     """
 
     low: float = -3.0
@@ -76,20 +76,20 @@ class ZBox:
 
 @dataclass(frozen=True)
 class Flat:
-    """R[j] = sum_k R[k] / (number of inputs of k): evenly to all that an output sees."""
+    """R[j] = sum_k R[k] / (number of inputs of k): evenly to all inputs of an output."""
 
     def __call__(self, op: Op, x: Tensor, w: Tensor, b: Tensor | None, relevance: Tensor) -> Tensor:
         return redistribute(op, [(torch.ones_like(x), torch.ones_like(w))], relevance)
 
 
 def redistribute(op: Op, parts: Sequence[tuple[Any, ...]], relevance: Tensor, epsilon: float = STABILIZER) -> Tensor:
-    """R[j] = sum over parts of x[j] w[jk] R[k] / z[k], where z is the sum of op(*part); a part is (x, w, b)."""
+    """Return R[j] = sum over parts of x[j] w[jk] R[k] / z[k], where z is the sum of op(*part); a part is (x, w, b)."""
     if not relevance.any():
         return torch.zeros_like(parts[0][0])
     inputs, outputs = [], []
     with torch.enable_grad():
         for index, (x, *parameters) in enumerate(parts):
-            if index == 0 or x.any():  # after a ReLU nothing is negative: half of the work
+            if index == 0 or x.any():  # after a ReLU nothing is negative, which saves half of the work
                 inputs.append(x.detach().requires_grad_())
                 outputs.append(op(inputs[-1], *parameters))
         z = sum(outputs[1:], outputs[0])
@@ -100,7 +100,7 @@ def redistribute(op: Op, parts: Sequence[tuple[Any, ...]], relevance: Tensor, ep
 
 
 def stabilized(z: Tensor, epsilon: float = STABILIZER) -> Tensor:
-    """z, moved away from zero by epsilon."""
+    """Return z moved away from zero by epsilon."""
     return z + epsilon * (2 * (z >= 0).to(z.dtype) - 1)
 
 
@@ -109,11 +109,12 @@ def stabilized(z: Tensor, epsilon: float = STABILIZER) -> Tensor:
 
 @dataclass(frozen=True)
 class Composite:
-    """Which rule is followed, by depth: by the first convolution, by the others, and by linear layers.
+    """The rules of the first convolution, of the other convolutions, and of linear layers.
 
-    The rest is the same in all. Activations, normalizations and constant factors and terms pass relevance on as it
-    is; additions of two branches and average pooling share it in proportion; max-pooling gives it to the maximum. In
-    a product of two branches one is a gate (the smaller one, or what comes from a sigmoid): it counts as constant.
+    Other calls are treated alike in all composites. Activations, normalizations, constant factors and constant terms
+    pass relevance on unchanged; additions of two branches and average pooling distribute it in proportion; max-pooling
+    gives it to the maximum. In a product of two branches, one is a gate (the smaller one, or the output of a sigmoid)
+    and is treated as constant.
     """
 
     first: RelevanceRule

@@ -1,4 +1,4 @@
-"""What differs between CPU and accelerators: timing, synchronization, memory, precision."""
+"""Differences between CPU and accelerators: timing, synchronization, memory, precision."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from .progress import Progress
 
 
 def stopwatch(device: torch.device) -> Callable[[], float]:
-    """A clock for estimates: on the CPU it counts what this thread works, not what the machine does for others."""
+    """Return a clock for estimates, in seconds; on the CPU it counts the time of this thread only."""
     if device.type == "cpu":
         return time.thread_time
 
@@ -21,32 +21,32 @@ def stopwatch(device: torch.device) -> Callable[[], float]:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was told; an accelerator lets us go on meanwhile, the CPU does not."""
+    """Wait until the device has finished all queued work."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
 
 def synchronized_progress(progress: Progress | None, device: torch.device) -> Progress | None:
-    """The same progress, told only when the device has come as far, so that there is no queue left to cancel."""
+    """Return a callback that reports once the device has finished the work, so that Cancel takes effect at once."""
     if progress is None or device.type == "cpu":
         return progress
 
-    def told(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         synchronize(device)
         progress(done, total)
 
-    return told
+    return report
 
 
 def device_memory(device: torch.device) -> int:
-    """The bytes that tensors on an accelerator may take."""
+    """Return the memory of an accelerator, in bytes."""
     if device.type == "mps":
         return torch.mps.recommended_max_memory()
     return int(torch.cuda.get_device_properties(device).total_memory)
 
 
 def fast_dtype(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where the processor computes it faster than float32; None elsewhere."""
+    """Return bfloat16 if the device computes it faster than float32, else None."""
     if device.type == "cuda" or (device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)):
         return torch.bfloat16
     return None

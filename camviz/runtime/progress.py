@@ -1,4 +1,4 @@
-"""A word from within a long pass of a network, so that a computation can be canceled in the middle of it."""
+"""Progress reports from inside a long forward pass, so that Cancel takes effect within 0.2 s."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,51 +8,51 @@ from math import inf
 from time import perf_counter
 
 Progress = Callable[[int, int], None]
-HEARTBEAT_SECONDS = 0.2  # seconds after which a word is due
+HEARTBEAT_SECONDS = 0.2  # between two reports
 
 
 @dataclass
 class _Heartbeat:
-    """Who wants to hear, what was said last, and when."""
+    """A progress callback, its last report, and the time of it."""
 
     progress: Progress
     last: tuple[int, int]
-    heard: float
+    reported: float  # perf_counter() of the last report; infinite while the callback runs
 
-    def tell(self, done: int, total: int) -> None:
-        self.last, self.heard = (done, total), inf  # while it listens, it is not told again
+    def report(self, done: int, total: int) -> None:
+        self.last, self.reported = (done, total), inf
         self.progress(done, total)
-        self.heard = perf_counter()
+        self.reported = perf_counter()
 
 
-_heartbeat: ContextVar[_Heartbeat | None] = ContextVar("camviz_pulse", default=None)
+_heartbeat: ContextVar[_Heartbeat | None] = ContextVar("camviz_heartbeat", default=None)
 
 
 @contextmanager
 def heartbeat(progress: Progress | None) -> Iterator[Progress | None]:
-    """Within it, and in this thread, `progress` is told its last (done, total) again after each silence of 0.2 s.
+    """Repeat the last report (done, total) to `progress` after every 0.2 s without one, in this thread.
 
-    Gives the progress that the computation shall call. Before it has said anything, (0, 1) is told. What `progress`
-    raises comes out of the network's pass.
+    Yields the callback that the computation has to call. Before its first report, (0, 1) is repeated. An exception
+    that `progress` raises ends the network's forward pass.
     """
     if progress is None:
         yield None
         return
-    found = _Heartbeat(progress, (0, 1), perf_counter())
-    token = _heartbeat.set(found)
+    current = _Heartbeat(progress, (0, 1), perf_counter())
+    token = _heartbeat.set(current)
     try:
-        yield found.tell
+        yield current.report
     finally:
         _heartbeat.reset(token)
 
 
 def seconds_since_report() -> float:
-    """The seconds since the last word; 0 where nobody waits for one."""
-    found = _heartbeat.get()
-    return 0.0 if found is None else perf_counter() - found.heard
+    """Return the seconds since the last progress report; 0 without a callback."""
+    current = _heartbeat.get()
+    return 0.0 if current is None else perf_counter() - current.reported
 
 
 def repeat_report() -> None:
-    """Say the last word again."""
-    if (found := _heartbeat.get()) is not None:
-        found.tell(*found.last)
+    """Repeat the last progress report."""
+    if (current := _heartbeat.get()) is not None:
+        current.report(*current.last)

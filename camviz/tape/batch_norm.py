@@ -15,13 +15,13 @@ def norm_arguments(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> tuple[Any, ...]:
-    """The arguments of a call of F.batch_norm, in its order."""
+    """Return the arguments of a call of F.batch_norm in its order, however they were passed."""
     return input, running_mean, running_var, weight, bias, training, momentum, eps
 
 
 def scale_and_shift(
     mean: Tensor, variance: Tensor, weight: Any, bias: Any, training: bool, momentum: float, eps: float
 ) -> tuple[Tensor, Tensor]:
-    """What a batch norm that is not in training multiplies each channel with, and what it adds then."""
+    """Return the scale and the shift of each channel by a batch norm in evaluation mode."""
     scale = (1 if weight is None else weight) / (variance + eps).sqrt()
     return scale, (0 if bias is None else bias) - mean * scale

@@ -15,7 +15,7 @@ from .rules import intercepting
 
 
 def bias_of(func: Any, args: Any, kwargs: Any) -> Tensor | None:
-    """What a call adds of its own to what it makes of its input, in a shape that its output takes; None for nothing."""
+    """Return the bias of a call, broadcastable to its output; None if it has none."""
     if func in (F.conv2d, F.linear):
         bias: Tensor | None = args[2] if len(args) > 2 else kwargs.get("bias")
         return bias if bias is None or func is F.linear else bias[:, None, None]
@@ -38,13 +38,13 @@ def bias_of(func: Any, args: Any, kwargs: Any) -> Tensor | None:
 
 
 def bias_gradients(net: nn.Module, x: Tensor, score: Score) -> tuple[Tensor, list[Tensor], Tensor]:
-    """The gradient dS/dx, for each step that adds something of its own that times its gradient, and S itself, (B,).
+    """Return the gradient dS/dx, the product of bias and gradient for each call with a bias, and S, (B,).
 
-    What a step z -> y adds is y - dy/dz * z: the bias of a convolution or a linear layer, the shift of a batch norm,
-    where the tangent of an activation meets zero (at 0 for ReLU). Terms have the shape of y, channels first.
+    The bias of a call z -> y is y - dy/dz * z: that of a convolution or a linear layer, the shift of a batch norm, the
+    intercept of an activation's tangent (0 for ReLU). The products have the shape of y, channels first.
     """
     terms: list[Tensor | None] = []
-    rows: Tensor | None = None  # what a linear layer made of a picture, channels last, as in ConvNeXt
+    rows: Tensor | None = None  # output of a linear layer on feature maps, channels last, as in ConvNeXt
 
     def listen(func: Any, args: Any, kwargs: Any) -> Any:
         nonlocal rows

@@ -15,33 +15,33 @@ from torchvision.ops import StochasticDepth
 from ..errors import CamvizError
 from ..messages import Message
 from ..runtime.tf32 import full_precision
-from .pass_counts import counts_in_force
-from .rules import rules_in_force
+from .pass_counts import active_counts
+from .rules import active_rules
 
 
 def forward(net: nn.Module, x: Tensor) -> Tensor:
-    """The class scores (B, K) of one pass over the batch `x`, under the backward rule in force, if any."""
+    """Return the class scores (B, K) of the batch `x`, with the active backward rule, if any."""
     check_eval(net)
-    rules = rules_in_force.get()
+    rules = active_rules.get()
     if rules is not None and rules.every_step and is_compiled(net):
         raise CamvizError(
             "this network is compiled (TorchScript or torch.export), so its single steps cannot be followed, as this "
             "method needs: load it as the Python class that it was, or take another method"
         )
-    if account := counts_in_force.get():
-        account.forward_passes += len(x)
-    plain = x.ndim != 4 or x.is_contiguous() or not _needs_plain.get(net, True)
-    with full_precision(x.device), rules or nullcontext(), nullcontext() if plain else _AnyLayout(net):
-        return class_scores(net(x.clone()))  # a network may begin with an operation in place
+    if counts := active_counts.get():
+        counts.forward_passes += len(x)
+    unchanged = x.ndim != 4 or x.is_contiguous() or not _needs_contiguous.get(net, True)
+    with full_precision(x.device), rules or nullcontext(), nullcontext() if unchanged else _AnyLayout(net):
+        return class_scores(net(x.clone()))  # its first operation may be in place
 
 
 def is_compiled(net: nn.Module) -> bool:
-    """Whether a network, or a part of it, runs where CamViz does not see its steps: TorchScript, torch.export."""
+    """Whether a network, or a part of it, is TorchScript or from torch.export, whose calls cannot be intercepted."""
     return any(isinstance(module, torch.jit.ScriptModule | InterpreterModule) for module in net.modules())
 
 
 def class_scores(output: Any) -> Tensor:
-    """The class scores (B, K) in whatever a network returns: a tensor, a tuple, a mapping, an object with logits."""
+    """Return the class scores (B, K) from a network's output: a tensor, tuple, mapping or object with logits."""
     if isinstance(output, Mapping):
         output = next((output[key] for key in ("logits", "out") if key in output), output)
     elif hasattr(output, "logits"):
@@ -58,19 +58,19 @@ def class_scores(output: Any) -> Tensor:
     return output
 
 
-# A network that calls view() on its feature maps expects them in the plain layout; reshape() takes any.
+# A network that calls view() on its feature maps needs them contiguous; reshape() accepts any layout.
 ANY_LAYOUT: dict[Any, Any] = {Tensor.view: Tensor.reshape}
 
 
-# How a network looks at what it has computed, perhaps to decide by it.
+# Calls by which a network reads computed values, perhaps for a branch.
 TO_NUMBERS = {Tensor.item, Tensor.tolist, Tensor.numpy, Tensor.__bool__, Tensor.__int__, Tensor.__float__}
 
 
-_needs_plain: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()  # whether a network ever calls view()
+_needs_contiguous: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()  # whether a network calls view()
 
 
 class _AnyLayout(TorchFunctionMode):
-    """Lets a network take feature maps in any memory layout; learns from a pass whether it has to for this one."""
+    """Accepts feature maps in any memory layout, and records whether the network needs this."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -83,11 +83,11 @@ class _AnyLayout(TorchFunctionMode):
     def __exit__(self, kind: Any, *others: Any) -> None:
         super().__exit__(kind, *others)  # type: ignore[no-untyped-call]
         if kind is None:
-            _needs_plain[self.net] = self.needed
+            _needs_contiguous[self.net] = self.needed
 
 
 def check_eval(net: nn.Module) -> None:
-    """Refuse a network whose layers would act as in training: running it would change it, or give chance results."""
+    """Raise CamvizError for a network in training mode: a pass would change it, or give random results."""
     for module in _in_training(net):
         drops = getattr(module, "p" if isinstance(module, _DropoutNd | StochasticDepth) else "drop_prob", 0)
         tracks = getattr(module, "track_running_stats", False)  # InstanceNorm can too
@@ -98,12 +98,12 @@ def check_eval(net: nn.Module) -> None:
 
 
 def _in_training(net: nn.Module) -> Iterator[nn.Module]:
-    """Its modules in training mode; quicker than net.modules(), which every pass would feel."""
-    left, met = [net], {net}
-    while left:
-        module = left.pop()
+    """Yield its modules in training mode; faster than net.modules(), as it runs in every pass."""
+    waiting, seen = [net], {net}
+    while waiting:
+        module = waiting.pop()
         if module.training:
             yield module
-        new = [child for child in module.children() if child not in met]
-        met.update(new)
-        left += new
+        new = [child for child in module.children() if child not in seen]
+        seen.update(new)
+        waiting += new

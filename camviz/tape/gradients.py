@@ -1,4 +1,4 @@
-"""Listen to a network's forward pass without touching it: the only file that knows torch's hooks and modes."""
+"""Activations and gradients of a network, read during a forward pass without changing the network."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,29 +11,29 @@ from ..runtime.tf32 import full_precision
 from ..scores import Score
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
-from .pass_counts import counts_in_force
+from .pass_counts import active_counts
 
 
 def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """The activation A of `layer` and the gradient dS/dA of the score, each (B, c, h, w).
+    """Return the activation A of `layer` and the gradient dS/dA of the score, each (B, c, h, w).
 
-    Nothing below the layer is differentiated. A layer that runs several times counts at its last.
+    Nothing before the layer is differentiated. Of a layer that runs several times, the last run counts.
     """
     kept: list[Tensor] = []
 
     def keep(output: Tensor) -> Tensor:
         torch.set_grad_enabled(True)
         kept[:] = [output.detach().requires_grad_()]
-        return kept[0].clone()  # what follows may overwrite its input
+        return kept[0].clone()  # the next call may overwrite it
 
-    with listening(on_layer(layer, keep)), torch.no_grad():  # up to the layer, where `keep` turns gradients on
+    with listening(on_layer(layer, keep)), torch.no_grad():  # until `keep` enables gradients at the layer
         scores = score_of(score, forward(net, x))
     activation = require_reached(kept)
     return activation.detach(), gradient_of(scores, activation)
 
 
 def activations(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """The activation of `layer` (B, c, h, w) and the class scores (B, K), without gradients."""
+    """Return the activation of `layer` (B, c, h, w) and the class scores (B, K), without gradients."""
     kept: list[Tensor] = []
 
     def keep(output: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def activations(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Te
 
 
 def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | None = None) -> Tensor:
-    """The gradient dS/dx, (B, 3, H, W). With a layer, S is a function of that layer's activation (B, c, h, w)."""
+    """Return the gradient dS/dx, (B, 3, H, W); with a layer, S is a function of its activation (B, c, h, w)."""
     x = x.detach().requires_grad_()
     kept: list[Tensor] = []
 
@@ -61,7 +61,7 @@ def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | N
 
 
 def score_of(score: Score, scores: Tensor) -> Tensor:
-    """`score` applied and checked: one number for each sample, (B,)."""
+    """Return the score of each sample, (B,); raise CamvizError if `score` returns another shape."""
     explained = score(scores)
     if explained.shape != scores.shape[:1]:
         raise CamvizError(
@@ -73,49 +73,49 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
 
 
 def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
-    """d(scores)/d(source) for every sample of the batch, of the shape of `source`."""
+    """Return d(scores)/d(source) for every sample of the batch, in the shape of `source`."""
     gradient = None
     if scores.requires_grad:
         with full_precision(source.device):
             (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
     if gradient is None:
         raise CamvizError("the score does not depend on this layer, so there is no gradient to show")
-    if account := counts_in_force.get():
-        account.backward_passes += len(scores)
+    if counts := active_counts.get():
+        counts.backward_passes += len(scores)
     return gradient
 
 
 def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.Module]) -> tuple[Tensor, ...]:
-    """For each layer, what dS/d(its output) sums up to, (B,); zero where nothing comes by.
+    """Return for each layer the sum of dS/d(its output), (B,); zero if no gradient arrives.
 
-    A layer that runs several times counts at its last.
+    Of a layer that runs several times, the last run counts.
     """
     wanted = tuple(layers)
-    arrived: dict[nn.Module, Tensor] = {}
+    sums: dict[nn.Module, Tensor] = {}
     hooks: dict[nn.Module, Any] = {}
 
     def see(module: nn.Module, output: Any) -> None:
         def keep(gradient: Tensor) -> None:
-            arrived[module] = gradient.flatten(1).sum(dim=1)
+            sums[module] = gradient.flatten(1).sum(dim=1)
 
         if module in hooks:
             hooks[module].remove()
         if module in wanted and isinstance(output, Tensor):
-            arrived[module] = output.new_zeros(len(output))
+            sums[module] = output.new_zeros(len(output))
             if output.requires_grad:
-                hooks[module] = output.register_hook(keep)  # type: ignore[no-untyped-call]  # on this pass alone
+                hooks[module] = output.register_hook(keep)  # type: ignore[no-untyped-call]  # of this pass only
 
     x = x.detach().requires_grad_()
     with listening(see), torch.enable_grad():
         scores = score_of(score, forward(net, x))
     gradient_of(scores, x)
     for layer in wanted:
-        require_reached([arrived[layer]] if layer in arrived else [])
-    return tuple(arrived[layer] for layer in wanted)
+        require_reached([sums[layer]] if layer in sums else [])
+    return tuple(sums[layer] for layer in wanted)
 
 
 def score_gradient(score: Score, scores: Tensor) -> Tensor:
-    """How much the score grows with each class score: dS/d(scores), (B, K)."""
+    """Return the gradient dS/d(scores) of the score with respect to the class scores, (B, K)."""
     with torch.enable_grad():
         scores = scores.detach().requires_grad_()
         explained = score_of(score, scores)

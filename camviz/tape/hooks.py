@@ -29,19 +29,19 @@ def _register_once() -> None:
 
 
 def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
-    _beat(output)
+    _send_heartbeat(output)
     see = _listener.get()
     return None if see is None else see(module, output)
 
 
-def _beat(output: Any = None) -> None:
-    """A word to whoever waits for this pass, where one is due; where it is long, from its way back too."""
+def _send_heartbeat(output: Any = None) -> None:
+    """Repeat the progress report if one is due; in a long pass, from the backward pass as well."""
     silent = seconds_since_report()
     if silent > HEARTBEAT_SECONDS:
-        with torch._C.DisableTorchFunction():  # what is computed there is no part of the network
+        with torch._C.DisableTorchFunction():  # calls of the callback are not part of the network
             repeat_report()
     elif silent > HEARTBEAT_SECONDS / 4 and isinstance(output, Tensor) and output.requires_grad and output.is_cpu:
-        output.register_hook(lambda _: _beat())  # type: ignore[no-untyped-call]
+        output.register_hook(lambda _: _send_heartbeat())  # type: ignore[no-untyped-call]
 
 
 def observe(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) -> Any:
@@ -88,7 +88,7 @@ def on_layer(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Observer:
 
 @contextmanager
 def replacing_output(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Within it, what `layer` gives is replaced by `keep` of it; raises CamvizError where the layer did not run."""
+    """Replace the output of `layer` by `keep(output)` inside the context; raise CamvizError if it did not run."""
     kept: list[Tensor] = []
 
     def see(output: Tensor) -> Tensor:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from ..messages import Message, Value
 
-counts_in_force: ContextVar["PassCounts | None"] = ContextVar("camviz_account", default=None)
+active_counts: ContextVar["PassCounts | None"] = ContextVar("camviz_pass_counts", default=None)
 
 
 @dataclass
 class PassCounts:
-    """What a computation cost, in passes of one sample, and what its method has to say of it."""
+    """The cost of a computation in passes of one sample, and the notes of its method."""
 
     forward_passes: int = 0
     backward_passes: int = 0
@@ -21,17 +21,17 @@ class PassCounts:
 
 @contextmanager
 def counting_passes() -> Iterator[PassCounts]:
-    """Count the passes that happen within, in this thread only."""
-    account = PassCounts()
-    token = counts_in_force.set(account)
+    """Count the passes inside the context, in this thread only."""
+    counts = PassCounts()
+    token = active_counts.set(counts)
     try:
-        yield account
+        yield counts
     finally:
-        counts_in_force.reset(token)
+        active_counts.reset(token)
 
 
 def add_note(template: str, /, **values: Value) -> None:
     """Add a sentence about the result, as Message takes it, to the notes of the computation in progress."""
     sentence = Message(template, **values)
-    if (account := counts_in_force.get()) and sentence not in account.notes:
-        account.notes.append(sentence)
+    if (counts := active_counts.get()) and sentence not in counts.notes:
+        counts.notes.append(sentence)

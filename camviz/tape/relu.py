@@ -1,4 +1,4 @@
-"""Calls of torch, understood: what counts as a ReLU, its way back by a rule, and what a call adds of its own."""
+"""Which torch calls are ReLUs or smooth activations, and their backward pass under a rule."""
 
 import inspect
 from collections.abc import Callable
@@ -45,7 +45,7 @@ OUT_OF_PLACE: dict[Any, Any] = {
 
 
 def gate_of(func: Any, args: Any, kwargs: Any) -> Gate | None:
-    """The open interval in which a ReLU-like call passes its input on; None for any other call."""
+    """Return the open interval in which a ReLU-like call is the identity; None for any other call."""
     if func in _GATES:
         return _GATES[func]
     if func not in _CLAMPS:
@@ -59,19 +59,19 @@ def gate_of(func: Any, args: Any, kwargs: Any) -> Gate | None:
 
 
 def apply_rule(func: Any, args: Any, kwargs: Any, gate: Gate | None, rule: Rule) -> Tensor:
-    """The activation of a call, in place where the call is, with `rule(gradient, slope)` as its way back."""
+    """Return the activation of a call, in place if the call is, with `rule(gradient, slope)` as its backward pass."""
     x, others, kwargs, in_place = call_arguments(func, args, kwargs)
     function = OUT_OF_PLACE.get(func, func)
     result: Tensor
     if in_place and gate and not x._is_view():
-        result = _InPlaceRuleFunction.apply(x, gate, rule)  # type: ignore[no-untyped-call]
+        result = _InPlaceRuleFunction.apply(x, gate, rule)
         return result
-    result = _RuleFunction.apply(x, lambda value: function(value, *others, **kwargs), gate, rule)  # type: ignore[no-untyped-call]
+    result = _RuleFunction.apply(x, lambda value: function(value, *others, **kwargs), gate, rule)
     return x.copy_(result) if in_place else result
 
 
 def call_arguments(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, list[Any], dict[str, Any], bool]:
-    """The input of an activation, its other arguments without `inplace`, and whether it runs in place."""
+    """Return the input of an activation, its other arguments without `inplace`, and whether it runs in place."""
     in_place = func.__name__.endswith("_")
     names = _parameters(func) if getattr(func, "__module__", "") == F.__name__ else ()
     given = dict(zip(names, args, strict=False)) | kwargs if names else kwargs
@@ -88,7 +88,7 @@ def _parameters(func: Any) -> tuple[str, ...]:
 
 
 class _RuleFunction(torch.autograd.Function):
-    """One activation whose backward is a rule."""
+    """An activation whose backward pass is a rule."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor], gate: Any, rule: Rule) -> Tensor:
@@ -110,7 +110,7 @@ class _RuleFunction(torch.autograd.Function):
 
 
 class _InPlaceRuleFunction(torch.autograd.Function):
-    """A ReLU or ReLU6 in place whose backward is a rule; its slope is read off its result."""
+    """A ReLU or ReLU6 in place whose backward pass is a rule; its slope follows from its result."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gate: Gate, rule: Rule) -> Tensor:
@@ -125,6 +125,6 @@ class _InPlaceRuleFunction(torch.autograd.Function):
 
 
 def _slope(result: Tensor, gate: Gate) -> Tensor:
-    """1 where a ReLU with that result passed its input on, 0 where it cut it off; in one step."""
+    """Return the derivative of a ReLU from its result: 1 where it was the identity, else 0."""
     slope: Tensor = torch.ops.aten.hardtanh_backward(result.new_ones(()).expand_as(result), result, *gate)
     return slope

@@ -11,19 +11,19 @@ from ..errors import CamvizError
 from .pass_counts import add_note
 from .relu import SMOOTH, Rule, apply_rule, gate_of
 
-rules_in_force: ContextVar["CallMode | None"] = ContextVar("camviz_rules", default=None)
+active_rules: ContextVar["CallMode | None"] = ContextVar("camviz_rules", default=None)
 
 
 @contextmanager
 def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
-    """Within it every ReLU passes back `rule(gradient, slope)` instead of gradient * slope.
+    """Let every ReLU inside the context pass back `rule(gradient, slope)` instead of gradient * slope.
 
-    `slope` is the activation's own derivative: 1 where it passes its input on, 0 where it cuts it off. ReLU
-    and ReLU6 count in every form (module, function, in place, used again, clamp at zero). With `extended`,
-    smooth activations (SiLU, GELU, ...) follow the rule too. Raises CamvizError where no activation does.
+    `slope` is the derivative of the activation: 1 where it is the identity, 0 where it is constant. ReLU and ReLU6
+    are recognized in every form (module, function, in place, reused, clamp at zero). With `extended`, smooth
+    activations (SiLU, GELU, ...) follow the rule too. Raises CamvizError if the network has no such activation.
     """
     mode = _RuleMode(rule, extended)
-    with _in_force(mode):
+    with _intercepted_by(mode):
         yield
     if not mode.ruled:
         raise CamvizError(
@@ -41,25 +41,25 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
 
 @contextmanager
 def intercepting(replace: Callable[[Any, Any, Any], Any], every_step: bool = False) -> Iterator[None]:
-    """Within it every torch call of a forward pass in this thread becomes `replace(func, args, kwargs)`.
+    """Replace every torch call of a forward pass in this thread by `replace(func, args, kwargs)`.
 
-    `every_step`: a compiled network, whose calls stay unseen, is refused.
+    With `every_step`, raise CamvizError for a compiled network, whose calls cannot be intercepted.
     """
-    with _in_force(_Interception(replace, every_step)):
+    with _intercepted_by(_Interception(replace, every_step)):
         yield
 
 
 @contextmanager
-def _in_force(mode: "CallMode") -> Iterator[None]:
-    token = rules_in_force.set(mode)
+def _intercepted_by(mode: "CallMode") -> Iterator[None]:
+    token = active_rules.set(mode)
     try:
         yield
     finally:
-        rules_in_force.reset(token)
+        active_rules.reset(token)
 
 
 class CallMode(TorchFunctionMode):
-    """What comes between a network and its torch calls; with `every_step` it must not miss one."""
+    """Intercepts the torch calls of a network; with `every_step` it must not miss one."""
 
     every_step = True
 
@@ -74,7 +74,7 @@ class _Interception(CallMode):
 
 
 class _RuleMode(CallMode):
-    """Replaces each ReLU call of this thread by one with the rule as its backward."""
+    """Replaces each ReLU call of this thread by one with the rule as its backward pass."""
 
     def __init__(self, rule: Rule, extended: bool) -> None:
         super().__init__()

@@ -81,5 +81,5 @@ def _view(path: Path, data: Any, language: str) -> View:
     for key in settings:
         if not _SETTING.fullmatch(key):
             raise CamvizError("{file}: '{key}' is not the name of a setting in a link", file=path.name, key=key)
-    label = data.get(f"label_{language}", data.get("label", "Open it"))
+    label = data.get(f"label_{language}", data.get("label", "Open the example"))
     return View(str(label), page, {key: str(value) for key, value in settings.items()})

@@ -9,14 +9,19 @@ import torch.nn.functional as F
 from torch import nn
 
 from camviz import scores
-from camviz.acceleration import conv_bn_fusion
+from camviz.acceleration import conv_bn_fusion, winograd
 from camviz.acceleration.conv_bn_fusion import channels_last
 from camviz.acceleration.many_passes import many_passes, partial_progress
-from camviz.acceleration.winograd import NARROWEST, Kernel
+from camviz.acceleration.winograd import MIN_CHANNELS, Kernel
 from camviz.tape import activations, forward, input_gradient
 from tests.methods.nets import NETS, Modules, Residual, build, close, content, picture
 
 SCORE = scores.logit(2)
+
+
+@pytest.fixture(autouse=True)
+def _small_maps_too(monkeypatch):
+    monkeypatch.setattr(winograd, "MIN_CELLS", 1)  # the tests' images are small
 
 
 def draw(*shape, seed=0, dtype=torch.float64):
@@ -61,7 +66,7 @@ def test_winograd_equals_the_convolution(size, layout):
 
 @pytest.mark.parametrize("budget", [1.0, 3e4, 1e5, 1e9])
 def test_winograd_does_not_depend_on_how_the_tiles_are_cut(monkeypatch, budget):
-    monkeypatch.setattr("camviz.acceleration.winograd._TILES", budget)
+    monkeypatch.setattr("camviz.acceleration.winograd._MAX_TILE_BYTES", budget)
     x, weight = draw(5, 6, 21, 18), draw(4, 6, 3, 3, seed=2)
     close(Kernel(weight)(x), F.conv2d(x, weight, padding=1), 1e-12)
 
@@ -122,8 +127,8 @@ class Normed(nn.Module):
         convolutions = (
             nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False),
             nn.Conv2d(8, 8, 5, padding=4, dilation=2, groups=4),
-            nn.Conv2d(8, NARROWEST, 1),
-            nn.Conv2d(NARROWEST, NARROWEST, 3, padding=1),
+            nn.Conv2d(8, MIN_CHANNELS, 1),
+            nn.Conv2d(MIN_CHANNELS, MIN_CHANNELS, 3, padding=1),
         )
         self.features = nn.Sequential()
         for one in convolutions:
@@ -132,7 +137,7 @@ class Normed(nn.Module):
             nn.init.normal_(norm.running_mean, std=0.1)
             nn.init.uniform_(norm.weight, -2, 2)
             self.features.extend([one, norm, activation()])
-        self.head = nn.Linear(NARROWEST, 7)
+        self.head = nn.Linear(MIN_CHANNELS, 7)
 
     def forward(self, x):
         return self.head(self.features(x).mean(dim=(2, 3)))
@@ -205,7 +210,7 @@ WAYS = ("read twice", "read by a list", "convolution twice", "norm twice", "chan
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 def test_odd_networks_give_their_own_numbers_too(monkeypatch, way, wide):
-    monkeypatch.setattr(conv_bn_fusion, "NARROWEST", 3 if wide else 1000)
+    monkeypatch.setattr(winograd, "MIN_CHANNELS", 3 if wide else 1000)
     net, x = build(Odd, way=way), picture()
     with torch.no_grad():
         expected = net(x)
@@ -216,7 +221,7 @@ def test_odd_networks_give_their_own_numbers_too(monkeypatch, way, wide):
 
 
 def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
-    monkeypatch.setattr(conv_bn_fusion, "NARROWEST", 16)
+    monkeypatch.setattr(winograd, "MIN_CHANNELS", 16)
 
     class Many(nn.Module):
         def __init__(self):
@@ -240,9 +245,33 @@ def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
     assert count.calls["_convolved"] == 2  # up and down
 
 
+@pytest.mark.parametrize(("channels", "size", "expected"), [(128, 28, 1), (127, 28, 0), (128, 27, 0), (512, 14, 0)])
+def test_winograd_needs_many_channels_and_a_large_map(monkeypatch, channels, size, expected):
+    monkeypatch.undo()
+    weight, result = torch.empty(channels, 128, 3, 3), torch.empty(1, channels, size, size)
+    assert winograd.suits_winograd(weight, result, 1, 1, 1, 1) == expected
+    assert not winograd.suits_winograd(weight, result, 2, 1, 1, 1)
+
+
+@pytest.mark.parametrize(("error", "fits"), [(0.9e-5, True), (1.1e-5, False)])
+def test_a_plan_is_used_only_if_the_scores_agree_to_1e_5(monkeypatch, error, fits):
+    net, x = build(Residual), picture()
+    with torch.no_grad():
+        expected = net(x)
+    original = conv_bn_fusion.FusedCalls.__call__
+
+    def inexact(self, func, args, kwargs):
+        result = original(self, func, args, kwargs)
+        return result + error * expected.abs().max() if func is F.linear else result
+
+    monkeypatch.setattr(conv_bn_fusion.FusedCalls, "__call__", inexact)
+    difference = (scores_of(net, x) - expected).abs().max() / expected.abs().max()
+    assert abs(difference - (error if fits else 0)) < 1e-10
+
+
 def test_a_plan_that_does_not_fit_is_given_up(monkeypatch):
     monkeypatch.setattr(Kernel, "__call__", lambda self, x: F.conv2d(x, self.weight, self.bias, padding=1) * 1.01)
-    monkeypatch.setattr(conv_bn_fusion, "NARROWEST", 3)
+    monkeypatch.setattr(winograd, "MIN_CHANNELS", 3)
     net, x = build(Residual), picture()
     with torch.no_grad():
         expected = net(x)

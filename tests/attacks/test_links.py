@@ -54,7 +54,7 @@ HOSTILE = (
 PAGES = ("explain", "compare", "gallery", "layers", "learn", "evaluate", "dream")
 DOORS = {  # what opens the parts of a page that are not there at first
     "learn": [{"part": "methods", "chapter": "grad_cam"}, {"part": "glossary"}],
-    "evaluate": [{"trial": key} for key in ("forgetting", "pointing", "league")],
+    "evaluate": [{"test": key} for key in ("randomization", "pointing", "ranking")],
     "dream": [{"dream": key} for key in SYNTHESES],
     "compare": [{"rows": "classes", "columns": "layers"}, {"present": "1"}],
     "explain": [{"method": "occlusion"}, {"several": "1"}],

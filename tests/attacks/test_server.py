@@ -72,7 +72,7 @@ def port(operator: Path) -> Iterator[int]:
 def lite(sample: str, method: str, **knobs: Any) -> str:
     """The map of the embedded network, computed here, as Explain shows it."""
     e = camviz.explain("efficientnet_lite0", ROOT / "assets" / "samples" / f"{sample}.jpg", method, **knobs)
-    return "data:image/jpeg;base64," + base64.b64encode(encode.jpeg(render.colorise(e.heatmap, "cividis"))).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(encode.jpeg(render.colorize(e.heatmap, "cividis"))).decode()
 
 
 def refused(port: int, **more: str) -> int:

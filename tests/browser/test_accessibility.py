@@ -12,13 +12,13 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(enc
 SERIOUS = ("serious", "critical")
 # page: what is on it last; without a computation that waits for a click
 PAGES = {
-    "?img=sample:cat": "Take it away",
-    "compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4": "Take it away",
-    "gallery": "Take it away",
-    "layers?layer=blocks.4": "One method at every depth",
-    "learn?part=methods": "The paper",
-    "evaluate?steps=4": "Other measures of this map",
-    "dream?dream.for=the class": "What would it like to see?",
+    "?img=sample:cat": "Download",
+    "compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4": "Download",
+    "gallery": "Download",
+    "layers?layer=blocks.4": "One method at every layer",
+    "learn?part=methods": "Paper",
+    "evaluate?steps=4": "Other metrics of this heatmap",
+    "dream?dream.for=class": "Dream",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "Grad-CAM: espresso",
 }
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.
@@ -68,7 +68,7 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(page: Page, server: st
     page.emulate_media(color_scheme="light")
     page.goto(f"{server}/{path}")
     last = page.get_by_role("heading", name=PAGES[path], exact=True)
-    start = page.get_by_role("button", name=re.compile("Explain 12 pictures"))  # on a machine that is busy
+    start = page.get_by_role("button", name=re.compile("Explain 12 images"))  # on a machine that is busy
     expect(last.or_(start).first).to_be_visible()
     if start.is_visible():
         start.click()
@@ -147,7 +147,7 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     settled(page)
     keys, press = Keys(page), page.keyboard.press
     # a picture, among the samples
-    keys.reach(page.get_by_role("group", name="Pictures to choose from").get_by_role("button", name="koala"))
+    keys.reach(page.get_by_role("group", name="Available images").get_by_role("button", name="koala"))
     press("Enter")
     expect(page.get_by_text("sure this is a koala")).to_be_visible()
     # a layer and a class, in their select boxes
@@ -174,7 +174,7 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     expect(page).to_have_url(re.compile("opacity=0.51"))
     settled(page)
     with page.expect_download():
-        keys.reach(page.get_by_role("button", name="Raw map (NPZ)"))
+        keys.reach(page.get_by_role("button", name="Raw values (NPZ)"))
         press("Enter")
     # back to a slow method: run it and cancel it
     keys.reach(page.get_by_role("combobox", name="Method"), key="Shift+Tab")
@@ -193,12 +193,12 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     # and on to Compare, by the links at the top
     keys.reach(page.get_by_role("link", name="Compare"), key="Shift+Tab", most=90)
     press("Enter")
-    expect(page.get_by_role("heading", name="Do they agree?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
 
 
 def test_compare_by_keys_and_no_trap(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?columns.methods=grad_cam,layer_cam&rows.layers=bn2")
-    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()
+    expect(page.get_by_role("heading", name="Download")).to_be_visible()
     settled(page)
     keys = Keys(page)
     keys.reach(page.get_by_role("combobox", name="Methods"))
@@ -209,7 +209,7 @@ def test_compare_by_keys_and_no_trap(page: Page, server: str) -> None:
     page.keyboard.press("ArrowLeft")
     expect(page).to_have_url(re.compile("opacity=0.49"))
     settled(page)
-    keys.reach(page.get_by_role("button", name="The grid (PNG)"))
+    keys.reach(page.get_by_role("button", name="Grid (PNG)"))
     seen = set()
     for _ in range(80):  # on to the end, and round again: the focus never stays
         page.keyboard.press("Tab")
@@ -221,22 +221,24 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:cat")
     expect(page.get_by_text("sure this is an Egyptian cat")).to_be_visible()
     gallery = page.locator(".gallery")
-    assert gallery.aria_snapshot().startswith('- group "Pictures to choose from":\n  - button "coffee"')
+    assert gallery.aria_snapshot().startswith('- group "Available images":\n  - button "coffee"')
     assert '- button "cat" [pressed]' in gallery.aria_snapshot()
     bars = page.locator(".bars").aria_snapshot()
-    assert bars.startswith("""- 'group "Predictions: choose a class to explain"':\n  - button "▸ Egyptian cat """), bars
+    assert bars.startswith(
+        """- 'group "Top-5 predictions: choose a class to explain"':\n  - button "▸ Egyptian cat """
+    ), bars
     assert "[pressed]" in bars
     figure = page.locator("figure", has=page.locator(".stack")).aria_snapshot()
-    assert '- img "Grad-CAM of Egyptian cat over the picture"' in figure
+    assert '- img "Grad-CAM of Egyptian cat over the image"' in figure
     assert re.search(r'- slider "Opacity', figure), figure
     page.goto(f"{server}/layers?layer=blocks.4&img=sample:cat")
     expect(page.get_by_role("heading", name="Feature maps of blocks.4")).to_be_visible()
     expect(page.locator(".tiles button")).to_have_count(24)
     strip = page.locator(".strip").aria_snapshot()
-    assert strip.startswith('- group "EfficientNet-Lite0 from picture to class scores, to scale":'), strip[:200]
+    assert strip.startswith('- group "EfficientNet-Lite0 from image to class scores, to scale":'), strip[:200]
     assert re.search(r"\n  - 'button \"blocks\.4: Sequential, .*\" \[pressed\]'", strip), strip
     tiles = page.locator(".tiles").aria_snapshot()
-    assert re.match(r'- group "Feature maps of blocks\.4":\n  - button "Feature map \d+, at most ', tiles), tiles[:200]
+    assert re.match(r'- group "Feature maps of blocks\.4":\n  - button "Feature map \d+, maximum ', tiles), tiles[:200]
     page.goto(f"{server}/compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4&img=sample:cat")
     expect(page.get_by_role("heading", name="Grad-CAM: Egyptian cat")).to_be_visible()
     slides = page.locator("section", has=page.locator("nav")).aria_snapshot()

@@ -3,29 +3,29 @@
 from playwright.sync_api import Page, expect
 
 
-def test_the_grid_fills_by_itself_and_says_how_far_the_maps_agree(page: Page, server: str) -> None:
+def test_the_grid_fills_without_a_click_and_shows_the_agreement(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4,bn2")
-    expect(page.get_by_role("img", name="bn2 · Layer-CAM: map of espresso over the picture")).to_be_visible()
+    expect(page.get_by_role("img", name="bn2 · Layer-CAM: heatmap of espresso over the image")).to_be_visible()
     expect(page.locator("[data-testid=stImage] img")).to_have_count(4)
-    expect(page.get_by_text("How far the maps agree")).to_be_visible()
+    expect(page.get_by_text("Agreement")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="The grid (PNG)").click()
+        page.get_by_role("button", name="Grid (PNG)").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
 def test_cancel_keeps_the_finished_cells_and_goes_on_later(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?img=sample:koala&columns.methods=grad_cam,score_cam&rows.layers=bn2,blocks.5")
-    expect(page.get_by_role("img", name="bn2 · Grad-CAM: map of koala over the picture")).to_be_visible()
+    expect(page.get_by_role("img", name="bn2 · Grad-CAM: heatmap of koala over the image")).to_be_visible()
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
-    page.get_by_role("button", name="Compute 2 slow maps, about").click()
-    expect(page.get_by_text("of 2 maps, about")).to_be_visible()
+    page.get_by_role("button", name="Compute the slow heatmaps: 2 (about").click()
+    expect(page.get_by_text("of 2 heatmaps, about")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("button", name="Go on: 2 maps are missing")).to_be_visible(timeout=10_000)
-    expect(page.get_by_role("img", name="bn2 · Grad-CAM: map of koala over the picture")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue with the missing heatmaps: 2")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("img", name="bn2 · Grad-CAM: heatmap of koala over the image")).to_be_visible()
     expect(page.get_by_text("bn2 · Score-CAM: not computed yet")).to_be_visible()
 
 
 def test_one_method_by_networks(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?rows=networks&columns=classes&rows.networks=efficientnet_lite0,efficientnet_lite1")
     expect(page.locator("[data-testid=stImage] img")).to_have_count(6)
-    expect(page.get_by_role("img", name="EfficientNet-Lite1 · cup: map of cup over the picture")).to_be_visible()
+    expect(page.get_by_role("img", name="EfficientNet-Lite1 · cup: heatmap of cup over the image")).to_be_visible()

@@ -5,24 +5,24 @@ import time
 
 from playwright.sync_api import Page, expect
 
-GO = re.compile("Make the picture, about")
+GO = re.compile(r"Synthesize the image \(about")
 
 
 def test_a_picture_grows_and_is_taken_home(page: Page, server: str) -> None:
     page.goto(f"{server}/dream?layer=blocks.2&activation_maximization.channel=7&activation_maximization.steps=24")
     page.get_by_role("button", name=GO).click()
-    expect(page.get_by_role("img", name="Activation maximization: the picture for channel 7")).to_be_visible()
-    expect(page.get_by_text("Patterns like these excite channel 7 of blocks.2")).to_be_visible()
-    for name, start in (("Picture (PNG)", b"\x89PNG"), ("Growth (GIF)", b"GIF89a"), ("Growth (WebP)", b"RIFF")):
+    expect(page.get_by_role("img", name="Activation maximization: image for channel 7")).to_be_visible()
+    expect(page.get_by_text("The pattern with the strongest response of channel 7 of blocks.2")).to_be_visible()
+    for name, start in (("Image (PNG)", b"\x89PNG"), ("Animation (GIF)", b"GIF89a"), ("Animation (WebP)", b"RIFF")):
         with page.expect_download() as download:
             page.get_by_role("button", name=name).click()
         assert download.value.path().read_bytes().startswith(start)
 
 
 def test_cancel_keeps_the_last_frame(page: Page, server: str) -> None:
-    page.goto(f"{server}/dream?dream.for=the class&activation_maximization.steps=1024")
+    page.goto(f"{server}/dream?dream.for=class&activation_maximization.steps=1024")
     page.get_by_role("button", name=GO).click()
-    frame = page.get_by_role("img", name=re.compile(r"The picture for espresso at step \d+"))
+    frame = page.get_by_role("img", name=re.compile(r"Image for espresso at step \d+"))
     expect(frame).to_be_visible()
     first = frame.get_attribute("src")
     page.wait_for_function("([old]) => document.querySelector('[data-testid=stMain] img').src !== old", arg=[first])
@@ -33,5 +33,5 @@ def test_cancel_keeps_the_last_frame(page: Page, server: str) -> None:
     expect(frame).to_be_visible()
     expect(page.get_by_role("button", name=GO)).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Picture (PNG)").click()
+        page.get_by_role("button", name="Image (PNG)").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, expect
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
-PICTURE = "[data-testid=stFileUploader]:has-text('Your own picture') input"
+PICTURE = "[data-testid=stFileUploader]:has-text('Your own image') input"
 
 
 def own_picture() -> dict[str, object]:
@@ -41,7 +41,7 @@ def test_a_click_on_a_prediction_explains_that_class(page: Page, server: str) ->
 
 def test_the_menu_of_all_methods_opens_and_closes(page: Page, server: str) -> None:
     page.goto(server)
-    page.get_by_role("button", name="All methods by family").click()
+    page.get_by_role("button", name="All methods").click()
     page.get_by_role("button", name="Center Gaussian").click()
     expect(page.get_by_text("This map is the same whatever the class")).to_be_visible()
     expect(page.get_by_role("button", name="Center Gaussian")).to_be_hidden()
@@ -60,7 +60,7 @@ def test_the_opacity_moves_without_the_server(page: Page, server: str) -> None:
     expect(page).to_have_url(f"{server}/?opacity=0.81")
 
 
-def test_an_own_picture_is_named_and_explained(page: Page, server: str) -> None:
+def test_an_uploaded_image_is_named_and_explained(page: Page, server: str) -> None:
     page.goto(server)
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
     page.locator(PICTURE).set_input_files(own_picture())
@@ -93,15 +93,15 @@ def test_another_method_and_a_permalink_in_a_fresh_browser(page: Page, server: s
     context.close()
 
 
-def test_a_link_to_an_own_picture_says_that_it_must_be_loaded_again(page: Page, server: str) -> None:
+def test_a_link_to_an_uploaded_image_asks_to_upload_it_again(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sha:0123456789ab")
-    expect(page.get_by_text("load it again to see the same result")).to_be_visible()
+    expect(page.get_by_text("Upload the image to see the same result")).to_be_visible()
     expect(page.get_by_text("sure this is an espresso")).to_be_visible()
 
 
-def test_a_slow_method_tells_its_time_waits_and_can_be_canceled(page: Page, server: str) -> None:
+def test_a_slow_method_shows_its_time_waits_and_can_be_canceled(page: Page, server: str) -> None:
     page.goto(f"{server}/?method=score_cam&img=sample:rocket")
-    expect(page.get_by_text("Score-CAM will take about")).to_be_visible()
+    expect(page.get_by_text("Score-CAM takes about")).to_be_visible()
     page.get_by_role("button", name="Compute Score-CAM").click()
     expect(page.get_by_text("s left")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()

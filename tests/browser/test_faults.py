@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from tests.browser.waiting import computed, settled
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
-PICTURE = "[data-testid=stFileUploader]:has-text('Your own picture') input"
+PICTURE = "[data-testid=stFileUploader]:has-text('Your own image') input"
 
 TICK = os.sysconf("SC_CLK_TCK")
 IDLE = 0.05  # of a processor, in which Streamlit waits for visitors
@@ -56,7 +56,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
     page = browser.new_context().new_page()
     page.goto(f"{server}/?method=score_cam&img=sample:rocket&colors=jet")
     start, left = page.get_by_role("button", name="Compute Score-CAM"), page.get_by_text("s left")
-    shown = page.get_by_role("group", name="Predictions: choose a class to explain")
+    shown = page.get_by_role("group", name="Top-5 predictions: choose a class to explain")
     expect(start).to_be_visible()
     expect(shown).to_contain_text("missile")
     until_idle(load, 10)
@@ -83,7 +83,7 @@ def test_a_reload_shows_the_same_without_computing_again(page: Page, server: str
     settled(page)
     start.click()
     computed(page, heat)
-    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()
+    expect(page.get_by_role("heading", name="Download")).to_be_visible()
     before = page.url, heat.get_attribute("src")
     page.reload()
     expect(heat).to_be_visible()

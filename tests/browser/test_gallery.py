@@ -30,7 +30,7 @@ def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str
     page.locator("[data-testid=stMain] input[type=file]").set_input_files(files)
     tiles = page.locator(".tiles button")
     expect(page.get_by_role("alert").filter(has_text="my/broken.png")).to_be_visible()
-    start = page.get_by_role("button", name=re.compile("Explain 3 pictures"))
+    start = page.get_by_role("button", name=re.compile("Explain 3 images"))
     expect(tiles.filter(has_text="my/panda 1.png").or_(start)).to_be_visible()
     if start.is_visible():
         start.click()
@@ -38,7 +38,7 @@ def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str
     tiles.filter(has_text="my/panda 1.png").click()
     expect(page.get_by_text("my/panda 1.png, by Grad-CAM")).to_be_visible()
     page.get_by_role("button", name="Open in Explain").click()
-    expect(page.get_by_role("heading", name="Why this answer?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Explain", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile(r"/\?img=sha"))
     assert page.locator(".gallery button[aria-pressed=true]").get_attribute("title") == "my/panda 1"
 

@@ -9,24 +9,24 @@ def test_the_browsers_language_first_then_what_was_chosen_which_the_link_keeps(s
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, locale="zh-CN")
     page = context.new_page()
     page.goto(server)
-    expect(page.get_by_role("heading", name="为什么是这个答案？")).to_be_visible()
+    expect(page.get_by_role("heading", name="解释", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="评估")).to_be_visible()
     expect(page.get_by_role("slider", name="不透明度")).to_be_visible()  # a component of our own
     classes = page.get_by_test_id("stSidebar").get_by_role("combobox", name="类别")
-    expect(classes).to_have_value(re.compile("预测的类别"))
+    expect(classes).to_have_value(re.compile("预测类别"))
     uploader = page.get_by_test_id("stFileUploaderDropzone").first  # where the words are Streamlit's own
     expect(uploader).to_contain_text("上传")
     expect(uploader).to_contain_text("20MB （单个文件上限）")
     assert "lang" not in page.url
 
     page.get_by_test_id("stSidebar").get_by_role("radio", name="English").click()
-    expect(page.get_by_role("heading", name="Why this answer?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Explain", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Evaluate")).to_be_visible()
     expect(uploader).to_contain_text("Upload")
     expect(uploader).to_contain_text("20MB per file")
     expect(page).to_have_url(re.compile("lang=en"))
     fresh = context.new_page()
     fresh.goto(page.url)
-    expect(fresh.get_by_role("heading", name="Why this answer?")).to_be_visible()
+    expect(fresh.get_by_role("heading", name="Explain", exact=True)).to_be_visible()
     assert fresh.locator("[data-testid=stException]").count() == 0
     context.close()

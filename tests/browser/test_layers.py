@@ -9,7 +9,7 @@ def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: s
     page.goto(f"{server}/layers")
     step = page.locator(".strip [role=button]", has_text=re.compile("^blocks.2"))
     step.hover()
-    expect(page.locator(".told")).to_have_text("blocks.2: Sequential, 40 x 28 x 28, 39,712 parameters, depth 15")
+    expect(page.locator(".description")).to_have_text("blocks.2: Sequential, 40 x 28 x 28, 39,712 parameters, depth 15")
     step.click()
     expect(page).to_have_url(f"{server}/layers?layer=blocks.2")
     expect(page.get_by_role("heading", name="Feature maps of blocks.2")).to_be_visible()
@@ -27,20 +27,20 @@ def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: s
     expect(page).to_have_url(f"{server}/layers?layer=blocks.0")
 
 
-def test_a_favorite_waits_for_a_click_can_be_canceled_and_goes_on_elsewhere(page: Page, server: str) -> None:
+def test_synthesis_waits_for_a_click_can_be_canceled_and_continues_on_dream(page: Page, server: str) -> None:
     page.goto(f"{server}/layers?layer=blocks.1&map=3")
-    page.get_by_role("button", name=re.compile("Synthesize it, about")).click()
+    page.get_by_role("button", name=re.compile(r"Synthesize an image \(about")).click()
     expect(page.get_by_text(re.compile("about .* s left"))).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("button", name=re.compile("Synthesize it, about"))).to_be_visible()
-    page.get_by_role("button", name="Go on with it on the Dream page").click()
+    expect(page.get_by_role("button", name=re.compile(r"Synthesize an image \(about"))).to_be_visible()
+    page.get_by_role("button", name="Continue on the page Dream").click()
     expect(page).to_have_url(re.compile("/dream.*layer=blocks.1.*activation_maximization.channel=3"))
 
 
 def test_the_strongest_pictures_stay_for_everybody(page: Page, server: str) -> None:
     page.goto(f"{server}/layers?layer=blocks.0&map=5")
-    page.get_by_role("button", name=re.compile("Find the 9 strongest of 12 pictures")).click()
-    found = page.get_by_role("img", name=re.compile("the patch that excites feature map 5 most"))
+    page.get_by_role("button", name=re.compile("Find the 9 strongest of 12 images")).click()
+    found = page.get_by_role("img", name=re.compile("the patch with the strongest response of feature map 5"))
     expect(found).to_have_count(9)
     page.goto(f"{server}/layers?layer=blocks.0&map=5")
     expect(found).to_have_count(9)

@@ -52,16 +52,16 @@ def checkpoint() -> bytes:
 
 def test_served_and_brought_along(served: str, page: Page) -> None:
     page.goto(served)
-    bars = page.get_by_role("group", name="Predictions: choose a class to explain")
+    bars = page.get_by_role("group", name="Top-5 predictions: choose a class to explain")
     expect(bars).to_contain_text("zero")
     shares = [float(share) for share in re.findall(r"([\d.]+)%", bars.inner_text())]
     assert len(shares) == 3 and abs(sum(shares) - 100) > 10  # each class by itself
     sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar.get_by_role("combobox", name="Network", exact=False).first).to_have_value(re.compile("Digits"))
+    expect(sidebar.get_by_role("combobox", name="Model", exact=False).first).to_have_value(re.compile("Digits"))
 
     resting = page.locator("[data-test-script-state=notRunning]")
     expect(resting).to_be_visible()  # a redrawn list of choices drops what was typed into it
-    sidebar.get_by_text("Your own network").click()
+    sidebar.get_by_text("Your own model").click()
     architecture = sidebar.get_by_role("combobox", name=re.compile("Architecture"))
     for _ in range(5):  # a list that is redrawn at that moment closes, and who types it again finds it
         architecture.click()
@@ -83,7 +83,7 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
         {"name": "names.json", "mimeType": "application/json", "buffer": b'{"tit": 2, "wren": 0, "robin": 1}'}
     )
     expect(sidebar.get_by_text("names.json")).to_be_visible()
-    sidebar.get_by_role("button", name="Use this network").click()
+    sidebar.get_by_role("button", name="Use this model").click()
     expect(bars).to_contain_text("wren")
     expect(page).to_have_url(re.compile("model=own(:|%3A)"))
-    expect(page.get_by_role("heading", name="Take it away")).to_be_visible()
+    expect(page.get_by_role("heading", name="Download")).to_be_visible()

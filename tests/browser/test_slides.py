@@ -31,7 +31,7 @@ def test_opacity_moves_without_the_server_and_esc_comes_back(page: Page, server:
     expect(heat).to_have_css("opacity", "0.8")
     page.context.set_offline(False)
     page.keyboard.press("Escape")
-    expect(page.get_by_role("heading", name="Do they agree?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
     expect(page).not_to_have_url(re.compile("present"))
     page.get_by_text("Presentation view").click()

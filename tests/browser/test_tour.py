@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-STEPS = ("Pick a picture.", "Read the answer.", "Pick a method.", "Ask whether to believe it.")
+STEPS = ("Choose an image.", "Read the predictions.", "Choose a method.", "Check the heatmap.")
 REACHED = "sure this is an espresso"
 
 
@@ -41,10 +41,10 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
     expect(cards).to_have_count(0)
     # the small button asks for it again, from any page
     page.get_by_role("link", name="Learn").click()
-    expect(page.get_by_role("heading", name="How is it made?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Learn")).to_be_visible()
     page.get_by_role("button", name="Tour").click()
     expect(page.get_by_role("region", name=step(1))).to_be_visible()
-    expect(page.get_by_role("heading", name="Why this answer?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Explain", exact=True)).to_be_visible()
     page.get_by_role("button", name="Next").press("Escape")
     expect(cards).to_have_count(0)
 

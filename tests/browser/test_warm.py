@@ -26,7 +26,7 @@ def test_it_makes_the_server_load_all_that_the_first_page_needs(started: tuple[s
     assert memory(process) > 300  # PyTorch and a network are there; without them it is some 100
 
 
-def test_a_server_whose_page_fails_is_told() -> None:
+def test_a_server_whose_page_fails_is_reported() -> None:
     class Failing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             assert self.path == "/_stcore/script-health-check"
@@ -42,6 +42,6 @@ def test_a_server_whose_page_fails_is_told() -> None:
         assert warm.warm(f"http://127.0.0.1:{server.server_port}") == "503 error"
 
 
-def test_a_server_that_never_comes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_starts_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm, "LONGEST_START", 0.3)
     assert "refused" in warm.warm("http://127.0.0.1:9")

@@ -1,4 +1,4 @@
-"""A picture, a rough heat and a tiny network in float64; and the score of one picture, spelled out."""
+"""A picture, a rough heatmap and a tiny network in float64; and the score of one picture, spelled out."""
 
 from contextlib import nullcontext
 
@@ -15,8 +15,8 @@ LAYER = "features.4"
 
 def example(kind=Modules, dtype=torch.float64):
     net, x = build(kind, dtype=dtype), picture(1, dtype)
-    heat = torch.randn(SIZE, generator=torch.Generator().manual_seed(5), dtype=torch.float64).to(dtype)
-    return net, x, heat
+    heatmap = torch.randn(SIZE, generator=torch.Generator().manual_seed(5), dtype=torch.float64).to(dtype)
+    return net, x, heatmap
 
 
 def chance_of(net, x, target=TARGET):
@@ -38,11 +38,11 @@ def gradient(net, x, target=TARGET):
 class Fixed:
     """A map of ours, in the shape of torchcam's extractors."""
 
-    def __init__(self, net, heat):
-        self.model, self.heat, self._hooks_off = net, heat, nullcontext
+    def __init__(self, net, heatmap):
+        self.model, self.heatmap, self._hooks_off = net, heatmap, nullcontext
 
     def __call__(self, *_, **__):
-        return [self.heat[None]]
+        return [self.heatmap[None]]
 
     def fuse_cams(self, cams):
         return cams[0]

@@ -11,28 +11,28 @@ from torchvision.transforms.functional import gaussian_blur
 from camviz import CamvizError
 from camviz.evaluation.metrics.deletion import deletion
 from camviz.evaluation.metrics.insertion import insertion
-from camviz.evaluation.metrics.road import imputed, road
-from camviz.evaluation.perturbation_curve import Curve, blur, fill_pixels
-from camviz.evaluation.pixel_ranking import pixel_values, ranks
+from camviz.evaluation.metrics.road import impute, road
+from camviz.evaluation.perturbation_curve import Curve, blur, filler_image
+from camviz.evaluation.pixel_ranking import pixel_ranks, pixel_values
 from tests.evaluation.subjects import SCORE, TARGET, Fixed, chance_of, example, grad_cam
 from tests.methods.nets import NETS, SIZE
 
 PIXELS = SIZE[0] * SIZE[1]
 
 
-def hottest_first(heat):
+def most_important_first(heatmap):
     """All (row, column), sorted by hand."""
     places = [(row, column) for row in range(SIZE[0]) for column in range(SIZE[1])]
-    return sorted(places, key=lambda place: -float(heat[place]))
+    return sorted(places, key=lambda place: -float(heatmap[place]))
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
 @pytest.mark.parametrize("filler", ["mean", "blur"])
 @pytest.mark.parametrize("steps", [7, 3])
 def test_deletion_and_insertion_equal_the_loop(kind, filler, steps):
-    net, x, heat = example(kind)
+    net, x, heatmap = example(kind)
     stand_in = torch.zeros_like(x) if filler == "mean" else blur(x, 1.0)
-    order = hottest_first(heat)
+    order = most_important_first(heatmap)
     for metric, start, end in ((deletion, x, stand_in), (insertion, stand_in, x)):
         expected, fractions = [], []
         for step in range(steps + 1):
@@ -42,16 +42,16 @@ def test_deletion_and_insertion_equal_the_loop(kind, filler, steps):
                 changed[0, :, row, column] = end[0, :, row, column]
             expected.append(chance_of(net, changed))
             fractions.append(count / PIXELS)
-        curve = metric(net, x, SCORE, heat, steps=steps, filler=filler)
+        curve = metric(net, x, SCORE, heatmap, steps=steps, filler=filler)
         np.testing.assert_allclose(curve.values, expected, rtol=1e-10)
         np.testing.assert_allclose(curve.fractions, fractions, rtol=1e-12)
         assert float(curve) == pytest.approx(np.trapezoid(expected, fractions), rel=1e-10)
 
 
 def test_the_ends_are_the_picture_and_its_filler():
-    net, x, heat = example()
-    curve = insertion(net, x, SCORE, heat, steps=2)
-    assert curve.values[0] == pytest.approx(chance_of(net, fill_pixels(x, "blur")))
+    net, x, heatmap = example()
+    curve = insertion(net, x, SCORE, heatmap, steps=2)
+    assert curve.values[0] == pytest.approx(chance_of(net, filler_image(x, "blur")))
     assert curve.values[-1] == pytest.approx(chance_of(net, x))
 
 
@@ -60,10 +60,10 @@ def test_the_area_of_a_curve_in_uneven_steps():
 
 
 def test_deletion_and_insertion_equal_torchcam():
-    net, x, heat = example(dtype=torch.float32)
-    peer = DeletionInsertionMetric(Fixed(net, heat), lambda scores: scores.softmax(dim=-1), steps=7)
+    net, x, heatmap = example(dtype=torch.float32)
+    peer = DeletionInsertionMetric(Fixed(net, heatmap), lambda scores: scores.softmax(dim=-1), steps=7)
     peer.update(x, TARGET)
-    ours = [float(metric(net, x, SCORE, heat, steps=7, filler="mean")) for metric in (deletion, insertion)]
+    ours = [float(metric(net, x, SCORE, heatmap, steps=7, filler="mean")) for metric in (deletion, insertion)]
     assert ours == pytest.approx([peer.summary()[f"{name}_auc"] for name in ("deletion", "insertion")], rel=1e-5)
 
 
@@ -71,15 +71,15 @@ def test_the_blur_is_torchvisions_wherever_the_border_is_far():
     x = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     expected = gaussian_blur(x, [13, 13], [2.0, 2.0])
     torch.testing.assert_close(blur(x, 2.0)[..., 6:-6, 6:-6], expected[..., 6:-6, 6:-6], rtol=1e-6, atol=1e-7)
-    torch.testing.assert_close(fill_pixels(x, "blur"), blur(x, 2.0))
+    torch.testing.assert_close(filler_image(x, "blur"), blur(x, 2.0))
 
 
 def test_equal_pixels_come_in_an_order_of_chance_that_stays():
-    heat = torch.zeros(20, 28)
-    heat[3, 4] = 1
-    place = ranks(heat)
+    heatmap = torch.zeros(20, 28)
+    heatmap[3, 4] = 1
+    place = pixel_ranks(heatmap)
     assert place[3 * 28 + 4] == 0 and sorted(place.tolist()) == list(range(560))
-    assert torch.equal(place, ranks(heat))
+    assert torch.equal(place, pixel_ranks(heatmap))
     rest = place.view(20, 28)[10:].double()
     assert rest.mean() == pytest.approx(280, abs=30)  # the lower half comes neither first nor last
 
@@ -110,7 +110,7 @@ def filled_in_by_hand(image, hole):
 def test_imputation_equals_the_dense_system_and_grad_cam(share):
     chance = np.random.default_rng(3)
     image, hole = chance.normal(size=(3, 9, 14)), chance.random((9, 14)) < share
-    result = imputed(image, hole)
+    result = impute(image, hole)
     np.testing.assert_allclose(result, filled_in_by_hand(image, hole), atol=1e-12)
     peer = NoisyLinearImputer(noise=0)(torch.tensor(image).float(), torch.tensor(1 - hole.astype(np.float32)))
     np.testing.assert_allclose(result, peer, atol=1e-5)
@@ -120,46 +120,47 @@ def test_a_smooth_ramp_is_filled_in_exactly():
     ramp = np.add.outer(np.arange(12.0), 2 * np.arange(10.0))[None]
     hole = np.zeros((12, 10), bool)
     hole[3:7, 2:8] = True
-    np.testing.assert_allclose(imputed(np.where(hole, 0, ramp), hole), ramp, atol=1e-12)
+    np.testing.assert_allclose(impute(np.where(hole, 0, ramp), hole), ramp, atol=1e-12)
 
 
 def test_road_equals_the_loop():
-    net, x, heat = example()
-    result = road(net, x, SCORE, heat, steps=3, noise=0)
-    order = hottest_first(heat)
-    for share, hot, cold in zip((0.25, 0.5, 0.75), result.hottest, result.coldest, strict=True):
-        for first, value in ((order, hot), (order[::-1], cold)):
+    net, x, heatmap = example()
+    result = road(net, x, SCORE, heatmap, steps=3, noise=0)
+    order = most_important_first(heatmap)
+    most, least = result.most_relevant_first, result.least_relevant_first
+    for share, with_most_removed, with_least_removed in zip((0.25, 0.5, 0.75), most, least, strict=True):
+        for first, value in ((order, with_most_removed), (order[::-1], with_least_removed)):
             hole = np.zeros(SIZE, bool)
             hole[tuple(np.array(first[: round(PIXELS * share)]).T)] = True
             assert value == pytest.approx(chance_of(net, torch.tensor(filled_in_by_hand(x[0].numpy(), hole))), rel=1e-9)
     assert result.fractions == (0.25, 0.5, 0.75)
-    assert float(result) == pytest.approx(np.subtract(result.coldest, result.hottest).mean() / 2)
+    assert float(result) == pytest.approx(np.subtract(least, most).mean() / 2)
 
 
 def test_road_without_noise_equals_grad_cam(monkeypatch):
     monkeypatch.setattr(torch, "randn_like", torch.zeros_like)  # grad-cam's noise
-    net, x, heat = example(dtype=torch.float32)
-    peer = ROADCombined()(x, heat[None].numpy(), [ClassifierOutputSoftmaxTarget(2)], net)
-    assert float(road(net, x, SCORE, heat, noise=0)) == pytest.approx(float(peer[0]), rel=1e-4)
+    net, x, heatmap = example(dtype=torch.float32)
+    peer = ROADCombined()(x, heatmap[None].numpy(), [ClassifierOutputSoftmaxTarget(2)], net)
+    assert float(road(net, x, SCORE, heatmap, noise=0)) == pytest.approx(float(peer[0]), rel=1e-4)
 
 
 def test_the_noise_of_road_is_seeded_and_small():
-    net, x, heat = example()
-    plain = road(net, x, SCORE, heat, steps=2, noise=0)
-    one, other = (road(net, x, SCORE, heat, steps=2, noise=0.05, seed=seed) for seed in (1, 2))
-    assert one != other and one == road(net, x, SCORE, heat, steps=2, noise=0.05, seed=1)
-    np.testing.assert_allclose(one.hottest, plain.hottest, rtol=0.02)
-    assert one.hottest != plain.hottest
+    net, x, heatmap = example()
+    plain = road(net, x, SCORE, heatmap, steps=2, noise=0)
+    one, other = (road(net, x, SCORE, heatmap, steps=2, noise=0.05, seed=seed) for seed in (1, 2))
+    assert one != other and one == road(net, x, SCORE, heatmap, steps=2, noise=0.05, seed=1)
+    np.testing.assert_allclose(one.most_relevant_first, plain.most_relevant_first, rtol=0.02)
+    assert one.most_relevant_first != plain.most_relevant_first
 
 
 def test_what_cannot_be_measured_is_told():
-    net, x, heat = example()
+    net, x, heatmap = example()
     with pytest.raises(CamvizError, match=r"\(2, 3, 20, 28\)"):
-        deletion(net, torch.cat([x, x]), SCORE, heat)
+        deletion(net, torch.cat([x, x]), SCORE, heatmap)
     with pytest.raises(CamvizError, match=r"\(20, 28\); got \(7, 7\)"):
         insertion(net, x, SCORE, torch.ones(7, 7))
-    with pytest.raises(CamvizError, match="nothing to fill"):
-        imputed(x[0].numpy(), np.ones(SIZE, bool))
+    with pytest.raises(CamvizError, match="none of them can be imputed"):
+        impute(x[0].numpy(), np.ones(SIZE, bool))
     with pytest.raises(CamvizError, match="not finite"):
         pixel_values(torch.tensor([[0.0, float("nan")]]), SIZE)
     with pytest.raises(CamvizError, match=r"\(4, 5, 5\)"):

@@ -9,7 +9,7 @@ from torchcam.metrics import ClassificationMetric
 from camviz import CamvizError, scores
 from camviz.evaluation.metrics.average_drop import average_drop
 from camviz.evaluation.metrics.increase_in_confidence import increase_in_confidence
-from camviz.evaluation.metrics.infidelity import changes, infidelity
+from camviz.evaluation.metrics.infidelity import infidelity, perturbations
 from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.evaluation.pixel_ranking import pixel_values
@@ -22,22 +22,22 @@ from tests.methods.nets import NETS, SIZE
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
 def test_drop_and_increase_equal_the_formula(kind):
-    net, x, heat = example(kind)
-    positive = np.maximum(heat.numpy(), 0)
+    net, x, heatmap = example(kind)
+    positive = np.maximum(heatmap.numpy(), 0)
     mask = torch.tensor((positive - positive.min()) / (positive.max() - positive.min()))
     drops = []
     for target in range(7):
         before, after = chance_of(net, x, target), chance_of(net, x * mask, target)
         score = scores.probability(target)
-        drops.append(average_drop(net, x, score, heat))
+        drops.append(average_drop(net, x, score, heatmap))
         assert drops[-1] == pytest.approx(max(0, before - after) / before, rel=1e-9, abs=1e-12)
-        assert increase_in_confidence(net, x, score, heat) == (1.0 if after > before else 0.0)
+        assert increase_in_confidence(net, x, score, heatmap) == (1.0 if after > before else 0.0)
     assert min(drops) == 0 < max(drops)  # probabilities sum to 1, so one falls and one rises
 
 
 def test_drop_and_increase_equal_torchcam():
-    net, x, heat = example(dtype=torch.float32)
-    mask = (heat - heat.min()) / (heat.max() - heat.min())
+    net, x, heatmap = example(dtype=torch.float32)
+    mask = (heatmap - heatmap.min()) / (heatmap.max() - heatmap.min())
     rises = []
     for target in range(7):
         peer = ClassificationMetric(Fixed(net, mask), lambda scores: scores.softmax(dim=-1))
@@ -50,19 +50,19 @@ def test_drop_and_increase_equal_torchcam():
 
 
 def test_a_score_that_is_not_positive_has_no_share():
-    net, x, heat = example()
+    net, x, heatmap = example()
     with pytest.raises(CamvizError, match="must be positive"):
-        average_drop(net, x, lambda scores: -scores.exp().sum(dim=1), heat)
+        average_drop(net, x, lambda scores: -scores.exp().sum(dim=1), heatmap)
 
 
 # -------------------------------------------------------------------------------------------------------- sparseness
 
 
 def test_sparseness_is_the_mean_difference_of_all_pairs():
-    heat = torch.randn(9, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    values = heat.abs().flatten().numpy()
+    heatmap = torch.randn(9, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    values = heatmap.abs().flatten().numpy()
     gini = np.abs(values[:, None] - values).sum() / (2 * len(values) * values.sum())
-    assert sparseness(heat) == pytest.approx(gini, rel=1e-12)
+    assert sparseness(heatmap) == pytest.approx(gini, rel=1e-12)
 
 
 def test_sparseness_of_known_maps():
@@ -75,22 +75,22 @@ def test_sparseness_of_known_maps():
 # -------------------------------------------------------------------------------------------------------- infidelity
 
 
-@pytest.mark.parametrize("taken", ["squares", "noise"])
-def test_infidelity_of_slopes_equals_captum(taken):
+@pytest.mark.parametrize("perturbation", ["squares", "noise"])
+def test_infidelity_of_gradients_equals_captum(perturbation):
     net, x, _ = example()
     attribution = gradient(net, x)
-    taken_away = changes(x[0], 12, taken, seed=3)[0]
+    taken_away = perturbations(x[0], 12, perturbation, seed=3)[0]
 
-    for normalize, scaling in ((False, "none"), (True, "optimal")):
+    for normalize, normalization in ((False, "none"), (True, "optimal")):
         ours = infidelity(
             net,
             x,
             scores.logit(TARGET),
             attribution[0],
             samples=12,
-            taken=taken,
-            reading="slope",
-            scaling=scaling,
+            perturbation=perturbation,
+            interpretation="gradient",
+            normalization=normalization,
             seed=3,
         )
         peer = captum.metrics.infidelity(
@@ -105,36 +105,35 @@ def test_infidelity_of_slopes_equals_captum(taken):
         assert ours == pytest.approx(float(peer), rel=1e-8)
 
 
-def test_relative_infidelity_of_amounts_equals_the_loop():
+def test_relative_infidelity_of_contributions_equals_the_loop():
     net, x, _ = example()
     attribution = grad_cam(net, x)[0]
     full = pixel_values(attribution, SIZE).numpy()
-    change, where = changes(x[0], 15, "squares", seed=4)
-    foretold = [3 * full[where[n, 0].bool().numpy()].sum() for n in range(15)]
-    happened = [chance_of(net, x) - chance_of(net, x[0] - change[n]) for n in range(15)]
-    best = np.dot(foretold, happened) / np.dot(foretold, foretold)
-    expected = np.sum((best * np.array(foretold) - happened) ** 2) / np.sum(np.square(happened))
+    change, where = perturbations(x[0], 15, "squares", seed=4)
+    predicted = [3 * full[where[n, 0].bool().numpy()].sum() for n in range(15)]
+    actual = [chance_of(net, x) - chance_of(net, x[0] - change[n]) for n in range(15)]
+    best = np.dot(predicted, actual) / np.dot(predicted, predicted)
+    expected = np.sum((best * np.array(predicted) - actual) ** 2) / np.sum(np.square(actual))
     result = infidelity(net, x, SCORE, attribution, samples=15, seed=4)
     assert 0 < result < 1 and result == pytest.approx(expected, rel=1e-8)
     assert infidelity(net, x, SCORE, 1000 * attribution, samples=15, seed=4) == pytest.approx(result)
 
 
-def test_the_map_of_a_linear_network_foretells_everything_and_an_empty_one_nothing():
+def test_the_map_of_a_linear_network_predicts_everything_and_an_empty_one_nothing():
     _, x, _ = example()
     weight = torch.randn(2, x.numel(), generator=torch.Generator().manual_seed(8), dtype=torch.float64)
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(x.numel(), 2, dtype=torch.float64)).eval()
     net[1].weight.data = weight
     slope = weight[0].view(x.shape[1:])
-    for reading, attribution in (("slope", slope), ("amount", slope * x[0])):
-        assert infidelity(net, x, scores.logit(0), attribution, reading=reading, scaling="none") == pytest.approx(
-            0, abs=1e-18
-        )
+    for interpretation, attribution in (("gradient", slope), ("contribution", slope * x[0])):
+        found = infidelity(net, x, scores.logit(0), attribution, interpretation=interpretation, normalization="none")
+        assert found == pytest.approx(0, abs=1e-18)
     assert infidelity(net, x, scores.logit(0), torch.zeros(5, 5, dtype=torch.float64)) == 1
 
 
 def test_squares_lie_inside_and_take_all_of_what_is_there():
     _, x, _ = example()
-    change, where = changes(x[0], 200, "squares", seed=0)
+    change, where = perturbations(x[0], 200, "squares", seed=0)
     torch.testing.assert_close(change, where * x[0])
     areas = where[:, 0].sum(dim=(1, 2)).sqrt()
     assert torch.equal(areas, areas.round()) and areas.min() == 1 and areas.max() == 10
@@ -173,7 +172,7 @@ def test_max_sensitivity_equals_captum():
 
 def test_an_empty_map_has_no_sensitivity():
     net, x, _ = example()
-    with pytest.raises(CamvizError, match="empty"):
+    with pytest.raises(CamvizError, match="zero everywhere"):
         max_sensitivity(net, x, lambda net, x: torch.zeros(1, 4, 4))
 
 

@@ -17,7 +17,7 @@ from camviz.evaluation.metrics.deletion import deletion
 from camviz.evaluation.metrics.infidelity import infidelity
 from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
 from camviz.evaluation.metrics.pointing_game import share_inside
-from camviz.evaluation.metrics.road import imputed
+from camviz.evaluation.metrics.road import impute
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.evaluation.pixel_ranking import pixel_values
 from tests.evaluation.subjects import SCORE, TARGET, example, gradient
@@ -33,9 +33,9 @@ def _quiet():
         yield
 
 
-def asked(metric, net, x, heat, **more):
+def asked(metric, net, x, heatmap, **more):
     """What Quantus says of one picture and its map."""
-    return metric(net, x.numpy(), np.array([TARGET]), heat.numpy()[None, None], device="cpu", **more)
+    return metric(net, x.numpy(), np.array([TARGET]), heatmap.numpy()[None, None], device="cpu", **more)
 
 
 def explained(model, inputs, targets, **_):
@@ -48,34 +48,34 @@ def explained(model, inputs, targets, **_):
 
 
 def test_sparseness():
-    net, x, heat = example(dtype=torch.float32)
+    net, x, heatmap = example(dtype=torch.float32)
     peer = quantus.Sparseness(disable_warnings=True, abs=True, normalise=False)
-    assert sparseness(heat) == pytest.approx(asked(peer, net, x, heat)[0], abs=1e-5)
+    assert sparseness(heatmap) == pytest.approx(asked(peer, net, x, heatmap)[0], abs=1e-5)
 
 
 def test_deletion_is_pixel_flipping():
     """Quantus flips values and not pixels: a pixel's three values are equally hot, so they are flipped together."""
     net, _, _ = example(dtype=torch.float32)
     side, steps = 24, 12
-    x, heat = picture(1, torch.float32, (side, side)), torch.randperm(side * side).view(side, side).float()
+    x, heatmap = picture(1, torch.float32, (side, side)), torch.randperm(side * side).view(side, side).float()
     peer = quantus.PixelFlipping(features_in_step=3 * side * side // steps, perturb_baseline=0.0, **SAME)
-    expected = asked(peer, net, x, heat, softmax=True)[0]
-    found = deletion(net, x, SCORE, heat, steps=steps, filler="mean").values
+    expected = asked(peer, net, x, heatmap, softmax=True)[0]
+    found = deletion(net, x, SCORE, heatmap, steps=steps, filler="mean").values
     assert np.ptp(expected) > 0.01
     assert found[1:] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_the_holes_of_road(share):
-    _, x, heat = example()
-    hole = (heat >= heat.flatten().quantile(1 - share)).numpy()
+    _, x, heatmap = example()
+    hole = (heatmap >= heatmap.flatten().quantile(1 - share)).numpy()
     expected = noisy_linear_imputation(x[0].numpy(), np.flatnonzero(hole), noise=0.0)
-    assert imputed(x[0].numpy(), hole) == pytest.approx(expected, abs=1e-9)
+    assert impute(x[0].numpy(), hole) == pytest.approx(expected, abs=1e-9)
 
 
 def test_infidelity(monkeypatch):
     """Quantus takes away more and more blocks, row by row; the same changes are given to ours."""
-    net, x, heat = example(dtype=torch.float32)
+    net, x, heatmap = example(dtype=torch.float32)
     taken = []
 
     def take(arr, indices, **_):
@@ -85,10 +85,12 @@ def test_infidelity(monkeypatch):
         return values
 
     peer = quantus.Infidelity(perturb_patch_sizes=[4], n_perturb_samples=1, perturb_func=take, **SAME)
-    expected = asked(peer, net, x, heat)[0]
+    expected = asked(peer, net, x, heatmap)[0]
     changes = torch.stack(taken)
-    monkeypatch.setattr("camviz.evaluation.metrics.infidelity.changes", lambda *_: (changes, (changes != 0).float()))
-    found = infidelity(net, x, scores.logit(TARGET), heat, samples=len(changes), reading="slope", scaling="none")
+    given = (changes, (changes != 0).float())
+    monkeypatch.setattr("camviz.evaluation.metrics.infidelity.perturbations", lambda *_: given)
+    settings = {"samples": len(changes), "interpretation": "gradient", "normalization": "none"}
+    found = infidelity(net, x, scores.logit(TARGET), heatmap, **settings)
     assert len(changes) > 8
     assert found == pytest.approx(expected, rel=1e-4)
 
@@ -117,14 +119,14 @@ def test_max_sensitivity():
 
 @pytest.mark.parametrize("quarter", range(4))
 def test_the_share_inside_is_attribution_localisation(quarter):
-    net, x, heat = example(dtype=torch.float32)
+    net, x, heatmap = example(dtype=torch.float32)
     height, width = SIZE[0] // 2, SIZE[1] // 2
     inside = np.zeros((1, 1, *SIZE), dtype=bool)
     top, left = quarter // 2 * height, quarter % 2 * width
     inside[..., top : top + height, left : left + width] = True
     peer = quantus.AttributionLocalisation(positive_attributions=True, **SAME)
-    expected = asked(peer, net, x, heat, s_batch=inside)[0]
-    assert share_inside(heat, SIZE, quarter) == pytest.approx(expected, abs=1e-6)
+    expected = asked(peer, net, x, heatmap, s_batch=inside)[0]
+    assert share_inside(heatmap, SIZE, quarter) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", [Modules, Functional])
@@ -146,13 +148,13 @@ def test_randomization_goes_down_the_layers_like_mprt(kind, monkeypatch):
         monkeypatch.setattr(each, "reset_parameters", reset)
     monkeypatch.setattr(sanity, "_fresh", lambda name, values, chance: fresh(values))
 
-    def heats(model, inputs, targets, **_):
+    def heatmaps(model, inputs, targets, **_):
         return torch.stack(
             [pixel_values(torch.from_numpy(one), SIZE) for one in explained(model, inputs, targets)]
         ).numpy()
 
     peer = quantus.MPRT(similarity_func=correlation_spearman, layer_order="top_down", **SAME)
-    expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=heats)
+    expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=heatmaps)
     found = sanity.randomization(net, x, lambda net, x: gradient(net, x), stages=60)
     assert list(expected)[1:] == list(found.layers)[1:]
     assert found.correlations[1:] == pytest.approx(

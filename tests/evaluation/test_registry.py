@@ -26,7 +26,7 @@ def test_a_metric_says_what_it_does_and_what_it_cannot(one):
     assert re.fullmatch(r"https://\S+", one.paper)
     assert one.limitation.endswith(".") and len(one.limitation) > 60
     assert all(knob.help for knob in one.knobs.values())
-    assert set(one.takes) <= {*Subject.__dataclass_fields__, "heat"}
+    assert set(one.takes) <= {*Subject.__dataclass_fields__, "heatmap"}
 
 
 @ALL
@@ -74,16 +74,16 @@ def test_wrong_settings_and_missing_parts_get_a_sentence():
         METRICS["deletion"].measure(given, filler="holes")
     net, x, _ = example()
     bare = Subject(net, x, given.score, given.attribution)
-    with pytest.raises(CamvizError, match="Randomization needs to be told 'explain'"):
+    with pytest.raises(CamvizError, match="Randomization needs a subject with 'explain'"):
         METRICS["randomization"].measure(bare)
     assert METRICS["deletion"].measure(bare).values == METRICS["deletion"].measure(given).values
 
 
 def test_two_metrics_of_one_name_are_refused():
-    def deletion(heat):
+    def deletion(heatmap):
         """Another."""
 
-    with pytest.raises(CamvizError, match="two metrics are called 'deletion'"):
+    with pytest.raises(CamvizError, match="two functions are called 'deletion'"):
         metric("Deletion", better="low", cost=1, paper="", limitation="")(deletion)
 
 

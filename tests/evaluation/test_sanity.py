@@ -11,7 +11,7 @@ from camviz import CamvizError
 from camviz.evaluation.metrics.class_contrast import class_contrast
 from camviz.evaluation.metrics.pointing_game import join_quarters, most_confident, pointing_game, share_inside
 from camviz.evaluation.metrics.randomization import layers_with_weights, randomization, randomize_layers
-from camviz.evaluation.pixel_ranking import pixel_values, unit
+from camviz.evaluation.pixel_ranking import normalize_map, pixel_values
 from camviz.evaluation.ssim import ssim
 from camviz.runtime.rng import Rng
 from tests.evaluation.subjects import LAYER, TARGET, example, grad_cam, gradient
@@ -33,11 +33,11 @@ def test_layers_come_in_the_order_in_which_they_run():
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-@pytest.mark.parametrize("way", ["fresh", "shuffled"])
-def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, way):
+@pytest.mark.parametrize("new_weights", ["fresh", "shuffled"])
+def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, new_weights):
     net, x, _ = example(kind)
     before = state(net)
-    result = randomization(net, x, gradient, stages=3, way=way, seed=5)
+    result = randomization(net, x, gradient, stages=3, new_weights=new_weights, seed=5)
     assert state(net) == before
     names = layers_with_weights(net, x)[::-1]
     other, chance, done = copy.deepcopy(net), Rng(5), 0
@@ -45,15 +45,15 @@ def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, way):
     for stage, layer in enumerate(result.layers[1:], start=1):
         end = names.index(layer) + 1
         assert result.depths[stage] == pytest.approx(end / len(names))
-        randomize_layers(other, names[done:end], way, chance)
+        randomize_layers(other, names[done:end], new_weights, chance)
         done = end
         torch.testing.assert_close(result.maps[stage], gradient(other, x)[0])
     assert result.layers[1] == names[0] and result.layers[-1] == names[-1] and result.depths[-1] == 1
     strength = [one.abs().sum(dim=0).numpy().ravel() for one in result.maps]
     expected = [spearmanr(strength[0], one).statistic for one in strength]
     np.testing.assert_allclose(result.correlations, expected, atol=1e-12)
-    heats = [unit(pixel_values(one, SIZE)) for one in result.maps]
-    np.testing.assert_allclose(result.similarities, [ssim(heats[0], heat) for heat in heats])
+    heatmaps = [normalize_map(pixel_values(one, SIZE)) for one in result.maps]
+    np.testing.assert_allclose(result.similarities, [ssim(heatmaps[0], heatmap) for heatmap in heatmaps])
     assert result.correlations[0] == pytest.approx(1) and result.similarities[0] == pytest.approx(1)
     assert float(result) == pytest.approx(np.mean(np.abs(expected[1:])))
 
@@ -109,11 +109,11 @@ def test_contrast_compares_with_classes_all_down_the_ranks():
 
 
 def test_a_map_without_a_class_is_the_same_for_all():
-    net, x, heat = example()
-    assert float(class_contrast(net, x, TARGET, lambda c: heat[None])) == pytest.approx(1)
-    with pytest.raises(CamvizError, match="one class only"):
+    net, x, heatmap = example()
+    assert float(class_contrast(net, x, TARGET, lambda c: heatmap[None])) == pytest.approx(1)
+    with pytest.raises(CamvizError, match="only one class"):
         class_contrast(
-            torch.nn.Sequential(Modules(), torch.nn.Linear(7, 1)).eval().double(), x, 0, lambda c: heat[None]
+            torch.nn.Sequential(Modules(), torch.nn.Linear(7, 1)).eval().double(), x, 0, lambda c: heatmap[None]
         )
 
 

@@ -102,7 +102,7 @@ def test_a_layer_that_does_not_run_and_a_size_that_does_not_fit_are_told():
         see(photo(), see.net.spare)
     fixed = FeatureFunction(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE[0] * SIZE[1], 4)).double(), SIZE, MEAN, STD)
     assert fixed(photo()).shape == (1, 4)
-    with pytest.raises(CamvizError, match="only pictures of 20 x 28 pixels, not of 10 x 14"):
+    with pytest.raises(CamvizError, match="only images of 20 x 28 pixels, not of 10 x 14"):
         fixed(photo()[:, :, ::2, ::2])
 
 
@@ -292,7 +292,7 @@ def test_a_class_by_label_by_score_and_by_the_picture(model, image):
     ("key", "arguments", "sentence"),
     [
         ("activation_maximizaton", {}, "did you mean 'activation_maximization'"),
-        ("deep_dream", {"layer": "second"}, "starts from a picture"),
+        ("deep_dream", {"layer": "second"}, "starts from an image"),
         ("activation_maximization", {"layer": "second"}, "choose a channel of the layer, or a class"),
         ("activation_maximization", {"layer": "second", "channel": 6}, "channels 0 to 5; got 6"),
         ("activation_maximization", {"layer": "secnd", "channel": 1}, "did you mean 'second'"),

@@ -44,7 +44,7 @@ def waves(z, size):
 @pytest.mark.parametrize("decorrelate", [True, False])
 def test_frequencies_are_sums_of_waves(size, decorrelate):
     z = random(1, 3, size[0], size[1] // 2 + 1, 2)
-    made = parametrization.FourierImage(z, size, decorrelate).picture()
+    made = parametrization.FourierImage(z, size, decorrelate).image()
     plain = waves(z[0].numpy(), size)
     mixed = np.einsum("ij,jhw->ihw", parametrization.color_root().double().numpy(), plain) if decorrelate else plain
     np.testing.assert_allclose(made[0].numpy(), 1 / (1 + np.exp(-mixed)), atol=1e-6)
@@ -78,7 +78,7 @@ def test_photographs_have_the_colors_that_the_root_says():
 def test_decorrelated_noise_has_correlated_colors_and_plain_noise_has_not():
     z = random(1, 3, 64, 33, 2) / 10
     for decorrelate, low, high in ((True, 0.7, 1.0), (False, -0.2, 0.2)):
-        made = parametrization.FourierImage(z, (64, 64), decorrelate).picture()[0].flatten(1)
+        made = parametrization.FourierImage(z, (64, 64), decorrelate).image()[0].flatten(1)
         red_to_green = float(torch.corrcoef(made)[0, 1])
         assert low < red_to_green < high
 
@@ -86,14 +86,14 @@ def test_decorrelated_noise_has_correlated_colors_and_plain_noise_has_not():
 def test_pixels_are_in_the_networks_unit_and_are_cut_off_at_black_and_white():
     z = random(1, 3, 6, 8) * 3
     made = parametrization.PixelImage(z.clone(), SIGHT)
-    torch.testing.assert_close(made.picture(), z * STD + MEAN)
-    made.settle()
-    torch.testing.assert_close(made.picture(), (z * STD + MEAN).clamp(0, 1))
+    torch.testing.assert_close(made.image(), z * STD + MEAN)
+    made.clamp()
+    torch.testing.assert_close(made.image(), (z * STD + MEAN).clamp(0, 1))
 
 
 @pytest.mark.parametrize("kind", ["fourier", "pixels"])
 def test_noise_is_faint_around_gray_and_follows_its_seed(kind):
-    first, same, other = (parametrization.noise(SIGHT, kind, seed=seed).picture() for seed in (1, 1, 2))
+    first, same, other = (parametrization.noise(SIGHT, kind, seed=seed).image() for seed in (1, 1, 2))
     assert torch.equal(first, same) and not torch.equal(first, other)
     gray = MEAN if kind == "pixels" else 0.5
     assert 0.001 < float((first - gray).abs().mean()) < 0.1
@@ -103,11 +103,11 @@ def test_softening_frequencies_blurs_the_waves():
     z = random(1, 3, 32, 17, 2) * 0.01
     z[:, :, 0, 0] = 0
     made = parametrization.FourierImage(z.clone(), (32, 32), False)
-    before = made.picture().logit()
-    made.soften(1.2)
+    before = made.image().logit()
+    made.blur(1.2)
     expected = parametrization.blur(before.repeat(1, 1, 3, 3), 1.2)[:, :, 32:64, 32:64]  # waves repeat at the edges
-    torch.testing.assert_close(made.picture().logit(), expected, atol=3e-3 * float(before.std()), rtol=0)
-    assert made.picture().std() < before.sigmoid().std() * 0.9
+    torch.testing.assert_close(made.image().logit(), expected, atol=3e-3 * float(before.std()), rtol=0)
+    assert made.image().std() < before.sigmoid().std() * 0.9
 
 
 def test_a_blur_is_a_weighted_mean_of_neighbors():

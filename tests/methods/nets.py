@@ -188,7 +188,7 @@ def state(net):
         "modes": (torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()),
         "switches": (torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.get_default_dtype()),
         "chance": content(torch.get_rng_state()),
-        "tape": (hooks._listener.get(), rules.rules_in_force.get(), pass_counts.counts_in_force.get()),
+        "tape": (hooks._listener.get(), rules.active_rules.get(), pass_counts.active_counts.get()),
     }
 
 

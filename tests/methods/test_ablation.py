@@ -230,7 +230,7 @@ def by_values(net, before, after):
     ("rest", "sentence"),
     [
         (by_an_unseen_way, "does not depend on this layer"),
-        (lambda *args: by_an_unseen_way(*args) + args[2].mean(dim=(1, 2, 3))[:, None], "without what lies below it"),
+        (lambda *args: by_an_unseen_way(*args) + args[2].mean(dim=(1, 2, 3))[:, None], "without the layers before it"),
         (by_values, "decides by the values"),
         (
             lambda net, before, after: net.head(before.mean(dim=(2, 3)).repeat(1, 2)[:, :6]),

@@ -582,7 +582,7 @@ def test_says_which_calls_have_no_rule():
     with counting_passes() as account:
         lrp(net, x, SCORE)
     assert account.notes == [
-        "The picture reaches beyond the box of -3 to 3 that the first layer's rule assumes.",
+        "The image has values outside the box of -3 to 3 that the first layer's rule assumes.",
         "Relevance has no rule for exp, which passed on the plain gradient: the map need not sum up to the score.",
     ]
     with counting_passes() as account:  # a gate gets no relevance, so that it does not matter what it is made of

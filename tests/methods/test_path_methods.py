@@ -116,7 +116,7 @@ def test_integrated_gradients_say_when_the_steps_are_too_few():
     x = torch.ones(1, 3, 8, 8, dtype=torch.float64)
     with counting_passes() as account:
         integrated_gradients(Step(), x, scores.logit(1), steps=1)
-    assert account.notes == ["The map's sum misses 100% of the score's rise from the baseline: more steps come nearer."]
+    assert account.notes == ["The map's sum misses 100% of the score's increase from the baseline: use more steps."]
     with counting_passes() as account:
         close(integrated_gradients(Step(), x, scores.logit(1), steps=200).sum(), torch.tensor(0.1).double(), 0.1)
     assert account.notes == []

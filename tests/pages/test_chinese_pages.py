@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 import camviz
@@ -29,6 +28,7 @@ from camviz.ui.inputs import gallery_input
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.results import explanations as computed
 from camviz.ui.session import language
+from camviz.ui.session.streamlit_internals import is_page_run
 from tools import translations
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Chinese browser; and Chinese where no page is drawn, as AppTest asks for the labels of options after a run."""
     settled = language.current
     monkeypatch.setattr(language, "of_the_browser", lambda: "zh")
-    monkeypatch.setattr(language, "current", lambda: settled() if get_script_run_ctx(suppress_warning=True) else "zh")
+    monkeypatch.setattr(language, "current", lambda: settled() if is_page_run() else "zh")
 
 
 def untranslated(texts: Iterator[str]) -> list[str]:
@@ -117,17 +117,17 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(lite0) -> None:
 def test_a_report_is_written_in_chinese(explained, lite0) -> None:
     chart = report.Chart(
         {Message("{name}: {area:.3f}", name=METHODS["occlusion"].title, area=0.3): ([0, 1], [0, 1])},
-        Message("share of the pixels replaced"),
+        Message("share of the pixels deleted"),
         Message("probability of {label}", label="cab"),
         "x",
     )
-    told = report.Section("Deletion and insertion", charts=[chart])
+    told = report.Section(Message("Deletion and insertion"), charts=[chart])
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
     sections = [*report.explanation_sections(explained, predictions, "coffee.jpg"), told]
     sections += report.comparison_sections(
-        {"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [("map", "1")]
+        {"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [(Message("map"), "1")]
     )
-    page = report.to_html("Do these maps agree?", sections, "https://a.org", *language.translator())
+    page = report.to_html(Message("Comparison of heatmaps"), sections, "https://a.org", *language.translator())
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh-Hans">')
     plain = re.sub(r"<style>.*?</style>|<pre>.*?</pre>|data:image[^\"]*|<meta[^>]*>|https://\S+", "", page, flags=re.S)
     texts = [html.unescape(text) for text in re.findall(r'(?<=>)[^<>]+|(?<=alt=")[^"]+|(?<=label=")[^"]+', plain)]
@@ -148,13 +148,13 @@ def test_every_lesson_has_its_chinese() -> None:
             assert not CHINESE.search(getattr(english, name))
         for view, other in zip(english.views, translated.views, strict=True):
             assert (view.page, view.settings) == (other.page, other.settings)
-            assert view.label == other.label == "Open it" or CHINESE.search(other.label)
+            assert view.label == other.label == "Open the example" or CHINESE.search(other.label)
 
 
 def test_a_lesson_without_chinese_stays_in_english(tmp_path: Path) -> None:
     (tmp_path / "1-a.toml").write_text('title = "A"\nquestion = "B"\nanswer = "C"\nanswer_zh = "丙"\n[[view]]\n')
     (lesson,) = lessons.lessons(tmp_path, "zh")
-    assert (lesson.title, lesson.question, lesson.answer, lesson.views[0].label) == ("A", "B", "丙", "Open it")
+    assert (lesson.title, lesson.question, lesson.answer, lesson.views[0].label) == ("A", "B", "丙", "Open the example")
 
 
 # ---------------------------------------------------------------------------------------------------------- the pages
@@ -210,7 +210,7 @@ def test_learn_in_chinese(start, names, explained, monkeypatch) -> None:
     monkeypatch.setattr(computed, "compute", lambda question, *_, **__: camviz.Explanation(question, explained.result))
     app = start("pages/learn.py", layer="blocks.0")
     assert not app.exception and len(shown(app)) > 40 and english_in(shown(app), names) == []
-    assert app.get("link_button")[0].proto.label == "打开"
+    assert app.get("link_button")[0].proto.label == "打开示例"
     app.session_state["part"] = "methods"
     for chapter in CHAPTERS:
         app.session_state["chapter"] = chapter

@@ -17,7 +17,7 @@ def test_opens_on_layers_by_methods(start) -> None:
     assert names[0] == "1 blocks.2 · Grad-CAM"  # in the grid's order, though Explain's bn2 · Grad-CAM was there before
 
 
-def test_a_cell_that_fails_says_so_and_the_others_stay(start) -> None:
+def test_a_cell_that_fails_shows_its_error_and_the_others_stay(start) -> None:
     link = {"rows": "networks", "rows.networks": "efficientnet_lite0,resnet18", "columns.methods": "grad_cam,layer_cam"}
     app = start("pages/compare.py")
     app.selectbox(key="rows").set_value("networks").run()
@@ -56,4 +56,4 @@ def test_one_click_tests_all_maps(start) -> None:
     app.button(key="proof.start").click().run()
     found = [caption.value for caption in app.caption if caption.value.startswith("Deletion 0")]
     assert len(found) == 2 and found[0] != found[1]
-    assert found[1].endswith("Stays when it forgets 1.00")  # an edge detector never saw the network
+    assert found[1].endswith("Similarity after randomization 1.00")  # an edge detector never saw the network

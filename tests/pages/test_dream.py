@@ -13,18 +13,18 @@ def make(app):
     return app.button(key="dream.start").click().run()
 
 
-def test_it_tells_its_time_and_waits_for_a_click(start) -> None:
+def test_synthesis_shows_its_time_and_waits_for_a_click(start) -> None:
     app = start(PAGE)
     assert not app.exception and not app.warning and not app.error
-    assert app.button(key="dream.start").label.startswith("Make the picture, about ")
-    assert "What it does not say." not in text(app)
+    assert app.button(key="dream.start").label.startswith("Synthesize the image (about ")
+    assert "Limitations." not in text(app)
 
 
-def test_the_favorite_of_a_channel(start) -> None:
+def test_the_synthesized_image_of_a_channel(start) -> None:
     link = {"layer": "blocks.0", "activation_maximization.channel": "5", "activation_maximization.steps": "4"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
-    assert "Patterns like these excite channel 5 of blocks.0 more than" in text(app)
+    assert "The pattern with the strongest response of channel 5 of blocks.0" in text(app)
     assert "channel 5 of blocks.0, efficientnet_lite0" in text(app)
     assert "layer='blocks.0', channel=5, steps=4" in app.code[0].value
     assert len([line for line in text(app).split("\n") if line.startswith("- **")]) == 5
@@ -34,16 +34,16 @@ def test_a_finished_picture_comes_back_without_a_click(start) -> None:
     link = {"layer": "blocks.0", "activation_maximization.steps": "2"}
     make(start(PAGE, **link))
     again = start(PAGE, **link)
-    assert "Patterns like these excite channel 0" in text(again)
+    assert "The pattern with the strongest response of channel 0" in text(again)
     assert "dream.start" not in [button.key for button in again.button]
 
 
-@pytest.mark.parametrize("link", [{"dream": "class_image"}, {"dream.for": "the class"}], ids=str)
+@pytest.mark.parametrize("link", [{"dream": "class_image"}, {"dream.for": "class"}], ids=str)
 def test_the_picture_of_a_class(start, link) -> None:
     key = link.get("dream", "activation_maximization")
     app = make(start(PAGE, target="105", **link, **{f"{key}.steps": "2"}))
     assert not app.exception and not app.error
-    assert "Patterns like these raise the score of koala more than" in text(app)
+    assert "The pattern with the highest score for koala" in text(app)
     assert "target=105" in app.code[0].value
 
 
@@ -51,7 +51,7 @@ def test_deep_dream_of_the_picture(start) -> None:
     link = {"dream": "deep_dream", "layer": "blocks.1", "deep_dream.steps": "1", "img": "sample:koala"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
-    assert "Whatever layer blocks.1 found a trace of" in text(app)
+    assert "to which layer blocks.1 responds" in text(app)
     assert "image='koala.jpg'" in app.code[0].value
 
 
@@ -59,11 +59,11 @@ def test_inversion_of_one_layer_and_of_several(start) -> None:
     link = {"dream": "inversion", "layer": "blocks.0", "inversion.steps": "2", "dream.layers": "blocks.0,blocks.1"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
-    assert "What you still recognize, the network still knows at this depth." in text(app)
-    assert "blocks.1: not made yet" in text(app) and "blocks.0: not made yet" not in text(app)
+    assert "What you can still recognize is still represented at this layer." in text(app)
+    assert "blocks.1: not computed yet" in text(app) and "blocks.0: not computed yet" not in text(app)
     app.button(key="dream.depths.start").click().run()
     assert not app.exception and not app.error
-    assert "**blocks.1**" in text(app) and "not made yet" not in text(app)
+    assert "**blocks.1**" in text(app) and "not computed yet" not in text(app)
     assert text(app).count("correlation") == 3
 
 
@@ -75,5 +75,5 @@ def test_a_neuron_outside_the_layer_gets_a_sentence(start) -> None:
 
 def test_an_unknown_method_in_a_link_falls_back_with_a_note(start) -> None:
     app = start(PAGE, dream="nonsense")
-    assert not app.exception and "does not exist here" in app.warning[0].value
+    assert not app.exception and "using the default" in app.warning[0].value
     assert app.selectbox(key="dream").value == "activation_maximization"

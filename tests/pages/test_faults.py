@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import camviz
 from camviz import models
+from camviz.explanation.question import Question
 from camviz.models import load, shared
 from camviz.ui.results import explanations
 from camviz.ui.server import queue, store
@@ -45,33 +46,34 @@ def test_out_of_memory_is_a_sentence_and_the_rest_lives(
 ) -> None:
     app = start()
     other = start()
-    real = explanations.explain
-    monkeypatch.setattr(explanations, "explain", fault)
+    real = explanations.answer
+    monkeypatch.setattr(explanations, "answer", fault)
     app.selectbox(key="method").set_value("vanilla_backprop").run()
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
     assert not app.exception and app.selectbox(key="model").value == "efficientnet_lite0"
     assert app.query_params["method"] == "vanilla_backprop"
     assert not queue.compute_queue()._queue
-    monkeypatch.setattr(explanations, "explain", real)
+    monkeypatch.setattr(explanations, "answer", real)
     assert not other.run().error
     app.run()
     assert not app.error and not app.exception
 
 
 def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = explanations.explain
+    real = explanations.answer
 
-    def explain(model: Any, image: Any, method: str, *arguments: Any, **settings: Any) -> camviz.Explanation:
-        return real(model, image, method, *arguments, **settings) if method != "grad_cam" else allocate()
+    def answer(question: Question, *arguments: Any) -> camviz.Explanation:
+        return real(question, *arguments) if question.method.key != "grad_cam" else allocate()
 
-    monkeypatch.setattr(explanations, "explain", explain)
+    monkeypatch.setattr(explanations, "answer", answer)
     app = start("pages/compare.py", **{"columns.methods": "grad_cam,layer_cam"})
     assert not app.exception and any(TOO_MUCH[:30] in error.value for error in app.error), app.error
-    kept = [e.method for e in store.result_store()._kept.values()]
-    assert "layer_cam" in kept and "grad_cam" not in kept
+    experiment = app.session_state["experiment"]
+    kept = [explanations.known(experiment.question(camviz.METHODS[key])) for key in ("layer_cam", "grad_cam")]
+    assert kept[0] is not None and kept[1] is None
 
 
-def test_where_no_panel_catches_it_the_page_still_says_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_outside_a_panel_is_shown_on_the_page(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("camviz.ui.widgets.patch.receptive_field", allocate)
     app = start(**{"method": "deconvnet", "layer": "blocks.0", "deconvnet.feature_map": "3"})
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
@@ -87,21 +89,21 @@ def test_a_network_too_large_for_the_memory(start: Start, monkeypatch: pytest.Mo
     )
     app = start(model="vgg16")
     assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
-    assert [note.value for note in app.warning] == [f"This {TOO_MUCH} Shown meanwhile: efficientnet_lite0."]
+    assert [note.value for note in app.warning] == [f"This {TOO_MUCH} Showing efficientnet_lite0 instead."]
 
 
 def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, computed = explanations.explain, []
+    real, computed = explanations.answer, []
 
-    def cleared(*arguments: Any, **settings: Any) -> camviz.Explanation:
+    def cleared(question: Question, *arguments: Any) -> camviz.Explanation:
         visitor = threading.Thread(target=lambda: (st.cache_data.clear(), st.cache_resource.clear()))
         visitor.start()
         visitor.join()
         assert len(queue.compute_queue()._queue) == 1  # the present one's
-        computed.append(arguments[2])
-        return real(*arguments, **settings)
+        computed.append(question.method.key)
+        return real(question, *arguments)
 
-    monkeypatch.setattr(explanations, "explain", cleared)
+    monkeypatch.setattr(explanations, "answer", cleared)
     app = start(method="vanilla_backprop")
     assert "vanilla_backprop" in computed and not app.exception and not app.error
     done, network = len(computed), app.session_state["experiment"].model

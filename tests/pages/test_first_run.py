@@ -16,7 +16,7 @@ KINDS = (
 # Without a help, because:
 ITS_HEADING_HELPS = {"model", "layer", "target"}  # the label is hidden, the heading above carries the help
 OF_WHAT_STANDS_ABOVE = {"rows.layers", "columns.methods"}  # the label is hidden, the selector above carries the help
-SAYS_ALL = {"lang", "part", "trial", "chapter", "camera_on", "camera"}  # the options, or the label, are the sentence
+SAYS_ALL = {"lang", "part", "test", "chapter", "camera_on", "camera"}  # the options, or the label, are the sentence
 WITHOUT = ITS_HEADING_HELPS | OF_WHAT_STANDS_ABOVE | SAYS_ALL
 
 VISITS: list[tuple[str, dict[str, str]]] = [
@@ -25,9 +25,9 @@ VISITS: list[tuple[str, dict[str, str]]] = [
     ("gallery", {}),
     ("layers", {"layer": "blocks.4"}),
     ("learn", {"part": "methods", "chapter": "guided_backprop"}),
-    ("evaluate", {"trial": "forgetting"}),
-    ("evaluate", {"trial": "pointing"}),
-    ("evaluate", {"trial": "league"}),
+    ("evaluate", {"test": "randomization"}),
+    ("evaluate", {"test": "pointing"}),
+    ("evaluate", {"test": "ranking"}),
     ("dream", {"dream": "class_image"}),
 ]
 
@@ -55,7 +55,7 @@ def test_every_setting_has_a_help_beside_it(start: Start, page: str, link: dict[
     missing = {key for key, proto in found.items() if not proto.help or is_hidden(proto)}
     assert missing - WITHOUT == set()
     helped = {heading.value for heading in app.sidebar.subheader if heading.proto.help}
-    assert helped == {"Network", "Layer", "Class"}
+    assert helped == {"Model", "Layer", "Class"}
 
 
 def cards(app: AppTest) -> list[dict[str, Any]]:
@@ -85,26 +85,26 @@ def told(app: AppTest) -> str:
     return " ".join(box.value for box in (*app.info, *app.error, *app.warning))
 
 
-def test_compare_without_methods_says_what_to_do(start: Start) -> None:
+def test_compare_without_methods_shows_what_to_do(start: Start) -> None:
     app = start("pages/compare.py")
     app.multiselect(key="columns.methods").set_value([]).run()
     assert not app.exception and "choose at least one row and one column" in told(app)
 
 
-def test_the_gallery_with_nothing_but_faults_says_what_to_do(start: Start) -> None:
+def test_a_gallery_of_damaged_files_shows_what_to_do(start: Start) -> None:
     app = start("pages/gallery.py")
     app.file_uploader(key="album_upload").set_value([("a.png", b"no picture", "image/png")]).run()
-    assert not app.exception and "bring others" in told(app) and "a.png" in told(app)
+    assert not app.exception and "upload others" in told(app) and "a.png" in told(app)
 
 
-def test_dream_before_the_first_run_and_the_league_without_measures(start: Start) -> None:
+def test_dream_before_the_first_run_and_the_ranking_without_metrics(start: Start) -> None:
     assert "press the button" in told(start("pages/dream.py"))
-    app = start("pages/evaluate.py", trial="league")
-    app.multiselect(key="measures").set_value([]).run()
-    assert "Choose at least one method, one measure and one picture." in told(app)
+    app = start("pages/evaluate.py", test="ranking")
+    app.multiselect(key="metrics").set_value([]).run()
+    assert "Choose at least one method, one metric and one image." in told(app)
 
 
 def test_weights_that_cannot_be_fetched_leave_the_page_with_a_sentence(start: Start) -> None:
     app = start(model="resnet18")
-    assert not app.exception and "Shown meanwhile: efficientnet_lite0" in told(app)
-    assert app.title[0].value == "Why this answer?"
+    assert not app.exception and "Showing efficientnet_lite0 instead" in told(app)
+    assert app.title[0].value == "Explain"

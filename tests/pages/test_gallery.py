@@ -96,16 +96,18 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
 
 def test_sorting_and_filtering(start, shown) -> None:
     start("pages/gallery.py", by="unsure")
-    shares = [float(caption.split()[-2]) for caption in captions(shown)]
+    shares = [float(caption.split()[-1].rstrip("%")) for caption in captions(shown)]
     assert shares == sorted(shares) and shares[0] < 20
     app = start("pages/gallery.py", by="sparse", unsure="1")
-    assert 0 < len(shown["tiles"]) < 12 and all(float(caption.split()[-2]) < 50 for caption in captions(shown))
+    assert 0 < len(shown["tiles"]) < 12 and all(
+        float(caption.split()[-1].rstrip("%")) < 50 for caption in captions(shown)
+    )
     app.toggle(key="unsure").set_value(False).run()
     app.multiselect(key="only").set_value(["koala", "macaw"]).run()
     assert sorted(captions(shown)) == ["koala.jpg\nkoala 93.4%", "macaw.jpg\nmacaw 80.1%"]
     assert dict(app.query_params) == {"by": "sparse", "only": "koala,macaw"}
     app.toggle(key="unsure").set_value(True).run()
-    assert "No picture is left" in text(app) and not app.exception
+    assert "No image matches" in text(app) and not app.exception
 
 
 def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
@@ -122,7 +124,7 @@ def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
     assert names == sorted(names, key=sparse, reverse=True)
 
 
-def test_own_pictures_broken_ones_and_a_zip(start, shown, counted) -> None:
+def test_uploads_with_damaged_files_and_a_zip(start, shown, counted) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as made:
         made.writestr("birds/a.png", photo("macaw"))
@@ -139,7 +141,7 @@ def test_own_pictures_broken_ones_and_a_zip(start, shown, counted) -> None:
     assert len(shown["tiles"]) == 3
 
 
-def test_what_is_too_much_is_told_and_the_rest_stays(start, shown, monkeypatch) -> None:
+def test_too_many_uploads_give_an_error_and_the_rest_stays(start, shown, monkeypatch) -> None:
     monkeypatch.setattr(gallery_input, "MOST", 2)
     app = start("pages/gallery.py")
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})
@@ -160,24 +162,23 @@ def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
     (button,) = [one for one in app.button if one.label == "Open in Explain"]
     button.click().run()
     assert not app.exception  # that the page changes is for the browser's tests
-    assert app.session_state["experiment"].picture.name == "two [x](y).png"
+    assert app.session_state["experiment"].image.name == "two [x](y).png"
 
 
 def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 2.0)
-    monkeypatch.setattr("camviz.ui.results.explanations.estimate", lambda *_, **__: 42.0)
+    monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start("pages/gallery.py", **link)
-    monkeypatch.setattr(store.Store, "get", lambda *_: object())  # the sidebar's own picture has its map already
     shown.clear()
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
     assert "tiles" not in shown
-    (button,) = [one for one in app.button if one.label.startswith("Explain 2 pictures, about 84 s")]
+    (button,) = [one for one in app.button if one.label.startswith("Explain 2 images (about 84 s)")]
     button.click().run()
     assert not app.exception and len(shown["tiles"]) == 2
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat"), "three.png": photo("macaw")})
     assert len(shown["tiles"]) == 2  # and the third after a click
-    assert any(one.label.startswith("Explain 1 pictures, about 42 s") for one in app.button)
+    assert any(one.label.startswith("Explain 1 images (about 42 s)") for one in app.button)
 
 
 def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
@@ -193,14 +194,13 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
     original = tasks.in_queue
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
-    method = camviz.METHODS["grad_cam"]
-    order = tiles._order(experiment, method, method.settings({}))
+    order = tiles._order(experiment, experiment.question(camviz.METHODS["grad_cam"]))
     photos = gallery_input._samples()
     keys = {one.name: tiles._key(experiment, order, one) for one in photos}
     monkeypatch.setattr(tasks, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
-        tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_: None)
-    assert [tasks.kept_result(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
+        tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_, **__: None)
+    assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
 
 
 def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
@@ -209,8 +209,8 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
     assert shown["tiles"][0][0] == "Map of espresso rather than cup over astronaut.jpg"
     rows = list(csv.DictReader(io.StringIO(shown["Table (CSV)"]())))
     assert [row["file"] for row in rows] == sorted(path.name for path in SAMPLES.glob("*.jpg"))
-    assert rows[0]["predicted"] == "football helmet" and rows[0]["explained"] == "espresso rather than cup"
-    archive = zipfile.ZipFile(io.BytesIO(shown["Maps (ZIP)"]()))
+    assert rows[0]["predicted class"] == "football helmet" and rows[0]["explained class"] == "espresso rather than cup"
+    archive = zipfile.ZipFile(io.BytesIO(shown["Heatmaps (ZIP)"]()))
     assert archive.namelist()[0] == "astronaut-jpg-vanilla_backprop.jpg" and len(archive.namelist()) == 13
     assert archive.read(archive.namelist()[0]) == shown["tiles"][0][2]
 
@@ -218,4 +218,4 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
 def test_no_cell_of_the_table_is_a_formula() -> None:
     found = [(gallery_input.GalleryImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
     (row,) = csv.DictReader(io.StringIO(tiles.to_csv(found)))
-    assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")
+    assert (row["file"], row["predicted class"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

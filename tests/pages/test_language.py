@@ -222,7 +222,7 @@ def test_english_needs_no_catalogue(monkeypatch: pytest.MonkeyPatch):
             "grad_cam 的设置中没有设置“x”",
         ),
         (join(["a", Message("{count} numbers", count=2)]), "a、2 个数"),
-        (Message("{share} forgotten", share="12%"), "已遗忘 12%"),
+        (Message("{share} of the heatmap lies there", share="12%"), "热力图的 12% 落在该处"),
     ],
 )
 def test_values_are_translated_too(text: str, said: str):
@@ -256,8 +256,8 @@ def test_conclusions():
     names = [METHODS["random_cam"].title, METHODS["edge_detector"].title]
     both = conclusions.against((HIGH, LOW), dict.fromkeys(names, (LOW, HIGH)))
     assert language.translated(both, "zh") == (
-        "在这幅图像上，它在删除中并不比随机 CAM和边缘检测器好，它在插入中并不比随机 CAM和边缘检测器好。"
-        "对照对网络的理由一无所知，所以不要把这张图的细节当作网络的理由。"
+        "在此图像上，它在删除检验中不优于随机 CAM和边缘检测器，在插入检验中不优于随机 CAM和边缘检测器。"
+        "对照方法不含关于决策的信息，因此不要把此热力图的细节解读为理由。"
     )
     assert language.translated(conclusions.classes(0.1, "cup, r = 0.10"), "zh").endswith("cup, r = 0.10。")
 

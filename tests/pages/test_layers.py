@@ -13,20 +13,21 @@ from camviz.tape import activations
 from camviz.ui.inputs import gallery_input, image_input
 from camviz.ui.layers import feature_maps
 from camviz.ui.layers.feature_maps import cut, map_picture, square
-from camviz.ui.server import store, tasks
+from camviz.ui.results import cost
+from camviz.ui.server import store
 from camviz.ui.session import markdown
 
 
 @pytest.fixture
 def at_once(monkeypatch) -> None:
     """Slow parts wait for no click."""
-    monkeypatch.setattr(tasks, "seconds_of_pass", lambda model: 0.0)
+    monkeypatch.setattr(cost, "seconds_per_pass", lambda model: 0.0)
 
 
 @pytest.fixture
 def wait(monkeypatch) -> None:
     """Slow parts wait for a click, whatever the machine."""
-    monkeypatch.setattr(tasks, "seconds_of_pass", lambda model: 1.0)
+    monkeypatch.setattr(cost, "seconds_per_pass", lambda model: 1.0)
 
 
 @pytest.fixture
@@ -51,17 +52,17 @@ def test_opens_with_everything_that_is_fast(visit, wait) -> None:
     app = visit()
     assert not app.exception and not app.warning and not app.error
     assert headers(app)[0] == "Feature maps of bn2"
-    assert "All 4,652,008 parameters in a table, and how far each layer sees" in [box.label for box in app.expander]
+    assert "Table of all 4,652,008 parameters and the receptive fields" in [box.label for box in app.expander]
     table = app.dataframe[0].value
     assert table["Parameters"].sum() == 4652008
     assert table["Step"].tolist()[1] == "bn1" and table["Step"].tolist()[-2] == "▸ bn2"
     assert table["Channels × height × width"].tolist()[2] == "16 x 112 x 112"
-    assert set(table["Sees (pixels)"]) == {""}
+    assert set(table["Receptive field (pixels)"]) == {""}
     assert labels(app) == [
-        "Compute what each layer sees, about 72 s",
-        "Synthesize it, about 256 s",
-        "Go on with it on the Dream page",
-        "Find the 9 strongest of 12 pictures, about 84 s",
+        "Compute the receptive fields (about 72 s)",
+        "Synthesize an image (about 4.3 min)",
+        "Continue on the page Dream",
+        "Find the 9 strongest of 12 images (about 84 s)",
     ]
     for name in ("bn1", "blocks.2", "bn2"):  # the sweep
         assert f"`{name}`" in captions(app)
@@ -71,9 +72,9 @@ def test_what_is_quick_comes_without_a_click(visit, at_once, monkeypatch) -> Non
     monkeypatch.setattr(feature_maps, "STEPS", 2)
     app = visit(layer="blocks.1")
     assert not app.exception and not app.error
-    seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Sees (pixels)"], strict=True))
-    assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 x 3", "19 x 19", "the whole picture")
-    assert labels(app) == ["Go on with it on the Dream page"]
+    seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Receptive field (pixels)"], strict=True))
+    assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 x 3", "19 x 19", "whole image")
+    assert labels(app) == ["Continue on the page Dream"]
     assert "in 2 steps" in captions(app)
 
 
@@ -82,7 +83,7 @@ def test_a_link_sets_everything(visit, wait) -> None:
     app = visit(img="sample:macaw", **link)
     assert not app.exception and not app.warning
     assert headers(app)[:2] == ["Feature maps of blocks.0", "Feature map 7"]
-    assert "Feature map 7 of blocks.0, its activation in row" in captions(app)
+    assert "Feature map 7 of blocks.0: activation at row" in captions(app)
     app.number_input(key="map").set_value(3).run()
     assert headers(app)[1] == "Feature map 3"
     assert dict(app.query_params) == {**link, "map": "3", "img": "sample:macaw"}
@@ -129,25 +130,25 @@ def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, monkeypa
     assert len(store.result_store()._kept) >= 9  # the projections lie with the other explanations
 
 
-def test_the_search_can_keep_to_ones_own_pictures(visit, wait) -> None:
+def test_the_search_can_be_limited_to_uploaded_images(visit, wait) -> None:
     app = visit(layer="blocks.0")
     buffer = BytesIO()
     Image.open(image_input.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
     app.file_uploader(key="upload").upload("my_cat.png", buffer.getvalue(), "image/png").run()
-    assert "Find the 9 strongest of 13 pictures, about 85 s" in labels(app)
+    assert "Find the 9 strongest of 13 images (about 85 s)" in labels(app)
     app.segmented_control(key="search_in").set_value("own").run()
     assert not app.exception
-    assert "Find the 1 strongest of 1 pictures, about 9 s" in labels(app)
+    assert "Find the 1 strongest of 1 images (about 9 s)" in labels(app)
     assert app.query_params["search_in"] == "own"
 
 
-def test_a_network_without_relu_says_what_cannot_be_projected_back(visit, wait) -> None:
+def test_a_model_without_relu_shows_why_nothing_is_projected_back(visit, wait) -> None:
     app = visit(model="efficientnet_b0", untrained="1", layer="features.1")
     assert not app.exception
     assert any("this network has none" in warning.value for warning in app.warning)
     app.toggle(key="smooth").set_value(True).run()
     assert not any("this network has none" in warning.value for warning in app.warning)
-    assert "its activation in row" in captions(app) and app.query_params["smooth"] == "1"
+    assert ": activation at row" in captions(app) and app.query_params["smooth"] == "1"
 
 
 def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> None:
@@ -155,12 +156,12 @@ def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> N
     monkeypatch.setattr("camviz.ui.inputs.model_input.network", lambda *_: flat)
     app = visit()
     assert not app.exception
-    assert any("This network has no feature maps" in info.value for info in app.info)
-    assert headers(app) == ["The first filters"]
+    assert any("This model has no layer with spatial feature maps" in info.value for info in app.info)
+    assert headers(app) == ["First-layer filters"]
     assert app.dataframe[0].value["Parameters"].sum() == 4 * (3 * 32 * 32 + 1)
 
 
-def test_pictures_of_maps_squares_and_words() -> None:
+def test_feature_map_images_squares_and_escaped_text() -> None:
     one = np.array([[-3.0, 0.0], [1.0, 2.0]], np.float32)
     picture = map_picture(one, "gray")
     assert picture.shape == (112, 112, 3)
@@ -187,4 +188,4 @@ def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_onc
         strength[f"{name}.jpg"] = activations(lite0.net, x, lite0.module("blocks.0"))[0][0, 5].max()
     shown = [c.value.replace("\\", "").split(": ")[0] for c in app.caption if ".jpg" in c.value.replace("\\", "")]
     assert shown == sorted(strength, key=lambda name: -strength[name])
-    assert [w.value.replace("\\", "") for w in app.warning] == ["Could not be read: broken.jpg."]
+    assert [w.value.replace("\\", "") for w in app.warning] == ["These images could not be read: broken.jpg."]

@@ -37,7 +37,7 @@ def test_the_lessons_are_cards_with_links(start) -> None:
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_chapter_is_drawn_from_the_present_picture(start, chapter) -> None:
     app = start("pages/learn.py", part="methods", chapter=chapter, layer="blocks.0")
-    for button in ("steps.score_cam.start", f"fault.{chapter}.start", f"forgetting.{chapter}.start"):
+    for button in ("steps.score_cam.start", f"fault.{chapter}.start", f"randomization.{chapter}.start"):
         if any(one.key == button for one in app.button):
             app.button(key=button).click().run()
     assert not app.exception and not app.error, text(app)
@@ -46,18 +46,18 @@ def test_every_chapter_is_drawn_from_the_present_picture(start, chapter) -> None
     assert [latex.value for latex in app.latex] == [f"$$\n{CHAPTERS[chapter].formula}\n$$"]
 
 
-def test_a_method_that_the_network_does_not_allow_says_why(start) -> None:
+def test_a_method_that_cannot_be_used_shows_why(start) -> None:
     app = start("pages/learn.py", part="methods", chapter="guided_backprop", model="efficientnet_b0", untrained="1")
     assert not app.exception and "this network has none" in text(app)
 
 
-def test_the_words(start) -> None:
+def test_the_glossary(start) -> None:
     app = start("pages/learn.py", part="glossary")
     for term, meaning in GLOSSARY.items():
         assert f"**{term}.** {meaning}" in text(app)
 
 
-def test_the_likeness_of_a_demonstration_is_that_of_the_maps(start) -> None:
+def test_a_demonstration_shows_the_rank_correlation_of_its_heatmaps(start) -> None:
     app = start("pages/learn.py", part="methods", chapter="guided_backprop")
     (found,) = [caption.value for caption in app.caption if caption.value.startswith("Guided backpropagation, for")]
     model = camviz.load_model("efficientnet_lite0")
@@ -70,10 +70,10 @@ def test_the_likeness_of_a_demonstration_is_that_of_the_maps(start) -> None:
     assert f"for {model.categories[least]}: rank correlation with the first {rank_correlation(*maps):.2f};" in found
 
 
-def test_guided_backpropagation_s_map_stays_while_the_network_forgets(start, lite0) -> None:
+def test_guided_backpropagation_hardly_changes_under_randomization(start, lite0) -> None:
     app = start("pages/learn.py", part="methods", chapter="guided_backprop", img="sample:koala")
-    if any(one.key == "forgetting.guided_backprop.start" for one in app.button):
-        app.button(key="forgetting.guided_backprop.start").click().run()
+    if any(one.key == "randomization.guided_backprop.start" for one in app.button):
+        app.button(key="randomization.guided_backprop.start").click().run()
     assert not app.exception and not app.error, text(app)
     x, score = lite0.preprocess(SAMPLES / "koala.jpg"), scores.logit(105)
     guided = randomization(lite0.net, x, lambda net, x: guided_backprop(net, x, score), stages=4)

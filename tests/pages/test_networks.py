@@ -79,13 +79,13 @@ def test_brought_along_and_explained(start: Start) -> None:
     assert present(app) is model
 
 
-def test_nobody_else_has_it(start: Start) -> None:
+def test_an_uploaded_model_is_private(start: Start) -> None:
     key = bring(start(), birds()).selectbox(key="model").value
     other = start(model=key)
     assert present(other).name == "efficientnet_lite0"
     assert key not in other.selectbox(key="model").options
     assert [warning.value for warning in other.warning] == [
-        "This link used a network of its sender's own: bring it along to see the same result."
+        "This link refers to a private model that is not stored here. Upload the model to see the same result."
     ]
     bring(other, birds())  # the same content is the same network, and the same link
     assert other.selectbox(key="model").value == key
@@ -100,7 +100,7 @@ def test_the_last_four_of_a_visitor(start: Start) -> None:
     assert titles == [f"birds{seed} (yours)" for seed in range(1, 5)]
 
 
-def test_memory_is_bounded_and_who_lost_a_network_is_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_and_a_dropped_model_gives_a_message(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     size = sum(value.nbytes for value in torch.load(io.BytesIO(birds())).values())
     monkeypatch.setattr(model_input, "LARGEST", 2 * size)
     app = start()
@@ -229,11 +229,13 @@ def test_a_registered_network_is_the_first(start: Start) -> None:
     assert present(app).name == "mine" == app.selectbox(key="model").value
     assert app.selectbox(key="model").options[0] == "mine"
     assert not app.query_params  # the default needs no word in the link
-    assert "Each class is asked by itself, so the probabilities need not sum up to 1." in [c.value for c in app.caption]
+    assert "Each class has its own probability, so the probabilities need not sum to 1." in [
+        c.value for c in app.caption
+    ]
     assert not app.error
 
 
-def test_one_of_the_same_name_sees_the_picture_in_its_own_way(start: Start) -> None:
+def test_models_of_the_same_name_keep_their_preprocessing(start: Start) -> None:
     for size in (28, 40):
         net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
         models.register(camviz.load_model(net, input_size=(size, size), name="mine"))
@@ -251,12 +253,12 @@ def test_each_page_with_other_channels_and_without_layers(start: Start) -> None:
         for page in ("", "pages/compare.py", "pages/layers.py", "pages/evaluate.py", "pages/dream.py"):
             app = start(page)
             assert present(app).name == "mine"
-            made = ["Pictures are made in red, green and blue, and mine sees "]
+            made = ["Images are synthesized in red, green and blue, but mine takes "]
             assert all(any(error.value.startswith(known) for known in made) for error in app.error)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
-def test_a_program_says_why_it_shows_no_layers(start: Start) -> None:
+def test_a_compiled_model_shows_why_it_has_no_layers(start: Start) -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
     models.register(camviz.load_model(torch.jit.script(net), input_size=(28, 28), name="program"))
     app = start()
@@ -264,7 +266,7 @@ def test_a_program_says_why_it_shows_no_layers(start: Start) -> None:
     assert [error.value for error in app.error] == [
         "Program has no layer of feature maps, as its layers are hidden in TorchScript, which Grad-CAM needs."
     ]
-    assert "This network shows no layers of feature maps: TorchScript hides them." in app.info[0].value
+    assert "TorchScript hides the layers of this model" in app.info[0].value
     app = start(method="lrp")
     assert app.error[0].value.startswith("This network is compiled (TorchScript or torch.export), so its single")
     assert not start(method="vanilla_backprop").error

@@ -30,7 +30,7 @@ def text(app) -> str:
 
 def recipe_of(name="macaw", method="layer_cam", target=None, layer="blocks.3", **settings):
     e = camviz.explain("efficientnet_lite0", SAMPLES / f"{name}.jpg", method, target, layer, **settings)
-    return recipe.to_recipe(e, f"{name}.jpg")
+    return recipe.to_recipe(e.question, f"{name}.jpg")
 
 
 def load(app, recipe):
@@ -55,20 +55,20 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
         fuse="max",
         counterfactual=True,
     )
-    app = load(start(), recipe.to_recipe(e, "cat.jpg"))
+    app = load(start(), recipe.to_recipe(e.question, "cat.jpg"))
     assert not app.exception and not app.error
     (warning,) = app.warning
-    assert "This network is untrained" in warning.value
+    assert "This model is untrained" in warning.value
     assert app.multiselect(key="layers").value == ["features.3", "features.12"]
     assert app.toggle(key="grad_cam.counterfactual").value is True
     code = app.code[0].value
     assert "camviz.scores.contrast(281, 282)" in code and "fuse='max'" in code and "weights='random'" in code
 
 
-def test_a_recipe_of_an_own_picture_needs_the_picture(start) -> None:
+def test_a_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
     picture = ImageOps.mirror(Image.open(SAMPLES / "panda.jpg"))
     e = camviz.explain("efficientnet_lite0", picture, "layer_cam")
-    recipe, app = to_recipe(e, "my panda.png"), start()
+    recipe, app = to_recipe(e.question, "my panda.png"), start()
     load(app, recipe)
     assert "This recipe is of the picture 'my panda.png', which is not here: load it" in app.error[0].value
     assert "sure this is an espresso" in text(app)
@@ -87,7 +87,7 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
     one, other = (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()) for _ in "ab")
     entry = models.register(camviz.load_model(one, input_size=(28, 28), name="mine"))
     e = camviz.explain(models.shared_model("mine"), SAMPLES / "cat.jpg", "layer_cam", layer="1", target=2)
-    recipe, app = to_recipe(e, "cat.jpg"), start(model="efficientnet_lite0")
+    recipe, app = to_recipe(e.question, "cat.jpg"), start(model="efficientnet_lite0")
     load(app, recipe)
     assert not app.error and app.selectbox(key="model").value == entry.name == "mine"
     shown = app.session_state["experiment"]
@@ -146,7 +146,7 @@ def test_what_does_not_exist_here_falls_back_with_a_note(start) -> None:
     app = load(start(), {**recipe_of(), **changes})
     assert not app.exception and not app.error
     assert sorted(note.value for note in app.warning) == [
-        f"The recipe asks for {key} '{escaped(str(value))}', which does not exist here; the default is shown instead."
+        f"Unknown {key} '{escaped(str(value))}' in the recipe: using the default."
         for key, value in (
             ("fit", "squeezed"),
             ("layer", "blocks.99"),
@@ -176,7 +176,7 @@ def test_the_recipe_and_the_report_of_explain_give_its_numbers(start, downloads,
     e = camviz.explain(**recipe)
     assert (e.label, e.layer) == ("Egyptian cat rather than tiger cat", "blocks.4")
     page = downloads["Report (HTML)"]()
-    assert f"<td>{e.attribution.max():.6g}</td>" in page and e.image_digest in page
+    assert f"<td>{e.attribution.max():.6g}</td>" in page and e.question.image.digest in page
     link = page.partition('<a href="')[2].partition('"')[0].replace("&amp;", "&")
     asked = parse_qs(urlsplit(link).query)
     assert asked == {"img": ["sample:cat"], "layer": ["blocks.4"], "rather_than": ["282"]}

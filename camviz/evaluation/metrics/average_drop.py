@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ...errors import CamvizError
 from ...scores import Score
 from ...tape import forward, score_of
-from ..pixel_ranking import check, unit
+from ..pixel_ranking import check_shapes, normalize_map
 from ..registry import metric
 
 
@@ -15,16 +15,16 @@ from ..registry import metric
     better="low",
     cost=2,
     paper="https://arxiv.org/abs/1710.11063",
-    limitation="A map that marks everything drops nothing, so it looks perfect: read it together with sparseness.",
+    limitation="A map that marks the whole image loses nothing and looks perfect: read it together with sparseness.",
 )
-def average_drop(net: nn.Module, x: Tensor, score: Score, heat: Tensor) -> float:
-    """What share of the score is lost when only the marked part of the picture stays visible: low is good.
+def average_drop(net: nn.Module, x: Tensor, score: Score, heatmap: Tensor) -> float:
+    """Share of the score that is lost when the image is multiplied by its heatmap: low is good.
 
-    max(0, S(x) - S(x * M)) / S(x), M = minmax( relu(heat) )
+    max(0, S(x) - S(x * M)) / S(x), M = minmax( relu(heatmap) )
 
-    x (1, 3, H, W), heat (H, W). The average is the one over pictures. Raises CamvizError where S(x) is not positive.
+    x (1, 3, H, W), heatmap (H, W). Average it over images. Raises CamvizError if S(x) is not positive.
     """
-    before, after = through_the_map(net, x, score, heat)
+    before, after = full_and_masked_score(net, x, score, heatmap)
     if before <= 0:
         raise CamvizError(
             "the average drop is a share of the score, which must be positive; it is {before:.3g}", before=before
@@ -32,9 +32,9 @@ def average_drop(net: nn.Module, x: Tensor, score: Score, heat: Tensor) -> float
     return max(0.0, before - after) / before
 
 
-def through_the_map(net: nn.Module, x: Tensor, score: Score, heat: Tensor) -> tuple[float, float]:
-    """The score of the picture, and of the picture seen through the map (dark where the map is cold)."""
-    check(x, heat)
+def full_and_masked_score(net: nn.Module, x: Tensor, score: Score, heatmap: Tensor) -> tuple[float, float]:
+    """Return the score of the image, and that of the image multiplied by its normalized heatmap."""
+    check_shapes(x, heatmap)
     with torch.no_grad():
-        before, after = score_of(score, forward(net, torch.cat([x, x * unit(heat)]))).tolist()
+        before, after = score_of(score, forward(net, torch.cat([x, x * normalize_map(heatmap)]))).tolist()
     return before, after

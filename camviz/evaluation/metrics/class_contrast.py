@@ -1,4 +1,4 @@
-"""Contrast of classes: does the map know what it explains? The counterpart of random labels."""
+"""Class contrast: the similarity of maps for different classes (Adebayo et al., NeurIPS 2018)."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,9 +17,9 @@ from ..registry import ExplainClass, metric
 
 @dataclass(frozen=True, eq=False)
 class ClassContrastResult:
-    """The map for one class against the maps for others; `float()` of it is the mean rank correlation."""
+    """The maps for a class and for other classes; `float()` of it is the mean rank correlation."""
 
-    classes: tuple[int, ...]  # the class itself, then the others, the likeliest first
+    classes: tuple[int, ...]  # the class itself, then the others, the most probable first
     maps: tuple[Tensor, ...]
     correlations: tuple[float, ...]  # of the others with the first
 
@@ -32,8 +32,8 @@ class ClassContrastResult:
     better="low",
     cost=6,
     paper="https://arxiv.org/abs/1810.03292",
-    limitation="Two classes may rightly share their reasons (two kinds of cat in one picture), "
-    "so a high number is a question and not a verdict.",
+    limitation="Two classes can share their evidence, such as two breeds of cat in one image, "
+    "so a high value alone does not prove a fault.",
 )
 def class_contrast(
     net: nn.Module,
@@ -41,12 +41,12 @@ def class_contrast(
     target: int,
     explain_class: ExplainClass,
     *,
-    others: Annotated[int, Range(1, 50), "With how many other classes the map is compared"] = 5,
+    others: Annotated[int, Range(1, 50), "Number of other classes to compare with"] = 5,
     progress: Progress | None = None,
 ) -> ClassContrastResult:
-    """How much the map for this class is like the maps for other classes: low is good, 1 means it ignores the class.
+    """Mean rank correlation of the map with maps for other classes: low is good, 1 ignores the class.
 
-    mean over c of Spearman's correlation of map(target) with map(c), c = the runner-up, then every so many ranks down
+    mean over c of Spearman's correlation of map(target) with map(c), c at equal steps from the runner-up to the last
 
     x (1, 3, H, W); explain_class(c) gives the map of x for class c, batched.
     """
@@ -54,7 +54,7 @@ def class_contrast(
         best = forward(net, x)[0].sort(descending=True, stable=True).indices.tolist()
     rivals = [index for index in best if index != target]
     if not rivals:
-        raise CamvizError("this network knows one class only, so there is nothing to tell apart")
+        raise CamvizError("this network has only one class, so there is no other to compare with")
     count = min(others, len(rivals))
     chosen = [rivals[round(step * (len(rivals) - 1) / max(1, count - 1))] for step in range(count)]
     maps: list[Tensor] = []
@@ -62,7 +62,7 @@ def class_contrast(
         maps.append(explain_class(index)[0].detach())
         if progress:
             progress(number, count + 1)
-    heats = [pixel_values(one, (x.shape[-2], x.shape[-1])).cpu().numpy() for one in maps]
+    heatmaps = [pixel_values(one, (x.shape[-2], x.shape[-1])).cpu().numpy() for one in maps]
     return ClassContrastResult(
-        (target, *chosen), tuple(maps), tuple(rank_correlation(heats[0], heat) for heat in heats[1:])
+        (target, *chosen), tuple(maps), tuple(rank_correlation(heatmaps[0], heatmap) for heatmap in heatmaps[1:])
     )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...scores import Score
-from ..perturbation_curve import Curve, Filler, follow_curve
+from ..perturbation_curve import Curve, Filler, perturbation_curve
 from ..registry import metric
 
 
@@ -16,23 +16,24 @@ from ..registry import metric
     better="low",
     cost=29,
     paper="https://arxiv.org/abs/1806.07421",
-    limitation="A picture with holes is unlike anything the network has learned from: "
-    "the score may fall because it looks strange, and not because a reason is gone.",
+    limitation="An image with missing pixels is unlike the training images: "
+    "the score may fall because it looks unnatural, not because evidence is gone.",
 )
 def deletion(
     net: nn.Module,
     x: Tensor,
     score: Score,
-    heat: Tensor,
+    heatmap: Tensor,
     *,
-    steps: Annotated[int, Range(2, 224), "How many steps from the whole picture to nothing"] = 28,
-    filler: Annotated[Filler, "What takes the place of a pixel: the blurred picture, or the mean color"] = "mean",
+    steps: Annotated[int, Range(2, 224), "Number of steps from the whole image to none of it"] = 28,
+    filler: Annotated[Filler, "Replacement of removed pixels: the blurred image, or the mean color"] = "mean",
     progress: Progress | None = None,
 ) -> Curve:
-    """How fast the score falls while the hottest pixels are taken away: low is good.
+    """How fast the score falls as the most important pixels are removed first: low is good.
 
-    curve(f) = S( x with the share f of pixels replaced, hottest first );  area = integral of it over f in 0..1
+    curve(f) = S( x with the share f of its pixels replaced, most important first )
+    area = integral of curve(f) over f in 0..1
 
-    x (1, 3, H, W), heat (H, W). With a probability as the score, areas of pictures and networks compare.
+    x (1, 3, H, W), heatmap (H, W). If the score is a probability, areas of different images and networks compare.
     """
-    return follow_curve(net, x, score, heat, steps, filler, bring_back=False, progress=progress)
+    return perturbation_curve(net, x, score, heatmap, steps, filler, insert=False, progress=progress)

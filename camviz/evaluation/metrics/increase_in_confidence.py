@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from ...scores import Score
 from ..registry import metric
-from .average_drop import through_the_map
+from .average_drop import full_and_masked_score
 
 
 @metric(
@@ -12,14 +12,14 @@ from .average_drop import through_the_map
     better="high",
     cost=2,
     paper="https://arxiv.org/abs/1710.11063",
-    limitation="It counts how often, not how much; and where the network is sure already, there is nothing to gain.",
+    limitation="It counts how often the score rises, not by how much; a score near its maximum can hardly rise.",
 )
-def increase_in_confidence(net: nn.Module, x: Tensor, score: Score, heat: Tensor) -> float:
-    """Whether the network is surer when only the marked part of the picture stays visible: 1 if so, else 0.
+def increase_in_confidence(net: nn.Module, x: Tensor, score: Score, heatmap: Tensor) -> float:
+    """Whether the score rises when the image is multiplied by its heatmap: 1 if it does, else 0.
 
-    [ S(x * M) > S(x) ], M = minmax( relu(heat) );  over several pictures the mean is the share of them
+    [ S(x * M) > S(x) ], M = minmax( relu(heatmap) );  the mean over images is the share of those where it rises
 
-    x (1, 3, H, W), heat (H, W).
+    x (1, 3, H, W), heatmap (H, W).
     """
-    before, after = through_the_map(net, x, score, heat)
+    before, after = full_and_masked_score(net, x, score, heatmap)
     return float(after > before)

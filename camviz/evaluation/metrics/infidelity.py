@@ -13,12 +13,12 @@ from ...runtime.progress import Progress
 from ...runtime.rng import Rng
 from ...scores import Score
 from ...tape import forward, score_of
-from ..pixel_ranking import check, plane
+from ..pixel_ranking import check_shapes, signed_map
 from ..registry import metric
 
-Taken = Literal["squares", "noise"]
-Reading = Literal["amount", "slope"]
-Scaling = Literal["relative", "optimal", "none"]
+Perturbation = Literal["squares", "noise"]
+Interpretation = Literal["contribution", "gradient"]
+Normalization = Literal["relative", "optimal", "none"]
 
 
 @metric(
@@ -26,9 +26,9 @@ Scaling = Literal["relative", "optimal", "none"]
     better="low",
     cost=60,
     paper="https://arxiv.org/abs/1901.09392",
-    limitation="It asks a map to be a sum: one that ranks the places rightly but whose parts do not add up to the "
-    "score is called unfaithful. A plain gradient is a slope, not an amount: in Python it has the setting "
-    "reading='slope'.",
+    limitation="It treats the map as a sum: a map that ranks the places correctly but does not add up to the score "
+    "gets a poor value. A plain gradient is not a contribution: for it, Python has the setting "
+    "interpretation='gradient'.",
 )
 def infidelity(
     net: nn.Module,
@@ -36,56 +36,58 @@ def infidelity(
     score: Score,
     attribution: Tensor,
     *,
-    samples: Annotated[int, Range(2, 1000), "How many changes of the picture are tried"] = 60,
-    taken: Annotated[Taken, "What is taken away: squares of any size and place, or noise on every pixel"] = "squares",
-    reading: Annotated[
-        Reading, "The map gives what a place is worth (amount), or the score's reaction to a change (slope)"
-    ] = "amount",
-    scaling: Annotated[
-        Scaling, "Relative: the share of the change that is not foretold; optimal, none: in the score's unit, squared"
+    samples: Annotated[int, Range(2, 1000), "Number of random perturbations of the image"] = 60,
+    perturbation: Annotated[
+        Perturbation, "Removed content: squares of random size and place, or noise at every pixel"
+    ] = "squares",
+    interpretation: Annotated[
+        Interpretation, "Values of the map: contributions to the score, or its derivatives (gradient)"
+    ] = "contribution",
+    normalization: Annotated[
+        Normalization, "Relative: the share of the change that is not predicted; optimal, none: in squared score units"
     ] = "relative",
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which changes: the same seed gives the same number"] = 0,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the random perturbations"] = 0,
     progress: Progress | None = None,
 ) -> float:
-    """How badly the map foretells what the score does when something is taken away: 0 is good, 1 knows nothing.
+    """How badly the map predicts the score's change when parts of the image are removed: 0 is perfect, 1 is useless.
 
-    E[ (b * p - d)^2 ], d = S(x) - S(x - I), p = sum of map * I (slope) or of the map where I is (amount)
+    E[ (b * p - d)^2 ], d = S(x) - S(x - I), p = sum of map * I (gradient), or of map where I is not 0 (contribution)
 
-    b = E[p d] / E[p^2] makes any unit comparable ("relative" divides by E[d^2] too); "none" is b = 1, the paper's.
-    x (1, 3, H, W); attribution (h, w) or (3, H, W), of which a map is worth as much in every channel.
+    b = E[p d] / E[p^2] removes the unit of the map ("relative" also divides by E[d^2]); "none" is b = 1, as in the
+    paper. x (1, 3, H, W); attribution (h, w), which counts in every channel, or (3, H, W).
     """
     size = (x.shape[-2], x.shape[-1])
-    full = attribution if attribution.ndim == 3 else plane(attribution, size).expand(x.shape[1:])
-    check(x, full[0])
+    full = attribution if attribution.ndim == 3 else signed_map(attribution, size).expand(x.shape[1:])
+    check_shapes(x, full[0])
     x = x.detach()
-    change, where = changes(x[0], samples, taken, seed)
-    foretold = (full * (change if reading == "slope" else where)).flatten(1).sum(dim=1).cpu().double()
-    happened = foretold.new_empty(samples)
+    removed, where = perturbations(x[0], samples, perturbation, seed)
+    predicted = (full * (removed if interpretation == "gradient" else where)).flatten(1).sum(dim=1).cpu().double()
+    actual = predicted.new_empty(samples)
     with torch.no_grad(), many_passes(net, x) as passes:
         whole = score_of(score, forward(net, x)).cpu().double()
         for part in batches(samples, passes.size, progress):
-            happened[part] = whole - score_of(score, forward(net, channels_last(x - change[part]))).cpu().double()
-    if scaling != "none" and (power := float(foretold.square().mean())) > 0:
-        foretold = foretold * ((foretold * happened).mean() / power)
-    error, all_of_it = float((foretold - happened).square().mean()), float(happened.square().mean())
-    return error if scaling != "relative" else error / all_of_it if all_of_it else 0.0
+            actual[part] = whole - score_of(score, forward(net, channels_last(x - removed[part]))).cpu().double()
+    if normalization != "none" and (power := float(predicted.square().mean())) > 0:
+        predicted = predicted * ((predicted * actual).mean() / power)
+    error, total = float((predicted - actual).square().mean()), float(actual.square().mean())
+    return error if normalization != "relative" else error / total if total else 0.0
 
 
-def changes(picture: Tensor, samples: int, taken: Taken, seed: int) -> tuple[Tensor, Tensor]:
-    """What is taken away from the picture (C, H, W), and where, as 0 and 1; both (samples, C, H, W).
+def perturbations(image: Tensor, samples: int, perturbation: Perturbation, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the content to subtract from the image (C, H, W), and its mask of 0 and 1; both (samples, C, H, W).
 
-    Squares have a side from a sixteenth to a half of the shorter one and lie wholly inside; noise has the
-    standard deviation 0.2.
+    Squares lie inside the image, with a side from 1/16 to 1/2 of its shorter side; noise has the standard
+    deviation 0.2.
     """
     rng = Rng(seed)
-    shape = (samples, *picture.shape)
-    if taken == "noise":
-        noise = 0.2 * rng.normal(*shape, dtype=torch.float64).to(picture)
+    shape = (samples, *image.shape)
+    if perturbation == "noise":
+        noise = 0.2 * rng.normal(*shape, dtype=torch.float64).to(image)
         return noise, torch.ones_like(noise)
-    height, width = picture.shape[-2:]
-    where = picture.new_zeros(shape)
+    height, width = image.shape[-2:]
+    where = image.new_zeros(shape)
     for square, (length, down, right) in zip(where, rng.uniform(samples, 3, dtype=torch.float64).tolist(), strict=True):
         side = max(1, round(min(height, width) * (1 / 16 + length * 7 / 16)))
         top, left = round(down * (height - side)), round(right * (width - side))
         square[:, top : top + side, left : left + side] = 1
-    return where * picture, where
+    return where * image, where

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...scores import Score
-from ..perturbation_curve import Curve, Filler, follow_curve
+from ..perturbation_curve import Curve, Filler, perturbation_curve
 from ..registry import metric
 
 
@@ -16,23 +16,24 @@ from ..registry import metric
     better="high",
     cost=29,
     paper="https://arxiv.org/abs/1806.07421",
-    limitation="It rewards maps in one piece: a few large patches are easier to recognize in a blur than "
-    "the same number of scattered pixels, whichever the network really uses.",
+    limitation="It favors connected maps: a few large patches are easier to recognize in a blurred image than "
+    "the same number of scattered pixels, whichever of them the network uses.",
 )
 def insertion(
     net: nn.Module,
     x: Tensor,
     score: Score,
-    heat: Tensor,
+    heatmap: Tensor,
     *,
-    steps: Annotated[int, Range(2, 224), "How many steps from nothing to the whole picture"] = 28,
-    filler: Annotated[Filler, "What is there before: the blurred picture, or the mean color"] = "blur",
+    steps: Annotated[int, Range(2, 224), "Number of steps from none of the image to the whole"] = 28,
+    filler: Annotated[Filler, "Image at the start: the blurred image, or the mean color"] = "blur",
     progress: Progress | None = None,
 ) -> Curve:
-    """How fast the score rises while the hottest pixels are brought in: high is good.
+    """How fast the score rises as the most important pixels are restored first: high is good.
 
-    curve(f) = S( filler with the share f of x's pixels, hottest first );  area = integral of it over f in 0..1
+    curve(f) = S( filler with the share f of x's pixels, most important first )
+    area = integral of curve(f) over f in 0..1
 
-    x (1, 3, H, W), heat (H, W). With a probability as the score, areas of pictures and networks compare.
+    x (1, 3, H, W), heatmap (H, W). If the score is a probability, areas of different images and networks compare.
     """
-    return follow_curve(net, x, score, heat, steps, filler, bring_back=True, progress=progress)
+    return perturbation_curve(net, x, score, heatmap, steps, filler, insert=True, progress=progress)

@@ -19,7 +19,7 @@ from ...runtime.progress import Progress
 from ...runtime.rng import Rng
 from ...scores import Score
 from ...tape import forward, score_of
-from ..pixel_ranking import check, ranks
+from ..pixel_ranking import check_shapes, pixel_ranks
 from ..registry import metric
 
 NEIGHBORS = {(i, j): 1 / 6 if 0 in (i, j) else 1 / 12 for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)}
@@ -27,14 +27,15 @@ NEIGHBORS = {(i, j): 1 / 6 if 0 in (i, j) else 1 / 12 for i in (-1, 0, 1) for j 
 
 @dataclass(frozen=True)
 class Road:
-    """The score after removing a share of the pixels, the hottest or the coldest; `float()` of it is the number."""
+    """The scores after removing shares of the pixels, by relevance; `float()` of it is the metric's value."""
 
     fractions: tuple[float, ...]
-    hottest: tuple[float, ...]
-    coldest: tuple[float, ...]
+    most_relevant_first: tuple[float, ...]
+    least_relevant_first: tuple[float, ...]
 
     def __float__(self) -> float:
-        gaps = [cold - hot for hot, cold in zip(self.hottest, self.coldest, strict=True)]
+        pairs = zip(self.most_relevant_first, self.least_relevant_first, strict=True)
+        gaps = [least - most for most, least in pairs]
         return sum(gaps) / len(gaps) / 2
 
 
@@ -43,34 +44,35 @@ class Road:
     better="high",
     cost=80,
     paper="https://arxiv.org/abs/2202.00449",
-    limitation="Filled-in pixels still leak a little of what was there, and a smooth patch is a picture of something "
-    "too; it says which pixels matter together, not what each is worth.",
+    limitation="Imputed pixels still hold some of the removed information, and a smooth patch is image content "
+    "too; it measures how much pixels matter together, not each one alone.",
 )
 def road(
     net: nn.Module,
     x: Tensor,
     score: Score,
-    heat: Tensor,
+    heatmap: Tensor,
     *,
-    steps: Annotated[int, Range(1, 50), "How many shares of pixels are tried, in equal steps between 0 and 1"] = 9,
-    noise: Annotated[float, Range(0, 1, 0.01), "Standard deviation of the noise on what is filled in"] = 0.01,
-    seed: Annotated[int, Range(0, 2**31 - 1), "Which noise: the same seed gives the same number"] = 0,
+    steps: Annotated[int, Range(1, 50), "Number of shares of pixels, in equal steps between 0 and 1"] = 9,
+    noise: Annotated[float, Range(0, 1, 0.01), "Standard deviation of the noise on imputed pixels"] = 0.01,
+    seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the noise"] = 0,
     progress: Progress | None = None,
 ) -> Road:
-    """Whether taking away the hottest pixels hurts more than the coldest, with the holes filled in smoothly.
+    """How much more the score falls without the most important pixels than without the least important: high is good.
 
-    mean over f of ( S(x without the coldest f) - S(x without the hottest f) ) / 2, f = 1/(steps+1) ... steps/(steps+1)
+    mean over f of ( S(x without the least f) - S(x without the most f) ) / 2, f = 1/(steps+1) ... steps/(steps+1)
 
-    A missing pixel is the weighted mean of its neighbors (1/6 beside, 1/12 across), known or missing, plus noise:
-    one sparse linear system a mask, so that its shape gives nothing away. x (1, 3, H, W), heat (H, W).
+    "Most" and "least" are the shares f of the pixels with the largest and smallest values. A removed pixel becomes the
+    weighted mean of its neighbors (1/6 beside, 1/12 diagonal), known or removed, plus noise: one sparse linear system
+    for each mask, so that its shape is hard to recognize. x (1, 3, H, W), heatmap (H, W).
     """
-    check(x, heat)
+    check_shapes(x, heatmap)
     rng = Rng(seed)
-    place = ranks(heat).view(heat.shape).cpu().numpy()
-    counts = [round(heat.numel() * step / (steps + 1)) for step in range(1, steps + 1)]
+    place = pixel_ranks(heatmap).view(heatmap.shape).cpu().numpy()
+    counts = [round(heatmap.numel() * step / (steps + 1)) for step in range(1, steps + 1)]
     if counts[0] == 0:
         raise CamvizError(
-            "a picture of {pixels} pixels is too small for {steps} steps", pixels=heat.numel(), steps=steps
+            "an image of {pixels} pixels is too small for {steps} steps", pixels=heatmap.numel(), steps=steps
         )
     image = x.detach()[0].cpu().double().numpy()
     values: list[float] = []
@@ -78,12 +80,12 @@ def road(
     def holes() -> Iterator[NDArray[np.bool_]]:
         for count in counts:
             yield place < count
-            yield place >= heat.numel() - count
+            yield place >= heatmap.numel() - count
 
     with torch.no_grad(), many_passes(net, x) as passes:
         waiting: list[Tensor] = []
         for hole in holes():
-            picture = torch.from_numpy(imputed(image, hole)).to(x)
+            picture = torch.from_numpy(impute(image, hole)).to(x)
             rough = rng.normal(*picture.shape, dtype=torch.float64).to(x) * noise
             waiting.append(picture + rough * torch.from_numpy(hole).to(x))
             done = len(values) + len(waiting)
@@ -92,16 +94,16 @@ def road(
                 waiting = []
             if progress:
                 progress(done, 2 * steps)
-    return Road(tuple(count / heat.numel() for count in counts), tuple(values[::2]), tuple(values[1::2]))
+    return Road(tuple(count / heatmap.numel() for count in counts), tuple(values[::2]), tuple(values[1::2]))
 
 
-def imputed(image: NDArray[np.float64], hole: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The image (C, H, W) with the pixels of `hole` (H, W) replaced by the weighted means of their neighbors.
+def impute(image: NDArray[np.float64], hole: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the image (C, H, W) with the pixels of `hole` (H, W) replaced by the weighted means of their neighbors.
 
-    At the border the neighbors that exist share the weight. Raises CamvizError where nothing is left to go by.
+    At the border the existing neighbors share the weight. Raises CamvizError if no pixel is known.
     """
     if hole.all():
-        raise CamvizError("every pixel is missing, so there is nothing to fill them in from")
+        raise CamvizError("all pixels are missing, so none of them can be imputed")
     height, width = hole.shape
     rows, columns = np.nonzero(hole)
     count = len(rows)
@@ -120,7 +122,7 @@ def imputed(image: NDArray[np.float64], hole: NDArray[np.bool_]) -> NDArray[np.f
         entries.append((np.full((~given).sum(), -weight), exists[~given], other[~given]))
     entries.append((weights, np.arange(count), np.arange(count)))
     values, row, column = (np.concatenate(part) for part in zip(*entries, strict=True))
-    # Symmetric with a heavy diagonal: no pivoting is needed, so the graph may be ordered for little fill.
+    # Symmetric and diagonally dominant: without pivoting, the order can be chosen for little fill-in.
     solver = splu(
         csc_array((values, (row, column)), shape=(count, count)),
         permc_spec="MMD_AT_PLUS_A",

@@ -11,16 +11,16 @@ from ..registry import metric
     better="high",
     cost=0,
     paper="https://arxiv.org/abs/1810.06583",
-    limitation="It never looks at the network: a single pixel chosen by chance is the sparsest map of all.",
+    limitation="It does not look at the network: a map of one random pixel gets the best value.",
 )
-def sparseness(heat: Tensor) -> float:
-    """How few pixels hold the map's mass: 0 all the same, near 1 only a few (the Gini index).
+def sparseness(heatmap: Tensor) -> float:
+    """How concentrated the map is (Gini index): 0 if all pixels are equal, near 1 if a few hold everything.
 
-    G = sum_k (2k - N - 1) v[k] / (N sum_k v[k]), v = |heat| in rising order, k = 1..N
+    G = sum_k (2k - N - 1) v[k] / (N sum_k v[k]), v = |heatmap| in ascending order, k = 1..N
 
-    heat (H, W). A map that is zero everywhere has the sparseness 0.
+    heatmap (H, W). The sparseness of a map that is zero everywhere is 0.
     """
-    values = heat.detach().abs().flatten().cpu().double().sort().values
+    values = heatmap.detach().abs().flatten().cpu().double().sort().values
     count, total = len(values), float(values.sum())
     if total == 0:
         return 0.0

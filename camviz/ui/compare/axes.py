@@ -73,7 +73,7 @@ AXES: dict[str, Axis] = {
         lambda cell, name: replace(cell, experiment=replace(cell.experiment, layers=(name,))),
     ),
     "networks": Axis(
-        "Networks",
+        "Models",
         lambda experiment: {name: entry.title for name, entry in model_input.choices().items()},
         lambda experiment: ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"],
         _with_network,
@@ -85,7 +85,7 @@ AXES: dict[str, Axis] = {
         lambda cell, index: replace(cell, experiment=replace(cell.experiment, target=int(index))),
     ),
     "pictures": Axis(
-        "Pictures",
+        "Images",
         lambda experiment: {key: picture.name for key, picture in image_input.choices().items()},
         lambda experiment: list(dict.fromkeys([experiment.image.id, "sample:cat", "sample:panda"])),
         lambda cell, key: replace(cell, experiment=replace(cell.experiment, image=image_input.choices()[key])),
@@ -94,7 +94,7 @@ AXES: dict[str, Axis] = {
 
 
 def choose(experiment: Experiment) -> Grid:
-    """The controls of the grid, and what they ask for."""
+    """Draw the controls of the grid and return the chosen cells."""
     left, right = st.columns(2)
     with left:
         rows, row_values = _axis("rows", "layers", experiment, "")
@@ -131,7 +131,7 @@ def _axis(key: str, default: str, experiment: Experiment, taken: str) -> tuple[s
         format_func=lambda name: tr(AXES[name].title),
         key=key,
         persist_state="session",
-        help=tr("What differs from map to map; all else stays as the sidebar says. Below: which ones, at most 8."),
+        help=tr("What varies along this axis; everything else is set in the sidebar. Choose up to 8 values below."),
     )
     axis = AXES[chosen]
     labels = axis.values(experiment)

@@ -1,4 +1,4 @@
-"""The sheet of maps on Compare: its cells, how they look, how far they agree, and what can be taken away."""
+"""The grid of heatmaps on Compare: cells, appearance, agreement and downloads."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,44 +28,44 @@ DrawAll = Callable[[], Mapping[Place, Any]]  # the finished maps as they are dra
 
 @dataclass(frozen=True)
 class Look:
-    """How every map is drawn."""
+    """How all heatmaps are drawn."""
 
     colors: str
     opacity: float
     shared: bool  # one scale for all maps of a method
 
     def highs(self, maps: Mapping[Place, Explanation]) -> dict[str, float]:
-        """The top of each method's scale, where it is shared (the units of different methods do not compare)."""
+        """Return the maximum of each method's shared scale; units of different methods cannot be compared."""
         tops: dict[str, float] = {}
         for e in maps.values() if self.shared else ():
             tops[e.method] = max(tops.get(e.method, 0.0), render.peak(e.attribution, e.view.shape[:2]))
         return tops
 
     def picture(self, e: Explanation, high: float | None = None) -> Any:
-        """The overlay of a cell, uint8 (H, W, 3)."""
+        """Return the overlay of a cell, uint8 (H, W, 3)."""
         heat = e.heatmap if high is None else render.heatmap(e.attribution, e.view.shape[:2], high=high)
         return render.overlay(e.view, heat, self.opacity, self.colors)
 
 
 def look() -> Look:
-    """How the maps are to be drawn, as the link and the session say."""
+    """Return how the heatmaps are drawn, from the settings."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     return Look(colors.color_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
 
 
 def look_controls() -> None:
-    """The widgets of `look`."""
+    """Draw the widgets of `look`."""
     row = st.container(horizontal=True)
     row.segmented_control(
-        tr("Scale"),
+        tr("Color scale"),
         SCALES,
         format_func=lambda key: tr(SCALES[key]),
         key="scale",
         required=True,
         persist_state="session",
         help=tr(
-            "Own: every map uses all colors. Shared: one scale for all maps of a method; different methods' units "
-            "do not compare."
+            "Own: each heatmap from 0 to its own maximum. Shared: one scale per method, so that strengths can "
+            "be compared."
         ),
     )
     colors.pick_colors(row)
@@ -76,12 +76,12 @@ def look_controls() -> None:
         1.0,
         key="opacity",
         persist_state="session",
-        help=tr("0: the picture alone; 1: the map alone."),
+        help=tr("0: image only; 1: heatmap only."),
     )
 
 
 class Sheet:
-    """The places of a grid on the page, and drawing into them."""
+    """The cells of a grid on the page."""
 
     def __init__(self, grid: Grid, look: Look) -> None:
         self.grid, self.look, self.boxes = grid, look, {}
@@ -101,7 +101,7 @@ class Sheet:
                 st.error(f"{escaped(name)}: {escaped(tr_message(result.message))}")
                 return
             label = tr_message(result.label)
-            alt = tr("{map}: map of {label} over the picture", map=name, label=label)
+            alt = tr("{map}: heatmap of {label} over the image", map=name, label=label)
             jpeg = result_store().once(
                 ("compare cell", self.look, high, result.question.key),
                 lambda: encode.jpeg(self.look.picture(result, high)),
@@ -113,32 +113,35 @@ class Sheet:
 
 
 def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
-    """How far each two maps agree."""
-    st.header(tr("How far the maps agree"))
+    """Show the rank correlation of each pair of heatmaps."""
+    st.header(tr("Agreement"))
     names = [grid.name(*place) for place in maps]
     matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
     st.plotly_chart(
         figures.correlation_heatmap(matrix, names, charts.ink()),
-        alt=tr("Rank correlation of each two maps, as numbers"),
+        alt=tr("Rank correlation of each pair of heatmaps"),
     )
     st.caption(
-        tr("Rank correlation: 1 = the same order of pixels, 0 = unrelated, -1 = opposite. Agreement is not truth.")
+        tr(
+            "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. Heatmaps can agree "
+            "and still be wrong."
+        )
     )
 
 
 def take_away(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name: str) -> None:
-    """The downloads; `draw` gives the maps as they are drawn when one is clicked, `name` is the sidebar's picture's."""
-    st.header(tr("Take it away"))
+    """Draw the downloads; `pictures` are the heatmaps as drawn, `name` is the name of the sidebar's image."""
+    st.header(tr("Download"))
     buttons = st.container(horizontal=True)
     buttons.download_button(
-        tr("The grid (PNG)"),
+        tr("Grid (PNG)"),
         partial(_sheet, grid, draw, name),
         "camviz-grid.png",
         "image/png",
         on_click="ignore",
     )
     buttons.download_button(
-        tr("All maps (ZIP)"),
+        tr("All heatmaps (ZIP)"),
         partial(_archive, grid, maps, draw),
         "camviz-grid.zip",
         "application/zip",
@@ -150,7 +153,7 @@ def take_away(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name
         "camviz-grid.html",
         "text/html",
         on_click="ignore",
-        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
 
 
@@ -162,7 +165,7 @@ def _report(
     language: str,
     say: report.Translator,
 ) -> str:
-    """The finished cells as an HTML report, with how far they agree."""
+    """Return the finished cells and their agreement as an HTML report."""
     pictures = draw()
     names = {
         (row, column): f"{number}. {say(grid.rows[row])} · {say(grid.columns[column])}"
@@ -181,7 +184,7 @@ def _report(
         {names[place]: grid.at(*place).image.name for place in maps},
         agreement,
     )
-    return report.to_html(Message("Do these maps agree?"), sections, link, language, say)
+    return report.to_html(Message("Comparison of heatmaps"), sections, link, language, say)
 
 
 def _sheet(grid: Grid, draw: DrawAll, title: str) -> bytes:
@@ -196,7 +199,7 @@ def _sheet(grid: Grid, draw: DrawAll, title: str) -> bytes:
 
 
 def _archive(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll) -> bytes:
-    """Every finished cell as PNG and NPZ with the settings of all, as a ZIP."""
+    """Return every finished cell as PNG and NPZ, with all settings, as a ZIP."""
     pictures = draw()
     files: dict[str, bytes] = {}
     settings = []

@@ -1,4 +1,4 @@
-"""The presentation view of Compare: no sidebar, one picture, one sentence, large; arrow keys go through the grid."""
+"""The presentation view of Compare: one heatmap with one sentence, large and without the sidebar."""
 
 import streamlit as st
 
@@ -23,7 +23,7 @@ _BARE = """<style>
 
 
 def on(page: str) -> bool:
-    """Whether the presentation view is switched on, and if so, hide what surrounds the page; Compare has the switch.
+    """Return whether the presentation view is on; if so, hide the rest of the page.
 
     `page` is its path in the URL.
     """
@@ -34,20 +34,20 @@ def on(page: str) -> bool:
 
 
 def switch() -> None:
-    """The switch, for the page."""
+    """Draw the toggle of the presentation view."""
     st.toggle(
         tr("Presentation view"),
         key="present",
         persist_state="session",
         help=tr(
-            "One map at a time, large, without the sidebar. Arrow keys: left and right through the columns, up and "
-            "down through the rows. Esc comes back."
+            "Shows one heatmap at a time, large and without the sidebar. Left and right arrow keys change the "
+            "column, up and down the row; Esc leaves."
         ),
     )
 
 
 def show() -> None:
-    """The cells of the grid that Compare has chosen, one at a time."""
+    """Show the cells of the grid chosen on Compare, one at a time."""
     with st.container(key="chosen_before"):
         chosen = axes.choose(pages.experiment())
     color_map = colors.color_map()
@@ -60,7 +60,7 @@ def show() -> None:
     if slides and slides[0]:
         browser.slides(slides, opacity, _leave)
     else:
-        st.info(tr("Nothing is chosen: leave the presentation view, and choose rows and columns."))
+        st.info(tr("No heatmap is selected: leave the presentation view, and choose rows and columns."))
         st.button(tr("Leave"), on_click=_leave)
 
 
@@ -73,7 +73,7 @@ def _slide(
         text = f"{tr_message(message_of(found))}." if found else tr("Not computed yet.")
         return browser.Slide(title, text, None, None)
     first = predict(cell.model, cell.image, cell.fit)[0]
-    base, heat = encode.jpeg(found.view), encode.jpeg(render.colorise(found.heatmap, color_map))
+    base, heat = encode.jpeg(found.view), encode.jpeg(render.colorize(found.heatmap, color_map))
     return browser.Slide(
         f"{tr_message(METHODS[found.method].title)}: {tr_message(found.label)}",
         tr_message(captions.reading(found, first.label, first.probability)),

@@ -1,4 +1,4 @@
-"""What runs in the browser: of each component its markup, its look and its script, in files of its name."""
+"""Components that run in the browser: markup, style and script of each in files of its name."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 
 def component(name: str) -> Any:
-    """The component of that name, `common.css` before its own style; mount it by `component(...)(key=, data=)`."""
+    """Return the component of that name, with `common.css` before its own style; call it with `key` and `data`."""
     return st.components.v2.component(
         f"camviz_{name}",
         html=read(f"{name}.html"),
@@ -19,5 +19,5 @@ def component(name: str) -> Any:
 
 
 def read(file: str) -> str:
-    """A file of this folder."""
+    """Return the text of a file in this folder."""
     return (HERE / file).read_text()

@@ -1,4 +1,4 @@
-"""Small components that run in the browser; nothing that a user can write reaches their HTML."""
+"""Small components that run in the browser; no user text reaches their HTML."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ _strip, _tiles, _slides = component("strip"), component("tiles"), component("sli
 
 @dataclass(frozen=True)
 class Slide:
-    """One picture of a presentation: its title, one sentence, the picture and its map as JPEGs, or None."""
+    """One slide of a presentation: title, sentence, and the image and heatmap as JPEGs, or None."""
 
     title: str
     sentence: str
@@ -25,7 +25,7 @@ class Slide:
 
 
 def slides(rows: Sequence[Sequence[Slide]], opacity: float, left: Callable[[], None]) -> None:
-    """Slides by row and column, one at a time; keys, buttons and opacity need no server. Esc calls `left()`."""
+    """Show slides by row and column, one at a time, without the server. Esc calls `left()`."""
     shown = [
         [
             {
@@ -38,23 +38,23 @@ def slides(rows: Sequence[Sequence[Slide]], opacity: float, left: Callable[[], N
         ]
         for row in rows
     ]
-    words = {"before": tr("Before"), "next": tr("Next"), "leave": tr("Leave"), "opacity_label": tr("Opacity")}
+    words = {"before": tr("Previous"), "next": tr("Next"), "leave": tr("Leave"), "opacity_label": tr("Opacity")}
     _slides(key="slides", data={"slides": shown, "opacity": opacity, **words}, on_left_change=left)
 
 
 def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, picked: Callable[[str], None]) -> None:
-    """Thumbnails (id, label, JPEG) as buttons; a click calls `picked(id)`."""
+    """Show thumbnails (id, label, JPEG) as buttons; a click calls `picked(id)`."""
     shown = [{"id": key, "label": name, "src": _source(jpeg)} for key, name, jpeg in items]
     _mount(_gallery, "gallery", {"label": label, "items": shown, "chosen": chosen}, picked)
 
 
 def bars(label: str, rows: Sequence[dict[str, Any]], picked: Callable[[int], None]) -> None:
-    """Rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`."""
-    _mount(_bars, "bars", {"label": label, "rows": list(rows), "told": tr("Explain this class")}, picked)
+    """Show rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`."""
+    _mount(_bars, "bars", {"label": label, "rows": list(rows), "tooltip": tr("Explain this class")}, picked)
 
 
 def overlay(view: bytes, heat: bytes, opacity: float, alt: str, moved: Callable[[float], None]) -> None:
-    """A JPEG over another with a slider for its opacity, which needs no server; `moved` hears where it stops."""
+    """Show a JPEG over another with an opacity slider; `moved(opacity)` is called when the slider stops."""
     data = {"base": _source(view), "heat": _source(heat), "opacity": opacity, "alt": alt}
     data["opacity_label"] = tr("Opacity")
 
@@ -67,7 +67,7 @@ def overlay(view: bytes, heat: bytes, opacity: float, alt: str, moved: Callable[
 
 
 def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], None]) -> None:
-    """A network drawn to scale: steps of {name, label, left, length, height, layer, chosen}, sizes in parts of 1.
+    """Draw a network to scale: steps of {name, label, left, length, height, layer, chosen}, sizes in parts of 1.
 
     A click on a layer calls `picked(name)`.
     """
@@ -75,7 +75,7 @@ def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], N
 
 
 def tiles(label: str, items: Sequence[tuple[int, str, str, bytes]], chosen: int, picked: Callable[[int], None]) -> None:
-    """A grid of pictures (id, alt text, caption, JPEG) that are buttons; a click calls `picked(id)`."""
+    """Show a grid of images (id, alt text, caption, JPEG) as buttons; a click calls `picked(id)`."""
     shown = [{"id": key, "label": alt, "caption": text, "src": _source(jpeg)} for key, alt, text, jpeg in items]
     _mount(_tiles, "tiles", {"label": label, "items": shown, "chosen": chosen}, picked)
 
@@ -85,7 +85,7 @@ def _mount(component: Any, key: str, data: dict[str, Any], picked: Callable[[Any
 
     def change() -> None:
         value = st.session_state[key].get("picked")
-        if value in drawn:  # whoever writes to the server without a browser may send anything
+        if value in drawn:  # a client other than the browser may send anything
             picked(value)
 
     component(key=key, data=data, on_picked_change=change)

@@ -1,23 +1,25 @@
-// What scrolls sideways must be reachable without a mouse; and Streamlit's own words are said in the page's language.
+// Makes horizontal scroll areas reachable by keyboard, and translates Streamlit's own texts.
 const SCROLLING = 'pre, .katex-display';
-const SPEAKING = [
+const TRANSLATED = [
   '[data-testid=stFileUploaderDropzone] p', '[data-testid=stFileUploaderDropzoneInstructions] span',
   '[data-testid=stSkipToContent]', '[data-testid=stCameraInput] button', '[role=listbox] [role=option] span',
 ].join(', ');
-const changed = new Map(); // each text of Streamlit's that was changed, as it was
-let stop = () => {}; // what the run before has begun
+const changed = new Map(); // Streamlit's texts that were translated, with the original
+let stop = () => {}; // ends the observer of the previous run
 
 export default function({ data }) {
   stop();
   document.documentElement.lang = data.language;
   for (const [text, before] of changed) text.nodeValue = before;
   changed.clear();
-  const words = Object.entries(data.words).filter(([own, said]) => own !== said);
-  const say = (box) => {
+  const words = Object.entries(data.words).filter(([original, translation]) => original !== translation);
+  const translate = (box) => {
     const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
       const text = texts.currentNode, before = text.nodeValue;
-      for (const [own, said] of words) if (text.nodeValue.includes(own)) text.nodeValue = text.nodeValue.replace(own, said);
+      for (const [original, translation] of words) {
+        if (text.nodeValue.includes(original)) text.nodeValue = text.nodeValue.replace(original, translation);
+      }
       if (text.nodeValue !== before) changed.set(text, before);
     }
   };
@@ -28,7 +30,7 @@ export default function({ data }) {
       else box.removeAttribute('tabindex');
     }
     for (const text of changed.keys()) if (!text.isConnected) changed.delete(text);
-    if (words.length) document.querySelectorAll(SPEAKING).forEach(say);
+    if (words.length) document.querySelectorAll(TRANSLATED).forEach(translate);
   };
   const reach = () => { cancelAnimationFrame(asked); asked = requestAnimationFrame(look); };
   const seen = new MutationObserver(reach);

@@ -6,12 +6,12 @@ function made(kind, attributes, text) {
   return element;
 }
 export default function({ data, parentElement, setTriggerValue }) {
-  const box = parentElement.querySelector('.strip'), told = parentElement.querySelector('.told');
+  const box = parentElement.querySelector('.strip'), description = parentElement.querySelector('.description');
   const svg = made('svg', { role: 'none', viewBox: `0 0 ${LONG + 2 * LEFT + 50} ${HIGH + 86}` });
   const middle = TOP + HIGH / 2;
   svg.append(made('line', { class: 'axis', x1: LEFT, x2: LEFT + LONG, y1: middle, y2: middle }));
   const chosen = data.steps.find(step => step.chosen);
-  const tell = step => { told.textContent = step ? step.label : ''; };
+  const describe = step => { description.textContent = step ? step.label : ''; };
   let labeled = -100;
   data.steps.forEach((step, number) => {
     const long = Math.max(3, step.length * LONG), high = Math.max(3, step.height * HIGH), x = LEFT + step.left * LONG;
@@ -29,8 +29,8 @@ export default function({ data, parentElement, setTriggerValue }) {
       labeled = at;
     }
     group.append(made('title', {}, step.label));
-    group.onmouseenter = group.onfocus = () => tell(step);
-    group.onmouseleave = group.onblur = () => tell(chosen);
+    group.onmouseenter = group.onfocus = () => describe(step);
+    group.onmouseleave = group.onblur = () => describe(chosen);
     if (step.layer) {
       const pick = () => setTriggerValue('picked', step.name);
       group.onclick = pick;
@@ -42,5 +42,5 @@ export default function({ data, parentElement, setTriggerValue }) {
   });
   box.setAttribute('aria-label', data.label);
   box.replaceChildren(svg);
-  tell(chosen);
+  describe(chosen);
 }

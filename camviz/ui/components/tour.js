@@ -1,4 +1,4 @@
-// One tour for all cards of the window. A style in the head shows the present card and marks what it speaks of.
+// One tour for all cards of the window. A style in the head shows the current card and outlines its target.
 const tour = window.camvizTour ??= { asked: '', step: 0, cards: new Map() };
 const SEEN = 'camviz.tour';
 function seen() {

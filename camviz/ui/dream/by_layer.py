@@ -1,4 +1,4 @@
-"""The same picture made again from several layers, side by side, on the Dream page."""
+"""Reconstructions of one image from several layers, on the page Dream."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ MOST_DEPTHS = 8  # layers side by side
 
 
 def draw(request: SynthesisRequest) -> None:
-    """The same picture inverted from several layers, side by side."""
+    """Show the reconstructions of the image from several layers, side by side."""
     experiment = request.experiment
     names = [layer.name for layer in experiment.model.layers]
     ends = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
@@ -33,7 +33,7 @@ def draw(request: SynthesisRequest) -> None:
         placeholder=tr("Choose options"),
         max_selections=MOST_DEPTHS,
         persist_state="session",
-        help=tr("From which layers the picture is made again, each alone."),
+        help=tr("The layers from which the image is reconstructed, one at a time."),
     )
     requests = [SynthesisRequest(experiment, request.method, layer, None, None, request.knobs) for layer in layers]
     box = st.grid(min_column_width=180)
@@ -43,7 +43,7 @@ def draw(request: SynthesisRequest) -> None:
 
     def fill(place: Any, one: SynthesisRequest, s: Synthesis) -> None:
         with place.container():
-            alt = tr("The picture as {layer} knows it", layer=one.layer)
+            alt = tr("Reconstruction from {layer}", layer=one.layer)
             st.image(encode.jpeg(s.picture), alt=alt, width="stretch")
             alike = tr("correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
             st.caption(f"**{escaped(str(one.layer))}**  \n{alike}")
@@ -52,7 +52,7 @@ def draw(request: SynthesisRequest) -> None:
         if s is not None:
             fill(place, one, s)
         else:
-            place.caption(tr("{layer}: not made yet", layer=escaped(str(one.layer))))
+            place.caption(tr("{layer}: not computed yet", layer=escaped(str(one.layer))))
     missing = [(place, one) for place, one, s in zip(places, requests, found, strict=True) if s is None]
     if missing:
         try:
@@ -64,12 +64,12 @@ def draw(request: SynthesisRequest) -> None:
 def _fill(
     missing: Sequence[tuple[Any, SynthesisRequest]], fill: Callable[[Any, SynthesisRequest, Synthesis], None]
 ) -> None:
-    """Make the missing pictures one by one after a click; those that are finished stay, whatever happens."""
+    """Compute the missing images one by one after a click; finished ones are kept."""
     seconds = [expected_seconds(request) for _, request in missing]
 
     def work(report: ReportProgress) -> bool:
         for (place, request), part in zip(missing, tasks.parts_of(report, seconds), strict=True):
-            text = tr("{layer}: {left}", layer=escaped(str(request.layer)), left="{left}")
+            text = f"{escaped(str(request.layer))}: {{left}}"
             fill(place, request, result_store().put(request.key, compute(request, part, text=text)))
         return True
 
@@ -77,9 +77,9 @@ def _fill(
         "dream.depths",
         ("syntheses", *(request.key for _, request in missing)),
         sum(seconds),
-        tr("Make {count} pictures", count=len(missing)),
+        tr("Reconstruct the missing images: {count}", count=len(missing)),
         work,
         ask="always",
         kind="secondary",
-        keeps=tr("Keeps the pictures that are finished."),
+        keeps=tr("Keeps the finished images."),
     )

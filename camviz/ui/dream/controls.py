@@ -1,4 +1,4 @@
-"""What the Dream page asks for, and the picture while it grows."""
+"""The controls of the page Dream, and the image during synthesis."""
 
 import time
 from functools import partial
@@ -21,7 +21,7 @@ EVERY = 0.5  # seconds from frame to frame
 
 
 def choose(experiment: Experiment) -> SynthesisRequest | None:
-    """The controls, and what they ask for; None with a word where the network lacks what it takes."""
+    """Draw the controls and return the request; None, with a message, if the model has no suitable layer."""
     key = settings.setting("dream", "activation_maximization", SYNTHESES)
     st.selectbox(
         tr("Method"),
@@ -29,26 +29,26 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
         format_func=lambda key: tr_message(SYNTHESES[key].title),
         key="dream",
         persist_state="session",
-        help=tr("How a picture is made for the network: from noise, or out of the picture of the sidebar."),
+        help=tr("How the image is synthesized: from noise, or starting from the image of the sidebar."),
     )
     method = SYNTHESES[key]
     st.caption(f"{tr_message(method.tooltip)} [{tr('Paper')}]({method.paper})")
     layer = experiment.layer
     channel, at_layer = None, method.layer != "none"
     if method.layer == "optional":
-        goals = ("a channel", "the class") if layer else ("the class",)
-        at_layer = settings.setting("dream.for", goals[0], goals) == "a channel"
+        goals = ("channel", "class") if layer else ("class",)
+        at_layer = settings.setting("dream.for", goals[0], goals) == "channel"
         st.segmented_control(
-            tr("Made for"),
+            tr("Goal"),
             goals,
             format_func=tr,
             key="dream.for",
             required=True,
             persist_state="session",
-            help=tr("A channel of the sidebar's layer, or the sidebar's class: what the picture is to excite."),
+            help=tr("What is maximized: a channel of the layer in the sidebar, or the class in the sidebar."),
         )
     if at_layer and not layer:
-        st.info(tr("This network has no layer of feature maps, which this method needs."))
+        st.info(tr("This model has no layer with feature maps, which this method needs."))
         return None
     if at_layer and method.key != "inversion":
         optional = method.layer == "required"
@@ -60,8 +60,8 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
             last,
             value="min" if not optional else None,
             key=key,
-            help=tr("0 to {last}.", last=last) + (tr(" Empty: the whole layer.") if optional else ""),
-            placeholder=tr("the whole layer"),
+            help=tr("0 to {last}.", last=last) + (tr(" Empty: whole layer.") if optional else ""),
+            placeholder=tr("whole layer"),
             persist_state="session",
         )
     target = None if at_layer else experiment.score
@@ -71,7 +71,7 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
 
 
 def result(request: SynthesisRequest) -> Synthesis | None:
-    """The image: from before, or made after a click, shown as it grows; after Cancel its last frame stays."""
+    """Return the image, computed after a click with its progress shown; after Cancel the last frame stays."""
     if (found := known(request)) is not None:
         return found
     button, place = st.container(), st.empty()
@@ -80,7 +80,7 @@ def result(request: SynthesisRequest) -> Synthesis | None:
         with place.container():
             _last_frame(request, *stopped[1:])
     else:
-        place.info(tr("No picture yet: choose what it is made for, and press the button. You can stop it at any time."))
+        place.info(tr("No image yet: choose a goal, and press the button. You can cancel at any time."))
     shown = 0.0
 
     def show(done: int, total: int, frame: RGB) -> None:
@@ -95,10 +95,10 @@ def result(request: SynthesisRequest) -> Synthesis | None:
             "dream",
             request.key,
             expected_seconds(request),
-            tr("Make the picture"),
+            tr("Synthesize the image"),
             lambda report: compute(request, report, show, "Step {done} of {total}, {left}"),
             ask="always",
-            keeps=tr("Keeps the picture as it is then."),
+            keeps=tr("Keeps the image of the last step."),
             place=button,
         )
     except CamvizError as error:
@@ -114,7 +114,7 @@ def _last_frame(request: SynthesisRequest, done: int, total: int, frame: RGB) ->
     st.image(encode.jpeg(frame), alt=_at_step(request, done), width="stretch")
     st.caption(tr("Stopped at step {done} of {total}.", done=done, total=total))
     st.download_button(
-        tr("Picture (PNG)"),
+        tr("Image (PNG)"),
         partial(encode.png, frame),
         "camviz-dream.png",
         "image/png",
@@ -124,4 +124,4 @@ def _last_frame(request: SynthesisRequest, done: int, total: int, frame: RGB) ->
 
 
 def _at_step(request: SynthesisRequest, done: int) -> str:
-    return tr("The picture for {goal} at step {step}", goal=request.goal, step=done)
+    return tr("Image for {goal} at step {step}", goal=request.goal, step=done)

@@ -1,4 +1,4 @@
-"""A finished picture on the Dream page: what it says, what it does not say, and what can be taken away."""
+"""A finished image on the page Dream: its reading, limitations, predictions and downloads."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -22,8 +22,8 @@ from .synthesis_request import RGB, SynthesisRequest
 
 
 def show(s: Synthesis, request: SynthesisRequest) -> None:
-    """The finished picture, beside the one that it was made from, if any."""
-    alt = tr("{method}: the picture for {goal}", method=tr_message(request.method.title), goal=request.goal)
+    """Show the finished image, beside the original if there is one."""
+    alt = tr("{method}: image for {goal}", method=tr_message(request.method.title), goal=request.goal)
     if s.method == "class_image":
         strong = settings.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
         picture = stretched(s.picture) if strong else s.picture
@@ -31,7 +31,10 @@ def show(s: Synthesis, request: SynthesisRequest) -> None:
         st.toggle(
             tr("Stretch the contrast"),
             key="dream.contrast",
-            help=tr("For our eyes: the network saw the paler picture, which is also the one to take away."),
+            help=tr(
+                "For display only: the model received the image with less contrast, which is also the one "
+                "in the downloads."
+            ),
             persist_state="session",
         )
         return
@@ -40,9 +43,9 @@ def show(s: Synthesis, request: SynthesisRequest) -> None:
         return
     before, after = st.columns(2)
     view = request.experiment.view
-    seen = tr("{picture}, as the network sees it", picture=request.experiment.image.name)
+    seen = tr("{picture}, as the model receives it", picture=request.experiment.image.name)
     before.image(encode.jpeg(view), alt=seen, width="stretch")
-    before.caption(tr("The picture"))
+    before.caption(tr("Original image"))
     after.image(encode.png(s.picture), alt=alt, width="stretch")
     how = ""
     if s.method == "inversion":
@@ -51,72 +54,67 @@ def show(s: Synthesis, request: SynthesisRequest) -> None:
 
 
 def stretched(picture: RGB) -> RGB:
-    """A picture (H, W, 3) with its contrast stretched over the whole range, all but its 1% most extreme values."""
+    """Stretch the contrast of an image (H, W, 3), clipping its 1% most extreme values."""
     low, high = np.percentile(picture, (0.5, 99.5))
     return (minmax(picture.astype(np.float32), float(low), float(high)) * 255).round().astype(np.uint8)
 
 
 def reading(s: Synthesis, request: SynthesisRequest) -> str:
-    """What the picture says, in plain words."""
+    """Return one sentence on what the image shows."""
     if s.method == "deep_dream":
-        return tr(
-            "Whatever {goal} found a trace of in the picture was made stronger, again and again.", goal=request.goal
-        )
+        return tr("The patterns in the image to which {goal} responds were amplified step by step.", goal=request.goal)
     if s.method == "inversion":
         return tr(
-            "To {goal} both pictures look alike to at least {share}. What you still recognize, the network still knows "
-            "at this depth.",
+            "For {goal}, the two images agree by at least {share}. What you can still recognize is still "
+            "represented at this layer.",
             goal=request.goal,
             share=text.percent(max(0.0, 1 - s.objective[-1]), 0, exact=True),
         )
     if s.channel is not None:
-        return tr(
-            "Patterns like these excite {goal} more than anything else that the search came upon.", goal=request.goal
-        )
+        return tr("The pattern with the strongest response of {goal} that this search found.", goal=request.goal)
     return tr(
-        "Patterns like these raise the score of {goal} more than anything else that the search came upon.",
+        "The pattern with the highest score for {goal} that this search found.",
         goal=request.goal,
     )
 
 
 def caution(s: Synthesis) -> str:
-    """What the picture does not say."""
+    """Return one sentence on the limitations of the image."""
     if s.weights.is_random:
-        return tr("This network is untrained, so whatever the picture shows was not learned.")
+        return tr("This model is untrained, so the image shows nothing that was learned.")
     if s.method == "deep_dream":
-        return tr("What appears was learned from other pictures: it was not hidden in this one.")
+        return tr("What appears was learned from other images; it was not hidden in this one.")
     if s.method == "inversion":
         return tr(
-            "What is missing may not be lost: the search ended before it had found everything, and the later the layer "
-            "is, the less it finds."
+            "Missing content is not necessarily lost in the layer: the optimization does not find everything, "
+            "and it finds less at later layers."
         )
     if s.channel is not None:
         return tr(
-            "It does not say that the channel stands for one thing, nor that photographs excite it by the same: "
-            "another seed gives another picture."
+            "The channel may respond to other patterns too, and photographs may activate it in other ways: "
+            "another seed gives another image."
         )
     return tr(
-        "It is not what the network remembers of the class, and no photograph looks like it: a picture can be "
-        "noise to us and certain to the network."
+        "It is not a typical image of the class: a model can be certain about an image that looks like noise to us."
     )
 
 
 def predictions(picture: RGB, request: SynthesisRequest) -> tuple[Prediction, ...]:
-    """What the network says of a synthesized picture, exactly as it was made."""
+    """Return the predictions for a synthesized image, without resizing it."""
     return request.experiment.model.predict(Image.fromarray(picture), 5, "stretch")
 
 
 def says(found: Sequence[Prediction]) -> None:
-    """The best classes as a list."""
+    """Show the predictions as a list."""
     lines = [f"- **{tr_message(text.percent(one.probability))}** {escaped(tr_message(one.label))}" for one in found]
     st.markdown("\n".join(lines))
 
 
 def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
-    """The objective step by step."""
+    """Return a plot of the objective at each step."""
     falls = s.method == "inversion"
-    name = tr("what differs (falls)") if falls else tr("excitement (rises)")
-    name = tr("excitement (rises at each size)") if s.method == "deep_dream" else name
+    name = tr("loss (lower is better)") if falls else tr("objective (higher is better)")
+    name = tr("objective (rises at each size)") if s.method == "deep_dream" else name
     figure = go.Figure(
         go.Scatter(
             x=list(range(1, len(s.objective) + 1)),
@@ -141,20 +139,20 @@ def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
 
 
 def take_away(s: Synthesis, request: SynthesisRequest) -> None:
-    """Downloads, and the lines of Python that make it again."""
+    """Draw the downloads and the Python code of the image."""
     name = text.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
     for label, make, ending, kind in (
-        (tr("Picture (PNG)"), partial(encode.png, s.picture), "png", "image/png"),
-        (tr("Growth (GIF)"), partial(gif, s.frames), "gif", "image/gif"),
-        (tr("Growth (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
+        (tr("Image (PNG)"), partial(encode.png, s.picture), "png", "image/png"),
+        (tr("Animation (GIF)"), partial(gif, s.frames), "gif", "image/gif"),
+        (tr("Animation (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
     ):
         buttons.download_button(label, make, f"{name}.{ending}", kind, on_click="ignore")
     st.code(snippet(s, request), language="python")
 
 
 def snippet(s: Synthesis, request: SynthesisRequest) -> str:
-    """The lines of Python that make it again."""
+    """Return the Python code that computes the image again."""
     given = {"layer": s.layer, "channel": s.channel}
     call = ["model", repr(s.method)]
     if request.of_picture:

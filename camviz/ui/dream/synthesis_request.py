@@ -1,4 +1,4 @@
-"""Pictures that are to be made: what identifies one, making it in turn, and where the finished ones are kept."""
+"""Synthesis requests: cache key, queued computation, and the cache of finished images."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ RGB = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class SynthesisRequest:
-    """One picture that is to be made."""
+    """An image to be synthesized."""
 
     experiment: Experiment
     method: SynthesisMethod
@@ -34,19 +34,19 @@ class SynthesisRequest:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What identifies its result: content and settings, never an object."""
+        """Return the cache key: content and settings, no objects."""
         image = (self.experiment.image.digest, self.experiment.fit) if self.of_picture else None
         goal = (self.layer, self.channel, self.target)
         return "synthesis", self.experiment.model.key, self.method.key, image, goal, tuple(self.knobs.items())
 
     @property
     def of_picture(self) -> bool:
-        """Whether it starts from the chosen picture."""
+        """Return whether the synthesis starts from the chosen image."""
         return self.method.key in ("deep_dream", "inversion")
 
     @property
     def goal(self) -> str:
-        """What it is made for, in words, safe in markdown."""
+        """Return a description of the goal, safe in markdown."""
         names = self.experiment.model.categories
         if self.channel is not None:
             return tr("channel {number} of {layer}", number=self.channel, layer=escaped(str(self.layer)))
@@ -59,7 +59,7 @@ class SynthesisRequest:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments of `synthesize` after model and method."""
+        """Return the arguments of `synthesize` after model and method."""
         found = {"layer": self.layer, "channel": self.channel, "target": self.target, **self.knobs}
         if self.of_picture:
             found |= {"image": self.experiment.image.decoded, "fit": self.experiment.fit}
@@ -78,7 +78,7 @@ def compute(
     show: Callable[[int, int, RGB], Any] = lambda *_: None,
     text: str = "{done} of {total}, {left}",
 ) -> Synthesis:
-    """Synthesize the image now; both functions are where a rerun of the page ends it.
+    """Return the image from the cache, or synthesize it; an exception in either callback cancels it.
 
     `show(done, total, frame)` is called with the image as it grows, `report` with `text`.
     """
@@ -97,7 +97,7 @@ def compute(
 
 
 def expected_seconds(request: SynthesisRequest) -> float:
-    """Return the seconds that it will take: 0 if it is in the store."""
+    """Return the estimated seconds."""
     if known(request) is not None:
         return 0.0
 

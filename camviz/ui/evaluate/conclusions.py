@@ -1,4 +1,4 @@
-"""What the results of the tests mean, in plain words."""
+"""Sentences on what the results of the tests mean."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +12,11 @@ EARLY = 0.1  # the share of pixels at which a curve is read out
 
 
 def curves(label: str, deletion: Curve, insertion: Curve) -> Message:
-    """Both curves of a class's probability, read out where only a tenth of the pixels has been changed."""
+    """Describe both curves of a class's probability at 10% of the pixels."""
     whole, gone, there = deletion.values[0], at(deletion, EARLY), at(insertion, EARLY)
     return Message(
-        "Without the hottest {share} of the pixels the probability of {label} goes from {before} to {after}. "
-        "With nothing but the hottest {share} of them sharp it is {insertion}.",
+        "Deleting the top {share} of the pixels changes the probability of {label} from {before} to {after}. "
+        "With only the top {share} inserted it is {insertion}.",
         share=percent(EARLY, 0),
         label=label,
         before=percent(whole),
@@ -26,75 +26,75 @@ def curves(label: str, deletion: Curve, insertion: Curve) -> Message:
 
 
 def against(own: tuple[Curve, Curve], others: Mapping[str, tuple[Curve, Curve]]) -> Message:
-    """How a method's deletion and insertion stand against those of the controls, by their areas."""
+    """Compare a method's deletion and insertion areas with those of the controls."""
     lost_deletion = [name for name, (deletion, _) in others.items() if deletion.area <= own[0].area]
     lost_insertion = [name for name, (_, insertion) in others.items() if insertion.area >= own[1].area]
     if not lost_deletion and not lost_insertion:
-        return Message(
-            "On this picture the map beats every control in both: it knows something of what the network uses."
-        )
-    deletion = Message("in deletion it does no better than {names}", names=listed(lost_deletion or [""]))
-    insertion = Message("in insertion it does no better than {names}", names=listed(lost_insertion or [""]))
+        return Message("On this image the heatmap beats every control in both tests: it reflects what the model uses.")
+    deletion = Message("no better than {names} in deletion", names=listed(lost_deletion or [""]))
+    insertion = Message("no better than {names} in insertion", names=listed(lost_insertion or [""]))
     both = Message("{deletion} and {insertion}", deletion=deletion, insertion=insertion)
     return Message(
-        "On this picture {tests}. Controls know nothing of the network's reasons, "
-        "so do not take the details of this map for them.",
+        "On this image it is {tests}. The controls contain no information about the decision, "
+        "so do not read the details of this heatmap as reasons.",
         tests=both if lost_deletion and lost_insertion else deletion if lost_deletion else insertion,
     )
 
 
 def forgetting(correlations: Sequence[float]) -> Message:
-    """What the curve of a network that forgets says of the map; the first value is the trained network's own, 1."""
+    """Describe how a heatmap changes in the randomization test; the first correlation is 1, for trained weights."""
     kept = [abs(value) for value in correlations[1:]]
     mean = sum(kept) / len(kept)
     if mean > 0.8:
         return Message(
-            "This map hardly notices that the network has forgotten everything: it would look the same for a network "
-            "that has learned nothing. What it shows is in the picture, not in what was learned."
+            "The heatmap hardly changes although all weights are random: it would look the same for an "
+            "untrained model. It shows properties of the image, not of the trained model."
         )
     if kept[0] > 0.9:
         return Message(
-            "This map does not notice that the network has forgotten its classes (the last layer), and changes only as "
-            "deeper layers forget: it shows what the network sees, not why it says this class."
+            "The heatmap does not change when the last layer is randomized, only when deeper layers are: it "
+            "shows what the model detects, not why it predicts this class."
         )
     if kept[-1] > 0.5:
         return Message(
-            "The map changes while the network forgets, but much of it is still there at the end: "
-            "part of what it shows would be shown for any network."
+            "The heatmap changes, but much of it remains when all weights are random: part of it would appear "
+            "for any model."
         )
     if mean > 0.4:
         return Message(
-            "The map changes slowly while the network forgets: it depends on what was learned, among other things."
+            "The heatmap changes slowly as the layers are randomized: it depends on the learned weights, "
+            "among other things."
         )
-    return Message("The map changes as soon as the network forgets its last layers: it depends on what was learned.")
+    return Message("The heatmap changes as soon as the last layers are randomized: it depends on the learned weights.")
 
 
 def classes(correlation: float, likest: str) -> Message:
-    """What it says that maps for other classes are alike that much; `likest` is the class of the likest one."""
+    """Describe how similar the heatmaps of other classes are; `likest` is the class of the most similar one."""
     if correlation > 0.9:
         return Message(
-            "The map is nearly the same whichever class is asked for: it does not explain this answer, "
-            "but what the network looks at for any."
+            "The heatmap is nearly the same for every class: it does not explain this prediction, but shows "
+            "what the model responds to in general."
         )
     if correlation > 0.5:
         return Message(
-            "The maps for other classes mark much the same places: only the differences speak of this class."
+            "The heatmaps of other classes highlight nearly the same places: only the differences are about this class."
         )
     return Message(
-        "The maps for most other classes mark other places: this one is about its class. Likest: {likest}.",
+        "The heatmaps of most other classes highlight other places: this one is specific to its class. "
+        "Most similar: {likest}.",
         likest=likest,
     )
 
 
 def pointing(share: float) -> Message:
-    """What a share of the map in the right quarter means."""
+    """Describe the share of the heatmap in the correct quarter."""
     if share < 0.35:
-        return Message("The map hardly tells the quarters apart: 25% would be chance.")
+        return Message("The heatmap hardly distinguishes the quarters: 25% is chance level.")
     if share < 0.65:
-        return Message("The map leans toward the right quarter, but much of it lies on pictures of other classes.")
-    return Message("Most of the map lies on the picture of the class that it explains.")
+        return Message("The heatmap prefers the correct quarter, but much of it lies on images of other classes.")
+    return Message("Most of the heatmap lies on the image of the explained class.")
 
 
 def at(curve: Curve, fraction: float) -> float:
-    """A curve's value at a share of pixels, between its points in a straight line."""
+    """Return a curve's value at a share of the pixels, linearly interpolated."""
     return float(np.interp(fraction, curve.fractions, curve.values))

@@ -1,4 +1,4 @@
-"""What the Evaluate page draws of one picture and one method: curves, other measures, forgetting, other classes."""
+"""Tests of one heatmap on the page Evaluate: curves, other metrics, randomization, other classes."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
@@ -14,8 +14,7 @@ from ...explanation.question import Question
 from ...messages import Message
 from ...report import HEAD, Chart, Section
 from ..inputs.experiment import Experiment
-from ..results import metrics
-from ..results.cost import metric_seconds, seconds_per_pass
+from ..results import cost, metrics
 from ..server import tasks
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
@@ -45,16 +44,16 @@ Settings = Mapping[str, Any]
 
 
 def curves(experiment: Experiment, question: Question) -> list[Section]:
-    """Deletion and insertion of the present map, beside those of the controls, in words and as two charts.
+    """Show deletion and insertion of the heatmap beside those of the controls.
 
-    Returns what a report says of them.
+    Returns a report's section.
     """
     filler = setting("filler", "published", FILLERS)
     steps = setting("steps", 28, Span(2, 112), int)
     settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
     told, status, charted, looks = (st.container(), st.container(), st.container(), st.container(horizontal=True))
     looks.segmented_control(
-        tr("A pixel is replaced by"),
+        tr("Replacement"),
         FILLERS,
         format_func=lambda key: tr(FILLERS[key]),
         key="filler",
@@ -68,7 +67,7 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         112,
         key="steps",
         persist_state="session",
-        help=tr("In how many steps the pixels go: more draw a finer curve and take longer."),
+        help=tr("In how many steps the pixels are replaced: more steps give a finer curve and take longer."),
     )
     with status:
         own = _pair(question, settings)
@@ -96,11 +95,7 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         against,
         *(metric_sentence(METRICS[key]) for key in ("deletion", "insertion")),
     ]
-    settings_used = [
-        HEAD,
-        (Message("a pixel is replaced by"), Message(FILLERS[filler])),
-        (Message("steps"), str(steps)),
-    ]
+    settings_used = [HEAD, (Message("replacement"), Message(FILLERS[filler])), (Message("steps"), str(steps))]
     code = [measure_snippet({"deletion": settings, "insertion": settings})]
     texts = [one for one in texts if one]
     return [Section(Message("Deletion and insertion"), texts, charts=charts_of_it, table=settings_used, code=code)]
@@ -111,7 +106,7 @@ def _pair(question: Question, settings: Settings) -> tuple[Curve, Curve] | None:
         "curves",
         _key("curves", question, settings),
         _seconds_of_pair(question, settings),
-        tr("Draw the curves"),
+        tr("Compute the curves"),
         lambda report: _measured(question, settings, report),
     )
 
@@ -127,7 +122,7 @@ def _controls(experiment: Experiment, question: Question, settings: Settings) ->
 
     key = ("controls", *(_key("curves", one, settings) for one in others))
     seconds = sum(_seconds_of_pair(one, settings) for one in others)
-    what = tr("Add the controls, which know nothing of the reasons")
+    what = tr("Compare with the controls")
     return tasks.run("controls", key, seconds, what, work) or {}
 
 
@@ -141,13 +136,13 @@ def _measured(question: Question, settings: Settings, report: ReportProgress) ->
 
 def _seconds_of_pair(question: Question, settings: Settings) -> float:
     steps: int = settings["steps"]
-    return 2 * (steps + 1) * seconds_per_pass(question.model)
+    return 2 * (steps + 1) * cost.seconds_per_pass(question.model)
 
 
 def measures(question: Question) -> list[Section]:
-    """The other single numbers of the present map in a table, each with what it can't tell; and a report's section."""
+    """Show the other metrics of the heatmap in a table; return a report's section."""
     wanted = [METRICS[key] for key in ALONE]
-    seconds = sum(metric_seconds(question, one) for one in wanted if metrics.known(question, one) is None)
+    seconds = sum(cost.metric_seconds(question, one) for one in wanted if metrics.known(question, one) is None)
 
     def work(report: ReportProgress) -> dict[str, str]:
         found = {}
@@ -160,51 +155,50 @@ def measures(question: Question) -> list[Section]:
         return found
 
     key = _key("measures", question, {})
-    numbers = tasks.run("measures", key, seconds, tr("Measure"), work)
+    numbers = tasks.run("measures", key, seconds, tr("Compute the metrics"), work)
     if numbers is None:
         return []
     st.table(
         {
-            tr("Measure"): [f"**{tr_message(one.title)}**" for one in wanted],
-            tr("This map"): [tr_message(numbers[one.key]) for one in wanted],
-            tr("Good is"): [tr_message(one.better) for one in wanted],
-            tr("What it asks, and *what it can't tell*"): [
+            tr("Metric"): [f"**{tr_message(one.title)}**" for one in wanted],
+            tr("This heatmap"): [tr_message(numbers[one.key]) for one in wanted],
+            tr("Good values"): [tr_message(one.better) for one in wanted],
+            tr("Meaning and *limitations*"): [
                 f"{tr_message(one.tooltip)} *{tr_message(one.limitation)}*" for one in wanted
             ],
         }
     )
     rows = [(one.title, numbers[one.key], Message(one.better), limits_of(one)) for one in wanted]
     code = [measure_snippet({one.key: {} for one in wanted if not one.explains_again})]
-    head = (Message("measure"), Message("this map"), Message("good is"), Message("what it tells"))
-    table = [head, *rows]
-    return [Section(Message("Other measures of this map"), table=table, code=code)]
+    head = (Message("metric"), Message("this heatmap"), Message("good values"), Message("meaning"))
+    return [Section(Message("Other metrics of this heatmap"), table=[head, *rows], code=code)]
 
 
 def forgetting(question: Question) -> list[Section]:
-    """The map while the network forgets, from its last layer to its first; and the same for a report."""
+    """Show the heatmap while the layers are randomized, last to first; return a report's section."""
     metric = METRICS["randomization"]
-    ways = metric.knobs["way"].choices
-    way = settings.setting("forget", ways[0], ways)
+    ways = metric.knobs["new_weights"].choices
+    way = settings.setting("new_weights", ways[0], ways)
     place = st.container()
     st.segmented_control(
         tr("New weights"),
         ways,
         format_func=tr_message,
-        key="forget",
+        key="new_weights",
         required=True,
         persist_state="session",
-        help=tr_message(metric.knobs["way"].help),
+        help=tr_message(metric.knobs["new_weights"].help),
     )
 
     def work(report: ReportProgress) -> tuple[Any, list[Tile]]:
-        found = metrics.compute(question, metric, report, way=way)
+        found = metrics.compute(question, metric, report, new_weights=way)
         return (
             (found.depths, found.correlations, found.similarities, float(found)),
             randomization_tiles(question, found),
         )
 
     with place:
-        result = _run("forgetting", question, metric, tr("Let a copy of the network forget"), work, way=way)
+        result = _run("forgetting", question, metric, tr("Run the randomization test"), work, new_weights=way)
         if result is None:
             return []
         (depths, correlations, similarities, mean), pictures = result
@@ -216,23 +210,27 @@ def forgetting(question: Question) -> list[Section]:
                 Message("rank correlation (r)"): (depths, correlations),
                 Message("structural similarity (SSIM)"): (depths, similarities),
             },
-            Message("share of the layers that have forgotten, from the last"),
-            Message("likeness to the map as trained"),
-            Message("Likeness to the map as trained against forgetting: r = {r:.2f} at the end", r=correlations[-1]),
+            Message("share of the layers randomized, from the last"),
+            Message("similarity to the original heatmap"),
+            Message(
+                "Similarity to the original heatmap while the layers are randomized: r = {r:.2f} at the end",
+                r=correlations[-1],
+            ),
         )
         draw(chart, "forgetting")
         scale = Message(
-            "1: the same map; 0: unrelated. A line that falls at once is a map that depends on what was learned."
+            "1: same heatmap; 0: unrelated. A line that falls at once means that the heatmap depends on the "
+            "learned weights."
         )
         number = Message("Mean of |r|: {mean:.2f}.", mean=mean)
         st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
         show_limitation(metric)
     texts = [verdict, number, scale, metric_sentence(metric)]
-    return [Section(Message("The same map of a network that forgets"), texts, as_report_images(pictures), [chart])]
+    return [Section(Message("Heatmaps for randomized weights"), texts, as_report_images(pictures), [chart])]
 
 
 def other_classes(question: Question) -> list[Section]:
-    """The map of the class beside those of others, from the runner-up to the least likely; and a report's section."""
+    """Show the heatmaps of other classes, most to least likely; return a report's section."""
     metric = METRICS["class_contrast"]
     names = question.model.categories
 
@@ -241,11 +239,11 @@ def other_classes(question: Question) -> list[Section]:
         first, *others = [names[index] for index in found.classes]
         captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
         title = question.method.title
-        alts = [Message("Map of {label} by {method}", label=names[index], method=title) for index in found.classes]
+        alts = [Message("Heatmap of {label} by {method}", label=names[index], method=title) for index in found.classes]
         most, likest = max(zip(found.correlations, others, strict=True))
         return float(found), f"{likest}, r = {most:.2f}", tiles(question, found.maps, captions, alts)
 
-    result = _run("classes", question, metric, tr("Ask for other classes"), work)
+    result = _run("classes", question, metric, tr("Compute the heatmaps of other classes"), work)
     if result is None:
         return []
     mean, likest, pictures = result
@@ -254,27 +252,27 @@ def other_classes(question: Question) -> list[Section]:
     show(pictures)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
-    return [Section(Message("The same picture, other classes"), texts, as_report_images(pictures))]
+    return [Section(Message("Heatmaps of other classes"), texts, as_report_images(pictures))]
 
 
 def _run(
     name: str, question: Question, metric: Metric, what: str, work: Callable[[ReportProgress], Any], **settings: Any
 ) -> Any:
-    """Run the work of one metric that explains again; an error box if the method cannot be used here."""
+    """Run a metric that explains again; show an error if the method cannot be used here."""
     try:
-        return tasks.run(name, _key(name, question, settings), metric_seconds(question, metric), what, work)
+        return tasks.run(name, _key(name, question, settings), cost.metric_seconds(question, metric), what, work)
     except CamvizError as error:
         st.error(error_text(error))
         return None
 
 
 def map_of(e: Explanation) -> None:
-    """Draw the heatmap that is tested, small."""
+    """Show the tested heatmap, small."""
     jpeg = result_store().once(
         ("small overlay", "cividis", e.question.key), lambda: encode.jpeg(render.overlay(e.view, e.heatmap, 0.6))
     )
     title, label = tr_message(e.question.method.title), tr_message(e.label)
-    st.image(jpeg, alt=tr("{method} of {label} over the picture", method=title, label=label), width=220)
+    st.image(jpeg, alt=tr("{method} of {label} over the image", method=title, label=label), width=220)
     st.caption(tr("{method} of {label}", method=title, label=escaped(label)))
 
 

@@ -1,4 +1,4 @@
-"""The league table: methods against metrics over several pictures, with the controls that a method must beat."""
+"""The ranking: methods and controls by metrics over several images."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +15,7 @@ from ...report import Section
 from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment
-from ..results import explanations, metrics
-from ..results.cost import explanation_seconds, metric_seconds
+from ..results import cost, explanations, metrics
 from ..results.metrics import controls_for
 from ..server import tasks
 from ..server.tasks import ReportProgress
@@ -32,7 +31,7 @@ DISCIPLINES = ("deletion", "insertion", "average_drop", "randomization", "pointi
 
 @dataclass(frozen=True)
 class Cell:
-    """One number that the table needs: a question's, by a metric; in its quarter of a mosaic if it needs one."""
+    """One value in the table: a metric of a method on an image."""
 
     question: Question
     metric: Metric
@@ -41,7 +40,7 @@ class Cell:
 
     @property
     def value(self) -> float | None:
-        """The number, if it is known; NaN if the metric cannot be used on this map."""
+        """Return the value if known; NaN if the metric cannot be used on this heatmap."""
         if self.mosaic is not None:
             played = pointing_game.before(self.question, self.mosaic)
             return None if played is None else played.shares[self.quarter]
@@ -49,21 +48,21 @@ class Cell:
 
     @property
     def key(self) -> Hashable:
-        """What decides it, by content."""
+        """Return the cache key, by content."""
         if self.mosaic is not None:
             return self.quarter, pointing_game.key_of(self.question, self.mosaic)
         return self.metric.key, self.question.key
 
     @property
     def seconds(self) -> float:
-        """About how long it takes, the map included."""
+        """Return the estimated seconds, including the heatmap."""
         if self.mosaic is not None:
             return pointing_game.seconds(self.question) / 4  # of four pictures at once
-        of_map = 0.0 if explanations.known(self.question) is not None else explanation_seconds(self.question)
-        return of_map + metric_seconds(self.question, self.metric)
+        of_map = 0.0 if explanations.known(self.question) is not None else cost.explanation_seconds(self.question)
+        return of_map + cost.metric_seconds(self.question, self.metric)
 
     def compute(self, report: ReportProgress) -> None:
-        """Compute and keep it; if the metric cannot be used on this map, that is kept."""
+        """Compute and cache the value; NaN if the metric cannot be used on this heatmap."""
         try:
             if self.mosaic is not None:
                 pointing_game.play(self.question, self.mosaic, report)
@@ -77,10 +76,10 @@ class Cell:
 
 
 def table(experiment: Experiment) -> list[Section]:
-    """Choose methods, metrics and pictures; compute what is missing; show the table; returns a report's section."""
+    """Choose methods, metrics and images, compute missing values, show the table; return a report's sections."""
     methods, metrics, over = _choose(experiment)
     if not methods or not metrics or not over:
-        st.info(tr("Choose at least one method, one measure and one picture."))
+        st.info(tr("Choose at least one method, one metric and one image."))
         return []
     subjects = {key: replace(experiment, image=one, target=-1, rival=-1) for key, one in over.items()}
     asked = any(metric.of_mosaics for metric in metrics)
@@ -101,8 +100,8 @@ def table(experiment: Experiment) -> list[Section]:
     ]
     shown = show(experiment, rows, metrics, list(over))
     for metric in metrics:
-        cannot = tr("**What it can't tell.** {cannot}", cannot=tr_message(metric.limitation))
-        st.caption(f"**{tr_message(metric.title)}**: {tr_message(metric.tooltip)} {cannot}")
+        limitation = tr("**Limitations.** {limitation}", limitation=tr_message(metric.limitation))
+        st.caption(f"**{tr_message(metric.title)}**: {tr_message(metric.tooltip)} {limitation}")
     if not shown:
         return []
     told = [
@@ -110,10 +109,10 @@ def table(experiment: Experiment) -> list[Section]:
         *(metric_sentence(metric) for metric in metrics),
     ]
     listed = [
-        (Message("picture"), Message("explained for")),
+        (Message("image"), Message("explained class")),
         *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
     ]
-    return [Section(Message("The methods"), told, table=shown), Section(Message("The pictures"), table=listed)]
+    return [Section(Message("Methods"), told, table=shown), Section(Message("Images"), table=listed)]
 
 
 def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.InputImage]]:
@@ -122,41 +121,41 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
     found = image_input.choices()
     left, right = st.columns(2)
     with left:
-        methods = settings.many("competitors", [key for key in COMPETITORS if key in keys], keys)
+        methods = settings.many("ranking_methods", [key for key in COMPETITORS if key in keys], keys)
         st.multiselect(
             tr("Methods"),
             keys,
             format_func=lambda key: tr_message(METHODS[key].title),
-            key="competitors",
+            key="ranking_methods",
             placeholder=tr("Choose options"),
             persist_state="session",
-            help=tr("Those that can be used on this network at this layer; the controls come by themselves."),
+            help=tr("Methods that work for this model and layer; the three controls are always included."),
         )
     with right:
-        metrics = settings.many("measures", DISCIPLINES, list(METRICS))
+        metrics = settings.many("metrics", DISCIPLINES, list(METRICS))
         st.multiselect(
-            tr("Measures"),
+            tr("Metrics"),
             list(METRICS),
             format_func=lambda key: tr_message(METRICS[key].title),
-            key="measures",
+            key="metrics",
             placeholder=tr("Choose options"),
             persist_state="session",
-            help=tr("What each of them asks, and what it can't tell, stands below the table."),
+            help=tr("The meaning and the limitations of each metric stand below the table."),
         )
-    over = settings.many("over", list(found), list(found))
+    over = settings.many("images", list(found), list(found))
     st.multiselect(
-        tr("Pictures"),
+        tr("Images"),
         list(found),
         format_func=lambda key: found[key].name,
-        key="over",
+        key="images",
         placeholder=tr("Choose options"),
         persist_state="session",
-        help=tr("The more pictures, the narrower the intervals, and the longer it takes."),
+        help=tr("More images give narrower intervals and take longer."),
     )
     st.caption(
         tr(
-            "Every picture is explained for the class that the network predicts, at the layer of the sidebar. The "
-            "three controls know nothing of the network's reasons: a method that does not beat them has shown nothing."
+            "Each image is explained for its predicted class, at the layer of the sidebar. The three controls "
+            "contain no information about the decision: a method that does not beat them has shown nothing."
         )
     )
     rows = [METHODS[key] for key in methods] + [one for one in controls_for(experiment) if methods]
@@ -164,7 +163,7 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
 
 
 def _compute(missing: Sequence[Cell]) -> None:
-    """Compute the missing numbers after a click that tells the time; what is finished stays, whatever happens."""
+    """Compute the missing values after a click that shows the time; finished ones are kept."""
     if not missing:
         return
     seconds = [_seconds(cell) for cell in missing]

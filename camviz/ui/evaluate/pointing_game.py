@@ -1,4 +1,4 @@
-"""The pointing game on the Evaluate page: a mosaic of four pictures, and which method finds the right one."""
+"""The pointing game on the page Evaluate: heatmaps of the four classes in a mosaic of four images."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,7 @@ from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment, predict
 from ..inputs.image_input import InputImage
-from ..results import metrics
-from ..results.cost import explanation_seconds
+from ..results import cost, metrics
 from ..server import tasks
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
@@ -42,7 +41,7 @@ WHERE = (Message("top left"), Message("top right"), Message("bottom left"), Mess
 
 @dataclass(frozen=True)
 class GameResult:
-    """How much of a method's map lies in the right quarter, for each of the four classes; and the maps."""
+    """The share of a method's heatmap in the correct quarter for each of the four classes, and the heatmaps."""
 
     shares: tuple[float, ...]
     tiles: list[Tile]
@@ -50,7 +49,7 @@ class GameResult:
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Four pictures, and what the network says of each of them alone."""
+    """Four images, and the prediction for each of them alone."""
 
     pictures: list[InputImage]
     predictions: list[Prediction]
@@ -61,22 +60,22 @@ class Mosaic:
 
 
 def pointing(experiment: Experiment) -> list[Section]:
-    """Choose four pictures and some methods, and see whose maps lie on the right quarter; for a report too."""
+    """Choose four images and some methods, and show the results; return a report's section."""
     metric = METRICS["pointing_game"]
     st.caption(f"{tr_message(metric.tooltip)} [{tr('Paper')}]({metric.paper})")
     chosen = _mosaic(experiment)
     if chosen is None:
         return []
     keys = list(METHODS)
-    players = [METHODS[key] for key in settings.many("players", [key for key in PLAYERS if key in keys], keys)]
+    players = [METHODS[key] for key in settings.many("pointing_methods", [key for key in PLAYERS if key in keys], keys)]
     st.multiselect(
         tr("Methods"),
         keys,
         format_func=lambda key: tr_message(METHODS[key].title),
-        key="players",
+        key="pointing_methods",
         placeholder=tr("Choose options"),
         persist_state="session",
-        help=tr("The last three of the first choice are controls, which know nothing of the network's reasons."),
+        help=tr("The last three of the default methods are controls, which contain no information about the decision."),
     )
     played = _run(experiment, chosen, players)
     if not played:
@@ -84,7 +83,7 @@ def pointing(experiment: Experiment) -> list[Section]:
     rows = sorted(played.items(), key=lambda row: -float(np.mean(row[1].shares)))
     columns: dict[str, list[Any]] = {
         Message("Method"): [_name(METHODS[key]) for key, _ in rows],
-        Message("In the right quarter"): [float(np.mean(one.shares)) for _, one in rows],
+        Message("In the correct quarter"): [float(np.mean(one.shares)) for _, one in rows],
     }
     for quarter, prediction in enumerate(chosen.predictions):
         columns[Message("{place}: {label}", place=WHERE[quarter], label=prediction.label)] = [
@@ -96,16 +95,16 @@ def pointing(experiment: Experiment) -> list[Section]:
         hide_index=True,
         column_config=shares,
         height="content",
-        alt=tr("Shares by method and picture"),
+        alt=tr("Shares by method and image"),
     )
-    shown = settings.setting("look_at", rows[0][0], [key for key, _ in rows])
+    shown = settings.setting("shown_method", rows[0][0], [key for key, _ in rows])
     st.selectbox(
-        tr("Look at the maps of"),
+        tr("Method shown"),
         [key for key, _ in rows],
         format_func=lambda key: tr_message(METHODS[key].title),
-        key="look_at",
+        key="shown_method",
         persist_state="session",
-        help=tr("Its four maps, one for each picture's class."),
+        help=tr("The heatmaps for the four classes of the mosaic."),
     )
     verdict = conclusions.pointing(float(np.mean(played[shown].shares)))
     st.markdown(f"**{tr_message(verdict)}**")
@@ -113,7 +112,8 @@ def pointing(experiment: Experiment) -> list[Section]:
     tiles.show_limitation(metric)
     table = [tuple(columns), *zip(*([_percent(cell) for cell in column] for column in columns.values()), strict=True)]
     texts = [tiles.metric_sentence(metric), Message("{first}: {second}", first=METHODS[shown].title, second=verdict)]
-    return [Section(Message("Four pictures in one"), texts, tiles.as_report_images(played[shown].tiles), table=table)]
+    title = Message("Mosaic of four images")
+    return [Section(title, texts, tiles.as_report_images(played[shown].tiles), table=table)]
 
 
 def _percent(cell: str | float) -> str:
@@ -121,9 +121,9 @@ def _percent(cell: str | float) -> str:
 
 
 def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tuple[str, Mosaic, int]]:
-    """For each picture that a mosaic can be made of, by its key: a mosaic that it is in, and its quarter there.
+    """Return for each suitable image, by key, a mosaic that contains it and its quarter there.
 
-    The surest four make the first mosaic, and so on; the last one is filled up with pictures from before it.
+    The four most confident images make the first mosaic, and so on; the last one is completed with earlier images.
     """
     best, first = _sure(experiment, over)
     found = []
@@ -136,7 +136,7 @@ def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tupl
 
 
 def _sure(experiment: Experiment, over: Mapping[str, InputImage]) -> tuple[list[str], dict[str, Prediction]]:
-    """The pictures fit for mosaics, surest first, and the best class of each picture."""
+    """Return the images suitable for mosaics, most confident first, and the top prediction of each image."""
     first = {key: predict(experiment.model, one.decoded, experiment.fit)[0] for key, one in over.items()}
     keys = list(first)
     best = most_confident([first[key].index for key in keys], [first[key].probability for key in keys])
@@ -149,25 +149,25 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
     if len(fit) < 4:
         st.info(
             tr(
-                "A mosaic needs four pictures of different classes that this network is sure of (50% or more); "
-                "there are {count}. Bring more pictures of your own, or choose another network.",
+                "A mosaic needs four images of different classes that this model predicts with 50% or more; "
+                "there are {count}. Upload more images, or choose another model.",
                 count=len(fit),
             )
         )
         return None
     quarters = settings.many("quarters", fit[:4], fit, 4)
     st.multiselect(
-        tr("Pictures that the network is sure of, one for each quarter"),
+        tr("Images with a confident prediction, one for each quarter"),
         fit,
         format_func=lambda key: f"{found[key].name}: {first[key].label}",
         key="quarters",
         placeholder=tr("Choose options"),
         max_selections=4,
         persist_state="session",
-        help=tr("Four different classes, each with a probability of 50% or more: else its map has no right place."),
+        help=tr("Four different classes, each predicted with 50% or more; otherwise a heatmap has no correct quarter."),
     )
     if len(quarters) != 4:
-        st.info(tr("Choose four pictures."))
+        st.info(tr("Choose four images."))
         return None
     return Mosaic([found[key] for key in quarters], [first[key] for key in quarters])
 
@@ -194,14 +194,14 @@ def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> d
                     found[question.method.title] = error.message
             return found
 
-        what = tr("Play")
+        what = tr("Run the test")
         if len(missing) < len(questions):
-            what = tr("Go on: {count} methods are missing", count=len(missing))
+            what = tr("Continue with the missing methods: {count}", count=len(missing))
         key = ("pointing", *(key_of(question, mosaic) for question in missing))
         refused |= tasks.run("pointing", key, sum(expected), what, work) or {}
     for title, reason in refused.items():
         st.warning(
-            tr("{method} does not play: {reason}.", method=tr_message(title), reason=escaped(tr_message(reason)))
+            tr("{method} cannot be used here: {reason}.", method=tr_message(title), reason=escaped(tr_message(reason)))
         )
     return {key: found for key, question in questions.items() if (found := _with_maps(question, mosaic))}
 
@@ -212,19 +212,19 @@ def _with_maps(question: Question, mosaic: Mosaic) -> GameResult | None:
 
 
 def before(question: Question, mosaic: Mosaic) -> GameResult | None:
-    """Return a method's result on a mosaic, if it was computed before; without maps if the method cannot be used."""
+    """Return a method's cached result on a mosaic, or None."""
     found: GameResult | None = result_store().get(key_of(question, mosaic))
     return found
 
 
 def play(question: Question, mosaic: Mosaic, report: ReportProgress) -> GameResult:
-    """Return a method's result on a mosaic, from before or computed now. Raises CamvizError."""
+    """Return a method's result on a mosaic, from the cache or computed now. Raises CamvizError."""
     found = _with_maps(question, mosaic)
     return found or result_store().put(key_of(question, mosaic), _computed(question, mosaic, report))
 
 
 def give_up(question: Question, mosaic: Mosaic) -> None:
-    """Keep that a method cannot be used here."""
+    """Cache that a method cannot be used here."""
     result_store().put(key_of(question, mosaic), GameResult((nan,) * 4, []))
 
 
@@ -253,10 +253,10 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
                 encode.jpeg(tiles.overlay_map(view, one.cpu().float().numpy())),
                 (
                     Message("{label}, {place}", label=prediction.label, place=place),
-                    Message("{share} of the map lies there", share=percent(share, 0, exact=True)),
+                    Message("{share} of the heatmap lies there", share=percent(share, 0, exact=True)),
                 ),
                 Message(
-                    "{method} for {label} over the mosaic, whose {place} picture it is",
+                    "{method} of {label} over the mosaic, with its image at the {place}",
                     method=question.method.title,
                     label=prediction.label,
                     place=place,
@@ -268,12 +268,12 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
 
 
 def seconds(question: Question) -> float:
-    """Return the time of four explanations of an image four times as large."""
-    return 16 * explanation_seconds(question)
+    """Return the estimated seconds of four explanations of a mosaic, which is four times as large as an image."""
+    return 16 * cost.explanation_seconds(question)
 
 
 def key_of(question: Question, mosaic: Mosaic) -> Hashable:
-    """Return what decides a method's result on a mosaic, by content."""
+    """Return the cache key of a method's result on a mosaic, by content."""
     digests = tuple(one.digest for one in mosaic.pictures)
     settings = tuple(sorted(question.settings.items()))
     return (

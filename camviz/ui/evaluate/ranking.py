@@ -1,4 +1,4 @@
-"""How the methods of the league table stand: means with intervals, who beats the controls, and both as files."""
+"""The ranking of methods: means with intervals, comparison with the controls, downloads."""
 
 import csv
 import io
@@ -21,26 +21,27 @@ from ..session.language import tr, tr_message
 from ..widgets.tiles import translated_table
 
 HOW = (
-    "Means over {count} pictures with their 95% bootstrap intervals; ↓ low is good, ↑ high is good. Beats: ahead of "
-    "each control in {sure} of the resampled sets of pictures. With few pictures an interval is itself uncertain."
+    "Means over {count} images with 95% bootstrap intervals; ↓ low is good, ↑ high is good. Beats: better than "
+    "each control in {sure} of the resampled sets of images. With few images the intervals themselves are "
+    "uncertain."
 )
 SURE = 0.95  # in what share of bootstrap samples a method must be ahead to be called better
 
 
 @dataclass(frozen=True)
 class Row:
-    """A method in the table: its values picture by picture, None where not computed yet."""
+    """A method in the table: its values for each image, None if not computed yet."""
 
     method: Method
     values: dict[str, list[float | None]]  # by the key of the metric
 
     def standing(self, metric: Metric) -> Interval | None:
-        """Its mean with the interval, over the pictures that have a number."""
+        """Return the mean with its interval over the images that have a value."""
         found = [value for value in self.values[metric.key] if value is not None and not isnan(value)]
         return bootstrap_interval(found) if found else None
 
     def beats(self, other: "Row", metric: Metric) -> bool:
-        """Whether it is better than another row beyond the luck of the pictures."""
+        """Return whether this method is better than another, in 95% of the bootstrap samples."""
         both = [
             (a, b)
             for a, b in zip(self.values[metric.key], other.values[metric.key], strict=True)
@@ -52,7 +53,7 @@ class Row:
 
 
 def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> Table:
-    """The table on the page with its downloads; returned in words, empty where no number is there yet."""
+    """Show the table with its downloads and return its cells; empty if there are no values yet."""
     found = [[row.standing(metric) for metric in metrics] for row in rows]
     if not any(one for line in found for one in line):
         return []
@@ -90,14 +91,14 @@ def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric],
         column_config={
             tr_message(name): st.column_config.NumberColumn(format="%.3f") for name in columns if name[-1] in "↓↑"
         },
-        alt=tr("Means by method and measure, with their intervals"),
+        alt=tr("Means by method and metric, with their intervals"),
     )
     st.caption(f"{tr(HOW, count=len(ids), sure=percent(SURE, 0))} {tr('Click a column to sort.')}")
     name = file_name("camviz-league", experiment.model.name, experiment.layer)
     buttons = st.container(horizontal=True)
     for part, label, make in (
-        ("table", tr("The table (CSV)"), summary),
-        ("numbers", tr("Every number (CSV)"), partial(numbers, ids=ids)),
+        ("table", tr("Means (CSV)"), summary),
+        ("numbers", tr("All values (CSV)"), partial(numbers, ids=ids)),
     ):
         buttons.download_button(
             label,
@@ -115,7 +116,7 @@ def _words(cell: str | float | None) -> str:
 
 
 def summary(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric]) -> str:
-    """The table as CSV, one line a method and metric."""
+    """Return the means as CSV, one line for each method and metric."""
     lines: list[list[Any]] = []
     for row in rows:
         for metric in metrics:
@@ -125,7 +126,7 @@ def summary(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metri
 
 
 def numbers(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> str:
-    """Every single number as CSV, one line a method, metric and picture; the picture by its id."""
+    """Return all values as CSV, one line for each method, metric and image id."""
     lines = [
         [*_of(experiment, row, metric), key, value]
         for row in rows

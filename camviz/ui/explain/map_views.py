@@ -1,4 +1,4 @@
-"""What pages draw: predictions, an explanation, its views, and what can be taken away."""
+"""A heatmap on the page Explain: overlay, views and downloads."""
 
 from functools import partial
 
@@ -17,19 +17,19 @@ from ..session.language import tr, tr_message, translator
 
 
 def overlay(e: Explanation, color_map: str, opacity: float) -> None:
-    """The map over the picture, with an opacity that moves in the browser, and its color bar."""
+    """Show the heatmap over the image with an opacity slider and a color bar."""
     title = tr_message(METHODS[e.method].title)
     base, heat = result_store().once(
         ("overlay", color_map, e.question.key),
-        lambda: (encode.jpeg(e.view), encode.jpeg(render.colorise(e.heatmap, color_map))),
+        lambda: (encode.jpeg(e.view), encode.jpeg(render.colorize(e.heatmap, color_map))),
     )
-    alt = tr("{method} of {label} over the picture", method=title, label=tr_message(e.label))
+    alt = tr("{method} of {label} over the image", method=title, label=tr_message(e.label))
     browser.overlay(base, heat, opacity, alt, _set_opacity)
-    st.html(figures.color_bar(color_map, tr("little"), tr("much"), title))
+    st.html(figures.color_bar(color_map, tr("low"), tr("high"), title))
 
 
 def views(e: Explanation, color_map: str, opacity: float, percentile: float) -> None:
-    """Every view of the attribution, in tabs."""
+    """Show every view of the attribution, in tabs."""
     found = result_store().once(
         ("views", color_map, opacity, percentile, e.question.key),
         lambda: {
@@ -46,7 +46,7 @@ def views(e: Explanation, color_map: str, opacity: float, percentile: float) -> 
 
 
 def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: float, percentile: float) -> None:
-    """Downloads and the lines of Python that compute it again."""
+    """Draw the downloads and the Python code of the heatmap."""
     picture, link = experiment.image.name, settings.link()
     name = text.file_name(picture, e.model, e.method, e.layer or "", e.label)
 
@@ -63,7 +63,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
             on_click="ignore",
         )
     buttons.download_button(
-        tr("Raw map (NPZ)"), lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore"
+        tr("Raw values (NPZ)"), lambda: export.npz(e), f"{name}.npz", "application/zip", on_click="ignore"
     )
     buttons.download_button(
         tr("Settings (JSON)"), lambda: recipe.settings_json(e), f"{name}.json", "application/json", on_click="ignore"
@@ -74,13 +74,15 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
         f"{name}-recipe.json",
         "application/json",
         on_click="ignore",
-        help=tr("All that says how to compute it again: `camviz.explain(**recipe)`, or 'Load a recipe' on this page."),
+        help=tr(
+            "Everything needed to compute it again: use `camviz.explain(**recipe)`, or 'Load a recipe' on this page."
+        ),
     )
     language, say = translator()
     buttons.download_button(
         tr("Report (HTML)"),
         lambda: report.to_html(
-            Message("Why {model} says what it says of {picture}", model=e.model, picture=picture),
+            Message("Explanation of {picture} by {model}", model=e.model, picture=picture),
             report.explanation_sections(e, experiment.predictions, picture, color_map, opacity, percentile),
             link,
             language,
@@ -89,7 +91,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
         f"{name}.html",
         "text/html",
         on_click="ignore",
-        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
     st.code(recipe.snippet(e.question, picture), language="python")
 

@@ -1,4 +1,4 @@
-"""What Explain shows beyond a map: fast against exact, and the predicted class at each place."""
+"""Further results on the page Explain: fast and exact heatmaps compared, the class map of occlusion."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..widgets import charts
 
 
 def draw(e: Explanation, experiment: Experiment) -> None:
-    """What a method can show beyond its map, each after a click."""
+    """Draw the further results of a method, each after a click."""
     if e.knobs.get("mode") == "fast":
         _fast_against_exact(e)
     if e.method == "occlusion":
@@ -28,7 +28,7 @@ def draw(e: Explanation, experiment: Experiment) -> None:
 def _fast_against_exact(e: Explanation) -> None:
     question = e.question.replace(settings={**e.knobs, "mode": "exact"})
     try:
-        exact = explanations.after_click(question, "exact", tr("Check the fast map against the exact one"))
+        exact = explanations.after_click(question, "exact", tr("Compare with the exact heatmap"))
     except CamvizError as error:
         st.error(error_text(error))
         return
@@ -36,8 +36,8 @@ def _fast_against_exact(e: Explanation) -> None:
         agreement = rank_correlation(e.attribution, exact.attribution)
         st.caption(
             tr(
-                "Fast against exact: rank correlation {agreement}, in {fast} s instead of {exact} s "
-                "(1 = the same order of all places).",
+                "Rank correlation of the fast and the exact heatmap: {agreement} (1 = same order of all "
+                "places). Fast: {fast} s, exact: {exact} s.",
                 agreement=f"{agreement:.3f}",
                 fast=f"{e.seconds:.1f}",
                 exact=f"{exact.seconds:.1f}",
@@ -56,17 +56,17 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
             )
         return found.category[0].cpu().numpy()
 
-    what = tr("Show what it says with the square at each place")
+    what = tr("Show the predicted class for each position of the square")
     found = tasks.run("places", ("class map", e.question.key), e.seconds, what, work)
     if found is not None:
         st.plotly_chart(
             figures.class_map(found, model.categories, charts.ink(), tr_message),
-            alt=tr("The most probable class with the gray square over each place of the picture, as letters"),
+            alt=tr("The predicted class for each position of the gray square, as letters"),
             config={"displayModeBar": False},
         )
         st.caption(
             tr(
-                "The most probable class while the gray square hides that place of the picture "
-                "(Zeiler & Fergus, 2014). These are names, not amounts."
+                "The class predicted while the gray square hides that part of the image (Zeiler & Fergus, "
+                "2014). The letters stand for classes, not for amounts."
             )
         )

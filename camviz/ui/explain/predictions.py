@@ -10,9 +10,9 @@ from ..shell import sidebar
 
 
 def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
-    """The best classes as bars; a click explains that class."""
+    """Show the predictions as bars; a click explains that class."""
     browser.bars(
-        tr("Predictions: choose a class to explain"),
+        tr("Top-5 predictions: choose a class to explain"),
         [
             {
                 "id": one.index,
@@ -28,5 +28,5 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
 
 
 def seen(experiment: Experiment) -> bytes:
-    """Return the image as the model sees it, as a JPEG."""
+    """Return the model's input as a JPEG."""
     return result_store().once(("view", experiment.key), lambda: encode.jpeg(experiment.view))

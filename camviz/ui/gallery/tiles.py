@@ -1,4 +1,4 @@
-"""The gallery: one method on many pictures, each a tile; to sort, to filter, to take away."""
+"""The gallery: one method on many images, with sorting, filters and downloads."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from ..components import browser
 from ..inputs import gallery_input
 from ..inputs.experiment import Experiment
 from ..inputs.gallery_input import GalleryImage
-from ..results.cost import BATCHED, explanation_seconds
+from ..results import cost
 from ..server import tasks
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
@@ -28,7 +28,7 @@ from ..session.settings import many, setting, switch
 
 @dataclass(frozen=True)
 class Tile:
-    """What came of one picture: the network's answer, the map over the picture, and how to read it; or the error."""
+    """The result for one image: prediction, overlay and reading, or the error."""
 
     predicted: str = ""
     probability: float = 0.0
@@ -45,26 +45,26 @@ Found = tuple[GalleryImage, Tile]
 ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
     "name": ("name", lambda found: found[0].name.lower()),
     "class": ("predicted class", lambda found: (found[1].predicted.lower(), -found[1].probability)),
-    "unsure": ("least sure first", lambda found: found[1].probability),
-    "sure": ("most sure first", lambda found: -found[1].probability),
+    "unsure": ("lowest probability first", lambda found: found[1].probability),
+    "sure": ("highest probability first", lambda found: -found[1].probability),
     "sparse": ("smallest region first", lambda found: -found[1].sparseness),
     "spread": ("largest region first", lambda found: found[1].sparseness),
 }
 
 
 def compute(experiment: Experiment, question: Question) -> list[Found]:
-    """The tiles of the gallery's pictures that are there, after computing the missing ones; what is finished stays."""
+    """Return the finished tiles of the gallery's images, after computing missing ones."""
     photos = gallery_input.gallery_images()
     order = _order(experiment, question)
     keys = {photo.name: _key(experiment, order, photo) for photo in photos}
     missing = [photo for photo in photos if result_store().get(keys[photo.name]) is None]
     if missing:
-        each = explanation_seconds(question, BATCHED)
+        each = cost.explanation_seconds(question, cost.BATCHED)
 
         def work(report: ReportProgress) -> int:
             return _work(Worker(order, experiment.model), missing, keys, report)
 
-        what = tr("Explain {count} pictures", count=len(missing))
+        what = tr("Explain {count} images", count=len(missing))
         tasks.run("gallery", tuple(keys[photo.name] for photo in missing), len(missing) * each, what, work)
     return [(photo, tile) for photo in photos if (tile := result_store().get(keys[photo.name])) is not None]
 
@@ -76,7 +76,7 @@ def _work(worker: Worker, missing: Sequence[GalleryImage], keys: Mapping[str, Ha
         looked = worker.read([Item(photo.name, photo.data, worker.order.methods) for photo in part])
 
         def tell(share: float, text: str = "", *, ahead: int = 0, start: int = start) -> None:
-            report(start / len(missing), tr("{done} of {total} pictures", done=start, total=len(missing)), ahead=ahead)
+            report(start / len(missing), tr("{done} of {total} images", done=start, total=len(missing)), ahead=ahead)
 
         with tasks.in_queue(tell) as progress:
             progress(1, 1)
@@ -121,35 +121,35 @@ def _tile(outcome: Outcome) -> Tile:
 
 
 def choose(found: Sequence[Found]) -> list[Found]:
-    """The tiles in the order, and of the classes, that the visitor chooses."""
+    """Draw the filters and return the matching tiles in the chosen order."""
     classes = sorted({tile.predicted for _, tile in found if tile.predicted})
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     order = setting("by", "name", ORDERS)
     settings.selectbox(
-        tr("Sorted by"),
+        tr("Sort by"),
         ORDERS,
         format_func=lambda key: tr(ORDERS[key][0]),
         key="by",
         persist_state="session",
         width=220,
-        help=tr("Sure: the probability of the class that it predicts. Region: how few places hold most of the map."),
+        help=tr("Probability: of the predicted class. Region: how few places hold most of the heatmap."),
     )
     only = many("only", [], classes)
     settings.multiselect(
-        tr("Only what it calls"),
+        tr("Predicted class"),
         classes,
         key="only",
-        placeholder=tr("everything"),
+        placeholder=tr("all classes"),
         persist_state="session",
         width=360,
-        help=tr("By the class that the network predicts, right or wrong."),
+        help=tr("The class that the model predicts, right or wrong."),
     )
     unsure = switch("unsure")
     settings.toggle(
-        tr("Only where it is less than half sure"),
+        tr("Only below 50%"),
         key="unsure",
         persist_state="session",
-        help=tr("Where the class that it predicts has less than 50%."),
+        help=tr("Images whose predicted class has a probability below 50%."),
     )
     return [
         (photo, tile)
@@ -159,9 +159,9 @@ def choose(found: Sequence[Found]) -> list[Found]:
 
 
 def tiles(shown: Sequence[Found]) -> Found | None:
-    """The pictures as tiles; the one that was clicked."""
+    """Show the tiles and return the selected one."""
     if not shown:
-        st.info(tr("No picture is left: choose fewer conditions."))
+        st.info(tr("No image matches: remove a filter."))
         return None
     names = [photo.name for photo, _ in shown]
     chosen = st.session_state.get("tile")
@@ -169,7 +169,7 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     items = [
         (
             number,
-            tr("Map of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name),
+            tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name),
             f"{photo.name}\n{tile.predicted} {tr_message(percent(tile.probability))}",
             tile.overlay,
         )
@@ -179,41 +179,41 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     def pick(number: int) -> None:
         st.session_state["tile"] = names[number]
 
-    browser.tiles(tr("Pictures with their maps"), items, place, pick)
+    browser.tiles(tr("Images with their heatmaps"), items, place, pick)
     return shown[place]
 
 
 def one(found: Found, method: Method) -> None:
-    """The chosen picture, larger, with how to read it, and the way to the Explain page."""
+    """Show the selected image, its reading and a button that opens it in Explain."""
     photo, tile = found
     left, right = st.columns([1, 2], gap="large")
-    alt = tr("Map of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name)
+    alt = tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name)
     left.image(tile.overlay, alt=alt, width="stretch")
     with right:
         st.markdown(tr("**{picture}**, by {method}", picture=escaped(photo.name), method=tr_message(method.title)))
         st.markdown(escaped(tr_message(tile.reading)))
-        st.caption(tr("**What it does not say.** {caution}", caution=tr_message(tile.caution)))
+        st.caption(tr("**Limitations.** {caution}", caution=tr_message(tile.caution)))
         if st.button(tr("Open in Explain"), icon=":material/visibility:", on_click=photo.open):
             st.switch_page("pages/explain.py")
 
 
 def refused(found: Sequence[Found]) -> None:
-    """The pictures that could not be read or explained, each with the reason."""
+    """Show the errors of the images that could not be read or explained."""
     for photo, tile in found:
         if tile.error:
             st.error(error_text(tile.error, photo.name))
 
 
 def table(found: Sequence[Found]) -> None:
-    """All numbers as a table."""
+    """Show all values as a table."""
     st.dataframe(
         [
             {
-                tr("picture"): photo.name,
-                tr("predicted"): tile.predicted,
+                tr("image"): photo.name,
+                tr("predicted class"): tile.predicted,
                 tr("probability"): tile.probability,
-                tr("explained"): tile.explained,
-                tr("its probability"): tile.explained_probability,
+                tr("explained class"): tile.explained,
+                tr("probability of the explained class"): tile.explained_probability,
                 tr("sparseness"): tile.sparseness,
             }
             for photo, tile in found
@@ -224,18 +224,18 @@ def table(found: Sequence[Found]) -> None:
 
 
 def take_away(found: Sequence[Found], method: Method) -> None:
-    """Downloads: the numbers, and the maps over the pictures."""
+    """Draw the downloads: values and overlays."""
     buttons = st.container(horizontal=True)
     buttons.download_button(
         tr("Table (CSV)"), lambda: to_csv(found), "camviz-gallery.csv", "text/csv", on_click="ignore"
     )
     buttons.download_button(
-        tr("Maps (ZIP)"), lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
+        tr("Heatmaps (ZIP)"), lambda: _zip(found, method), "camviz-gallery.zip", "application/zip", on_click="ignore"
     )
 
 
 def to_csv(found: Sequence[Found]) -> str:
-    """The numbers as CSV; no cell is a formula to a spreadsheet."""
+    """Return the values as CSV; no cell is a spreadsheet formula."""
     file = io.StringIO()
     rows = _rows(found)
     writer = csv.DictWriter(file, rows[0])

@@ -1,1 +1,1 @@
-"""What a visitor brings: images, models, recipes."""
+"""The visitor's input: images, models, recipes."""

@@ -22,7 +22,7 @@ from .image_input import InputImage
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the sidebar says: everything but the method."""
+    """The settings of the sidebar: everything but the method."""
 
     image: InputImage
     model: Model
@@ -39,12 +39,12 @@ class Experiment:
 
     @property
     def predictions(self) -> tuple[Prediction, ...]:
-        """The five best classes, best first."""
+        """Return the five most probable classes, most probable first."""
         return predict(self.model, self.image.decoded, self.fit)
 
     @property
     def score(self) -> Score:
-        """What is explained."""
+        """Return the explained score."""
         index = self.predictions[0].index if self.target < 0 else self.target
         return logit(index) if self.rival in (-1, index) else contrast(index, self.rival)
 
@@ -81,7 +81,7 @@ class Experiment:
 
 
 def predict(model: Model, image: DecodedImage, fit: Fit) -> tuple[Prediction, ...]:
-    """Return the five best classes, computed once for an image."""
+    """Return the five most probable classes, computed once for an image."""
     key = ("predictions", image.digest, fit, model.key)
     if (found := result_store().get(key)) is None:
         with compute_queue().turn(lambda _: None):

@@ -1,4 +1,4 @@
-"""The pictures of the gallery: the samples, or what a visitor has uploaded, one by one or in a ZIP."""
+"""The images of the gallery: the samples, or uploaded images and ZIP files."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -19,36 +19,36 @@ MOST_BYTES = 60 * 2**20  # of all of them together, packed as they came
 
 @dataclass(frozen=True)
 class GalleryImage:
-    """A picture's file: its name, which no other in the gallery has, its bytes and their digest."""
+    """An image file: a name that is unique in the gallery, its bytes and their digest."""
 
     name: str
     data: bytes = field(repr=False)
     digest: str
 
     def picture(self) -> image_input.InputImage:
-        """It, decoded. Raises CamvizError where it is broken."""
+        """Return the decoded image. Raises CamvizError if it is damaged."""
         return image_input.InputImage(f"sha:{self.digest[:12]}", decode_image(self.data, self.name))
 
     def open(self) -> None:
-        """Make it the picture of the experiment. Raises CamvizError where it is broken."""
+        """Select the image on all pages. Raises CamvizError if it is damaged."""
         image_input.choose(image_input.bring(self.name, self.data))
 
 
 def gallery_images() -> list[GalleryImage]:
-    """The gallery's pictures."""
+    """Return the gallery's images."""
     return own() or _samples()
 
 
 def own() -> list[GalleryImage]:
-    """What the visitor has uploaded to the gallery."""
+    """Return the images that the visitor has uploaded to the gallery."""
     return list(st.session_state.get("album") or ())
 
 
 def uploader() -> None:
-    """Take several files, or a ZIP of them; they replace what was there before."""
+    """Draw the uploader for files or a ZIP of them; they replace the earlier ones."""
     st.file_uploader(
         tr(
-            "Your own pictures, or a ZIP of them: at most {most}, and {size} MB together",
+            "Your own images, or a ZIP file of them: at most {most}, {size} MB in total",
             most=MOST,
             size=MOST_BYTES // 2**20,
         ),
@@ -57,7 +57,7 @@ def uploader() -> None:
         key="album_upload",
         max_upload_size=image_input.uploadable(MOST_BYTES // 2**20),
         on_change=_take,
-        help=tr("They stay in this server's memory while you are here, and are never stored."),
+        help=tr("Kept in this server's memory during your visit only; never written to disk."),
     )
     for file, error in st.session_state.get("album_refused", ()):
         st.error(error_text(error, file))

@@ -1,4 +1,4 @@
-"""The pictures to choose from: the samples, and what this visitor has brought along."""
+"""The available images: the samples, and this visitor's uploads."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,7 +22,7 @@ KEPT_PIXELS = 40e6  # in all of them together
 
 @dataclass(frozen=True)
 class InputImage:
-    """A picture under the id that stands in the URL: `sample:coffee`, or `sha:` and the start of its digest."""
+    """An image with its id in the URL: `sample:coffee`, or `sha:` and the start of its digest."""
 
     id: str
     decoded: DecodedImage
@@ -39,17 +39,17 @@ class InputImage:
 
     @property
     def own(self) -> bool:
-        """Whether the visitor brought it along."""
+        """Return whether the visitor uploaded the image."""
         return self.id.startswith("sha:")
 
 
 def choices() -> dict[str, InputImage]:
-    """The samples, then the visitor's own pictures."""
+    """Return the samples, then the visitor's uploads, by id."""
     return {**_samples(), **_own()}
 
 
 def bring(name: str, data: bytes) -> str:
-    """Add a picture to the visitor's own, and return its id. Raises CamvizError."""
+    """Add an image to the visitor's uploads and return its id. Raises CamvizError."""
     image = decode_image(data, name)
     key = f"sha:{image.digest[:12]}"
     own = _own()
@@ -61,23 +61,23 @@ def bring(name: str, data: bytes) -> str:
 
 
 def uploadable(megabytes: int) -> int:
-    """That many MB of an upload, or what this server takes where it is less."""
+    """Return the upload limit in MB: the given one, or the server's if that is lower."""
     return min(megabytes, int(st.get_option("server.maxUploadSize")))
 
 
 def camera_is_given() -> bool:
-    """Whether a browser gives this page a camera: browsers do so over https, and from their own machine."""
+    """Return whether the browser allows the camera: over https, or on the same machine."""
     url = urlsplit(st.context.url or "")
     return url.scheme == "https" or url.hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def choose(key: str) -> None:
-    """Make a picture the present one."""
+    """Select an image."""
     st.session_state["img"] = key
 
 
 def take(widget: str) -> None:
-    """Take over what an uploader or the camera holds; a refusal is kept to be shown under it."""
+    """Add the image of an uploader or the camera; an error is kept and shown below it."""
     st.session_state["refused"] = None
     held: Any = st.session_state.get(widget)
     if held is None:
@@ -89,7 +89,7 @@ def take(widget: str) -> None:
 
 
 def thumbnail(picture: InputImage) -> bytes:
-    """A square JPEG of 96 pixels."""
+    """Return a square JPEG of 96 pixels."""
     return _thumbnail(picture.digest, picture.decoded.pixels)
 
 

@@ -38,7 +38,7 @@ def choices() -> dict[str, Entry]:
     """By name: this visitor's own, then those of everybody."""
     if at_this_machine():
         for fault in models.operator_config().faults:
-            settings.note(tr("Not offered: {fault}.", fault=escaped(tr_message(fault))))
+            settings.note(tr("Not available: {fault}.", fault=escaped(tr_message(fault))))
     found = {**_own(), **{entry.name: entry for entry in models.offered_models()}}
     titles = Counter(entry.title for entry in found.values())  # by which the browser tells them apart
     return {
@@ -131,14 +131,14 @@ def at_this_machine() -> bool:
 
 def uploader(device: str) -> None:
     """The widgets with which a visitor brings a network along."""
-    with st.expander(tr("Your own network")):
+    with st.expander(tr("Your own model")):
         titles = {entry.name: entry.title for entry in models.catalogue()}
         chosen = st.selectbox(
             tr("Architecture"),
             titles,
             format_func=titles.__getitem__,
             key="own_architecture",
-            help=tr("What the network is built like; the number of classes is read off the weights."),
+            help=tr("The architecture of the model; the number of classes is read from the weights."),
         )
         number = st.session_state.setdefault("_brought", 0)  # a new key empties the uploaders and frees their memory
         file = st.file_uploader(
@@ -146,8 +146,8 @@ def uploader(device: str) -> None:
             FILES,
             key=f"own_weights{number}",
             help=tr(
-                "A state dict, as torch.save(net.state_dict(), file) or safetensors write it. It stays in this "
-                "server's memory; code in it is not run."
+                "A state dict saved by torch.save(net.state_dict(), file) or as safetensors. Kept in this "
+                "server's memory; code in the file is never run."
             ),
         )
         names = st.file_uploader(
@@ -155,17 +155,17 @@ def uploader(device: str) -> None:
             ["txt", "json"],
             key=f"own_names{number}",
             max_upload_size=4,
-            help=tr("One a line, or JSON: a list, {index: name} or {name: index}."),
+            help=tr("One name per line, or JSON: a list, {index: name} or {name: index}."),
         )
         sigmoid = st.toggle(
-            tr("Several labels at once"),
+            tr("Multi-label model"),
             key="own_sigmoid",
-            help=tr("Each class by itself (sigmoid) instead of a sum of 1."),
+            help=tr("Each class has its own probability (sigmoid); they need not sum to 1."),
         )
-        st.button(tr("Use this network"), key="own_use", disabled=file is None, on_click=_begin)
+        st.button(tr("Use this model"), key="own_use", disabled=file is None, on_click=_begin)
         if st.session_state.get(_BEGUN) and file is not None:  # stays where another change interrupts the reading
             try:
-                with st.spinner(tr("Reading the network"), show_time=True), queue.compute_queue().turn(lambda _: None):
+                with st.spinner(tr("Reading the model"), show_time=True), queue.compute_queue().turn(lambda _: None):
                     name = bring(
                         chosen, file.name, file.getvalue(), None if names is None else names.getvalue(), sigmoid, device
                     )
@@ -204,7 +204,7 @@ def network(name: str, weights: str, device: str = "cpu") -> Model:
 
     def show(done: int, total: int) -> None:
         got, of = f"{done / 1e6:.0f}", f"{total / 1e6:.0f}"
-        told = tr("Fetching {network}: {done} of {total} MB", network=name, done=got, total=of)
+        told = tr("Downloading {network}: {done} of {total} MB", network=name, done=got, total=of)
         place.progress(min(1.0, done / max(1, total)), told)
 
     with in_memory():

@@ -1,4 +1,4 @@
-"""A recipe of an explanation, loaded on the page: everything that it names is looked up, as for a link."""
+"""Loading a recipe of an explanation on the page Explain."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse")
 
 
 def load() -> None:
-    """An uploader for a recipe; what it asks for becomes the experiment, or a sentence says why not."""
+    """Draw the uploader for a recipe, whose settings are then applied; show an error if that fails."""
     with st.expander(tr("Load a recipe")):
         st.file_uploader(
             tr("Recipe (JSON)"),
@@ -28,7 +28,7 @@ def load() -> None:
             key="recipe",
             max_upload_size=LARGEST,
             on_change=_take,
-            help=tr("A file that you have got by 'Recipe (JSON)': it sets picture, network, layer, class and method."),
+            help=tr("A file downloaded as 'Recipe (JSON)'. It sets the image, model, layer, class and method."),
         )
         if refused := st.session_state.get("recipe_refused"):
             st.error(error_text(refused))
@@ -46,7 +46,7 @@ def _take() -> None:
 
 
 def settings_of(data: bytes) -> dict[str, str]:
-    """What a recipe asks for, as a link writes it. Raises CamvizError."""
+    """Return the settings of a recipe as a link writes them. Raises CamvizError."""
     if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
         raise CamvizError("this file is over {limit} MB, so it is no recipe", limit=LARGEST)
     try:

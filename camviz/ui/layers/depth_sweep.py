@@ -1,4 +1,4 @@
-"""One method at every depth of a network, on the Layers page."""
+"""One method at every layer, on the page Layers."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from ..widgets import method_picker
 
 
 def draw(experiment: Experiment, color_map: str) -> None:
-    """The choice of the method, and its map at every main layer."""
+    """Choose a method and show its heatmap at every main layer."""
     chosen = _choose(experiment)
     status, box = st.container(), st.grid(min_column_width=150)
     places = [box.empty() for _ in chosen.columns]
@@ -34,7 +34,7 @@ def draw(experiment: Experiment, color_map: str) -> None:
 
 
 def _choose(experiment: Experiment) -> Grid:
-    """Choose a method, and get it at every main layer as a row of the compare grid."""
+    """Choose a method and return its cells at every main layer, as one row of a grid."""
     # The other methods look the same at every depth.
     keys = [key for key, method in METHODS.items() if method.layer == "required"]
     method = METHODS[settings.setting("sweep", "grad_cam", keys)]
@@ -45,7 +45,7 @@ def _choose(experiment: Experiment) -> Grid:
         key="sweep",
         persist_state="session",
         width=320,
-        help=tr("Only methods that explain at a layer: the others look the same at every depth."),
+        help=tr("Only methods that use a layer: the others give the same heatmap for all layers."),
     )
     knobs = method_picker.knobs(method)
     layers = [layer for layer in experiment.model.layers if layer.main]
@@ -56,14 +56,14 @@ def _choose(experiment: Experiment) -> Grid:
 
 
 def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map: str) -> None:
-    """One depth of the sweep."""
+    """Show the heatmap of one layer."""
     cell, name = sweep.cells[0][column], sweep.columns[column]
     if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
         st.error(f"{escaped(name)}: {escaped(tr_message(message_of(result)))}")
         return
     layer = cell.model.layer(name)
     alt = tr(
-        "{method} of {label} at layer {layer}, over the picture",
+        "{method} of {label} at layer {layer}, over the image",
         method=tr_message(sweep.rows[0]),
         label=tr_message(result.label),
         layer=name,
@@ -73,5 +73,5 @@ def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map
         lambda: encode.jpeg(render.overlay(result.view, result.heatmap, 0.6, color_map)),
     )
     st.image(jpeg, alt=alt, width="stretch")
-    size = tr("{height} × {width} places", height=layer.height, width=layer.width)
+    size = tr("{height} × {width} cells", height=layer.height, width=layer.width)
     st.caption(f"`{name}`  \n{size}")

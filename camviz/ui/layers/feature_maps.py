@@ -1,4 +1,4 @@
-"""What the Layers page draws of feature maps: a grid of all, one over the picture, and what it answers to."""
+"""Feature maps on the page Layers: a grid of all, and one in detail."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +18,7 @@ from ...registry import METHODS
 from ...scores import contrast
 from ..components import browser
 from ..inputs.experiment import Experiment
-from ..results import explanations
-from ..results.cost import seconds_per_pass
+from ..results import cost, explanations
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.store import result_store
@@ -39,9 +38,9 @@ BYS: dict[SortOrder, str] = {"strength": "strength", "weight": "weight for the c
 
 
 def maps_of(experiment: Experiment) -> FeatureMaps | None:
-    """The feature maps of the experiment's layer, and their weights for what is explained; None with a word why."""
+    """Return the layer's feature maps and their weights; None, with a message, if there are none."""
     if not experiment.layer:
-        st.info(tr("This network has no feature maps: none of its layers keeps the places of the picture apart."))
+        st.info(tr("This model has no layer with spatial feature maps."))
         return None
     try:
         return result_store().once(("feature maps", key_of(experiment), experiment.score), lambda: _maps(experiment))
@@ -57,12 +56,12 @@ def _maps(experiment: Experiment) -> FeatureMaps:
 
 
 def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
-    """All feature maps in pages, in the order that the visitor chooses; a click, or its number, chooses one."""
+    """Show all feature maps in pages and return the number of the selected one."""
     st.caption(
         tr(
-            "A feature map is one channel of a layer: a small picture of where the network found one kind of pattern. "
-            "Bright: found; dark: not found (zero or below). Each has its own scale up to its *max*; *w* is its weight "
-            "for {label}: how much that score grows with the map.",
+            "A feature map is one channel of a layer: it shows where the model detects one kind of pattern. "
+            "High values: detected; low values: not detected (zero or negative). Each has its own scale up to "
+            "its *max*; *w* is its weight for {label}: how much that score grows with the feature map.",
             label=escaped(class_name(experiment)),
         )
     )
@@ -77,27 +76,27 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
     page = setting("maps", 1, range(1, pages + 1), int)
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     settings.segmented_control(
-        tr("Sorted by"),
+        tr("Sort by"),
         BYS,
         format_func=lambda by: tr(BYS[by]),
         key="sort",
         required=True,
         persist_state="session",
         help=tr(
-            "Strength: the strongest activation. Weight: how much the score grows with the map, on average over its "
-            "places; Grad-CAM gives it this weight."
+            "Strength: the largest activation. Weight: how much the score grows with the feature map, averaged "
+            "over its cells, as in Grad-CAM."
         ),
     )
     settings.number_input(
-        tr("Number of the map"),
+        tr("Feature map number"),
         0,
         count - 1,
         None,
         key="map",
-        placeholder=tr("the first"),
+        placeholder=tr("first"),
         persist_state="session",
         width=180,
-        help=tr("A map by its number, from 0. Empty: the first one in this order."),
+        help=tr("The number of a feature map, from 0. Empty: the first in this order."),
     )
     order = found.order(by)
     chosen = int(order[0]) if number is None else int(number)
@@ -106,7 +105,7 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
         (
             one,
             tr(
-                "Feature map {number}, at most {most}, weight {weight}",
+                "Feature map {number}, maximum {most}, weight {weight}",
                 number=one,
                 most=f"{strengths[one]:.2g}",
                 weight=f"{found.weights[one]:.2g}",
@@ -131,32 +130,32 @@ def _tiles(experiment: Experiment, found: FeatureMaps, numbers: Sequence[int], c
 
 
 def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
-    """A feature map (h, w) alone: darkest at zero and below, brightest at its maximum; its places as squares."""
-    picture = Image.fromarray(render.colorise(render.minmax(one.clip(min=0), low=0), color_map))
+    """Return a feature map (h, w) in colors: darkest at zero and below, brightest at its maximum."""
+    picture = Image.fromarray(render.colorize(render.minmax(one.clip(min=0), low=0), color_map))
     small = max(picture.size) <= TILE
     tall = round(TILE * picture.height / picture.width)
     return np.array(picture.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
 
 
 def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, color_map: str) -> None:
-    """A feature map over the picture, with an opacity that moves in the browser."""
+    """Show a feature map over the image, with an opacity slider."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     base, heat = result_store().once(
         ("feature map over the image", key_of(experiment), number, color_map),
         lambda: _map_jpegs(experiment, one, color_map),
     )
-    alt = tr("Feature map {number} of {layer} over the picture", number=number, layer=experiment.layer)
+    alt = tr("Feature map {number} of {layer} over the image", number=number, layer=experiment.layer)
     browser.overlay(base, heat, opacity, alt, lambda value: st.session_state.update(opacity=round(value, 2)))
 
 
 def _map_jpegs(experiment: Experiment, one: NDArray[np.float32], color_map: str) -> tuple[bytes, bytes]:
     view = experiment.view
     heat = render.minmax(render.upsample(one, view.shape[:2]).clip(min=0), low=0)
-    return encode.jpeg(view), encode.jpeg(render.colorise(heat, color_map))
+    return encode.jpeg(view), encode.jpeg(render.colorize(heat, color_map))
 
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
-    """The strongest activation of a map in this picture, projected back, beside the patch that it sees."""
+    """Show the strongest activation of a feature map, projected back, beside its patch of the image."""
     _extension()
     row, column = np.unravel_index(int(found.maps[number].argmax()), found.maps[number].shape)
     try:
@@ -170,33 +169,33 @@ def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
 
 
 def _extension() -> None:
-    """Whether the deconvnet is applied to smooth activations too, which its paper does not define."""
+    """Draw the toggle that applies the deconvnet to smooth activations, too."""
     settings.setting("smooth", False, (False, True), lambda text: text == "1", lambda _: "1")
     st.toggle(
-        tr("Smooth activations too"),
+        tr("Include smooth activations"),
         key="smooth",
         persist_state="session",
         help=tr(
-            "The deconvnet, which projects back, is defined for ReLU alone. With this it treats SiLU, GELU and their "
-            "kin in the same way, which the paper does not define."
+            "The deconvnet is defined for ReLU only. This applies it to SiLU, GELU and similar functions in the "
+            "same way, which the paper does not define."
         ),
     )
 
 
 def cut(picture: RGB, box: Box) -> RGB:
-    """The part of a picture (H, W, 3) in a box."""
+    """Return the part of an image (H, W, 3) in a box."""
     top, left, bottom, right = box
     return picture[top:bottom, left:right]
 
 
 def square(picture: RGB, side: int) -> RGB:
-    """A picture enlarged into a gray square, in its own proportions."""
+    """Enlarge an image into a gray square, keeping its proportions."""
     large = ImageOps.pad(Image.fromarray(picture), (side, side), Image.Resampling.BICUBIC, (128, 128, 128))
     return np.array(large)
 
 
 def favorite(experiment: Experiment, number: int) -> None:
-    """A picture that is synthesized to excite the feature map as much as it can."""
+    """Show an image synthesized to maximize the feature map."""
     model, layer = experiment.model, experiment.layer
     place = st.empty()
 
@@ -204,34 +203,34 @@ def favorite(experiment: Experiment, number: int) -> None:
         with tasks.in_queue(report) as progress:
 
             def show(done: int, total: int, frame: RGB) -> None:
-                place.image(encode.jpeg(frame), alt=tr("The picture while it grows"), width="stretch")
+                place.image(encode.jpeg(frame), alt=tr("The image during synthesis"), width="stretch")
                 progress(done, total)
 
             made = synthesize(model, "activation_maximization", layer=layer, channel=number, steps=STEPS, progress=show)
         return encode.jpeg(made.picture)
 
     key = ("favorite", model.key, layer, number, STEPS)
-    seconds = 4 * STEPS * seconds_per_pass(model)
-    jpeg = tasks.run("favorite", key, seconds, tr("Synthesize it"), work)
+    seconds = 4 * STEPS * cost.seconds_per_pass(model)
+    jpeg = tasks.run("favorite", key, seconds, tr("Synthesize an image"), work)
     if jpeg:
-        alt = tr("A synthesized picture that excites feature map {number} of {layer}", number=number, layer=layer)
+        alt = tr("Synthesized image for feature map {number} of {layer}", number=number, layer=layer)
         place.image(jpeg, alt=alt, width="stretch")
     st.caption(
         tr(
-            "A picture that is made to excite this map, out of noise in {steps} steps. It mixes what the map answers "
-            "to with what the making likes to draw.",
+            "Synthesized from noise in {steps} steps to maximize this feature map. It mixes what the feature "
+            "map responds to with artifacts of the optimization.",
             steps=STEPS,
         )
     )
-    if st.button(tr("Go on with it on the Dream page"), icon=":material/auto_awesome:"):
+    if st.button(tr("Continue on the page Dream"), icon=":material/auto_awesome:"):
         st.session_state.update(
-            {"dream": "activation_maximization", "dream.for": "a channel", "activation_maximization.channel": number}
+            {"dream": "activation_maximization", "dream.for": "channel", "activation_maximization.channel": number}
         )
         st.switch_page("pages/dream.py")
 
 
 def class_name(experiment: Experiment) -> str:
-    """What is explained, in words."""
+    """Return the name of the explained class."""
     score, names = experiment.score, experiment.model.categories
     if isinstance(score, contrast):
         return tr("{label} rather than {rival}", label=names[score.a], rival=names[score.b])
@@ -252,5 +251,5 @@ def _choose_map(number: int) -> None:
 
 
 def key_of(experiment: Experiment) -> tuple[Any, ...]:
-    """Return what decides the maps of a layer: image, fit, model, layer."""
+    """Return the cache key of a layer's feature maps: image, fit, model, layer."""
     return *experiment.key, experiment.layer

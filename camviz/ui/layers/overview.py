@@ -1,4 +1,4 @@
-"""What the Layers page draws of a whole network: the strip to scale, the table, the first filters."""
+"""A whole model on the page Layers: a drawing to scale, a table, the first filters."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from ...inspection.summary import LayerRow, blank, layer_summary, to_scale
 from ...models import Model
 from ..components import browser
 from ..inputs.experiment import Experiment
-from ..results.cost import seconds_per_pass
+from ..results import cost
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.store import result_store
@@ -22,7 +22,7 @@ from ..session.language import tr, tr_message
 
 
 def strip(experiment: Experiment) -> None:
-    """The network to scale from picture to class scores; a click on a layer makes it the one of the sidebar."""
+    """Draw the model to scale, from image to class scores; a click selects a layer."""
     rows = [row for row in rows_of(experiment) if row.place != "elsewhere"]
     steps = [
         {
@@ -41,26 +41,27 @@ def strip(experiment: Experiment) -> None:
         }
         for row, bar in zip(rows, to_scale(rows), strict=True)
     ]
-    title = tr("{network} from picture to class scores, to scale", network=tr_message(experiment.model.title))
+    title = tr("{network} from image to class scores, to scale", network=tr_message(experiment.model.title))
     browser.strip(title, steps, choose_layer)
     st.caption(
         tr(
-            "From the picture on the left to the class scores on the right, to scale: a bar's height is the "
-            "resolution, its length the number of channels, the way between two bars the convolutions between them. "
-            "Choose a layer by a click here, or in the sidebar. **Early layers see edges and colors, in small patches "
-            "and fine detail; late ones see parts of objects, over much of the picture and coarsely.**"
+            "From the image on the left to the class scores on the right, to scale: the height of a bar is the "
+            "resolution, its length the number of channels, the distance between two bars the convolutions "
+            "between them. Choose a layer here or in the sidebar. **Early layers respond to edges and colors in "
+            "small patches, at high resolution; late layers respond to parts of objects in large regions, at "
+            "low resolution.**"
         )
     )
 
 
 def choose_layer(name: str) -> None:
-    """Make a layer the one of the sidebar."""
+    """Select a layer."""
     st.session_state["layer"] = name
     st.session_state["several"] = False
 
 
 def rows_of(experiment: Experiment, every: bool = False) -> tuple[LayerRow, ...]:
-    """The table's rows: the main layers, with the chosen one where it is not among them; or every layer."""
+    """Return the table's rows: the main layers and the selected one, or every layer."""
     model = experiment.model
     names = tuple(one.name for one in model.layers if every or one.main or one.name == experiment.layer)
     return result_store().once(("layer summary", model.key, names), lambda: _rows(model, names))
@@ -72,15 +73,15 @@ def _rows(model: Model, names: tuple[str, ...]) -> tuple[LayerRow, ...]:
 
 
 def network_table(experiment: Experiment) -> None:
-    """All steps of the network in a table that is folded in."""
+    """Show all steps of the model in a collapsed table."""
     rows = rows_of(experiment, bool(st.session_state.get("all_layers")))
     count = f"{sum(row.parameters for row in rows):,}"
-    with st.expander(tr("All {count} parameters in a table, and how far each layer sees", count=count)):
+    with st.expander(tr("Table of all {count} parameters and the receptive fields", count=count)):
         _table(experiment, rows)
 
 
 def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
-    """Name, kind, shape, parameters, depth and receptive field of every row."""
+    """Show name, kind, shape, parameters, depth and receptive field of every row."""
     place = st.container()
     fields = fields_of(experiment.model, rows)
     size = experiment.model.input_size
@@ -90,7 +91,7 @@ def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
         tr("Channels × height × width"): [row.shape for row in rows],
         tr("Parameters"): [row.parameters for row in rows],
         tr("Depth"): [row.depth for row in rows],
-        tr("Sees (pixels)"): [seen(fields.get(row.name), size) for row in rows],
+        tr("Receptive field (pixels)"): [seen(fields.get(row.name), size) for row in rows],
     }
     place.dataframe(
         columns,
@@ -100,15 +101,15 @@ def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
     )
     st.caption(
         tr(
-            "Parameters: the numbers that training sets, between the row above and this one. Depth: convolutions and "
-            "linear layers up to here, on all branches. Sees: the receptive field, how large a part of the picture one "
-            "place in the middle of the layer can depend on; found by trial on this very network."
+            "Parameters: trained values between the row above and this one. Depth: convolutions and linear "
+            "layers up to here, on all branches. Receptive field: the part of the image that the middle cell of "
+            "the layer can depend on, measured on this model."
         )
     )
 
 
 def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
-    """The receptive field of the middle place of each layer, once it is known; until then none."""
+    """Return the receptive field of the middle cell of each layer; empty until computed."""
     layers = [row for row in rows if row.place == "layer"]
     if not layers:
         return {}
@@ -119,30 +120,33 @@ def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
         with tasks.in_queue(report) as progress:
             return dict(zip(names, receptive_fields(model.net, blank(model), places, progress), strict=True))
 
-    seconds = 8 * len(layers) * seconds_per_pass(model)
+    seconds = 8 * len(layers) * cost.seconds_per_pass(model)
     key = ("fields", model.key, names)
-    return tasks.run("fields", key, seconds, tr("Compute what each layer sees"), work) or {}
+    return tasks.run("fields", key, seconds, tr("Compute the receptive fields"), work) or {}
 
 
 def seen(box: Box | None, size: tuple[int, int]) -> str:
-    """A receptive field in words: '31 x 31', 'the whole picture', or nothing where it is not known."""
+    """Format a receptive field: '31 x 31', 'whole image', or '' if not known."""
     if box is None:
         return ""
     top, left, bottom, right = box
-    return tr("the whole picture") if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
+    return tr("whole image") if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
 
 
 def filters(model: Model) -> None:
-    """The filters of the first convolution as pictures, in one sheet."""
+    """Show the filters of the first convolution as images."""
     found, jpeg = result_store().once(("first filters", model.key), lambda: _filters(model))
     if found is None:
         st.info(
-            tr("The first convolution of this network does not read the three colors, so its filters are no pictures.")
+            tr(
+                "The first convolution of this model does not read the three color channels, so its filters "
+                "cannot be shown as images."
+            )
         )
         return
     count, _, height, width = found.weights.shape
     about = tr(
-        "The {count} filters of `{layer}`, {height} x {width} pixels each",
+        "{count} filters of `{layer}`, {height} x {width} pixels each",
         count=count,
         layer=found.name,
         height=height,
@@ -151,9 +155,9 @@ def filters(model: Model) -> None:
     st.image(jpeg, alt=about.replace("`", ""))
     st.caption(
         tr(
-            "{filters}: what the network looks for first, and the only weights that are pictures themselves. One scale "
-            "for all of them and for red, green and blue: mid-gray is zero, bright adds, dark subtracts. Trained "
-            "filters are edges, stripes and color spots; untrained ones are noise.",
+            "{filters}: the patterns that the model detects first, and the only weights that can be seen as "
+            "images. One scale for all filters and colors: mid-gray is zero, bright is positive, dark is "
+            "negative. Trained filters show edges, stripes and color spots; untrained ones show noise.",
             filters=about,
         )
     )

@@ -1,4 +1,4 @@
-"""What excites a feature map most: the nine strongest of many pictures, each with its patch projected back."""
+"""The nine images with the strongest response of a feature map, each with its patch projected back."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,8 +17,7 @@ from ...messages import Message
 from ..inputs import gallery_input, image_input
 from ..inputs.experiment import Experiment
 from ..inputs.image_input import InputImage
-from ..results import explanations
-from ..results.cost import seconds_per_pass
+from ..results import cost, explanations
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.store import result_store
@@ -33,7 +32,7 @@ IMAGES_SHOWN = 9
 
 @dataclass(frozen=True)
 class Candidate:
-    """A picture to search in: its name, what identifies it, and how it is opened (raises CamvizError)."""
+    """An image to search: its name, its digest, and a function that opens it (raises CamvizError)."""
 
     name: str
     digest: str
@@ -41,7 +40,7 @@ class Candidate:
 
 
 def top_images(experiment: Experiment, number: int) -> None:
-    """The pictures that excite a feature map most: each one's patch, and the activation projected back beside it."""
+    """Show the images with the strongest response: each one's patch, and its projection."""
     chosen = _over()
     model = experiment.model
     digests = tuple(one.digest for one in chosen)
@@ -51,32 +50,32 @@ def top_images(experiment: Experiment, number: int) -> None:
     found = tasks.run(
         "nine",
         key,
-        (len(chosen) + 8 * count) * seconds_per_pass(model),
-        tr("Find the {count} strongest of {total} pictures", count=count, total=len(chosen)),
+        (len(chosen) + 8 * count) * cost.seconds_per_pass(model),
+        tr("Find the {count} strongest of {total} images", count=count, total=len(chosen)),
         lambda report: _nine(experiment, number, chosen, report),
     )
     shown, broken = found or ([], [])
     for start in range(0, len(shown), 3):
         for place, (name, value, jpeg) in zip(st.columns(3), shown[start : start + 3], strict=False):
             alt = tr(
-                "{picture}: the patch that excites feature map {number} most, and what is projected back from there",
+                "{picture}: the patch with the strongest response of feature map {number}, and its projection",
                 picture=name,
                 number=number,
             )
             place.image(jpeg, alt=alt, width="stretch")
             place.caption(f"{escaped(name)}: {value:.2g}")
     if broken:
-        st.warning(tr("Could not be read: {names}.", names=", ".join(map(escaped, broken))))
+        st.warning(tr("These images could not be read: {names}.", names=", ".join(map(escaped, broken))))
 
 
 def _over() -> list[Candidate]:
-    """The pictures to search in: all to choose from, a part of them, or those of the gallery."""
+    """Return the images to search: all, a part of them, or those of the gallery."""
     every = list(image_input.choices().values())
     own = [picture for picture in every if picture.own]
     places = {
-        "all": Message("all pictures"),
-        **({"samples": Message("the samples"), "own": Message("my own pictures")} if own else {}),
-        **({"gallery": Message("my pictures in the gallery")} if gallery_input.own() else {}),
+        "all": Message("all images"),
+        **({"samples": Message("sample images"), "own": Message("your own images")} if own else {}),
+        **({"gallery": Message("your images in the gallery")} if gallery_input.own() else {}),
     }
     over = settings.setting("search_in", "all", places)
     if len(places) > 1:
@@ -87,7 +86,7 @@ def _over() -> list[Candidate]:
             key="search_in",
             required=True,
             persist_state="session",
-            help=tr("The gallery takes many pictures at once, or a folder of them as a ZIP."),
+            help=tr("The gallery takes many images at once, or a ZIP file of them."),
         )
     if over == "gallery":
         return [Candidate(photo.name, photo.digest, photo.picture) for photo in gallery_input.own()]
@@ -102,14 +101,14 @@ def _itself(picture: InputImage) -> InputImage:
 def _nine(
     experiment: Experiment, number: int, chosen: Sequence[Candidate], report: ReportProgress
 ) -> tuple[list[tuple[str, float, bytes]], list[str]]:
-    """The finds as name, strength and JPEG; and the names of pictures that cannot be read."""
+    """Return name, strength and JPEG of the strongest responses, and the names of unreadable images."""
     model = experiment.model
     layer = model.module(experiment.layer)
     found: list[Peaks] = []
     readable: list[Candidate] = []
     broken: list[str] = []
     for done, one in enumerate(chosen):
-        report(0.3 * done / len(chosen), tr("{done} of {total} pictures looked at", done=done, total=len(chosen)))
+        report(0.3 * done / len(chosen), tr("{done} of {total} images searched", done=done, total=len(chosen)))
         try:
             found.append(_peaks(experiment, one))
             readable.append(one)
@@ -121,7 +120,7 @@ def _nine(
         boxes = receptive_fields(model.net, blank(model), places, progress)
     made = []
     for done, (find, box) in enumerate(zip(finds, boxes, strict=True)):
-        report(0.7 + 0.3 * done / len(finds), tr("{done} of {total} projected back", done=done, total=len(finds)))
+        report(0.7 + 0.3 * done / len(finds), tr("{done} of {total} projected", done=done, total=len(finds)))
         one = readable[find.picture]
         made.append((one.name, find.value, _pair(replace(experiment, image=one.open()), find, number, box)))
     return made, broken
@@ -139,9 +138,9 @@ def _peaks(experiment: Experiment, one: Candidate) -> Peaks:
 
 
 def _pair(experiment: Experiment, find: TopActivation, number: int, box: Box) -> bytes:
-    """The patch that an activation sees, and beside it what the deconvnet projects back, where it can."""
+    """Return the patch of an activation beside its projection, if the deconvnet can be used, as a JPEG."""
     parts = [experiment.view]
-    with suppress(CamvizError):  # the page has told why
+    with suppress(CamvizError):  # the page already shows why
         e = explanations.compute(projection(experiment, number, find.row, find.column))
         parts.append(render.color(e.attribution))
     return encode.jpeg(np.concatenate([square(cut(part, box), 2 * TILE) for part in parts], axis=1))

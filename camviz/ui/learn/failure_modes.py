@@ -1,4 +1,4 @@
-"""What can go wrong with each method, shown on the present picture: the same maps anywhere, and their numbers."""
+"""The limitations of each method, demonstrated on the selected image."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +19,7 @@ from ...messages import Message
 from ...registry import METHODS
 from ...tape import forward
 from ..inputs.experiment import Experiment
-from ..results import explanations, metrics
-from ..results.cost import metric_seconds
+from ..results import cost, explanations, metrics
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.tasks import ReportProgress
@@ -28,12 +27,12 @@ from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import tiles
 
-STAGES = 4  # in which a network forgets here; the page Evaluate takes more
+STAGES = 4  # of the randomization test here; the page Evaluate uses more
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One map of a demonstration."""
+    """One heatmap of a demonstration."""
 
     title: str
     experiment: Experiment
@@ -52,7 +51,7 @@ Variants = Callable[[Experiment], Sequence[Variant]]
 
 @dataclass(frozen=True)
 class FailureMode:
-    """A weakness: what to look at, the maps that show it (the first is the one the others are compared with)."""
+    """A limitation: what to look at, and the heatmaps that show it; the first is the reference."""
 
     title: str
     sentence: str
@@ -61,7 +60,7 @@ class FailureMode:
 
 @dataclass(frozen=True)
 class RandomizationTest:
-    """A weakness that shows while a copy of the network forgets: the maps of these methods, row by row."""
+    """A limitation that the randomization test shows: one row of heatmaps for each of these methods."""
 
     title: str
     sentence: str
@@ -69,13 +68,13 @@ class RandomizationTest:
 
 
 def draw(method: str, experiment: Experiment) -> None:
-    """Every demonstration of that method's weaknesses."""
-    if _compared(method, FAILURE_MODES[method], experiment) and method in RANDOMIZATION_TESTS:
-        _forgetting(method, RANDOMIZATION_TESTS[method], experiment)
+    """Draw every demonstration of a method's limitations."""
+    if _comparison(method, FAILURE_MODES[method], experiment) and method in RANDOMIZATION_TESTS:
+        _randomization(method, RANDOMIZATION_TESTS[method], experiment)
 
 
-def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
-    """The maps of a demonstration, each with its likeness to the first and what it cost; whether it can be shown."""
+def _comparison(method: str, fault: FailureMode, experiment: Experiment) -> bool:
+    """Show the heatmaps with their similarity to the first and their cost; return whether this is possible."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     try:
         variants = fault.variants(experiment)
@@ -85,14 +84,14 @@ def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
             f"fault.{method}",
             ("failure mode", *(one.key for one in questions)),
             sum(seconds),
-            tr("Show it on this picture"),
+            tr("Show on this image"),
             lambda report: [
                 explanations.compute(one, part).result
                 for one, part in zip(questions, tasks.parts_of(report, seconds), strict=True)
             ],
         )
     except CamvizError as error:
-        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(error.message))))
+        st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(error.message))))
         return False
     if results is None:
         return True
@@ -101,14 +100,18 @@ def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
     for number, e in enumerate(maps):
         title = variants[number].title
         with grid.cell():
-            st.image(encode.jpeg(_looks(e.view, e.attribution)), alt=f"{title}: {tr_message(e.label)}", width="stretch")
+            st.image(
+                encode.jpeg(_draw_heatmap(e.view, e.attribution)),
+                alt=f"{title}: {tr_message(e.label)}",
+                width="stretch",
+            )
             cost = tr("passes: {count}, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
-            st.caption(f"{escaped(title)}: {_likeness(maps, number)}{cost}")
+            st.caption(f"{escaped(title)}: {_describe_similarity(maps, number)}{cost}")
     return True
 
 
-def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -> None:
-    """A row of maps for each method, from the trained network's to that of a copy that has forgotten everything."""
+def _randomization(method: str, fault: RandomizationTest, experiment: Experiment) -> None:
+    """Show a row of heatmaps for each method, from trained to fully randomized weights."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     metric = METRICS["randomization"]
 
@@ -120,39 +123,39 @@ def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -
             for number, question in enumerate(questions):
                 part = tasks.part_of(report, number, len(questions))
                 result = metrics.compute(question, metric, part, stages=STAGES)
-                found.append(tiles.randomization_tiles(question, result, _looks))
+                found.append(tiles.randomization_tiles(question, result, _draw_heatmap))
             return found
 
         pictures = tasks.run(
-            f"forgetting.{method}",
+            f"randomization.{method}",
             ("randomization, side by side", *(question.key for question in questions)),
-            sum(metric_seconds(question, metric, (STAGES + 1) / metric.cost) for question in questions),
-            tr("Let a copy of the network forget"),
+            sum(cost.metric_seconds(question, metric, (STAGES + 1) / metric.cost) for question in questions),
+            tr("Run the randomization test"),
             work,
         )
     except CamvizError as error:
-        st.info(tr("Not on this network: {error}.", error=escaped(tr_message(error.message))))
+        st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(error.message))))
         return
     for question, row in zip(questions, pictures or (), strict=False):
         st.caption(escaped(tr_message(question.method.title)))
         tiles.show(row)
 
 
-def likeness(a: Explanation, b: Explanation) -> float:
-    """Rank correlation of two maps as they are shown, at the size of the picture."""
+def similarity(a: Explanation, b: Explanation) -> float:
+    """Return the rank correlation of two heatmaps at the size of the image."""
     return rank_correlation(_strength(a), _strength(b))
 
 
-def _likeness(maps: Sequence[Explanation], number: int) -> str:
-    """How like a map is to the first one of its method, or where every map has its own method, to the first."""
+def _describe_similarity(maps: Sequence[Explanation], number: int) -> str:
+    """Describe a heatmap's similarity to the first one of its method, or to the first of all."""
     methods = [e.method for e in maps]
     first = 0 if len(set(methods)) == len(methods) else methods.index(methods[number])
     if first == number:
         return ""
-    alike = f"{likeness(maps[first], maps[number]):.2f}"
+    value = f"{similarity(maps[first], maps[number]):.2f}"
     if first == 0:
-        return tr("rank correlation with the first {alike}; ", alike=alike)
-    return tr("rank correlation with the one before {alike}; ", alike=alike)
+        return tr("rank correlation with the first {value}; ", value=value)
+    return tr("rank correlation with the previous {value}; ", value=value)
 
 
 def _strength(e: Explanation) -> Any:
@@ -161,18 +164,18 @@ def _strength(e: Explanation) -> Any:
     return render.upsample(e.attribution, e.view.shape[:2])
 
 
-def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
-    """A map as its method is known: lines in gray, or a region over the picture."""
+def _draw_heatmap(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
+    """Draw a heatmap in its usual form: lines in gray, or a region over the image."""
     if attribution.ndim == 3:
-        return render.colorise(render.grayscale(attribution), "gray")
+        return render.colorize(render.grayscale(attribution), "gray")
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])))
 
 
-# ---------------------------------------------------------------------------------------------------- the weaknesses
+# ---------------------------------------------------------------------------------------------------- the limitations
 
 
 def _other_class(experiment: Experiment) -> Experiment:
-    """The same, for the class that the network thinks least of."""
+    """Return the experiment with the least likely class."""
     model, x = experiment.model, experiment.x
     with compute_queue().turn(lambda _: None), torch.no_grad():
         return replace(experiment, target=int(forward(model.net, x)[0].argmin()), rival=-1)
@@ -211,9 +214,9 @@ def _coarse(experiment: Experiment) -> list[Variant]:
 
 def _saturated(experiment: Experiment) -> list[Variant]:
     return [
-        Variant(tr("One gradient"), experiment, "vanilla_backprop", {}),
-        Variant(tr("Times the picture"), experiment, "gradient_x_input", {}),
-        Variant(tr("Integrated on the way"), experiment, "integrated_gradients", {}),
+        Variant(tr("Single gradient"), experiment, "vanilla_backprop", {}),
+        Variant(tr("Gradient x input"), experiment, "gradient_x_input", {}),
+        Variant(tr("Integrated gradients"), experiment, "integrated_gradients", {}),
     ]
 
 
@@ -224,59 +227,61 @@ def _costly(experiment: Experiment) -> list[Variant]:
 FAILURE_MODES: dict[str, FailureMode] = {
     "vanilla_backprop": FailureMode(
         "Saturation.",
-        "Where the network is already sure, more of the same changes little, so its gradient is small and noisy, even "
-        "at what decided. Integrated gradients look at the whole way from nothing to the picture instead.",
+        "Where the model is already confident, more of the same pattern hardly changes the score: the gradient "
+        "is small and noisy, even at the decisive pixels. Integrated gradients average over the whole path from "
+        "a blank image to this one.",
         _saturated,
     ),
     "guided_backprop": FailureMode(
-        "It hardly knows the class.",
-        "Ask for the least likely class, and the lines stay where they were: near 1 means the same map. The plain "
-        "gradient changes.",
+        "It hardly depends on the class.",
+        "For the least likely class, the lines stay where they were (a correlation near 1 means the same "
+        "heatmap), while the plain gradient changes.",
         _for_two_classes("guided_backprop", "vanilla_backprop"),
     ),
     "deconvnet": FailureMode(
-        "From a class score, it hardly knows the class.",
-        "It shows what the network can see in the picture, whatever is asked for. It was made for single feature "
-        "maps: see the page Layers.",
+        "From a class score, it hardly depends on the class.",
+        "It shows what the model detects in the image, whichever class is explained. It was designed for single "
+        "feature maps: see the page Layers.",
         _for_two_classes("deconvnet", "grad_cam"),
     ),
     "grad_cam": FailureMode(
-        "It is coarse.",
-        "The last layer has few cells, and the smooth edges between them are made by upsampling. At an earlier, finer "
-        "layer one weight for a whole feature map no longer fits, and the map falls apart; Layer-CAM weights each "
-        "cell by itself.",
+        "Its resolution is low.",
+        "The last layer has few cells; the smooth edges between them come from upsampling. At an earlier layer "
+        "with more cells, one weight for a whole feature map is too coarse, and the heatmap breaks up; "
+        "Layer-CAM weights each cell on its own.",
         _coarse,
     ),
     "guided_grad_cam": FailureMode(
-        "Its lines are not the class's.",
-        "Only the region follows the class; inside it, the lines are those of guided backpropagation for anything.",
+        "Its lines do not depend on the class.",
+        "Only the region follows the class; inside it, the lines are those of guided backpropagation for every class.",
         _for_two_classes("guided_grad_cam", "guided_backprop"),
     ),
     "score_cam": FailureMode(
-        "It is expensive.",
-        "One pass for every feature map that is not constant, where Grad-CAM needs one in all. Stencils also make "
-        "pictures that the network never learned from.",
+        "Its cost is high.",
+        "It needs one forward pass for each feature map that is not constant; Grad-CAM needs one in total. The "
+        "masked images are also unlike any image of the training set.",
         _costly,
     ),
     "integrated_gradients": FailureMode(
-        "The empty picture is a choice.",
-        "Pixels that look like the baseline get nothing. Another baseline, another map: the first is the one to "
-        "compare with.",
+        "The baseline is a choice.",
+        "Pixels equal to the baseline get no attribution. A different baseline gives a different heatmap; the "
+        "first one is the reference.",
         _settings_of("integrated_gradients", "baseline", ("mean color", "darkest", "brightest")),
     ),
     "lrp": FailureMode(
         "The rules are a choice.",
-        "Which rule a layer follows is set by hand, and shapes the map.",
+        "The rule of each layer is chosen by hand and changes the heatmap.",
         _settings_of("lrp", "composite", ("epsilon-gamma-box", "epsilon-plus", "epsilon-alpha2-beta1")),
     ),
 }
 
 RANDOMIZATION_TESTS: dict[str, RandomizationTest] = {
     "guided_backprop": RandomizationTest(
-        "It hardly notices what the network has forgotten.",
-        "A copy of the network gets weights of chance, from its last layer down to its first. Its answer is gone at "
-        "the first step; the lines stay for most of the way (r near 1: the same map), while Grad-CAM's region is lost "
-        "much sooner. So the lines are for the most part the picture's, not the network's reasons.",
+        "It hardly depends on the weights.",
+        "The weights of a copy of the model are randomized from the last layer to the first. The prediction is "
+        "lost at the first step. The lines remain for most of the way (r near 1: the same heatmap), while "
+        "Grad-CAM's region is lost much sooner. So the lines mostly follow the edges of the image, not what the "
+        "model has learned.",
         ("guided_backprop", "grad_cam"),
     ),
 }

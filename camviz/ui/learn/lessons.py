@@ -12,7 +12,7 @@ from ..session.markdown import escaped
 
 
 def draw() -> None:
-    """Every lesson: its question, the links that set everything, and the answer, hidden."""
+    """Show every lesson: question, links, and the answer, collapsed."""
     try:
         found = lessons(language=language.current())
     except CamvizError as error:
@@ -20,8 +20,8 @@ def draw() -> None:
         return
     st.caption(
         tr(
-            "Each link opens in a new tab with everything set. Think before you unfold the answer. "
-            "To add one of your own, see `{file}`.",
+            "Each link opens a new tab with everything set. Write down your guess, then open the answer. To add "
+            "a lesson, see `{file}`.",
             file=f"{FOLDER.parent.name}/{FOLDER.name}/README.md",
         )
     )
@@ -30,7 +30,7 @@ def draw() -> None:
 
 
 def address(view: View) -> str:
-    """The address of a view, relative to any page."""
+    """Return the address of a view, relative to any page."""
     page = "" if view.page == "explain" else view.page
     now = language.current()
     chosen = {} if now == language.of_the_browser() else {"lang": now}

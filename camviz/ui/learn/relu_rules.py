@@ -18,35 +18,35 @@ from ..widgets.step_drawings import cells, over, side_by_side
 def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
     """What each of the three rules does to a small matrix and at a real ReLU, and what reaches the pixels."""
     _matrix()
-    st.markdown(tr("**The same at a real ReLU of this network**"))
+    st.markdown(tr("**The same at a ReLU of this model**"))
     last = len(found.relus) - 1
     number = settings.setting("relu", last // 2, settings.Span(0, last), int)
     if last:
         st.slider(
-            tr("Which ReLU, from the picture (0) to the class"),
+            tr("Number of the ReLU, from the image (0) to the class"),
             0,
             last,
             key="relu",
             persist_state="session",
-            help=tr("ReLU: the bend in the network, where what is negative becomes zero."),
+            help=tr("ReLU: max(0, x). It sets negative values to zero."),
         )
     relu = found.relus[int(number)]
     gradient, slope = relu.gradient, relu.slope
     outcomes = apply_relu_rules(gradient, slope)
     high = float(gradient.abs().max())
     side_by_side(
-        (tr("Open on the way up (white)"), cells(slope.float(), "gray", 1.0)),
-        (tr("What comes back from above"), cells(gradient, "blue-red", high)),
+        (tr("Active in the forward pass (white)"), cells(slope.float(), "gray", 1.0)),
+        (tr("Signal in the backward pass"), cells(gradient, "blue-red", high)),
         *(
-            (tr("Below it: {rule}", rule=tr_message(name)), cells(values, "blue-red", high))
+            (tr("Passed on: {rule}", rule=tr_message(name)), cells(values, "blue-red", high))
             for name, values in outcomes.items()
         ),
     )
     shares = {name: text.percent(float((passed != 0).float().mean()), exact=True) for name, passed in outcomes.items()}
     st.caption(
         tr(
-            "Channel {channel} of {count}, {rows} x {columns} cells; red pulls the score up, blue down. Share of the "
-            "cells that pass something on: {shares}.",
+            "Channel {channel} of {count}, {rows} x {columns} cells; red raises the score, blue lowers it. "
+            "Share of the cells that pass on a signal: {shares}.",
             channel=relu.channel,
             count=relu.channels,
             rows=gradient.shape[0],
@@ -55,24 +55,24 @@ def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
         )
     )
     attribution = found.result.cpu().numpy()
-    st.markdown(tr("**What reaches the pixels**"))
+    st.markdown(tr("**Result at the pixels**"))
     side_by_side(
         (tr("In color"), render.color(attribution)),
-        (tr("Its size"), render.colorise(render.grayscale(attribution), "gray")),
-        (tr("Over the picture"), over(experiment, attribution)),
+        (tr("Magnitude"), render.colorize(render.grayscale(attribution), "gray")),
+        (tr("Over the image"), over(experiment, attribution)),
     )
 
 
 def _matrix() -> None:
-    st.markdown(tr("**The three rules, on one small ReLU.** Change the numbers."))
+    st.markdown(tr("**The three rules at a single ReLU.** Change the numbers."))
     up, down = st.columns(2)
     start = np.array([[1.0, -2.0, 3.0], [-1.0, 2.0, 0.5], [0.0, -0.5, 4.0]])
     above = np.array([[2.0, -1.0, -3.0], [3.0, 1.0, -2.0], [1.0, -4.0, 0.5]])
     with up:
-        st.caption(tr("What came in on the way up"))
+        st.caption(tr("Input in the forward pass"))
         came = _editor("came", start)
     with down:
-        st.caption(tr("What comes back from above"))
+        st.caption(tr("Signal in the backward pass"))
         back = _editor("back", above)
     outcomes = apply_relu_rules(torch.from_numpy(back), torch.from_numpy(came) > 0)
     for place, (name, values) in zip(st.columns(len(outcomes)), outcomes.items(), strict=True):

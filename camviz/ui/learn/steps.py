@@ -14,7 +14,7 @@ from ...teaching import walkthrough_records as records
 from ...teaching.walkthroughs import WALKTHROUGHS
 from ...text import percent
 from ..inputs.experiment import Experiment
-from ..results.cost import explanation_seconds
+from ..results import cost
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session import settings
@@ -31,10 +31,10 @@ def draw(method: str, experiment: Experiment) -> None:
     """The steps of that method; a slow one waits for a click."""
     layer = METHODS[method].layer == "required"
     if layer and len(experiment.layers) != 1:
-        st.info(tr("This method works at one layer of feature maps: choose one in the sidebar."))
+        st.info(tr("This method works at a single layer: choose one in the sidebar."))
         return
     question = experiment.question(METHODS[method])
-    seconds = explanation_seconds(question) if method in SLOW else 0.0
+    seconds = cost.explanation_seconds(question) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
         ("walkthrough", question.key),
@@ -67,14 +67,14 @@ def _vanilla(found: records.GradientWalkthrough, experiment: Experiment) -> None
     gradient = found.result.cpu().numpy()
     side_by_side(
         (tr("1. The gradient, with its sign"), render.color(gradient)),
-        (tr("2. Its size, over all colors"), render.colorise(render.grayscale(gradient), "gray")),
-        (tr("3. Laid over the picture"), over(experiment, gradient)),
+        (tr("2. Its magnitude, over all colors"), render.colorize(render.grayscale(gradient), "gray")),
+        (tr("3. Over the image"), over(experiment, gradient)),
     )
     color, row, column = found.place
     st.markdown(
         tr(
-            "**Is it true?** The steepest value belongs to {color} at row {row}, column {column}. Raised by {change}, "
-            "it should move the score by {predicted}. A second pass says {real}.",
+            "**Check.** The largest gradient is that of {color} at row {row}, column {column}. Increasing this "
+            "value by {change} should change the score by {predicted}. A second forward pass gives {real}.",
             color=tr(COLORS[color]),
             row=row,
             column=column,
@@ -83,37 +83,40 @@ def _vanilla(found: records.GradientWalkthrough, experiment: Experiment) -> None
             real=f"{found.real:+.6f}",
         )
     )
-    st.caption(tr("The two agree as far as the network is straight over so small a step; it bends at its ReLUs."))
+    st.caption(tr("The difference comes from ReLUs that switch on or off within this step."))
 
 
 def _weighted(found: records.GradCamWalkthrough, experiment: Experiment) -> None:
     st.markdown(
-        tr("**1. The feature maps that add most**, of {count}: where each of them fires", count=len(found.weight))
+        tr(
+            "**1. The feature maps with the largest contribution**, of {count}: where each of them is active",
+            count=len(found.weight),
+        )
     )
     high = float(found.activation.abs().max())
-    names = [tr("Map {number}", number=number) for number in found.strongest]
+    names = [tr("Feature map {number}", number=number) for number in found.strongest]
     side_by_side(*zip(names, [cells(one, "cividis", high) for one in found.activation], strict=True))
-    st.markdown(tr("**2. Their gradients**: where the class would gain (red) or lose (blue) if they grew"))
+    st.markdown(tr("**2. Their gradients**: where the score grows (red) or falls (blue) with the activation"))
     steep = float(found.gradient.abs().max())
     side_by_side(*zip(names, [cells(one, "blue-red", steep) for one in found.gradient], strict=True))
-    st.markdown(tr("**3. Each map's weight**: the mean of its gradient"))
+    st.markdown(tr("**3. The weight of each feature map**: the mean of its gradient"))
     chart(bars(names, found.weight[list(found.strongest)].tolist()), tr("The weights, as bars"))
-    st.markdown(tr("**4. The weighted sum grows**"))
+    st.markdown(tr("**4. The weighted sum**"))
     stops = list(found.sums)
     count = settings.setting("count", stops[-1], stops, int)
     st.select_slider(
-        tr("Feature maps in the sum, the weightiest first"),
+        tr("Feature maps in the sum, largest contribution first"),
         stops,
         key="count",
         persist_state="session",
-        help=tr("Add them one by one: the first few already make most of the map."),
+        help=tr("Add the feature maps one by one; the first few give most of the heatmap."),
     )
     total = found.sums[int(count)]
     everything = float(found.sums[stops[-1]].abs().max())
     side_by_side(
         (tr("Sum of {count}", count=count), cells(total, "blue-red", everything)),
-        (tr("ReLU: only what speaks for it"), cells(total.relu(), "cividis", everything)),
-        (tr("Upsampled, over the picture"), over(experiment, total.relu().cpu().numpy())),
+        (tr("ReLU: only evidence for the class"), cells(total.relu(), "cividis", everything)),
+        (tr("Upsampled, over the image"), over(experiment, total.relu().cpu().numpy())),
     )
 
 
@@ -129,46 +132,48 @@ def _product(found: records.ProductWalkthrough, experiment: Experiment) -> None:
 def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
     st.markdown(
         tr(
-            "**1. What the network saw** through the {shown} stencils that kept the class alive best, of {count}",
+            "**1. The masked images** for the {shown} feature maps with the highest scores, of {count}",
             shown=len(found.strongest),
             count=len(found.weight),
         )
     )
+    weights = [tr_message(percent(float(found.weight[c]))) for c in found.strongest]
     names = [
-        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=percent(float(found.weight[c])))
-        for c in found.strongest
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=weight)
+        for c, weight in zip(found.strongest, weights, strict=True)
     ]
     side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
-    st.markdown(tr("**2. The weights**: the scores, brought to a sum of 1 (softmax)"))
+    st.markdown(tr("**2. The weights**: softmax of the scores, with a sum of 1"))
     ranked = found.weight.sort(descending=True).values[:30].tolist()
-    chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty greatest weights"))
+    chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty largest weights"))
     st.markdown(tr("**3. The weighted sum**"))
     side_by_side(
         (tr("Sum"), cells(found.total, "blue-red", float(found.total.abs().max()))),
-        (tr("ReLU, upsampled, over the picture"), over(experiment, found.result.cpu().numpy())),
+        (tr("ReLU, upsampled, over the image"), over(experiment, found.result.cpu().numpy())),
     )
-    st.caption(tr("{count} passes of the network for this one map.", count=len(found.weight)))
+    st.caption(tr("Forward passes for this heatmap: {count}.", count=len(found.weight)))
 
 
 def _path(found: records.PathWalkthrough, experiment: Experiment) -> None:
     names = [tr_message(percent(float(found.place[n]), 0, exact=True)) for n in found.shown]
-    st.markdown(tr("**1. The picture fades in**"))
+    st.markdown(tr("**1. The path from the baseline to the image**"))
     side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
-    st.markdown(tr("**2. The gradient at each step**: its size, on one scale"))
+    st.markdown(tr("**2. The gradient at each step**: its magnitude, on one scale"))
     high = float(found.gradients.quantile(0.99))
     side_by_side(*zip(names, [cells(one, "gray", high) for one in found.gradients], strict=True))
-    st.markdown(tr("**3. The shares add up**"))
+    st.markdown(tr("**3. The sum of the contributions**"))
     total = found.added.cumsum(dim=0)
     figure = go.Figure()
     figure.add_scatter(x=found.place.tolist(), y=total.tolist(), mode="lines+markers", name=tr("sum so far"))
     rise = f"{found.rise:.3f}"
-    note = tr("the score's rise, {rise}", rise=rise)
+    note = tr("change of the score, {rise}", rise=rise)
     figure.add_hline(y=found.rise, line_dash="dot", line_color=charts.ink(), annotation_text=note)
-    plain(figure, tr("how far the picture is faded in"), tr("sum of the map so far"))
-    chart(figure, tr("The sum of the map as the steps are added, and the rise of the score that it should reach"))
+    plain(figure, tr("position on the path"), tr("sum of the heatmap so far"))
+    chart(figure, tr("The sum of the heatmap as the steps are added, and the change of the score that it should reach"))
     st.markdown(
         tr(
-            "**Complete?** The map adds up to {total}; the score rises by {rise} from the empty picture: {gap}.",
+            "**Completeness.** The heatmap sums to {total}; the score changes by {rise} from the baseline to "
+            "the image: {gap}.",
             total=f"{float(total[-1]):.3f}",
             rise=rise,
             gap=_gap(float(total[-1]), found.rise),
@@ -176,35 +181,33 @@ def _path(found: records.PathWalkthrough, experiment: Experiment) -> None:
     )
     result = found.result.cpu().numpy()
     side_by_side(
-        (tr("The map, in color"), render.color(result)),
-        (tr("Its size, over the picture"), over(experiment, result)),
+        (tr("The heatmap, in color"), render.color(result)),
+        (tr("Its magnitude, over the image"), over(experiment, result)),
     )
 
 
 def _shares(found: records.RelevanceWalkthrough, experiment: Experiment) -> None:
-    st.markdown(
-        tr("**1. The bill goes down**: the relevance that arrives at each layer, from the class to the picture")
-    )
+    st.markdown(tr("**1. Relevance at each layer**, from the class to the image"))
     names = [tr("the score"), *reversed(found.layers), tr("the pixels")]
     sums = [found.score, *reversed(found.relevance), float(found.result.sum())]
     chart(bars(names, sums), tr("The sum of the relevance at each layer"))
     st.caption(
         tr(
-            "The score is {score}; {arrives} arrive at the pixels. In a network without biases both would be equal: a "
-            "bias takes its share of the bill, and nobody below pays it.",
+            "The score is {score}; the relevance of all pixels sums to {arrives}. Without biases both would be "
+            "equal: each bias absorbs a part of the relevance.",
             score=f"{found.score:.3f}",
             arrives=f"{sums[-1]:.3f}",
         )
     )
     result = found.result.cpu().numpy()
-    st.markdown(tr("**2. What each pixel answers for**"))
+    st.markdown(tr("**2. The relevance of each pixel**"))
     strength = np.abs(result).sum(axis=0)
     side_by_side(
         (
-            tr("For (red) and against (blue)"),
+            tr("Positive (red) and negative (blue)"),
             cells(found.result.sum(dim=0), "blue-red", float(np.quantile(strength, 0.99))),
         ),
-        (tr("Over the picture"), over(experiment, result)),
+        (tr("Over the image"), over(experiment, result)),
     )
 
 
@@ -222,5 +225,5 @@ DRAWINGS: dict[str, Callable[[Any, Experiment], None]] = {
 
 def _gap(found: float, rise: float) -> str:
     if not rise:
-        return tr("nothing to add up to")
-    return tr("{gap} off", gap=tr_message(percent(abs(found - rise) / abs(rise), exact=True)))
+        return tr("the score does not change")
+    return tr("difference {gap}", gap=tr_message(percent(abs(found - rise) / abs(rise), exact=True)))

@@ -11,13 +11,14 @@ from ...explanation.explanation import Explanation, Result
 from ...explanation.question import Question
 from ...messages import Message
 from ...registry import METHODS
+from ...text import duration_text
 from ..inputs.experiment import Experiment
 from ..server import tasks
 from ..server.queue import compute_queue
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
 from ..session.language import error_text, tr, tr_message
-from .cost import duration_key, explanation_seconds
+from . import cost
 
 
 def known(question: Question) -> Explanation | None:
@@ -42,16 +43,16 @@ def _computed(question: Question, report: ReportProgress) -> Result:
         def progress(done: int, total: int) -> None:
             let_others()
             if not done:
-                report(0.0, tr("starts"))
+                report(0.0, tr("Starting"))
                 return
             left = (time.monotonic() - started) * (total - done) / done
             report(
                 done / total,
-                tr("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}"),
+                tr("{done} of {total}, about {time} left", done=done, total=total, time=duration_text(left)),
             )
 
         found = answer(question, progress)
-    result_store().took(duration_key(question), found.seconds)
+    result_store().took(cost.duration_key(question), found.seconds)
     return found.result
 
 
@@ -59,14 +60,14 @@ def expected_seconds(question: Question) -> float:
     """Return the seconds that it will take: 0 if it is in the store, or if the method needs only a few passes."""
     if not question.method.many_passes or known(question) is not None:
         return 0.0
-    return explanation_seconds(question)
+    return cost.explanation_seconds(question)
 
 
 def explanation(question: Question) -> Explanation | None:
     """Compute what the page asks for: at once if it is quick, else after a click. None: not yet, or refused."""
     place = st.container()
     try:
-        what = tr("Compute {method}", method=tr_message(question.method.title))
+        what = tr("Run {method}", method=tr_message(question.method.title))
         return after_click(question, "explanation", what, place)
     except CamvizError as error:
         place.error(error_text(error))
@@ -91,7 +92,7 @@ def refusals(experiment: Experiment) -> dict[str, str]:
 def _refusals(experiment: Experiment) -> Any:
     for method in METHODS.values():
         if method.layer == "required" and not experiment.layers:
-            yield method.key, Message("it needs a layer of feature maps, and this network has none")
+            yield method.key, Message("it needs a layer with feature maps, and this model has none")
         elif method.requires:
             try:
                 compute(experiment.question(method))

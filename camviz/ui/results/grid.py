@@ -11,8 +11,7 @@ from ...registry import METHODS
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session.language import tr, tr_message
-from . import explanations
-from .cost import explanation_seconds
+from . import cost, explanations
 
 Place = tuple[int, int]  # row, column
 Draw = Callable[[int, int, Explanation | CamvizError], None]
@@ -67,9 +66,11 @@ def run(grid: Grid, draw: Draw) -> dict[Place, Explanation | CamvizError]:
             quick.append(place)
         else:
             slow.append(place)
-    _compute("grid.quick", tr("Go on: {count} maps are missing", count=len(quick)), grid, quick, finish, "never")
+    _compute(
+        "grid.quick", tr("Continue with the missing heatmaps: {count}", count=len(quick)), grid, quick, finish, "never"
+    )
     if not any(place not in done for place in quick):
-        _compute("grid", tr("Compute {count} slow maps", count=len(slow)), grid, slow, finish, "always")
+        _compute("grid", tr("Compute the slow heatmaps: {count}", count=len(slow)), grid, slow, finish, "always")
     return done
 
 
@@ -81,7 +82,7 @@ def _compute(name: str, what: str, grid: Grid, places: Sequence[Place], finish: 
 
     def work(report: ReportProgress) -> bool:
         told = tasks.parts_of(
-            report, seconds, lambda done: tr("{done} of {total} maps", done=done, total=len(questions))
+            report, seconds, lambda done: tr("{done} of {total} heatmaps", done=done, total=len(questions))
         )
         for place, question, part in zip(places, questions, told, strict=True):
             try:
@@ -91,11 +92,11 @@ def _compute(name: str, what: str, grid: Grid, places: Sequence[Place], finish: 
         return True
 
     key = ("grid", *(question.key for question in questions))
-    tasks.run(name, key, sum(seconds), what, work, ask=ask, keeps=tr("Keeps the maps that are finished."))
+    tasks.run(name, key, sum(seconds), what, work, ask=ask, keeps=tr("Keeps the finished heatmaps."))
 
 
 def _seconds(question: Question) -> float:
     try:
-        return explanation_seconds(question)
+        return cost.explanation_seconds(question)
     except CamvizError:
         return 0.01  # the cell will say so itself

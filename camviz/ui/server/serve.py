@@ -15,7 +15,6 @@ from pathlib import Path
 import streamlit as st
 import uvicorn
 from streamlit import config
-from streamlit.runtime import Runtime
 from torch import nn
 from torch.export import ExportedProgram
 
@@ -25,7 +24,7 @@ from ...models import Model
 from ...models.class_names import ClassNames
 from ...models.model import Head
 from ...models.preprocessing import Preprocess
-from ..session import settings
+from ..session import streamlit_internals
 
 APP = Path(__file__).parents[3] / "app.py"
 FIRST_PORT = 8501
@@ -77,7 +76,7 @@ class Server:
         self._thread.join(LONGEST_STOP)
         for name in self.names:
             models.unregister(name)
-        Runtime._instance = None  # Streamlit has one a process, and does not take it back
+        streamlit_internals.forget_server()
         _running = None
 
     def wait(self) -> None:
@@ -161,10 +160,10 @@ def _new(host: str, port: int | None) -> Server:
         raise CamvizError(
             "the dashboard's {file} is not there: install CamViz from its folder, pip install -e .", file=APP
         )
-    if Runtime.exists():
+    if streamlit_internals.has_server():
         raise CamvizError("this process runs a Streamlit server already: call serve from a script or a notebook")
     place = _bound(host, port)
-    settings.program = sys.modules["__main__"]
+    streamlit_internals.keep_main_module()
     return Server(place)
 
 

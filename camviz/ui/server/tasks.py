@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import streamlit as st
 
 from ...errors import CamvizError
+from ...text import duration_text
 from ..session.language import error_text, tr
 from .queue import compute_queue
 from .store import result_store
@@ -55,14 +56,14 @@ def run(
     asks = ask == "always" or (ask == "if slow" and seconds > PATIENCE) or canceled.get(name) == key
     if asks or ask == "never":
         if asks and not clicked(
-            button, name, tr("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}"), kind
+            button, name, tr("{what} (about {time})", what=what, time=duration_text(seconds)), kind
         ):
             return None
         button.button(
             tr("Cancel"),
             key=f"{name}.stop",
             shortcut="Esc",
-            help=keeps or tr("Changing any setting also stops it."),
+            help=keeps or tr("Changing any setting also cancels it."),
             on_click=_cancel,
             args=(name, key),
         )
@@ -71,7 +72,7 @@ def run(
         bar.progress(min(1.0, share), waiting_text(ahead) if ahead else text)
 
     try:
-        with result_store().claim(key, lambda _: bar.progress(0.0, tr("Somebody else is computing the same"))):
+        with result_store().claim(key, lambda _: bar.progress(0.0, tr("Already being computed for another visitor"))):
             found = result_store().get(key)
             if found is None:
                 found = result_store().put(key, work(report))
@@ -156,7 +157,7 @@ def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> It
 
         def progress(done: int, total: int) -> None:
             let_others()
-            text = time_left((time.monotonic() - started) * (total - done) / done) if done else tr("starts")
+            text = time_left((time.monotonic() - started) * (total - done) / done) if done else tr("Starting")
             report(start + (end - start) * done / total, text)
 
         yield progress
@@ -164,9 +165,9 @@ def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> It
 
 def waiting_text(ahead: int) -> str:
     """Return how a progress text tells the place in the queue."""
-    return tr("{count} before you", count=ahead)
+    return tr("{count} ahead of you in the queue", count=ahead)
 
 
 def time_left(seconds: float) -> str:
     """Return how a progress text tells the time that a work still needs."""
-    return tr("about {seconds} s left", seconds=f"{seconds:.0f}")
+    return tr("about {time} left", time=duration_text(seconds))

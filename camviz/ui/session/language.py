@@ -6,11 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 from babel.messages.pofile import read_po
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ...errors import message_of
 from ...messages import Message, Value
 from .markdown import escaped
+from .streamlit_internals import is_page_run
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
 LOCALES = Path(__file__).parents[1] / "locale"
@@ -26,7 +26,7 @@ def current() -> str:
 
     English where no page is drawn: in a script, in a test, in another thread.
     """
-    if get_script_run_ctx(suppress_warning=True) is None:
+    if not is_page_run():
         return "en"
     found = st.session_state.get("lang") or st.query_params.get("lang")
     return str(found) if found in LANGUAGES else of_the_browser()

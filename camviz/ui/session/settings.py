@@ -1,40 +1,34 @@
-"""Settings, kept in the session and written into the URL, so that a link shows what its sender saw."""
+"""Settings, kept in the session and in the URL, so that a link restores a view."""
 
-import sys
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from . import streamlit_internals
 from .language import tr
 from .markdown import escaped
 
 Parse = Callable[[str], Any]
 
-# In st.session_state: the settings under their own names, and under these what CamViz keeps for itself.
+# In st.session_state: the settings under their own names, and internal values under these.
 _ASKED, _SHOWN, _BEFORE, _PAGE, _NOTES, _USED = "_asked", "_shown", "_before", "_page", "_notes", "_used"
 _RUNNING, _FOLLOWED, _WHO = "_running", "_followed", "_who"
-MOST = 100  # parts of a setting that is a list
-NOTED = 5  # of its parts that do not exist
-_ON_ITS_WAY = 2.0  # seconds in which the browser may still send the URL from before the last change
-
-# The program that serves this dashboard. Streamlit puts itself in its place at each run, where pickle would not find
-# the classes that the program defines.
-program: ModuleType | None = None
+MOST = 100  # parts of a list setting
+NOTED = 5  # unknown parts that are reported
+_ON_ITS_WAY = 2.0  # seconds during which the browser may still send the URL before the last change
 
 
 @contextmanager
 def run(page: str) -> Iterator[None]:
-    """One run of app.py: takes over what the URL asks for, and in the end writes every setting into the URL.
+    """Run app.py once: read the settings from the URL before, write them into the URL after.
 
-    A setting at its default is left out. The URL is read when it was changed by somebody else's hand than ours.
+    Settings at their default are left out. The URL is read only if something other than this code changed it.
     """
-    if program is not None:
-        sys.modules["__main__"] = program
+    streamlit_internals.restore_main_module()
     state = st.session_state
     link = st.query_params.to_dict()
     moved = state.get(_PAGE, page) != page
@@ -58,23 +52,23 @@ def run(page: str) -> Iterator[None]:
 
 
 def is_running() -> bool:
-    """Whether this is a run of app.py, and not of a page's file by itself."""
+    """Return whether app.py is running, rather than a page's file alone."""
     return bool(st.session_state.get(_RUNNING))
 
 
 def follow(who: str, settings: dict[str, str]) -> None:
-    """In the next run take over settings as if a link asked for them; for callbacks. `who` asks: "recipe"."""
+    """Apply settings in the next run as if a link contained them; for callbacks. `who` names the source: "recipe"."""
     st.session_state[_FOLLOWED] = who, settings
 
 
 def asked(key: str) -> str | None:
-    """What the URL asks for in this setting, if it was changed and the setting has not been drawn yet."""
+    """Return the value that the URL requests for a setting, if it is new and not applied yet."""
     found: str | None = st.session_state[_ASKED].get(key)
     return found
 
 
 def refuse(key: str, sentence: str) -> None:
-    """Do not follow the URL in this setting, and say why."""
+    """Ignore the URL's value of this setting, and show why."""
     st.session_state[_ASKED].pop(key, None)
     note(sentence)
 
@@ -86,10 +80,10 @@ def setting(
     parse: Parse = str,
     write: Callable[[Any], str] = str,
 ) -> Any:
-    """The value of a setting: from the URL, else from the session, else the default; always one of `options`.
+    """Return a setting: from the URL, else the session, else the default; always one of `options`.
 
-    Call it before the widget of that key, which then shows the value. A value in the URL that does not
-    exist becomes the default, with a note.
+    Call it before the widget of that key, which then shows the value. An unknown value in the URL is replaced by
+    the default, with a note.
     """
     state = st.session_state
     asked = state[_ASKED].pop(key, None)
@@ -103,7 +97,7 @@ def setting(
         if asked is not None:
             note(
                 tr(
-                    "The {who} asks for {key} '{asked}', which does not exist here; the default is shown instead.",
+                    "Unknown {key} '{asked}' in the {who}: using the default.",
                     who=tr(state[_WHO]),
                     key=key,
                     asked=escaped(asked[:60]),
@@ -117,19 +111,19 @@ def setting(
 
 
 def switch(key: str) -> bool:
-    """The value of a setting that is on or off, and off by default."""
+    """Return a setting that is on or off, off by default."""
     return bool(setting(key, False, (False, True), truth, lambda _: "1"))
 
 
 def truth(text: str) -> bool:
-    """How a link writes on and off: 1 and 0."""
+    """Parse on and off as a link writes them: 1 and 0."""
     if text not in ("0", "1"):
         raise ValueError(text)
     return text == "1"
 
 
 def many(key: str, default: Sequence[str], options: Sequence[str], most: int = MOST) -> list[str]:
-    """The value of a setting that is a list, each part once and `most` of them; in the URL separated by commas.
+    """Return a setting that is a list, without duplicates, at most `most` long; comma-separated in the URL.
 
     Unknown parts are left out, with a note.
     """
@@ -141,7 +135,7 @@ def many(key: str, default: Sequence[str], options: Sequence[str], most: int = M
         for part in [part for part in state[key] if part not in known][:NOTED]:
             note(
                 tr(
-                    "The {who} asks for {key} '{asked}', which does not exist here; it is left out.",
+                    "Unknown {key} '{asked}' in the {who}: left out.",
                     who=tr(state[_WHO]),
                     key=key,
                     asked=escaped(part[:60]),
@@ -167,17 +161,17 @@ class Span:
 
 
 def note(sentence: str) -> None:
-    """Tell the person something about the link or the picture, once, above the page."""
+    """Show a message about the link or the image once, above the page."""
     if sentence not in st.session_state[_NOTES]:
         st.session_state[_NOTES].append(sentence)
 
 
 def notes() -> list[str]:
-    """What there is to tell."""
+    """Return the messages of this run."""
     return list(st.session_state.get(_NOTES, []))
 
 
 def link() -> str:
-    """The address that shows what this page shows; call it when all settings are drawn."""
+    """Return the address of the current view; call it after all settings are drawn."""
     used = st.session_state[_USED]
     return f"{st.context.url or ''}{'?' if used else ''}{urlencode(used)}"

@@ -1,1 +1,1 @@
-"""What surrounds every page: sidebar, tour, style."""
+"""Elements around every page: sidebar, tour, style."""

@@ -1,4 +1,4 @@
-"""What Streamlit's own look leaves to do for every reader: contrast, narrow screens, the page's language, scrolling."""
+"""Page style and accessibility beyond Streamlit's: contrast, narrow screens, language, scrolling."""
 
 import gc
 
@@ -12,13 +12,13 @@ _STYLE, _reader = read("page.css"), component("reader")
 
 
 def apply_page_style() -> None:
-    """Set the page's look, and tell screen readers its language; at the start of every run."""
+    """Set the style and the language of the page, at the start of every run."""
     st.html(f"<style>{_STYLE}</style>")
-    _reader(key="reader", data={"language": language.in_html(), "words": _own_words()})
+    _reader(key="reader", data={"language": language.in_html(), "words": _streamlit_texts()})
 
 
-def _own_words() -> dict[str, str]:
-    """The words that Streamlit itself puts into its widgets, and how they are said here."""
+def _streamlit_texts() -> dict[str, str]:
+    """Return Streamlit's own widget texts and their translations."""
     return {
         "Upload": tr("Upload"),
         "per file": tr("per file"),
@@ -31,10 +31,10 @@ def _own_words() -> dict[str, str]:
 
 @st.cache_resource(show_spinner=False)
 def freeze_garbage() -> None:
-    """Once the first page stands: leave what is there to stay out of every later garbage collection.
+    """Exclude the objects of the first page from later garbage collections, once.
 
-    Streamlit collects all garbage after every run of a page. With torch and its libraries loaded that takes 0.2 s, in
-    which nobody's page can move.
+    Streamlit collects garbage after every run of a page. With torch loaded this takes 0.2 s, during which no page
+    responds.
     """
     gc.collect()
     gc.freeze()

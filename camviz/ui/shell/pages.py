@@ -1,4 +1,4 @@
-"""The pages, and the experiment that the sidebar describes."""
+"""The pages, and access to the current experiment."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ PAGES = sorted((Path(__file__).parents[3] / "pages").glob("*.py"))
 
 
 def experiment() -> Experiment:
-    """The present experiment, for pages."""
+    """Return the current experiment."""
     if not settings.is_running():
-        # A server's first visitor runs a linked page without app.py, by Streamlit's older page discovery, until
-        # st.navigation has been called once.
+        # Until st.navigation has been called once, Streamlit's older page discovery runs a linked page without
+        # app.py.
         st.navigation([st.Page(page, default=page.stem == "explain") for page in PAGES], position="hidden")
         st.rerun()
     present: Experiment = st.session_state["experiment"]

@@ -1,4 +1,4 @@
-"""The sidebar, which is the experiment: picture, model, layer, class."""
+"""The sidebar: image, model, layer, class."""
 
 import streamlit as st
 
@@ -14,12 +14,12 @@ from ..session import language, settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 
-FITS = {"crop": "center crop, as the network was trained", "pad": "the whole picture, padded", "stretch": "stretched"}
+FITS = {"crop": "center crop, as in training", "pad": "whole image, padded", "stretch": "stretched"}
 FUSES = {"mean": "mean", "max": "max"}
 
 
 def sidebar() -> None:
-    """Draw the sidebar and remember what it says."""
+    """Draw the sidebar and store the experiment in the session."""
     with st.sidebar:
         picture = _picture()
         model = _model()
@@ -28,21 +28,24 @@ def sidebar() -> None:
         target, rival = _target(model, predict(model, picture.decoded, fit)[0])
         with st.expander(tr("More settings")):
             st.selectbox(
-                tr("How the picture meets the network"),
+                tr("Fit to the input size"),
                 FITS,
                 format_func=lambda key: tr(FITS[key]),
                 key="fit",
-                help=tr("The network sees a square of fixed size; what is cut off or distorted cannot be explained."),
+                help=tr("The model takes an image of fixed size; what is cut off or distorted cannot be explained."),
             )
             st.toggle(
-                tr("Untrained network"),
+                tr("Untrained model"),
                 key="untrained",
                 disabled=model.weights.is_custom,
-                help=tr("Random weights: what do maps of a network show that has learned nothing?"),
+                help=tr("Replaces the weights by random ones, to see what a heatmap shows if nothing was learned."),
             )
             if len(models.available_devices()) > 1:
                 st.selectbox(
-                    tr("Computed on"), models.available_devices(), key="device", help=tr("The results are the same.")
+                    tr("Device"),
+                    models.available_devices(),
+                    key="device",
+                    help=tr("All devices give the same results."),
                 )
         st.segmented_control(
             "Language / 语言",
@@ -55,31 +58,32 @@ def sidebar() -> None:
 
 
 def _picture() -> image_input.InputImage:
-    st.subheader(tr("Picture"))
+    st.subheader(tr("Image"))
     found = image_input.choices()
     asked = settings.asked("img") or ""
     if asked.startswith("sha:") and asked not in found:
         settings.refuse(
-            "img", tr("This link used a picture of its sender's own: load it again to see the same result.")
+            "img",
+            tr("This link refers to a private image that is not stored here. Upload the image to see the same result."),
         )
     key = settings.setting("img", image_input.FIRST, found)
     items = [
         (picture.id, picture.name.rpartition(".")[0] or picture.name, image_input.thumbnail(picture))
         for picture in found.values()
     ]
-    browser.gallery(tr("Pictures to choose from"), items, key, image_input.choose)
+    browser.gallery(tr("Available images"), items, key, image_input.choose)
     st.file_uploader(
-        tr("Your own picture"),
+        tr("Your own image"),
         type=image_input.FORMATS,
         key="upload",
         max_upload_size=image_input.uploadable(image_input.LARGEST_UPLOAD),
         on_change=image_input.take,
         args=("upload",),
-        help=tr("It stays in this server's memory while you are here, and is never stored."),
+        help=tr("Kept in this server's memory during your visit only; never written to disk."),
     )
     if image_input.camera_is_given():
         with st.expander(tr("Camera")):
-            if st.toggle(tr("Switch the camera on"), key="camera_on"):
+            if st.toggle(tr("Turn on the camera"), key="camera_on"):
                 st.camera_input(
                     tr("Camera"),
                     key="camera",
@@ -94,24 +98,23 @@ def _picture() -> image_input.InputImage:
 
 def _model() -> Model:
     st.subheader(
-        tr("Network"),
-        help=tr(
-            "The EfficientNet-Lites lie on this machine; the others' weights are fetched when they are first used."
-        ),
+        tr("Model"),
+        help=tr("EfficientNet-Lite 0, 1 and 2 are available offline. Other weights are downloaded on first use."),
     )
     model_input.taken_over()
     entries = model_input.choices()
     asked = settings.asked("model") or ""
     if asked.startswith(model_input.CUSTOM) and asked not in entries:
         settings.refuse(
-            "model", tr("This link used a network of its sender's own: bring it along to see the same result.")
+            "model",
+            tr("This link refers to a private model that is not stored here. Upload the model to see the same result."),
         )
     name = settings.setting("model", models.default_model_name(), entries)
     untrained = settings.switch("untrained") and entries[name].source != "custom"
     device = settings.setting("device", models.available_devices()[0], models.available_devices())
 
     st.selectbox(
-        tr("Network"),
+        tr("Model"),
         entries,
         format_func=lambda key: entries[key].title,
         key="model",
@@ -121,12 +124,12 @@ def _model() -> Model:
         model_input.uploader(device)
     if untrained:
         settings.note(
-            tr("This network is untrained: its weights are random, so no map of it shows anything that was learned.")
+            tr("This model is untrained. Its weights are random, so its heatmaps show nothing that was learned.")
         )
     try:
         return model_input.load(name, untrained, device)
     except CamvizError as error:
-        settings.note(error_text(error) + tr(" Shown meanwhile: {network}.", network=models.DEFAULT_MODEL))
+        settings.note(error_text(error) + tr(" Showing {network} instead.", network=models.DEFAULT_MODEL))
         return model_input.network(models.DEFAULT_MODEL, "default", device)
 
 
@@ -140,17 +143,17 @@ def _layers(model: Model) -> tuple[tuple[str, ...], Fusion]:
     shown = names if every else short
     if not shown:
         st.info(
-            tr(
-                "This network shows no layers of feature maps: TorchScript hides them. "
-                "Methods that need one are not for it."
-            )
+            tr("TorchScript hides the layers of this model, so methods that need a layer cannot be used.")
             if is_compiled(model.net)
-            else tr("This network shows no layers of feature maps. Methods that need one are not for it.")
+            else tr("This model has no layer with feature maps, so methods that need a layer cannot be used.")
         )
         return (), "mean"
     default = model.default_layer if model.default_layer in shown else shown[-1]
     key = settings.setting("layer", default, shown)
-    st.subheader(tr("Layer"), help=tr("Early layers see edges in fine detail, late ones see objects, coarsely."))
+    st.subheader(
+        tr("Layer"),
+        help=tr("Early layers respond to edges, in fine detail; late layers respond to objects, at low resolution."),
+    )
     st.selectbox(
         tr("Layer"),
         shown,
@@ -159,14 +162,15 @@ def _layers(model: Model) -> tuple[tuple[str, ...], Fusion]:
         label_visibility="collapsed",
     )
     layer = model.layer(key)
-    told = tr_message(layer.describe(model.stages))
-    st.caption(tr("{kind} `{layer}`, {told}", kind=layer.kind, layer=key, told=told))
-    st.toggle(tr("Offer every layer"), key="all_layers", help=tr("Otherwise only where a block of layers ends."))
+    description = tr_message(layer.describe(model.stages))
+    description = tr_message(layer.describe(model.stages))
+    st.caption(tr("{kind} `{layer}`, {description}", kind=layer.kind, layer=key, description=description))
+    st.toggle(tr("Show all layers"), key="all_layers", help=tr("Otherwise only the last layer of each block."))
     several = settings.switch("several")
     st.toggle(
         tr("Fuse several layers"),
         key="several",
-        help=tr("The maps of several layers as one, each scaled to its maximum."),
+        help=tr("Combines the heatmaps of several layers, each scaled to its own maximum."),
     )
     if not several:
         return (str(key),), "mean"
@@ -177,23 +181,23 @@ def _layers(model: Model) -> tuple[tuple[str, ...], Fusion]:
         key="layers",
         placeholder=tr("Choose options"),
         persist_state="session",
-        help=tr("Late layers add the place, early ones the detail."),
+        help=tr("Late layers give the location, early layers the detail."),
     )
     fuse: Fusion = settings.setting("fuse", "mean", FUSES)
     st.segmented_control(
-        tr("Fused by"),
+        tr("Fusion"),
         FUSES,
         format_func=lambda key: tr(FUSES[key]),
         key="fuse",
         required=True,
         persist_state="session",
-        help=tr("Mean: bright where most maps are. Maximum: bright where one of them is."),
+        help=tr("Mean: high where most heatmaps are high. Maximum: high where any of them is."),
     )
     return tuple(layers) or (str(key),), fuse
 
 
 def _target(model: Model, first: Prediction) -> tuple[int, int]:
-    st.subheader(tr("Class"), help=tr("What is explained: one of the answers that this network can give."))
+    st.subheader(tr("Class"), help=tr("The class to explain: one of the classes that this model can predict."))
     classes = range(-1, len(model.categories))
     chosen = settings.setting("target", -1, classes, int)
     rival = settings.setting("rather_than", -1, classes, int)
@@ -201,7 +205,7 @@ def _target(model: Model, first: Prediction) -> tuple[int, int]:
     def name(index: int) -> str:
         return f"{model.categories[index]} · {index}"
 
-    predicted, none = tr("the predicted one: {label}", label=first.label), tr("(no other class)")
+    predicted, none = tr("Predicted: {label}", label=first.label), tr("None")
     st.selectbox(
         tr("Class"),
         classes,
@@ -210,17 +214,17 @@ def _target(model: Model, first: Prediction) -> tuple[int, int]:
         label_visibility="collapsed",
     )
     st.selectbox(
-        tr("rather than"),
+        tr("Compare with another class"),
         classes,
         format_func=lambda index: none if index < 0 else name(index),
         key="rather_than",
-        help=tr("Explains why the network says the one rather than the other: the difference of their scores."),
+        help=tr("Explains the difference of two scores: why the first class rather than the second."),
     )
     if model.head == "sigmoid":
-        st.caption(tr("Each class is asked by itself, so the probabilities need not sum up to 1."))
+        st.caption(tr("Each class has its own probability, so the probabilities need not sum to 1."))
     return chosen, rival
 
 
 def explain_class(index: int) -> None:
-    """Make a class the one that is explained."""
+    """Select the class to explain."""
     st.session_state["target"] = index

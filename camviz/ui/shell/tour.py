@@ -1,6 +1,6 @@
-"""A tour of four steps through the first page: each a card beside what it speaks of, in the flow, so it covers nothing.
+"""A tour of four steps through the page Explain: each is a card beside the element it explains.
 
-It goes on in the browser, without the server, so that it stops nothing that is being computed.
+The tour runs in the browser without the server, so it interrupts no computation.
 """
 
 import streamlit as st
@@ -9,14 +9,14 @@ from ..components import component
 from ..session.language import tr
 
 STEPS = 4
-_TARGETS = ("gallery", "bars", "method", "proof-start")  # keys of what the steps speak of, as the CSS has them
-_ASKED = "_tour"  # in st.session_state: what asks for the tour: "" (nothing), "first", or "again" with a number
+_TARGETS = ("gallery", "bars", "method", "proof-start")  # keys of the elements that the steps explain, as in the CSS
+_ASKED = "_tour"  # in st.session_state: the request for the tour: "" (nothing), "first", or "again" with a number
 
 _card = component("tour")
 
 
 def offer(page: str) -> None:
-    """Offer the tour to who comes to the first page by a link that sets nothing; and a button that asks for it."""
+    """Offer the tour on a first visit without settings in the link, and draw the button that starts it."""
     state = st.session_state
     if _ASKED not in state:
         state[_ASKED] = "first" if page == "" and not st.query_params.to_dict() else ""
@@ -26,7 +26,7 @@ def offer(page: str) -> None:
             key="tour",
             icon=":material/tour:",
             type="tertiary",
-            help=tr("Four steps through the first page, at most a minute."),
+            help=tr("Four steps through the page Explain, about a minute."),
             on_click=_again,
         )
     if asked and page != "":
@@ -39,10 +39,10 @@ def _again() -> None:
 
 
 def step(number: int) -> None:
-    """The place of a step's card, 1 to 4: hidden until the tour comes to it. Nothing where no tour was asked for."""
+    """Draw a step's card, 1 to 4, hidden until the tour reaches it; nothing if no tour was started."""
     if not st.session_state[_ASKED]:
         return
-    title, text = _words()[number - 1]
+    title, text = _texts()[number - 1]
     last = number == STEPS
     data = {
         "step": number,
@@ -57,25 +57,28 @@ def step(number: int) -> None:
     _card(key=f"tour_{number}", data=data)
 
 
-def _words() -> tuple[tuple[str, str], ...]:
+def _texts() -> tuple[tuple[str, str], ...]:
     return (
         (
-            tr("Pick a picture"),
-            tr("The bar at the left, on a phone behind », has samples and takes pictures of your own."),
+            tr("Choose an image"),
+            tr("Choose a sample or upload your own image in the sidebar (on a phone, open it with »)."),
         ),
         (
-            tr("Read the answer"),
-            tr("These are the classes that the network finds most probable. A click on one explains that one."),
+            tr("Read the predictions"),
+            tr("These are the five most probable classes. Click one to explain it."),
         ),
         (
-            tr("Pick a method"),
-            tr("Each method asks in its own way what in the picture spoke for the class. The map below is its answer."),
-        ),
-        (
-            tr("Ask whether to believe it"),
+            tr("Choose a method"),
             tr(
-                "A map convinces whoever sees it, right or wrong. Put this one to the test by the button above; "
-                "there are more tests on the page Evaluate."
+                "Each method measures in its own way which parts of the image support the class. The heatmap "
+                "below is the result."
+            ),
+        ),
+        (
+            tr("Check the heatmap"),
+            tr(
+                "A heatmap can look convincing and be wrong. Test this one with the button above; the page "
+                "Evaluate has more tests."
             ),
         ),
     )

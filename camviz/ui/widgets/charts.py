@@ -1,4 +1,4 @@
-"""Lines over a share from 0 to 1: told apart by their dashes and names, not by color alone."""
+"""Line charts over a share from 0 to 1, readable without color."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ DASHES = ("dot", "dash", "dashdot", "longdash")
 def lines(
     found: Mapping[str, tuple[Sequence[float], Sequence[float]]], across: str, up: str, ink: str, top: float = 1.0
 ) -> go.Figure:
-    """Named lines of (x, y) in one figure: the first one strong, the others dashed. x goes from 0 to 1."""
+    """Return a chart of named lines (x, y), x from 0 to 1; the first line is solid, the others dashed."""
     figure = go.Figure()
     for number, (name, (x, y)) in enumerate(found.items()):
         line = {"color": STRONG, "width": 3}
@@ -48,5 +48,5 @@ def lines(
 
 
 def ink() -> str:
-    """The color of text in charts, dark or light as the page is."""
+    """Return the color of text in charts, for the light or the dark theme."""
     return "#fafafa" if st.context.theme.type == "dark" else "#31333f"

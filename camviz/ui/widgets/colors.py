@@ -8,18 +8,18 @@ from ..session.language import tr, tr_message
 
 
 def color_map() -> str:
-    """The colors in which maps are drawn, a key of render.COLOR_MAPS, as the link and the session say."""
+    """Return the selected color map, a key of render.COLOR_MAPS."""
     return str(settings.setting("colors", "cividis", render.COLOR_MAPS))
 
 
 def pick_colors(place: Any, **layout: Any) -> None:
-    """The picker of `color_map`."""
+    """Draw the picker of `color_map`."""
     place.selectbox(
-        tr("Colors"),
+        tr("Color map"),
         render.COLOR_MAPS,
         format_func=tr_message,
         key="colors",
         persist_state="session",
-        help=tr("cividis reads the same with and without red-green deficiency."),
+        help=tr("cividis looks nearly the same with and without red-green color blindness."),
         **layout,
     )

@@ -1,4 +1,4 @@
-"""Choosing a method and its settings: the picker, the menu by family, and widgets derived from signatures."""
+"""The method picker, the menu by family, and widgets for a method's settings."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from ..session.language import error_text, tr, tr_message
 
 
 def method_picker() -> Method:
-    """A picker of all methods, with what the chosen one does."""
+    """Draw a picker of all methods with a description, and return the selected one."""
     key = settings.setting("method", "grad_cam", METHODS)
     keys = [method.key for methods in by_family().values() for method in methods]
     st.selectbox(
@@ -23,15 +23,13 @@ def method_picker() -> Method:
         format_func=lambda key: tr_message(METHODS[key].title),
         key="method",
         persist_state="session",
-        help=tr(
-            "One way to ask what in the picture mattered. They differ in what they measure, in detail and in time."
-        ),
+        help=tr("How the heatmap is computed. Methods differ in what they measure, in detail and in speed."),
     )
     found = METHODS[key]
     family = tr_message(FAMILIES[found.family]).capitalize()
     cost = tr("many passes") if found.many_passes else tr("one or two passes")
-    told = tr("{told} *{family}; {cost}.*", told=tr_message(found.tooltip), family=family, cost=cost)
-    st.caption(f"{told} [{tr('Paper')}]({found.paper})")
+    description = tr("{tooltip} *{family}; {cost}.*", tooltip=tr_message(found.tooltip), family=family, cost=cost)
+    st.caption(f"{description} [{tr('Paper')}]({found.paper})")
     return found
 
 
@@ -51,17 +49,17 @@ def ask(experiment: Experiment, menu: bool = False) -> tuple[Question | None, An
 
 
 def by_family() -> dict[str, list[Method]]:
-    """All methods by the title of their family, in the order of the pickers."""
+    """Return all methods by the title of their family, in the order of the pickers."""
     ordered = sorted(METHODS.values(), key=lambda method: method.title)
     return {title: [method for method in ordered if method.family == family] for family, title in FAMILIES.items()}
 
 
 def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
-    """All methods by family, with what they show and cost; those that cannot be used here are disabled, with why.
+    """Draw a menu of all methods by family; methods that cannot be used here are disabled, with the reason.
 
-    Found out and drawn when somebody opens it.
+    The reasons are computed when the menu is opened.
     """
-    menu = st.popover(tr("All methods by family"), key="menu", on_change="rerun")
+    menu = st.popover(tr("All methods"), key="menu", on_change="rerun")
     if not menu.open:
         return
     refusals = find_refusals()
@@ -76,7 +74,9 @@ def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
                     tr_message(method.title),
                     key=f"menu.{method.key}",
                     icon=":material/hourglass_top:" if method.many_passes else ":material/bolt:",
-                    help=tr("Not here: {reason}.", reason=tr_message(reason)) if reason else tr_message(method.tooltip),
+                    help=tr("Not available: {reason}.", reason=tr_message(reason))
+                    if reason
+                    else tr_message(method.tooltip),
                     disabled=reason is not None,
                     on_click=choose_method,
                     args=(method.key,),
@@ -84,12 +84,12 @@ def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
 
 
 def choose_method(key: str) -> None:
-    """Make a method the present one, and close the menu."""
+    """Select a method and close the menu."""
     st.session_state["method"], st.session_state["menu"] = key, False
 
 
 def knobs(method: Entry) -> dict[str, Any]:
-    """The method's settings as widgets, derived from its signature."""
+    """Draw the method's settings as widgets and return their values."""
     if not method.knobs:
         return {}
     with st.expander(tr("Settings of {method}", method=tr_message(method.title))):
@@ -97,15 +97,15 @@ def knobs(method: Entry) -> dict[str, Any]:
 
 
 def _knob(key: str, knob: Knob) -> Any:
-    label, told = tr_message(knob.name.replace("_", " ").capitalize()), tr_message(knob.help)
+    label, tooltip = tr_message(knob.name.replace("_", " ").capitalize()), tr_message(knob.help)
     if knob.choices:
         settings.setting(key, knob.default, knob.choices)
         st.segmented_control(
-            label, knob.choices, format_func=tr_message, key=key, help=told, required=True, persist_state="session"
+            label, knob.choices, format_func=tr_message, key=key, help=tooltip, required=True, persist_state="session"
         )
     elif knob.type is bool:
         settings.setting(key, knob.default, (False, True), settings.truth, lambda value: str(int(value)))
-        st.toggle(label, key=key, help=told, persist_state="session")
+        st.toggle(label, key=key, help=tooltip, persist_state="session")
     else:
         span = settings.Span(
             knob.range.low if knob.range else -1e9, knob.range.high if knob.range else 1e9, knob.optional
@@ -114,9 +114,9 @@ def _knob(key: str, knob: Knob) -> Any:
         low, high = knob.type(span.low), knob.type(span.high)
         if knob.optional:
             st.number_input(
-                label, low, high, value=None, key=key, help=told, placeholder=tr("none"), persist_state="session"
+                label, low, high, value=None, key=key, help=tooltip, placeholder=tr("none"), persist_state="session"
             )
         else:
             step = knob.type(knob.range.step) if knob.range and knob.range.step else None
-            st.slider(label, low, high, step=step, key=key, help=told, persist_state="session")
+            st.slider(label, low, high, step=step, key=key, help=tooltip, persist_state="session")
     return st.session_state[key]

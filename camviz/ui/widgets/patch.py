@@ -12,7 +12,7 @@ from ..session.markdown import escaped
 
 
 def patch(e: Explanation) -> None:
-    """Draw the activation that was projected back, beside the part of the image that it sees; for one layer only."""
+    """Show an activation that was projected back beside its receptive field; for a single layer only."""
     if len(e.question.layers) != 1:
         return
     (layer,) = e.question.layers
@@ -20,15 +20,15 @@ def patch(e: Explanation) -> None:
     top, left, bottom, right = box
     found, projected = st.columns(2)
     for place, picture, name in (
-        (found, e.view, tr("The picture, in the receptive field")),
-        (projected, render.color(e.attribution), tr("Projected back, in the receptive field")),
+        (found, e.view, tr("Image patch in the receptive field")),
+        (projected, render.color(e.attribution), tr("Projection in the receptive field")),
     ):
         place.image(encode.png(picture[top:bottom, left:right]), alt=name, width="stretch")
         size = tr(" ({width} x {height} pixels)", width=right - left, height=bottom - top)
         place.caption(f"{name}{size}")
     st.caption(
         tr(
-            "Feature map {number} of {layer}, its activation in row {row}, column {column}.",
+            "Feature map {number} of {layer}: activation at row {row}, column {column}.",
             number=e.knobs["feature_map"],
             layer=escaped(layer),
             row=row,

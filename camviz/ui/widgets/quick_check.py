@@ -1,4 +1,4 @@
-"""Three numbers under a map, after one click: deletion, insertion, and what stays when the network forgets."""
+"""Three metrics below a heatmap, after one click: deletion, insertion, similarity after randomization."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -8,30 +8,29 @@ import streamlit as st
 from ...errors import CamvizError
 from ...evaluation.registry import METRICS
 from ...explanation.question import Question
-from ..results import metrics
-from ..results.cost import metric_seconds
+from ..results import cost, metrics
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session.language import tr
 
-THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomization": "Stays when it forgets"}
+THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomization": "Similarity after randomization"}
 BETTER = {"low": "lower is better", "high": "higher is better"}
 
 
 def line(question: Question) -> str:
-    """Return the numbers that are known of a heatmap, in one line; empty if there are none yet."""
+    """Return the known metrics of a heatmap in one line; empty if there are none."""
     found = {key: metrics.known(question, METRICS[key]) for key in THREE}
     return " · ".join(
-        f"{tr(THREE[key])} {tr('not to be had') if isnan(value) else format(value, '.2f')}"
+        f"{tr(THREE[key])} {tr('not available') if isnan(value) else format(value, '.2f')}"
         for key, value in found.items()
         if value is not None
     )
 
 
 def ask(questions: Sequence[Question], name: str) -> bool:
-    """Compute what is missing for all questions after one click; return whether all numbers are there.
+    """Compute the missing metrics of all cells after one click; return whether all are known.
 
-    What is finished stays when it is canceled.
+    Finished numbers are kept after Cancel.
     """
     missing = [
         (question, METRICS[key])
@@ -40,25 +39,25 @@ def ask(questions: Sequence[Question], name: str) -> bool:
         if metrics.known(question, METRICS[key]) is None
     ]
     if missing:
-        seconds = [metric_seconds(question, metric) for question, metric in missing]
+        seconds = [cost.metric_seconds(question, metric) for question, metric in missing]
 
         def work(report: ReportProgress) -> bool:
             for (question, metric), part in zip(missing, tasks.parts_of(report, seconds), strict=True):
                 try:
                     metrics.number(question, metric, part)
-                except CamvizError:  # the line says that there is none
+                except CamvizError:  # `line` shows that it is not available
                     metrics.keep(question, metric, float("nan"))
             return True
 
-        what = tr("Test this map") if len(questions) == 1 else tr("Test all {count} maps", count=len(questions))
+        what = tr("Test this heatmap") if len(questions) == 1 else tr("Test all {count} heatmaps", count=len(questions))
         key = ("quick check", *((question.key, metric.key) for question, metric in missing))
         if not tasks.run(name, key, sum(seconds), what, work, ask="always"):
             return False
     good = {key: tr(BETTER[METRICS[key].better]) for key in THREE}
     st.caption(
         tr(
-            "Deletion: {deletion}; insertion: {insertion}; stays when it forgets: {randomization}. What each of them "
-            "means, and what it can't tell, is on the page Evaluate.",
+            "Deletion: {deletion}; insertion: {insertion}; similarity after randomization: {randomization}. The "
+            "page Evaluate explains these numbers and their limitations.",
             **good,
         )
     )
@@ -66,7 +65,7 @@ def ask(questions: Sequence[Question], name: str) -> bool:
 
 
 def show(question: Question) -> None:
-    """For one heatmap: the button, and the numbers once they are there."""
+    """Draw the button for one heatmap, then its metrics."""
     place = st.empty()
     if ask([question], "proof"):
         place.markdown(line(question))

@@ -27,7 +27,7 @@ def cells(values: Tensor, colors: str, high: float) -> NDArray[np.uint8]:
     if colors == "blue-red":
         rgb = render.diverging(np.clip(scaled, -1, 1))
     else:
-        rgb = render.colorise(np.clip(scaled, 0, 1), colors)
+        rgb = render.colorize(np.clip(scaled, 0, 1), colors)
     times = max(1, 224 // max(plane.shape))
     return rgb.repeat(times, axis=0).repeat(times, axis=1)
 

@@ -1,4 +1,4 @@
-"""What a test on the Evaluate page shows: maps in a row, charts, and the sentence of what a number can't tell."""
+"""Parts of the page Evaluate: heatmap tiles, charts, metric limitations, the report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from . import charts
 
-DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (the picture, a map) to what is shown
+DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (image, heatmap) to the drawing
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A map over the picture as a JPEG, what stands below it line by line, and what it shows in words."""
+    """A heatmap over the image as a JPEG, its caption line by line, and its alt text."""
 
     jpeg: bytes
     lines: tuple[str, ...]  # plain text
@@ -35,7 +35,7 @@ class Tile:
 
 
 def overlay_map(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
-    """A map over a picture (H, W, 3)."""
+    """Return a heatmap over an image (H, W, 3)."""
     return render.overlay(view, render.heatmap(attribution, (view.shape[0], view.shape[1])), 0.6)
 
 
@@ -46,35 +46,35 @@ def tiles(
     alts: Sequence[str],
     looks: DrawMap = overlay_map,
 ) -> list[Tile]:
-    """Maps of the present picture, each with its own scale, over the picture or as `looks` draws them."""
+    """Return tiles of heatmaps, each with its own scale, over the image or drawn by `looks`."""
     view = question.view
     drawn = [encode.jpeg(looks(view, one.cpu().float().numpy())) for one in maps]
     return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
 
 
 def randomization_tiles(question: Question, found: RandomizationResult, looks: DrawMap = overlay_map) -> list[Tile]:
-    """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
+    """Return the heatmaps of the randomization test, each with its depth and its similarity to the first."""
     depths = [text.percent(depth, 0, exact=True) for depth in found.depths]
     told = zip(depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
         (
-            Message("{share} forgotten", share=depth),
+            Message("{share} randomized", share=depth),
             Message("down to {layer}", layer=layer),
             f"r = {r:.2f}, SSIM = {alike:.2f}",
         )
         if layer
-        else (Message("as trained"),)
+        else (Message("trained weights"),)
         for depth, layer, r, alike in told
     ]
     alts = [
-        Message("{method} with {share} of the layers forgotten", method=question.method.title, share=depth)
+        Message("{method} with {share} of the layers randomized", method=question.method.title, share=depth)
         for depth in depths
     ]
     return tiles(question, found.maps, captions, alts, looks)
 
 
 def show(pictures: Sequence[Tile], width: int = 150) -> None:
-    """Tiles in a row that wraps."""
+    """Show tiles in a row that wraps."""
     box = st.grid(min_column_width=width)
     for tile in pictures:
         with box.container():
@@ -92,21 +92,21 @@ def chart_of_curves(metric: Metric, found: Mapping[str, Curve], label: str) -> C
             Message("{name}: {area:.3f}", name=name, area=curve.area): (curve.fractions, curve.values)
             for name, curve in found.items()
         },
-        Message("share of the pixels brought in") if brought_in else Message("share of the pixels replaced"),
+        Message("share of the pixels inserted") if brought_in else Message("share of the pixels deleted"),
         Message("probability of {label}", label=label),
         Message("{first}: {second}", first=metric.title, second=join(areas)),
     )
 
 
 def draw(chart: Chart, key: str) -> None:
-    """A chart on the page; `key` tells it apart from the others."""
+    """Show a chart; `key` identifies it on the page."""
     lines = {tr_message(name): points for name, points in chart.lines.items()}
     figure = charts.lines(lines, tr_message(chart.across), tr_message(chart.up), charts.ink())
     st.plotly_chart(figure, key=key, alt=tr_message(chart.alt), config={"displayModeBar": False})
 
 
 def translated_table(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """A table's columns by their names, with every text in the person's language."""
+    """Return a table's columns by name, with all texts translated."""
     return {
         tr_message(name): [tr_message(cell) if isinstance(cell, str) else cell for cell in cells]
         for name, cells in columns.items()
@@ -114,26 +114,26 @@ def translated_table(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any
 
 
 def as_report_images(shown: Sequence[Tile]) -> list[ReportImage]:
-    """Tiles for a report."""
+    """Return tiles as images of a report."""
     return [ReportImage(tile.jpeg, tile.alt, join(tile.lines)) for tile in shown]
 
 
 def metric_sentence(metric: Metric) -> Message:
-    """Return what a metric asks, and what it does not tell, for a report."""
+    """Return a metric's meaning and limitation, for a report."""
     return Message("{metric}: {text} {link}", metric=metric.title, text=limits_of(metric), link=metric.paper)
 
 
 def limits_of(metric: Metric) -> Message:
-    """Return what a metric asks, and what it does not tell."""
+    """Return a metric's meaning and limitation."""
     return Message(
-        "{question} What it can't tell. {limitation}",
+        "{question} Limitations: {limitation}",
         question=Message(metric.tooltip),
         limitation=Message(metric.limitation),
     )
 
 
 def measure_snippet(settings: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the Python that measures an explanation again; `settings` by a metric's key."""
+    """Return the Python code that measures an explanation; `settings` by metric key."""
     lines = []
     for key, given in settings.items():
         knobs = "".join(f", {name}={value!r}" for name, value in given.items())
@@ -142,7 +142,7 @@ def measure_snippet(settings: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def offer(title: str, experiment: Experiment, e: Explanation | None, sections: Sequence[Section], link: str) -> None:
-    """A button that makes a report of what the tests have shown so far; of one map with the map first."""
+    """Draw the download of a report on the tests so far; with a heatmap, it comes first."""
     if not sections:
         return
     language, say = translator()
@@ -153,14 +153,14 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
         what, why, views, facts, code = report.explanation_sections(e, experiment.predictions, experiment.image.name)
         return report.to_html(title, [what, why, *sections, views, facts, code], link, language, say)
 
-    st.subheader(tr("Take it away"))
+    st.subheader(tr("Download"))
     st.container(horizontal=True).download_button(
         tr("Report (HTML)"),
         make,
         f"{text.file_name('camviz-evaluate', experiment.model.name, title)}.html",
         "text/html",
         on_click="ignore",
-        help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
+        help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
 
 
@@ -169,11 +169,11 @@ def _settings(experiment: Experiment) -> Section:
         report.HEAD,
         (Message("network"), f"{experiment.model.name} ({experiment.model.weights})"),
         (Message("layer"), ", ".join(experiment.layers)),
-        (Message("picture fitted by"), Message(experiment.fit)),
+        (Message("image fit"), Message(experiment.fit)),
     ]
     return Section(Message("Settings"), table=[row for row in table if row[1]])
 
 
 def show_limitation(metric: Metric) -> None:
-    """The sentence of what a number does not tell."""
-    st.caption(tr("**What it can't tell.** {cannot}", cannot=tr_message(metric.limitation)))
+    """Show a metric's limitation."""
+    st.caption(tr("**Limitations.** {limitation}", limitation=tr_message(metric.limitation)))

@@ -1,0 +1,46 @@
+"""Every use of a private part of Streamlit, written for one version of it."""
+
+import sys
+from types import ModuleType
+
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+VERSION = "1.67.0"  # of Streamlit; look at every function here before another one is allowed
+
+_main: ModuleType | None = None
+
+
+def is_page_run() -> bool:
+    """Return whether the calling thread draws a page, rather than being a script, a test or a worker."""
+    return get_script_run_ctx(suppress_warning=True) is not None
+
+
+def has_server() -> bool:
+    """Return whether this process runs a Streamlit server."""
+    return Runtime.exists()
+
+
+def forget_server() -> None:
+    """Allow another server in this process: Streamlit keeps the one that has stopped."""
+    Runtime._instance = None
+
+
+def keep_main_module() -> None:
+    """Remember the `__main__` of this process, which serves the dashboard itself.
+
+    Streamlit replaces `__main__` in each run, and pickle would not find the classes that the program defines.
+    """
+    global _main
+    _main = sys.modules["__main__"]
+
+
+def restore_main_module() -> None:
+    """Put the remembered `__main__` back, if there is one; for the start of a run."""
+    if _main is not None:
+        sys.modules["__main__"] = _main
+
+
+def is_guest() -> bool:
+    """Return whether the dashboard runs in the process of a script or a notebook that has objects of its own."""
+    return _main is not None

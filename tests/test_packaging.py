@@ -1,0 +1,73 @@
+"""One list of dependencies, one version, and a package that holds every file that it reads."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import camviz
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DECLARED = PROJECT["project"]
+
+
+def by_name(lines: list[str]) -> dict[str, Requirement]:
+    found = [Requirement(line) for line in lines]
+    return {canonicalize_name(one.name): one for one in found}
+
+
+def listed(name: str) -> dict[str, Requirement]:
+    """The packages of a requirements file, without those of the files that it includes."""
+    lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
+    return by_name([line for line in lines if line and not line.startswith("-")])
+
+
+def agree(pinned: dict[str, Requirement], declared: dict[str, Requirement]) -> None:
+    """The same packages; a pin lies within what pyproject.toml allows, any other specifier is the same."""
+    assert pinned.keys() == declared.keys()
+    for name, one in pinned.items():
+        exact = [specifier.version for specifier in one.specifier if specifier.operator == "=="]
+        assert one.extras == declared[name].extras
+        if exact:
+            assert declared[name].specifier.contains(exact[0]), f"{one} is not {declared[name]} of pyproject.toml"
+        else:
+            assert one.specifier == declared[name].specifier, f"{one} is not {declared[name]} of pyproject.toml"
+
+
+def test_requirements_are_those_of_pyproject() -> None:
+    extras = DECLARED["optional-dependencies"]
+    agree(listed("requirements.txt"), by_name([*DECLARED["dependencies"], *extras["dashboard"]]))
+    agree(listed("requirements-ray.txt"), by_name(extras["ray"]))
+
+
+def test_every_tool_is_pinned_and_no_failing_test_is_repeated() -> None:
+    tools = listed("requirements-dev.txt")
+    assert all(str(one.specifier).startswith("==") for one in tools.values())
+    assert not tools.keys() & {"pytest-rerunfailures", "flaky"}
+
+
+def test_pre_commit_uses_the_same_tools() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    (local,) = hooks["repos"]
+    assert local["repo"] == "local"  # a remote one would bring versions of its own
+    assert {hook["entry"].split()[0].rpartition("/")[0] for hook in local["hooks"]} == {".venv/bin"}
+
+
+def test_the_version_stands_in_one_place() -> None:
+    assert "version" in DECLARED["dynamic"] and "version" not in DECLARED
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "camviz.version.__version__"}
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == camviz.__version__
+    released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert released[0] == camviz.__version__
+
+
+def test_the_package_holds_its_data_files() -> None:
+    package = ROOT / "camviz"
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["camviz"]
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    files = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert files - packed == set() and package / "py.typed" in packed
