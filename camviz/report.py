@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from . import captions, encode, render
+from .errors import CamvizError
 from .explanation import recipe
 from .explanation.explanation import Explanation
 from .explanation.recipe import versions
@@ -178,11 +179,7 @@ def explanation_sections(
             [Message("Paper: {link}", link=method.paper)],
             table=[HEAD, *facts(e).items()],
         ),
-        Section(
-            AGAIN,
-            PYTHON,
-            code=[recipe.snippet(e.question, image_name), recipe.recipe_json(e.question, image_name)],
-        ),
+        _reproduction(lambda: [recipe.snippet(e.question, image_name), recipe.recipe_json(e.question, image_name)]),
     ]
 
 
@@ -213,14 +210,15 @@ def comparison_sections(
     alike = [(key, found[0]) for key, found in values.items() if len(set(found)) == 1]
     apart = {key: found for key, found in values.items() if len(set(found)) > 1}
     rows = zip(settings, *apart.values(), strict=True)
-    snippets = dict.fromkeys(recipe.snippet(e.question, image_names[name]) for name, e in maps.items())
     return [
         Section(Message("The maps"), pictures=pictures),
         Section(Message("What they do not say"), cautions),
         *([Section(Message("How far they agree"), AGREEMENT, table=agreement)] if agreement else []),
         Section(Message("In all of them"), table=[HEAD, *alike]),
         Section(Message("In each of them"), table=[(Message("map"), *apart), *rows]),
-        Section(AGAIN, PYTHON, code=list(snippets)),
+        _reproduction(
+            lambda: list(dict.fromkeys(recipe.snippet(e.question, image_names[name]) for name, e in maps.items()))
+        ),
     ]
 
 
@@ -259,6 +257,14 @@ def _value(value: Value) -> Value:
 
 def _chance(e: Explanation) -> str:
     return e.label if e.target is None else Message("{label} {share}", label=e.label, share=percent(e.probability))
+
+
+def _reproduction(code: Callable[[], list[str]]) -> Section:
+    """Return the section with the code, or with the reason why a score cannot be written as code."""
+    try:
+        return Section(AGAIN, PYTHON, code=code())
+    except CamvizError as error:
+        return Section(AGAIN, [error.message])
 
 
 @functools.cache
