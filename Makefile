@@ -11,7 +11,7 @@ DEV := .venv/dev-$(call sum,requirements.txt requirements-ray.txt requirements-d
 DOCS := $(if $(CI),,docs) # CI writes none: there a table that is out of date fails
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 app: $(APP) ## Start the dashboard on http://localhost:8501
 	$(BIN)/python -I camviz/ui/server/warm.py & exec env $(MALLOC) $(BIN)/streamlit run app.py
@@ -49,6 +49,9 @@ bench: $(DEV) ## Measure speed and memory beside captum, grad-cam, torchcam and 
 load: $(DEV) debian ## Measure the dashboard under thirty visitors and five browsers
 	$(MALLOC) $(BIN)/python -m tests.load.load
 
+translations: $(DEV) ## Collect the sentences of the code into the catalogues for translators
+	$(BIN)/python -m tools.translations
+
 fuzz: $(DEV) ## Decode 50,000 damaged image files
 	$(BIN)/python -m tests.attacks.fuzz
 
@@ -76,4 +79,4 @@ debian:
 		else echo "$$program is missing: its tests are skipped (sudo apt-get install $$program)"; fi; \
 	done
 
-.PHONY: help app check test lint types fast coverage docs format bench load fuzz debian
+.PHONY: help app check test lint types fast coverage docs format bench load translations fuzz debian

@@ -21,7 +21,7 @@ class CamvizError(ValueError):
         super().__init__(self.message)
 
 
-def message_of(error: Exception) -> str:
+def message_of(error: object) -> str:
     """Return what an error says: the Message of a CamvizError, the text of any other."""
     return error.message if isinstance(error, CamvizError) else str(error)
 

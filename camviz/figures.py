@@ -1,7 +1,7 @@
 """Plotly figures and the color bar, with transparent backgrounds for light and dark pages."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from plotly import graph_objects as go
 
 from .encode import wrap
 from .errors import CamvizError
+from .messages import Message
 from .render import color_table
 from .text import percent
 
@@ -21,10 +22,13 @@ KINDS = ["#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#9d9
 AGREEMENT = ["rgb(67,147,195)", "rgb(146,197,222)", "rgb(247,247,247)", "rgb(244,165,130)", "rgb(214,96,77)"]
 
 
-def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str], ink: str | None = None) -> go.Figure:
+def class_map(
+    categories: NDArray[np.integer[Any]], names: Sequence[str], ink: str | None = None, say: Callable[[str], str] = str
+) -> go.Figure:
     """Which class is the most probable at each place, (rows, columns): a letter and a color for each class.
 
     `names` are all classes' names by index. The seven most frequent classes have a color each, the rest share one.
+    `say` translates the legend.
     """
     found, counts = np.unique(categories, return_counts=True)
     order = found[np.argsort(-counts, kind="stable")]
@@ -34,8 +38,13 @@ def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str], ink: s
     figure = go.Figure()
     for place in sorted(set(rank.values())):
         alike = [int(category) for category in order if rank[int(category)] == place]
-        title = names[alike[0]] if len(alike) == 1 else f"{len(alike)} other classes"
-        share = percent(float((ranks == place).mean()), exact=True)
+        title = names[alike[0]] if len(alike) == 1 else Message("{count} other classes", count=len(alike))
+        legend = Message(
+            "{letter} {label}: {share} of the places",
+            letter="ABCDEFGH"[place],
+            label=title,
+            share=percent(float((ranks == place).mean()), exact=True),
+        )
         figure.add_trace(
             go.Heatmap(
                 z=np.where(ranks == place, 1.0, np.nan),
@@ -47,7 +56,7 @@ def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str], ink: s
                 colorscale=[KINDS[place]] * 2,
                 showscale=False,
                 showlegend=True,
-                name=html.escape(f"{'ABCDEFGH'[place]} {title}: {share} of the places"),
+                name=html.escape(say(legend)),
                 xgap=1,
                 ygap=1,
             )

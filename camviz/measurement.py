@@ -7,6 +7,7 @@ import torch
 from .errors import CamvizError, unknown
 from .evaluation.registry import METRICS, Metric, Subject
 from .explanation.explanation import Explanation
+from .messages import Message
 from .runtime.progress import Progress
 from .scores import headed, logit, probability
 
@@ -22,7 +23,7 @@ def measure(
     """
     if isinstance(metric, str):
         if metric not in METRICS:
-            raise unknown("metric", metric, METRICS, "CamViz")
+            raise unknown(Message("metric"), metric, METRICS, "CamViz")
         metric = METRICS[metric]
     last = [0, 1]
 

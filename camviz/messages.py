@@ -41,14 +41,17 @@ def _restored(template: str, values: dict[str, Value]) -> Message:
     return Message(template, **values)
 
 
-def join(parts: Sequence[str], joint: str = ", ") -> str:
-    """Return the parts in a row with `joint` between them; a translation has a joint of its own.
+COMMA, SEMICOLON = Message("{first}, {rest}"), Message("{first}; {rest}")
 
-    >>> join(["a", "b", "c"], "; ")
+
+def join(parts: Sequence[str], joint: Message = COMMA) -> str:
+    """Return the parts in a row, joined by a template of `first` and `rest`, as COMMA and SEMICOLON are.
+
+    >>> join(["a", "b", "c"], SEMICOLON)
     'a; b; c'
     """
     first, *rest = parts
-    return Message("{first}" + joint + "{rest}", first=first, rest=join(rest, joint)) if rest else first
+    return Message(joint, first=first, rest=join(rest, joint)) if rest else first
 
 
 def listed(names: Sequence[str]) -> str:

@@ -12,11 +12,11 @@ from .runtime.progress import heartbeat
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
 LayerUse = Literal["none", "optional", "required"]
 FAMILIES: dict[Family, str] = {
-    "gradient": "gradients at the pixels",
-    "cam": "class activation maps",
-    "perturbation": "what happens when parts are hidden",
-    "relevance": "relevance propagation",
-    "control": "controls that look at no reasons",
+    "gradient": Message("gradients at the pixels"),
+    "cam": Message("class activation maps"),
+    "perturbation": Message("what happens when parts are hidden"),
+    "relevance": Message("relevance propagation"),
+    "control": Message("controls that look at no reasons"),
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -39,16 +39,16 @@ COLOR_MAPS: dict[str, ColorMap] = {
 
 VIEWS: dict[Kind, dict[str, str]] = {
     "pixel": {
-        "Color": "The signed gradient itself, for red, green and blue apart; mid-gray is about zero.",
-        "Grayscale": "How strongly each pixel counts, whatever the direction: bright is strong.",
-        "Positive": "Where more red, green or blue would raise the score.",
-        "Negative": "Where more red, green or blue would lower the score.",
-        "Overlay": "The strength of each pixel, laid over the picture.",
+        Message("Color"): Message("The signed gradient itself, for red, green and blue apart; mid-gray is about zero."),
+        Message("Grayscale"): Message("How strongly each pixel counts, whatever the direction: bright is strong."),
+        Message("Positive"): Message("Where more red, green or blue would raise the score."),
+        Message("Negative"): Message("Where more red, green or blue would lower the score."),
+        Message("Overlay"): Message("The strength of each pixel, laid over the picture."),
     },
     "map": {
-        "Overlay": "The map laid over the picture.",
-        "Heatmap": "The map alone.",
-        "Masked picture": "The picture, visible only where the map is strong.",
+        Message("Overlay"): Message("The map laid over the picture."),
+        Message("Heatmap"): Message("The map alone."),
+        Message("Masked picture"): Message("The picture, visible only where the map is strong."),
     },
 }
 

@@ -14,6 +14,7 @@ from .errors import CamvizError
 from .explanation import recipe
 from .explanation.explanation import Explanation
 from .explanation.recipe import versions
+from .messages import SEMICOLON, Message, Value, join
 from .models import Prediction
 from .registry import METHODS
 from .render import RGB
@@ -25,10 +26,14 @@ Translator = Callable[[str], str]  # a text in the language of the report
 HERE = Path(__file__).parent
 STYLE = Markup((HERE / "report.css").read_text(encoding="utf-8"))  # not escaped: it is CamViz's own
 
-PYTHON = ["In Python, with the picture's file beside it:"]
+HEAD = (Message("setting"), Message("value"))
+AGAIN = Message("Compute it again")
+PYTHON = [Message("In Python, with the picture's file beside it:")]
 AGREEMENT = [
-    "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. "
-    "Heatmaps can agree and still be wrong."
+    Message(
+        "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. "
+        "Heatmaps can agree and still be wrong."
+    )
 ]
 
 
@@ -56,9 +61,9 @@ class Chart:
     alt: str
 
     @property
-    def axes(self) -> str:
+    def axes(self) -> Message:
         """What both axes show."""
-        return f"{self.up}, against {self.across}"
+        return Message("{up}, against {across}", up=self.up, across=self.across)
 
     @property
     def low(self) -> float:
@@ -106,8 +111,8 @@ def to_html(
         title=title,
         sections=sections,
         link=link,
-        link_label="Shown again by",
-        made_with=f"Made with {made_with}.",
+        link_label=Message("Shown again by"),
+        made_with=Message("Made with {versions}.", versions=made_with),
         language=language,
         tr=translate,
         style=STYLE,
@@ -130,26 +135,50 @@ def explanation_sections(
     method = METHODS[e.method]
     return [
         Section(
-            "What the network says",
+            Message("What the network says"),
             pictures=[
-                ReportImage(e.view, f"{image_name}, as the network sees it", f"{image_name}, as {e.model} sees it")
+                ReportImage(
+                    e.view,
+                    Message("{picture}, as the network sees it", picture=image_name),
+                    Message("{picture}, as {model} sees it", picture=image_name, model=e.model),
+                )
             ],
-            table=[("class", "probability"), *((one.label, percent(one.probability)) for one in predictions)],
+            table=[
+                (Message("class"), Message("probability")),
+                *((one.label, percent(one.probability)) for one in predictions),
+            ],
         ),
         Section(
-            f"Why: {method.title} of {e.label}",
+            Message("Why: {method} of {label}", method=method.title, label=e.label),
             [
                 captions.reading(e, first.label, first.probability),
-                f"What it does not say. {captions.caution(e)}",
+                Message("What it does not say. {caution}", caution=captions.caution(e)),
                 *e.notes,
             ],
-            [ReportImage(overlay, f"{method.title} of {e.label} over the image", method.tooltip)],
+            [
+                ReportImage(
+                    overlay,
+                    Message("{method} of {label} over the image", method=method.title, label=e.label),
+                    Message(method.tooltip),
+                )
+            ],
         ),
         Section(
-            "Other views",
-            pictures=[ReportImage(rgb, f"{name}: {described[name]}", name) for name, rgb in views.items()],
+            Message("Other views"),
+            pictures=[
+                ReportImage(
+                    rgb,
+                    Message("{first}: {second}", first=Message(name), second=Message(described[name])),
+                    Message(name),
+                )
+                for name, rgb in views.items()
+            ],
         ),
-        Section("Settings and numbers", [f"Paper: {method.paper}"], table=[("setting", "value"), *facts(e).items()]),
+        Section(
+            Message("Settings and numbers"),
+            [Message("Paper: {link}", link=method.paper)],
+            table=[HEAD, *facts(e).items()],
+        ),
         _reproduction(lambda: [recipe.snippet(e.question, image_name), recipe.recipe_json(e.question, image_name)]),
     ]
 
@@ -162,10 +191,19 @@ def comparison_sections(
     `shown` are the pictures of the maps, `image_names` the files that they explain, `agreement` a table with names.
     """
     pictures = [
-        ReportImage(shown[name], f"{name}: heatmap of {e.label} over the image", f"{name}: {_chance(e)}")
+        ReportImage(
+            shown[name],
+            Message("{name}: heatmap of {label} over the image", name=name, label=e.label),
+            Message("{first}: {second}", first=name, second=_chance(e)),
+        )
         for name, e in maps.items()
     ]
-    cautions = list(dict.fromkeys(f"{METHODS[e.method].title}: {captions.caution(e)}" for e in maps.values()))
+    cautions = list(
+        dict.fromkeys(
+            Message("{first}: {second}", first=METHODS[e.method].title, second=captions.caution(e))
+            for e in maps.values()
+        )
+    )
     settings = {name: facts(e) for name, e in maps.items()}
     keys = dict.fromkeys(key for found in settings.values() for key in found)
     values = {key: [found.get(key, "") for found in settings.values()] for key in keys}
@@ -173,11 +211,11 @@ def comparison_sections(
     apart = {key: found for key, found in values.items() if len(set(found)) > 1}
     rows = zip(settings, *apart.values(), strict=True)
     return [
-        Section("The maps", pictures=pictures),
-        Section("What they do not say", cautions),
-        *([Section("How far they agree", AGREEMENT, table=agreement)] if agreement else []),
-        Section("In all of them", table=[("setting", "value"), *alike]),
-        Section("In each of them", table=[("map", *apart), *rows]),
+        Section(Message("The maps"), pictures=pictures),
+        Section(Message("What they do not say"), cautions),
+        *([Section(Message("How far they agree"), AGREEMENT, table=agreement)] if agreement else []),
+        Section(Message("In all of them"), table=[HEAD, *alike]),
+        Section(Message("In each of them"), table=[(Message("map"), *apart), *rows]),
         _reproduction(
             lambda: list(dict.fromkeys(recipe.snippet(e.question, image_names[name]) for name, e in maps.items()))
         ),
@@ -186,36 +224,47 @@ def comparison_sections(
 
 def facts(e: Explanation) -> dict[str, str]:
     """What an explanation is, what came out and what it cost, as a report names it."""
-    knobs = [f"{name.replace('_', ' ')}: {value}" for name, value in e.knobs.items() if value is not None]
-    found = {
-        "network": f"{e.model} ({e.question.model.weights})",
-        "method": METHODS[e.method].title,
-        "explained": f"{e.label} ({e.score})",
-        "probability": percent(e.probability) if e.target is not None else "",
-        "layer": e.layer or "",
-        "layers fused by": e.question.fusion if len(e.question.layers) > 1 else "",
-        "picture fitted by": e.question.fit,
-        "method's settings": "; ".join(knobs),
-        "largest value": f"{e.attribution.max():.6g}",
-        "smallest value": f"{e.attribution.min():.6g}",
-        "sum": f"{e.attribution.sum(dtype=float):.6g}",
-        "seconds": f"{e.seconds:.2f}",
-        "passes": f"{e.forward_passes} forward, {e.backward_passes} backward",
-        "picture's sha256": e.question.image.digest,
+    knobs: list[str] = [
+        Message("{first}: {second}", first=Message(name.replace("_", " ")), second=_value(value))
+        for name, value in e.knobs.items()
+        if value is not None
+    ]
+    found: dict[str, str] = {
+        Message("network"): f"{e.model} ({e.question.model.weights})",
+        Message("method"): METHODS[e.method].title,
+        Message("explained"): Message("{label} ({score})", label=e.label, score=str(e.score)),
+        Message("probability"): percent(e.probability) if e.target is not None else "",
+        Message("layer"): e.layer or "",
+        Message("layers fused by"): e.question.fusion if len(e.question.layers) > 1 else "",
+        Message("picture fitted by"): e.question.fit,
+        Message("method's settings"): join(knobs, SEMICOLON) if knobs else "",
+        Message("largest value"): f"{e.attribution.max():.6g}",
+        Message("smallest value"): f"{e.attribution.min():.6g}",
+        Message("sum"): f"{e.attribution.sum(dtype=float):.6g}",
+        Message("seconds"): f"{e.seconds:.2f}",
+        Message("passes"): Message(
+            "{forward} forward, {backward} backward", forward=e.forward_passes, backward=e.backward_passes
+        ),
+        Message("picture's sha256"): e.question.image.digest,
     }
     return {name: value for name, value in found.items() if value}
 
 
+def _value(value: Value) -> Value:
+    """Return a setting's value: a choice by its name, a number as it is."""
+    return Message(value) if isinstance(value, str) else value
+
+
 def _chance(e: Explanation) -> str:
-    return e.label if e.target is None else f"{e.label} {percent(e.probability)}"
+    return e.label if e.target is None else Message("{label} {share}", label=e.label, share=percent(e.probability))
 
 
 def _reproduction(code: Callable[[], list[str]]) -> Section:
     """Return the section with the code, or with the reason why a score cannot be written as code."""
     try:
-        return Section("Compute it again", PYTHON, code=code())
+        return Section(AGAIN, PYTHON, code=code())
     except CamvizError as error:
-        return Section("Compute it again", [error.message])
+        return Section(AGAIN, [error.message])
 
 
 @functools.cache

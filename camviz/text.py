@@ -4,8 +4,13 @@ import re
 import unicodedata
 from typing import Literal
 
+from .messages import Message
+
 # The percentages next to 0% and 100%, by the number of decimals.
-BOUNDS = {0: (0.01, "under 1%", "over 99%"), 1: (0.001, "under 0.1%", "over 99.9%")}
+BOUNDS = {
+    0: (0.01, Message("under 1%"), Message("over 99%")),
+    1: (0.001, Message("under 0.1%"), Message("over 99.9%")),
+}
 
 
 def file_name(*parts: str) -> str:
@@ -56,12 +61,3 @@ def duration_text(seconds: float) -> str:
         if count < 99.5 or unit == "h":
             break
     return f"{count:.0f} {unit}" if count >= 9.95 else f"{float(f'{round(count, 2):.2g}'):g} {unit}"
-
-
-def article(label: str) -> str:
-    """A label with its article: an espresso, a koala.
-
-    >>> article("espresso"), article("koala")
-    ('an espresso', 'a koala')
-    """
-    return f"{'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"

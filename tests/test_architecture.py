@@ -16,8 +16,8 @@ TREES = {file.relative_to(ROOT): ast.parse(file.read_text(encoding="utf-8")) for
 # From the bottom up, one layer a line: a module may import its own part and parts of earlier lines, never a part that
 # stands beside it. `camviz.ui` is split into its folders.
 LAYERS = """
-messages text version
-errors
+messages version
+errors text
 runtime
 registry scores images encode render
 tape

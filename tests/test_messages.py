@@ -9,7 +9,7 @@ import pytest
 
 import camviz
 from camviz import errors, messages
-from camviz.messages import Message, join, listed
+from camviz.messages import SEMICOLON, Message, join, listed
 
 
 def test_the_text_is_formatted_and_the_parts_are_kept():
@@ -57,7 +57,7 @@ def test_a_hint_is_a_message_within_the_error():
 
 def test_rows_of_names():
     assert join(["a"]) == listed(["a"]) == "a" and listed(["a", "b"]) == "a and b"
-    assert join(["a", "b", "c"], "; ").template == "{first}; {rest}"
+    assert join(["a", "b", "c"], SEMICOLON).template == "{first}; {rest}"
 
 
 def test_examples():

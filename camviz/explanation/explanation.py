@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import encode, render
+from ..messages import Message
 from ..scores import Score
 from ..text import percent
 from .question import Question
@@ -122,13 +123,20 @@ class Explanation:
         return self.result.notes
 
     @property
-    def facts(self) -> str:
-        """One line: what this explains, and what it cost."""
+    def facts(self) -> Message:
+        """Return in one line what this explains, and what it cost."""
         layers = ", ".join(self.question.layers)
-        where = f", layer {layers}" if layers else ""
-        return (
-            f"{self.question.method.title} of {self.label} ({percent(self.probability)}), {self.model}{where}: "
-            f"{self.seconds:.2f} s, {self.forward_passes} forward and {self.backward_passes} backward passes"
+        return Message(
+            "{method} of {label} ({probability}), {model}{where}: "
+            "{seconds:.2f} s, {forward} forward and {backward} backward passes",
+            method=self.question.method.title,
+            label=self.label,
+            probability=percent(self.probability),
+            model=self.model,
+            where=Message(", layer {layer}", layer=layers) if layers else "",
+            seconds=self.seconds,
+            forward=self.forward_passes,
+            backward=self.backward_passes,
         )
 
     def _repr_html_(self) -> str:

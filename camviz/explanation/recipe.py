@@ -20,7 +20,7 @@ from .question import Question
 ModelInput = Model | str | Mapping[str, Any]
 
 LONGEST = 2000  # characters of a text in a recipe
-CUSTOM_MODEL = (
+CUSTOM_MODEL = Message(
     "this recipe is of a network of your own, '{name}', which data cannot hold: load it, and give it in place of the "
     "name, camviz.explain(**{{**recipe, 'model': model}})"
 )

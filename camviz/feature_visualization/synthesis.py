@@ -67,11 +67,16 @@ class Synthesis:
     backward_passes: int
 
     @property
-    def facts(self) -> str:
-        """One line: the method, the objective, the model and the cost."""
-        return (
-            f"{SYNTHESES[self.method].title}, {self.label}, {self.model}: "
-            f"{self.seconds:.1f} s, {self.forward_passes} forward and {self.backward_passes} backward passes"
+    def facts(self) -> Message:
+        """Return in one line what this was made for, and what it cost."""
+        return Message(
+            "{method}, {goal}, {model}: {seconds:.1f} s, {forward} forward and {backward} backward passes",
+            method=SYNTHESES[self.method].title,
+            goal=self.label,
+            model=self.model,
+            seconds=self.seconds,
+            forward=self.forward_passes,
+            backward=self.backward_passes,
         )
 
     def _repr_html_(self) -> str:
@@ -216,13 +221,13 @@ def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple
     if number is None:
         if needed:
             raise CamvizError("choose a channel of the layer, or a class")
-        return None, f"layer {name}"
+        return None, Message("layer {name}", name=name)
     count = model.layer(name).channels
     if not 0 <= number < count:
         raise CamvizError(
             "layer {name} has channels 0 to {last}; got {number}", name=name, last=count - 1, number=number
         )
-    return channel_mean(number), f"channel {number} of {name}"
+    return channel_mean(number), Message("channel {number} of {layer}", number=number, layer=name)
 
 
 def _target(model: Model, target: Target, source: images.DecodedImage | None, fit: Fit) -> Score:

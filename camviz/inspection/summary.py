@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..messages import Message
 from ..models import Model
 from ..tape import class_scores, observe
 
@@ -66,7 +67,7 @@ def layer_summary(model: Model, names: Collection[str] | None = None) -> tuple[L
     height, width = model.input_size
     classes = class_scores(observe(model.net, blank(model), see)).shape[1]
     last = {name: number for number, (name, _, _) in enumerate(events)}
-    rows = [LayerRow("picture", "input", 3, height, width, place="picture")]
+    rows = [LayerRow(Message("picture"), Message("input"), 3, height, width, place="picture")]
     parameters = depth = 0
     for number, (name, own, weighted) in enumerate(events):
         parameters, depth = parameters + own, depth + weighted
@@ -74,9 +75,10 @@ def layer_summary(model: Model, names: Collection[str] | None = None) -> tuple[L
             layer = wanted[name]
             rows.append(LayerRow(name, layer.kind, layer.channels, layer.height, layer.width, parameters, depth))
             parameters = 0
-    rows.append(LayerRow("class scores", "output", classes, 1, 1, parameters, depth, "scores"))
+    rows.append(LayerRow(Message("class scores"), Message("output"), classes, 1, 1, parameters, depth, "scores"))
     if elsewhere := _size(set(model.net.parameters()) - counted):
-        rows.append(LayerRow("(not in this pass)", "used in training only", 0, 0, 0, elsewhere, depth, "elsewhere"))
+        name, kind = Message("(not in this pass)"), Message("used in training only")
+        rows.append(LayerRow(name, kind, 0, 0, 0, elsewhere, depth, "elsewhere"))
     return tuple(rows)
 
 

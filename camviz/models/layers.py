@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from ..errors import CamvizError
+from ..messages import Message
 from ..tape import class_scores, observe
 
 LONGEST, SHORTEST = 25, 5  # names in the short list
@@ -35,9 +36,16 @@ class Layer:
     stage: int = 1
     main: bool = False
 
-    def describe(self, stages: int) -> str:
-        """For a picker: 'stage 4 of 5, 14x14, 112 channels'."""
-        return f"stage {self.stage} of {stages}, {self.height}x{self.width}, {self.channels} channels"
+    def describe(self, stages: int) -> Message:
+        """Return a line for a picker: 'stage 4 of 5, 14x14, 112 channels'."""
+        return Message(
+            "stage {stage} of {stages}, {height}x{width}, {channels} channels",
+            stage=self.stage,
+            stages=stages,
+            height=self.height,
+            width=self.width,
+            channels=self.channels,
+        )
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def load_model(
         raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
     return Model(
         name=name or plan.name,
-        title=f"{plan.title} (untrained)" if loaded.is_random else plan.title,
+        title=Message("{title} (untrained)", title=plan.title) if loaded.is_random else plan.title,
         weights=loaded,
         net=net,
         categories=_labels(categories, found.classes, plan.name),
@@ -141,12 +141,14 @@ def _likeness(name: str) -> state_dict.Hint:
             return Message("no network of the catalogue is like it")
         if found.share == 1 and found.name != name:
             return Message("nearest in the catalogue is {network}, which it fits", network=found.name)
-        nearest = (
-            "it is nearest to {network} all the same" if found.name == name else "nearest in the catalogue is {network}"
-        )
         return Message(
             "{nearest} ({fitting} of {tensors} tensors fit)",
-            nearest=Message(nearest, network=found.name),
+            nearest=Message(
+                "it is nearest to {network} all the same"
+                if found.name == name
+                else "nearest in the catalogue is {network}",
+                network=found.name,
+            ),
             fitting=found.fitting,
             tensors=found.tensors,
         )
@@ -183,4 +185,8 @@ def _labels(given: ClassNames | None, classes: int, name: str) -> tuple[str, ...
                 "{name} has {classes} classes; got {given} categories", name=name, classes=classes, given=len(names)
             )
         return names
-    return imagenet_labels() if classes == 1000 else tuple(f"class {index}" for index in range(classes))
+    return (
+        imagenet_labels()
+        if classes == 1000
+        else tuple(Message("class {number}", number=index) for index in range(classes))
+    )

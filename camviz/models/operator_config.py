@@ -116,8 +116,12 @@ def located(where: str) -> Iterator[None]:
 
 def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
     name = table.get("name")
-    named = "{file}, model {number} '{name}'" if isinstance(name, str) else "{file}, model {number}"
-    where = Message(named, file=file, number=number, name=str(name))
+    where = Message(
+        "{file}, model {number} '{name}'" if isinstance(name, str) else "{file}, model {number}",
+        file=file,
+        number=number,
+        name=str(name),
+    )
     for key, value in table.items():
         if key not in _PLAIN:
             raise unknown(Message("field"), key, _PLAIN, where)

@@ -25,7 +25,9 @@ SHARES: dict[Channel, tuple[float, float, float]] = {
     "blue": (0, 0, 1),
     "gray": (0.299, 0.587, 0.114),
 }
-MORE = "preprocess must do no more than resize, crop and normalize each channel; put the rest into the network: {fault}"
+MORE = Message(
+    "preprocess must do no more than resize, crop and normalize each channel; put the rest into the network: {fault}"
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torchvision.models import GoogLeNet, Inception3
 
 from ..errors import CamvizError
-from ..messages import Message, join
+from ..messages import SEMICOLON, Message, join
 from .weights import reading
 
 Hint = Callable[[Mapping[str, Tensor]], str]
@@ -62,7 +62,7 @@ def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint
             "{weights} does not fit {network}: {reasons}",
             weights=Message("the weights file {file}", file=file) if file else Message("the state dict"),
             network=name,
-            reasons=join(reasons, "; "),
+            reasons=join(reasons, SEMICOLON),
         )
     wanted.update(given)  # keeps the versions that torch notes beside the tensors
     with reading(file or "of these tensors"):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd import set_multithreading_enabled
 from torch.nn.functional import interpolate
 
+from ..messages import Message
 from ..methods.deconvnet import deconvnet, deconvolved
 from ..methods.grad_cam import grad_cam
 from ..methods.guided_backprop import guided, guided_backprop
@@ -164,9 +165,9 @@ WALKTHROUGHS: dict[str, Callable[..., Walkthrough]] = {
 def apply_relu_rules(gradient: Tensor, slope: Tensor) -> dict[str, Tensor]:
     """Return what each rule passes back through a ReLU: by name, of the shape of `gradient`."""
     return {
-        "plain gradient": gradient * slope,
-        "deconvnet": deconvolved(gradient, slope),
-        "guided backpropagation": guided(gradient, slope),
+        Message("plain gradient"): gradient * slope,
+        Message("deconvnet"): deconvolved(gradient, slope),
+        Message("guided backpropagation"): guided(gradient, slope),
     }
 
 

@@ -13,10 +13,11 @@ from ...errors import CamvizError
 from ...evaluation.rank_correlation import pairwise_rank_correlation
 from ...explanation import recipe
 from ...explanation.explanation import Explanation
+from ...messages import Message
 from ..results.grid import Grid, Place
 from ..server.store import result_store
 from ..session import settings
-from ..session.language import tr, tr_message, tr_parts, translator
+from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from ..widgets import charts, colors, quick_check
 from . import presentation
@@ -97,7 +98,7 @@ class Sheet:
         name = self.grid.name(row, column)
         with self.boxes[row, column].container():
             if isinstance(result, CamvizError):
-                st.error(f"{escaped(name)}: {escaped(tr_message(str(result)))}")
+                st.error(f"{escaped(name)}: {escaped(tr_message(result.message))}")
                 return
             label = tr_message(result.label)
             alt = tr("{map}: heatmap of {label} over the image", map=name, label=label)
@@ -117,7 +118,7 @@ def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
     names = [grid.name(*place) for place in maps]
     matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
     st.plotly_chart(
-        tr_parts(figures.correlation_heatmap(matrix, names, charts.ink())),
+        figures.correlation_heatmap(matrix, names, charts.ink()),
         alt=tr("Rank correlation of each pair of heatmaps"),
     )
     st.caption(
@@ -173,7 +174,7 @@ def _report(
     agreement: list[list[str]] = []
     if len(maps) > 1:
         matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
-        agreement = [["map", *(str(number) for number in range(1, len(maps) + 1))]]
+        agreement = [[Message("map"), *(str(number) for number in range(1, len(maps) + 1))]]
         agreement += [
             [name, *(f"{value:.2f}" for value in row)] for name, row in zip(names.values(), matrix, strict=True)
         ]
@@ -183,7 +184,7 @@ def _report(
         {names[place]: grid.at(*place).image.name for place in maps},
         agreement,
     )
-    return report.to_html("Comparison of heatmaps", sections, link, language, say)
+    return report.to_html(Message("Comparison of heatmaps"), sections, link, language, say)
 
 
 def _sheet(grid: Grid, draw: DrawAll, title: str) -> bytes:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ... import captions, encode, render
-from ...errors import CamvizError
+from ...errors import CamvizError, message_of
 from ...explanation.explanation import Explanation
 from ...registry import METHODS
 from ..components import browser
@@ -70,7 +70,8 @@ def _slide(
     title = chosen.name(row, column)
     cell = chosen.cells[row][column]
     if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
-        return browser.Slide(title, f"{tr_message(str(found))}." if found else tr("Not computed yet."), None, None)
+        text = f"{tr_message(message_of(found))}." if found else tr("Not computed yet.")
+        return browser.Slide(title, text, None, None)
     first = predict(cell.model, cell.image, cell.fit)[0]
     base, heat = encode.jpeg(found.view), encode.jpeg(render.colorize(found.heatmap, color_map))
     return browser.Slide(

@@ -11,7 +11,8 @@ from ...evaluation.perturbation_curve import Curve
 from ...evaluation.registry import METRICS, Metric
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
-from ...report import Chart, Section
+from ...messages import Message
+from ...report import HEAD, Chart, Section
 from ..inputs.experiment import Experiment
 from ..results import cost, metrics
 from ..server import tasks
@@ -24,7 +25,9 @@ from ..session.settings import Span, setting
 from ..widgets.tiles import (
     Tile,
     as_report_images,
+    chart_of_curves,
     draw,
+    limits_of,
     measure_snippet,
     metric_sentence,
     randomization_tiles,
@@ -80,12 +83,7 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
     for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
         metric = METRICS[key]
         found = {question.method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
-        chart = Chart(
-            {f"{name}: {curve.area:.3f}": (curve.fractions, curve.values) for name, curve in found.items()},
-            "share of the pixels inserted" if place else "share of the pixels deleted",
-            f"probability of {label}",
-            f"{metric.title}: " + ", ".join(f"area {curve.area:.3f} for {name}" for name, curve in found.items()),
-        )
+        chart = chart_of_curves(metric, found, label)
         charts_of_it.append(chart)
         with box:
             st.subheader(f"{tr_message(metric.title)}: {own[place].area:.3f}")
@@ -97,10 +95,10 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         against,
         *(metric_sentence(METRICS[key]) for key in ("deletion", "insertion")),
     ]
-    settings_used = [("setting", "value"), ("replacement", FILLERS[filler]), ("steps", str(steps))]
+    settings_used = [HEAD, (Message("replacement"), Message(FILLERS[filler])), (Message("steps"), str(steps))]
     code = [measure_snippet({"deletion": settings, "insertion": settings})]
     texts = [one for one in texts if one]
-    return [Section("Deletion and insertion", texts, charts=charts_of_it, table=settings_used, code=code)]
+    return [Section(Message("Deletion and insertion"), texts, charts=charts_of_it, table=settings_used, code=code)]
 
 
 def _pair(question: Question, settings: Settings) -> tuple[Curve, Curve] | None:
@@ -153,7 +151,7 @@ def measures(question: Question) -> list[Section]:
                 value = metrics.number(question, one, tasks.part_of(report, place, len(wanted)))
                 found[one.key] = f"{value:.3f}"
             except CamvizError as error:
-                found[one.key] = str(error)
+                found[one.key] = error.message
         return found
 
     key = _key("measures", question, {})
@@ -170,10 +168,10 @@ def measures(question: Question) -> list[Section]:
             ],
         }
     )
-    rows = [(one.title, numbers[one.key], one.better, f"{one.tooltip} Limitations: {one.limitation}") for one in wanted]
+    rows = [(one.title, numbers[one.key], Message(one.better), limits_of(one)) for one in wanted]
     code = [measure_snippet({one.key: {} for one in wanted if not one.explains_again})]
-    table = [("metric", "this heatmap", "good values", "meaning"), *rows]
-    return [Section("Other metrics of this heatmap", table=table, code=code)]
+    head = (Message("metric"), Message("this heatmap"), Message("good values"), Message("meaning"))
+    return [Section(Message("Other metrics of this heatmap"), table=[head, *rows], code=code)]
 
 
 def forgetting(question: Question) -> list[Section]:
@@ -208,22 +206,27 @@ def forgetting(question: Question) -> list[Section]:
         st.markdown(f"**{tr_message(verdict)}**")
         show(pictures)
         chart = Chart(
-            {"rank correlation (r)": (depths, correlations), "structural similarity (SSIM)": (depths, similarities)},
-            "share of the layers randomized, from the last",
-            "similarity to the original heatmap",
-            "Similarity to the original heatmap while the layers are randomized: "
-            f"r = {correlations[-1]:.2f} at the end",
+            {
+                Message("rank correlation (r)"): (depths, correlations),
+                Message("structural similarity (SSIM)"): (depths, similarities),
+            },
+            Message("share of the layers randomized, from the last"),
+            Message("similarity to the original heatmap"),
+            Message(
+                "Similarity to the original heatmap while the layers are randomized: r = {r:.2f} at the end",
+                r=correlations[-1],
+            ),
         )
         draw(chart, "forgetting")
-        scale = (
+        scale = Message(
             "1: same heatmap; 0: unrelated. A line that falls at once means that the heatmap depends on the "
             "learned weights."
         )
-        number = f"Mean of |r|: {mean:.2f}."
+        number = Message("Mean of |r|: {mean:.2f}.", mean=mean)
         st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
         show_limitation(metric)
     texts = [verdict, number, scale, metric_sentence(metric)]
-    return [Section("Heatmaps for randomized weights", texts, as_report_images(pictures), [chart])]
+    return [Section(Message("Heatmaps for randomized weights"), texts, as_report_images(pictures), [chart])]
 
 
 def other_classes(question: Question) -> list[Section]:
@@ -235,7 +238,8 @@ def other_classes(question: Question) -> list[Section]:
         found = metrics.compute(question, metric, report)
         first, *others = [names[index] for index in found.classes]
         captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
-        alts = [f"Heatmap of {names[index]} by {question.method.title}" for index in found.classes]
+        title = question.method.title
+        alts = [Message("Heatmap of {label} by {method}", label=names[index], method=title) for index in found.classes]
         most, likest = max(zip(found.correlations, others, strict=True))
         return float(found), f"{likest}, r = {most:.2f}", tiles(question, found.maps, captions, alts)
 
@@ -243,12 +247,12 @@ def other_classes(question: Question) -> list[Section]:
     if result is None:
         return []
     mean, likest, pictures = result
-    number = f"Mean rank correlation: {mean:.2f}."
+    number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
     st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(likest)))}** {tr_message(number)}")
     show(pictures)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
-    return [Section("Heatmaps of other classes", texts, as_report_images(pictures))]
+    return [Section(Message("Heatmaps of other classes"), texts, as_report_images(pictures))]
 
 
 def _run(

@@ -9,6 +9,7 @@ import streamlit as st
 from ...errors import CamvizError
 from ...evaluation.registry import METRICS, Metric
 from ...explanation.question import Question
+from ...messages import Message
 from ...registry import METHODS, Method
 from ...report import Section
 from ...text import percent
@@ -104,14 +105,14 @@ def table(experiment: Experiment) -> list[Section]:
     if not shown:
         return []
     told = [
-        HOW.format(count=len(over), sure=percent(SURE, 0)),
+        Message(HOW, count=len(over), sure=percent(SURE, 0)),
         *(metric_sentence(metric) for metric in metrics),
     ]
     listed = [
-        ("image", "explained class"),
+        (Message("image"), Message("explained class")),
         *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
     ]
-    return [Section("Methods", told, table=shown), Section("Images", table=listed)]
+    return [Section(Message("Methods"), told, table=shown), Section(Message("Images"), table=listed)]
 
 
 def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.InputImage]]:

@@ -15,6 +15,7 @@ from ...errors import CamvizError
 from ...evaluation.metrics.pointing_game import join_quarters, most_confident, pointing_game
 from ...evaluation.registry import METRICS
 from ...explanation.question import Question
+from ...messages import Message
 from ...models import Prediction
 from ...registry import METHODS, Method
 from ...report import Section
@@ -35,7 +36,7 @@ from ..widgets.tiles import Tile
 from . import conclusions
 
 PLAYERS = ("grad_cam", "layer_cam", "guided_backprop", "gradient_x_input", *metrics.CONTROLS)
-WHERE = ("top left", "top right", "bottom left", "bottom right")
+WHERE = (Message("top left"), Message("top right"), Message("bottom left"), Message("bottom right"))
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,13 @@ def pointing(experiment: Experiment) -> list[Section]:
         return []
     rows = sorted(played.items(), key=lambda row: -float(np.mean(row[1].shares)))
     columns: dict[str, list[Any]] = {
-        "Method": [_name(METHODS[key]) for key, _ in rows],
-        "In the correct quarter": [float(np.mean(one.shares)) for _, one in rows],
+        Message("Method"): [_name(METHODS[key]) for key, _ in rows],
+        Message("In the correct quarter"): [float(np.mean(one.shares)) for _, one in rows],
     }
     for quarter, prediction in enumerate(chosen.predictions):
-        columns[f"{WHERE[quarter]}: {prediction.label}"] = [one.shares[quarter] for _, one in rows]
+        columns[Message("{place}: {label}", place=WHERE[quarter], label=prediction.label)] = [
+            one.shares[quarter] for _, one in rows
+        ]
     shares = {tr_message(name): st.column_config.NumberColumn(format="percent") for name in columns if name != "Method"}
     st.dataframe(
         tiles.translated_table(columns),
@@ -108,8 +111,9 @@ def pointing(experiment: Experiment) -> list[Section]:
     tiles.show(played[shown].tiles, 190)
     tiles.show_limitation(metric)
     table = [tuple(columns), *zip(*([_percent(cell) for cell in column] for column in columns.values()), strict=True)]
-    texts = [tiles.metric_sentence(metric), f"{METHODS[shown].title}: {verdict}"]
-    return [Section("Mosaic of four images", texts, tiles.as_report_images(played[shown].tiles), table=table)]
+    texts = [tiles.metric_sentence(metric), Message("{first}: {second}", first=METHODS[shown].title, second=verdict)]
+    title = Message("Mosaic of four images")
+    return [Section(title, texts, tiles.as_report_images(played[shown].tiles), table=table)]
 
 
 def _percent(cell: str | float) -> str:
@@ -176,7 +180,7 @@ def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> d
         try:
             questions[one.key] = experiment.question(one)
         except CamvizError as error:
-            refused[one.title] = str(error)
+            refused[one.title] = error.message
     missing = [question for question in questions.values() if not _with_maps(question, mosaic)]
     if missing:
         expected = [seconds(question) for question in missing]
@@ -187,7 +191,7 @@ def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> d
                 try:
                     play(question, mosaic, part)
                 except CamvizError as error:
-                    found[question.method.title] = str(error)
+                    found[question.method.title] = error.message
             return found
 
         what = tr("Run the test")
@@ -247,8 +251,16 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
         [
             tiles.Tile(
                 encode.jpeg(tiles.overlay_map(view, one.cpu().float().numpy())),
-                (f"{prediction.label}, {place}", f"{percent(share, 0, exact=True)} of the heatmap lies there"),
-                f"{question.method.title} of {prediction.label} over the mosaic, with its image at the {place}",
+                (
+                    Message("{label}, {place}", label=prediction.label, place=place),
+                    Message("{share} of the heatmap lies there", share=percent(share, 0, exact=True)),
+                ),
+                Message(
+                    "{method} of {label} over the mosaic, with its image at the {place}",
+                    method=question.method.title,
+                    label=prediction.label,
+                    place=place,
+                ),
             )
             for one, prediction, place, share in zip(result.maps, mosaic.predictions, WHERE, result.shares, strict=True)
         ],
@@ -271,4 +283,4 @@ def key_of(question: Question, mosaic: Mosaic) -> Hashable:
 
 
 def _name(method: Method) -> str:
-    return f"{method.title} (control)" if method.family == "control" else method.title
+    return Message("{method} (control)", method=method.title) if method.family == "control" else method.title

@@ -12,6 +12,7 @@ import streamlit as st
 
 from ...evaluation.bootstrap import Interval, bootstrap_interval, bootstrap_win_rate
 from ...evaluation.registry import Metric
+from ...messages import Message
 from ...registry import Method
 from ...report import Table
 from ...text import file_name, percent
@@ -68,14 +69,21 @@ def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric],
         ]
 
     columns: dict[str, list[Any]] = {
-        "Method": [f"{row.method.title} (control)" if row in rivals else row.method.title for row in rows],
-        "Beats all controls in": beaten(str),
+        Message("Method"): [
+            Message("{method} (control)", method=row.method.title) if row in rivals else row.method.title
+            for row in rows
+        ],
+        Message("Beats all controls in"): beaten(str),
     }
     for place, metric in enumerate(metrics):
         line = [intervals[place] for intervals in found]
         arrow = "↓" if metric.better == "low" else "↑"
-        columns[f"{metric.title} {arrow}"] = [one.mean if one else None for one in line]
-        columns[f"{metric.title}, 95%"] = [f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line]
+        columns[Message("{metric} {arrow}", metric=metric.title, arrow=arrow)] = [
+            one.mean if one else None for one in line
+        ]
+        columns[Message("{metric}, 95%", metric=metric.title)] = [
+            f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line
+        ]
     st.dataframe(
         translated_table(columns) | {tr("Beats all controls in"): beaten(tr_message)},
         hide_index=True,

@@ -7,6 +7,7 @@ import streamlit as st
 from ... import encode, export, figures, render, report, text
 from ...explanation import recipe
 from ...explanation.explanation import Explanation
+from ...messages import Message
 from ...registry import METHODS
 from ..components import browser
 from ..inputs.experiment import Experiment
@@ -81,7 +82,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
     buttons.download_button(
         tr("Report (HTML)"),
         lambda: report.to_html(
-            f"Explanation of {picture} by {e.model}",
+            Message("Explanation of {picture} by {model}", model=e.model, picture=picture),
             report.explanation_sections(e, experiment.predictions, picture, color_map, opacity, percentile),
             link,
             language,

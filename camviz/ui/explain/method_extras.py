@@ -13,7 +13,7 @@ from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import tasks
 from ..server.tasks import ReportProgress
-from ..session.language import error_text, tr, tr_parts
+from ..session.language import error_text, tr, tr_message
 from ..widgets import charts
 
 
@@ -60,7 +60,7 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
     found = tasks.run("places", ("class map", e.question.key), e.seconds, what, work)
     if found is not None:
         st.plotly_chart(
-            tr_parts(figures.class_map(found, model.categories, charts.ink())),
+            figures.class_map(found, model.categories, charts.ink(), tr_message),
             alt=tr("The predicted class for each position of the gray square, as letters"),
             config={"displayModeBar": False},
         )

@@ -75,7 +75,7 @@ def _take() -> None:
             for name, data in found:
                 taken[_free(name, taken)] = data
         except CamvizError as error:
-            refused.append((file.name, str(error)))
+            refused.append((file.name, error.message))
     st.session_state["album_refused"] = refused
     st.session_state["album"] = [_photo(name, data) for name, data in taken.items()]
 

@@ -85,7 +85,7 @@ def take(widget: str) -> None:
     try:
         choose(bring(held.name, held.getvalue()))
     except CamvizError as error:
-        st.session_state["refused"] = held.name, str(error)
+        st.session_state["refused"] = held.name, error.message
 
 
 def thumbnail(picture: InputImage) -> bytes:

@@ -16,6 +16,7 @@ from ..session.language import error_text, tr
 from . import image_input, model_input
 
 LARGEST = 1  # MB
+LONGEST = 400  # characters of what is said of a file
 PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse")
 
 
@@ -42,7 +43,8 @@ def _take() -> None:
     try:
         session_settings.follow("recipe", settings_of(held.getvalue()))
     except CamvizError as error:
-        st.session_state["recipe_refused"] = str(error)[:400]
+        said = error.message  # a file that somebody made may name something of any length
+        st.session_state["recipe_refused"] = said if len(said) <= LONGEST else said[:LONGEST]
 
 
 def settings_of(data: bytes) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ... import encode, render
-from ...errors import CamvizError
+from ...errors import CamvizError, message_of
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...registry import METHODS
@@ -59,7 +59,7 @@ def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map
     """Show the heatmap of one layer."""
     cell, name = sweep.cells[0][column], sweep.columns[column]
     if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
-        st.error(f"{escaped(name)}: {escaped(tr_message(str(result)))}")
+        st.error(f"{escaped(name)}: {escaped(tr_message(message_of(result)))}")
         return
     layer = cell.model.layer(name)
     alt = tr(

@@ -13,6 +13,7 @@ from ...errors import CamvizError
 from ...inspection.feature_maps import Peaks, TopActivation, peaks, top_activations
 from ...inspection.receptive_field import Box, receptive_fields
 from ...inspection.summary import blank
+from ...messages import Message
 from ..inputs import gallery_input, image_input
 from ..inputs.experiment import Experiment
 from ..inputs.image_input import InputImage
@@ -72,9 +73,9 @@ def _over() -> list[Candidate]:
     every = list(image_input.choices().values())
     own = [picture for picture in every if picture.own]
     places = {
-        "all": "all images",
-        **({"samples": "sample images", "own": "your own images"} if own else {}),
-        **({"gallery": "your images in the gallery"} if gallery_input.own() else {}),
+        "all": Message("all images"),
+        **({"samples": Message("sample images"), "own": Message("your own images")} if own else {}),
+        **({"gallery": Message("your images in the gallery")} if gallery_input.own() else {}),
     }
     over = settings.setting("search_in", "all", places)
     if len(places) > 1:

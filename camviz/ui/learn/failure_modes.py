@@ -15,6 +15,7 @@ from ...evaluation.rank_correlation import rank_correlation
 from ...evaluation.registry import METRICS
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
+from ...messages import Message
 from ...registry import METHODS
 from ...tape import forward
 from ..inputs.experiment import Experiment
@@ -90,7 +91,7 @@ def _comparison(method: str, fault: FailureMode, experiment: Experiment) -> bool
             ],
         )
     except CamvizError as error:
-        st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(str(error)))))
+        st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(error.message))))
         return False
     if results is None:
         return True
@@ -133,7 +134,7 @@ def _randomization(method: str, fault: RandomizationTest, experiment: Experiment
             work,
         )
     except CamvizError as error:
-        st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(str(error)))))
+        st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(error.message))))
         return
     for question, row in zip(questions, pictures or (), strict=False):
         st.caption(escaped(tr_message(question.method.title)))
@@ -187,7 +188,10 @@ def _for_two_classes(*methods: str) -> Variants:
         return [
             Variant(tr(label, method=tr_message(METHODS[method].title), label=name), which, method, {})
             for method in methods
-            for label, which in (("{method}, this class", experiment), ("{method}, for {label}", other))
+            for label, which in (
+                (Message("{method}, this class"), experiment),
+                (Message("{method}, for {label}"), other),
+            )
         ]
 
     return variants

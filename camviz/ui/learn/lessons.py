@@ -16,7 +16,7 @@ def draw() -> None:
     try:
         found = lessons(language=language.current())
     except CamvizError as error:
-        st.error(tr("The lessons cannot be shown: {error}.", error=escaped(tr_message(str(error)))))
+        st.error(tr("The lessons cannot be shown: {error}.", error=escaped(tr_message(error.message))))
         return
     st.caption(
         tr(

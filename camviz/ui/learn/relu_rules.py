@@ -76,7 +76,7 @@ def _matrix() -> None:
         back = _editor("back", above)
     outcomes = apply_relu_rules(torch.from_numpy(back), torch.from_numpy(came) > 0)
     for place, (name, values) in zip(st.columns(len(outcomes)), outcomes.items(), strict=True):
-        place.caption(tr_message(name.capitalize()))
+        place.caption(tr_message(name).capitalize())
         place.dataframe(pd.DataFrame(values.numpy()), hide_index=True, width="stretch")
 
 

@@ -9,6 +9,7 @@ from ...errors import CamvizError
 from ...explanation.explain import answer
 from ...explanation.explanation import Explanation, Result
 from ...explanation.question import Question
+from ...messages import Message
 from ...registry import METHODS
 from ...text import duration_text
 from ..inputs.experiment import Experiment
@@ -91,9 +92,9 @@ def refusals(experiment: Experiment) -> dict[str, str]:
 def _refusals(experiment: Experiment) -> Any:
     for method in METHODS.values():
         if method.layer == "required" and not experiment.layers:
-            yield method.key, "it needs a layer with feature maps, and this model has none"
+            yield method.key, Message("it needs a layer with feature maps, and this model has none")
         elif method.requires:
             try:
                 compute(experiment.question(method))
             except CamvizError as error:
-                yield method.key, str(error)
+                yield method.key, error.message

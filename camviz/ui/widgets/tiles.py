@@ -11,9 +11,11 @@ from torch import Tensor
 
 from ... import encode, render, report, text
 from ...evaluation.metrics.randomization import RandomizationResult
+from ...evaluation.perturbation_curve import Curve
 from ...evaluation.registry import Metric
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
+from ...messages import Message, join
 from ...report import Chart, ReportImage, Section
 from ..inputs.experiment import Experiment
 from ..session.language import tr, tr_message, translator
@@ -55,12 +57,19 @@ def randomization_tiles(question: Question, found: RandomizationResult, looks: D
     depths = [text.percent(depth, 0, exact=True) for depth in found.depths]
     told = zip(depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
-        (f"{depth} randomized", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}")
+        (
+            Message("{share} randomized", share=depth),
+            Message("down to {layer}", layer=layer),
+            f"r = {r:.2f}, SSIM = {alike:.2f}",
+        )
         if layer
-        else ("trained weights",)
+        else (Message("trained weights"),)
         for depth, layer, r, alike in told
     ]
-    alts = [f"{question.method.title} with {depth} of the layers randomized" for depth in depths]
+    alts = [
+        Message("{method} with {share} of the layers randomized", method=question.method.title, share=depth)
+        for depth in depths
+    ]
     return tiles(question, found.maps, captions, alts, looks)
 
 
@@ -72,6 +81,21 @@ def show(pictures: Sequence[Tile], width: int = 150) -> None:
             st.image(tile.jpeg, alt=tr_message(tile.alt), width="stretch")
             first, *others = (escaped(tr_message(line)) for line in tile.lines)
             st.caption("  \n".join([f"**{first}**", *others]))
+
+
+def chart_of_curves(metric: Metric, found: Mapping[str, Curve], label: str) -> Chart:
+    """Return the curves of deletion or insertion of one class, by method, with their areas."""
+    areas = [Message("area {area:.3f} for {method}", area=curve.area, method=name) for name, curve in found.items()]
+    brought_in = metric.key == "insertion"
+    return Chart(
+        {
+            Message("{name}: {area:.3f}", name=name, area=curve.area): (curve.fractions, curve.values)
+            for name, curve in found.items()
+        },
+        Message("share of the pixels inserted") if brought_in else Message("share of the pixels deleted"),
+        Message("probability of {label}", label=label),
+        Message("{first}: {second}", first=metric.title, second=join(areas)),
+    )
 
 
 def draw(chart: Chart, key: str) -> None:
@@ -91,12 +115,21 @@ def translated_table(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any
 
 def as_report_images(shown: Sequence[Tile]) -> list[ReportImage]:
     """Return tiles as images of a report."""
-    return [ReportImage(tile.jpeg, tile.alt, ", ".join(tile.lines)) for tile in shown]
+    return [ReportImage(tile.jpeg, tile.alt, join(tile.lines)) for tile in shown]
 
 
-def metric_sentence(metric: Metric) -> str:
+def metric_sentence(metric: Metric) -> Message:
     """Return a metric's meaning and limitation, for a report."""
-    return f"{metric.title}: {metric.tooltip} Limitations: {metric.limitation} {metric.paper}"
+    return Message("{metric}: {text} {link}", metric=metric.title, text=limits_of(metric), link=metric.paper)
+
+
+def limits_of(metric: Metric) -> Message:
+    """Return a metric's meaning and limitation."""
+    return Message(
+        "{question} Limitations: {limitation}",
+        question=Message(metric.tooltip),
+        limitation=Message(metric.limitation),
+    )
 
 
 def measure_snippet(settings: Mapping[str, Mapping[str, Any]]) -> str:
@@ -133,12 +166,12 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
 
 def _settings(experiment: Experiment) -> Section:
     table = [
-        ("setting", "value"),
-        ("network", f"{experiment.model.name} ({experiment.model.weights})"),
-        ("layer", ", ".join(experiment.layers)),
-        ("image fit", experiment.fit),
+        report.HEAD,
+        (Message("network"), f"{experiment.model.name} ({experiment.model.weights})"),
+        (Message("layer"), ", ".join(experiment.layers)),
+        (Message("image fit"), Message(experiment.fit)),
     ]
-    return Section("Settings", table=[row for row in table if row[1]])
+    return Section(Message("Settings"), table=[row for row in table if row[1]])
 
 
 def show_limitation(metric: Metric) -> None:
