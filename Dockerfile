@@ -2,7 +2,7 @@
 FROM python:3.11-slim-bookworm
 
 # Streamlit's reader of uploads lays what is over 1 MB into TMPDIR while it comes in: that is memory here, not a disk.
-ENV PYTHONUNBUFFERED=1 TMPDIR=/dev/shm CAMVIZ_CONFIG=/app/deploy/camviz.toml TORCH_HOME=/weights
+ENV PYTHONUNBUFFERED=1 TMPDIR=/dev/shm CAMVIZ_CONFIG=/app/deploy/camviz.toml TORCH_HOME=/weights HF_HOME=/weights
 
 WORKDIR /app
 RUN useradd --create-home --uid 1000 camviz && install --directory --owner=camviz /weights

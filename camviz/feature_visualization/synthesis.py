@@ -185,8 +185,10 @@ def find_synthesis(key: str) -> Method:
 
 def sight_of(model: Model) -> FeatureFunction:
     """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colors."""
-    if model.bands != RGB_CHANNELS:
-        raise CamvizError(f"pictures are made in red, green and blue, and {model.name} sees {', '.join(model.bands)}")
+    if model.input_channels != RGB_CHANNELS:
+        raise CamvizError(
+            f"pictures are made in red, green and blue, and {model.name} sees {', '.join(model.input_channels)}"
+        )
     reference = next(model.net.parameters(), torch.empty(0, device=model.device))
     mean, std = (
         torch.tensor(values, device="cpu").view(1, 3, 1, 1).to(reference) for values in (model.mean, model.std)

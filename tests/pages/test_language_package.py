@@ -22,7 +22,7 @@ from camviz import METHODS, captions, errors, figures, render, report
 from camviz.evaluation.registry import METRICS
 from camviz.feature_visualization import synthesize
 from camviz.inspection import summary
-from camviz.models import class_names
+from camviz.models import Weights, class_names
 from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES, Knob
 from camviz.teaching import lessons, walkthroughs
@@ -132,7 +132,7 @@ def test_the_search_for_texts_finds_what_is_put_together() -> None:
         (errors.unknown("setting", "x", [], "the settings of grad_cam"), "grad_cam 的设置中没有设置“x”"),
         (
             "the weights file a does not fit b: it has no 'c' (and 3 more); b has no 'd'; no network of the "
-            "catalogue is like it",
+            "catalogue is similar",
             "权重文件 a 与 b 不匹配：它没有“c”（以及另外 3 个）；b 没有“d”；目录中没有与它相似的网络",
         ),
     ],
@@ -147,7 +147,8 @@ def test_errors_that_are_put_together_elsewhere(chinese, lite0) -> None:
         refusal(lambda: lite0.class_index("expresso")),
         refusal(lambda: camviz.load_model("resnet")),
         "the state dict does not fit resnet18: it has no 'conv1.weight' (and 9 more); resnet18 has no 'a' (and 1 more);"
-        " 'fc.bias' has the shape (1,) instead of (2,); nearest in the catalogue is resnet50 (3 of 4 tensors fit)",
+        " 'fc.bias' has the shape (1,) instead of (2,);"
+        " the closest in the catalogue is resnet50 (3 of 4 tensors match)",
         refusal(lambda: class_names.read_class_names(b"{}", "the class names in a.json")),
         refusal(lambda: METHODS["grad_cam"].settings({"counterfactual": 3})),
         refusal(lambda: METHODS["occlusion"].settings({"size": 100_000})),
@@ -156,8 +157,8 @@ def test_errors_that_are_put_together_elsewhere(chinese, lite0) -> None:
         "model 'x' has no layer of feature maps, as its layers are hidden in TorchScript, which Occlusion needs",
         "the weights file a.pth holds more than tensors, or is damaged: save the tensors alone, by "
         "torch.save(net.state_dict(), file)",
-        "the weights file a.pth is not here and could not be fetched (the server answered 404): put it by hand into "
-        "/tmp, or meanwhile use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, which need no network, "
+        "the weights file a.pth is missing and could not be downloaded (HF_HUB_OFFLINE is set): put it by hand "
+        "into /tmp, or use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, which come with CamViz, "
         "or weights='random'",
         "models.toml, model 2 'x': it needs an architecture of the catalogue, weights, or both",
     ]
@@ -212,7 +213,9 @@ def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
     for key, method in METHODS.items():
         knobs = method.settings({})
         attribution = of_pixels if method.layer == "none" else e.attribution
-        for label, weights, layer in product((e.label, "cab", "cab rather than koala"), ("a", "random"), ("b", "b,c")):
+        for label, weights, layer in product(
+            (e.label, "cab", "cab rather than koala"), (Weights("file", "a"), Weights("random")), ("b", "b,c")
+        ):
             told = layer if method.layer == "required" else None
             yield replace(e, method=key, knobs=knobs, attribution=attribution, label=label, weights=weights, layer=told)
         for knob, value in (("feature_map", 3), ("counterfactual", True)):

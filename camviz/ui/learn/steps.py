@@ -142,7 +142,7 @@ def _masked(found: walkthroughs.ScoreCamWalkthrough, experiment: Experiment) -> 
         tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
         for c in order
     ]
-    side_by_side(*zip(names, [model.seen_in(found.pictures[c]) for c in order], strict=True))
+    side_by_side(*zip(names, [model.denormalize(found.pictures[c]) for c in order], strict=True))
     st.markdown(tr("**2. The weights**: the scores, brought to a sum of 1 (softmax)"))
     ranked = found.weight.sort(descending=True).values[:30].tolist()
     chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty greatest weights"))
@@ -158,7 +158,7 @@ def _masked(found: walkthroughs.ScoreCamWalkthrough, experiment: Experiment) -> 
 def _path(found: walkthroughs.PathWalkthrough, experiment: Experiment) -> None:
     picks = np.linspace(0, len(found.place) - 1, STRONGEST).round().astype(int).tolist()
     st.markdown(tr("**1. The picture fades in**"))
-    side_by_side(*((f"{float(found.place[n]):.0%}", experiment.model.seen_in(found.pictures[n])) for n in picks))
+    side_by_side(*((f"{float(found.place[n]):.0%}", experiment.model.denormalize(found.pictures[n])) for n in picks))
     st.markdown(tr("**2. The gradient at each step**: its size, on one scale"))
     high = float(found.gradients[picks].quantile(0.99))
     side_by_side(*((f"{float(found.place[n]):.0%}", cells(found.gradients[n], "gray", high)) for n in picks))
