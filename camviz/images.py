@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import torch
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -21,12 +20,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
-from torchvision import io as torchvision_io
 
 from .errors import CamvizError
 
 MAX_BYTES = 20 * 2**20
-MAX_PIXELS, MAX_JPEG_PIXELS, MAX_ANIMATED_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
+MAX_PIXELS, MAX_JPEG_PIXELS, MAX_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
 MIN_SIDE = 16
 KEEP_SIDE = 1024  # a picture is brought down only as far as its shorter side stays this long
 DECODER_BYTES = 350_000_000  # for the decoded pixels and what the decoder needs beside them; 400 MB is the whole
@@ -46,7 +44,7 @@ READERS: dict[bytes, type[ImageFile]] = {
     b"MM\0+": TiffImageFile,
 }
 EXPECTED = "expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF"
-# What Pillow's readers, and torchvision's, raise on damaged files.
+# What Pillow's readers raise on damaged files.
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
@@ -84,7 +82,7 @@ def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
 
     A shorter side of 2048 pixels or more is brought down, to 1024 at least; other pictures keep their size
     (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not a picture, is damaged, under 16
-    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100); sizes are checked before anything is decoded.
+    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP: 20); sizes are checked before decoding.
     """
     kind = "picture"
     try:
@@ -149,7 +147,7 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
 
 def _find_reader(data: bytes) -> type[ImageFile]:
     for magic, reader in READERS.items():
-        if data.startswith(magic):
+        if data.startswith(magic) and _is_of(reader, data):
             return reader
     if not data:
         raise CamvizError(f"this file is empty; {EXPECTED}")
@@ -163,11 +161,22 @@ def _find_reader(data: bytes) -> type[ImageFile]:
     raise CamvizError(f"this file is not a picture that can be read; {EXPECTED}")
 
 
+def _is_of(reader: type[ImageFile], data: bytes) -> bool:
+    """Whether a file is of the reader's format, where its first bytes alone do not tell: RIFF may be a WAV or AVI."""
+    if reader is WebPImageFile:
+        return data[8:12] == b"WEBP"
+    if reader is BmpImageFile:
+        size, pixels = struct.unpack("<I4xI", data[2:14]) if len(data) >= 14 else (0, 0)
+        return bool(size == 0 or 14 < pixels < size)  # some writers leave the size of the file 0
+    return True
+
+
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         raise CamvizError(f"expected at least {MIN_SIDE} pixels on each side; this picture has {width} x {height}")
-    name, limit = ("JPEG", MAX_JPEG_PIXELS) if image.format in ("JPEG", "MPO") else ("picture", MAX_PIXELS)
+    limits = {"JPEG": ("JPEG", MAX_JPEG_PIXELS), "MPO": ("JPEG", MAX_JPEG_PIXELS), "WEBP": ("WebP", MAX_WEBP_PIXELS)}
+    name, limit = limits.get(image.format or "", ("picture", MAX_PIXELS))
     if width * height > limit:
         came = f"{width} x {height} = {width * height / 1e6:.1f}"
         raise CamvizError(f"expected a {name} of at most {limit // 10**6} megapixels; this one has {came}")
@@ -186,16 +195,8 @@ def _load(image: ImageFile, data: bytes) -> Image.Image:
         rows = min(tags.get(base.RowsPerStrip, image.height), image.height)
         block = tags.get(base.TileWidth, image.width) * tags.get(base.TileLength, rows)
         extra = block * max(4, sum(tags.get(base.BitsPerSample, (1,))) / 8)
-    elif isinstance(image, WebPImageFile) and image.width * image.height > MAX_ANIMATED_WEBP_PIXELS:
-        # Pillow's reader takes 16 bytes a pixel; torchvision's takes 8, but does not know animations. It is looked
-        # up only here because torchvision means to remove it: large WebPs alone would go with it.
-        if image.is_animated:
-            raise CamvizError("expected an animated WebP of at most 20 megapixels; this one has more")
-        encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-        pixels = torchvision_io.decode_webp(encoded, torchvision_io.ImageReadMode.RGB_ALPHA)
-        loaded = Image.fromarray(pixels.permute(1, 2, 0).numpy())
-        loaded.info = image.info
-        return loaded
+    elif isinstance(image, WebPImageFile):
+        extra = 12 * image.width * image.height
     if extra + 4 * image.width * image.height > DECODER_BYTES:
         raise CamvizError(f"decoding this {image.format} would need over 400 MB of memory; expected a smaller picture")
     image.load()
