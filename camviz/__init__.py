@@ -6,6 +6,7 @@ from . import scores
 from .errors import CamvizError
 from .explanation.explain import explain
 from .explanation.explanation import Explanation
+from .measurement import measure
 from .models import Model, load_model
 from .registry import METHODS
 from .version import __version__ as __version__
@@ -13,7 +14,7 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .ui.server.serve import serve
 
-__all__ = ["METHODS", "CamvizError", "Explanation", "Model", "explain", "load_model", "scores", "serve"]
+__all__ = ["METHODS", "CamvizError", "Explanation", "Model", "explain", "load_model", "measure", "scores", "serve"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from .explanation.explanation import Explanation
 from .registry import METHODS
-from .text import article
+from .text import article, percent
 
 CAUTIONS = {
     "cam": "It does not say that the region is enough for this answer, nor that the network would fail without it; "
@@ -19,7 +19,7 @@ CAUTIONS = {
 
 def reading(e: Explanation, first: str, sure: float) -> str:
     """What the network says, and what the bright parts mean."""
-    says = f"The network is {'under 1%' if sure < 0.01 else format(sure, '.0%')} sure this is {article(first)}."
+    says = f"The network is {percent(sure, 0)} sure this is {article(first)}."
     method = METHODS[e.method]
     if e.knobs.get("feature_map") is not None:
         which = f"feature map {e.knobs['feature_map']} of layer {e.layer}"
@@ -43,6 +43,6 @@ def reading(e: Explanation, first: str, sure: float) -> str:
 def caution(e: Explanation) -> str:
     """What the picture does not say."""
     text = CAUTIONS[METHODS[e.method].family]
-    if e.weights.is_random:
+    if e.question.model.weights.is_random:
         return f"This network is untrained, so whatever the map shows was not learned. {text}"
     return text

@@ -1,10 +1,10 @@
-"""Pixels as files: PNG, JPEG, labeled grids and contact sheets."""
+"""PNG and JPEG files, montages and labeled contact sheets of images."""
 
 import functools
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,88 +15,95 @@ from .errors import CamvizError
 
 RGB = NDArray[np.uint8]
 
-
-CELL, GAP, MARGIN, ROW_LABEL = 224, 12, 24, 150
-
-
+# Pixels of a contact sheet.
+CELL, GAP, MARGIN, ROW_LABEL, CAPTION = 224, 12, 24, 150, 44
 BLACK, GRAY, PALE = "#111111", "#5a5f66", "#f1f2f4"
 
 
 def png(rgb: RGB) -> bytes:
-    """A picture (H, W, 3) uint8 as a PNG file."""
-    return _file(_picture(rgb), "PNG")
+    """Return an image (H, W, 3) uint8 as a PNG file."""
+    return _file(_image(rgb), "PNG")
 
 
 def jpeg(rgb: RGB, quality: int = 90) -> bytes:
-    """A picture (H, W, 3) uint8 as a JPEG file, many times faster to make than a PNG."""
-    # A saliency map's color changes from pixel to pixel, so the colors keep their full resolution.
-    return _file(_picture(rgb), "JPEG", quality=quality, subsampling=0)
+    """Return an image (H, W, 3) uint8 as a JPEG file, which is many times faster to encode than a PNG."""
+    # The color of a saliency map changes from pixel to pixel, so chroma keeps its full resolution.
+    return _file(_image(rgb), "JPEG", quality=quality, subsampling=0)
 
 
-def grid_png(
-    cells: Sequence[Sequence[RGB | None]],
-    row_labels: Sequence[str],
-    column_labels: Sequence[str],
+def montage(images: Sequence[RGB], columns: int, gap: int = 0) -> RGB:
+    """Return images (H, W, 3) of one size as one image, row by row, with white gaps."""
+    height, width, _ = images[0].shape
+    rows = math.ceil(len(images) / columns)
+    whole = np.full((rows * (height + gap) - gap, min(len(images), columns) * (width + gap) - gap, 3), 255, np.uint8)
+    for number, image in enumerate(images):
+        top, left = number // columns * (height + gap), number % columns * (width + gap)
+        whole[top : top + height, left : left + width] = image
+    return whole
+
+
+def contact_sheet(
+    tiles: Sequence[RGB | str],
+    columns: int,
+    captions: Sequence[str] = (),
+    *,
     title: str = "",
-    errors: Mapping[tuple[int, int], str] | None = None,
-) -> bytes:
-    """A grid of pictures as one labeled PNG on white.
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+) -> RGB:
+    """Return images of any size on one white sheet, row by row, with labels and a caption of two lines under each.
 
-    `cells[row][column]` is a picture (H, W, 3), or None for a cell without one, which then shows
-    `errors[row, column]`, or "not computed". Pictures are fitted into squares, undistorted.
+    A tile is an image (H, W, 3), fitted undistorted into a square, or the text of a square without an image. Raises
+    CamvizError if the number of labels or captions differs from that of rows, columns or tiles.
     """
-    if len(cells) != len(row_labels) or any(len(row) != len(column_labels) for row in cells):
-        raise CamvizError(f"the grid needs {len(row_labels)} rows of {len(column_labels)} cells, as many as labels")
-    side = ROW_LABEL if any(row_labels) else 0
-    left, width = MARGIN + side, len(column_labels) * (CELL + GAP) - GAP
-    heading = wrap(title, side + width, 22, lines=3)
-    columns = [wrap(label, CELL, 16, lines=3) for label in column_labels]
-    header = max((len(lines) for lines in columns), default=0) * 20
-    top = MARGIN + len(heading) * 28 + (8 if heading else 0) + header + (6 if header else 0)
-    height = top + len(cells) * (CELL + GAP) - GAP + MARGIN
-    canvas = Image.new("RGB", (left + max(width, CELL) + MARGIN, height), "white")
-    draw = ImageDraw.Draw(canvas)
-    _write(draw, heading, (MARGIN, MARGIN), 22, 28)
-    for column, lines in enumerate(columns):
-        _write(draw, lines, (left + column * (CELL + GAP), top - 6 - len(lines) * 20), 16, 20)
-    for row, pictures in enumerate(cells):
-        y = top + row * (CELL + GAP)
-        lines = wrap(row_labels[row], ROW_LABEL - GAP, 16, lines=CELL // 20)
-        _write(draw, lines, (MARGIN, y + (CELL - len(lines) * 20) // 2), 16, 20)
-        for column, picture in enumerate(pictures):
-            x = left + column * (CELL + GAP)
-            if picture is not None:
-                fitted = _fit(_picture(picture))
-                canvas.paste(fitted, (x + (CELL - fitted.width) // 2, y + (CELL - fitted.height) // 2))
-                continue
-            draw.rectangle((x, y, x + CELL - 1, y + CELL - 1), fill=PALE)
-            reason = (errors or {}).get((row, column), "not computed")
-            lines = wrap(reason, CELL - 24, 14, lines=(CELL - 24) // 18)
-            _write(draw, lines, (x + 12, y + (CELL - len(lines) * 18) // 2), 14, 18, GRAY)
-    return _file(canvas, "PNG")
-
-
-def sheet_jpeg(tiles: Sequence[tuple[RGB | None, str]], columns: int = 6) -> bytes:
-    """Pictures with a caption of at most two lines under each, row by row, as one JPEG on white; None: left pale."""
-    under = 2 * 18 + 8
     rows = max(1, math.ceil(len(tiles) / columns))
-    size = (2 * MARGIN + columns * (CELL + GAP) - GAP, 2 * MARGIN + rows * (CELL + under))
-    canvas = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(canvas)
-    for place, (picture, caption) in enumerate(tiles):
-        x, y = MARGIN + place % columns * (CELL + GAP), MARGIN + place // columns * (CELL + under)
-        draw.rectangle((x, y, x + CELL - 1, y + CELL - 1), fill=PALE)
-        if picture is not None:
-            fitted = _fit(_picture(picture))
-            canvas.paste(fitted, (x + (CELL - fitted.width) // 2, y + (CELL - fitted.height) // 2))
-        _write(draw, wrap(caption, CELL, 14, lines=2), (x, y + CELL + 2), 14, 18, GRAY)
-    return _file(canvas, "JPEG", quality=85)
+    given = ((row_labels, rows), (column_labels, columns), (captions, len(tiles)))
+    if any(labels and len(labels) != count for labels, count in given):
+        raise CamvizError(
+            "a contact sheet of {rows} rows, {columns} columns and {images} images cannot have {row_labels} row "
+            "labels, {column_labels} column labels and {captions} captions",
+            rows=rows,
+            columns=columns,
+            images=len(tiles),
+            row_labels=len(row_labels),
+            column_labels=len(column_labels),
+            captions=len(captions),
+        )
+    side = ROW_LABEL if any(row_labels) else 0
+    width = columns * (CELL + GAP) - GAP
+    step = CELL + (CAPTION if captions else GAP)
+    title_lines = wrap(title, side + width, 22, lines=3)
+    column_lines = [wrap(label, CELL, 16, lines=3) for label in column_labels]
+    header = max(map(len, column_lines), default=0) * 20
+    top = MARGIN + (len(title_lines) * 28 + 8 if title_lines else 0) + (header + 6 if header else 0)
+    left = MARGIN + side
+    sheet = Image.new("RGB", (left + width + MARGIN, top + rows * step - (0 if captions else GAP) + MARGIN), "white")
+    draw = ImageDraw.Draw(sheet)
+    _write(draw, title_lines, (MARGIN, MARGIN), 22, 28)
+    for column, lines in enumerate(column_lines):
+        _write(draw, lines, (left + column * (CELL + GAP), top - 6 - len(lines) * 20), 16, 20)
+    for row, label in enumerate(row_labels):
+        lines = wrap(label, ROW_LABEL - GAP, 16, lines=CELL // 20)
+        _write(draw, lines, (MARGIN, top + row * step + (CELL - len(lines) * 20) // 2), 16, 20)
+    for number, tile in enumerate(tiles):
+        x, y = left + number % columns * (CELL + GAP), top + number // columns * step
+        if isinstance(tile, str):
+            draw.rectangle((x, y, x + CELL - 1, y + CELL - 1), fill=PALE)
+            lines = wrap(tile, CELL - 24, 14, lines=(CELL - 24) // 18)
+            _write(draw, lines, (x + 12, y + (CELL - len(lines) * 18) // 2), 14, 18, GRAY)
+        else:
+            fitted = _fit(_image(tile))
+            sheet.paste(fitted, (x + (CELL - fitted.width) // 2, y + (CELL - fitted.height) // 2))
+        if captions:
+            _write(draw, wrap(captions[number], CELL, 14, lines=2), (x, y + CELL + 2), 14, 18, GRAY)
+    return np.asarray(sheet)
 
 
 def wrap(text: str, width: float, size: int, lines: int | None = None) -> list[str]:
-    """`text` broken into lines of at most `width` pixels in the built-in font; an ellipsis ends what exceeds `lines`.
+    """Return the text in lines of at most `width` pixels in the built-in font; an ellipsis ends text beyond `lines`.
 
-    Breaks come after spaces and -._/, and inside a word only where it is too long for a line of its own.
+    Lines break after spaces and -._/, and inside a word only if it is too long for a line of its own. Pillow's
+    ImageText.wrap breaks at spaces only, and raises for a word as long as many a layer's name.
     """
     font = _font(size)
     # The built-in font has no multiplication sign, which layer sizes are written with.
@@ -123,21 +130,23 @@ def wrap(text: str, width: float, size: int, lines: int | None = None) -> list[s
     return [line.rstrip() for line in broken if line.strip()]
 
 
-def _picture(rgb: RGB) -> Image.Image:
+def _image(rgb: RGB) -> Image.Image:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise CamvizError(f"a picture is uint8 of shape (H, W, 3); got {rgb.dtype} of shape {rgb.shape}")
+        raise CamvizError(
+            "a picture is uint8 of shape (H, W, 3); got {dtype} of shape {shape}", dtype=str(rgb.dtype), shape=rgb.shape
+        )
     return Image.fromarray(rgb)
 
 
-def _fit(picture: Image.Image) -> Image.Image:
-    scale = CELL / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
+def _fit(image: Image.Image) -> Image.Image:
+    scale = CELL / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def _file(picture: Image.Image, kind: str, **options: Any) -> bytes:
+def _file(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 

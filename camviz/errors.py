@@ -5,16 +5,30 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-_NO_MEMORY = re.compile("can't allocate memory|out of memory", re.IGNORECASE)  # the processor's and the cards' words
+from .messages import Message, Value
+
+_NO_MEMORY = re.compile("can't allocate memory|out of memory", re.IGNORECASE)  # as torch says it, on CPU and on GPU
 
 
 class CamvizError(ValueError):
-    """A wrong input: says what was expected and what came. Pages show it as an error box."""
+    """A wrong input: says what is expected and what was given. Pages show it as an error box.
+
+    `CamvizError(template, **values)`: `message` keeps both, and `str()` is the formatted sentence.
+    """
+
+    def __init__(self, template: str, /, **values: Value) -> None:
+        self.message = Message(template, **values)
+        super().__init__(self.message)
+
+
+def message_of(error: Exception) -> str:
+    """Return what an error says: the Message of a CamvizError, the text of any other."""
+    return error.message if isinstance(error, CamvizError) else str(error)
 
 
 @contextmanager
 def in_memory() -> Iterator[None]:
-    """What finds too little memory within raises CamvizError."""
+    """Raise CamvizError if the code inside runs out of memory."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -26,12 +40,14 @@ def in_memory() -> Iterator[None]:
 
 
 def unknown(kind: str, name: str, names: Iterable[str], where: str) -> CamvizError:
-    """The error for a name that is not among `names`, offering the nearest one.
+    """Return the error for a name that is not among `names`, with the nearest one.
+
+    `kind` and `where` are Messages if a translation has its own words for them.
 
     >>> str(unknown("layer", "layer9", ["layer3", "layer4"], "resnet50"))
     "layer 'layer9' is not in resnet50; did you mean 'layer4'?"
     """
     lowered = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), sorted(lowered, reverse=True), n=1, cutoff=0.5)
-    hint = f"; did you mean '{lowered[close[0]]}'?" if close else ""
-    return CamvizError(f"{kind} '{name}' is not in {where}{hint}")
+    hint = Message("; did you mean '{name}'?", name=lowered[close[0]]) if close else ""
+    return CamvizError("{kind} '{name}' is not in {where}{hint}", kind=kind, name=name, where=where, hint=hint)

@@ -35,7 +35,7 @@ def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str], ink: s
     for place in sorted(set(rank.values())):
         alike = [int(category) for category in order if rank[int(category)] == place]
         title = names[alike[0]] if len(alike) == 1 else f"{len(alike)} other classes"
-        share = percent(float((ranks == place).mean()))
+        share = percent(float((ranks == place).mean()), exact=True)
         figure.add_trace(
             go.Heatmap(
                 z=np.where(ranks == place, 1.0, np.nan),
@@ -73,7 +73,9 @@ def correlation_heatmap(matrix: NDArray[np.floating[Any]], names: Sequence[str],
     """
     n = len(names)
     if matrix.shape != (n, n):
-        raise CamvizError(f"{n} names need a matrix of shape {(n, n)}; got {matrix.shape}")
+        raise CamvizError(
+            "{n} names need a matrix of shape {expected}; got {shape}", n=n, expected=(n, n), shape=matrix.shape
+        )
     lines = [wrap(f"{row + 1} {name}", NAME_WIDTH, 12) for row, name in enumerate(names)]
     labels = ["<br>".join(html.escape(line) for line in wrapped) for wrapped in lines]
     plain = [html.escape(name) for name in names]

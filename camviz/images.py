@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -22,6 +24,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from .errors import CamvizError
+from .messages import Message
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS, MAX_JPEG_PIXELS, MAX_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
@@ -30,8 +33,7 @@ KEEP_SIDE = 1024  # a picture is brought down only as far as its shorter side st
 DECODER_BYTES = 350_000_000  # for the decoded pixels and what the decoder needs beside them; 400 MB is the whole
 STRIP_PIXELS = 2**18
 
-# The readers are called directly: Image.open warns of every picture over 89 megapixels, also of the JPEGs
-# that are welcome here, and a warning can only be silenced for the whole process.
+# Called directly: Image.open warns of images over 89 megapixels, which can only be silenced for the whole process.
 READERS: dict[bytes, type[ImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,
     b"\x89PNG": PngImageFile,
@@ -43,9 +45,8 @@ READERS: dict[bytes, type[ImageFile]] = {
     b"II+\0": TiffImageFile,
     b"MM\0+": TiffImageFile,
 }
-EXPECTED = "expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF"
-# What Pillow's readers raise on damaged files.
-UNREADABLE = (
+EXPECTED = Message("expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF")
+UNREADABLE = (  # what Pillow's readers raise on damaged files
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
 )
@@ -57,6 +58,10 @@ class DecodedImage:
 
     pixels: Image.Image = field(repr=False)
     name: str = ""
+    # What each model sees of it, by fit: computed once, for as long as the model is there.
+    views: WeakKeyDictionary[Any, dict[str, NDArray[np.uint8]]] = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
 
     @cached_property
     def digest(self) -> str:
@@ -67,14 +72,14 @@ class DecodedImage:
 ImageSource = bytes | str | Path | IO[bytes] | Image.Image | DecodedImage
 
 
-def decode_image(source: ImageSource) -> DecodedImage:
+def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
     """Decode an image once; return a DecodedImage unchanged.
 
-    `name` is the file name if `source` is a path, else empty. Limits and errors are those of `decode`.
+    `name` is that of its file, found out if `source` is a path. Limits and errors are those of `decode`.
     """
     if isinstance(source, DecodedImage):
         return source
-    return DecodedImage(decode(source), Path(source).name if isinstance(source, str | Path) else "")
+    return DecodedImage(decode(source), name or (Path(source).name if isinstance(source, str | Path) else ""))
 
 
 def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
@@ -84,7 +89,7 @@ def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
     (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not a picture, is damaged, under 16
     pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP: 20); sizes are checked before decoding.
     """
-    kind = "picture"
+    kind: str = Message("picture")
     try:
         if isinstance(source, Image.Image):
             image = source
@@ -107,9 +112,9 @@ def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = MAX_PIXELS // 10**6
-        raise CamvizError(f"expected a picture of at most {limit} megapixels; this one has more") from error
+        raise CamvizError("expected a picture of at most {limit} megapixels; this one has more", limit=limit) from error
     except UNREADABLE as error:
-        raise CamvizError(f"this {kind} is truncated or damaged; expected a complete file") from error
+        raise CamvizError("this {kind} is truncated or damaged; expected a complete file", kind=kind) from error
 
 
 def digest(image: Image.Image) -> str:
@@ -126,7 +131,9 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
             with Path(source).open("rb") as file:
                 return _read(file)
         except OSError as error:
-            raise CamvizError(f"cannot read the picture '{source}': {error.strerror}") from error
+            raise CamvizError(
+                "cannot read the picture '{source}': {reason}", source=str(source), reason=str(error.strerror)
+            ) from error
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
     elif hasattr(source, "read"):
@@ -137,7 +144,9 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
         if position is not None:
             source.seek(position)
     else:
-        raise CamvizError(f"expected a picture as bytes, path, binary file or PIL image; got {type(source).__name__}")
+        raise CamvizError(
+            "expected a picture as bytes, path, binary file or PIL image; got {kind}", kind=type(source).__name__
+        )
     if not isinstance(data, bytes):
         raise CamvizError("expected a file opened in binary mode; got one that gives text")
     if len(data) > MAX_BYTES:
@@ -147,39 +156,41 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
 
 def _find_reader(data: bytes) -> type[ImageFile]:
     for magic, reader in READERS.items():
-        if data.startswith(magic) and _is_of(reader, data):
+        if data.startswith(magic) and (data[8:12] == b"WEBP" if magic == b"RIFF" else magic != b"BM" or _is_bmp(data)):
             return reader
     if not data:
-        raise CamvizError(f"this file is empty; {EXPECTED}")
+        raise CamvizError("this file is empty; {expected}", expected=EXPECTED)
     if b"<svg" in data[:4096].lower():
-        raise CamvizError(f"SVG is a drawing, not a photograph; {EXPECTED}")
+        raise CamvizError("SVG is a drawing, not a photograph; {expected}", expected=EXPECTED)
     if data.startswith(b"%PDF"):
-        raise CamvizError(f"PDF is a document, not a photograph; {EXPECTED}")
+        raise CamvizError("PDF is a document, not a photograph; {expected}", expected=EXPECTED)
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
         name = "AVIF" if b"avi" in data[8:40] else "HEIC"
-        raise CamvizError(f"{name} pictures cannot be read, save this one as JPEG first; {EXPECTED}")
-    raise CamvizError(f"this file is not a picture that can be read; {EXPECTED}")
+        raise CamvizError(
+            "{name} pictures cannot be read, save this one as JPEG first; {expected}", name=name, expected=EXPECTED
+        )
+    raise CamvizError("this file is not a picture that can be read; {expected}", expected=EXPECTED)
 
 
-def _is_of(reader: type[ImageFile], data: bytes) -> bool:
-    """Whether a file is of the reader's format, where its first bytes alone do not tell: RIFF may be a WAV or AVI."""
-    if reader is WebPImageFile:
-        return data[8:12] == b"WEBP"
-    if reader is BmpImageFile:
-        size, pixels = struct.unpack("<I4xI", data[2:14]) if len(data) >= 14 else (0, 0)
-        return bool(size == 0 or 14 < pixels < size)  # some writers leave the size of the file 0
-    return True
+def _is_bmp(data: bytes) -> bool:
+    size, pixels = struct.unpack("<I4xI", data[2:14]) if len(data) >= 14 else (0, 0)
+    return bool(size == 0 or 14 < pixels < size)  # some writers leave the size of the file 0
 
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
-        raise CamvizError(f"expected at least {MIN_SIDE} pixels on each side; this picture has {width} x {height}")
+        sides: dict[str, Any] = {"least": MIN_SIDE, "width": width, "height": height}
+        raise CamvizError("expected at least {least} pixels on each side; this picture has {width} x {height}", **sides)
     limits = {"JPEG": ("JPEG", MAX_JPEG_PIXELS), "MPO": ("JPEG", MAX_JPEG_PIXELS), "WEBP": ("WebP", MAX_WEBP_PIXELS)}
-    name, limit = limits.get(image.format or "", ("picture", MAX_PIXELS))
+    name, limit = limits.get(image.format or "", (Message("picture"), MAX_PIXELS))
     if width * height > limit:
-        came = f"{width} x {height} = {width * height / 1e6:.1f}"
-        raise CamvizError(f"expected a {name} of at most {limit // 10**6} megapixels; this one has {came}")
+        values: dict[str, Any] = {
+            "name": name,
+            "limit": limit // 10**6,
+            "came": f"{width} x {height} = {width * height / 1e6:.1f}",
+        }
+        raise CamvizError("expected a {name} of at most {limit} megapixels; this one has {came}", **values)
 
 
 def _load(image: ImageFile, data: bytes) -> Image.Image:
@@ -198,7 +209,9 @@ def _load(image: ImageFile, data: bytes) -> Image.Image:
     elif isinstance(image, WebPImageFile):
         extra = 12 * image.width * image.height
     if extra + 4 * image.width * image.height > DECODER_BYTES:
-        raise CamvizError(f"decoding this {image.format} would need over 400 MB of memory; expected a smaller picture")
+        raise CamvizError(
+            "decoding this {format} would need over 400 MB of memory; expected a smaller picture", format=image.format
+        )
     image.load()
     return image
 

@@ -1,15 +1,17 @@
-"""The tables of methods: `@method` fills them, everything else iterates them."""
+"""The tables of attribution methods and synthesis methods, filled by the decorators `method` and `synthesis`."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import CamvizError, unknown
+from .messages import Message
 from .runtime.progress import heartbeat
 
-Family = Literal["gradient", "cam", "perturbation", "relevance", "control", "synthesis"]
-FAMILIES: dict[Family, str] = {  # of the methods that explain a picture; those that make one stand in SYNTHESES
+Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
+LayerUse = Literal["none", "optional", "required"]
+FAMILIES: dict[Family, str] = {
     "gradient": "gradients at the pixels",
     "cam": "class activation maps",
     "perturbation": "what happens when parts are hidden",
@@ -29,24 +31,37 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """The values that a text knob may take, where a Literal cannot list them: `find` lists them whenever asked."""
+
+    find: Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True)
 class Knob:
-    """One keyword-only parameter of a method, as its signature declares it."""
+    """One setting: a keyword-only parameter, as the function's signature declares it."""
 
     name: str
     type: type
     default: Any
     help: str = ""
     range: Range | None = None
-    choices: tuple[str, ...] = ()
+    accepted: tuple[str, ...] | Choices = ()
     optional: bool = False
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values that a text knob may take; empty for a number or a switch."""
+        return tuple(self.accepted.find()) if isinstance(self.accepted, Choices) else self.accepted
+
     def check(self, value: Any, owner: str) -> Any:
-        """`value` converted to the knob's type; raises CamvizError where it does not fit."""
+        """Return `value` converted to the knob's type. Raises CamvizError if it does not fit."""
         if value is None and self.optional:
             return None
-        if self.choices:
-            if value not in self.choices:
-                raise unknown(self.name, str(value), self.choices, f"the choices of {owner}")
+        if choices := self.choices:
+            if value not in choices:
+                where = Message("the choices of {owner}", owner=owner)
+                raise unknown(Message(self.name), str(value), choices, where)
             return value
         try:
             number = self.type(value)
@@ -54,39 +69,42 @@ class Knob:
             number = None
         whole = number is not None and (self.type is float or number == value)
         if not whole or (self.type is bool) != isinstance(value, bool):
-            raise CamvizError(f"{self.name} of {owner} must be {self.type.__name__}; got {value!r}")
+            raise CamvizError(
+                "{name} of {owner} must be {kind}; got {value}",
+                name=self.name,
+                owner=owner,
+                kind=self.type.__name__,
+                value=repr(value),
+            )
         if self.range and not self.range.low <= number <= self.range.high:
             raise CamvizError(
-                f"{self.name} of {owner} must lie in {self.range.low:g} to {self.range.high:g}; got {value!r}"
+                "{name} of {owner} must lie in {low:g} to {high:g}; got {value}",
+                name=self.name,
+                owner=owner,
+                low=self.range.low,
+                high=self.range.high,
+                value=repr(value),
             )
         return number
 
 
 @dataclass(frozen=True)
-class Method:
-    """What the pickers, tables and tests know of a method; callable as the bare function."""
+class Entry:
+    """One function of a table, with its title, paper and settings; callable as the bare function."""
 
     key: str
     title: str
-    family: Family
     paper: str
     function: Callable[..., Any] = field(repr=False)
     knobs: Mapping[str, Knob] = field(repr=False)
-    layer: Literal["none", "optional", "required"] = "none"
-    many_passes: bool = False
-    requires: str = ""
-    class_specific: bool = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.family == "synthesis" or not self.many_passes:
-            return self.function(*args, **kwargs)
-        with heartbeat(kwargs.pop("progress", None)) as progress:
-            return self.function(*args, **kwargs, progress=progress)
+        return self.function(*args, **kwargs)
 
     @property
     def tooltip(self) -> str:
         """The first line of the docstring."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+        return self.doc.partition("\n")[0]
 
     @property
     def doc(self) -> str:
@@ -94,53 +112,123 @@ class Method:
         return inspect.getdoc(self.function) or ""
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Every knob's value: the given ones checked, the others at their default."""
+        """Return the value of every knob: the given ones checked, the others at their default."""
         for name in given:
             if name not in self.knobs:
-                raise unknown("setting", name, self.knobs, f"the settings of {self.key}")
+                raise unknown(Message("setting"), name, self.knobs, Message("the settings of {owner}", owner=self.key))
         return {name: knob.check(given.get(name, knob.default), self.key) for name, knob in self.knobs.items()}
 
 
+@dataclass(frozen=True)
+class Method(Entry):
+    """An attribution method of METHODS: it explains an image."""
+
+    family: Family
+    layer: LayerUse = "none"
+    many_passes: bool = False
+    requires: str = ""
+    class_specific: bool = True
+    pixels: bool = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.many_passes:
+            return self.function(*args, **kwargs)
+        with heartbeat(kwargs.pop("progress", None)) as progress:
+            return self.function(*args, **kwargs, progress=progress)
+
+
+@dataclass(frozen=True)
+class SynthesisMethod(Entry):
+    """A method of SYNTHESES: it makes an image."""
+
+    layer: LayerUse = "none"
+    starts_from_image: bool = False
+
+
 METHODS: dict[str, Method] = {}
-SYNTHESES: dict[str, Method] = {}
+SYNTHESES: dict[str, SynthesisMethod] = {}
+Record = TypeVar("Record", bound=Entry)
 
 
 def method(
-    title: str, *, family: Family, paper: str, requires: str = "", class_specific: bool = True
+    title: str, *, family: Family, paper: str, requires: str = "", class_specific: bool = True, pixels: bool = False
 ) -> Callable[[Function], Function]:
-    """Add the decorated function to METHODS (family "synthesis": to SYNTHESES) by its name, and return it unchanged.
+    """Add the decorated function to METHODS under its own name, and return it unchanged.
 
-    The signature is the declaration: a parameter `layer` makes it a layer method (with a
-    default: optional), `progress` one of many passes; the other keyword-only ones are its knobs.
-    `requires` says what a network must have for it, where not every network has it. `class_specific` is False where the
-    map is the same whatever the class.
+    The signature is the declaration: a parameter `layer` makes it a layer method (with a default: optional),
+    `progress` a method of many passes; the other keyword-only parameters are its knobs. `requires`: what a network
+    must have, if not every network has it. `class_specific=False`: the map is the same for every class.
+    `pixels=True`: the map is signed and has a value for each color of each pixel, (B, C, H, W).
     """
 
     def add(function: Function) -> Function:
-        key, table = function.__name__, SYNTHESES if family == "synthesis" else METHODS
-        if key in table and table[key].function.__module__ != function.__module__:
-            raise CamvizError(f"two methods are called '{key}'")
-        parameters = inspect.signature(function).parameters
-        layer = parameters.get("layer")
-        table[key] = Method(
-            key=key,
-            title=title,
+        entry = Method(
+            **declared(function, title, paper),
             family=family,
-            paper=paper,
-            function=function,
-            knobs=knobs_of(function),
-            layer="none" if layer is None else "required" if layer.default is layer.empty else "optional",
-            many_passes="progress" in parameters,
-            requires=requires,
+            layer=_layer_use(function),
+            many_passes="progress" in inspect.signature(function).parameters,
+            requires=Message(requires),
             class_specific=class_specific,
+            pixels=pixels,
         )
+        register(METHODS, entry)
         return function
 
     return add
 
 
+def synthesis(title: str, *, paper: str) -> Callable[[Function], Function]:
+    """Add the decorated function to SYNTHESES under its own name, and return it unchanged.
+
+    The signature is the declaration: a parameter `layer` makes it use a layer (with a default: optional), `picture`
+    makes it start from an image; the keyword-only parameters except `progress` are its knobs.
+    """
+
+    def add(function: Function) -> Function:
+        entry = SynthesisMethod(
+            **declared(function, title, paper),
+            layer=_layer_use(function),
+            starts_from_image="picture" in inspect.signature(function).parameters,
+        )
+        register(SYNTHESES, entry)
+        return function
+
+    return add
+
+
+def declared(function: Callable[..., Any], title: str, paper: str) -> dict[str, Any]:
+    """Return the fields of Entry for a function; its name becomes the key."""
+    return {
+        "key": function.__name__,
+        "title": Message(title),
+        "paper": paper,
+        "function": function,
+        "knobs": knobs_of(function),
+    }
+
+
+def register(table: dict[str, Record], entry: Record) -> None:
+    """Add an entry to its table. Raises CamvizError if a function of another file has the same name."""
+    before = table.get(entry.key)
+    if before and before.function.__module__ != entry.function.__module__:
+        raise CamvizError(
+            "two functions are called '{key}': one in {first}, one in {second}; rename one of them",
+            key=entry.key,
+            first=before.function.__module__,
+            second=entry.function.__module__,
+        )
+    table[entry.key] = entry
+
+
+def _layer_use(function: Callable[..., Any]) -> LayerUse:
+    layer = inspect.signature(function).parameters.get("layer")
+    if layer is None:
+        return "none"
+    return "required" if layer.default is layer.empty else "optional"
+
+
 def knobs_of(function: Callable[..., Any]) -> dict[str, Knob]:
-    """The knobs that a signature declares: its keyword-only parameters but `progress`."""
+    """Return the knobs that a signature declares: its keyword-only parameters except `progress`."""
     hints = get_type_hints(function, include_extras=True)
     keyword_only = inspect.Parameter.KEYWORD_ONLY
     return {
@@ -158,15 +246,21 @@ def _knob(name: str, hint: Any, default: Any) -> Knob:
     optional = type(None) in get_args(hint)
     if optional:
         hint = next(part for part in get_args(hint) if part is not type(None))
-    choices = tuple(get_args(hint)) if get_origin(hint) is Literal else ()
-    if default is inspect.Parameter.empty or not (choices or hint in (bool, int, float)):
-        raise CamvizError(f"the knob '{name}' needs a default and must be bool, int, float or a Literal; it is {hint}")
+    literal = get_origin(hint) is Literal
+    found = next((extra for extra in extras if isinstance(extra, Choices)), None) if hint is str else None
+    if default is inspect.Parameter.empty or not (literal or found or hint in (bool, int, float)):
+        raise CamvizError(
+            "the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with "
+            "Choices; it is {hint}",
+            name=name,
+            hint=str(hint),
+        )
     return Knob(
         name=name,
-        type=str if choices else hint,
+        type=str if literal else hint,
         default=default,
         help=next((extra for extra in extras if isinstance(extra, str)), ""),
         range=next((extra for extra in extras if isinstance(extra, Range)), None),
-        choices=choices,
+        accepted=found or (tuple(get_args(hint)) if literal else ()),
         optional=optional,
     )

@@ -11,6 +11,7 @@ from plotly import colors
 from torch.nn import functional as F
 
 from .errors import CamvizError, unknown
+from .messages import Message
 
 Array = NDArray[np.floating[Any]]
 Float = NDArray[np.float32]
@@ -58,14 +59,14 @@ def kind(attribution: Array) -> Kind:
         return "pixel"
     if attribution.ndim == 2:
         return "map"
-    raise CamvizError(f"an attribution has shape (3, H, W) or (h, w); got {attribution.shape}")
+    raise CamvizError("an attribution has shape (3, H, W) or (h, w); got {shape}", shape=attribution.shape)
 
 
 def upsample(map_hw: Array, size: Size) -> Float:
     """A map (h, w) at another size (H, W), bilinearly, with the picture's corners as the outer edge."""
     values = np.array(map_hw, dtype=np.float32, order="C")
     if values.ndim != 2 or not values.size:
-        raise CamvizError(f"a map has shape (h, w); got {values.shape}")
+        raise CamvizError("a map has shape (h, w); got {shape}", shape=values.shape)
     resized = F.interpolate(torch.from_numpy(values)[None, None], size, mode="bilinear", align_corners=False)
     return np.asarray(resized[0, 0].numpy(), np.float32)
 
@@ -158,7 +159,7 @@ def overlay(view: RGB, heatmap: Array, opacity: float = 0.5, color_map: str = "c
     The same pixels as the browser's, where `colorise`'s picture lies over the view with that opacity.
     """
     if not 0 <= opacity <= 1:
-        raise CamvizError(f"opacity must lie in 0 to 1; got {opacity:g}")
+        raise CamvizError("opacity must lie in 0 to 1; got {opacity:g}", opacity=opacity)
     _same_size(view, heatmap)
     mixed = (1 - opacity) * view + opacity * colorise(heatmap, color_map)
     return np.rint(mixed).astype(np.uint8)
@@ -196,7 +197,7 @@ def views(
 def color_table(color_map: str) -> RGB:
     """The 256 colors of a color map, (256, 3), from the lowest value to the highest; read-only, as it is shared."""
     if color_map not in COLOR_MAPS:
-        raise unknown("color map", color_map, COLOR_MAPS, "the list of color maps")
+        raise unknown(Message("color map"), color_map, COLOR_MAPS, Message("the list of color maps"))
     scale = COLOR_MAPS[color_map].scale
     stops = colors.get_colorscale(scale) if isinstance(scale, str) else colors.make_colorscale(scale)
     positions = [position for position, _ in stops]
@@ -215,7 +216,7 @@ def _uint8(unit: Array) -> RGB:
 
 def _pixels(attribution: Array) -> NDArray[np.float64]:
     if kind(attribution) != "pixel":
-        raise CamvizError(f"this view needs an attribution of shape (3, H, W); got {attribution.shape}")
+        raise CamvizError("this view needs an attribution of shape (3, H, W); got {shape}", shape=attribution.shape)
     return attribution.astype(np.float64).transpose(1, 2, 0)
 
 
@@ -232,7 +233,7 @@ def _strength(attribution: Array, size: Size) -> NDArray[np.float64]:
 def _top(strength: NDArray[np.float64], percentile: float) -> float:
     """The percentile, or the maximum where fewer pixels than that are marked at all (one activation projected back)."""
     if not 0 < percentile <= 100:
-        raise CamvizError(f"percentile must lie above 0 and at most 100; got {percentile:g}")
+        raise CamvizError("percentile must lie above 0 and at most 100; got {percentile:g}", percentile=percentile)
     top = float(np.percentile(strength, percentile))
     return top if top > strength.min() else float(strength.max())
 
@@ -240,5 +241,7 @@ def _top(strength: NDArray[np.float64], percentile: float) -> float:
 def _same_size(view: RGB, heatmap: Array) -> None:
     if view.shape[:2] != heatmap.shape:
         raise CamvizError(
-            f"the picture is {view.shape[:2]} and the heatmap {heatmap.shape}; they must be the same size"
+            "the picture is {size} and the heatmap {shape}; they must be the same size",
+            size=view.shape[:2],
+            shape=heatmap.shape,
         )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .errors import CamvizError, unknown
+from .messages import Message
 
 Score = Callable[[Tensor], Tensor]
 Head = Callable[[Tensor], Tensor]
@@ -72,7 +73,11 @@ class logit_of:
 
     def __call__(self, scores: Tensor) -> Tensor:
         if len(self.classes) != len(scores):
-            raise CamvizError(f"{len(self.classes)} classes are for as many samples; got {len(scores)}")
+            raise CamvizError(
+                "{classes} classes are for as many samples; got {samples}",
+                classes=len(self.classes),
+                samples=len(scores),
+            )
         for c in self.classes:
             _check(scores, c)
         chosen = torch.tensor(self.classes, device=scores.device)
@@ -92,15 +97,20 @@ def from_data(data: Mapping[str, Any]) -> Score:
     Raises CamvizError for anything else.
     """
     if len(data) != 1:
-        raise CamvizError(f"a score has one name, one of {', '.join(SCORES)}; got {len(data)} names")
+        raise CamvizError(
+            "a score has one name, one of {names}; got {count} names", names=", ".join(SCORES), count=len(data)
+        )
     ((name, given),) = data.items()
     if name not in SCORES:
-        raise unknown("score", str(name), SCORES, "CamViz")
+        raise unknown(Message("score"), str(name), SCORES, "CamViz")
     make, count = SCORES[name]
     classes = list(given) if isinstance(given, list | tuple) else [given]
     if len(classes) != count or not all(type(c) is int for c in classes):
-        expected = "the index of a class" if count == 1 else f"the indices of {count} classes"
-        raise CamvizError(f"the score '{name}' takes {expected}; got {str(given)[:60]}")
+        one, several = Message("the index of a class"), Message("the indices of {count} classes", count=count)
+        expected = one if count == 1 else several
+        raise CamvizError(
+            "the score '{name}' takes {expected}; got {given}", name=name, expected=expected, given=str(given)[:60]
+        )
     return make(*classes)
 
 
@@ -111,4 +121,6 @@ def _column(scores: Tensor, c: int) -> Tensor:
 
 def _check(scores: Tensor, c: int) -> None:
     if not 0 <= c < scores.shape[1]:
-        raise CamvizError(f"class {c} does not exist; this network has classes 0 to {scores.shape[1] - 1}")
+        raise CamvizError(
+            "class {c} does not exist; this network has classes 0 to {last}", c=c, last=scores.shape[1] - 1
+        )

@@ -5,27 +5,46 @@ from typing import Any, SupportsIndex
 
 from . import scores
 from .errors import CamvizError
+from .messages import Message
 from .models import Model
 from .scores import Score, contrast, logit, probability
 
 Target = int | str | Score | Mapping[str, Any] | None
 
 
-def resolve_target(model: Model, target: Target, predicted: int) -> tuple[int | None, Score, str]:
-    """Return the class index (None for a custom score), the score and the label that a target stands for."""
+def resolve_target(model: Model, target: Target) -> Score | None:
+    """Return the score that a target stands for; None stays None, the predicted class.
+
+    `target`: an index, a label, a score, or the score of a recipe such as {"contrast": [281, 282]}. Raises CamvizError
+    if the model has no such class.
+    """
     if target is None:
-        target = predicted
+        return None
     if isinstance(target, Mapping):
         target = scores.from_data(target)
     if not callable(target):
         if not isinstance(target, str | SupportsIndex):
-            raise CamvizError(f"a target is the index of a class, its label, or a score; got {target!r}")
-        index = model.class_index(target)
-        return index, logit(index), model.categories[index]
+            raise CamvizError(
+                "a target is the index of a class, its label, or a score; got {target}", target=repr(target)
+            )
+        return logit(model.class_index(target))
     if isinstance(target, contrast):
-        a, b = model.class_index(target.a), model.class_index(target.b)
-        return a, target, f"{model.categories[a]} rather than {model.categories[b]}"
+        return contrast(model.class_index(target.a), model.class_index(target.b))
     if isinstance(target, logit | probability):
-        index = model.class_index(target.c)
-        return index, target, model.categories[index]
-    return None, target, getattr(target, "__name__", repr(target))
+        return type(target)(model.class_index(target.c))
+    return target
+
+
+def class_of(score: Score | None) -> int | None:
+    """Return the class that a score belongs to, the first one of a contrast; None for a custom score."""
+    if isinstance(score, contrast):
+        return score.a
+    return score.c if isinstance(score, logit | probability) else None
+
+
+def label_of(model: Model, score: Score | None) -> str:
+    """Return what a score explains, in words: a label, "a rather than b", or the name of a custom score."""
+    if isinstance(score, contrast):
+        return Message("{label} rather than {rival}", label=model.categories[score.a], rival=model.categories[score.b])
+    index = class_of(score)
+    return getattr(score, "__name__", repr(score)) if index is None else model.categories[index]

@@ -2,6 +2,10 @@
 
 import re
 import unicodedata
+from typing import Literal
+
+# The percentages next to 0% and 100%, by the number of decimals.
+BOUNDS = {0: (0.01, "under 1%", "over 99%"), 1: (0.001, "under 0.1%", "over 99.9%")}
 
 
 def file_name(*parts: str) -> str:
@@ -25,11 +29,20 @@ def slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-")
 
 
-def percent(probability: float) -> str:
-    """A probability in words that never claim certainty: '95.3 %', 'under 0.1 %', 'over 99.9 %'."""
-    if probability < 0.001:
-        return "under 0.1 %"
-    return "over 99.9 %" if probability > 0.999 else f"{probability:.1%}".replace("%", " %")
+def percent(share: float, decimals: Literal[0, 1] = 1, *, exact: bool = False) -> str:
+    """Return a share of 1 as a percentage, with one decimal for tables and none for sentences.
+
+    A probability never reads as impossible or certain. With `exact`, 0 and 1 of a counted share are written as such.
+
+    >>> percent(0.9534), percent(0.9534, 0), percent(0.0004), percent(0.9996), percent(1, 0, exact=True)
+    ('95.3%', '95%', 'under 0.1%', 'over 99.9%', '100%')
+    """
+    smallest, under, over = BOUNDS[decimals]
+    if share < smallest and not (exact and share <= 0):
+        return under
+    if share > 1 - smallest and not (exact and share >= 1):
+        return over
+    return f"{share:.{decimals}%}"
 
 
 def article(label: str) -> str:

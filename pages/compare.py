@@ -31,5 +31,5 @@ if maps and quick_check.ask([chosen.at(*place) for place in maps], "proof"):
 if len(maps) > 1:
     grid_view.agreement(chosen, maps)
 if maps:
-    pictures = {place: look.picture(e, tops.get(e.method)) for place, e in maps.items()}
-    grid_view.take_away(chosen, maps, pictures, experiment.picture.name)
+    draw = lambda: {place: look.picture(e, tops.get(e.method)) for place, e in maps.items()}  # noqa: E731
+    grid_view.take_away(chosen, maps, draw, experiment.image.name)

@@ -16,24 +16,24 @@ st.caption(
 left, right = st.columns([2, 3], gap="large")
 
 with left:
-    wish = choose(experiment)
+    request = choose(experiment)
 with right:
-    picture = result(wish) if wish else None
-    if wish and picture:
-        result_view.show(picture, wish)
-        st.markdown(result_view.reading(picture, wish))
+    picture = result(request) if request else None
+    if request and picture:
+        result_view.show(picture, request)
+        st.markdown(result_view.reading(picture, request))
         st.caption(tr("**What it does not say.** {caution}", caution=result_view.caution(picture)))
-if wish and picture:
+if request and picture:
     answer, way = st.columns([2, 3], gap="large")
     with answer:
         st.header(tr("What the network says of it"))
-        result_view.says(result_view.predictions(picture.picture, wish))
+        result_view.says(result_view.predictions(picture.picture, request))
     with way:
         st.header(tr("How it went"))
         st.plotly_chart(result_view.curve(picture, charts.ink()), alt=tr("The objective, step by step"))
     st.header(tr("Take it away"))
     st.caption(tr_message(picture.facts))
-    result_view.take_away(picture, wish)
-if wish and wish.method.key == "inversion":
+    result_view.take_away(picture, request)
+if request and request.method.key == "inversion":
     st.header(tr("The deeper, the less is left"))
-    by_layer.draw(wish)
+    by_layer.draw(request)

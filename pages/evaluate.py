@@ -38,17 +38,16 @@ e, shown = None, []
 if trial in ("curves", "forgetting"):
     left, right = st.columns([3, 1], gap="large")
     with left:
-        method = method_picker.method_picker()
-        knobs = method_picker.knobs(method)
-        e = explanations.explanation(experiment, method, knobs)
+        question, _ = method_picker.ask(experiment)
+        e = explanations.explanation(question) if question else None
     if e is not None:
         with right:
-            heatmap_tests.map_of(experiment, method, e)
+            heatmap_tests.map_of(e)
 if e is not None and trial == "curves":
     st.header(tr("Take the hot pixels away, or bring only them"))
-    shown += heatmap_tests.curves(experiment, method, knobs)
+    shown += heatmap_tests.curves(experiment, e.question)
     st.header(tr("Other measures of this map"))
-    shown += heatmap_tests.measures(experiment, method, knobs)
+    shown += heatmap_tests.measures(e.question)
 elif e is not None and trial == "forgetting":
     st.header(tr("The same map of a network that forgets"))
     st.caption(
@@ -57,9 +56,9 @@ elif e is not None and trial == "forgetting":
             "A map that explains what was learned must fall apart with it."
         )
     )
-    shown += heatmap_tests.forgetting(experiment, method, knobs)
+    shown += heatmap_tests.forgetting(e.question)
     st.header(tr("The same picture, other classes"))
-    shown += heatmap_tests.other_classes(experiment, method, knobs)
+    shown += heatmap_tests.other_classes(e.question)
 elif trial == "pointing":
     st.header(tr("Four pictures in one"))
     shown += pointing_game.pointing(experiment)

@@ -5,7 +5,7 @@ import streamlit as st
 from camviz import captions
 from camviz.ui.explain import map_views, method_extras, predictions
 from camviz.ui.inputs import recipe_input
-from camviz.ui.results import explanations, grid
+from camviz.ui.results import explanations
 from camviz.ui.session import settings
 from camviz.ui.session.language import tr, tr_message
 from camviz.ui.session.markdown import escaped
@@ -22,7 +22,7 @@ with left:
     st.image(
         predictions.seen(experiment),
         width="stretch",
-        alt=tr("{picture}, as the network sees it", picture=experiment.picture.name),
+        alt=tr("{picture}, as the network sees it", picture=experiment.image.name),
     )
     st.header(tr("What it says"))
     tour.step(2)
@@ -30,23 +30,21 @@ with left:
 
 with right:
     tour.step(3)
-    method = method_picker.method_picker()
-    menu = st.empty()
-    knobs = method_picker.knobs(method)
+    question, menu = method_picker.ask(experiment, menu=True)
     color_map = colors.color_map()
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
     percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
-    e = explanations.explanation(experiment, method, knobs)
+    e = explanations.explanation(question) if question else None
     if e is not None:
-        map_views.overlay(e, explanations.key_of(experiment, method, knobs), color_map, opacity)
+        map_views.overlay(e, color_map, opacity)
         first = experiment.predictions[0]
         st.markdown(escaped(tr_message(captions.reading(e, first.label, first.probability))))
         st.caption(tr("**What it does not say.** {caution}", caution=tr_message(captions.caution(e))))
         for note in e.notes:
             st.info(escaped(tr_message(note)))
-        quick_check.show(grid.Cell(experiment, method, knobs))
+        quick_check.show(e.question)
         if e.knobs.get("feature_map") is not None:
-            patch.patch(e, experiment)
+            patch.patch(e)
     tour.step(4)
     colors.pick_colors(st)
 
@@ -64,7 +62,7 @@ if e is not None:
             persist_state="session",
             help=tr("The few strongest pixels would make all others look black: those above are shown as white."),
         )
-    map_views.views(e, explanations.key_of(experiment, method, knobs), color_map, opacity, percentile)
+    map_views.views(e, color_map, opacity, percentile)
     method_extras.draw(e, experiment)
     st.header(tr("Take it away"))
     st.caption(tr_message(e.facts))

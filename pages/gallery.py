@@ -18,20 +18,19 @@ st.caption(
     )
 )
 gallery_input.uploader()
-method = method_picker.method_picker()
-knobs = method_picker.knobs(method)
-found = tiles.compute(experiment, method, knobs)
+question, _ = method_picker.ask(experiment)
+found = tiles.compute(experiment, question) if question else []
 tiles.refused(found)
-if found and all(tile.error for _, tile in found):
+if question and found and all(tile.error for _, tile in found):
     st.info(tr("None of these pictures could be explained: bring others, or choose another method."))
-if any(not tile.error for _, tile in found):
+if question and any(not tile.error for _, tile in found):
     chosen = tiles.tiles(tiles.choose(found))
     if chosen is not None:
-        tiles.one(chosen, method)
+        tiles.one(chosen, question.method)
     with st.expander(tr("All numbers in a table")):
         tiles.table(found)
     st.header(tr("Take it away"))
-    tiles.take_away(found, method)
+    tiles.take_away(found, question.method)
     st.caption(
         tr(
             "Sparseness: 0 = all places alike, near 1 = only a few. More pictures than fit here: "

@@ -11,7 +11,7 @@ from camviz.ui.shell import pages
 from camviz.ui.widgets import colors
 
 experiment = pages.experiment()
-experiment = replace(experiment, layer=experiment.layer.partition(",")[0], fuse="mean")
+experiment = replace(experiment, layers=experiment.layers[:1], fusion="mean")
 color_map = colors.color_map()
 
 st.title(tr("What is inside?"))

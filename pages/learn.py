@@ -44,7 +44,7 @@ elif part == "methods":
     st.markdown(tr(chapter.idea))
     st.latex(chapter.formula)
     st.caption(tr(chapter.symbols))
-    st.subheader(tr("Step by step, on {picture}", picture=escaped(experiment.picture.name)), anchor=False)
+    st.subheader(tr("Step by step, on {picture}", picture=escaped(experiment.image.name)), anchor=False)
     steps.draw(key, experiment)
     st.subheader(tr("What can go wrong"), anchor=False)
     failure_modes.draw(key, experiment)

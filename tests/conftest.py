@@ -1,28 +1,86 @@
-"""What all tests share: bounded threads, fixed seeds, the embedded network, the sample pictures, a Chromium."""
+"""Shared test set-up: bounded threads, fixed seeds, the embedded model, a sample image, markers by folder."""
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # waiting threads of two would fight with whatever else runs
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two busy threads would compete with the other worker's
 
 import pytest
-import streamlit as st
 import torch
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
-from streamlit.testing.v1 import AppTest
 
 import camviz
-from camviz.ui.server import singletons
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
+pytest_plugins = ["tests.chromium"]
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "assets" / "samples"
-expect.set_options(timeout=60_000)  # the first page imports torch
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+
+# Markers by folder or file of tests/, and by what a test file imports.
+MARKERS = {
+    "attacks": "attack",
+    "batch": "slow",
+    "browser": "browser",
+    "deploy": "deploy",
+    "feature_visualization/test_embedded.py": "slow",
+    "inspection/test_receptive_field.py": "slow",
+    "methods/test_families.py": "slow",
+    "methods/test_threads.py": "slow",
+    "models/test_closest_architecture.py": "slow",
+    "models/test_embedded.py": "slow",
+    "pages": "page",
+    "runtime/test_devices.py": "slow",
+    "runtime/test_malloc.py": "slow",
+    "teaching/test_lessons.py": "slow",
+    "ui": "server",
+}
+IMPORTS = {
+    "peer": re.compile(r"^(?:import|from) (?:captum|pytorch_grad_cam|quantus|ray|torchcam|zennit)\b", re.MULTILINE),
+    "page": re.compile(r"^(?:import|from) (?:streamlit|camviz\.ui)\b", re.MULTILINE),
+}
+
+
+def markers_of(path: Path) -> set[str]:
+    """Return the markers that every test under a path carries."""
+    place = path.relative_to(ROOT / "tests").as_posix()
+    found = {name for start, name in MARKERS.items() if place == start or place.startswith(f"{start}/")}
+    if path.suffix == ".py":
+        source = path.read_text(encoding="utf-8")
+        found |= {name for name, pattern in IMPORTS.items() if pattern.search(source)}
+    return found
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --fast."""
+    parser.addoption("--fast", action="store_true", help="the fast core: import and run no test that carries a marker")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    for name in sorted({*MARKERS.values(), *IMPORTS}):
+        config.addinivalue_line("markers", f"{name}: set by MARKERS in tests/conftest.py; left out by --fast")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Keep the fast run from importing what it would not run."""
+    inside = collection_path.is_relative_to(ROOT / "tests")
+    return True if config.getoption("fast") and inside and markers_of(collection_path) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Set the markers; under --fast leave out the tests that are marked one by one too."""
+    for item in items:
+        for name in markers_of(item.path):
+            item.add_marker(name)
+    if config.getoption("fast"):
+        left_out = [item for item in items if any(map(item.get_closest_marker, {*MARKERS.values(), *IMPORTS}))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +99,13 @@ def coffee() -> Path:
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Callable[..., AppTest]":
     """Start the dashboard without a browser, with a link, on a page."""
+    import streamlit as st  # here, since most tests need no Streamlit
+    from streamlit.testing.v1 import AppTest
+
+    from camviz.ui.server import singletons
+
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -59,35 +122,3 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppT
         return app.run()
 
     return run
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    """A real Chromium."""
-    opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(30_000)
-    opened = context.new_page()
-    yield opened
-    boxes = opened.locator("[data-testid=stException]").all_inner_texts()
-    context.close()
-    assert not boxes, f"the page shows an exception: {boxes}"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A Chromium test may try again once: on a busy machine a page can be redrawn between a look and a click."""
-    for item in items:
-        if {"page", "browser", "playwright"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.flaky(reruns=1))

@@ -3,8 +3,7 @@ import io
 import json
 import re
 import zipfile
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from types import SimpleNamespace
 from typing import Annotated
 
 import numpy as np
@@ -13,42 +12,38 @@ import torch
 from PIL import Image
 
 import camviz
-from camviz import encode, export, render, text
+from camviz import encode, export, render, scores, text
 from camviz.errors import CamvizError
 from camviz.explanation import recipe
+from camviz.explanation.explanation import Explanation, Result
+from camviz.explanation.question import Question
 from camviz.models import Weights
 from camviz.registry import METHODS, Method, Range, knobs_of
 
+MUG = scores.logit(504)
 RANDOM = np.random.default_rng(0)
 VIEW = RANDOM.integers(0, 256, (16, 24, 3), dtype=np.uint8)
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """Stands in for camviz.explanation.Explanation: the same fields."""
-
-    attribution: np.ndarray = field(default_factory=lambda: np.arange(-6, 6, dtype=np.float32).reshape(3, 4))
-    view: np.ndarray = field(default_factory=lambda: VIEW)
-    method: str = "toy_cam"
-    model: str = "efficientnet_lite0"
-    weights: Weights = field(default_factory=lambda: Weights("default", "imagenet"))
-    layer: str | None = "blocks.6"
-    target: int | None = 504
-    label: str = "coffee mug"
-    score: str = "logit(504)"
-    probability: float = 0.25
-    knobs: dict = field(default_factory=lambda: {"samples": 50, "fast": False})
-    fit: str = "crop"
-    fuse: str | None = None
-    image_digest: str = "ab" * 32
-    seconds: float = 0.5
-    forward_passes: int = 1
-    backward_passes: int = 1
-    notes: tuple[str, ...] = ("café",)
-
-    @cached_property
-    def heatmap(self):
-        return render.heatmap(self.attribution, self.view.shape[:2])
+def explanation(score=MUG, settings=None, layers=("blocks.6",), fit="crop", probability=0.25, **model):
+    """An explanation that nothing computed, by a method and of a model that are here for their settings alone."""
+    named = {
+        "name": "efficientnet_lite0",
+        "weights": Weights("default", "imagenet"),
+        "categories": ["coffee mug"] * 1000,
+        **model,
+    }
+    question = Question(
+        model=SimpleNamespace(**named),
+        image=SimpleNamespace(digest="ab" * 32),
+        method=METHODS["toy_cam"],
+        settings={"samples": 50, "fast": False} if settings is None else settings,
+        layers=layers,
+        score=score,
+        fit=fit,
+    )
+    attribution = np.arange(-6, 6, dtype=np.float32).reshape(3, 4)
+    return Explanation(question, Result(attribution, VIEW, probability, 0.5, 1, 1, ("café",)))
 
 
 @pytest.fixture(autouse=True)
@@ -79,16 +74,16 @@ def test_png_keeps_every_pixel_and_jpeg_nearly():
 
 
 def test_npz_holds_the_raw_map_and_its_settings():
-    explanation = Explanation()
-    archive = np.load(io.BytesIO(export.npz(explanation)))  # no pickle needed
-    np.testing.assert_array_equal(archive["attribution"], explanation.attribution)
-    np.testing.assert_array_equal(archive["heatmap"], explanation.heatmap)
-    np.testing.assert_array_equal(archive["view"], explanation.view)
-    assert json.loads(str(archive["settings"])) == recipe.settings(explanation)
+    e = explanation()
+    archive = np.load(io.BytesIO(export.npz(e)))  # no pickle needed
+    np.testing.assert_array_equal(archive["attribution"], e.attribution)
+    np.testing.assert_array_equal(archive["heatmap"], e.heatmap)
+    np.testing.assert_array_equal(archive["view"], e.view)
+    assert json.loads(str(archive["settings"])) == recipe.settings(e)
 
 
 def test_settings_name_all_that_is_needed_to_repeat_it():
-    settings = json.loads(recipe.settings_json(Explanation()))
+    settings = json.loads(recipe.settings_json(explanation()))
     assert settings == {
         "camviz": camviz.__version__,
         "torch": torch.__version__,
@@ -101,7 +96,7 @@ def test_settings_name_all_that_is_needed_to_repeat_it():
         "layer": "blocks.6",
         "target": 504,
         "label": "coffee mug",
-        "score": "logit(504)",
+        "score": "logit(c=504)",
         "probability": 0.25,
         "knobs": {"samples": 50, "fast": False},
         "seconds": 0.5,
@@ -109,7 +104,7 @@ def test_settings_name_all_that_is_needed_to_repeat_it():
         "backward_passes": 1,
         "notes": ["café"],
     }
-    assert "NaN" not in recipe.settings_json(replace(Explanation(), probability=float("nan")))
+    assert "NaN" not in recipe.settings_json(explanation(probability=float("nan")))
 
 
 def calls(code):
@@ -125,7 +120,7 @@ def calls(code):
 
 
 def test_snippet_says_only_what_differs_from_the_default():
-    code = recipe.snippet(Explanation(), "mug.jpg")
+    code = recipe.snippet(explanation().question, "mug.jpg")
     assert len([line for line in code.splitlines() if line]) == 5
     found = calls(code)
     assert found["camviz.load_model"] == (["'efficientnet_lite0'"], {})
@@ -134,15 +129,10 @@ def test_snippet_says_only_what_differs_from_the_default():
 
 
 def test_snippet_carries_every_setting():
-    explanation = Explanation(
-        weights=Weights("random"),
-        layer=None,
-        fit="pad",
-        score="contrast(281, 282)",
-        knobs={"samples": 7, "fast": False},
-    )
+    random = Weights("random")
+    e = explanation(scores.contrast(281, 282), {"samples": 7, "fast": False}, (), "pad", weights=random)
     name = 'my "best"\nmug\'s.jpg'
-    found = calls(recipe.snippet(explanation, name))
+    found = calls(recipe.snippet(e.question, name))
     assert found["camviz.load_model"] == (["'efficientnet_lite0'"], {"weights": "'random'"})
     assert found["camviz.explain"] == (
         ["model", repr(name), "'toy_cam'"],
@@ -164,26 +154,26 @@ def test_snippet_carries_every_setting():
     ],
 )
 def test_snippet_names_weights_only_where_load_model_needs_them(weights, call):
-    code = recipe.snippet(Explanation(model="resnet18", weights=weights), "a.jpg")
+    code = recipe.snippet(explanation(name="resnet18", weights=weights).question, "a.jpg")
     assert calls(code)["camviz.load_model"] == call
 
 
 @pytest.mark.parametrize(
     ("score", "target"),
     [
-        ("probability(3)", "camviz.scores.probability(3)"),
-        ("logit(c=504)", "504"),
-        ("contrast(a=1, b=2)", "camviz.scores.contrast(1, 2)"),
+        (scores.probability(3), "camviz.scores.probability(3)"),
+        (scores.logit(504), "504"),
+        (scores.contrast(1, 2), "camviz.scores.contrast(1, 2)"),
     ],
 )
 def test_snippet_writes_scores_as_python(score, target):
-    assert calls(recipe.snippet(Explanation(score=score), "a.jpg"))["camviz.explain"][1]["target"] == target
+    assert calls(recipe.snippet(explanation(score).question, "a.jpg"))["camviz.explain"][1]["target"] == target
 
 
-@pytest.mark.parametrize("score", ["<function own at 0x7>", "logit(1) or exit(2)", "own(3)"])
+@pytest.mark.parametrize("score", [lambda values: values[:, 0], max])
 def test_snippet_refuses_a_score_that_it_cannot_write(score):
     with pytest.raises(CamvizError, match="score of your own"):
-        recipe.snippet(Explanation(score=score), "a.jpg")
+        recipe.snippet(explanation(score).question, "a.jpg")
 
 
 @pytest.mark.parametrize(
@@ -215,13 +205,14 @@ def test_wrap_fits_every_line_and_loses_nothing():
     assert encode.wrap("", 120, 16) == []
 
 
-def test_grid_holds_its_pictures_and_labels_without_overlap():
+def test_a_contact_sheet_holds_its_images_and_labels_without_overlap():
     side, gap = encode.CELL, encode.GAP
     red, blue = np.full((side, side, 3), (200, 0, 0), np.uint8), np.full((30, 60, 3), (0, 0, 200), np.uint8)
-    cells = [[red, None], [blue, red]]
     columns = ["Grad-CAM " * 20, "b"]
-    content = encode.grid_png(cells, ["row " * 40, "r" * 90], columns, "Title", {(0, 1): "no ReLU " * 99})
-    grid = np.asarray(opened(content)).astype(int)
+    tiles = [red, "no ReLU " * 99, blue, red]
+    sheet = encode.contact_sheet(tiles, 2, title="Title", row_labels=["row " * 40, "r" * 90], column_labels=columns)
+    np.testing.assert_array_equal(np.asarray(opened(encode.png(sheet))), sheet)
+    grid = sheet.astype(int)
     reds = np.argwhere((grid == (200, 0, 0)).all(axis=2))
     top, left = reds.min(axis=0)
     assert (reds.max(axis=0) - (top, left) == 2 * side + gap - 1).all()
@@ -242,13 +233,40 @@ def test_grid_holds_its_pictures_and_labels_without_overlap():
     assert missing.min() < 120
 
 
-def test_grid_says_why_a_cell_is_missing():
-    def grid(errors):
-        return encode.grid_png([[None]], ["a"], ["b"], "c", errors)
+def test_a_contact_sheet_with_captions_and_a_square_without_an_image():
+    red = np.full((224, 224, 3), (200, 0, 0), np.uint8)
+    sheet = encode.contact_sheet([red, "no ReLU", red], 2, ["one", "two", "three"])
+    cell, gap, margin, caption = encode.CELL, encode.GAP, encode.MARGIN, encode.CAPTION
+    assert sheet.shape == (2 * margin + 2 * (cell + caption), 2 * margin + 2 * cell + gap, 3)
+    np.testing.assert_array_equal(sheet[margin : margin + cell, margin : margin + cell], red)
+    second = sheet[margin : margin + cell, margin + cell + gap :][:, :cell]
+    assert (second[:8] == second[0, 0]).all() and second.min() < 120  # pale, with dark text
+    below = sheet[margin + cell : margin + cell + caption, margin : margin + cell]
+    assert below.min() < 120 and (sheet[margin + cell + caption :, margin + cell + gap :] == 255).all()
+    assert (encode.contact_sheet(["not computed"], 1) != encode.contact_sheet(["no ReLU"], 1)).any()
 
-    assert grid({(0, 0): "not computed"}) == grid(None) != grid({(0, 0): "no ReLU"})
-    with pytest.raises(CamvizError, match="1 rows of 2"):
-        encode.grid_png([[None]], ["a"], ["b", "c"], "t")
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"column_labels": ["a", "b", "c"]}, "cannot have 0 row labels, 3 column labels"),
+        ({"row_labels": ["a", "b"]}, "1 rows, 2 columns and 2 images cannot have 2 row"),
+        ({"captions": ["a"]}, "and 1 captions"),
+    ],
+)
+def test_a_contact_sheet_refuses_labels_of_another_number(labels, message):
+    with pytest.raises(CamvizError, match=message):
+        encode.contact_sheet(["", ""], 2, **labels)
+
+
+def test_a_montage_puts_images_row_by_row():
+    images = np.arange(3 * 2 * 4 * 3, dtype=np.uint8).reshape(3, 2, 4, 3)
+    whole = encode.montage(list(images), columns=2, gap=1)
+    assert whole.shape == (2 + 1 + 2, 4 + 1 + 4, 3)
+    for image, (top, left) in zip(images, ((0, 0), (0, 5), (3, 0)), strict=True):
+        np.testing.assert_array_equal(whole[top : top + 2, left : left + 4], image)
+    assert (whole[2] == 255).all() and (whole[:, 4] == 255).all() and (whole[3:, 5:] == 255).all()
+    np.testing.assert_array_equal(encode.montage(list(images[:2]), columns=2), np.concatenate(list(images[:2]), axis=1))
 
 
 def test_zip_keeps_names_safe_and_apart():

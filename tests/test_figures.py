@@ -14,10 +14,22 @@ def plain(text):
 
 @pytest.mark.parametrize(
     ("probability", "text"),
-    [(0, "under 0.1 %"), (0.0009, "under 0.1 %"), (0.001, "0.1 %"), (0.9534, "95.3 %"), (0.9996, "over 99.9 %")],
+    [(0, "under 0.1%"), (0.0009, "under 0.1%"), (0.001, "0.1%"), (0.9534, "95.3%"), (0.9996, "over 99.9%")],
 )
 def test_percent_never_claims_certainty(probability, text):
     assert percent(probability) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0.0%"), (0.0004, "under 0.1%"), (0.5, "50.0%"), (0.9996, "over 99.9%"), (1, "100.0%"), (2.5, "250.0%")],
+)
+def test_percent_of_a_counted_share_may_be_none_or_all(share, text):
+    assert percent(share, exact=True) == text
+
+
+def test_percent_rounds_to_whole_numbers_in_sentences():
+    assert [percent(p, 0) for p in (0.004, 0.01, 0.957, 0.995)] == ["under 1%", "1%", "96%", "over 99%"]
 
 
 def test_figures_are_transparent_and_take_the_given_ink():
@@ -54,9 +66,9 @@ def test_the_class_map_has_a_letter_a_color_and_a_share_for_each_class():
     categories = np.array([[3, 3, 0], [3, 1, 0]])
     figure = figures.class_map(categories, ["cup", "<pot>", "bowl", "espresso"])
     assert [trace.name for trace in figure.data] == [
-        "A espresso: 50.0 % of the places",
-        "B cup: 33.3 % of the places",
-        "C &lt;pot&gt;: 16.7 % of the places",
+        "A espresso: 50.0% of the places",
+        "B cup: 33.3% of the places",
+        "C &lt;pot&gt;: 16.7% of the places",
     ]
     np.testing.assert_array_equal(figure.data[0].z, [[1, 1, np.nan], [1, np.nan, np.nan]])
     assert [list(row) for row in figure.data[0].text] == [["A", "A", "B"], ["A", "C", "B"]]
@@ -65,5 +77,5 @@ def test_the_class_map_has_a_letter_a_color_and_a_share_for_each_class():
 
 def test_the_class_map_gives_rare_classes_one_color():
     figure = figures.class_map(np.arange(12).reshape(3, 4), [f"class {index}" for index in range(12)])
-    assert [trace.name for trace in figure.data][-1] == "H 5 other classes: 41.7 % of the places"
+    assert [trace.name for trace in figure.data][-1] == "H 5 other classes: 41.7% of the places"
     assert len(figure.data) == 8 and np.nansum(figure.data[-1].z) == 5

@@ -143,6 +143,7 @@ def test_every_orientation_is_upright(kind, orientation):
     assert difference(image, PICTURE) <= (6 if kind == "JPEG" else 0)
 
 
+@pytest.mark.slow
 def test_a_large_jpeg_is_brought_down_and_still_upright():
     exif = Image.Exif()
     exif[ORIENTATION] = 6
@@ -166,6 +167,7 @@ def test_the_shorter_side_keeps_1024(size, expected):
     assert decode(save(Image.new("L", size), "PNG")).size == expected
 
 
+@pytest.mark.slow
 def test_reducing_in_strips_equals_reducing_the_whole():
     large = Image.fromarray(smooth(2100, 2300))
     large.putalpha(Image.fromarray(smooth(2100, 2300)[..., 2]))
@@ -339,6 +341,7 @@ def test_digest_tells_size_mode_and_every_pixel():
     assert digest(Image.new("RGB", (2, 1), (1, 2, 3))) == expected
 
 
+@pytest.mark.slow
 def test_eight_threads_give_the_same_pictures():
     files = [data for data, _, _ in ZOO.values()] + [save(smooth(2100, 2200), "JPEG"), save(smooth(2100, 2200), "PNG")]
     alone = [digest(decode(data)) for data in files]
@@ -364,6 +367,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units elsewhere")
 def test_no_accepted_picture_takes_400_megabytes(tmp_path):
     thin, square, turned = (2047, 19_540), (6324, 6324), Image.Exif()

@@ -1,19 +1,23 @@
 import importlib
 import inspect
 import sys
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import pytest
+import torch
 
 import camviz
 import camviz.methods
-from camviz import METHODS, CamvizError, registry
-from camviz.registry import Knob, Method, Range, knobs_of, method
+from camviz import METHODS, CamvizError, registry, scores
+from camviz.registry import Choices, Knob, Method, Range, SynthesisMethod, knobs_of, method, synthesis
+from tests.methods.nets import Modules, build, picture, quick
 
 
 @pytest.fixture(autouse=True)
-def _own_table(monkeypatch):
+def _own_tables(monkeypatch):
     monkeypatch.setattr(registry, "METHODS", {})
+    monkeypatch.setattr(registry, "SYNTHESES", {})
 
 
 def toy(
@@ -51,7 +55,7 @@ def test_a_signature_is_the_declaration():
 def test_the_decorator_fills_the_table_and_returns_the_function():
     assert method("Toy", family="control", paper="https://example.org")(toy) is toy
     record = registry.METHODS["toy"]
-    assert record == Method("toy", "Toy", "control", "https://example.org", toy, knobs_of(toy), "optional", True)
+    assert record == Method("toy", "Toy", "https://example.org", toy, knobs_of(toy), "control", "optional", True)
     assert (record.tooltip, record.doc) == ("Does nothing.", "Does nothing.\n\nIn two paragraphs.")
     assert record(1, 2, 3, samples=4) == (1, 2, 3, None, 4)
 
@@ -79,7 +83,7 @@ def test_two_methods_of_one_name_are_refused():
         """Another file's."""
 
     other.__name__, other.__module__ = "toy", "elsewhere"
-    with pytest.raises(CamvizError, match="two methods are called 'toy'"):
+    with pytest.raises(CamvizError, match="two functions are called 'toy'"):
         add(other)
     assert registry.METHODS["toy"].function is toy
 
@@ -108,6 +112,32 @@ def test_a_knob_without_a_default_is_refused():
 
     with pytest.raises(CamvizError, match="the knob 'knob' needs a default"):
         method("Toy", family="cam", paper="")(function)
+
+
+def test_choices_are_looked_up_whenever_they_are_asked_for():
+    found = ["a"]
+
+    def function(net, x, score, *, base: Annotated[str, Choices(lambda: found), "Which"] = "a"):
+        """Only here for its knob."""
+
+    knob = knobs_of(function)["base"]
+    assert (knob.type, knob.choices, knob.help) == (str, ("a",), "Which")
+    found.append("b")
+    assert knob.choices == ("a", "b") and knob.check("b", "toy") == "b"
+    with pytest.raises(CamvizError, match="base 'c' is not in the choices of toy"):
+        knob.check("c", "toy")
+
+
+def test_a_synthesis_is_declared_by_its_signature_too():
+    def dream(see, picture, layer, *, steps: Annotated[int, Range(1, 9), "Steps"] = 3, progress=None):
+        """Dreams."""
+        return steps
+
+    assert synthesis("Dream", paper="https://example.org")(dream) is dream
+    record = registry.SYNTHESES["dream"]
+    assert record == SynthesisMethod("dream", "Dream", "https://example.org", dream, knobs_of(dream), "required", True)
+    assert record(1, 2, 3, steps=4, progress=None) == 4 and registry.METHODS == {}
+    assert record.settings({}) == {"steps": 3} and record.tooltip == "Dreams."
 
 
 @pytest.mark.parametrize(
@@ -194,6 +224,31 @@ def test_every_file_of_the_package_is_a_method_and_a_broken_one_fails_loudly(tmp
     finally:
         for name in [name for name in sys.modules if name.startswith("own_methods")]:
             del sys.modules[name]
+
+
+@pytest.mark.parametrize("key", [key for key, one in METHODS.items() if one.layer == "required"])
+def test_a_copied_file_under_a_new_name_is_a_new_method(key, tmp_path, monkeypatch):
+    """One file is all that a method needs: the record and the map of the copy are those of the original."""
+    package = tmp_path / "copied_methods"
+    package.mkdir()
+    (package / "__init__.py").write_text(inspect.getsource(camviz.methods), encoding="utf-8")
+    source = inspect.getsource(sys.modules[f"camviz.methods.{key}"]).replace(f"def {key}(", "def my_method(")
+    source = source.replace("from ..", "from camviz.").replace("from .", "from camviz.methods.")
+    (package / "my_method.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        importlib.import_module("copied_methods")
+    finally:
+        for name in [name for name in sys.modules if name.startswith("copied_methods")]:
+            del sys.modules[name]
+    assert list(registry.METHODS) == ["my_method"]
+    copied, original = registry.METHODS["my_method"], METHODS[key]
+    assert replace(copied, key=key, function=original.function) == original
+    net = build(Modules)
+    layer = net.features[6]
+    assert torch.equal(
+        quick(copied, net, picture(), scores.logit(2), layer), quick(original, net, picture(), scores.logit(2), layer)
+    )
 
 
 def test_camviz_has_the_seven_of_the_first_issue():

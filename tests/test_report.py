@@ -13,6 +13,7 @@ from PIL import Image
 
 import camviz
 from camviz import captions, encode, images, render, report, scores
+from camviz.explanation.explanation import Explanation
 from camviz.models import Weights
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>.jpg'
@@ -75,8 +76,8 @@ def e(lite0, coffee):
 
 @pytest.fixture(scope="module")
 def page(lite0, coffee, e):
-    sections = report.of_explanation(e, lite0.predict(coffee), "coffee.jpg")
-    return Page(report.write("Why espresso?", sections, "http://localhost:8501/?method=grad_cam&img=sample:coffee"))
+    sections = report.explanation_sections(e, lite0.predict(coffee), "coffee.jpg")
+    return Page(report.to_html("Why espresso?", sections, "http://localhost:8501/?method=grad_cam&img=sample:coffee"))
 
 
 def test_it_needs_nothing_else_and_every_picture_is_described(page):
@@ -100,8 +101,8 @@ def test_its_pictures_are_the_view_and_every_view_of_the_map(page, e):
 def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
     rows = dict(zip(page.cells[::2], page.cells[1::2], strict=True))
     for one in lite0.predict(coffee):
-        assert rows[one.label] == f"{100 * one.probability:.1f} %" or one.probability < 0.001
-    assert rows["probability"] == rows["espresso"] == "95.7 %"
+        assert rows[one.label] == f"{100 * one.probability:.1f}%" or one.probability < 0.001
+    assert rows["probability"] == rows["espresso"] == "95.7%"
     assert float(rows["largest value"]) == pytest.approx(e.attribution.max(), rel=1e-5)
     assert float(rows["smallest value"]) == pytest.approx(e.attribution.min(), rel=1e-5)
     assert float(rows["sum"]) == pytest.approx(e.attribution.sum(dtype=float), rel=1e-5)
@@ -110,7 +111,7 @@ def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
         and rows["method's settings"] == "counterfactual: False"
         and rows["explained"] == "espresso (logit(c=967))"
     )
-    assert rows["passes"] == "1 forward, 1 backward" and rows["picture's sha256"] == e.image_digest
+    assert rows["passes"] == "1 forward, 1 backward" and rows["picture's sha256"] == e.question.image.digest
 
 
 def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, coffee):
@@ -128,20 +129,14 @@ def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, co
 
 
 def test_nothing_that_somebody_named_gets_into_the_page(lite0, coffee, e):
-    hostile = dataclasses.replace(
-        e,
-        model=HOSTILE,
-        label=HOSTILE,
-        layer=HOSTILE,
-        weights=Weights("file", HOSTILE),
-        notes=(HOSTILE,),
-        knobs={"counterfactual": HOSTILE},
-    )
+    model = dataclasses.replace(lite0, name=HOSTILE, weights=Weights("file", HOSTILE), categories=(HOSTILE,) * 1000)
+    question = e.question.replace(model=model, layers=(HOSTILE,), settings={"counterfactual": HOSTILE})
+    hostile = Explanation(question, dataclasses.replace(e.result, notes=(HOSTILE,)))
     (first, *_) = lite0.predict(coffee)
-    sections = report.of_explanation(hostile, [dataclasses.replace(first, label=HOSTILE)], HOSTILE)
-    maps = report.of_maps({HOSTILE: hostile}, {HOSTILE: e.view}, {HOSTILE: HOSTILE}, [[HOSTILE], [HOSTILE]])
+    sections = report.explanation_sections(hostile, [dataclasses.replace(first, label=HOSTILE)], HOSTILE)
+    maps = report.comparison_sections({HOSTILE: hostile}, {HOSTILE: e.view}, {HOSTILE: HOSTILE}, [[HOSTILE], [HOSTILE]])
     link = f"http://localhost/?x={HOSTILE}"
-    page = Page(report.write(HOSTILE, [*sections, *maps, report.Section(HOSTILE, [HOSTILE], code=[HOSTILE])], link))
+    page = Page(report.to_html(HOSTILE, [*sections, *maps, report.Section(HOSTILE, [HOSTILE], code=[HOSTILE])], link))
     assert_needs_nothing(page)
     assert "".join(page.text).count(HOSTILE) > 12
     assert page.all("img")[0]["alt"] == f"{HOSTILE}, as the network sees it"
@@ -153,12 +148,13 @@ def test_several_maps_with_how_far_they_agree(lite0, coffee, e):
     maps = {"1. late": e, "2. pixels": other}
     shown = {name: render.overlay(one.view, one.heatmap) for name, one in maps.items()}
     agreement = [["map", "1", "2"], ["1. late", "1.00", "0.25"], ["2. pixels", "0.25", "1.00"]]
-    page = Page(report.write("Two", report.of_maps(maps, shown, dict.fromkeys(maps, "coffee.jpg"), agreement)))
+    sections = report.comparison_sections(maps, shown, dict.fromkeys(maps, "coffee.jpg"), agreement)
+    page = Page(report.to_html("Two", sections))
     assert_needs_nothing(page)
     for attributes, rgb in zip(page.all("img"), shown.values(), strict=True):
         np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(encode.jpeg(rgb))))
     text = "".join(page.text)
-    assert "1. late: espresso 95.7 %" in text and "espresso rather than cup" in text
+    assert "1. late: espresso 95.7%" in text and "espresso rather than cup" in text
     assert captions.caution(e) in text and captions.caution(other) in text
     assert "Agreement is not truth." in text and "0.25" in page.cells
     assert text.count("import camviz") == 2 and "camviz.scores.contrast(967, 968)" in text
@@ -166,15 +162,30 @@ def test_several_maps_with_how_far_they_agree(lite0, coffee, e):
 
 
 def test_what_is_empty_is_left_out():
-    page = Page(report.write("Empty", [report.Section("Nothing")]))
+    page = Page(report.to_html("Empty", [report.Section("Nothing")]))
     assert [tag for tag in ("img", "table", "pre", "div", "a") if page.all(tag)] == []
 
 
 def test_an_empty_map_is_told(lite0):
     flat = Image.new("RGB", (64, 64), "gray")
-    e = dataclasses.replace(
-        camviz.explain(lite0, flat), notes=("The map is empty.",), target=None, probability=float("nan")
-    )
-    page = Page(report.write("Flat", report.of_explanation(e, lite0.predict(flat), "flat.png")))
+    e = camviz.explain(lite0, flat, target=lambda class_scores: class_scores[:, 0])
+    e = dataclasses.replace(e, result=dataclasses.replace(e.result, notes=("The map is empty.",)))
+    page = Page(report.to_html("Flat", report.explanation_sections(e, lite0.predict(flat), "flat.png")))
     assert "The map is empty." in "".join(page.text) and "nan" not in page.cells
     assert images.digest(flat) in page.cells
+
+
+def test_a_chart_is_drawn_to_scale():
+    lines = {"<map>": ([0, 0.5, 1], [1.0, 0.0, -1.0]), "random": ([0, 1], [0.5, 2.0])}
+    chart = report.Chart(lines, "share of pixels", "probability", "Two lines of <map>")
+    page = Page(report.to_html("Chart", [report.Section("Curves", charts=[chart])]))
+    assert (chart.low, chart.high) == (-1, 2)
+    drawn = page.all("polyline")
+    assert [line["points"] for line in drawn] == [
+        "40.0,83.3 310.0,156.7 580.0,230.0",  # 2 is at the top, 10, and -1 at the bottom, 230
+        "40.0,120.0 580.0,10.0",
+    ]
+    assert [line["class"] for line in drawn] == ["line-0", "line-1"]
+    assert [line["aria-label"] for line in page.all("svg") if "aria-label" in line] == ["Two lines of <map>"]
+    text = "".join(page.text)
+    assert all(word in text for word in ("<map>", "probability, against share of pixels", "20%", "100%"))

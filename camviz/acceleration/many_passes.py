@@ -1,7 +1,7 @@
 """Many passes of one network, each made cheaper than its modules would: the same numbers to about 1e-6."""
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from ..runtime.batching import batch_size
-from ..runtime.malloc import kept_memory
 from ..runtime.progress import Progress
 from ..tape import counting_passes, forward, intercepting
 from .conv_bn_fusion import FusionPlan, call_unchanged, channels_last
@@ -45,7 +44,7 @@ def many_passes(
         if dtype:
             plan.convert(dtype)
     work = plan.work - plan.saved * fits
-    with kept_memory() if x.device.type == "cpu" else nullcontext(), intercepting(quick):
+    with intercepting(quick):
         yield BatchSizes(batch_size(work, x.device, plan.room), batch_size(2 * work, x.device, plan.room))
 
 

@@ -26,7 +26,9 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
     once.run(net, x, layer)
     twice = _Recorder(net, once.below, halve_at=once.runs)
     twice.run(net, x.repeat(2, 1, 1, 1), layer)
-    refusal = CamvizError(f"this network cannot be run from this {type(layer).__name__} on without what lies below it")
+    refusal = CamvizError(
+        "this network cannot be run from this {kind} on without what lies below it", kind=type(layer).__name__
+    )
     if [call.form for call in once.calls] != [call.form for call in twice.calls]:
         raise refusal
     output = once.number(once.scores)

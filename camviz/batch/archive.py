@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from .. import images
 from ..errors import CamvizError
+from ..messages import Message
 from .worker import SUFFIXES
 
 MOST_ENTRIES = 10_000  # files of any kind
@@ -30,7 +31,7 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = [entry for entry in archive.infolist() if _is_picture(entry.filename)]
             if len(found) > most:
-                raise CamvizError(f"expected at most {most} pictures; this ZIP has {len(found)}")
+                raise CamvizError("expected at most {most} pictures; this ZIP has {count}", most=most, count=len(found))
             left = most_bytes
             for entry in found:
                 if entry.compress_type not in PACKED_BY:
@@ -41,7 +42,9 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
                     content = file.read(allowed + 1)
                 if len(content) > allowed:
                     raise CamvizError(
-                        f"'{entry.filename[-60:]}' unpacks to more than is allowed: {_limits(most_bytes)}"
+                        "'{file}' unpacks to more than is allowed: {limits}",
+                        file=entry.filename[-60:],
+                        limits=_limits(most_bytes),
                     )
                 left -= len(content)
                 yield entry.filename, content
@@ -68,4 +71,9 @@ def _is_picture(name: str) -> bool:
 
 def _limits(most_bytes: int) -> str:
     whole, each = most_bytes // 2**20, images.MAX_BYTES // 2**20
-    return f"{each} MB each, {whole} MB together, and {LARGEST_RATIO} times its packed size"
+    return Message(
+        "{each} MB each, {whole} MB together, and {ratio} times its packed size",
+        each=each,
+        whole=whole,
+        ratio=LARGEST_RATIO,
+    )

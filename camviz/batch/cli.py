@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..errors import CamvizError, unknown
-from ..explanation.explanation import Fusion
+from ..explanation.question import Fusion
+from ..messages import Message
 from ..models.geometry import Fit
 from .engines import ENGINES
 from .job import Order, setting
@@ -57,7 +58,7 @@ def run(given: argparse.Namespace) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     if given.engine not in ENGINES:
-        raise unknown("engine", given.engine, ENGINES, "local, ray")
+        raise unknown(Message("engine"), given.engine, ENGINES, "local, ray")
     knobs: dict[str, dict[str, Any]] = {}
     for owner, name, value in given.settings:
         knobs.setdefault(owner, {})[name] = value
@@ -66,7 +67,7 @@ def _run(given: argparse.Namespace) -> int:
     folder = Folder(given.folder, given.out)
     items = folder.waiting(order)
     if not items:
-        raise CamvizError(f"there are no pictures in {given.folder}")
+        raise CamvizError("there are no pictures in {folder}", folder=given.folder)
     left = [item for item in items if item.methods]
     maps = sum(len(item.methods) for item in left)
     print(f"{len(items)} pictures: {maps} maps to compute, {len(items) * len(order.methods) - maps} are there.")

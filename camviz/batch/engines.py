@@ -24,11 +24,11 @@ def local(order: Order, folder: Folder, batches: Sequence[Sequence[Item]], worke
     worker = Worker(order)
     with ThreadPoolExecutor(1) as reader:
         waiting = iter(batches)
-        ahead = deque(reader.submit(worker.look, batch) for batch in islice(waiting, AHEAD))
+        ahead = deque(reader.submit(worker.read, batch) for batch in islice(waiting, AHEAD))
         try:
             while ahead:
                 looked = ahead.popleft().result()
-                ahead.extend(reader.submit(worker.look, batch) for batch in islice(waiting, 1))
+                ahead.extend(reader.submit(worker.read, batch) for batch in islice(waiting, 1))
                 yield [folder.save(outcome, order) for outcome in worker.explain(looked)]
         finally:
             reader.shutdown(cancel_futures=True)
@@ -72,7 +72,7 @@ class _RayWorker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         batch = [Item(name, self.folder.source / name, tuple(methods)) for name, methods in json.loads(row["batch"])]
-        outcomes = self.worker.explain(self.worker.look(batch))
+        outcomes = self.worker.explain(self.worker.read(batch))
         return {"rows": json.dumps([self.folder.save(outcome, self.worker.order) for outcome in outcomes])}
 
 

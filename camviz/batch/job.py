@@ -12,7 +12,8 @@ import torch
 from ..errors import CamvizError, unknown
 from ..evaluation.registry import METRICS, Metric
 from ..explanation.explain import find_method
-from ..explanation.explanation import Fusion
+from ..explanation.question import Fusion
+from ..messages import Message
 from ..models import Model, shared_model
 from ..models.geometry import Fit
 from ..registry import METHODS, Knob
@@ -48,11 +49,11 @@ class Order:
             metric.settings(self.knobs.get(metric.key, {}))
         for key in self.knobs:
             if key not in (*self.methods, *self.metrics):
-                raise CamvizError(f"a setting is for '{key}', which is not among what is to be computed")
+                raise CamvizError("a setting is for '{key}', which is not among what is to be computed", key=key)
         if not self.methods:
             raise CamvizError("there must be at least one method")
         if self.batch < 1:
-            raise CamvizError(f"a batch holds at least 1 picture; got {self.batch}")
+            raise CamvizError("a batch holds at least 1 picture; got {batch}", batch=self.batch)
         if self.rather_than is not None and self.target is None:
             raise CamvizError("'rather than' needs the class that it is held against: give the target too")
 
@@ -61,9 +62,12 @@ class Order:
         """The metrics, which are those that one picture is enough for."""
         for key in self.metrics:
             if key not in METRICS:
-                raise unknown("metric", key, METRICS, "CamViz")
+                raise unknown(Message("metric"), key, METRICS, "CamViz")
             if METRICS[key].of_mosaics:
-                raise CamvizError(f"{METRICS[key].title} is measured on mosaics of four pictures, not on single ones")
+                raise CamvizError(
+                    "{metric} is measured on mosaics of four pictures, not on single ones",
+                    metric=METRICS[key].title,
+                )
         return [METRICS[key] for key in self.metrics]
 
     def load(self) -> Model:
@@ -107,12 +111,12 @@ def setting(text: str) -> tuple[str, str, Any]:
     path, equals, value = text.partition("=")
     owner, dot, name = path.partition(".")
     if not (equals and dot):
-        raise CamvizError(f"a setting is given as method.setting=value; got '{text}'")
+        raise CamvizError("a setting is given as method.setting=value; got '{text}'", text=text)
     table: Mapping[str, Any] = METHODS if owner in METHODS else METRICS
     if owner not in table:
-        raise unknown("method", owner, [*METHODS, *METRICS], "CamViz")
+        raise unknown(Message("method"), owner, [*METHODS, *METRICS], "CamViz")
     if name not in table[owner].knobs:
-        raise unknown("setting", name, table[owner].knobs, f"the settings of {owner}")
+        raise unknown(Message("setting"), name, table[owner].knobs, Message("the settings of {owner}", owner=owner))
     return owner, name, _parsed(table[owner].knobs[name], value, owner)
 
 
@@ -121,7 +125,13 @@ def _parsed(knob: Knob, text: str, owner: str) -> Any:
         return None
     if knob.type is bool:
         if text not in SWITCH:
-            raise CamvizError(f"{knob.name} of {owner} is one of {', '.join(SWITCH)}; got '{text}'")
+            raise CamvizError(
+                "{setting} of {owner} is one of {choices}; got '{text}'",
+                setting=knob.name,
+                owner=owner,
+                choices=", ".join(SWITCH),
+                text=text,
+            )
         return SWITCH[text]
     value: Any = text
     with suppress(ValueError):  # the check says better what is wrong

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from PIL import Image
 
 from .. import encode, render, text
+from ..encode import RGB
 from ..errors import CamvizError
 from ..explanation import recipe
 from ..registry import METHODS
@@ -47,7 +47,7 @@ COLUMNS: dict[str, pa.DataType] = {
 def pictures_in(folder: Path, besides: Path) -> list[str]:
     """The names of all pictures in a folder and its folders, in order, but for those in the folder `besides`."""
     if not folder.is_dir():
-        raise CamvizError(f"there is no folder {folder}")
+        raise CamvizError("there is no folder {folder}", folder=folder)
     found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
     inside = [file for file in found if not file.resolve().is_relative_to(besides.resolve())]
     return sorted(file.relative_to(folder).as_posix() for file in inside)
@@ -103,7 +103,7 @@ class Folder:
             row |= {"target": e.label, "target_class": e.target, "layer": e.layer, "metrics": dict(outcome.metrics)}
             row |= {name: getattr(e, name) for name in ("seconds", "forward_passes", "backward_passes")}
             row |= {"target_probability": None if math.isnan(e.probability) else e.probability}
-            row |= {"recipe": json.dumps(recipe.to_recipe(e, outcome.name), ensure_ascii=False)}
+            row |= {"recipe": json.dumps(recipe.to_recipe(e.question, outcome.name), ensure_ascii=False)}
         return row
 
     def note(self, rows: Iterable[Row]) -> None:
@@ -160,13 +160,14 @@ class Sheets:
     def __init__(self, out: Path, methods: int) -> None:
         self.out, self.pages = out, 0
         self.columns = ACROSS // methods * methods if 0 < methods <= ACROSS else ACROSS
-        self.tiles: list[tuple[NDArray[np.uint8] | None, str]] = []
+        self.tiles: list[RGB | str] = []
+        self.captions: list[str] = []
 
     def add(self, row: Row) -> None:
         """The next row of the table."""
-        picture = None if row["error"] else np.asarray(Image.open(self.out / row["overlay"]))
+        self.tiles.append("" if row["error"] else np.asarray(Image.open(self.out / row["overlay"])))
         says = row["error"] or f"{row['target']} {percent(row['target_probability'])}"
-        self.tiles.append((picture, f"{row['file']}: {says}, {METHODS[row['method']].title}"))
+        self.captions.append(f"{row['file']}: {says}, {METHODS[row['method']].title}")
         if len(self.tiles) == self.columns * DOWN:
             self._page()
 
@@ -180,8 +181,10 @@ class Sheets:
 
     def _page(self) -> None:
         self.pages += 1
-        write(self.out / SHEET.format(self.pages), encode.sheet_jpeg(self.tiles, self.columns))
+        sheet = encode.contact_sheet(self.tiles, self.columns, self.captions)
+        write(self.out / SHEET.format(self.pages), encode.jpeg(sheet, quality=85))
         self.tiles.clear()
+        self.captions.clear()
 
 
 def write(path: Path, content: bytes) -> None:

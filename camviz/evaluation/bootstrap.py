@@ -1,10 +1,12 @@
-"""Which method is better, and how sure is that? Bootstrap intervals over pictures."""
+"""Bootstrap confidence intervals of means over images, and paired comparisons of two methods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats  # type: ignore[import-untyped]
 
 from ..errors import CamvizError
 from .registry import Better
@@ -14,7 +16,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over pictures, and between what bounds 95 of 100 such samples of pictures would put it."""
+    """The mean over `count` images with the bounds of its 95% bootstrap interval."""
 
     mean: float
     low: float
@@ -23,28 +25,38 @@ class Interval:
 
 
 def bootstrap_interval(values: Sequence[float], seed: int = 0) -> Interval:
-    """The mean with its 95 % bootstrap interval: the middle of 2000 means of as many values drawn with repetition."""
+    """Return the mean of the values with its 95% percentile bootstrap interval, from 2000 resamples.
+
+    The interval of a single value has no width. Raises CamvizError if there are no values.
+    """
     if not values:
         raise CamvizError("a mean needs at least one value")
-    means = _means(np.asarray(values, np.float64), seed)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(float(np.mean(values)), float(low), float(high), len(values))
+    mean = float(np.mean(values))
+    if len(values) == 1:
+        return Interval(mean, mean, mean, 1)
+    low, high = _bootstrap(values, seed).confidence_interval
+    return Interval(mean, float(low), float(high), len(values))
 
 
-def better_than(values: Sequence[float], others: Sequence[float], better: Better, seed: int = 0) -> float:
-    """In what share of bootstrap samples the first of two methods has the better mean, on the same pictures.
+def bootstrap_win_rate(values: Sequence[float], others: Sequence[float], better: Better, seed: int = 0) -> float:
+    """Return the share of bootstrap resamples of the images in which the first method has the better mean.
 
-    0.5 where they are the same; values and others belong together picture by picture.
+    `values` and `others` hold one value for each image, in the same order. Equal means count as one half.
+    Raises CamvizError if the lengths differ or there are no values.
     """
     if len(values) != len(others) or not values:
-        raise CamvizError(f"both need one value for each picture; got {len(values)} and {len(others)}")
-    gain = _means(np.asarray(values, np.float64) - np.asarray(others, np.float64), seed) * (
-        1 if better == "high" else -1
+        raise CamvizError(
+            "both need one value for each picture; got {count} and {others}", count=len(values), others=len(others)
+        )
+    differences = np.subtract(values, others, dtype=np.float64)
+    means: NDArray[np.float64] = differences
+    if len(differences) > 1:
+        means = _bootstrap(differences, seed).bootstrap_distribution
+    gains = means if better == "high" else -means
+    return float((gains > 0).mean() + (gains == 0).mean() / 2)
+
+
+def _bootstrap(values: Sequence[float] | NDArray[np.float64], seed: int) -> Any:
+    return stats.bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
     )
-    return float((gain > 0).mean() + (gain == 0).mean() / 2)
-
-
-def _means(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    chosen = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
-    means: NDArray[np.float64] = values[chosen].mean(axis=1)
-    return means

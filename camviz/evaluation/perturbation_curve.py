@@ -6,10 +6,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
 
 from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
+from ..perturbation.gaussian_blur import gaussian_blur
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..scores import Score
@@ -77,10 +77,5 @@ def fill_pixels(x: Tensor, filler: Filler) -> Tensor:
 
 
 def blur(x: Tensor, deviation: float) -> Tensor:
-    """x (B, C, H, W) under a Gaussian of that standard deviation in pixels; the borders are repeated."""
-    reach = max(1, round(3 * deviation))
-    steps = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    kernel = (-(steps**2) / (2 * deviation**2)).exp()
-    kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, 1, -1)
-    wide = pad(x, (reach, reach, reach, reach), mode="replicate")
-    return conv2d(conv2d(wide, kernel, groups=x.shape[1]), kernel.mT, groups=x.shape[1])
+    """Return x (B, C, H, W) under a Gaussian of that standard deviation in pixels, with replicated borders."""
+    return gaussian_blur(x, deviation, max(1, round(3 * deviation)), "replicate")

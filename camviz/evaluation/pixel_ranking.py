@@ -20,7 +20,7 @@ def pixel_values(attribution: Tensor, size: tuple[int, int]) -> Tensor:
 def plane(attribution: Tensor, size: tuple[int, int]) -> Tensor:
     """An attribution as a signed map (H, W): channels summed up, upsampled bilinearly."""
     if not (attribution.ndim == 2 or (attribution.ndim == 3 and len(attribution) == 3)) or not attribution.numel():
-        raise CamvizError(f"an attribution has shape (3, H, W) or (h, w); got {tuple(attribution.shape)}")
+        raise CamvizError("an attribution has shape (3, H, W) or (h, w); got {shape}", shape=tuple(attribution.shape))
     if not attribution.isfinite().all():
         raise CamvizError("a map holds values that are not finite numbers, so it cannot be measured")
     flat = attribution.sum(dim=0) if attribution.ndim == 3 else attribution
@@ -51,6 +51,10 @@ def ranks(heat: Tensor) -> Tensor:
 def check(x: Tensor, heat: Tensor) -> None:
     """Raises CamvizError where the picture is not one picture, or the heat not of its size."""
     if x.ndim != 4 or len(x) != 1:
-        raise CamvizError(f"a metric takes one picture, of shape (1, 3, H, W); got {tuple(x.shape)}")
+        raise CamvizError("a metric takes one picture, of shape (1, 3, H, W); got {shape}", shape=tuple(x.shape))
     if heat.shape != x.shape[-2:]:
-        raise CamvizError(f"the heat must have the picture's size {tuple(x.shape[-2:])}; got {tuple(heat.shape)}")
+        raise CamvizError(
+            "the heat must have the picture's size {size}; got {shape}",
+            size=tuple(x.shape[-2:]),
+            shape=tuple(heat.shape),
+        )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from ..errors import CamvizError
 from ..render import kind, upsample
@@ -19,7 +20,9 @@ def rank_correlation(a: Array, b: Array) -> float:
     constant map orders nothing: its correlation is undefined, and given as 0.
     """
     if a.shape != b.shape:
-        raise CamvizError(f"two maps must have one shape to be compared; got {a.shape} and {b.shape}")
+        raise CamvizError(
+            "two maps must have one shape to be compared; got {shape} and {other}", shape=a.shape, other=b.shape
+        )
     return float(np.clip(_ranks(a) @ _ranks(b), -1, 1))
 
 
@@ -45,9 +48,7 @@ def _ranks(values: Array) -> NDArray[np.float64]:
     """The ranks, centered and of length 1, so that a dot product is a correlation; zeros for a constant."""
     if not np.isfinite(values).all():
         raise CamvizError("a map holds values that are not finite numbers, so it cannot be ranked")
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    ranks = (last - (count - 1) / 2)[place.ravel()]
+    ranks: NDArray[np.float64] = rankdata(values.ravel())
     ranks -= ranks.mean()
     length = np.linalg.norm(ranks)
     return ranks / length if length else ranks

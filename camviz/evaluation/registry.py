@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from torch import Tensor, nn
 
 from ..errors import CamvizError, unknown
+from ..messages import Message
 from ..registry import Knob, knobs_of
 from ..runtime.progress import Progress, heartbeat
 from ..scores import Score
@@ -81,7 +82,7 @@ class Metric:
         """Every knob's value: the given ones checked, the others at their default."""
         for name in given:
             if name not in self.knobs:
-                raise unknown("setting", name, self.knobs, f"the settings of {self.key}")
+                raise unknown(Message("setting"), name, self.knobs, Message("the settings of {owner}", owner=self.key))
         return {name: knob.check(given.get(name, knob.default), self.key) for name, knob in self.knobs.items()}
 
     def measure(self, subject: Subject, *, progress: Progress | None = None, **given: Any) -> Any:
@@ -89,7 +90,9 @@ class Metric:
         arguments = [getattr(subject, name) for name in self.takes]
         for name, value in zip(self.takes, arguments, strict=True):
             if value is None:
-                raise CamvizError(f"{self.title} needs to be told '{name}' of what it measures")
+                raise CamvizError(
+                    "{metric} needs to be told '{name}' of what it measures", metric=self.title, name=name
+                )
         with heartbeat(progress) as told:
             extra = {"progress": told} if self.many_passes else {}
             return self.function(*arguments, **self.settings(given), **extra)
@@ -110,11 +113,11 @@ def metric(title: str, *, better: Better, cost: int, paper: str, limitation: str
     def add(function: Function) -> Function:
         key = function.__name__
         if key in METRICS and METRICS[key].function.__module__ != function.__module__:
-            raise CamvizError(f"two metrics are called '{key}'")
+            raise CamvizError("two metrics are called '{key}'", key=key)
         parameters = inspect.signature(function).parameters
         METRICS[key] = Metric(
             key=key,
-            title=title,
+            title=Message(title),
             better=better,
             cost=cost,
             paper=paper,

@@ -2,9 +2,9 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 
 from ..errors import CamvizError
+from ..perturbation.gaussian_blur import gaussian_blur
 
 WINDOW, DEVIATION = 11, 1.5
 SMALL = (0.01**2, 0.03**2)
@@ -18,15 +18,15 @@ def ssim(a: Tensor, b: Tensor) -> float:
     """
     if a.shape != b.shape or a.ndim != 2 or min(a.shape) < WINDOW:
         raise CamvizError(
-            f"structural similarity needs two maps of one size, at least {WINDOW} pixels a side; "
-            f"got {tuple(a.shape)} and {tuple(b.shape)}"
+            "structural similarity needs two maps of one size, at least {window} pixels a side; "
+            "got {shape} and {other}",
+            window=WINDOW,
+            shape=tuple(a.shape),
+            other=tuple(b.shape),
         )
-    steps = torch.arange(WINDOW, dtype=torch.float64, device="cpu") - WINDOW // 2
-    line = (-(steps**2) / (2 * DEVIATION**2)).exp()
-    line = (line / line.sum()).view(1, 1, 1, -1)
     a, b = a.cpu().double(), b.cpu().double()
     maps = torch.stack([a, b, a * a, b * b, a * b])[:, None]
-    mean_a, mean_b, square_a, square_b, product = conv2d(conv2d(maps, line), line.mT)[:, 0]
+    mean_a, mean_b, square_a, square_b, product = gaussian_blur(maps, DEVIATION, WINDOW // 2)[:, 0]
     spread = square_a - mean_a**2 + square_b - mean_b**2
     alike = (2 * mean_a * mean_b + SMALL[0]) * (2 * (product - mean_a * mean_b) + SMALL[1])
     return float((alike / ((mean_a**2 + mean_b**2 + SMALL[0]) * (spread + SMALL[1]))).mean())

@@ -1,67 +1,140 @@
-"""The result of one method on one image, with everything that says how it was computed."""
+"""The result of one method on one image, and the question that it answers."""
 
 import base64
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from .. import encode, render
-from ..models import Weights
-from ..models.geometry import Fit
-from ..registry import METHODS
-
-RGB = npt.NDArray[np.uint8]
-
-
-Fusion = Literal["mean", "max"]
+from ..scores import Score
+from ..text import percent
+from .question import Question
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
-    """The raw signed attribution of one picture, with everything that says what it is and how to get it again."""
+class Result:
+    """What a method returned, and what it cost; the question that it answers stands beside it in `Explanation`.
 
-    attribution: npt.NDArray[np.float32]
-    view: npt.NDArray[np.uint8]
-    method: str
-    model: str
-    weights: Weights
-    layer: str | None
-    target: int | None
-    label: str
-    score: str
+    `attribution`: float32, raw and signed, (3, H, W) for pixel methods, (h, w) for maps. `view`: the image as the model
+    saw it, RGB (H, W, 3). `probability`: of the explained class, NaN for a custom score.
+    """
+
+    attribution: NDArray[np.float32]
+    view: NDArray[np.uint8]
     probability: float
-    knobs: Mapping[str, Any]
-    fit: Fit
-    fuse: Fusion | None
-    image_digest: str
     seconds: float
     forward_passes: int
     backward_passes: int
     notes: tuple[str, ...]
 
     @cached_property
-    def heatmap(self) -> npt.NDArray[np.float32]:
-        """The attribution for display: (H, W) at the size of the view, 0 to 1; all-zero where nothing is positive."""
+    def heatmap(self) -> NDArray[np.float32]:
+        """The attribution for display: (H, W) at the size of the view, 0 to 1; all-zero if nothing is positive."""
         return render.heatmap(self.attribution, self.view.shape[:2])
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The raw signed attribution of one image, with everything that says what it is and how to compute it again."""
+
+    question: Question
+    result: Result
+
+    @property
+    def attribution(self) -> NDArray[np.float32]:
+        """Raw and signed, float32: (3, H, W) for pixel methods, (h, w) for maps."""
+        return self.result.attribution
+
+    @property
+    def heatmap(self) -> NDArray[np.float32]:
+        """The attribution for display: (H, W) at the size of the view, 0 to 1; all-zero if nothing is positive."""
+        return self.result.heatmap
+
+    @property
+    def view(self) -> NDArray[np.uint8]:
+        """The image as the model saw it, RGB (H, W, 3)."""
+        return self.result.view
+
+    @property
+    def method(self) -> str:
+        """The key of the method."""
+        return self.question.method.key
+
+    @property
+    def knobs(self) -> Mapping[str, Any]:
+        """Every setting of the method."""
+        return self.question.settings
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self.question.model.name
+
+    @property
+    def layer(self) -> str | None:
+        """The dotted name of the layer, several separated by commas; None for a method without a layer."""
+        return ",".join(self.question.layers) or None
+
+    @property
+    def score(self) -> Score:
+        """The function of the class scores that is explained."""
+        assert self.question.score is not None
+        return self.question.score
+
+    @property
+    def target(self) -> int | None:
+        """The index of the explained class, the first one of a contrast; None for a custom score."""
+        return self.question.class_index
+
+    @property
+    def label(self) -> str:
+        """What is explained, in words."""
+        return self.question.label
+
+    @property
+    def probability(self) -> float:
+        """The probability of the explained class; NaN for a custom score."""
+        return self.result.probability
+
+    @property
+    def seconds(self) -> float:
+        """How long the computation took."""
+        return self.result.seconds
+
+    @property
+    def forward_passes(self) -> int:
+        """The number of forward passes, of one image each."""
+        return self.result.forward_passes
+
+    @property
+    def backward_passes(self) -> int:
+        """The number of backward passes, of one image each."""
+        return self.result.backward_passes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the map should know, one sentence each."""
+        return self.result.notes
 
     @property
     def facts(self) -> str:
         """One line: what this explains, and what it cost."""
-        where = f", layer {self.layer}" if self.layer else ""
+        layers = ", ".join(self.question.layers)
+        where = f", layer {layers}" if layers else ""
         return (
-            f"{METHODS[self.method].title} of {self.label} ({self.probability:.1%}), {self.model}{where}: "
+            f"{self.question.method.title} of {self.label} ({percent(self.probability)}), {self.model}{where}: "
             f"{self.seconds:.2f} s, {self.forward_passes} forward and {self.backward_passes} backward passes"
         )
 
     def _repr_html_(self) -> str:
-        pictures = (self.view, render.overlay(self.view, self.heatmap))
+        images = (self.view, render.overlay(self.view, self.heatmap))
         tags = "".join(
-            f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(encode.png(picture)).decode()}">'
-            for alt, picture in zip(("picture", "overlay"), pictures, strict=True)
+            f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(encode.png(image)).decode()}">'
+            for alt, image in zip(("image", "overlay"), images, strict=True)
         )
         return f"<div>{tags}<p>{html.escape(' '.join((self.facts, *self.notes)))}</p></div>"

@@ -1,38 +1,147 @@
-"""A recipe: an explanation's settings as data (`export.recipe`), which `camviz.explain(**recipe)` computes again."""
+"""A recipe: a question as data that JSON can hold; `camviz.explain(**recipe)` answers it again."""
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from PIL import Image
 
 from .. import images
 from ..errors import CamvizError, unknown
-from ..images import ImageSource
+from ..images import DecodedImage, ImageSource
+from ..messages import Message
 from ..models import Model, Weights, offered_models, shared_model
-from ..registry import METHODS
+from ..scores import Score, contrast, logit, probability
 from ..version import __version__
 from .explanation import Explanation
+from .question import Question
 
-Network = Model | str | Mapping[str, Any]
+ModelInput = Model | str | Mapping[str, Any]
 
-LONGEST = 2000  # characters of a value, as of several layers' names
-OWN = (
+LONGEST = 2000  # characters of a text in a recipe
+CUSTOM_MODEL = (
     "this recipe is of a network of your own, '{name}', which data cannot hold: load it, and give it in place of the "
     "name, camviz.explain(**{{**recipe, 'model': model}})"
 )
 
 
 def versions() -> dict[str, str]:
-    """What the numbers were computed with."""
+    """Return the versions of the packages that decide the numbers."""
     return {"camviz": __version__, "torch": str(torch.__version__)}
 
 
-def network(given: Network) -> tuple[Model, tuple[str, ...]]:
-    """The model that a recipe names, one copy for the whole process, and what there is to say about it.
+# ------------------------------------------------------------------------------------------------------ writing one
+
+
+def to_recipe(question: Question, image_name: str) -> dict[str, Any]:
+    """Return a question as data, ready for JSON: `camviz.explain(**recipe)` gives the same numbers.
+
+    `image_name` is the file of the image, looked for in the working directory; its pixels are checked. So is a file of
+    weights. Raises CamvizError for a custom score, which is not data.
+    """
+    name, classes = _named(question.score)
+    return {
+        "model": {
+            "name": _loaded_name(question.model),
+            "weights": question.model.weights.argument,
+            "made_with": versions(),
+        },
+        "image": {"file": image_name, "sha256": question.image.digest},
+        "method": question.method.key,
+        "target": classes[0] if name == "logit" else {name: classes if len(classes) > 1 else classes[0]},
+        "layer": list(question.layers) if len(question.layers) > 1 else next(iter(question.layers), None),
+        "fit": question.fit,
+        "fuse": question.fusion,
+        **question.settings,
+    }
+
+
+def recipe_json(question: Question, image_name: str) -> str:
+    """Return the recipe as JSON text."""
+    return json.dumps(to_recipe(question, image_name), indent=2, ensure_ascii=False)
+
+
+def settings(explanation: Explanation) -> dict[str, Any]:
+    """Return everything that decides an explanation, its outcome and its cost, ready for JSON."""
+    question = explanation.question
+    return {
+        **versions(),
+        "image_sha256": question.image.digest,
+        "fit": question.fit,
+        "model": question.model.name,
+        "weights": str(question.model.weights),
+        "method": question.method.key,
+        "layer": explanation.layer,
+        "fuse": question.fusion if len(question.layers) > 1 else None,
+        "target": explanation.target,
+        "label": explanation.label,
+        "score": repr(explanation.score),
+        # NaN, of a score without a class, is not JSON.
+        "probability": float(explanation.probability) if math.isfinite(explanation.probability) else None,
+        "knobs": dict(question.settings),
+        "seconds": float(explanation.seconds),
+        "forward_passes": explanation.forward_passes,
+        "backward_passes": explanation.backward_passes,
+        "notes": [str(note) for note in explanation.notes],
+    }
+
+
+def settings_json(explanation: Explanation) -> str:
+    """Return the settings as JSON text."""
+    return json.dumps(settings(explanation), indent=2, ensure_ascii=False)
+
+
+def snippet(question: Question, image_name: str) -> str:
+    """Return the lines of Python that answer a question again; `image_name` is the file of the image, only quoted."""
+    name, classes = _named(question.score)
+    target = str(classes[0]) if name == "logit" else f"camviz.scores.{name}({', '.join(map(str, classes))})"
+    call = ["model", repr(image_name), repr(question.method.key), f"target={target}"]
+    if question.layers:
+        call.append(f"layer={question.layers[0]!r}" if len(question.layers) == 1 else f"layer={[*question.layers]!r}")
+    if question.fit != "crop":
+        call.append(f"fit={question.fit!r}")
+    if len(question.layers) > 1 and question.fusion == "max":
+        call.append("fuse='max'")
+    knobs = question.method.knobs
+    call += [f"{key}={value!r}" for key, value in question.settings.items() if value != knobs[key].default]
+    return (
+        "import camviz\n\n"
+        f"model = camviz.load_model({_model_arguments(question.model)})\n"
+        f"explanation = camviz.explain({', '.join(call)})\n"
+        'print(f"{explanation.label}: {explanation.probability:.1%}")\n'
+        "explanation  # a notebook shows the image with the map on it\n"
+    )
+
+
+def _model_arguments(model: Model) -> str:
+    if model.weights.is_custom:
+        return f"network, name={model.name!r}"
+    weights = model.weights.argument
+    return repr(_loaded_name(model)) + (f", weights={weights!r}" if weights != "default" else "")
+
+
+def _loaded_name(model: Model) -> str:
+    """Return what load_model must be given: a name of the catalogue, or the path of a program file."""
+    return model.weights.name if model.weights.kind == "program" else model.name
+
+
+def _named(score: Score | None) -> tuple[str, list[int]]:
+    """Return the name and the classes of a score that data can hold."""
+    if isinstance(score, contrast):
+        return "contrast", [score.a, score.b]
+    if isinstance(score, logit | probability):
+        return type(score).__name__, [score.c]
+    if score is None:
+        raise CamvizError("this question has no class yet: answer it first, or give it a target")
+    raise CamvizError("'{text}' is a score of your own, so only your own code can compute it again", text=repr(score))
+
+
+# ------------------------------------------------------------------------------------------------------ reading one
+
+
+def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
+    """Return the model that a recipe names, one copy for the whole process, and the notes that belong to it.
 
     `given`: a Model, a name of the catalogue, or {"name": ..., "weights": ..., "made_with": versions}.
     """
@@ -45,141 +154,65 @@ def network(given: Network) -> tuple[Model, tuple[str, ...]]:
     )
     known = [entry.name for entry in offered_models() if entry.source == "custom"]
     if Weights.parse(weights).is_custom and name not in known:
-        raise CamvizError(OWN.format(name=name))
+        raise CamvizError(CUSTOM_MODEL, name=name)
     made_with = fields("made_with", named.get("made_with", {}), tuple(versions()))
     notes = [
-        f"This recipe was made with {which} {made_with[which]}, and this is {now}: "
-        "the numbers may differ in their last digits."
+        Message(
+            "This recipe was made with {package} {version}, and this is {present}: "
+            "the numbers may differ in their last digits.",
+            package=which,
+            version=str(made_with[which]),
+            present=now,
+        )
         for which, now in versions().items()
         if made_with.get(which, now) != now
     ]
     return shared_model(name, weights, str(torch.get_default_device())), tuple(notes)
 
 
-def picture(given: ImageSource | Mapping[str, Any]) -> Image.Image:
-    """The picture that a recipe names: {"file": ..., "sha256": its `images.digest`}, which must be that of the file."""
+def read_image(given: ImageSource | Mapping[str, Any]) -> DecodedImage:
+    """Return the decoded image; of a recipe's {"file": ..., "sha256": its digest}, only if its pixels are the same."""
     if not isinstance(given, Mapping):
-        return images.decode_image(given).pixels
+        return images.decode_image(given)
     named = fields("image", given, ("file", "sha256"))
     file = text("image", "file", named.get("file", ""))
-    found = images.decode(file)
-    if named.get("sha256", images.digest(found)) != images.digest(found):
-        raise CamvizError(f"the picture '{file}' is not the one that the recipe was made of: its pixels differ")
+    found = images.decode_image(file)
+    if named.get("sha256", found.digest) != found.digest:
+        raise CamvizError(
+            "the picture '{file}' is not the one that the recipe was made of: its pixels differ", file=file
+        )
     return found
 
 
+def read_layers(given: Any) -> tuple[str, ...] | None:
+    """Return the dotted names in a recipe's layer: one text, several separated by commas, or a list of them."""
+    if given is None:
+        return None
+    if isinstance(given, list | tuple):
+        return tuple(text("recipe", "layer", name) for name in given)
+    return tuple((text("recipe", "layer", given) if given != "" else given).split(","))
+
+
 def fields(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
-    """A part of a recipe that has fields, none but the known ones. Raises CamvizError."""
+    """Return a part of a recipe that has fields, none but the known ones. Raises CamvizError."""
     if not isinstance(given, Mapping):
-        raise CamvizError(f"the {what} of a recipe has the fields {', '.join(known)}; got {str(given)[:60]!r}")
+        raise CamvizError(
+            "the {part} of a recipe has the fields {fields}; got {given}",
+            part=Message(what),
+            fields=", ".join(known),
+            given=repr(str(given)[:60]),
+        )
     for key in given:
         if key not in known:
-            raise unknown("field", str(key), known, f"the {what} of a recipe")
+            raise unknown(Message("field"), str(key), known, Message("the {part} of a recipe", part=Message(what)))
     return given
 
 
 def text(what: str, key: str, value: Any) -> str:
-    """A value of a recipe that must be text. Raises CamvizError."""
+    """Return a value of a recipe that must be text. Raises CamvizError."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
-        whose = "the recipe" if what == "recipe" else f"the {what} of a recipe"
-        raise CamvizError(f"{whose} needs a '{key}', as text; got {str(value)[:60]!r}")
+        whose = Message("the recipe") if what == "recipe" else Message("the {part} of a recipe", part=Message(what))
+        raise CamvizError(
+            "{whose} needs a '{key}', as text; got {value}", whose=whose, key=key, value=repr(str(value)[:60])
+        )
     return value
-
-
-def settings(explanation: Explanation) -> dict[str, Any]:
-    """Everything that is needed to compute it again, and what came out and what it cost, ready for JSON."""
-    return {
-        **versions(),
-        "image_sha256": explanation.image_digest,
-        "fit": explanation.fit,
-        "model": explanation.model,
-        "weights": str(explanation.weights),
-        "method": explanation.method,
-        "layer": explanation.layer,
-        "fuse": explanation.fuse,
-        "target": explanation.target,
-        "label": explanation.label,
-        "score": explanation.score,
-        # NaN, of a score without a class, is not JSON.
-        "probability": float(explanation.probability) if math.isfinite(explanation.probability) else None,
-        "knobs": dict(explanation.knobs),
-        "seconds": float(explanation.seconds),
-        "forward_passes": explanation.forward_passes,
-        "backward_passes": explanation.backward_passes,
-        "notes": list(explanation.notes),
-    }
-
-
-def settings_json(explanation: Explanation) -> str:
-    """The settings as JSON text."""
-    return json.dumps(settings(explanation), indent=2, ensure_ascii=False)
-
-
-def to_recipe(explanation: Explanation, image_name: str) -> dict[str, Any]:
-    """All that says how to compute it again, ready for JSON: `camviz.explain(**recipe)` gives the same numbers.
-
-    `image_name` is the picture's file, which must lie beside; its pixels are checked. A file of weights must too.
-    Raises CamvizError for a score of one's own, which is not data.
-    """
-    name, classes = _score(explanation.score)
-    return {
-        "model": {"name": _name(explanation), "weights": explanation.weights.argument, "made_with": versions()},
-        "image": {"file": image_name, "sha256": explanation.image_digest},
-        "method": explanation.method,
-        "target": classes[0] if name == "logit" else {name: classes if len(classes) > 1 else classes[0]},
-        "layer": explanation.layer,
-        "fit": explanation.fit,
-        "fuse": explanation.fuse or "mean",
-        **explanation.knobs,
-    }
-
-
-def recipe_json(explanation: Explanation, image_name: str) -> str:
-    """The recipe as JSON text."""
-    return json.dumps(to_recipe(explanation, image_name), indent=2, ensure_ascii=False)
-
-
-def snippet(explanation: Explanation, image_name: str) -> str:
-    """The five lines of Python that compute it again; `image_name` is the picture's file, only quoted."""
-    call = ["model", repr(image_name), repr(explanation.method), f"target={_target(explanation.score)}"]
-    if explanation.layer is not None:
-        call.append(f"layer={explanation.layer!r}")
-    if explanation.fit != "crop":
-        call.append(f"fit={explanation.fit!r}")
-    if explanation.fuse == "max":
-        call.append("fuse='max'")
-    knobs = METHODS[explanation.method].knobs
-    call += [f"{name}={value!r}" for name, value in explanation.knobs.items() if value != knobs[name].default]
-    return (
-        "import camviz\n\n"
-        f"model = camviz.load_model({_network(explanation)})\n"
-        f"explanation = camviz.explain({', '.join(call)})\n"
-        'print(f"{explanation.label}: {explanation.probability:.1%}")\n'
-        "explanation  # a notebook shows the picture with the map on it\n"
-    )
-
-
-def _network(explanation: Explanation) -> str:
-    if explanation.weights.is_custom:
-        return f"network, name={explanation.model!r}"
-    weights = explanation.weights.argument
-    return repr(_name(explanation)) + (f", weights={weights!r}" if weights != "default" else "")
-
-
-def _name(explanation: Explanation) -> str:
-    """Return the model to load: a name of the catalogue, or the path of a program file."""
-    return explanation.weights.name if explanation.weights.kind == "program" else explanation.model
-
-
-def _target(score: str) -> str:
-    """A score's name as Python: the class index alone for a logit, since that is what an index as target means."""
-    name, classes = _score(score)
-    return str(classes[0]) if name == "logit" else f"camviz.scores.{name}({', '.join(map(str, classes))})"
-
-
-def _score(text: str) -> tuple[str, list[int]]:
-    """The name and the classes in a score's name."""
-    known = re.fullmatch(r"(logit|probability|contrast)\(((?:[abc]=)?\d+(?:, (?:[abc]=)?\d+)*)\)", text)
-    if not known:
-        raise CamvizError(f"'{text}' is a score of your own, so only your own code can compute it again")
-    return known[1], [int(index) for index in re.sub("[abc]=", "", known[2]).split(", ")]

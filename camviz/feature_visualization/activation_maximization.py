@@ -5,14 +5,15 @@ from typing import Annotated, Literal
 from torch import Tensor, nn
 
 from ..errors import CamvizError
-from ..registry import Range, method
+from ..messages import Message
+from ..registry import Range, synthesis
 from ..scores import Score
 from .features import FeatureFunction
 from .optimization import RandomTransform, ShowFrame, maximize
 from .parametrization import noise
 
 
-@method("Activation maximization", family="synthesis", paper="https://distill.pub/2017/feature-visualization/")
+@synthesis("Activation maximization", paper="https://distill.pub/2017/feature-visualization/")
 def activation_maximization(
     see: FeatureFunction,
     score: Score,
@@ -68,8 +69,13 @@ def _place(activation: Tensor, row: int | None, column: int | None) -> Tensor:
         if value is None:
             continue
         if activation.ndim != 4:
-            raise CamvizError(f"a class has no {name}: choose a layer and a channel")
+            raise CamvizError("a class has no {name}: choose a layer and a channel", name=Message(name))
         if value >= activation.shape[axis]:
-            raise CamvizError(f"this layer has {name}s 0 to {activation.shape[axis] - 1}; got {value}")
+            raise CamvizError(
+                "this layer has {name}s 0 to {last}; got {value}",
+                name=Message(name),
+                last=activation.shape[axis] - 1,
+                value=value,
+            )
         activation = activation.narrow(axis, value, 1)
     return activation

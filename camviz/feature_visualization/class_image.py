@@ -5,14 +5,14 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from ..registry import Range, method
+from ..registry import Range, synthesis
 from ..scores import Score
 from .features import FeatureFunction
 from .optimization import ShowFrame, maximize
 from .parametrization import noise
 
 
-@method("Class image", family="synthesis", paper="https://arxiv.org/abs/1312.6034")
+@synthesis("Class image", paper="https://arxiv.org/abs/1312.6034")
 def class_image(
     see: FeatureFunction,
     score: Score,

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..registry import Range, method
+from ..registry import Range, synthesis
 from ..runtime.rng import Rng
 from ..scores import Score
 from ..tape import gradient_of
@@ -16,9 +16,8 @@ from .optimization import ShowFrame
 SMALLEST = 32  # pixels of a side
 
 
-@method(
+@synthesis(
     "DeepDream",
-    family="synthesis",
     paper="https://research.google/blog/inceptionism-going-deeper-into-neural-networks/",
 )
 def deep_dream(

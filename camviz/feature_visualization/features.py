@@ -34,8 +34,12 @@ class FeatureFunction:
             if picture.shape[2:] == self.size:
                 raise
             raise CamvizError(
-                f"this network takes only pictures of {self.size[0]} x {self.size[1]} pixels, "
-                f"not of {picture.shape[2]} x {picture.shape[3]}; set octaves to 1"
+                "this network takes only pictures of {height} x {width} pixels, not of "
+                "{picture_height} x {picture_width}; set octaves to 1",
+                height=self.size[0],
+                width=self.size[1],
+                picture_height=picture.shape[2],
+                picture_width=picture.shape[3],
             ) from error
 
     def normalized(self, picture: Tensor) -> Tensor:

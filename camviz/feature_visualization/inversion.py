@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..registry import Range, method
+from ..registry import Range, synthesis
 from .features import FeatureFunction
 from .optimization import ShowFrame, maximize
 from .parametrization import noise
@@ -15,7 +15,7 @@ from .parametrization import noise
 ALPHA = 6
 
 
-@method("Inverted representation", family="synthesis", paper="https://arxiv.org/abs/1412.0035")
+@synthesis("Inverted representation", paper="https://arxiv.org/abs/1412.0035")
 def inversion(
     see: FeatureFunction,
     picture: Tensor,

@@ -5,9 +5,9 @@ import math
 from typing import Literal, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ..perturbation.gaussian_blur import gaussian_blur
 from ..runtime.rng import Rng
 from .features import FeatureFunction
 
@@ -128,14 +128,6 @@ def color_root() -> Tensor:
 
 
 def blur(x: Tensor, deviation: float) -> Tensor:
-    """x (B, C, H, W) under a Gaussian of that deviation in pixels, its edges mirrored."""
-    reach = min(math.ceil(3 * deviation), min(x.shape[2:]) - 1)
-    if reach < 1:
-        return x
-    places = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    weights = torch.exp(-0.5 * (places / deviation) ** 2)
-    weights /= weights.sum()
-    channels = x.shape[1]
-    x = F.pad(x, (reach,) * 4, mode="reflect")
-    x = F.conv2d(x, weights.expand(channels, 1, 1, -1), groups=channels)
-    return F.conv2d(x, weights[:, None].expand(channels, 1, -1, 1), groups=channels)
+    """Return x (B, C, H, W) under a Gaussian of that standard deviation in pixels, with mirrored borders."""
+    radius = min(math.ceil(3 * deviation), min(x.shape[2:]) - 1)
+    return gaussian_blur(x, deviation, radius, "reflect") if radius >= 1 else x

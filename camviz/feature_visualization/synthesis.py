@@ -7,24 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from itertools import pairwise
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from .. import encode, images
 from ..errors import CamvizError, unknown
 from ..images import ImageSource
+from ..messages import Message
 from ..models import Model, Weights
 from ..models.channels import RGB_CHANNELS
 from ..models.geometry import Fit
-from ..registry import SYNTHESES, Method
+from ..registry import SYNTHESES, SynthesisMethod
 from ..runtime.devices import stopwatch
-from ..scores import Score, contrast, logit, probability
+from ..scores import Score, logit
 from ..tape import counting_passes
+from ..targets import Target, class_of, label_of, resolve_target
 from .features import FeatureFunction
 
 RGB = NDArray[np.uint8]
@@ -86,7 +87,7 @@ def synthesize(
     image: ImageSource | None = None,
     layer: str | None = None,
     channel: int | None = None,
-    target: int | str | Score | None = None,
+    target: Target = None,
     fit: Fit = "crop",
     progress: Progress | None = None,
     **knobs: Any,
@@ -101,11 +102,11 @@ def synthesize(
     found = find_synthesis(method)
     settings = found.settings(knobs)
     takes = signature(found.function).parameters
-    source = None if image is None else images.decode_image(image).pixels
+    source = None if image is None else images.decode_image(image)
     see, given = sight_of(model), dict[str, Any]()
-    if "picture" in takes:
+    if found.starts_from_image:
         if source is None:
-            raise CamvizError(f"{found.title} starts from a picture: give it an image")
+            raise CamvizError("{method} starts from a picture: give it an image", method=found.title)
         given["picture"] = _pixels(model.view(source, fit)).to(see.mean)
     name = index = None
     if found.layer == "required" or (found.layer == "optional" and (channel is not None or target is None)):
@@ -114,7 +115,8 @@ def synthesize(
         score, label = _channel(model, name, channel, needed=found.layer == "optional")
     else:
         channel = None
-        index, score, label = _target(model, target, source, fit)
+        score = _target(model, target, source, fit)
+        index, label = class_of(score), label_of(model, score)
     if "score" in takes:
         given["score"] = score
     objective: list[float] = []
@@ -150,7 +152,7 @@ def synthesize(
         label=label,
         knobs=settings,
         fit=fit,
-        image_digest=None if source is None else images.digest(source),
+        image_digest=None if source is None else source.digest,
         seconds=time.perf_counter() - started,
         forward_passes=account.forward_passes,
         backward_passes=account.backward_passes,
@@ -176,10 +178,10 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
     return last + (done * steps / few - done) * min(paces, default=0.0)  # the quickest: other work may slow a step
 
 
-def find_synthesis(key: str) -> Method:
+def find_synthesis(key: str) -> SynthesisMethod:
     """The synthesis of that key; raises CamvizError with the nearest one."""
     if key not in SYNTHESES:
-        raise unknown("synthesis", key, SYNTHESES, "CamViz")
+        raise unknown(Message("synthesis"), key, SYNTHESES, "CamViz")
     return SYNTHESES[key]
 
 
@@ -187,7 +189,9 @@ def sight_of(model: Model) -> FeatureFunction:
     """The model's network as a function of pictures in [0, 1]. Raises CamvizError where it sees other colors."""
     if model.input_channels != RGB_CHANNELS:
         raise CamvizError(
-            f"pictures are made in red, green and blue, and {model.name} sees {', '.join(model.input_channels)}"
+            "pictures are made in red, green and blue, and {model} sees {channels}",
+            model=model.name,
+            channels=", ".join(model.input_channels),
         )
     reference = next(model.net.parameters(), torch.empty(0, device=model.device))
     mean, std = (
@@ -213,23 +217,15 @@ def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple
         return None, f"layer {name}"
     count = model.layer(name).channels
     if not 0 <= number < count:
-        raise CamvizError(f"layer {name} has channels 0 to {count - 1}; got {number}")
+        raise CamvizError(
+            "layer {name} has channels 0 to {last}; got {number}", name=name, last=count - 1, number=number
+        )
     return channel_mean(number), f"channel {number} of {name}"
 
 
-def _target(
-    model: Model, target: int | str | Score | None, source: Image.Image | None, fit: Fit
-) -> tuple[int | None, Score, str]:
-    if target is None:
-        if source is None:
-            raise CamvizError("choose a class: give its number or its label as target")
-        target = model.predict(source, 1, fit)[0].index
-    if not callable(target):
-        if not isinstance(target, str | SupportsIndex):
-            raise CamvizError(f"a target is the index of a class, its label, or a score; got {target!r}")
-        target = logit(model.class_index(target))
-    if isinstance(target, contrast):
-        return target.a, target, f"{model.categories[target.a]} rather than {model.categories[target.b]}"
-    if isinstance(target, logit | probability):
-        return target.c, target, model.categories[target.c]
-    return None, target, getattr(target, "__name__", repr(target))
+def _target(model: Model, target: Target, source: images.DecodedImage | None, fit: Fit) -> Score:
+    if (score := resolve_target(model, target)) is not None:
+        return score
+    if source is None:
+        raise CamvizError("choose a class: give its number or its label as target")
+    return logit(model.predict(source, 1, fit)[0].index)

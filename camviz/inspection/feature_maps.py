@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import unknown
+from ..messages import Message
 from ..scores import Score
 from ..tape import activations, record
 
@@ -36,7 +37,7 @@ class FeatureMaps:
         Of maps that are equally strong (a ReLU6 ends at 6) the one with the larger mean comes first.
         """
         if by not in get_args(SortOrder):
-            raise unknown("order", by, get_args(SortOrder), "the orders of feature maps")
+            raise unknown(Message("order"), by, get_args(SortOrder), Message("the orders of feature maps"))
         if by == "number":
             return np.arange(len(self.maps))
         if by == "weight":

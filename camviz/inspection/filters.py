@@ -45,16 +45,3 @@ def first_filters(model: Model) -> Filters | None:
     if model.input_channels != RGB_CHANNELS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
         return None
     return Filters(names[found[0]], found[0].weight.detach().to("cpu", torch.float32).numpy())
-
-
-def sheet(pictures: NDArray[np.uint8], columns: int, scale: int) -> NDArray[np.uint8]:
-    """Small pictures (n, h, w, 3) as one, row by row, each pixel `scale` times as large, with gaps of `scale` / 2."""
-    n, height, width, _ = pictures.shape
-    large = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
-    gap, rows = max(1, scale // 2), -(-n // columns)
-    tall, wide = height * scale + gap, width * scale + gap
-    whole = np.full((rows * tall - gap, min(n, columns) * wide - gap, 3), 255, np.uint8)
-    for number, picture in enumerate(large):
-        top, left = number // columns * tall, number % columns * wide
-        whole[top : top + tall - gap, left : left + wide - gap] = picture
-    return whole

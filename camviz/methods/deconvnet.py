@@ -5,12 +5,14 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from ..errors import CamvizError
+from ..messages import Message
 from ..registry import Range, method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
 
-@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU")
+@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU", pixels=True)
 def deconvnet(
     net: nn.Module,
     x: Tensor,
@@ -41,6 +43,7 @@ def deconvnet(
 
 def deconvolved(gradient: Tensor, slope: Tensor) -> Tensor:
     """A ReLU on the way down as on the way up, without memory of the way up."""
+    record_step(gradient=gradient, slope=slope)
     return gradient.clamp(min=0)
 
 
@@ -52,7 +55,12 @@ def activation_at(feature_map: int, row: int | None = None, column: int | None =
             ("feature map", "row", "column"), (feature_map, row, column), activation.shape[1:], strict=True
         ):
             if value is not None and not 0 <= value < size:
-                raise CamvizError(f"this layer has {name}s 0 to {size - 1}; got {name} {value}")
+                raise CamvizError(
+                    "this layer has {name}s 0 to {last}; got {name} {value}",
+                    name=Message(name),
+                    last=size - 1,
+                    value=value,
+                )
         maps = activation[:, feature_map]
         rows = maps if row is None else maps[:, row : row + 1]
         return (rows if column is None else rows[:, :, column : column + 1]).flatten(1).max(dim=1).values

@@ -36,7 +36,8 @@ def full_grad(
     shares = torch.stack([term.flatten(1).sum(dim=1) for term in terms]).sum(dim=0) / explained
     if (shares - 1).abs().max() > 0.01:
         add_note(
-            f"The terms sum up to {', '.join(f'{share:.0%}' for share in shares)} of the score: not all is ReLU here."
+            "The terms sum up to {shares} of the score: not all is ReLU here.",
+            shares=", ".join(f"{share:.0%}" for share in shares),
         )
     result = torch.zeros_like(x[:, :1])
     for term in terms:

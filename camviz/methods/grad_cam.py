@@ -5,6 +5,7 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from ..registry import method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import record
 
@@ -28,4 +29,5 @@ def grad_cam(
     weight = gradient.mean(dim=(2, 3), keepdim=True)
     if counterfactual:
         weight = -weight
+    record_step(activation=activation, gradient=gradient, weight=weight)
     return (weight * activation).sum(dim=1).relu()

@@ -7,7 +7,7 @@ from ..scores import Score
 from ..tape import input_gradient
 
 
-@method("Gradient x input", family="gradient", paper="https://arxiv.org/abs/1605.01713")
+@method("Gradient x input", family="gradient", paper="https://arxiv.org/abs/1605.01713", pixels=True)
 def gradient_x_input(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """What each pixel gives to the score, if the network were a straight line through this picture.
 

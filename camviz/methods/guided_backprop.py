@@ -5,11 +5,14 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from ..registry import method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
 
-@method("Guided backpropagation", family="gradient", paper="https://arxiv.org/abs/1412.6806", requires="a ReLU")
+@method(
+    "Guided backpropagation", family="gradient", paper="https://arxiv.org/abs/1412.6806", requires="a ReLU", pixels=True
+)
 def guided_backprop(
     net: nn.Module,
     x: Tensor,
@@ -29,4 +32,5 @@ def guided_backprop(
 
 def guided(gradient: Tensor, slope: Tensor) -> Tensor:
     """Only what was active on the way up, and pulls up on the way down."""
+    record_step(gradient=gradient, slope=slope)
     return (gradient * slope).clamp_(min=0)

@@ -6,12 +6,13 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..registry import method
+from ..runtime.steps import record_step
 from ..scores import Score
 from .grad_cam import grad_cam
 from .guided_backprop import guided_backprop
 
 
-@method("Guided Grad-CAM", family="gradient", paper="https://arxiv.org/abs/1610.02391", requires="a ReLU")
+@method("Guided Grad-CAM", family="gradient", paper="https://arxiv.org/abs/1610.02391", requires="a ReLU", pixels=True)
 def guided_grad_cam(
     net: nn.Module,
     x: Tensor,
@@ -28,4 +29,5 @@ def guided_grad_cam(
     """
     lines = guided_backprop(net, x, score, extended=extended)
     region = grad_cam(net, x, score, layer)
+    record_step(lines=lines, region=region)
     return lines * interpolate(region[:, None], size=x.shape[-2:], mode="bilinear", align_corners=False)

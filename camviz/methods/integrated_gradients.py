@@ -12,6 +12,7 @@ from ..acceleration.many_passes import many_passes, partial_progress
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import add_note, forward, input_gradient, score_of
 
@@ -22,7 +23,7 @@ BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@method("Integrated gradients", family="gradient", paper="https://arxiv.org/abs/1703.01365")
+@method("Integrated gradients", family="gradient", paper="https://arxiv.org/abs/1703.01365", pixels=True)
 def integrated_gradients(
     net: nn.Module,
     x: Tensor,
@@ -55,9 +56,14 @@ def integrated_gradients(
         for number, (first, last) in enumerate(zip(start, x, strict=True)):
             for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 points = channels_last(first + place[part] * (last - first))
-                result[number] += (weight[part] * input_gradient(net, points, score)).sum(dim=0)
+                gradient = input_gradient(net, points, score)
+                record_step(place=place[part], weight=weight[part], points=points, gradient=gradient)
+                result[number] += (weight[part] * gradient).sum(dim=0)
     result *= x - start
+    record_step(rise=rise, start=start)
     gap = float(((result.sum(dim=(1, 2, 3)) - rise).abs() / rise.abs()).max())
     if gap > 0.1:
-        add_note(f"The map's sum misses {gap:.0%} of the score's rise from the baseline: more steps come nearer.")
+        add_note(
+            "The map's sum misses {gap:.0%} of the score's rise from the baseline: more steps come nearer.", gap=gap
+        )
     return result

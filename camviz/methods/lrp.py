@@ -7,13 +7,19 @@ from torch import Tensor, nn
 from ..registry import Range, method
 from ..relevance.propagation import propagating, relevance_of
 from ..relevance.rules import AlphaBeta, Composite, Epsilon, Flat, Gamma, ZBox
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import add_note, input_gradient
 
 Rules = Literal["epsilon-gamma-box", "epsilon-plus", "epsilon-plus-flat", "epsilon-alpha2-beta1"]
 
 
-@method("Layer-wise relevance propagation", family="relevance", paper="https://doi.org/10.1371/journal.pone.0130140")
+@method(
+    "Layer-wise relevance propagation",
+    family="relevance",
+    paper="https://doi.org/10.1371/journal.pone.0130140",
+    pixels=True,
+)
 def lrp(
     net: nn.Module,
     x: Tensor,
@@ -35,9 +41,15 @@ def lrp(
     """
     chosen = composites(epsilon, gamma, low, high)[composite]
     if isinstance(chosen.first, ZBox) and not low <= x.min() <= x.max() <= high:
-        add_note(f"The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.")
+        add_note(
+            "The picture reaches beyond the box of {low:g} to {high:g} that the first layer's rule assumes.",
+            low=low,
+            high=high,
+        )
     with propagating(chosen):
-        return input_gradient(net, x, relevance_of(score))
+        relevance = input_gradient(net, x, relevance_of(score))
+    record_step(composite=chosen, relevance=relevance)
+    return relevance
 
 
 def composites(epsilon: float = 1e-6, gamma: float = 0.25, low: float = -3, high: float = 3) -> dict[str, Composite]:

@@ -1,5 +1,6 @@
 """SmoothGrad (Smilkov et al., 2017) and its relatives SmoothGrad-squared and VarGrad, over any pixel method."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 import torch
@@ -7,31 +8,26 @@ from torch import Tensor, nn
 
 from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
-from ..registry import Range, method
+from ..registry import METHODS, Choices, Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..runtime.rng import Rng
 from ..scores import Score
-from .deconvnet import deconvnet
-from .gradient_x_input import gradient_x_input
-from .guided_backprop import guided_backprop
-from .integrated_gradients import integrated_gradients
-from .vanilla_backprop import vanilla_backprop
-
-PLAIN = {"vanilla_backprop": vanilla_backprop, "gradient_x_input": gradient_x_input}
-RULED = {"guided_backprop": guided_backprop, "deconvnet": deconvnet}
 
 
-@method("SmoothGrad", family="gradient", paper="https://arxiv.org/abs/1706.03825")
+def base_methods() -> list[str]:
+    """Return the keys of the pixel methods that need no layer and average over nothing themselves, sorted."""
+    found = (one for one in METHODS.values() if one.pixels and one.layer != "required" and "base" not in one.knobs)
+    return sorted(one.key for one in found)
+
+
+@method("SmoothGrad", family="gradient", paper="https://arxiv.org/abs/1706.03825", pixels=True)
 def smooth_grad(
     net: nn.Module,
     x: Tensor,
     score: Score,
     *,
-    base: Annotated[
-        Literal["vanilla_backprop", "gradient_x_input", "guided_backprop", "deconvnet", "integrated_gradients"],
-        "The method whose maps are averaged",
-    ] = "vanilla_backprop",
+    base: Annotated[str, Choices(base_methods), "The method whose maps are averaged"] = "vanilla_backprop",
     statistic: Annotated[
         Literal["mean", "squared", "variance"],
         "The mean of the maps (SmoothGrad), of their squares (SmoothGrad-squared), or their variance (VarGrad)",
@@ -51,28 +47,26 @@ def smooth_grad(
     """
     x = x.detach()
     samples = samples if level else 1  # without noise all are alike
+    chosen = METHODS[base]
+    explain = partial(chosen.function, extended=extended) if "extended" in chosen.knobs else chosen.function
     maps = []
     with many_passes(net, x, fold="gradient") as passes:
-        size = 1 if base == "integrated_gradients" else passes.size_with_gradient
+        size = 1 if chosen.many_passes else passes.size_with_gradient
         for number, picture in enumerate(x):
             rng = Rng(seed)
             deviation = level * (picture.max() - picture.min())
             report, inner = partial_progress(progress, number, len(x)), None
-            if base == "integrated_gradients":
-                report, inner = None, report  # it has many passes itself, and reports each of them
+            if chosen.many_passes:
+                report, inner = None, report  # the base method reports each of its own passes
             first, total, squares = (torch.zeros_like(picture) for _ in range(3))
             for part in batches(samples, size, report):
                 draws = range(samples)[part]
                 noise = torch.stack([rng.normal(*picture.shape, dtype=x.dtype) for _ in draws])
-                noisy = picture + deviation * noise.to(x.device)
-                if base in PLAIN:
-                    found = PLAIN[base](net, channels_last(noisy), score)
-                elif base in RULED:
-                    found = RULED[base](net, noisy, score, extended=extended)
+                noisy = channels_last(picture + deviation * noise.to(x.device))
+                if chosen.many_passes:
+                    found = explain(net, noisy, score, progress=partial_progress(inner, part.start, samples))
                 else:
-                    found = integrated_gradients(
-                        net, noisy, score, progress=partial_progress(inner, part.start, samples)
-                    )
+                    found = explain(net, noisy, score)
                 first = found[0] if part.start == 0 else first
                 away = found - first  # mean of squares minus square of mean would drown in rounding without this
                 total, squares = total + away.sum(dim=0), squares + away.square().sum(dim=0)

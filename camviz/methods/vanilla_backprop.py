@@ -3,11 +3,12 @@
 from torch import Tensor, nn
 
 from ..registry import method
+from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import input_gradient
 
 
-@method("Vanilla backpropagation", family="gradient", paper="https://arxiv.org/abs/1312.6034")
+@method("Vanilla backpropagation", family="gradient", paper="https://arxiv.org/abs/1312.6034", pixels=True)
 def vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """How much the score would change if a pixel changed a little.
 
@@ -15,4 +16,6 @@ def vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Tensor:
 
     The plainest of all maps, and the noisiest: it tells what the score is sensitive to, not what it is made of.
     """
-    return input_gradient(net, x, score)
+    gradient = input_gradient(net, x, score)
+    record_step(gradient=gradient)
+    return gradient

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Literal
 
 from ..errors import unknown
+from ..messages import Message
 
 Source = Literal["embedded", "torchvision", "timm", "custom"]
 
@@ -73,7 +74,7 @@ def source_of(name: str) -> tuple[Source, str]:
         return "torchvision", rest
     if prefix in ("", "timm") and _is_timm(rest):
         return "timm", rest
-    raise unknown("model", name, _known(), "the catalogue")
+    raise unknown(Message("model"), name, _known(), Message("the catalogue"))
 
 
 @cache

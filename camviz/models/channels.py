@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import CamvizError, unknown
+from ..messages import Message, listed
 
 Channel = Literal["red", "green", "blue", "gray", "black"]
 
@@ -24,8 +25,9 @@ def default_channels(count: int) -> tuple[Channel, ...]:
     """
     if count not in (1, 3):
         raise CamvizError(
-            f"this network has {count} input channels, but an image has red, green and blue: name them, as in "
-            "input_channels=('red', 'green', 'blue', 'black'), out of red, green, blue, gray, and black for zeros"
+            "this network has {count} input channels, but an image has red, green and blue: name them, as in "
+            "input_channels=('red', 'green', 'blue', 'black'), out of red, green, blue, gray, and black for zeros",
+            count=count,
         )
     return ("gray",) if count == 1 else RGB_CHANNELS
 
@@ -33,10 +35,12 @@ def default_channels(count: int) -> tuple[Channel, ...]:
 def check_channels(given: Sequence[str]) -> tuple[Channel, ...]:
     """Return `given` as a tuple of channels. Raises CamvizError."""
     if isinstance(given, str) or not given:
-        raise CamvizError(f"input_channels must be a list of colors, one for each channel; got {given!r}")
+        raise CamvizError(
+            "input_channels must be a list of colors, one for each channel; got {value}", value=repr(given)
+        )
     for channel in given:
         if channel not in get_args(Channel):
-            raise unknown("input channel", str(channel), get_args(Channel), ", ".join(get_args(Channel)))
+            raise unknown(Message("input channel"), str(channel), get_args(Channel), ", ".join(get_args(Channel)))
     return tuple(given)  # type: ignore[arg-type]
 
 
@@ -88,9 +92,15 @@ def from_rgb_values(values: Sequence[float], channels: Sequence[Channel], black:
 def check_per_channel(values: Sequence[float], channels: Sequence[Channel], what: str) -> tuple[float, ...]:
     """Return `values` as floats, one for each channel. Raises CamvizError."""
     if len(values) != len(channels):
-        count = {1: "one number", 3: "three numbers"}.get(len(channels), f"{len(channels)} numbers")
-        names = f"{', '.join(channels[:-1])} and {channels[-1]}" if len(channels) > 1 else channels[0]
-        raise CamvizError(f"{what} must be {count}, for {names}; got {len(values)}")
+        several = Message("{count} numbers", count=len(channels))
+        count = {1: Message("one number"), 3: Message("three numbers")}.get(len(channels), several)
+        raise CamvizError(
+            "{what} must be {expected}, for {names}; got {count}",
+            what=what,
+            expected=count,
+            names=listed(channels),
+            count=len(values),
+        )
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
-        raise CamvizError(f"{what} must be numbers; got {list(values)!r}")
+        raise CamvizError("{what} must be numbers; got {values}", what=what, values=repr(list(values)))
     return tuple(float(value) for value in values)

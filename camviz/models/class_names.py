@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CamvizError
+from ..messages import Message
 
 ClassNames = Sequence[str] | Mapping[Any, Any] | str | Path
+THE_NAMES = Message("the class names")
 LONGEST = 200  # characters of a name
 LARGEST = 4 << 20  # bytes of a file
 
 
-def read_class_names(given: ClassNames | bytes, where: str = "the class names") -> tuple[str, ...]:
+def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple[str, ...]:
     """The class names in the order of their index.
 
     `given`: the path of a file, the content of one, or what its JSON holds: a list of names, {index: name},
@@ -22,42 +24,57 @@ def read_class_names(given: ClassNames | bytes, where: str = "the class names") 
     if isinstance(given, str | Path):
         file = Path(given)
         if not file.is_file():
-            raise CamvizError(f"there is no file of class names {file}")
-        return read_class_names(file.read_bytes(), f"the class names in {file.name}")
+            raise CamvizError("there is no file of class names {file}", file=file)
+        return read_class_names(file.read_bytes(), Message("the class names in {file}", file=file.name))
     content: Any = _parsed(given, where) if isinstance(given, bytes) else given
     names: list[Any] = _by_index(content, where) if isinstance(content, Mapping) else list(content)
     if not names:
-        raise CamvizError(f"{where}: there are none")
+        raise CamvizError("{where}: there are none", where=where)
     for index, name in enumerate(names):
         if not isinstance(name, str) or not name.strip() or len(name) > LONGEST:
             raise CamvizError(
-                f"{where}: the name of class {index} must be text of 1 to {LONGEST} characters; got {_short(name)}"
+                "{where}: the name of class {index} must be text of 1 to {limit} characters; got {name}",
+                where=where,
+                index=index,
+                limit=LONGEST,
+                name=_short(name),
             )
     return tuple(" ".join(name.split()) for name in names)
 
 
 def _parsed(content: bytes, where: str) -> Any:
     if len(content) > LARGEST:
-        raise CamvizError(f"{where}: {len(content) / 1e6:.1f} MB are too much for names ({LARGEST >> 20} MB at most)")
+        raise CamvizError(
+            "{where}: {size:.1f} MB are too much for names ({limit} MB at most)",
+            where=where,
+            size=len(content) / 1000000.0,
+            limit=LARGEST >> 20,
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CamvizError(f"{where}: the file is no text in UTF-8") from error
+        raise CamvizError("{where}: the file is no text in UTF-8", where=where) from error
     if not text.lstrip().startswith(("[", "{")):
         lines = [line.strip() for line in text.strip().splitlines()]
         if "" in lines:
-            raise CamvizError(f"{where}: line {lines.index('') + 1} is empty, so the names after it would be shifted")
+            raise CamvizError(
+                "{where}: line {line} is empty, so the names after it would be shifted",
+                where=where,
+                line=lines.index("") + 1,
+            )
         return lines
     try:
         return json.loads(text, object_pairs_hook=_once)
     except RecursionError as error:
-        raise CamvizError(f"{where}: the JSON is nested too deeply") from error
+        raise CamvizError("{where}: the JSON is nested too deeply", where=where) from error
     except json.JSONDecodeError as error:
-        raise CamvizError(f"{where}: line {error.lineno} is no JSON ({error.msg})") from error
+        raise CamvizError(
+            "{where}: line {line} is no JSON ({reason})", where=where, line=error.lineno, reason=error.msg
+        ) from error
     except _Twice as error:
-        raise CamvizError(f"{where}: {_short(str(error))} is there twice") from error
+        raise CamvizError("{where}: {name} is there twice", where=where, name=_short(str(error))) from error
     except ValueError as error:  # a number of more digits than Python reads
-        raise CamvizError(f"{where}: a number in it is too long") from error
+        raise CamvizError("{where}: a number in it is too long", where=where) from error
 
 
 class _Twice(ValueError):
@@ -82,16 +99,30 @@ def _by_index(given: Mapping[Any, Any], where: str) -> list[Any]:
     else:
         key, value = next((pair for pair in pairs if not _is_index(pair[0])), pairs[0])
         raise CamvizError(
-            f"{where}: a mapping is {{index: name}} or {{name: index}}; got {_short(key)}: {_short(value)}"
+            "{where}: a mapping is {{index: name}} or {{name: index}}; got {key}: {value}",
+            where=where,
+            key=_short(key),
+            value=_short(value),
         )
     found: dict[int, Any] = {}
     for index, name in numbered:
         if index in found:
-            raise CamvizError(f"{where}: class {index} is there twice, {_short(found[index])} and {_short(name)}")
+            raise CamvizError(
+                "{where}: class {index} is there twice, {first} and {name}",
+                where=where,
+                index=index,
+                first=_short(found[index]),
+                name=_short(name),
+            )
         found[index] = name
     for index in range(len(found)):
         if index not in found:
-            raise CamvizError(f"{where}: there is no class {index} among the {len(found)}, which must count from 0")
+            raise CamvizError(
+                "{where}: there is no class {index} among the {count}, which must count from 0",
+                where=where,
+                index=index,
+                count=len(found),
+            )
     return [found[index] for index in range(len(found))]
 
 
@@ -108,5 +139,5 @@ def _short(value: Any) -> str:
     try:
         written = repr(value)
     except RecursionError:  # JSON that could just be read
-        return "something nested deeply"
+        return Message("something nested deeply")
     return written if len(written) <= 60 else f"{written[:57]}..."

@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from tqdm.std import tqdm
 
 from ..errors import CamvizError
+from ..messages import Message
 from .weights import _start
 
 Progress = Callable[[int, int], None]
@@ -42,7 +43,7 @@ def cached(url: str, progress: Progress | None = None) -> Path:
     """
     folder = _folder()
     file = folder / url.rpartition("/")[2]
-    fault = "missing" if not file.exists() else "" if _is_whole(file, url) else "damaged"
+    fault = Message("missing") if not file.exists() else "" if _is_whole(file, url) else Message("damaged")
     if fault:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def from_hugging_face(repository: str, path: str, name: str, progress: Progress 
         get_hf_file_metadata(hf_hub_url(repository, path, revision=revision or None), timeout=TIMEOUT)
         return _download_from_hugging_face(repository, path, revision or None, progress)
     except (OSError, httpx2.HTTPError) as error:
-        raise _failure(name, "missing", error) from error
+        raise _failure(name, Message("missing"), error) from error
 
 
 def _folder() -> Path:
@@ -80,9 +81,12 @@ def _folder() -> Path:
 
 def _failure(name: str, fault: str, error: Exception) -> CamvizError:
     return CamvizError(
-        f"the weights file {name} is {fault} and could not be downloaded ({_reason(error)}): put it by hand into "
-        f"{_folder()}, or use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, which come with CamViz, or "
-        "weights='random'"
+        "the weights file {file} is {fault} and could not be downloaded ({reason}): put it by hand into {folder}, or "
+        "use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, which come with CamViz, or weights='random'",
+        file=name,
+        fault=fault,
+        reason=_reason(error),
+        folder=_folder(),
     )
 
 
@@ -166,13 +170,13 @@ def _download_from_hugging_face(repository: str, path: str, revision: str | None
 
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
-        return f"the server answered {error.code}"
+        return Message("the server answered {code}", code=error.code)
     if isinstance(error, HfHubHTTPError):
-        return f"the server answered {error.response.status_code}"
+        return Message("the server answered {code}", code=error.response.status_code)
     if isinstance(error, OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE is set"
+        return Message("HF_HUB_OFFLINE is set")
     if isinstance(error, URLError):
         return str(error.reason)
     if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
-        return "the disk is full"
+        return Message("the disk is full")
     return str(error) or type(error).__name__

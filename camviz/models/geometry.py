@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from PIL import Image
 
 from ..errors import CamvizError, unknown
+from ..messages import Message
 
 Fit = Literal["crop", "pad", "stretch"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -30,8 +31,10 @@ class Geometry:
     def __post_init__(self) -> None:
         whole = all(isinstance(side, int) for side in self.size)
         if len(self.size) != 2 or not whole or not SMALLEST_SIDE <= min(self.size) <= max(self.size) <= LARGEST_SIDE:
-            span = f"{SMALLEST_SIDE} to {LARGEST_SIDE}"
-            raise CamvizError(f"the input size must be (height, width), whole numbers of {span}; got {self.size}")
+            span = Message("{low} to {high}", low=SMALLEST_SIDE, high=LARGEST_SIDE)
+            raise CamvizError(
+                "the input size must be (height, width), whole numbers of {span}; got {size}", span=span, size=self.size
+            )
 
     def box(self, width: int, height: int, fit: Fit = "crop") -> tuple[float, float, float, float]:
         """The part of a picture that the network sees: (left, top, right, bottom) in the picture's own pixels."""
@@ -78,5 +81,5 @@ def _offset(whole: int, part: int) -> int:
 
 def _checked(fit: Fit) -> Fit:
     if fit not in get_args(Fit):
-        raise unknown("fit", str(fit), get_args(Fit), "crop, pad, stretch")
+        raise unknown(Message("fit"), str(fit), get_args(Fit), "crop, pad, stretch")
     return fit

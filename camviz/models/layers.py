@@ -72,8 +72,11 @@ def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CamvizError(
-            f"{type(net).__name__} does not run on a picture of shape {tuple(x.shape)}, "
-            f"(1, {channels}, height, width): {reason}"
+            "{kind} does not run on a picture of shape {shape}, (1, {channels}, height, width): {reason}",
+            kind=type(net).__name__,
+            shape=tuple(x.shape),
+            channels=channels,
+            reason=reason,
         ) from error
     layers = _with_stages(list(found.values()), size[0])
     short = set(_short_list(net, layers, echoes))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from ..errors import CamvizError, unknown
+from ..messages import Message
 from . import state_dict
 from . import weights as files
 from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
@@ -74,10 +75,10 @@ def load_model(
     channels = check_channels(input_channels) if input_channels is not None else _default_channels(net, geometry.size)
     found = probe(net, geometry.size, len(channels))
     if head is not None and head not in get_args(Head):
-        raise unknown("head", str(head), get_args(Head), "softmax, sigmoid")
+        raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid")
     deviations = from_rgb_values(source.std, channels, 1.0) if std is None else check_per_channel(std, channels, "std")
     if 0 in deviations:
-        raise CamvizError(f"std must not be 0, since it is divided by; got {deviations}")
+        raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
     return Model(
         name=name or source.name,
         title=f"{source.title} (untrained)" if loaded.is_random else source.title,
@@ -122,7 +123,7 @@ def _build(
     else:
         path = Path(weights)
         if not path.is_file():
-            raise CamvizError(f"weights must be 'default', 'random' or a file; there is no file {path}")
+            raise CamvizError("weights must be 'default', 'random' or a file; there is no file {path}", path=path)
         state, file, loaded = files.read(path), path.name, Weights("file", str(weights))
     net = source.untrained(source.classes)
     state = state_dict.unwrapped(state, net)
@@ -141,12 +142,18 @@ def _closest_hint(name: str) -> state_dict.Hint:
     def hint(state: Mapping[str, Tensor]) -> str:
         found = closest_architecture(state, name)
         if found is None:
-            return "; no network of the catalogue is similar"
-        share = f"{found.matching} of {found.tensors} tensors match"
-        if found.name == name:
-            return f"; {name} is still the closest in the catalogue ({share})"
-        return f"; the closest in the catalogue is {found.name}" + (
-            ", which it fits" if found.share == 1 else f" ({share})"
+            return Message("no network of the catalogue is similar")
+        if found.share == 1 and found.name != name:
+            return Message("the closest in the catalogue is {network}, which it fits", network=found.name)
+        same = found.name == name
+        closest = (
+            "{network} is still the closest in the catalogue" if same else "the closest in the catalogue is {network}"
+        )
+        return Message(
+            "{closest} ({matching} of {tensors} tensors match)",
+            closest=Message(closest, network=found.name),
+            matching=found.matching,
+            tensors=found.tensors,
         )
 
     return hint
@@ -177,6 +184,8 @@ def _labels(given: ClassNames | None, classes: int, name: str) -> tuple[str, ...
     if given is not None:
         names = read_class_names(given)
         if len(names) != classes:
-            raise CamvizError(f"{name} has {classes} classes; got {len(names)} categories")
+            raise CamvizError(
+                "{name} has {classes} classes; got {given} categories", name=name, classes=classes, given=len(names)
+            )
         return names
     return imagenet_labels() if classes == 1000 else tuple(f"class {index}" for index in range(classes))

@@ -7,10 +7,12 @@ from typing import Literal, SupportsIndex
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from ..errors import CamvizError, unknown
 from ..images import ImageSource, decode_image
+from ..messages import Message, listed
 from ..tape import forward
 from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
 from .geometry import Fit, Geometry
@@ -54,6 +56,11 @@ class Model:
     transform: Preprocess | None = field(default=None, repr=False)
 
     @property
+    def key(self) -> tuple[str, Weights, str]:
+        """What tells this model from every other one of this process: name, weights and device."""
+        return self.name, self.weights, str(self.device)
+
+    @property
     def input_size(self) -> tuple[int, int]:
         """(height, width) of the network's input."""
         return self.geometry.size
@@ -85,12 +92,18 @@ class Model:
         `fit`: "crop" as in the training of the weights, "pad" = the whole image on the mean color (zero after
         normalization, up to rounding), "stretch" = the whole image resized to the input size.
         """
-        pixels = decode_image(image).pixels
+        decoded = decode_image(image)
+        known = decoded.views.setdefault(self, {})
+        if fit not in known:
+            known[fit] = self._view(decoded.pixels, fit)
+        return known[fit]
+
+    def _view(self, picture: Image.Image, fit: Fit) -> NDArray[np.uint8]:
         mean, _ = self._scale()
         if self.transform is not None and fit == "crop":
-            return self.denormalize(run(self.transform, pixels))
+            return self.denormalize(run(self.transform, picture))
         red, green, blue = to_image(mean, self.input_channels)[0, 0].tolist()
-        view = np.array(self.geometry.apply(pixels, fit, fill=(red, green, blue)))
+        view = np.array(self.geometry.apply(picture, fit, fill=(red, green, blue)))
         gray = is_gray(self.input_channels)
         return to_image(to_channels(view, self.input_channels), self.input_channels) if gray else view
 
@@ -119,7 +132,7 @@ class Model:
     def predict(self, image: ImageSource, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """Return the `k` most probable classes, best first."""
         if k < 1:
-            raise CamvizError(f"the number of predictions must be at least 1; got {k}")
+            raise CamvizError("the number of predictions must be at least 1; got {k}", k=k)
         with torch.no_grad():
             probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
         best = probabilities.sort(descending=True, stable=True)
@@ -133,7 +146,7 @@ class Model:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise unknown("layer", name, [layer.name for layer in self.layers], self.name)
+        raise unknown(Message("layer"), name, [layer.name for layer in self.layers], self.name)
 
     def module(self, name: str) -> nn.Module:
         """Return the module of the layer of that name. Raises CamvizError, which suggests the nearest name."""
@@ -144,16 +157,21 @@ class Model:
         if not isinstance(target, str):
             index = operator.index(target)
             if not 0 <= index < len(self.categories):
-                raise CamvizError(f"{self.name} has the classes 0 to {len(self.categories) - 1}; got {index}")
+                raise CamvizError(
+                    "{name} has the classes 0 to {last}; got {index}",
+                    name=self.name,
+                    last=len(self.categories) - 1,
+                    index=index,
+                )
             return index
         for same in (str.__eq__, lambda one, other: one.lower() == other.lower()):
             found = [index for index, label in enumerate(self.categories) if same(label, target)]
             if len(found) > 1:
-                raise CamvizError(f"the label '{target}' stands for the classes {_listed(found)}; give the number")
+                raise CamvizError(
+                    "the label '{target}' stands for the classes {classes}; give the number",
+                    target=target,
+                    classes=listed([str(index) for index in found]),
+                )
             if found:
                 return found[0]
-        raise unknown("class", target, self.categories, self.name)
-
-
-def _listed(numbers: list[int]) -> str:
-    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+        raise unknown(Message("class"), target, self.categories, self.name)

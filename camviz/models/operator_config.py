@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError, message_of, unknown
+from ..messages import Message
 from .catalogue import Entry, catalogue, source_of
 from .download import Progress
 from .load import load_model
@@ -61,31 +62,35 @@ def _read(file: Path, changed: int) -> OperatorConfig:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return _closed(f"{VARIABLE} names {file}, and there is no such file")
+        return _closed(Message("{variable} names {file}, and there is no such file", variable=VARIABLE, file=file))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        return _closed(f"{file} is no TOML file: {error}")
+        return _closed(Message("{file} is no TOML file: {error}", file=file, error=str(error)))
     uploads, names, tables = content.pop("uploads", None), content.pop("catalogue", None), content.pop("model", [])
     if content:
-        return _closed(str(unknown("setting", next(iter(content)), ("model", "uploads", "catalogue"), str(file))))
+        known = ("model", "uploads", "catalogue")
+        return _closed(unknown(Message("setting"), next(iter(content)), known, str(file)).message)
     if not isinstance(uploads, bool | None):
-        return _closed(f"uploads in {file} must be true or false; got {uploads!r}")
+        return _closed(Message("uploads in {file} must be true or false; got {value}", file=file, value=repr(uploads)))
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        return _closed(f"catalogue in {file} must be a list of networks' names; got {names!r}")
+        return _closed(
+            Message("catalogue in {file} must be a list of networks' names; got {value}", file=file, value=repr(names))
+        )
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        return _closed(f"the networks in {file} must be tables, each under [[model]]")
+        return _closed(Message("the networks in {file} must be tables, each under [[model]]", file=file))
     offers: dict[str, ModelOffer] = {}
     faults: list[str] = []
-    known = {entry.name for entry in catalogue()}
-    strange = [name for name in names or () if name not in known]
-    faults += [str(unknown("network", name, known, f"the catalogue, which {file} chooses from")) for name in strange]
+    entries = {entry.name for entry in catalogue()}
+    chosen_from = Message("the catalogue, which {file} chooses from", file=file)
+    strange = [name for name in names or () if name not in entries]
+    faults += [unknown(Message("network"), name, entries, chosen_from).message for name in strange]
     for number, table in enumerate(tables, start=1):
         try:
             offer = _offer(file, number, table)
             if offer.entry.name in offers:
-                raise CamvizError(f"{file} has two networks of the name '{offer.entry.name}'")
+                raise CamvizError("{file} has two networks of the name '{name}'", file=file, name=offer.entry.name)
             offers[offer.entry.name] = offer
         except CamvizError as error:
-            faults.append(str(error))
+            faults.append(error.message)
     return _told(OperatorConfig(offers, uploads, None if names is None else frozenset(names), tuple(faults)))
 
 
@@ -106,29 +111,32 @@ def located(where: str) -> Iterator[None]:
     try:
         yield
     except CamvizError as error:
-        raise CamvizError(f"{where}: {error}") from error
+        raise CamvizError("{where}: {error}", where=where, error=message_of(error)) from error
 
 
 def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
     name = table.get("name")
-    where = f"{file}, model {number}" + (f" '{name}'" if isinstance(name, str) else "")
+    named = "{file}, model {number} '{name}'" if isinstance(name, str) else "{file}, model {number}"
+    where = Message(named, file=file, number=number, name=str(name))
     for key, value in table.items():
         if key not in _PLAIN:
-            raise unknown("field", key, _PLAIN, where)
+            raise unknown(Message("field"), key, _PLAIN, where)
         if not isinstance(value, _PLAIN[key]):
-            kind = "text" if _PLAIN[key] is str else "a list"
-            raise CamvizError(f"{where}: {key} must be {kind}; got {value!r}")
+            kind = Message("text") if _PLAIN[key] is str else Message("a list")
+            raise CamvizError(
+                "{where}: {key} must be {kind}; got {value}", where=where, key=key, kind=kind, value=repr(value)
+            )
     if not isinstance(name, str) or not name.strip():
-        raise CamvizError(f"{where}: it needs a name")
+        raise CamvizError("{where}: it needs a name", where=where)
     if "architecture" not in table and "weights" not in table:
-        raise CamvizError(f"{where}: it needs an architecture of the catalogue, weights, or both")
+        raise CamvizError("{where}: it needs an architecture of the catalogue, weights, or both", where=where)
     if "architecture" in table:
         with located(where):
             source_of(table["architecture"])
     files = {key: file.parent / table[key] for key in ("weights", "categories") if key in table}
     for key, path in files.items():
         if not path.is_file():
-            raise CamvizError(f"{where}: there is no file {path} for its {key}")
+            raise CamvizError("{where}: there is no file {path} for its {key}", where=where, path=path, key=key)
     version = " ".join(str(path.stat().st_mtime_ns) for path in files.values())
 
     def load(device: str, progress: Progress | None) -> Model:

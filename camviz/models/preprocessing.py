@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import CamvizError
+from ..messages import Message
 from .channels import Channel
 
 Preprocess = Callable[[Image.Image], Any]
@@ -24,7 +25,7 @@ SHARES: dict[Channel, tuple[float, float, float]] = {
     "blue": (0, 0, 1),
     "gray": (0.299, 0.587, 0.114),
 }
-MORE = "preprocess must do no more than resize, crop and normalize each channel; put the rest into the network: {}"
+MORE = "preprocess must do no more than resize, crop and normalize each channel; put the rest into the network: {fault}"
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,16 @@ def run(preprocess: Preprocess, image: Image.Image) -> Tensor:
         result = result if isinstance(result, Tensor) else torch.from_numpy(np.array(result))
     except (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise CamvizError(f"preprocess fails on a picture (PIL, RGB) of {image.size}: {reason}") from error
+        raise CamvizError(
+            "preprocess fails on a picture (PIL, RGB) of {size}: {reason}", size=image.size, reason=reason
+        ) from error
     result = result[0] if result.ndim == 4 and len(result) == 1 else result
     if result.ndim != 3 or not result.is_floating_point():
         raise CamvizError(
             "preprocess must turn a picture (PIL, RGB) into a tensor of floating point numbers "
-            f"(channels, height, width); got shape {tuple(result.shape)}, {result.dtype}"
+            "(channels, height, width); got shape {shape}, {dtype}",
+            shape=tuple(result.shape),
+            dtype=str(result.dtype),
         )
     return result.detach().cpu().float()
 
@@ -63,9 +68,9 @@ def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
     black, white, dim, *colors = one_color.values()
     whole = white - black
     if not torch.isfinite(torch.stack(list(one_color.values()))).all() or not whole.any():
-        raise CamvizError(MORE.format("of a picture of one color it keeps nothing"))
+        raise CamvizError(MORE, fault=Message("of a picture of one color it keeps nothing"))
     if not _near(dim, black + 0.4 * whole, whole):
-        raise CamvizError(MORE.format("a gray of 40 % does not come out 40 % of the way from black to white"))
+        raise CamvizError(MORE, fault=Message("a gray of 40% does not come out 40% of the way from black to white"))
     half = np.zeros((SIDE, SIDE, 3), np.uint8)
     half[:, : SIDE // 2], half[:, SIDE // 2 :] = 64, 192
     several = [run(preprocess, Image.fromarray(half)) for _ in range(TRIES)]
@@ -75,7 +80,7 @@ def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
     quarter = row.shape[1] // 4
     expected = torch.stack([black + 64 / 255 * whole, black + 192 / 255 * whole])
     if not _near(torch.stack([row[:, quarter], row[:, -1 - quarter]]), expected, whole):
-        raise CamvizError(MORE.format("the same gray comes out different when there is another beside it"))
+        raise CamvizError(MORE, fault=Message("the same gray comes out different when there is another beside it"))
     shares = torch.stack([color - black for color in colors]) / whole
     channels = tuple(_channel(row, whole[place]) for place, row in enumerate(shares.T))
     std = torch.where(whole == 0, torch.ones_like(whole), 1 / whole)
@@ -102,4 +107,4 @@ def _channel(share: Tensor, whole: Tensor) -> Channel:
         if (share - torch.tensor(expected, device="cpu")).abs().max() <= TOLERANCE:
             return name
     mixture = ", ".join(f"{value:.2f}" for value in share.tolist())
-    raise CamvizError(MORE.format(f"it mixes red, green and blue as {mixture}"))
+    raise CamvizError(MORE, fault=Message("it mixes red, green and blue as {mixture}", mixture=mixture))

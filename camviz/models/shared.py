@@ -47,7 +47,7 @@ def shared_model(
     """
     offer = find_offer(name)
     if offer is not None and weights == "random":
-        raise CamvizError(f"{name} was brought along, and random weights are for networks of the catalogue")
+        raise CamvizError("{name} was brought along, and random weights are for networks of the catalogue", name=name)
     changed = " ".join(str(Path(file).stat().st_mtime_ns) for file in (name, weights) if Path(file).is_file())
     key = name, str(weights), device, offer.version if offer else changed
     with _guard:
@@ -71,7 +71,12 @@ def shared_model(
             else:
                 slot.model = load_model(name, weights=weights, device=device, progress=report)
         if offer is not None and weights not in ("default", slot.model.weights.argument):
-            raise CamvizError(f"the network {name} that is here ({slot.model.weights}) is another one than '{weights}'")
+            raise CamvizError(
+                "the network {name} that is here ({present}) is another one than '{weights}'",
+                name=name,
+                present=str(slot.model.weights),
+                weights=str(weights),
+            )
         return slot.model
     finally:
         slot.lock.release()

@@ -68,7 +68,11 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
         else:
             net = copy.deepcopy(network)
     except (RuntimeError, TypeError) as error:
-        raise CamvizError(f"this {type(network).__name__} cannot be copied, so it cannot be loaded: {error}") from error
+        raise CamvizError(
+            "this {kind} cannot be copied, so it cannot be loaded: {error}",
+            kind=type(network).__name__,
+            error=str(error),
+        ) from error
     name = name or title
     geometry = Geometry(size, size)
     return ModelSource(
@@ -79,12 +83,14 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
 def program_source(file: Path, name: str | None) -> ModelSource:
     """The plan of the network in a TorchScript or torch.export file, which may run what it likes: only trusted ones."""
     if not file.is_file():
-        raise CamvizError(f"there is no file {file}")
+        raise CamvizError("there is no file {file}", file=file)
     kind = files.kind_of(file)
     if kind == "state dict":
         raise CamvizError(
-            f"the file {file} holds no network of its own: name the architecture that its weights are for, "
-            f"camviz.load_model('resnet18', weights={str(file)!r})"
+            "the file {file} holds no network of its own: name the architecture that its weights "
+            "are for, camviz.load_model('resnet18', weights={path})",
+            file=file,
+            path=repr(str(file)),
         )
     with files.reading(file):
         network = _from_torchscript(file) if kind == "TorchScript" else torch.export.load(file)
@@ -116,8 +122,10 @@ def _exported_size(network: ExportedProgram) -> tuple[int, int]:
     batch, _, height, width = inputs[0].shape
     if isinstance(batch, int):
         raise CamvizError(
-            f"this network was exported for batches of {batch}, and CamViz needs any: export it by torch.export.export("
-            "net, (x,), dynamic_shapes=({0: torch.export.Dim('batch')},)) with two pictures in x"
+            "this network was exported for batches of {batch}, and CamViz needs any: export it by "
+            "torch.export.export(net, (x,), dynamic_shapes=({{0: torch.export.Dim('batch')}},)) "
+            "with two pictures in x",
+            batch=batch,
         )
     return (height if isinstance(height, int) else 224), (width if isinstance(width, int) else 224)
 
@@ -193,7 +201,9 @@ def _timm(name: str) -> ModelSource:
     config = timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
     full = f"{name.partition('.')[0]}.{config.tag}" if config.tag else name
     if not config.num_classes:
-        raise CamvizError(f"timm/{full} ends in features, not in class scores, so there is no answer to explain")
+        raise CamvizError(
+            "timm/{full} ends in features, not in class scores, so there is no answer to explain", full=full
+        )
 
     def untrained(classes: int) -> nn.Module:
         return _build(timm.create_model, name, num_classes=classes)
@@ -205,7 +215,9 @@ def _timm(name: str) -> ModelSource:
         elif config.url:
             file = download.cached(config.url, progress=progress)
         else:
-            raise CamvizError(f"timm has no trained weights for {full}: use weights='random' or a file of your own")
+            raise CamvizError(
+                "timm has no trained weights for {full}: use weights='random' or a file of your own", full=full
+            )
         state = files.read(file)
         with files.reading(file):
             return _build(timm.create_model, name, pretrained=True, pretrained_cfg_overlay={"state_dict": state})

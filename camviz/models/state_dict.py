@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torchvision.models import GoogLeNet, Inception3
 
 from ..errors import CamvizError
+from ..messages import Message, join
 from .weights import reading
 
 Hint = Callable[[Mapping[str, Tensor]], str]
@@ -36,18 +37,33 @@ def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint
     missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in given if key not in wanted]
     misshapen = [key for key in given if key in wanted and given[key].shape != wanted[key].shape]
-    reasons = []
+    reasons: list[str] = []
     if missing:
-        reasons.append(f"it has no '{missing[0]}'{_more(missing)}")
+        reasons.append(Message("it has no '{name}'{more}", name=missing[0], more=_more(missing)))
     if unexpected:
-        reasons.append(f"{name} has no '{unexpected[0]}'{_more(unexpected)}")
+        reasons.append(
+            Message("{network} has no '{name}'{more}", network=name, name=unexpected[0], more=_more(unexpected))
+        )
     if misshapen:
         key = misshapen[0]
-        shapes = f"the shape {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
-        reasons.append(f"'{key}' has {shapes}{_more(misshapen)}")
+        reasons.append(
+            Message(
+                "'{name}' has the shape {shape} instead of {expected}{more}",
+                name=key,
+                shape=tuple(given[key].shape),
+                expected=tuple(wanted[key].shape),
+                more=_more(misshapen),
+            )
+        )
     if reasons:
-        what = f"the weights file {file}" if file else "the state dict"
-        raise CamvizError(f"{what} does not fit {name}: {'; '.join(reasons)}{hint(state) if hint else ''}")
+        if hint:
+            reasons.append(hint(state))
+        raise CamvizError(
+            "{weights} does not fit {network}: {reasons}",
+            weights=Message("the weights file {file}", file=file) if file else Message("the state dict"),
+            network=name,
+            reasons=join(reasons, "; "),
+        )
     wanted.update(given)  # keeps the versions that torch notes beside the tensors
     with reading(file or "of these tensors"):
         net.load_state_dict(wanted)
@@ -76,7 +92,7 @@ def first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d):
             return name, module
-    raise CamvizError(f"{type(net).__name__} has no convolution")
+    raise CamvizError("{kind} has no convolution", kind=type(net).__name__)
 
 
 def widen(net: nn.Module, channels: int) -> None:
@@ -89,4 +105,4 @@ def widen(net: nn.Module, channels: int) -> None:
 
 
 def _more(keys: list[str]) -> str:
-    return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
+    return Message(" (and {count} more)", count=len(keys) - 1) if len(keys) > 1 else ""

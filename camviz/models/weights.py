@@ -82,11 +82,13 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     """
     name = name or str(source)
     if isinstance(source, Path) and not source.is_file():
-        raise CamvizError(f"there is no weights file {name}")
+        raise CamvizError("there is no weights file {name}", name=name)
     if (kind := kind_of(source)) != "state dict":
         raise CamvizError(
-            f"the file {name} holds a program ({kind}) and not a state dict: load it without an architecture, "
-            f"camviz.load_model({name!r})"
+            "the file {name} holds a program ({kind}) and not a state dict: load it without an "
+            "architecture, camviz.load_model({name!r})",
+            name=name,
+            kind=kind,
         )
     with reading(name):
         if _start(source)[8:] == b"{":
@@ -96,11 +98,13 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     state = next((content[key] for key in _WRAPPERS if isinstance(content, Mapping) and key in content), content)
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise CamvizError(
-            f"the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)"
+            "the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)", name=name
         )
     # A tensor may name one number a million times: networks that are built after its shape would fill the memory.
     if any(value.layout != torch.strided or value.is_meta or value.nbytes > _size(source) for value in state.values()):
-        raise CamvizError(f"the weights file {name} cannot be used: its tensors claim to be larger than the file")
+        raise CamvizError(
+            "the weights file {name} cannot be used: its tensors claim to be larger than the file", name=name
+        )
     return {str(key).removeprefix("module."): value for key, value in state.items()}
 
 
@@ -144,18 +148,26 @@ def _check_archive(source: Path | bytes) -> None:
 
 @contextmanager
 def reading(name: Path | str) -> Iterator[None]:
-    """What fails within is told of the weights file, which lies there but cannot be used."""
+    """Raise CamvizError about the weights file if the code inside fails to read it."""
     try:
         yield
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL (\S+)", str(error))
+        if not wanted:
+            raise CamvizError(
+                "the weights file {name} holds more than tensors, or is damaged: save the tensors alone, by "
+                "torch.save(net.state_dict(), file)",
+                name=name,
+            ) from error
         raise CamvizError(
-            f"the weights file {name} holds more than tensors"
-            + (f" ({wanted[1]}), which would have to be run as code, and is not" if wanted else ", or is damaged")
-            + ": save the tensors alone, by torch.save(net.state_dict(), file)"
+            "the weights file {name} holds more than tensors ({code}), which would have to be run as code, and is not: "
+            "save the tensors alone, by torch.save(net.state_dict(), file)",
+            name=name,
+            code=wanted[1],
         ) from error
     except _BROKEN as error:
         raise CamvizError(
-            f"the weights file {name} cannot be used: it is damaged, of another network, or holds more than tensors; "
-            "remove it, or put a whole one in its place"
+            "the weights file {name} cannot be used: it is damaged, of another network, or holds "
+            "more than tensors; remove it, or put a whole one in its place",
+            name=name,
         ) from error

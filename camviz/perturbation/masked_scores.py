@@ -12,6 +12,7 @@ from ..acceleration.many_passes import many_passes
 from ..runtime.batching import batches
 from ..runtime.devices import fast_dtype
 from ..runtime.progress import Progress
+from ..runtime.steps import record_step
 from ..tape import activations, forward
 
 Alter = Callable[[Tensor, range], Tensor]
@@ -54,15 +55,20 @@ def masked_cam(
             scores = x.new_empty(len(channels) * times)
             for part in batches(len(scores), passes.size, report):
                 numbers = range(part.start, part.stop)
-                maps_of = channels[[number // times for number in numbers], None]
-                mask = interpolate(maps_of, size=x.shape[-2:], mode="bilinear", align_corners=False)
-                low, high = mask.amin(dim=(2, 3), keepdim=True), mask.amax(dim=(2, 3), keepdim=True)
-                mask = (mask - low) / (high - low)
+                mask = masks_of(channels[[number // times for number in numbers]], x.shape[-2:])
                 masked = picture * (mask if alter is None else alter(mask, numbers))
                 with torch.autocast(x.device.type, dtype) if dtype else nullcontext():
                     output = forward(net, channels_last(masked)).to(x.dtype)
                 scores[part] = read(output)
             weight = weigh(scores.view(len(channels), times).mean(dim=1))
+            record_step(channels=channels, scores=scores, weight=weight)
             maps.append((weight[:, None, None] * channels).sum(dim=0).relu())
             done += len(scores)
     return torch.stack(maps)
+
+
+def masks_of(channels: Tensor, size: torch.Size) -> Tensor:
+    """Return the feature maps (n, h, w) as masks: upsampled to `size` and scaled to 0..1, (n, 1, H, W)."""
+    mask = interpolate(channels[:, None], size=size, mode="bilinear", align_corners=False)
+    low, high = mask.amin(dim=(2, 3), keepdim=True), mask.amax(dim=(2, 3), keepdim=True)
+    return (mask - low) / (high - low)

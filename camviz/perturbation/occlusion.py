@@ -101,4 +101,8 @@ def hidden(
 def check_feature_map(feature_map: int | None, count: int) -> None:
     """Raise CamvizError for a feature map that the layer does not have."""
     if feature_map is not None and not 0 <= feature_map < count:
-        raise CamvizError(f"this layer has feature maps 0 to {count - 1}; got feature map {feature_map}")
+        raise CamvizError(
+            "this layer has feature maps 0 to {last}; got feature map {feature_map}",
+            last=count - 1,
+            feature_map=feature_map,
+        )

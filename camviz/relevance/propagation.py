@@ -24,8 +24,9 @@ def propagating(composite: Composite) -> Iterator[None]:
         yield
     if propagation.unruled:
         add_note(
-            f"Relevance has no rule for {', '.join(sorted(propagation.unruled))}, which passed on the plain gradient: "
-            "the map need not sum up to the score."
+            "Relevance has no rule for {operations}, which passed on the plain gradient: the map need "
+            "not sum up to the score.",
+            operations=", ".join(sorted(propagation.unruled)),
         )
 
 

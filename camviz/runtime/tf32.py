@@ -1,32 +1,63 @@
-"""Float32 in full on NVIDIA's cards, where torch lets convolutions round what they multiply to 10 bits (TF32).
+"""Full float32 precision on NVIDIA GPUs, where torch lets convolutions round their inputs to 10 bits (TF32).
 
-Rounded so, a plain gradient of EfficientNet-Lite0 is a tenth away from the CPU's, and no recipe gives its map again.
+With TF32, the gradient of EfficientNet-Lite0 differs by a tenth from the CPU's: a recipe does not reproduce its map.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from threading import Lock
 
 import torch
 from torch.backends import cudnn
 
-from .process_setting import ProcessSetting
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Disable TF32 convolutions on a CUDA device inside the context; on other devices do nothing.
+
+    The setting belongs to the process: the first thread that enters disables it, and the last that leaves restores it.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    _tf32.disable()
+    try:
+        yield
+    finally:
+        _tf32.restore()
 
 
-def full_precision(device: torch.device) -> AbstractContextManager[None]:
-    """Within it convolutions on a CUDA device take float32 as it is."""
-    return _in_full.on() if device.type == "cuda" else nullcontext()
+class _Tf32:
+    """The process-wide setting, and the number of contexts that need it disabled."""
+
+    def __init__(self) -> None:
+        self._lock, self._contexts = Lock(), 0
+        self._restore: Callable[[], None] = lambda: None
+
+    def disable(self) -> None:
+        with self._lock:
+            if not self._contexts:
+                self._restore = _disable_tf32()
+            self._contexts += 1
+
+    def restore(self) -> None:
+        with self._lock:
+            self._contexts -= 1
+            if not self._contexts:
+                self._restore()
 
 
-def _turn() -> Callable[[], None]:
+def _disable_tf32() -> Callable[[], None]:
+    """Disable TF32 and return the function that restores the previous setting."""
     try:
         before = cudnn.allow_tf32
-    except RuntimeError:  # this process uses torch's newer name for it, beside which the older one raises
-        chosen = cudnn.conv.fp32_precision  # type: ignore[attr-defined]
+    except RuntimeError:  # the process uses torch's newer setting, and reading the older one then raises
+        precision = cudnn.conv.fp32_precision  # type: ignore[attr-defined]
         cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
-        return partial(setattr, cudnn.conv, "fp32_precision", chosen)  # type: ignore[attr-defined]
+        return partial(setattr, cudnn.conv, "fp32_precision", precision)  # type: ignore[attr-defined]
     cudnn.allow_tf32 = False
     return partial(setattr, cudnn, "allow_tf32", before)
 
 
-_in_full = ProcessSetting(_turn)
+_tf32 = _Tf32()

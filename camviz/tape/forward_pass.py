@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torchvision.ops import StochasticDepth
 
 from ..errors import CamvizError
+from ..messages import Message
 from ..runtime.tf32 import full_precision
 from .pass_counts import counts_in_force
 from .rules import rules_in_force
@@ -48,8 +49,12 @@ def class_scores(output: Any) -> Tensor:
     elif isinstance(output, tuple | list) and output:
         output = output[0]
     if not isinstance(output, Tensor) or output.ndim != 2:
-        came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-        raise CamvizError(f"the network must end in class scores of shape (batch, classes); it returned {came}")
+        came = (
+            Message("shape {shape}", shape=tuple(output.shape)) if isinstance(output, Tensor) else type(output).__name__
+        )
+        raise CamvizError(
+            "the network must end in class scores of shape (batch, classes); it returned {came}", came=came
+        )
     return output
 
 
@@ -87,7 +92,9 @@ def check_eval(net: nn.Module) -> None:
         drops = getattr(module, "p" if isinstance(module, _DropoutNd | StochasticDepth) else "drop_prob", 0)
         tracks = getattr(module, "track_running_stats", False)  # InstanceNorm can too
         if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.RReLU) or tracks or drops:
-            raise CamvizError(f"the network is in training mode ({type(module).__name__}); call net.eval() first")
+            raise CamvizError(
+                "the network is in training mode ({kind}); call net.eval() first", kind=type(module).__name__
+            )
 
 
 def _in_training(net: nn.Module) -> Iterator[nn.Module]:

@@ -65,7 +65,9 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
     explained = score(scores)
     if explained.shape != scores.shape[:1]:
         raise CamvizError(
-            f"a score must return one number for each sample, shape ({len(scores)},); got {tuple(explained.shape)}"
+            "a score must return one number for each sample, shape ({samples},); got {shape}",
+            samples=len(scores),
+            shape=tuple(explained.shape),
         )
     return explained
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from ..errors import CamvizError
+from ..messages import Message
 from ..runtime.progress import HEARTBEAT_SECONDS, repeat_report, seconds_since_report
 from ..runtime.tf32 import full_precision
 from .forward_pass import check_eval
@@ -72,8 +73,14 @@ def on_layer(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Observer:
         if module is not layer:
             return None
         if not isinstance(output, Tensor) or output.ndim != 4:
-            came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-            raise CamvizError(f"this method needs a layer of feature maps (batch, channels, height, width); got {came}")
+            came = (
+                Message("shape {shape}", shape=tuple(output.shape))
+                if isinstance(output, Tensor)
+                else type(output).__name__
+            )
+            raise CamvizError(
+                "this method needs a layer of feature maps (batch, channels, height, width); got {came}", came=came
+            )
         return keep(output)
 
     return see

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from ..messages import Message, Value
+
 counts_in_force: ContextVar["PassCounts | None"] = ContextVar("camviz_account", default=None)
 
 
@@ -28,7 +30,8 @@ def counting_passes() -> Iterator[PassCounts]:
         counts_in_force.reset(token)
 
 
-def add_note(sentence: str) -> None:
-    """Tell whoever sees the result something about it."""
+def add_note(template: str, /, **values: Value) -> None:
+    """Add a sentence about the result, as Message takes it, to the notes of the computation in progress."""
+    sentence = Message(template, **values)
     if (account := counts_in_force.get()) and sentence not in account.notes:
         account.notes.append(sentence)

@@ -32,8 +32,10 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
         )
     if mode.plain:
         add_note(
-            f"{mode.plain} smooth activations of this network are no ReLU and kept their plain gradient "
-            f"({mode.ruled} ReLUs follow the method)."
+            "{smooth} smooth activations of this network are no ReLU and kept their plain gradient "
+            "({ruled} ReLUs follow the method).",
+            smooth=mode.plain,
+            ruled=mode.ruled,
         )
 
 

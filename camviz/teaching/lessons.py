@@ -41,7 +41,7 @@ def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
     numbers = [lesson.number for lesson in found]
     for number in numbers:
         if numbers.count(number) > 1:
-            raise CamvizError(f"two lessons have the number {number}: rename one of their files")
+            raise CamvizError("two lessons have the number {number}: rename one of their files", number=number)
     return tuple(sorted(found, key=lambda lesson: lesson.number))
 
 
@@ -49,17 +49,17 @@ def read(path: Path, language: str = "en") -> Lesson:
     """One lesson's file, named like 07-rather-than.toml; what it does not say in that language stays in English."""
     name = _NAME.fullmatch(path.name)
     if not name:
-        raise CamvizError(f"{path.name}: a lesson's file is named by its number, like 07-rather-than.toml")
+        raise CamvizError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CamvizError(f"{path.name} is not a TOML file: {error}") from error
+        raise CamvizError("{file} is not a TOML file: {error}", file=path.name, error=str(error)) from error
     for key in ("title", "question", "answer"):
         if not isinstance(data.get(key), str) or not data[key].strip():
-            raise CamvizError(f'{path.name} lacks {key} = "..."')
+            raise CamvizError('{file} lacks {key} = "..."', file=path.name, key=key)
     views = data.get("view")
     if not isinstance(views, list) or not views:
-        raise CamvizError(f"{path.name} lacks a [[view]]: the link that the lesson opens")
+        raise CamvizError("{file} lacks a [[view]]: the link that the lesson opens", file=path.name)
     texts = (data.get(f"{key}_{language}", data[key]) for key in ("title", "question", "answer"))
     title, question, answer = (" ".join(str(text).split()) for text in texts)
     return Lesson(
@@ -74,10 +74,12 @@ def read(path: Path, language: str = "en") -> Lesson:
 def _view(path: Path, data: Any, language: str) -> View:
     page = data.get("page", "explain")
     if page not in PAGES:
-        raise CamvizError(f"{path.name}: there is no page '{page}'; there are {', '.join(PAGES)}")
+        raise CamvizError(
+            "{file}: there is no page '{page}'; there are {pages}", file=path.name, page=page, pages=", ".join(PAGES)
+        )
     settings = data.get("set", {})
     for key in settings:
         if not _SETTING.fullmatch(key):
-            raise CamvizError(f"{path.name}: '{key}' is not the name of a setting in a link")
+            raise CamvizError("{file}: '{key}' is not the name of a setting in a link", file=path.name, key=key)
     label = data.get(f"label_{language}", data.get("label", "Open it"))
     return View(str(label), page, {key: str(value) for key, value in settings.items()})

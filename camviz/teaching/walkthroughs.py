@@ -1,11 +1,12 @@
-"""The steps of a method on one picture, told by the very run that computes its map (see `tracing`)."""
+"""The intermediate steps of a method on one image, recorded while it computes its map, and reduced to what is drawn."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import set_multithreading_enabled
 from torch.nn.functional import interpolate
 
 from ..methods.deconvnet import deconvnet, deconvolved
@@ -13,210 +14,155 @@ from ..methods.grad_cam import grad_cam
 from ..methods.guided_backprop import guided, guided_backprop
 from ..methods.guided_grad_cam import guided_grad_cam
 from ..methods.integrated_gradients import integrated_gradients
-from ..methods.lrp import composites, lrp
+from ..methods.lrp import lrp
 from ..methods.score_cam import score_cam
 from ..methods.vanilla_backprop import vanilla_backprop
-from ..perturbation import masked_scores
+from ..perturbation.masked_scores import masks_of
 from ..relevance.propagation import relevance_per_layer
 from ..runtime.progress import Progress
+from ..runtime.steps import recording_steps
 from ..scores import Score
-from ..tape import forward, input_gradient, score_of
-from .local_variables import tracing
-
-THUMBNAIL = 96  # pixels
-
-
-@dataclass(frozen=True)
-class GradientWalkthrough:
-    """Vanilla backpropagation: the gradient, and the test of it by changing one value of one pixel."""
-
-    result: Tensor  # (3, H, W)
-    place: tuple[int, int, int]  # color, row and column of the steepest value
-    change: float  # what was added there, in the network's units
-    predicted: float  # the change of the score by the gradient
-    real: float  # and by a second pass
-
-
-@dataclass(frozen=True)
-class ReluStep:
-    """One ReLU on the way back: what comes from above, its slope on the way up, and its name by order of use."""
-
-    number: int  # 0 is the ReLU nearest to the picture
-    gradient: Tensor  # (c, h, w)
-    slope: Tensor  # (c, h, w): 1 where it let its input through
-
-
-@dataclass(frozen=True)
-class ReluWalkthrough:
-    """Guided backpropagation or the deconvnet: the map, and every ReLU that the rule was used at."""
-
-    result: Tensor  # (3, H, W)
-    bends: tuple[ReluStep, ...]
-
-
-@dataclass(frozen=True)
-class GradCamWalkthrough:
-    """Grad-CAM: the layer's feature maps A (c, h, w), the gradient of the score by them, and the map."""
-
-    activation: Tensor
-    gradient: Tensor
-    weight: Tensor  # (c,), the gradient's mean
-    result: Tensor  # (h, w)
-
-    @property
-    def order(self) -> Tensor:
-        """The feature maps by what they add to the sum, (c,), the most first, whatever its sign."""
-        return (self.weight * self.activation.sum(dim=(1, 2))).abs().argsort(descending=True)
-
-    def sum_of(self, count: int) -> Tensor:
-        """The weighted sum of the `count` feature maps that add most, before ReLU, (h, w)."""
-        chosen = self.order[:count]
-        return (self.weight[chosen, None, None] * self.activation[chosen]).sum(dim=0)
-
-
-@dataclass(frozen=True)
-class ScoreCamWalkthrough:
-    """Score-CAM: each living feature map as a mask, what the network says of the rest, and the weights."""
-
-    pictures: Tensor  # (n, 3, THUMBNAIL, THUMBNAIL), the masked pictures as the network sees them
-    scores: Tensor  # (n,)
-    weight: Tensor  # (n,), softmax of the scores
-    activation: Tensor  # (n, h, w)
-    result: Tensor  # (h, w)
-
-
-@dataclass(frozen=True)
-class PathWalkthrough:
-    """Integrated gradients: the pictures on the way, the gradient at each, and what each adds to the map's sum."""
-
-    place: Tensor  # (n,), 0 = baseline, 1 = picture
-    pictures: Tensor  # (n, 3, THUMBNAIL, THUMBNAIL)
-    gradients: Tensor  # (n, THUMBNAIL, THUMBNAIL), sum over colors of its size
-    added: Tensor  # (n,), the sum of what the step adds
-    rise: float  # S(x) - S(baseline), which all of them should add up to
-    result: Tensor  # (3, H, W)
-
-
-@dataclass(frozen=True)
-class ProductWalkthrough:
-    """Guided Grad-CAM: the fine lines, the region, and their product."""
-
-    lines: Tensor  # (3, H, W)
-    region: Tensor  # (h, w)
-    result: Tensor  # (3, H, W)
-
-
-@dataclass(frozen=True)
-class RelevanceWalkthrough:
-    """Layer-wise relevance propagation: the score, what of it arrives at each layer, and the map."""
-
-    score: float
-    layers: tuple[str, ...]  # early to late
-    relevance: tuple[float, ...]
-    result: Tensor  # (3, H, W)
-
-
-Walkthrough = (
-    GradientWalkthrough
-    | ReluWalkthrough
-    | GradCamWalkthrough
-    | ScoreCamWalkthrough
-    | PathWalkthrough
-    | ProductWalkthrough
-    | RelevanceWalkthrough
+from ..tape import forward, score_of
+from .walkthrough_records import (
+    DRAWN,
+    THUMBNAIL,
+    GradCamWalkthrough,
+    GradientWalkthrough,
+    PathWalkthrough,
+    ProductWalkthrough,
+    RelevanceWalkthrough,
+    ReluStep,
+    ReluWalkthrough,
+    ScoreCamWalkthrough,
+    Walkthrough,
 )
+
+COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # of feature maps in the weighted sums that are kept
 
 
 def of_vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> GradientWalkthrough:
-    """Its gradient, and the proof by a small change of the pixel value to which the score reacts most."""
-    result = vanilla_backprop(net, x, score)[0]
-    color, row, column = (int(index) for index in torch.unravel_index(result.abs().argmax(), result.shape))
+    """Record the gradient, and check it by a small change of the pixel value with the largest gradient."""
+    with _recording() as steps:
+        vanilla_backprop(net, x, score)
+    gradient = _last(steps, "gradient")["gradient"][0]
+    color, row, column = (int(index) for index in torch.unravel_index(gradient.abs().argmax(), gradient.shape))
     change = float(x.std()) / 500
     changed = x.clone()
     changed[0, color, row, column] += change
     with torch.no_grad():
         before, after = (float(score_of(score, forward(net, one))) for one in (x, changed))
-    predicted = change * float(result[color, row, column])
-    return GradientWalkthrough(result, (color, row, column), change, predicted, after - before)
+    predicted = change * float(gradient[color, row, column])
+    return GradientWalkthrough(_kept(gradient), (color, row, column), change, predicted, after - before)
 
 
 def of_guided_backprop(net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrough:
-    """Every ReLU that guided backpropagation passes on the way back."""
-    return _rectified(guided_backprop, guided, net, x, score)
+    """Record every ReLU in the backward pass of guided backpropagation."""
+    return _relu_walkthrough(guided_backprop, net, x, score)
 
 
 def of_deconvnet(net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrough:
-    """Every ReLU that the deconvnet passes on the way back."""
-    return _rectified(deconvnet, deconvolved, net, x, score)
+    """Record every ReLU in the backward pass of the deconvnet."""
+    return _relu_walkthrough(deconvnet, net, x, score)
 
 
 def of_grad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> GradCamWalkthrough:
-    """The feature maps, gradients and weights of Grad-CAM."""
-    told: dict[str, Any] = {}
-    with tracing({grad_cam: lambda variables, _: told.update(variables)}):
+    """Record the feature maps, gradients and weights of Grad-CAM."""
+    with _recording() as steps:
         result = grad_cam(net, x, score, layer)
-    return GradCamWalkthrough(told["activation"][0], told["gradient"][0], told["weight"][0, :, 0, 0], result[0])
+    step = _last(steps, "activation", "gradient", "weight")
+    activation, gradient, weight = step["activation"][0], step["gradient"][0], step["weight"][0, :, 0, 0]
+    order = (weight * activation.sum(dim=(1, 2))).abs().argsort(descending=True)
+    weighted = weight[:, None, None] * activation
+    counts = [count for count in COUNTS if count < len(weight)] + [len(weight)]
+    strongest = order[:DRAWN]
+    return GradCamWalkthrough(
+        tuple(strongest.tolist()),
+        _kept(activation[strongest]),
+        _kept(gradient[strongest]),
+        _kept(weight),
+        {count: _kept(weighted[order[:count]].sum(dim=0)) for count in counts},
+        _kept(result[0]),
+    )
 
 
 def of_guided_grad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> ProductWalkthrough:
-    """The two maps that guided Grad-CAM multiplies."""
-    told: dict[str, Any] = {}
-    with tracing({guided_grad_cam: lambda variables, _: told.update(variables)}):
+    """Record the two maps that guided Grad-CAM multiplies."""
+    with _recording() as steps:
         result = guided_grad_cam(net, x, score, layer)
-    return ProductWalkthrough(told["lines"][0], told["region"][0], result[0])
+    step = _last(steps, "lines", "region")
+    return ProductWalkthrough(_kept(step["lines"][0]), _kept(step["region"][0]), _kept(result[0]))
 
 
 def of_score_cam(
     net: nn.Module, x: Tensor, score: Score, layer: nn.Module, progress: Progress | None = None
 ) -> ScoreCamWalkthrough:
-    """The masked pictures of Score-CAM, what the network says of each, and its weights."""
-    told: dict[str, Any] = {}
-    pictures: list[Tensor] = []
-
-    def masked(variables: Mapping[str, Any], _: Any) -> None:
-        pictures.append(_small(variables["x"]))
-
-    with tracing({masked_scores.masked_cam: lambda variables, _: told.update(variables), forward: masked}):
+    """Record the scores and weights of Score-CAM, and mask the image by the feature maps of the largest weights."""
+    with _recording() as steps:
         result = score_cam(net, x, score, layer, progress=progress)
-    weight = told["weight"]
-    # The last passes are the masked ones; those before belong to the layer's own activations.
-    return ScoreCamWalkthrough(torch.cat(pictures)[-len(weight) :], told["scores"], weight, told["channels"], result[0])
+    step = _last(steps, "channels", "scores", "weight")
+    channels, scores, weight = step["channels"], step["scores"], step["weight"]
+    strongest = weight.argsort(descending=True)[:DRAWN]
+    masked = [_thumbnails(x * masks_of(channels[number, None], x.shape[-2:])) for number in strongest.tolist()]
+    total = (weight[:, None, None] * channels).sum(dim=0)
+    return ScoreCamWalkthrough(
+        tuple(strongest.tolist()),
+        _kept(torch.cat(masked) if masked else x.new_empty(0, x.shape[1], THUMBNAIL, THUMBNAIL)),
+        _kept(scores),
+        _kept(weight),
+        _kept(total),
+        _kept(result[0]),
+    )
 
 
 def of_integrated_gradients(
     net: nn.Module, x: Tensor, score: Score, steps: int = 32, progress: Progress | None = None
 ) -> PathWalkthrough:
-    """The way from the baseline to the picture, and what each step adds."""
-    told: dict[str, Any] = {}
-    pictures: list[Tensor] = []
-    gradients: list[Tensor] = []
-    sums: list[Tensor] = []
-
-    def step(variables: Mapping[str, Any], gradient: Tensor) -> None:
-        pictures.append(_small(variables["x"].detach()))
-        gradients.append(_small(gradient.abs().sum(dim=1, keepdim=True))[:, 0])
-        sums.append((gradient * (x - baseline)).sum(dim=(1, 2, 3)))
-
-    baseline = torch.zeros_like(x)
-    with tracing({integrated_gradients: lambda variables, _: told.update(variables), input_gradient: step}):
+    """Record the points on the path from the baseline to the image, and what each adds to the map."""
+    with _recording() as recorded:
         result = integrated_gradients(net, x, score, steps=steps, progress=progress)
-    place, weight = told["place"].flatten(), told["weight"].flatten()
+    batches = [step for step in recorded if "points" in step]
+    end = _last(recorded, "rise", "start")
+    place, weight, points, gradient = (
+        torch.cat([batch[name] for batch in batches]) for name in ("place", "weight", "points", "gradient")
+    )
+    added = (gradient * (x - end["start"])).sum(dim=(1, 2, 3)) * weight.flatten()
+    shown = torch.linspace(0, len(place) - 1, DRAWN, dtype=torch.float64).round().long().tolist()
     return PathWalkthrough(
-        place, torch.cat(pictures), torch.cat(gradients), torch.cat(sums) * weight, float(told["rise"]), result[0]
+        _kept(place.flatten()),
+        _kept(added),
+        float(end["rise"]),
+        tuple(shown),
+        _kept(_thumbnails(points[shown])),
+        _kept(_thumbnails(gradient[shown].abs().sum(dim=1, keepdim=True))[:, 0]),
+        _kept(result[0]),
     )
 
 
 def of_lrp(net: nn.Module, x: Tensor, score: Score, layers: Mapping[str, nn.Module]) -> RelevanceWalkthrough:
-    """How much relevance arrives at each of `layers` (by name, early to late), and at the pixels."""
-    result = lrp(net, x, score)
-    sums = relevance_per_layer(net, x, score, list(layers.values()), composites()["epsilon-gamma-box"])
+    """Record the sum of the relevance at each of `layers` (by name, early to late), and the map at the pixels."""
+    with _recording() as steps:
+        lrp(net, x, score)
+    step = _last(steps, "composite", "relevance")
+    sums = relevance_per_layer(net, x, score, list(layers.values()), step["composite"])
     with torch.no_grad():
         whole = float(score_of(score, forward(net, x)))
-    return RelevanceWalkthrough(whole, tuple(layers), tuple(float(one) for one in sums), result[0])
+    return RelevanceWalkthrough(whole, tuple(layers), tuple(float(one) for one in sums), _kept(step["relevance"][0]))
 
 
-def rules(gradient: Tensor, slope: Tensor) -> dict[str, Tensor]:
-    """What each rule passes back through a ReLU: by name, of the shape of `gradient`."""
+WALKTHROUGHS: dict[str, Callable[..., Walkthrough]] = {
+    "vanilla_backprop": of_vanilla_backprop,
+    "guided_backprop": of_guided_backprop,
+    "deconvnet": of_deconvnet,
+    "grad_cam": of_grad_cam,
+    "guided_grad_cam": of_guided_grad_cam,
+    "score_cam": of_score_cam,
+    "integrated_gradients": of_integrated_gradients,
+    "lrp": of_lrp,
+}
+
+
+def apply_relu_rules(gradient: Tensor, slope: Tensor) -> dict[str, Tensor]:
+    """Return what each rule passes back through a ReLU: by name, of the shape of `gradient`."""
     return {
         "plain gradient": gradient * slope,
         "deconvnet": deconvolved(gradient, slope),
@@ -224,24 +170,36 @@ def rules(gradient: Tensor, slope: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _rectified(
-    method: Callable[..., Tensor],
-    rule: Callable[[Tensor, Tensor], Tensor],
-    net: nn.Module,
-    x: Tensor,
-    score: Score,
-) -> ReluWalkthrough:
-    found: list[tuple[Tensor, Tensor]] = []
-
-    def see(variables: Mapping[str, Any], _: Any) -> None:
-        gradient, slope = variables["gradient"], variables["slope"]
-        found.append((gradient[0], torch.as_tensor(slope, device=gradient.device).expand_as(gradient)[0]))
-
-    with tracing({rule: see}):
+def _relu_walkthrough(method: Callable[..., Tensor], net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrough:
+    with _recording() as steps:
         result = method(net, x, score)
-    bends: Sequence[ReluStep] = [ReluStep(len(found) - 1 - back, *pair) for back, pair in enumerate(found)]
-    return ReluWalkthrough(result[0], tuple(reversed(bends)))
+    found = [(step["gradient"][0], step["slope"][0]) for step in reversed(steps) if "slope" in step]
+    return ReluWalkthrough(_kept(result[0]), tuple(_relu_step(number, *pair) for number, pair in enumerate(found)))
 
 
-def _small(pictures: Tensor) -> Tensor:
-    return interpolate(pictures, size=(THUMBNAIL, THUMBNAIL), mode="area")
+def _relu_step(number: int, gradient: Tensor, slope: Tensor) -> ReluStep:
+    slope = slope.expand_as(gradient)
+    if gradient.ndim == 1:  # behind a linear layer, whose units have no place
+        gradient, slope = gradient[:, None, None], slope[:, None, None]
+    channel = int((gradient * slope).abs().flatten(1).sum(dim=1).argmax())
+    return ReluStep(number, len(gradient), channel, _kept(gradient[channel]), _kept(slope[channel]))
+
+
+@contextmanager
+def _recording() -> Iterator[list[dict[str, Any]]]:
+    # On an accelerator autograd runs backward passes in a thread of its own, to which a recording does not reach.
+    with recording_steps() as steps, set_multithreading_enabled(False):
+        yield steps
+
+
+def _last(steps: Sequence[dict[str, Any]], *names: str) -> dict[str, Any]:
+    return next(step for step in reversed(steps) if all(name in step for name in names))
+
+
+def _kept(values: Tensor) -> Tensor:
+    """Return a copy on the CPU that holds no more memory than its own values."""
+    return values.detach().to("cpu", copy=True).contiguous()
+
+
+def _thumbnails(images: Tensor) -> Tensor:
+    return interpolate(images, size=(THUMBNAIL, THUMBNAIL), mode="area")

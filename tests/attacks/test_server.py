@@ -285,7 +285,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
 
 def test_a_report_that_got_a_script_does_not_run_it(page: Page, tmp_path: Path) -> None:
     """The page's own policy, should an escape ever be forgotten."""
-    told = camviz.report.write("x", [])
+    told = camviz.report.to_html("x", [])
     hostile = "<script>window.pwned = 1</script><img src='http://evil.example/x.png' onerror='window.pwned = 1'>"
     file = tmp_path / "report.html"
     file.write_text(told.replace("</body>", f"{hostile}</body>"))

@@ -27,12 +27,12 @@ def counted(monkeypatch):
     """The methods and how many pictures each was computed for, call by call."""
     calls = []
 
-    def batch(model, views, *arguments, **settings):
-        calls.append((arguments[1], len(views)))
-        return original(model, views, *arguments, **settings)
+    def batch(questions):
+        calls.append((questions[0].method.key, len(questions)))
+        return original(questions)
 
-    original = explain.explain_batch
-    monkeypatch.setattr("camviz.batch.worker.explain_batch", batch)
+    original = explain.answer_batch
+    monkeypatch.setattr("camviz.batch.worker.answer_batch", batch)
     return calls
 
 
@@ -52,7 +52,7 @@ def test_every_picture_by_every_method_is_a_row_with_its_files(command, table, p
         archive = np.load(tmp_path / "out" / row["map"])
         scale = float(np.abs(e.attribution).max())
         np.testing.assert_allclose(archive["attribution"], e.attribution, atol=2e-5 * scale)
-        assert json.loads(str(archive["settings"]))["image_sha256"] == e.image_digest == row["digest"]
+        assert json.loads(str(archive["settings"]))["image_sha256"] == e.question.image.digest == row["digest"]
         overlay = np.asarray(Image.open(tmp_path / "out" / row["overlay"])).astype(int)
         expected = Image.open(io.BytesIO(camviz.encode.jpeg(camviz.render.overlay(e.view, e.heatmap))))
         assert np.abs(overlay - np.asarray(expected)).mean() < 0.5
@@ -262,20 +262,20 @@ def test_pictures_are_read_ahead_but_never_many(monkeypatch, tmp_path, pictures)
     from camviz.batch import engines
 
     order = Order(metrics=(), batch=1)
-    looked = []
+    read = []
 
-    def look(self, items):
-        looked.extend(items)
+    def read_ahead(self, items):
+        read.extend(items)
         return []
 
-    monkeypatch.setattr(Worker, "look", look)
+    monkeypatch.setattr(Worker, "read", read_ahead)
     batches = [[Item(str(number), b"", ("grad_cam",))] for number in range(20)]
     rows = engines.local(order, folders.Folder(pictures, tmp_path / "out"), batches, 1)
     next(rows)
     time.sleep(0.3)
-    assert 1 <= len(looked) <= 3
+    assert 1 <= len(read) <= 3
     rows.close()
-    assert len(looked) <= 3
+    assert len(read) <= 3
 
 
 def test_the_table_is_written_in_parts_and_sheets_in_pages(command, table, monkeypatch, tmp_path):

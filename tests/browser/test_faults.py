@@ -11,6 +11,8 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
+from tests.browser.waiting import computed, settled
+
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 PICTURE = "[data-testid=stFileUploader]:has-text('Your own picture') input"
 
@@ -78,8 +80,9 @@ def test_a_reload_shows_the_same_without_computing_again(page: Page, server: str
     page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=40&opacity=0.3&colors=jet")
     start, heat = page.get_by_role("button", name="Compute SmoothGrad"), page.locator(".stack .heat")
     expect(start).to_be_visible()
+    settled(page)
     start.click()
-    expect(heat).to_be_visible()
+    computed(page, heat)
     expect(page.get_by_role("heading", name="Take it away")).to_be_visible()
     before = page.url, heat.get_attribute("src")
     page.reload()

@@ -54,7 +54,7 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     page.goto(served)
     bars = page.get_by_role("group", name="Predictions: choose a class to explain")
     expect(bars).to_contain_text("zero")
-    shares = [float(share) for share in re.findall(r"([\d.]+) %", bars.inner_text())]
+    shares = [float(share) for share in re.findall(r"([\d.]+)%", bars.inner_text())]
     assert len(shares) == 3 and abs(sum(shares) - 100) > 10  # each class by itself
     sidebar = page.get_by_test_id("stSidebar")
     expect(sidebar.get_by_role("combobox", name="Network", exact=False).first).to_have_value(re.compile("Digits"))

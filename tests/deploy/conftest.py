@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chromium import program
 from tests.deploy.replicas import Nginx, Replica, installed
 
 BROKEN = 'import streamlit as st\n\nraise ValueError("a secret of the server")\n'
@@ -13,6 +14,7 @@ BROKEN = 'import streamlit as st\n\nraise ValueError("a secret of the server")\n
 
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Replica]]:
+    program("nginx")  # before the replicas start in vain
     app = installed(tmp_path_factory.mktemp("app"))
     (app / "pages" / "dream.py").write_text(BROKEN)
     started = [Replica(app, tmp_path_factory.mktemp("home")) for _ in "ab"]

@@ -10,9 +10,10 @@ import time
 import urllib.request
 from pathlib import Path
 
+from tests.chromium import program
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 AROUND = """worker_processes 1;
 pid {folder}/pid;
 error_log {folder}/error.log warn;
@@ -108,7 +109,7 @@ class Nginx:
     """deploy/nginx.conf at work."""
 
     def __init__(self, folder: Path, a: int, b: int) -> None:
-        assert NGINX, "these tests need nginx: `make test` installs Debian's, or apt-get install nginx"
+        nginx = program("nginx")
         self.folder, self.port = folder, free_port()
         values = {
             "CAMVIZ_HOST": "127.0.0.1 camviz.example.org",
@@ -121,7 +122,7 @@ class Nginx:
         (folder / "camviz.conf").write_text(filled((DEPLOY / "nginx.conf").read_text(), values))
         temporary = "\n".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
         (folder / "nginx.conf").write_text(AROUND.format(folder=folder, temporary=temporary))
-        self._command = [NGINX, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        self._command = [nginx, "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
         self.checked = subprocess.run([*self._command, "-t"], capture_output=True, text=True)
         assert self.checked.returncode == 0, self.checked.stderr
         self.process = subprocess.Popen([*self._command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)

@@ -5,7 +5,6 @@ import contextlib
 import http.client
 import http.server
 import re
-import shutil
 import socket
 import threading
 import time
@@ -19,7 +18,7 @@ import pytest
 import websockets
 from playwright.sync_api import Playwright
 
-from tests.conftest import FLAGS
+from tests.chromium import FLAGS
 from tests.deploy.replicas import Nginx, Replica
 from tests.load.load import Person
 
@@ -149,10 +148,10 @@ def test_no_traceback_and_no_networks_from_visitors(nginx: Nginx) -> None:
     done(visit())
 
 
-def test_in_a_browser(nginx: Nginx, playwright: Playwright) -> None:
+def test_in_a_browser(nginx: Nginx, chromium: str, playwright: Playwright) -> None:
     """Chromium finds nothing that the headers forbid; a camera is offered only where a browser would give one."""
     rules = "--host-resolver-rules=MAP camviz.example.org 127.0.0.1"
-    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, rules])
+    browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, rules])
     for host, cameras in (("127.0.0.1", 1), ("camviz.example.org", 0)):
         context = browser.new_context()
         context.add_cookies([{"name": "camviz_replica", "value": "b", "domain": host, "path": "/"}])

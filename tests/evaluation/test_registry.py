@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from camviz import CamvizError
-from camviz.evaluation.bootstrap import better_than, bootstrap_interval
+from camviz.evaluation.bootstrap import bootstrap_interval, bootstrap_win_rate
 from camviz.evaluation.registry import METRICS, Subject, metric
 from tests.evaluation.subjects import example, gradient, subject
 from tests.methods.nets import Interrupt, state
@@ -110,19 +110,22 @@ def test_the_interval_of_few_values():
     assert (bootstrap_interval([0.5] * 3).low, bootstrap_interval([0.5] * 3).high) == (0.5, 0.5)
     two = bootstrap_interval([0.0, 1.0])  # a quarter of the samples are (0, 0), a quarter (1, 1)
     assert (two.low, two.mean, two.high) == (0, 0.5, 1)
+    one = bootstrap_interval([0.3])
+    assert (one.low, one.mean, one.high, one.count) == (0.3, 0.3, 0.3, 1)
     with pytest.raises(CamvizError, match="at least one"):
         bootstrap_interval([])
 
 
-def test_better_than_goes_by_pairs_and_by_what_is_good():
+def test_the_win_rate_is_paired_and_respects_the_direction_of_the_metric():
     a, b = [0.1, 0.5, 0.9, 0.2], [0.2, 0.6, 1.0, 0.3]
-    assert better_than(a, b, "low") == 1 and better_than(a, b, "high") == 0
-    assert better_than(a, a, "low") == 0.5
+    assert bootstrap_win_rate(a, b, "low") == 1 and bootstrap_win_rate(a, b, "high") == 0
+    assert bootstrap_win_rate(a, a, "low") == 0.5
     # Of two pictures one is better and one worse by as much: 1/4 better twice, 1/4 worse twice, 1/2 even.
-    assert better_than([0.0, 1.0], [1.0, 0.0], "low") == pytest.approx(0.5, abs=0.03)
-    assert better_than([0.0, 1.0], [3.0, 0.0], "low") == pytest.approx(0.75, abs=0.04)
+    assert bootstrap_win_rate([0.0, 1.0], [1.0, 0.0], "low") == pytest.approx(0.5, abs=0.03)
+    assert bootstrap_win_rate([0.0, 1.0], [3.0, 0.0], "low") == pytest.approx(0.75, abs=0.04)
+    assert bootstrap_win_rate([1.0], [2.0], "low") == 1 and bootstrap_win_rate([1.0], [1.0], "low") == 0.5
     with pytest.raises(CamvizError, match="got 4 and 3"):
-        better_than(a, b[:3], "low")
+        bootstrap_win_rate(a, b[:3], "low")
 
 
 def test_results_do_not_depend_on_the_global_seed():

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from camviz import CamvizError
 from camviz.evaluation.metrics.class_contrast import class_contrast
-from camviz.evaluation.metrics.pointing_game import mosaic, most_confident, pointing_game, share_inside
+from camviz.evaluation.metrics.pointing_game import join_quarters, most_confident, pointing_game, share_inside
 from camviz.evaluation.metrics.randomization import layers_with_weights, randomization, randomize_layers
 from camviz.evaluation.pixel_ranking import pixel_values, unit
 from camviz.evaluation.ssim import ssim
@@ -122,11 +122,11 @@ def test_a_map_without_a_class_is_the_same_for_all():
 
 def test_a_mosaic_reads_like_a_page():
     pictures = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 3)
-    whole = mosaic(pictures)
+    whole = join_quarters(pictures)
     assert whole.shape == (1, 3, 4, 6)
     assert whole[0, 0].tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 3, 3, 3]] * 2
     with pytest.raises(CamvizError, match="four pictures"):
-        mosaic(pictures[:3])
+        join_quarters(pictures[:3])
 
 
 def test_shares_of_known_maps():
@@ -151,7 +151,7 @@ def test_the_game_on_a_network_that_sees_colors():
     pictures = torch.zeros(4, 3, 8, 8)
     for color in range(3):
         pictures[color, color] = 1
-    whole, net = mosaic(pictures), Colors().eval()
+    whole, net = join_quarters(pictures), Colors().eval()
 
     def explain(index):
         with torch.enable_grad():

@@ -15,8 +15,10 @@ import camviz
 from camviz import METHODS, CamvizError, images, render, scores
 from camviz.explanation import explain as explain_module
 from camviz.explanation import recipe as recipe_module
-from camviz.explanation.explain import estimate, explain, explain_batch, fuse_maps
+from camviz.explanation.explain import answer_batch, ask, estimate, explain
+from camviz.explanation.question import fuse_maps
 from camviz.explanation.recipe import to_recipe
+from camviz.text import percent
 from tests.methods.nets import Interrupt, Modules, build, run, state
 
 LABELS = ("tench", "goldfish", "<b>shark</b>", "ray", "cup", "mug", "Espresso")
@@ -47,9 +49,9 @@ def test_is_the_bare_method_of_the_predicted_class(tiny, key):
     with torch.no_grad():
         probabilities = tiny.net(tiny.preprocess(PICTURE)).softmax(dim=1)[0]
     best = int(probabilities.argmax())
-    assert (e.target, e.label, e.score) == (best, LABELS[best], f"logit(c={best})")
+    assert (e.target, e.label, e.score) == (best, LABELS[best], scores.logit(best))
     assert e.probability == pytest.approx(float(probabilities.max()), rel=1e-6)
-    assert (e.method, e.model, str(e.weights), e.fit, e.fuse) == (key, "tiny", "custom", "crop", None)
+    assert (e.method, e.model, str(e.question.model.weights), e.question.fit) == (key, "tiny", "custom", "crop")
     assert e.layer == (tiny.default_layer if METHODS[key].layer == "required" else None)
     assert e.attribution.dtype == np.float32
     np.testing.assert_array_equal(e.attribution, bare(tiny, key, scores.logit(best), tiny.default_layer))
@@ -78,7 +80,7 @@ def own(values):
 )
 def test_a_target_may_be_an_index_a_label_or_a_score(tiny, target, score, index, label):
     e = explain(tiny, PICTURE, "vanilla_backprop", target)
-    assert (e.target, e.label, e.score) == (index, label, repr(score))
+    assert (e.target, e.label, e.score) == (index, label, score)
     np.testing.assert_array_equal(e.attribution, bare(tiny, "vanilla_backprop", score))
     with torch.no_grad():
         probabilities = tiny.net(tiny.preprocess(PICTURE)).softmax(dim=1)[0]
@@ -101,7 +103,7 @@ def test_layer_and_settings_reach_the_method(tiny):
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_fit_decides_what_the_network_sees(tiny, fit):
     e = explain(tiny, PICTURE, "vanilla_backprop", 3, fit=fit)
-    assert e.fit == fit
+    assert e.question.fit == fit
     np.testing.assert_array_equal(e.view, tiny.view(PICTURE, fit))
     np.testing.assert_array_equal(e.attribution, bare(tiny, "vanilla_backprop", scores.logit(3), fit=fit))
 
@@ -111,7 +113,7 @@ def test_the_picture_is_known_by_its_pixels(tiny, tmp_path):
     PICTURE.save(file)
     several = [PICTURE, file, str(file), file.read_bytes(), io.BytesIO(file.read_bytes())]
     found = [explain(tiny, one, "vanilla_backprop", 3) for one in several]
-    assert {e.image_digest for e in found} == {images.digest(PICTURE)}
+    assert {e.question.image.digest for e in found} == {images.digest(PICTURE)}
     for e in found[1:]:
         np.testing.assert_array_equal(e.attribution, found[0].attribution)
 
@@ -123,7 +125,7 @@ def test_the_picture_is_known_by_its_pixels(tiny, tmp_path):
 def test_maps_of_several_layers_are_scaled_and_fused(tiny, fuse):
     names = ("features.2", "features.4")
     e = explain(tiny, PICTURE, "layer_cam", 3, ",".join(names), fuse=fuse)
-    assert (e.layer, e.fuse, e.attribution.shape) == ("features.2,features.4", fuse, (9, 13))
+    assert (e.layer, e.question.layers, e.attribution.shape) == (",".join(names), names, (9, 13))
     maps = [bare(tiny, "layer_cam", scores.logit(3), name) for name in names]
     scaled = [render.upsample(one / one.max(), (9, 13)) for one in maps]
     expected = sum(scaled) / 2 if fuse == "mean" else np.maximum(*scaled)
@@ -151,9 +153,8 @@ FEW_PASSES = [key for key, method in METHODS.items() if not method.many_passes]
 
 
 def together(model, *arguments, **knobs):
-    pictures, fit = (PICTURE, OTHER, DARK), knobs.get("fit", "crop")
-    views = [model.view(picture, fit) for picture in pictures]
-    found, values = explain_batch(model, views, [images.digest(picture) for picture in pictures], *arguments, **knobs)
+    pictures = PICTURE, OTHER, DARK
+    found, values = answer_batch([ask(model, picture, *arguments, **knobs) for picture in pictures])
     alone = [explain(model, picture, *arguments, **knobs) for picture in pictures]
     return found, alone, values
 
@@ -163,9 +164,7 @@ def assert_same(found, alone):
         scale = max(1e-30, float(np.abs(other.attribution).max()))
         np.testing.assert_allclose(one.attribution, other.attribution, atol=2e-5 * scale)
         np.testing.assert_array_equal(one.view, other.view)
-        for name in ("method", "model", "weights", "layer", "target", "label", "score", "knobs", "fit", "fuse"):
-            assert getattr(one, name) == getattr(other, name)
-        assert one.image_digest == other.image_digest and one.notes == other.notes
+        assert one.question.key == other.question.key and one.notes == other.notes
         assert one.probability == pytest.approx(other.probability, rel=1e-5)
 
 
@@ -230,9 +229,10 @@ def photo(tmp_path, monkeypatch):
 
 def again(e, photo):
     """The explanation of the recipe, which was written and read as JSON."""
-    return explain(**json.loads(recipe_module.recipe_json(e, photo)))
+    return explain(**json.loads(recipe_module.recipe_json(e.question, photo)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "target", "layer", "settings"),
     [
@@ -248,11 +248,10 @@ def test_a_recipe_gives_the_same_numbers(lite0, photo, method, target, layer, se
     e = explain(lite0, photo, method, target, layer, **settings)
     same = again(e, photo)
     np.testing.assert_array_equal(same.attribution, e.attribution)
-    names = ("target", "label", "score", "probability", "layer", "knobs", "fit", "fuse", "image_digest", "model")
-    for name in (*names, "weights", "notes"):
-        assert getattr(same, name) == getattr(e, name)
+    assert same.question.key == e.question.key
+    assert (same.label, same.probability, same.notes) == (e.label, e.probability, e.notes)
     scope = {}
-    exec(recipe_module.snippet(e, photo), scope)
+    exec(recipe_module.snippet(e.question, photo), scope)
     np.testing.assert_array_equal(scope["explanation"].attribution, e.attribution)
 
 
@@ -289,15 +288,15 @@ def test_a_recipe_of_a_program_file(suffix, photo, tmp_path):
 
 
 def test_a_recipe_is_for_one_picture(lite0, photo):
-    recipe = to_recipe(explain(lite0, photo), photo)
+    recipe = to_recipe(explain(lite0, photo).question, photo)
     OTHER.save(photo)
     with pytest.raises(CamvizError, match="the picture 'my photo\\.png' is not the one that the recipe was made of"):
         explain(**recipe)
-    assert explain(**{**recipe, "image": OTHER}).image_digest == images.digest(OTHER)
+    assert explain(**{**recipe, "image": OTHER}).question.image.digest == images.digest(OTHER)
 
 
 def test_a_recipe_of_another_version_is_followed_with_a_note(lite0, photo):
-    recipe = to_recipe(explain(lite0, photo), photo)
+    recipe = to_recipe(explain(lite0, photo).question, photo)
     recipe["model"]["made_with"]["torch"] = "1.13.0"
     (sentence,) = explain(**recipe).notes
     assert "made with torch 1.13.0" in sentence and torch.__version__ in sentence
@@ -305,7 +304,7 @@ def test_a_recipe_of_another_version_is_followed_with_a_note(lite0, photo):
 
 def test_a_network_of_ones_own_must_be_given(tiny, photo):
     e = explain(tiny, photo, target=3)
-    recipe = to_recipe(e, photo)
+    recipe = to_recipe(e.question, photo)
     with pytest.raises(CamvizError, match="this recipe is of a network of your own, 'tiny'"):
         explain(**recipe)
     np.testing.assert_array_equal(explain(**{**recipe, "model": tiny}).attribution, e.attribution)
@@ -328,7 +327,7 @@ def test_a_network_of_ones_own_must_be_given(tiny, photo):
     ],
 )
 def test_what_is_no_recipe_is_refused(lite0, photo, changes, sentence):
-    recipe = to_recipe(explain(lite0, photo), photo)
+    recipe = to_recipe(explain(lite0, photo).question, photo)
     with pytest.raises(CamvizError, match=sentence) as caught:
         explain(**{**recipe, **changes})
     assert "\n" not in str(caught.value)
@@ -385,7 +384,7 @@ def test_facts_tell_what_it_is_and_what_it_cost(tiny, key, passes, monkeypatch):
     assert (e.seconds, e.forward_passes, e.backward_passes) == (0.25, *passes)
     where = f", layer {tiny.default_layer}" if e.layer else ""
     assert e.facts == (
-        f"{METHODS[key].title} of ray ({e.probability:.1%}), tiny{where}: "
+        f"{METHODS[key].title} of ray ({percent(e.probability)}), tiny{where}: "
         f"0.25 s, {passes[0]} forward and {passes[1]} backward passes"
     )
 
@@ -401,8 +400,9 @@ def test_a_notebook_shows_picture_overlay_and_facts_and_no_foreign_html(tiny):
     e = explain(tiny, PICTURE, "grad_cam", 2)
     page = e._repr_html_()
     assert "<b>" not in page and "Grad-CAM of &lt;b&gt;shark&lt;/b&gt;" in page
-    assert page.count("<img ") == 2 and 'alt="picture"' in page and 'alt="overlay"' in page
-    e = dataclasses.replace(e, model="<script>", notes=('"<i>"',))
+    assert page.count("<img ") == 2 and 'alt="image"' in page and 'alt="overlay"' in page
+    question = e.question.replace(model=dataclasses.replace(e.question.model, name="<script>"))
+    e = dataclasses.replace(e, question=question, result=dataclasses.replace(e.result, notes=('"<i>"',)))
     assert "<script>" not in e._repr_html_() and "<i>" not in e._repr_html_()
 
 
@@ -484,24 +484,24 @@ def test_the_estimate_takes_two_batches_and_comes_near(clock):
     assert 65 <= explained.forward_passes <= 67
     assert explained.seconds == pytest.approx(0.01 * (explained.forward_passes + 2), abs=0.011)
     clock.now = 0.0
-    expected = estimate(model, PICTURE, "score_cam")
+    expected = estimate(ask(model, PICTURE, "score_cam"))
     assert expected == pytest.approx(explained.seconds, rel=0.1)
     assert clock.now < 0.25  # two batches of eight
-    other = estimate(model, PICTURE, "score_cam", weighting="class probability", fit="pad")
+    other = estimate(ask(model, PICTURE, "score_cam", weighting="class probability", fit="pad"))
     assert other == pytest.approx(explained.seconds, rel=0.1)
 
 
 def test_a_word_from_within_a_batch_is_no_batch_for_the_estimate(clock, monkeypatch):
     model = loaded(Wide(clock))
-    estimate(model, PICTURE, "score_cam")  # the first one learns the network, too
-    expected = estimate(model, PICTURE, "score_cam")
+    estimate(ask(model, PICTURE, "score_cam"))  # the first one learns the network, too
+    expected = estimate(ask(model, PICTURE, "score_cam"))
     monkeypatch.setattr("camviz.tape.hooks.HEARTBEAT_SECONDS", -1.0)  # a word at every module
-    assert estimate(model, PICTURE, "score_cam") == pytest.approx(expected)
+    assert estimate(ask(model, PICTURE, "score_cam")) == pytest.approx(expected)
 
 
 def test_the_estimate_of_a_method_of_few_passes_is_its_duration(clock):
     torch.manual_seed(0)
-    assert estimate(loaded(Wide(clock)), PICTURE, "grad_cam") == pytest.approx(0.01)
+    assert estimate(ask(loaded(Wide(clock)), PICTURE, "grad_cam")) == pytest.approx(0.01)
 
 
 def test_what_progress_raises_ends_it_at_once_and_cleanly(clock):

@@ -1,5 +1,6 @@
 """Each method against its formula on a tiny network whose passes are written by hand, and what all must keep."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -230,10 +231,11 @@ def test_every_method_is_one_short_file_that_says_what_it_does():
     assert {path.stem for path in FOLDER.glob("*.py")} == set(SYNTHESES) | SHARED
     for key, method in SYNTHESES.items():
         source = (FOLDER / f"{key}.py").read_text(encoding="utf-8")
-        assert len(source.splitlines()) <= 90 and source.count("\n@method(") == 1
+        assert len(source.splitlines()) <= 90 and source.count("\n@synthesis(") == 1
         assert method.tooltip.endswith(".") and 20 <= len(method.tooltip) <= 120
         assert re.fullmatch(r"https://\S+", method.paper)
-        assert method.many_passes and "steps" in method.knobs and "seed" in method.knobs
+        assert "progress" in inspect.signature(method.function).parameters
+        assert "steps" in method.knobs and "seed" in method.knobs
         assert all(knob.help for knob in method.knobs.values())
         assert key not in camviz.METHODS
 
@@ -298,6 +300,11 @@ def test_a_class_by_label_by_score_and_by_the_picture(model, image):
         ("activation_maximization", {"target": 1, "column": 0}, "a class has no column"),
         ("class_image", {}, "choose a class"),
         ("class_image", {"target": 7}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": scores.logit(7)}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": scores.probability(-1)}, "classes 0 to 6; got -1"),
+        ("class_image", {"target": scores.contrast(2, 7)}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": {"logit": 7}}, "classes 0 to 6; got 7"),
+        ("class_image", {"target": 1.5}, "a target is the index of a class, its label, or a score; got 1.5"),
         ("class_image", {"target": 1, "steps": 0}, "steps of class_image must lie in"),
     ],
 )

@@ -36,6 +36,7 @@ def test_orders_equal_a_plain_sort() -> None:
         found.order("weigth")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_nine_strongest_equal_a_search_through_everything(lite0) -> None:
     layer = lite0.module("blocks.2")
     pictures = torch.randn(12, 3, 224, 224, generator=torch.Generator().manual_seed(4))
@@ -58,6 +59,7 @@ def test_fewer_pictures_than_nine_and_equal_ones_keep_their_order() -> None:
     assert [(f.picture, f.row, f.column, f.value) for f in finds] == [(0, 2, 4, 3.0), (1, 2, 4, 3.0)]
 
 
+@pytest.mark.slow
 def test_a_patch_holds_all_that_moves_the_activation_and_nothing_else(lite0, coffee) -> None:
     layer, x = lite0.module("blocks.2"), lite0.preprocess(coffee)
     one = peaks(lite0.net, x, layer)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import camviz
-from camviz.inspection.filters import Filters, first_filters, sheet
+from camviz.inspection.filters import Filters, first_filters
 
 
 def test_pictures_equal_a_plain_normalization(lite0) -> None:
@@ -49,11 +49,3 @@ def test_the_first_to_run_counts_not_the_first_to_be_named() -> None:
     found = first_filters(model)
     assert found is not None and found.name == "first"
     assert np.array_equal(found.weights, model.net.first.weight.numpy())
-
-
-def test_the_sheet_puts_them_row_by_row() -> None:
-    pictures = np.arange(3 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 2, 2, 3)
-    whole = sheet(pictures, columns=2, scale=4)
-    assert whole.shape == (8 + 2 + 8, 8 + 2 + 8, 3)
-    assert (whole[:4, :4] == pictures[0, 0, 0]).all() and (whole[4:8, 10:14] == pictures[1, 1, 0]).all()
-    assert (whole[10:14, 4:8] == pictures[2, 0, 1]).all() and (whole[10:, 10:] == 255).all()

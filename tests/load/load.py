@@ -34,7 +34,7 @@ from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from camviz.ui.server.warm import warm
-from tests.conftest import FLAGS
+from tests.chromium import FLAGS
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(path.stem for path in (ROOT / "assets" / "samples").glob("*.jpg"))
@@ -403,7 +403,7 @@ async def run(people: int, browsers: int, seconds: float, thinking: Thinking) ->
 
 def table(result: Result) -> str:
     """The run as Markdown."""
-    lines = ["| what a person does | times | median | 95 % under |", "|---|---|---|---|"]
+    lines = ["| what a person does | times | median | 95% under |", "|---|---|---|---|"]
     for row, taken in sorted(result.log.seconds.items()):
         high = statistics.quantiles(taken, n=20)[-1] if len(taken) > 1 else taken[0]
         lines.append(f"| {row} | {len(taken)} | {statistics.median(taken):.2f} s | {high:.2f} s |")

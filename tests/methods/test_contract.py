@@ -1,4 +1,4 @@
-"""What every method of METHODS must keep, whatever it computes: a new file is tested here without a word."""
+"""The contract of camviz/methods/__init__.py, checked for every method of METHODS, new ones included."""
 
 import copy
 from contextlib import nullcontext
@@ -21,6 +21,7 @@ LAYERS = {Modules: "features.6", Residual: "second"}
 EVERY_METHOD = over(METHODS.values())
 MANY_PASSES = over(method for method in METHODS.values() if method.many_passes)
 WITH_A_LAYER = over(method for method in METHODS.values() if method.layer == "required")
+FEW_PASSES = over(method for method in METHODS.values() if not method.many_passes)
 THAT_ASK_THE_NETWORK = over(method for method in METHODS.values() if method.family != "control")
 EVERY_NET = pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__.lower())
 KNOBS = [(method, knob) for method in METHODS.values() for knob in method.knobs.values()]
@@ -52,7 +53,10 @@ def test_finite_of_the_right_shape_and_the_same_every_time(method, kind):
     net, layer = prepared(kind)
     x = picture()
     first = quick(method, net, x, SCORE, layer)
-    if first.ndim == 4:
+    assert (first.ndim == 4) == method.pixels, (
+        "@method(..., pixels=True) is for maps of shape (B, C, H, W) and no other"
+    )
+    if method.pixels:
         assert first.shape == (2, 3, *SIZE)
     elif method.layer == "required":
         assert first.shape == (2, *tape.activations(net, x, layer)[0].shape[2:])
@@ -127,6 +131,29 @@ def test_every_setting_works_at_its_ends(method, knob):
             assert may_refuse and knob.name.replace("_", " ") in str(error)
         else:
             assert result.isfinite().all()
+
+
+@EVERY_NET
+@FEW_PASSES
+def test_the_first_pass_of_a_method_of_few_passes_is_the_image_itself(method, kind, monkeypatch):
+    """`explain` reads the predicted class off the first call of the score."""
+    net, layer = prepared(kind)
+    x = picture()
+    expected = tape.forward(net, x)
+    inputs, outputs = [], []
+    net.register_forward_pre_hook(lambda module, arguments: inputs.append(arguments[0].detach().clone()))
+
+    def score(values):
+        outputs.append(values.detach().clone())
+        return SCORE(values)
+
+    with tape.counting_passes() as account:
+        quick(method, net, x, score, layer)
+    assert account.forward_passes <= 2 * len(x), "a method of more than two passes takes a parameter `progress`"
+    assert all(torch.equal(one, x) for one in inputs[:1])
+    assert all(torch.equal(one, expected) for one in outputs[:1])
+    if method.class_specific:
+        assert inputs and outputs, "the map of a class must come from the network and from the score"
 
 
 @MANY_PASSES

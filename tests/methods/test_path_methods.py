@@ -1,31 +1,24 @@
 """Gradient x input, integrated gradients and SmoothGrad: by hand in float64, against captum, and their identities."""
 
+from dataclasses import replace
+
 import captum.attr
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from camviz import scores
+from camviz import METHODS, scores
 from camviz.acceleration import many_passes as many_passes_module
-from camviz.methods import smooth_grad as smooth_grad_file
-from camviz.methods.deconvnet import deconvnet
 from camviz.methods.gradient_x_input import gradient_x_input
 from camviz.methods.guided_backprop import guided_backprop
 from camviz.methods.integrated_gradients import integrated_gradients
 from camviz.methods.smooth_grad import smooth_grad
-from camviz.methods.vanilla_backprop import vanilla_backprop
 from camviz.tape import counting_passes
 from tests.methods.nets import NETS, ByHand, Modules, Residual, build, by_hand, close, of_class, picture
 
 SCORE = scores.logit(2)
-BASES = {
-    "vanilla_backprop": vanilla_backprop,
-    "gradient_x_input": gradient_x_input,
-    "guided_backprop": guided_backprop,
-    "deconvnet": deconvnet,
-    "integrated_gradients": integrated_gradients,
-}
+BASES = METHODS["smooth_grad"].knobs["base"].choices
 
 
 class Polynomial(nn.Module):
@@ -152,10 +145,23 @@ def noisy(x, samples, level, seed):
     return [x + torch.stack([level * (one.max() - one.min()) * drawn for one in x]) for drawn in noise]
 
 
+def test_the_bases_are_the_pixel_methods_that_need_no_layer(monkeypatch):
+    assert {"vanilla_backprop", "guided_backprop", "deconvnet", "integrated_gradients", "lrp"} <= set(BASES)
+    assert {"smooth_grad", "guided_grad_cam", "full_grad", "rise", "edge_detector"}.isdisjoint(BASES)
+    added = replace(METHODS["gradient_x_input"], key="added", function=lambda net, x, score: 7 * x)
+    monkeypatch.setitem(METHODS, "added", added)
+    assert METHODS["smooth_grad"].knobs["base"].choices == tuple(sorted([*BASES, "added"]))
+    net, x, _ = by_hand(Modules)
+    assert METHODS["smooth_grad"].settings({"base": "added"})["base"] == "added"
+    close(smooth_grad(net, x, SCORE, base="added", level=0.0), 7 * x)
+    with pytest.raises(ValueError, match="base 'grad_cam' is not in the choices of smooth_grad"):
+        METHODS["smooth_grad"].settings({"base": "grad_cam"})
+
+
 @pytest.mark.parametrize("base", BASES)
 def test_without_noise_it_is_the_base_method(base):
     net, x, _ = by_hand(Residual)
-    expected = BASES[base](net, x, SCORE)
+    expected = METHODS[base](net, x, SCORE)
     close(smooth_grad(net, x, SCORE, base=base, level=0.0), expected, 1e-12)
     close(smooth_grad(net, x, SCORE, base=base, level=0.0, statistic="squared"), expected**2, 1e-12)
     assert (smooth_grad(net, x, SCORE, base=base, level=0.0, statistic="variance") == 0).all()
@@ -164,7 +170,7 @@ def test_without_noise_it_is_the_base_method(base):
 @pytest.mark.parametrize("base", BASES)
 def test_equals_the_statistics_of_the_base_method_s_maps(base):
     net, x, _ = by_hand(Modules)
-    maps = torch.stack([BASES[base](net, copy, SCORE) for copy in noisy(x, 6, 0.3, 5)])
+    maps = torch.stack([METHODS[base](net, copy, SCORE) for copy in noisy(x, 6, 0.3, 5)])
     given = {"base": base, "samples": 6, "level": 0.3, "seed": 5}
     close(smooth_grad(net, x, SCORE, **given), maps.mean(dim=0))
     close(smooth_grad(net, x, SCORE, **given, statistic="squared"), (maps**2).mean(dim=0))
@@ -203,7 +209,7 @@ def test_the_noise_has_the_deviation_that_was_asked_for_and_follows_the_seed(mon
         seen.append(x)
         return torch.zeros_like(x)
 
-    monkeypatch.setitem(smooth_grad_file.PLAIN, "vanilla_backprop", spy)
+    monkeypatch.setitem(METHODS, "vanilla_backprop", replace(METHODS["vanilla_backprop"], function=spy))
     net, x, _ = by_hand(Modules)
     for seed in (0, 0, 1):
         smooth_grad(net, x[:1], SCORE, samples=50, level=0.4, seed=seed)

@@ -125,6 +125,7 @@ def test_random_weights_under_threads() -> None:
         assert all(torch.equal(a, b) for a, b in zip(expected, parameters(model), strict=True))
 
 
+@pytest.mark.slow
 def test_importing_the_package_does_not_import_timm() -> None:
     code = "import sys, camviz.models; sys.exit('timm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0

@@ -215,7 +215,7 @@ def test_a_channel_without_a_picture() -> None:
         (lambda image: image, r"floating point numbers .* got shape \(384, 384, 3\), torch.uint8"),
         (lambda image: np.asarray(image).transpose(2, 0, 1), "floating point numbers .* torch.uint8"),
         (lambda image: T.functional.to_tensor(image)[0], r"got shape \(384, 384\)"),
-        (lambda image: T.functional.to_tensor(image) ** 2, "a gray of 40 %"),
+        (lambda image: T.functional.to_tensor(image) ** 2, "a gray of 40%"),
         (lambda image: torch.zeros(3, 8, 8), "it keeps nothing"),
         (lambda image: T.functional.to_tensor(T.functional.autocontrast(image)), "another beside it|a gray of 40"),
         (

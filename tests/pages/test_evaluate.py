@@ -287,7 +287,7 @@ def test_the_words_fit_the_curve_of_forgetting(correlations, said) -> None:
 def test_the_words_fit_the_curves() -> None:
     falling, rising = Curve((0, 0.2, 1), (0.9, 0.1, 0)), Curve((0, 0.2, 1), (0, 0.8, 0.9))
     told = conclusions.curves("cat", falling, rising)
-    assert "10% of the pixels the probability of cat goes from 90.0 % to 50.0 %" in told and "it is 40.0 %" in told
+    assert "10% of the pixels the probability of cat goes from 90.0% to 50.0%" in told and "it is 40.0%" in told
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
     assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})
     lost = conclusions.against(flat, {"Edges": (falling, rising), "Center": (falling, flat[1])})

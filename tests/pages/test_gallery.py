@@ -50,13 +50,13 @@ def shown(monkeypatch):
 @pytest.fixture
 def counted(monkeypatch):
     calls = []
-    original = explain.explain_batch
+    original = explain.answer_batch
 
-    def batch(model, views, *arguments, **settings):
-        calls.append(len(views))
-        return original(model, views, *arguments, **settings)
+    def batch(questions):
+        calls.append(len(questions))
+        return original(questions)
 
-    monkeypatch.setattr("camviz.batch.worker.explain_batch", batch)
+    monkeypatch.setattr("camviz.batch.worker.answer_batch", batch)
     return calls
 
 
@@ -81,10 +81,10 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
     app = start("pages/gallery.py")
     assert not app.exception and not app.error
     assert counted == [8, 4]
-    assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama 37.6 %"
+    assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama 37.6%"
     e = camviz.explain(lite0, SAMPLES / "coffee.jpg")
     alt, caption, jpeg = shown["tiles"][3]
-    assert (alt, caption) == ("Map of espresso over coffee.jpg", "coffee.jpg\nespresso 95.7 %")
+    assert (alt, caption) == ("Map of espresso over coffee.jpg", "coffee.jpg\nespresso 95.7%")
     expected = Image.open(io.BytesIO(camviz.encode.jpeg(camviz.render.overlay(e.view, e.heatmap))))
     pictures = [np.asarray(one).astype(int) for one in (Image.open(io.BytesIO(jpeg)), expected)]
     assert np.abs(pictures[0] - pictures[1]).mean() < 0.5
@@ -102,7 +102,7 @@ def test_sorting_and_filtering(start, shown) -> None:
     assert 0 < len(shown["tiles"]) < 12 and all(float(caption.split()[-2]) < 50 for caption in captions(shown))
     app.toggle(key="unsure").set_value(False).run()
     app.multiselect(key="only").set_value(["koala", "macaw"]).run()
-    assert sorted(captions(shown)) == ["koala.jpg\nkoala 93.4 %", "macaw.jpg\nmacaw 80.1 %"]
+    assert sorted(captions(shown)) == ["koala.jpg\nkoala 93.4%", "macaw.jpg\nmacaw 80.1%"]
     assert dict(app.query_params) == {"by": "sparse", "only": "koala,macaw"}
     app.toggle(key="unsure").set_value(True).run()
     assert "No picture is left" in text(app) and not app.exception

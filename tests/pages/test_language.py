@@ -266,7 +266,7 @@ def test_pages_in_chinese(page: str, start: Callable[..., AppTest], chinese, lit
             "cup, top left",
             "12% of the map lies there",
             "bottom right: cup",
-            "Deletion, 95 %",
+            "Deletion, 95%",
         ),
         *("Edge detector (control)", "Edge detector: 0.123", "Mean of |r|: 0.12.", "probability of espresso"),
         "Grad-CAM for cup over the mosaic, whose top left picture it is",

@@ -1,21 +1,28 @@
 """The steps of a method: they belong to the very run that makes the map, and give it again when put together."""
 
-import sys
 import threading
+from inspect import signature
 
 import pytest
 import torch
+from torch import nn
 
-from camviz import scores
+from camviz import METHODS, CamvizError, scores
 from camviz.methods.grad_cam import grad_cam
+from camviz.methods.guided_backprop import guided_backprop
 from camviz.methods.integrated_gradients import integrated_gradients
 from camviz.methods.score_cam import score_cam
-from camviz.tape import forward, input_gradient
+from camviz.perturbation.masked_scores import masks_of
+from camviz.runtime.steps import recording_steps
+from camviz.tape import activations, forward, input_gradient, record
 from camviz.teaching import walkthroughs
-from camviz.teaching.local_variables import tracing
+from camviz.teaching.walkthrough_records import DRAWN, THUMBNAIL
+from camviz.teaching.walkthroughs import COUNTS, WALKTHROUGHS
+from camviz.ui.learn.steps import DRAWINGS
 from tests.methods.nets import Functional, Modules, Residual, build, close, picture
 
 SCORE = scores.logit(4)
+LARGEST = 4 * 2**20  # bytes
 
 
 @pytest.fixture
@@ -28,49 +35,43 @@ def x():
     return picture(batch=1)
 
 
-# --------------------------------------------------------------------------------------------------------- tracing
+# ------------------------------------------------------------------------------------------------------- recording
 
 
-def test_tells_the_local_variables_and_the_result():
-    told = []
-
-    def twice(number):
-        double = 2 * number
-        return double + 1
-
-    with tracing({twice: lambda variables, result: told.append((dict(variables), result))}):
-        twice(3)
-        twice(5)
-    twice(7)
-    assert told == [({"number": 3, "double": 6}, 7), ({"number": 5, "double": 10}, 11)]
+def test_every_method_of_the_page_has_a_walkthrough():
+    assert set(WALKTHROUGHS) == set(DRAWINGS) <= set(METHODS)
 
 
-def test_the_profiler_before_comes_back_even_after_an_error():
-    def before(*_):
-        return None
-
-    sys.setprofile(before)
-    try:
-        with pytest.raises(ZeroDivisionError), tracing({}):
-            1 / 0  # noqa: B018
-        assert sys.getprofile() is before
-    finally:
-        sys.setprofile(None)
-
-
-def test_another_thread_is_not_watched(net, x):
-    told = []
+def test_another_thread_is_not_recorded(net, x):
     layer = net.features[6]
-    with tracing({grad_cam: lambda *_: told.append(1)}):
+    with recording_steps() as steps:
         thread = threading.Thread(target=grad_cam, args=(net, x, SCORE, layer))
         thread.start()
         thread.join()
-        assert told == []
+        assert steps == []
         grad_cam(net, x, SCORE, layer)
-    assert told == [1]
+    assert [list(step) for step in steps] == [["activation", "gradient", "weight"]]
 
 
-def test_watched_or_not_the_map_is_the_same_to_the_bit(net, x):
+def test_a_walkthrough_that_fails_ends_its_recording(net, x):
+    with pytest.raises(CamvizError, match="class 9 does not exist"):
+        walkthroughs.of_grad_cam(net, x, scores.logit(9), net.features[6])
+    with recording_steps() as steps:
+        pass
+    grad_cam(net, x, SCORE, net.features[6])
+    assert steps == []
+
+
+def test_autograd_stays_in_this_thread_while_it_is_recorded(net, x, monkeypatch):
+    states = []
+    monkeypatch.setattr(walkthroughs, "grad_cam", lambda *_: states.append(torch._C._is_multithreading_enabled()))
+    before = torch._C._is_multithreading_enabled()
+    with pytest.raises(StopIteration):  # the stand-in records nothing
+        walkthroughs.of_grad_cam(net, x, SCORE, net.features[6])
+    assert states == [False] and torch._C._is_multithreading_enabled() is before is True
+
+
+def test_recorded_or_not_the_map_is_the_same_to_the_bit(net, x):
     layer = net.features[4]
     assert torch.equal(walkthroughs.of_grad_cam(net, x, SCORE, layer).result, grad_cam(net, x, SCORE, layer)[0])
     assert torch.equal(walkthroughs.of_score_cam(net, x, SCORE, layer).result, score_cam(net, x, SCORE, layer)[0])
@@ -89,13 +90,20 @@ def test_the_steepest_pixel_moves_the_score_as_its_gradient_says(net, x):
 
 
 def test_grad_cam_is_the_relu_of_the_sum_of_its_weighted_maps(net, x):
-    steps = walkthroughs.of_grad_cam(net, x, SCORE, net.features[4])
-    close(steps.sum_of(len(steps.weight)).relu(), steps.result)
-    close(steps.weight, steps.gradient.mean(dim=(1, 2)))
-    parts = (steps.weight * steps.activation.sum(dim=(1, 2))).abs()
-    assert parts[steps.order].diff().max() <= 0
-    first = int(steps.order[0])
-    close(steps.sum_of(1), steps.weight[first] * steps.activation[first])
+    layer = net.features[4]
+    steps = walkthroughs.of_grad_cam(net, x, SCORE, layer)
+    activation, gradient = (one[0] for one in record(net, x, SCORE, layer))
+    close(steps.weight, gradient.mean(dim=(1, 2)))
+    parts = (steps.weight * activation.sum(dim=(1, 2))).abs()
+    order = parts.argsort(descending=True)
+    assert list(steps.strongest) == order[:DRAWN].tolist()
+    close(steps.activation, activation[order[:DRAWN]])
+    close(steps.gradient, gradient[order[:DRAWN]])
+    count = len(steps.weight)
+    assert list(steps.sums) == [stop for stop in COUNTS if stop < count] + [count]
+    for stop, total in steps.sums.items():
+        close(total, (steps.weight[order[:stop], None, None] * activation[order[:stop]]).sum(dim=0))
+    close(steps.sums[count].relu(), steps.result)
 
 
 @pytest.mark.parametrize("kind", [Modules, Functional, Residual])
@@ -104,39 +112,77 @@ def test_every_relu_is_there_in_the_order_from_the_picture(kind, steps_of, x):
     net = build(kind)
     relus = {Modules: 3, Functional: 3, Residual: 4}[kind]
     steps = steps_of(net, x, SCORE)
-    assert [bend.number for bend in steps.bends] == list(range(len(steps.bends)))
-    assert len(steps.bends) >= relus
-    heights = [bend.gradient.shape[-1] for bend in steps.bends]
+    assert [relu.number for relu in steps.relus] == list(range(len(steps.relus)))
+    assert len(steps.relus) >= relus
+    heights = [relu.gradient.shape[-1] for relu in steps.relus]
     assert heights == sorted(heights, reverse=True)  # the finest first
     if kind is Modules:
+        first = steps.relus[0]
         activation = net.features[:2](x)[0]
-        close(steps.bends[0].slope.double(), (activation > 0).double())
+        assert first.channels == len(activation)
+        close(first.slope.double(), (activation[first.channel] > 0).double())
+
+
+def test_a_relu_is_shown_at_the_channel_that_passes_most_on(net, x):
+    with recording_steps() as recorded:
+        guided_backprop(net, x, SCORE)
+    steps = walkthroughs.of_guided_backprop(net, x, SCORE)
+    assert len(recorded) == len(steps.relus)
+    for relu, step in zip(steps.relus, reversed(recorded), strict=True):
+        passed = (step["gradient"] * step["slope"])[0].abs().sum(dim=(1, 2))
+        assert relu.channel == int(passed.argmax())
+        close(relu.gradient, step["gradient"][0, relu.channel])
+        close(relu.slope, step["slope"][0, relu.channel])
+
+
+def test_a_relu_behind_a_linear_layer_has_one_cell(x):
+    net = build(Modules)
+    net.head.add_module("more", nn.Sequential(nn.ReLU(), nn.Linear(7, 7)).double())
+    steps = walkthroughs.of_guided_backprop(net, x, SCORE)
+    last = steps.relus[-1]
+    assert (last.channels, last.gradient.shape, last.slope.shape) == (7, (1, 1), (1, 1))
+    scores_before = net.head[:3](net.features(x))[0]
+    weight = net.head.more[1].weight[4]
+    passed = (weight * (scores_before > 0)).abs()
+    assert last.channel == int(passed.argmax())
+    close(last.gradient[0, 0], weight[last.channel].detach())
 
 
 def test_the_rules_on_numbers():
     gradient, slope = torch.tensor([[2.0, -1.0], [-3.0, 4.0]]), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
-    found = walkthroughs.rules(gradient, slope)
+    found = walkthroughs.apply_relu_rules(gradient, slope)
     close(found["plain gradient"], torch.tensor([[2.0, -1.0], [0.0, 0.0]]))
     close(found["deconvnet"], torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
     close(found["guided backpropagation"], torch.tensor([[2.0, 0.0], [0.0, 0.0]]))
 
 
-def test_score_cam_s_stencils_have_the_scores_that_make_the_weights(net, x):
+def test_score_cam_s_masked_images_have_the_scores_that_make_the_weights(net, x):
     layer = net.features[4]
     steps = walkthroughs.of_score_cam(net, x, SCORE, layer)
+    activation = activations(net, x, layer)[0][0]
+    activation = activation[activation.flatten(1).amax(dim=1) > activation.flatten(1).amin(dim=1)]
     close(steps.weight, steps.scores.softmax(dim=0))
-    close((steps.weight[:, None, None] * steps.activation).sum(dim=0).relu(), steps.result)
-    mask = torch.nn.functional.interpolate(
-        steps.activation[:, None], size=x.shape[-2:], mode="bilinear", align_corners=False
-    )
+    close(steps.total, (steps.weight[:, None, None] * activation).sum(dim=0))
+    close(steps.total.relu(), steps.result)
+    mask = nn.functional.interpolate(activation[:, None], size=x.shape[-2:], mode="bilinear", align_corners=False)
     low, high = mask.amin(dim=(2, 3), keepdim=True), mask.amax(dim=(2, 3), keepdim=True)
     masked = x * (mask - low) / (high - low)
+    close(masks_of(activation, x.shape[-2:]), (mask - low) / (high - low))
     close(steps.scores, forward(net, masked)[:, 4].detach())
-    side = walkthroughs.THUMBNAIL
-    close(steps.pictures, torch.nn.functional.interpolate(masked, size=(side, side), mode="area"))
+    assert list(steps.strongest) == steps.weight.argsort(descending=True)[:DRAWN].tolist()
+    best = nn.functional.interpolate(masked[list(steps.strongest)], size=(THUMBNAIL, THUMBNAIL), mode="area")
+    close(steps.images, best)
 
 
-def test_the_shares_of_the_way_add_up_to_the_map(net, x):
+def test_score_cam_of_a_layer_without_a_living_feature_map_is_empty(net, x):
+    nn.init.zeros_(net.features[3].weight)
+    nn.init.zeros_(net.features[3].bias)
+    steps = walkthroughs.of_score_cam(net, x, SCORE, net.features[4])
+    assert steps.strongest == () and steps.images.shape == (0, 3, THUMBNAIL, THUMBNAIL)
+    assert not steps.total.any() and not steps.result.any()
+
+
+def test_the_shares_of_the_path_add_up_to_the_map(net, x):
     steps = walkthroughs.of_integrated_gradients(net, x, SCORE, steps=50)
     assert float(steps.added.sum()) == pytest.approx(float(steps.result.sum()))
     with torch.no_grad():
@@ -144,17 +190,19 @@ def test_the_shares_of_the_way_add_up_to_the_map(net, x):
     assert steps.rise == pytest.approx(rise)
     assert float(steps.added.sum()) == pytest.approx(rise, rel=0.05)
     close(steps.place.sort().values, steps.place)
-    half = x * steps.place[7]
-    close(
-        steps.gradients[7], walkthroughs._small(input_gradient(net, half, SCORE).abs().sum(dim=1, keepdim=True))[0, 0]
-    )
+    assert steps.shown == (0, 10, 20, 29, 39, 49)
+    for point, image, gradient in zip(steps.shown, steps.images, steps.gradients, strict=True):
+        here = x * steps.place[point]
+        size = input_gradient(net, here, SCORE).abs().sum(dim=1, keepdim=True)
+        close(image, nn.functional.interpolate(here, size=(THUMBNAIL, THUMBNAIL), mode="area")[0])
+        close(gradient, nn.functional.interpolate(size, size=(THUMBNAIL, THUMBNAIL), mode="area")[0, 0])
 
 
 def test_the_relevance_of_a_network_without_biases_is_the_score_at_every_layer(x):
-    net = build(Modules, activation=torch.nn.ReLU)
+    net = build(Modules, activation=nn.ReLU)
     for module in net.modules():
         if getattr(module, "bias", None) is not None:
-            torch.nn.init.zeros_(module.bias)
+            nn.init.zeros_(module.bias)
     layers = {name: net.get_submodule(name) for name in ("features.2", "features.4", "features.6")}
     steps = walkthroughs.of_lrp(net, x, SCORE, layers)
     assert steps.layers == tuple(layers)
@@ -163,7 +211,43 @@ def test_the_relevance_of_a_network_without_biases_is_the_score_at_every_layer(x
 
 def test_guided_grad_cam_s_two_factors(net, x):
     steps = walkthroughs.of_guided_grad_cam(net, x, SCORE, net.features[6])
-    region = torch.nn.functional.interpolate(
+    region = nn.functional.interpolate(
         steps.region[None, None], size=x.shape[-2:], mode="bilinear", align_corners=False
     )
     close(steps.lines * region[0], steps.result)
+
+
+# ---------------------------------------------------------------------------------------------------------- memory
+
+
+def vgg():
+    """A small network with VGG16's largest feature maps, 64 channels of 224 x 224 before and after a ReLU."""
+    torch.manual_seed(0)
+    features = [nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(8), nn.Conv2d(64, 64, 3), nn.ReLU()]
+    return nn.Sequential(*features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)).eval()
+
+
+@pytest.mark.parametrize("key", WALKTHROUGHS)
+@pytest.mark.parametrize("layer", ["1", "bn2"])
+def test_a_walkthrough_keeps_at_most_four_megabytes(key, layer, lite0):
+    net = vgg() if layer == "1" else lite0.net
+    if net is lite0.net and METHODS[key].many_passes:
+        net, layer = vgg(), "4"  # what is kept depends on the image's size, not on the network's
+    takes = signature(WALKTHROUGHS[key]).parameters
+    module = net.get_submodule(layer)
+    given = {name: value for name, value in {"layer": module, "layers": {layer: module}}.items() if name in takes}
+    image = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    walkthrough = WALKTHROUGHS[key](net, image, SCORE, **given)
+    tensors = list(tensors_of(walkthrough))
+    assert walkthrough.nbytes == sum(one.untyped_storage().nbytes() for one in tensors) <= LARGEST
+    assert walkthrough.nbytes == sum(one.nbytes for one in tensors)  # no tensor holds a larger one's memory
+
+
+def tensors_of(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from tensors_of(one)
+    elif hasattr(value, "__dataclass_fields__"):
+        yield from (one for name in value.__dataclass_fields__ for one in tensors_of(getattr(value, name)))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
 from camviz.ui.server.queue import ComputeQueue
-from camviz.ui.server.store import Store
+from camviz.ui.server.store import MAX_DURATIONS, SMALLEST, Store, size_of
 
 
 @dataclass
@@ -22,12 +23,29 @@ def result(size: int) -> Result:
 
 
 def test_the_store_forgets_what_was_not_used_for_longest() -> None:
-    store = Store(limit=100)
+    store = Store(limit=3 * (SMALLEST + 30))
     for key in "abc":
         store.put(key, result(30))
     assert store.get("a") is not None
     store.put("d", result(30))
     assert [key for key in "abcd" if store.get(key) is not None] == ["a", "c", "d"]
+    store.put("a", result(30))  # again: it counts once
+    assert [key for key in "acd" if store.get(key) is not None] == ["a", "c", "d"]
+    store.put("e", {"one": [result(2000)], "two": b"12", "three": torch.zeros(3)})
+    assert [key for key in "acde" if store.get(key) is not None] == ["e"]
+
+
+def test_the_size_of_a_result_counts_whatever_it_holds() -> None:
+    held = {"one": [result(2000), (b"12", "345")], "two": torch.zeros(3), "three": None}
+    assert size_of(held) == 2000 + 2 + 3 + 12 + len("onetwothree")
+
+
+def test_estimates_are_bounded() -> None:
+    kept = Store()
+    for number in range(MAX_DURATIONS + 10):
+        kept.seconds(number, lambda: 1.0)
+    assert len(kept._seconds) == MAX_DURATIONS
+    assert kept.seconds(0, lambda: 2.0) == 2.0  # gone, and measured again
 
 
 def test_an_estimate_made_while_the_machine_was_busy_is_mended_by_what_the_work_took() -> None:

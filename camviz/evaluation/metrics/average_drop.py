@@ -26,7 +26,9 @@ def average_drop(net: nn.Module, x: Tensor, score: Score, heat: Tensor) -> float
     """
     before, after = through_the_map(net, x, score, heat)
     if before <= 0:
-        raise CamvizError(f"the average drop is a share of the score, which must be positive; it is {before:.3g}")
+        raise CamvizError(
+            "the average drop is a share of the score, which must be positive; it is {before:.3g}", before=before
+        )
     return max(0.0, before - after) / before
 
 

@@ -38,11 +38,11 @@ def pointing_game(
 
     share[q] = sum over quarter q of relu(map(class q)) / sum over the whole of relu(map(class q))
 
-    x (1, 3, 2H, 2W) from `mosaic`; explain_class(c) gives its map for class c, batched: (1, h, w), or
+    x (1, 3, 2H, 2W) from `join_quarters`; explain_class(c) gives its map for class c, batched: (1, h, w), or
     (1, 3, 2H, 2W), whose channels are summed up. A map without anything positive has the share 0.
     """
     if len(classes) != 4 or len(set(classes)) != 4:
-        raise CamvizError(f"a mosaic has four different classes, one a quarter; got {classes}")
+        raise CamvizError("a mosaic has four different classes, one a quarter; got {classes}", classes=classes)
     maps: list[Tensor] = []
     for index in classes:
         maps.append(explain_class(index)[0].detach())
@@ -52,16 +52,18 @@ def pointing_game(
     return PointingResult(tuple(share_inside(one, size, quarter) for quarter, one in enumerate(maps)), tuple(maps))
 
 
-def mosaic(pictures: Tensor) -> Tensor:
+def join_quarters(pictures: Tensor) -> Tensor:
     """Four pictures (4, 3, H, W) as one, (1, 3, 2H, 2W): top left, top right, bottom left, bottom right."""
     if pictures.ndim != 4 or len(pictures) != 4:
-        raise CamvizError(f"a mosaic needs four pictures, of shape (4, 3, H, W); got {tuple(pictures.shape)}")
+        raise CamvizError(
+            "a mosaic needs four pictures, of shape (4, 3, H, W); got {shape}", shape=tuple(pictures.shape)
+        )
     a, b, c, d = pictures
     return torch.cat([torch.cat([a, b], dim=2), torch.cat([c, d], dim=2)], dim=1)[None]
 
 
 def share_inside(attribution: Tensor, size: tuple[int, int], quarter: int) -> float:
-    """The share of positive attribution inside a quarter (0 to 3, as in `mosaic`) of a mosaic of that size."""
+    """The share of positive attribution inside a quarter (0 to 3, as in `join_quarters`) of a mosaic of that size."""
     positive = plane(attribution, size).clamp(min=0).cpu().double()
     top, left = (quarter // 2) * (size[0] // 2), (quarter % 2) * (size[1] // 2)
     inside = positive[top : top + size[0] // 2, left : left + size[1] // 2].sum()

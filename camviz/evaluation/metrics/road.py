@@ -69,7 +69,9 @@ def road(
     place = ranks(heat).view(heat.shape).cpu().numpy()
     counts = [round(heat.numel() * step / (steps + 1)) for step in range(1, steps + 1)]
     if counts[0] == 0:
-        raise CamvizError(f"a picture of {heat.numel()} pixels is too small for {steps} steps")
+        raise CamvizError(
+            "a picture of {pixels} pixels is too small for {steps} steps", pixels=heat.numel(), steps=steps
+        )
     image = x.detach()[0].cpu().double().numpy()
     values: list[float] = []
 

@@ -1,20 +1,36 @@
 """The two axes of the compare grid: methods, layers, networks, classes or pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
 from ...errors import CamvizError
-from ...registry import METHODS
+from ...explanation.question import Question
+from ...registry import METHODS, Method
 from ..inputs import image_input, model_input
 from ..inputs.experiment import Experiment
-from ..results.grid import Cell, Grid, setting_label
+from ..results.grid import Grid, setting_label
 from ..session import settings
 from ..session.language import tr
 from ..widgets import method_picker
 
 MOST = 8  # values of an axis
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one cell of the grid will ask: an experiment, and the method with its settings."""
+
+    experiment: Experiment
+    method: Method
+    settings: Mapping[str, Any]
+
+    @property
+    def question(self) -> Question:
+        """The question itself. Raises CamvizError if it cannot be asked."""
+        return self.experiment.question(self.method, self.settings)
 
 
 @dataclass(frozen=True)
@@ -38,8 +54,9 @@ def _with_network(cell: Cell, name: str) -> Cell:
         return cell
     model = model_input.load(name, old.model.weights.is_random, str(old.model.device))
     known = {layer.name for layer in model.layers}
-    same = old.layer in known and old.layer != old.model.default_layer
-    return replace(cell, experiment=replace(old, model=model, layer=old.layer if same else model.default_layer))
+    same = set(old.layers) <= known and old.layers != (old.model.default_layer,)
+    default = (model.default_layer,) if model.default_layer else ()
+    return replace(cell, experiment=replace(old, model=model, layers=old.layers if same else default))
 
 
 AXES: dict[str, Axis] = {
@@ -47,13 +64,13 @@ AXES: dict[str, Axis] = {
         "Methods",
         lambda experiment: {key: method.title for key, method in METHODS.items()},
         lambda experiment: ["grad_cam", "layer_cam", "guided_grad_cam", "guided_backprop"],
-        lambda cell, key: replace(cell, method=METHODS[key], knobs=METHODS[key].settings({})),
+        lambda cell, key: replace(cell, method=METHODS[key], settings=METHODS[key].settings({})),
     ),
     "layers": Axis(
         "Layers",
         lambda experiment: {layer.name: layer.name for layer in experiment.model.layers},
         _stage_ends,
-        lambda cell, name: replace(cell, experiment=replace(cell.experiment, layer=name)),
+        lambda cell, name: replace(cell, experiment=replace(cell.experiment, layers=(name,))),
     ),
     "networks": Axis(
         "Networks",
@@ -70,8 +87,8 @@ AXES: dict[str, Axis] = {
     "pictures": Axis(
         "Pictures",
         lambda experiment: {key: picture.name for key, picture in image_input.choices().items()},
-        lambda experiment: list(dict.fromkeys([experiment.picture.id, "sample:cat", "sample:panda"])),
-        lambda cell, key: replace(cell, experiment=replace(cell.experiment, picture=image_input.choices()[key])),
+        lambda experiment: list(dict.fromkeys([experiment.image.id, "sample:cat", "sample:panda"])),
+        lambda cell, key: replace(cell, experiment=replace(cell.experiment, image=image_input.choices()[key])),
     ),
 }
 
@@ -92,14 +109,14 @@ def choose(experiment: Experiment) -> Grid:
     # A network is put in before the layer and the class that are looked up in it.
     order = sorted(((rows, 0), (columns, 1)), key=lambda axis: axis[0] != "networks")
 
-    def cell(*values: str) -> Cell | CamvizError:
+    def cell(*values: str) -> Question | CamvizError:
         made = start
         try:
             for axis, place in order:
                 made = AXES[axis].change(made, values[place])
+            return made.question
         except CamvizError as error:
             return error
-        return made
 
     cells = [[cell(row, column) for column in column_values] for row in row_values]
     return Grid([labels[0][value] for value in row_values], [labels[1][value] for value in column_values], cells)

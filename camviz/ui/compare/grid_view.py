@@ -1,8 +1,9 @@
 """The sheet of maps on Compare: its cells, how they look, how far they agree, and what can be taken away."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import streamlit as st
@@ -12,7 +13,8 @@ from ...errors import CamvizError
 from ...evaluation.rank_correlation import pairwise_rank_correlation
 from ...explanation import recipe
 from ...explanation.explanation import Explanation
-from ..results.grid import Grid
+from ..results.grid import Grid, Place
+from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr, tr_message, tr_parts, translator
 from ..session.markdown import escaped
@@ -20,7 +22,7 @@ from ..widgets import charts, colors, quick_check
 from . import presentation
 
 SCALES = {"own": "own", "shared": "shared"}
-Place = tuple[int, int]  # row, column
+DrawAll = Callable[[], Mapping[Place, Any]]  # the finished maps as they are drawn
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,11 @@ class Sheet:
                 return
             label = tr_message(result.label)
             alt = tr("{map}: map of {label} over the picture", map=name, label=label)
-            st.image(encode.jpeg(self.look.picture(result, high)), alt=alt, width="stretch")
+            jpeg = result_store().once(
+                ("compare cell", self.look, high, result.question.key),
+                lambda: encode.jpeg(self.look.picture(result, high)),
+            )
+            st.image(jpeg, alt=alt, width="stretch")
             st.caption(f"**{escaped(name)}**  \n{escaped(label)} {tr_message(text.percent(result.probability))}")
             if numbers := quick_check.line(self.grid.at(row, column)):
                 st.caption(numbers)
@@ -119,28 +125,27 @@ def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
     )
 
 
-def take_away(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any], name: str) -> None:
-    """The downloads; `pictures` are the maps as they are drawn, `name` that of the sidebar's picture."""
+def take_away(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name: str) -> None:
+    """The downloads; `draw` gives the maps as they are drawn when one is clicked, `name` is the sidebar's picture's."""
     st.header(tr("Take it away"))
-    cells = [[pictures.get((row, column)) for column in range(len(grid.columns))] for row in range(len(grid.rows))]
     buttons = st.container(horizontal=True)
     buttons.download_button(
         tr("The grid (PNG)"),
-        partial(encode.grid_png, cells, grid.rows, grid.columns, name),
+        partial(_sheet, grid, draw, name),
         "camviz-grid.png",
         "image/png",
         on_click="ignore",
     )
     buttons.download_button(
         tr("All maps (ZIP)"),
-        partial(_archive, grid, maps, pictures),
+        partial(_archive, grid, maps, draw),
         "camviz-grid.zip",
         "application/zip",
         on_click="ignore",
     )
     buttons.download_button(
         tr("Report (HTML)"),
-        partial(_report, grid, maps, pictures, settings.link(), *translator()),
+        partial(_report, grid, maps, draw, settings.link(), *translator()),
         "camviz-grid.html",
         "text/html",
         on_click="ignore",
@@ -151,12 +156,13 @@ def take_away(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[P
 def _report(
     grid: Grid,
     maps: Mapping[Place, Explanation],
-    pictures: Mapping[Place, Any],
+    draw: DrawAll,
     link: str,
     language: str,
     say: report.Translator,
 ) -> str:
     """The finished cells as an HTML report, with how far they agree."""
+    pictures = draw()
     names = {
         (row, column): f"{number}. {say(grid.rows[row])} · {say(grid.columns[column])}"
         for number, (row, column) in enumerate(maps, 1)
@@ -168,17 +174,29 @@ def _report(
         agreement += [
             [name, *(f"{value:.2f}" for value in row)] for name, row in zip(names.values(), matrix, strict=True)
         ]
-    sections = report.of_maps(
+    sections = report.comparison_sections(
         {names[place]: e for place, e in maps.items()},
         {names[place]: pictures[place] for place in maps},
-        {names[place]: grid.at(*place).experiment.picture.name for place in maps},
+        {names[place]: grid.at(*place).image.name for place in maps},
         agreement,
     )
-    return report.write("Do these maps agree?", sections, link, language, say)
+    return report.to_html("Do these maps agree?", sections, link, language, say)
 
 
-def _archive(grid: Grid, maps: Mapping[Place, Explanation], pictures: Mapping[Place, Any]) -> bytes:
+def _sheet(grid: Grid, draw: DrawAll, title: str) -> bytes:
+    """Return the grid as a PNG file with its labels."""
+    pictures = draw()
+    places = product(range(len(grid.rows)), range(len(grid.columns)))
+    tiles = [pictures.get(place, "not computed") for place in places]
+    sheet = encode.contact_sheet(
+        tiles, len(grid.columns), title=title, row_labels=grid.rows, column_labels=grid.columns
+    )
+    return encode.png(sheet)
+
+
+def _archive(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll) -> bytes:
     """Every finished cell as PNG and NPZ with the settings of all, as a ZIP."""
+    pictures = draw()
     files: dict[str, bytes] = {}
     settings = []
     for (row, column), e in maps.items():

@@ -7,6 +7,7 @@ from ...errors import CamvizError
 from ...explanation.explanation import Explanation
 from ...registry import METHODS
 from ..components import browser
+from ..inputs.experiment import predict
 from ..results import grid
 from ..session import settings
 from ..session.language import tr, tr_message
@@ -70,7 +71,7 @@ def _slide(
     cell = chosen.cells[row][column]
     if not isinstance(found, Explanation) or isinstance(cell, CamvizError):
         return browser.Slide(title, f"{tr_message(str(found))}." if found else tr("Not computed yet."), None, None)
-    first = cell.experiment.predictions[0]
+    first = predict(cell.model, cell.image, cell.fit)[0]
     base, heat = encode.jpeg(found.view), encode.jpeg(render.colorise(found.heatmap, color_map))
     return browser.Slide(
         f"{tr_message(METHODS[found.method].title)}: {tr_message(found.label)}",

@@ -10,17 +10,19 @@ from ...errors import CamvizError
 from ...feature_visualization import Synthesis
 from ...feature_visualization.inversion import correlation
 from ..server import tasks
+from ..server.store import result_store
+from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import error_text, tr
 from ..session.markdown import escaped
-from .synthesis_request import RGB, SynthesisRequest, compute, expected, finished_syntheses
+from .synthesis_request import SynthesisRequest, compute, expected_seconds, known
 
 MOST_DEPTHS = 8  # layers side by side
 
 
-def draw(wish: SynthesisRequest) -> None:
+def draw(request: SynthesisRequest) -> None:
     """The same picture inverted from several layers, side by side."""
-    experiment = wish.experiment
+    experiment = request.experiment
     names = [layer.name for layer in experiment.model.layers]
     ends = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
     layers = settings.many("dream.layers", list(ends.values())[:4], names, MOST_DEPTHS)
@@ -33,11 +35,11 @@ def draw(wish: SynthesisRequest) -> None:
         persist_state="session",
         help=tr("From which layers the picture is made again, each alone."),
     )
-    wishes = [SynthesisRequest(experiment, wish.method, layer, None, None, wish.knobs) for layer in layers]
+    requests = [SynthesisRequest(experiment, request.method, layer, None, None, request.knobs) for layer in layers]
     box = st.grid(min_column_width=180)
-    places = [box.empty() for _ in wishes]
-    found = [finished_syntheses().get(one.key) for one in wishes]
-    view = experiment.model.view(experiment.picture.image, experiment.fit)
+    places = [box.empty() for _ in requests]
+    found = [known(one) for one in requests]
+    view = experiment.view
 
     def fill(place: Any, one: SynthesisRequest, s: Synthesis) -> None:
         with place.container():
@@ -46,12 +48,12 @@ def draw(wish: SynthesisRequest) -> None:
             alike = tr("correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
             st.caption(f"**{escaped(str(one.layer))}**  \n{alike}")
 
-    for place, one, s in zip(places, wishes, found, strict=True):
+    for place, one, s in zip(places, requests, found, strict=True):
         if s is not None:
             fill(place, one, s)
         else:
             place.caption(tr("{layer}: not made yet", layer=escaped(str(one.layer))))
-    missing = [(place, one) for place, one, s in zip(places, wishes, found, strict=True) if s is None]
+    missing = [(place, one) for place, one, s in zip(places, requests, found, strict=True) if s is None]
     if missing:
         try:
             _fill(missing, fill)
@@ -63,24 +65,21 @@ def _fill(
     missing: Sequence[tuple[Any, SynthesisRequest]], fill: Callable[[Any, SynthesisRequest, Synthesis], None]
 ) -> None:
     """Make the missing pictures one by one after a click; those that are finished stay, whatever happens."""
-    button, bar = st.empty(), st.empty()
-    seconds = sum(expected(wish) for _, wish in missing)
-    what = tr("Make {count} pictures, about {seconds} s", count=len(missing), seconds=f"{seconds:.0f}")
-    if not tasks.clicked(button, "dream.depths", what, "secondary"):
-        return
-    button.button(
-        tr("Cancel"), key="dream.depths.cancel", shortcut="Esc", help=tr("Keeps the pictures that are finished.")
+    seconds = [expected_seconds(request) for _, request in missing]
+
+    def work(report: ReportProgress) -> bool:
+        for (place, request), part in zip(missing, tasks.parts_of(report, seconds), strict=True):
+            text = tr("{layer}: {left}", layer=escaped(str(request.layer)), left="{left}")
+            fill(place, request, result_store().put(request.key, compute(request, part, text=text)))
+        return True
+
+    tasks.run(
+        "dream.depths",
+        ("syntheses", *(request.key for _, request in missing)),
+        sum(seconds),
+        tr("Make {count} pictures", count=len(missing)),
+        work,
+        ask="always",
+        kind="secondary",
+        keeps=tr("Keeps the pictures that are finished."),
     )
-    for place, wish in missing:
-
-        def report(done: int, total: int, frame: RGB, left: float, layer: Any = wish.layer) -> None:
-            told = tr("{layer}: about {seconds} s left", layer=escaped(str(layer)), seconds=f"{left:.0f}")
-            bar.progress(done / total, told)
-
-        fill(
-            place,
-            wish,
-            compute(wish, report, lambda before: bar.progress(0.0, tr("{count} before you", count=before))),
-        )
-    button.empty()
-    bar.empty()

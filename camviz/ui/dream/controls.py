@@ -15,7 +15,7 @@ from ..server import tasks
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..widgets import method_picker
-from .synthesis_request import RGB, SynthesisRequest, compute, expected, finished_syntheses
+from .synthesis_request import RGB, SynthesisRequest, compute, expected_seconds, known
 
 EVERY = 0.5  # seconds from frame to frame
 
@@ -33,7 +33,7 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
     )
     method = SYNTHESES[key]
     st.caption(f"{tr_message(method.tooltip)} [{tr('Paper')}]({method.paper})")
-    layer = experiment.layer.partition(",")[0]
+    layer = experiment.layer
     channel, at_layer = None, method.layer != "none"
     if method.layer == "optional":
         goals = ("a channel", "the class") if layer else ("the class",)
@@ -70,47 +70,48 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
     )
 
 
-def result(wish: SynthesisRequest) -> Synthesis | None:
-    """The picture: from before, or made after a click, shown as it grows; after Cancel its last frame stays."""
-    if (found := finished_syntheses().get(wish.key)) is not None:
+def result(request: SynthesisRequest) -> Synthesis | None:
+    """The image: from before, or made after a click, shown as it grows; after Cancel its last frame stays."""
+    if (found := known(request)) is not None:
         return found
-    button, place = st.empty(), st.empty()
+    button, place = st.container(), st.empty()
     stopped: tuple[Any, int, int, RGB] | None = st.session_state.get("dream.stopped")
-    if stopped and stopped[0] == wish.key:
+    if stopped and stopped[0] == request.key:
         with place.container():
-            _last_frame(wish, *stopped[1:])
+            _last_frame(request, *stopped[1:])
     else:
         place.info(tr("No picture yet: choose what it is made for, and press the button. You can stop it at any time."))
+    shown = 0.0
+
+    def show(done: int, total: int, frame: RGB) -> None:
+        nonlocal shown
+        st.session_state["dream.stopped"] = request.key, done, total, frame
+        if time.monotonic() - shown > EVERY:
+            shown = time.monotonic()
+            place.image(encode.jpeg(frame), alt=_at_step(request, done), width="stretch")
+
     try:
-        seconds = expected(wish)
-        if not tasks.clicked(button, "dream", tr("Make the picture, about {seconds} s", seconds=f"{seconds:.0f}")):
-            return None
-        button.button(tr("Cancel"), key="dream.cancel", shortcut="Esc", help=tr("Keeps the picture as it is then."))
-        with place.container():
-            bar, picture = st.progress(0.0, tr("starts")), st.empty()
-        spoken = 0.0
-
-        def show(done: int, total: int, frame: RGB, left: float) -> None:
-            nonlocal spoken
-            st.session_state["dream.stopped"] = wish.key, done, total, frame
-            told = tr("Step {done} of {total}, about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
-            bar.progress(done / total, told)
-            if time.monotonic() - spoken > EVERY:
-                spoken = time.monotonic()
-                picture.image(encode.jpeg(frame), alt=_at_step(wish, done), width="stretch")
-
-        found = compute(wish, show, lambda before: bar.progress(0.0, tr("{count} before you", count=before)))
-        del st.session_state["dream.stopped"]
-        button.empty()
-        place.empty()
-        return found
+        found = tasks.run(
+            "dream",
+            request.key,
+            expected_seconds(request),
+            tr("Make the picture"),
+            lambda report: compute(request, report, show, "Step {done} of {total}, {left}"),
+            ask="always",
+            keeps=tr("Keeps the picture as it is then."),
+            place=button,
+        )
     except CamvizError as error:
         place.error(error_text(error))
         return None
+    if found is not None:
+        st.session_state.pop("dream.stopped", None)
+        place.empty()
+    return found
 
 
-def _last_frame(wish: SynthesisRequest, done: int, total: int, frame: RGB) -> None:
-    st.image(encode.jpeg(frame), alt=_at_step(wish, done), width="stretch")
+def _last_frame(request: SynthesisRequest, done: int, total: int, frame: RGB) -> None:
+    st.image(encode.jpeg(frame), alt=_at_step(request, done), width="stretch")
     st.caption(tr("Stopped at step {done} of {total}.", done=done, total=total))
     st.download_button(
         tr("Picture (PNG)"),
@@ -122,5 +123,5 @@ def _last_frame(wish: SynthesisRequest, done: int, total: int, frame: RGB) -> No
     )
 
 
-def _at_step(wish: SynthesisRequest, done: int) -> str:
-    return tr("The picture for {goal} at step {step}", goal=wish.goal, step=done)
+def _at_step(request: SynthesisRequest, done: int) -> str:
+    return tr("The picture for {goal} at step {step}", goal=request.goal, step=done)

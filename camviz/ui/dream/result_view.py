@@ -21,9 +21,9 @@ from ..session.markdown import escaped
 from .synthesis_request import RGB, SynthesisRequest
 
 
-def show(s: Synthesis, wish: SynthesisRequest) -> None:
+def show(s: Synthesis, request: SynthesisRequest) -> None:
     """The finished picture, beside the one that it was made from, if any."""
-    alt = tr("{method}: the picture for {goal}", method=tr_message(wish.method.title), goal=wish.goal)
+    alt = tr("{method}: the picture for {goal}", method=tr_message(request.method.title), goal=request.goal)
     if s.method == "class_image":
         strong = settings.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
         picture = stretched(s.picture) if strong else s.picture
@@ -35,45 +35,47 @@ def show(s: Synthesis, wish: SynthesisRequest) -> None:
             persist_state="session",
         )
         return
-    if not wish.of_picture:
+    if not request.of_picture:
         st.image(encode.png(s.picture), alt=alt, width="stretch")
         return
     before, after = st.columns(2)
-    view = wish.experiment.model.view(wish.experiment.picture.image, wish.experiment.fit)
-    seen = tr("{picture}, as the network sees it", picture=wish.experiment.picture.name)
+    view = request.experiment.view
+    seen = tr("{picture}, as the network sees it", picture=request.experiment.image.name)
     before.image(encode.jpeg(view), alt=seen, width="stretch")
     before.caption(tr("The picture"))
     after.image(encode.png(s.picture), alt=alt, width="stretch")
     how = ""
     if s.method == "inversion":
         how = tr(", correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
-    after.caption(tr("{method} of {goal}{how}", method=tr_message(wish.method.title), goal=wish.goal, how=how))
+    after.caption(tr("{method} of {goal}{how}", method=tr_message(request.method.title), goal=request.goal, how=how))
 
 
 def stretched(picture: RGB) -> RGB:
-    """A picture (H, W, 3) with its contrast stretched over the whole range, all but its 1 % most extreme values."""
+    """A picture (H, W, 3) with its contrast stretched over the whole range, all but its 1% most extreme values."""
     low, high = np.percentile(picture, (0.5, 99.5))
     return (minmax(picture.astype(np.float32), float(low), float(high)) * 255).round().astype(np.uint8)
 
 
-def reading(s: Synthesis, wish: SynthesisRequest) -> str:
+def reading(s: Synthesis, request: SynthesisRequest) -> str:
     """What the picture says, in plain words."""
     if s.method == "deep_dream":
-        return tr("Whatever {goal} found a trace of in the picture was made stronger, again and again.", goal=wish.goal)
+        return tr(
+            "Whatever {goal} found a trace of in the picture was made stronger, again and again.", goal=request.goal
+        )
     if s.method == "inversion":
         return tr(
             "To {goal} both pictures look alike to at least {share}. What you still recognize, the network still knows "
             "at this depth.",
-            goal=wish.goal,
-            share=f"{max(0.0, 1 - s.objective[-1]):.0%}",
+            goal=request.goal,
+            share=text.percent(max(0.0, 1 - s.objective[-1]), 0, exact=True),
         )
     if s.channel is not None:
         return tr(
-            "Patterns like these excite {goal} more than anything else that the search came upon.", goal=wish.goal
+            "Patterns like these excite {goal} more than anything else that the search came upon.", goal=request.goal
         )
     return tr(
         "Patterns like these raise the score of {goal} more than anything else that the search came upon.",
-        goal=wish.goal,
+        goal=request.goal,
     )
 
 
@@ -99,9 +101,9 @@ def caution(s: Synthesis) -> str:
     )
 
 
-def predictions(picture: RGB, wish: SynthesisRequest) -> tuple[Prediction, ...]:
+def predictions(picture: RGB, request: SynthesisRequest) -> tuple[Prediction, ...]:
     """What the network says of a synthesized picture, exactly as it was made."""
-    return wish.experiment.model.predict(Image.fromarray(picture), 5, "stretch")
+    return request.experiment.model.predict(Image.fromarray(picture), 5, "stretch")
 
 
 def says(found: Sequence[Prediction]) -> None:
@@ -138,7 +140,7 @@ def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
     return figure
 
 
-def take_away(s: Synthesis, wish: SynthesisRequest) -> None:
+def take_away(s: Synthesis, request: SynthesisRequest) -> None:
     """Downloads, and the lines of Python that make it again."""
     name = text.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
@@ -148,22 +150,22 @@ def take_away(s: Synthesis, wish: SynthesisRequest) -> None:
         (tr("Growth (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
     ):
         buttons.download_button(label, make, f"{name}.{ending}", kind, on_click="ignore")
-    st.code(snippet(s, wish), language="python")
+    st.code(snippet(s, request), language="python")
 
 
-def snippet(s: Synthesis, wish: SynthesisRequest) -> str:
+def snippet(s: Synthesis, request: SynthesisRequest) -> str:
     """The lines of Python that make it again."""
     given = {"layer": s.layer, "channel": s.channel}
     call = ["model", repr(s.method)]
-    if wish.of_picture:
-        call.append(f"image={wish.experiment.picture.name!r}")
+    if request.of_picture:
+        call.append(f"image={request.experiment.image.name!r}")
         call += [f"fit={s.fit!r}"] if s.fit != "crop" else []
     call += [f"{key}={value!r}" for key, value in given.items() if value is not None]
-    if isinstance(wish.target, contrast):
-        call.append(f"target=camviz.scores.{wish.target!r}")
+    if isinstance(request.target, contrast):
+        call.append(f"target=camviz.scores.{request.target!r}")
     elif s.target is not None:
         call.append(f"target={s.target}")
-    defaults = wish.method.settings({})
+    defaults = request.method.settings({})
     call += [f"{key}={value!r}" for key, value in s.knobs.items() if value != defaults[key]]
     weights = ', weights="random"' if s.weights.is_random else ""
     return (

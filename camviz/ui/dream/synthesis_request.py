@@ -1,7 +1,6 @@
 """Pictures that are to be made: what identifies one, making it in turn, and where the finished ones are kept."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...feature_visualization import Synthesis, estimate, synthesize
-from ...registry import Method
+from ...registry import SynthesisMethod
 from ...scores import Score, contrast
 from ..inputs.experiment import Experiment
-from ..server import queue, singletons, store
+from ..server.queue import compute_queue
+from ..server.store import result_store
+from ..server.tasks import ReportProgress, time_left
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 
 RGB = NDArray[np.uint8]
-KEPT = 16  # pictures with their growth, some 5 MB each
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SynthesisRequest:
     """One picture that is to be made."""
 
     experiment: Experiment
-    method: Method
+    method: SynthesisMethod
     layer: str | None
     channel: int | None
     target: Score | None
@@ -35,10 +35,9 @@ class SynthesisRequest:
     @property
     def key(self) -> tuple[Any, ...]:
         """What identifies its result: content and settings, never an object."""
-        model = self.experiment.model
-        picture = (self.experiment.picture.digest, self.experiment.fit) if self.of_picture else None
-        goal = (self.layer, self.channel, repr(self.target))
-        return "dream", model.name, model.weights, self.method.key, picture, goal, tuple(self.knobs.items())
+        image = (self.experiment.image.digest, self.experiment.fit) if self.of_picture else None
+        goal = (self.layer, self.channel, self.target)
+        return "synthesis", self.experiment.model.key, self.method.key, image, goal, tuple(self.knobs.items())
 
     @property
     def of_picture(self) -> bool:
@@ -63,51 +62,57 @@ class SynthesisRequest:
         """The arguments of `synthesize` after model and method."""
         found = {"layer": self.layer, "channel": self.channel, "target": self.target, **self.knobs}
         if self.of_picture:
-            found |= {"image": self.experiment.picture.image, "fit": self.experiment.fit}
+            found |= {"image": self.experiment.image.decoded, "fit": self.experiment.fit}
         return found
 
 
-def compute(
-    wish: SynthesisRequest, show: Callable[[int, int, RGB, float], Any], waiting: Callable[[int], Any]
-) -> Synthesis:
-    """Make the picture, or take it from the shelf; both functions are where a rerun of the page ends it."""
-    made = finished_syntheses()
-    with store.result_store().claim(wish.key, waiting):
-        if (found := made.get(wish.key)) is not None:
-            return found
-        with queue.compute_queue().turn(waiting) as let_others:
-            started = time.monotonic()
-
-            def progress(done: int, total: int, frame: RGB) -> None:
-                let_others()
-                show(done, total, frame, (time.monotonic() - started) * (total - done) / max(1, done))
-
-            found = synthesize(wish.experiment.model, wish.method.key, progress=progress, **wish.arguments)
-    store.result_store().took(_duration_key(wish), found.seconds)
-    made[wish.key] = found
-    while len(made) > KEPT:
-        made.popitem(last=False)
+def known(request: SynthesisRequest) -> Synthesis | None:
+    """Return the synthesis if it was computed before, by anybody."""
+    found: Synthesis | None = result_store().get(request.key)
     return found
 
 
-def expected(wish: SynthesisRequest) -> float:
-    """The seconds that it will take: 0 where it is on the shelf."""
-    if wish.key in finished_syntheses():
+def compute(
+    request: SynthesisRequest,
+    report: ReportProgress,
+    show: Callable[[int, int, RGB], Any] = lambda *_: None,
+    text: str = "{done} of {total}, {left}",
+) -> Synthesis:
+    """Synthesize the image now; both functions are where a rerun of the page ends it.
+
+    `show(done, total, frame)` is called with the image as it grows, `report` with `text`.
+    """
+    with compute_queue().turn(lambda ahead: report(0.0, ahead=ahead)) as let_others:
+        started = time.monotonic()
+
+        def progress(done: int, total: int, frame: RGB) -> None:
+            let_others()
+            show(done, total, frame)
+            left = time_left((time.monotonic() - started) * (total - done) / max(1, done))
+            report(done / total, tr(text, done=done, total=total, left=left))
+
+        found = synthesize(request.experiment.model, request.method.key, progress=progress, **request.arguments)
+    result_store().took(_duration_key(request), found.seconds)
+    return found
+
+
+def expected_seconds(request: SynthesisRequest) -> float:
+    """Return the seconds that it will take: 0 if it is in the store."""
+    if known(request) is not None:
         return 0.0
 
     def measure() -> float:
-        with queue.compute_queue().turn(lambda _: None):
-            return estimate(wish.experiment.model, wish.method.key, **wish.arguments)
+        with compute_queue().turn(lambda _: None):
+            return estimate(request.experiment.model, request.method.key, **request.arguments)
 
-    return store.result_store().seconds(_duration_key(wish), measure)
-
-
-def _duration_key(wish: SynthesisRequest) -> tuple[Any, ...]:
-    model = wish.experiment.model
-    return ("dream seconds", model.name, model.weights, wish.method.key, wish.layer, tuple(wish.knobs.items()))
+    return result_store().seconds(_duration_key(request), measure)
 
 
-@singletons.process_singleton
-def finished_syntheses() -> OrderedDict[Any, Synthesis]:
-    """The finished pictures of everybody on this server, by what identifies them; the oldest go."""
-    return OrderedDict()
+def _duration_key(request: SynthesisRequest) -> tuple[Any, ...]:
+    return (
+        "synthesis",
+        request.experiment.model.key,
+        request.method.key,
+        request.layer,
+        *sorted(request.knobs.items()),
+    )

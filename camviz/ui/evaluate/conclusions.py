@@ -14,9 +14,9 @@ def curves(label: str, deletion: Curve, insertion: Curve) -> str:
     """Both curves of a class's probability, read out where only a tenth of the pixels has been changed."""
     whole, gone, there = deletion.values[0], at(deletion, EARLY), at(insertion, EARLY)
     return (
-        f"Without the hottest {EARLY:.0%} of the pixels the probability of {label} goes from {percent(whole)} "
+        f"Without the hottest {percent(EARLY, 0)} of the pixels the probability of {label} goes from {percent(whole)} "
         f"to {percent(gone)}. "
-        f"With nothing but the hottest {EARLY:.0%} of them sharp it is {percent(there)}."
+        f"With nothing but the hottest {percent(EARLY, 0)} of them sharp it is {percent(there)}."
     )
 
 
@@ -76,7 +76,7 @@ def classes(correlation: float, likest: str) -> str:
 def pointing(share: float) -> str:
     """What a share of the map in the right quarter means."""
     if share < 0.35:
-        return "The map hardly tells the quarters apart: 25 % would be chance."
+        return "The map hardly tells the quarters apart: 25% would be chance."
     if share < 0.65:
         return "The map leans toward the right quarter, but much of it lies on pictures of other classes."
     return "Most of the map lies on the picture of the class that it explains."

@@ -1,6 +1,6 @@
 """What the Evaluate page draws of one picture and one method: curves, other measures, forgetting, other classes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -10,12 +10,13 @@ from ...errors import CamvizError
 from ...evaluation.perturbation_curve import Curve
 from ...evaluation.registry import METRICS, Metric
 from ...explanation.explanation import Explanation
-from ...registry import METHODS, Method
+from ...explanation.question import Question
 from ...report import Chart, Section
 from ..inputs.experiment import Experiment
-from ..results import explanations, metrics
-from ..results.metrics import known, number
+from ..results import metrics
+from ..results.cost import metric_seconds, seconds_per_pass
 from ..server import tasks
+from ..server.store import result_store
 from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
@@ -27,7 +28,6 @@ from ..widgets.tiles import (
     draw,
     measure_snippet,
     metric_sentence,
-    part_of,
     randomization_tiles,
     show,
     show_limitation,
@@ -38,10 +38,10 @@ from . import conclusions
 FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean color"}
 ALONE = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_sensitivity", "sparseness")
 
-Knobs = Mapping[str, Any]
+Settings = Mapping[str, Any]
 
 
-def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+def curves(experiment: Experiment, question: Question) -> list[Section]:
     """Deletion and insertion of the present map, beside those of the controls, in words and as two charts.
 
     Returns what a report says of them.
@@ -68,11 +68,11 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         help=tr("In how many steps the pixels go: more draw a finer curve and take longer."),
     )
     with status:
-        own = _pair(experiment, method, knobs, settings)
+        own = _pair(question, settings)
         if own is None:
             return []
-        others = _controls(experiment, method, settings)
-    label = experiment.model.categories[metrics.target(experiment)]
+        others = _controls(experiment, question, settings)
+    label = experiment.model.categories[question.class_index or 0]
     against = conclusions.against(own, others) if others else ""
     told.markdown(
         tr_message(conclusions.curves(escaped(label), *own)) + (f" **{tr_message(against)}**" if against else "")
@@ -80,7 +80,7 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
     charts_of_it = []
     for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
         metric = METRICS[key]
-        found = {method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
+        found = {question.method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
         chart = Chart(
             {f"{name}: {curve.area:.3f}": (curve.fractions, curve.values) for name, curve in found.items()},
             "share of the pixels brought in" if place else "share of the pixels replaced",
@@ -99,71 +99,65 @@ def curves(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section
         *(metric_sentence(METRICS[key]) for key in ("deletion", "insertion")),
     ]
     settings_used = [("setting", "value"), ("a pixel is replaced by", FILLERS[filler]), ("steps", str(steps))]
-    code = [measure_snippet(experiment, {"deletion": settings, "insertion": settings})]
+    code = [measure_snippet({"deletion": settings, "insertion": settings})]
     texts = [one for one in texts if one]
     return [Section("Deletion and insertion", texts, charts=charts_of_it, table=settings_used, code=code)]
 
 
-def _pair(experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Curve, Curve] | None:
+def _pair(question: Question, settings: Settings) -> tuple[Curve, Curve] | None:
     return tasks.run(
         "curves",
-        _key("curves", experiment, method, knobs, settings),
-        _seconds_of_pair(experiment, settings),
+        _key("curves", question, settings),
+        _seconds_of_pair(question, settings),
         tr("Draw the curves"),
-        lambda report: _measured(experiment, method, knobs, settings, report),
+        lambda report: _measured(question, settings, report),
     )
 
 
-def _controls(experiment: Experiment, method: Method, settings: Knobs) -> dict[str, tuple[Curve, Curve]]:
-    others = [one for one in metrics.controls_for(experiment) if one != method]
+def _controls(experiment: Experiment, question: Question, settings: Settings) -> dict[str, tuple[Curve, Curve]]:
+    others = [experiment.question(one) for one in metrics.controls_for(experiment) if one != question.method]
 
     def work(report: ReportProgress) -> dict[str, tuple[Curve, Curve]]:
         return {
-            one.title: _measured(experiment, one, one.settings({}), settings, part_of(report, place, len(others)))
+            one.method.title: _measured(one, settings, tasks.part_of(report, place, len(others)))
             for place, one in enumerate(others)
         }
 
-    key = _key("controls", experiment, METHODS["random_cam"], {"others": tuple(one.key for one in others)}, settings)
-    seconds = len(others) * _seconds_of_pair(experiment, settings)
+    key = ("controls", *(_key("curves", one, settings) for one in others))
+    seconds = sum(_seconds_of_pair(one, settings) for one in others)
     what = tr("Add the controls, which know nothing of the reasons")
     return tasks.run("controls", key, seconds, what, work) or {}
 
 
-def _measured(
-    experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs, report: ReportProgress
-) -> tuple[Curve, Curve]:
+def _measured(question: Question, settings: Settings, report: ReportProgress) -> tuple[Curve, Curve]:
     deletion, insertion = (
-        metrics.measure(experiment, method, knobs, METRICS[key], part_of(report, place, 2), **settings)
+        metrics.compute(question, METRICS[key], tasks.part_of(report, place, 2), **settings)
         for place, key in enumerate(("deletion", "insertion"))
     )
     return deletion, insertion
 
 
-def _seconds_of_pair(experiment: Experiment, settings: Knobs) -> float:
+def _seconds_of_pair(question: Question, settings: Settings) -> float:
     steps: int = settings["steps"]
-    return 2 * (steps + 1) * tasks.seconds_of_pass(experiment.model)
+    return 2 * (steps + 1) * seconds_per_pass(question.model)
 
 
-def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+def measures(question: Question) -> list[Section]:
     """The other single numbers of the present map in a table, each with what it can't tell; and a report's section."""
     wanted = [METRICS[key] for key in ALONE]
-    seconds = sum(
-        metrics.seconds(experiment, method, knobs, one)
-        for one in wanted
-        if known(experiment, method, knobs, one) is None
-    )
+    seconds = sum(metric_seconds(question, one) for one in wanted if metrics.known(question, one) is None)
 
     def work(report: ReportProgress) -> dict[str, str]:
         found = {}
         for place, one in enumerate(wanted):
             try:
-                value = number(experiment, method, knobs, one, part_of(report, place, len(wanted)))
+                value = metrics.number(question, one, tasks.part_of(report, place, len(wanted)))
                 found[one.key] = f"{value:.3f}"
             except CamvizError as error:
                 found[one.key] = str(error)
         return found
 
-    key = _key("measures", experiment, method, knobs, {})
+    key = _key("measures", question, {})
     numbers = tasks.run("measures", key, seconds, tr("Measure"), work)
     if numbers is None:
         return []
@@ -181,12 +175,12 @@ def measures(experiment: Experiment, method: Method, knobs: Knobs) -> list[Secti
         (one.title, numbers[one.key], one.better, f"{one.tooltip} What it can't tell. {one.limitation}")
         for one in wanted
     ]
-    code = [measure_snippet(experiment, {one.key: {} for one in wanted if not one.explains_again})]
+    code = [measure_snippet({one.key: {} for one in wanted if not one.explains_again})]
     table = [("measure", "this map", "good is", "what it tells"), *rows]
     return [Section("Other measures of this map", table=table, code=code)]
 
 
-def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+def forgetting(question: Question) -> list[Section]:
     """The map while the network forgets, from its last layer to its first; and the same for a report."""
     metric = METRICS["randomization"]
     ways = metric.knobs["way"].choices
@@ -203,16 +197,14 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
     )
 
     def work(report: ReportProgress) -> tuple[Any, list[Tile]]:
-        found = metrics.measure(experiment, method, knobs, metric, report, way=way)
+        found = metrics.compute(question, metric, report, way=way)
         return (
             (found.depths, found.correlations, found.similarities, float(found)),
-            randomization_tiles(experiment, method, found),
+            randomization_tiles(question, found),
         )
 
     with place:
-        result = _run(
-            "forgetting", experiment, method, knobs, metric, tr("Let a copy of the network forget"), work, way=way
-        )
+        result = _run("forgetting", question, metric, tr("Let a copy of the network forget"), work, way=way)
         if result is None:
             return []
         (depths, correlations, similarities, mean), pictures = result
@@ -234,20 +226,20 @@ def forgetting(experiment: Experiment, method: Method, knobs: Knobs) -> list[Sec
     return [Section("The same map of a network that forgets", texts, as_report_images(pictures), [chart])]
 
 
-def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[Section]:
+def other_classes(question: Question) -> list[Section]:
     """The map of the class beside those of others, from the runner-up to the least likely; and a report's section."""
     metric = METRICS["class_contrast"]
-    names = experiment.model.categories
+    names = question.model.categories
 
     def work(report: ReportProgress) -> tuple[float, str, list[Tile]]:
-        found = metrics.measure(experiment, method, knobs, metric, report)
+        found = metrics.compute(question, metric, report)
         first, *others = [names[index] for index in found.classes]
         captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
-        alts = [f"Map of {names[index]} by {method.title}" for index in found.classes]
+        alts = [f"Map of {names[index]} by {question.method.title}" for index in found.classes]
         most, likest = max(zip(found.correlations, others, strict=True))
-        return float(found), f"{likest}, r = {most:.2f}", tiles(experiment, found.maps, captions, alts)
+        return float(found), f"{likest}, r = {most:.2f}", tiles(question, found.maps, captions, alts)
 
-    result = _run("classes", experiment, method, knobs, metric, tr("Ask for other classes"), work)
+    result = _run("classes", question, metric, tr("Ask for other classes"), work)
     if result is None:
         return []
     mean, likest, pictures = result
@@ -260,33 +252,25 @@ def other_classes(experiment: Experiment, method: Method, knobs: Knobs) -> list[
 
 
 def _run(
-    name: str,
-    experiment: Experiment,
-    method: Method,
-    knobs: Knobs,
-    metric: Metric,
-    what: str,
-    work: Callable[[ReportProgress], Any],
-    **settings: Any,
+    name: str, question: Question, metric: Metric, what: str, work: Callable[[ReportProgress], Any], **settings: Any
 ) -> Any:
-    """A job of one metric that explains again; an error box where the method cannot be used here."""
-    key = _key(name, experiment, method, knobs, settings)
+    """Run the work of one metric that explains again; an error box if the method cannot be used here."""
     try:
-        seconds = 0.0 if tasks.kept_result(key) is not None else metrics.seconds(experiment, method, knobs, metric)
+        return tasks.run(name, _key(name, question, settings), metric_seconds(question, metric), what, work)
     except CamvizError as error:
         st.error(error_text(error))
         return None
-    return tasks.run(name, key, seconds, what, work)
 
 
-def map_of(experiment: Experiment, method: Method, e: Explanation) -> None:
-    """The map that is tested, small."""
-    key = _key("small", experiment, method, e.knobs, {})
-    picture = tasks.kept_result(key) or tasks.keep_result(key, encode.jpeg(render.overlay(e.view, e.heatmap, 0.6)))
-    title, label = tr_message(method.title), tr_message(e.label)
-    st.image(picture, alt=tr("{method} of {label} over the picture", method=title, label=label), width=220)
+def map_of(e: Explanation) -> None:
+    """Draw the heatmap that is tested, small."""
+    jpeg = result_store().once(
+        ("small overlay", "cividis", e.question.key), lambda: encode.jpeg(render.overlay(e.view, e.heatmap, 0.6))
+    )
+    title, label = tr_message(e.question.method.title), tr_message(e.label)
+    st.image(jpeg, alt=tr("{method} of {label} over the picture", method=title, label=label), width=220)
     st.caption(tr("{method} of {label}", method=title, label=escaped(label)))
 
 
-def _key(name: str, experiment: Experiment, method: Method, knobs: Knobs, settings: Knobs) -> tuple[Any, ...]:
-    return (name, *explanations.key_of(experiment, method, knobs), tuple(sorted(settings.items())))
+def _key(name: str, question: Question, settings: Settings) -> Hashable:
+    return name, question.key, tuple(sorted(settings.items()))

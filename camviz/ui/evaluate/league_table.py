@@ -8,13 +8,16 @@ import streamlit as st
 
 from ...errors import CamvizError
 from ...evaluation.registry import METRICS, Metric
+from ...explanation.question import Question
 from ...registry import METHODS, Method
 from ...report import Section
+from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment
 from ..results import explanations, metrics
+from ..results.cost import explanation_seconds, metric_seconds
 from ..results.metrics import controls_for
-from ..server import store, tasks
+from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import tr, tr_message
@@ -28,56 +31,48 @@ DISCIPLINES = ("deletion", "insertion", "average_drop", "randomization", "pointi
 
 @dataclass(frozen=True)
 class Cell:
-    """One number that the table needs: a method's, by a metric, on a picture."""
+    """One number that the table needs: a question's, by a metric; in its quarter of a mosaic if it needs one."""
 
-    experiment: Experiment
-    method: Method
+    question: Question
     metric: Metric
-    mosaic: pointing_game.Mosaic | None = (
-        None  # for a metric of mosaics: the one that the picture is in, if there is one
-    )
+    mosaic: pointing_game.Mosaic | None = None
     quarter: int = 0
 
     @property
     def value(self) -> float | None:
-        """The number, if it is known; not a number where the metric cannot be used on this map."""
+        """The number, if it is known; NaN if the metric cannot be used on this map."""
         if self.mosaic is not None:
-            played = pointing_game.before(self.experiment, self.mosaic, self.method)
+            played = pointing_game.before(self.question, self.mosaic)
             return None if played is None else played.shares[self.quarter]
-        if self.metric.of_mosaics:
-            return nan
-        return metrics.known(self.experiment, self.method, self.method.settings({}), self.metric)
+        return nan if self.metric.of_mosaics else metrics.known(self.question, self.metric)
 
     @property
     def key(self) -> Hashable:
-        """What identifies it, by content."""
+        """What decides it, by content."""
         if self.mosaic is not None:
-            return self.quarter, pointing_game.key_of(self.experiment, self.mosaic, self.method)
-        return metrics.number_key(self.experiment, self.method, self.method.settings({}), self.metric)
+            return self.quarter, pointing_game.key_of(self.question, self.mosaic)
+        return self.metric.key, self.question.key
 
     @property
     def seconds(self) -> float:
         """About how long it takes, the map included."""
         if self.mosaic is not None:
-            return pointing_game.seconds(self.experiment, self.method) / 4  # of four pictures at once
-        knobs = self.method.settings({})
-        is_there = store.result_store().get(explanations.key_of(self.experiment, self.method, knobs)) is not None
-        map_of_it = 0.0 if is_there else explanations.duration(self.experiment, self.method, knobs)
-        return map_of_it + metrics.seconds(self.experiment, self.method, knobs, self.metric)
+            return pointing_game.seconds(self.question) / 4  # of four pictures at once
+        of_map = 0.0 if explanations.known(self.question) is not None else explanation_seconds(self.question)
+        return of_map + metric_seconds(self.question, self.metric)
 
     def compute(self, report: ReportProgress) -> None:
-        """Compute and keep it; where the metric cannot be used on this map, that is kept."""
-        knobs = self.method.settings({})
+        """Compute and keep it; if the metric cannot be used on this map, that is kept."""
         try:
             if self.mosaic is not None:
-                pointing_game.play(self.experiment, self.mosaic, self.method, report)
+                pointing_game.play(self.question, self.mosaic, report)
             else:
-                metrics.number(self.experiment, self.method, knobs, self.metric, report)
+                metrics.number(self.question, self.metric, report)
         except CamvizError:
             if self.mosaic is not None:
-                pointing_game.give_up(self.experiment, self.mosaic, self.method)
+                pointing_game.give_up(self.question, self.mosaic)
             else:
-                metrics.keep(self.experiment, self.method, knobs, self.metric, nan)
+                metrics.keep(self.question, self.metric, nan)
 
 
 def table(experiment: Experiment) -> list[Section]:
@@ -86,12 +81,12 @@ def table(experiment: Experiment) -> list[Section]:
     if not methods or not metrics or not over:
         st.info(tr("Choose at least one method, one measure and one picture."))
         return []
-    subjects = {key: replace(experiment, picture=one, target=-1, rival=-1) for key, one in over.items()}
+    subjects = {key: replace(experiment, image=one, target=-1, rival=-1) for key, one in over.items()}
     asked = any(metric.of_mosaics for metric in metrics)
     places = {key: (one, quarter) for key, one, quarter in pointing_game.mosaics(experiment, over)} if asked else {}
 
     def cell(key: str, method: Method, metric: Metric) -> Cell:
-        return Cell(subjects[key], method, metric, *(places.get(key, ()) if metric.of_mosaics else ()))
+        return Cell(subjects[key].question(method), metric, *(places.get(key, ()) if metric.of_mosaics else ()))
 
     cells = {
         (method.key, metric.key): [cell(key, method, metric) for key in subjects]
@@ -110,7 +105,7 @@ def table(experiment: Experiment) -> list[Section]:
     if not shown:
         return []
     told = [
-        HOW.format(count=len(over), sure=f"{SURE:.0%}"),
+        HOW.format(count=len(over), sure=percent(SURE, 0)),
         *(metric_sentence(metric) for metric in metrics),
     ]
     listed = [
@@ -171,23 +166,22 @@ def _compute(missing: Sequence[Cell]) -> None:
     """Compute the missing numbers after a click that tells the time; what is finished stays, whatever happens."""
     if not missing:
         return
-    seconds = 0.0
-    for cell in missing:
-        try:
-            seconds += cell.seconds
-        except CamvizError:
-            continue  # its number will be "none"
+    seconds = [_seconds(cell) for cell in missing]
 
     def work(report: ReportProgress) -> bool:
-        for place, cell in enumerate(missing):
-            told = tr("{done} of {total} numbers", done=place, total=len(missing))
-
-            def share(part: float, text: str, place: int = place, told: str = told) -> None:
-                report((place + min(1.0, part)) / len(missing), told)
-
-            share(0.0, "")
-            cell.compute(share)
+        told = tasks.parts_of(
+            report, seconds, lambda done: tr("{done} of {total} numbers", done=done, total=len(missing))
+        )
+        for cell, part in zip(missing, told, strict=True):
+            cell.compute(part)
         return True
 
     what = tr("Compute {count} numbers", count=len(missing))
-    tasks.run("league", ("league", *(cell.key for cell in missing)), seconds, what, work)
+    tasks.run("league", ("league", *(cell.key for cell in missing)), sum(seconds), what, work)
+
+
+def _seconds(cell: Cell) -> float:
+    try:
+        return cell.seconds
+    except CamvizError:
+        return 0.01  # its number will be "none"

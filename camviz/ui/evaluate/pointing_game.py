@@ -1,6 +1,6 @@
 """The pointing game on the Evaluate page: a mosaic of four pictures, and which method finds the right one."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -12,17 +12,21 @@ from numpy.typing import NDArray
 
 from ... import encode
 from ...errors import CamvizError
-from ...evaluation.metrics.pointing_game import mosaic, most_confident, pointing_game
+from ...evaluation.metrics.pointing_game import join_quarters, most_confident, pointing_game
 from ...evaluation.registry import METRICS
+from ...explanation.question import Question
 from ...models import Prediction
 from ...registry import METHODS, Method
 from ...report import Section
 from ...scores import logit
+from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment, predict
 from ..inputs.image_input import InputImage
-from ..results import explanations, metrics
+from ..results import metrics
+from ..results.cost import explanation_seconds
 from ..server import tasks
+from ..server.store import result_store
 from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import tr, tr_message
@@ -33,7 +37,6 @@ from . import conclusions
 
 PLAYERS = ("grad_cam", "layer_cam", "guided_backprop", "gradient_x_input", *metrics.CONTROLS)
 WHERE = ("top left", "top right", "bottom left", "bottom right")
-PASSES = 3  # that an explanation by a method of few passes costs
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,9 @@ class Mosaic:
     pictures: list[InputImage]
     predictions: list[Prediction]
 
-    def view(self, experiment: Experiment) -> NDArray[np.uint8]:
-        """The mosaic as the network sees it, RGB (2H, 2W, 3)."""
-        a, b, c, d = (experiment.model.view(picture.image, experiment.fit) for picture in self.pictures)
-        return np.concatenate([np.concatenate([a, b], axis=1), np.concatenate([c, d], axis=1)])
+    def views(self, question: Question) -> list[NDArray[np.uint8]]:
+        """The four images as the model sees them, each RGB (H, W, 3)."""
+        return [question.model.view(picture.decoded, question.fit) for picture in self.pictures]
 
 
 def pointing(experiment: Experiment) -> list[Section]:
@@ -75,7 +77,7 @@ def pointing(experiment: Experiment) -> list[Section]:
         persist_state="session",
         help=tr("The last three of the first choice are controls, which know nothing of the network's reasons."),
     )
-    played = _play(experiment, chosen, players)
+    played = _run(experiment, chosen, players)
     if not played:
         return []
     rows = sorted(played.items(), key=lambda row: -float(np.mean(row[1].shares)))
@@ -112,7 +114,7 @@ def pointing(experiment: Experiment) -> list[Section]:
 
 
 def _percent(cell: str | float) -> str:
-    return cell if isinstance(cell, str) else f"{cell:.0%}"
+    return cell if isinstance(cell, str) else percent(cell, 0, exact=True)
 
 
 def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tuple[str, Mosaic, int]]:
@@ -132,7 +134,7 @@ def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tupl
 
 def _sure(experiment: Experiment, over: Mapping[str, InputImage]) -> tuple[list[str], dict[str, Prediction]]:
     """The pictures fit for mosaics, surest first, and the best class of each picture."""
-    first = {key: predict(experiment.model, one, experiment.fit)[0] for key, one in over.items()}
+    first = {key: predict(experiment.model, one.decoded, experiment.fit)[0] for key, one in over.items()}
     keys = list(first)
     best = most_confident([first[key].index for key in keys], [first[key].probability for key in keys])
     return [keys[place] for place in best], first
@@ -144,7 +146,7 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
     if len(fit) < 4:
         st.info(
             tr(
-                "A mosaic needs four pictures of different classes that this network is sure of (50 % or more); "
+                "A mosaic needs four pictures of different classes that this network is sure of (50% or more); "
                 "there are {count}. Bring more pictures of your own, or choose another network.",
                 count=len(fit),
             )
@@ -159,7 +161,7 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
         placeholder=tr("Choose options"),
         max_selections=4,
         persist_state="session",
-        help=tr("Four different classes, each with a probability of 50 % or more: else its map has no right place."),
+        help=tr("Four different classes, each with a probability of 50% or more: else its map has no right place."),
     )
     if len(quarters) != 4:
         st.info(tr("Choose four pictures."))
@@ -167,60 +169,66 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
     return Mosaic([found[key] for key in quarters], [first[key] for key in quarters])
 
 
-def _play(experiment: Experiment, chosen: Mosaic, players: list[Method]) -> dict[str, GameResult]:
-    model = experiment.model
-    keys = {one.key: key_of(experiment, chosen, one) for one in players}
-    missing = [one for one in players if not _shown(experiment, chosen, one)]
+def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> dict[str, GameResult]:
+    """Compute what is missing, and return each method's result by its key; say which methods cannot be used."""
+    questions: dict[str, Question] = {}
     refused: dict[str, str] = {}
-
-    def work(report: ReportProgress) -> dict[str, str]:
-        for place, one in enumerate(missing):
-            try:
-                play(experiment, chosen, one, tiles.part_of(report, place, len(missing)))
-            except CamvizError as error:
-                refused[one.title] = str(error)
-        return refused
-
+    for one in methods:
+        try:
+            questions[one.key] = experiment.question(one)
+        except CamvizError as error:
+            refused[one.title] = str(error)
+    missing = [question for question in questions.values() if not _with_maps(question, mosaic)]
     if missing:
-        expected = sum(seconds(experiment, one) for one in missing)
+        expected = [seconds(question) for question in missing]
+
+        def work(report: ReportProgress) -> dict[str, str]:
+            found: dict[str, str] = {}
+            for question, part in zip(missing, tasks.parts_of(report, expected), strict=True):
+                try:
+                    play(question, mosaic, part)
+                except CamvizError as error:
+                    found[question.method.title] = str(error)
+            return found
+
         what = tr("Play")
-        if len(missing) < len(players):
+        if len(missing) < len(questions):
             what = tr("Go on: {count} methods are missing", count=len(missing))
-        key = ("pointing", model.name, tuple(keys[one.key] for one in missing))
-        refused = tasks.run("pointing", key, expected, what, work) or {}
+        key = ("pointing", *(key_of(question, mosaic) for question in missing))
+        refused |= tasks.run("pointing", key, sum(expected), what, work) or {}
     for title, reason in refused.items():
         st.warning(
             tr("{method} does not play: {reason}.", method=tr_message(title), reason=escaped(tr_message(reason)))
         )
-    return {one.key: played for one in players if (played := _shown(experiment, chosen, one))}
+    return {key: found for key, question in questions.items() if (found := _with_maps(question, mosaic))}
 
 
-def _shown(experiment: Experiment, chosen: Mosaic, method: Method) -> GameResult | None:
-    found = before(experiment, chosen, method)
+def _with_maps(question: Question, mosaic: Mosaic) -> GameResult | None:
+    found = before(question, mosaic)
     return found if found and found.tiles else None
 
 
-def before(experiment: Experiment, chosen: Mosaic, method: Method) -> GameResult | None:
-    """What a method has made of a mosaic, if it was computed before."""
-    found: GameResult | None = tasks.kept_result(key_of(experiment, chosen, method))
+def before(question: Question, mosaic: Mosaic) -> GameResult | None:
+    """Return a method's result on a mosaic, if it was computed before; without maps if the method cannot be used."""
+    found: GameResult | None = result_store().get(key_of(question, mosaic))
     return found
 
 
-def play(experiment: Experiment, chosen: Mosaic, method: Method, report: ReportProgress) -> GameResult:
-    """What a method makes of a mosaic, from before or computed now. Raises CamvizError."""
-    found = _shown(experiment, chosen, method)
-    return found or tasks.keep_result(key_of(experiment, chosen, method), _played(experiment, chosen, method, report))
+def play(question: Question, mosaic: Mosaic, report: ReportProgress) -> GameResult:
+    """Return a method's result on a mosaic, from before or computed now. Raises CamvizError."""
+    found = _with_maps(question, mosaic)
+    return found or result_store().put(key_of(question, mosaic), _computed(question, mosaic, report))
 
 
-def give_up(experiment: Experiment, chosen: Mosaic, method: Method) -> None:
-    """Keep that a method cannot play here."""
-    tasks.keep_result(key_of(experiment, chosen, method), GameResult((nan,) * 4, []))
+def give_up(question: Question, mosaic: Mosaic) -> None:
+    """Keep that a method cannot be used here."""
+    result_store().put(key_of(question, mosaic), GameResult((nan,) * 4, []))
 
 
-def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: ReportProgress) -> GameResult:
-    model = experiment.model
-    knobs = method.settings({})
-    x = mosaic(torch.cat([model.preprocess(one.image, experiment.fit) for one in chosen.pictures]))
+def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> GameResult:
+    model = question.model
+    views = mosaic.views(question)
+    x = join_quarters(torch.cat([model.normalize(view) for view in views]))
     with tasks.in_queue(report) as progress:
         last = [0, 4]
 
@@ -230,38 +238,37 @@ def _played(experiment: Experiment, chosen: Mosaic, method: Method, report: Repo
 
         result = pointing_game(
             x,
-            lambda c: metrics.attribution(experiment, method, knobs, model.net, x, logit(c), lambda: progress(*last)),
-            tuple(one.index for one in chosen.predictions),
+            lambda c: question.maps(model.net, x, logit(c), lambda *_: progress(last[0], last[1])).detach(),
+            tuple(one.index for one in mosaic.predictions),
             progress=heard,
         )
-    view = chosen.view(experiment)
+    view = encode.montage(views, columns=2)
     return GameResult(
         result.shares,
         [
             tiles.Tile(
                 encode.jpeg(tiles.overlay_map(view, one.cpu().float().numpy())),
-                (f"{prediction.label}, {place}", f"{share:.0%} of the map lies there"),
-                f"{method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
+                (f"{prediction.label}, {place}", f"{percent(share, 0, exact=True)} of the map lies there"),
+                f"{question.method.title} for {prediction.label} over the mosaic, whose {place} picture it is",
             )
-            for one, prediction, place, share in zip(result.maps, chosen.predictions, WHERE, result.shares, strict=True)
+            for one, prediction, place, share in zip(result.maps, mosaic.predictions, WHERE, result.shares, strict=True)
         ],
     )
 
 
-def seconds(experiment: Experiment, method: Method) -> float:
-    """Four explanations of a picture four times as large."""
-    try:
-        return 16 * explanations.duration(experiment, method, method.settings({}), PASSES)
-    except CamvizError:
-        return 0.0  # it will say so itself
+def seconds(question: Question) -> float:
+    """Return the time of four explanations of an image four times as large."""
+    return 16 * explanation_seconds(question)
 
 
-def key_of(experiment: Experiment, chosen: Mosaic, method: Method) -> tuple[Any, ...]:
-    """What identifies a method's result on a mosaic, by content."""
-    layer = experiment.layer if method.layer != "none" else None
-    network = tasks.network_key(experiment.model)
-    digests = tuple(one.digest for one in chosen.pictures)
-    return ("played", digests, experiment.fit, network, method.key, layer, experiment.fuse)
+def key_of(question: Question, mosaic: Mosaic) -> Hashable:
+    """Return what decides a method's result on a mosaic, by content."""
+    digests = tuple(one.digest for one in mosaic.pictures)
+    settings = tuple(sorted(question.settings.items()))
+    return (
+        *("pointing game", digests, question.fit, question.model.key, question.method.key),
+        *(question.layers, question.fusion, settings),
+    )
 
 
 def _name(method: Method) -> str:

@@ -10,17 +10,17 @@ from typing import Any
 
 import streamlit as st
 
-from ...evaluation.bootstrap import Interval, better_than, bootstrap_interval
+from ...evaluation.bootstrap import Interval, bootstrap_interval, bootstrap_win_rate
 from ...evaluation.registry import Metric
 from ...registry import Method
 from ...report import Table
-from ...text import file_name
+from ...text import file_name, percent
 from ..inputs.experiment import Experiment
 from ..session.language import tr, tr_message
 from ..widgets.tiles import translated_table
 
 HOW = (
-    "Means over {count} pictures with their 95 % bootstrap intervals; ↓ low is good, ↑ high is good. Beats: ahead of "
+    "Means over {count} pictures with their 95% bootstrap intervals; ↓ low is good, ↑ high is good. Beats: ahead of "
     "each control in {sure} of the resampled sets of pictures. With few pictures an interval is itself uncertain."
 )
 SURE = 0.95  # in what share of bootstrap samples a method must be ahead to be called better
@@ -47,7 +47,7 @@ class Row:
         ]
         if len(both) < 2:
             return False
-        return better_than([a for a, _ in both], [b for _, b in both], metric.better) >= SURE
+        return bootstrap_win_rate([a for a, _ in both], [b for _, b in both], metric.better) >= SURE
 
 
 def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> Table:
@@ -74,7 +74,7 @@ def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric],
         line = [intervals[place] for intervals in found]
         arrow = "↓" if metric.better == "low" else "↑"
         columns[f"{metric.title} {arrow}"] = [one.mean if one else None for one in line]
-        columns[f"{metric.title}, 95 %"] = [f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line]
+        columns[f"{metric.title}, 95%"] = [f"{one.low:.2f} … {one.high:.2f}" if one else "" for one in line]
     st.dataframe(
         translated_table(columns) | {tr("Beats all controls in"): beaten(tr_message)},
         hide_index=True,
@@ -84,7 +84,7 @@ def show(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric],
         },
         alt=tr("Means by method and measure, with their intervals"),
     )
-    st.caption(f"{tr(HOW, count=len(ids), sure=f'{SURE:.0%}')} {tr('Click a column to sort.')}")
+    st.caption(f"{tr(HOW, count=len(ids), sure=percent(SURE, 0))} {tr('Click a column to sort.')}")
     name = file_name("camviz-league", experiment.model.name, experiment.layer)
     buttons = st.container(horizontal=True)
     for part, label, make in (

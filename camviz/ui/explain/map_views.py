@@ -1,7 +1,6 @@
 """What pages draw: predictions, an explanation, its views, and what can be taken away."""
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -11,22 +10,32 @@ from ...explanation.explanation import Explanation
 from ...registry import METHODS
 from ..components import browser
 from ..inputs.experiment import Experiment
+from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr, tr_message, translator
 
 
-def overlay(e: Explanation, key: Any, color_map: str, opacity: float) -> None:
+def overlay(e: Explanation, color_map: str, opacity: float) -> None:
     """The map over the picture, with an opacity that moves in the browser, and its color bar."""
     title = tr_message(METHODS[e.method].title)
-    base, heat = _jpegs(repr(key), color_map, e)
+    base, heat = result_store().once(
+        ("overlay", color_map, e.question.key),
+        lambda: (encode.jpeg(e.view), encode.jpeg(render.colorise(e.heatmap, color_map))),
+    )
     alt = tr("{method} of {label} over the picture", method=title, label=tr_message(e.label))
     browser.overlay(base, heat, opacity, alt, _set_opacity)
     st.html(figures.color_bar(color_map, tr("little"), tr("much"), title))
 
 
-def views(e: Explanation, key: Any, color_map: str, opacity: float, percentile: float) -> None:
+def views(e: Explanation, color_map: str, opacity: float, percentile: float) -> None:
     """Every view of the attribution, in tabs."""
-    found = _views(repr(key), color_map, opacity, percentile, e)
+    found = result_store().once(
+        ("views", color_map, opacity, percentile, e.question.key),
+        lambda: {
+            name: encode.jpeg(picture)
+            for name, picture in render.views(e.attribution, e.view, opacity, color_map, percentile).items()
+        },
+    )
     described = render.VIEWS[render.kind(e.attribution)]
     for tab, (name, jpeg) in zip(st.tabs([tr_message(name) for name in found]), found.items(), strict=True):
         with tab:
@@ -35,15 +44,9 @@ def views(e: Explanation, key: Any, color_map: str, opacity: float, percentile: 
             st.caption(told)
 
 
-@st.cache_data(show_spinner=False, max_size="64MB")
-def _views(key: str, color_map: str, opacity: float, percentile: float, _e: Explanation) -> dict[str, bytes]:
-    found = render.views(_e.attribution, _e.view, opacity, color_map, percentile)
-    return {name: encode.jpeg(picture) for name, picture in found.items()}
-
-
 def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: float, percentile: float) -> None:
     """Downloads and the lines of Python that compute it again."""
-    picture, link = experiment.picture.name, settings.link()
+    picture, link = experiment.image.name, settings.link()
     name = text.file_name(picture, e.model, e.method, e.layer or "", e.label)
 
     def picture_of(view: str) -> bytes:
@@ -66,7 +69,7 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
     )
     buttons.download_button(
         tr("Recipe (JSON)"),
-        lambda: recipe.recipe_json(e, picture),
+        lambda: recipe.recipe_json(e.question, picture),
         f"{name}-recipe.json",
         "application/json",
         on_click="ignore",
@@ -75,9 +78,9 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
     language, say = translator()
     buttons.download_button(
         tr("Report (HTML)"),
-        lambda: report.write(
+        lambda: report.to_html(
             f"Why {e.model} says what it says of {picture}",
-            report.of_explanation(e, experiment.predictions, picture, color_map, opacity, percentile),
+            report.explanation_sections(e, experiment.predictions, picture, color_map, opacity, percentile),
             link,
             language,
             say,
@@ -87,13 +90,8 @@ def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: f
         on_click="ignore",
         help=tr("One file with pictures, settings, numbers and how to read them; print it to get a PDF."),
     )
-    st.code(recipe.snippet(e, picture), language="python")
+    st.code(recipe.snippet(e.question, picture), language="python")
 
 
 def _set_opacity(value: float) -> None:
     st.session_state["opacity"] = round(value, 2)
-
-
-@st.cache_data(show_spinner=False, max_size="64MB")
-def _jpegs(key: str, color_map: str, _e: Explanation) -> tuple[bytes, bytes]:
-    return encode.jpeg(_e.view), encode.jpeg(render.colorise(_e.heatmap, color_map))

@@ -1,40 +1,37 @@
-"""What Explain shows beyond a map: the patch behind a projection, fast against exact, the class at each place."""
+"""What Explain shows beyond a map: fast against exact, and the predicted class at each place."""
 
 from typing import Any
 
 import streamlit as st
 
 from ... import figures
+from ...errors import CamvizError
 from ...evaluation.rank_correlation import rank_correlation
 from ...explanation.explanation import Explanation
 from ...perturbation.occlusion import occlusion_maps
-from ...registry import METHODS
 from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import tasks
 from ..server.tasks import ReportProgress
-from ..session.language import tr, tr_parts
+from ..session.language import error_text, tr, tr_parts
 from ..widgets import charts
 
 
 def draw(e: Explanation, experiment: Experiment) -> None:
     """What a method can show beyond its map, each after a click."""
     if e.knobs.get("mode") == "fast":
-        _fast_against_exact(e, experiment)
+        _fast_against_exact(e)
     if e.method == "occlusion":
         _class_map(e, experiment)
 
 
-def _fast_against_exact(e: Explanation, experiment: Experiment) -> None:
-    method, knobs = METHODS[e.method], {**e.knobs, "mode": "exact"}
-    seconds = explanations.expected(experiment, method, knobs)
-    exact = tasks.run(
-        "exact",
-        ("exact", *explanations.key_of(experiment, method, knobs)),
-        seconds,
-        tr("Check the fast map against the exact one"),
-        lambda report: explanations.compute(experiment, method, knobs, report),
-    )
+def _fast_against_exact(e: Explanation) -> None:
+    question = e.question.replace(settings={**e.knobs, "mode": "exact"})
+    try:
+        exact = explanations.after_click(question, "exact", tr("Check the fast map against the exact one"))
+    except CamvizError as error:
+        st.error(error_text(error))
+        return
     if exact is not None:
         agreement = rank_correlation(e.attribution, exact.attribution)
         st.caption(
@@ -52,18 +49,18 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
     model, knobs = experiment.model, e.knobs
 
     def work(report: ReportProgress) -> Any:
-        x = model.preprocess(experiment.picture.image, experiment.fit)
         with tasks.in_queue(report) as progress:
             index = e.target if e.target is not None else experiment.predictions[0].index
-            return occlusion_maps(
-                model.net, x, index, size=knobs["size"], stride=knobs["stride"], progress=progress
-            ).category[0]
+            found = occlusion_maps(
+                model.net, experiment.x, index, size=knobs["size"], stride=knobs["stride"], progress=progress
+            )
+        return found.category[0].cpu().numpy()
 
-    key = ("class map", *explanations.key_of(experiment, METHODS[e.method], knobs))
-    found = tasks.run("places", key, e.seconds, tr("Show what it says with the square at each place"), work)
+    what = tr("Show what it says with the square at each place")
+    found = tasks.run("places", ("class map", e.question.key), e.seconds, what, work)
     if found is not None:
         st.plotly_chart(
-            tr_parts(figures.class_map(found.cpu().numpy(), model.categories, charts.ink())),
+            tr_parts(figures.class_map(found, model.categories, charts.ink())),
             alt=tr("The most probable class with the gray square over each place of the picture, as letters"),
             config={"displayModeBar": False},
         )

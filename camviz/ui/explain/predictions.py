@@ -1,13 +1,10 @@
 """The predictions as bars, and the model's input as an image."""
 
-from typing import Any
-
-import streamlit as st
-
 from ... import encode, text
 from ...models import Prediction
 from ..components import browser
 from ..inputs.experiment import Experiment
+from ..server.store import result_store
 from ..session.language import tr, tr_message
 from ..shell import sidebar
 
@@ -31,11 +28,5 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
 
 
 def seen(experiment: Experiment) -> bytes:
-    """The picture as the network sees it, as a JPEG."""
-    model = experiment.model
-    return _seen((model.name, model.weights, experiment.picture.digest, experiment.fit), experiment)
-
-
-@st.cache_data(show_spinner=False, max_size="16MB")
-def _seen(key: Any, _experiment: Experiment) -> bytes:
-    return encode.jpeg(_experiment.model.view(_experiment.picture.image, _experiment.fit))
+    """Return the image as the model sees it, as a JPEG."""
+    return result_store().once(("view", experiment.key), lambda: encode.jpeg(experiment.view))

@@ -10,20 +10,20 @@ import streamlit as st
 
 from ... import captions, encode, export, render
 from ...batch import Item, Order, Outcome, Worker
+from ...explanation.question import Question
 from ...registry import Method
 from ...text import percent
 from ..components import browser
 from ..inputs import gallery_input
 from ..inputs.experiment import Experiment
 from ..inputs.gallery_input import GalleryImage
-from ..results import explanations
+from ..results.cost import BATCHED, explanation_seconds
 from ..server import tasks
+from ..server.store import result_store
 from ..server.tasks import ReportProgress
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import many, setting, switch
-
-FEW_PASSES = 1.5  # forward passes that a picture is taken to need by a method of few, its decoding included
 
 
 @dataclass(frozen=True)
@@ -52,57 +52,56 @@ ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
 }
 
 
-def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> list[Found]:
+def compute(experiment: Experiment, question: Question) -> list[Found]:
     """The tiles of the gallery's pictures that are there, after computing the missing ones; what is finished stays."""
     photos = gallery_input.gallery_images()
-    order = _order(experiment, method, knobs)
+    order = _order(experiment, question)
     keys = {photo.name: _key(experiment, order, photo) for photo in photos}
-    missing = [photo for photo in photos if tasks.kept_result(keys[photo.name]) is None]
+    missing = [photo for photo in photos if result_store().get(keys[photo.name]) is None]
     if missing:
-        each = explanations.duration(experiment, method, knobs, FEW_PASSES)
+        each = explanation_seconds(question, BATCHED)
 
         def work(report: ReportProgress) -> int:
             return _work(Worker(order, experiment.model), missing, keys, report)
 
         what = tr("Explain {count} pictures", count=len(missing))
         tasks.run("gallery", tuple(keys[photo.name] for photo in missing), len(missing) * each, what, work)
-    return [(photo, tile) for photo in photos if (tile := tasks.kept_result(keys[photo.name])) is not None]
+    return [(photo, tile) for photo in photos if (tile := result_store().get(keys[photo.name])) is not None]
 
 
 def _work(worker: Worker, missing: Sequence[GalleryImage], keys: Mapping[str, Hashable], report: ReportProgress) -> int:
     size = worker.order.batch
     for start in range(0, len(missing), size):
         part = missing[start : start + size]
-        looked = worker.look([Item(photo.name, photo.data, worker.order.methods) for photo in part])
-        share = start / len(missing)
+        looked = worker.read([Item(photo.name, photo.data, worker.order.methods) for photo in part])
 
-        def tell(_: float, text: str, start: int = start, share: float = share) -> None:
-            told = tr("{done} of {total} pictures", done=start, total=len(missing))
-            report(share, told if text == tasks.time_left(0) else f"{told}, {text}")
+        def tell(share: float, text: str = "", *, ahead: int = 0, start: int = start) -> None:
+            report(start / len(missing), tr("{done} of {total} pictures", done=start, total=len(missing)), ahead=ahead)
 
         with tasks.in_queue(tell) as progress:
             progress(1, 1)
             for outcome in worker.explain(looked, lambda: progress(1, 1)):
-                tasks.keep_result(keys[outcome.name], _tile(outcome))
+                result_store().put(keys[outcome.name], _tile(outcome))
     return len(missing)
 
 
-def _order(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> Order:
+def _order(experiment: Experiment, question: Question) -> Order:
+    method = question.method
     rival = experiment.rival if 0 <= experiment.target != experiment.rival >= 0 else None
     return Order(
         model=experiment.model.name,
         methods=(method.key,),
         target=experiment.target if experiment.target >= 0 else None,
         rather_than=rival,
-        layer=(experiment.layer or None) if method.layer != "none" else None,
-        fit=experiment.fit,
-        fuse=experiment.fuse,
-        knobs={method.key: dict(knobs)},
+        layer=",".join(question.layers) or None,
+        fit=question.fit,
+        fuse=question.fusion,
+        knobs={method.key: dict(question.settings)},
     )
 
 
 def _key(experiment: Experiment, order: Order, photo: GalleryImage) -> Hashable:
-    return "gallery", photo.digest, *tasks.network_key(experiment.model), order.asked(order.methods[0])
+    return "gallery", photo.digest, experiment.model.key, order.asked(order.methods[0])
 
 
 def _tile(outcome: Outcome) -> Tile:
@@ -150,7 +149,7 @@ def choose(found: Sequence[Found]) -> list[Found]:
         tr("Only where it is less than half sure"),
         key="unsure",
         persist_state="session",
-        help=tr("Where the class that it predicts has less than 50 %."),
+        help=tr("Where the class that it predicts has less than 50%."),
     )
     return [
         (photo, tile)

@@ -1,35 +1,46 @@
-"""The experiment of the sidebar: image, model, layer and class."""
+"""The experiment of the sidebar: image, model, layers and class."""
 
-from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from ...explanation.explanation import Fusion
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...explanation.explain import layers_for
+from ...explanation.question import Fusion, Question
+from ...images import DecodedImage
 from ...models import Model, Prediction
 from ...models.geometry import Fit
+from ...registry import Method
 from ...scores import Score, contrast, logit
-from ..server import queue, singletons
-from . import image_input
-
-PREDICTED = 2000  # pictures whose classes are kept
+from ..server.queue import compute_queue
+from ..server.store import result_store
+from .image_input import InputImage
 
 
 @dataclass(frozen=True)
 class Experiment:
     """What the sidebar says: everything but the method."""
 
-    picture: image_input.InputImage
+    image: InputImage
     model: Model
-    layer: str
+    layers: tuple[str, ...]
     fit: Fit
-    fuse: Fusion = "mean"
+    fusion: Fusion = "mean"
     target: int = -1  # -1: the predicted class
     rival: int = -1  # -1: none
 
     @property
+    def layer(self) -> str:
+        """The first chosen layer, or "" if the model has none."""
+        return next(iter(self.layers), "")
+
+    @property
     def predictions(self) -> tuple[Prediction, ...]:
         """The five best classes, best first."""
-        return predict(self.model, self.picture, self.fit)
+        return predict(self.model, self.image.decoded, self.fit)
 
     @property
     def score(self) -> Score:
@@ -37,19 +48,42 @@ class Experiment:
         index = self.predictions[0].index if self.target < 0 else self.target
         return logit(index) if self.rival in (-1, index) else contrast(index, self.rival)
 
+    @property
+    def view(self) -> NDArray[np.uint8]:
+        """The image as the model sees it, RGB (H, W, 3)."""
+        return self.model.view(self.image.decoded, self.fit)
 
-def predict(model: Model, picture: image_input.InputImage, fit: Fit) -> tuple[Prediction, ...]:
-    """The five best classes, computed once for a picture."""
-    # Not st.cache_data: it locks each key, and who holds that lock would wait for the turn of who waits for the lock.
-    known, key = _predictions(), (model.name, model.weights, picture.digest, fit)
-    if (found := known.get(key)) is None:
-        with queue.compute_queue().turn(lambda _: None):
-            found = known.get(key) or known.setdefault(key, model.predict(picture.image, 5, fit))
-        while len(known) > PREDICTED:
-            known.popitem(last=False)
-    return found
+    @property
+    def x(self) -> Tensor:
+        """The model's input, (1, C, H, W)."""
+        return self.model.normalize(self.view)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What decides how the model sees this image, by content."""
+        return self.image.digest, self.fit, self.model.key
+
+    def question(self, method: Method, settings: Mapping[str, Any] | None = None) -> Question:
+        """Return the question that this experiment asks by a method; its default settings if none are given.
+
+        Raises CamvizError if the model lacks what the method needs.
+        """
+        return Question(
+            model=self.model,
+            image=self.image.decoded,
+            method=method,
+            settings=method.settings({}) if settings is None else settings,
+            layers=layers_for(self.model, method, self.layers or None),
+            score=self.score,
+            fit=self.fit,
+            fusion=self.fusion,
+        )
 
 
-@singletons.process_singleton
-def _predictions() -> "OrderedDict[Hashable, tuple[Prediction, ...]]":
-    return OrderedDict()
+def predict(model: Model, image: DecodedImage, fit: Fit) -> tuple[Prediction, ...]:
+    """Return the five best classes, computed once for an image."""
+    key = ("predictions", image.digest, fit, model.key)
+    if (found := result_store().get(key)) is None:
+        with compute_queue().turn(lambda _: None):
+            found = result_store().once(key, lambda: model.predict(image, 5, fit))
+    return found  # type: ignore[no-any-return]

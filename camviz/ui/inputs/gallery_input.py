@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from ... import images
 from ...batch.archive import pictures_in_zip
 from ...errors import CamvizError
+from ...images import decode_image
 from ..session.language import error_text, tr
 from . import image_input
 
@@ -27,8 +27,7 @@ class GalleryImage:
 
     def picture(self) -> image_input.InputImage:
         """It, decoded. Raises CamvizError where it is broken."""
-        image = images.decode(self.data)
-        return image_input.InputImage(f"sha:{self.digest[:12]}", self.name, image, images.digest(image))
+        return image_input.InputImage(f"sha:{self.digest[:12]}", decode_image(self.data, self.name))
 
     def open(self) -> None:
         """Make it the picture of the experiment. Raises CamvizError where it is broken."""
@@ -72,7 +71,7 @@ def _take() -> None:
         try:
             found = _files(file.name, file.getvalue(), MOST_BYTES - sum(map(len, taken.values())))
             if len(taken) + len(found) > MOST:
-                raise CamvizError(f"there is room for {MOST} pictures")
+                raise CamvizError("there is room for {most} pictures", most=MOST)
             for name, data in found:
                 taken[_free(name, taken)] = data
         except CamvizError as error:
@@ -85,7 +84,7 @@ def _files(name: str, data: bytes, room: int) -> list[tuple[str, bytes]]:
     if name.lower().endswith(".zip"):
         return list(pictures_in_zip(data, MOST, room))
     if len(data) > room:
-        raise CamvizError(f"there is room for {MOST_BYTES // 2**20} MB of pictures")
+        raise CamvizError("there is room for {limit} MB of pictures", limit=MOST_BYTES // 2**20)
     return [(name, data)]
 
 

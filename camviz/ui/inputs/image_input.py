@@ -1,6 +1,6 @@
 """The pictures to choose from: the samples, and what this visitor has brought along."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 from PIL import Image
 
-from ... import images
 from ...errors import CamvizError
+from ...images import DecodedImage, decode_image
 
 SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 FIRST = "sample:coffee"
@@ -25,9 +25,17 @@ class InputImage:
     """A picture under the id that stands in the URL: `sample:coffee`, or `sha:` and the start of its digest."""
 
     id: str
-    name: str
-    image: Image.Image = field(repr=False)
-    digest: str
+    decoded: DecodedImage
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return self.decoded.name
+
+    @property
+    def digest(self) -> str:
+        """The digest of its pixels."""
+        return self.decoded.digest
 
     @property
     def own(self) -> bool:
@@ -42,12 +50,11 @@ def choices() -> dict[str, InputImage]:
 
 def bring(name: str, data: bytes) -> str:
     """Add a picture to the visitor's own, and return its id. Raises CamvizError."""
-    image = images.decode(data)
-    digest = images.digest(image)
-    key = f"sha:{digest[:12]}"
+    image = decode_image(data, name)
+    key = f"sha:{image.digest[:12]}"
     own = _own()
     own.pop(key, None)
-    own[key] = InputImage(key, name, image, digest)
+    own[key] = InputImage(key, image)
     while len(own) > KEPT or (len(own) > 1 and sum(_pixels(picture) for picture in own.values()) > KEPT_PIXELS):
         own.pop(next(iter(own)))
     return key
@@ -83,7 +90,7 @@ def take(widget: str) -> None:
 
 def thumbnail(picture: InputImage) -> bytes:
     """A square JPEG of 96 pixels."""
-    return _thumbnail(picture.digest, picture.image)
+    return _thumbnail(picture.digest, picture.decoded.pixels)
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
@@ -101,13 +108,12 @@ def _thumbnail(digest: str, _image: Image.Image) -> bytes:
 def _samples() -> dict[str, InputImage]:
     found = {}
     for path in sorted(SAMPLES.glob("*.jpg"), key=lambda path: (path.stem != "coffee", path.stem)):
-        image = images.decode(path)
-        found[f"sample:{path.stem}"] = InputImage(f"sample:{path.stem}", path.name, image, images.digest(image))
+        found[f"sample:{path.stem}"] = InputImage(f"sample:{path.stem}", decode_image(path))
     return found
 
 
 def _pixels(picture: InputImage) -> int:
-    return picture.image.width * picture.image.height
+    return picture.decoded.pixels.width * picture.decoded.pixels.height
 
 
 def _own() -> dict[str, InputImage]:

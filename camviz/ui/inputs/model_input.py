@@ -70,8 +70,9 @@ def same(name: str, weights: Weights) -> str:
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
     raise CamvizError(
-        f"this recipe is of a network of somebody's own, '{name[:60]}', which is not here with the same weights: "
-        "bring it along, and then the recipe again"
+        "this recipe is of a network of somebody's own, '{name}', which is not here with the same "
+        "weights: bring it along, and then the recipe again",
+        name=name[:60],
     )
 
 
@@ -83,8 +84,10 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
     kind = kind_of(content)
     if kind != "state dict":
         raise CamvizError(
-            f"{file} holds a program ({kind}), which could do anything and is not taken from a browser: "
-            "save the tensors alone, by torch.save(net.state_dict(), file)"
+            "{file} holds a program ({kind}), which could do anything and is not taken from a "
+            "browser: save the tensors alone, by torch.save(net.state_dict(), file)",
+            file=file,
+            kind=kind,
         )
     source_of(architecture)  # else a path that is no name of the catalogue would be opened
     model = models.load_model(

@@ -48,7 +48,7 @@ def _take() -> None:
 def settings_of(data: bytes) -> dict[str, str]:
     """What a recipe asks for, as a link writes it. Raises CamvizError."""
     if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
-        raise CamvizError(f"this file is over {LARGEST} MB, so it is no recipe")
+        raise CamvizError("this file is over {limit} MB, so it is no recipe", limit=LARGEST)
     try:
         return _asked(json.loads(data))
     except CamvizError:
@@ -80,8 +80,9 @@ def _picture(given: Any) -> str:
         if picture.digest == digest:
             return picture.id
     raise CamvizError(
-        f"this recipe is of the picture '{name[:60]}', which is not here: "
-        "load it under 'Your own picture', and then the recipe again"
+        "this recipe is of the picture '{name}', which is not here: load it under 'Your own "
+        "picture', and then the recipe again",
+        name=name[:60],
     )
 
 
@@ -92,7 +93,8 @@ def _network(given: Any) -> dict[str, str]:
         return {"model": model_input.same(name, Weights.parse(weights)), "untrained": "0"}
     if weights not in ("default", "random"):
         raise CamvizError(
-            f"this recipe's network has weights of its own ('{str(weights)[:60]}'), which only Python can load"
+            "this recipe's network has weights of its own ('{weights}'), which only Python can load",
+            weights=str(weights)[:60],
         )
     return {"model": name, "untrained": str(int(weights == "random"))}
 

@@ -7,10 +7,12 @@ import streamlit as st
 from ... import encode, render
 from ...errors import CamvizError
 from ...explanation.explanation import Explanation
+from ...explanation.question import Question
 from ...registry import METHODS
 from ..inputs.experiment import Experiment
 from ..results import grid
-from ..results.grid import Cell, Grid
+from ..results.grid import Grid
+from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
@@ -47,8 +49,10 @@ def _choose(experiment: Experiment) -> Grid:
     )
     knobs = method_picker.knobs(method)
     layers = [layer for layer in experiment.model.layers if layer.main]
-    cells = [Cell(replace(experiment, layer=layer.name), method, knobs) for layer in layers]
-    return Grid([method.title], [layer.name for layer in layers], [list(cells)])
+    cells: list[Question | CamvizError] = [
+        replace(experiment, layers=(layer.name,)).question(method, knobs) for layer in layers
+    ]
+    return Grid([method.title], [layer.name for layer in layers], [cells])
 
 
 def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map: str) -> None:
@@ -57,18 +61,17 @@ def _step(sweep: Grid, column: int, result: Explanation | CamvizError, color_map
     if isinstance(result, CamvizError) or isinstance(cell, CamvizError):
         st.error(f"{escaped(name)}: {escaped(tr_message(str(result)))}")
         return
-    layer = cell.experiment.model.layer(name)
+    layer = cell.model.layer(name)
     alt = tr(
         "{method} of {label} at layer {layer}, over the picture",
         method=tr_message(sweep.rows[0]),
         label=tr_message(result.label),
         layer=name,
     )
-    st.image(_small_overlay(repr(cell.key), color_map, result), alt=alt, width="stretch")
+    jpeg = result_store().once(
+        ("small overlay", color_map, cell.key),
+        lambda: encode.jpeg(render.overlay(result.view, result.heatmap, 0.6, color_map)),
+    )
+    st.image(jpeg, alt=alt, width="stretch")
     size = tr("{height} × {width} places", height=layer.height, width=layer.width)
     st.caption(f"`{name}`  \n{size}")
-
-
-@st.cache_data(show_spinner=False, max_size="32MB")
-def _small_overlay(key: str, color_map: str, _e: Explanation) -> bytes:
-    return encode.jpeg(render.overlay(_e.view, _e.heatmap, 0.6, color_map))

@@ -1,15 +1,16 @@
 """What the Layers page draws of feature maps: a grid of all, one over the picture, and what it answers to."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from torch import Tensor
 
 from ... import encode, render
 from ...errors import CamvizError
+from ...explanation.question import Question
 from ...feature_visualization import synthesize
 from ...inspection.feature_maps import FeatureMaps, SortOrder, feature_maps
 from ...inspection.receptive_field import Box
@@ -18,7 +19,11 @@ from ...scores import contrast
 from ..components import browser
 from ..inputs.experiment import Experiment
 from ..results import explanations
-from ..server import queue, tasks
+from ..results.cost import seconds_per_pass
+from ..server import tasks
+from ..server.queue import compute_queue
+from ..server.store import result_store
+from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
@@ -39,17 +44,16 @@ def maps_of(experiment: Experiment) -> FeatureMaps | None:
         st.info(tr("This network has no feature maps: none of its layers keeps the places of the picture apart."))
         return None
     try:
-        return _maps(key_of(experiment), repr(experiment.score), experiment)
+        return result_store().once(("feature maps", key_of(experiment), experiment.score), lambda: _maps(experiment))
     except CamvizError as error:
         st.error(error_text(error))
         return None
 
 
-@st.cache_data(show_spinner=False, max_size="128MB")
-def _maps(key: Any, score: str, _experiment: Experiment) -> FeatureMaps:
-    model, x = _experiment.model, input_of(_experiment)
-    with queue.compute_queue().turn(lambda _: None):
-        return feature_maps(model.net, x, _experiment.score, model.module(_experiment.layer))
+def _maps(experiment: Experiment) -> FeatureMaps:
+    model = experiment.model
+    with compute_queue().turn(lambda _: None):
+        return feature_maps(model.net, experiment.x, experiment.score, model.module(experiment.layer))
 
 
 def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
@@ -110,7 +114,7 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
             f"{one}\nmax {strengths[one]:.2g}\nw {found.weights[one]:.1g}",
             jpeg,
         )
-        for one, jpeg in zip(numbers, _tiles(key_of(experiment), tuple(numbers), color_map, found), strict=True)
+        for one, jpeg in zip(numbers, _tiles(experiment, found, numbers, color_map), strict=True)
     ]
     browser.tiles(tr("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map)
     if pages > 1:
@@ -119,9 +123,11 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
     return chosen
 
 
-@st.cache_data(show_spinner=False, max_size="64MB")
-def _tiles(key: Any, numbers: tuple[int, ...], color_map: str, _found: FeatureMaps) -> list[bytes]:
-    return [encode.jpeg(map_picture(_found.maps[number], color_map)) for number in numbers]
+def _tiles(experiment: Experiment, found: FeatureMaps, numbers: Sequence[int], color_map: str) -> list[bytes]:
+    return result_store().once(
+        ("feature map tiles", key_of(experiment), tuple(numbers), color_map),
+        lambda: [encode.jpeg(map_picture(found.maps[number], color_map)) for number in numbers],
+    )
 
 
 def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
@@ -135,15 +141,17 @@ def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
 def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, color_map: str) -> None:
     """A feature map over the picture, with an opacity that moves in the browser."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
-    base, heat = _map_jpegs(key_of(experiment), number, color_map, experiment, one)
+    base, heat = result_store().once(
+        ("feature map over the image", key_of(experiment), number, color_map),
+        lambda: _map_jpegs(experiment, one, color_map),
+    )
     alt = tr("Feature map {number} of {layer} over the picture", number=number, layer=experiment.layer)
     browser.overlay(base, heat, opacity, alt, lambda value: st.session_state.update(opacity=round(value, 2)))
 
 
-@st.cache_data(show_spinner=False, max_size="32MB")
-def _map_jpegs(key: Any, number: int, color_map: str, _experiment: Experiment, _one: Any) -> tuple[bytes, bytes]:
-    view = _experiment.model.view(_experiment.picture.image, _experiment.fit)
-    heat = render.minmax(render.upsample(_one, view.shape[:2]).clip(min=0), low=0)
+def _map_jpegs(experiment: Experiment, one: NDArray[np.float32], color_map: str) -> tuple[bytes, bytes]:
+    view = experiment.view
+    heat = render.minmax(render.upsample(one, view.shape[:2]).clip(min=0), low=0)
     return encode.jpeg(view), encode.jpeg(render.colorise(heat, color_map))
 
 
@@ -152,12 +160,11 @@ def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
     _extension()
     row, column = np.unravel_index(int(found.maps[number].argmax()), found.maps[number].shape)
     try:
-        knobs = knobs_of(number, int(row), int(column))
-        e = explanations.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
+        e = explanations.compute(projection(experiment, number, int(row), int(column)))
     except CamvizError as error:
         st.warning(error_text(error))
     else:
-        patch.patch(e, experiment)
+        patch.patch(e)
         for note in e.notes:
             st.info(escaped(tr_message(note)))
 
@@ -193,7 +200,7 @@ def favorite(experiment: Experiment, number: int) -> None:
     model, layer = experiment.model, experiment.layer
     place = st.empty()
 
-    def work(report: tasks.ReportProgress) -> bytes:
+    def work(report: ReportProgress) -> bytes:
         with tasks.in_queue(report) as progress:
 
             def show(done: int, total: int, frame: RGB) -> None:
@@ -203,8 +210,8 @@ def favorite(experiment: Experiment, number: int) -> None:
             made = synthesize(model, "activation_maximization", layer=layer, channel=number, steps=STEPS, progress=show)
         return encode.jpeg(made.picture)
 
-    key = ("favorite", tasks.network_key(model), layer, number, STEPS)
-    seconds = 4 * STEPS * tasks.seconds_of_pass(model)
+    key = ("favorite", model.key, layer, number, STEPS)
+    seconds = 4 * STEPS * seconds_per_pass(model)
     jpeg = tasks.run("favorite", key, seconds, tr("Synthesize it"), work)
     if jpeg:
         alt = tr("A synthesized picture that excites feature map {number} of {layer}", number=number, layer=layer)
@@ -231,10 +238,13 @@ def class_name(experiment: Experiment) -> str:
     return tr_message(names[getattr(score, "c", 0)])
 
 
-def knobs_of(number: int, row: int | None = None, column: int | None = None) -> dict[str, Any]:
-    """The settings of the deconvnet that projects one activation back."""
+def projection(experiment: Experiment, number: int, row: int | None = None, column: int | None = None) -> Question:
+    """Return the question by which the deconvnet projects one activation back; its strongest one if no place is given.
+
+    Raises CamvizError.
+    """
     given = {"feature_map": number, "row": row, "column": column, "extended": st.session_state.get("smooth", False)}
-    return METHODS["deconvnet"].settings(given)
+    return experiment.question(METHODS["deconvnet"], METHODS["deconvnet"].settings(given))
 
 
 def _choose_map(number: int) -> None:
@@ -242,11 +252,5 @@ def _choose_map(number: int) -> None:
 
 
 def key_of(experiment: Experiment) -> tuple[Any, ...]:
-    """What identifies the maps of a layer: picture, fit, network, layer."""
-    network = tasks.network_key(experiment.model)
-    return experiment.picture.digest, experiment.fit, network, experiment.layer
-
-
-def input_of(experiment: Experiment) -> Tensor:
-    """The network's input, (1, 3, H, W)."""
-    return experiment.model.preprocess(experiment.picture.image, experiment.fit)
+    """Return what decides the maps of a layer: image, fit, model, layer."""
+    return *experiment.key, experiment.layer

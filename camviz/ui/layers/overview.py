@@ -7,13 +7,17 @@ from typing import Any
 import streamlit as st
 
 from ... import encode
-from ...inspection.filters import Filters, first_filters, sheet
+from ...inspection.filters import Filters, first_filters
 from ...inspection.receptive_field import Box, receptive_fields
 from ...inspection.summary import LayerRow, blank, layer_summary, to_scale
 from ...models import Model
 from ..components import browser
 from ..inputs.experiment import Experiment
-from ..server import queue, tasks
+from ..results.cost import seconds_per_pass
+from ..server import tasks
+from ..server.queue import compute_queue
+from ..server.store import result_store
+from ..server.tasks import ReportProgress
 from ..session.language import tr, tr_message
 
 
@@ -59,13 +63,12 @@ def rows_of(experiment: Experiment, every: bool = False) -> tuple[LayerRow, ...]
     """The table's rows: the main layers, with the chosen one where it is not among them; or every layer."""
     model = experiment.model
     names = tuple(one.name for one in model.layers if every or one.main or one.name == experiment.layer)
-    return _rows(tasks.network_key(model), names, model)
+    return result_store().once(("layer summary", model.key, names), lambda: _rows(model, names))
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def _rows(network: Any, names: tuple[str, ...], _model: Model) -> tuple[LayerRow, ...]:
-    with queue.compute_queue().turn(lambda _: None):
-        return layer_summary(_model, names)
+def _rows(model: Model, names: tuple[str, ...]) -> tuple[LayerRow, ...]:
+    with compute_queue().turn(lambda _: None):
+        return layer_summary(model, names)
 
 
 def network_table(experiment: Experiment) -> None:
@@ -111,13 +114,13 @@ def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
         return {}
     names = tuple(row.name for row in layers)
 
-    def work(report: tasks.ReportProgress) -> dict[str, Box]:
+    def work(report: ReportProgress) -> dict[str, Box]:
         places = [(model.module(row.name), row.height // 2, row.width // 2) for row in layers]
         with tasks.in_queue(report) as progress:
             return dict(zip(names, receptive_fields(model.net, blank(model), places, progress), strict=True))
 
-    seconds = 8 * len(layers) * tasks.seconds_of_pass(model)
-    key = ("fields", tasks.network_key(model), names)
+    seconds = 8 * len(layers) * seconds_per_pass(model)
+    key = ("fields", model.key, names)
     return tasks.run("fields", key, seconds, tr("Compute what each layer sees"), work) or {}
 
 
@@ -131,7 +134,7 @@ def seen(box: Box | None, size: tuple[int, int]) -> str:
 
 def filters(model: Model) -> None:
     """The filters of the first convolution as pictures, in one sheet."""
-    found, jpeg = _filters(tasks.network_key(model), model)
+    found, jpeg = result_store().once(("first filters", model.key), lambda: _filters(model))
     if found is None:
         st.info(
             tr("The first convolution of this network does not read the three colors, so its filters are no pictures.")
@@ -156,10 +159,11 @@ def filters(model: Model) -> None:
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=50)
-def _filters(network: Any, _model: Model) -> tuple[Filters | None, bytes]:
-    with queue.compute_queue().turn(lambda _: None):
-        found = first_filters(_model)
+def _filters(model: Model) -> tuple[Filters | None, bytes]:
+    with compute_queue().turn(lambda _: None):
+        found = first_filters(model)
     if found is None:
         return None, b""
-    return found, encode.png(sheet(found.pictures, 16, max(4, 48 // found.weights.shape[-1])))
+    scale = max(4, 48 // found.weights.shape[-1])
+    enlarged = found.pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+    return found, encode.png(encode.montage(list(enlarged), 16, gap=max(1, scale // 2)))

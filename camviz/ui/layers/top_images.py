@@ -13,16 +13,19 @@ from ...errors import CamvizError
 from ...inspection.feature_maps import Peaks, TopActivation, peaks, top_activations
 from ...inspection.receptive_field import Box, receptive_fields
 from ...inspection.summary import blank
-from ...registry import METHODS
 from ..inputs import gallery_input, image_input
 from ..inputs.experiment import Experiment
 from ..inputs.image_input import InputImage
 from ..results import explanations
-from ..server import queue, tasks
+from ..results.cost import seconds_per_pass
+from ..server import tasks
+from ..server.queue import compute_queue
+from ..server.store import result_store
+from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import tr
 from ..session.markdown import escaped
-from .feature_maps import TILE, cut, input_of, key_of, knobs_of, square
+from .feature_maps import TILE, cut, projection, square
 
 IMAGES_SHOWN = 9
 
@@ -40,14 +43,14 @@ def top_images(experiment: Experiment, number: int) -> None:
     """The pictures that excite a feature map most: each one's patch, and the activation projected back beside it."""
     chosen = _over()
     model = experiment.model
-    knobs = knobs_of(number)
     digests = tuple(one.digest for one in chosen)
-    key = ("nine", *key_of(experiment)[1:], tuple(knobs.items()), digests)
+    smooth = bool(st.session_state.get("smooth", False))
+    key = ("top images", experiment.fit, model.key, experiment.layer, number, smooth, digests)
     count = min(IMAGES_SHOWN, len(chosen))
     found = tasks.run(
         "nine",
         key,
-        (len(chosen) + 8 * count) * tasks.seconds_of_pass(model),
+        (len(chosen) + 8 * count) * seconds_per_pass(model),
         tr("Find the {count} strongest of {total} pictures", count=count, total=len(chosen)),
         lambda report: _nine(experiment, number, chosen, report),
     )
@@ -96,7 +99,7 @@ def _itself(picture: InputImage) -> InputImage:
 
 
 def _nine(
-    experiment: Experiment, number: int, chosen: Sequence[Candidate], report: tasks.ReportProgress
+    experiment: Experiment, number: int, chosen: Sequence[Candidate], report: ReportProgress
 ) -> tuple[list[tuple[str, float, bytes]], list[str]]:
     """The finds as name, strength and JPEG; and the names of pictures that cannot be read."""
     model = experiment.model
@@ -119,7 +122,7 @@ def _nine(
     for done, (find, box) in enumerate(zip(finds, boxes, strict=True)):
         report(0.7 + 0.3 * done / len(finds), tr("{done} of {total} projected back", done=done, total=len(finds)))
         one = readable[find.picture]
-        made.append((one.name, find.value, _pair(replace(experiment, picture=one.open()), find, number, box)))
+        made.append((one.name, find.value, _pair(replace(experiment, image=one.open()), find, number, box)))
     return made, broken
 
 
@@ -127,18 +130,17 @@ def _peaks(experiment: Experiment, one: Candidate) -> Peaks:
     model = experiment.model
 
     def make() -> Peaks:
-        x = input_of(replace(experiment, picture=one.open()))
-        with queue.compute_queue().turn(lambda _: None):
+        x = replace(experiment, image=one.open()).x
+        with compute_queue().turn(lambda _: None):
             return peaks(model.net, x, model.module(experiment.layer))
 
-    return tasks.computed_once(("peaks", one.digest, *key_of(experiment)[1:]), make)
+    return result_store().once(("peaks", one.digest, experiment.fit, model.key, experiment.layer), make)
 
 
 def _pair(experiment: Experiment, find: TopActivation, number: int, box: Box) -> bytes:
     """The patch that an activation sees, and beside it what the deconvnet projects back, where it can."""
-    parts = [experiment.model.view(experiment.picture.image, experiment.fit)]
+    parts = [experiment.view]
     with suppress(CamvizError):  # the page has told why
-        knobs = knobs_of(number, find.row, find.column)
-        e = explanations.compute(experiment, METHODS["deconvnet"], knobs, lambda *_: None)
+        e = explanations.compute(projection(experiment, number, find.row, find.column))
         parts.append(render.color(e.attribution))
     return encode.jpeg(np.concatenate([square(cut(part, box), 2 * TILE) for part in parts], axis=1))

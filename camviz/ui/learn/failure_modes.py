@@ -14,11 +14,14 @@ from ...errors import CamvizError
 from ...evaluation.rank_correlation import rank_correlation
 from ...evaluation.registry import METRICS
 from ...explanation.explanation import Explanation
+from ...explanation.question import Question
 from ...registry import METHODS
 from ...tape import forward
 from ..inputs.experiment import Experiment
 from ..results import explanations, metrics
-from ..server import queue, tasks
+from ..results.cost import metric_seconds
+from ..server import tasks
+from ..server.queue import compute_queue
 from ..server.tasks import ReportProgress
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
@@ -35,6 +38,12 @@ class Variant:
     experiment: Experiment
     method: str
     knobs: Mapping[str, Any]
+
+    @property
+    def question(self) -> Question:
+        """What it asks. Raises CamvizError if it cannot be asked here."""
+        method = METHODS[self.method]
+        return self.experiment.question(method, method.settings(dict(self.knobs)))
 
 
 Variants = Callable[[Experiment], Sequence[Variant]]
@@ -69,22 +78,24 @@ def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
     try:
         variants = fault.variants(experiment)
-        each = [
-            explanations.expected(v.experiment, METHODS[v.method], settings(v)) or tasks.PATIENCE / 20 for v in variants
-        ]
-        keys = tuple(explanations.key_of(v.experiment, METHODS[v.method], settings(v)) for v in variants)
-        maps = tasks.run(
+        questions = [variant.question for variant in variants]
+        seconds = [explanations.expected_seconds(one) or tasks.PATIENCE / 20 for one in questions]
+        results = tasks.run(
             f"fault.{method}",
-            ("fault", *keys),
-            sum(each),
+            ("failure mode", *(one.key for one in questions)),
+            sum(seconds),
             tr("Show it on this picture"),
-            lambda report: _maps(variants, report),
+            lambda report: [
+                explanations.compute(one, part).result
+                for one, part in zip(questions, tasks.parts_of(report, seconds), strict=True)
+            ],
         )
     except CamvizError as error:
         st.info(tr("Not on this network: {error}.", error=escaped(tr_message(str(error)))))
         return False
-    if maps is None:
+    if results is None:
         return True
+    maps = [Explanation(one, result) for one, result in zip(questions, results, strict=True)]
     grid = st.grid(max(3, len(maps)), min_column_width=150)
     for number, e in enumerate(maps):
         title = variants[number].title
@@ -98,35 +109,32 @@ def _compared(method: str, fault: FailureMode, experiment: Experiment) -> bool:
 def _forgetting(method: str, fault: RandomizationTest, experiment: Experiment) -> None:
     """A row of maps for each method, from the trained network's to that of a copy that has forgotten everything."""
     st.markdown(f"**{tr(fault.title)}** {tr(fault.sentence)}")
-    metric, rows = METRICS["randomization"], [(METHODS[key], METHODS[key].settings({})) for key in fault.methods]
-
-    def work(report: ReportProgress) -> list[list[tiles.Tile]]:
-        found = []
-        for number, (one, knobs) in enumerate(rows):
-            told = tiles.part_of(report, number, len(rows))
-            result = metrics.measure(experiment, one, knobs, metric, told, stages=STAGES)
-            found.append(tiles.randomization_tiles(experiment, one, result, _looks))
-        return found
+    metric = METRICS["randomization"]
 
     try:
+        questions = [experiment.question(METHODS[key]) for key in fault.methods]
+
+        def work(report: ReportProgress) -> list[list[tiles.Tile]]:
+            found = []
+            for number, question in enumerate(questions):
+                part = tasks.part_of(report, number, len(questions))
+                result = metrics.compute(question, metric, part, stages=STAGES)
+                found.append(tiles.randomization_tiles(question, result, _looks))
+            return found
+
         pictures = tasks.run(
             f"forgetting.{method}",
-            ("forgetting, side by side", *(explanations.key_of(experiment, one, knobs) for one, knobs in rows)),
-            sum(metrics.seconds(experiment, one, knobs, metric, (STAGES + 1) / metric.cost) for one, knobs in rows),
+            ("randomization, side by side", *(question.key for question in questions)),
+            sum(metric_seconds(question, metric, (STAGES + 1) / metric.cost) for question in questions),
             tr("Let a copy of the network forget"),
             work,
         )
     except CamvizError as error:
         st.info(tr("Not on this network: {error}.", error=escaped(tr_message(str(error)))))
         return
-    for (one, _), row in zip(rows, pictures or (), strict=False):
-        st.caption(escaped(tr_message(one.title)))
+    for question, row in zip(questions, pictures or (), strict=False):
+        st.caption(escaped(tr_message(question.method.title)))
         tiles.show(row)
-
-
-def settings(variant: Variant) -> dict[str, Any]:
-    """All settings of its method."""
-    return METHODS[variant.method].settings(dict(variant.knobs))
 
 
 def likeness(a: Explanation, b: Explanation) -> float:
@@ -152,15 +160,6 @@ def _strength(e: Explanation) -> Any:
     return render.upsample(e.attribution, e.view.shape[:2])
 
 
-def _maps(variants: Sequence[Variant], report: ReportProgress) -> list[Explanation]:
-    return [
-        explanations.compute(
-            one.experiment, METHODS[one.method], settings(one), tiles.part_of(report, number, len(variants))
-        )
-        for number, one in enumerate(variants)
-    ]
-
-
 def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
     """A map as its method is known: lines in gray, or a region over the picture."""
     if attribution.ndim == 3:
@@ -173,8 +172,8 @@ def _looks(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uin
 
 def _other_class(experiment: Experiment) -> Experiment:
     """The same, for the class that the network thinks least of."""
-    model, x = experiment.model, experiment.model.preprocess(experiment.picture.image, experiment.fit)
-    with queue.compute_queue().turn(lambda _: None), torch.no_grad():
+    model, x = experiment.model, experiment.x
+    with compute_queue().turn(lambda _: None), torch.no_grad():
         return replace(experiment, target=int(forward(model.net, x)[0].argmin()), rival=-1)
 
 
@@ -198,7 +197,7 @@ def _settings_of(method: str, knob: str, values: Sequence[str]) -> Variants:
 def _coarse(experiment: Experiment) -> list[Variant]:
     ends: dict[int, str] = {layer.stage: layer.name for layer in experiment.model.layers if layer.main}
     early = list(ends.values())[-3:][0]
-    before = replace(experiment, layer=early)
+    before = replace(experiment, layers=(early,))
     return [
         Variant(tr("{method} at {layer}", method="Grad-CAM", layer=experiment.layer), experiment, "grad_cam", {}),
         Variant(tr("{method} at {layer}", method="Grad-CAM", layer=early), before, "grad_cam", {}),

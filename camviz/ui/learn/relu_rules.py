@@ -7,18 +7,19 @@ import torch
 from numpy.typing import NDArray
 
 from ... import render, text
-from ...teaching import walkthroughs
+from ...teaching.walkthrough_records import ReluWalkthrough
+from ...teaching.walkthroughs import apply_relu_rules
 from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import tr, tr_message
 from ..widgets.step_drawings import cells, over, side_by_side
 
 
-def rectified(found: walkthroughs.ReluWalkthrough, experiment: Experiment) -> None:
+def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
     """What each of the three rules does to a small matrix and at a real ReLU, and what reaches the pixels."""
     _matrix()
     st.markdown(tr("**The same at a real ReLU of this network**"))
-    last = len(found.bends) - 1
+    last = len(found.relus) - 1
     number = settings.setting("relu", last // 2, settings.Span(0, last), int)
     if last:
         st.slider(
@@ -29,11 +30,9 @@ def rectified(found: walkthroughs.ReluWalkthrough, experiment: Experiment) -> No
             persist_state="session",
             help=tr("ReLU: the bend in the network, where what is negative becomes zero."),
         )
-    bend = found.bends[int(number)]
-    through = (bend.gradient * bend.slope).abs().sum(dim=(1, 2))
-    channel = int(through.argmax())
-    gradient, slope = bend.gradient[channel], bend.slope[channel]
-    outcomes = walkthroughs.rules(gradient, slope)
+    relu = found.relus[int(number)]
+    gradient, slope = relu.gradient, relu.slope
+    outcomes = apply_relu_rules(gradient, slope)
     high = float(gradient.abs().max())
     side_by_side(
         (tr("Open on the way up (white)"), cells(slope.float(), "gray", 1.0)),
@@ -43,13 +42,13 @@ def rectified(found: walkthroughs.ReluWalkthrough, experiment: Experiment) -> No
             for name, values in outcomes.items()
         ),
     )
-    shares = {name: text.percent(float((passed != 0).float().mean())) for name, passed in outcomes.items()}
+    shares = {name: text.percent(float((passed != 0).float().mean()), exact=True) for name, passed in outcomes.items()}
     st.caption(
         tr(
             "Channel {channel} of {count}, {rows} x {columns} cells; red pulls the score up, blue down. Share of the "
             "cells that pass something on: {shares}.",
-            channel=channel,
-            count=len(bend.gradient),
+            channel=relu.channel,
+            count=relu.channels,
             rows=gradient.shape[0],
             columns=gradient.shape[1],
             shares=tr(", ").join(f"{tr_message(name)} {tr_message(share)}" for name, share in shares.items()),
@@ -75,7 +74,7 @@ def _matrix() -> None:
     with down:
         st.caption(tr("What comes back from above"))
         back = _editor("back", above)
-    outcomes = walkthroughs.rules(torch.from_numpy(back), torch.from_numpy(came) > 0)
+    outcomes = apply_relu_rules(torch.from_numpy(back), torch.from_numpy(came) > 0)
     for place, (name, values) in zip(st.columns(len(outcomes)), outcomes.items(), strict=True):
         place.caption(tr_message(name.capitalize()))
         place.dataframe(pd.DataFrame(values.numpy()), hide_index=True, width="stretch")

@@ -1,6 +1,7 @@
 """How a method makes its map of the present picture, step by step, drawn from its own run."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import streamlit as st
 
 from ... import render
 from ...registry import METHODS
-from ...teaching import walkthroughs
+from ...teaching import walkthrough_records as records
+from ...teaching.walkthroughs import WALKTHROUGHS
+from ...text import percent
 from ..inputs.experiment import Experiment
-from ..results import explanations
+from ..results.cost import explanation_seconds
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session import settings
@@ -20,7 +23,6 @@ from ..widgets import charts
 from ..widgets.step_drawings import bars, cells, chart, over, plain, side_by_side
 from .relu_rules import rectified
 
-STRONGEST = 6  # feature maps that are shown
 SLOW = {"score_cam"}
 COLORS = ("red", "green", "blue")
 
@@ -28,43 +30,40 @@ COLORS = ("red", "green", "blue")
 def draw(method: str, experiment: Experiment) -> None:
     """The steps of that method; a slow one waits for a click."""
     layer = METHODS[method].layer == "required"
-    if layer and (not experiment.layer or "," in experiment.layer):
+    if layer and len(experiment.layers) != 1:
         st.info(tr("This method works at one layer of feature maps: choose one in the sidebar."))
         return
-    key = ("anatomy", *explanations.key_of(experiment, METHODS[method], {}))
-    seconds = (
-        explanations.duration(experiment, METHODS[method], METHODS[method].settings({})) if method in SLOW else 0.0
-    )
+    question = experiment.question(METHODS[method])
+    seconds = explanation_seconds(question) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
-        key,
+        ("walkthrough", question.key),
         seconds,
         tr("Run {method} step by step", method=tr_message(METHODS[method].title)),
         lambda report: _steps(method, experiment, report),
     )
     if found is not None:
-        DRAWN[method](found, experiment)
+        DRAWINGS[method](found, experiment)
 
 
-def _steps(method: str, experiment: Experiment, report: ReportProgress) -> walkthroughs.Walkthrough:
-    model = experiment.model
-    x = model.preprocess(experiment.picture.image, experiment.fit)
-    given: dict[str, Any] = {}
-    if METHODS[method].layer == "required":
+def _steps(method: str, experiment: Experiment, report: ReportProgress) -> records.Walkthrough:
+    model, walkthrough = experiment.model, WALKTHROUGHS[method]
+    x = experiment.x
+    takes, given = signature(walkthrough).parameters, dict[str, Any]()
+    if "layer" in takes:
         given["layer"] = model.module(experiment.layer)
-    if method == "lrp":
+    if "layers" in takes:
         given["layers"] = {layer.name: model.module(layer.name) for layer in model.layers if layer.main}
     with tasks.in_queue(report) as progress:
-        if METHODS[method].many_passes:
+        if "progress" in takes:
             given["progress"] = progress
-        steps: walkthroughs.Walkthrough = getattr(walkthroughs, f"of_{method}")(model.net, x, experiment.score, **given)
-    return steps
+        return walkthrough(model.net, x, experiment.score, **given)
 
 
 # ------------------------------------------------------------------------------------------------ one for a method
 
 
-def _vanilla(found: walkthroughs.GradientWalkthrough, experiment: Experiment) -> None:
+def _vanilla(found: records.GradientWalkthrough, experiment: Experiment) -> None:
     gradient = found.result.cpu().numpy()
     side_by_side(
         (tr("1. The gradient, with its sign"), render.color(gradient)),
@@ -87,21 +86,20 @@ def _vanilla(found: walkthroughs.GradientWalkthrough, experiment: Experiment) ->
     st.caption(tr("The two agree as far as the network is straight over so small a step; it bends at its ReLUs."))
 
 
-def _weighted(found: walkthroughs.GradCamWalkthrough, experiment: Experiment) -> None:
-    order = found.order[:STRONGEST].tolist()
+def _weighted(found: records.GradCamWalkthrough, experiment: Experiment) -> None:
     st.markdown(
         tr("**1. The feature maps that add most**, of {count}: where each of them fires", count=len(found.weight))
     )
-    high = float(found.activation[order].abs().max())
-    names = [tr("Map {number}", number=number) for number in order]
-    side_by_side(*zip(names, [cells(found.activation[c], "cividis", high) for c in order], strict=True))
+    high = float(found.activation.abs().max())
+    names = [tr("Map {number}", number=number) for number in found.strongest]
+    side_by_side(*zip(names, [cells(one, "cividis", high) for one in found.activation], strict=True))
     st.markdown(tr("**2. Their gradients**: where the class would gain (red) or lose (blue) if they grew"))
-    steep = float(found.gradient[order].abs().max())
-    side_by_side(*zip(names, [cells(found.gradient[c], "blue-red", steep) for c in order], strict=True))
+    steep = float(found.gradient.abs().max())
+    side_by_side(*zip(names, [cells(one, "blue-red", steep) for one in found.gradient], strict=True))
     st.markdown(tr("**3. Each map's weight**: the mean of its gradient"))
-    chart(bars(names, found.weight[order].tolist()), tr("The weights, as bars"))
+    chart(bars(names, found.weight[list(found.strongest)].tolist()), tr("The weights, as bars"))
     st.markdown(tr("**4. The weighted sum grows**"))
-    stops = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n < len(found.weight)] + [len(found.weight)]
+    stops = list(found.sums)
     count = settings.setting("count", stops[-1], stops, int)
     st.select_slider(
         tr("Feature maps in the sum, the weightiest first"),
@@ -110,8 +108,8 @@ def _weighted(found: walkthroughs.GradCamWalkthrough, experiment: Experiment) ->
         persist_state="session",
         help=tr("Add them one by one: the first few already make most of the map."),
     )
-    total = found.sum_of(int(count))
-    everything = float(found.sum_of(len(found.weight)).abs().max())
+    total = found.sums[int(count)]
+    everything = float(found.sums[stops[-1]].abs().max())
     side_by_side(
         (tr("Sum of {count}", count=count), cells(total, "blue-red", everything)),
         (tr("ReLU: only what speaks for it"), cells(total.relu(), "cividis", everything)),
@@ -119,7 +117,7 @@ def _weighted(found: walkthroughs.GradCamWalkthrough, experiment: Experiment) ->
     )
 
 
-def _product(found: walkthroughs.ProductWalkthrough, experiment: Experiment) -> None:
+def _product(found: records.ProductWalkthrough, experiment: Experiment) -> None:
     lines, region, result = (one.cpu().numpy() for one in (found.lines, found.region, found.result))
     side_by_side(
         (tr("1. Guided backpropagation"), render.color(lines)),
@@ -128,40 +126,37 @@ def _product(found: walkthroughs.ProductWalkthrough, experiment: Experiment) -> 
     )
 
 
-def _masked(found: walkthroughs.ScoreCamWalkthrough, experiment: Experiment) -> None:
-    order = found.weight.argsort(descending=True)[:STRONGEST].tolist()
-    model = experiment.model
+def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
     st.markdown(
         tr(
             "**1. What the network saw** through the {shown} stencils that kept the class alive best, of {count}",
-            shown=STRONGEST,
+            shown=len(found.strongest),
             count=len(found.weight),
         )
     )
     names = [
-        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=f"{found.weight[c]:.1%}")
-        for c in order
+        tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=percent(float(found.weight[c])))
+        for c in found.strongest
     ]
-    side_by_side(*zip(names, [model.denormalize(found.pictures[c]) for c in order], strict=True))
+    side_by_side(*zip(names, [experiment.model.denormalize(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The weights**: the scores, brought to a sum of 1 (softmax)"))
     ranked = found.weight.sort(descending=True).values[:30].tolist()
     chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty greatest weights"))
     st.markdown(tr("**3. The weighted sum**"))
-    total = (found.weight[:, None, None] * found.activation).sum(dim=0)
     side_by_side(
-        (tr("Sum"), cells(total, "blue-red", float(total.abs().max()))),
+        (tr("Sum"), cells(found.total, "blue-red", float(found.total.abs().max()))),
         (tr("ReLU, upsampled, over the picture"), over(experiment, found.result.cpu().numpy())),
     )
     st.caption(tr("{count} passes of the network for this one map.", count=len(found.weight)))
 
 
-def _path(found: walkthroughs.PathWalkthrough, experiment: Experiment) -> None:
-    picks = np.linspace(0, len(found.place) - 1, STRONGEST).round().astype(int).tolist()
+def _path(found: records.PathWalkthrough, experiment: Experiment) -> None:
+    names = [tr_message(percent(float(found.place[n]), 0, exact=True)) for n in found.shown]
     st.markdown(tr("**1. The picture fades in**"))
-    side_by_side(*((f"{float(found.place[n]):.0%}", experiment.model.denormalize(found.pictures[n])) for n in picks))
+    side_by_side(*zip(names, [experiment.model.denormalize(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The gradient at each step**: its size, on one scale"))
-    high = float(found.gradients[picks].quantile(0.99))
-    side_by_side(*((f"{float(found.place[n]):.0%}", cells(found.gradients[n], "gray", high)) for n in picks))
+    high = float(found.gradients.quantile(0.99))
+    side_by_side(*zip(names, [cells(one, "gray", high) for one in found.gradients], strict=True))
     st.markdown(tr("**3. The shares add up**"))
     total = found.added.cumsum(dim=0)
     figure = go.Figure()
@@ -186,7 +181,7 @@ def _path(found: walkthroughs.PathWalkthrough, experiment: Experiment) -> None:
     )
 
 
-def _shares(found: walkthroughs.RelevanceWalkthrough, experiment: Experiment) -> None:
+def _shares(found: records.RelevanceWalkthrough, experiment: Experiment) -> None:
     st.markdown(
         tr("**1. The bill goes down**: the relevance that arrives at each layer, from the class to the picture")
     )
@@ -213,7 +208,7 @@ def _shares(found: walkthroughs.RelevanceWalkthrough, experiment: Experiment) ->
     )
 
 
-DRAWN: dict[str, Callable[[Any, Experiment], None]] = {
+DRAWINGS: dict[str, Callable[[Any, Experiment], None]] = {
     "vanilla_backprop": _vanilla,
     "guided_backprop": rectified,
     "deconvnet": rectified,
@@ -226,4 +221,6 @@ DRAWN: dict[str, Callable[[Any, Experiment], None]] = {
 
 
 def _gap(found: float, rise: float) -> str:
-    return tr("{gap} off", gap=f"{abs(found - rise) / abs(rise):.1%}") if rise else tr("nothing to add up to")
+    if not rise:
+        return tr("nothing to add up to")
+    return tr("{gap} off", gap=tr_message(percent(abs(found - rise) / abs(rise), exact=True)))

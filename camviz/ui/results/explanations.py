@@ -1,52 +1,41 @@
-"""Explanations of an experiment: what identifies one, computing it in turn, how long that takes, where it cannot be."""
+"""Explanations on a page: computed in turn, kept for everybody."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from ...errors import CamvizError
-from ...explanation.explain import estimate, explain
-from ...explanation.explanation import Explanation
-from ...registry import METHODS, Method
+from ...explanation.explain import answer
+from ...explanation.explanation import Explanation, Result
+from ...explanation.question import Question
+from ...registry import METHODS
 from ..inputs.experiment import Experiment
-from ..server import queue, store, tasks
+from ..server import tasks
+from ..server.queue import compute_queue
 from ..server.store import result_store
-from ..server.tasks import PATIENCE, ReportProgress
+from ..server.tasks import ReportProgress
 from ..session.language import error_text, tr, tr_message
-
-FEW = 6  # forward passes' time that a method of few passes takes, its backward pass and its map included
-
-
-def key_of(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What identifies a result: the picture's content and every setting, never an object."""
-    layer = experiment.layer if method.layer != "none" else None
-    return (
-        experiment.picture.digest,
-        experiment.fit,
-        tasks.network_key(experiment.model),
-        method.key,
-        layer,
-        experiment.fuse,
-        repr(experiment.score),
-        tuple(sorted(knobs.items(), key=str)),
-    )
+from .cost import duration_key, explanation_seconds
 
 
-def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], report: ReportProgress) -> Explanation:
-    """The explanation, from the store or computed now; `report` is where a rerun of the page ends it."""
-    key = key_of(experiment, method, knobs)
-    store = result_store()
-    if (found := store.get(key)) is not None:
+def known(question: Question) -> Explanation | None:
+    """Return the explanation if it was computed before, by anybody."""
+    result = result_store().get(question.key)
+    return None if result is None else Explanation(question, result)
+
+
+def compute(question: Question, report: ReportProgress = lambda *_, **__: None) -> Explanation:
+    """Return the explanation, from the store or computed now; a rerun of the page ends it in `report`."""
+    if (found := known(question)) is not None:
         return found
+    with result_store().claim(question.key, lambda ahead: report(0.0, ahead=ahead)):
+        result = result_store().get(question.key) or result_store().put(question.key, _computed(question, report))
+    return Explanation(question, result)
 
-    def waiting(before: int) -> None:
-        report(0.0, tr("{count} before you", count=before))
 
-    with store.claim(key, waiting), queue.compute_queue().turn(waiting) as let_others:
-        if (found := store.get(key)) is not None:
-            return found
+def _computed(question: Question, report: ReportProgress) -> Result:
+    with compute_queue().turn(lambda ahead: report(0.0, ahead=ahead)) as let_others:
         started = time.monotonic()
 
         def progress(done: int, total: int) -> None:
@@ -55,93 +44,55 @@ def compute(experiment: Experiment, method: Method, knobs: Mapping[str, Any], re
                 report(0.0, tr("starts"))
                 return
             left = (time.monotonic() - started) * (total - done) / done
-            told = tr("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}")
-            report(done / total, told)
-
-        found = explain(
-            experiment.model,
-            experiment.picture.image,
-            method.key,
-            experiment.score,
-            (experiment.layer or None) if method.layer != "none" else None,
-            fit=experiment.fit,
-            fuse=experiment.fuse,
-            progress=progress,
-            **knobs,
-        )
-    store.put(key, found)
-    store.took(_duration_key(experiment, method, knobs), found.seconds)
-    return found
-
-
-def expected(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> float:
-    """The seconds that it will take: 0 where it is in the store, or where the method needs only a few passes."""
-    if not method.many_passes or store.result_store().get(key_of(experiment, method, knobs)) is not None:
-        return 0.0
-    return duration(experiment, method, knobs)
-
-
-def duration(experiment: Experiment, method: Method, knobs: Mapping[str, Any], few: float = FEW) -> float:
-    """About how many seconds the method takes here, whether or not its map is in the store.
-
-    `few`: how many forward passes' time a method of few passes is taken to need.
-    """
-    if not method.many_passes:
-        return few * tasks.seconds_of_pass(experiment.model)
-
-    def measure() -> float:
-        with queue.compute_queue().turn(lambda _: None):
-            return estimate(
-                experiment.model,
-                experiment.picture.image,
-                method.key,
-                experiment.layer or None,
-                fit=experiment.fit,
-                **knobs,
+            report(
+                done / total,
+                tr("{done} of {total}: about {seconds} s left", done=done, total=total, seconds=f"{left:.0f}"),
             )
 
-    return store.result_store().seconds(_duration_key(experiment, method, knobs), measure)
+        found = answer(question, progress)
+    result_store().took(duration_key(question), found.seconds)
+    return found.result
 
 
-def _duration_key(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
-    return ("seconds", *key_of(experiment, method, knobs)[2:5], tuple(sorted(knobs.items(), key=str)))
+def expected_seconds(question: Question) -> float:
+    """Return the seconds that it will take: 0 if it is in the store, or if the method needs only a few passes."""
+    if not question.method.many_passes or known(question) is not None:
+        return 0.0
+    return explanation_seconds(question)
 
 
-def refusals(experiment: Experiment) -> dict[str, str]:
-    """The methods that cannot be used on this network at this layer, each with the reason."""
-    model = experiment.model
-    return _refusals((model.name, model.weights), experiment.layer, experiment)
-
-
-@st.cache_data(show_spinner=False, max_entries=500)
-def _refusals(network: Any, layer: str, _experiment: Experiment) -> dict[str, str]:
-    found = {}
-    for method in METHODS.values():
-        if method.layer == "required" and not layer:
-            found[method.key] = "it needs a layer of feature maps, and this network has none"
-        elif method.requires:
-            try:
-                compute(_experiment, method, method.settings({}), lambda *_: None)
-            except CamvizError as error:
-                found[method.key] = str(error)
-    return found
-
-
-def explanation(experiment: Experiment, method: Method, knobs: Mapping[str, Any]) -> Explanation | None:
-    """Compute what the page asks for: at once where it is fast, after a click where it is slow. None: not (yet)."""
+def explanation(question: Question) -> Explanation | None:
+    """Compute what the page asks for: at once if it is quick, else after a click. None: not yet, or refused."""
     place = st.container()
     try:
-        seconds = expected(experiment, method, knobs)
-        if seconds > PATIENCE:
-            title = tr_message(method.title)
-            place.info(tr("{method} will take about {seconds} s here.", method=title, seconds=f"{seconds:.0f}"))
-            if not place.button(tr("Compute {method}", method=title), type="primary", key="compute"):
-                return None
-            place.button(tr("Cancel"), key="cancel", shortcut="Esc", help=tr("Changing any setting also stops it."))
-        bar = place.empty()
-        found = compute(experiment, method, knobs, bar.progress)
-        bar.empty()
-        return found
+        what = tr("Compute {method}", method=tr_message(question.method.title))
+        return after_click(question, "explanation", what, place)
     except CamvizError as error:
         place.error(error_text(error))
         return None
+
+
+def after_click(question: Question, name: str, what: str, place: Any = None) -> Explanation | None:
+    """Return the explanation, after a click on `what` if it takes long. Raises CamvizError if it is refused."""
+    result = tasks.run(
+        name, question.key, expected_seconds(question), what, lambda report: _computed(question, report), place=place
+    )
+    return None if result is None else Explanation(question, result)
+
+
+def refusals(experiment: Experiment) -> dict[str, str]:
+    """Return the methods that cannot be used on this model at this layer, each with the reason."""
+    return result_store().once(
+        ("refusals", experiment.model.key, experiment.layers), lambda: dict(_refusals(experiment))
+    )
+
+
+def _refusals(experiment: Experiment) -> Any:
+    for method in METHODS.values():
+        if method.layer == "required" and not experiment.layers:
+            yield method.key, "it needs a layer of feature maps, and this network has none"
+        elif method.requires:
+            try:
+                compute(experiment.question(method))
+            except CamvizError as error:
+                yield method.key, str(error)

@@ -1,149 +1,101 @@
-"""Computing the cells of a grid one by one, with progress and Cancel."""
+"""A grid of questions, computed cell by cell, with progress and Cancel."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import streamlit as st
-
 from ...errors import CamvizError
 from ...explanation.explanation import Explanation
-from ...registry import METHODS, Method
-from ..inputs.experiment import Experiment
-from ..server import store, tasks
+from ...explanation.question import Question
+from ...registry import METHODS
+from ..server import tasks
+from ..server.tasks import ReportProgress
 from ..session.language import tr, tr_message
 from . import explanations
+from .cost import explanation_seconds
 
-ONE_PASS = 0.3  # seconds that a method of few passes is taken to need: it is computed without being asked
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One place in the grid: what is to be explained there, and how."""
-
-    experiment: Experiment
-    method: Method
-    knobs: Mapping[str, Any]
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What identifies its result."""
-        return explanations.key_of(self.experiment, self.method, self.knobs)
+Place = tuple[int, int]  # row, column
+Draw = Callable[[int, int, Explanation | CamvizError], None]
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells by row and column with their labels; an error in place of a cell that cannot be."""
+    """Questions by row and column with their labels; an error in place of one that cannot be asked."""
 
     rows: list[str]
     columns: list[str]
-    cells: list[list[Cell | CamvizError]]
+    cells: list[list[Question | CamvizError]]
 
     @property
-    def places(self) -> list[tuple[int, int]]:
+    def places(self) -> list[Place]:
         """All (row, column), row by row."""
         return [(row, column) for row in range(len(self.rows)) for column in range(len(self.columns))]
 
-    @property
-    def signature(self) -> str:
-        """What identifies the whole grid."""
-        return repr([[cell.key if isinstance(cell, Cell) else str(cell) for cell in row] for row in self.cells])
-
-    def at(self, row: int, column: int) -> Cell:
-        """The cell of a place that has a map. Raises its error where there is none."""
+    def at(self, row: int, column: int) -> Question:
+        """Return the question of a place; raise its error if it has none."""
         cell = self.cells[row][column]
         if isinstance(cell, CamvizError):
             raise cell
         return cell
 
     def name(self, row: int, column: int) -> str:
-        """A label of one cell, in the person's language."""
+        """Return the label of one cell, in the visitor's language."""
         return f"{setting_label(self.rows[row])} · {setting_label(self.columns[column])}"
 
 
 def setting_label(text: str) -> str:
-    """A label of an axis as the page shows it: only methods have names in each language."""
+    """Return a label of an axis as the page shows it: only methods have names in each language."""
     return tr_message(text) if text in {method.title for method in METHODS.values()} else text
 
 
-def run(grid: Grid, draw: Callable[[int, int, Explanation | CamvizError], None]) -> dict[tuple[int, int], Any]:
-    """Compute what is missing, cell by cell, with progress and Cancel; what is finished stays, whatever happens."""
-    done: dict[tuple[int, int], Explanation | CamvizError] = {}
+def run(grid: Grid, draw: Draw) -> dict[Place, Explanation | CamvizError]:
+    """Compute what is missing, cell by cell: the quick ones at once, the slow ones after a click."""
+    done: dict[Place, Explanation | CamvizError] = {}
 
-    def finish(place: tuple[int, int], result: Explanation | CamvizError) -> None:
+    def finish(place: Place, result: Explanation | CamvizError) -> None:
         done[place] = result
         draw(*place, result)
 
-    missing: list[tuple[tuple[int, int], Cell]] = []
+    quick: list[Place] = []
+    slow: list[Place] = []
     for place in grid.places:
         cell = grid.cells[place[0]][place[1]]
-        if isinstance(cell, CamvizError):
-            finish(place, cell)
-        elif (known := store.result_store().get(cell.key)) is not None:
-            finish(place, known)
+        found = cell if isinstance(cell, CamvizError) else explanations.known(cell)
+        if found is not None:
+            finish(place, found)
+        elif _seconds(grid.at(*place)) <= tasks.PATIENCE:
+            quick.append(place)
         else:
-            missing.append((place, cell))
-    if missing:
-        _compute(missing, grid.signature, finish)
+            slow.append(place)
+    _compute("grid.quick", tr("Go on: {count} maps are missing", count=len(quick)), grid, quick, finish, "never")
+    if not any(place not in done for place in quick):
+        _compute("grid", tr("Compute {count} slow maps", count=len(slow)), grid, slow, finish, "always")
     return done
 
 
-def _compute(missing: Sequence[tuple[tuple[int, int], Cell]], signature: str, finish: Callable[..., None]) -> None:
-    panel = st.container()
-    seconds = {place: _seconds(cell) for place, cell in missing}
-    stopped = st.session_state.get("stopped") == signature
-    held = {place for place in seconds if stopped or seconds[place] > tasks.PATIENCE}
-    if held:
-        what = tr("Go on: {count} maps are missing", count=len(held))
-        if not stopped:
-            what = tr("Compute {count} slow maps", count=len(held))
-        after = sum(seconds[place] for place in held)
-        place_of_button = panel.empty()
-        asked = tr("{what}, about {seconds} s", what=what, seconds=f"{after:.0f}")
-        if place_of_button.button(asked, key="go_on", type="primary"):
-            held = set()
-            place_of_button.empty()
-    missing = [(place, cell) for place, cell in missing if place not in held]
-    if not missing:
+def _compute(name: str, what: str, grid: Grid, places: Sequence[Place], finish: Callable[..., None], ask: Any) -> None:
+    if not places:
         return
-    st.session_state["stopped"] = None
-    control = panel.empty()
-    control.button(
-        tr("Cancel"),
-        key="cancel",
-        shortcut="Esc",
-        on_click=_stop,
-        args=(signature,),
-        help=tr("Keeps the maps that are finished."),
-    )
-    bar = panel.progress(0.0, tr("{count} maps to go", count=len(missing)))
-    total = sum(seconds[place] for place, _ in missing)
-    started = time.monotonic()
-    for count, (place, cell) in enumerate(missing):
-        passed = sum(seconds[before] for before, _ in missing[:count])
+    questions = [grid.at(*place) for place in places]
+    seconds = [_seconds(question) for question in questions]
 
-        def report(part: float, _: str, place: Any = place, count: int = count, passed: float = passed) -> None:
-            share = min(1.0, (passed + part * seconds[place]) / total)
-            left = (time.monotonic() - started) * (1 - share) / share if share > 0.02 else total
-            told = tr("{done} of {total} maps, {left}", done=count, total=len(missing), left=tasks.time_left(left))
-            bar.progress(share, told)
+    def work(report: ReportProgress) -> bool:
+        told = tasks.parts_of(
+            report, seconds, lambda done: tr("{done} of {total} maps", done=done, total=len(questions))
+        )
+        for place, question, part in zip(places, questions, told, strict=True):
+            try:
+                finish(place, explanations.compute(question, part))
+            except CamvizError as error:
+                finish(place, error)
+        return True
 
-        report(0.0, "")
-        try:
-            finish(place, explanations.compute(cell.experiment, cell.method, cell.knobs, report))
-        except CamvizError as error:
-            finish(place, error)
-    bar.empty()
-    control.empty()
+    key = ("grid", *(question.key for question in questions))
+    tasks.run(name, key, sum(seconds), what, work, ask=ask, keeps=tr("Keeps the maps that are finished."))
 
 
-def _seconds(cell: Cell) -> float:
+def _seconds(question: Question) -> float:
     try:
-        return explanations.expected(cell.experiment, cell.method, cell.knobs) or ONE_PASS
+        return explanation_seconds(question)
     except CamvizError:
         return 0.01  # the cell will say so itself
-
-
-def _stop(signature: str) -> None:
-    st.session_state["stopped"] = signature

@@ -158,7 +158,9 @@ def serve(
 
 def _new(host: str, port: int | None) -> Server:
     if not APP.is_file():
-        raise CamvizError(f"the dashboard's {APP} is not there: install CamViz from its folder, pip install -e .")
+        raise CamvizError(
+            "the dashboard's {file} is not there: install CamViz from its folder, pip install -e .", file=APP
+        )
     if Runtime.exists():
         raise CamvizError("this process runs a Streamlit server already: call serve from a script or a notebook")
     place = _bound(host, port)
@@ -174,7 +176,7 @@ def _bound(host: str, port: int | None) -> socket.socket:
             place.bind((host, candidate))
             return place
     place.close()
-    raise CamvizError(f"{host}, port {port or 'any'} is not free for a server")
+    raise CamvizError("{host}, port {port} is not free for a server", host=host, port=port or "any")
 
 
 def _interactive() -> bool:

@@ -1,34 +1,41 @@
-"""What the server keeps between runs: networks, finished explanations, and whose turn it is to compute."""
+"""Results that this process keeps for everybody, found only by the content that they depend on."""
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
 
-from ...explanation.explanation import Explanation
+import numpy as np
+from torch import Tensor
+
 from .queue import Waiting
 from .singletons import process_singleton
 
-LARGEST_STORE = 256 * 2**20  # bytes of attributions and views: some 300 pixel maps, or 1,500 class activation maps
+Value = TypeVar("Value")
+
+MAX_BYTES = 256 * 2**20  # of all results together: some 300 pixel maps, or 1,500 class activation maps
+MAX_DURATIONS = 5_000  # estimated durations that are kept
+SMALLEST = 500  # bytes that any result counts at least: its key and its place
 
 
 class Store:
-    """Finished explanations by what they explain; the least recently used go when it is full."""
+    """Results by what they depend on; the least recently used ones go when it is full."""
 
-    def __init__(self, limit: int = LARGEST_STORE) -> None:
+    def __init__(self, limit: int = MAX_BYTES) -> None:
         self._limit, self._size = limit, 0
-        self._kept: OrderedDict[Hashable, Explanation] = OrderedDict()
-        self._seconds: dict[Hashable, float] = {}
+        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._seconds: OrderedDict[Hashable, float] = OrderedDict()
         self._computing: set[Hashable] = set()
         self._lock = threading.Lock()
 
     @contextmanager
     def claim(self, key: Hashable, waiting: Waiting) -> Iterator[None]:
-        """Only one at a time computes a key; the others wait, and then find it here.
+        """Only one thread at a time computes a key; the others wait, and then find it here.
 
-        `waiting(1)` is called ten times a second while somebody else has it; what it raises ends the wait.
+        `waiting(1)` is called ten times a second while another thread has it; what it raises ends the wait.
         """
         while not self._take(key):
             waiting(1)
@@ -44,40 +51,63 @@ class Store:
             self._computing.add(key)
             return free
 
-    def get(self, key: Hashable) -> Explanation | None:
-        """The explanation of that key, or None."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def put(self, key: Hashable, explanation: Explanation) -> None:
-        """Keep an explanation under its key."""
+    def get(self, key: Hashable) -> Any:
+        """Return the result of that key, or None."""
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = explanation
-                self._size += _bytes(explanation)
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
+    def put(self, key: Hashable, value: Value) -> Value:
+        """Keep a result under its key, and return it."""
+        size = SMALLEST + size_of(value)
+        with self._lock:
+            self._size += size - self._kept.pop(key, (None, 0))[1]
+            self._kept[key] = value, size
             while self._size > self._limit and len(self._kept) > 1:
-                _, oldest = self._kept.popitem(last=False)
-                self._size -= _bytes(oldest)
+                _, (_, gone) = self._kept.popitem(last=False)
+                self._size -= gone
+        return value
+
+    def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the result of that key, computed if it is not here; for what is quick."""
+        found: Value | None = self.get(key)
+        return self.put(key, make()) if found is None else found
 
     def seconds(self, key: Hashable, measure: Callable[[], float]) -> float:
-        """The estimated duration for that key, measured once; shorter when the work has since taken less."""
-        if key not in self._seconds:
-            self._seconds[key] = measure()
-        return self._seconds[key]
+        """Return the estimated duration for that key, measured once; less if the work has since taken less."""
+        if (found := self._seconds.get(key)) is None:
+            found = measure()
+            with self._lock:
+                self._seconds[key] = found
+                while len(self._seconds) > MAX_DURATIONS:
+                    self._seconds.popitem(last=False)
+        return found
 
     def took(self, key: Hashable, seconds: float) -> None:
-        """What work with an estimated duration took: an estimate that was made while the machine was busy is mended."""
-        if key in self._seconds:
-            self._seconds[key] = min(seconds, self._seconds[key])
+        """Correct an estimate that was made while the machine was busy by what the work took."""
+        with self._lock:
+            if key in self._seconds:
+                self._seconds[key] = min(seconds, self._seconds[key])
+
+
+def size_of(value: Any) -> int:
+    """Return about how many bytes a result takes: its arrays, tensors, texts and files, however they are nested."""
+    if isinstance(value, np.ndarray | Tensor):
+        return int(value.nbytes)
+    if isinstance(value, bytes | str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(size_of(key) + size_of(one) for key, one in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return sum(map(size_of, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return sum(size_of(getattr(value, field.name)) for field in fields(value))
+    return 0
 
 
 @process_singleton
 def result_store() -> Store:
-    """The explanations of everybody on this server, found only by the content of the picture."""
+    """Return the store of this server."""
     return Store()
-
-
-def _bytes(explanation: Explanation) -> Any:
-    return explanation.attribution.nbytes + explanation.view.nbytes

@@ -1,52 +1,80 @@
-"""A computation of a page whose result the server keeps: it tells its time, waits for a click, and can be canceled."""
+"""Slow work on a page: tell its time, wait for a click, queue, show progress, offer Cancel, keep the result."""
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import streamlit as st
-import torch
 
 from ...errors import CamvizError
-from ...models import Model
-from ...runtime.devices import stopwatch
-from ...tape import forward
 from ..session.language import error_text, tr
-from . import queue, singletons, store
+from .queue import compute_queue
+from .store import result_store
 
 Result = TypeVar("Result")
-ReportProgress = Callable[[float, str], Any]  # (share done, text)
 
 PATIENCE = 2.0  # seconds that a computation may take without being asked
 
-BEGUN = "_begun"  # in st.session_state: the name of the task whose button was clicked
-LARGEST = 500  # results, each of numbers and a few JPEGs
+CLICKED = "_clicked"  # in st.session_state: the name of the task whose button was clicked
+CANCELED = "_canceled"  # in st.session_state: the keys of the tasks that were canceled, by their names
 
 
-def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[ReportProgress], Result]) -> Result | None:
-    """The result of `work(report)`: from before, at once where it is quick, or after a click. None: not yet.
+class ReportProgress(Protocol):
+    """Tell the share that is done, 0 to 1, and a text; a rerun of the page ends the work here.
 
-    `key` is what the result depends on, by content, as everybody on this server finds it. `name` tells the buttons
-    of a page apart, `what` stands on them. `report(share, text)` is where a rerun of the page ends the work.
+    `ahead`: how many computations come first in the queue, 0 while this one runs.
     """
-    if (before := kept_result(key)) is not None:
-        return before  # type: ignore[no-any-return]
-    button, bar, found = st.empty(), st.empty(), None
-    if seconds > PATIENCE:
-        if not clicked(button, name, tr("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}")):
-            return None
-        button.button(tr("Cancel"), key=f"{name}.stop", shortcut="Esc", help=tr("Changing any setting also stops it."))
 
-    def waiting(_: int) -> None:
-        bar.progress(0.0, tr("Somebody else is computing the same"))
+    def __call__(self, share: float, text: str = "", *, ahead: int = 0) -> Any: ...
+
+
+def run(
+    name: str,
+    key: Hashable,
+    seconds: float,
+    what: str,
+    work: Callable[[ReportProgress], Result],
+    *,
+    ask: Literal["if slow", "always", "never"] = "if slow",
+    kind: Literal["primary", "secondary"] = "primary",
+    keeps: str = "",
+    place: Any = None,
+) -> Result | None:
+    """Return the result of `work(report)`: kept from before, at once if it is quick, or after a click. None: not yet.
+
+    `key` is what the result depends on, by content: everybody on this server finds it under that key. `name` tells the
+    buttons of a page apart, `what` stands on the button. Work over 2 seconds, and work that was canceled, waits for a
+    click, unless `ask` says otherwise. `keeps` says what Cancel keeps; `place` is where button and bar are drawn.
+    """
+    if (before := result_store().get(key)) is not None:
+        return before  # type: ignore[no-any-return]
+    place = place or st
+    button, bar, found = place.empty(), place.empty(), None
+    canceled = st.session_state.get(CANCELED, {})
+    asks = ask == "always" or (ask == "if slow" and seconds > PATIENCE) or canceled.get(name) == key
+    if asks or ask == "never":
+        if asks and not clicked(
+            button, name, tr("{what}, about {seconds} s", what=what, seconds=f"{seconds:.0f}"), kind
+        ):
+            return None
+        button.button(
+            tr("Cancel"),
+            key=f"{name}.stop",
+            shortcut="Esc",
+            help=keeps or tr("Changing any setting also stops it."),
+            on_click=_cancel,
+            args=(name, key),
+        )
+
+    def report(share: float, text: str = "", *, ahead: int = 0) -> None:
+        bar.progress(min(1.0, share), waiting_text(ahead) if ahead else text)
 
     try:
-        with store.result_store().claim(key, waiting):
-            found = kept_result(key)
+        with result_store().claim(key, lambda _: bar.progress(0.0, tr("Somebody else is computing the same"))):
+            found = result_store().get(key)
             if found is None:
-                found = keep_result(key, work(bar.progress))
+                found = result_store().put(key, work(report))
     except CamvizError as error:
         st.error(error_text(error))
     bar.empty()
@@ -55,80 +83,90 @@ def run(name: str, key: Hashable, seconds: float, what: str, work: Callable[[Rep
 
 
 def clicked(place: Any, name: str, label: str, kind: Literal["primary", "secondary"] = "primary") -> bool:
-    """Whether the button of that name was clicked, once; draws it where it was not."""
-    if st.session_state.get(BEGUN) == name:
-        del st.session_state[BEGUN]  # so that Cancel, which is a rerun, does not begin again
+    """Return whether the button of that name was clicked, once; draw it if it was not."""
+    if st.session_state.get(CLICKED) == name:
+        del st.session_state[CLICKED]  # so that Cancel, which is a rerun, does not begin again
         return True
-    place.button(label, key=f"{name}.start", type=kind, on_click=_begin, args=(name,))
+    place.button(label, key=f"{name}.start", type=kind, on_click=_click, args=(name,))
     return False
 
 
-def _begin(name: str) -> None:
-    st.session_state[BEGUN] = name
+def _click(name: str) -> None:
+    st.session_state[CLICKED] = name
 
 
-def kept_result(key: Hashable) -> Any:
-    """The result of that key, or None."""
-    return _results().get(key)
+def _cancel(name: str, key: Hashable) -> None:
+    st.session_state[CANCELED] = {**st.session_state.get(CANCELED, {}), name: key}
 
 
-def keep_result(key: Hashable, result: Result) -> Result:
-    """Keep a result under its key, and return it; the oldest ones go when there are too many."""
-    results = _results()
-    results[key] = result
-    while len(results) > LARGEST:
-        results.popitem(last=False)
-    return result
+def parts_of(
+    report: ReportProgress, seconds: Sequence[float], finished: Callable[[int], str] = lambda done: ""
+) -> Iterator[ReportProgress]:
+    """Yield the progress callback of each part of a longer work, of the parts' expected seconds.
+
+    The text is `finished(number of finished parts)` with the place in the queue, or with the time left for all parts.
+    """
+    parts = _Parts(report, sum(seconds) or 1.0, finished)
+    for number, one in enumerate(seconds):
+        parts.begin(number, one)
+        yield parts
+        parts.before += one
 
 
-def computed_once(key: Hashable, make: Callable[[], Result]) -> Result:
-    """The result of that key, made where it is not there; for what is quick."""
-    found: Result | None = kept_result(key)
-    return keep_result(key, make()) if found is None else found
+class _Parts:
+    """Turns the progress of one part into that of the whole work; the time in the queue counts as no work."""
+
+    def __init__(self, report: ReportProgress, total: float, finished: Callable[[int], str]) -> None:
+        self.report, self.total, self.finished = report, total, finished
+        self.before, self.number, self.seconds = 0.0, 0, 0.0
+        self.worked, self.last = 0.0, time.monotonic()
+
+    def begin(self, number: int, seconds: float) -> None:
+        self.number, self.seconds = number, seconds
+        self(0.0)
+
+    def __call__(self, share: float, text: str = "", *, ahead: int = 0) -> None:
+        now = time.monotonic()
+        self.worked, self.last = self.worked + (0.0 if ahead else now - self.last), now
+        done = min(1.0, (self.before + min(1.0, share) * self.seconds) / self.total)
+        if prefix := self.finished(self.number):
+            left = self.worked * (1 - done) / done if done > 0.02 else self.total
+            text = f"{prefix}, {waiting_text(ahead) if ahead else time_left(left)}"
+            ahead = 0
+        self.report(done, text, ahead=ahead)
+
+
+def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
+    """Return the progress callback of one of several equal parts of a work, number 0 being the first."""
+
+    def part(share: float, text: str = "", *, ahead: int = 0) -> None:
+        report((number + share) / parts, text, ahead=ahead)
+
+    return part
 
 
 @contextmanager
 def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> Iterator[Callable[[int, int], None]]:
-    """A turn to compute; yields progress(done, total), which tells the time left and lets others in between.
+    """Hold a turn to compute; yield progress(done, total), which tells the time left and lets others in between.
 
     What it reports is the part from `start` to `end` of a longer work.
     """
-    with queue.compute_queue().turn(lambda before: report(start, tr("{count} before you", count=before))) as let_others:
+    with compute_queue().turn(lambda ahead: report(start, ahead=ahead)) as let_others:
         started = time.monotonic()
 
         def progress(done: int, total: int) -> None:
             let_others()
-            told = time_left((time.monotonic() - started) * (total - done) / done) if done else tr("starts")
-            report(start + (end - start) * done / total, told)
+            text = time_left((time.monotonic() - started) * (total - done) / done) if done else tr("starts")
+            report(start + (end - start) * done / total, text)
 
         yield progress
 
 
+def waiting_text(ahead: int) -> str:
+    """Return how a progress text tells the place in the queue."""
+    return tr("{count} before you", count=ahead)
+
+
 def time_left(seconds: float) -> str:
-    """How a progress text tells the time that a work still needs."""
+    """Return how a progress text tells the time that a work still needs."""
     return tr("about {seconds} s left", seconds=f"{seconds:.0f}")
-
-
-def seconds_of_pass(model: Model) -> float:
-    """How long a forward pass of one picture takes on this machine, measured once."""
-
-    def measure() -> float:
-        x = torch.zeros(1, *model.input_shape, device=model.device)
-        with queue.compute_queue().turn(lambda _: None), torch.no_grad():
-            forward(model.net, x)
-            clock = stopwatch(model.device)
-            started = clock()
-            forward(model.net, x)
-            return clock() - started
-
-    return store.result_store().seconds(("pass", *network_key(model)), measure)
-
-
-def network_key(model: Model) -> tuple[str, str, str]:
-    """What identifies a network and where it is computed."""
-    return model.name, str(model.weights), str(model.device)
-
-
-@singletons.process_singleton
-def _results() -> "OrderedDict[Hashable, Any]":
-    return OrderedDict()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from ... import models
 from ...errors import CamvizError
-from ...explanation.explanation import Fusion
+from ...explanation.question import Fusion
 from ...models import Model, Prediction
 from ...tape import is_compiled
 from ..components import browser
@@ -24,8 +24,8 @@ def sidebar() -> None:
         picture = _picture()
         model = _model()
         fit = settings.setting("fit", "crop", FITS)
-        layer, fuse = _layer(model)
-        target, rival = _target(model, predict(model, picture, fit)[0])
+        layers, fusion = _layers(model)
+        target, rival = _target(model, predict(model, picture.decoded, fit)[0])
         with st.expander(tr("More settings")):
             st.selectbox(
                 tr("How the picture meets the network"),
@@ -51,7 +51,7 @@ def sidebar() -> None:
             key="lang",
             required=True,
         )
-    st.session_state["experiment"] = Experiment(picture, model, layer, fit, fuse, target, rival)
+    st.session_state["experiment"] = Experiment(picture, model, layers, fit, fusion, target, rival)
 
 
 def _picture() -> image_input.InputImage:
@@ -130,7 +130,7 @@ def _model() -> Model:
         return model_input.network(models.DEFAULT_MODEL, "default", device)
 
 
-def _layer(model: Model) -> tuple[str, Fusion]:
+def _layers(model: Model) -> tuple[tuple[str, ...], Fusion]:
     short = [layer.name for layer in model.layers if layer.main]
     every = settings.switch("all_layers")
     names = [layer.name for layer in model.layers]
@@ -147,7 +147,7 @@ def _layer(model: Model) -> tuple[str, Fusion]:
             if is_compiled(model.net)
             else tr("This network shows no layers of feature maps. Methods that need one are not for it.")
         )
-        return "", "mean"
+        return (), "mean"
     default = model.default_layer if model.default_layer in shown else shown[-1]
     key = settings.setting("layer", default, shown)
     st.subheader(tr("Layer"), help=tr("Early layers see edges in fine detail, late ones see objects, coarsely."))
@@ -169,7 +169,7 @@ def _layer(model: Model) -> tuple[str, Fusion]:
         help=tr("The maps of several layers as one, each scaled to its maximum."),
     )
     if not several:
-        return str(key), "mean"
+        return (str(key),), "mean"
     layers = settings.many("layers", [key], shown)
     st.multiselect(
         tr("Layers to fuse"),
@@ -189,7 +189,7 @@ def _layer(model: Model) -> tuple[str, Fusion]:
         persist_state="session",
         help=tr("Mean: bright where most maps are. Maximum: bright where one of them is."),
     )
-    return ",".join(layers) or str(key), fuse
+    return tuple(layers) or (str(key),), fuse
 
 
 def _target(model: Model, first: Prediction) -> tuple[int, int]:

@@ -5,9 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from ...registry import FAMILIES, METHODS, Knob, Method
+from ...errors import CamvizError
+from ...explanation.question import Question
+from ...registry import FAMILIES, METHODS, Entry, Knob, Method
+from ..inputs.experiment import Experiment
 from ..session import settings
-from ..session.language import tr, tr_message
+from ..session.language import error_text, tr, tr_message
 
 
 def method_picker() -> Method:
@@ -30,6 +33,21 @@ def method_picker() -> Method:
     told = tr("{told} *{family}; {cost}.*", told=tr_message(found.tooltip), family=family, cost=cost)
     st.caption(f"{told} [{tr('Paper')}]({found.paper})")
     return found
+
+
+def ask(experiment: Experiment, menu: bool = False) -> tuple[Question | None, Any]:
+    """Draw the picker and the settings of the chosen method; return the question, and the place of the menu between.
+
+    Draw an error box and return None if this model lacks what the method needs.
+    """
+    method = method_picker()
+    place = st.empty() if menu else None
+    settings = knobs(method)
+    try:
+        return experiment.question(method, settings), place
+    except CamvizError as error:
+        st.error(error_text(error))
+        return None, place
 
 
 def by_family() -> dict[str, list[Method]]:
@@ -70,7 +88,7 @@ def choose_method(key: str) -> None:
     st.session_state["method"], st.session_state["menu"] = key, False
 
 
-def knobs(method: Method) -> dict[str, Any]:
+def knobs(method: Entry) -> dict[str, Any]:
     """The method's settings as widgets, derived from its signature."""
     if not method.knobs:
         return {}

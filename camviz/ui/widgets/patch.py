@@ -5,19 +5,18 @@ import streamlit as st
 from ... import encode, render
 from ...explanation.explanation import Explanation
 from ...inspection.receptive_field import Box, receptive_field, strongest
-from ...registry import METHODS
-from ..inputs.experiment import Experiment
-from ..results import explanations
-from ..server import queue
+from ..server.queue import compute_queue
+from ..server.store import result_store
 from ..session.language import tr
 from ..session.markdown import escaped
 
 
-def patch(e: Explanation, experiment: Experiment) -> None:
-    """The activation that was projected back, beside the part of the picture that it can see; for one layer only."""
-    if "," in str(e.layer):
+def patch(e: Explanation) -> None:
+    """Draw the activation that was projected back, beside the part of the image that it sees; for one layer only."""
+    if len(e.question.layers) != 1:
         return
-    box, row, column = _patch(repr(explanations.key_of(experiment, METHODS[e.method], e.knobs)), e, experiment)
+    (layer,) = e.question.layers
+    box, row, column = result_store().once(("patch", e.question.key), lambda: _patch(e))
     top, left, bottom, right = box
     found, projected = st.columns(2)
     for place, picture, name in (
@@ -31,17 +30,17 @@ def patch(e: Explanation, experiment: Experiment) -> None:
         tr(
             "Feature map {number} of {layer}, its activation in row {row}, column {column}.",
             number=e.knobs["feature_map"],
-            layer=escaped(str(e.layer)),
+            layer=escaped(layer),
             row=row,
             column=column,
         )
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def _patch(key: str, _e: Explanation, _experiment: Experiment) -> tuple[Box, int, int]:
-    model, knobs = _experiment.model, _e.knobs
-    layer, x = model.module(str(_e.layer)), model.preprocess(_experiment.picture.image, _experiment.fit)
-    with queue.compute_queue().turn(lambda _: None):
-        row, column = strongest(model.net, x, layer, knobs["feature_map"], knobs["row"], knobs["column"])
-        return receptive_field(model.net, x, layer, row, column), row, column
+def _patch(e: Explanation) -> tuple[Box, int, int]:
+    question, knobs = e.question, e.knobs
+    net, layer = question.model.net, question.model.module(question.layers[0])
+    x = question.model.normalize(e.view)
+    with compute_queue().turn(lambda _: None):
+        row, column = strongest(net, x, layer, knobs["feature_map"], knobs["row"], knobs["column"])
+        return receptive_field(net, x, layer, row, column), row, column

@@ -7,8 +7,9 @@ import streamlit as st
 
 from ...errors import CamvizError
 from ...evaluation.registry import METRICS
+from ...explanation.question import Question
 from ..results import metrics
-from ..results.grid import Cell
+from ..results.cost import metric_seconds
 from ..server import tasks
 from ..server.tasks import ReportProgress
 from ..session.language import tr
@@ -17,9 +18,9 @@ THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomization": "Sta
 BETTER = {"low": "lower is better", "high": "higher is better"}
 
 
-def line(cell: Cell) -> str:
-    """The numbers that are known of a map, in one line; empty where there are none yet."""
-    found = {key: metrics.known(cell.experiment, cell.method, cell.knobs, METRICS[key]) for key in THREE}
+def line(question: Question) -> str:
+    """Return the numbers that are known of a heatmap, in one line; empty if there are none yet."""
+    found = {key: metrics.known(question, METRICS[key]) for key in THREE}
     return " · ".join(
         f"{tr(THREE[key])} {tr('not to be had') if isnan(value) else format(value, '.2f')}"
         for key, value in found.items()
@@ -27,36 +28,31 @@ def line(cell: Cell) -> str:
     )
 
 
-def ask(cells: Sequence[Cell], name: str) -> bool:
-    """One click that computes what is missing for all cells, with its time, progress and Cancel; whether all is there.
+def ask(questions: Sequence[Question], name: str) -> bool:
+    """Compute what is missing for all questions after one click; return whether all numbers are there.
 
     What is finished stays when it is canceled.
     """
     missing = [
-        (cell, key)
-        for cell in cells
+        (question, METRICS[key])
+        for question in questions
         for key in THREE
-        if metrics.known(cell.experiment, cell.method, cell.knobs, METRICS[key]) is None
+        if metrics.known(question, METRICS[key]) is None
     ]
     if missing:
-        each = [metrics.seconds(cell.experiment, cell.method, cell.knobs, METRICS[key]) for cell, key in missing]
-        seconds = max(sum(each), tasks.PATIENCE * 1.01)  # one click, however quick it is
+        seconds = [metric_seconds(question, metric) for question, metric in missing]
 
         def work(report: ReportProgress) -> bool:
-            for number, (cell, key) in enumerate(missing):
-                before, part = sum(each[:number]), each[number]
-
-                def share(done: float, text: str, before: float = before, part: float = part) -> None:
-                    report(min(1.0, (before + done * part) / sum(each)), text)
-
+            for (question, metric), part in zip(missing, tasks.parts_of(report, seconds), strict=True):
                 try:
-                    metrics.number(cell.experiment, cell.method, cell.knobs, METRICS[key], share)
+                    metrics.number(question, metric, part)
                 except CamvizError:  # the line says that there is none
-                    metrics.keep(cell.experiment, cell.method, cell.knobs, METRICS[key], float("nan"))
+                    metrics.keep(question, metric, float("nan"))
             return True
 
-        what = tr("Test this map") if len(cells) == 1 else tr("Test all {count} maps", count=len(cells))
-        if not tasks.run(name, ("proof", tuple((cell.key, key) for cell, key in missing)), seconds, what, work):
+        what = tr("Test this map") if len(questions) == 1 else tr("Test all {count} maps", count=len(questions))
+        key = ("quick check", *((question.key, metric.key) for question, metric in missing))
+        if not tasks.run(name, key, sum(seconds), what, work, ask="always"):
             return False
     good = {key: tr(BETTER[METRICS[key].better]) for key in THREE}
     st.caption(
@@ -69,8 +65,8 @@ def ask(cells: Sequence[Cell], name: str) -> bool:
     return True
 
 
-def show(cell: Cell) -> None:
-    """For one map: the button, and the numbers once they are there."""
+def show(question: Question) -> None:
+    """For one heatmap: the button, and the numbers once they are there."""
     place = st.empty()
-    if ask([cell], "proof"):
-        place.markdown(line(cell))
+    if ask([question], "proof"):
+        place.markdown(line(question))

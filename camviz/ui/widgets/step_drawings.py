@@ -34,7 +34,7 @@ def cells(values: Tensor, colors: str, high: float) -> NDArray[np.uint8]:
 
 def over(experiment: Experiment, attribution: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A map over the picture that the network sees."""
-    view = experiment.model.view(experiment.picture.image, experiment.fit)
+    view = experiment.view
     return render.overlay(view, render.heatmap(attribution, view.shape[:2]))
 
 

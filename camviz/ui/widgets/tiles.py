@@ -13,11 +13,9 @@ from ... import encode, render, report, text
 from ...evaluation.metrics.randomization import RandomizationResult
 from ...evaluation.registry import Metric
 from ...explanation.explanation import Explanation
-from ...registry import Method
+from ...explanation.question import Question
 from ...report import Chart, ReportImage, Section
 from ..inputs.experiment import Experiment
-from ..results import metrics
-from ..server.tasks import ReportProgress
 from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from . import charts
@@ -40,29 +38,28 @@ def overlay_map(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[n
 
 
 def tiles(
-    experiment: Experiment,
+    question: Question,
     maps: Sequence[Tensor],
     captions: Sequence[tuple[str, ...]],
     alts: Sequence[str],
     looks: DrawMap = overlay_map,
 ) -> list[Tile]:
     """Maps of the present picture, each with its own scale, over the picture or as `looks` draws them."""
-    view = experiment.model.view(experiment.picture.image, experiment.fit)
+    view = question.view
     drawn = [encode.jpeg(looks(view, one.cpu().float().numpy())) for one in maps]
     return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
 
 
-def randomization_tiles(
-    experiment: Experiment, method: Method, found: RandomizationResult, looks: DrawMap = overlay_map
-) -> list[Tile]:
+def randomization_tiles(question: Question, found: RandomizationResult, looks: DrawMap = overlay_map) -> list[Tile]:
     """The maps of a network that forgets, each with how much it has forgotten and how like the first it is."""
-    told = zip(found.depths, found.layers, found.correlations, found.similarities, strict=True)
+    depths = [text.percent(depth, 0, exact=True) for depth in found.depths]
+    told = zip(depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
-        (f"{depth:.0%} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
+        (f"{depth} forgotten", f"down to {layer}", f"r = {r:.2f}, SSIM = {alike:.2f}") if layer else ("as trained",)
         for depth, layer, r, alike in told
     ]
-    alts = [f"{method.title} with {depth:.0%} of the layers forgotten" for depth in found.depths]
-    return tiles(experiment, found.maps, captions, alts, looks)
+    alts = [f"{question.method.title} with {depth} of the layers forgotten" for depth in depths]
+    return tiles(question, found.maps, captions, alts, looks)
 
 
 def show(pictures: Sequence[Tile], width: int = 150) -> None:
@@ -100,21 +97,12 @@ def metric_sentence(metric: Metric) -> str:
     return f"{metric.title}: {metric.tooltip} What it can't tell. {metric.limitation} {metric.paper}"
 
 
-def measure_snippet(experiment: Experiment, settings: Mapping[str, Mapping[str, Any]]) -> str:
-    """The Python that measures an explanation again, behind the lines that made it; `settings` by a metric's key."""
-    named = repr(experiment.picture.name)
-    fit = f", {experiment.fit!r}" if experiment.fit != "crop" else ""
-    lines = [
-        "import torch",
-        "from camviz.evaluation.registry import METRICS, Subject",
-        "",
-        f"watched = camviz.scores.probability({metrics.target(experiment)})",
-        f"picture = model.preprocess({named}{fit})",
-        "subject = Subject(model.net, picture, watched, torch.from_numpy(explanation.attribution))",
-    ]
+def measure_snippet(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the Python that measures an explanation again; `settings` by a metric's key."""
+    lines = []
     for key, given in settings.items():
         knobs = "".join(f", {name}={value!r}" for name, value in given.items())
-        lines.append(f'print("{key}", float(METRICS["{key}"].measure(subject{knobs})))')
+        lines.append(f'print("{key}", float(camviz.measure(explanation, "{key}"{knobs})))')
     return "\n".join(lines) + "\n"
 
 
@@ -126,9 +114,9 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
 
     def make() -> str:
         if e is None:
-            return report.write(title, [*sections, _settings(experiment)], link, language, say)
-        what, why, views, facts, code = report.of_explanation(e, experiment.predictions, experiment.picture.name)
-        return report.write(title, [what, why, *sections, views, facts, code], link, language, say)
+            return report.to_html(title, [*sections, _settings(experiment)], link, language, say)
+        what, why, views, facts, code = report.explanation_sections(e, experiment.predictions, experiment.image.name)
+        return report.to_html(title, [what, why, *sections, views, facts, code], link, language, say)
 
     st.subheader(tr("Take it away"))
     st.container(horizontal=True).download_button(
@@ -145,7 +133,7 @@ def _settings(experiment: Experiment) -> Section:
     table = [
         ("setting", "value"),
         ("network", f"{experiment.model.name} ({experiment.model.weights})"),
-        ("layer", experiment.layer.replace(",", ", ")),
+        ("layer", ", ".join(experiment.layers)),
         ("picture fitted by", experiment.fit),
     ]
     return Section("Settings", table=[row for row in table if row[1]])
@@ -154,8 +142,3 @@ def _settings(experiment: Experiment) -> Section:
 def show_limitation(metric: Metric) -> None:
     """The sentence of what a number does not tell."""
     st.caption(tr("**What it can't tell.** {cannot}", cannot=tr_message(metric.limitation)))
-
-
-def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
-    """The report of one of several equal parts of a work, number 0 being the first."""
-    return lambda share, text: report((number + share) / parts, text)

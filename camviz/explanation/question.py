@@ -1,0 +1,106 @@
+"""What is asked: one model, one image, one method, and every setting that decides the result."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ..acceleration.many_passes import partial_progress
+from ..images import DecodedImage
+from ..models import Model
+from ..models.geometry import Fit
+from ..registry import Method
+from ..runtime.progress import Progress
+from ..scores import Score
+from ..targets import class_of, label_of
+
+Fusion = Literal["mean", "max"]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One explanation that can be computed: everything that decides its values.
+
+    `settings` holds every setting of the method. `layers` are dotted names, none for a method without a layer; the
+    maps of several are fused by `fusion`. `score` is None for the class that the model predicts. `notes` are sentences
+    that belong to the answer, such as that a recipe was made with another version.
+    """
+
+    model: Model
+    image: DecodedImage
+    method: Method
+    settings: Mapping[str, Any]
+    layers: tuple[str, ...] = ()
+    score: Score | None = None
+    fit: Fit = "crop"
+    fusion: Fusion = "mean"
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def view(self) -> NDArray[np.uint8]:
+        """The image as the model sees it, RGB (H, W, 3)."""
+        return self.model.view(self.image, self.fit)
+
+    @property
+    def key(self) -> Hashable:
+        """What decides the result, by content: equal keys have equal results, and every cache uses this key."""
+        return (
+            self.image.digest,
+            self.fit,
+            self.model.key,
+            self.method.key,
+            self.layers,
+            self.fusion if len(self.layers) > 1 else None,
+            self.score,
+            tuple(sorted(self.settings.items())),
+        )
+
+    @property
+    def class_index(self) -> int | None:
+        """The class whose score is explained, the first one of a contrast; None for a custom score."""
+        return class_of(self.score)
+
+    @property
+    def label(self) -> str:
+        """What is explained, in words."""
+        return label_of(self.model, self.score)
+
+    def replace(self, **changes: Any) -> "Question":
+        """Return the question with some fields changed."""
+        return replace(self, **changes)
+
+    def maps(self, net: nn.Module, x: Tensor, score: Score, progress: Progress | None = None) -> Tensor:
+        """Return the method's map of any images x (B, C, H, W) on any network with these layers, layers fused.
+
+        Shape (B, h, w) or (B, C, H, W). `progress(done, total)` is called by methods of many passes.
+        """
+        layers = [[net.get_submodule(name)] for name in self.layers] or [[]]
+        found = []
+        for number, layer in enumerate(layers):
+            heard: dict[str, Any] = {}
+            if self.method.many_passes:
+                heard["progress"] = partial_progress(progress, number, len(layers))
+            found.append(self.method(net, x, score, *layer, **self.settings, **heard))
+        return fuse_maps(found, self.fusion)
+
+
+def fuse_maps(maps: Sequence[Tensor], fusion: Fusion) -> Tensor:
+    """Return one map of several, each (B, h, w) or (B, C, H, W): their mean or maximum at the finest one's size.
+
+    Every map is scaled to a largest magnitude of 1 before. A single map is returned as it is.
+    """
+    if len(maps) == 1:
+        return maps[0]
+    size = max((one.shape[-2:] for one in maps), key=lambda size: size[0] * size[1])
+    scaled = []
+    for one in maps:
+        planes = one if one.ndim == 4 else one[:, None]
+        planes = planes / planes.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=torch.finfo(one.dtype).tiny)
+        scaled.append(interpolate(planes, size=size, mode="bilinear", align_corners=False).view(*one.shape[:-2], *size))
+    stack = torch.stack(scaled)
+    return stack.mean(dim=0) if fusion == "mean" else stack.amax(dim=0)
