@@ -2,7 +2,7 @@
 FROM python:3.11-slim-bookworm
 
 # Streamlit's reader of uploads lays what is over 1 MB into TMPDIR while it comes in: that is memory here, not a disk.
-ENV PYTHONUNBUFFERED=1 TMPDIR=/dev/shm CAMVIZ_CONFIG=/app/deploy/camviz.toml TORCH_HOME=/weights
+ENV PYTHONUNBUFFERED=1 TMPDIR=/dev/shm CAMVIZ_CONFIG=/app/deploy/camviz.toml TORCH_HOME=/weights HF_HOME=/weights
 # glibc keeps freed memory for the next batch, in one pool for all threads: fetching pages again costs more than reuse.
 ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=536870912 MALLOC_MMAP_THRESHOLD_=33554432
 

@@ -13,7 +13,6 @@ from typing import IO, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
@@ -23,20 +22,18 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
-from torchvision import io as torchvision_io
 
 from .errors import CamvizError
 from .messages import Message
 
 MAX_BYTES = 20 * 2**20
-MAX_PIXELS, MAX_JPEG_PIXELS, MAX_ANIMATED_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
+MAX_PIXELS, MAX_JPEG_PIXELS, MAX_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
 MIN_SIDE = 16
 KEEP_SIDE = 1024  # a picture is brought down only as far as its shorter side stays this long
 DECODER_BYTES = 350_000_000  # for the decoded pixels and what the decoder needs beside them; 400 MB is the whole
 STRIP_PIXELS = 2**18
 
-# The readers are called directly: Image.open warns of every picture over 89 megapixels, also of the JPEGs
-# that are welcome here, and a warning can only be silenced for the whole process.
+# Called directly: Image.open warns of images over 89 megapixels, which can only be silenced for the whole process.
 READERS: dict[bytes, type[ImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,
     b"\x89PNG": PngImageFile,
@@ -49,8 +46,7 @@ READERS: dict[bytes, type[ImageFile]] = {
     b"MM\0+": TiffImageFile,
 }
 EXPECTED = Message("expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF")
-# What Pillow's readers, and torchvision's, raise on damaged files.
-UNREADABLE = (
+UNREADABLE = (  # what Pillow's readers raise on damaged files
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
 )
@@ -91,7 +87,7 @@ def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
 
     A shorter side of 2048 pixels or more is brought down, to 1024 at least; other pictures keep their size
     (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not a picture, is damaged, under 16
-    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100); sizes are checked before anything is decoded.
+    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP: 20); sizes are checked before decoding.
     """
     kind: str = Message("picture")
     try:
@@ -160,7 +156,7 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
 
 def _find_reader(data: bytes) -> type[ImageFile]:
     for magic, reader in READERS.items():
-        if data.startswith(magic):
+        if data.startswith(magic) and (data[8:12] == b"WEBP" if magic == b"RIFF" else magic != b"BM" or _is_bmp(data)):
             return reader
     if not data:
         raise CamvizError("this file is empty; {expected}", expected=EXPECTED)
@@ -176,24 +172,25 @@ def _find_reader(data: bytes) -> type[ImageFile]:
     raise CamvizError("this file is not a picture that can be read; {expected}", expected=EXPECTED)
 
 
+def _is_bmp(data: bytes) -> bool:
+    size, pixels = struct.unpack("<I4xI", data[2:14]) if len(data) >= 14 else (0, 0)
+    return bool(size == 0 or 14 < pixels < size)  # some writers leave the size of the file 0
+
+
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
-        raise CamvizError(
-            "expected at least {least} pixels on each side; this picture has {width} x {height}",
-            least=MIN_SIDE,
-            width=width,
-            height=height,
-        )
-    name, limit = ("JPEG", MAX_JPEG_PIXELS) if image.format in ("JPEG", "MPO") else (Message("picture"), MAX_PIXELS)
+        sides: dict[str, Any] = {"least": MIN_SIDE, "width": width, "height": height}
+        raise CamvizError("expected at least {least} pixels on each side; this picture has {width} x {height}", **sides)
+    limits = {"JPEG": ("JPEG", MAX_JPEG_PIXELS), "MPO": ("JPEG", MAX_JPEG_PIXELS), "WEBP": ("WebP", MAX_WEBP_PIXELS)}
+    name, limit = limits.get(image.format or "", (Message("picture"), MAX_PIXELS))
     if width * height > limit:
-        came = f"{width} x {height} = {width * height / 1e6:.1f}"
-        raise CamvizError(
-            "expected a {name} of at most {limit} megapixels; this one has {came}",
-            name=name,
-            limit=limit // 10**6,
-            came=came,
-        )
+        values: dict[str, Any] = {
+            "name": name,
+            "limit": limit // 10**6,
+            "came": f"{width} x {height} = {width * height / 1e6:.1f}",
+        }
+        raise CamvizError("expected a {name} of at most {limit} megapixels; this one has {came}", **values)
 
 
 def _load(image: ImageFile, data: bytes) -> Image.Image:
@@ -209,16 +206,8 @@ def _load(image: ImageFile, data: bytes) -> Image.Image:
         rows = min(tags.get(base.RowsPerStrip, image.height), image.height)
         block = tags.get(base.TileWidth, image.width) * tags.get(base.TileLength, rows)
         extra = block * max(4, sum(tags.get(base.BitsPerSample, (1,))) / 8)
-    elif isinstance(image, WebPImageFile) and image.width * image.height > MAX_ANIMATED_WEBP_PIXELS:
-        # Pillow's reader takes 16 bytes a pixel; torchvision's takes 8, but does not know animations. It is looked
-        # up only here because torchvision means to remove it: large WebPs alone would go with it.
-        if image.is_animated:
-            raise CamvizError("expected an animated WebP of at most 20 megapixels; this one has more")
-        encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-        pixels = torchvision_io.decode_webp(encoded, torchvision_io.ImageReadMode.RGB_ALPHA)
-        loaded = Image.fromarray(pixels.permute(1, 2, 0).numpy())
-        loaded.info = image.info
-        return loaded
+    elif isinstance(image, WebPImageFile):
+        extra = 12 * image.width * image.height
     if extra + 4 * image.width * image.height > DECODER_BYTES:
         raise CamvizError(
             "decoding this {format} would need over 400 MB of memory; expected a smaller picture", format=image.format

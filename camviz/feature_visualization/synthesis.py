@@ -194,11 +194,11 @@ def find_synthesis(key: str) -> SynthesisMethod:
 
 def feature_function(model: Model) -> FeatureFunction:
     """Return the model's network as a function of RGB images in [0, 1]. Raises CamvizError for other channels."""
-    if model.bands != RGB_CHANNELS:
+    if model.input_channels != RGB_CHANNELS:
         raise CamvizError(
-            "images are synthesized in red, green and blue, but {model} takes {bands}",
+            "images are synthesized in red, green and blue, but {model} takes {channels}",
             model=model.name,
-            bands=", ".join(model.bands),
+            channels=", ".join(model.input_channels),
         )
     reference = next(model.net.parameters(), torch.empty(0, device=model.device))
     mean, std = (

@@ -42,6 +42,6 @@ def first_filters(model: Model) -> Filters | None:
             found.append(module)
 
     observe(model.net, blank(model), see)
-    if model.bands != RGB_CHANNELS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
+    if model.input_channels != RGB_CHANNELS or not found or found[0].weight.shape[1] != 3 or found[0].groups != 1:
         return None
     return Filters(names[found[0]], found[0].weight.detach().to("cpu", torch.float32).numpy())

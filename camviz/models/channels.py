@@ -1,4 +1,4 @@
-"""Which colors of a picture the channels of a network see, and what is shown of it."""
+"""Conversion between RGB images and the input channels of a network: gray, another order of colors, empty channels."""
 
 import math
 from collections.abc import Sequence
@@ -15,87 +15,90 @@ from ..messages import Message, listed
 Channel = Literal["red", "green", "blue", "gray", "black"]
 
 RGB_CHANNELS: tuple[Channel, ...] = ("red", "green", "blue")
-SHARES = (19595, 38470, 7471)  # of 65536: what each color gives to brightness, as Pillow rounds it
+GRAY_WEIGHTS = (19595, 38470, 7471)  # in 1/65536: the weights of red, green and blue in gray, as Pillow rounds them
 
 
-def default_channels(channels: int) -> tuple[Channel, ...]:
-    """What as many channels see where nobody says it: gray, or red, green and blue. Raises CamvizError for others."""
-    if channels not in (1, 3):
+def default_channels(count: int) -> tuple[Channel, ...]:
+    """Return what `count` input channels receive by default: gray for one, red, green and blue for three.
+
+    Raises CamvizError for any other number.
+    """
+    if count not in (1, 3):
         raise CamvizError(
-            "this network takes {channels} channels, and a picture has red, green and blue: say "
-            "what each sees, bands=('red', 'green', 'blue', 'black'), out of red, green, blue, "
-            "gray, and black for nothing",
-            channels=channels,
+            "this network has {count} input channels, but an image has red, green and blue: name them, as in "
+            "input_channels=('red', 'green', 'blue', 'black'), out of red, green, blue, gray, and black for zeros",
+            count=count,
         )
-    return ("gray",) if channels == 1 else RGB_CHANNELS
+    return ("gray",) if count == 1 else RGB_CHANNELS
 
 
 def check_channels(given: Sequence[str]) -> tuple[Channel, ...]:
-    """`given` as bands. Raises CamvizError."""
+    """Return `given` as a tuple of channels. Raises CamvizError."""
     if isinstance(given, str) or not given:
-        raise CamvizError("bands are a list of colors, one for each channel; got {given}", given=repr(given))
-    for band in given:
-        if band not in get_args(Channel):
-            raise unknown(Message("band"), str(band), get_args(Channel), ", ".join(get_args(Channel)))
+        raise CamvizError(
+            "input_channels must be a list of colors, one for each channel; got {value}", value=repr(given)
+        )
+    for channel in given:
+        if channel not in get_args(Channel):
+            raise unknown(Message("input channel"), str(channel), get_args(Channel), ", ".join(get_args(Channel)))
     return tuple(given)  # type: ignore[arg-type]
 
 
-def seen(view: NDArray[np.uint8], bands: Sequence[Channel]) -> Tensor:
-    """What each channel sees of a picture (H, W, 3): (C, H, W), 0 to 1."""
+def to_channels(view: NDArray[np.uint8], channels: Sequence[Channel]) -> Tensor:
+    """Return the input channels (C, H, W), 0 to 1, of an RGB image (H, W, 3)."""
     colors = torch.from_numpy(view).permute(2, 0, 1)
-    if tuple(bands) == RGB_CHANNELS:
+    if tuple(channels) == RGB_CHANNELS:
         return colors.float() / 255
     planes: dict[Channel, Tensor] = dict(zip(RGB_CHANNELS, colors, strict=True))
-    if "gray" in bands:
-        brightness = torch.tensordot(torch.tensor(SHARES, device="cpu"), colors.long(), dims=1)
-        planes["gray"] = (brightness + 0x8000) >> 16
+    if "gray" in channels:
+        gray = torch.tensordot(torch.tensor(GRAY_WEIGHTS, device="cpu"), colors.long(), dims=1)
+        planes["gray"] = (gray + 0x8000) >> 16
     planes["black"] = torch.zeros_like(colors[0])
-    return torch.stack([planes[band].float() for band in bands]) / 255
+    return torch.stack([planes[channel].float() for channel in channels]) / 255
 
 
-def shown(pixels: Tensor, bands: Sequence[Channel]) -> NDArray[np.uint8]:
-    """The picture (H, W, 3) of which the channels see `pixels` (C, H, W), 0 to 1; colors that none sees are black."""
-    # Of one band, the first channel counts.
-    planes: dict[Channel, Tensor] = dict(zip(reversed(bands), reversed(list(pixels)), strict=True))
+def to_image(pixels: Tensor, channels: Sequence[Channel]) -> NDArray[np.uint8]:
+    """Return the RGB image (H, W, 3) of input channels (C, H, W), 0 to 1; colors without a channel are black."""
+    # If several channels have the same color, the first one counts.
+    planes: dict[Channel, Tensor] = dict(zip(reversed(channels), reversed(list(pixels)), strict=True))
     black = torch.zeros_like(pixels[0])
-    nothing = planes.get("gray", black) if to_gray(bands) else black
-    chosen = torch.stack([planes.get(band, nothing) for band in RGB_CHANNELS], dim=-1)
-    return np.asarray((chosen * 255).round().clamp(0, 255).to(torch.uint8).numpy())
+    default = planes.get("gray", black) if is_gray(channels) else black
+    colors = torch.stack([planes.get(color, default) for color in RGB_CHANNELS], dim=-1)
+    return np.asarray((colors * 255).round().clamp(0, 255).to(torch.uint8).numpy())
 
 
-def in_colors(attribution: Tensor, bands: Sequence[Channel]) -> Tensor:
-    """What channels are worth (..., C, H, W), told of the picture's red, green and blue (..., 3, H, W).
+def in_colors(attribution: Tensor, channels: Sequence[Channel]) -> Tensor:
+    """Return an attribution of the input channels (..., C, H, W) as one of red, green and blue (..., 3, H, W).
 
-    What a gray channel is worth is shared among them; what a black one is worth is of no picture, and left out.
+    A gray channel's attribution is divided equally among the three; a black channel's is left out.
     """
-    if tuple(bands) == RGB_CHANNELS:
+    if tuple(channels) == RGB_CHANNELS:
         return attribution
-    shares = [[float(band == color) + (band == "gray") / 3 for band in bands] for color in RGB_CHANNELS]
-    return torch.einsum("kc,...chw->...khw", attribution.new_tensor(shares), attribution)
+    weights = [[float(channel == color) + (channel == "gray") / 3 for channel in channels] for color in RGB_CHANNELS]
+    return torch.einsum("kc,...chw->...khw", attribution.new_tensor(weights), attribution)
 
 
-def to_gray(bands: Sequence[Channel]) -> bool:
-    """Whether no channel sees a color."""
-    return not set(bands) & set(RGB_CHANNELS)
+def is_gray(channels: Sequence[Channel]) -> bool:
+    """Whether no channel receives a color."""
+    return not set(channels) & set(RGB_CHANNELS)
 
 
-def spread(values: Sequence[float], bands: Sequence[Channel], black: float) -> tuple[float, ...]:
-    """One number for each of red, green and blue, as one for each channel: gray gets their mean, black `black`."""
+def from_rgb_values(values: Sequence[float], channels: Sequence[Channel], black: float) -> tuple[float, ...]:
+    """Return one number for each channel from those for red, green and blue: gray has their mean, black `black`."""
     known = {**dict(zip(RGB_CHANNELS, values, strict=True)), "gray": sum(values) / 3, "black": black}
-    return tuple(known[band] for band in bands)
+    return tuple(known[channel] for channel in channels)
 
 
-def per_channel(values: Sequence[float], bands: Sequence[Channel], what: str) -> tuple[float, ...]:
-    """One number for each channel. Raises CamvizError."""
-    if len(values) != len(bands):
-        several = Message("{count} numbers", count=len(bands))
-        count = {1: Message("one number"), 3: Message("three numbers")}.get(len(bands), several)
-        names = listed(bands)
+def check_per_channel(values: Sequence[float], channels: Sequence[Channel], what: str) -> tuple[float, ...]:
+    """Return `values` as floats, one for each channel. Raises CamvizError."""
+    if len(values) != len(channels):
+        several = Message("{count} numbers", count=len(channels))
+        count = {1: Message("one number"), 3: Message("three numbers")}.get(len(channels), several)
         raise CamvizError(
             "{what} must be {expected}, for {names}; got {count}",
             what=what,
             expected=count,
-            names=names,
+            names=listed(channels),
             count=len(values),
         )
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):

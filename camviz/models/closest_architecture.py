@@ -1,4 +1,4 @@
-"""The architecture of the catalogue that a checkpoint is most like, found without weights and without a download."""
+"""The catalogue architecture closest to a checkpoint, found without weights and without a download."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,29 +14,32 @@ from .catalogue import EMBEDDED, TRANSFORMERS, timm_architectures, torchvision_n
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-ALIKE, SAME = 0.3, 0.95  # shares of tensors: below the one it is no likeness, from the other on no other is looked for
-FAMILIES = 3  # of timm's families, those that are looked through whole
+SIMILAR, SAME = (
+    0.3,
+    0.95,
+)  # shares of tensors: the least that is reported, and the one that ends the search
+FAMILIES = 3  # of timm's families, the number searched completely
 
 
 @dataclass(frozen=True)
 class ClosestArchitecture:
-    """A network by its catalogue name; `fitting` of all `tensors` of either have the same name and shape."""
+    """A catalogue network; `matching` of the `tensors` of both networks have the same name and shape."""
 
     name: str
-    fitting: int
+    matching: int
     tensors: int
 
     @property
     def share(self) -> float:
-        """1 where everything fits."""
-        return self.fitting / max(1, self.tensors)
+        """The matching share of the tensors; 1 = all."""
+        return self.matching / max(1, self.tensors)
 
 
 def closest_architecture(state: Mapping[str, Tensor], asked: str) -> ClosestArchitecture | None:
-    """The network whose tensors have most names and shapes in common with `state`; None where none is like it.
+    """Return the network that shares most tensor names and shapes with `state`; None if no network is similar.
 
-    The number of classes and of input channels may differ. First the one that was asked for, then torchvision's
-    networks, then those families of timm whose names are most alike: some seconds.
+    The number of classes and of input channels may differ. The search takes the asked architecture first, then those of
+    torchvision, then the timm families with the most similar tensor names; it takes some seconds.
     """
     shapes = {key: tuple(value.shape) for key, value in state.items() if not key.endswith("num_batches_tracked")}
     best = _compare(asked, shapes)
@@ -46,7 +49,7 @@ def closest_architecture(state: Mapping[str, Tensor], asked: str) -> ClosestArch
             best = found
         if best.share == 1:
             break
-    return best if best.share >= ALIKE else None
+    return best if best.share >= SIMILAR else None
 
 
 def _candidates(shapes: Shapes) -> Iterator[str]:
@@ -54,29 +57,29 @@ def _candidates(shapes: Shapes) -> Iterator[str]:
     families: dict[str, list[str]] = {}
     for name, family in timm_architectures():
         families.setdefault(family, []).append(name)
-    words = _words(shapes)
+    patterns = _patterns(shapes)
 
-    def likeness(family: str) -> float:
-        others = _words(shapes_of(f"timm/{families[family][0]}"))
-        return len(words & others) / max(1, len(words | others))
+    def similarity(family: str) -> float:
+        others = _patterns(shapes_of(f"timm/{families[family][0]}"))
+        return len(patterns & others) / max(1, len(patterns | others))
 
-    for family in sorted(families, key=likeness, reverse=True)[:FAMILIES]:
+    for family in sorted(families, key=similarity, reverse=True)[:FAMILIES]:
         yield from (f"timm/{name}" for name in families[family])
 
 
-def _words(shapes: Shapes) -> set[str]:
-    """The names without their numbers."""
+def _patterns(shapes: Shapes) -> set[str]:
+    """Return the tensor names with every number replaced by #."""
     return {re.sub(r"\d+", "#", key) for key in shapes}
 
 
 def _compare(name: str, shapes: Shapes) -> ClosestArchitecture:
     known = shapes_of(name)
-    fitting = sum(_fits(known[key], shapes[key]) for key in known.keys() & shapes.keys())
-    return ClosestArchitecture(name, fitting, len(known.keys() | shapes.keys()))
+    matching = sum(_fits(known[key], shapes[key]) for key in known.keys() & shapes.keys())
+    return ClosestArchitecture(name, matching, len(known.keys() | shapes.keys()))
 
 
 def _fits(known: tuple[int, ...], given: tuple[int, ...]) -> bool:
-    """Whether two shapes are the same but for the number of classes, or of input channels."""
+    """Whether two shapes are equal, except for the number of classes or of input channels."""
     if known == given or len(known) != len(given) or not known:
         return known == given
     classes = known[0] == 1000 and known[1:] == given[1:]
@@ -86,30 +89,30 @@ def _fits(known: tuple[int, ...], given: tuple[int, ...]) -> bool:
 
 @cache
 def shapes_of(name: str) -> Shapes:
-    """The shapes of a network's tensors by their names."""
-    with Weightless():
-        net = _built(name)
+    """Return the shapes of a network's tensors by name."""
+    with WithoutWeights():
+        net = _build(name)
     return {
         key: tuple(value.shape) for key, value in net.state_dict().items() if not key.endswith("num_batches_tracked")
     }
 
 
-def _built(name: str) -> nn.Module:
+def _build(name: str) -> nn.Module:
     if name in EMBEDDED or name.startswith("timm/"):
         import timm
 
-        made: nn.Module = timm.create_model(f"tf_{name}" if name in EMBEDDED else name.removeprefix("timm/"))
-        return made
+        net: nn.Module = timm.create_model(f"tf_{name}" if name in EMBEDDED else name.removeprefix("timm/"))
+        return net
     from torchvision import models
 
     extra = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
     return models.get_model(name, weights=None, **extra)  # type: ignore[no-any-return]
 
 
-class Weightless(TorchFunctionMode):
-    """Within it a network is built without weights: its tensors are on the meta device, and nothing is drawn.
+class WithoutWeights(TorchFunctionMode):
+    """Build networks without weights: empty tensors are on the meta device, and nothing is initialized.
 
-    `torch.device("meta")` would also take the numbers from which some networks compute their own shapes.
+    `torch.device("meta")` would also catch the tensors from which some networks compute their shapes.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

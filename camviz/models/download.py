@@ -1,19 +1,26 @@
-"""Download weight files once, and check them."""
+"""Download of weights files, once, into torch's hub cache or the Hugging Face cache."""
 
 import hashlib
 import http.client
 import re
+import threading
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from urllib.error import HTTPError, URLError
 from uuid import uuid4
 from zipfile import BadZipFile, ZipFile
 
+import httpx2
 import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from safetensors import SafetensorError, safe_open
+from tqdm.std import tqdm
 
 from ..errors import CamvizError
 from ..messages import Message
@@ -21,47 +28,70 @@ from .weights import _start
 
 Progress = Callable[[int, int], None]
 
-
 TIMEOUT = 10.0  # seconds without a byte
-
-
 CHUNK = 1 << 18
-
-
-PAUSE = 0.1  # seconds between two words of progress
-
+PAUSE = 0.1  # seconds between two calls of progress
 
 _CHECKSUM = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # sha256's first digits, at the end of an address
 
 
-def cached(url: str, name: str = "", progress: Progress | None = None) -> Path:
-    """The file behind `url` in torch's hub cache, fetched first where it is not there yet, or not whole.
+def cached(url: str, progress: Progress | None = None) -> Path:
+    """Return the file behind `url` in torch's hub cache; download it if it is missing or damaged.
 
-    Saved under `name`, by default the url's last part. `progress(done, total)` counts bytes; total is 0 where
-    the server does not tell. Nothing is left behind where it fails or `progress` raises. Raises CamvizError.
+    `progress(done, total)` counts bytes; total is 0 if the server does not send it. A failed or cancelled download
+    leaves no file. Raises CamvizError.
     """
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    file = folder / (name or url.rpartition("/")[2])
-    fault = Message("not here") if not file.exists() else "" if _is_whole(file, url) else Message("damaged")
+    folder = _folder()
+    file = folder / url.rpartition("/")[2]
+    fault = Message("missing") if not file.exists() else "" if _is_whole(file, url) else Message("damaged")
     if fault:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _download(url, file, progress)
         except (OSError, http.client.HTTPException) as error:
-            raise CamvizError(
-                "the weights file {file} is {fault} and could not be fetched ({reason}): put it by "
-                "hand into {folder}, or meanwhile use efficientnet_lite0, efficientnet_lite1 or "
-                "efficientnet_lite2, which need no network, or weights='random'",
-                file=file.name,
-                fault=fault,
-                reason=_reason(error),
-                folder=folder,
-            ) from error
+            raise _failure(file.name, fault, error) from error
     return file
 
 
+def from_hugging_face(repository: str, path: str, name: str, progress: Progress | None = None) -> Path:
+    """Return a file of a Hugging Face repository from its cache; download it if it is missing.
+
+    `repository`: "owner/name", or "owner/name@revision". A file `name` in torch's hub cache, where a user can put it by
+    hand, takes precedence. The variables HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE have their usual meaning.
+    `progress(done, total)` is called ten times a second; an exception from it cancels the download. Raises CamvizError.
+    """
+    file = _folder() / name
+    if file.exists():
+        return file
+    repository, _, revision = repository.partition("@")
+    known = try_to_load_from_cache(repository, path, revision=revision or None)
+    if isinstance(known, str):
+        return Path(known)
+    try:
+        # hf_hub_download alone would retry for 20 s without a connection.
+        get_hf_file_metadata(hf_hub_url(repository, path, revision=revision or None), timeout=TIMEOUT)
+        return _download_from_hugging_face(repository, path, revision or None, progress)
+    except (OSError, httpx2.HTTPError) as error:
+        raise _failure(name, Message("missing"), error) from error
+
+
+def _folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _failure(name: str, fault: str, error: Exception) -> CamvizError:
+    return CamvizError(
+        "the weights file {file} is {fault} and could not be downloaded ({reason}): put it by hand into {folder}, or "
+        "use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, which come with CamViz, or weights='random'",
+        file=name,
+        fault=fault,
+        reason=_reason(error),
+        folder=_folder(),
+    )
+
+
 def _is_whole(file: Path, url: str) -> bool:
-    """Whether nothing of a file is missing: by the checksum in its address, else by what its own format says."""
+    """Whether a file is complete, by the checksum in its URL or else by its format."""
     if expected := _CHECKSUM.search(url):
         with file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest().startswith(expected[1])
@@ -77,7 +107,7 @@ def _is_whole(file: Path, url: str) -> bool:
 
 
 def _download(url: str, file: Path, progress: Progress | None) -> None:
-    """Stream `url` into a temporary file beside `file`, which takes its name only when it is complete."""
+    """Download `url` into a temporary file, which is renamed to `file` once it is complete."""
     part = file.with_name(f"{file.name}.{uuid4().hex}.part")
     digest = hashlib.sha256()
     done, due = 0, 0.0
@@ -94,15 +124,57 @@ def _download(url: str, file: Path, progress: Progress | None) -> None:
         if total and done != total:
             raise OSError(f"the transfer broke off after {done} of {total} bytes")
         if (expected := _CHECKSUM.search(url)) and not digest.hexdigest().startswith(expected[1]):
-            raise OSError("what came does not have the checksum in the file's name")
+            raise OSError("the downloaded file does not have the checksum in its name")
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
 
 
+class _Cancelled(BaseException):
+    """Ends a download in its own thread."""
+
+
+def _download_from_hugging_face(repository: str, path: str, revision: str | None, progress: Progress | None) -> Path:
+    """Download in a thread, so that `progress` is called regularly even if the next chunk takes long to arrive."""
+    bars: list[Any] = []  # the first one counts the bytes of the file
+    cancelled = threading.Event()
+    result: Future[str] = Future()
+
+    class Bar(tqdm):  # type: ignore[misc]
+        def __init__(self, *_: Any, total: float | None = None, initial: float = 0, **__: Any) -> None:
+            super().__init__(total=total, initial=initial, disable=True)
+            bars.append(self)
+
+        def update(self, n: float | None = 1) -> None:
+            if cancelled.is_set():
+                raise _Cancelled
+            self.n += n or 0
+
+    def run() -> None:
+        try:
+            result.set_result(hf_hub_download(repository, path, revision=revision, tqdm_class=Bar))
+        except BaseException as error:  # noqa: BLE001  # raised again in the calling thread
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        while True:
+            waiting = wait([result], PAUSE).not_done
+            if progress and bars:
+                progress(int(bars[0].n), int(bars[0].total or 0))
+            if not waiting:
+                return Path(result.result())
+    finally:
+        cancelled.set()
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         return Message("the server answered {code}", code=error.code)
+    if isinstance(error, HfHubHTTPError):
+        return Message("the server answered {code}", code=error.response.status_code)
+    if isinstance(error, OfflineModeIsEnabled):
+        return Message("HF_HUB_OFFLINE is set")
     if isinstance(error, URLError):
         return str(error.reason)
     if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):

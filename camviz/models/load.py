@@ -1,4 +1,4 @@
-"""load_model: from a name, or a network of one's own, to a Model; and the models that a process shares."""
+"""load_model: a Model from a catalogue name, a file, or a network given as a Python object."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +13,7 @@ from ..errors import CamvizError, unknown
 from ..messages import Message
 from . import state_dict
 from . import weights as files
-from .channels import RGB_CHANNELS, Channel, check_channels, default_channels, per_channel, spread
+from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
 from .class_names import ClassNames, read_class_names
 from .closest_architecture import closest_architecture
 from .download import Progress
@@ -35,67 +35,69 @@ def load_model(
     input_size: tuple[int, int] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    bands: Sequence[str] | None = None,
+    input_channels: Sequence[str] | None = None,
     preprocess: Preprocess | None = None,
     head: Head | None = None,
     categories: ClassNames | None = None,
     name: str | None = None,
 ) -> Model:
-    """A network ready to be explained, by its name in the catalogue, or a copy of one of your own.
+    """Load a network by its catalogue name, or copy one that you give, and return it as a Model.
 
-    Your own may be an nn.Module, what torch.export.export returns, or the path of a TorchScript or torch.export file
-    (.pt, .pt2; it may run any code: open those that you trust). The network that you give is never touched.
+    `network`: a name of the catalogue, an nn.Module, an ExportedProgram of torch.export.export, or the path of a
+    TorchScript or torch.export file (.pt, .pt2; such a file can run any code, so open only files that you trust).
+    A network given as an object is copied and never changed.
 
-    `weights`: "default" = trained (fetched at first use, `progress(done_bytes, total_bytes)`), "random", or the
+    `weights`: "default" = pretrained (downloaded on first use, `progress(done_bytes, total_bytes)`), "random", the
     path of a state dict (.pth, .pt, .safetensors), or a state dict. `device`: None = torch's default.
-    `input_size` (height, width), `mean`, `std` and `categories` replace what the catalogue says; for your own network
-    they default to 224 x 224 and ImageNet's values. `categories`: names, or the path of a text or JSON file of them.
-    `bands`: what each input channel sees, out of "red", "green", "blue", "gray", "black"; None = gray for one
-    channel, else red, green, blue. `preprocess`: a function from a PIL picture to the input (C, H, W), in place of
-    `input_size`, `mean`, `std` and `bands`, which are then measured. `head`: "softmax", or "sigmoid" where each class
-    is asked by itself; None = sigmoid where there is only one. Raises CamvizError on wrong input.
+    `input_size` (height, width), `mean`, `std` and `categories` replace the catalogue's values; for a network given as
+    an object the defaults are 224 x 224 and ImageNet's values. `categories`: class names, or the path of a text or
+    JSON file. `input_channels`: the content of each input channel, out of "red", "green", "blue", "gray", "black"
+    (zeros); None = gray for one channel, red, green and blue for three. `preprocess`: a function from a PIL image to
+    the input (C, H, W); it replaces `input_size`, `mean`, `std` and `input_channels`, which are inferred from it.
+    `head`: "softmax", or "sigmoid" for independent labels; None = sigmoid for a single class, else softmax.
+    Raises CamvizError on wrong input.
     """
-    plan = _plan(network, name)
-    net, loaded = _build(plan, weights, progress)
+    source = _model_source(network, name)
+    net, loaded = _build(source, weights, progress)
     where = torch.device(device) if device is not None else _device(network)
     for parameter in net.parameters():
         parameter.grad = None
         parameter.requires_grad_(False)
     net.eval().to(where)
     if preprocess is not None:
-        if any(given is not None for given in (input_size, mean, std, bands)):
-            raise CamvizError("preprocess says what input_size, mean, std and bands say: give either it or them")
-        measured = infer_preprocessing(preprocess)
-        input_size, mean, std, bands = measured.size, measured.mean, measured.std, measured.bands
-    geometry = plan.geometry
+        if any(given is not None for given in (input_size, mean, std, input_channels)):
+            raise CamvizError("preprocess replaces input_size, mean, std and input_channels: give either it or them")
+        inferred = infer_preprocessing(preprocess)
+        input_size, mean, std, input_channels = inferred.size, inferred.mean, inferred.std, inferred.channels
+    geometry = source.geometry
     if input_size is not None:
         geometry = Geometry(input_size, input_size, geometry.interpolation)
-    looks = check_channels(bands) if bands is not None else _bands(net, geometry.size)
-    found = probe(net, geometry.size, len(looks))
+    channels = check_channels(input_channels) if input_channels is not None else _default_channels(net, geometry.size)
+    found = probe(net, geometry.size, len(channels))
     if head is not None and head not in get_args(Head):
         raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid")
-    deviations = spread(plan.std, looks, 1.0) if std is None else per_channel(std, looks, "std")
+    deviations = from_rgb_values(source.std, channels, 1.0) if std is None else check_per_channel(std, channels, "std")
     if 0 in deviations:
         raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
     return Model(
-        name=name or plan.name,
-        title=Message("{title} (untrained)", title=plan.title) if loaded.is_random else plan.title,
+        name=name or source.name,
+        title=Message("{title} (untrained)", title=source.title) if loaded.is_random else source.title,
         weights=loaded,
         net=net,
-        categories=_labels(categories, found.classes, plan.name),
+        categories=_labels(categories, found.classes, source.name),
         layers=found.layers,
         default_layer=found.layers[-1].name if found.layers else "",
-        mean=spread(plan.mean, looks, 0.0) if mean is None else per_channel(mean, looks, "mean"),
+        mean=from_rgb_values(source.mean, channels, 0.0) if mean is None else check_per_channel(mean, channels, "mean"),
         std=deviations,
         geometry=geometry,
         device=where,
-        bands=looks,
+        input_channels=channels,
         head=head or ("sigmoid" if found.classes == 1 else "softmax"),
         transform=preprocess,
     )
 
 
-def _plan(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:
+def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:
     if isinstance(network, nn.Module | ExportedProgram):
         return custom_source(network, name)
     if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth"):
@@ -104,14 +106,16 @@ def _plan(network: str | Path | nn.Module | ExportedProgram, name: str | None) -
 
 
 def _build(
-    plan: ModelSource, weights: str | Path | Mapping[str, Tensor], progress: Progress | None
+    source: ModelSource, weights: str | Path | Mapping[str, Tensor], progress: Progress | None
 ) -> tuple[nn.Module, Weights]:
     if weights == "default":
-        return plan.trained(progress), plan.weights
-    if weights == "random" and not plan.from_catalogue:
-        raise CamvizError("random weights are for networks of the catalogue; initialize your own before you give it")
+        return source.trained(progress), source.weights
+    if weights == "random" and not source.from_catalogue:
+        raise CamvizError(
+            "random weights are for networks of the catalogue; initialize your network before you give it"
+        )
     if weights == "random":
-        return plan.untrained(plan.classes), Weights("random")
+        return source.untrained(source.classes), Weights("random")
     if isinstance(weights, Mapping):
         if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
             raise CamvizError("a state dict holds tensors by name, as net.state_dict() gives them")
@@ -121,58 +125,56 @@ def _build(
         if not path.is_file():
             raise CamvizError("weights must be 'default', 'random' or a file; there is no file {path}", path=path)
         state, file, loaded = files.read(path), path.name, Weights("file", str(weights))
-    net = plan.untrained(plan.classes)
+    net = source.untrained(source.classes)
     state = state_dict.unwrapped(state, net)
-    if plan.from_catalogue:
-        if (classes := state_dict.classes_in(state, net, plan.classes)) != plan.classes:
-            net = plan.untrained(classes)
-        if (channels := state_dict.channels_in(state, net)) != len(plan.mean):
+    if source.from_catalogue:
+        if (classes := state_dict.classes_in(state, net, source.classes)) != source.classes:
+            net = source.untrained(classes)
+        if (channels := state_dict.channels_in(state, net)) != len(source.mean):
             state_dict.widen(net, channels)
-    state_dict.fill(net, state, file, plan.name, _likeness(plan.name) if plan.from_catalogue else None)
-    return net, loaded if plan.from_catalogue else Weights("custom")
+    state_dict.fill(net, state, file, source.name, _closest_hint(source.name) if source.from_catalogue else None)
+    return net, loaded if source.from_catalogue else Weights("custom")
 
 
-def _likeness(name: str) -> state_dict.Hint:
-    """A word on which network of the catalogue a checkpoint is of, that is not of the one of that name."""
+def _closest_hint(name: str) -> state_dict.Hint:
+    """Return a function that names the catalogue architecture closest to a checkpoint that does not fit `name`."""
 
     def hint(state: Mapping[str, Tensor]) -> str:
         found = closest_architecture(state, name)
         if found is None:
-            return Message("no network of the catalogue is like it")
+            return Message("no network of the catalogue is similar")
         if found.share == 1 and found.name != name:
-            return Message("nearest in the catalogue is {network}, which it fits", network=found.name)
+            return Message("the closest in the catalogue is {network}, which it fits", network=found.name)
+        same = "{network} is still the closest in the catalogue"
         return Message(
-            "{nearest} ({fitting} of {tensors} tensors fit)",
-            nearest=Message(
-                "it is nearest to {network} all the same"
-                if found.name == name
-                else "nearest in the catalogue is {network}",
-                network=found.name,
+            "{closest} ({matching} of {tensors} tensors match)",
+            closest=Message(
+                same if found.name == name else "the closest in the catalogue is {network}", network=found.name
             ),
-            fitting=found.fitting,
+            matching=found.matching,
             tensors=found.tensors,
         )
 
     return hint
 
 
-def _bands(net: nn.Module, size: tuple[int, int]) -> tuple[Channel, ...]:
-    """What the channels see where nobody says it, by what the first weights for maps take."""
+def _default_channels(net: nn.Module, size: tuple[int, int]) -> tuple[Channel, ...]:
+    """Return the default channels of a network, by the number of input channels of its first convolution."""
     try:
-        channels = state_dict.first_convolution(net)[1].in_channels
+        count = state_dict.first_convolution(net)[1].in_channels
     except CamvizError:  # a compiled network has convolutions that are no nn.Conv2d
-        channels = next((weight.shape[1] for weight in net.parameters() if weight.ndim == 4), 3)
+        count = next((weight.shape[1] for weight in net.parameters() if weight.ndim == 4), 3)
     try:
-        return default_channels(channels)
+        return default_channels(count)
     except CamvizError:
-        with suppress(CamvizError):  # the first in the list need not be the first to run
+        with suppress(CamvizError):  # the first convolution listed need not be the first to run
             probe(net, size)
             return RGB_CHANNELS
         raise
 
 
 def _device(network: str | Path | nn.Module | ExportedProgram) -> torch.device:
-    """Where a network of one's own lies; for one of the catalogue, torch's default."""
+    """Return the device of a network given as an object, torch's default device for all others."""
     parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
     return torch.get_default_device() if parameter is None else parameter.device
 

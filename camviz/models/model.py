@@ -1,4 +1,4 @@
-"""Model: a network with all that is needed to show it a picture and to name what it says."""
+"""Model: a network with its classes, its layers and the preprocessing of its input."""
 
 import operator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from ..errors import CamvizError, unknown
 from ..images import ImageSource, decode_image
 from ..messages import Message, listed
 from ..tape import forward
-from .channels import RGB_CHANNELS, Channel, in_colors, seen, shown, to_gray
+from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
@@ -25,7 +25,7 @@ Head = Literal["softmax", "sigmoid"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class with the probability that the network gives it."""
+    """One class with its predicted probability."""
 
     index: int
     label: str
@@ -34,10 +34,10 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network in eval mode with frozen parameters, its classes, its layers and its own way to see a picture.
+    """A network in eval mode with frozen parameters, its classes, its layers and its preprocessing.
 
-    `bands`, `mean` and `std` are one for each input channel. `head`: how its scores become probabilities, "softmax"
-    (they share 1 among them) or "sigmoid" (each class is asked by itself).
+    `input_channels`, `mean` and `std` have one entry for each input channel. `head` turns scores into probabilities:
+    "softmax" (they sum to 1) or "sigmoid" (each class independently).
     """
 
     name: str
@@ -51,7 +51,7 @@ class Model:
     std: tuple[float, ...]
     geometry: Geometry
     device: torch.device
-    bands: tuple[Channel, ...] = RGB_CHANNELS
+    input_channels: tuple[Channel, ...] = RGB_CHANNELS
     head: Head = "softmax"
     transform: Preprocess | None = field(default=None, repr=False)
 
@@ -62,35 +62,35 @@ class Model:
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """(height, width) of what the network sees."""
+        """(height, width) of the network's input."""
         return self.geometry.size
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of the network's input."""
-        return len(self.bands), *self.geometry.size
+        return len(self.input_channels), *self.geometry.size
 
     @property
     def stages(self) -> int:
-        """How many steps of down-sampling the layers take."""
+        """The number of resolutions among the layers."""
         return max((layer.stage for layer in self.layers), default=0)
 
     def preprocess(self, image: ImageSource, fit: Fit = "crop") -> Tensor:
-        """The network's input (1, C, H, W) on its device: `view`, normalized, and nothing else."""
+        """Return the network's input (1, C, H, W) on its device: `view`, normalized."""
         return self.normalize(self.view(image, fit))
 
     def normalize(self, view: NDArray[np.uint8]) -> Tensor:
-        """The network's input (1, C, H, W) on its device, of what it sees (H, W, 3)."""
-        pixels = seen(view, self.bands)
+        """Return the network's input (1, C, H, W) on its device for a view (H, W, 3)."""
+        pixels = to_channels(view, self.input_channels)
         mean, std = self._scale()
         dtype = next((parameter.dtype for parameter in self.net.parameters()), torch.float32)
         return ((pixels - mean) / std)[None].to(self.device, dtype)
 
     def view(self, image: ImageSource, fit: Fit = "crop") -> NDArray[np.uint8]:
-        """The picture that the network sees, RGB (H, W, 3), gray where it sees no colors.
+        """Return the image as the network receives it: RGB (H, W, 3), gray if the network has no color channel.
 
-        `fit`: "crop" as the weights were trained, "pad" the whole picture on the mean color (zero for the
-        network, to the nearest gray level), "stretch" both sides straight to the input's size.
+        `fit`: "crop" as in the training of the weights, "pad" = the whole image on the mean color (zero after
+        normalization, up to rounding), "stretch" = the whole image resized to the input size.
         """
         decoded = decode_image(image)
         known = decoded.views.setdefault(self, {})
@@ -101,34 +101,36 @@ class Model:
     def _view(self, picture: Image.Image, fit: Fit) -> NDArray[np.uint8]:
         mean, _ = self._scale()
         if self.transform is not None and fit == "crop":
-            return self.seen_in(run(self.transform, picture))
-        red, green, blue = shown(mean, self.bands)[0, 0].tolist()
-        found = np.array(self.geometry.apply(picture, fit, fill=(red, green, blue)))
-        return shown(seen(found, self.bands), self.bands) if to_gray(self.bands) else found
+            return self.denormalize(run(self.transform, picture))
+        red, green, blue = to_image(mean, self.input_channels)[0, 0].tolist()
+        view = np.array(self.geometry.apply(picture, fit, fill=(red, green, blue)))
+        gray = is_gray(self.input_channels)
+        return to_image(to_channels(view, self.input_channels), self.input_channels) if gray else view
 
-    def seen_in(self, x: Tensor) -> NDArray[np.uint8]:
-        """The picture (H, W, 3) that an input (C, H, W) is of."""
+    def denormalize(self, x: Tensor) -> NDArray[np.uint8]:
+        """Return the RGB image (H, W, 3) of an input (C, H, W)."""
         mean, std = self._scale()
-        return shown(x.detach().cpu() * std + mean, self.bands)
+        return to_image(x.detach().cpu() * std + mean, self.input_channels)
 
     def _scale(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation, each (C, 1, 1)."""
+        """Return mean and standard deviation, each (C, 1, 1)."""
         mean, std = (torch.tensor(values, device="cpu").view(-1, 1, 1) for values in (self.mean, self.std))
         return mean, std
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """The class scores (B, K) as probabilities, (B, K)."""
+        """Return the probabilities (B, K) of class scores (B, K)."""
         return scores.softmax(dim=1) if self.head == "softmax" else scores.sigmoid()
 
     def in_colors(self, attribution: Tensor) -> Tensor:
-        """A map (B, h, w) as it is; an attribution of the input's channels (B, C, H, W) as one of red, green and blue.
+        """Return an attribution of the input channels (B, C, H, W) as one of red, green and blue.
 
-        A gray channel's part is shared among the three; a black one's is left out.
+        A gray channel's attribution is divided equally among the three; a black channel's is left out. A map (B, h, w)
+        is returned unchanged.
         """
-        return attribution if attribution.ndim == 3 else in_colors(attribution, self.bands)
+        return attribution if attribution.ndim == 3 else in_colors(attribution, self.input_channels)
 
     def predict(self, image: ImageSource, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
-        """The `k` most probable classes, best first."""
+        """Return the `k` most probable classes, best first."""
         if k < 1:
             raise CamvizError("the number of predictions must be at least 1; got {k}", k=k)
         with torch.no_grad():
@@ -140,18 +142,18 @@ class Model:
         )
 
     def layer(self, name: str) -> Layer:
-        """The layer of that dotted name. Raises CamvizError, offering the nearest."""
+        """Return the layer of that dotted name. Raises CamvizError, which suggests the nearest name."""
         for layer in self.layers:
             if layer.name == name:
                 return layer
         raise unknown(Message("layer"), name, [layer.name for layer in self.layers], self.name)
 
     def module(self, name: str) -> nn.Module:
-        """The module of the layer of that name. Raises CamvizError, offering the nearest."""
+        """Return the module of the layer of that name. Raises CamvizError, which suggests the nearest name."""
         return self.net.get_submodule(self.layer(name).name)
 
     def class_index(self, target: str | SupportsIndex) -> int:
-        """The index of a class given by its label (in any case) or by its index. Raises CamvizError."""
+        """Return the index of a class, given by its label (case is ignored) or its index. Raises CamvizError."""
         if not isinstance(target, str):
             index = operator.index(target)
             if not 0 <= index < len(self.categories):

@@ -76,7 +76,7 @@ def with_digest(model: Model) -> Model:
 
     So no result of another network of that name, or of the same one after more training, is taken for one of this.
     """
-    looks = (model.net, model.categories, model.mean, model.std, model.bands, model.head)
+    looks = (model.net, model.categories, model.mean, model.std, model.input_channels, model.head)
     digest = hashlib.sha256(repr(looks).encode())
     for name, tensor in model.net.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

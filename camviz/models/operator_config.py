@@ -29,7 +29,7 @@ _PLAIN = {  # a field of a [[model]] -> what it must be
     "input_size": list,
     "mean": list,
     "std": list,
-    "bands": list,
+    "input_channels": list,
     "head": str,
 }
 
@@ -144,7 +144,7 @@ def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
     version = " ".join(str(path.stat().st_mtime_ns) for path in files.values())
 
     def load(device: str, progress: Progress | None) -> Model:
-        settings = {key: table[key] for key in ("mean", "std", "bands", "head") if key in table}
+        settings = {key: table[key] for key in ("mean", "std", "input_channels", "head") if key in table}
         if "input_size" in table:
             settings["input_size"] = tuple(table["input_size"])
         if "categories" in files:

@@ -35,7 +35,7 @@ class InferredPreprocessing:
     """The input's size (height, width), and for each channel its band, mean and deviation."""
 
     size: tuple[int, int]
-    bands: tuple[Channel, ...]
+    channels: tuple[Channel, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -84,11 +84,11 @@ def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
     if not _near(torch.stack([row[:, quarter], row[:, -1 - quarter]]), expected, whole):
         raise CamvizError(MORE, fault=Message("the same gray comes out different when there is another beside it"))
     shares = torch.stack([color - black for color in colors]) / whole
-    bands = tuple(_band(channel, whole[place]) for place, channel in enumerate(shares.T))
+    channels = tuple(_channel(row, whole[place]) for place, row in enumerate(shares.T))
     std = torch.where(whole == 0, torch.ones_like(whole), 1 / whole)
     return InferredPreprocessing(
         size=(int(several[0].shape[1]), int(several[0].shape[2])),
-        bands=bands,
+        channels=channels,
         mean=tuple((-black * std).tolist()),
         std=tuple(std.tolist()),
     )
@@ -102,11 +102,11 @@ def _near(values: Tensor, expected: Tensor, whole: Tensor) -> bool:
     return bool(((values - expected).abs() <= TOLERANCE * whole.abs() + 1e-6).all())
 
 
-def _band(share: Tensor, whole: Tensor) -> Channel:
+def _channel(share: Tensor, whole: Tensor) -> Channel:
     if whole == 0:
         return "black"
-    for band, expected in SHARES.items():
+    for name, expected in SHARES.items():
         if (share - torch.tensor(expected, device="cpu")).abs().max() <= TOLERANCE:
-            return band
+            return name
     mixture = ", ".join(f"{value:.2f}" for value in share.tolist())
     raise CamvizError(MORE, fault=Message("it mixes red, green and blue as {mixture}", mixture=mixture))

@@ -20,7 +20,7 @@ from ..runtime.rng import SeededOperations
 from . import download, state_dict
 from . import weights as files
 from .catalogue import CURATED, source_of
-from .channels import RGB_CHANNELS, per_channel
+from .channels import RGB_CHANNELS, check_per_channel
 from .download import Progress
 from .geometry import Geometry
 from .weights import Weights
@@ -187,7 +187,10 @@ def _torchvision(name: str) -> ModelSource:
         return net
 
     geometry = Geometry((size, size), (grid, grid), transform.interpolation.value)
-    mean, std = per_channel(transform.mean, RGB_CHANNELS, "mean"), per_channel(transform.std, RGB_CHANNELS, "std")
+    mean, std = (
+        check_per_channel(transform.mean, RGB_CHANNELS, "mean"),
+        check_per_channel(transform.std, RGB_CHANNELS, "std"),
+    )
     tag = Weights("default", weights.name)
     return ModelSource(name, CURATED.get(name, name), tag, 1000, geometry, mean, std, untrained, trained)
 
@@ -208,8 +211,7 @@ def _timm(name: str) -> ModelSource:
     def trained(progress: Progress | None) -> nn.Module:
         if config.hf_hub_id:
             path = config.hf_hub_filename or "model.safetensors"
-            url = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{path}"
-            file = download.cached(url, full + Path(path).suffix, progress)
+            file = download.from_hugging_face(config.hf_hub_id, path, full + Path(path).suffix, progress)
         elif config.url:
             file = download.cached(config.url, progress=progress)
         else:
@@ -223,7 +225,7 @@ def _timm(name: str) -> ModelSource:
     size = (config.input_size[1], config.input_size[2])
     grid = (math.floor(size[0] / config.crop_pct), math.floor(size[1] / config.crop_pct))
     geometry = Geometry(size, grid, config.interpolation, keep_ratio=config.crop_mode != "squash")
-    mean, std = per_channel(config.mean, RGB_CHANNELS, "mean"), per_channel(config.std, RGB_CHANNELS, "std")
+    mean, std = check_per_channel(config.mean, RGB_CHANNELS, "mean"), check_per_channel(config.std, RGB_CHANNELS, "std")
     weights = Weights("default", config.tag)
     return ModelSource(f"timm/{full}", full, weights, config.num_classes, geometry, mean, std, untrained, trained)
 

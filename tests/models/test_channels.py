@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 
 import camviz
 from camviz import images
-from camviz.models.channels import RGB_CHANNELS, in_colors, seen, shown
+from camviz.models.channels import RGB_CHANNELS, in_colors, to_channels, to_image
 from camviz.models.preprocessing import infer_preprocessing
 
 SIZE = (24, 32)
@@ -36,12 +36,12 @@ def noise() -> Image.Image:
 def test_gray_is_pillows(noise: Image.Image) -> None:
     every = np.stack(np.meshgrid(*[np.arange(0, 256, 5)] * 3), axis=-1).reshape(-1, 52, 3).astype(np.uint8)
     expected = np.array(Image.fromarray(every).convert("L"))
-    assert torch.equal(seen(every, ("gray",))[0] * 255, torch.from_numpy(expected).float())
+    assert torch.equal(to_channels(every, ("gray",))[0] * 255, torch.from_numpy(expected).float())
 
 
 def test_one_channel_sees_gray(noise: Image.Image) -> None:
     model = camviz.load_model(net(1), input_size=SIZE)
-    assert (model.bands, model.input_shape) == (("gray",), (1, *SIZE))
+    assert (model.input_channels, model.input_shape) == (("gray",), (1, *SIZE))
     assert model.mean == (pytest.approx((0.485 + 0.456 + 0.406) / 3),)
     assert model.std == (pytest.approx((0.229 + 0.224 + 0.225) / 3),)
     view, colors = model.view(noise), camviz.load_model(net(3), input_size=SIZE).view(noise)
@@ -49,7 +49,7 @@ def test_one_channel_sees_gray(noise: Image.Image) -> None:
     x = model.preprocess(noise)
     assert x.shape == (1, 1, *SIZE)
     assert torch.allclose(x[0, 0] * model.std[0] + model.mean[0], torch.from_numpy(view[..., 0]) / 255, atol=1e-6)
-    assert np.array_equal(model.seen_in(x[0]), view)
+    assert np.array_equal(model.denormalize(x[0]), view)
 
 
 def test_the_other_order_of_colors(noise: Image.Image) -> None:
@@ -57,7 +57,7 @@ def test_the_other_order_of_colors(noise: Image.Image) -> None:
     usual, reversed_ = net(), net()
     reversed_[0].weight.data = reversed_[0].weight.data.flip(1)
     a = camviz.load_model(usual, input_size=SIZE)
-    b = camviz.load_model(reversed_, input_size=SIZE, bands=("blue", "green", "red"))
+    b = camviz.load_model(reversed_, input_size=SIZE, input_channels=("blue", "green", "red"))
     assert np.array_equal(a.view(noise), b.view(noise))
     assert torch.equal(a.preprocess(noise), b.preprocess(noise).flip(1))
     for method in ("vanilla_backprop", "grad_cam", "integrated_gradients"):
@@ -66,20 +66,20 @@ def test_the_other_order_of_colors(noise: Image.Image) -> None:
 
 
 def test_more_channels_than_colors(noise: Image.Image) -> None:
-    with pytest.raises(camviz.CamvizError, match="takes 5 channels, and a picture has red, green and blue: say what"):
+    with pytest.raises(camviz.CamvizError, match="has 5 input channels, but an image has red, green and blue: name"):
         camviz.load_model(net(5), input_size=SIZE)
-    model = camviz.load_model(net(5), input_size=SIZE, bands=("gray", "red", "black", "blue", "green"))
+    model = camviz.load_model(net(5), input_size=SIZE, input_channels=("gray", "red", "black", "blue", "green"))
     x = model.preprocess(noise)[0]
     assert torch.equal(x[2], torch.zeros(SIZE))
     view = torch.from_numpy(model.view(noise)).permute(2, 0, 1) / 255
     for channel, color in ((1, 0), (3, 2), (4, 1)):
         assert torch.allclose(x[channel] * model.std[channel] + model.mean[channel], view[color], atol=1e-6)
-    assert np.array_equal(model.seen_in(x), model.view(noise))
+    assert np.array_equal(model.denormalize(x), model.view(noise))
 
 
 def test_attributions_are_told_in_colors(noise: Image.Image) -> None:
-    bands = ("gray", "red", "black", "blue", "green")
-    model = camviz.load_model(net(5), input_size=SIZE, bands=bands)
+    channels = ("gray", "red", "black", "blue", "green")
+    model = camviz.load_model(net(5), input_size=SIZE, input_channels=channels)
     e = camviz.explain(model, noise, "vanilla_backprop", 1)
     raw = camviz.METHODS["vanilla_backprop"](model.net, model.preprocess(noise), camviz.scores.logit(1))[0]
     assert raw.shape == (5, *SIZE)
@@ -91,9 +91,9 @@ def test_attributions_are_told_in_colors(noise: Image.Image) -> None:
 
 
 @pytest.mark.parametrize("key", camviz.METHODS)
-@pytest.mark.parametrize("bands", [("gray",), ("red", "green", "blue", "black")])
-def test_every_method_on_other_channels(key: str, bands: tuple[str, ...], noise: Image.Image) -> None:
-    model = camviz.load_model(net(len(bands)), input_size=SIZE, bands=bands)
+@pytest.mark.parametrize("channels", [("gray",), ("red", "green", "blue", "black")])
+def test_every_method_on_other_channels(key: str, channels: tuple[str, ...], noise: Image.Image) -> None:
+    model = camviz.load_model(net(len(channels)), input_size=SIZE, input_channels=channels)
     few = {"samples": 2, "steps": 2, "masks": 8}
     knobs = {name: few[name] for name in camviz.METHODS[key].knobs if name in few}
     e = camviz.explain(model, noise, key, **knobs)
@@ -105,13 +105,16 @@ def test_every_method_on_other_channels(key: str, bands: tuple[str, ...], noise:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"bands": ("infrared", "green", "blue")}, "band 'infrared' is not in red, green, blue, gray, black"),
-        ({"bands": ()}, "bands are a list of colors"),
-        ({"bands": "red"}, "bands are a list of colors"),
-        ({"bands": ("gray",)}, r"does not run on a picture of shape \(1, 1, 24, 32\)"),
+        (
+            {"input_channels": ("infrared", "green", "blue")},
+            "input channel 'infrared' is not in red, green, blue, gray, black",
+        ),
+        ({"input_channels": ()}, "input_channels must be a list of colors"),
+        ({"input_channels": "red"}, "input_channels must be a list of colors"),
+        ({"input_channels": ("gray",)}, r"does not run on a picture of shape \(1, 1, 24, 32\)"),
         ({"mean": (0.5,)}, "mean must be three numbers, for red, green and blue; got 1"),
         (
-            {"bands": ("blue", "green", "red"), "std": (1, 1)},
+            {"input_channels": ("blue", "green", "red"), "std": (1, 1)},
             "std must be three numbers, for blue, green and red; got 2",
         ),
         ({"head": "relu"}, "head 'relu' is not in softmax, sigmoid"),
@@ -130,7 +133,7 @@ def test_the_channels_of_a_checkpoint_are_read_off_it(name: str, first: str, tmp
     state[f"{first}.weight"] = state[f"{first}.weight"].sum(dim=1, keepdim=True)
     torch.save(state, tmp_path / "gray.pth")
     model = camviz.load_model(name, weights=tmp_path / "gray.pth", input_size=(64, 64))
-    assert model.bands == ("gray",)
+    assert model.input_channels == ("gray",)
     assert torch.equal(model.net.get_submodule(first).weight, state[f"{first}.weight"])
     assert len(model.mean) == 1
 
@@ -157,7 +160,7 @@ PRESETS = {
 @pytest.mark.parametrize("key", PRESETS)
 def test_a_preprocess_is_measured(key: str, noise: Image.Image) -> None:
     found = infer_preprocessing(PRESETS[key])
-    assert (found.size, found.bands) == (SIZE, RGB_CHANNELS)
+    assert (found.size, found.channels) == (SIZE, RGB_CHANNELS)
     assert found.mean == pytest.approx((0.5, 0.4, 0.3), abs=1e-6)
     assert found.std == pytest.approx((0.2, 0.3, 0.4), abs=1e-6)
     model = camviz.load_model(net(), preprocess=PRESETS[key])
@@ -176,7 +179,11 @@ def test_the_view_is_what_the_preprocess_keeps(noise: Image.Image) -> None:
 def test_a_gray_preprocess_and_one_with_blue_first(noise: Image.Image) -> None:
     gray = T.Compose([T.Grayscale(), T.Resize(SIZE), T.ToTensor(), T.Normalize([0.1307], [0.3081])])
     model = camviz.load_model(net(1), preprocess=gray)
-    assert (model.bands, model.mean[0], model.std[0]) == (("gray",), pytest.approx(0.1307), pytest.approx(0.3081))
+    assert (model.input_channels, model.mean[0], model.std[0]) == (
+        ("gray",),
+        pytest.approx(0.1307),
+        pytest.approx(0.3081),
+    )
     assert torch.allclose(model.preprocess(noise), gray(noise)[None], atol=1e-5)
 
     def caffe(image: Image.Image) -> torch.Tensor:
@@ -184,7 +191,7 @@ def test_a_gray_preprocess_and_one_with_blue_first(noise: Image.Image) -> None:
         return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None]
 
     model = camviz.load_model(net(), preprocess=caffe)
-    assert model.bands == ("blue", "green", "red")
+    assert model.input_channels == ("blue", "green", "red")
     assert model.mean == pytest.approx((103.94 / 255, 116.78 / 255, 123.68 / 255), abs=1e-6)
     assert torch.allclose(model.preprocess(noise), caffe(noise), atol=1e-3)
 
@@ -196,7 +203,7 @@ def one_color_less(image: Image.Image) -> torch.Tensor:
 
 def test_a_channel_without_a_picture() -> None:
     found = infer_preprocessing(one_color_less)
-    assert found.bands == ("red", "green", "black")
+    assert found.channels == ("red", "green", "black")
     assert (0 - found.mean[2]) / found.std[2] == pytest.approx(0.25)
 
 
@@ -258,8 +265,8 @@ def test_a_single_class_is_sigmoid(noise: Image.Image) -> None:
 
 def test_shown_and_seen_are_each_others_inverse() -> None:
     view = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
-    for bands in (RGB_CHANNELS, ("blue", "green", "red"), ("red", "green", "blue", "black")):
-        assert np.array_equal(shown(seen(view, bands), bands), view)
+    for channels in (RGB_CHANNELS, ("blue", "green", "red"), ("red", "green", "blue", "black")):
+        assert np.array_equal(to_image(to_channels(view, channels), channels), view)
 
 
 def test_a_decoded_image_is_not_decoded_again(noise: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:

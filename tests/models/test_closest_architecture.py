@@ -11,7 +11,7 @@ from torch import nn
 
 import camviz
 from camviz.models import closest_architecture as searching
-from camviz.models.closest_architecture import ClosestArchitecture, Weightless, closest_architecture, shapes_of
+from camviz.models.closest_architecture import ClosestArchitecture, WithoutWeights, closest_architecture, shapes_of
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_shapes_without_weights_are_those_with(name: str) -> None:
 
 def test_nothing_is_allocated_or_drawn() -> None:
     before = torch.random.get_rng_state()
-    with Weightless():
+    with WithoutWeights():
         net = tv.vgg16(weights=None)
     assert all(parameter.is_meta for parameter in net.parameters())
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -64,7 +64,7 @@ def test_the_right_one_is_found_whatever_its_classes_and_channels() -> None:
     ):
         found = closest_architecture(gray(net.state_dict(), first), "alexnet")
         assert found is not None
-        assert (found.name, found.share, found.fitting) == (name, 1, len(shapes_of(name)))
+        assert (found.name, found.share, found.matching) == (name, 1, len(shapes_of(name)))
 
 
 def test_numbers_of_a_near_miss() -> None:
@@ -90,17 +90,17 @@ def test_the_sentence(tmp_path: Path) -> None:
     sentence = said("resnet18", tv.resnet34(num_classes=7).state_dict(), tmp_path)
     assert sentence == (
         "the weights file own.pth does not fit resnet18: resnet18 has no 'layer1.2.conv1.weight' (and 95 more); "
-        "nearest in the catalogue is resnet34, which it fits"
+        "the closest in the catalogue is resnet34, which it fits"
     )
     state = dict(tv.resnet18().state_dict())
     del state["layer1.0.conv1.weight"], state["bn1.bias"]
     state |= {"extra": torch.zeros(1), "layer1.0.bn1.bias": torch.zeros(3)}
     assert said("resnet18", state, tmp_path) == (
         "the weights file own.pth does not fit resnet18: it has no 'bn1.bias' (and 1 more); resnet18 has no 'extra'; "
-        "'layer1.0.bn1.bias' has the shape (3,) instead of (64,); it is nearest to resnet18 all the same "
-        "(99 of 103 tensors fit)"
+        "'layer1.0.bn1.bias' has the shape (3,) instead of (64,); resnet18 is still the closest in the catalogue "
+        "(99 of 103 tensors match)"
     )
-    assert said("resnet18", {"w": torch.zeros(2)}, tmp_path).endswith("; no network of the catalogue is like it")
+    assert said("resnet18", {"w": torch.zeros(2)}, tmp_path).endswith("; no network of the catalogue is similar")
 
 
 @pytest.mark.parametrize("wrapper", ["model.", "net.backbone.", "_orig_mod.", "module.model."])

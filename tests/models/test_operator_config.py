@@ -35,7 +35,7 @@ BIRDS = '[[model]]\nname = "birds"\narchitecture = "squeezenet1_1"\nweights = "b
 def test_networks_of_the_file(folder: Path) -> None:
     (folder / "camviz.toml").write_text(
         BIRDS + 'categories = "birds.txt"\ntitle = "Birds of the garden"\ninput_size = [64, 96]\n'
-        'mean = [0.5, 0.4, 0.3]\nstd = [0.1, 0.2, 0.3]\nbands = ["blue", "green", "red"]\nhead = "sigmoid"\n'
+        'mean = [0.5, 0.4, 0.3]\nstd = [0.1, 0.2, 0.3]\ninput_channels = ["blue", "green", "red"]\nhead = "sigmoid"\n'
         '[[model]]\nname = "small"\narchitecture = "efficientnet_lite0"\n'
     )
     offered = models.offered_models()
@@ -47,7 +47,7 @@ def test_networks_of_the_file(folder: Path) -> None:
     model = models.shared_model("birds")
     assert (model.name, model.title, model.head) == ("birds", "Birds of the garden", "sigmoid")
     assert (model.categories, model.input_size) == (("wren", "robin", "tit"), (64, 96))
-    assert (model.mean, model.std, model.bands) == ((0.5, 0.4, 0.3), (0.1, 0.2, 0.3), ("blue", "green", "red"))
+    assert (model.mean, model.std, model.input_channels) == ((0.5, 0.4, 0.3), (0.1, 0.2, 0.3), ("blue", "green", "red"))
     state = torch.load(folder / "birds.pth")
     assert all(torch.equal(value, state[key]) for key, value in model.net.state_dict().items())
     assert models.shared_model("birds") is model
@@ -132,7 +132,7 @@ def test_what_is_wrong_is_said_of_the_entry(
         ("std = ['a', 'b', 'c']", "model 1 'birds': std must be numbers"),
         ("std = [0, 1, 1]", "model 1 'birds': std must not be 0"),
         ("head = 'tanh'", "model 1 'birds': head 'tanh' is not in"),
-        ("bands = [3]", "model 1 'birds': band '3' is not in"),
+        ("input_channels = [3]", "model 1 'birds': input channel '3' is not in"),
         ("categories = 'two.txt'", "model 1 'birds': squeezenet1_1 has 3 classes; got 2 categories"),
     ],
 )
@@ -190,7 +190,7 @@ def test_every_difference_is_another_network() -> None:
         {"categories": ["a", "b", "c"]},
         {"mean": (0, 0, 0)},
         {"head": "sigmoid"},
-        {"bands": ("blue", "green", "red")},
+        {"input_channels": ("blue", "green", "red")},
         {"device": "cpu"},
     ]
     found = [registered(**variant).weights for variant in variants]

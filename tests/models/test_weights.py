@@ -3,10 +3,14 @@
 import errno
 import hashlib
 import io
+import os
 import pickle
 import random
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import timm
 import torch
@@ -35,6 +40,7 @@ class Server(ThreadingHTTPServer):
         self.content: dict[str, bytes] = {}
         self.announced: dict[str, int | None] = {}
         self.asked: list[str] = []
+        self.tokens: list[str | None] = []
 
     @property
     def url(self) -> str:
@@ -51,12 +57,19 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
+        # As Hugging Face tells a file's digest and the commit that it is of.
+        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+        self.send_header("X-Repo-Commit", "c" * 40)
         length = self.server.announced.get(self.path, len(body))
         if length is not None:
             self.send_header("Content-Length", str(length))
         self.end_headers()
+        self.server.tokens.append(self.headers.get("Authorization"))
         with suppress(ConnectionError):  # the other side may cancel
-            self.wfile.write(body)
+            if self.command == "GET":
+                self.wfile.write(body)
+
+    do_HEAD = do_GET
 
     def log_message(self, *arguments: Any) -> None:
         pass
@@ -114,26 +127,107 @@ def test_fetched_at_first_use_with_progress(server: Server, squeezenet: Any, fol
     assert server.asked == [f"/{name}"]
 
 
-def test_timm_weights_go_the_same_way(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+MOBILENET = "mobilenetv3_small_050.lamb_in1k"
+MOBILENET_PATH = f"/timm/{MOBILENET}/resolve/main/model.safetensors"
+
+
+def point_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As HF_ENDPOINT does, which huggingface_hub reads at import."""
+    template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+@pytest.fixture
+def mobilenet(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """A timm network's weights on a local server instead of huggingface.co, and an empty cache for them."""
     torch.manual_seed(6)
     state = timm.create_model("mobilenetv3_small_050").state_dict()
-    folder.mkdir(parents=True)
-    save_file(state, folder / "made.safetensors")
-    server.content["/model.safetensors"] = (folder / "made.safetensors").read_bytes()
-    (folder / "made.safetensors").unlink()
-    asked: list[str] = []
-    real = download._download
+    server.content[MOBILENET_PATH] = save(state)
+    point_to(server.url, monkeypatch)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    return state
 
-    def elsewhere(url: str, file: Path, progress: Any) -> None:
-        asked.append(url)
-        real(f"{server.url}/model.safetensors", file, progress)
 
-    monkeypatch.setattr(download, "_download", elsewhere)
-    model = models.load_model("timm/mobilenetv3_small_050")
-    assert_equal(model.net, state)
-    assert asked == ["https://huggingface.co/timm/mobilenetv3_small_050.lamb_in1k/resolve/main/model.safetensors"]
-    assert [file.name for file in folder.iterdir()] == ["mobilenetv3_small_050.lamb_in1k.safetensors"]
+def asked(server: Server) -> list[str]:
+    return [path for path in server.asked if path.startswith("/timm/")]
+
+
+def test_timm_weights_are_downloaded_from_hugging_face_once(server: Server, mobilenet: Any, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    model = models.load_model(f"timm/{MOBILENET}", progress=lambda done, total: seen.append((done, total)))
+    assert_equal(model.net, mobilenet)
     assert str(model.weights) == "lamb_in1k"
+    size = len(server.content[MOBILENET_PATH])
+    assert seen[-1] == (size, size)
+    count = len(asked(server))
+    assert set(asked(server)) == {MOBILENET_PATH}
+    server.content.clear()
+    assert_equal(models.load_model(f"timm/{MOBILENET}").net, mobilenet)
+    assert len(asked(server)) == count  # nothing is asked for again
+    assert next((tmp_path / "hf").glob("models--timm--*/snapshots/*/model.safetensors")).stat().st_size == size
+
+
+def test_a_pinned_revision(server: Server, mobilenet: Any) -> None:
+    path = f"/timm/{MOBILENET}/resolve/{'d' * 40}/model.safetensors"
+    server.content[path] = server.content.pop(MOBILENET_PATH)
+    found = download.from_hugging_face(f"timm/{MOBILENET}@{'d' * 40}", "model.safetensors", "x.safetensors")
+    assert found.read_bytes() == server.content[path] and set(asked(server)) == {path}
+
+
+def test_a_file_put_by_hand_comes_first(server: Server, mobilenet: Any, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / f"{MOBILENET}.safetensors").write_bytes(server.content.pop(MOBILENET_PATH))
+    assert_equal(models.load_model(f"timm/{MOBILENET}").net, mobilenet)
+    assert asked(server) == []
+
+
+def test_cancelling_a_hugging_face_download(mobilenet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+
+    def cancel(done: int, total: int) -> None:
+        raise Cancel
+
+    with pytest.raises(Cancel):
+        models.load_model(f"timm/{MOBILENET}", progress=cancel)
+    assert_equal(models.load_model(f"timm/{MOBILENET}").net, mobilenet)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("not there", "the server answered 404"),
+        ("offline", "HF_HUB_OFFLINE is set"),
+        ("refused", ".*refused"),
+    ],
+)
+def test_hugging_face_weights_that_cannot_be_downloaded(
+    fault: str, reason: str, server: Server, mobilenet: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.content.clear()
+    if fault == "offline":
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    elif fault == "refused":
+        point_to("http://127.0.0.1:9", monkeypatch)
+    started = time.monotonic()
+    expected = (
+        rf"the weights file {MOBILENET}.safetensors is missing and could not be downloaded \({reason}\): put it by"
+    )
+    with pytest.raises(camviz.CamvizError, match=expected) as refusal:
+        models.load_model(f"timm/{MOBILENET}")
+    assert str(folder) in str(refusal.value) and "\n" not in str(refusal.value)
+    assert time.monotonic() - started < 5
+
+
+def test_the_variables_of_hugging_face(server: Server, mobilenet: Any, tmp_path: Path) -> None:
+    code = f"import camviz; print(camviz.load_model('timm/{MOBILENET}').weights)"
+    variables = {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": "hf_secret"}
+    environment = {**os.environ, **variables, "TORCH_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout == "lamb_in1k\n"
+    assert list((tmp_path / "home" / "hub").glob("models--timm--*")) and "Bearer hf_secret" in server.tokens
 
 
 def test_a_broken_off_transfer_leaves_nothing(server: Server, squeezenet: Any, folder: Path) -> None:
@@ -169,7 +263,7 @@ def not_there(server: Server, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (other_content, r"could not be fetched \(what came does not have the checksum"),
+        (other_content, r"could not be downloaded \(the downloaded file does not have the checksum"),
         (not_there, r"\(the server answered 404\)"),
     ],
 )
@@ -186,7 +280,7 @@ def test_a_refused_connection(folder: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(camviz.CamvizError, match=r"the weights file net.pth is not here .* refused"):
+    with pytest.raises(camviz.CamvizError, match=r"the weights file net.pth is missing .* refused"):
         download.cached(f"http://127.0.0.1:{port}/net.pth")
     assert list(folder.iterdir()) == []
 
@@ -225,7 +319,9 @@ def test_a_damaged_file_is_fetched_again(squeezenet: Any, server: Server, folder
     whole = server.content.pop(f"/{name}")
     folder.mkdir(parents=True)
     (folder / name).write_bytes(damage(whole))
-    with pytest.raises(camviz.CamvizError, match=rf"{name} is damaged and could not be fetched \(the server answered"):
+    with pytest.raises(
+        camviz.CamvizError, match=rf"{name} is damaged and could not be downloaded \(the server answered"
+    ):
         models.load_model("squeezenet1_1")
     assert [file.name for file in folder.iterdir()] == [name]
     server.content[f"/{name}"] = whole
@@ -261,7 +357,9 @@ class FullDisk(io.FileIO):
 def test_a_full_disk_leaves_no_half_file(squeezenet: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as full:
         full.setattr(Path, "open", lambda path, mode: FullDisk(path, mode.strip("b")))
-        with pytest.raises(camviz.CamvizError, match=r"could not be fetched \(the disk is full\): put it by hand into"):
+        with pytest.raises(
+            camviz.CamvizError, match=r"could not be downloaded \(the disk is full\): put it by hand into"
+        ):
             models.load_model("squeezenet1_1")
     assert list(folder.iterdir()) == []
     assert_equal(models.load_model("squeezenet1_1").net, squeezenet[1])
@@ -343,7 +441,8 @@ def test_checkpoint_into_a_network_of_ones_own(tmp_path: Path) -> None:
     [
         (
             {"features.0.bias": None},
-            r"does not fit squeezenet1_1: it has no 'features.0.bias'; it is nearest to .* \(51 of 52 tensors fit\)$",
+            r"does not fit squeezenet1_1: it has no 'features.0.bias'; "
+            r"squeezenet1_1 is still the closest in the catalogue \(51 of 52 tensors match\)$",
         ),
         ({"extra.weight": torch.zeros(1), "z": torch.zeros(1)}, r"squeezenet1_1 has no 'extra.weight' \(and 1 more\)"),
         ({"features.0.bias": torch.zeros(3)}, r"'features.0.bias' has the shape \(3,\) instead of \(64,\)"),

@@ -127,5 +127,5 @@ def test_a_full_disk_goes_on_with_what_is_here(start: Start, monkeypatch: pytest
     app = start(model="squeezenet1_1")
     assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
     (note,) = app.warning
-    assert "hub.pth is not here and could not be fetched (the disk is full)" in note.value
+    assert "hub.pth is missing and could not be downloaded (the disk is full)" in note.value
     assert not list((tmp_path / "hub" / "checkpoints").iterdir())

@@ -248,8 +248,8 @@ def test_each_page_with_other_channels_and_without_layers(start: Start) -> None:
         net = nn.Sequential(
             nn.Conv2d(channels, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
         )
-        bands = {4: ("red", "green", "blue", "black")}.get(channels)
-        models.register(camviz.load_model(net, input_size=(28, 28), name="mine", bands=bands))
+        named = {4: ("red", "green", "blue", "black")}.get(channels)
+        models.register(camviz.load_model(net, input_size=(28, 28), name="mine", input_channels=named))
         for page in ("", "pages/compare.py", "pages/layers.py", "pages/evaluate.py", "pages/dream.py"):
             app = start(page)
             assert present(app).name == "mine"

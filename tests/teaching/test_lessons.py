@@ -11,7 +11,7 @@ import camviz
 from camviz.errors import CamvizError
 from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.scores import contrast
-from camviz.teaching.lessons import FOLDER, lessons, read
+from camviz.teaching.lessons import FOLDER, PAGES, lessons, read
 from camviz.ui.learn.lessons import address
 
 SAMPLES = FOLDER.parent / "samples"
@@ -196,3 +196,15 @@ def test_a_number_stands_for_one_lesson(tmp_path):
     shutil.copy(first, tmp_path / "03-b.toml")
     with pytest.raises(CamvizError, match="two lessons have the number 3"):
         lessons(tmp_path)
+
+
+def test_a_lesson_can_link_to_every_page(tmp_path):
+    pages = sorted(path.stem for path in (FOLDER.parents[1] / "pages").glob("*.py"))
+    assert list(PAGES) == pages and "gallery" in pages
+    for page in pages:
+        (tmp_path / "01-a.toml").write_text(
+            f'title = "a"\nquestion = "b"\nanswer = "c"\n[[view]]\npage = "{page}"\n', encoding="utf-8"
+        )
+        assert read(tmp_path / "01-a.toml").views[0].page == page
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"# {', '.join(pages[:-1])} or {pages[-1]}" in readme

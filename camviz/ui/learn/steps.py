@@ -142,7 +142,7 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
         tr("Score {score}, weight {weight}", score=f"{found.scores[c]:.2f}", weight=weight)
         for c, weight in zip(found.strongest, weights, strict=True)
     ]
-    side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
+    side_by_side(*zip(names, [experiment.model.denormalize(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The weights**: softmax of the scores, with a sum of 1"))
     ranked = found.weight.sort(descending=True).values[:30].tolist()
     chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty largest weights"))
@@ -157,7 +157,7 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
 def _path(found: records.PathWalkthrough, experiment: Experiment) -> None:
     names = [tr_message(percent(float(found.place[n]), 0, exact=True)) for n in found.shown]
     st.markdown(tr("**1. The path from the baseline to the image**"))
-    side_by_side(*zip(names, [experiment.model.seen_in(one) for one in found.images], strict=True))
+    side_by_side(*zip(names, [experiment.model.denormalize(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The gradient at each step**: its magnitude, on one scale"))
     high = float(found.gradients.quantile(0.99))
     side_by_side(*zip(names, [cells(one, "gray", high) for one in found.gradients], strict=True))

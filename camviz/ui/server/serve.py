@@ -110,7 +110,7 @@ def serve(
     input_size: tuple[int, int] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    bands: Sequence[str] | None = None,
+    input_channels: Sequence[str] | None = None,
     head: Head | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -125,7 +125,7 @@ def serve(
     `block`: wait until Ctrl-C; None = in a script, but not in a notebook or at a prompt. Raises CamvizError.
     """
     global _running
-    told = (categories, preprocess, input_size, mean, std, bands, head)
+    told = (categories, preprocess, input_size, mean, std, input_channels, head)
     if isinstance(network, Model):
         if any(one is not None for one in told):
             raise CamvizError("a loaded model says itself how it sees a picture; give these settings to load_model")
@@ -139,7 +139,7 @@ def serve(
             input_size=input_size,
             mean=mean,
             std=std,
-            bands=bands,
+            input_channels=input_channels,
             head=head,
         )
     server = _running if _running is not None and _running.running else _new(host, port)
