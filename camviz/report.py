@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from . import captions, encode, render
+from .errors import CamvizError
 from .explanation import recipe
 from .explanation.explanation import Explanation
 from .explanation.recipe import versions
@@ -149,11 +150,7 @@ def explanation_sections(
             pictures=[ReportImage(rgb, f"{name}: {described[name]}", name) for name, rgb in views.items()],
         ),
         Section("Settings and numbers", [f"Paper: {method.paper}"], table=[("setting", "value"), *facts(e).items()]),
-        Section(
-            "Compute it again",
-            PYTHON,
-            code=[recipe.snippet(e.question, image_name), recipe.recipe_json(e.question, image_name)],
-        ),
+        _reproduction(lambda: [recipe.snippet(e.question, image_name), recipe.recipe_json(e.question, image_name)]),
     ]
 
 
@@ -175,14 +172,15 @@ def comparison_sections(
     alike = [(key, found[0]) for key, found in values.items() if len(set(found)) == 1]
     apart = {key: found for key, found in values.items() if len(set(found)) > 1}
     rows = zip(settings, *apart.values(), strict=True)
-    snippets = dict.fromkeys(recipe.snippet(e.question, image_names[name]) for name, e in maps.items())
     return [
         Section("The maps", pictures=pictures),
         Section("What they do not say", cautions),
         *([Section("How far they agree", AGREEMENT, table=agreement)] if agreement else []),
         Section("In all of them", table=[("setting", "value"), *alike]),
         Section("In each of them", table=[("map", *apart), *rows]),
-        Section("Compute it again", PYTHON, code=list(snippets)),
+        _reproduction(
+            lambda: list(dict.fromkeys(recipe.snippet(e.question, image_names[name]) for name, e in maps.items()))
+        ),
     ]
 
 
@@ -210,6 +208,14 @@ def facts(e: Explanation) -> dict[str, str]:
 
 def _chance(e: Explanation) -> str:
     return e.label if e.target is None else f"{e.label} {percent(e.probability)}"
+
+
+def _reproduction(code: Callable[[], list[str]]) -> Section:
+    """Return the section with the code, or with the reason why a score cannot be written as code."""
+    try:
+        return Section("Compute it again", PYTHON, code=code())
+    except CamvizError as error:
+        return Section("Compute it again", [error.message])
 
 
 @functools.cache

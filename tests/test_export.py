@@ -51,7 +51,7 @@ def toy_method(monkeypatch):
     def toy_cam(net, x, score, layer, *, samples: Annotated[int, Range(1, 99)] = 50, fast: bool = False):
         """Only here for its knobs."""
 
-    toy = Method("toy_cam", "Toy", "cam", "", toy_cam, knobs_of(toy_cam), "required")
+    toy = Method("toy_cam", "Toy", "", toy_cam, knobs_of(toy_cam), "cam", "required")
     monkeypatch.setitem(METHODS, "toy_cam", toy)
 
 

@@ -173,6 +173,7 @@ def test_an_empty_map_is_told(lite0):
     page = Page(report.to_html("Flat", report.explanation_sections(e, lite0.predict(flat), "flat.png")))
     assert "The map is empty." in "".join(page.text) and "nan" not in page.cells
     assert images.digest(flat) in page.cells
+    assert page.code == [] and "score of your own" in "".join(page.text)
 
 
 def test_a_chart_is_drawn_to_scale():

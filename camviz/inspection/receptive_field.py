@@ -50,9 +50,7 @@ def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progres
     runs several times the last run counts; a pass ends after the last layer that is still needed.
     """
     height, width = x.shape[2:]
-    low = np.zeros(
-        (len(places), 4), int
-    )  # lines from the top, left, bottom and right that are known to lie outside the field
+    low = np.zeros((len(places), 4), int)  # lines from the top, left, bottom and right known to lie outside the field
     high = np.tile([height, width, height, width], (len(places), 1))  # those known to reach inside
     whole = int(np.log2(high).sum())
     ends: dict[nn.Module, int] = {}

@@ -113,7 +113,7 @@ def test_cam_is_refused_where_more_lies_above_the_layer(head):
     net = Headed(*head).double().eval()
     for parameter in net.parameters():  # those of the head were made with this file
         nn.init.normal_(parameter)
-    with pytest.raises(CamvizError, match="only average pooling and one linear layer"):
+    with pytest.raises(CamvizError, match="followed only by average pooling and one linear layer"):
         cam(net, picture(), scores.logit(3), net.maps)
 
 
@@ -121,7 +121,7 @@ def test_cam_is_refused_where_more_lies_above_the_layer(head):
 def test_cam_is_refused_at_other_layers(kind, name):
     net, x, layer, _, _ = at(kind, name, 0)
     if name != LAST[kind]:
-        with pytest.raises(CamvizError, match="choose Grad-CAM"):
+        with pytest.raises(CamvizError, match="use Grad-CAM"):
             cam(net, x, scores.logit(3), layer)
 
 
@@ -291,7 +291,7 @@ def test_finer_cam_takes_any_score_of_one_class():
 @pytest.mark.parametrize("score", [scores.probability(2), scores.contrast(2, 3), lambda z: z.sum(dim=1)])
 def test_finer_cam_refuses_what_is_no_score_of_one_class(score):
     net, x, layer, _, _ = at(Modules, "features.4", 0)
-    with pytest.raises(CamvizError, match="must be the score of one class"):
+    with pytest.raises(CamvizError, match="explains the score of one class only"):
         finer_cam(net, x, score, layer)
 
 
@@ -400,7 +400,7 @@ def test_cam_over_families(name, layer):
         net = models.get_model(name, **({"aux_logits": False} if name == "googlenet" else {})).eval()
     layer, x, score = net.get_submodule(layer), picture(1, torch.float32, (64, 96)), scores.logit(7)
     if name in ("densenet121", "vgg11"):
-        with pytest.raises(CamvizError, match="choose Grad-CAM"):
+        with pytest.raises(CamvizError, match="use Grad-CAM"):
             cam(net, x, score, layer)
     else:
         result = cam(net, x, score, layer)

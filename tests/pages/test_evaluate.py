@@ -32,7 +32,7 @@ def text(app) -> str:
 
 
 def buttons(app) -> list[str]:
-    return [button.label for button in app.button if ", about " in button.label]
+    return [button.label for button in app.button if " (about " in button.label]
 
 
 @pytest.fixture
@@ -140,14 +140,14 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
     app = start(PAGE, test="ranking", **link)
     assert not app.exception and not app.dataframe
     (label,) = buttons(app)
-    assert label.startswith("Compute 16 numbers, about ")
+    assert label.startswith("Compute 16 numbers (about ")
     app.button(key="league.start").click().run()
     assert not app.exception and not buttons(app)
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"])[0] == "Grad-CAM" and len(table) == 4
     assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 images" in text(app)
-    app.multiselect(key="over").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
-    assert buttons(app)[0].startswith("Compute 8 numbers, about ")  # the others are kept
+    app.multiselect(key="images").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
+    assert buttons(app)[0].startswith("Compute 8 numbers (about ")  # the others are kept
     assert len(app.dataframe) == 1  # and shown meanwhile
 
 
