@@ -91,8 +91,11 @@ def find_offer(name: str) -> ModelOffer | None:
 
 
 def offered_models() -> tuple[Entry, ...]:
-    """All networks on offer: those that were registered, those of the operator's file, and what it leaves of the
-    catalogue; the standard one always."""
+    """Return all models on offer.
+
+    These are the registered ones, those of the operator's file, and what that file leaves of the catalog; always the
+    default model.
+    """
     told = operator_config()
     first_ones = registered()
     own = {**told.offers, **first_ones}

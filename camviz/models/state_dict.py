@@ -17,7 +17,7 @@ _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's
 
 
 def unwrapped(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
-    """`state` without what stands before every name and is not of `net`, as Lightning's "model." """
+    """Return `state` without a prefix of all its names that `net` does not have, such as Lightning's "model."."""
     own = {key.partition(".")[0] for key in net.state_dict()}
     state = dict(state)
     while True:

@@ -64,7 +64,7 @@ def test_the_user_is_not_root_and_health_is_asked() -> None:
 
 
 def test_the_start_of_the_readme_is_for_hugging_face() -> None:
-    """https://huggingface.co/docs/hub/spaces-config-reference"""
+    """Described at https://huggingface.co/docs/hub/spaces-config-reference."""
     front = yaml.safe_load((ROOT / "README.md").read_text().split("---\n")[1])
     assert front == {"title": "CamViz", "sdk": "docker", "app_port": PUBLIC["server"]["port"]}
 

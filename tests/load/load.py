@@ -193,19 +193,34 @@ class Work:
     link: Link
 
 
-def choose(chance: random.Random) -> Work:
+def choose(rng: random.Random) -> Work:
     """What a person does next."""
     # A session keeps what a link leaves out, so every link says everything.
-    link = {"img": f"sample:{chance.choice(SAMPLES)}", "layer": "bn2", "target": "-1", "method": "grad_cam"}
-    what = chance.random()
+    link = {"img": f"sample:{rng.choice(SAMPLES)}", "layer": "bn2", "target": "-1", "method": "grad_cam"}
+    what = rng.random()
     if what < 0.6:
-        return Work("a sample, a fast method", "", {**link, "method": chance.choice(FAST)})
+        return Work("a sample, a fast method", "", {**link, "method": rng.choice(FAST)})
     if what < 0.8:
-        return Work("another class", "", {**link, "target": chance.choice(("105", "388", "468", "967"))})
+        return Work("another class", "", {**link, "target": rng.choice(("105", "388", "468", "967"))})
     if what < 0.92:
         axes = {"rows": "layers", "rows.layers": "blocks.6,bn2", "columns.methods": "grad_cam,layer_cam"}
         return Work("compare, four maps", "compare", {**link, **axes})
     return Work("Score-CAM, 40 passes", "", {**link, "method": "score_cam", "layer": "blocks.2"})
+
+
+@dataclass
+class Plan:
+    """What one visitor does: seconds until the first page, then pauses and the work after each."""
+
+    arrival: float
+    steps: list[tuple[float, Work]]
+
+
+def plan(number: int, thinking: Thinking, steps: int) -> Plan:
+    """Draw the plan of a visitor; the same number gives the same plan."""
+    rng = random.Random(number)
+    arrival = rng.random() * thinking[1]
+    return Plan(arrival, [(rng.uniform(*thinking), choose(rng)) for _ in range(steps)])
 
 
 def own_picture(number: int) -> bytes:
@@ -227,20 +242,20 @@ class Log:
     wrong: list[str] = field(default_factory=list)
 
 
-async def study(port: int, number: int, until: float, thinking: Thinking, truth: dict[str, Any], log: Log) -> None:
+async def study(port: int, number: int, until: float, planned: Plan, truth: dict[str, Any], log: Log) -> None:
     """One person's visit: an upload, then mixed work."""
-    chance = random.Random(number)
     try:
         async with Person(port) as person:
-            await asyncio.sleep(chance.random() * thinking[1])
+            await asyncio.sleep(planned.arrival)
             answer = await person.open()
             log.seconds["first page"].append(answer.seconds)
             answer = await person.upload(f"own-{number}.png", own_picture(number))
             log.seconds["own picture, first map"].append(answer.seconds)
             _check(answer, f"own picture {number}", truth["own"][number], log)
-            while time.monotonic() < until:
-                await asyncio.sleep(chance.uniform(*thinking))
-                work = choose(chance)
+            for pause, work in planned.steps:
+                if time.monotonic() >= until:
+                    break
+                await asyncio.sleep(pause)
                 name = f"{work.page} {urlencode(work.link)}"
                 before = log.seen[name]  # times that somebody got it, before this person asked
                 answer = await person.open(work.page, click="Compute", **work.link)
@@ -258,18 +273,11 @@ def _check(answer: Answer, name: str, expected: tuple[str, ...], log: Log) -> No
         log.wrong.append(f"{name}: {len(answer.shown)} pictures for {len(expected)}, other ones at {which}")
 
 
-async def truths(port: int, people: int, thinking: Thinking, steps: int) -> dict[str, Any]:
+async def truths(port: int, plans: list[Plan]) -> dict[str, Any]:
     """What a single user sees of everything that will be asked for."""
     found: dict[str, Any] = {"own": {}}
-    works = {}
-    for number in range(people):
-        chance = random.Random(number)
-        chance.random()
-        for _ in range(steps):
-            chance.uniform(*thinking)
-            work = choose(chance)
-            works[f"{work.page} {urlencode(work.link)}"] = work
-    for number in range(people):
+    works = {f"{work.page} {urlencode(work.link)}": work for planned in plans for _, work in planned.steps}
+    for number in range(len(plans)):
         async with Person(port) as person:
             found["own"][number] = (await person.upload(f"own-{number}.png", own_picture(number))).shown
     async with Person(port) as person:
@@ -369,8 +377,10 @@ class Result:
 
 async def run(people: int, browsers: int, seconds: float, thinking: Thinking) -> Result:
     """One server answers a single user, a fresh one the class."""
+    steps = max(3, int(seconds / thinking[0] / 2))  # more than anybody's pauses leave room for
+    plans = [plan(number, thinking, steps) for number in range(people)]
     async with Server() as alone:
-        truth = await truths(alone.port, people, thinking, steps=max(3, int(seconds / thinking[0] / 2)))
+        truth = await truths(alone.port, plans)
     log = Log()
     async with Server() as server, async_playwright() as playwright:
         if (told := await asyncio.to_thread(warm, f"http://127.0.0.1:{server.port}")) != "ok":  # as `make app` does
@@ -392,7 +402,7 @@ async def run(people: int, browsers: int, seconds: float, thinking: Thinking) ->
                 memory.append((time.monotonic() - started, server.memory()))
                 await asyncio.sleep(1)
 
-        visits = [study(server.port, number, until, thinking, truth, log) for number in range(people)]
+        visits = [study(server.port, number, until, plans[number], truth, log) for number in range(people)]
         visits += [look(page, number, until, thinking, log) for number, page in enumerate(pages)]
         await asyncio.gather(watch(), *visits)
         if opened:
