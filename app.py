@@ -19,6 +19,8 @@ sys.setswitchinterval(0.0005)
 
 
 ICON = Path(__file__).parent / "assets" / "icon.png"
+# Before the navigation: otherwise browsers fetch the icon of the first page from fonts.gstatic.com as favicon.
+st.set_page_config("CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
 page = st.navigation(
     [
         st.Page("pages/explain.py", title=tr("Explain"), icon=":material/visibility:", default=True),
@@ -31,7 +33,7 @@ page = st.navigation(
     ],
     position="top",
 )
-st.set_page_config(f"{page.title} · CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
+st.set_page_config(page_title=f"{page.title} · CamViz")
 with settings.run(page.url_path):
     settings.setting("lang", language.of_the_browser(), language.LANGUAGES)
     presenting = presentation.on(page.url_path)

@@ -149,9 +149,7 @@ def test_an_enormous_knob_is_never_computed_with(page: str, method: str, name: s
     link = {"method" if page == "explain" else "dream": method, key: "1000000000"}
     app = start("" if page == "explain" else f"pages/{page}.py", **link)
     assert app.session_state[key] == table[method].knobs[name].default
-    assert [note.value for note in app.warning] == [
-        f"The link asks for {key} '1000000000', which does not exist here; the default is shown instead."
-    ]
+    assert [note.value for note in app.warning] == [f"Unknown {key} '1000000000' in the link: using the default."]
     # The same without the link, as a browser that was tampered with would send it.
     for enormous in (10**9, -(10**9)):
         app.slider(key=key).set_value(enormous).run()
@@ -177,6 +175,5 @@ def test_a_note_shows_what_was_asked_for_as_text(start: Start) -> None:
     link = {"fit": "![x](http://evil.example/x.png)", "layer": "<img src=x>", "colors": "$x$ :material/home:"}
     notes = [note.value for note in start(**link).warning]
     assert sorted(notes) == sorted(
-        f"The link asks for {key} '{escaped(value)}', which does not exist here; the default is shown instead."
-        for key, value in link.items()
+        f"Unknown {key} '{escaped(value)}' in the link: using the default." for key, value in link.items()
     )

@@ -176,9 +176,9 @@ def test_uploads_that_are_off_have_no_way_in(port: int, operator: Path) -> None:
             states = [visitor.upload(keys["Weights"], "mine.pth", content)]
             states.append(WidgetState(id=keys["Architecture"], string_value="squeezenet1_1"))
             visitor.open(states)
-            elements = visitor.open([*states, WidgetState(id=keys["Use this network"], trigger_value=True)])
+            elements = visitor.open([*states, WidgetState(id=keys["Use this model"], trigger_value=True)])
             assert not of(elements, "exception")
-            return next(list(one.options) for one in of(elements, "selectbox") if one.label == "Network")
+            return next(list(one.options) for one in of(elements, "selectbox") if one.label == "Model")
 
     with Stranger(port) as visitor:
         elements = visitor.open()
@@ -244,8 +244,8 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     picture = tmp_path / FILE
     Image.open(ROOT / "assets" / "samples" / "cat.jpg").save(picture)
     page.goto(f"http://127.0.0.1:{port}/?model=birds&fit=![x](http://evil.example/u.png)&layer=<img src=x>")
-    expect(page.get_by_text("asks for fit '![x](http://evil.example/u.png)'")).to_be_visible()
-    page.locator("[data-testid=stFileUploader]:has-text('Your own picture') input").set_input_files(picture)
+    expect(page.get_by_text("Unknown fit '![x](http://evil.example/u.png)'")).to_be_visible()
+    page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(picture)
     expect(page.get_by_role("button", name=picture.stem)).to_be_visible()
     settled(page)
 

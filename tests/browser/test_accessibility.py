@@ -160,7 +160,7 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     press("Enter")
     expect(page.get_by_text("raised the score of teddy most")).to_be_visible()
     # a prediction, the method and its opacity
-    keys.reach(page.get_by_role("group", name=re.compile("Predictions")).get_by_role("button").first)
+    keys.reach(page.get_by_role("group", name=re.compile("predictions")).get_by_role("button").first)
     press("Space")
     expect(page.locator(".bars button").first).to_have_attribute("aria-pressed", "true")
     keys.reach(page.get_by_role("combobox", name="Method"))
@@ -180,7 +180,7 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     keys.reach(page.get_by_role("combobox", name="Method"), key="Shift+Tab")
     page.keyboard.type("Score-CAM")
     press("Enter")
-    start = page.get_by_role("button", name="Compute Score-CAM")
+    start = page.get_by_role("button", name="Run Score-CAM")
     expect(start).to_be_visible()
     settled(page)
     keys.reach(start)
@@ -242,7 +242,7 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4&img=sample:cat")
     expect(page.get_by_role("heading", name="Grad-CAM: Egyptian cat")).to_be_visible()
     slides = page.locator("section", has=page.locator("nav")).aria_snapshot()
-    for part in ('- button "Before"', '- button "Next"', '- slider "Opacity"', '- button "Leave"', 'img "Grad-CAM: '):
+    for part in ('- button "Previous"', '- button "Next"', '- slider "Opacity"', '- button "Leave"', 'img "Grad-CAM: '):
         assert part in slides, slides
 
 

@@ -55,7 +55,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
 ) -> None:
     page = browser.new_context().new_page()
     page.goto(f"{server}/?method=score_cam&img=sample:rocket&colors=jet")
-    start, left = page.get_by_role("button", name="Compute Score-CAM"), page.get_by_text("s left")
+    start, left = page.get_by_role("button", name="Run Score-CAM"), page.get_by_text("s left")
     shown = page.get_by_role("group", name="Top-5 predictions: choose a class to explain")
     expect(start).to_be_visible()
     expect(shown).to_contain_text("missile")
@@ -78,7 +78,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
 def test_a_reload_shows_the_same_without_computing_again(page: Page, server: str) -> None:
     # So many passes that a computation waits for a click.
     page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=40&opacity=0.3&colors=jet")
-    start, heat = page.get_by_role("button", name="Compute SmoothGrad"), page.locator(".stack .heat")
+    start, heat = page.get_by_role("button", name="Run SmoothGrad"), page.locator(".stack .heat")
     expect(start).to_be_visible()
     settled(page)
     start.click()

@@ -85,5 +85,5 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     expect(sidebar.get_by_text("names.json")).to_be_visible()
     sidebar.get_by_role("button", name="Use this model").click()
     expect(bars).to_contain_text("wren")
-    expect(page).to_have_url(re.compile("model=own(:|%3A)"))
+    expect(page).to_have_url(re.compile("model=custom(:|%3A)"))
     expect(page.get_by_role("heading", name="Download")).to_be_visible()

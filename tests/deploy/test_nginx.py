@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 import websockets
-from playwright.sync_api import Playwright
+from playwright.sync_api import Playwright, expect
 
 from tests.chromium import FLAGS
 from tests.deploy.replicas import Nginx, Replica
@@ -140,7 +140,7 @@ def test_no_traceback_and_no_networks_from_visitors(nginx: Nginx) -> None:
     async def visit() -> None:
         async with Visitor(nginx.port, "b") as visitor:
             await visitor.open()
-            assert b"Your own picture" in visitor.said and b"Your own network" not in visitor.said
+            assert b"Your own image" in visitor.said and b"Your own model" not in visitor.said
             assert b"EfficientNet-Lite2" in visitor.said and b"ResNet" not in visitor.said
             answer = await visitor.open("dream")
             assert len(answer.errors) == 1 and b"a secret" not in visitor.said and b"dream.py" not in visitor.said
@@ -160,8 +160,8 @@ def test_in_a_browser(nginx: Nginx, chromium: str, playwright: Playwright) -> No
         page.on("console", lambda message, told=told: told.append(message.text))
         page.goto(f"http://{host}:{nginx.port}/")
         page.locator(".stack .heat").wait_for(timeout=60_000)
-        assert page.get_by_test_id("stExpander").filter(has_text="Camera").count() == cameras
-        assert "10MB per file" in page.get_by_test_id("stSidebar").inner_text()
+        expect(page.get_by_test_id("stSidebar")).to_contain_text("10MB per file")
+        expect(page.get_by_test_id("stExpander").filter(has_text="Camera")).to_have_count(cameras)
         assert not [text for text in told if "Content Security Policy" in text or "Refused" in text]
     browser.close()
 

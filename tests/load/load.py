@@ -176,7 +176,7 @@ def _read(elements: Any, seconds: float) -> Answer:
             answer.errors.append(element.alert.body)
         elif kind == "button":
             answer.buttons[element.button.label] = element.button.id
-        elif kind == "file_uploader" and element.file_uploader.label == "Your own picture":
+        elif kind == "file_uploader" and element.file_uploader.label == "Your own image":
             answer.uploader = element.file_uploader.id
     return answer
 
