@@ -50,7 +50,7 @@ load: $(DEV) debian ## Measure the dashboard under thirty visitors and five brow
 	$(MALLOC) $(BIN)/python -m tests.load.load
 
 translations: $(DEV) ## Collect the sentences of the code into the catalogues for translators
-	$(BIN)/python -m tools.translations
+	$(BIN)/python -m tests.translations
 
 fuzz: $(DEV) ## Decode 50,000 damaged image files
 	$(BIN)/python -m tests.attacks.fuzz

@@ -17,7 +17,7 @@ from camviz.messages import Message, join
 from camviz.models import class_names
 from camviz.ui.evaluate import conclusions
 from camviz.ui.session import language
-from tools import translations
+from tests import translations
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "camviz" / "ui").rglob("*.py"))]
