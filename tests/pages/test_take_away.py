@@ -91,7 +91,7 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
     load(app, recipe)
     assert not app.error and app.selectbox(key="model").value == entry.name == "mine"
     shown = app.session_state["experiment"]
-    assert (shown.model.weights, shown.layer, shown.target) == (e.weights, "1", 2)
+    assert (shown.model.weights, shown.layer, shown.target) == (e.question.model.weights, "1", 2)
     models.register(camviz.load_model(other, input_size=(28, 28), name="mine"))
     app = start(model="efficientnet_lite0")
     load(app, recipe)

@@ -8,7 +8,7 @@ import streamlit as st
 from ... import scores
 from ...errors import CamvizError
 from ...explanation.explain import find_method
-from ...explanation.recipe import fields, text
+from ...explanation.recipe import fields, read_layers, text
 from ...models import Weights
 from ...scores import contrast, logit
 from ..session import settings as session_settings
@@ -113,16 +113,13 @@ def _target(given: Any) -> dict[str, str]:
 
 
 def _layer(given: Any) -> dict[str, str]:
-    if given is None:
+    names = read_layers(given)
+    if not names:
         return {"several": "0"}
-    name = text("recipe", "layer", given)
-    first, several, _ = name.partition(",")
+    if len(names) == 1:
+        return {"layer": names[0], "several": "0"}
     # Of all layers, as only the main ones are offered otherwise.
-    return (
-        {"layer": first, "several": "1", "layers": name, "all_layers": "1"}
-        if several
-        else {"layer": first, "several": "0"}
-    )
+    return {"layer": names[0], "several": "1", "layers": ",".join(names), "all_layers": "1"}
 
 
 def _written(value: Any) -> str:
