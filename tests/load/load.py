@@ -258,7 +258,7 @@ async def study(port: int, number: int, until: float, planned: Plan, truth: dict
                 await asyncio.sleep(pause)
                 name = f"{work.page} {urlencode(work.link)}"
                 before = log.seen[name]  # times that somebody got it, before this person asked
-                answer = await person.open(work.page, click="Compute", **work.link)
+                answer = await person.open(work.page, click="Run", **work.link)
                 log.seen[name] += 1
                 log.seconds[f"{work.row}, {'seen before' if before else 'for the first time'}"].append(answer.seconds)
                 _check(answer, name, truth[name], log)
@@ -283,7 +283,7 @@ async def truths(port: int, plans: list[Plan]) -> dict[str, Any]:
     async with Person(port) as person:
         await person.open()
         for name, work in works.items():
-            answer = await person.open(work.page, click="Compute", **work.link)
+            answer = await person.open(work.page, click="Run", **work.link)
             if answer.errors or not answer.shown:
                 raise AssertionError(f"the single user got {answer.errors or 'nothing'} for {name}")
             found[name] = answer.shown
