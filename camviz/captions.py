@@ -7,63 +7,86 @@ from .text import percent
 
 CAUTIONS = {
     "cam": Message(
-        "It does not say that the region is enough for this answer, nor that the network would fail without it; "
-        "its cells are as coarse as the layer's, and a sharp edge in the picture is not a sharp edge in the map."
+        "The model may also use other parts of the image, and may predict the same without this region. The heatmap is "
+        "only as fine as the cells of its layer; the smooth outline comes from interpolation."
     ),
     "gradient": Message(
-        "It does not say which pixels the answer is made of, only to which ones the score reacts; "
-        "edges light up whether or not they matter for this class."
+        "It shows the pixels to which the score is sensitive, not those that the prediction is based on; edges are "
+        "highlighted whether or not they matter for this class."
     ),
     "perturbation": Message(
-        "It does not say how parts work together: pictures with parts hidden are unlike those the network learned from."
+        "It does not show how parts of the image work together, and images with hidden parts are unlike the training "
+        "images."
     ),
     "relevance": Message(
-        "It does not say what would happen if a part were missing: it shares the score out by rules that were chosen."
+        "It does not show what would happen without a part of the image: the score is distributed by rules that were "
+        "chosen by hand."
     ),
-    "control": Message("It says nothing about the network: it is here so that other maps can be held against it."),
+    "control": Message("It shows nothing about the model: it is a baseline for the other heatmaps."),
+}
+
+# Methods whose heatmaps mean something else than those of their family.
+_CONTRIBUTIONS = Message("The highlighted pixels contribute most to {score}.")
+_LINES = Message("The lines show structures that activate the model; they are nearly the same for every class.")
+READINGS = {
+    "integrated_gradients": _CONTRIBUTIONS,
+    "gradient_x_input": _CONTRIBUTIONS,
+    "full_grad": _CONTRIBUTIONS,
+    "guided_backprop": _LINES,
+    "deconvnet": _LINES,
+}
+_REFERENCE = Message(
+    "The contributions are relative to a reference image: pixels that equal it get none, whatever they mean for the "
+    "class."
+)
+_ANY_CLASS = Message("It hardly depends on the class: do not read it as the reason for this prediction.")
+METHOD_CAUTIONS = {
+    "integrated_gradients": _REFERENCE,
+    "gradient_x_input": _REFERENCE,
+    "guided_backprop": _ANY_CLASS,
+    "deconvnet": _ANY_CLASS,
 }
 
 
-def reading(e: Explanation, first: str, sure: float) -> Message:
-    """Return what the network says, and what the bright parts mean."""
+def reading(e: Explanation, predicted: str, probability: float) -> Message:
+    """Return what the model predicts, and what the highlighted parts mean."""
     return Message(
-        "The network is {share} sure this is {label}. {meaning}",
-        share=percent(sure, 0),
-        label=_with_article(first),
-        meaning=_meaning(e, first),
+        "The model predicts {label} ({share}). {meaning}",
+        label=predicted,
+        share=percent(probability, 0),
+        meaning=_meaning(e, predicted),
     )
 
 
-def _with_article(label: str) -> Message:
-    return Message("an {label}" if label[:1].lower() in "aeiou" else "a {label}", label=label)
-
-
-def _meaning(e: Explanation, first: str) -> Message:
+def _meaning(e: Explanation, predicted: str) -> Message:
     method = METHODS[e.method]
     if e.knobs.get("feature_map") is not None:
         which = Message("feature map {number} of layer {layer}", number=e.knobs["feature_map"], layer=e.layer)
         if method.family == "perturbation":
-            return Message("Where it is bright, hiding the place weakens {which} most.", which=which)
-        return Message("The lines show what in the picture excites {which} most.", which=which)
+            return Message("Hiding the highlighted places weakens {which} most.", which=which)
+        return Message("The lines show the structures in the image that activate {which} most.", which=which)
     if not method.class_specific:
-        return Message("This map is the same whatever the class: it shows no reason for this answer.")
-    score = Message("the score of {label}", label=e.label) if e.label != first else Message("that score")
+        return Message("This heatmap is the same for every class, so it shows no evidence for this prediction.")
+    score = Message("the score of {label}", label=e.label) if e.label != predicted else Message("this score")
+    if method.key in READINGS:
+        return Message(READINGS[method.key], score=score)
     if method.family == "perturbation":
-        return Message("Where it is bright, {score} depends most on the place being visible.", score=score)
+        return Message("Hiding the highlighted places lowers {score} most.", score=score)
     if method.family == "relevance":
-        return Message("The bright pixels are those to which {score} is traced back most.", score=score)
+        return Message("Most of {score} is assigned to the highlighted pixels.", score=score)
     if e.attribution.ndim != 2:
-        return Message("The bright pixels are those to which {score} reacts most.", score=score)
-    layers = (e.layer or "").replace(",", ", ")
-    where = Message(" at layers {layers}" if "," in layers else " at layer {layers}", layers=layers) if layers else ""
+        return Message("Small changes of the highlighted pixels change {score} most.", score=score)
+    layers = ", ".join(e.question.layers)
+    several = len(e.question.layers) > 1
+    where = Message(" (layers {layers})" if several else " (layer {layers})", layers=layers) if layers else ""
     if e.knobs.get("counterfactual"):
-        return Message("The bright region is what spoke against {score} most{where}.", score=score, where=where)
-    return Message("The bright region is what raised {score} most{where}.", score=score, where=where)
+        return Message("The highlighted region is evidence against {label}{where}.", label=e.label, where=where)
+    return Message("The highlighted region is evidence for {label}{where}.", label=e.label, where=where)
 
 
 def caution(e: Explanation) -> Message:
-    """Return what the picture does not say."""
-    found = CAUTIONS[METHODS[e.method].family]
+    """Return what the heatmap does not show."""
+    found = METHOD_CAUTIONS.get(e.method, CAUTIONS[METHODS[e.method].family])
     if e.question.model.weights.is_random:
-        return Message("This network is untrained, so whatever the map shows was not learned. {caution}", caution=found)
+        return Message("This model is untrained, so nothing in the heatmap was learned. {caution}", caution=found)
     return found

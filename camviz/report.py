@@ -152,7 +152,7 @@ def explanation_sections(
             Message("Why: {method} of {label}", method=method.title, label=e.label),
             [
                 captions.reading(e, first.label, first.probability),
-                Message("What it does not say. {caution}", caution=captions.caution(e)),
+                Message("Limitations: {caution}", caution=captions.caution(e)),
                 *e.notes,
             ],
             [

@@ -117,7 +117,7 @@ def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
 def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, coffee):
     text = "".join(page.text)
     assert captions.reading(e, "espresso", e.probability) in text
-    assert f"What it does not say. {captions.caution(e)}" in text
+    assert f"Limitations: {captions.caution(e)}" in text
     assert f"camviz {camviz.__version__}, torch {torch.__version__}" in text
     assert page.all("a") == [{"href": "http://localhost:8501/?method=grad_cam&img=sample:coffee"}]
     snippet, recipe = page.code

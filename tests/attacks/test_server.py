@@ -257,7 +257,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
         assert page.evaluate("window.pwned") is None and dialogs == []
 
     harmless()
-    reading = page.get_by_text(re.compile("sure this is an? "))
+    reading = page.get_by_text(re.compile("The model predicts "))
     assert any(label in reading.inner_text() for label in LABELS)
     with page.expect_download() as download:
         page.get_by_role("button", name="Report (HTML)").click()

@@ -143,13 +143,13 @@ VISIBLE = """async element => {
 
 def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     page.goto(f"{server}/?layer=blocks.4")
-    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    expect(page.get_by_text("predicts espresso")).to_be_visible()
     settled(page)
     keys, press = Keys(page), page.keyboard.press
     # a picture, among the samples
     keys.reach(page.get_by_role("group", name="Available images").get_by_role("button", name="koala"))
     press("Enter")
-    expect(page.get_by_text("sure this is a koala")).to_be_visible()
+    expect(page.get_by_text("predicts koala")).to_be_visible()
     # a layer and a class, in their select boxes
     keys.reach(page.get_by_role("combobox", name="Layer").first)
     page.keyboard.type("bn2")
@@ -219,7 +219,7 @@ def test_compare_by_keys_and_no_trap(page: Page, server: str) -> None:
 
 def test_our_components_say_what_they_are(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:cat")
-    expect(page.get_by_text("sure this is an Egyptian cat")).to_be_visible()
+    expect(page.get_by_text("predicts Egyptian cat")).to_be_visible()
     gallery = page.locator(".gallery")
     assert gallery.aria_snapshot().startswith('- group "Available images":\n  - button "coffee"')
     assert '- button "cat" [pressed]' in gallery.aria_snapshot()

@@ -27,7 +27,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def test_first_page_is_filled_without_a_click(page: Page, server: str) -> None:
     page.goto(server)
-    expect(page.get_by_text("The network is 96% sure this is an espresso.")).to_be_visible()
+    expect(page.get_by_text("The model predicts espresso (96%).")).to_be_visible()
     assert page.locator(".stack .heat").evaluate("picture => picture.naturalWidth") == 224
     expect(page.get_by_role("button", name="espresso")).to_have_attribute("aria-pressed", "true")
 
@@ -43,7 +43,7 @@ def test_the_menu_of_all_methods_opens_and_closes(page: Page, server: str) -> No
     page.goto(server)
     page.get_by_role("button", name="All methods").click()
     page.get_by_role("button", name="Center Gaussian").click()
-    expect(page.get_by_text("This map is the same whatever the class")).to_be_visible()
+    expect(page.get_by_text("This heatmap is the same for every class")).to_be_visible()
     expect(page.get_by_role("button", name="Center Gaussian")).to_be_hidden()
     expect(page).to_have_url(f"{server}/?method=center_gaussian")
 
@@ -62,41 +62,41 @@ def test_the_opacity_moves_without_the_server(page: Page, server: str) -> None:
 
 def test_an_uploaded_image_is_named_and_explained(page: Page, server: str) -> None:
     page.goto(server)
-    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    expect(page.get_by_text("predicts espresso")).to_be_visible()
     page.locator(PICTURE).set_input_files(own_picture())
     expect(page.locator(".bars button").first).to_contain_text("macaw")
-    expect(page.get_by_text("sure this is a macaw")).to_be_visible()
+    expect(page.get_by_text("predicts macaw")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sha"))
 
 
 def test_a_broken_picture_gets_a_sentence_and_nothing_is_lost(page: Page, server: str) -> None:
     page.goto(server)
-    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    expect(page.get_by_text("predicts espresso")).to_be_visible()
     page.locator(PICTURE).set_input_files(
         {"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n and no more"}
     )
     expect(page.get_by_role("alert").filter(has_text="broken.png")).to_be_visible()
-    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    expect(page.get_by_text("predicts espresso")).to_be_visible()
 
 
 def test_another_method_and_a_permalink_in_a_fresh_browser(page: Page, server: str, browser: Browser) -> None:
     page.goto(f"{server}/?img=sample:panda&layer=blocks.4")
     expect(page.get_by_text("most at layer blocks.4")).to_be_visible()
     choose(page, "Method", "Guided backpropagation")
-    expect(page.get_by_text("The bright pixels are those to which that score reacts most.")).to_be_visible()
+    expect(page.get_by_text("Small changes of the highlighted pixels change this score most.")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sample.*method=guided_backprop"))
     link = page.url
     context = browser.new_context()
     fresh = context.new_page()
     fresh.goto(link)
-    expect(fresh.get_by_text("sure this is a giant panda. The bright pixels are those")).to_be_visible()
+    expect(fresh.get_by_text("predicts giant panda")).to_be_visible()
     context.close()
 
 
 def test_a_link_to_an_uploaded_image_asks_to_upload_it_again(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sha:0123456789ab")
     expect(page.get_by_text("Upload the image to see the same result")).to_be_visible()
-    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    expect(page.get_by_text("predicts espresso")).to_be_visible()
 
 
 def test_a_slow_method_shows_its_time_waits_and_can_be_canceled(page: Page, server: str) -> None:

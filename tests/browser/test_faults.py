@@ -104,9 +104,9 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
 
     page.route_web_socket(re.compile("_stcore/stream"), connect)
     page.goto(f"{server}/?method=layer_cam&colors=jet")
-    expect(page.get_by_text("sure this is an espresso")).to_be_visible()
+    expect(page.get_by_text("predicts espresso")).to_be_visible()
     page.locator(PICTURE).set_input_files(own_picture())  # which the session has, and no link
-    expect(page.get_by_text("sure this is a macaw")).to_be_visible()
+    expect(page.get_by_text("predicts macaw")).to_be_visible()
     page.locator(".bars button").nth(1).click()
     expect(page).to_have_url(re.compile("target="))
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
@@ -118,5 +118,5 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     assert len(sockets) == 2
     page.locator(".bars button").nth(2).click()
     expect(page.locator(".bars button").nth(2)).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_text("sure this is a macaw")).to_be_visible()
+    expect(page.get_by_text("predicts macaw")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sha.*target=.*method=layer_cam.*colors=jet"))

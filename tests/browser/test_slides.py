@@ -11,7 +11,7 @@ def test_arrow_keys_go_through_methods_and_pictures(page: Page, server: str) -> 
     page.goto(f"{server}/{LINK}")
     title, sentence = page.locator(".words h1"), page.locator(".words p")
     expect(title).to_have_text("Grad-CAM: espresso")
-    expect(sentence).to_contain_text("The network is 96% sure this is an espresso.")
+    expect(sentence).to_contain_text("The model predicts espresso (96%).")
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
     page.keyboard.press("ArrowRight")
     expect(title).to_have_text("Layer-CAM: espresso")

@@ -99,7 +99,7 @@ def test_readings_and_cautions_are_said_in_chinese(explained) -> None:
     assert untranslated(captions.caution(e) for e in results(explained)) == []
     assert untranslated(e.facts for e in results(explained)) == []
     assert language.tr_message(captions.reading(explained, "espresso", 0.953)) == (
-        "网络有 95% 的把握认为这是 espresso。在层 bn2，亮的区域最能提高这个得分。"
+        "模型预测为 espresso（95%）。突出显示的区域是支持 espresso 的证据（层 bn2）。"
     )
 
 

@@ -32,7 +32,7 @@ def png(image: Image.Image) -> bytes:
 def test_opens_on_a_sample_with_its_explanation(start) -> None:
     app = start()
     assert not app.exception and not app.warning
-    assert "96% sure this is an espresso. The bright region is what raised that score most at layer bn2" in text(app)
+    assert "predicts espresso (96%). The highlighted region is evidence for espresso (layer bn2)" in text(app)
     assert "Limitations." in text(app)
 
 
@@ -69,13 +69,13 @@ def test_unknown_values_in_a_link_fall_back_with_a_note(start) -> None:
     assert not app.exception
     assert len(app.warning) == 5
     assert app.selectbox(key="method").value == "grad_cam"
-    assert "sure this is an espresso" in text(app)
+    assert "predicts espresso" in text(app)
 
 
 def test_a_changed_setting_goes_into_the_link(start) -> None:
     app = start()
     app.selectbox(key="method").set_value("vanilla_backprop").run()
-    assert "The bright pixels are those to which that score reacts most" in text(app)
+    assert "Small changes of the highlighted pixels change this score most" in text(app)
     assert app.query_params["method"] == "vanilla_backprop"
 
 
@@ -91,7 +91,7 @@ def test_an_uploaded_image(start) -> None:
     picture = Image.open(SAMPLES / "panda.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     app.file_uploader(key="upload").upload("<b>my</b> panda.png", png(picture), "image/png").run()
     assert not app.exception and not app.error
-    assert "sure this is a giant panda" in text(app)
+    assert "predicts giant panda" in text(app)
     assert app.query_params["img"].startswith("sha:")
 
 
@@ -109,7 +109,7 @@ def test_a_wrong_picture_gets_a_sentence_and_nothing_is_lost(start, name, data, 
     assert not app.exception
     assert len(app.error) == 1 and name in app.error[0].value and sentence in app.error[0].value
     assert app.selectbox(key="method").value == "layer_cam"
-    assert "sure this is an espresso" in text(app)
+    assert "predicts espresso" in text(app)
 
 
 def test_missing_weights_give_a_message_and_the_page_works(start, tmp_path, monkeypatch) -> None:
@@ -117,7 +117,7 @@ def test_missing_weights_give_a_message_and_the_page_works(start, tmp_path, monk
     app = start(model="resnet18")
     assert not app.exception
     assert "resnet18-f37072fd.pth" in app.warning[0].value and escaped(str(tmp_path)) in app.warning[0].value
-    assert "sure this is an espresso" in text(app)
+    assert "predicts espresso" in text(app)
 
 
 def test_an_untrained_network_is_clearly_marked(start) -> None:
@@ -136,13 +136,13 @@ def test_the_menu_offers_all_methods_and_disables_what_the_network_does_not_allo
     assert "ReLU" in app.button(key="menu.guided_backprop").help
     app.button(key="menu.edge_detector").click().run()
     assert app.selectbox(key="method").value == "edge_detector" and app.session_state["menu"] is False
-    assert "This map is the same whatever the class" in text(app)
+    assert "This heatmap is the same for every class" in text(app)
 
 
 def test_several_layers_are_fused(start) -> None:
     app = start(several="1", layers="blocks.4,bn2", fuse="max")
     assert not app.exception and not app.warning
-    assert "raised that score most at layers blocks.4, bn2." in text(app)
+    assert "evidence for espresso (layers blocks.4, bn2)." in text(app)
     assert "fuse='max'" in app.code[0].value
 
 
@@ -151,7 +151,7 @@ def test_a_slow_method_shows_its_time_and_waits(start, monkeypatch) -> None:
     app = start(method="score_cam")
     assert not app.exception
     assert app.button(key="explanation.start").label == "Run Score-CAM (about 42 s)"
-    assert "The bright region" not in text(app)
+    assert "The highlighted region" not in text(app)
 
 
 def test_an_estimate_that_was_too_long_is_corrected(start, monkeypatch) -> None:
@@ -159,7 +159,7 @@ def test_an_estimate_that_was_too_long_is_corrected(start, monkeypatch) -> None:
     link = {"method": "score_cam", "layer": "blocks.1", "img": "sample:panda"}
     assert start(**link).button(key="explanation.start").label == "Run Score-CAM (about 43 s)"
     monkeypatch.setattr(tasks, "PATIENCE", 100.0)
-    assert "The bright region" in text(start(**link))
+    assert "The highlighted region" in text(start(**link))
     monkeypatch.undo()
     app = start(method="score_cam", layer="blocks.1", img="sample:moose")
     assert not any("about 43 s" in button.label for button in app.button)
@@ -170,7 +170,7 @@ def test_an_invalid_combination_gives_an_error_and_the_rest_stays(start) -> None
     assert not app.exception
     assert "This layer has feature maps 0 to 15; got feature map 99." in app.error[0].value
     app.number_input(key="deconvnet.feature_map").set_value(3).run()
-    assert not app.error and "excites feature map 3 of layer blocks.0 most" in text(app)
+    assert not app.error and "activate feature map 3 of layer blocks.0 most" in text(app)
 
 
 def test_fast_is_checked_against_exact_after_a_click(start, monkeypatch) -> None:

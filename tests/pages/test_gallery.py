@@ -158,7 +158,7 @@ def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
     app.session_state["tile"] = "two [x](y).png"
     app.run()
     assert f"**{escaped('two [x](y).png')}**, by Grad-CAM" in text(app)
-    assert "sure this is a giant panda" in text(app).replace("\\", "")
+    assert "predicts giant panda" in text(app).replace("\\", "")
     (button,) = [one for one in app.button if one.label == "Open in Explain"]
     button.click().run()
     assert not app.exception  # that the page changes is for the browser's tests

@@ -71,7 +71,7 @@ def test_a_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
     recipe, app = to_recipe(e.question, "my panda.png"), start()
     load(app, recipe)
     assert "This recipe is of the picture 'my panda.png', which is not here: load it" in app.error[0].value
-    assert "sure this is an espresso" in text(app)
+    assert "predicts espresso" in text(app)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     app.file_uploader(key="upload").upload("renamed.png", buffer.getvalue(), "image/png").run()
@@ -136,7 +136,7 @@ def test_a_refused_recipe_gets_a_sentence_and_nothing_changes(start) -> None:
         assert not app.exception
         (error,) = app.error
         assert error.value.startswith(sentence) and len(error.value) < 500
-        assert app.selectbox(key="method").value == "grad_cam" and "sure this is a koala" in text(app)
+        assert app.selectbox(key="method").value == "grad_cam" and "predicts koala" in text(app)
     load(app, recipe_of())
     assert not app.error and app.selectbox(key="method").value == "layer_cam"
 
