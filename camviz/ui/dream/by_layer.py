@@ -81,5 +81,6 @@ def _fill(
         work,
         ask="always",
         kind="secondary",
+        keep=False,
         keeps=tr("Keeps the finished images."),
     )

@@ -177,7 +177,7 @@ def _compute(missing: Sequence[Cell]) -> None:
         return True
 
     what = tr("Compute {count} numbers", count=len(missing))
-    tasks.run("league", ("league", *(cell.key for cell in missing)), sum(seconds), what, work)
+    tasks.run("league", ("league", *(cell.key for cell in missing)), sum(seconds), what, work, keep=False)
 
 
 def _seconds(cell: Cell) -> float:

@@ -65,7 +65,8 @@ def compute(experiment: Experiment, question: Question) -> list[Found]:
             return _work(Worker(order, experiment.model), missing, keys, report)
 
         what = tr("Explain {count} images", count=len(missing))
-        tasks.run("gallery", tuple(keys[photo.name] for photo in missing), len(missing) * each, what, work)
+        key = ("gallery", *(keys[photo.name] for photo in missing))
+        tasks.run("gallery", key, len(missing) * each, what, work, keep=False)
     return [(photo, tile) for photo in photos if (tile := result_store().get(keys[photo.name])) is not None]
 
 

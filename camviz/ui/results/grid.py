@@ -92,7 +92,7 @@ def _compute(name: str, what: str, grid: Grid, places: Sequence[Place], finish: 
         return True
 
     key = ("grid", *(question.key for question in questions))
-    tasks.run(name, key, sum(seconds), what, work, ask=ask, keeps=tr("Keeps the finished heatmaps."))
+    tasks.run(name, key, sum(seconds), what, work, ask=ask, keep=False, keeps=tr("Keeps the finished heatmaps."))
 
 
 def _seconds(question: Question) -> float:

@@ -39,6 +39,7 @@ def run(
     *,
     ask: Literal["if slow", "always", "never"] = "if slow",
     kind: Literal["primary", "secondary"] = "primary",
+    keep: bool = True,
     keeps: str = "",
     place: Any = None,
 ) -> Result | None:
@@ -46,7 +47,8 @@ def run(
 
     `key` is what the result depends on, by content: everybody on this server finds it under that key. `name` tells the
     buttons of a page apart, `what` stands on the button. Work over 2 seconds, and work that was canceled, waits for a
-    click, unless `ask` says otherwise. `keeps` says what Cancel keeps; `place` is where button and bar are drawn.
+    click, unless `ask` says otherwise. `keep` is False for work that keeps its results itself, one by one. `keeps` says
+    what Cancel keeps; `place` is where button and bar are drawn.
     """
     if (before := result_store().get(key)) is not None:
         return before  # type: ignore[no-any-return]
@@ -75,7 +77,9 @@ def run(
         with result_store().claim(key, lambda _: bar.progress(0.0, tr("Already being computed for another visitor"))):
             found = result_store().get(key)
             if found is None:
-                found = result_store().put(key, work(report))
+                found = work(report)
+                if keep:
+                    result_store().put(key, found)
     except CamvizError as error:
         st.error(error_text(error))
     bar.empty()
