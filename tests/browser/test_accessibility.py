@@ -154,11 +154,11 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     keys.reach(page.get_by_role("combobox", name="Layer").first)
     page.keyboard.type("bn2")
     press("Enter")
-    expect(page.get_by_text("most at layer bn2")).to_be_visible()
+    expect(page.get_by_text("(layer bn2)")).to_be_visible()
     keys.reach(page.get_by_role("combobox", name="Class").first)
     page.keyboard.type("teddy")
     press("Enter")
-    expect(page.get_by_text("raised the score of teddy most")).to_be_visible()
+    expect(page.get_by_text("is evidence for teddy")).to_be_visible()
     # a prediction, the method and its opacity
     keys.reach(page.get_by_role("group", name=re.compile("predictions")).get_by_role("button").first)
     press("Space")

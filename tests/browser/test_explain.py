@@ -35,7 +35,7 @@ def test_first_page_is_filled_without_a_click(page: Page, server: str) -> None:
 def test_a_click_on_a_prediction_explains_that_class(page: Page, server: str) -> None:
     page.goto(server)
     page.get_by_role("button", name="cup").click()
-    expect(page.get_by_text("is what raised the score of cup most")).to_be_visible()
+    expect(page.get_by_text("is evidence for cup")).to_be_visible()
     expect(page).to_have_url(f"{server}/?target=968")
 
 
@@ -81,7 +81,7 @@ def test_a_broken_picture_gets_a_sentence_and_nothing_is_lost(page: Page, server
 
 def test_another_method_and_a_permalink_in_a_fresh_browser(page: Page, server: str, browser: Browser) -> None:
     page.goto(f"{server}/?img=sample:panda&layer=blocks.4")
-    expect(page.get_by_text("most at layer blocks.4")).to_be_visible()
+    expect(page.get_by_text("(layer blocks.4)")).to_be_visible()
     choose(page, "Method", "Guided backpropagation")
     expect(page.get_by_text("Small changes of the highlighted pixels change this score most.")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sample.*method=guided_backprop"))

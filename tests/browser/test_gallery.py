@@ -45,7 +45,7 @@ def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str
 
 def test_a_recipe_goes_out_and_comes_back(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:panda&layer=blocks.4&rather_than=3")
-    expect(page.get_by_text("most at layer blocks.4")).to_be_visible()
+    expect(page.get_by_text("(layer blocks.4)")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Recipe (JSON)").click()
     recipe = Path(download.value.path()).read_bytes()
@@ -55,7 +55,7 @@ def test_a_recipe_goes_out_and_comes_back(page: Page, server: str) -> None:
     page.get_by_text("Load a recipe").click()
     files = {"name": "recipe.json", "mimeType": "application/json", "buffer": recipe}
     page.locator("[data-testid=stMain] input[type=file]").set_input_files(files)
-    expect(page.get_by_text("rather than tiger shark most at layer blocks.4")).to_be_visible()
+    expect(page.get_by_text("rather than tiger shark (layer blocks.4)")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sample.*panda.*layer=blocks.4.*target=388.*rather_than=3"))
 
 

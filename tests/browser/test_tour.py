@@ -79,5 +79,5 @@ def test_it_can_be_skipped_and_is_not_offered_with_a_link(page: Page, server: st
     expect(card).to_have_count(0)
     # a click that the page goes on from does not bring it back
     page.get_by_role("button", name="cup").click()
-    expect(page.get_by_text("is what raised the score of cup most")).to_be_visible()
+    expect(page.get_by_text("is evidence for cup")).to_be_visible()
     expect(page.get_by_role("region", name=re.compile("^Tour, step"))).to_have_count(0)

@@ -42,7 +42,7 @@ def test_a_recipe_sets_everything(start) -> None:
     app = start(rather_than="3", several="1", layers="blocks.4,bn2")
     load(app, recipe_of(target=89, fit="pad"))
     assert not app.exception and not app.error and not app.warning
-    assert "sulphur-crested cockatoo most at layer blocks.3" in text(app)
+    assert "evidence for sulphur-crested cockatoo (layer blocks.3)" in text(app)
     asked = {"img": "sample:macaw", "method": "layer_cam", "layer": "blocks.3", "target": "89", "fit": "pad"}
     assert dict(app.query_params) == asked
     assert app.toggle(key="several").value is False and app.selectbox(key="rather_than").value == -1
