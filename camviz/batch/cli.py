@@ -2,11 +2,12 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
+
+from tqdm import tqdm
 
 from ..errors import CamvizError, unknown
 from ..explanation.question import Fusion
@@ -21,7 +22,7 @@ HELP = (
     "Explains all pictures of a folder: maps (NPZ), overlays (JPEG), a table (Parquet) with a row for each picture and "
     "method, and contact sheets. Called again, it goes on where it stopped."
 )
-QUIET = 10.0  # seconds between lines of progress where nobody watches a terminal
+SECONDS_BETWEEN_LINES = 10.0  # of progress, when the output goes to a file
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,21 +86,14 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _work(engine: Iterator[list[Row]], folder: Folder, maps: int) -> None:
-    done = errors = 0
-    started = shown = time.monotonic()
-    for rows in engine:
-        folder.note(rows)
-        done += len(rows)
-        errors += sum(row["error"] is not None for row in rows)
-        if sys.stderr.isatty() or time.monotonic() - shown > QUIET or done == maps:
-            shown = time.monotonic()
-            left = (shown - started) * (maps - done) / max(1, done)
-            text = f"{_bar(done / maps)} {done} of {maps} maps, {errors} errors, about {left:.0f} s left"
-            print(text, end="\r" if sys.stderr.isatty() and done < maps else "\n", file=sys.stderr, flush=True)
-
-
-def _bar(share: float, width: int = 24) -> str:
-    return "█" * round(share * width) + "░" * (width - round(share * width))
+    errors = 0
+    interval = 0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LINES
+    with tqdm(total=maps, unit="map", mininterval=interval, file=sys.stderr) as bar:
+        for rows in engine:
+            folder.note(rows)
+            errors += sum(row["error"] is not None for row in rows)
+            bar.set_postfix(errors=errors, refresh=False)
+            bar.update(len(rows))
 
 
 def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

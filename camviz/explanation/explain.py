@@ -18,7 +18,7 @@ from ..messages import Message
 from ..models import Model
 from ..models.geometry import Fit
 from ..registry import METHODS, Method
-from ..runtime.devices import stopwatch, synchronize, synchronized_progress
+from ..runtime.devices import synchronize, synchronized
 from ..runtime.progress import Progress
 from ..scores import Score, logit, logit_of
 from ..tape import counting_passes, forward, is_compiled
@@ -101,13 +101,15 @@ def answer(question: Question, progress: Progress | None = None) -> Explanation:
     """Compute one explanation; `progress(done, total)` is called by methods of many passes. Raises CamvizError."""
     model = question.model
     x = model.normalize(question.view)
-    progress = synchronized_progress(progress, model.device)
     started = time.perf_counter()
-    with counting_passes() as counts, scores.headed(model.probabilities):
+    with (
+        counting_passes() as counts,
+        scores.headed(model.probabilities),
+        synchronized(model.device, progress) as report,
+    ):
         score = _score_of(question, x)
-        found = question.maps(model.net, x, score, progress)
+        found = question.maps(model.net, x, score, report)
         class_scores = score.class_scores_of(model.net, x)
-    synchronize(model.device)
     return _explanation(
         question,
         model.probabilities(class_scores)[0],
@@ -160,7 +162,7 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
 def estimate(question: Question) -> float:
     """Return about how many seconds `answer` will take on this machine, measured on its first batches."""
     marks: list[tuple[float, int, int]] = []
-    clock = stopwatch(question.model.device)
+    clock = time.thread_time if question.model.device.type == "cpu" else time.perf_counter
     started = clock()
 
     def mark(done: int, total: int) -> None:

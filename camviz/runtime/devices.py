@@ -1,7 +1,8 @@
 """Differences between CPU and accelerators: timing, synchronization, memory, precision."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -26,16 +27,20 @@ def synchronize(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-def synchronized_progress(progress: Progress | None, device: torch.device) -> Progress | None:
-    """Return a callback that reports once the device has finished the work, so that Cancel takes effect at once."""
-    if progress is None or device.type == "cpu":
-        return progress
+@contextmanager
+def synchronized(device: torch.device, progress: Progress | None = None) -> Iterator[Progress | None]:
+    """Yield a callback that reports once the device has finished the work, so that Cancel takes effect at once.
+
+    The context ends when the device has finished all queued work.
+    """
 
     def report(done: int, total: int) -> None:
         synchronize(device)
-        progress(done, total)
+        if progress is not None:
+            progress(done, total)
 
-    return report
+    yield progress if progress is None or device.type == "cpu" else report
+    synchronize(device)
 
 
 def device_memory(device: torch.device) -> int:

@@ -471,8 +471,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(explain_module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
-    monkeypatch.setattr("camviz.runtime.devices.time", SimpleNamespace(thread_time=lambda: clock.now))
+    told = SimpleNamespace(perf_counter=lambda: clock.now, thread_time=lambda: clock.now)
+    monkeypatch.setattr(explain_module, "time", told)
     return clock
 
 

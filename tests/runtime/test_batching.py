@@ -31,12 +31,15 @@ def test_an_accelerator_takes_what_its_memory_holds(monkeypatch, total, room, si
 
 def test_progress_is_told_when_the_device_has_come_as_far(waited):
     told = []
-    progress = devices.synchronized_progress(lambda done, total: told.append((done, total, list(waited))), CUDA)
-    progress(1, 2)
-    progress(2, 2)
-    assert told == [(1, 2, ["cuda"]), (2, 2, ["cuda", "cuda"])]
-    assert devices.synchronized_progress(None, CUDA) is None
-    assert devices.synchronized_progress(told.append, CPU) == told.append
+    with devices.synchronized(CUDA, lambda done, total: told.append((done, total, list(waited)))) as progress:
+        progress(1, 2)
+        progress(2, 2)
+    assert told == [(1, 2, ["cuda"]), (2, 2, ["cuda", "cuda"])] and len(waited) == 3
+    with devices.synchronized(CUDA) as progress:
+        assert progress is None
+    with devices.synchronized(CPU, told.append) as progress:
+        assert progress == told.append
+    assert len(waited) == 4
 
 
 def test_a_clock_waits_for_an_accelerator_and_never_for_the_cpu(waited):

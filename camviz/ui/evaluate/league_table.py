@@ -166,7 +166,7 @@ def _compute(missing: Sequence[Cell]) -> None:
     """Compute the missing values after a click that shows the time; finished ones are kept."""
     if not missing:
         return
-    seconds = [_seconds(cell) for cell in missing]
+    seconds = [cell.seconds for cell in missing]
 
     def work(report: ReportProgress) -> bool:
         told = tasks.parts_of(
@@ -178,10 +178,3 @@ def _compute(missing: Sequence[Cell]) -> None:
 
     what = tr("Compute {count} numbers", count=len(missing))
     tasks.run("league", ("league", *(cell.key for cell in missing)), sum(seconds), what, work, keep=False)
-
-
-def _seconds(cell: Cell) -> float:
-    try:
-        return cell.seconds
-    except CamvizError:
-        return 0.01  # its number will be "none"

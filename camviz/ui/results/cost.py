@@ -2,6 +2,7 @@
 
 import torch
 
+from ...errors import CamvizError
 from ...evaluation.registry import Metric
 from ...explanation.explain import estimate
 from ...explanation.question import Question
@@ -33,8 +34,10 @@ def seconds_per_pass(model: Model) -> float:
 def explanation_seconds(question: Question, few: float = FEW_PASSES) -> float:
     """Return about how many seconds an explanation takes here, whether or not it is in the store.
 
-    `few`: how many forward passes' time a method of few passes needs.
+    `few`: how many forward passes' time a method of few passes needs. 0 for a question that has no answer: computing it
+    will tell the reason.
     """
+    key = duration_key(question)
     if not question.method.many_passes:
         return few * seconds_per_pass(question.model)
 
@@ -42,7 +45,10 @@ def explanation_seconds(question: Question, few: float = FEW_PASSES) -> float:
         with compute_queue().turn(lambda _: None):
             return estimate(question)
 
-    return result_store().seconds(duration_key(question), measure)
+    try:
+        return result_store().seconds(key, measure)
+    except CamvizError:
+        return 0.0
 
 
 def duration_key(question: Question) -> tuple[object, ...]:

@@ -1,6 +1,5 @@
 """Explanations on a page: computed in turn, kept for everybody."""
 
-import time
 from typing import Any
 
 import streamlit as st
@@ -11,10 +10,8 @@ from ...explanation.explanation import Explanation, Result
 from ...explanation.question import Question
 from ...messages import Message
 from ...registry import METHODS
-from ...text import duration_text
 from ..inputs.experiment import Experiment
 from ..server import tasks
-from ..server.queue import compute_queue
 from ..server.store import result_store
 from ..server.tasks import ReportProgress
 from ..session.language import error_text, tr, tr_message
@@ -29,28 +26,11 @@ def known(question: Question) -> Explanation | None:
 
 def compute(question: Question, report: ReportProgress = lambda *_, **__: None) -> Explanation:
     """Return the explanation, from the store or computed now; a rerun of the page ends it in `report`."""
-    if (found := known(question)) is not None:
-        return found
-    with result_store().claim(question.key, lambda ahead: report(0.0, ahead=ahead)):
-        result = result_store().get(question.key) or result_store().put(question.key, _computed(question, report))
-    return Explanation(question, result)
+    return Explanation(question, tasks.once(question.key, lambda report: _computed(question, report), report))
 
 
 def _computed(question: Question, report: ReportProgress) -> Result:
-    with compute_queue().turn(lambda ahead: report(0.0, ahead=ahead)) as let_others:
-        started = time.monotonic()
-
-        def progress(done: int, total: int) -> None:
-            let_others()
-            if not done:
-                report(0.0, tr("Starting"))
-                return
-            left = (time.monotonic() - started) * (total - done) / done
-            report(
-                done / total,
-                tr("{done} of {total}, about {time} left", done=done, total=total, time=duration_text(left)),
-            )
-
+    with tasks.in_queue(report) as progress:
         found = answer(question, progress)
     result_store().took(cost.duration_key(question), found.seconds)
     return found.result

@@ -1,6 +1,6 @@
 """A grid of questions, computed cell by cell, with progress and Cancel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,48 +55,46 @@ def run(grid: Grid, draw: Draw) -> dict[Place, Explanation | CamvizError]:
         done[place] = result
         draw(*place, result)
 
-    quick: list[Place] = []
-    slow: list[Place] = []
+    quick: dict[Place, float] = {}  # the expected seconds of each
+    slow: dict[Place, float] = {}
     for place in grid.places:
         cell = grid.cells[place[0]][place[1]]
-        found = cell if isinstance(cell, CamvizError) else explanations.known(cell)
-        if found is not None:
+        if isinstance(cell, CamvizError):
+            finish(place, cell)
+        elif (found := explanations.known(cell)) is not None:
             finish(place, found)
-        elif not grid.at(*place).method.many_passes or _seconds(grid.at(*place)) <= tasks.PATIENCE:
-            quick.append(place)
         else:
-            slow.append(place)
-    _compute(
-        "grid.quick", tr("Continue with the missing heatmaps: {count}", count=len(quick)), grid, quick, finish, "never"
-    )
-    if not any(place not in done for place in quick):
-        _compute("grid", tr("Compute the slow heatmaps: {count}", count=len(slow)), grid, slow, finish, "always")
+            seconds = cost.explanation_seconds(cell)
+            few = not cell.method.many_passes or seconds <= tasks.PATIENCE
+            (quick if few else slow)[place] = seconds
+    for name, what, cells, ask in (
+        ("grid.quick", tr("Continue with the missing heatmaps: {count}", count=len(quick)), quick, "never"),
+        ("grid", tr("Compute the slow heatmaps: {count}", count=len(slow)), slow, "always"),
+    ):
+        _compute(name, what, grid, cells, finish, ask)
+        if any(place not in done for place in cells):
+            break
     return done
 
 
-def _compute(name: str, what: str, grid: Grid, places: Sequence[Place], finish: Callable[..., None], ask: Any) -> None:
-    if not places:
+def _compute(
+    name: str, what: str, grid: Grid, seconds: Mapping[Place, float], finish: Callable[..., None], ask: Any
+) -> None:
+    if not seconds:
         return
-    questions = [grid.at(*place) for place in places]
-    seconds = [_seconds(question) for question in questions]
+    questions = {place: grid.at(*place) for place in seconds}
 
     def work(report: ReportProgress) -> bool:
         told = tasks.parts_of(
-            report, seconds, lambda done: tr("{done} of {total} heatmaps", done=done, total=len(questions))
+            report, list(seconds.values()), lambda done: tr("{done} of {total} heatmaps", done=done, total=len(seconds))
         )
-        for place, question, part in zip(places, questions, told, strict=True):
+        for (place, question), part in zip(questions.items(), told, strict=True):
             try:
                 finish(place, explanations.compute(question, part))
             except CamvizError as error:
                 finish(place, error)
         return True
 
-    key = ("grid", *(question.key for question in questions))
-    tasks.run(name, key, sum(seconds), what, work, ask=ask, keep=False, keeps=tr("Keeps the finished heatmaps."))
-
-
-def _seconds(question: Question) -> float:
-    try:
-        return cost.explanation_seconds(question)
-    except CamvizError:
-        return 0.01  # the cell will say so itself
+    key = ("grid", *(question.key for question in questions.values()))
+    keeps = tr("Keeps the finished heatmaps.")
+    tasks.run(name, key, sum(seconds.values()), what, work, ask=ask, keep=False, keeps=keeps)

@@ -71,20 +71,23 @@ def run(
         )
 
     def report(share: float, text: str = "", *, ahead: int = 0) -> None:
-        bar.progress(min(1.0, share), waiting_text(ahead) if ahead else text)
+        bar.progress(min(1.0, share), waiting_text(ahead) if ahead and not text else text)
 
     try:
-        with result_store().claim(key, lambda _: bar.progress(0.0, tr("Already being computed for another visitor"))):
-            found = result_store().get(key)
-            if found is None:
-                found = work(report)
-                if keep:
-                    result_store().put(key, found)
+        found = once(key, work, report) if keep else work(report)
     except CamvizError as error:
-        st.error(error_text(error))
+        place.error(error_text(error))
     bar.empty()
     button.empty()
     return found
+
+
+def once(key: Hashable, work: Callable[[ReportProgress], Result], report: ReportProgress) -> Result:
+    """Return the result of `work(report)`: kept from before, computed now, or by another visitor at this moment."""
+    another = tr("Already being computed for another visitor")
+    with result_store().claim(key, lambda ahead: report(0.0, another, ahead=ahead)):
+        found = result_store().get(key)
+        return result_store().put(key, work(report)) if found is None else found
 
 
 def clicked(place: Any, name: str, label: str, kind: Literal["primary", "secondary"] = "primary") -> bool:
@@ -161,7 +164,10 @@ def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> It
 
         def progress(done: int, total: int) -> None:
             let_others()
-            text = time_left((time.monotonic() - started) * (total - done) / done) if done else tr("Starting")
+            text = tr("Starting")
+            if done:
+                left = duration_text((time.monotonic() - started) * (total - done) / done)
+                text = tr("{done} of {total}, about {time} left", done=done, total=total, time=left)
             report(start + (end - start) * done / total, text)
 
         yield progress
