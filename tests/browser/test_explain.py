@@ -83,7 +83,7 @@ def test_another_method_and_a_permalink_in_a_fresh_browser(page: Page, server: s
     page.goto(f"{server}/?img=sample:panda&layer=blocks.4")
     expect(page.get_by_text("(layer blocks.4)")).to_be_visible()
     choose(page, "Method", "Guided backpropagation")
-    expect(page.get_by_text("Small changes of the highlighted pixels change this score most.")).to_be_visible()
+    expect(page.get_by_text("The lines show structures that activate the model")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sample.*method=guided_backprop"))
     link = page.url
     context = browser.new_context()

@@ -77,7 +77,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
 
 def test_a_reload_shows_the_same_without_computing_again(page: Page, server: str) -> None:
     # So many passes that a computation waits for a click.
-    page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=40&opacity=0.3&colors=jet")
+    page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=160&opacity=0.3&colors=jet")
     start, heat = page.get_by_role("button", name="Run SmoothGrad"), page.locator(".stack .heat")
     expect(start).to_be_visible()
     settled(page)

@@ -29,7 +29,7 @@ from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.results import explanations as computed
 from camviz.ui.session import language
 from camviz.ui.session.streamlit_internals import is_page_run
-from tools import translations
+from tests import translations
 
 ROOT = Path(__file__).parents[2]
 CHINESE = re.compile("[\u4e00-\u9fff]")

@@ -216,7 +216,7 @@ def test_the_operators_networks(start: Start, tmp_path: Path, monkeypatch: pytes
     file.write_text("[[model]]\nname = 'broken'\n")
     app.run()
     assert present(app).name == "efficientnet_lite0"
-    assert any("Not offered: " in note.value and "model 1 'broken': it needs" in note.value for note in app.warning)
+    assert any("Not available: " in note.value and "model 1 'broken': it needs" in note.value for note in app.warning)
     monkeypatch.setattr(type(st.context), "ip_address", property(lambda self: "203.0.113.5"))
     app.run()
     assert not any("broken" in note.value for note in app.warning)  # paths are not for strangers
