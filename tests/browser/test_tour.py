@@ -29,7 +29,9 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
             ".map(e => [...e.classList].find(name => name.startsWith('st-key-')))"
         )
         assert marked == [f"st-key-{('gallery', 'bars', 'method', 'proof-start')[number - 1]}"]
-        assert page.evaluate(COVERED) == []
+        for box in BOXES:
+            expect(page.locator(box).first).to_be_visible()
+        assert page.evaluate(COVERED, BOXES) == []
         if number == 1:
             card.get_by_role("button", name="Next").focus()
         page.keyboard.press("Enter")
@@ -51,8 +53,8 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
 
 # Whether the card lies over anything else: what is drawn at its corners and middle must be the card, and the
 # picture, the answer and the map must be free of it.
-COVERED = """() => {
-  const boxes = ['.st-key-bars', '.st-key-overlay', '.st-key-method', '.st-key-gallery', '[data-testid=stImage]'];
+BOXES = [".st-key-bars", ".st-key-overlay", ".st-key-method", ".st-key-gallery", "[data-testid=stImage]"]
+COVERED = """boxes => {
   const cards = [...document.querySelectorAll('[class*=st-key-tour_]')].filter(e => e.checkVisibility())
     .map(e => e.getBoundingClientRect());
   return boxes.filter(name => { const r = document.querySelector(name).getBoundingClientRect();
