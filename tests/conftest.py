@@ -35,7 +35,6 @@ MARKERS = {
     "models/test_embedded.py": "slow",
     "pages": "page",
     "runtime/test_devices.py": "slow",
-    "runtime/test_malloc.py": "slow",
     "teaching/test_lessons.py": "slow",
     "ui": "server",
 }
