@@ -50,7 +50,7 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
 
 
 # Whether the card lies over anything else: what is drawn at its corners and middle must be the card, and the
-# picture, the answer and the map must be free of it.
+# image, the answer and the map must be free of it.
 COVERED = """() => {
   const boxes = ['.st-key-bars', '.st-key-overlay', '.st-key-method', '.st-key-gallery', '[data-testid=stImage]'];
   const cards = [...document.querySelectorAll('[class*=st-key-tour_]')].filter(e => e.checkVisibility())

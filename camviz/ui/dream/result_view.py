@@ -170,5 +170,5 @@ def snippet(s: Synthesis, request: SynthesisRequest) -> str:
         "import camviz\nfrom camviz.feature_visualization import synthesize\n\n"
         f"model = camviz.load_model({s.model!r}{weights})\n"
         f"s = synthesize({', '.join(call)})\n"
-        "s  # a notebook shows the picture\n"
+        "s  # a notebook shows the image\n"
     )

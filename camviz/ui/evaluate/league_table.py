@@ -57,7 +57,7 @@ class Cell:
     def seconds(self) -> float:
         """Return the estimated seconds, including the heatmap."""
         if self.mosaic is not None:
-            return pointing_game.seconds(self.question) / 4  # of four pictures at once
+            return pointing_game.seconds(self.question) / 4  # of four images at once
         of_map = 0.0 if explanations.known(self.question) is not None else cost.explanation_seconds(self.question)
         return of_map + cost.metric_seconds(self.question, self.metric)
 

@@ -32,7 +32,7 @@ from ..widgets import colors, patch
 RGB = NDArray[np.uint8]
 
 PAGE = 24  # feature maps in one page
-TILE = 112  # pixels of a feature map's picture
+TILE = 112  # pixels of a feature map's image
 STEPS = 64  # of a synthesized favorite
 BYS: dict[SortOrder, str] = {"strength": "strength", "weight": "weight for the class", "number": "number"}
 
