@@ -138,7 +138,7 @@ def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
     return figure
 
 
-def take_away(s: Synthesis, request: SynthesisRequest) -> None:
+def show_downloads(s: Synthesis, request: SynthesisRequest) -> None:
     """Draw the downloads and the Python code of the image."""
     name = text.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
