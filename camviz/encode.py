@@ -133,7 +133,7 @@ def wrap(text: str, width: float, size: int, lines: int | None = None) -> list[s
 def _image(rgb: RGB) -> Image.Image:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise CamvizError(
-            "a picture is uint8 of shape (H, W, 3); got {dtype} of shape {shape}", dtype=str(rgb.dtype), shape=rgb.shape
+            "an image is uint8 of shape (H, W, 3); got {dtype} of shape {shape}", dtype=str(rgb.dtype), shape=rgb.shape
         )
     return Image.fromarray(rgb)
 

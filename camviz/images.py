@@ -1,4 +1,4 @@
-"""Bytes to an upright RGB picture, safely: the only way in for a picture."""
+"""Bytes to an upright RGB image, safely: the only way in for an image."""
 
 import hashlib
 import io
@@ -29,7 +29,7 @@ from .messages import Message
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS, MAX_JPEG_PIXELS, MAX_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
 MIN_SIDE = 16
-KEEP_SIDE = 1024  # a picture is brought down only as far as its shorter side stays this long
+KEEP_SIDE = 1024  # an image is brought down only as far as its shorter side stays this long
 DECODER_BYTES = 350_000_000  # for the decoded pixels and what the decoder needs beside them; 400 MB is the whole
 STRIP_PIXELS = 2**18
 
@@ -83,10 +83,10 @@ def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
 
 
 def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
-    """The picture as a new RGB image: upright, in sRGB, transparency on white, first frame of many.
+    """The image as a new RGB image: upright, in sRGB, transparency on white, first frame of many.
 
-    A shorter side of 2048 pixels or more is brought down, to 1024 at least; other pictures keep their size
-    (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not a picture, is damaged, under 16
+    A shorter side of 2048 pixels or more is brought down, to 1024 at least; other images keep their size
+    (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not an image, is damaged, under 16
     pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP: 20); sizes are checked before decoding.
     """
     kind: str = Message("picture")
@@ -112,13 +112,13 @@ def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = MAX_PIXELS // 10**6
-        raise CamvizError("expected a picture of at most {limit} megapixels; this one has more", limit=limit) from error
+        raise CamvizError("expected an image of at most {limit} megapixels; this one has more", limit=limit) from error
     except UNREADABLE as error:
         raise CamvizError("this {kind} is truncated or damaged; expected a complete file", kind=kind) from error
 
 
 def digest(image: Image.Image) -> str:
-    """The sha256 of the picture's mode, size and RGB pixels, as hex: the key of everything computed from it."""
+    """The sha256 of the image's mode, size and RGB pixels, as hex: the key of everything computed from it."""
     sha = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     for strip in _strips(image if image.mode == "RGB" else _to_rgb(image), 1):
         sha.update(strip.tobytes())
@@ -132,7 +132,7 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
                 return _read(file)
         except OSError as error:
             raise CamvizError(
-                "cannot read the picture '{source}': {reason}", source=str(source), reason=str(error.strerror)
+                "cannot read the image '{source}': {reason}", source=str(source), reason=str(error.strerror)
             ) from error
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
@@ -145,7 +145,7 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
             source.seek(position)
     else:
         raise CamvizError(
-            "expected a picture as bytes, path, binary file or PIL image; got {kind}", kind=type(source).__name__
+            "expected an image as bytes, path, binary file or PIL image; got {kind}", kind=type(source).__name__
         )
     if not isinstance(data, bytes):
         raise CamvizError("expected a file opened in binary mode; got one that gives text")
@@ -167,9 +167,9 @@ def _find_reader(data: bytes) -> type[ImageFile]:
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
         name = "AVIF" if b"avi" in data[8:40] else "HEIC"
         raise CamvizError(
-            "{name} pictures cannot be read, save this one as JPEG first; {expected}", name=name, expected=EXPECTED
+            "{name} images cannot be read, save this one as JPEG first; {expected}", name=name, expected=EXPECTED
         )
-    raise CamvizError("this file is not a picture that can be read; {expected}", expected=EXPECTED)
+    raise CamvizError("this file is not an image that can be read; {expected}", expected=EXPECTED)
 
 
 def _is_bmp(data: bytes) -> bool:
@@ -181,7 +181,7 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         sides: dict[str, Any] = {"least": MIN_SIDE, "width": width, "height": height}
-        raise CamvizError("expected at least {least} pixels on each side; this picture has {width} x {height}", **sides)
+        raise CamvizError("expected at least {least} pixels on each side; this image has {width} x {height}", **sides)
     limits = {"JPEG": ("JPEG", MAX_JPEG_PIXELS), "MPO": ("JPEG", MAX_JPEG_PIXELS), "WEBP": ("WebP", MAX_WEBP_PIXELS)}
     name, limit = limits.get(image.format or "", (Message("picture"), MAX_PIXELS))
     if width * height > limit:
@@ -194,14 +194,14 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _load(image: ImageFile, data: bytes) -> Image.Image:
-    """Decode a picture of checked size within the memory allowed, a JPEG at reduced scale."""
+    """Decode an image of checked size within the memory allowed, a JPEG at reduced scale."""
     extra = 0.0
     if isinstance(image, JpegImageFile):
         extra = _coefficient_bytes(image, data)
         side = min(image.size) // _factor(image.size)
         image.draft(None, (side, side))
     elif isinstance(image, TiffImageFile):
-        # libtiff unpacks one tile or strip at a time, and that may be the whole picture.
+        # libtiff unpacks one tile or strip at a time, and that may be the whole image.
         tags, base = image.tag_v2, ExifTags.Base
         rows = min(tags.get(base.RowsPerStrip, image.height), image.height)
         block = tags.get(base.TileWidth, image.width) * tags.get(base.TileLength, rows)
@@ -210,7 +210,7 @@ def _load(image: ImageFile, data: bytes) -> Image.Image:
         extra = 12 * image.width * image.height
     if extra + 4 * image.width * image.height > DECODER_BYTES:
         raise CamvizError(
-            "decoding this {format} would need over 400 MB of memory; expected a smaller picture", format=image.format
+            "decoding this {format} would need over 400 MB of memory; expected a smaller image", format=image.format
         )
     image.load()
     return image
@@ -230,7 +230,7 @@ def _coefficient_bytes(image: JpegImageFile, data: bytes) -> float:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except UNREADABLE:  # damaged metadata is no reason to refuse the picture
+    except UNREADABLE:  # damaged metadata is no reason to refuse the image
         return 1
 
 
@@ -240,7 +240,7 @@ def _factor(size: tuple[int, int]) -> int:
 
 
 def _strips(image: Image.Image, factor: int) -> Iterator[Image.Image]:
-    """The picture in bands of about a quarter of a megapixel, so that no step ever needs a second copy of the whole."""
+    """The image in bands of about a quarter of a megapixel, so that no step ever needs a second copy of the whole."""
     rows = factor * max(1, STRIP_PIXELS // (image.width * factor))
     for top in range(0, image.height, rows):
         yield image.crop((0, top, image.width, min(top + rows, image.height)))
@@ -274,12 +274,12 @@ def _profile(image: Image.Image, mode: str) -> ImageCms.ImageCmsTransform | None
     try:
         profile = io.BytesIO(image.info["icc_profile"])
         return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except ImageCms.PyCMSError:  # damaged, or made for another kind of picture
+    except ImageCms.PyCMSError:  # damaged, or made for another kind of image
         return None
 
 
 def _interval(image: Image.Image) -> tuple[float, float] | None:
-    """The values that become black and white, for a picture of more than 8 bits; None for the others."""
+    """The values that become black and white, for an image of more than 8 bits; None for the others."""
     if image.mode.startswith("I;16"):
         return 0, 65535
     if image.mode not in ("I", "F"):

@@ -43,12 +43,12 @@ VIEWS: dict[Kind, dict[str, str]] = {
         Message("Grayscale"): Message("How strongly each pixel counts, whatever the direction: bright is strong."),
         Message("Positive"): Message("Where more red, green or blue would raise the score."),
         Message("Negative"): Message("Where more red, green or blue would lower the score."),
-        Message("Overlay"): Message("The strength of each pixel, laid over the picture."),
+        Message("Overlay"): Message("The strength of each pixel, laid over the image."),
     },
     "map": {
-        Message("Overlay"): Message("The map laid over the picture."),
-        Message("Heatmap"): Message("The map alone."),
-        Message("Masked picture"): Message("The picture, visible only where the map is strong."),
+        Message("Overlay"): Message("The heatmap over the image."),
+        Message("Heatmap"): Message("The heatmap alone."),
+        Message("Masked image"): Message("The image, visible only where the heatmap is strong."),
     },
 }
 
@@ -183,7 +183,7 @@ def views(
     normalized = heatmap(attribution, (view.shape[0], view.shape[1]), percentile, high)
     over = overlay(view, normalized, opacity, color_map)
     if kind(attribution) == "map":
-        return {"Overlay": over, "Heatmap": colorize(normalized, color_map), "Masked picture": masked(view, normalized)}
+        return {"Overlay": over, "Heatmap": colorize(normalized, color_map), "Masked image": masked(view, normalized)}
     return {
         "Color": color(attribution),
         "Grayscale": colorize(normalized, "gray"),
@@ -241,7 +241,7 @@ def _top(strength: NDArray[np.float64], percentile: float) -> float:
 def _same_size(view: RGB, heatmap: Array) -> None:
     if view.shape[:2] != heatmap.shape:
         raise CamvizError(
-            "the picture is {size} and the heatmap {shape}; they must be the same size",
+            "the image is {size} and the heatmap {shape}; they must be the same size",
             size=view.shape[:2],
             shape=heatmap.shape,
         )

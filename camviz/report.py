@@ -1,4 +1,4 @@
-"""A result as one HTML file that needs nothing else: pictures inside it, no script, and it prints well."""
+"""A result as one HTML file that needs nothing else: images inside it, no script, and it prints well."""
 
 import base64
 import functools
@@ -28,7 +28,7 @@ STYLE = Markup((HERE / "report.css").read_text(encoding="utf-8"))  # not escaped
 
 HEAD = (Message("setting"), Message("value"))
 AGAIN = Message("Compute it again")
-PYTHON = [Message("In Python, with the picture's file beside it:")]
+PYTHON = [Message("In Python, with the image's file beside it:")]
 AGREEMENT = [
     Message(
         "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. "
@@ -39,7 +39,7 @@ AGREEMENT = [
 
 @dataclass(frozen=True)
 class ReportImage:
-    """A picture, (H, W, 3) or a JPEG, with what it shows, for those who do not see it, and a caption for all."""
+    """An image, (H, W, 3) or a JPEG, with what it shows, for those who do not see it, and a caption for all."""
 
     rgb: RGB | bytes = field(repr=False)
     alt: str
@@ -188,7 +188,7 @@ def comparison_sections(
 ) -> list[Section]:
     """The sections on several maps by their names: side by side, how far they agree, the settings of each.
 
-    `shown` are the pictures of the maps, `image_names` the files that they explain, `agreement` a table with names.
+    `shown` are the images of the maps, `image_names` the files that they explain, `agreement` a table with names.
     """
     pictures = [
         ReportImage(
@@ -236,7 +236,7 @@ def facts(e: Explanation) -> dict[str, str]:
         Message("probability"): percent(e.probability) if e.target is not None else "",
         Message("layer"): e.layer or "",
         Message("layers fused by"): e.question.fusion if len(e.question.layers) > 1 else "",
-        Message("picture fitted by"): e.question.fit,
+        Message("image fitted by"): e.question.fit,
         Message("method's settings"): join(knobs, SEMICOLON) if knobs else "",
         Message("largest value"): f"{e.attribution.max():.6g}",
         Message("smallest value"): f"{e.attribution.min():.6g}",
@@ -245,7 +245,7 @@ def facts(e: Explanation) -> dict[str, str]:
         Message("passes"): Message(
             "{forward} forward, {backward} backward", forward=e.forward_passes, backward=e.backward_passes
         ),
-        Message("picture's sha256"): e.question.image.digest,
+        Message("image's sha256"): e.question.image.digest,
     }
     return {name: value for name, value in found.items() if value}
 

@@ -22,7 +22,7 @@ def file_name(*parts: str) -> str:
     slugs = [slugify(part) for part in parts]
     slugs = [slug for slug in slugs if slug][:32] or ["camviz"]
     while len("-".join(slugs)) > 64:
-        # The longest part loses most, so that a long picture name does not push out the method and the layer.
+        # The longest part loses most, so that a long image name does not push out the method and the layer.
         longest = max(range(len(slugs)), key=lambda place: len(slugs[place]))
         slugs[longest] = slugs[longest][:-1]
     return "-".join(slugs)

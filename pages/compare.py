@@ -13,14 +13,14 @@ experiment = pages.experiment()
 st.title(tr("Compare"))
 st.caption(tr("Compare heatmaps side by side: choose methods, layers, models, classes or images as rows and columns."))
 chosen = axes.choose(experiment)
-look = grid_view.look()
+options = grid_view.display_options()
 status = st.container()
-page = grid_view.Sheet(chosen, look)
+page = grid_view.GridView(chosen, options)
 
 with status:
     done = grid.run(chosen, page.draw)
 maps = {place: e for place, e in sorted(done.items()) if isinstance(e, Explanation)}
-tops = look.highs(maps)
+tops = options.highs(maps)
 for place, e in maps.items():
     if e.method in tops:
         page.draw(*place, e, tops[e.method])
@@ -32,5 +32,5 @@ if maps and quick_check.ask([chosen.at(*place) for place in maps], "proof"):
 if len(maps) > 1:
     grid_view.agreement(chosen, maps)
 if maps:
-    draw = lambda: {place: look.picture(e, tops.get(e.method)) for place, e in maps.items()}  # noqa: E731
-    grid_view.take_away(chosen, maps, draw, experiment.image.name)
+    draw = lambda: {place: options.picture(e, tops.get(e.method)) for place, e in maps.items()}  # noqa: E731
+    grid_view.show_downloads(chosen, maps, draw, experiment.image.name)

@@ -36,7 +36,7 @@ if request and picture:
         st.plotly_chart(result_view.curve(picture, charts.ink()), alt=tr("The objective at each step"))
     st.header(tr("Download"))
     st.caption(tr_message(picture.facts))
-    result_view.take_away(picture, request)
+    result_view.show_downloads(picture, request)
 if request and request.method.key == "inversion":
     st.header(tr("Reconstructions from several layers"))
     by_layer.draw(request)

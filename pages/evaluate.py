@@ -56,7 +56,7 @@ elif e is not None and test == "randomization":
             "input. A heatmap that depends on what was learned must change."
         )
     )
-    shown += heatmap_tests.forgetting(e.question)
+    shown += heatmap_tests.randomization(e.question)
     st.header(tr("Heatmaps of other classes"))
     shown += heatmap_tests.other_classes(e.question)
 elif test == "pointing":

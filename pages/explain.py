@@ -70,5 +70,5 @@ if e is not None:
     method_extras.draw(e, experiment)
     st.header(tr("Download"))
     st.caption(tr_message(e.facts))
-    map_views.take_away(e, experiment, color_map, opacity, percentile)
+    map_views.show_downloads(e, experiment, color_map, opacity, percentile)
 recipe_input.load()

@@ -29,7 +29,7 @@ if question and any(not tile.error for _, tile in found):
     with st.expander(tr("Table of all numbers")):
         tiles.table(found)
     st.header(tr("Download"))
-    tiles.take_away(found, question.method)
+    tiles.show_downloads(found, question.method)
     st.caption(
         tr(
             "Sparseness: 0 = all places equal, near 1 = only a few places. For more images, run `python -m "

@@ -42,7 +42,7 @@ if found is not None:
         )
     )
     st.subheader(tr("Images with the strongest response"))
-    slow = [(st.container(), top_images.top_images), (right, feature_maps.favorite)]
+    slow = [(st.container(), top_images.top_images), (right, feature_maps.synthesized_image)]
 
 st.header(tr("First-layer filters"))
 overview.filters(experiment.model)

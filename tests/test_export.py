@@ -218,7 +218,7 @@ def test_a_contact_sheet_holds_its_images_and_labels_without_overlap():
     assert (reds.max(axis=0) - (top, left) == 2 * side + gap - 1).all()
     np.testing.assert_array_equal(grid[top : top + side, left : left + side], red)
     np.testing.assert_array_equal(grid[top + side + gap :, left + side + gap :][:side, :side], red)
-    # A picture of 2:1 fills half of its square, in the middle, on white.
+    # An image of 2:1 fills half of its square, in the middle, on white.
     second = grid[top + side + gap :, left:][:side, :side]
     blues = np.argwhere((second == (0, 0, 200)).all(axis=2))
     assert (blues.min(axis=0), blues.max(axis=0)) == (pytest.approx((56, 0)), pytest.approx((167, 223)))

@@ -1,4 +1,4 @@
-"""Every kind of picture that may be uploaded, made here: its pixels, its refusal, its memory."""
+"""Every kind of image that may be uploaded, made here: its pixels, its refusal, its memory."""
 
 import hashlib
 import io
@@ -27,14 +27,14 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def smooth(width=WIDTH, height=HEIGHT):
-    """A picture without symmetry, and smooth, so that JPEG keeps it."""
+    """An image without symmetry, and smooth, so that JPEG keeps it."""
     y, x = np.mgrid[0:height, 0:width]
     channels = 255 * x / (width - 1), 255 * y / (height - 1), 127 * (x / (width - 1) + y / (height - 1))
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
 def save(picture, kind, **options):
-    """The file's bytes; `picture` is an array or a PIL image."""
+    """The file's bytes; `image` is an array or a PIL image."""
     file = io.BytesIO()
     picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     picture.save(file, kind, **options)
@@ -259,18 +259,18 @@ AVIF = b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf"
 SVG = b'<?xml version="1.0"?>\n<!-- a drawing -->\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 REFUSED = {
     "empty": (b"", r"file is empty; expected a photograph in JPEG"),
-    "text": (b"hello, world", r"not a picture that can be read; expected"),
+    "text": (b"hello, world", r"not an image that can be read; expected"),
     "svg": (SVG, r"SVG is a drawing, not a photograph; expected"),
     "pdf": (b"%PDF-1.7 ...", r"PDF is a document"),
-    "heic": (HEIC, r"HEIC pictures cannot be read"),
-    "avif": (AVIF, r"AVIF pictures cannot be read"),
-    "wav": (b"RIFF\x24\x08\0\0WAVEfmt " + bytes(2000), r"this file is not a picture that can be read; expected"),
-    "avi": (b"RIFF\x24\x08\0\0AVI LIST" + bytes(2000), r"this file is not a picture that can be read; expected"),
-    "text that begins as a BMP": (b"BM is short for bitmap" + bytes(200), r"not a picture that can be read"),
-    "a decoder not asked for": (save(PICTURE, "PPM"), r"not a picture that can be read"),
-    "small": (save(PICTURE[:15], "PNG"), r"at least 16 pixels on each side; this picture has 60 x 15"),
-    "small jpeg": (save(PICTURE[:, :15], "JPEG"), r"at least 16 pixels on each side; this picture has 15 x 40"),
-    "small image": (Image.new("RGB", (15, 99)), r"at least 16 pixels on each side; this picture has 15 x 99"),
+    "heic": (HEIC, r"HEIC images cannot be read"),
+    "avif": (AVIF, r"AVIF images cannot be read"),
+    "wav": (b"RIFF\x24\x08\0\0WAVEfmt " + bytes(2000), r"this file is not an image that can be read; expected"),
+    "avi": (b"RIFF\x24\x08\0\0AVI LIST" + bytes(2000), r"this file is not an image that can be read; expected"),
+    "text that begins as a BMP": (b"BM is short for bitmap" + bytes(200), r"not an image that can be read"),
+    "a decoder not asked for": (save(PICTURE, "PPM"), r"not an image that can be read"),
+    "small": (save(PICTURE[:15], "PNG"), r"at least 16 pixels on each side; this image has 60 x 15"),
+    "small jpeg": (save(PICTURE[:, :15], "JPEG"), r"at least 16 pixels on each side; this image has 15 x 40"),
+    "small image": (Image.new("RGB", (15, 99)), r"at least 16 pixels on each side; this image has 15 x 99"),
     "large file": (b"\xff\xd8\xff" + bytes(20 * 2**20), r"at most 20 MB"),
     "bomb png": (png(13_400, 13_500), r"at most 40 megapixels; this one has 13400 x 13500 = 180.9"),
     "large png": (png(8000, 5001), r"at most 40 megapixels; this one has 8000 x 5001 = 40.0"),
@@ -290,10 +290,10 @@ REFUSED = {
     ),
     "long png": (save(PICTURE, "PNG")[:-300], r"this PNG is truncated or damaged"),
     "damaged png": (save(PICTURE, "PNG")[:20], r"this PNG is truncated or damaged"),
-    "number": (7, r"expected a picture as bytes, path, binary file or PIL image; got int"),
+    "number": (7, r"expected an image as bytes, path, binary file or PIL image; got int"),
     "text file": (io.StringIO("hello"), r"expected a file opened in binary mode"),
-    "no such file": (Path("nowhere.png"), r"cannot read the picture 'nowhere.png': No such file"),
-    "folder": (Path(), r"cannot read the picture '.': Is a directory"),
+    "no such file": (Path("nowhere.png"), r"cannot read the image 'nowhere.png': No such file"),
+    "folder": (Path(), r"cannot read the image '.': Is a directory"),
 }
 
 
@@ -404,4 +404,4 @@ def test_no_accepted_picture_takes_400_megabytes(tmp_path):
     measured = {name: (int(w), int(h), int(took)) for name, w, h, took in map(str.split, output.splitlines())}
     assert {name: (w, h) for name, (w, h, _) in measured.items()} == {name: size for name, (_, size) in files.items()}
     assert {name: took for name, (_, _, took) in measured.items() if took > 400} == {}
-    assert measured["alpha.png"][2] > 150  # the measurement sees the picture
+    assert measured["alpha.png"][2] > 150  # the measurement sees the image

@@ -203,7 +203,7 @@ def test_views_are_the_named_ones_drawn_by_the_functions():
     expected = {
         "Overlay": render.overlay(VIEW, heat, 0.4, "jet"),
         "Heatmap": render.colorize(heat, "jet"),
-        "Masked picture": render.masked(VIEW, heat),
+        "Masked image": render.masked(VIEW, heat),
     }
     assert_views(render.views(MAP, VIEW, 0.4, "jet"), expected, "map")
 

@@ -90,7 +90,7 @@ def test_it_needs_nothing_else_and_every_picture_is_described(page):
 def test_its_pictures_are_the_view_and_every_view_of_the_map(page, e):
     expected = [
         e.view,
-        *(render.views(e.attribution, e.view)[name] for name in ("Overlay", "Heatmap", "Masked picture")),
+        *(render.views(e.attribution, e.view)[name] for name in ("Overlay", "Heatmap", "Masked image")),
     ]
     found = page.all("img")
     assert len(found) == len(expected)
@@ -111,7 +111,7 @@ def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
         and rows["method's settings"] == "counterfactual: False"
         and rows["explained"] == "espresso (logit(c=967))"
     )
-    assert rows["passes"] == "1 forward, 1 backward" and rows["picture's sha256"] == e.question.image.digest
+    assert rows["passes"] == "1 forward, 1 backward" and rows["image's sha256"] == e.question.image.digest
 
 
 def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, coffee):

@@ -1,4 +1,4 @@
-"""The pictures in a ZIP file, read into memory within limits; nothing of it is ever written."""
+"""The images in a ZIP file, read into memory within limits; nothing of it is ever written."""
 
 import io
 import struct
@@ -21,9 +21,9 @@ PACKED_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each picture in a ZIP, whose name tells that it is one, in the archive's order.
+    """Name and bytes of each image in a ZIP, whose name tells that it is one, in the archive's order.
 
-    Raises CamvizError where it is no ZIP, holds more than `most` pictures or `most_bytes` of them, or a picture that
+    Raises CamvizError where it is no ZIP, holds more than `most` images or `most_bytes` of them, or an image that
     is encrypted, damaged, over 20 MB, or packed more than a hundredfold.
     """
     try:
@@ -31,7 +31,7 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = [entry for entry in archive.infolist() if _is_picture(entry.filename)]
             if len(found) > most:
-                raise CamvizError("expected at most {most} pictures; this ZIP has {count}", most=most, count=len(found))
+                raise CamvizError("expected at most {most} images; this ZIP has {count}", most=most, count=len(found))
             left = most_bytes
             for entry in found:
                 if entry.compress_type not in PACKED_BY:
@@ -60,7 +60,7 @@ def _check_directory(data: bytes) -> None:
         raise CamvizError("this file is no ZIP")
     # Each entry has to begin so. The sizes that the archive's end states can be contradicted by another end.
     if data.count(b"PK\1\2") > MOST_ENTRIES:
-        raise CamvizError("this ZIP lists more files than a gallery of pictures needs")
+        raise CamvizError("this ZIP lists more files than a gallery of images needs")
 
 
 def _is_picture(name: str) -> bool:

@@ -19,7 +19,7 @@ from .output_folder import TABLE, Folder, Row
 from .worker import Item
 
 HELP = (
-    "Explains all pictures of a folder: maps (NPZ), overlays (JPEG), a table (Parquet) with a row for each picture and "
+    "Explains all images of a folder: maps (NPZ), overlays (JPEG), a table (Parquet) with a row for each image and "
     "method, and contact sheets. Called again, it goes on where it stopped."
 )
 SECONDS_BETWEEN_LINES = 10.0  # of progress, when the output goes to a file
@@ -28,7 +28,7 @@ SECONDS_BETWEEN_LINES = 10.0  # of progress, when the output goes to a file
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     add = parser.add_argument
-    add("folder", type=Path, help="with the pictures, and folders of them")
+    add("folder", type=Path, help="with the images, and folders of them")
     add("--out", type=Path, required=True, help="where maps, overlays, table and contact sheets go; goes on from there")
     add("--model", default="efficientnet_lite0", help="a network of the catalogue")
     add("--weights", default="default", help="default, random, or a file of your own")
@@ -40,10 +40,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--fuse", choices=get_args(Fusion), default="mean", help="how the maps of several layers become one")
     add("--target", type=_class, help="the class to explain, as index or label; default: the predicted one")
     add("--rather-than", type=_class, help="the class that the target is held against")
-    add("--fit", choices=get_args(Fit), default="crop", help="how a picture meets the network")
+    add("--fit", choices=get_args(Fit), default="crop", help="how an image meets the network")
     add("--set", type=_setting, action="append", default=[], metavar="METHOD.SETTING=VALUE", dest="settings")
     add("--device", help="cpu, cuda, mps; default: torch's")
-    add("--batch", type=int, default=8, help="pictures computed together by methods of one or two passes")
+    add("--batch", type=int, default=8, help="images computed together by methods of one or two passes")
     add("--engine", default="local", help="local, or ray: Ray Data on a cluster, or on this machine")
     add("--workers", type=int, default=2, help="how many workers Ray is asked for")
 
@@ -68,10 +68,10 @@ def _run(given: argparse.Namespace) -> int:
     folder = Folder(given.folder, given.out)
     items = folder.waiting(order)
     if not items:
-        raise CamvizError("there are no pictures in {folder}", folder=given.folder)
+        raise CamvizError("there are no images in {folder}", folder=given.folder)
     left = [item for item in items if item.methods]
     maps = sum(len(item.methods) for item in left)
-    print(f"{len(items)} pictures: {maps} maps to compute, {len(items) * len(order.methods) - maps} are there.")
+    print(f"{len(items)} images: {maps} maps to compute, {len(items) * len(order.methods) - maps} are there.")
     code = 0
     if left:
         order.load()  # what is wrong with the order is said before anything is begun

@@ -16,11 +16,11 @@ from .worker import Item, Worker
 
 Engine = Callable[[Order, Folder, Sequence[Sequence[Item]], int], Iterator[list[Row]]]
 
-AHEAD = 2  # batches of pictures that wait in memory
+AHEAD = 2  # batches of images that wait in memory
 
 
 def local(order: Order, folder: Folder, batches: Sequence[Sequence[Item]], workers: int = 1) -> Iterator[list[Row]]:
-    """The rows of each batch, computed here; the next pictures are read in a thread meanwhile."""
+    """The rows of each batch, computed here; the next images are read in a thread meanwhile."""
     worker = Worker(order)
     with ThreadPoolExecutor(1) as reader:
         waiting = iter(batches)

@@ -1,4 +1,4 @@
-"""What is to be done with every picture."""
+"""What is to be done with every image."""
 
 import json
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ from ..scores import contrast
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be done with every picture: a network, methods and metrics, and their settings.
+    """What is to be done with every image: a network, methods and metrics, and their settings.
 
-    `target`: None = the class that the network predicts for each picture, an index or a label; `rather_than`: the class
-    that it is held against. `knobs` are by the method or metric that they belong to; `batch` pictures are computed
+    `target`: None = the class that the network predicts for each image, an index or a label; `rather_than`: the class
+    that it is held against. `knobs` are by the method or metric that they belong to; `batch` images are computed
     together by methods of one or two passes. Raises CamvizError where a name or a setting does not exist.
     """
 
@@ -53,19 +53,19 @@ class Order:
         if not self.methods:
             raise CamvizError("there must be at least one method")
         if self.batch < 1:
-            raise CamvizError("a batch holds at least 1 picture; got {batch}", batch=self.batch)
+            raise CamvizError("a batch holds at least 1 image; got {batch}", batch=self.batch)
         if self.rather_than is not None and self.target is None:
             raise CamvizError("'rather than' needs the class that it is held against: give the target too")
 
     @property
     def measures(self) -> list[Metric]:
-        """The metrics, which are those that one picture is enough for."""
+        """The metrics, which are those that one image is enough for."""
         for key in self.metrics:
             if key not in METRICS:
                 raise unknown(Message("metric"), key, METRICS, "CamViz")
             if METRICS[key].of_mosaics:
                 raise CamvizError(
-                    "{metric} is measured on mosaics of four pictures, not on single ones",
+                    "{metric} is measured on mosaics of four images, not on single ones",
                     metric=METRICS[key].title,
                 )
         return [METRICS[key] for key in self.metrics]

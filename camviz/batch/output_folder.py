@@ -1,4 +1,4 @@
-"""What many pictures leave in a folder: maps, overlays, a table, contact sheets, and the journal to go on from."""
+"""What many images leave in a folder: maps, overlays, a table, contact sheets, and the journal to go on from."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 JOURNAL, TABLE, SHEET = "journal.jsonl", "table.parquet", "contact-{:04d}.jpg"
 ROWS_AT_ONCE = 1000
-ACROSS, DOWN = 6, 5  # pictures of a contact sheet
+ACROSS, DOWN = 6, 5  # images of a contact sheet
 
 TEXT, WHOLE, REAL = pa.string(), pa.int64(), pa.float64()
 COLUMNS: dict[str, pa.DataType] = {
@@ -45,7 +45,7 @@ COLUMNS: dict[str, pa.DataType] = {
 
 
 def pictures_in(folder: Path, besides: Path) -> list[str]:
-    """The names of all pictures in a folder and its folders, in order, but for those in the folder `besides`."""
+    """The names of all images in a folder and its folders, in order, but for those in the folder `besides`."""
     if not folder.is_dir():
         raise CamvizError("there is no folder {folder}", folder=folder)
     found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
@@ -54,7 +54,7 @@ def pictures_in(folder: Path, besides: Path) -> list[str]:
 
 
 class Folder:
-    """Where the work on the pictures of a folder is written, file by file and each of them whole."""
+    """Where the work on the images of a folder is written, file by file and each of them whole."""
 
     def __init__(self, source: Path, out: Path) -> None:
         self.source, self.out = source, out
@@ -62,7 +62,7 @@ class Folder:
             (out / name).mkdir(parents=True, exist_ok=True)
 
     def waiting(self, order: Order) -> list[Item]:
-        """The pictures, each with the methods that are not done: of the same file, by the same settings, all there."""
+        """The images, each with the methods that are not done: of the same file, by the same settings, all there."""
         done: dict[tuple[str, str], tuple[str, str]] = {}
         for _, row in self._journal():
             whole = row["error"] or all((self.out / row[kind]).is_file() for kind in ("map", "overlay"))

@@ -1,4 +1,4 @@
-"""The work itself: pictures in, explanations with their metrics out, a few pictures at a time."""
+"""The work itself: images in, explanations with their metrics out, a few images at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", "
 
 @dataclass(frozen=True)
 class Item:
-    """A picture that waits: its name, where it comes from, and the methods that are still to be computed."""
+    """An image that waits: its name, where it comes from, and the methods that are still to be computed."""
 
     name: str
     source: Path | bytes
@@ -37,7 +37,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one picture by one method: the explanation and its metrics, or the error why there is none."""
+    """What came of one image by one method: the explanation and its metrics, or the error why there is none."""
 
     name: str
     method: str

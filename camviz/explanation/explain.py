@@ -131,7 +131,7 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
     model = first.model
     if first.method.many_passes:
         raise CamvizError(
-            "{method} takes many passes for each picture, so its pictures go one by one", method=first.method.title
+            "{method} takes many passes for each image, so its images go one by one", method=first.method.title
         )
     x = channels_last(torch.cat([model.normalize(question.view) for question in questions]))
     started = time.perf_counter()
@@ -248,7 +248,7 @@ def _fusion(name: str) -> Fusion:
 
 def _emptiness(attribution: NDArray[np.float32]) -> tuple[Message, ...]:
     if attribution.ndim == 2 and (attribution.max() <= 0 or attribution.max() == attribution.min()):
-        return (Message("No positive evidence for this class at this layer: the map is empty."),)
+        return (Message("No positive evidence for this class at this layer: the heatmap is empty."),)
     if not attribution.any():
-        return (Message("Nothing reached the pixels: the map is empty."),)
+        return (Message("Nothing reached the pixels: the heatmap is empty."),)
     return ()

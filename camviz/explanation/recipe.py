@@ -110,7 +110,7 @@ def snippet(question: Question, image_name: str) -> str:
         f"model = camviz.load_model({_model_arguments(question.model)})\n"
         f"explanation = camviz.explain({', '.join(call)})\n"
         'print(f"{explanation.label}: {explanation.probability:.1%}")\n'
-        "explanation  # a notebook shows the image with the map on it\n"
+        "explanation  # a notebook shows the image with the heatmap on it\n"
     )
 
 
@@ -178,9 +178,7 @@ def read_image(given: ImageSource | Mapping[str, Any]) -> DecodedImage:
     file = text("image", "file", named.get("file", ""))
     found = images.decode_image(file)
     if named.get("sha256", found.digest) != found.digest:
-        raise CamvizError(
-            "the picture '{file}' is not the one that the recipe was made of: its pixels differ", file=file
-        )
+        raise CamvizError("the image '{file}' is not the one that the recipe was made of: its pixels differ", file=file)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The networks: a catalogue, their weights, their layers, and how a picture becomes their input."""
+"""The networks: a catalogue, their weights, their layers, and how an image becomes their input."""
 
 from .catalogue import Entry, catalogue
 from .layers import Layer

@@ -1,4 +1,4 @@
-"""How a picture becomes the input of a network: one geometry for what is computed and what is shown."""
+"""How an image becomes the input of a network: one geometry for what is computed and what is shown."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,14 +12,14 @@ Fit = Literal["crop", "pad", "stretch"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 4096
-AFFORDABLE = 1 << 22  # pixels of a resized picture, 12 MB: 64 times as long as wide at 256
+AFFORDABLE = 1 << 22  # pixels of a resized image, 12 MB: 64 times as long as wide at 256
 
 
 @dataclass(frozen=True)
 class Geometry:
     """The input's size, and the grid that the weights' own transform resizes to before its center crop.
 
-    `size` and `grid` are (height, width). With `keep_ratio` the picture covers the grid and keeps its shape;
+    `size` and `grid` are (height, width). With `keep_ratio` the image covers the grid and keeps its shape;
     without it, it is squeezed into the grid.
     """
 
@@ -37,7 +37,7 @@ class Geometry:
             )
 
     def box(self, width: int, height: int, fit: Fit = "crop") -> tuple[float, float, float, float]:
-        """The part of a picture that the network sees: (left, top, right, bottom) in the picture's own pixels."""
+        """The part of an image that the network sees: (left, top, right, bottom) in the image's own pixels."""
         if _checked(fit) != "crop":
             return 0, 0, width, height
         rows, columns = self._resized(width, height)
@@ -54,7 +54,7 @@ class Geometry:
             left, top = _offset(columns, width), _offset(rows, height)
             return image.resize((columns, rows), resample).crop((left, top, left + width, top + height))
         if fit != "pad":
-            # The whole of a 16 x 100000 picture would be 1.6 million rows; only the box is resized.
+            # The whole of a 16 x 100000 image would be 1.6 million rows; only the box is resized.
             return image.resize((width, height), resample, box=self.box(*image.size, fit))
         scale = min(width / image.width, height / image.height)
         inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -63,7 +63,7 @@ class Geometry:
         return canvas
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
-        """Rows and columns of the whole resized picture, rounded as torchvision and timm round them."""
+        """Rows and columns of the whole resized image, rounded as torchvision and timm round them."""
         rows, columns = self.grid
         if not self.keep_ratio:
             return rows, columns

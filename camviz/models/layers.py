@@ -1,4 +1,4 @@
-"""The layers of a network that hold a map of the picture, found in one forward pass."""
+"""The layers of a network that hold a map of the image, found in one forward pass."""
 
 import math
 from dataclasses import dataclass, replace
@@ -57,7 +57,7 @@ class Probe:
 
 
 def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
-    """Run `net` once on a black picture of `size` (height, width). A module that runs twice counts at its last run."""
+    """Run `net` once on a black image of `size` (height, width). A module that runs twice counts at its last run."""
     names = {module: name for name, module in net.named_modules()}
     found: dict[str, Layer] = {}
     echoes: set[str] = set()  # containers that return the very tensor of their last child
@@ -80,7 +80,7 @@ def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CamvizError(
-            "{kind} does not run on a picture of shape {shape}, (1, {channels}, height, width): {reason}",
+            "{kind} does not run on an image of shape {shape}, (1, {channels}, height, width): {reason}",
             kind=type(net).__name__,
             shape=tuple(x.shape),
             channels=channels,
@@ -100,7 +100,7 @@ def _is_map(module: nn.Module, output: Any, size: tuple[int, int]) -> bool:
     channels, height, width = output.shape[1:]
     if height * width <= 1:
         return False
-    # ConvNeXt and Swin keep their channels last inside: there the first two sizes have the picture's shape.
+    # ConvNeXt and Swin keep their channels last inside: there the first two sizes have the image's shape.
     return _skew(height, width, size) <= _skew(channels, height, size)
 
 

@@ -72,7 +72,7 @@ def on_device(model: Model, device: str) -> Model:
 
 
 def with_digest(model: Model) -> Model:
-    """The model with a digest of its numbers, its classes and how it sees a picture in what it says of its weights.
+    """The model with a digest of its numbers, its classes and how it sees an image in what it says of its weights.
 
     So no result of another network of that name, or of the same one after more training, is taken for one of this.
     """
@@ -87,6 +87,6 @@ def with_digest(model: Model) -> Model:
 
 
 def _probe() -> Image.Image:
-    """A picture of which every part looks different, and longer than it is wide."""
+    """An image of which every part looks different, and longer than it is wide."""
     rows, columns = np.mgrid[:300, :400]
     return Image.fromarray(np.stack([rows % 256, columns % 256, (rows + columns) % 256], axis=-1).astype(np.uint8))

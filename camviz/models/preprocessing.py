@@ -1,4 +1,4 @@
-"""What a preprocessing function of one's own does to a picture, found by giving it pictures that tell."""
+"""What a preprocessing function of one's own does to an image, found by giving it images that tell."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Preprocess = Callable[[Image.Image], Any]
 
 SIDE = 384
 TOLERANCE = 0.02  # of the whole range, from black to white
-TRIES = 6  # of the same picture: a random flip would be noticed with 97 %
+TRIES = 6  # of the same image: a random flip would be noticed with 97 %
 
 SHARES: dict[Channel, tuple[float, float, float]] = {
     "red": (1, 0, 0),
@@ -41,19 +41,19 @@ class InferredPreprocessing:
 
 
 def run(preprocess: Preprocess, image: Image.Image) -> Tensor:
-    """What `preprocess` makes of a picture, (C, H, W). Raises CamvizError."""
+    """What `preprocess` makes of an image, (C, H, W). Raises CamvizError."""
     try:
         result = preprocess(image)
         result = result if isinstance(result, Tensor) else torch.from_numpy(np.array(result))
     except (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CamvizError(
-            "preprocess fails on a picture (PIL, RGB) of {size}: {reason}", size=image.size, reason=reason
+            "preprocess fails on an image (PIL, RGB) of {size}: {reason}", size=image.size, reason=reason
         ) from error
     result = result[0] if result.ndim == 4 and len(result) == 1 else result
     if result.ndim != 3 or not result.is_floating_point():
         raise CamvizError(
-            "preprocess must turn a picture (PIL, RGB) into a tensor of floating point numbers "
+            "preprocess must turn an image (PIL, RGB) into a tensor of floating point numbers "
             "(channels, height, width); got shape {shape}, {dtype}",
             shape=tuple(result.shape),
             dtype=str(result.dtype),
@@ -70,7 +70,7 @@ def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
     black, white, dim, *colors = one_color.values()
     whole = white - black
     if not torch.isfinite(torch.stack(list(one_color.values()))).all() or not whole.any():
-        raise CamvizError(MORE, fault=Message("of a picture of one color it keeps nothing"))
+        raise CamvizError(MORE, fault=Message("of an image of one color it keeps nothing"))
     if not _near(dim, black + 0.4 * whole, whole):
         raise CamvizError(MORE, fault=Message("a gray of 40% does not come out 40% of the way from black to white"))
     half = np.zeros((SIDE, SIDE, 3), np.uint8)

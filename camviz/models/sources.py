@@ -1,4 +1,4 @@
-"""How a network of each source is built, where its weights come from, and what picture it wants."""
+"""How a network of each source is built, where its weights come from, and what image it wants."""
 
 import copy
 import importlib
@@ -111,7 +111,7 @@ def _from_torchscript(source: Path | BytesIO) -> nn.Module:
 
 
 def _exported_size(network: ExportedProgram) -> tuple[int, int]:
-    """(height, width) that a network was exported for. Raises CamvizError where it takes one picture only."""
+    """(height, width) that a network was exported for. Raises CamvizError where it takes one image only."""
     inputs = [
         node.meta["val"]
         for node in network.graph.nodes
@@ -124,7 +124,7 @@ def _exported_size(network: ExportedProgram) -> tuple[int, int]:
         raise CamvizError(
             "this network was exported for batches of {batch}, and CamViz needs any: export it by "
             "torch.export.export(net, (x,), dynamic_shapes=({{0: torch.export.Dim('batch')}},)) "
-            "with two pictures in x",
+            "with two images in x",
             batch=batch,
         )
     return (height if isinstance(height, int) else 224), (width if isinstance(width, int) else 224)

@@ -88,7 +88,7 @@ def channels_in(state: Mapping[str, Tensor], net: nn.Module) -> int:
 
 
 def first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:
-    """The first convolution, which meets the picture, with its name. Raises CamvizError."""
+    """The first convolution, which meets the image, with its name. Raises CamvizError."""
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d):
             return name, module

@@ -339,7 +339,7 @@ def test_a_network_that_has_changed_is_learned_anew(change):
 
 
 class Choosing(nn.Module):
-    """Which convolution its batch norm follows depends on the picture."""
+    """Which convolution its batch norm follows depends on the image."""
 
     def __init__(self):
         super().__init__()

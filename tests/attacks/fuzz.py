@@ -1,6 +1,6 @@
-"""`make fuzz`: damaged and hostile picture files against camviz.images, many of them, in processes with little memory.
+"""`make fuzz`: damaged and hostile image files against camviz.images, many of them, in processes with little memory.
 
-Each must give a picture within the limits or a CamvizError of one sentence: no other exception, no crash, no long work.
+Each must give an image within the limits or a CamvizError of one sentence: no other exception, no crash, no long work.
 Input 17 of seed 0 is always the same: `--seed 0 --only 17` gives it again.
 """
 
@@ -118,7 +118,7 @@ def seeds() -> dict[str, bytes]:
     found = {}
     for name, (picture, kind, options) in wanted.items():
         file = io.BytesIO()
-        if "save_all" in options:  # each time anew: a picture keeps what its last format told it
+        if "save_all" in options:  # each time anew: an image keeps what its last format told it
             turned = photo.rotate(180), photo.rotate(90, expand=True).resize(photo.size)
             options = {**options, "append_images": [one.convert(picture.mode) for one in turned]}
         picture.copy().save(file, kind, **options)
@@ -300,7 +300,7 @@ def make(number: int, seed: int = 0) -> tuple[str, bytes]:
 
 
 def judge(data: bytes, decode: Callable[[bytes], Image.Image] = images.decode) -> str:
-    """ "picture" or "refused"; raises AssertionError for whatever else comes of it."""
+    """ "image" or "refused"; raises AssertionError for whatever else comes of it."""
     try:
         picture = decode(data)
     except CamvizError as error:
@@ -308,8 +308,8 @@ def judge(data: bytes, decode: Callable[[bytes], Image.Image] = images.decode) -
         assert 10 < len(sentence) < 200 and sentence.isprintable(), f"refused by {sentence!r}"
         return "refused"
     pixels = picture.width * picture.height
-    assert picture.mode == "RGB" and not picture.info and len(picture.tobytes()) == 3 * pixels, "no plain RGB picture"
-    assert min(picture.size) >= images.MIN_SIDE and pixels <= images.MAX_PIXELS, f"a picture of {picture.size}"
+    assert picture.mode == "RGB" and not picture.info and len(picture.tobytes()) == 3 * pixels, "no plain RGB image"
+    assert min(picture.size) >= images.MIN_SIDE and pixels <= images.MAX_PIXELS, f"an image of {picture.size}"
     return "picture"
 
 
@@ -383,7 +383,7 @@ def main() -> int:
     tally = run(options.inputs, options.seed, options.workers)
     print(
         f"{tally.outcomes.total()} inputs in {time.perf_counter() - started:.0f} s: "
-        f"{tally.outcomes['picture']} pictures, "
+        f"{tally.outcomes['picture']} images, "
         f"{tally.outcomes['refused']} refused with a sentence, {len(tally.failures)} failed; "
         f"slowest {tally.slowest:.2f} s, most memory {tally.memory:.0f} MB"
     )

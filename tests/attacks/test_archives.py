@@ -58,7 +58,7 @@ def test_a_zip_of_zips_is_not_opened_further() -> None:
     inner = archive({"a.jpg": bytes(5 * MB)})
     assert opened(archive({f"{number}.zip": inner for number in range(16)})) == []
     (found,) = opened(archive({"a.jpg": inner}, zipfile.ZIP_STORED))
-    with pytest.raises(CamvizError, match="this file is not a picture"):
+    with pytest.raises(CamvizError, match="this file is not an image"):
         gallery_input._photo(*found).open()
 
 
@@ -100,7 +100,7 @@ def test_a_hundred_thousand_entries_are_counted_before_they_are_read(
     elif kind == "fields like an end":
         data = data[:-18] + b"PK\5\6" + data[-14:]
     monkeypatch.setattr(zipfile, "ZipFile", None)
-    with pytest.raises(CamvizError, match="lists more files than a gallery of pictures needs"):
+    with pytest.raises(CamvizError, match="lists more files than a gallery of images needs"):
         opened(data)
 
 
@@ -153,6 +153,6 @@ def test_paths_and_links_are_names_and_bytes(tmp_path: Path, monkeypatch: pytest
         made.writestr(link, "/etc/passwd")
     found = opened(file.getvalue())
     assert dict(found)["link.png"] == b"/etc/passwd"  # its text, and not what it leads to
-    with pytest.raises(CamvizError, match="this file is not a picture"):
+    with pytest.raises(CamvizError, match="this file is not an image"):
         gallery_input._photo(*found[-1]).open()
     assert list(tmp_path.iterdir()) == [] and not Path("/etc/up.png").exists()

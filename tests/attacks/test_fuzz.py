@@ -22,7 +22,7 @@ def test_fifteen_hundred_damaged_files() -> None:
     run = [sys.executable, "-m", "tests.attacks.fuzz", "--inputs", "1500", "--seed", "1", "--workers", "1"]
     ended = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    told = re.match(r"1500 inputs in \d+ s: (\d+) pictures, (\d+) refused with a sentence, 0 failed", ended.stdout)
+    told = re.match(r"1500 inputs in \d+ s: (\d+) images, (\d+) refused with a sentence, 0 failed", ended.stdout)
     assert told and int(told[1]) > 200 and int(told[2]) > 500
 
 

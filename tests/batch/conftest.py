@@ -1,4 +1,4 @@
-"""A folder of four pictures, one of them broken, and the command that explains it."""
+"""A folder of four images, one of them broken, and the command that explains it."""
 
 import shutil
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def pictures(tmp_path: Path) -> Path:
     for name, target in (("coffee", "coffee.jpg"), ("koala", "koala.JPG"), ("macaw", "more/macaw.jpg")):
         shutil.copy(SAMPLES / f"{name}.jpg", folder / target)
     (folder / "broken.png").write_bytes(b"\x89PNG no more")
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     return folder
 
 
@@ -39,7 +39,7 @@ def command(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[..., dict[tuple[str, str], dict]]:
-    """The table's rows by picture and method."""
+    """The table's rows by image and method."""
 
     def read(out: Path = tmp_path / "out") -> dict[tuple[str, str], dict]:
         rows = pq.read_table(out / "table.parquet").to_pylist()

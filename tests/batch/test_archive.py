@@ -1,4 +1,4 @@
-"""A ZIP of pictures: what is taken out of it, and what is refused."""
+"""A ZIP of images: what is taken out of it, and what is refused."""
 
 import io
 import random
@@ -43,7 +43,7 @@ def test_names_are_only_names(tmp_path, monkeypatch):
 def test_too_many_pictures_are_refused():
     files = {f"{number}.jpg": b"x" for number in range(4)}
     assert len(opened(archive(files), most=4)) == 4
-    with pytest.raises(CamvizError, match="expected at most 3 pictures; this ZIP has 4"):
+    with pytest.raises(CamvizError, match="expected at most 3 images; this ZIP has 4"):
         opened(archive({**files, "a.txt": b""}), most=3)
 
 

@@ -1,4 +1,4 @@
-"""A folder of pictures, explained by the command: what it writes, how it goes on, what it says."""
+"""A folder of images, explained by the command: what it writes, how it goes on, what it says."""
 
 import io
 import json
@@ -24,7 +24,7 @@ GOOD = ("coffee.jpg", "koala.JPG", "more/macaw.jpg")
 
 @pytest.fixture
 def counted(monkeypatch):
-    """The methods and how many pictures each was computed for, call by call."""
+    """The methods and how many images each was computed for, call by call."""
     calls = []
 
     def batch(questions):
@@ -45,7 +45,7 @@ def test_every_picture_by_every_method_is_a_row_with_its_files(command, table, p
     monkeypatch.chdir(pictures)
     for (name, key), row in rows.items():
         if name == "broken.png":
-            assert "truncated or damaged" in row["error"] or "not a picture" in row["error"]
+            assert "truncated or damaged" in row["error"] or "not an image" in row["error"]
             assert row["map"] is row["predicted"] is row["sparseness"] is None
             continue
         e = camviz.explain(lite0, name, key)
@@ -63,7 +63,7 @@ def test_every_picture_by_every_method_is_a_row_with_its_files(command, table, p
         assert row["sparseness"] == pytest.approx(expected, abs=1e-4)
         again = camviz.explain(**json.loads(row["recipe"]))
         np.testing.assert_allclose(again.attribution, archive["attribution"], atol=2e-5 * scale)
-    # Grad-CAM, vanilla: two pictures beside each other, so six of the eight tiles in a row of six, two in the next.
+    # Grad-CAM, vanilla: two images beside each other, so six of the eight tiles in a row of six, two in the next.
     sheet = Image.open(tmp_path / "out" / "contact-0001.jpg")
     assert sheet.width == 2 * 24 + 6 * 236 - 12 and not (tmp_path / "out" / "contact-0002.jpg").exists()
 
@@ -81,7 +81,7 @@ def test_the_same_command_again_computes_nothing(command, table, counted, capsys
     capsys.readouterr()
     assert command("--methods", "grad_cam", "--batch", "2") == 0
     assert len(counted) == 2 and table() == before
-    assert "4 pictures: 0 maps to compute, 4 are there." in capsys.readouterr().out
+    assert "4 images: 0 maps to compute, 4 are there." in capsys.readouterr().out
 
 
 def test_only_what_is_missing_changed_or_asked_for_otherwise_is_computed(command, table, counted, pictures, tmp_path):
@@ -201,13 +201,13 @@ def test_a_metric_that_cannot_be_had_is_a_note(command, table, monkeypatch):
         (("--methods", "grad_camm"), "Method 'grad_camm' is not in CamViz; did you mean 'grad_cam'?"),
         (("--methods", ""), "There must be at least one method"),
         (("--metrics", "deletoin"), "Metric 'deletoin' is not in CamViz; did you mean 'deletion'"),
-        (("--metrics", "pointing_game"), "is measured on mosaics of four pictures"),
+        (("--metrics", "pointing_game"), "is measured on mosaics of four images"),
         (("--model", "efficientnet_lite9"), "Model 'efficientnet_lite9' is not in the catalogue"),
         (("--layer", "blocks.99"), "Layer 'blocks.99' is not in efficientnet_lite0"),
         (("--target", "espreso"), "Class 'espreso' is not in efficientnet_lite0; did you mean 'espresso'"),
         (("--target", "4000"), "efficientnet_lite0 has the classes 0 to 999; got 4000"),
         (("--rather-than", "3"), "Needs the class that it is held against"),
-        (("--batch", "0"), "A batch holds at least 1 picture; got 0"),
+        (("--batch", "0"), "A batch holds at least 1 image; got 0"),
         (("--engine", "rays"), "Engine 'rays' is not in local, ray; did you mean 'ray'"),
         (("--set", "score_cam.mode=fast"), "A setting is for 'score_cam', which is not among what is to be computed"),
         (("--weights", "nowhere.pth"), "there is no file nowhere.pth"),
@@ -247,7 +247,7 @@ def test_settings_are_read_by_the_knobs_of_the_method():
 
 
 def test_a_folder_that_is_not_there_is_told(command, capsys, tmp_path, monkeypatch):
-    for arguments, sentence in (((), "There is no folder"), (("x",), "There are no pictures in")):
+    for arguments, sentence in (((), "There is no folder"), (("x",), "There are no images in")):
         folder = tmp_path / "empty"
         if arguments:
             folder.mkdir()
@@ -284,7 +284,7 @@ def test_the_table_is_written_in_parts_and_sheets_in_pages(command, table, monke
     command("--methods", "grad_cam,layer_cam,hires_cam,eigen_cam")
     assert len(table()) == 16
     assert pq.ParquetFile(tmp_path / "out" / "table.parquet").num_row_groups == math.ceil(16 / 3)
-    assert len(list((tmp_path / "out").glob("contact-*.jpg"))) == 4  # four methods in a row: one picture each
+    assert len(list((tmp_path / "out").glob("contact-*.jpg"))) == 4  # four methods in a row: one image each
     monkeypatch.setattr(folders, "DOWN", 5)
     command("--methods", "grad_cam")
     assert [file.name for file in (tmp_path / "out").glob("contact-*.jpg")] == ["contact-0001.jpg"]

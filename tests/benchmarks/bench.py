@@ -181,7 +181,7 @@ def measure(runs: dict[str, Run], most: int, device: torch.device) -> dict[str, 
 
 
 def load(name: str, device: str) -> tuple[camviz.Model, Tensor]:
-    """A network (random weights where its own are not embedded: time does not depend on them) and a picture."""
+    """A network (random weights where its own are not embedded: time does not depend on them) and an image."""
     model = camviz.load_model(name, weights="default" if "lite" in name else "random", device=device)
     return model, model.preprocess(ROOT / "assets" / "samples" / "coffee.jpg")
 

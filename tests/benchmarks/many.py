@@ -61,7 +61,7 @@ def speed(count: int, repeats: int) -> None:
         bare(model, files[: 2 * BATCH])
         for turn in range(repeats):
             first, second = bare(model, files), ours(folder, Path(place) / f"out{turn}")
-            rates = f"bare {count / first:.1f} pictures/s, camviz {count / second:.1f} pictures/s"
+            rates = f"bare {count / first:.1f} images/s, camviz {count / second:.1f} images/s"
             print(f"{rates}, ratio {first / second:.2f}", flush=True)
 
 
@@ -83,7 +83,7 @@ def peak(count: int) -> None:
         folder.mkdir()
         fill(folder, count)
         ours(folder, Path(place) / "out")
-    print(f"{count} pictures: at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"{count} images: at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

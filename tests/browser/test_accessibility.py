@@ -44,7 +44,7 @@ COVERED = """() => {
 
 
 def settled(page: Page) -> None:
-    """Wait for the end of the page's run, and for our components' pictures and words."""
+    """Wait for the end of the page's run, and for our components' images and words."""
     expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')")
     for picture in page.locator(".stack .base").all():
@@ -146,7 +146,7 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     expect(page.get_by_text("predicts espresso")).to_be_visible()
     settled(page)
     keys, press = Keys(page), page.keyboard.press
-    # a picture, among the samples
+    # an image, among the samples
     keys.reach(page.get_by_role("group", name="Available images").get_by_role("button", name="koala"))
     press("Enter")
     expect(page.get_by_text("predicts koala")).to_be_visible()

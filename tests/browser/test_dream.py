@@ -1,4 +1,4 @@
-"""The Dream page in a real browser: the picture grows, Cancel keeps it, and it can be taken home."""
+"""The Dream page in a real browser: the image grows, Cancel keeps it, and it can be taken home."""
 
 import re
 import time

@@ -28,7 +28,7 @@ def choose(page: Page, label: str, option: str) -> None:
 def test_first_page_is_filled_without_a_click(page: Page, server: str) -> None:
     page.goto(server)
     expect(page.get_by_text("The model predicts espresso (96%).")).to_be_visible()
-    assert page.locator(".stack .heat").evaluate("picture => picture.naturalWidth") == 224
+    assert page.locator(".stack .heat").evaluate("image => image.naturalWidth") == 224
     expect(page.get_by_role("button", name="espresso")).to_have_attribute("aria-pressed", "true")
 
 

@@ -13,7 +13,7 @@ SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
 
 def flipped(name: str) -> bytes:
-    """A picture that the server has not seen."""
+    """An image that the server has not seen."""
     buffer = BytesIO()
     ImageOps.flip(Image.open(SAMPLES / f"{name}.jpg")).resize((256, 256)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -24,7 +24,7 @@ def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str
     with zipfile.ZipFile(archive, "w") as made:
         for name in ("macaw", "panda"):
             made.writestr(f"my/{name} 1.png", flipped(name))
-        made.writestr("my/broken.png", b"no picture")
+        made.writestr("my/broken.png", b"no image")
     page.goto(f"{server}/gallery")
     files = {"name": "my.zip", "mimeType": "application/zip", "buffer": archive.getvalue()}
     page.locator("[data-testid=stMain] input[type=file]").set_input_files(files)
@@ -70,7 +70,7 @@ def test_the_report_opens_by_itself_and_fetches_nothing(page: Page, server: str,
     page.on("request", lambda request: fetched.append(request.url))
     page.goto(file.as_uri())
     expect(page.get_by_role("heading", name="Why: Grad-CAM of Egyptian cat")).to_be_visible()
-    widths = page.locator("img").evaluate_all("pictures => pictures.map(picture => picture.naturalWidth)")
+    widths = page.locator("img").evaluate_all("images => images.map(image => image.naturalWidth)")
     assert widths == [224] * 4
     assert [url for url in fetched if not url.startswith("data:")] == [file.as_uri()]
     link = page.locator("footer a").get_attribute("href")

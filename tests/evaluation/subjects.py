@@ -1,4 +1,4 @@
-"""A picture, a rough heatmap and a tiny network in float64; and the score of one picture, spelled out."""
+"""An image, a rough heatmap and a tiny network in float64; and the score of one image, spelled out."""
 
 from contextlib import nullcontext
 
@@ -20,7 +20,7 @@ def example(kind=Modules, dtype=torch.float64):
 
 
 def chance_of(net, x, target=TARGET):
-    """The probability of the class, for one picture (3, H, W) or (1, 3, H, W)."""
+    """The probability of the class, for one image (3, H, W) or (1, 3, H, W)."""
     with torch.no_grad():
         scores = net(x.reshape(1, *x.shape[-3:]).clone())[0]
     odds = (scores - scores.max()).exp()

@@ -34,7 +34,7 @@ def _quiet():
 
 
 def asked(metric, net, x, heatmap, **more):
-    """What Quantus says of one picture and its map."""
+    """What Quantus says of one image and its map."""
     return metric(net, x.numpy(), np.array([TARGET]), heatmap.numpy()[None, None], device="cpu", **more)
 
 

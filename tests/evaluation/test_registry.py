@@ -120,7 +120,7 @@ def test_the_win_rate_is_paired_and_respects_the_direction_of_the_metric():
     a, b = [0.1, 0.5, 0.9, 0.2], [0.2, 0.6, 1.0, 0.3]
     assert bootstrap_win_rate(a, b, "low") == 1 and bootstrap_win_rate(a, b, "high") == 0
     assert bootstrap_win_rate(a, a, "low") == 0.5
-    # Of two pictures one is better and one worse by as much: 1/4 better twice, 1/4 worse twice, 1/2 even.
+    # Of two images one is better and one worse by as much: 1/4 better twice, 1/4 worse twice, 1/2 even.
     assert bootstrap_win_rate([0.0, 1.0], [1.0, 0.0], "low") == pytest.approx(0.5, abs=0.03)
     assert bootstrap_win_rate([0.0, 1.0], [3.0, 0.0], "low") == pytest.approx(0.75, abs=0.04)
     assert bootstrap_win_rate([1.0], [2.0], "low") == 1 and bootstrap_win_rate([1.0], [1.0], "low") == 0.5

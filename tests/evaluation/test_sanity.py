@@ -125,7 +125,7 @@ def test_a_mosaic_reads_like_a_page():
     whole = join_quarters(pictures)
     assert whole.shape == (1, 3, 4, 6)
     assert whole[0, 0].tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 3, 3, 3]] * 2
-    with pytest.raises(CamvizError, match="four pictures"):
+    with pytest.raises(CamvizError, match="four images"):
         join_quarters(pictures[:3])
 
 

@@ -36,7 +36,7 @@ def tiny():
 
 
 def bare(model, key, score, layer="features.6", fit="crop", **knobs):
-    """What the method itself returns for the picture."""
+    """What the method itself returns for the image."""
     return run(METHODS[key], model.net, model.preprocess(PICTURE, fit), score, model.module(layer), **knobs)[0].numpy()
 
 
@@ -145,7 +145,7 @@ def test_progress_goes_on_over_several_layers(tiny):
     assert 0.5 in shares
 
 
-# ------------------------------------------------------------------------------------------ several pictures at once
+# ------------------------------------------------------------------------------------------ several images at once
 
 OTHER = Image.fromarray(np.random.default_rng(1).integers(0, 256, (50, 40, 3), dtype=np.uint8))
 DARK = Image.fromarray(np.random.default_rng(2).integers(0, 60, (40, 50, 3), dtype=np.uint8))
@@ -180,7 +180,7 @@ def test_a_batch_is_its_pictures_one_by_one(tiny, key):
 def test_each_picture_of_a_batch_is_explained_for_its_own_class():
     net = build(Modules, dtype=torch.float32)
     with torch.no_grad():
-        net.head[2].weight *= 200  # so that the three pictures get different classes
+        net.head[2].weight *= 200  # so that the three images get different classes
     found, alone, _ = together(loaded(net), "vanilla_backprop")
     assert len({e.target for e in found}) > 1
     assert_same(found, alone)
@@ -213,7 +213,7 @@ def test_what_a_method_says_is_said_of_each_picture_of_a_batch():
 
 
 def test_a_batch_is_not_for_methods_of_many_passes(tiny):
-    with pytest.raises(CamvizError, match="Score-CAM takes many passes for each picture, so its pictures go one by"):
+    with pytest.raises(CamvizError, match="Score-CAM takes many passes for each image, so its images go one by"):
         together(tiny, "score_cam")
 
 
@@ -290,7 +290,7 @@ def test_a_recipe_of_a_program_file(suffix, photo, tmp_path):
 def test_a_recipe_is_for_one_picture(lite0, photo):
     recipe = to_recipe(explain(lite0, photo).question, photo)
     OTHER.save(photo)
-    with pytest.raises(CamvizError, match="the picture 'my photo\\.png' is not the one that the recipe was made of"):
+    with pytest.raises(CamvizError, match="the image 'my photo\\.png' is not the one that the recipe was made of"):
         explain(**recipe)
     assert explain(**{**recipe, "image": OTHER}).question.image.digest == images.digest(OTHER)
 
@@ -320,7 +320,7 @@ def test_a_network_of_ones_own_must_be_given(tiny, photo):
         ({"model": {"name": "vgg16", "weights": "../../x.pth"}}, "there is no file"),
         ({"model": {"name": "vgg16", "made_with": 3}}, "the made_with of a recipe has the fields camviz, torch; got"),
         ({"image": {"sha256": "00"}}, "the image of a recipe needs a 'file', as text"),
-        ({"image": {"file": "nowhere.jpg"}}, "cannot read the picture 'nowhere.jpg'"),
+        ({"image": {"file": "nowhere.jpg"}}, "cannot read the image 'nowhere.jpg'"),
         ({"target": {"contrast": [1]}}, "the score 'contrast' takes the indices of 2 classes"),
         ({"target": {"logit": 4000}}, "efficientnet_lite0 has the classes 0 to 999; got 4000"),
         ({"extra": 1}, "setting 'extra' is not in the settings of grad_cam"),
@@ -352,11 +352,11 @@ def test_an_empty_map_says_so():
     model = loaded(net)
     e = explain(model, PICTURE, "grad_cam", 3)
     assert (e.heatmap == 0).all() and (e.attribution == 0).all()
-    assert e.notes == ("No positive evidence for this class at this layer: the map is empty.",)
+    assert e.notes == ("No positive evidence for this class at this layer: the heatmap is empty.",)
     assert explain(model, PICTURE, "grad_cam", 3, counterfactual=True).notes == ()
     e = explain(model, PICTURE, "guided_grad_cam", 3)
     assert (e.heatmap == 0).all()
-    assert e.notes == ("Nothing reached the pixels: the map is empty.",)
+    assert e.notes == ("Nothing reached the pixels: the heatmap is empty.",)
 
 
 def test_notes_of_the_method_come_along():
@@ -426,7 +426,7 @@ def test_a_notebook_shows_picture_overlay_and_facts_and_no_foreign_html(tiny):
         ({"counterfactuals": True}, "not in the settings of grad_cam; did you mean 'counterfactual'"),
         ({"fit": "croped"}, "fit 'croped' is not in .*; did you mean 'crop'"),
         ({"fuse": "maximum"}, "fuse 'maximum' is not in mean, max; did you mean 'max'"),
-        ({"image": b"no picture"}, "."),
+        ({"image": b"no image"}, "."),
         ({"target": lambda values: values}, r"one number for each sample, shape \(1,\); got \(1, 7\)"),
     ],
 )
@@ -480,7 +480,7 @@ def test_the_estimate_takes_two_batches_and_comes_near(clock):
     torch.manual_seed(0)
     model = loaded(Wide(clock))
     explained = explain(model, PICTURE, "score_cam", 3)
-    # One pass for each feature map, and one or two for the picture and the layer; two more learn the network, once.
+    # One pass for each feature map, and one or two for the image and the layer; two more learn the network, once.
     assert 65 <= explained.forward_passes <= 67
     assert explained.seconds == pytest.approx(0.01 * (explained.forward_passes + 2), abs=0.011)
     clock.now = 0.0

@@ -1,4 +1,4 @@
-"""What synthesized pictures must achieve on the embedded network, measured."""
+"""What synthesized images must achieve on the embedded network, measured."""
 
 from io import BytesIO
 from types import SimpleNamespace

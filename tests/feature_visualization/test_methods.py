@@ -110,7 +110,7 @@ def test_a_layer_that_does_not_run_and_a_size_that_does_not_fit_are_told():
 
 
 def one_step(goal, row, column):
-    """What the first step of activation maximization must do, from passes written by hand: value, picture."""
+    """What the first step of activation maximization must do, from passes written by hand: value, image."""
     see = sight()
     start = noise(see, "pixels", seed=4)
     steps = ByHand(see.net.steps(), start.z)
@@ -196,7 +196,7 @@ def test_octaves_grow_to_the_pictures_size_and_moves_are_undone():
     see = Watching(nn.Sequential(net, nn.AdaptiveAvgPool2d(1), nn.Flatten()), (90, 120), MEAN, STD)
     moved = deep_dream(see, x, net, octaves=3, ratio=1.5, steps=1, jitter=9)
     assert sizes == [(40, 53), (60, 80), (90, 120)]
-    # A network of one pixel's width does not notice how the picture lies.
+    # A network of one pixel's width does not notice how the image lies.
     torch.testing.assert_close(moved, deep_dream(see, x, net, octaves=3, ratio=1.5, steps=1, jitter=0))
 
 

@@ -24,7 +24,7 @@ def random(*size):
 
 
 def waves(z, size):
-    """The picture that frequencies z (3, H, W // 2 + 1, 2) stand for, as a sum of cosines and sines."""
+    """The image that frequencies z (3, H, W // 2 + 1, 2) stand for, as a sum of cosines and sines."""
     height, width = size
     rows, columns = np.mgrid[:height, :width]
     found = np.zeros((3, height, width))

@@ -1,4 +1,4 @@
-"""The first filters as pictures, against plain loops."""
+"""The first filters as images, against plain loops."""
 
 import numpy as np
 import torch

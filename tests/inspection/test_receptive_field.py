@@ -123,4 +123,4 @@ def test_the_middle_of_every_main_layer_against_the_gradients_support(name, weig
         top, left, bottom, right = box_of(rows, columns)
         assert top >= box[0] and left >= box[1] and bottom <= box[2] and right <= box[3]
         exact += (top, left, bottom, right) == box
-    assert exact >= len(layers) - 2  # a max-pool's outermost pixels need not win in any of four pictures
+    assert exact >= len(layers) - 2  # a max-pool's outermost pixels need not win in any of four images

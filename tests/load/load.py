@@ -47,7 +47,7 @@ Thinking = tuple[float, float]  # seconds between two clicks, from and to
 
 @dataclass
 class Answer:
-    """What a page showed in the end: the map and its picture, all other pictures' names, and what went wrong."""
+    """What a page showed in the end: the map and its image, all other images' names, and what went wrong."""
 
     maps: list[str] = field(default_factory=list)  # the overlay's two JPEGs, as data URIs
     pictures: list[str] = field(default_factory=list)  # names that Streamlit makes of the contents
@@ -63,7 +63,7 @@ class Answer:
 
 
 class Person:
-    """One visitor: a session of its own, which opens links as a click would, and uploads a picture."""
+    """One visitor: a session of its own, which opens links as a click would, and uploads an image."""
 
     def __init__(self, port: int) -> None:
         self.port, self.pages, self.session, self.states, self.page = port, {}, "", [], ""
@@ -95,7 +95,7 @@ class Person:
         return answer
 
     async def upload(self, name: str, data: bytes) -> Answer:
-        """Bring a picture along."""
+        """Bring an image along."""
         first = await self.open()
         message = BackMsg()
         message.file_urls_request.request_id = "one"
@@ -224,7 +224,7 @@ def plan(number: int, thinking: Thinking, steps: int) -> Plan:
 
 
 def own_picture(number: int) -> bytes:
-    """A picture that nobody else has."""
+    """An image that nobody else has."""
     chance = np.random.default_rng(number)
     coarse = Image.fromarray(chance.integers(0, 255, (6, 6, 3), dtype=np.uint8))
     buffer = BytesIO()
@@ -250,8 +250,8 @@ async def study(port: int, number: int, until: float, planned: Plan, truth: dict
             answer = await person.open()
             log.seconds["first page"].append(answer.seconds)
             answer = await person.upload(f"own-{number}.png", own_picture(number))
-            log.seconds["own picture, first map"].append(answer.seconds)
-            _check(answer, f"own picture {number}", truth["own"][number], log)
+            log.seconds["own image, first map"].append(answer.seconds)
+            _check(answer, f"own image {number}", truth["own"][number], log)
             for pause, work in planned.steps:
                 if time.monotonic() >= until:
                     break
@@ -270,7 +270,7 @@ def _check(answer: Answer, name: str, expected: tuple[str, ...], log: Log) -> No
     log.errors += [f"{name}: {error}" for error in answer.errors]
     if answer.shown != expected and not answer.errors:
         which = [place for place, pair in enumerate(zip(answer.shown, expected, strict=False)) if pair[0] != pair[1]]
-        log.wrong.append(f"{name}: {len(answer.shown)} pictures for {len(expected)}, other ones at {which}")
+        log.wrong.append(f"{name}: {len(answer.shown)} images for {len(expected)}, other ones at {which}")
 
 
 async def truths(port: int, plans: list[Plan]) -> dict[str, Any]:

@@ -280,7 +280,7 @@ class ByHand:
 
 @cache
 def by_hand(kind):
-    """A network of that kind, pictures, and its steps run on them; shared, as no test may change them."""
+    """A network of that kind, images, and its steps run on them; shared, as no test may change them."""
     net, x = build(kind), picture()
     return net, x, ByHand(net.steps(), x)
 

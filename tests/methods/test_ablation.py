@@ -340,7 +340,7 @@ def test_only_what_lies_above_runs_and_silent_channels_do_not(monkeypatch):
     with counting_passes() as account:
         result = ablation_cam(net, x, scores.logit(4), net.features[4], progress=lambda *numbers: done.append(numbers))
     assert (account.forward_passes, account.backward_passes) == (2 * 3, 0)
-    assert rows == [2, 3, 2, 3]  # for each picture the check of the recording, and the living channels
+    assert rows == [2, 3, 2, 3]  # for each image the check of the recording, and the living channels
     assert done == [(2, 10), (5, 10), (7, 10), (10, 10)]
     assert "once for each feature map" in account.notes[0]
     torch.testing.assert_close(result, naive(net, x, scores.logit(4), net.features[4], net.features[:5](x).detach()))

@@ -28,7 +28,7 @@ LAST = {Modules: "features.6", Functional: None, Residual: "second"}
 
 
 def at(kind, name, c):
-    """Network, pictures, layer, its activation and the gradient of class c there, by hand."""
+    """Network, images, layer, its activation and the gradient of class c there, by hand."""
     net, x, hand = by_hand(kind)
     gradients, _ = hand.back(of_class(c))
     step = kind.layers[name]

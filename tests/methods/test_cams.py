@@ -16,7 +16,7 @@ EVERY_LAYER = pytest.mark.parametrize(("kind", "name"), LAYERS, ids=[f"{k.__name
 
 
 def at(kind, name, c):
-    """Network, pictures, layer, its activation and the gradient of class c there, by hand."""
+    """Network, images, layer, its activation and the gradient of class c there, by hand."""
     net, x, hand = by_hand(kind)
     gradients, _ = hand.back(of_class(c))
     step = kind.layers[name]

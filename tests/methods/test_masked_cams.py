@@ -19,7 +19,7 @@ SCORE = scores.contrast(2, 5)
 
 
 def naive(net, x, activation, variants):
-    """Score-CAM's formula, each score the mean over `variants(mask, channel)`, one picture, mask and pass at a time."""
+    """Score-CAM's formula, each score the mean over `variants(mask, channel)`, one image, mask and pass at a time."""
     maps = []
     for one, channels in zip(x, activation, strict=True):
         means, alive = [], []
@@ -38,7 +38,7 @@ def naive(net, x, activation, variants):
 
 
 def noise_of(seed, samples, channels, size):
-    """The noise of the living channels: one field after the other, for each picture from the seed on."""
+    """The noise of the living channels: one field after the other, for each image from the seed on."""
     generator = torch.Generator().manual_seed(seed)
     return [[torch.randn(size, generator=generator).double() for _ in range(samples)] for _ in range(channels)]
 
@@ -99,7 +99,7 @@ def test_costs_as_many_passes_as_there_are_masks():
     for method, knobs in ((ss_cam, {"samples": 5}), (is_cam, {"steps": 5})):
         with counting_passes() as account:
             method(net, x, SCORE, net.features[6], **knobs)
-        assert (account.forward_passes, account.backward_passes) == (2 + 5 * alive, 0)  # two pictures
+        assert (account.forward_passes, account.backward_passes) == (2 + 5 * alive, 0)  # two images
 
 
 @pytest.mark.parametrize("method", [ss_cam, is_cam])

@@ -107,7 +107,7 @@ def test_integrated_gradients_sum_to_the_rise_of_the_score(kind, baseline):
 
 def test_integrated_gradients_say_when_the_steps_are_too_few():
     class Step(nn.Module):
-        """A score that rises only between 0.7 and 0.8 of the picture."""
+        """A score that rises only between 0.7 and 0.8 of the image."""
 
         def forward(self, x):
             level = x.mean(dim=(1, 2, 3))
@@ -126,7 +126,7 @@ def test_integrated_gradients_cost_a_pass_for_each_step(monkeypatch):
     net, x, _ = by_hand(Modules)
     with counting_passes() as account:
         expected = integrated_gradients(net, x, SCORE, steps=7)
-    # Two pictures: each itself, its baseline, and the steps.
+    # Two images: each itself, its baseline, and the steps.
     assert (account.forward_passes, account.backward_passes) == (2 + 2 + 14, 14)
     for largest in (1, 3, 100):
         monkeypatch.setattr(many_passes_module, "batch_size", lambda *_, largest=largest: largest)
@@ -139,7 +139,7 @@ def test_integrated_gradients_cost_a_pass_for_each_step(monkeypatch):
 
 
 def noisy(x, samples, level, seed):
-    """The noisy copies of each picture, drawn anew."""
+    """The noisy copies of each image, drawn anew."""
     chance = torch.Generator().manual_seed(seed)
     noise = [torch.randn(x.shape[1:], generator=chance, dtype=x.dtype) for _ in range(samples)]
     return [x + torch.stack([level * (one.max() - one.min()) * drawn for one in x]) for drawn in noise]

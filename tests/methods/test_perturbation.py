@@ -19,7 +19,7 @@ SCORE = scores.logit(2)
 
 
 class Spotlight(nn.Module):
-    """Class 0 is how bright one box of the picture is, class 1 how dark; it sees nothing else."""
+    """Class 0 is how bright one box of the image is, class 1 how dark; it sees nothing else."""
 
     top, bottom, left, right = 4, 8, 16, 24
 
@@ -29,7 +29,7 @@ class Spotlight(nn.Module):
 
 
 def covered(x, row, column, size, stride):
-    """The pictures with the square over the center of a cell, pixel by pixel."""
+    """The images with the square over the center of a cell, pixel by pixel."""
     x = x.clone()
     places = []
     for cell, length in ((row, x.shape[2]), (column, x.shape[3])):
@@ -42,7 +42,7 @@ def covered(x, row, column, size, stride):
 
 
 def over_the_grid(x, size, stride, look):
-    """`look` at the pictures under each square, as (B, rows, columns)."""
+    """`look` at the images under each square, as (B, rows, columns)."""
     rows, columns = (ceil(length / stride) for length in x.shape[2:])
     with torch.no_grad():
         cells = [look(covered(x, r, c, size, stride)) for r in range(rows) for c in range(columns)]

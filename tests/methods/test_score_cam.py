@@ -91,7 +91,7 @@ def test_the_batch_does_not_change_the_map(monkeypatch):
             score_cam(net, x, scores.logit(4), net.features[0], progress=lambda d, _, done=done: done.append(d))
         )
         passes.append(len(set(done)))
-    assert passes == [8, 4, 4, 2, 2]  # two pictures of four channels
+    assert passes == [8, 4, 4, 2, 2]  # two images of four channels
     for other in maps[1:]:
         torch.testing.assert_close(other, maps[0], rtol=1e-10, atol=1e-12)
 
@@ -101,7 +101,7 @@ def test_costs_one_pass_for_each_living_channel():
     alive = (hand.values[6].amax(dim=(2, 3)) > hand.values[6].amin(dim=(2, 3))).sum()
     with counting_passes() as account:
         score_cam(net, x, scores.logit(4), net.features[6])
-    assert (account.forward_passes, account.backward_passes) == (2 + alive, 0)  # two pictures
+    assert (account.forward_passes, account.backward_passes) == (2 + alive, 0)  # two images
 
 
 def test_batches_follow_the_network_s_work(monkeypatch):

@@ -111,7 +111,7 @@ def test_every_method_on_other_channels(key: str, channels: tuple[str, ...], noi
         ),
         ({"input_channels": ()}, "input_channels must be a list of colors"),
         ({"input_channels": "red"}, "input_channels must be a list of colors"),
-        ({"input_channels": ("gray",)}, r"does not run on a picture of shape \(1, 1, 24, 32\)"),
+        ({"input_channels": ("gray",)}, r"does not run on an image of shape \(1, 1, 24, 32\)"),
         ({"mean": (0.5,)}, "mean must be three numbers, for red, green and blue; got 1"),
         (
             {"input_channels": ("blue", "green", "red"), "std": (1, 1)},
@@ -210,8 +210,8 @@ def test_a_channel_without_a_picture() -> None:
 @pytest.mark.parametrize(
     ("preprocess", "sentence"),
     [
-        (lambda image: image.no_such_thing, "preprocess fails on a picture .* 'Image' object has no attribute"),
-        (lambda image: None, "preprocess fails on a picture"),
+        (lambda image: image.no_such_thing, "preprocess fails on an image .* 'Image' object has no attribute"),
+        (lambda image: None, "preprocess fails on an image"),
         (lambda image: image, r"floating point numbers .* got shape \(384, 384, 3\), torch.uint8"),
         (lambda image: np.asarray(image).transpose(2, 0, 1), "floating point numbers .* torch.uint8"),
         (lambda image: T.functional.to_tensor(image)[0], r"got shape \(384, 384\)"),

@@ -202,7 +202,7 @@ def test_double_precision_is_kept() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"input_size": (32, 32)}, r"Flat does not run on a picture of shape \(1, 3, 32, 32\).*mat1 and mat2"),
+        ({"input_size": (32, 32)}, r"Flat does not run on an image of shape \(1, 3, 32, 32\).*mat1 and mat2"),
         ({"input_size": (16, 16), "categories": ["a", "b"]}, "Flat has 4 classes; got 2 categories"),
         ({"input_size": (16, 16), "mean": (0.5,)}, "mean must be three numbers, for red, green and blue; got 1"),
         ({"input_size": (16, 16), "weights": "random"}, "random weights are for networks of the catalogue"),

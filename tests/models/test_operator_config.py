@@ -183,7 +183,7 @@ def test_it_hides_one_of_the_catalogue_of_its_name() -> None:
 
 
 def test_every_difference_is_another_network() -> None:
-    """What results are found by changes with the numbers, the classes and the way a picture is seen."""
+    """What results are found by changes with the numbers, the classes and the way an image is seen."""
     variants: list[dict[str, Any]] = [
         {},
         {"bias": 1},

@@ -197,7 +197,7 @@ def english_in(texts: set[str], names: set[str]) -> list[str]:
 
 @pytest.fixture
 def names(lite0) -> set[str]:
-    """What stays as it is: classes, layers and their kinds, networks, pictures, methods, color maps."""
+    """What stays as it is: classes, layers and their kinds, networks, images, methods, color maps."""
     samples = {path.name for path in (ROOT / "assets" / "samples").glob("*.jpg")}
     titles = {one.title for one in (*METHODS.values(), *SYNTHESES.values()) if NAMES.fullmatch(one.title)}
     layers = {name for layer in lite0.layers for name in (layer.name, layer.kind)}

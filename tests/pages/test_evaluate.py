@@ -290,7 +290,7 @@ def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0, coffee) -> No
     ],
 )
 def test_the_conclusion_fits_the_randomization_curve(correlations, part) -> None:
-    assert part in conclusions.forgetting(correlations)
+    assert part in conclusions.randomization(correlations)
 
 
 def test_the_conclusions_fit_the_curves() -> None:

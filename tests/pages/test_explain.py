@@ -1,4 +1,4 @@
-"""The Explain page without a browser: what it says, what it takes from a link, and what it does with pictures."""
+"""The Explain page without a browser: what it says, what it takes from a link, and what it does with images."""
 
 from io import BytesIO
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_an_uploaded_image(start) -> None:
     ("name", "data", "sentence"),
     [
         ("empty.png", b"", "empty"),
-        ("text.jpg", b"this is no picture at all", "not a picture"),
+        ("text.jpg", b"this is no image at all", "not an image"),
         ("small.png", png(Image.fromarray(np.zeros((8, 8, 3), np.uint8))), "16"),
     ],
 )

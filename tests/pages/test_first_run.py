@@ -93,7 +93,7 @@ def test_compare_without_methods_shows_what_to_do(start: Start) -> None:
 
 def test_a_gallery_of_damaged_files_shows_what_to_do(start: Start) -> None:
     app = start("pages/gallery.py")
-    app.file_uploader(key="album_upload").set_value([("a.png", b"no picture", "image/png")]).run()
+    app.file_uploader(key="album_upload").set_value([("a.png", b"no image", "image/png")]).run()
     assert not app.exception and "upload others" in told(app) and "a.png" in told(app)
 
 

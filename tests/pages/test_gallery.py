@@ -1,4 +1,4 @@
-"""The gallery without a browser: the samples, own pictures, a ZIP; sorting, filtering, taking away."""
+"""The gallery without a browser: the samples, own images, a ZIP; sorting, filtering, taking away."""
 
 import csv
 import io
@@ -61,7 +61,7 @@ def counted(monkeypatch):
 
 
 def photo(name, turned=True):
-    """A picture that the server has not seen, as PNG."""
+    """An image that the server has not seen, as PNG."""
     buffer = io.BytesIO()
     image = Image.open(SAMPLES / f"{name}.jpg")
     (image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if turned else image).resize((256, 256)).save(buffer, "PNG")
@@ -146,7 +146,7 @@ def test_too_many_uploads_give_an_error_and_the_rest_stays(start, shown, monkeyp
     app = start("pages/gallery.py")
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})
     assert not app.exception
-    assert app.error[0].value == "c.png: there is room for 2 pictures."
+    assert app.error[0].value == "c.png: there is room for 2 images."
     assert len(shown["tiles"]) == 2
     monkeypatch.setattr(gallery_input, "MOST_BYTES", 2**20)
     upload(app, **{"big.png": bytes(2**20 + 1), "no.zip": b"no zip"})

@@ -101,7 +101,7 @@ def test_a_new_method_needs_no_translation(monkeypatch: pytest.MonkeyPatch):
     found = dict(translations.sentences())
     assert {"Brand new", "Show something that nobody has translated."} <= found.keys()
     error = errors.CamvizError(
-        "{method} takes many passes for each picture, so its pictures go one by one", method=method.title
+        "{method} takes many passes for each image, so its images go one by one", method=method.title
     )
     assert "Brand new" in language.translated(error.message, "zh")
     with pytest.warns(TranslationWarning, match="Brand new"):

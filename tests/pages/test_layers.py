@@ -178,7 +178,7 @@ def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_onc
     photos = {name: (image_input.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
     app = visit(layer="blocks.0", map="5", sort="number")
     files = [gallery_input._photo(f"{name}.jpg", data) for name, data in photos.items()]
-    app.session_state["album"] = [*files, gallery_input._photo("broken.jpg", b"\xff\xd8 not a picture")]
+    app.session_state["album"] = [*files, gallery_input._photo("broken.jpg", b"\xff\xd8 not an image")]
     app.run()
     app.segmented_control(key="search_in").set_value("gallery").run()
     assert not app.exception and not app.error

@@ -27,7 +27,7 @@ def explain(picture, method="grad_cam", model=None, **settings):
 
 
 def share(e, top=0.0, left=0.0, bottom=1.0, right=1.0):
-    """How much of the heatmap lies in a box, given in shares of the picture."""
+    """How much of the heatmap lies in a box, given in shares of the image."""
     heat = e.heatmap
     height, width = heat.shape
     box = heat[int(top * height) : int(bottom * height), int(left * width) : int(right * width)]

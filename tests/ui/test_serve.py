@@ -137,7 +137,7 @@ def test_what_it_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     with pytest.raises(CamvizError, match="has 2 classes; got 1 categories"):
         camviz.serve(net, input_size=(16, 16), categories=["cat"])
     model = camviz.load_model(net, input_size=(16, 16))
-    with pytest.raises(CamvizError, match="says itself how it sees a picture; give these settings to load_model"):
+    with pytest.raises(CamvizError, match="says itself how it sees an image; give these settings to load_model"):
         camviz.serve(model, categories=["cat", "dog"])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

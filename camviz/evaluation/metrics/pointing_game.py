@@ -53,11 +53,9 @@ def pointing_game(
 
 
 def join_quarters(pictures: Tensor) -> Tensor:
-    """Four pictures (4, 3, H, W) as one, (1, 3, 2H, 2W): top left, top right, bottom left, bottom right."""
+    """Four images (4, 3, H, W) as one, (1, 3, 2H, 2W): top left, top right, bottom left, bottom right."""
     if pictures.ndim != 4 or len(pictures) != 4:
-        raise CamvizError(
-            "a mosaic needs four pictures, of shape (4, 3, H, W); got {shape}", shape=tuple(pictures.shape)
-        )
+        raise CamvizError("a mosaic needs four images, of shape (4, 3, H, W); got {shape}", shape=tuple(pictures.shape))
     a, b, c, d = pictures
     return torch.cat([torch.cat([a, b], dim=2), torch.cat([c, d], dim=2)], dim=1)[None]
 

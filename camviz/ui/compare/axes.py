@@ -1,4 +1,4 @@
-"""The two axes of the compare grid: methods, layers, networks, classes or pictures."""
+"""The two axes of the compare grid: methods, layers, networks, classes or images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

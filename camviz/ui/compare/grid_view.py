@@ -27,7 +27,7 @@ DrawAll = Callable[[], Mapping[Place, Any]]  # the finished maps as they are dra
 
 
 @dataclass(frozen=True)
-class Look:
+class DisplayOptions:
     """How all heatmaps are drawn."""
 
     colors: str
@@ -47,14 +47,14 @@ class Look:
         return render.overlay(e.view, heat, self.opacity, self.colors)
 
 
-def look() -> Look:
+def display_options() -> DisplayOptions:
     """Return how the heatmaps are drawn, from the settings."""
     opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
-    return Look(colors.color_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
+    return DisplayOptions(colors.color_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
 
 
 def look_controls() -> None:
-    """Draw the widgets of `look`."""
+    """Draw the widgets of `display_options`."""
     row = st.container(horizontal=True)
     row.segmented_control(
         tr("Color scale"),
@@ -80,11 +80,11 @@ def look_controls() -> None:
     )
 
 
-class Sheet:
+class GridView:
     """The cells of a grid on the page."""
 
-    def __init__(self, grid: Grid, look: Look) -> None:
-        self.grid, self.look, self.boxes = grid, look, {}
+    def __init__(self, grid: Grid, options: DisplayOptions) -> None:
+        self.grid, self.options, self.boxes = grid, options, {}
         if not grid.places:
             st.info(tr("Nothing to compare yet: choose at least one row and one column above."))
         for row in range(len(grid.rows)):
@@ -103,8 +103,8 @@ class Sheet:
             label = tr_message(result.label)
             alt = tr("{map}: heatmap of {label} over the image", map=name, label=label)
             jpeg = result_store().once(
-                ("compare cell", self.look, high, result.question.key),
-                lambda: encode.jpeg(self.look.picture(result, high)),
+                ("compare cell", self.options, high, result.question.key),
+                lambda: encode.jpeg(self.options.picture(result, high)),
             )
             st.image(jpeg, alt=alt, width="stretch")
             st.caption(f"**{escaped(name)}**  \n{escaped(label)} {tr_message(text.percent(result.probability))}")
@@ -129,8 +129,8 @@ def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
     )
 
 
-def take_away(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name: str) -> None:
-    """Draw the downloads; `pictures` are the heatmaps as drawn, `name` is the name of the sidebar's image."""
+def show_downloads(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name: str) -> None:
+    """Draw the downloads; `images` are the heatmaps as drawn, `name` is the name of the sidebar's image."""
     st.header(tr("Download"))
     buttons = st.container(horizontal=True)
     buttons.download_button(

@@ -138,7 +138,7 @@ def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
     return figure
 
 
-def take_away(s: Synthesis, request: SynthesisRequest) -> None:
+def show_downloads(s: Synthesis, request: SynthesisRequest) -> None:
     """Draw the downloads and the Python code of the image."""
     name = text.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
@@ -170,5 +170,5 @@ def snippet(s: Synthesis, request: SynthesisRequest) -> str:
         "import camviz\nfrom camviz.feature_visualization import synthesize\n\n"
         f"model = camviz.load_model({s.model!r}{weights})\n"
         f"s = synthesize({', '.join(call)})\n"
-        "s  # a notebook shows the picture\n"
+        "s  # a notebook shows the image\n"
     )

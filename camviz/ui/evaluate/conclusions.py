@@ -41,7 +41,7 @@ def against(own: tuple[Curve, Curve], others: Mapping[str, tuple[Curve, Curve]])
     )
 
 
-def forgetting(correlations: Sequence[float]) -> Message:
+def randomization(correlations: Sequence[float]) -> Message:
     """Describe how a heatmap changes in the randomization test; the first correlation is 1, for trained weights."""
     kept = [abs(value) for value in correlations[1:]]
     mean = sum(kept) / len(kept)

@@ -174,7 +174,7 @@ def measures(question: Question) -> list[Section]:
     return [Section(Message("Other metrics of this heatmap"), table=[head, *rows], code=code)]
 
 
-def forgetting(question: Question) -> list[Section]:
+def randomization(question: Question) -> list[Section]:
     """Show the heatmap while the layers are randomized, last to first; return a report's section."""
     metric = METRICS["randomization"]
     ways = metric.knobs["new_weights"].choices
@@ -198,11 +198,11 @@ def forgetting(question: Question) -> list[Section]:
         )
 
     with place:
-        result = _run("forgetting", question, metric, tr("Run the randomization test"), work, new_weights=way)
+        result = _run("randomization", question, metric, tr("Run the randomization test"), work, new_weights=way)
         if result is None:
             return []
         (depths, correlations, similarities, mean), pictures = result
-        verdict = conclusions.forgetting(correlations)
+        verdict = conclusions.randomization(correlations)
         st.markdown(f"**{tr_message(verdict)}**")
         show(pictures)
         chart = Chart(
@@ -217,7 +217,7 @@ def forgetting(question: Question) -> list[Section]:
                 r=correlations[-1],
             ),
         )
-        draw(chart, "forgetting")
+        draw(chart, "randomization")
         scale = Message(
             "1: same heatmap; 0: unrelated. A line that falls at once means that the heatmap depends on the "
             "learned weights."

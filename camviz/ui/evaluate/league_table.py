@@ -25,7 +25,7 @@ from ..widgets.tiles import metric_sentence
 from . import pointing_game
 from .ranking import HOW, SURE, Row, show
 
-COMPETITORS = ("grad_cam", "layer_cam", "grad_cam_pp", "guided_backprop", "gradient_x_input")
+DEFAULT_METHODS = ("grad_cam", "layer_cam", "grad_cam_pp", "guided_backprop", "gradient_x_input")
 DISCIPLINES = ("deletion", "insertion", "average_drop", "randomization", "pointing_game")
 
 
@@ -57,7 +57,7 @@ class Cell:
     def seconds(self) -> float:
         """Return the estimated seconds, including the heatmap."""
         if self.mosaic is not None:
-            return pointing_game.seconds(self.question) / 4  # of four pictures at once
+            return pointing_game.seconds(self.question) / 4  # of four images at once
         of_map = 0.0 if explanations.known(self.question) is not None else cost.explanation_seconds(self.question)
         return of_map + cost.metric_seconds(self.question, self.metric)
 
@@ -121,7 +121,7 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
     found = image_input.choices()
     left, right = st.columns(2)
     with left:
-        methods = settings.many("ranking_methods", [key for key in COMPETITORS if key in keys], keys)
+        methods = settings.many("ranking_methods", [key for key in DEFAULT_METHODS if key in keys], keys)
         st.multiselect(
             tr("Methods"),
             keys,

@@ -45,7 +45,7 @@ def views(e: Explanation, color_map: str, opacity: float, percentile: float) -> 
             st.caption(told)
 
 
-def take_away(e: Explanation, experiment: Experiment, color_map: str, opacity: float, percentile: float) -> None:
+def show_downloads(e: Explanation, experiment: Experiment, color_map: str, opacity: float, percentile: float) -> None:
     """Draw the downloads and the Python code of the heatmap."""
     picture, link = experiment.image.name, settings.link()
     name = text.file_name(picture, e.model, e.method, e.layer or "", e.label)

@@ -224,7 +224,7 @@ def table(found: Sequence[Found]) -> None:
     )
 
 
-def take_away(found: Sequence[Found], method: Method) -> None:
+def show_downloads(found: Sequence[Found], method: Method) -> None:
     """Draw the downloads: values and overlays."""
     buttons = st.container(horizontal=True)
     buttons.download_button(

@@ -13,7 +13,7 @@ from ...images import decode_image
 from ..session.language import error_text, tr
 from . import image_input
 
-MOST = 60  # pictures
+MOST = 60  # images
 MOST_BYTES = 60 * 2**20  # of all of them together, packed as they came
 
 
@@ -71,7 +71,7 @@ def _take() -> None:
         try:
             found = _files(file.name, file.getvalue(), MOST_BYTES - sum(map(len, taken.values())))
             if len(taken) + len(found) > MOST:
-                raise CamvizError("there is room for {most} pictures", most=MOST)
+                raise CamvizError("there is room for {most} images", most=MOST)
             for name, data in found:
                 taken[_free(name, taken)] = data
         except CamvizError as error:
@@ -84,7 +84,7 @@ def _files(name: str, data: bytes, room: int) -> list[tuple[str, bytes]]:
     if name.lower().endswith(".zip"):
         return list(pictures_in_zip(data, MOST, room))
     if len(data) > room:
-        raise CamvizError("there is room for {limit} MB of pictures", limit=MOST_BYTES // 2**20)
+        raise CamvizError("there is room for {limit} MB of images", limit=MOST_BYTES // 2**20)
     return [(name, data)]
 
 

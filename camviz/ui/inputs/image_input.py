@@ -16,7 +16,7 @@ SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 FIRST = "sample:coffee"
 FORMATS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"]
 LARGEST_UPLOAD = 20  # MB
-KEPT = 6  # of a visitor's own pictures
+KEPT = 6  # of a visitor's own images
 KEPT_PIXELS = 40e6  # in all of them together
 
 

@@ -82,8 +82,8 @@ def _picture(given: Any) -> str:
         if picture.digest == digest:
             return picture.id
     raise CamvizError(
-        "this recipe is of the picture '{name}', which is not here: load it under 'Your own "
-        "picture', and then the recipe again",
+        "this recipe is of the image '{name}', which is not here: load it under 'Your own "
+        "image', and then the recipe again",
         name=name[:60],
     )
 

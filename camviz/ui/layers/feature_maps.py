@@ -32,8 +32,8 @@ from ..widgets import colors, patch
 RGB = NDArray[np.uint8]
 
 PAGE = 24  # feature maps in one page
-TILE = 112  # pixels of a feature map's picture
-STEPS = 64  # of a synthesized favorite
+TILE = 112  # pixels of a feature map's image
+STEPS = 64  # of a synthesized image
 BYS: dict[SortOrder, str] = {"strength": "strength", "weight": "weight for the class", "number": "number"}
 
 
@@ -194,7 +194,7 @@ def square(picture: RGB, side: int) -> RGB:
     return np.array(large)
 
 
-def favorite(experiment: Experiment, number: int) -> None:
+def synthesized_image(experiment: Experiment, number: int) -> None:
     """Show an image synthesized to maximize the feature map."""
     model, layer = experiment.model, experiment.layer
     place = st.empty()
@@ -209,9 +209,9 @@ def favorite(experiment: Experiment, number: int) -> None:
             made = synthesize(model, "activation_maximization", layer=layer, channel=number, steps=STEPS, progress=show)
         return encode.jpeg(made.picture)
 
-    key = ("favorite", model.key, layer, number, STEPS)
+    key = ("synthesized_image", model.key, layer, number, STEPS)
     seconds = 4 * STEPS * cost.seconds_per_pass(model)
-    jpeg = tasks.run("favorite", key, seconds, tr("Synthesize an image"), work)
+    jpeg = tasks.run("synthesized_image", key, seconds, tr("Synthesize an image"), work)
     if jpeg:
         alt = tr("Synthesized image for feature map {number} of {layer}", number=number, layer=layer)
         place.image(jpeg, alt=alt, width="stretch")

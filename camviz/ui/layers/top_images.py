@@ -48,11 +48,11 @@ def top_images(experiment: Experiment, number: int) -> None:
     key = ("top images", experiment.fit, model.key, experiment.layer, number, smooth, digests)
     count = min(IMAGES_SHOWN, len(chosen))
     found = tasks.run(
-        "nine",
+        "top images",
         key,
         (len(chosen) + 8 * count) * cost.seconds_per_pass(model),
         tr("Find the {count} strongest of {total} images", count=count, total=len(chosen)),
-        lambda report: _nine(experiment, number, chosen, report),
+        lambda report: _compute(experiment, number, chosen, report),
     )
     shown, broken = found or ([], [])
     for start in range(0, len(shown), 3):
@@ -98,7 +98,7 @@ def _itself(picture: InputImage) -> InputImage:
     return picture
 
 
-def _nine(
+def _compute(
     experiment: Experiment, number: int, chosen: Sequence[Candidate], report: ReportProgress
 ) -> tuple[list[tuple[str, float, bytes]], list[str]]:
     """Return name, strength and JPEG of the strongest responses, and the names of unreadable images."""

@@ -1,4 +1,4 @@
-"""How a method makes its map of the present picture, step by step, drawn from its own run."""
+"""How a method makes its map of the present image, step by step, drawn from its own run."""
 
 from collections.abc import Callable
 from inspect import signature

@@ -119,7 +119,7 @@ def serve(
 ) -> Server:
     """Open the dashboard on a network of your own; it is copied as it is now, and never touched.
 
-    What says how it sees a picture is as in `load_model`; what load_model returns will do too. A second call shows
+    What says how it sees an image is as in `load_model`; what load_model returns will do too. A second call shows
     one more network on the same dashboard, or in place of the one of the same name. `host`: "127.0.0.1" is for this
     machine only, "0.0.0.0" for whoever can reach it. `port`: None = 8501, or any free one. `browser`: open one.
     `block`: wait until Ctrl-C; None = in a script, but not in a notebook or at a prompt. Raises CamvizError.
@@ -128,7 +128,7 @@ def serve(
     told = (categories, preprocess, input_size, mean, std, input_channels, head)
     if isinstance(network, Model):
         if any(one is not None for one in told):
-            raise CamvizError("a loaded model says itself how it sees a picture; give these settings to load_model")
+            raise CamvizError("a loaded model says itself how it sees an image; give these settings to load_model")
         model = replace(network, name=name or network.name, title=name or network.title)
     else:
         model = models.load_model(

@@ -1,4 +1,4 @@
-"""What the steps of a method are drawn with: rows of pictures, coarse maps cell by cell, small charts."""
+"""What the steps of a method are drawn with: rows of images, coarse maps cell by cell, small charts."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,7 +12,7 @@ from . import charts
 
 
 def side_by_side(*pictures: tuple[str, NDArray[np.uint8]]) -> None:
-    """Pictures beside one another, each under its name."""
+    """Images beside one another, each under its name."""
     grid = st.grid(max(3, len(pictures)), min_column_width=110)
     for name, picture in pictures:
         with grid.cell():
@@ -33,7 +33,7 @@ def cells(values: Tensor, colors: str, high: float) -> NDArray[np.uint8]:
 
 
 def over(experiment: Experiment, attribution: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A map over the picture that the network sees."""
+    """A map over the image that the network sees."""
     view = experiment.view
     return render.overlay(view, render.heatmap(attribution, view.shape[:2]))
 

@@ -70,7 +70,7 @@ def test_a_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
     e = camviz.explain("efficientnet_lite0", picture, "layer_cam")
     recipe, app = to_recipe(e.question, "my panda.png"), start()
     load(app, recipe)
-    assert "This recipe is of the picture 'my panda.png', which is not here: load it" in app.error[0].value
+    assert "This recipe is of the image 'my panda.png', which is not here: load it" in app.error[0].value
     assert "predicts espresso" in text(app)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
@@ -109,7 +109,7 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
             "a network of somebody's own, 'mine', which is not here with the same weights: bring it along",
         ),
         ({"model": 7}, "the model of a recipe has the fields name, weights, made_with"),
-        ({"image": {"file": "/etc/passwd", "sha256": "00"}}, "the picture '/etc/passwd', which is not here"),
+        ({"image": {"file": "/etc/passwd", "sha256": "00"}}, "the image '/etc/passwd', which is not here"),
         ({"target": {"probability": 3}}, "this recipe explains a probability, which only Python does"),
         ({"target": {"__class__": 3}}, "score '__class__' is not in CamViz"),
         ({"target": "3"}, "the score 'logit' takes the index of a class"),
