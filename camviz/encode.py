@@ -102,8 +102,8 @@ def contact_sheet(
 def wrap(text: str, width: float, size: int, lines: int | None = None) -> list[str]:
     """Return the text in lines of at most `width` pixels in the built-in font; an ellipsis ends text beyond `lines`.
 
-    Lines break after spaces and -._/, and inside a word only if it is too long for a line of its own. Pillow's
-    ImageText.wrap breaks at spaces only, and raises for a word as long as many a layer's name.
+    A line ends after a space or one of -._/ and inside a word only if the word is longer than a line. Pillow's
+    ImageText.wrap breaks at spaces only, and raises an error for words as long as some names of layers.
     """
     font = _font(size)
     # The built-in font has no multiplication sign, which layer sizes are written with.

@@ -1,4 +1,4 @@
-"""What a preprocessing function of one's own does to an image, found by giving it images that tell."""
+"""Measure what a custom preprocessing function does to an image, from its output for test images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -105,7 +105,7 @@ def test_the_file_is_sound(nginx: Nginx) -> None:
 
 
 def test_a_visitor_stays_with_one_replica(nginx: Nginx, replicas: list[Replica]) -> None:
-    """The page, its websocket, uploads and images; and nothing of them is left on a disk or lies there on the way."""
+    """The page, its websocket, uploads and images work; no part of them is written to a disk."""
 
     async def visit() -> None:
         before = replicas[1].files()

@@ -1,4 +1,4 @@
-"""Networks that see gray, other orders of colors or more channels; preprocessing of one's own; sigmoid heads."""
+"""Networks that see gray, other orders of colors or more channels; custom preprocessing; sigmoid heads."""
 
 from pathlib import Path
 from typing import Any

@@ -222,7 +222,7 @@ def test_english_needs_no_catalogue(monkeypatch: pytest.MonkeyPatch):
             "grad_cam 的设置中没有设置“x”",
         ),
         (join(["a", Message("{count} numbers", count=2)]), "a、2 个数"),
-        (Message("{share} of the heatmap lies there", share="12%"), "热力图的 12% 落在该处"),
+        (Message("{share} of the heatmap is there", share="12%"), "热力图的 12% 落在该处"),
     ],
 )
 def test_values_are_translated_too(text: str, said: str):

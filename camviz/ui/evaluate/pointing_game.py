@@ -253,7 +253,7 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
                 encode.jpeg(tiles.overlay_map(view, one.cpu().float().numpy())),
                 (
                     Message("{label}, {place}", label=prediction.label, place=place),
-                    Message("{share} of the heatmap lies there", share=percent(share, 0, exact=True)),
+                    Message("{share} of the heatmap is there", share=percent(share, 0, exact=True)),
                 ),
                 Message(
                     "{method} of {label} over the mosaic, with its image at the {place}",

@@ -24,7 +24,7 @@ class _Place:
 class ComputeQueue:
     """One computation at a time in this process, first come first served; long ones let the others in between.
 
-    Whoever has not had a turn yet goes before those who have: a short job waits for no long one to end.
+    A visitor who has not had a turn yet goes before those who have, so a short job does not wait for a long one to end.
     """
 
     def __init__(self) -> None:
