@@ -89,7 +89,7 @@ def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
     (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not an image, is damaged, under 16
     pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP: 20); sizes are checked before decoding.
     """
-    kind: str = Message("picture")
+    kind: str = Message("image")
     try:
         if isinstance(source, Image.Image):
             image = source
@@ -183,14 +183,14 @@ def _check_size(image: Image.Image) -> None:
         sides: dict[str, Any] = {"least": MIN_SIDE, "width": width, "height": height}
         raise CamvizError("expected at least {least} pixels on each side; this image has {width} x {height}", **sides)
     limits = {"JPEG": ("JPEG", MAX_JPEG_PIXELS), "MPO": ("JPEG", MAX_JPEG_PIXELS), "WEBP": ("WebP", MAX_WEBP_PIXELS)}
-    name, limit = limits.get(image.format or "", (Message("picture"), MAX_PIXELS))
+    name, limit = limits.get(image.format or "", (Message("image"), MAX_PIXELS))
     if width * height > limit:
         values: dict[str, Any] = {
             "name": name,
             "limit": limit // 10**6,
             "came": f"{width} x {height} = {width * height / 1e6:.1f}",
         }
-        raise CamvizError("expected a {name} of at most {limit} megapixels; this one has {came}", **values)
+        raise CamvizError("expected at most {limit} megapixels; this {name} has {came}", **values)
 
 
 def _load(image: ImageFile, data: bytes) -> Image.Image:

@@ -272,14 +272,14 @@ REFUSED = {
     "small jpeg": (save(PICTURE[:, :15], "JPEG"), r"at least 16 pixels on each side; this image has 15 x 40"),
     "small image": (Image.new("RGB", (15, 99)), r"at least 16 pixels on each side; this image has 15 x 99"),
     "large file": (b"\xff\xd8\xff" + bytes(20 * 2**20), r"at most 20 MB"),
-    "bomb png": (png(13_400, 13_500), r"at most 40 megapixels; this one has 13400 x 13500 = 180.9"),
-    "large png": (png(8000, 5001), r"at most 40 megapixels; this one has 8000 x 5001 = 40.0"),
+    "bomb png": (png(13_400, 13_500), r"at most 40 megapixels; this image has 13400 x 13500 = 180.9"),
+    "large png": (png(8000, 5001), r"at most 40 megapixels; this image has 8000 x 5001 = 40.0"),
     "bomb webp": (b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3f\0" * 2, r"at most 40 megapixels"),
     "large webp": (
         save(Image.new("RGB", (5000, 4001)), "WEBP", lossless=True, quality=0, method=0),
-        r"expected a WebP of at most 20 megapixels; this one has 5000 x 4001 = 20.0",
+        r"expected at most 20 megapixels; this WebP has 5000 x 4001 = 20.0",
     ),
-    "large jpeg": (claim(ZOO["jpeg"][0], 10_001, 10_000), r"a JPEG of at most 100 megapixels; this one has 10001 x"),
+    "large jpeg": (claim(ZOO["jpeg"][0], 10_001, 10_000), r"at most 100 megapixels; this JPEG has 10001 x"),
     "greedy jpeg": (
         claim(save(PICTURE, "JPEG", progressive=True, subsampling=0), 10_000, 10_000),
         r"decoding this JPEG would need over 400 MB",

@@ -11,7 +11,7 @@ from ..messages import Message
 from ..models import Model
 from ..tape import class_scores, observe
 
-Place = Literal["picture", "layer", "scores", "elsewhere"]
+Place = Literal["image", "layer", "scores", "elsewhere"]
 
 CHANNELS = 0.45  # the part of a strip's length that shows channels; the rest shows depth
 _WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
@@ -67,7 +67,7 @@ def layer_summary(model: Model, names: Collection[str] | None = None) -> tuple[L
     height, width = model.input_size
     classes = class_scores(observe(model.net, blank(model), see)).shape[1]
     last = {name: number for number, (name, _, _) in enumerate(events)}
-    rows = [LayerRow(Message("picture"), Message("input"), 3, height, width, place="picture")]
+    rows = [LayerRow(Message("image"), Message("input"), 3, height, width, place="image")]
     parameters = depth = 0
     for number, (name, own, weighted) in enumerate(events):
         parameters, depth = parameters + own, depth + weighted

@@ -310,7 +310,7 @@ def judge(data: bytes, decode: Callable[[bytes], Image.Image] = images.decode) -
     pixels = picture.width * picture.height
     assert picture.mode == "RGB" and not picture.info and len(picture.tobytes()) == 3 * pixels, "no plain RGB image"
     assert min(picture.size) >= images.MIN_SIDE and pixels <= images.MAX_PIXELS, f"an image of {picture.size}"
-    return "picture"
+    return "image"
 
 
 def look_at(numbers: list[int], seed: int) -> Tally:
@@ -383,7 +383,7 @@ def main() -> int:
     tally = run(options.inputs, options.seed, options.workers)
     print(
         f"{tally.outcomes.total()} inputs in {time.perf_counter() - started:.0f} s: "
-        f"{tally.outcomes['picture']} images, "
+        f"{tally.outcomes['image']} images, "
         f"{tally.outcomes['refused']} refused with a sentence, {len(tally.failures)} failed; "
         f"slowest {tally.slowest:.2f} s, most memory {tally.memory:.0f} MB"
     )

@@ -48,7 +48,7 @@ def test_parameters_sum_up_to_the_network_and_stand_where_they_are_used(lite0, n
 
 def test_shapes_are_those_of_the_activations(lite0) -> None:
     rows = layer_summary(lite0)
-    assert [row.place for row in rows] == ["picture", *["layer"] * (len(rows) - 2), "scores"]
+    assert [row.place for row in rows] == ["image", *["layer"] * (len(rows) - 2), "scores"]
     assert rows[0].shape == "3 x 224 x 224" and rows[-1].shape == "1000 x 1 x 1"
     for row in rows[1:-1]:
         assert activations(lite0.net, blank(lite0), lite0.module(row.name))[0].shape[1:] == (
@@ -63,7 +63,7 @@ def test_a_network_with_everything_that_is_odd() -> None:
     rows = layer_summary(model)
     assert sum(row.parameters for row in rows) == numbers(model.net)
     assert [(row.name, row.parameters, row.depth) for row in rows] == [
-        ("picture", 0, 0),
+        ("image", 0, 0),
         ("first", 4 * 27 + 4, 1),
         ("twice", 4 * 36 + 4, 3),
         ("last", 8 * 36 + 8, 4),
@@ -82,7 +82,7 @@ def test_depth_counts_what_has_weights_on_all_branches() -> None:
 
 def test_the_strip_is_to_scale() -> None:
     rows = [
-        LayerRow("picture", "input", 3, 64, 64),
+        LayerRow("image", "input", 3, 64, 64),
         LayerRow("a", "Conv2d", 30, 32, 32, depth=1),
         LayerRow("b", "Conv2d", 60, 8, 8, depth=4),
         LayerRow("class scores", "output", 7, 1, 1, depth=5),

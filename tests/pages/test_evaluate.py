@@ -254,7 +254,7 @@ def test_the_csv_has_every_number(lite0, coffee) -> None:
     found, metrics = rows()
     table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, found, metrics))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
-    assert (table[1]["metric"], table[1]["better"], table[1]["pictures"]) == ("insertion", "high", "2")
+    assert (table[1]["metric"], table[1]["better"], table[1]["images"]) == ("insertion", "high", "2")
     single = list(csv.DictReader(io.StringIO(ranking.numbers(experiment, found, metrics, "abcd"))))
     assert len(single) == 4 + 2 + 4 + 4
     assert single[5] == {
@@ -263,7 +263,7 @@ def test_the_csv_has_every_number(lite0, coffee) -> None:
         "layer": "bn2",
         "method": "grad_cam",
         "metric": "insertion",
-        "picture": "b",
+        "image": "b",
         "value": "0.9",
     }
 

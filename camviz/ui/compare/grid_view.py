@@ -130,7 +130,7 @@ def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
 
 
 def show_downloads(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name: str) -> None:
-    """Draw the downloads; `images` are the heatmaps as drawn, `name` is the name of the sidebar's image."""
+    """Draw the downloads of `maps`; `draw` returns them as images, `name` is the name of the sidebar's image."""
     st.header(tr("Download"))
     buttons = st.container(horizontal=True)
     buttons.download_button(

@@ -122,7 +122,7 @@ def summary(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metri
         for metric in metrics:
             if one := row.standing(metric):
                 lines.append([*_of(experiment, row, metric), metric.better, one.mean, one.low, one.high, one.count])
-    return _csv(["model", "weights", "layer", "method", "metric", "better", "mean", "low", "high", "pictures"], lines)
+    return _csv(["model", "weights", "layer", "method", "metric", "better", "mean", "low", "high", "images"], lines)
 
 
 def numbers(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metric], ids: Sequence[str]) -> str:
@@ -134,7 +134,7 @@ def numbers(experiment: Experiment, rows: Sequence[Row], metrics: Sequence[Metri
         for key, value in zip(ids, row.values[metric.key], strict=True)
         if value is not None and not isnan(value)
     ]
-    return _csv(["model", "weights", "layer", "method", "metric", "picture", "value"], lines)
+    return _csv(["model", "weights", "layer", "method", "metric", "image", "value"], lines)
 
 
 def _of(experiment: Experiment, row: Row, metric: Metric) -> list[Any]:
