@@ -76,7 +76,7 @@ def slow(_: bytes) -> Image.Image:
 
 
 def greedy(_: bytes) -> Image.Image:
-    return Image.new("RGB", (50, 50 if io.BytesIO(b"x" * 300_000_000).getvalue() else 0))
+    return Image.new("RGB", (50, 50 if io.BytesIO(b"x" * 900_000_000).getvalue() else 0))
 
 
 @pytest.mark.parametrize(("decode", "told"), [(broken, "KeyError: 'tag'"), (slow, "0.0 s, "), (greedy, " MB")])
