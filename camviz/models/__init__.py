@@ -1,13 +1,13 @@
 """The networks: a catalogue, their weights, their layers, and how an image becomes their input."""
 
 from .catalogue import Entry, catalogue
+from .checkpoints.weights import Weights
 from .layers import Layer
 from .load import load_model
 from .model import Model, Prediction
 from .offers import DEFAULT_MODEL, register, unregister, with_digest
 from .operator_config import operator_config
 from .shared import available_devices, default_model_name, offered_models, shared_model
-from .weights import Weights
 
 __all__ = [
     "DEFAULT_MODEL",

@@ -11,18 +11,18 @@ from torch.export import ExportedProgram
 
 from ..errors import CamvizError, unknown
 from ..messages import Message
-from . import state_dict
-from . import weights as files
 from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
+from .checkpoints import state_dict
+from .checkpoints import weights as files
+from .checkpoints.closest_architecture import closest_architecture
+from .checkpoints.download import Progress
+from .checkpoints.weights import Weights
 from .class_names import ClassNames, read_class_names
-from .closest_architecture import closest_architecture
-from .download import Progress
 from .geometry import Geometry
 from .layers import probe
 from .model import Head, Model
 from .preprocessing import Preprocess, infer_preprocessing
 from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
-from .weights import Weights
 
 
 def load_model(

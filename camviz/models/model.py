@@ -15,10 +15,10 @@ from ..images import ImageSource, decode_image
 from ..messages import Message, listed
 from ..tape import forward
 from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
+from .checkpoints.weights import Weights
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
-from .weights import Weights
 
 Head = Literal["softmax", "sigmoid"]
 

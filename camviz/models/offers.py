@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from .catalogue import Entry
-from .download import Progress
+from .checkpoints.download import Progress
+from .checkpoints.weights import Weights
 from .geometry import Fit
 from .model import Model
-from .weights import Weights
 
 Load = Callable[[str, Progress | None], Model]
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import CamvizError, message_of, unknown
 from ..messages import Message
 from .catalogue import Entry, catalogue, source_of
-from .download import Progress
+from .checkpoints.download import Progress
 from .load import load_model
 from .model import Model
 from .offers import ModelOffer, with_digest

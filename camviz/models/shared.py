@@ -9,7 +9,7 @@ import torch
 
 from ..errors import CamvizError
 from .catalogue import Entry, catalogue
-from .download import Progress
+from .checkpoints.download import Progress
 from .load import load_model
 from .model import Model
 from .offers import DEFAULT_MODEL, ModelOffer, registered

@@ -17,13 +17,13 @@ from torch.export import ExportedProgram, unflatten
 
 from ..errors import CamvizError
 from ..runtime.rng import SeededOperations
-from . import download, state_dict
-from . import weights as files
 from .catalogue import CURATED, source_of
 from .channels import RGB_CHANNELS, check_per_channel
-from .download import Progress
+from .checkpoints import download, state_dict
+from .checkpoints import weights as files
+from .checkpoints.download import Progress
+from .checkpoints.weights import Weights
 from .geometry import Geometry
-from .weights import Weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

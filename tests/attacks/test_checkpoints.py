@@ -18,7 +18,7 @@ from torch import nn
 
 import camviz
 from camviz import CamvizError
-from camviz.models import weights
+from camviz.models.checkpoints import weights
 from camviz.ui.inputs import model_input
 
 ARCHITECTURE = "squeezenet1_1"

@@ -12,7 +12,7 @@ from torch.export import Dim, export
 
 import camviz
 from camviz import CamvizError
-from camviz.models.weights import kind_of
+from camviz.models.checkpoints.weights import kind_of
 
 SIZE = (40, 48)
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")

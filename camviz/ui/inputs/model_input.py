@@ -13,8 +13,8 @@ from ... import models
 from ...errors import CamvizError, in_memory
 from ...models import Entry, Model, Weights
 from ...models.catalogue import source_of
+from ...models.checkpoints.weights import kind_of, read
 from ...models.class_names import read_class_names
-from ...models.weights import kind_of, read
 from ..server import queue
 from ..session import settings
 from ..session.language import error_text, tr, tr_message

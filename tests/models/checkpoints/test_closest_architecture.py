@@ -10,17 +10,22 @@ import torchvision.models as tv
 from torch import nn
 
 import camviz
-from camviz.models import closest_architecture as searching
-from camviz.models.closest_architecture import ClosestArchitecture, WithoutWeights, closest_architecture, shapes_of
+from camviz.models.checkpoints import closest_architecture as searching
+from camviz.models.checkpoints.closest_architecture import (
+    ClosestArchitecture,
+    WithoutWeights,
+    closest_architecture,
+    shapes_of,
+)
 
 
 @pytest.fixture(autouse=True)
 def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the many architectures, some; that all of them can be built without weights is looked at by hand."""
     some = ["alexnet", "resnet18", "resnet34", "resnet50", "squeezenet1_1", "wide_resnet50_2"]
-    monkeypatch.setattr("camviz.models.closest_architecture.torchvision_names", lambda: some)
+    monkeypatch.setattr("camviz.models.checkpoints.closest_architecture.torchvision_names", lambda: some)
     timms = (("resnet26", "resnet"), ("resnet50d", "resnet"), ("starnet_s1", "starnet"), ("starnet_s2", "starnet"))
-    monkeypatch.setattr("camviz.models.closest_architecture.timm_architectures", lambda: timms)
+    monkeypatch.setattr("camviz.models.checkpoints.closest_architecture.timm_architectures", lambda: timms)
     monkeypatch.setattr(searching, "FAMILIES", 1)
 
 
@@ -113,6 +118,6 @@ def test_what_stands_before_every_name_is_taken_off(wrapper: str, tmp_path: Path
 
 def test_a_network_of_ones_own_that_has_such_names(tmp_path: Path) -> None:
     net = nn.ModuleDict({"model": nn.Linear(2, 2)})
-    from camviz.models.state_dict import unwrapped
+    from camviz.models.checkpoints.state_dict import unwrapped
 
     assert list(unwrapped(net.state_dict(), net)) == ["model.weight", "model.bias"]

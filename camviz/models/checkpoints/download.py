@@ -22,8 +22,8 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from safetensors import SafetensorError, safe_open
 from tqdm.std import tqdm
 
-from ..errors import CamvizError
-from ..messages import Message
+from ...errors import CamvizError
+from ...messages import Message
 from .weights import _start
 
 Progress = Callable[[int, int], None]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import GoogLeNet, Inception3
 
-from ..errors import CamvizError
-from ..messages import SEMICOLON, Message, join
+from ...errors import CamvizError
+from ...messages import SEMICOLON, Message, join
 from .weights import reading
 
 Hint = Callable[[Mapping[str, Tensor]], str]

@@ -28,8 +28,9 @@ from torch import nn
 
 import camviz
 from camviz import models
-from camviz.models import Weights, download, shared
-from camviz.models import weights as files
+from camviz.models import Weights, shared
+from camviz.models.checkpoints import download
+from camviz.models.checkpoints import weights as files
 
 
 class Server(ThreadingHTTPServer):

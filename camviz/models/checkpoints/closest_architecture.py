@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .catalogue import EMBEDDED, TRANSFORMERS, timm_architectures, torchvision_names
+from ..catalogue import EMBEDDED, TRANSFORMERS, timm_architectures, torchvision_names
 
 Shapes = Mapping[str, tuple[int, ...]]
 
