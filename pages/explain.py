@@ -10,65 +10,45 @@ from camviz.ui.session import settings
 from camviz.ui.session.language import tr, tr_message
 from camviz.ui.session.markdown import escaped
 from camviz.ui.shell import pages, tour
-from camviz.ui.widgets import colors, method_picker, patch, quick_check
+from camviz.ui.widgets import method_picker, patch, quick_check, stage
 
 experiment = pages.experiment()
 st.title(tr("Explain"))
-st.caption(tr("See which parts of the image support the class that the model predicts, or any other class."))
 tour.step(1)
-left, right = st.columns([2, 3], gap="large")
-
-with left:
-    st.header(tr("Input"))
-    st.image(
-        predictions.seen(experiment),
-        width="stretch",
-        alt=tr("{picture}, as the model receives it", picture=experiment.image.name),
-    )
-    st.header(tr("Predictions"))
-    tour.step(2)
-    predictions.predictions(experiment.predictions, getattr(experiment.score, "c", None))
+left, right = st.columns([4, 3], gap="medium")
 
 with right:
+    answer = st.container(key="answer")
+    tour.step(2)
+    predictions.predictions(experiment.predictions, getattr(experiment.score, "c", None))
     tour.step(3)
     question, menu = method_picker.ask(experiment, menu=True)
-    color_map = colors.color_map()
-    opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
-    percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
+with left:
     e = explanations.explanation(question) if question else None
     if e is not None:
-        map_views.overlay(e, color_map, opacity)
-        first = experiment.predictions[0]
+        look = map_views.stage(e, experiment.predictions[0].index)
+        tour.step(4)
+with menu:
+    method_picker.method_menu(lambda: explanations.refusals(experiment))
+if e is not None:
+    first = experiment.predictions[0]
+    with answer:
         st.markdown(escaped(tr_message(captions.reading(e, first.label, first.probability))))
+    with right:
         st.caption(tr("**Limitations.** {caution}", caution=tr_message(captions.caution(e))))
         for note in e.notes:
             st.info(escaped(tr_message(note)))
         quick_check.show(e.question)
         if e.knobs.get("feature_map") is not None:
             patch.patch(e)
-    tour.step(4)
-    colors.pick_colors(st)
-
-with menu:
-    method_picker.method_menu(lambda: explanations.refusals(experiment))
-if e is not None:
-    st.header(tr("Other views"))
-    if e.attribution.ndim == 3:
-        st.slider(
-            tr("White point (percentile)"),
-            90.0,
-            100.0,
-            step=0.5,
-            key="percentile",
-            persist_state="session",
-            help=tr(
-                "Values above this percentile are shown in white; otherwise a few strong pixels would make "
-                "the rest look black."
-            ),
-        )
-    map_views.views(e, color_map, opacity, percentile)
+        percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
+        map_views.show_downloads(e, experiment, look, percentile)
+    with st.expander(tr("Other views")):
+        map_views.views(e, look, percentile)
     method_extras.draw(e, experiment)
-    st.header(tr("Download"))
-    st.caption(tr_message(e.facts))
-    map_views.show_downloads(e, experiment, color_map, opacity, percentile)
+    with st.expander(tr("Numbers and Python code")):
+        st.caption(tr_message(e.facts))
+        map_views.python_code(e, experiment)
+else:
+    stage.look()  # keeps the settings of the stage in the link
 recipe_input.load()

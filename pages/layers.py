@@ -28,7 +28,7 @@ if found is not None:
     left, middle, right = st.columns(3, gap="large")
     with left:
         st.subheader(tr("Response in the image"))
-        feature_maps.over_picture(experiment, found.maps[number], number, color_map)
+        feature_maps.over_image(experiment, found.maps[number], number)
     with middle:
         st.subheader(tr("Patch with the strongest response"))
         feature_maps.excited(experiment, found, number)

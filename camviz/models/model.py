@@ -98,6 +98,20 @@ class Model:
             known[fit] = self._view(decoded.pixels, fit)
         return known[fit]
 
+    def original_view(self, image: ImageSource, fit: Fit = "crop", longest: int = 1024) -> Image.Image:
+        """Return the part of the image that `view` shows, RGB, in the image's own pixels up to `longest` a side.
+
+        Where the model's own preprocessing or padding decides what `view` shows, it is `view` itself.
+        """
+        decoded = decode_image(image)
+        if self.transform is not None or fit == "pad":
+            return Image.fromarray(self.view(decoded, fit))
+        left, top, right, bottom = box = self.geometry.box(*decoded.pixels.size, fit)
+        height, width = self.input_size
+        scale = min(longest / max(height, width), max((right - left) / width, (bottom - top) / height, 1))
+        shown = decoded.pixels.resize((round(width * scale), round(height * scale)), box=box)
+        return shown.convert("L").convert("RGB") if is_gray(self.input_channels) else shown
+
     def _view(self, picture: Image.Image, fit: Fit) -> NDArray[np.uint8]:
         mean, _ = self._scale()
         if self.transform is not None and fit == "crop":

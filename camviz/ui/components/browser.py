@@ -10,7 +10,7 @@ import streamlit as st
 from ..session.language import tr
 from . import component
 
-_gallery, _bars, _overlay = component("gallery"), component("bars"), component("overlay")
+_gallery, _bars = component("gallery"), component("bars")
 _strip, _tiles, _slides = component("strip"), component("tiles"), component("slides")
 
 
@@ -51,19 +51,6 @@ def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, pi
 def bars(label: str, rows: Sequence[dict[str, Any]], picked: Callable[[int], None]) -> None:
     """Show rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`."""
     _mount(_bars, "bars", {"label": label, "rows": list(rows), "tooltip": tr("Explain this class")}, picked)
-
-
-def overlay(view: bytes, heat: bytes, opacity: float, alt: str, moved: Callable[[float], None]) -> None:
-    """Show a JPEG over another with an opacity slider; `moved(opacity)` is called when the slider stops."""
-    data = {"base": _source(view), "heat": _source(heat), "opacity": opacity, "alt": alt}
-    data["opacity_label"] = tr("Opacity")
-
-    def change() -> None:
-        value = st.session_state["overlay"].get("opacity")
-        if isinstance(value, int | float):
-            moved(float(value))
-
-    _overlay(key="overlay", data=data, on_opacity_change=change)
 
 
 def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], None]) -> None:

@@ -2,39 +2,73 @@
 
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
-from ... import encode, export, figures, render, report, text
+from ... import encode, export, render, report, text
 from ...explanation import recipe
 from ...explanation.explanation import Explanation
 from ...messages import Message
 from ...registry import METHODS
-from ..components import browser
+from ...scores import logit
 from ..inputs.experiment import Experiment
+from ..results import explanations
 from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr, tr_message, translator
+from ..widgets import stage as stages
+
+LARGE = 1024  # pixels of the longer side of downloaded images
 
 
-def overlay(e: Explanation, color_map: str, opacity: float) -> None:
-    """Show the heatmap over the image with an opacity slider and a color bar."""
-    title = tr_message(METHODS[e.method].title)
-    base, heat = result_store().once(
-        ("overlay", color_map, e.question.key),
-        lambda: (encode.jpeg(e.view), encode.jpeg(render.colorize(e.heatmap, color_map))),
+def stage(e: Explanation, predicted: int) -> stages.Look:
+    """Show the heatmap on the stage, and return its look. `predicted` is the model's class."""
+    look = stages.look()
+    size = e.view.shape[0], e.view.shape[1]
+    image = stages.original(e.question.model, e.question.image, e.question.fit)
+    alt = tr(
+        "{method} of {label} over the image", method=tr_message(METHODS[e.method].title), label=tr_message(e.label)
     )
-    alt = tr("{method} of {label} over the image", method=title, label=tr_message(e.label))
-    browser.overlay(base, heat, opacity, alt, _set_opacity)
-    st.html(figures.color_bar(color_map, tr("low"), tr("high"), title))
+    peak = _peak(e, predicted)
+    stages.stage("stage", image, size, stages.StageMap.of(e), look, alt, stages.keep, peak=peak)
+    return look
 
 
-def views(e: Explanation, color_map: str, opacity: float, percentile: float) -> None:
+def _peak(e: Explanation, predicted: int) -> str:
+    """Return how the peak compares with that of the predicted class, for a heatmap of another class."""
+    question = e.question
+    if question.class_index in (predicted, None) or not METHODS[e.method].class_specific:
+        return ""
+    other = question.replace(score=logit(predicted))
+    best = explanations.known(other) if question.method.many_passes else explanations.compute(other)
+    size = e.view.shape[0], e.view.shape[1]
+    top = render.peak(best.attribution, size) if best else 0.0
+    if top <= 0:
+        return ""
+    share = text.percent(render.peak(e.attribution, size) / top, 0)
+    return tr(" = {share} of the peak for {label}", share=share, label=tr_message(question.model.categories[predicted]))
+
+
+def views(e: Explanation, look: stages.Look, percentile: float) -> None:
     """Show every view of the attribution, in tabs."""
+    if e.attribution.ndim == 3:
+        st.slider(
+            tr("White point (percentile)"),
+            90.0,
+            100.0,
+            step=0.5,
+            key="percentile",
+            persist_state="session",
+            help=tr(
+                "Values above this percentile are shown in white; otherwise a few strong pixels would make "
+                "the rest look black."
+            ),
+        )
     found = result_store().once(
-        ("views", color_map, opacity, percentile, e.question.key),
+        ("views", look.colors, look.strength, percentile, e.question.key),
         lambda: {
             name: encode.jpeg(picture)
-            for name, picture in render.views(e.attribution, e.view, opacity, color_map, percentile).items()
+            for name, picture in render.views(e.attribution, e.view, look.strength, look.colors, percentile).items()
         },
     )
     described = render.VIEWS[render.kind(e.attribution)]
@@ -45,15 +79,21 @@ def views(e: Explanation, color_map: str, opacity: float, percentile: float) -> 
             st.caption(told)
 
 
-def show_downloads(e: Explanation, experiment: Experiment, color_map: str, opacity: float, percentile: float) -> None:
-    """Draw the downloads and the Python code of the heatmap."""
-    picture, link = experiment.image.name, settings.link()
+def python_code(e: Explanation, experiment: Experiment) -> None:
+    """Show the Python code that computes the heatmap."""
+    st.code(recipe.snippet(e.question, experiment.image.name), language="python")
+
+
+def show_downloads(e: Explanation, experiment: Experiment, look: stages.Look, percentile: float) -> None:
+    """Draw the menu of downloads."""
+    question, picture, link = e.question, experiment.image.name, settings.link()
     name = text.file_name(picture, e.model, e.method, e.layer or "", e.label)
 
     def picture_of(view: str) -> bytes:
-        return encode.png(render.views(e.attribution, e.view, opacity, color_map, percentile)[view])
+        pixels = np.asarray(question.model.original_view(question.image, question.fit, LARGE))
+        return encode.png(render.views(e.attribution, pixels, look.strength, look.colors, percentile)[view])
 
-    buttons = st.container(horizontal=True)
+    buttons = st.popover(tr("Download"), icon=":material/download:")
     for view in render.VIEWS[render.kind(e.attribution)]:
         buttons.download_button(
             f"{tr_message(view)} (PNG)",
@@ -83,7 +123,7 @@ def show_downloads(e: Explanation, experiment: Experiment, color_map: str, opaci
         tr("Report (HTML)"),
         lambda: report.to_html(
             Message("Explanation of {picture} by {model}", model=e.model, picture=picture),
-            report.explanation_sections(e, experiment.predictions, picture, color_map, opacity, percentile),
+            report.explanation_sections(e, experiment.predictions, picture, look.colors, look.strength, percentile),
             link,
             language,
             say,
@@ -93,8 +133,3 @@ def show_downloads(e: Explanation, experiment: Experiment, color_map: str, opaci
         on_click="ignore",
         help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
-    st.code(recipe.snippet(e.question, picture), language="python")
-
-
-def _set_opacity(value: float) -> None:
-    st.session_state["opacity"] = round(value, 2)

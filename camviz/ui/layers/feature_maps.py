@@ -26,7 +26,7 @@ from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import Span, setting
-from ..widgets import colors, patch
+from ..widgets import colors, patch, stage
 
 RGB = NDArray[np.uint8]
 
@@ -136,21 +136,13 @@ def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
     return np.array(picture.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
 
 
-def over_picture(experiment: Experiment, one: NDArray[np.float32], number: int, color_map: str) -> None:
-    """Show a feature map over the image, with an opacity slider."""
-    opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
-    base, heat = result_store().once(
-        ("feature map over the image", key_of(experiment), number, color_map),
-        lambda: _map_jpegs(experiment, one, color_map),
-    )
+def over_image(experiment: Experiment, one: NDArray[np.float32], number: int) -> None:
+    """Show a feature map over the image, on the stage."""
     alt = tr("Feature map {number} of {layer} over the image", number=number, layer=experiment.layer)
-    browser.overlay(base, heat, opacity, alt, lambda value: st.session_state.update(opacity=round(value, 2)))
-
-
-def _map_jpegs(experiment: Experiment, one: NDArray[np.float32], color_map: str) -> tuple[bytes, bytes]:
-    view = experiment.view
-    heat = render.minmax(render.upsample(one, view.shape[:2]).clip(min=0), low=0)
-    return encode.jpeg(view), encode.jpeg(render.colorize(heat, color_map))
+    image = stage.original(experiment.model, experiment.image.decoded, experiment.fit)
+    stage.stage(
+        "map_stage", image, experiment.model.input_size, stage.StageMap.of_map(one), stage.look(), alt, stage.keep
+    )
 
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:

@@ -1,0 +1,303 @@
+// An image and its heatmap: colored, swiped, zoomed and read in the browser, without the server.
+const SIDE = 320; // pixels of the longer side of the colored map
+const GAMMA = 1.3, FIRST = 0.35; // how alpha grows with the heat; the first color that is laid over the image
+const SMOOTHING = 0.03, ROUGH = 0.25; // of the contour of a map of single pixels, as in camviz/render.py
+const VIEWS = ['image', 'overlay', 'contour', 'spotlight', 'heatmap'];
+const groups = new Map(); // stages that share pointer and zoom, by the name of their group
+
+const decoded = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+const limited = (value, low, high) => Math.min(high, Math.max(low, value));
+
+function values(data) {
+  const bytes = decoded(data.values);
+  const whole = data.bits === 16 ? new Int16Array(bytes.buffer) : new Int8Array(bytes.buffer);
+  return Float32Array.from(whole, value => value / (data.bits === 16 ? 32767 : 127));
+}
+
+// Resize a map bilinearly without aligned corners, as the server does.
+function resized(map, rows, columns, height, width) {
+  const axis = (count, length) => Array.from({ length }, (_, place) => {
+    const at = limited((place + 0.5) * count / length - 0.5, 0, count - 1), before = Math.floor(at);
+    return [before, Math.min(count - 1, before + 1), at - before];
+  });
+  const down = axis(rows, height), right = axis(columns, width), result = new Float32Array(height * width);
+  down.forEach(([top, bottom, y], row) => right.forEach(([left, other, x], column) => {
+    const upper = map[top * columns + left] * (1 - x) + map[top * columns + other] * x;
+    const lower = map[bottom * columns + left] * (1 - x) + map[bottom * columns + other] * x;
+    result[row * width + column] = upper * (1 - y) + lower * y;
+  }));
+  return result;
+}
+
+// The height above which half of the map's mass lies.
+function halfOfTheMass(map) {
+  const sorted = Float32Array.from(map, Math.abs).sort(), total = sorted.reduce((sum, value) => sum + value, 0);
+  let mass = 0;
+  for (let place = sorted.length - 1; place >= 0; place--) {
+    mass += sorted[place];
+    if (mass >= total / 2) return total > 0 ? sorted[place] : Infinity;
+  }
+  return Infinity;
+}
+
+// A map of single pixels, averaged over a neighborhood so that its contour can be read; other maps as they are.
+function smoothed(map, width, height) {
+  let steps = 0, sum = 0;
+  for (let place = 0; place < map.length; place++) {
+    sum += Math.abs(map[place]);
+    if (place % width) steps += Math.abs(map[place] - map[place - 1]);
+  }
+  if (steps <= ROUGH * sum) return map;
+  const reach = Math.round(SMOOTHING * Math.max(width, height));
+  const averaged = (from, count, lines, step, jump) => {
+    const result = new Float32Array(from.length);
+    for (let line = 0; line < lines; line++) for (let place = 0; place < count; place++) {
+      const first = Math.max(0, place - reach), last = Math.min(count - 1, place + reach);
+      let total = 0;
+      for (let at = first; at <= last; at++) total += from[line * jump + at * step];
+      result[line * jump + place * step] = total / (last - first + 1);
+    }
+    return result;
+  };
+  return averaged(averaged(map.map(Math.abs), width, height, 1, width), height, width, width, 1);
+}
+
+class Stage {
+  constructor(root) {
+    this.root = root;
+    const find = name => root.querySelector(name);
+    for (const name of ['screen', 'world', 'base', 'heat', 'line', 'cell', 'field', 'swipe', 'readout', 'colors', 'full', 'views'])
+      this[name] = find('.' + name);
+    this.threshold = find('.threshold'); this.strength = find('.strength input'); this.number = find('.strength output');
+    this.bar = find('.bar canvas');
+    this.zoom = { scale: 1, x: 0, y: 0 }; this.cut = 0; this.place = null;
+    this.views.replaceChildren(...VIEWS.map(name => {
+      const button = document.createElement('button');
+      button.type = 'button'; button.dataset.view = name;
+      button.onclick = () => { this.look.view = name; this.draw(); this.save(); };
+      return button;
+    }));
+    this.strength.oninput = () => { this.look.strength = this.strength.value / 100; this.draw(); };
+    this.threshold.oninput = () => { this.look.threshold = this.threshold.value / 100; this.draw(); };
+    this.strength.onchange = this.threshold.onchange = () => this.save();
+    this.colors.onchange = () => { this.look.colors = this.colors.value; this.draw(); this.save(); };
+    this.full.onclick = () => document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen();
+    this.listen();
+  }
+
+  update(data, save) {
+    this.data = data; this.save = () => save('look', { ...this.look });
+    if (!this.look || data.reset !== this.reset) { this.look = { ...data.look }; this.reset = data.reset; }
+    if (this.group !== data.group) this.leave();
+    this.group = data.group; this.others().add(this);
+    this.root.style.setProperty('--ratio', data.width / data.height);
+    this.screen.style.aspectRatio = `${data.width} / ${data.height}`;
+    this.root.classList.toggle('small', Boolean(data.small));
+    if (this.base.src !== data.image) this.base.src = data.image;
+    this.screen.setAttribute('aria-label', data.alt);
+    this.screen.title = data.words.keys;
+    for (const button of this.views.children) button.textContent = data.words[button.dataset.view];
+    this.views.setAttribute('aria-label', data.words.view);
+    this.root.querySelector('.strength span').textContent = data.words.strength;
+    this.threshold.setAttribute('aria-label', data.words.threshold);
+    this.colors.setAttribute('aria-label', data.words.colors);
+    this.full.textContent = data.words.full;
+    this.root.querySelector('.low').textContent = data.low;
+    this.root.querySelector('.high').textContent = data.high;
+    if (this.colors.length !== Object.keys(data.tables).length)
+      this.colors.replaceChildren(...Object.entries(data.tables).map(([key, table]) => new Option(table.label, key)));
+    this.tables = Object.fromEntries(Object.entries(data.tables).map(([key, table]) => [key, decoded(table.colors)]));
+    if (this.raw !== data.values) {
+      this.raw = data.values; this.map = values(data);
+      const longer = Math.max(data.width, data.height);
+      this.width = Math.round(SIDE * data.width / longer); this.height = Math.round(SIDE * data.height / longer);
+      this.shown = resized(this.map, data.rows, data.columns, this.height, this.width);
+      this.smooth = smoothed(this.shown, this.width, this.height);
+      this.half = halfOfTheMass(this.smooth);
+    }
+    this.draw(); this.move();
+  }
+
+  others() { if (!groups.has(this.group)) groups.set(this.group, new Set()); return groups.get(this.group); }
+  leave() { if (this.group !== undefined) this.others().delete(this); }
+
+  draw() {
+    const { view, strength, threshold } = this.look, table = this.tables[this.look.colors] || Object.values(this.tables)[0];
+    for (const button of this.views.children) button.setAttribute('aria-pressed', button.dataset.view === view);
+    this.strength.value = Math.round(strength * 100); this.number.textContent = this.strength.value + '%';
+    this.threshold.value = Math.round(threshold * 100); this.colors.value = this.look.colors;
+    const { width, height, shown } = this, pixels = new ImageData(width, height);
+    const signed = this.data.signed, only = view === 'heatmap', dark = view === 'spotlight';
+    for (let place = 0; place < shown.length; place++) {
+      const value = shown[place], size = Math.min(1, Math.abs(value)), on = size >= threshold ? size : 0;
+      const unit = signed ? (value + 1) / 2 : only ? Math.max(0, value) : FIRST + (1 - FIRST) * size;
+      const color = 3 * Math.round(255 * limited(unit, 0, 1)), at = 4 * place;
+      if (!dark) for (let channel = 0; channel < 3; channel++) pixels.data[at + channel] = table[color + channel];
+      pixels.data[at + 3] = 255 * (dark ? 0.85 * (1 - on) : only ? (size >= threshold ? 1 : 0.15) : strength * on ** GAMMA);
+    }
+    this.heat.width = width; this.heat.height = height;
+    if (view !== 'image' && view !== 'contour') this.heat.getContext('2d').putImageData(pixels, 0, 0);
+    this.outline(view === 'overlay' || view === 'contour' || view === 'heatmap');
+    const context = this.bar.getContext('2d'), line = new ImageData(256, 1);
+    for (let place = 0; place < 256; place++) {
+      for (let channel = 0; channel < 3; channel++) line.data[4 * place + channel] = table[3 * place + channel];
+      line.data[4 * place + 3] = Math.abs(signed ? 2 * place / 255 - 1 : place / 255) >= threshold ? 255 : 60;
+    }
+    context.putImageData(line, 0, 0);
+    this.swiped();
+  }
+
+  // The contour by marching squares, with a dark edge under a light line.
+  outline(wanted) {
+    const factor = 3, { width, height, smooth, half } = this, canvas = this.line, context = canvas.getContext('2d');
+    canvas.width = width * factor; canvas.height = height * factor;
+    if (!wanted || half === Infinity) return;
+    const path = new Path2D(), at = (row, column) => Math.abs(smooth[row * width + column]) - half;
+    for (let row = 0; row + 1 < height; row++) for (let column = 0; column + 1 < width; column++) {
+      const corners = [at(row, column), at(row, column + 1), at(row + 1, column + 1), at(row + 1, column)];
+      const inside = corners.map(value => value >= 0);
+      if (inside.every(Boolean) || !inside.some(Boolean)) continue;
+      const places = [[0, 0], [1, 0], [1, 1], [0, 1]], points = [];
+      for (let side = 0; side < 4; side++) {
+        const next = (side + 1) % 4;
+        if (inside[side] === inside[next]) continue;
+        const share = corners[side] / (corners[side] - corners[next]);
+        points.push(places[side].map((value, axis) => value + share * (places[next][axis] - value)));
+      }
+      for (let number = 0; number + 1 < points.length; number += 2) {
+        path.moveTo((column + 0.5 + points[number][0]) * factor, (row + 0.5 + points[number][1]) * factor);
+        path.lineTo((column + 0.5 + points[number + 1][0]) * factor, (row + 0.5 + points[number + 1][1]) * factor);
+      }
+    }
+    context.lineCap = 'round';
+    for (const [color, wide] of [['#000b', 7], ['#fff', 3]]) {
+      context.strokeStyle = color; context.lineWidth = wide; context.stroke(path);
+    }
+  }
+
+  swiped() {
+    this.swipe.hidden = this.look.view === 'image' || Boolean(this.data.small);
+    this.swipe.style.left = `clamp(16px, ${100 * this.cut}%, 100% - 16px)`;
+    // The handle stands on the screen, the map in the zoomed world.
+    const { scale, x } = this.zoom, wide = this.screen.clientWidth || 1;
+    const cut = 100 * limited((this.cut * wide - x) / (scale * wide), 0, 1);
+    this.heat.style.clipPath = this.line.style.clipPath = `inset(0 0 0 ${cut}%)`;
+  }
+
+  move() {
+    const { scale, x, y } = this.zoom;
+    this.world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    this.screen.classList.toggle('zoomed', scale > 1);
+    this.swiped();
+  }
+
+  zoomTo(scale, left, top) {
+    const before = this.zoom.scale, wide = this.screen.clientWidth, high = this.screen.clientHeight;
+    scale = limited(scale, 1, 16);
+    const x = limited(left - (left - this.zoom.x) * scale / before, wide * (1 - scale), 0);
+    const y = limited(top - (top - this.zoom.y) * scale / before, high * (1 - scale), 0);
+    this.everywhere(stage => { stage.zoom = { scale, x: x * stage.screen.clientWidth / wide, y: y * stage.screen.clientHeight / high }; stage.move(); });
+  }
+
+  panBy(right, down) {
+    const { scale, x, y } = this.zoom, wide = this.screen.clientWidth, high = this.screen.clientHeight;
+    const next = { scale, x: limited(x + right, wide * (1 - scale), 0), y: limited(y + down, high * (1 - scale), 0) };
+    this.everywhere(stage => { stage.zoom = { ...next }; stage.move(); });
+  }
+
+  everywhere(act) { for (const stage of this.others()) if (stage.root.isConnected) act(stage); }
+
+  // Show the value, the cell and its receptive field under a point of the image, in parts of 1.
+  point(place) {
+    this.everywhere(stage => stage.mark(place));
+  }
+
+  mark(place) {
+    this.place = place;
+    const { rows, columns, fields, words } = this.data;
+    this.cell.hidden = !place; this.field.hidden = !place || !fields;
+    if (!place) { this.readout.textContent = ''; return; }
+    const row = limited(Math.floor(place[1] * rows), 0, rows - 1), column = limited(Math.floor(place[0] * columns), 0, columns - 1);
+    const frame = (box, left, top, right, bottom) => Object.assign(box.style, { left: 100 * left + '%', top: 100 * top + '%', width: 100 * (right - left) + '%', height: 100 * (bottom - top) + '%' });
+    frame(this.cell, column / columns, row / rows, (column + 1) / columns, (row + 1) / rows);
+    if (fields) { const [top, bottom] = fields.rows[row], [left, right] = fields.columns[column]; frame(this.field, left, top, right, bottom); }
+    const value = this.map[row * columns + column], raw = (value * this.data.top).toPrecision(3);
+    this.readout.textContent = words.readout.replace('{value}', raw).replace('{share}', Math.round(100 * value) + '%')
+      .replace('{row}', row + 1).replace('{column}', column + 1);
+  }
+
+  listen() {
+    const screen = this.screen, pointers = new Map();
+    const inside = event => {
+      const box = screen.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top, box.width, box.height];
+    };
+    const part = event => {
+      const [left, top, wide, high] = inside(event), { scale, x, y } = this.zoom;
+      return [(left - x) / (scale * wide), (top - y) / (scale * high)];
+    };
+    screen.onwheel = event => {
+      if (!event.ctrlKey && !event.metaKey && this.zoom.scale === 1 && event.deltaY > 0) return; // the page scrolls
+      event.preventDefault();
+      const [left, top] = inside(event);
+      this.zoomTo(this.zoom.scale * Math.exp(-event.deltaY / 300), left, top);
+    };
+    screen.onpointerdown = event => {
+      if (event.target.closest('.swipe')) return;
+      pointers.set(event.pointerId, event);
+      if (this.zoom.scale > 1 || pointers.size > 1) screen.setPointerCapture(event.pointerId);
+      this.point(part(event));
+    };
+    screen.onpointermove = event => {
+      const before = pointers.get(event.pointerId);
+      if (!before) { if (event.pointerType === 'mouse') this.point(part(event)); return; }
+      if (pointers.size === 2) {
+        const [other] = [...pointers.values()].filter(one => one.pointerId !== event.pointerId);
+        const apart = one => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+        const [left, top] = inside({ clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 });
+        this.zoomTo(this.zoom.scale * apart(event) / Math.max(1, apart(before)), left, top);
+      } else if (this.zoom.scale > 1) this.panBy(event.clientX - before.clientX, event.clientY - before.clientY);
+      else this.point(part(event));
+      pointers.set(event.pointerId, event);
+    };
+    screen.onpointerup = screen.onpointercancel = event => pointers.delete(event.pointerId);
+    screen.onpointerleave = event => { if (event.pointerType === 'mouse') this.point(null); };
+    screen.ondblclick = event => { const [left, top] = inside(event); this.zoomTo(this.zoom.scale > 1 ? 1 : 3, left, top); };
+    this.swipe.onpointerdown = event => { this.swipe.setPointerCapture(event.pointerId); event.preventDefault(); };
+    this.swipe.onpointermove = event => {
+      if (!this.swipe.hasPointerCapture(event.pointerId)) return;
+      const [left, , wide] = inside(event);
+      this.cut = limited(left / wide, 0, 1); this.swiped();
+    };
+    screen.onkeydown = event => {
+      const { rows, columns } = this.data, steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+      const middle = [screen.clientWidth / 2, screen.clientHeight / 2];
+      if (steps[event.key]) {
+        const [x, y] = this.place || [0.5, 0.5], [right, down] = steps[event.key];
+        if (event.shiftKey) this.panBy(-40 * right, -40 * down);
+        else {
+          const step = Math.max(1, Math.round(Math.max(rows, columns) / 28)); // a pixel map has too many cells to walk singly
+          const cell = (at, count, by) => (limited(Math.floor(at * count) + by * step, 0, count - 1) + 0.5) / count;
+          this.point([cell(x, columns, right), cell(y, rows, down)]);
+        }
+      } else if (event.key === '+' || event.key === '=') this.zoomTo(this.zoom.scale * 1.5, ...middle);
+      else if (event.key === '-') this.zoomTo(this.zoom.scale / 1.5, ...middle);
+      else if (event.key === '0') this.zoomTo(1, ...middle);
+      else if (event.key === 'f') this.full.click();
+      else if (event.key === '[' || event.key === ']') { this.cut = limited(this.cut + (event.key === ']' ? 0.05 : -0.05), 0, 1); this.swiped(); }
+      else if (event.key === 'Escape' && this.place) this.point(null);
+      else return;
+      event.preventDefault();
+    };
+  }
+}
+
+const stages = new WeakMap();
+
+export default function({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector('.stage');
+  if (!stages.has(root)) stages.set(root, new Stage(root));
+  const stage = stages.get(root);
+  stage.update(data, setStateValue);
+  return () => stage.leave();
+}

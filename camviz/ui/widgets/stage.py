@@ -1,0 +1,188 @@
+"""The stage: an image and its heatmap that the browser colors, swipes, zooms and reads out."""
+
+import base64
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from ... import encode, render
+from ...explanation.explanation import Explanation
+from ...images import DecodedImage
+from ...models import Model
+from ...models.geometry import Fit
+from ..components import component
+from ..server.store import result_store
+from ..session import settings
+from ..session.language import tr, tr_message
+
+View = Literal["image", "overlay", "contour", "spotlight", "heatmap"]
+
+FINE = 4096  # values of a map up to which each takes 16 bits, and 8 bits beyond
+
+LONGEST = 900  # pixels of the longer side of the image that is sent
+
+_stage = component("stage")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a stage is drawn: strength and threshold are in 0 to 1, `colors` is a key of render.COLOR_MAPS."""
+
+    view: View = "overlay"
+    strength: float = 0.8
+    colors: str = "inferno"
+    threshold: float = 0.0
+
+    @classmethod
+    def parse(cls, given: Any) -> "Look":
+        """Return the look that a browser sent, with the default in place of anything unknown."""
+        given, default = given if isinstance(given, dict) else {}, cls()
+
+        def share(name: str) -> float:
+            value = given.get(name)
+            known = isinstance(value, int | float) and 0 <= value <= 1
+            return round(float(value), 2) if known else float(getattr(default, name))
+
+        return cls(
+            view=given["view"] if given.get("view") in get_args(View) else default.view,
+            strength=share("strength"),
+            colors=given["colors"] if given.get("colors") in render.COLOR_MAPS else default.colors,
+            threshold=share("threshold"),
+        )
+
+
+@dataclass(frozen=True)
+class StageMap:
+    """A heatmap as the stage receives it: values (h, w), 1 for `top`, the value at the upper end of the color bar.
+
+    `signed` values lie in [-1, 1], others in [0, 1].
+    """
+
+    values: NDArray[np.float32]
+    top: float
+    signed: bool = False
+
+    @classmethod
+    def of(cls, e: Explanation) -> "StageMap":
+        """Return the heatmap of an explanation at its own resolution, on a scale from 0.
+
+        Of a pixel attribution it is the sum over the channels, and the scale ends at the 99th percentile.
+        """
+        if e.attribution.ndim == 2:
+            return cls.of_map(e.attribution)
+        values = np.abs(e.attribution).sum(axis=0)
+        return cls._up_to(values, float(np.percentile(values, 99)) or float(values.max()))
+
+    @classmethod
+    def of_map(cls, values: NDArray[np.float32]) -> "StageMap":
+        """Return a map (h, w) on a scale from 0 to its maximum."""
+        return cls._up_to(values.clip(min=0), float(values.max()))
+
+    @classmethod
+    def _up_to(cls, values: NDArray[np.float32], top: float) -> "StageMap":
+        return cls((values / top).clip(0, 1), top) if top > 0 else cls(np.zeros_like(values), 0.0)
+
+
+def look() -> Look:
+    """Return the look that is set in the session or the link."""
+    default = Look()
+    return Look(
+        view=settings.setting("view", default.view, get_args(View)),
+        strength=settings.setting("opacity", default.strength, settings.Span(0, 1), float),
+        colors=settings.setting("colors", default.colors, render.COLOR_MAPS),
+        threshold=settings.setting("threshold", default.threshold, settings.Span(0, 1), float),
+    )
+
+
+def keep(look: Look) -> None:
+    """Keep a look that the visitor has chosen, in the session and the link."""
+    st.session_state.update(view=look.view, opacity=look.strength, colors=look.colors, threshold=look.threshold)
+
+
+def original(model: Model, image: DecodedImage, fit: Fit) -> bytes:
+    """Return the part of the image that the model sees as a JPEG, in the image's own pixels."""
+    return result_store().once(
+        ("original", image.digest, fit, model.key),
+        lambda: encode.jpeg(np.asarray(model.original_view(image, fit, LONGEST)), quality=85),
+    )
+
+
+def stage(
+    key: str,
+    image: bytes,
+    size: tuple[int, int],
+    shown: StageMap,
+    look: Look,
+    alt: str,
+    changed: Callable[[Look], None],
+    *,
+    group: str = "",
+    small: bool = False,
+    peak: str = "",
+) -> None:
+    """Show a heatmap over a JPEG; `changed(look)` is called when a gesture that changes the look has ended.
+
+    `size` is (height, width) of the area that map and image cover. Stages of one `group` share pointer and zoom.
+    `peak` is what the upper end of the color bar says after its value.
+    """
+    fine = shown.values.size <= FINE
+    whole = np.rint(shown.values.clip(-1, 1) * (32767 if fine else 127)).astype("<i2" if fine else np.int8)
+    data = {
+        "image": "data:image/jpeg;base64," + base64.b64encode(image).decode(),
+        "height": size[0],
+        "width": size[1],
+        "values": base64.b64encode(whole.tobytes()).decode(),
+        "bits": 16 if fine else 8,
+        "rows": shown.values.shape[0],
+        "columns": shown.values.shape[1],
+        "top": shown.top,
+        "signed": shown.signed,
+        "low": f"{-shown.top:.3g}" if shown.signed else "0",
+        "high": f"{shown.top:.3g}{peak}",
+        "look": look.__dict__,
+        "reset": str(look),
+        "tables": _tables(shown.signed),
+        "group": group or key,
+        "small": small,
+        "alt": alt,
+        "words": {
+            "image": tr("Image"),
+            "overlay": tr("Overlay"),
+            "contour": tr("Contour"),
+            "spotlight": tr("Spotlight"),
+            "heatmap": tr("Heatmap"),
+            "view": tr("View"),
+            "strength": tr("Strength"),
+            "threshold": tr("Threshold: hide weaker values"),
+            "colors": tr("Color map"),
+            "full": tr("Full screen"),
+            "readout": tr(
+                "Value {value}, {share} of the scale; row {row}, column {column}",
+                value="{value}",
+                share="{share}",
+                row="{row}",
+                column="{column}",
+            ),
+            "keys": tr("Arrow keys: read values. + and -: zoom. [ and ]: swipe. F: full screen."),
+        },
+    }
+
+    def change() -> None:
+        changed(Look.parse(st.session_state[key].get("look")))
+
+    _stage(key=key, data=data, on_look_change=change)
+
+
+def _tables(signed: bool) -> dict[str, dict[str, str]]:
+    names = ["blue-red"] if signed else [name for name in render.COLOR_MAPS if name != "blue-red"]
+    return {name: {"label": tr_message(name), "colors": _table(name)} for name in names}
+
+
+@functools.cache
+def _table(name: str) -> str:
+    return base64.b64encode(render.color_table(name).tobytes()).decode()
