@@ -123,8 +123,8 @@ def explanation_sections(
     e: Explanation,
     predictions: Sequence[Prediction],
     image_name: str,
-    color_map: str = "cividis",
-    opacity: float = 0.5,
+    color_map: str = "inferno",
+    opacity: float = 0.8,
     percentile: float = 99.0,
 ) -> list[Section]:
     """The sections on one explanation: what the network sees and says, the map, how to read it, how to get it again."""

@@ -27,7 +27,6 @@ with left:
     e = explanations.explanation(question) if question else None
     if e is not None:
         look = map_views.stage(e, experiment.predictions[0].index)
-        tour.step(4)
 with menu:
     method_picker.method_menu(lambda: explanations.refusals(experiment))
 if e is not None:
@@ -39,6 +38,7 @@ if e is not None:
         for note in e.notes:
             st.info(escaped(tr_message(note)))
         quick_check.show(e.question)
+        tour.step(4)
         if e.knobs.get("feature_map") is not None:
             patch.patch(e)
         percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)

@@ -8,11 +8,11 @@ from camviz.ui.layers import depth_sweep, feature_maps, overview, top_images
 from camviz.ui.session.language import tr
 from camviz.ui.session.markdown import escaped
 from camviz.ui.shell import pages
-from camviz.ui.widgets import colors
+from camviz.ui.widgets import stage
 
 experiment = pages.experiment()
 experiment = replace(experiment, layers=experiment.layers[:1], fusion="mean")
-color_map = colors.color_map()
+look = stage.look()
 
 st.title(tr("Layers"))
 st.caption(tr("Explore the layers of the model, their feature maps and the first filters."))
@@ -23,12 +23,12 @@ found = feature_maps.maps_of(experiment)
 slow = []
 if found is not None:
     st.header(tr("Feature maps of {layer}", layer=escaped(experiment.layer)))
-    number = feature_maps.grid(experiment, found, color_map)
+    number = feature_maps.grid(experiment, found, look.colors)
     st.header(tr("Feature map {number}", number=number))
     left, middle, right = st.columns(3, gap="large")
     with left:
         st.subheader(tr("Response in the image"))
-        feature_maps.over_image(experiment, found.maps[number], number)
+        feature_maps.over_image(experiment, found.maps[number], number, look)
     with middle:
         st.subheader(tr("Patch with the strongest response"))
         feature_maps.excited(experiment, found, number)
@@ -48,7 +48,7 @@ st.header(tr("First-layer filters"))
 overview.filters(experiment.model)
 if experiment.layer:
     st.header(tr("One method at every layer"))
-    depth_sweep.draw(experiment, color_map)
+    depth_sweep.draw(experiment, look.colors)
 for place, work in slow:  # last, so that the rest of the page is already visible
     with place:
         work(experiment, number)

@@ -169,16 +169,34 @@ def test_colorize_looks_up_the_nearest_of_256_and_names_the_nearest_map():
         render.color_table("jet")[0] = 0  # it is shared by every visitor
 
 
-def test_overlay_mixes_by_opacity():
+def test_the_overlay_grows_with_the_heat_and_leaves_cool_places_alone():
     heat = render.heatmap(MAP, SIZE)
     np.testing.assert_array_equal(render.overlay(VIEW, heat, 0), VIEW)
-    np.testing.assert_array_equal(render.overlay(VIEW, heat, 1, "jet"), render.colorize(heat, "jet"))
-    mixed = 0.7 * VIEW.astype(float) + 0.3 * render.colorize(heat, "inferno").astype(float)
-    np.testing.assert_array_equal(render.overlay(VIEW, heat, 0.3, "inferno"), np.rint(mixed))
+    line, edge = render.contour(heat)
+    over = render.overlay(VIEW, heat, 0.3, "jet")
+    assert (over[line] == 255).all()
+    alpha = 0.3 * heat.astype(float)[:, :, None] ** 1.3
+    warm = render.colorize(0.35 + 0.65 * heat, "jet").astype(float)
+    np.testing.assert_array_equal(over[~edge], np.rint((1 - alpha) * VIEW + alpha * warm)[~edge])
+    np.testing.assert_array_equal(over[(heat == 0) & ~edge], VIEW[(heat == 0) & ~edge])
     with pytest.raises(CamvizError, match="opacity"):
         render.overlay(VIEW, heat, 1.5)
     with pytest.raises(CamvizError, match="same size"):
         render.overlay(VIEW, heat.T)
+
+
+def test_the_contour_encloses_half_of_the_mass():
+    rows, columns = np.mgrid[-1:1:200j, -1:1:200j]
+    heat = np.exp(-(rows**2 + columns**2) / 0.18).astype(np.float32)  # a Gaussian of sigma 0.3
+    line, edge = render.contour(heat)
+    distance = np.hypot(rows, columns)[line]
+    np.testing.assert_allclose(distance, 0.3 * np.sqrt(2 * np.log(2)), atol=0.02)  # the radius of half of its mass
+    assert (edge & ~line).any() and edge[line].all()
+    inside = heat >= render.half_of_the_mass(heat)
+    assert heat[inside].sum() / heat.sum() == pytest.approx(0.5, abs=0.01)
+    assert not render.contour(np.zeros((9, 9), np.float32))[0].any()
+    speckled = heat * np.random.default_rng(0).integers(0, 2, heat.shape).astype(np.float32)
+    assert render.contour(speckled)[0].sum() < 3 * line.sum()  # one outline, and not one for each pixel
 
 
 def test_masked_is_the_picture_times_the_heatmap():

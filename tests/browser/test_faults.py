@@ -78,17 +78,18 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
 def test_a_reload_shows_the_same_without_computing_again(page: Page, server: str) -> None:
     # So many passes that a computation waits for a click.
     page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=160&opacity=0.3&colors=jet")
-    start, heat = page.get_by_role("button", name="Run SmoothGrad"), page.locator(".stack .heat")
+    start, heat = page.get_by_role("button", name="Run SmoothGrad"), page.locator(".stage canvas.heat")
     expect(start).to_be_visible()
     settled(page)
     start.click()
     computed(page, heat)
-    expect(page.get_by_role("heading", name="Download")).to_be_visible()
-    before = page.url, heat.get_attribute("src")
+    expect(page.get_by_role("button", name="Download")).to_be_visible()
+    pixels = "canvas => canvas.toDataURL()"
+    before = page.url, heat.evaluate(pixels)
     page.reload()
     expect(heat).to_be_visible()
-    expect(heat).to_have_css("opacity", "0.3")
-    assert (page.url, heat.get_attribute("src")) == before
+    expect(page.get_by_role("slider", name="Strength")).to_have_value("30")
+    assert (page.url, heat.evaluate(pixels)) == before
     expect(start).to_have_count(0)
 
 

@@ -53,7 +53,7 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
 
 # Whether the card lies over anything else: what is drawn at its corners and middle must be the card, and the
 # picture, the answer and the map must be free of it.
-BOXES = [".st-key-bars", ".st-key-overlay", ".st-key-method", ".st-key-gallery", "[data-testid=stImage]"]
+BOXES = [".st-key-bars", ".st-key-stage", ".st-key-method", ".st-key-gallery"]
 COVERED = """boxes => {
   const cards = [...document.querySelectorAll('[class*=st-key-tour_]')].filter(e => e.checkVisibility())
     .map(e => e.getBoundingClientRect());

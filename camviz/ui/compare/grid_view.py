@@ -49,7 +49,7 @@ class DisplayOptions:
 
 def display_options() -> DisplayOptions:
     """Return how the heatmaps are drawn, from the settings."""
-    opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
+    opacity = settings.setting("opacity", 0.8, settings.Span(0, 1), float)
     return DisplayOptions(colors.color_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
 
 

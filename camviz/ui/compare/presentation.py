@@ -1,5 +1,6 @@
 """The presentation view of Compare: one heatmap with one sentence, large and without the sidebar."""
 
+import numpy as np
 import streamlit as st
 
 from ... import captions, encode, render
@@ -51,7 +52,7 @@ def show() -> None:
     with st.container(key="chosen_before"):
         chosen = axes.choose(pages.experiment())
     color_map = colors.color_map()
-    opacity = settings.setting("opacity", 0.5, settings.Span(0, 1), float)
+    opacity = settings.setting("opacity", 0.8, settings.Span(0, 1), float)
     done = grid.run(chosen, lambda *_: None)
     slides = [
         [_slide(chosen, row, column, done.get((row, column)), color_map) for column in range(len(chosen.columns))]
@@ -73,7 +74,9 @@ def _slide(
         text = f"{tr_message(message_of(found))}." if found else tr("Not computed yet.")
         return browser.Slide(title, text, None, None)
     first = predict(cell.model, cell.image, cell.fit)[0]
-    base, heat = encode.jpeg(found.view), encode.jpeg(render.colorize(found.heatmap, color_map))
+    pixels = np.asarray(cell.model.original_view(cell.image, cell.fit))
+    over = render.overlay(pixels, render.heatmap(found.attribution, pixels.shape[:2]), 1.0, color_map)
+    base, heat = encode.jpeg(pixels), encode.jpeg(over)
     return browser.Slide(
         f"{tr_message(METHODS[found.method].title)}: {tr_message(found.label)}",
         tr_message(captions.reading(found, first.label, first.probability)),

@@ -6,10 +6,12 @@ from ... import render
 from ..session import settings
 from ..session.language import tr, tr_message
 
+DEFAULT = "inferno"
+
 
 def color_map() -> str:
     """Return the selected color map, a key of render.COLOR_MAPS."""
-    return str(settings.setting("colors", "cividis", render.COLOR_MAPS))
+    return str(settings.setting("colors", DEFAULT, render.COLOR_MAPS))
 
 
 def pick_colors(place: Any, **layout: Any) -> None:

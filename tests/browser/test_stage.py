@@ -1,0 +1,87 @@
+"""The stage in a real browser: what is touched on it answers without the server."""
+
+import base64
+import re
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+import camviz
+from camviz import render
+from tests.browser.waiting import settled
+
+LINK = "?img=sample:koala"
+
+
+def opened(page: Page, server: str) -> tuple[list[object], dict[str, float]]:
+    """Open the stage; return the messages that the page sends from now on, and the place of the image."""
+    sent: list[object] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    page.goto(f"{server}/{LINK}")
+    expect(page.get_by_text("predicts koala")).to_be_visible()
+    settled(page)
+    page.wait_for_timeout(300)
+    sent.clear()
+    box = page.locator(".stage .screen").bounding_box()
+    assert box is not None
+    return sent, box
+
+
+def test_pointer_keys_swipe_and_zoom_send_nothing(page: Page, server: str) -> None:
+    sent, box = opened(page, server)
+    model = camviz.load_model("efficientnet_lite0")
+    values = camviz.explain(model, "assets/samples/koala.jpg", "grad_cam").attribution
+    screen, readout = page.locator(".stage .screen"), page.locator(".stage .readout")
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    expect(readout).to_have_text(re.compile(f"Value {values[3, 3]:.3g}.*row 4, column 4"))
+    screen.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(readout).to_have_text(re.compile(f"Value {values[3, 2]:.3g}.*row 4, column 3"))
+    page.keyboard.press("+")
+    expect(page.locator(".stage .world")).to_have_css("transform", re.compile("matrix\\(1.5, 0, 0, 1.5"))
+    page.keyboard.press("0")
+    for _ in range(8):
+        page.keyboard.press("]")
+    assert page.locator(".stage canvas.heat").evaluate("heat => heat.style.clipPath") == "inset(0px 0px 0px 40%)"
+    handle = page.locator(".stage .swipe").bounding_box()
+    assert handle is not None
+    page.mouse.move(handle["x"] + 16, handle["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, handle["y"] + 40, steps=4)
+    page.mouse.up()
+    assert "75" in page.locator(".stage canvas.heat").evaluate("heat => heat.style.clipPath")
+    page.get_by_role("slider", name="Strength").evaluate(
+        "slider => { slider.value = 40; slider.dispatchEvent(new Event('input')); }"
+    )
+    assert sent == []
+
+
+def test_a_finished_gesture_reaches_the_link_and_keeps_the_focus(page: Page, server: str) -> None:
+    opened(page, server)
+    spotlight = page.get_by_role("button", name="Spotlight")
+    spotlight.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("view=spotlight"))
+    settled(page)
+    expect(spotlight).to_be_focused()
+    page.get_by_role("slider", name=re.compile("Threshold")).fill("50")
+    expect(page).to_have_url(re.compile("threshold=0.5"))
+    settled(page)
+    page.reload()
+    expect(spotlight).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("slider", name=re.compile("Threshold"))).to_have_value("50")
+
+
+def test_its_colors_are_those_of_the_downloads(page: Page, server: str) -> None:
+    opened(page, server)
+    source = page.locator(".stage canvas.heat").evaluate("heat => heat.toDataURL()")
+    drawn = np.asarray(Image.open(BytesIO(base64.b64decode(source.partition(",")[2])))).astype(float)
+    model = camviz.load_model("efficientnet_lite0")
+    values = camviz.explain(model, "assets/samples/koala.jpg", "grad_cam").attribution.clip(min=0)
+    heat = render.upsample(values / values.max(), drawn.shape[:2])
+    np.testing.assert_allclose(drawn[:, :, 3], 255 * 0.8 * heat**1.3, atol=1)
+    warm = heat > 0.5  # where the browser's premultiplied colors keep their precision
+    expected = render.colorize(0.35 + 0.65 * heat, "inferno")
+    assert np.abs(drawn[:, :, :3] - expected)[warm].max() <= 4
