@@ -20,17 +20,13 @@ page = grid_view.GridView(chosen, options)
 with status:
     done = grid.run(chosen, page.draw)
 maps = {place: e for place, e in sorted(done.items()) if isinstance(e, Explanation)}
-tops = options.highs(maps)
-for place, e in maps.items():
-    if e.method in tops:
-        page.draw(*place, e, tops[e.method])
+page.share_scale(maps)
 grid_view.look_controls()
 
 if maps and quick_check.ask([chosen.at(*place) for place in maps], "proof"):
     for place, e in maps.items():
-        page.draw(*place, e, tops.get(e.method))
+        page.caption(place, e)
 if len(maps) > 1:
     grid_view.agreement(chosen, maps)
 if maps:
-    draw = lambda: {place: options.picture(e, tops.get(e.method)) for place, e in maps.items()}  # noqa: E731
-    grid_view.show_downloads(chosen, maps, draw, experiment.image.name)
+    grid_view.show_downloads(chosen, maps, lambda: options.pictures(maps), experiment.image.name)

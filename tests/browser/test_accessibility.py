@@ -234,7 +234,7 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
     assert "[pressed]" in bars
     figure = page.locator("figure.stage").aria_snapshot()
     assert '- img "Grad-CAM of Egyptian cat over the image"' in figure
-    for part in ('- slider "Strength"', '- slider "Threshold: hide weaker values"', '- button "Overlay" [pressed]'):
+    for part in ('slider "Strength"', 'slider "Threshold: hide weaker values"', 'button "Overlay" [pressed]'):
         assert part in figure, figure
     page.goto(f"{server}/layers?layer=blocks.4&img=sample:cat")
     expect(page.get_by_role("heading", name="Feature maps of blocks.4")).to_be_visible()

@@ -193,5 +193,8 @@ def test_the_report_of_compare_holds_every_map_and_how_far_they_agree(start, dow
     picture = base64.b64decode(page.split("data:image/jpeg;base64,")[3].partition('"')[0])  # the third
     e = camviz.explain("efficientnet_lite0", SAMPLES / "coffee.jpg", "grad_cam")
     shown = np.asarray(Image.open(io.BytesIO(picture))).astype(int)
-    assert np.abs(shown - camviz.render.overlay(e.view, e.heatmap)).mean() < 4
+    pixels = np.asarray(e.question.model.original_view(e.question.image))  # finer than the model's 224 x 224
+    heat = camviz.render.heatmap(e.attribution, pixels.shape[:2])
+    assert pixels.shape == (350, 350, 3)
+    assert np.abs(shown - camviz.render.overlay(pixels, heat)).mean() < 4
     assert page.count("data:image") == 4 and "How far they agree" in page and "<td>1.00</td>" in page

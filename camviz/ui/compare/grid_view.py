@@ -6,6 +6,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from ... import encode, export, figures, render, report, text
@@ -15,11 +16,10 @@ from ...explanation import recipe
 from ...explanation.explanation import Explanation
 from ...messages import Message
 from ..results.grid import Grid, Place
-from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
-from ..widgets import charts, colors, quick_check
+from ..widgets import charts, colors, quick_check, stage
 from . import presentation
 
 SCALES = {"own": "own", "shared": "shared"}
@@ -41,10 +41,17 @@ class DisplayOptions:
             tops[e.method] = max(tops.get(e.method, 0.0), render.peak(e.attribution, e.view.shape[:2]))
         return tops
 
-    def picture(self, e: Explanation, high: float | None = None) -> Any:
-        """Return the overlay of a cell, uint8 (H, W, 3)."""
-        heat = e.heatmap if high is None else render.heatmap(e.attribution, e.view.shape[:2], high=high)
-        return render.overlay(e.view, heat, self.opacity, self.colors)
+    def pictures(self, maps: Mapping[Place, Explanation]) -> dict[Place, Any]:
+        """Return the overlay of each cell, uint8 (H, W, 3)."""
+        tops = self.highs(maps)
+        return {place: self._picture(e, tops.get(e.method)) for place, e in maps.items()}
+
+    def _picture(self, e: Explanation, high: float | None) -> Any:
+        question = e.question
+        pixels = np.asarray(question.model.original_view(question.image, question.fit))
+        return render.overlay(
+            pixels, render.heatmap(e.attribution, pixels.shape[:2], high=high), self.opacity, self.colors
+        )
 
 
 def display_options() -> DisplayOptions:
@@ -81,35 +88,53 @@ def look_controls() -> None:
 
 
 class GridView:
-    """The cells of a grid on the page."""
+    """The cells of a grid on the page: a stage with its caption each; pointer and zoom are shared by all stages."""
 
     def __init__(self, grid: Grid, options: DisplayOptions) -> None:
-        self.grid, self.options, self.boxes = grid, options, {}
+        self.grid, self.options = grid, options
+        self.stages: dict[Place, Any] = {}
+        self.captions: dict[Place, Any] = {}
         if not grid.places:
             st.info(tr("Nothing to compare yet: choose at least one row and one column above."))
         for row in range(len(grid.rows)):
             for column, box in enumerate(st.columns(len(grid.columns)) if grid.columns else ()):
-                self.boxes[row, column] = box.empty()
+                self.stages[row, column], self.captions[row, column] = box.empty(), box.empty()
                 name = escaped(grid.name(row, column))
-                self.boxes[row, column].caption(tr("{map}: not computed yet", map=name))
+                self.captions[row, column].caption(tr("{map}: not computed yet", map=name))
 
-    def draw(self, row: int, column: int, result: Explanation | CamvizError, high: float | None = None) -> None:
-        """Fill one cell."""
-        name = self.grid.name(row, column)
-        with self.boxes[row, column].container():
-            if isinstance(result, CamvizError):
-                st.error(f"{escaped(name)}: {escaped(tr_message(result.message))}")
-                return
-            label = tr_message(result.label)
-            alt = tr("{map}: heatmap of {label} over the image", map=name, label=label)
-            jpeg = result_store().once(
-                ("compare cell", self.options, high, result.question.key),
-                lambda: encode.jpeg(self.options.picture(result, high)),
-            )
-            st.image(jpeg, alt=alt, width="stretch")
-            st.caption(f"**{escaped(name)}**  \n{escaped(label)} {tr_message(text.percent(result.probability))}")
-            if numbers := quick_check.line(self.grid.at(row, column)):
-                st.caption(numbers)
+    def draw(self, row: int, column: int, result: Explanation | CamvizError) -> None:
+        """Fill one cell, on its own scale."""
+        if isinstance(result, CamvizError):
+            name = escaped(self.grid.name(row, column))
+            self.captions[row, column].error(f"{name}: {escaped(tr_message(result.message))}")
+        else:
+            self._stage((row, column), result)
+            self.caption((row, column), result)
+
+    def share_scale(self, maps: Mapping[Place, Explanation]) -> None:
+        """Draw the finished cells again if they share one scale, now that its end is known."""
+        tops = self.options.highs(maps)
+        for place, e in maps.items():
+            if e.method in tops:
+                self._stage(place, e, tops[e.method])
+
+    def caption(self, place: Place, e: Explanation) -> None:
+        """Write what a cell shows, with its metrics if they are known."""
+        lines = [f"**{escaped(self.grid.name(*place))}**"]
+        lines.append(f"{escaped(tr_message(e.label))} {tr_message(text.percent(e.probability))}")
+        if numbers := quick_check.line(self.grid.at(*place)):
+            lines.append(numbers)
+        self.captions[place].caption("  \n".join(lines))
+
+    def _stage(self, place: Place, e: Explanation, high: float | None = None) -> None:
+        question, name = e.question, self.grid.name(*place)
+        alt = tr("{map}: heatmap of {label} over the image", map=name, label=tr_message(e.label))
+        key = f"cell.{place[0]}.{place[1]}" + ("" if high is None else ".shared")
+        image = stage.original(question.model, question.image, question.fit)
+        look = stage.Look(strength=self.options.opacity, colors=self.options.colors)
+        size = e.view.shape[0], e.view.shape[1]
+        with self.stages[place].container():
+            stage.stage(key, image, size, stage.StageMap.of(e, high), look, alt, group="compare")
 
 
 def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:

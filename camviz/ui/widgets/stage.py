@@ -68,15 +68,17 @@ class StageMap:
     signed: bool = False
 
     @classmethod
-    def of(cls, e: Explanation) -> "StageMap":
-        """Return the heatmap of an explanation at its own resolution, on a scale from 0.
+    def of(cls, e: Explanation, high: float | None = None) -> "StageMap":
+        """Return the heatmap of an explanation at its own resolution, on a scale from 0 to `high`.
 
-        Of a pixel attribution it is the sum over the channels, and the scale ends at the 99th percentile.
+        The scale ends at the maximum by default. Of a pixel attribution the stage shows the sum over the channels, and
+        the scale ends at the 99th percentile.
         """
         if e.attribution.ndim == 2:
-            return cls.of_map(e.attribution)
+            values = e.attribution.clip(min=0)
+            return cls._up_to(values, float(values.max()) if high is None else high)
         values = np.abs(e.attribution).sum(axis=0)
-        return cls._up_to(values, float(np.percentile(values, 99)) or float(values.max()))
+        return cls._up_to(values, (float(np.percentile(values, 99)) or float(values.max())) if high is None else high)
 
     @classmethod
     def of_map(cls, values: NDArray[np.float32]) -> "StageMap":
@@ -119,16 +121,16 @@ def stage(
     shown: StageMap,
     look: Look,
     alt: str,
-    changed: Callable[[Look], None],
+    changed: Callable[[Look], None] | None = None,
     *,
     group: str = "",
-    small: bool = False,
     peak: str = "",
 ) -> None:
     """Show a heatmap over a JPEG; `changed(look)` is called when a gesture that changes the look has ended.
 
     `size` is (height, width) of the area that map and image cover. Stages of one `group` share pointer and zoom.
-    `peak` is what the upper end of the color bar says after its value.
+    Without `changed` the stage has no tools of its own. `peak` is what the upper end of the color bar says after its
+    value.
     """
     fine = shown.values.size <= FINE
     whole = np.rint(shown.values.clip(-1, 1) * (32767 if fine else 127)).astype("<i2" if fine else np.int8)
@@ -148,7 +150,7 @@ def stage(
         "reset": str(look),
         "tables": _tables(shown.signed),
         "group": group or key,
-        "small": small,
+        "small": changed is None,
         "alt": alt,
         "words": {
             "image": tr("Image"),
@@ -173,7 +175,8 @@ def stage(
     }
 
     def change() -> None:
-        changed(Look.parse(st.session_state[key].get("look")))
+        if changed is not None:
+            changed(Look.parse(st.session_state[key].get("look")))
 
     _stage(key=key, data=data, on_look_change=change)
 
