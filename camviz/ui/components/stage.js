@@ -116,6 +116,7 @@ class Stage {
       this.half = halfOfTheMass(this.smooth);
     }
     this.draw(); this.move();
+    this.root.classList.add('ready');
   }
 
   others() { if (!groups.has(this.group)) groups.set(this.group, new Set()); return groups.get(this.group); }
