@@ -1,7 +1,7 @@
 """Many passes of one network at a lower cost each: batch norms fused, fast convolutions, channels-last batches."""
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -9,9 +9,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from ..errors import CamvizError
 from ..runtime.batching import batch_size
 from ..runtime.progress import Progress
-from ..tape import counting_passes, forward, intercepting
+from ..tape import autocast_to, counting_passes, forward, intercepting, needs_batches_of_one
 from .conv_bn_fusion import FusedCalls, FusionMode, call_unchanged, channels_last
 from .fusion_plan import FusionPlan
 
@@ -36,14 +37,15 @@ def many_passes(
     algorithm, if the class scores of x then differ from the network's own by at most 1e-5 of the largest one;
     otherwise the network runs unchanged. The network itself is only read. `fold`: "weights" is for passes without
     gradients; "gradient" fuses in the backward pass only, so that each ReLU opens exactly where it does in the network
-    itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the weights of the
-    convolutions are converted to it, for passes under autocast.
+    itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the passes run under
+    autocast to it, and the weights of the convolutions are converted once.
     """
-    plan, fits = _plan_for(net, x, fold, winograd=dtype is None)
+    alone = needs_batches_of_one(net)
+    plan, fits = _plan_for(net, x[:1] if alone else x, fold, winograd=dtype is None)
     replace: Callable[[Any, Any, Any], Any] = FusedCalls(plan, fold, dtype) if fits else call_unchanged
     work = plan.work - plan.saved_by_winograd * fits
-    sizes = (batch_size(part, x.device, plan.largest_tensor) for part in (work, 2 * work))
-    with intercepting(replace):
+    sizes = (1 if alone else batch_size(part, x.device, plan.largest_tensor) for part in (work, 2 * work))
+    with intercepting(replace), autocast_to(dtype):
         yield BatchSizes(*sizes)
 
 
@@ -74,9 +76,9 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
             scores = forward(net, x)
         plan.finish(len(x))
         if x.device.type == "cpu":  # on an accelerator, replacing calls costs more time than it saves
-            with intercepting(FusedCalls(plan, fold)):
+            with suppress(CamvizError), intercepting(FusedCalls(plan, fold)):  # fused weights may overflow
                 again = forward(net, channels_last(x))
-            fits = bool((again - scores).abs().max() <= MAX_RELATIVE_ERROR * scores.abs().max())
+                fits = bool((again - scores).abs().max() <= MAX_RELATIVE_ERROR * scores.abs().max())
     if plan.reusable:
         _plans[net] = state, plans | {key: (plan, fits)}
     return plan, fits

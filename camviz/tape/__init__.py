@@ -1,10 +1,13 @@
 """Listen to a forward pass and redirect it: the only package that knows torch's hooks and modes."""
 
 from .batch_norm import norm_arguments, scale_and_shift
+from .batches_of_one import isolated, mark_batches_of_one, needs_batches_of_one
 from .biases import bias_gradients, bias_of
+from .calling_modes import autocast_to, usual_modes
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, class_scores, forward, is_compiled
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
+from .not_finite import begins_at, broken_weights
 from .pass_counts import PassCounts, add_note, counting_passes
 from .relu import SMOOTH, Rule, apply_rule, gate_of
 from .rules import backward_rule, intercepting
@@ -18,9 +21,12 @@ __all__ = [
     "activations",
     "add_note",
     "apply_rule",
+    "autocast_to",
     "backward_rule",
+    "begins_at",
     "bias_gradients",
     "bias_of",
+    "broken_weights",
     "class_scores",
     "counting_passes",
     "forward",
@@ -30,6 +36,9 @@ __all__ = [
     "input_gradient",
     "intercepting",
     "is_compiled",
+    "isolated",
+    "mark_batches_of_one",
+    "needs_batches_of_one",
     "norm_arguments",
     "observe",
     "record",
@@ -37,4 +46,5 @@ __all__ = [
     "scale_and_shift",
     "score_gradient",
     "score_of",
+    "usual_modes",
 ]

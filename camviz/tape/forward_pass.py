@@ -1,6 +1,6 @@
 """Run a network in evaluation mode and return its class scores."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -8,31 +8,77 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 from torch.export.unflatten import InterpreterModule
-from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
-from torchvision.ops import StochasticDepth
 
 from ..errors import CamvizError
 from ..messages import Message
 from ..runtime.tf32 import full_precision
+from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
+from .calling_modes import autocast_dtype, usual_modes
+from .hooks import is_listening, listening
+from .not_finite import check_scores
 from .pass_counts import active_counts
-from .rules import active_rules
+from .rules import CallMode, active_rules
+from .training_mode import check_eval
 
 
 def forward(net: nn.Module, x: Tensor) -> Tensor:
-    """Return the class scores (B, K) of the batch `x`, with the active backward rule, if any."""
+    """Return the class scores (B, K) of the batch `x`, with the active backward rule, if any.
+
+    A network that needs batches of one gets the samples one by one, unless a layer is recorded. Raises CamvizError if
+    a score is nan or inf.
+    """
     check_eval(net)
     rules = active_rules.get()
-    if rules is not None and rules.every_step and is_compiled(net):
+    every_step = rules is not None and rules.every_step
+    if every_step and is_compiled(net):
         raise CamvizError(
             "this network is compiled (TorchScript or torch.export), so its single steps cannot be followed, as this "
             "method needs: load it as the Python class that it was, or take another method"
         )
-    if counts := active_counts.get():
-        counts.forward_passes += len(x)
+    batch, divisible = len(x) > 1, not every_step and not is_listening()
+    with usual_modes():
+        if batch and divisible and needs_batches_of_one(net):
+            return torch.cat([forward(net, one) for one in x.chunk(len(x))])
+        if counts := active_counts.get():
+            counts.forward_passes += len(x)
+        try:
+            scores = _pass(net, x, rules)
+        except Exception:
+            if batch and not needs_batches_of_one(net) and fails_in_batches(lambda some: _plain_pass(net, some), x):
+                mark_batches_of_one(net)
+                if counts:
+                    counts.forward_passes -= len(x)
+                if divisible:
+                    return forward(net, x)
+            raise
+        check_scores(net, x, scores, lambda: _pass(net, x, None))
+    return scores
+
+
+def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
     unchanged = x.ndim != 4 or x.is_contiguous() or not _needs_contiguous.get(net, True)
-    with full_precision(x.device), rules or nullcontext(), nullcontext() if unchanged else _AnyLayout(net):
-        return class_scores(net(x.clone()))  # its first operation may be in place
+    reduced = autocast_dtype.get()
+    with (
+        full_precision(x.device),
+        rules or nullcontext(),
+        nullcontext() if unchanged else _AnyLayout(net),
+        torch.autocast(x.device.type, reduced) if reduced else nullcontext(),
+    ):
+        scores = class_scores(net(x.clone()))  # its first operation may be in place
+    if len(scores) != len(x):
+        raise CamvizError(
+            "the network returned class scores for {returned} images; it was given {given}",
+            returned=len(scores),
+            given=len(x),
+        )
+    return scores
+
+
+def _plain_pass(net: nn.Module, x: Tensor) -> Tensor:
+    """Return the class scores without a rule, and without progress reports."""
+    with listening(None):
+        return _pass(net, x, None)
 
 
 def is_compiled(net: nn.Module) -> bool:
@@ -84,26 +130,3 @@ class _AnyLayout(TorchFunctionMode):
         super().__exit__(kind, *others)  # type: ignore[no-untyped-call]
         if kind is None:
             _needs_contiguous[self.net] = self.needed
-
-
-def check_eval(net: nn.Module) -> None:
-    """Raise CamvizError for a network in training mode: a pass would change it, or give random results."""
-    for module in _in_training(net):
-        drops = getattr(module, "p" if isinstance(module, _DropoutNd | StochasticDepth) else "drop_prob", 0)
-        tracks = getattr(module, "track_running_stats", False)  # InstanceNorm can too
-        if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.RReLU) or tracks or drops:
-            raise CamvizError(
-                "the network is in training mode ({kind}); call net.eval() first", kind=type(module).__name__
-            )
-
-
-def _in_training(net: nn.Module) -> Iterator[nn.Module]:
-    """Yield its modules in training mode; faster than net.modules(), as it runs in every pass."""
-    waiting, seen = [net], {net}
-    while waiting:
-        module = waiting.pop()
-        if module.training:
-            yield module
-        new = [child for child in module.children() if child not in seen]
-        seen.update(new)
-        waiting += new

@@ -9,19 +9,25 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..runtime.tf32 import full_precision
 from ..scores import Score
+from .batches_of_one import isolated
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
-from .pass_counts import active_counts
+from .not_finite import check_gradient
+from .pass_counts import active_counts, add_note
 
 
+@isolated
 def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor]:
     """Return the activation A of `layer` and the gradient dS/dA of the score, each (B, c, h, w).
 
     Nothing before the layer is differentiated. Of a layer that runs several times, the last run counts.
     """
     kept: list[Tensor] = []
+    runs = 0
 
     def keep(output: Tensor) -> Tensor:
+        nonlocal runs
+        runs += 1
         torch.set_grad_enabled(True)
         kept[:] = [output.detach().requires_grad_()]
         return kept[0].clone()  # the next call may overwrite it
@@ -29,22 +35,40 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
     with listening(on_layer(layer, keep)), torch.no_grad():  # until `keep` enables gradients at the layer
         scores = score_of(score, forward(net, x))
     activation = require_reached(kept)
-    return activation.detach(), gradient_of(scores, activation)
+    _note_runs(runs)
+    gradient = gradient_of(scores, activation)
+    check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
+    return activation.detach(), gradient
 
 
+@isolated
 def activations(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
     """Return the activation of `layer` (B, c, h, w) and the class scores (B, K), without gradients."""
     kept: list[Tensor] = []
+    runs = 0
 
     def keep(output: Tensor) -> Tensor:
+        nonlocal runs
+        runs += 1
         kept[:] = [output]
         return output.clone()
 
     with listening(on_layer(layer, keep)), torch.no_grad():
         scores = forward(net, x)
+    _note_runs(runs)
     return require_reached(kept), scores
 
 
+def _note_runs(runs: int) -> None:
+    if runs > 1:
+        add_note(
+            "The layer runs {runs} times in one forward pass. The map shows its last run, stretched over the image; if "
+            "the layer runs on parts of the image, this is the last part alone.",
+            runs=runs,
+        )
+
+
+@isolated
 def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | None = None) -> Tensor:
     """Return the gradient dS/dx, (B, 3, H, W); with a layer, S is a function of its activation (B, c, h, w)."""
     x = x.detach().requires_grad_()
@@ -57,7 +81,10 @@ def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | N
     with listening(None if layer is None else on_layer(layer, keep)), torch.enable_grad():
         scores = forward(net, x)
         explained = score_of(score, scores if layer is None else require_reached(kept))
-    return gradient_of(explained, x)
+    gradient = gradient_of(explained, x)
+    if layer is None:
+        check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
+    return gradient
 
 
 def score_of(score: Score, scores: Tensor) -> Tensor:
@@ -85,6 +112,7 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
     return gradient
 
 
+@isolated
 def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.Module]) -> tuple[Tensor, ...]:
     """Return for each layer the sum of dS/d(its output), (B,); zero if no gradient arrives.
 

@@ -14,7 +14,8 @@ from ..errors import CamvizError
 from ..messages import Message
 from ..runtime.progress import HEARTBEAT_SECONDS, repeat_report, seconds_since_report
 from ..runtime.tf32 import full_precision
-from .forward_pass import check_eval
+from .calling_modes import usual_modes
+from .training_mode import check_eval
 
 Observer = Callable[[nn.Module, Any], Any]
 
@@ -51,7 +52,7 @@ def observe(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) ->
     def only_see(module: nn.Module, output: Any) -> None:
         see(module, output)
 
-    with listening(only_see), full_precision(x.device), torch.no_grad():
+    with usual_modes(), listening(only_see), full_precision(x.device), torch.no_grad():
         return net(x.clone())
 
 
@@ -64,6 +65,11 @@ def listening(see: Observer | None) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def is_listening() -> bool:
+    """Whether modules are observed in this thread."""
+    return _listener.get() is not None
 
 
 def on_layer(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Observer:

@@ -1,0 +1,100 @@
+"""Networks whose result for a sample depends on the other samples of its batch: they run on one sample at a time."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from ..scores import Score
+from .calling_modes import usual_modes
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_alone: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+
+
+def needs_batches_of_one(net: nn.Module) -> bool:
+    """Whether a network must run on one sample at a time.
+
+    Known by `mark_batches_of_one`, or by a batch norm without running statistics among its modules.
+    """
+    if (known := _alone.get(net)) is None:
+        known = _alone[net] = any(isinstance(one, _BatchNorm) and one.running_mean is None for one in net.modules())
+    return known
+
+
+def mark_batches_of_one(net: nn.Module) -> None:
+    """From now on, run this network on one sample at a time."""
+    _alone[net] = True
+
+
+def isolated(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function of (net, x, ...), which returns tensors with one entry for each sample of the batch x.
+
+    It leaves the caller's inference mode and autocast. A network that needs batches of one gets its samples one by
+    one, and the results are concatenated.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(*args, **kwargs)
+        net, x = given.arguments["net"], given.arguments["x"]
+        with usual_modes():
+            if x.is_inference():
+                x = given.arguments["x"] = x.clone()
+            if len(x) <= 1 or not needs_batches_of_one(net):
+                try:
+                    return function(*given.args, **given.kwargs)
+                except (RuntimeError, AssertionError):
+                    if len(x) <= 1 or not needs_batches_of_one(net):  # the pass may have found that it does
+                        raise
+            result: R = _concatenated([function(*one.args, **one.kwargs) for one in _samples(given)])
+            return result
+
+    return run
+
+
+def _samples(given: inspect.BoundArguments) -> list[inspect.BoundArguments]:
+    """Return the arguments for each sample alone."""
+    x, score = given.arguments["x"], given.arguments.get("score")
+    found = []
+    for number in range(len(x)):
+        alone = inspect.BoundArguments(given.signature, given.arguments.copy())
+        alone.arguments["x"] = x[number : number + 1]
+        if score is not None:
+            alone.arguments["score"] = _of_sample(score, number, len(x))
+        found.append(alone)
+    return found
+
+
+def _of_sample(score: Score, number: int, samples: int) -> Score:
+    """Return the score of one sample of a batch, for a batch of this sample alone."""
+    return lambda values: score(values.expand(samples, *values.shape[1:]))[number : number + 1]
+
+
+def _concatenated(results: list[Any]) -> Any:
+    """Return the results of single samples, tensors or tuples and lists of them, as the result of one batch."""
+    leaves = [tree_flatten(result)[0] for result in results]
+    joined: list[Tensor] = [torch.cat(parts) for parts in zip(*leaves, strict=True)]
+    return tree_unflatten(joined, tree_flatten(results[0])[1])
+
+
+def fails_in_batches(run: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+    """Whether `run`, a plain pass (B, C, H, W) -> (B, K), fails for the batch x and not for its first sample."""
+
+    def fails(samples: Tensor) -> bool:
+        try:
+            return len(run(samples)) != len(samples)
+        except Exception:  # noqa: BLE001  # a network may raise anything
+            return True
+
+    with torch.no_grad():
+        return fails(x) and not fails(x[:1])
