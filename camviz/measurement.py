@@ -35,7 +35,7 @@ def measure(
     def heartbeat(*_: int) -> None:
         heard(last[0], last[1])
 
-    with headed(explanation.question.model.probabilities):
+    with explanation.question.model.running(), headed(explanation.question.model.probabilities):
         return metric.measure(subject_of(explanation, heartbeat), progress=heard, **settings)
 
 

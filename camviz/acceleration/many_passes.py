@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..runtime.batching import batch_size
 from ..runtime.progress import Progress
+from ..runtime.rng import SeededOperations
 from ..tape import autocast_to, counting_passes, forward, intercepting, needs_batches_of_one
 from .conv_bn_fusion import FusedCalls, FusionMode, call_unchanged, channels_last
 from .fusion_plan import FusionPlan
@@ -71,7 +72,7 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
     if key in plans:
         return plans[key]
     plan, fits = FusionPlan(), False
-    with torch.no_grad(), counting_passes():  # passes that are not counted as the method's
+    with torch.no_grad(), SeededOperations.apart(), counting_passes():  # passes that are not counted as the method's
         with intercepting(plan.observe):
             scores = forward(net, x)
         plan.finish(len(x))

@@ -86,9 +86,11 @@ class Worker:
             waiting = [one for one in read if key in one.item.methods]
             results += [(one, key, result) for one, result in self._by(METHODS[key], waiting, predicted, beat)]
         if left := [one for one in read if one.item.name not in predicted]:
-            x = torch.cat([self.model.normalize(self.model.view(one.image, self.order.fit)) for one in left])
-            with torch.no_grad():
-                self._remember(left, forward(self.model.net, x), predicted)
+            inputs = [self.model.normalize(self.model.view(one.image, self.order.fit)) for one in left]
+            if len({x.shape for x in inputs}) == 1:
+                inputs = [torch.cat(inputs)]
+            with self.model.running(), torch.no_grad():
+                self._remember(left, torch.cat([forward(self.model.net, x) for x in inputs]), predicted)
         outcomes = [one for one in images if isinstance(one, Outcome)]
         for one, key, result in results:
             about = partial(Outcome, one.item.name, key, one.image.digest, predicted[one.item.name])

@@ -21,7 +21,7 @@ from ..registry import METHODS, Method
 from ..runtime.devices import synchronize, synchronized
 from ..runtime.progress import Progress
 from ..scores import Score, logit, logit_of
-from ..tape import counting_passes, forward, is_compiled
+from ..tape import counting_passes, forward, is_compiled, needs_batches_of_one
 from ..targets import Target, resolve_target
 from .explanation import Explanation, Result
 from .question import Fusion, Question
@@ -76,7 +76,7 @@ def ask(
         score=resolve_target(loaded, target),
         fit=fit,
         fusion=_fusion(fuse),
-        notes=notes,
+        notes=(*loaded.notes, *notes),
     )
 
 
@@ -103,6 +103,7 @@ def answer(question: Question, progress: Progress | None = None) -> Explanation:
     x = model.normalize(question.view)
     started = time.perf_counter()
     with (
+        model.running(),
         counting_passes() as counts,
         scores.headed(model.probabilities),
         synchronized(model.device, progress) as report,
@@ -133,9 +134,12 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
         raise CamvizError(
             "{method} takes many passes for each image, so its images go one by one", method=first.method.title
         )
+    if len(questions) > 1 and not _fit_one_batch(questions):
+        answers, one_by_one = zip(*(answer_batch([question]) for question in questions), strict=True)
+        return [explanation for (explanation,) in answers], torch.cat(one_by_one)
     x = channels_last(torch.cat([model.normalize(question.view) for question in questions]))
     started = time.perf_counter()
-    with counting_passes() as counts, scores.headed(model.probabilities):
+    with model.running(), counting_passes() as counts, scores.headed(model.probabilities):
         score = _score_of(first, x)
         found = first.maps(model.net, x, score)
         class_scores = score.class_scores_of(model.net, x)
@@ -157,6 +161,13 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
         for place, question in enumerate(questions)
     ]
     return explanations, class_scores
+
+
+def _fit_one_batch(questions: Sequence[Question]) -> bool:
+    """Whether the images of the questions have one size, and the model's samples do not depend on their batch."""
+    model = questions[0].model
+    one_size = len({question.view.shape for question in questions}) == 1
+    return one_size and not needs_batches_of_one(model.net) and not model.draws_random_numbers
 
 
 def estimate(question: Question) -> float:

@@ -2,6 +2,7 @@
 
 from .catalogue import Entry, catalogue
 from .checkpoints.weights import Weights
+from .fixed_inputs import FixedInputs
 from .layers import Layer
 from .load import load_model
 from .model import Model, Prediction
@@ -12,6 +13,7 @@ from .shared import available_devices, default_model_name, offered_models, share
 __all__ = [
     "DEFAULT_MODEL",
     "Entry",
+    "FixedInputs",
     "Layer",
     "Model",
     "Prediction",

@@ -11,13 +11,16 @@ from torch.export import ExportedProgram
 
 from ..errors import CamvizError, unknown
 from ..messages import Message
+from ..tape import usual_modes
 from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
 from .checkpoints import state_dict
 from .checkpoints import weights as files
 from .checkpoints.closest_architecture import closest_architecture
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
+from .checks import checked, one_input, prepare
 from .class_names import ClassNames, read_class_names
+from .copying import bake_weights
 from .geometry import Geometry
 from .layers import probe
 from .model import Head, Model
@@ -25,6 +28,7 @@ from .preprocessing import Preprocess, infer_preprocessing
 from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
 
 
+@usual_modes()
 def load_model(
     network: str | Path | nn.Module | ExportedProgram,
     /,
@@ -60,10 +64,9 @@ def load_model(
     source = _model_source(network, name)
     net, loaded = _build(source, weights, progress)
     where = torch.device(device) if device is not None else _device(network)
-    for parameter in net.parameters():
-        parameter.grad = None
-        parameter.requires_grad_(False)
-    net.eval().to(where)
+    bake_weights(net)
+    notes = prepare(net)
+    net.to(where)
     if preprocess is not None:
         if any(given is not None for given in (input_size, mean, std, input_channels)):
             raise CamvizError("preprocess replaces input_size, mean, std and input_channels: give either it or them")
@@ -73,13 +76,14 @@ def load_model(
     if input_size is not None:
         geometry = Geometry(input_size, input_size, geometry.interpolation)
     channels = check_channels(input_channels) if input_channels is not None else _default_channels(net, geometry.size)
-    found = probe(net, geometry.size, len(channels))
+    with one_input(net):
+        found = probe(net, geometry.size, len(channels))
     if head is not None and head not in get_args(Head):
         raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid")
     deviations = from_rgb_values(source.std, channels, 1.0) if std is None else check_per_channel(std, channels, "std")
     if 0 in deviations:
         raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
-    return Model(
+    model = Model(
         name=name or source.name,
         title=Message("{title} (untrained)", title=source.title) if loaded.is_random else source.title,
         weights=loaded,
@@ -94,7 +98,9 @@ def load_model(
         input_channels=channels,
         head=head or ("sigmoid" if found.classes == 1 else "softmax"),
         transform=preprocess,
+        notes=notes,
     )
+    return model if source.from_catalogue else checked(model)
 
 
 def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:

@@ -1,6 +1,8 @@
 """Model: a network with its classes, its layers and the preprocessing of its input."""
 
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, SupportsIndex
 
@@ -13,7 +15,8 @@ from torch import Tensor, nn
 from ..errors import CamvizError, unknown
 from ..images import ImageSource, decode_image
 from ..messages import Message, listed
-from ..tape import forward
+from ..runtime.rng import SeededOperations
+from ..tape import forward, usual_modes
 from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
 from .checkpoints.weights import Weights
 from .geometry import Fit, Geometry
@@ -37,7 +40,8 @@ class Model:
     """A network in eval mode with frozen parameters, its classes, its layers and its preprocessing.
 
     `input_channels`, `mean` and `std` have one entry for each input channel. `head` turns scores into probabilities:
-    "softmax" (they sum to 1) or "sigmoid" (each class independently).
+    "softmax" (they sum to 1) or "sigmoid" (each class independently). `notes` are sentences about the network that
+    belong to every result. `draws_random_numbers`: two passes of one image differ unless they run in `running()`.
     """
 
     name: str
@@ -54,11 +58,19 @@ class Model:
     input_channels: tuple[Channel, ...] = RGB_CHANNELS
     head: Head = "softmax"
     transform: Preprocess | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+    draws_random_numbers: bool = False
 
     @property
     def key(self) -> tuple[str, Weights, str]:
         """What tells this model from every other one of this process: name, weights and device."""
         return self.name, self.weights, str(self.device)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Compute results inside the context: outside inference mode and autocast, random numbers of torch seeded."""
+        with usual_modes(), SeededOperations() if self.draws_random_numbers else nullcontext():
+            yield
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -133,7 +145,7 @@ class Model:
         """Return the `k` most probable classes, best first."""
         if k < 1:
             raise CamvizError("the number of predictions must be at least 1; got {k}", k=k)
-        with torch.no_grad():
+        with self.running(), torch.no_grad():
             probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
         best = probabilities.sort(descending=True, stable=True)
         return tuple(

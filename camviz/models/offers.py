@@ -1,6 +1,5 @@
 """Networks that somebody brought along: known to this process by their names, beside those of the catalogue."""
 
-import copy
 import hashlib
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from PIL import Image
 from .catalogue import Entry
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
+from .copying import copied
 from .geometry import Fit
 from .model import Model
 
@@ -68,7 +68,7 @@ def on_device(model: Model, device: str) -> Model:
     there = torch.device(device)
     if model.device.type == there.type:
         return model
-    return replace(model, net=copy.deepcopy(model.net).to(there), device=there)
+    return replace(model, net=copied(model.net).to(there), device=there)
 
 
 def with_digest(model: Model) -> Model:

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ..scores import Score
 from .calling_modes import usual_modes
+from .quantized import NoGradientError, without_gradient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,6 +54,8 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
             if len(x) <= 1 or not needs_batches_of_one(net):
                 try:
                     return function(*given.args, **given.kwargs)
+                except NoGradientError as error:
+                    raise without_gradient(net) or error from error
                 except (RuntimeError, AssertionError):
                     if len(x) <= 1 or not needs_batches_of_one(net):  # the pass may have found that it does
                         raise

@@ -14,6 +14,7 @@ from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
 from .not_finite import check_gradient
 from .pass_counts import active_counts, add_note
+from .quantized import NoGradientError
 
 
 @isolated
@@ -106,7 +107,7 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
         with full_precision(source.device):
             (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
     if gradient is None:
-        raise CamvizError("the score does not depend on this layer, so there is no gradient to show")
+        raise NoGradientError("the score does not depend on this layer, so there is no gradient to show")
     if counts := active_counts.get():
         counts.backward_passes += len(scores)
     return gradient

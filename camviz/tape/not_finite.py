@@ -65,15 +65,19 @@ def begins_at(net: nn.Module, x: Tensor, run: Run) -> CamvizError | None:
     )
 
 
-def broken_weights(net: nn.Module, prefix: str = "") -> Iterator[CamvizError]:
-    """Yield an error for each parameter and buffer that holds nan, and for each parameter that holds inf."""
+def broken_weights(net: nn.Module, prefix: str = "", at_load: bool = False) -> Iterator[CamvizError]:
+    """Yield an error for each parameter and running statistic that holds nan or inf, and for each buffer with nan.
+
+    `at_load`: leave out the other buffers, as a network may never read them.
+    """
     for kind, held in (
         (Message("parameter"), net.named_parameters(prefix)),
         (Message("buffer"), _buffers(net, prefix)),
     ):
         for name, values in held:
-            value = value_not_finite(values)
-            if value == "nan" or (value and isinstance(values, nn.Parameter)):
+            weight = isinstance(values, nn.Parameter) or name.endswith(("running_mean", "running_var"))
+            value = None if at_load and not weight else value_not_finite(values)
+            if value and (weight or value == "nan"):
                 yield CamvizError(
                     "the {kind} '{name}' of this network holds {value}, so its results mean nothing: load weights that "
                     "are finite, from before the training diverged",
