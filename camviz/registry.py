@@ -132,9 +132,19 @@ class Method(Entry):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self.many_passes:
-            return self.function(*args, **kwargs)
+            return self._finite(self.function(*args, **kwargs))
         with heartbeat(kwargs.pop("progress", None)) as progress:
-            return self.function(*args, **kwargs, progress=progress)
+            return self._finite(self.function(*args, **kwargs, progress=progress))
+
+    def _finite(self, result: Any) -> Any:
+        """Return the map; raise CamvizError if it holds nan or inf, where scores and gradients are finite."""
+        if hasattr(result, "isfinite") and not bool(result.isfinite().all()):
+            raise CamvizError(
+                "the map of {method} holds nan or inf, although the network's class scores and their gradients are "
+                "finite: check the score that you explain, or take another method",
+                method=self.title,
+            )
+        return result
 
 
 @dataclass(frozen=True)

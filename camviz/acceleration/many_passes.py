@@ -13,7 +13,7 @@ from ..errors import CamvizError
 from ..runtime.batching import batch_size
 from ..runtime.progress import Progress
 from ..runtime.rng import SeededOperations
-from ..tape import autocast_to, counting_passes, forward, intercepting, needs_batches_of_one
+from ..tape import autocast_to, counting_passes, forward, intercepting, needs_batches_of_one, usual_modes
 from .conv_bn_fusion import FusedCalls, FusionMode, call_unchanged, channels_last
 from .fusion_plan import FusionPlan
 
@@ -41,13 +41,22 @@ def many_passes(
     itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the passes run under
     autocast to it, and the weights of the convolutions are converted once.
     """
+    with usual_modes(), torch.no_grad():
+        replace, sizes = _prepared(net, x, fold, dtype)
+    with intercepting(replace), autocast_to(dtype):
+        yield sizes
+
+
+def _prepared(
+    net: nn.Module, x: Tensor, fold: FusionMode, dtype: torch.dtype | None
+) -> tuple[Callable[[Any, Any, Any], Any], BatchSizes]:
+    """Return what replaces the calls of the passes, and the sizes of their batches."""
     alone = needs_batches_of_one(net)
     plan, fits = _plan_for(net, x[:1] if alone else x, fold, winograd=dtype is None)
     replace: Callable[[Any, Any, Any], Any] = FusedCalls(plan, fold, dtype) if fits else call_unchanged
     work = plan.work - plan.saved_by_winograd * fits
     sizes = (1 if alone else batch_size(part, x.device, plan.largest_tensor) for part in (work, 2 * work))
-    with intercepting(replace), autocast_to(dtype):
-        yield BatchSizes(*sizes)
+    return replace, BatchSizes(*sizes)
 
 
 def partial_progress(progress: Progress | None, number: int, parts: int) -> Progress | None:

@@ -11,7 +11,16 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflat
 
 from ..errors import CamvizError
 from ..runtime.tf32 import full_precision
-from ..tape import ANY_LAYOUT, TO_NUMBERS, forward, intercepting, needs_batches_of_one, replacing_output
+from ..tape import (
+    ANY_LAYOUT,
+    TO_NUMBERS,
+    forward,
+    intercepting,
+    is_quantized,
+    needs_batches_of_one,
+    replacing_output,
+    usual_modes,
+)
 from .many_passes import MAX_RELATIVE_ERROR
 
 
@@ -25,19 +34,21 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
     for x and for a changed activation. For a network that needs batches of one, the second pass is with x once and
     the activation halved.
     """
-    alone = needs_batches_of_one(net)
-    once = _Recorder(net)
-    once.run(net, x, layer)
-    twice = _Recorder(net, once.below, halve_at=once.runs, alone=alone)
-    try:
-        twice.run(net, x if alone else x.repeat(2, 1, 1, 1), layer)
-    except Exception:
-        if alone or not needs_batches_of_one(net):  # unless this pass has found that it does
-            raise
-        return partial_forward(net, x, layer)
     refusal = CamvizError(
         "this network cannot be run from this {kind} on without the layers before it", kind=type(layer).__name__
     )
+    alone = needs_batches_of_one(net)
+    once = _Recorder(net)
+    try:
+        once.run(net, x, layer)
+        twice = _Recorder(net, once.below, halve_at=once.runs, alone=alone)
+        twice.run(net, x if alone else x.repeat(2, 1, 1, 1), layer)
+    except Exception as raised:
+        if is_quantized(net) and isinstance(raised, RuntimeError):  # few operations exist for its tensors
+            raise refusal from raised
+        if alone or not needs_batches_of_one(net):  # unless this pass has found that it does
+            raise
+        return partial_forward(net, x, layer)
     if [call.form for call in once.calls] != [call.form for call in twice.calls]:
         raise refusal
     output = once.number(once.scores)
@@ -72,7 +83,7 @@ class PartialForward:
             return torch.cat([self(activation) for activation in activations.chunk(len(activations))])
         # A copy, as the first call may overwrite it; channels-last is the fastest layout for a batch.
         values = {0: activations.clone(memory_format=torch.channels_last)}
-        with full_precision(activations.device), torch.no_grad():
+        with usual_modes(), full_precision(activations.device), torch.no_grad():
             for call in self._calls:
                 leaves = [
                     leaf.at(values, len(activations)) if isinstance(leaf, _Varying) else leaf for leaf in call.leaves

@@ -1,7 +1,8 @@
 """What a network that a user brings may do that its results depend on, found by a few passes as it is loaded."""
 
 import inspect
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import CamvizError
 from ..messages import Message, listed
-from ..tape import broken_weights, forward, mark_batches_of_one, needs_batches_of_one
+from ..tape import broken_weights, forward, is_compiled, mark_batches_of_one, needs_batches_of_one
 from .model import Model
 
 MAX_RELATIVE_DIFFERENCE = 1e-4  # of the class scores; rounding differs between batches by about 1e-6
@@ -64,51 +65,50 @@ def prepare(net: nn.Module) -> tuple[Message, ...]:
 @contextmanager
 def one_input(net: nn.Module) -> Iterator[None]:
     """Raise CamvizError about a network that does not run on an image alone, whatever it raises inside."""
-    names, several = _inputs(net)
-    if several:
-        raise _several_inputs(net, names)
+    arguments = _arguments(net)
+    required = [one for one in arguments if one.default is one.empty and one.kind not in _VARIADIC]
+    if len(required) > 1 or any(one.kind is one.KEYWORD_ONLY for one in required):
+        raise _several_inputs(net, arguments)
     try:
         yield
-    except CamvizError as error:
-        if len(names) > 1 and error.__cause__ is not None:
-            raise _several_inputs(net, names) from error
-        raise
-    except (ValueError, LookupError, AttributeError, ArithmeticError, OSError) as error:
-        if len(names) > 1:
-            raise _several_inputs(net, names) from error
+    except (CamvizError, ValueError, LookupError, AttributeError, ArithmeticError, OSError) as error:
+        refused = isinstance(error, CamvizError) and error.__cause__ is None
+        if len(arguments) > 1 or any(one.kind in _VARIADIC for one in arguments):
+            raise (error if refused else _several_inputs(net, arguments)) from error.__cause__ or error
+        if isinstance(error, CamvizError):
+            raise
         raise CamvizError(
-            "{kind} does not run on a batch of one image: {reason}",
+            "{kind} does not run on a batch of one image, a tensor (1, channels, height, width): {reason}; if it takes "
+            "another input, put it into an nn.Module whose forward(self, image) calls it",
             kind=type(net).__name__,
             reason=(str(error) or type(error).__name__).splitlines()[0],
         ) from error
 
 
-def _inputs(net: nn.Module) -> tuple[list[str], bool]:
-    """Return the names of what `forward` takes, and whether it needs more than one argument."""
-    try:
-        parameters = inspect.signature(net.forward).parameters.values()
-    except (TypeError, ValueError):  # a compiled network has no signature
-        return [], False
-    starred = {parameter.name: parameter for parameter in parameters}
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    required = [one for one in starred.values() if one.default is one.empty and one.kind not in variadic]
-    needs_name = any(one.kind is one.KEYWORD_ONLY for one in required)
-    names = [f"*{one.name}" if one.kind is one.VAR_POSITIONAL else one.name for one in starred.values()]
-    if any(one.kind is one.VAR_POSITIONAL for one in starred.values()):
-        names.append("...")
-    return names, len(required) > 1 or needs_name
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_IMAGE = re.compile("^(x|im|input|inputs)$|image|img|pixel|picture|photo")
 
 
-def _several_inputs(net: nn.Module, names: list[str]) -> CamvizError:
-    plain = [name for name in names if name.isidentifier()]
-    other = f"{plain[1]}=torch.zeros(1, 3)" if len(plain) > 1 else "torch.zeros(1, 3)"
+def _arguments(net: nn.Module) -> list[inspect.Parameter]:
+    """Return the parameters of a network's forward; none for a compiled network, which has no signature."""
+    if is_compiled(net):
+        return []
+    return list(inspect.signature(net.forward).parameters.values())
+
+
+def _several_inputs(net: nn.Module, arguments: Sequence[inspect.Parameter]) -> CamvizError:
+    named = [one.name for one in arguments if one.kind not in _VARIADIC]
+    image = next(filter(_IMAGE.search, named), named[0] if named else "")
+    needed = [one.name for one in arguments if one.default is one.empty and one.kind not in _VARIADIC]
+    others = [name for name in (needed if len(needed) > 1 else named) if name != image]
+    example = ", ".join(f"{name}=torch.zeros(1, 3)" for name in others) or "torch.zeros(1, 3)"
     return CamvizError(
         "{kind} takes several inputs ({names}), and CamViz gives it the image alone: fix the others by a wrapper, such "
-        "as camviz.load_model(camviz.models.FixedInputs(net, {other})), or by an nn.Module of your own whose "
+        "as camviz.load_model(camviz.models.FixedInputs(net, {example})), or by an nn.Module of your own whose "
         "forward(self, image) calls the network with them",
         kind=type(net).__name__,
-        names=", ".join(names),
-        other=other,
+        names=", ".join(str(one) for one in arguments),
+        example=example,
     )
 
 

@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from .catalogue import Entry
 from .checkpoints.download import Progress
@@ -79,6 +80,9 @@ def with_digest(model: Model) -> Model:
     looks = (model.net, model.categories, model.mean, model.std, model.input_channels, model.head)
     digest = hashlib.sha256(repr(looks).encode())
     for name, tensor in model.net.state_dict().items():
+        if not isinstance(tensor, Tensor) or tensor.is_quantized:  # of a quantized layer
+            digest.update(f"{name} {tensor}".encode())
+            continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     for fit in get_args(Fit):

@@ -111,7 +111,7 @@ def _from_torchscript(source: Path | BytesIO) -> nn.Module:
 
 
 def _exported_size(network: ExportedProgram) -> tuple[int, int]:
-    """(height, width) that a network was exported for. Raises CamvizError where it takes one image only."""
+    """(height, width) that a network was exported for. Raises CamvizError if its batch is fixed, except to 1."""
     inputs = [
         node.meta["val"]
         for node in network.graph.nodes

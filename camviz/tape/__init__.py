@@ -9,6 +9,7 @@ from .gradients import activations, gradient_of, gradient_sums, input_gradient, 
 from .hooks import observe, replacing_output
 from .not_finite import begins_at, broken_weights
 from .pass_counts import PassCounts, add_note, counting_passes
+from .quantized import is_quantized
 from .relu import SMOOTH, Rule, apply_rule, gate_of
 from .rules import backward_rule, intercepting
 
@@ -36,6 +37,7 @@ __all__ = [
     "input_gradient",
     "intercepting",
     "is_compiled",
+    "is_quantized",
     "isolated",
     "mark_batches_of_one",
     "needs_batches_of_one",

@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ..scores import Score
 from .calling_modes import usual_modes
-from .quantized import NoGradientError, without_gradient
+from .quantized import NoGradientError, check_quantized, without_gradient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +43,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
     one, and the results are concatenated.
     """
     signature = inspect.signature(function)
+    gradients = "score" in signature.parameters
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -53,14 +54,17 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
                 x = given.arguments["x"] = x.clone()
             if len(x) <= 1 or not needs_batches_of_one(net):
                 try:
-                    return function(*given.args, **given.kwargs)
-                except NoGradientError as error:
-                    raise without_gradient(net) or error from error
-                except (RuntimeError, AssertionError):
+                    result = function(*given.args, **given.kwargs)
+                    if gradients:
+                        check_quantized(net, tree_leaves(result))
+                    return result
+                except (NoGradientError, RuntimeError, TypeError, AssertionError) as error:
                     if len(x) <= 1 or not needs_batches_of_one(net):  # the pass may have found that it does
+                        if gradients and (explained := without_gradient(net, error)):
+                            raise explained from error
                         raise
-            result: R = _concatenated([function(*one.args, **one.kwargs) for one in _samples(given)])
-            return result
+            joined: R = _concatenated([run(*one.args, **one.kwargs) for one in _samples(given)])
+            return joined
 
     return run
 

@@ -10,6 +10,7 @@ from ..errors import CamvizError
 from ..runtime.tf32 import full_precision
 from ..scores import Score
 from .batches_of_one import isolated
+from .calling_modes import usual_modes
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
 from .not_finite import check_gradient
@@ -51,7 +52,7 @@ def activations(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Te
     def keep(output: Tensor) -> Tensor:
         nonlocal runs
         runs += 1
-        kept[:] = [output]
+        kept[:] = [output.dequantize() if output.is_quantized else output]
         return output.clone()
 
     with listening(on_layer(layer, keep)), torch.no_grad():
@@ -145,8 +146,8 @@ def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.M
 
 def score_gradient(score: Score, scores: Tensor) -> Tensor:
     """Return the gradient dS/d(scores) of the score with respect to the class scores, (B, K)."""
-    with torch.enable_grad():
-        scores = scores.detach().requires_grad_()
+    with usual_modes(), torch.enable_grad():
+        scores = (scores.clone() if scores.is_inference() else scores).detach().requires_grad_()
         explained = score_of(score, scores)
         if not explained.requires_grad:
             raise CamvizError("the score does not depend on the class scores, so there is nothing to explain")

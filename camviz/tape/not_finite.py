@@ -103,6 +103,8 @@ def check_gradient(net: nn.Module, x: Tensor, gradient: Tensor, score_again: Cal
     """
     if (value := value_not_finite(gradient)) is None:
         return
+    if error := next(broken_weights(net), None):
+        raise error
     names = {module: name for name, module in net.named_modules()}
     found: list[nn.Module] = []
 
