@@ -24,7 +24,7 @@ from ..models.geometry import Fit
 from ..registry import SYNTHESES, SynthesisMethod
 from ..runtime.devices import stopwatch
 from ..scores import Score, logit
-from ..tape import counting_passes
+from ..tape import counting_passes, usual_modes
 from ..targets import Target, class_of, label_of, resolve_target
 from .features import FeatureFunction
 
@@ -85,6 +85,7 @@ class Synthesis:
         return f'<div><img alt="{facts}" src="data:image/png;base64,{source}"><p>{facts}</p></div>'
 
 
+@usual_modes()
 def synthesize(
     model: Model,
     method: str = "activation_maximization",
@@ -142,7 +143,7 @@ def synthesize(
             progress(done, total, frame)
             spoken = time.perf_counter()
 
-    with counting_passes() as account:
+    with model.running(), counting_passes() as account:
         result = as_rgb(found(phi, **given, **settings, progress=show))
     return Synthesis(
         picture=result,

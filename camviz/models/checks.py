@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import CamvizError
 from ..messages import Message, listed
+from ..runtime.rng import SeededOperations
 from ..tape import broken_weights, forward, is_compiled, mark_batches_of_one, needs_batches_of_one
 from .model import Model
 
@@ -121,27 +122,38 @@ def checked(model: Model) -> Model:
     random = np.random.default_rng(0).integers(0, 256, (2, *model.input_size, 3), dtype=np.uint8)
     both = torch.cat([model.normalize(view) for view in random])
     notes: list[Message] = []
-    with torch.no_grad():
-        one = forward(model.net, both[:1])
-        draws = not _near(forward(model.net, both[:1]), one)
+    with torch.no_grad(), SeededOperations():
+        first = forward(model.net, both[:1])
+        draws = not _near(forward(model.net, both[:1]), first)
+        batch = forward(model.net, both)  # finds out whether it takes batches at all
         if draws:
             notes.append(
-                Message(
-                    "This network's forward pass draws random numbers, such as dropout that stays on: CamViz seeds "
-                    "those of torch, so that results repeat, but they are of one draw among many."
-                )
+                _RANDOM if _near(_seeded_pass(model.net, both[:1]), _seeded_pass(model.net, both[:1])) else _UNSEEDED
             )
-        batch = forward(model.net, both)
-        if not draws and not needs_batches_of_one(model.net):
-            alone = torch.cat([one, forward(model.net, both[1:])])
-            if not _near(batch, alone):
-                mark_batches_of_one(model.net)
+        elif not needs_batches_of_one(model.net) and not _near(batch, torch.cat([first, forward(model.net, both[1:])])):
+            mark_batches_of_one(model.net)
     _check_sizes(model)
     return replace(model, notes=(*model.notes, *notes), draws_random_numbers=draws)
 
 
+_RANDOM = Message(
+    "This network's forward pass draws random numbers, such as dropout that stays on: CamViz seeds those of torch, so "
+    "a result repeats, but it is that of one draw among many."
+)
+_UNSEEDED = Message(
+    "This network's forward pass draws random numbers that CamViz cannot seed: two results of one image differ."
+)
+
+
+def _seeded_pass(net: nn.Module, x: Tensor) -> Tensor:
+    with SeededOperations():
+        return forward(net, x)
+
+
 def _near(found: Tensor, expected: Tensor) -> bool:
-    return bool((found - expected).abs().max() <= MAX_RELATIVE_DIFFERENCE * expected.abs().max())
+    same = found == expected  # also where both are -inf
+    difference = (found - expected).abs().masked_fill(same, 0)
+    return bool(difference.max() <= MAX_RELATIVE_DIFFERENCE * expected[expected.isfinite()].abs().max())
 
 
 def _check_sizes(model: Model) -> None:

@@ -59,8 +59,11 @@ class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             kept = torch.rand(source.shape, generator=generator, device=source.device) >= share
             return (source * kept / (1 - share) if share < 1 else torch.zeros_like(source)), kept
         if not any(argument.name == "generator" for argument in func._schema.arguments):
-            func = func.overloadpacket.generator  # torch.randn and similar operations have an overload for it
-        return func(*args, **kwargs, generator=generator)
+            seeded = getattr(func.overloadpacket, "generator", None)  # torch.randn and similar operations have one
+            if seeded is None:
+                return func(*args, **kwargs)
+            func = seeded
+        return func(*args, **kwargs | {"generator": generator})
 
     @classmethod
     def apart(cls) -> AbstractContextManager[Any]:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
@@ -13,11 +14,12 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ..scores import Score
 from .calling_modes import usual_modes
-from .quantized import NoGradientError, check_quantized, without_gradient
+from .quantized import check_quantized, without_gradient
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_running: ContextVar[bool] = ContextVar("camviz_isolated", default=False)  # whether a decorated function is running
 _alone: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
@@ -49,22 +51,29 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         given = signature.bind(*args, **kwargs)
         net, x = given.arguments["net"], given.arguments["x"]
-        with usual_modes():
-            if x.is_inference():
-                x = given.arguments["x"] = x.clone()
-            if len(x) <= 1 or not needs_batches_of_one(net):
-                try:
-                    result = function(*given.args, **given.kwargs)
-                    if gradients:
-                        check_quantized(net, tree_leaves(result))
-                    return result
-                except (NoGradientError, RuntimeError, TypeError, AssertionError) as error:
-                    if len(x) <= 1 or not needs_batches_of_one(net):  # the pass may have found that it does
+        outermost = not _running.get()
+        token = _running.set(True)
+        try:
+            with usual_modes():
+                if x.is_inference():
+                    x = given.arguments["x"] = x.clone()
+                if len(x) <= 1 or not needs_batches_of_one(net):
+                    try:
+                        result = function(*given.args, **given.kwargs)
+                        if gradients:
+                            check_quantized(net, tree_leaves(result))
+                        return result
+                    except Exception as error:
                         if gradients and (explained := without_gradient(net, error)):
                             raise explained from error
-                        raise
-            joined: R = _concatenated([run(*one.args, **one.kwargs) for one in _samples(given)])
-            return joined
+                        # The pass may have found that the network takes no batch.
+                        if len(x) <= 1 or not outermost or not needs_batches_of_one(net):
+                            raise
+                results = [function(*one.args, **one.kwargs) for one in _samples(given)]
+        finally:
+            _running.reset(token)
+        joined: R = _concatenated(results)
+        return joined
 
     return run
 

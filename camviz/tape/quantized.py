@@ -34,7 +34,7 @@ def is_quantized(net: nn.Module) -> bool:
 
 def without_gradient(net: nn.Module, error: Exception) -> CamvizError | None:
     """Return the error for a gradient that cannot be computed because of the network's weights; None otherwise."""
-    if is_quantized(net):
+    if is_quantized(net) and isinstance(error, NoGradientError | RuntimeError | TypeError):
         return CamvizError(QUANTIZED)
     if isinstance(error, RuntimeError) and any(tensor.is_inference() for tensor in net.parameters()):
         return CamvizError(
