@@ -71,7 +71,8 @@ def one_input(net: nn.Module) -> Iterator[None]:
     if len(required) > 1 or any(one.kind is one.KEYWORD_ONLY for one in required):
         raise _several_inputs(net, arguments)
     try:
-        yield
+        with SeededOperations():
+            yield
     except (CamvizError, ValueError, LookupError, AttributeError, ArithmeticError, OSError) as error:
         refused = isinstance(error, CamvizError) and error.__cause__ is None
         if len(arguments) > 1 or any(one.kind in _VARIADIC for one in arguments):
