@@ -106,7 +106,7 @@ def answer(question: Question, progress: Progress | None = None) -> Explanation:
         model.running(),
         counting_passes() as counts,
         scores.headed(model.probabilities),
-        synchronized(model.device, progress) as report,
+        synchronized(x.device, progress) as report,
     ):
         score = _score_of(question, x)
         found = question.maps(model.net, x, score, report)
@@ -146,7 +146,7 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
     if counts.notes and len(questions) > 1:  # what a method says is about one image
         return [answer_batch([question])[0][0] for question in questions], class_scores
     attributions, probabilities = model.in_colors(found), model.probabilities(class_scores)
-    synchronize(model.device)
+    synchronize(x.device)
     seconds = (time.perf_counter() - started) / len(questions)
     explanations = [
         _explanation(

@@ -191,13 +191,13 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
             raise KeyboardInterrupt
         return original(report)
 
-    original = tasks.in_queue
+    original = tiles.in_queue
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
     order = tiles._order(experiment, experiment.question(camviz.METHODS["grad_cam"]))
     photos = gallery_input._samples()
     keys = {one.name: tiles._key(experiment, order, one) for one in photos}
-    monkeypatch.setattr(tasks, "in_queue", turn)
+    monkeypatch.setattr(tiles, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
         tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_, **__: None)
     assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4

@@ -10,8 +10,8 @@ from ...errors import CamvizError
 from ...feature_visualization import Synthesis
 from ...feature_visualization.inversion import correlation
 from ..server import tasks
+from ..server.queue import ReportProgress
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import error_text, tr
 from ..session.markdown import escaped

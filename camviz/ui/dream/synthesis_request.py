@@ -12,9 +12,9 @@ from ...feature_visualization import Synthesis, estimate, synthesize
 from ...registry import SynthesisMethod
 from ...scores import Score, contrast
 from ..inputs.experiment import Experiment
-from ..server.queue import compute_queue
+from ..server.queue import ReportProgress, compute_queue
 from ..server.store import result_store
-from ..server.tasks import ReportProgress, time_left
+from ..server.tasks import time_left
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 

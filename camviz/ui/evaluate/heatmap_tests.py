@@ -16,8 +16,8 @@ from ...report import HEAD, Chart, Section
 from ..inputs.experiment import Experiment
 from ..results import cost, metrics
 from ..server import tasks
+from ..server.queue import ReportProgress
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped

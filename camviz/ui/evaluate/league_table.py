@@ -18,7 +18,7 @@ from ..inputs.experiment import Experiment
 from ..results import cost, explanations, metrics
 from ..results.metrics import controls_for
 from ..server import tasks
-from ..server.tasks import ReportProgress
+from ..server.queue import ReportProgress
 from ..session import settings
 from ..session.language import tr, tr_message
 from ..widgets.tiles import metric_sentence

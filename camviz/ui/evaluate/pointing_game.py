@@ -26,8 +26,8 @@ from ..inputs.experiment import Experiment, predict
 from ..inputs.image_input import InputImage
 from ..results import cost, metrics
 from ..server import tasks
+from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
@@ -232,7 +232,7 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
     model = question.model
     views = mosaic.views(question)
     x = join_quarters(torch.cat([model.normalize(view) for view in views]))
-    with tasks.in_queue(report) as progress:
+    with in_queue(report) as progress:
         last = [0, 4]
 
         def heard(done: int, total: int) -> None:

@@ -12,7 +12,7 @@ from ...perturbation.occlusion import occlusion_maps
 from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import tasks
-from ..server.tasks import ReportProgress
+from ..server.queue import ReportProgress, in_queue
 from ..session.language import error_text, tr, tr_message
 from ..widgets import charts
 
@@ -49,7 +49,7 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
     model, knobs = experiment.model, e.knobs
 
     def work(report: ReportProgress) -> Any:
-        with tasks.in_queue(report) as progress:
+        with in_queue(report) as progress:
             index = e.target if e.target is not None else experiment.predictions[0].index
             found = occlusion_maps(
                 model.net, experiment.x, index, size=knobs["size"], stride=knobs["stride"], progress=progress

@@ -19,8 +19,8 @@ from ..inputs.experiment import Experiment
 from ..inputs.gallery_input import GalleryImage
 from ..results import cost
 from ..server import tasks
+from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import many, setting, switch
@@ -79,7 +79,7 @@ def _work(worker: Worker, missing: Sequence[GalleryImage], keys: Mapping[str, Ha
         def tell(share: float, text: str = "", *, ahead: int = 0, start: int = start) -> None:
             report(start / len(missing), tr("{done} of {total} images", done=start, total=len(missing)), ahead=ahead)
 
-        with tasks.in_queue(tell) as progress:
+        with in_queue(tell) as progress:
             progress(1, 1)
             for outcome in worker.explain(looked, lambda: progress(1, 1)):
                 result_store().put(keys[outcome.name], _tile(outcome))

@@ -20,9 +20,8 @@ from ..components import browser
 from ..inputs.experiment import Experiment
 from ..results import cost, explanations
 from ..server import tasks
-from ..server.queue import compute_queue
+from ..server.queue import ReportProgress, compute_queue, in_queue
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
@@ -200,7 +199,7 @@ def synthesized_image(experiment: Experiment, number: int) -> None:
     place = st.empty()
 
     def work(report: ReportProgress) -> bytes:
-        with tasks.in_queue(report) as progress:
+        with in_queue(report) as progress:
 
             def show(done: int, total: int, frame: RGB) -> None:
                 place.image(encode.jpeg(frame), alt=tr("The image during synthesis"), width="stretch")

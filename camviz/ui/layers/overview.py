@@ -15,9 +15,8 @@ from ..components import browser
 from ..inputs.experiment import Experiment
 from ..results import cost
 from ..server import tasks
-from ..server.queue import compute_queue
+from ..server.queue import ReportProgress, compute_queue, in_queue
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from ..session.language import tr, tr_message
 
 
@@ -117,7 +116,7 @@ def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
 
     def work(report: ReportProgress) -> dict[str, Box]:
         places = [(model.module(row.name), row.height // 2, row.width // 2) for row in layers]
-        with tasks.in_queue(report) as progress:
+        with in_queue(report) as progress:
             return dict(zip(names, receptive_fields(model.net, blank(model), places, progress), strict=True))
 
     seconds = 8 * len(layers) * cost.seconds_per_pass(model)

@@ -19,9 +19,8 @@ from ..inputs.experiment import Experiment
 from ..inputs.image_input import InputImage
 from ..results import cost, explanations
 from ..server import tasks
-from ..server.queue import compute_queue
+from ..server.queue import ReportProgress, compute_queue, in_queue
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from ..session import settings
 from ..session.language import tr
 from ..session.markdown import escaped
@@ -115,7 +114,7 @@ def _compute(
         except CamvizError:
             broken.append(one.name)
     finds = top_activations(found, number, IMAGES_SHOWN)
-    with tasks.in_queue(report, 0.3, 0.7) as progress:
+    with in_queue(report, 0.3, 0.7) as progress:
         places = [(layer, find.row, find.column) for find in finds]
         boxes = receptive_fields(model.net, blank(model), places, progress)
     made = []

@@ -21,8 +21,7 @@ from ...tape import forward
 from ..inputs.experiment import Experiment
 from ..results import cost, explanations, metrics
 from ..server import tasks
-from ..server.queue import compute_queue
-from ..server.tasks import ReportProgress
+from ..server.queue import ReportProgress, compute_queue
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import tiles

@@ -16,7 +16,7 @@ from ...text import percent
 from ..inputs.experiment import Experiment
 from ..results import cost
 from ..server import tasks
-from ..server.tasks import ReportProgress
+from ..server.queue import ReportProgress, in_queue
 from ..session import settings
 from ..session.language import tr, tr_message
 from ..widgets import charts
@@ -54,7 +54,7 @@ def _steps(method: str, experiment: Experiment, report: ReportProgress) -> recor
         given["layer"] = model.module(experiment.layer)
     if "layers" in takes:
         given["layers"] = {layer.name: model.module(layer.name) for layer in model.layers if layer.main}
-    with tasks.in_queue(report) as progress:
+    with in_queue(report) as progress:
         if "progress" in takes:
             given["progress"] = progress
         return walkthrough(model.net, x, experiment.score, **given)

@@ -23,7 +23,7 @@ def seconds_per_pass(model: Model) -> float:
         x = torch.zeros(1, *model.input_shape, device=model.device)
         with compute_queue().turn(lambda _: None), torch.no_grad():
             forward(model.net, x)
-            clock = stopwatch(model.device)
+            clock = stopwatch(x.device)
             started = clock()
             forward(model.net, x)
             return clock() - started

@@ -12,8 +12,8 @@ from ...messages import Message
 from ...registry import METHODS
 from ..inputs.experiment import Experiment
 from ..server import tasks
+from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from ..session.language import error_text, tr, tr_message
 from . import cost
 
@@ -30,7 +30,7 @@ def compute(question: Question, report: ReportProgress = lambda *_, **__: None) 
 
 
 def _computed(question: Question, report: ReportProgress) -> Result:
-    with tasks.in_queue(report) as progress:
+    with in_queue(report) as progress:
         found = answer(question, progress)
     result_store().took(cost.duration_key(question), found.seconds)
     return found.result

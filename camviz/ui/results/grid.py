@@ -9,7 +9,7 @@ from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...registry import METHODS
 from ..server import tasks
-from ..server.tasks import ReportProgress
+from ..server.queue import ReportProgress
 from ..session.language import tr, tr_message
 from . import cost, explanations
 

@@ -8,9 +8,8 @@ from ...explanation.question import Question
 from ...measurement import measure
 from ...registry import METHODS, Method
 from ..inputs.experiment import Experiment
-from ..server import tasks
+from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
-from ..server.tasks import ReportProgress
 from . import explanations
 
 CONTROLS = ("random_cam", "edge_detector", "center_gaussian")  # what a method must beat
@@ -27,7 +26,7 @@ def compute(question: Question, metric: Metric, report: ReportProgress, **settin
     Raises CamvizError.
     """
     explanation = explanations.compute(question, report)
-    with tasks.in_queue(report) as progress:
+    with in_queue(report) as progress:
         result = measure(explanation, metric, progress=progress, **settings)
     if metric.settings(settings) == metric.settings({}):
         keep(question, metric, float(result))

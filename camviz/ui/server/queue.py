@@ -1,13 +1,26 @@
 """The queue of computations: one at a time, first come, first served."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 from ...errors import in_memory
+from ...text import duration_text
+from ..session.language import tr
 from .singletons import process_singleton
 
 Waiting = Callable[[int], None]
+
+
+class ReportProgress(Protocol):
+    """Tell the share that is done, 0 to 1, and a text; a rerun of the page ends the work here.
+
+    `ahead`: how many computations come first in the queue, 0 while this one runs.
+    """
+
+    def __call__(self, share: float, text: str = "", *, ahead: int = 0) -> Any: ...
 
 
 POLL_SECONDS = 0.3  # seconds from one word about the queue to the next
@@ -82,3 +95,23 @@ class ComputeQueue:
 def compute_queue() -> ComputeQueue:
     """The queue of everybody on this server."""
     return ComputeQueue()
+
+
+@contextmanager
+def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> Iterator[Callable[[int, int], None]]:
+    """Hold a turn to compute; yield progress(done, total), which tells the time left and lets others in between.
+
+    What it reports is the part from `start` to `end` of a longer work.
+    """
+    with compute_queue().turn(lambda ahead: report(start, ahead=ahead)) as let_others:
+        started = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            let_others()
+            text = tr("Starting")
+            if done:
+                left = duration_text((time.monotonic() - started) * (total - done) / done)
+                text = tr("{done} of {total}, about {time} left", done=done, total=total, time=left)
+            report(start + (end - start) * done / total, text)
+
+        yield progress

@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
 from ...errors import CamvizError
 from ...text import duration_text
 from ..session.language import error_text, tr
-from .queue import compute_queue
+from .queue import ReportProgress
 from .store import result_store
 
 Result = TypeVar("Result")
@@ -19,15 +18,6 @@ PATIENCE = 2.0  # seconds that a computation may take without being asked
 
 CLICKED = "_clicked"  # in st.session_state: the name of the task whose button was clicked
 CANCELED = "_canceled"  # in st.session_state: the keys of the tasks that were canceled, by their names
-
-
-class ReportProgress(Protocol):
-    """Tell the share that is done, 0 to 1, and a text; a rerun of the page ends the work here.
-
-    `ahead`: how many computations come first in the queue, 0 while this one runs.
-    """
-
-    def __call__(self, share: float, text: str = "", *, ahead: int = 0) -> Any: ...
 
 
 def run(
@@ -151,26 +141,6 @@ def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
         report((number + share) / parts, text, ahead=ahead)
 
     return part
-
-
-@contextmanager
-def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> Iterator[Callable[[int, int], None]]:
-    """Hold a turn to compute; yield progress(done, total), which tells the time left and lets others in between.
-
-    What it reports is the part from `start` to `end` of a longer work.
-    """
-    with compute_queue().turn(lambda ahead: report(start, ahead=ahead)) as let_others:
-        started = time.monotonic()
-
-        def progress(done: int, total: int) -> None:
-            let_others()
-            text = tr("Starting")
-            if done:
-                left = duration_text((time.monotonic() - started) * (total - done) / done)
-                text = tr("{done} of {total}, about {time} left", done=done, total=total, time=left)
-            report(start + (end - start) * done / total, text)
-
-        yield progress
 
 
 def waiting_text(ahead: int) -> str:

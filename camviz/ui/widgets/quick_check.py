@@ -10,7 +10,7 @@ from ...evaluation.registry import METRICS
 from ...explanation.question import Question
 from ..results import cost, metrics
 from ..server import tasks
-from ..server.tasks import ReportProgress
+from ..server.queue import ReportProgress
 from ..session.language import tr
 
 THREE = {"deletion": "Deletion", "insertion": "Insertion", "randomization": "Similarity after randomization"}
