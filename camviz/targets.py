@@ -47,4 +47,7 @@ def label_of(model: Model, score: Score | None) -> str:
     if isinstance(score, contrast):
         return Message("{label} rather than {rival}", label=model.categories[score.a], rival=model.categories[score.b])
     index = class_of(score)
-    return getattr(score, "__name__", repr(score)) if index is None else model.categories[index]
+    if index is not None:
+        return model.categories[index]
+    name = str(getattr(score, "__name__", type(score).__name__))
+    return Message("a score of your own") if name == "<lambda>" else name

@@ -39,7 +39,7 @@ with right:
     if e is not None:
         map_views.overlay(e, color_map, opacity)
         first = experiment.predictions[0]
-        st.markdown(escaped(tr_message(captions.reading(e, first.label, first.probability))))
+        st.markdown(escaped(tr_message(captions.reading(e, first))))
         st.caption(tr("**Limitations.** {caution}", caution=tr_message(captions.caution(e))))
         for note in e.notes:
             st.info(escaped(tr_message(note)))

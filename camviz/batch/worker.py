@@ -132,7 +132,7 @@ class Worker:
         """Keep the predicted classes, out of class scores (B, K)."""
         best = self.model.probabilities(scores).max(dim=1)
         for one, probability, index in zip(read, best.values.tolist(), best.indices.tolist(), strict=True):
-            predicted[one.item.name] = Prediction(index, self.model.categories[index], probability)
+            predicted[one.item.name] = self.model.prediction(index, probability)
 
     def _measure(self, e: Explanation, predicted: Prediction, beat: Beat) -> tuple[dict[str, float], tuple[str, ...]]:
         """The numbers of the job's metrics, and why some of them are missing."""

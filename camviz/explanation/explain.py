@@ -1,5 +1,6 @@
 """Answer a question: run its method, and keep what it returned and what it cost."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -240,10 +241,12 @@ def _explanation(
         question = replace(question, score=logit(int(probabilities.argmax())))
     index = question.class_index
     values = attribution.detach().to("cpu", torch.float32).numpy()
+    explained = None if index is None else question.model.prediction(index, float(probabilities[index]))
     result = Result(
         attribution=values,
         view=question.view,
-        probability=float(probabilities[index]) if index is not None else float("nan"),
+        probability=math.nan if explained is None else explained.probability,
+        value=math.nan if explained is None else explained.value,
         notes=(*notes, *_emptiness(values)),
         **cost,
     )

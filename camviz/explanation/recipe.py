@@ -109,7 +109,7 @@ def snippet(question: Question, image_name: str) -> str:
         "import camviz\n\n"
         f"model = camviz.load_model({_model_arguments(question.model)})\n"
         f"explanation = camviz.explain({', '.join(call)})\n"
-        'print(f"{explanation.label}: {explanation.probability:.1%}")\n'
+        "print(explanation.label, explanation.shown)\n"
         "explanation  # a notebook shows the image with the heatmap on it\n"
     )
 

@@ -13,7 +13,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ..errors import CamvizError
-from ..tape import mark_batches_of_one, needs_batches_of_one
+from ..tape import mark_batches_of_one, needs_batches_of_one, reading_of, set_reading
 
 REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError, copy.Error, pickle.PicklingError)
 
@@ -35,6 +35,8 @@ def copied(net: nn.Module) -> nn.Module:
         ) from error
     if needs_batches_of_one(net):
         mark_batches_of_one(copy_of_it)
+    if reading := reading_of(net):
+        set_reading(copy_of_it, reading)
     return copy_of_it
 
 

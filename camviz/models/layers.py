@@ -10,7 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ..errors import CamvizError
 from ..messages import Message
-from ..tape import class_scores, observe
+from ..tape import class_scores, observe, reading_of
 
 LONGEST, SHORTEST = 25, 5  # names in the short list
 
@@ -76,7 +76,7 @@ def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
     reference = next(net.parameters(), torch.empty(0, device="cpu"))
     x = torch.zeros(1, channels, *size, device=reference.device, dtype=reference.dtype)
     try:
-        classes = class_scores(observe(net, x, see)).shape[1]
+        classes = class_scores(observe(net, x, see), reading_of(net)).shape[1]
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CamvizError(

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError
 from ..messages import Message
 from ..tape import usual_modes
 from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
@@ -23,8 +22,9 @@ from .class_names import ClassNames, read_class_names
 from .copying import bake_weights
 from .geometry import Geometry
 from .layers import probe
-from .model import Head, Model
+from .model import Model
 from .preprocessing import Preprocess, infer_preprocessing
+from .reading import Answers, Head, Output, read_output
 from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
 
 
@@ -42,6 +42,8 @@ def load_model(
     input_channels: Sequence[str] | None = None,
     preprocess: Preprocess | None = None,
     head: Head | None = None,
+    output: Output | None = None,
+    unit: str = "",
     categories: ClassNames | None = None,
     name: str | None = None,
 ) -> Model:
@@ -58,7 +60,11 @@ def load_model(
     JSON file. `input_channels`: the content of each input channel, out of "red", "green", "blue", "gray", "black"
     (zeros); None = gray for one channel, red, green and blue for three. `preprocess`: a function from a PIL image to
     the input (C, H, W); it replaces `input_size`, `mean`, `std` and `input_channels`, which are inferred from it.
-    `head`: "softmax", or "sigmoid" for independent labels; None = sigmoid for a single class, else softmax.
+    `head`: what makes probabilities of the class scores: "softmax", "sigmoid" for independent labels, or "none" if the
+    network's own output is the answer already: probabilities, or a number in `unit`. None = what the network itself
+    ends in; without such a last step sigmoid for one score (a number, if its sigmoid is exactly 0 or 1), else softmax.
+    `output`: which output holds the class scores, by index or name, where the network returns several. Two names for
+    one score s are two classes, of scores -s and s.
     Raises CamvizError on wrong input.
     """
     source = _model_source(network, name)
@@ -76,10 +82,16 @@ def load_model(
     if input_size is not None:
         geometry = Geometry(input_size, input_size, geometry.interpolation)
     channels = check_channels(input_channels) if input_channels is not None else _default_channels(net, geometry.size)
+    names = None if categories is None else read_class_names(categories)
     with one_input(net):
+        shape = (len(channels), *geometry.size)
+        given = head is not None or output is not None or not source.from_catalogue
+        answers = (
+            read_output(net, shape, head, output, None if names is None else len(names))
+            if given
+            else Answers("softmax")
+        )
         found = probe(net, geometry.size, len(channels))
-    if head is not None and head not in get_args(Head):
-        raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid")
     deviations = from_rgb_values(source.std, channels, 1.0) if std is None else check_per_channel(std, channels, "std")
     if 0 in deviations:
         raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
@@ -88,7 +100,7 @@ def load_model(
         title=Message("{title} (untrained)", title=source.title) if loaded.is_random else source.title,
         weights=loaded,
         net=net,
-        categories=_labels(categories, found.classes, source.name),
+        categories=_labels(names, found.classes, source.name, answers.are_probabilities),
         layers=found.layers,
         default_layer=found.layers[-1].name if found.layers else "",
         mean=from_rgb_values(source.mean, channels, 0.0) if mean is None else check_per_channel(mean, channels, "mean"),
@@ -96,9 +108,11 @@ def load_model(
         geometry=geometry,
         device=where,
         input_channels=channels,
-        head=head or ("sigmoid" if found.classes == 1 else "softmax"),
+        head=answers.head,
+        has_probabilities=answers.are_probabilities,
+        unit=unit,
         transform=preprocess,
-        notes=notes,
+        notes=(*notes, *answers.notes),
     )
     return model if source.from_catalogue else checked(model)
 
@@ -185,16 +199,15 @@ def _device(network: str | Path | nn.Module | ExportedProgram) -> torch.device:
     return torch.get_default_device() if parameter is None else parameter.device
 
 
-def _labels(given: ClassNames | None, classes: int, name: str) -> tuple[str, ...]:
-    if given is not None:
-        names = read_class_names(given)
+def _labels(names: tuple[str, ...] | None, classes: int, name: str, are_probabilities: bool) -> tuple[str, ...]:
+    if names is not None:
         if len(names) != classes:
             raise CamvizError(
                 "{name} has {classes} classes; got {given} categories", name=name, classes=classes, given=len(names)
             )
         return names
-    return (
-        imagenet_labels()
-        if classes == 1000
-        else tuple(Message("class {number}", number=index) for index in range(classes))
-    )
+    if classes == 1000:
+        return imagenet_labels()
+    if classes == 1 and not are_probabilities:
+        return (Message("value"),)
+    return tuple(Message("class {number}", number=index) for index in range(classes))

@@ -1,5 +1,6 @@
 """Model: a network with its classes, its layers and the preprocessing of its input."""
 
+import math
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,22 +18,28 @@ from ..images import ImageSource, decode_image
 from ..messages import Message, listed
 from ..runtime.rng import SeededOperations
 from ..tape import forward, usual_modes
+from ..text import shown_answer
 from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
 from .checkpoints.weights import Weights
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
-
-Head = Literal["softmax", "sigmoid"]
+from .reading import Head
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class with its predicted probability."""
+    """One class with its predicted probability; NaN for a network that returns a `value`, such as a regression."""
 
     index: int
     label: str
     probability: float
+    value: float = math.nan
+    unit: str = ""
+
+    def shown(self, decimals: Literal[0, 1] = 1) -> str:
+        """Return the probability as a percentage, or the value with its unit."""
+        return shown_answer(self.probability, self.value, self.unit, decimals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +47,10 @@ class Model:
     """A network in eval mode with frozen parameters, its classes, its layers and its preprocessing.
 
     `input_channels`, `mean` and `std` have one entry for each input channel. `head` turns scores into probabilities:
-    "softmax" (they sum to 1) or "sigmoid" (each class independently). `notes` are sentences about the network that
-    belong to every result. `draws_random_numbers`: two passes of one image differ unless they run in `running()`.
+    "softmax" (they sum to 1), "sigmoid" (each class independently) or "none" (the network's own output is the answer).
+    Without `has_probabilities` the answer is a number in `unit`, as that of a regression. `notes` are sentences about
+    the network that belong to every result. `draws_random_numbers`: two passes of one image differ unless they run in
+    `running()`.
     """
 
     name: str
@@ -57,6 +66,8 @@ class Model:
     device: torch.device
     input_channels: tuple[Channel, ...] = RGB_CHANNELS
     head: Head = "softmax"
+    has_probabilities: bool = True
+    unit: str = ""
     transform: Preprocess | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     draws_random_numbers: bool = False
@@ -130,7 +141,9 @@ class Model:
         return mean, std
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """Return the probabilities (B, K) of class scores (B, K)."""
+        """Return the probabilities (B, K) of class scores (B, K); with the head "none" the scores as they are."""
+        if self.head == "none":
+            return scores
         return scores.softmax(dim=1) if self.head == "softmax" else scores.sigmoid()
 
     def in_colors(self, attribution: Tensor) -> Tensor:
@@ -149,9 +162,15 @@ class Model:
             probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
         best = probabilities.sort(descending=True, stable=True)
         return tuple(
-            Prediction(index, self.categories[index], value)
+            self.prediction(index, value)
             for index, value in zip(best.indices[:k].tolist(), best.values[:k].tolist(), strict=True)
         )
+
+    def prediction(self, index: int, answer: float) -> Prediction:
+        """Return the prediction of a class, of its entry in `probabilities`."""
+        if self.has_probabilities:
+            return Prediction(index, self.categories[index], answer)
+        return Prediction(index, self.categories[index], math.nan, answer, self.unit)
 
     def layer(self, name: str) -> Layer:
         """Return the layer of that dotted name. Raises CamvizError, which suggests the nearest name."""

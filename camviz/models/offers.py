@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..tape import reading_of
 from .catalogue import Entry
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
@@ -77,7 +78,15 @@ def with_digest(model: Model) -> Model:
 
     So no result of another network of that name, or of the same one after more training, is taken for one of this.
     """
-    looks = (model.net, model.categories, model.mean, model.std, model.input_channels, model.head)
+    looks = (
+        model.net,
+        model.categories,
+        model.mean,
+        model.std,
+        model.input_channels,
+        model.head,
+        reading_of(model.net),
+    )
     digest = hashlib.sha256(repr(looks).encode())
     for name, tensor in model.net.state_dict().items():
         if not isinstance(tensor, Tensor) or tensor.is_quantized:  # of a quantized layer

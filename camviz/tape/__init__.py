@@ -4,9 +4,12 @@ from .batch_norm import norm_arguments, scale_and_shift
 from .batches_of_one import isolated, mark_batches_of_one, needs_batches_of_one
 from .biases import bias_gradients, bias_of
 from .calling_modes import autocast_to, usual_modes
-from .forward_pass import ANY_LAYOUT, TO_NUMBERS, class_scores, forward, is_compiled
+from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
+from .network_output import LastSteps, OutputReading, as_matrix, class_scores, reading_of, set_reading
+from .network_output import at as output_at
+from .network_output import choose as choose_output
 from .not_finite import begins_at, broken_weights
 from .pass_counts import PassCounts, add_note, counting_passes
 from .quantized import is_quantized
@@ -17,17 +20,21 @@ __all__ = [
     "ANY_LAYOUT",
     "SMOOTH",
     "TO_NUMBERS",
+    "LastSteps",
+    "OutputReading",
     "PassCounts",
     "Rule",
     "activations",
     "add_note",
     "apply_rule",
+    "as_matrix",
     "autocast_to",
     "backward_rule",
     "begins_at",
     "bias_gradients",
     "bias_of",
     "broken_weights",
+    "choose_output",
     "class_scores",
     "counting_passes",
     "forward",
@@ -43,10 +50,14 @@ __all__ = [
     "needs_batches_of_one",
     "norm_arguments",
     "observe",
+    "output_at",
+    "raw_output",
+    "reading_of",
     "record",
     "replacing_output",
     "scale_and_shift",
     "score_gradient",
     "score_of",
+    "set_reading",
     "usual_modes",
 ]

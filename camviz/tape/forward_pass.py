@@ -1,6 +1,5 @@
 """Run a network in evaluation mode and return its class scores."""
 
-from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,11 +10,11 @@ from torch.export.unflatten import InterpreterModule
 from torch.overrides import TorchFunctionMode
 
 from ..errors import CamvizError
-from ..messages import Message
 from ..runtime.tf32 import full_precision
 from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
 from .calling_modes import autocast_dtype, usual_modes
 from .hooks import is_listening, listening
+from .network_output import LastSteps, class_scores, last_steps, reading_of
 from .not_finite import check_scores
 from .pass_counts import active_counts
 from .rules import CallMode, active_rules
@@ -59,13 +58,15 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
 def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
     unchanged = x.ndim != 4 or x.is_contiguous() or not _needs_contiguous.get(net, True)
     reduced = autocast_dtype.get()
+    reading = reading_of(net)
     with (
         full_precision(x.device),
         rules or nullcontext(),
+        last_steps(reading) as steps,  # last, as it must see what a rule returns
         nullcontext() if unchanged else _AnyLayout(net),
         torch.autocast(x.device.type, reduced) if reduced else nullcontext(),
     ):
-        scores = class_scores(net(x.clone()))  # its first operation may be in place
+        scores = class_scores(net(x.clone()), reading, steps)  # its first operation may be in place
     if len(scores) != len(x):
         raise CamvizError(
             "the network returned class scores for {returned} images; it was given {given}",
@@ -86,22 +87,11 @@ def is_compiled(net: nn.Module) -> bool:
     return any(isinstance(module, torch.jit.ScriptModule | InterpreterModule) for module in net.modules())
 
 
-def class_scores(output: Any) -> Tensor:
-    """Return the class scores (B, K) from a network's output: a tensor, tuple, mapping or object with logits."""
-    if isinstance(output, Mapping):
-        output = next((output[key] for key in ("logits", "out") if key in output), output)
-    elif hasattr(output, "logits"):
-        output = output.logits
-    elif isinstance(output, tuple | list) and output:
-        output = output[0]
-    if not isinstance(output, Tensor) or output.ndim != 2:
-        came = (
-            Message("shape {shape}", shape=tuple(output.shape)) if isinstance(output, Tensor) else type(output).__name__
-        )
-        raise CamvizError(
-            "the network must end in class scores of shape (batch, classes); it returned {came}", came=came
-        )
-    return output
+def raw_output(net: nn.Module, x: Tensor) -> tuple[Any, LastSteps]:
+    """Return everything that a network returns for the batch x, with its graph, and the last steps that led there."""
+    check_eval(net)
+    with usual_modes(), torch.enable_grad(), full_precision(x.device), LastSteps() as steps:
+        return net(x.detach().requires_grad_().clone()), steps
 
 
 # A network that calls view() on its feature maps needs them contiguous; reshape() accepts any layout.

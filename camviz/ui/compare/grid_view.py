@@ -107,7 +107,7 @@ class GridView:
                 lambda: encode.jpeg(self.options.picture(result, high)),
             )
             st.image(jpeg, alt=alt, width="stretch")
-            st.caption(f"**{escaped(name)}**  \n{escaped(label)} {tr_message(text.percent(result.probability))}")
+            st.caption(f"**{escaped(name)}**  \n{escaped(label)} {tr_message(result.shown)}")
             if numbers := quick_check.line(self.grid.at(row, column)):
                 st.caption(numbers)
 

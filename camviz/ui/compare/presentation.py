@@ -76,7 +76,7 @@ def _slide(
     base, heat = encode.jpeg(found.view), encode.jpeg(render.colorize(found.heatmap, color_map))
     return browser.Slide(
         f"{tr_message(METHODS[found.method].title)}: {tr_message(found.label)}",
-        tr_message(captions.reading(found, first.label, first.probability)),
+        tr_message(captions.reading(found, first)),
         base,
         heat,
     )
