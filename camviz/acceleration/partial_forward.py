@@ -44,7 +44,7 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
         twice = _Recorder(net, once.below, halve_at=once.runs, alone=alone)
         twice.run(net, x if alone else x.repeat(2, 1, 1, 1), layer)
     except Exception as raised:
-        if is_quantized(net) and isinstance(raised, RuntimeError):  # few operations exist for its tensors
+        if is_quantized(net) and isinstance(raised, RuntimeError | CamvizError):  # few operations exist for its tensors
             raise refusal from raised
         if alone or not needs_batches_of_one(net):  # unless this pass has found that it does
             raise

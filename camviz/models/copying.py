@@ -15,7 +15,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 from ..errors import CamvizError
 from ..tape import mark_batches_of_one, needs_batches_of_one, reading_of, set_reading
 
-REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError, copy.Error, pickle.PicklingError)
+REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError, copy.Error, pickle.PickleError)
 
 
 def copied(net: nn.Module) -> nn.Module:

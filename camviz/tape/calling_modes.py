@@ -6,6 +6,8 @@ from contextvars import ContextVar
 
 import torch
 
+from .checkpointing import without_checkpoints
+
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 autocast_dtype: ContextVar[torch.dtype | None] = ContextVar("camviz_autocast_dtype", default=None)
@@ -13,8 +15,12 @@ autocast_dtype: ContextVar[torch.dtype | None] = ContextVar("camviz_autocast_dty
 
 @contextmanager
 def usual_modes() -> Iterator[None]:
-    """Leave the caller's inference mode and autocast: values are then the same in all of them, and have gradients."""
+    """Leave the caller's inference mode and autocast: values are then the same in all of them, and have gradients.
+
+    Gradient checkpointing is left out too.
+    """
     with ExitStack() as modes:
+        modes.enter_context(without_checkpoints())
         if torch.is_inference_mode_enabled():
             modes.enter_context(torch.inference_mode(False))
             modes.enter_context(torch.no_grad())  # leaving inference mode enables gradients; who needs them does so

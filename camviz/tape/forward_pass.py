@@ -10,10 +10,12 @@ from torch.export.unflatten import InterpreterModule
 from torch.overrides import TorchFunctionMode
 
 from ..errors import CamvizError
+from ..messages import Message
 from ..runtime.tf32 import full_precision
 from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
 from .calling_modes import autocast_dtype, usual_modes
 from .hooks import is_listening, listening
+from .network_errors import network_errors
 from .network_output import LastSteps, class_scores, last_steps, reading_of
 from .not_finite import check_scores
 from .pass_counts import active_counts
@@ -42,7 +44,8 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
         if counts := active_counts.get():
             counts.forward_passes += len(x)
         try:
-            scores = _pass(net, x, rules)
+            with network_errors(Message("forward pass of {kind}", kind=type(net).__name__), x):
+                scores = _pass(net, x, rules)
         except Exception:
             if batch and not needs_batches_of_one(net) and fails_in_batches(lambda some: _plain_pass(net, some), x):
                 mark_batches_of_one(net)

@@ -1,21 +1,26 @@
 """Activations and gradients of a network, read during a forward pass without changing the network."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import CamvizError
+from ..messages import Message
 from ..runtime.tf32 import full_precision
 from ..scores import Score
 from .batches_of_one import isolated
 from .calling_modes import usual_modes
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
+from .network_errors import network_errors, reason_of
 from .not_finite import check_gradient
 from .pass_counts import active_counts, add_note
 from .quantized import NoGradientError
+from .rules import active_rules
 
 
 @isolated
@@ -91,12 +96,29 @@ def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | N
 
 def score_of(score: Score, scores: Tensor) -> Tensor:
     """Return the score of each sample, (B,); raise CamvizError if `score` returns another shape."""
-    explained = score(scores)
-    if explained.shape != scores.shape[:1]:
+    try:
+        explained = score(scores)
+    except CamvizError:
+        raise
+    except Exception as error:
+        raise CamvizError(
+            "the score fails on class scores of shape {shape}: {reason}",
+            shape=tuple(scores.shape),
+            reason=reason_of(error),
+        ) from error
+    if isinstance(explained, np.ndarray | np.generic | list | tuple | int | float) and not isinstance(explained, bool):
+        with suppress(ValueError, TypeError, RuntimeError):
+            explained = torch.as_tensor(explained, dtype=scores.dtype, device=scores.device)
+    if isinstance(explained, Tensor) and not explained.is_floating_point() and not explained.is_complex():
+        explained = explained.to(scores.dtype)
+    if isinstance(explained, Tensor) and explained.numel() == len(scores) and explained.ndim <= 2:
+        explained = explained.reshape(len(scores))
+    if not isinstance(explained, Tensor) or explained.shape != scores.shape[:1]:
+        came = tuple(explained.shape) if isinstance(explained, Tensor) else type(explained).__name__
         raise CamvizError(
             "a score must return one number for each sample, shape ({samples},); got {shape}",
             samples=len(scores),
-            shape=tuple(explained.shape),
+            shape=came,
         )
     return explained
 
@@ -105,8 +127,11 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
     """Return d(scores)/d(source) for every sample of the batch, in the shape of `source`."""
     gradient = None
     if scores.requires_grad:
+        if rules := active_rules.get():
+            rules.before_backward(scores)
         with full_precision(source.device):
-            (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
+            with network_errors(Message("backward pass of the network"), source):
+                (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
     if gradient is None:
         raise NoGradientError("the score does not depend on this layer, so there is no gradient to show")
     if counts := active_counts.get():
