@@ -16,7 +16,10 @@ from ..tape import (
     TO_NUMBERS,
     forward,
     intercepting,
+    is_checked,
     is_quantized,
+    mark_batches_of_one,
+    near,
     needs_batches_of_one,
     replacing_output,
     usual_modes,
@@ -48,6 +51,9 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
             raise refusal from raised
         if alone or not needs_batches_of_one(net):  # unless this pass has found that it does
             raise
+        return partial_forward(net, x, layer)
+    if not alone and not is_checked(net) and not near(twice.scores[:1], once.scores):
+        mark_batches_of_one(net)
         return partial_forward(net, x, layer)
     if [call.form for call in once.calls] != [call.form for call in twice.calls]:
         raise refusal

@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 
 from ..errors import CamvizError, unknown
 from ..messages import Message
-from ..tape import usual_modes
+from ..tape import mark_batches_of_one, usual_modes
 from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
 from .checkpoints import state_dict
 from .checkpoints import weights as files
@@ -100,7 +100,10 @@ def load_model(
         transform=preprocess,
         notes=notes,
     )
-    return model if source.from_catalogue else checked(model)
+    if source.from_catalogue:
+        mark_batches_of_one(net, needed=False)
+        return model
+    return checked(model)
 
 
 def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:

@@ -1,7 +1,7 @@
 """Listen to a forward pass and redirect it: the only package that knows torch's hooks and modes."""
 
 from .batch_norm import norm_arguments, scale_and_shift
-from .batches_of_one import isolated, mark_batches_of_one, needs_batches_of_one
+from .batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .biases import bias_gradients, bias_of
 from .calling_modes import autocast_to, usual_modes
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, class_scores, forward, is_compiled
@@ -36,10 +36,12 @@ __all__ = [
     "gradient_sums",
     "input_gradient",
     "intercepting",
+    "is_checked",
     "is_compiled",
     "is_quantized",
     "isolated",
     "mark_batches_of_one",
+    "near",
     "needs_batches_of_one",
     "norm_arguments",
     "observe",
