@@ -15,6 +15,7 @@ from ..tape import (
     ANY_LAYOUT,
     TO_NUMBERS,
     forward,
+    input_not_finite,
     intercepting,
     is_checked,
     is_quantized,
@@ -23,6 +24,7 @@ from ..tape import (
     needs_batches_of_one,
     replacing_output,
     usual_modes,
+    value_not_finite,
 )
 from .many_passes import MAX_RELATIVE_ERROR
 
@@ -69,6 +71,8 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
     except (RuntimeError, TypeError) as raised:
         raise refusal from raised
     if not error <= MAX_RELATIVE_ERROR * twice.scores.abs().max():
+        if value := value_not_finite(x):
+            raise input_not_finite(value)
         raise refusal
     return result
 

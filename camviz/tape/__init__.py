@@ -7,7 +7,7 @@ from .calling_modes import autocast_to, usual_modes
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, class_scores, forward, is_compiled
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
-from .not_finite import begins_at, broken_weights
+from .not_finite import broken_weights, input_not_finite, value_not_finite
 from .pass_counts import PassCounts, add_note, counting_passes
 from .quantized import is_quantized
 from .relu import SMOOTH, Rule, apply_rule, gate_of
@@ -24,7 +24,6 @@ __all__ = [
     "apply_rule",
     "autocast_to",
     "backward_rule",
-    "begins_at",
     "bias_gradients",
     "bias_of",
     "broken_weights",
@@ -35,6 +34,7 @@ __all__ = [
     "gradient_of",
     "gradient_sums",
     "input_gradient",
+    "input_not_finite",
     "intercepting",
     "is_checked",
     "is_compiled",
@@ -51,4 +51,5 @@ __all__ = [
     "score_gradient",
     "score_of",
     "usual_modes",
+    "value_not_finite",
 ]
