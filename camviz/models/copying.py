@@ -2,8 +2,9 @@
 
 import copy
 import pickle
+from collections import deque
 from functools import partial
-from types import MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -59,31 +60,32 @@ def _prepare(value: Any, memo: dict[int, Any], seen: set[int]) -> None:
     parts = _parts(value)
     for part in parts:
         _prepare(part, memo, seen)
+    if isinstance(value, nn.Module):
+        return
     try:
-        if not parts:
-            copy.deepcopy(value)
-        elif not isinstance(value, nn.Module):
+        if parts:
             value.__reduce_ex__(4)
+        else:
+            copy.deepcopy(value)
     except REFUSALS:
         memo[id(value)] = value
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return what a value holds, as far as deepcopy copies it."""
+    """Return what a value holds, as far as deepcopy copies it part by part."""
     if isinstance(value, dict):
-        held = [*value.keys(), *value.values()]
-    elif isinstance(value, list | tuple | set | frozenset):
-        held = [*value]
-    elif isinstance(value, MethodType):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return [*value]
+    if isinstance(value, MethodType):
         return [value.__self__]
-    elif isinstance(value, partial):
+    if isinstance(value, partial):
         return [value.func, *value.args, *value.keywords.values()]
-    elif isinstance(value, type) or (callable(value) and hasattr(value, "__code__")):
-        return []  # classes and functions are never copied
-    else:
-        held = []
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if name != "__dict__"]
-    held += [getattr(value, name) for name in slots if hasattr(value, name)]
+    own_copy = hasattr(value, "__deepcopy__") or getattr(type(value), "__reduce__", None) != object.__reduce__
+    if isinstance(value, type | FunctionType | ModuleType) or (own_copy and not isinstance(value, nn.Module)):
+        return []
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if hasattr(value, name)]
+    held = [getattr(value, name) for name in slots if name != "__dict__"]
     return held + list(getattr(value, "__dict__", {}).values())
 
 
