@@ -14,6 +14,7 @@ from ..runtime.tf32 import full_precision
 from ..tape import (
     ANY_LAYOUT,
     TO_NUMBERS,
+    AutocastFoundError,
     forward,
     input_not_finite,
     intercepting,
@@ -48,6 +49,8 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
         once.run(net, x, layer)
         twice = _Recorder(net, once.below, halve_at=once.runs, alone=alone)
         twice.run(net, x if alone else x.repeat(2, 1, 1, 1), layer)
+    except AutocastFoundError:
+        return partial_forward(net, x, layer)
     except Exception as raised:
         if is_quantized(net) and isinstance(raised, RuntimeError):  # few operations exist for its tensors
             raise refusal from raised

@@ -14,7 +14,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ..errors import CamvizError
-from ..tape import is_checked, mark_batches_of_one, needs_batches_of_one
+from ..tape import copy_autocast, is_checked, mark_batches_of_one, needs_batches_of_one
 
 REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError, copy.Error, pickle.PicklingError)
 
@@ -34,6 +34,7 @@ def copied(net: nn.Module) -> nn.Module:
             kind=type(net).__name__,
             error=(str(error) or type(error).__name__).splitlines()[0],
         ) from error
+    copy_autocast(net, copy_of_it)
     if is_checked(net):
         mark_batches_of_one(copy_of_it, needs_batches_of_one(net))
     return copy_of_it

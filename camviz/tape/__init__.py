@@ -8,6 +8,7 @@ from .forward_pass import ANY_LAYOUT, TO_NUMBERS, class_scores, forward, is_comp
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
 from .not_finite import broken_weights, input_not_finite, value_not_finite
+from .own_autocast import AutocastFoundError, copy_autocast, find_autocast
 from .pass_counts import PassCounts, add_note, counting_passes
 from .quantized import is_quantized
 from .relu import SMOOTH, Rule, apply_rule, gate_of
@@ -17,6 +18,7 @@ __all__ = [
     "ANY_LAYOUT",
     "SMOOTH",
     "TO_NUMBERS",
+    "AutocastFoundError",
     "PassCounts",
     "Rule",
     "activations",
@@ -28,7 +30,9 @@ __all__ = [
     "bias_of",
     "broken_weights",
     "class_scores",
+    "copy_autocast",
     "counting_passes",
+    "find_autocast",
     "forward",
     "gate_of",
     "gradient_of",

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 from ..scores import Score
 from .calling_modes import usual_modes
 from .not_finite import input_not_finite, value_not_finite
+from .own_autocast import AutocastFoundError
 from .quantized import check_quantized, without_gradient
 
 MAX_RELATIVE_DIFFERENCE = 1e-4
@@ -80,6 +81,10 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
                         if gradients:
                             check_quantized(net, tree_leaves(result))
                         return result
+                    except AutocastFoundError:
+                        if not outermost:
+                            raise
+                        return function(*given.args, **given.kwargs)
                     except Exception as error:
                         if gradients and (value := value_not_finite(x)):
                             raise input_not_finite(value) from error
