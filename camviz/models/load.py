@@ -59,7 +59,8 @@ def load_model(
     (zeros); None = gray for one channel, red, green and blue for three. `preprocess`: a function from a PIL image to
     the input (C, H, W); it replaces `input_size`, `mean`, `std` and `input_channels`, which are inferred from it.
     `head`: "softmax", or "sigmoid" for independent labels; None = sigmoid for a single class, else softmax.
-    Raises CamvizError on wrong input.
+    A network of several inputs is wrapped by `camviz.models.FixedInputs`. `Model.notes` says what was found that
+    belongs to every result, such as a forward pass that draws random numbers. Raises CamvizError on wrong input.
     """
     source = _model_source(network, name)
     net, loaded = _build(source, weights, progress)

@@ -1,7 +1,7 @@
 """Networks that switch autocast on in their own forward: they are computed in float32 all the same."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from .calling_modes import leave_autocast
 from .pass_counts import add_note
 
 _autocasting: WeakSet[nn.Module] = WeakSet()
@@ -24,7 +25,7 @@ class _Watch(TorchFunctionMode):
     seen = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.seen |= any(map(torch.is_autocast_enabled, ("cpu", "cuda")))
+        self.seen |= torch._C._is_any_autocast_enabled()
         return func(*args, **(kwargs or {}))
 
 
@@ -32,7 +33,8 @@ class _WithoutAutocast(TorchFunctionMode):
     """Makes each call without autocast."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        with ExitStack() as modes:
+            leave_autocast(modes)
             return func(*args, **(kwargs or {}))
 
 
