@@ -137,11 +137,11 @@ class Method(Entry):
             return self._finite(self.function(*args, **kwargs, progress=progress))
 
     def _finite(self, result: Any) -> Any:
-        """Return the map; raise CamvizError if it holds nan or inf, where scores and gradients are finite."""
+        """Return the map; raise CamvizError if it holds nan or inf."""
         if hasattr(result, "isfinite") and not bool(result.isfinite().all()):
             raise CamvizError(
-                "the map of {method} holds nan or inf, although the network's class scores and their gradients are "
-                "finite: check the score that you explain, or take another method",
+                "the map of {method} holds nan or inf: check that the image, the network's weights and the explained "
+                "score are finite, or take another method",
                 method=self.title,
             )
         return result

@@ -13,7 +13,17 @@ from ..errors import CamvizError
 from ..runtime.batching import batch_size
 from ..runtime.progress import Progress
 from ..runtime.rng import SeededOperations
-from ..tape import autocast_to, counting_passes, forward, intercepting, needs_batches_of_one, usual_modes
+from ..tape import (
+    autocast_to,
+    counting_passes,
+    forward,
+    intercepting,
+    is_checked,
+    mark_batches_of_one,
+    near,
+    needs_batches_of_one,
+    usual_modes,
+)
 from .conv_bn_fusion import FusedCalls, FusionMode, call_unchanged, channels_last
 from .fusion_plan import FusionPlan
 
@@ -51,8 +61,8 @@ def _prepared(
     net: nn.Module, x: Tensor, fold: FusionMode, dtype: torch.dtype | None
 ) -> tuple[Callable[[Any, Any, Any], Any], BatchSizes]:
     """Return what replaces the calls of the passes, and the sizes of their batches."""
-    alone = needs_batches_of_one(net)
-    plan, fits = _plan_for(net, x[:1] if alone else x, fold, winograd=dtype is None)
+    plan, fits = _plan_for(net, x[:1] if needs_batches_of_one(net) else x, fold, winograd=dtype is None)
+    alone = needs_batches_of_one(net)  # the plan may have found that it does
     replace: Callable[[Any, Any, Any], Any] = FusedCalls(plan, fold, dtype) if fits else call_unchanged
     work = plan.work - plan.saved_by_winograd * fits
     sizes = (1 if alone else batch_size(part, x.device, plan.largest_tensor) for part in (work, 2 * work))
@@ -72,7 +82,8 @@ _plans: WeakKeyDictionary[nn.Module, tuple[int, dict[Hashable, tuple[FusionPlan,
 def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tuple[FusionPlan, bool]:
     """Return the plan that a pass of x gives, and whether a second pass with it reproduces the network's scores.
 
-    Both are kept until the network changes.
+    Both are kept until the network changes. Of a network that is not checked yet, the second pass also shows whether
+    the scores of one image x depend on another one in its batch.
     """
     state, key = fingerprint(net), (x.shape[1:], x.dtype, x.device, fold, winograd)
     before, plans = _plans.get(net, (None, {}))
@@ -85,10 +96,15 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
         with intercepting(plan.observe):
             scores = forward(net, x)
         plan.finish(len(x))
+        unknown = len(x) == 1 and not is_checked(net) and x.dtype in (torch.float32, torch.float64)
+        batch = channels_last(torch.cat([1 - x / 2, x]) if unknown else x)
         if x.device.type == "cpu":  # on an accelerator, replacing calls costs more time than it saves
             with suppress(CamvizError), intercepting(FusedCalls(plan, fold)):  # fused weights may overflow
-                again = forward(net, channels_last(x))
+                again = forward(net, batch)[-len(x) :]
                 fits = bool((again - scores).abs().max() <= MAX_RELATIVE_ERROR * scores.abs().max())
+        if unknown and not is_checked(net):
+            with intercepting(call_unchanged):
+                mark_batches_of_one(net, needed=not fits and not near(forward(net, batch)[-1:], scores))
     if plan.reusable:
         _plans[net] = state, plans | {key: (plan, fits)}
     return plan, fits

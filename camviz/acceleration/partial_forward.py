@@ -14,12 +14,18 @@ from ..runtime.tf32 import full_precision
 from ..tape import (
     ANY_LAYOUT,
     TO_NUMBERS,
+    AutocastFoundError,
     forward,
+    input_not_finite,
     intercepting,
+    is_checked,
     is_quantized,
+    mark_batches_of_one,
+    near,
     needs_batches_of_one,
     replacing_output,
     usual_modes,
+    value_not_finite,
 )
 from .many_passes import MAX_RELATIVE_ERROR
 
@@ -43,11 +49,16 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
         once.run(net, x, layer)
         twice = _Recorder(net, once.below, halve_at=once.runs, alone=alone)
         twice.run(net, x if alone else x.repeat(2, 1, 1, 1), layer)
+    except AutocastFoundError:
+        return partial_forward(net, x, layer)
     except Exception as raised:
         if is_quantized(net) and isinstance(raised, RuntimeError | CamvizError):  # few operations exist for its tensors
             raise refusal from raised
         if alone or not needs_batches_of_one(net):  # unless this pass has found that it does
             raise
+        return partial_forward(net, x, layer)
+    if not alone and not is_checked(net) and not near(twice.scores[:1], once.scores):
+        mark_batches_of_one(net)
         return partial_forward(net, x, layer)
     if [call.form for call in once.calls] != [call.form for call in twice.calls]:
         raise refusal
@@ -63,6 +74,8 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
     except (RuntimeError, TypeError) as raised:
         raise refusal from raised
     if not error <= MAX_RELATIVE_ERROR * twice.scores.abs().max():
+        if value := value_not_finite(x):
+            raise input_not_finite(value)
         raise refusal
     return result
 

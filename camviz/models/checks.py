@@ -15,10 +15,9 @@ from torch.nn.parameter import is_lazy
 from ..errors import CamvizError
 from ..messages import Message, listed
 from ..runtime.rng import SeededOperations
-from ..tape import broken_weights, forward, is_compiled, mark_batches_of_one, needs_batches_of_one
+from ..tape import AutocastFoundError, broken_weights, find_autocast, forward, is_compiled, mark_batches_of_one, near
 from .model import Model
 
-MAX_RELATIVE_DIFFERENCE = 1e-4  # of the class scores; rounding differs between batches by about 1e-6
 _REDUCED = (torch.float16, torch.bfloat16)
 
 
@@ -123,16 +122,20 @@ def checked(model: Model) -> Model:
     random = np.random.default_rng(0).integers(0, 256, (2, *model.input_size, 3), dtype=np.uint8)
     both = torch.cat([model.normalize(view) for view in random])
     notes: list[Message] = []
-    with torch.no_grad(), SeededOperations():
+    with SeededOperations(), suppress(AutocastFoundError):  # from then on the network runs without its autocast
+        find_autocast(model.net, lambda: forward(model.net, both[:1]))
+    with torch.no_grad(), SeededOperations() as numbers:
         first = forward(model.net, both[:1])
-        draws = not _near(forward(model.net, both[:1]), first)
-        batch = forward(model.net, both)  # finds out whether it takes batches at all
+        draws = numbers.drawn > 0 or not near(forward(model.net, both[:1]), first)
         if draws:
-            notes.append(
-                _RANDOM if _near(_seeded_pass(model.net, both[:1]), _seeded_pass(model.net, both[:1])) else _UNSEEDED
-            )
-        elif not needs_batches_of_one(model.net) and not _near(batch, torch.cat([first, forward(model.net, both[1:])])):
-            mark_batches_of_one(model.net)
+            mark_batches_of_one(model.net, needed=False)  # no two passes of it are comparable
+        batch = forward(model.net, both)  # finds out whether it takes batches at all
+        if not draws:
+            alone = torch.cat([first, forward(model.net, both[1:])])
+            mark_batches_of_one(model.net, needed=not near(batch, alone))
+    if draws:
+        once, again = (_seeded_pass(model.net, both[:1]) for _ in range(2))
+        notes.append(_RANDOM if near(once, again) else _UNSEEDED)
     _check_sizes(model)
     return replace(model, notes=(*model.notes, *notes), draws_random_numbers=draws)
 
@@ -147,14 +150,8 @@ _UNSEEDED = Message(
 
 
 def _seeded_pass(net: nn.Module, x: Tensor) -> Tensor:
-    with SeededOperations():
+    with torch.no_grad(), SeededOperations():
         return forward(net, x)
-
-
-def _near(found: Tensor, expected: Tensor) -> bool:
-    same = found == expected  # also where both are -inf
-    difference = (found - expected).abs().masked_fill(same, 0)
-    return bool(difference.max() <= MAX_RELATIVE_DIFFERENCE * expected[expected.isfinite()].abs().max())
 
 
 def _check_sizes(model: Model) -> None:

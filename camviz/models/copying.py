@@ -2,8 +2,9 @@
 
 import copy
 import pickle
+from collections import deque
 from functools import partial
-from types import MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -13,7 +14,14 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ..errors import CamvizError
-from ..tape import mark_batches_of_one, needs_batches_of_one, reading_of, set_reading
+from ..tape import (
+    copy_autocast,
+    is_checked,
+    mark_batches_of_one,
+    needs_batches_of_one,
+    reading_of,
+    set_reading,
+)
 
 REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError, copy.Error, pickle.PickleError)
 
@@ -33,8 +41,9 @@ def copied(net: nn.Module) -> nn.Module:
             kind=type(net).__name__,
             error=(str(error) or type(error).__name__).splitlines()[0],
         ) from error
-    if needs_batches_of_one(net):
-        mark_batches_of_one(copy_of_it)
+    copy_autocast(net, copy_of_it)
+    if is_checked(net):
+        mark_batches_of_one(copy_of_it, needs_batches_of_one(net))
     if reading := reading_of(net):
         set_reading(copy_of_it, reading)
     return copy_of_it
@@ -61,31 +70,32 @@ def _prepare(value: Any, memo: dict[int, Any], seen: set[int]) -> None:
     parts = _parts(value)
     for part in parts:
         _prepare(part, memo, seen)
+    if isinstance(value, nn.Module):
+        return
     try:
-        if not parts:
-            copy.deepcopy(value)
-        elif not isinstance(value, nn.Module):
+        if parts:
             value.__reduce_ex__(4)
+        else:
+            copy.deepcopy(value)
     except REFUSALS:
         memo[id(value)] = value
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return what a value holds, as far as deepcopy copies it."""
+    """Return what a value holds, as far as deepcopy copies it part by part."""
     if isinstance(value, dict):
-        held = [*value.keys(), *value.values()]
-    elif isinstance(value, list | tuple | set | frozenset):
-        held = [*value]
-    elif isinstance(value, MethodType):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return [*value]
+    if isinstance(value, MethodType):
         return [value.__self__]
-    elif isinstance(value, partial):
+    if isinstance(value, partial):
         return [value.func, *value.args, *value.keywords.values()]
-    elif isinstance(value, type) or (callable(value) and hasattr(value, "__code__")):
-        return []  # classes and functions are never copied
-    else:
-        held = []
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if name != "__dict__"]
-    held += [getattr(value, name) for name in slots if hasattr(value, name)]
+    own_copy = hasattr(value, "__deepcopy__") or getattr(type(value), "__reduce__", None) != object.__reduce__
+    if isinstance(value, type | FunctionType | ModuleType) or (own_copy and not isinstance(value, nn.Module)):
+        return []
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if hasattr(value, name)]
+    held = [getattr(value, name) for name in slots if name != "__dict__"]
     return held + list(getattr(value, "__dict__", {}).values())
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
 
 class FixedInputs(nn.Module):
     """A network whose inputs besides the image are fixed, so that it can be loaded and explained.
@@ -19,15 +21,21 @@ class FixedInputs(nn.Module):
         self.net = net
         self._values = [self._held(f"value{place}", value) for place, value in enumerate(values)]
         self._named = {name: self._held(f"value_{name}", value) for name, value in named.items()}
-        names = [name for name in inspect.signature(net.forward).parameters if name not in named] if named else []
+        names = [one.name for one in inspect.signature(net.forward).parameters.values() if one.kind in _NAMED]
+        names = [name for name in names if name not in named] if named else []
         self._image = names[0] if names and not values else None
 
     def _held(self, name: str, value: Any) -> Any:
         """Keep a tensor as a buffer, which moves with the network, and return its name in a tuple."""
         if not isinstance(value, Tensor):
             return value
-        self.register_buffer(name, value.detach().clone(), persistent=False)
+        self.register_buffer(name, value.detach().clone())
         return _Buffer(name)
+
+    def extra_repr(self) -> str:
+        """Return the fixed values that are no tensors, by which two of these networks differ."""
+        fixed = [*self._values, *self._named.items()]
+        return ", ".join(repr(value) for value in fixed)
 
     def forward(self, image: Tensor) -> Any:
         """Return the network's output for a batch of images."""

@@ -10,7 +10,7 @@ from torch.export import ExportedProgram
 
 from ..errors import CamvizError
 from ..messages import Message
-from ..tape import usual_modes
+from ..tape import mark_batches_of_one, usual_modes
 from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
 from .checkpoints import state_dict
 from .checkpoints import weights as files
@@ -65,7 +65,8 @@ def load_model(
     ends in; without such a last step sigmoid for one score (a number, if its sigmoid is exactly 0 or 1), else softmax.
     `output`: which output holds the class scores, by index or name, where the network returns several. Two names for
     one score s are two classes, of scores -s and s.
-    Raises CamvizError on wrong input.
+    A network of several inputs is wrapped by `camviz.models.FixedInputs`. `Model.notes` says what was found that
+    belongs to every result, such as a forward pass that draws random numbers. Raises CamvizError on wrong input.
     """
     source = _model_source(network, name)
     net, loaded = _build(source, weights, progress)
@@ -114,7 +115,10 @@ def load_model(
         transform=preprocess,
         notes=(*notes, *answers.notes),
     )
-    return model if source.from_catalogue else checked(model)
+    if source.from_catalogue:
+        mark_batches_of_one(net, needed=False)
+        return model
+    return checked(model)
 
 
 def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:

@@ -45,12 +45,15 @@ class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._seed = seed
+        self._seed, self.drawn = seed, 0  # number of random operations so far
         self._generators: dict[str, Generator] = {}  # by type of device
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        if torch.Tag.nondeterministic_seeded not in func.tags or kwargs.get("generator") is not None:
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return func(*args, **kwargs)
+        self.drawn += 1
+        if kwargs.get("generator") is not None:
             return func(*args, **kwargs)
         source = next((one for one in args if isinstance(one, Tensor)), None)
         generator = self._generator(kwargs.get("device") or (source.device if source is not None else "cpu"))

@@ -1,7 +1,7 @@
 """Listen to a forward pass and redirect it: the only package that knows torch's hooks and modes."""
 
 from .batch_norm import norm_arguments, scale_and_shift
-from .batches_of_one import isolated, mark_batches_of_one, needs_batches_of_one
+from .batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .biases import bias_gradients, bias_of
 from .calling_modes import autocast_to, usual_modes
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
@@ -10,7 +10,8 @@ from .hooks import observe, replacing_output
 from .network_output import LastSteps, OutputReading, as_matrix, class_scores, reading_of, set_reading
 from .network_output import at as output_at
 from .network_output import choose as choose_output
-from .not_finite import begins_at, broken_weights
+from .not_finite import broken_weights, input_not_finite, value_not_finite
+from .own_autocast import AutocastFoundError, copy_autocast, find_autocast
 from .pass_counts import PassCounts, add_note, counting_passes
 from .quantized import is_quantized
 from .relu import SMOOTH, Rule, apply_rule, gate_of
@@ -20,6 +21,7 @@ __all__ = [
     "ANY_LAYOUT",
     "SMOOTH",
     "TO_NUMBERS",
+    "AutocastFoundError",
     "LastSteps",
     "OutputReading",
     "PassCounts",
@@ -30,23 +32,27 @@ __all__ = [
     "as_matrix",
     "autocast_to",
     "backward_rule",
-    "begins_at",
     "bias_gradients",
     "bias_of",
     "broken_weights",
     "choose_output",
     "class_scores",
+    "copy_autocast",
     "counting_passes",
+    "find_autocast",
     "forward",
     "gate_of",
     "gradient_of",
     "gradient_sums",
     "input_gradient",
+    "input_not_finite",
     "intercepting",
+    "is_checked",
     "is_compiled",
     "is_quantized",
     "isolated",
     "mark_batches_of_one",
+    "near",
     "needs_batches_of_one",
     "norm_arguments",
     "observe",
@@ -60,4 +66,5 @@ __all__ = [
     "score_of",
     "set_reading",
     "usual_modes",
+    "value_not_finite",
 ]

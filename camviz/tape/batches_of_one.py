@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +14,17 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ..scores import Score
 from .calling_modes import usual_modes
+from .not_finite import input_not_finite, value_not_finite
+from .own_autocast import AutocastFoundError
 from .quantized import check_quantized, without_gradient
+
+MAX_RELATIVE_DIFFERENCE = 1e-4
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _running: ContextVar[bool] = ContextVar("camviz_isolated", default=False)  # whether a decorated function is running
+_checked: WeakSet[nn.Module] = WeakSet()
 _alone: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
@@ -33,9 +38,22 @@ def needs_batches_of_one(net: nn.Module) -> bool:
     return known
 
 
-def mark_batches_of_one(net: nn.Module) -> None:
-    """From now on, run this network on one sample at a time."""
-    _alone[net] = True
+def mark_batches_of_one(net: nn.Module, needed: bool = True) -> None:
+    """From now on, run this network on one sample at a time; or in batches without a further check."""
+    _alone[net] = needed or needs_batches_of_one(net)
+    _checked.add(net)
+
+
+def is_checked(net: nn.Module) -> bool:
+    """Whether it is known for certain if this network needs batches of one."""
+    return net in _checked
+
+
+def near(found: Tensor, expected: Tensor) -> bool:
+    """Whether class scores are equal up to rounding, which differs between batches by about 1e-6 of the largest."""
+    difference = (found - expected).abs().masked_fill(found == expected, 0)  # both may be -inf
+    largest = expected[expected.isfinite()].abs().amax() if expected.isfinite().any() else 0
+    return bool((difference <= MAX_RELATIVE_DIFFERENCE * largest).all())
 
 
 def isolated(function: Callable[P, R]) -> Callable[P, R]:
@@ -63,7 +81,13 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
                         if gradients:
                             check_quantized(net, tree_leaves(result))
                         return result
+                    except AutocastFoundError:
+                        if not outermost:
+                            raise
+                        return function(*given.args, **given.kwargs)
                     except Exception as error:
+                        if gradients and (value := value_not_finite(x)):
+                            raise input_not_finite(value) from error
                         if gradients and (explained := without_gradient(net, error)):
                             raise explained from error
                         # The pass may have found that the network takes no batch.

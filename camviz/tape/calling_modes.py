@@ -24,10 +24,15 @@ def usual_modes() -> Iterator[None]:
         if torch.is_inference_mode_enabled():
             modes.enter_context(torch.inference_mode(False))
             modes.enter_context(torch.no_grad())  # leaving inference mode enables gradients; who needs them does so
-        for device in _DEVICES:
-            if torch.is_autocast_enabled(device):
-                modes.enter_context(torch.autocast(device, enabled=False))
+        leave_autocast(modes)
         yield
+
+
+def leave_autocast(modes: ExitStack) -> None:
+    """Disable autocast, where it is enabled, until `modes` is closed."""
+    for device in _DEVICES:
+        if torch.is_autocast_enabled(device):
+            modes.enter_context(torch.autocast(device, enabled=False))
 
 
 @contextmanager

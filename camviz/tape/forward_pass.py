@@ -14,10 +14,11 @@ from ..messages import Message
 from ..runtime.tf32 import full_precision
 from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
 from .calling_modes import autocast_dtype, usual_modes
-from .hooks import is_listening, listening
+from .hooks import autocast_seen, is_listening, listening, register_once
 from .network_errors import network_errors
 from .network_output import LastSteps, class_scores, last_steps, reading_of
 from .not_finite import check_scores
+from .own_autocast import AutocastFoundError, find_autocast, without_autocast
 from .pass_counts import active_counts
 from .rules import CallMode, active_rules
 from .training_mode import check_eval
@@ -44,9 +45,24 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
         if counts := active_counts.get():
             counts.forward_passes += len(x)
         try:
+            register_once()
+            autocast_seen.set(False)
             with network_errors(Message("forward pass of {kind}", kind=type(net).__name__), x):
                 scores = _pass(net, x, rules)
+            if (autocast_seen.get() or scores.dtype != x.dtype) and autocast_dtype.get() is None:
+                find_autocast(net, lambda: _plain_pass(net, x))
+        except AutocastFoundError:
+            if divisible:
+                return forward(net, x)
+            raise
         except Exception:
+            if autocast_dtype.get() is None:
+                try:
+                    find_autocast(net, lambda: _plain_pass(net, x))
+                except AutocastFoundError:
+                    if divisible:
+                        return forward(net, x)
+                    raise
             if batch and not needs_batches_of_one(net) and fails_in_batches(lambda some: _plain_pass(net, some), x):
                 mark_batches_of_one(net)
                 if counts:
@@ -64,6 +80,7 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
     reading = reading_of(net)
     with (
         full_precision(x.device),
+        nullcontext() if reduced else without_autocast(net),
         rules or nullcontext(),
         last_steps(reading) as steps,  # last, as it must see what a rule returns
         nullcontext() if unchanged else _AnyLayout(net),

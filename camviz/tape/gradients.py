@@ -17,7 +17,7 @@ from .calling_modes import usual_modes
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
 from .network_errors import network_errors, reason_of
-from .not_finite import check_gradient
+from .not_finite import check_gradient, value_not_finite
 from .pass_counts import active_counts, add_note
 from .quantized import NoGradientError
 from .rules import active_rules
@@ -119,6 +119,11 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
             "a score must return one number for each sample, shape ({samples},); got {shape}",
             samples=len(scores),
             shape=came,
+        )
+    if value := value_not_finite(explained):
+        raise CamvizError(
+            "the explained score is {value}: check that the image and the function that computes the score are finite",
+            value=value,
         )
     return explained
 

@@ -22,15 +22,19 @@ Observer = Callable[[nn.Module, Any], Any]
 
 _listener: ContextVar[Observer | None] = ContextVar("camviz_listener", default=None)
 
+autocast_seen: ContextVar[bool] = ContextVar("camviz_autocast_seen", default=False)  # by a module since it was reset
+
 
 @cache
-def _register_once() -> None:
+def register_once() -> None:
     """Register torch's global forward hook when it is first needed, so that importing CamViz slows no other code."""
     register_module_forward_hook(_on_forward)
 
 
 def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
     _send_heartbeat(output)
+    if torch._C._is_any_autocast_enabled():
+        autocast_seen.set(True)
     see = _listener.get()
     return None if see is None else see(module, output)
 
@@ -59,7 +63,7 @@ def observe(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) ->
 @contextmanager
 def listening(see: Observer | None) -> Iterator[None]:
     """Call `see(module, output)` after every module that this thread runs inside the context."""
-    _register_once()
+    register_once()
     token = _listener.set(see)
     try:
         yield

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import CamvizError
 from ..messages import Message
-from .hooks import listening
+from .hooks import is_listening, listening
 
 Run = Callable[[], Tensor]
 
@@ -27,9 +27,9 @@ def value_not_finite(values: Any) -> str | None:
 def check_scores(net: nn.Module, x: Tensor, scores: Tensor, run: Run) -> None:
     """Raise CamvizError if class scores are nan or inf, and say where it begins; `run` repeats their pass.
 
-    A score of -inf is a class that the network excludes.
+    A score of -inf is a class that the network excludes. A layer may be read for an input that holds nan on purpose.
     """
-    if (value := value_not_finite(scores)) in ("nan", "inf"):
+    if (value := value_not_finite(scores)) in ("nan", "inf") and not (is_listening() and value_not_finite(x)):
         raise begins_at(net, x, run) or CamvizError(
             "the network's class scores hold {value}, which none of its modules returns: it begins in its own forward",
             value=value,
@@ -39,10 +39,7 @@ def check_scores(net: nn.Module, x: Tensor, scores: Tensor, run: Run) -> None:
 def begins_at(net: nn.Module, x: Tensor, run: Run) -> CamvizError | None:
     """Return the error that says where values that are not finite begin in a pass of x; None if nothing shows it."""
     if value := value_not_finite(x):
-        return CamvizError(
-            "the network's input holds {value}: check the image and its preprocessing, such as a division by 0",
-            value=value,
-        )
+        return input_not_finite(value)
     names = {module: name for name, module in net.named_modules()}
     found: list[tuple[nn.Module, str]] = []
 
@@ -62,6 +59,13 @@ def begins_at(net: nn.Module, x: Tensor, run: Run) -> CamvizError | None:
         "check its operations (a division by 0, a logarithm, an overflow)",
         value=value,
         layer=_described(names[module], module),
+    )
+
+
+def input_not_finite(value: str) -> CamvizError:
+    """Return the error for an input that holds nan or inf."""
+    return CamvizError(
+        "the network's input holds {value}: check the image and its preprocessing, such as a division by 0", value=value
     )
 
 
@@ -105,6 +109,8 @@ def check_gradient(net: nn.Module, x: Tensor, gradient: Tensor, score_again: Cal
         return
     if error := next(broken_weights(net), None):
         raise error
+    if of_input := value_not_finite(x):
+        raise input_not_finite(of_input)
     names = {module: name for name, module in net.named_modules()}
     found: list[nn.Module] = []
 

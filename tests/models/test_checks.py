@@ -180,6 +180,24 @@ def test_several_inputs(kind):
     )
 
 
+def test_fixed_inputs_tell_networks_apart():
+    net = Two()
+    digests = {
+        camviz.models.with_digest(load(FixedInputs(net, age=age), name="two")).weights for age in (AGE, AGE + 1)
+    } | {camviz.models.with_digest(load(FixedInputs(AgeScaled(), age=AGE, scale=scale))).weights for scale in (1, 2)}
+    assert len(digests) == 4
+    model = load(FixedInputs(AgeScaled(), age=AGE, scale=2))
+    x = torch.cat([model.preprocess(image) for image in (IMAGE, OTHER)])
+    with torch.no_grad():
+        expected = model.net.net.net(x) + 1.5
+        assert relative(tape.forward(model.net, x), expected) < 1e-6
+
+
+class AgeScaled(Two):
+    def forward(self, age, image, scale=0):
+        return self.net(image) + scale * age.sum(dim=1, keepdim=True)
+
+
 def test_another_input_than_a_tensor():
     class OfADictionary(Small):
         def forward(self, inputs):

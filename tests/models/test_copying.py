@@ -1,8 +1,10 @@
 """Networks that copy.deepcopy refuses: explained as they are given, and never changed."""
 
 import copy
+import logging
 import threading
 import warnings
+from collections import deque
 from functools import partial
 from pathlib import Path
 
@@ -70,7 +72,8 @@ class Logging(Small):
         super().__init__()
         self.lock, self.ready, self.numbers = threading.Lock(), threading.Condition(), (n for n in range(3))
         self.file = Path(__file__).open(encoding="utf-8")  # noqa: SIM115
-        self.parts = {"deep": [(self.lock,)]}
+        self.parts, self.numpy = {"deep": [(self.lock,)]}, np
+        self.log, self.last = logging.getLogger(__name__), deque([self.classifier.weight * 2], maxlen=3)
         self.seen = None
         self.relu.register_forward_hook(self.keep)
         self.second.register_forward_hook(lambda module, inputs, output: None)

@@ -93,3 +93,37 @@ def test_the_callers_modes_are_restored():
     with autocast():
         METHODS["grad_cam"](net, X, scores.logit(1), net.second)
         assert torch.is_autocast_enabled("cpu")
+
+
+class Autocasting(Small):
+    """Runs itself under autocast; `back` converts its scores to float32."""
+
+    def __init__(self, back=True):
+        super().__init__()
+        self.back = back
+
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = super().forward(x)
+        return scores.float() if self.back else scores
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_network_that_switches_autocast_on(back, expected):
+    model = load(Autocasting(back))
+    for key, values in maps(model, IMAGE).items():
+        assert values.dtype == np.float32 and relative(values, expected[key]) < 1e-5
+    (note,) = camviz.explain(model, IMAGE).notes
+    assert "runs under autocast" in note
+    assert camviz.explain(load(Small()), IMAGE).notes == ()
+
+
+@pytest.mark.parametrize("key", METHODS)
+def test_bare_methods_on_a_network_that_switches_autocast_on(key):
+    net, plain, method = Autocasting().eval(), Small().eval(), METHODS[key]
+    knobs = {name: value for name, value in FEW.items() if name in method.knobs}
+    found, expected = (
+        method(one, X, scores.logit(1), *([one.last_relu] if method.layer == "required" else []), **knobs).detach()
+        for one in (net, plain)
+    )
+    assert relative(found, expected) < 1e-5

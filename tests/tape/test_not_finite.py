@@ -45,8 +45,13 @@ def test_an_input_that_is_not_finite():
     x = X.clone()
     x[0, 1, 2, 3] = torch.inf
     net = Small().eval()
-    with pytest.raises(CamvizError, match="the network's input holds inf: check the image and its preprocessing"):
-        METHODS["grad_cam"](net, x, scores.logit(1), net.second)
+    for key in ("grad_cam", "vanilla_backprop", "occlusion", "lrp", "full_grad", "integrated_gradients"):
+        layer = [net.second] if METHODS[key].layer == "required" else []
+        with pytest.raises(CamvizError, match="the network's input holds inf: check the image and its preprocessing"):
+            METHODS[key](net, x, scores.logit(1), *layer)
+    for key in ("eigen_cam", "score_cam", "ablation_cam"):
+        with pytest.raises(CamvizError, match=r"finite|holds (inf|nan)"):
+            METHODS[key](net, x, scores.logit(1), net.second)
 
 
 def test_a_value_that_begins_in_a_module():
@@ -88,5 +93,5 @@ def test_a_class_that_the_network_excludes():
 
 def test_a_score_that_is_not_finite():
     net = Small().eval()
-    with pytest.raises(CamvizError, match="the map of Occlusion holds nan or inf"):
+    with pytest.raises(CamvizError, match=r"the explained score is -?(inf|nan)"):
         METHODS["occlusion"](net, X, lambda values: values[:, 0] / 0, size=12, stride=12)
