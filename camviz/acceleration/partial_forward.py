@@ -14,7 +14,7 @@ from ..runtime.tf32 import full_precision
 from ..tape import (
     ANY_LAYOUT,
     TO_NUMBERS,
-    AutocastFoundError,
+    StartAgainError,
     forward,
     input_not_finite,
     intercepting,
@@ -49,7 +49,7 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
         once.run(net, x, layer)
         twice = _Recorder(net, once.below, halve_at=once.runs, alone=alone)
         twice.run(net, x if alone else x.repeat(2, 1, 1, 1), layer)
-    except AutocastFoundError:
+    except StartAgainError:
         return partial_forward(net, x, layer)
     except Exception as raised:
         if is_quantized(net) and isinstance(raised, RuntimeError | CamvizError):  # few operations exist for its tensors

@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from ..errors import CamvizError
 from ..messages import Message, listed
 from ..runtime.rng import SeededOperations
-from ..tape import AutocastFoundError, broken_weights, find_autocast, forward, is_compiled, mark_batches_of_one, near
+from ..tape import StartAgainError, broken_weights, find_autocast, forward, is_compiled, mark_batches_of_one, near
 from .model import Model
 
 _REDUCED = (torch.float16, torch.bfloat16)
@@ -122,7 +122,7 @@ def checked(model: Model) -> Model:
     random = np.random.default_rng(0).integers(0, 256, (2, *model.input_size, 3), dtype=np.uint8)
     both = torch.cat([model.normalize(view) for view in random])
     notes: list[Message] = []
-    with SeededOperations(), suppress(AutocastFoundError):  # from then on the network runs without its autocast
+    with SeededOperations(), suppress(StartAgainError):  # from then on the network runs without its autocast
         find_autocast(model.net, lambda: forward(model.net, both[:1]))
     with torch.no_grad(), SeededOperations() as numbers:
         first = forward(model.net, both[:1])

@@ -11,7 +11,7 @@ from .network_output import LastSteps, OutputReading, as_matrix, class_scores, r
 from .network_output import at as output_at
 from .network_output import choose as choose_output
 from .not_finite import broken_weights, input_not_finite, value_not_finite
-from .own_autocast import AutocastFoundError, copy_autocast, find_autocast
+from .own_autocast import StartAgainError, copy_autocast, find_autocast
 from .pass_counts import PassCounts, add_note, counting_passes
 from .quantized import is_quantized
 from .relu import SMOOTH, Rule, apply_rule, gate_of
@@ -21,11 +21,11 @@ __all__ = [
     "ANY_LAYOUT",
     "SMOOTH",
     "TO_NUMBERS",
-    "AutocastFoundError",
     "LastSteps",
     "OutputReading",
     "PassCounts",
     "Rule",
+    "StartAgainError",
     "activations",
     "add_note",
     "apply_rule",

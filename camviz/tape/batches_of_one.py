@@ -14,9 +14,10 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ..scores import Score
 from .calling_modes import usual_modes
+from .gradient_cut import explained_cut
 from .not_finite import input_not_finite, value_not_finite
-from .own_autocast import AutocastFoundError
-from .quantized import check_quantized, without_gradient
+from .own_autocast import StartAgainError
+from .quantized import NoGradientError, check_quantized, without_gradient
 
 MAX_RELATIVE_DIFFERENCE = 1e-4
 
@@ -81,7 +82,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
                         if gradients:
                             check_quantized(net, tree_leaves(result))
                         return result
-                    except AutocastFoundError:
+                    except StartAgainError:
                         if not outermost:
                             raise
                         return function(*given.args, **given.kwargs)
@@ -90,6 +91,9 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
                             raise input_not_finite(value) from error
                         if gradients and (explained := without_gradient(net, error)):
                             raise explained from error
+                        if isinstance(error, NoGradientError):
+                            layer = given.arguments.get("layer")
+                            raise (explained_cut(net, x, layer, lambda some: net(some.clone())) or error) from None
                         # The pass may have found that the network takes no batch.
                         if len(x) <= 1 or not outermost or not needs_batches_of_one(net):
                             raise

@@ -11,14 +11,15 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import CamvizError
 from ..messages import Message
+from ..runtime.progress import raised_by_progress
 from ..runtime.tf32 import full_precision
 from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
 from .calling_modes import autocast_dtype, usual_modes
-from .hooks import autocast_seen, is_listening, listening, register_once
+from .hooks import autocast_seen, find_own_hooks, is_listening, listening, register_once, without_own_hooks
 from .network_errors import network_errors
 from .network_output import LastSteps, class_scores, last_steps, reading_of
 from .not_finite import check_scores
-from .own_autocast import AutocastFoundError, find_autocast, without_autocast
+from .own_autocast import StartAgainError, find_autocast, without_autocast
 from .pass_counts import active_counts
 from .rules import CallMode, active_rules
 from .training_mode import check_eval
@@ -51,15 +52,21 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
                 scores = _pass(net, x, rules)
             if (autocast_seen.get() or scores.dtype != x.dtype) and autocast_dtype.get() is None:
                 find_autocast(net, lambda: _plain_pass(net, x))
-        except AutocastFoundError:
+        except StartAgainError:
             if divisible:
                 return forward(net, x)
             raise
-        except Exception:
+        except Exception as error:
+            if raised_by_progress(error):
+                raise
+            if find_own_hooks(net, error):
+                if divisible:
+                    return forward(net, x)
+                raise StartAgainError from error
             if autocast_dtype.get() is None:
                 try:
                     find_autocast(net, lambda: _plain_pass(net, x))
-                except AutocastFoundError:
+                except StartAgainError:
                     if divisible:
                         return forward(net, x)
                     raise
@@ -85,6 +92,7 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
         last_steps(reading) as steps,  # last, as it must see what a rule returns
         nullcontext() if unchanged else _AnyLayout(net),
         torch.autocast(x.device.type, reduced) if reduced else nullcontext(),
+        without_own_hooks(net),
     ):
         scores = class_scores(net(x.clone()), reading, steps)  # its first operation may be in place
     if len(scores) != len(x):

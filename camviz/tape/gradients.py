@@ -120,6 +120,11 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
             samples=len(scores),
             shape=came,
         )
+    if scores.requires_grad and not explained.requires_grad and torch.is_grad_enabled():
+        raise CamvizError(
+            "the score's result does not depend on the class scores: compute it by torch alone, without NumPy and "
+            "detach(), or take a method without gradients, such as occlusion"
+        )
     if value := value_not_finite(explained):
         raise CamvizError(
             "the explained score is {value}: check that the image and the function that computes the score are finite",

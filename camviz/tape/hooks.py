@@ -1,14 +1,16 @@
 """Observe or replace module outputs during a forward pass, in this thread only."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
+from torch.overrides import TorchFunctionMode
 
 from ..errors import CamvizError
 from ..messages import Message
@@ -57,7 +59,39 @@ def observe(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) ->
         see(module, output)
 
     with usual_modes(), listening(only_see), full_precision(x.device), torch.no_grad():
-        return net(x.clone())
+        try:
+            with without_own_hooks(net):
+                return net(x.clone())
+        except RuntimeError as error:
+            if not find_own_hooks(net, error):
+                raise
+        return observe(net, x, see)
+
+
+class _WithoutOwnHooks(TorchFunctionMode):
+    """Leaves out the hooks that a network's forward puts on tensors without a gradient, where torch refuses them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.register_hook, Tensor.retain_grad) and not args[0].requires_grad:
+            return None
+        return func(*args, **(kwargs or {}))
+
+
+_REFUSED_HOOKS = ("cannot register a hook on a tensor", "can't retain_grad on Tensor")
+_hooking: WeakSet[nn.Module] = WeakSet()
+
+
+def without_own_hooks(net: nn.Module) -> AbstractContextManager[Any]:
+    """Return the context of a pass without gradients of a network whose forward registers hooks on tensors."""
+    return _WithoutOwnHooks() if net in _hooking else nullcontext()
+
+
+def find_own_hooks(net: nn.Module, error: Exception) -> bool:
+    """Return whether a pass failed for the first time because the network's forward registers hooks on tensors."""
+    found = str(error.__cause__ or error).startswith(_REFUSED_HOOKS) and net not in _hooking
+    if found:
+        _hooking.add(net)
+    return found
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from .pass_counts import add_note
 _autocasting: WeakSet[nn.Module] = WeakSet()
 
 
-class AutocastFoundError(RuntimeError):
+class StartAgainError(RuntimeError):
     """The network was found to use autocast: from now on it runs without, so the pass has to start again."""
 
 
@@ -39,7 +39,7 @@ class _WithoutAutocast(TorchFunctionMode):
 
 
 def find_autocast(net: nn.Module, run: Callable[[], Tensor]) -> None:
-    """Raise AutocastFoundError if `run`, a plain pass, meets autocast for the first time."""
+    """Raise StartAgainError if `run`, a plain pass, meets autocast for the first time."""
     if net in _autocasting:
         return
     watch = _Watch()
@@ -47,7 +47,7 @@ def find_autocast(net: nn.Module, run: Callable[[], Tensor]) -> None:
         run()
     if watch.seen:
         _autocasting.add(net)
-        raise AutocastFoundError("this network's forward runs under autocast; call it again")
+        raise StartAgainError("this network's forward runs under autocast; call it again")
 
 
 def copy_autocast(net: nn.Module, other: nn.Module) -> None:

@@ -34,9 +34,9 @@ def is_quantized(net: nn.Module) -> bool:
 
 def without_gradient(net: nn.Module, error: Exception) -> CamvizError | None:
     """Return the error for a gradient that cannot be computed because of the network's weights; None otherwise."""
-    if is_quantized(net) and isinstance(error, NoGradientError | RuntimeError | TypeError):
+    if is_quantized(net) and isinstance(error.__cause__ or error, NoGradientError | RuntimeError | TypeError):
         return CamvizError(QUANTIZED)
-    if isinstance(error, RuntimeError) and any(tensor.is_inference() for tensor in net.parameters()):
+    if isinstance(error.__cause__ or error, RuntimeError) and any(tensor.is_inference() for tensor in net.parameters()):
         return CamvizError(
             "the weights of this network were made under torch.inference_mode(), so that nothing can be differentiated "
             "with them: load it by camviz.load_model(net), which copies them, and explain the loaded model's net"
