@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from .errors import CamvizError, unknown
 from .messages import Message
+from .method_call import checked_settings, method_arguments
 from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
@@ -131,10 +132,12 @@ class Method(Entry):
     pixels: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given = method_arguments(self.title, self.function, args, kwargs)
+        checked_settings(self.knobs, given, self.key)
         if not self.many_passes:
-            return self._finite(self.function(*args, **kwargs))
-        with heartbeat(kwargs.pop("progress", None)) as progress:
-            return self._finite(self.function(*args, **kwargs, progress=progress))
+            return self._finite(self.function(*given.args, **given.kwargs))
+        with heartbeat(given.arguments.get("progress")) as given.arguments["progress"]:
+            return self._finite(self.function(*given.args, **given.kwargs))
 
     def _finite(self, result: Any) -> Any:
         """Return the map; raise CamvizError if it holds nan or inf."""

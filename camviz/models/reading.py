@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from torch.export.unflatten import InterpreterModule
 
 from ..errors import CamvizError, unknown
-from ..messages import Message
+from ..messages import Message, listed
 from ..tape import (
     LastSteps,
     OutputReading,
     as_matrix,
+    candidates_of,
     choose_output,
+    described_output,
     is_compiled,
     output_at,
     raw_output,
@@ -52,8 +54,17 @@ def read_output(
         raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid, none")
     result, steps = _some_outputs(net, shape)
     path = _path(output) if output is not None else ()
+    notes: tuple[Message, ...] = ()
     if not path and not isinstance(result, Tensor):
         path = choose_output(result, names)
+        if len(candidates := candidates_of(result, names)) > 1:
+            notes = (
+                Message(
+                    "The network returns several outputs that may be its class scores ({outputs}); the first of them "
+                    "is explained. load_model(net, output=...) chooses another.",
+                    outputs=listed([described_output(*one) for one in candidates]),
+                ),
+            )
     found = output_at(result, path)
     values = as_matrix(found).detach().float()
     squash, hidden = _last_step(net, path, found, steps)
@@ -66,22 +77,24 @@ def read_output(
         )
     if squash == "softmax" and hidden:
         set_reading(net, OutputReading(path))
-        return Answers("none", notes=(HIDDEN_SOFTMAX,))
+        return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
     set_reading(net, OutputReading(path, squash, compiled=hidden, two_answers=two))
     if squash:
-        return Answers(squash)
+        return Answers(squash, notes=notes)
     if head in ("softmax", "sigmoid"):
-        return Answers("softmax" if head == "softmax" else "sigmoid")
+        return Answers("softmax" if head == "softmax" else "sigmoid", notes=notes)
     shares = bool(((values >= 0) & (values <= 1)).all())
     several = values.shape[1] > 1
     if several and shares and bool(torch.allclose(values.sum(dim=1), torch.ones(len(values)), atol=1e-4)):
-        return Answers("none", notes=(HIDDEN_SOFTMAX,))
+        return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
     if head == "none":
-        return Answers("none", several and shares, (HIDDEN_SOFTMAX,) if several and shares else ())
+        return Answers("none", several and shares, (*notes, HIDDEN_SOFTMAX) if several and shares else notes)
     if several:
-        return Answers("softmax")
+        return Answers("softmax", notes=notes)
     certain = bool(((values.sigmoid() == 0) | (values.sigmoid() == 1)).all())
-    return Answers("none", are_probabilities=False) if certain and not two else Answers("sigmoid")
+    if certain and not two:
+        return Answers("none", are_probabilities=False, notes=notes)
+    return Answers("sigmoid", notes=notes)
 
 
 def _path(output: Output) -> tuple[int | str, ...]:

@@ -7,7 +7,16 @@ from .calling_modes import autocast_to, usual_modes
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
-from .network_output import LastSteps, OutputReading, as_matrix, class_scores, reading_of, set_reading
+from .network_output import (
+    LastSteps,
+    OutputReading,
+    as_matrix,
+    candidates_of,
+    class_scores,
+    described_output,
+    reading_of,
+    set_reading,
+)
 from .network_output import at as output_at
 from .network_output import choose as choose_output
 from .not_finite import broken_weights, input_not_finite, value_not_finite
@@ -35,10 +44,12 @@ __all__ = [
     "bias_gradients",
     "bias_of",
     "broken_weights",
+    "candidates_of",
     "choose_output",
     "class_scores",
     "copy_autocast",
     "counting_passes",
+    "described_output",
     "find_autocast",
     "forward",
     "gate_of",

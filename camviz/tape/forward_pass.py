@@ -17,7 +17,7 @@ from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches
 from .calling_modes import autocast_dtype, usual_modes
 from .hooks import autocast_seen, find_own_hooks, is_listening, listening, register_once, without_own_hooks
 from .network_errors import network_errors
-from .network_output import LastSteps, class_scores, last_steps, reading_of
+from .network_output import LastSteps, OutputReading, choose, class_scores, last_steps, reading_of, set_reading
 from .not_finite import check_scores
 from .own_autocast import StartAgainError, find_autocast, without_autocast
 from .pass_counts import active_counts
@@ -94,7 +94,13 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
         torch.autocast(x.device.type, reduced) if reduced else nullcontext(),
         without_own_hooks(net),
     ):
-        scores = class_scores(net(x.clone()), reading, steps)  # its first operation may be in place
+        output = net(x.clone())  # its first operation may be in place
+        if reading is not None or isinstance(output, Tensor):
+            scores = class_scores(output, reading, steps)
+    if reading is None and not isinstance(output, Tensor):
+        with listening(None):
+            set_reading(net, OutputReading(choose(raw_output(net, x)[0])))
+        raise StartAgainError("how this network's output is read is known from now on")
     if len(scores) != len(x):
         raise CamvizError(
             "the network returned class scores for {returned} images; it was given {given}",

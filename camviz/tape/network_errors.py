@@ -14,7 +14,7 @@ def network_errors(what: str, x: Tensor) -> Iterator[None]:
     """Raise CamvizError for what a pass of the network raises inside; what a progress callback raises passes."""
     try:
         yield
-    except CamvizError:
+    except (CamvizError, StartAgainError):
         raise
     except Exception as error:
         if raised_by_progress(error) or is_out_of_memory(error):
@@ -25,6 +25,10 @@ def network_errors(what: str, x: Tensor) -> Iterator[None]:
             shape=tuple(x.shape),
             reason=reason_of(error),
         ) from error
+
+
+class StartAgainError(RuntimeError):
+    """A pass has found out how its network must be run: the pass has to start again."""
 
 
 class NetworkError(CamvizError):

@@ -176,7 +176,7 @@ def at(output: Any, path: Path) -> Any:
             named = isinstance(step, str) and not isinstance(found, Mapping)
             found = getattr(found, str(step)) if named else found[step]
         except (LookupError, TypeError, AttributeError) as error:
-            outputs = listed([_described(path, value) for path, value in leaves(output)])
+            outputs = listed([described_output(path, value) for path, value in leaves(output)])
             raise CamvizError(
                 "this network has no output {output}; it returns {outputs}",
                 output=".".join(map(str, path)),
@@ -186,9 +186,26 @@ def at(output: Any, path: Path) -> Any:
 
 
 def choose(output: Any, classes: int | None = None) -> Path:
-    """Return the path to the class scores among several outputs, found by their shapes and by what they depend on.
+    """Return the path to the class scores among several outputs; see `candidates_of`.
 
-    `classes`: their number, if it is known. Raises CamvizError if several outputs may be the class scores.
+    Of several with the same number of classes it is the first. Raises CamvizError if they differ in it.
+    """
+    candidates = candidates_of(output, classes)
+    if len({as_matrix(value).shape[1] for _, value in candidates}) > 1:
+        raise CamvizError(
+            "the network returns several outputs that may be its class scores: {outputs}; choose one, as in "
+            "load_model(net, output={example})",
+            outputs=listed([described_output(path, value) for path, value in candidates]),
+            example=repr(candidates[0][0][0] if len(candidates[0][0]) == 1 else candidates[0][0]),
+        )
+    return candidates[0][0]
+
+
+def candidates_of(output: Any, classes: int | None = None) -> list[tuple[Path, Tensor]]:
+    """Return the outputs that may be the class scores: by their shapes, and by what they depend on.
+
+    An output that another one is computed from is none: features, of logits. `classes`: their number, if it is known.
+    Raises CamvizError if there is none.
     """
     candidates = [(path, value) for path, value in leaves(output) if _is_candidate(value)]
     if classes is not None:
@@ -197,19 +214,12 @@ def choose(output: Any, classes: int | None = None) -> Path:
         names = [one for one in candidates if str(one[0][-1]) in ("logits", "out")]
         candidates = names if len(names) == 1 else _last_of(candidates)
     if not candidates:
-        found = [_described(path, value) for path, value in leaves(output)]
+        found = [described_output(path, value) for path, value in leaves(output)]
         raise CamvizError(
             "the network must end in class scores of shape (batch, classes); it returned {outputs}",
             outputs=listed(found) if found else type(output).__name__,
         )
-    if len(candidates) > 1:
-        raise CamvizError(
-            "the network returns several outputs that may be its class scores: {outputs}; choose one, as in "
-            "load_model(net, output={example})",
-            outputs=listed([_described(path, value) for path, value in candidates]),
-            example=repr(candidates[0][0][0] if len(candidates[0][0]) == 1 else candidates[0][0]),
-        )
-    return candidates[0][0]
+    return candidates
 
 
 def _is_candidate(value: Any) -> bool:
@@ -235,6 +245,7 @@ def _last_of(candidates: list[tuple[Path, Tensor]]) -> list[tuple[Path, Tensor]]
     return [one for one, node in zip(candidates, nodes, strict=True) if node not in earlier]
 
 
-def _described(path: Path, value: Any) -> str:
+def described_output(path: Path, value: Any) -> str:
+    """Return an output as a sentence names it: its path and its shape."""
     shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
     return f"{'.'.join(map(str, path))} {shape}"

@@ -10,13 +10,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .calling_modes import leave_autocast
+from .network_errors import StartAgainError
 from .pass_counts import add_note
 
 _autocasting: WeakSet[nn.Module] = WeakSet()
-
-
-class StartAgainError(RuntimeError):
-    """The network was found to use autocast: from now on it runs without, so the pass has to start again."""
 
 
 class _Watch(TorchFunctionMode):

@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from camviz import images
 from camviz.errors import CamvizError
-from camviz.images import DecodedImage, decode, decode_image, digest
+from camviz.images import DecodedImage, decode, decode_image, decoding, digest
 
 pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 ORIENTATION = 0x0112
@@ -224,8 +223,8 @@ def test_a_decoded_image_is_decoded_and_hashed_once(tmp_path, monkeypatch):
     assert (found.name, decode_image(path.read_bytes()).name) == ("half red.png", "")
     assert difference(found.pixels, HALF_RED_ON_WHITE) <= 1
     assert found.digest == digest(found.pixels) == decode_image(HALF_RED).digest
-    monkeypatch.setattr(images, "_to_rgb", None)  # decoding and hashing would fail from here on
-    monkeypatch.setattr(images, "_strips", None)
+    monkeypatch.setattr(decoding, "to_rgb", None)  # decoding and hashing would fail from here on
+    monkeypatch.setattr(decoding, "strips", None)
     assert decode_image(found) is found
     assert found.digest == decode_image(found).digest
     with pytest.raises(AttributeError):
@@ -290,7 +289,7 @@ REFUSED = {
     ),
     "long png": (save(PICTURE, "PNG")[:-300], r"this PNG is truncated or damaged"),
     "damaged png": (save(PICTURE, "PNG")[:20], r"this PNG is truncated or damaged"),
-    "number": (7, r"expected an image as bytes, path, binary file or PIL image; got int"),
+    "number": (7, r"expected an image as a path, bytes, binary file, PIL image, array or tensor; got int"),
     "text file": (io.StringIO("hello"), r"expected a file opened in binary mode"),
     "no such file": (Path("nowhere.png"), r"cannot read the image 'nowhere.png': No such file"),
     "folder": (Path(), r"cannot read the image '.': Is a directory"),
@@ -322,7 +321,7 @@ def test_a_tiff_in_one_block_counts_the_block(monkeypatch):
     def compressed(rows):
         return save(PICTURE, "TIFF", compression="tiff_lzw", tiffinfo={278: rows})
 
-    monkeypatch.setattr(images, "DECODER_BYTES", 4 * WIDTH * HEIGHT + 4 * WIDTH * 10)
+    monkeypatch.setattr(decoding, "DECODER_BYTES", 4 * WIDTH * HEIGHT + 4 * WIDTH * 10)
     assert difference(decode(compressed(10)), PICTURE) == 0
     with pytest.raises(CamvizError, match="decoding this TIFF would need over 400 MB"):
         decode(compressed(HEIGHT))
@@ -399,7 +398,7 @@ def test_no_accepted_picture_takes_400_megabytes(tmp_path):
     for name, (data, _) in files.items():
         (tmp_path / name).write_bytes(data)
     run = [sys.executable, "-W", "error::RuntimeWarning", "-c", MEASURE, *(str(tmp_path / name) for name in files)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     output = subprocess.run(run, capture_output=True, text=True, timeout=120, env=environment, check=True).stdout
     measured = {name: (int(w), int(h), int(took)) for name, w, h, took in map(str.split, output.splitlines())}
     assert {name: (w, h) for name, (w, h, _) in measured.items()} == {name: size for name, (_, size) in files.items()}

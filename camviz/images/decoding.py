@@ -1,0 +1,236 @@
+"""Bytes to an upright RGB image, safely: the only way in for an image."""
+
+import hashlib
+import io
+import struct
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+from torch import Tensor
+
+from ..errors import CamvizError
+from ..messages import Message
+from .arrays import from_array
+from .rgb import MAX_PIXELS, UNREADABLE, factor, strips, to_rgb
+
+MAX_BYTES = 20 * 2**20
+MAX_JPEG_PIXELS, MAX_WEBP_PIXELS = 100_000_000, 20_000_000
+MIN_SIDE = 16
+DECODER_BYTES = 350_000_000  # for the decoded pixels and what the decoder needs beside them; 400 MB is the whole
+
+# Called directly: Image.open warns of images over 89 megapixels, which can only be silenced for the whole process.
+READERS: dict[bytes, type[ImageFile]] = {
+    b"\xff\xd8\xff": JpegImageFile,
+    b"\x89PNG": PngImageFile,
+    b"RIFF": WebPImageFile,
+    b"GIF8": GifImageFile,
+    b"BM": BmpImageFile,
+    b"II*\0": TiffImageFile,
+    b"MM\0*": TiffImageFile,
+    b"II+\0": TiffImageFile,
+    b"MM\0+": TiffImageFile,
+}
+EXPECTED = Message("expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF")
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedImage:
+    """A decoded image: its RGB pixels, their digest, and the name of its file."""
+
+    pixels: Image.Image = field(repr=False)
+    name: str = ""
+    # What each model sees of it, by fit: computed once, for as long as the model is there.
+    views: WeakKeyDictionary[Any, dict[str, NDArray[np.uint8]]] = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the pixels as hex; computed once."""
+        return digest(self.pixels)
+
+
+ImageSource = bytes | str | Path | IO[bytes] | Image.Image | NDArray[Any] | Tensor | DecodedImage
+
+
+def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
+    """Decode an image once; return a DecodedImage unchanged.
+
+    `name` is that of its file, found out if `source` is a path. Limits and errors are those of `decode`.
+    """
+    if isinstance(source, DecodedImage):
+        return source
+    return DecodedImage(decode(source), name or (Path(source).name if isinstance(source, str | Path) else ""))
+
+
+def decode(source: ImageSource) -> Image.Image:
+    """The image as a new RGB image: upright, in sRGB, transparency on white, first frame of many.
+
+    A shorter side of 2048 pixels or more is brought down, to 1024 at least; other images keep their size
+    (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not an image, is damaged, under 16
+    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP: 20); sizes are checked before decoding.
+    """
+    kind: str = Message("image")
+    try:
+        if isinstance(source, DecodedImage):
+            return source.pixels.copy()
+        if isinstance(source, np.ndarray | Tensor):
+            source = from_array(source)
+        if isinstance(source, Image.Image):
+            image = source
+            _check_size(image)
+        else:
+            data = _read(source)
+            reader = _find_reader(data)
+            kind = str(reader.format)
+            header = reader(io.BytesIO(data))
+            _check_size(header)
+            image = _load(header, data)
+        rgb = to_rgb(image)
+        orientation = _orientation(image)  # only now: a TIFF has turned itself while loading
+        if image is not source:
+            image.close()  # its pixels must go before the turned copy is made
+        rgb.getexif()[ExifTags.Base.Orientation] = orientation
+        ImageOps.exif_transpose(rgb, in_place=True)
+        return rgb
+    except CamvizError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = MAX_PIXELS // 10**6
+        raise CamvizError("expected an image of at most {limit} megapixels; this one has more", limit=limit) from error
+    except UNREADABLE as error:
+        raise CamvizError("this {kind} is truncated or damaged; expected a complete file", kind=kind) from error
+
+
+def digest(image: Image.Image) -> str:
+    """The sha256 of the image's mode, size and RGB pixels, as hex: the key of everything computed from it."""
+    sha = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
+    for strip in strips(image if image.mode == "RGB" else to_rgb(image), 1):
+        sha.update(strip.tobytes())
+    return sha.hexdigest()
+
+
+def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        raise CamvizError("'{source}' is an address: download the image, and give its file or its bytes", source=source)
+    if isinstance(source, str | PathLike):
+        try:
+            with Path(source).open("rb") as file:
+                return _read(file)
+        except OSError as error:
+            raise CamvizError(
+                "cannot read the image '{source}': {reason}", source=str(source), reason=str(error.strerror)
+            ) from error
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    elif hasattr(source, "read"):
+        position = source.tell() if source.seekable() else None
+        if position is not None:
+            source.seek(0)
+        data = source.read(MAX_BYTES + 1)
+        if position is not None:
+            source.seek(position)
+    else:
+        raise CamvizError(
+            "expected an image as a path, bytes, binary file, PIL image, array or tensor; got {kind}",
+            kind=type(source).__name__,
+        )
+    if not isinstance(data, bytes):
+        raise CamvizError("expected a file opened in binary mode; got one that gives text")
+    if len(data) > MAX_BYTES:
+        raise CamvizError("expected a file of at most 20 MB; this one is larger")
+    return data
+
+
+def _find_reader(data: bytes) -> type[ImageFile]:
+    for magic, reader in READERS.items():
+        if data.startswith(magic) and (data[8:12] == b"WEBP" if magic == b"RIFF" else magic != b"BM" or _is_bmp(data)):
+            return reader
+    if not data:
+        raise CamvizError("this file is empty; {expected}", expected=EXPECTED)
+    if b"<svg" in data[:4096].lower():
+        raise CamvizError("SVG is a drawing, not a photograph; {expected}", expected=EXPECTED)
+    if data.startswith(b"%PDF"):
+        raise CamvizError("PDF is a document, not a photograph; {expected}", expected=EXPECTED)
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
+        name = "AVIF" if b"avi" in data[8:40] else "HEIC"
+        raise CamvizError(
+            "{name} images cannot be read, save this one as JPEG first; {expected}", name=name, expected=EXPECTED
+        )
+    raise CamvizError("this file is not an image that can be read; {expected}", expected=EXPECTED)
+
+
+def _is_bmp(data: bytes) -> bool:
+    size, pixels = struct.unpack("<I4xI", data[2:14]) if len(data) >= 14 else (0, 0)
+    return bool(size == 0 or 14 < pixels < size)  # some writers leave the size of the file 0
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        sides: dict[str, Any] = {"least": MIN_SIDE, "width": width, "height": height}
+        raise CamvizError("expected at least {least} pixels on each side; this image has {width} x {height}", **sides)
+    limits = {"JPEG": ("JPEG", MAX_JPEG_PIXELS), "MPO": ("JPEG", MAX_JPEG_PIXELS), "WEBP": ("WebP", MAX_WEBP_PIXELS)}
+    name, limit = limits.get(image.format or "", (Message("image"), MAX_PIXELS))
+    if width * height > limit:
+        values: dict[str, Any] = {
+            "name": name,
+            "limit": limit // 10**6,
+            "came": f"{width} x {height} = {width * height / 1e6:.1f}",
+        }
+        raise CamvizError("expected at most {limit} megapixels; this {name} has {came}", **values)
+
+
+def _load(image: ImageFile, data: bytes) -> Image.Image:
+    """Decode an image of checked size within the memory allowed, a JPEG at reduced scale."""
+    extra = 0.0
+    if isinstance(image, JpegImageFile):
+        extra = _coefficient_bytes(image, data)
+        side = min(image.size) // factor(image.size)
+        image.draft(None, (side, side))
+    elif isinstance(image, TiffImageFile):
+        # libtiff unpacks one tile or strip at a time, and that may be the whole image.
+        tags, base = image.tag_v2, ExifTags.Base
+        rows = min(tags.get(base.RowsPerStrip, image.height), image.height)
+        block = tags.get(base.TileWidth, image.width) * tags.get(base.TileLength, rows)
+        extra = block * max(4, sum(tags.get(base.BitsPerSample, (1,))) / 8)
+    elif isinstance(image, WebPImageFile):
+        extra = 12 * image.width * image.height
+    if extra + 4 * image.width * image.height > DECODER_BYTES:
+        raise CamvizError(
+            "decoding this {format} would need over 400 MB of memory; expected a smaller image", format=image.format
+        )
+    image.load()
+    return image
+
+
+def _coefficient_bytes(image: JpegImageFile, data: bytes) -> float:
+    """What libjpeg keeps of a JPEG in several scans: 2 bytes for each coefficient, whatever the scale."""
+    assert image.fp is not None
+    scan_header = bytes([0, 6 + 2 * image.layers, image.layers])  # of a first scan that holds all channels
+    if "progressive" not in image.info and data.startswith(scan_header, image.fp.tell() - scan_header[1]):
+        return 0
+    across, down = zip(*(layer[1:3] for layer in image.layer), strict=True)
+    samples: float = sum(a * d for a, d in zip(across, down, strict=True)) / (max(across) * max(down))
+    return 2 * image.width * image.height * samples
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except UNREADABLE:  # damaged metadata is no reason to refuse the image
+        return 1
