@@ -13,9 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ..scores import Score
-from .calling_modes import usual_modes
+from .calling_modes import AutocastFoundError, usual_modes
 from .not_finite import input_not_finite, value_not_finite
-from .own_autocast import AutocastFoundError
 from .quantized import check_quantized, without_gradient
 
 MAX_RELATIVE_DIFFERENCE = 1e-4

@@ -14,10 +14,9 @@ from ..errors import CamvizError
 from ..messages import Message
 from ..runtime.tf32 import full_precision
 from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
-from .calling_modes import autocast_dtype, usual_modes
+from .calling_modes import AutocastFoundError, autocast_dtype, find_autocast, usual_modes, without_autocast
 from .hooks import autocast_seen, is_listening, listening, register_once
 from .not_finite import check_scores
-from .own_autocast import AutocastFoundError, find_autocast, without_autocast
 from .pass_counts import active_counts
 from .rules import CallMode, active_rules
 from .training_mode import check_eval
