@@ -52,7 +52,8 @@ class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = dict(kwargs or {})
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **kwargs)
-        self.drawn += 1
+        given = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)} | kwargs
+        self.drawn += given.get("dropout_p", 1) != 0  # attention can drop, and need not
         if kwargs.get("generator") is not None:
             return func(*args, **kwargs)
         source = next((one for one in args if isinstance(one, Tensor)), None)

@@ -3,10 +3,11 @@
 from .batch_norm import norm_arguments, scale_and_shift
 from .batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .biases import bias_gradients, bias_of
-from .calling_modes import autocast_to, usual_modes
+from .calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
+from .network_errors import StartAgainError
 from .network_output import (
     LastSteps,
     OutputReading,
@@ -20,7 +21,6 @@ from .network_output import (
 from .network_output import at as output_at
 from .network_output import choose as choose_output
 from .not_finite import broken_weights, input_not_finite, value_not_finite
-from .own_autocast import StartAgainError, copy_autocast, find_autocast
 from .pass_counts import PassCounts, add_note, counting_passes
 from .quantized import is_quantized
 from .relu import SMOOTH, Rule, apply_rule, gate_of

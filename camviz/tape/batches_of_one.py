@@ -15,8 +15,8 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 from ..scores import Score
 from .calling_modes import usual_modes
 from .gradient_cut import explained_cut
+from .network_errors import StartAgainError
 from .not_finite import input_not_finite, value_not_finite
-from .own_autocast import StartAgainError
 from .quantized import NoGradientError, check_quantized, without_gradient
 
 MAX_RELATIVE_DIFFERENCE = 1e-4

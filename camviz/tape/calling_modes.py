@@ -1,12 +1,18 @@
-"""The modes of torch that a caller may be in: inference mode and autocast."""
+"""The modes of torch that a caller, or a network itself, may switch on: inference mode and autocast."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from typing import Any
+from weakref import WeakSet
 
 import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .checkpointing import without_checkpoints
+from .network_errors import StartAgainError
+from .pass_counts import add_note
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -43,3 +49,51 @@ def autocast_to(dtype: torch.dtype | None) -> Iterator[None]:
         yield
     finally:
         autocast_dtype.reset(token)
+
+
+_autocasting: WeakSet[nn.Module] = WeakSet()
+
+
+class _Watch(TorchFunctionMode):
+    """Records whether a call runs under autocast."""
+
+    seen = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen |= torch._C._is_any_autocast_enabled()
+        return func(*args, **(kwargs or {}))
+
+
+class _WithoutAutocast(TorchFunctionMode):
+    """Makes each call without autocast."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        with ExitStack() as modes:
+            leave_autocast(modes)
+            return func(*args, **(kwargs or {}))
+
+
+def find_autocast(net: nn.Module, run: Callable[[], Tensor]) -> None:
+    """Raise StartAgainError if `run`, a plain pass, meets autocast for the first time."""
+    if net in _autocasting:
+        return
+    watch = _Watch()
+    with suppress(Exception), watch, torch.no_grad():
+        run()
+    if watch.seen:
+        _autocasting.add(net)
+        raise StartAgainError("this network's forward runs under autocast; call it again")
+
+
+def copy_autocast(net: nn.Module, other: nn.Module) -> None:
+    """Let a copy of a network run without its autocast if the network does."""
+    if net in _autocasting:
+        _autocasting.add(other)
+
+
+def without_autocast(net: nn.Module) -> AbstractContextManager[Any]:
+    """Return the context in which a network runs without the autocast of its own forward."""
+    if net not in _autocasting:
+        return nullcontext()
+    add_note("This network's forward runs under autocast, in few digits; CamViz computes it in float32.")
+    return _WithoutAutocast()

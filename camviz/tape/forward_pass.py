@@ -14,12 +14,11 @@ from ..messages import Message
 from ..runtime.progress import raised_by_progress
 from ..runtime.tf32 import full_precision
 from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
-from .calling_modes import autocast_dtype, usual_modes
+from .calling_modes import autocast_dtype, find_autocast, usual_modes, without_autocast
 from .hooks import autocast_seen, find_own_hooks, is_listening, listening, register_once, without_own_hooks
-from .network_errors import network_errors
+from .network_errors import StartAgainError, network_errors
 from .network_output import LastSteps, OutputReading, choose, class_scores, last_steps, reading_of, set_reading
 from .not_finite import check_scores
-from .own_autocast import StartAgainError, find_autocast, without_autocast
 from .pass_counts import active_counts
 from .rules import CallMode, active_rules
 from .training_mode import check_eval

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
+from torchvision.ops import stochastic_depth
 
 import camviz
 
@@ -46,6 +47,7 @@ class Small(nn.Module):
             "first": lambda: x - x[:1] / 2,
             "view": lambda: x.view(1, -1),
             "dropout": lambda: F.dropout(x, 0.3, training=True),
+            "depth": lambda: stochastic_depth(x, 0.2, "row", training=True),
             "noise": lambda: x + 0.1 * torch.randn_like(x),
             "numpy noise": lambda: x + 0.1 * torch.from_numpy(np.random.standard_normal(x.shape)).to(x),
             "log": lambda: torch.log(x - 1000),

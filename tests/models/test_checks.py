@@ -44,7 +44,7 @@ def test_deletion_of_a_network_without_running_statistics():
     assert 0 < last < 1 and len(order) == SIDE**2
 
 
-@pytest.mark.parametrize("kind", ["dropout", "noise"])
+@pytest.mark.parametrize("kind", ["dropout", "depth", "noise"])
 def test_random_numbers_are_seeded_and_said(kind):
     state = torch.get_rng_state()
     model = load(Small(kind))
@@ -63,8 +63,20 @@ def test_random_numbers_of_another_library_are_said():
     assert "cannot seed" in note
 
 
-def test_an_ordinary_network_has_no_notes():
-    model = load(Small())
+class Attends(Small):
+    """Can drop in its attention, and does not in evaluation mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, dropout=0.5, batch_first=True)
+
+    def pooled(self, x):
+        return self.attention(x[:, None], x[:, None], x[:, None], need_weights=False)[0][:, 0]
+
+
+@pytest.mark.parametrize("kind", [Small, Attends])
+def test_an_ordinary_network_has_no_notes(kind):
+    model = load(kind())
     assert model.notes == () and not model.draws_random_numbers
 
 
