@@ -101,7 +101,8 @@ def _layer(net: nn.Module, layer: Any) -> nn.Module:
         if any(layer is module for module in modules.values()):
             return layer
         raise CamvizError(
-            "this layer ({kind}) is not a module of the network: give one of its modules, or its dotted name",
+            "the network's forward pass does not run through this layer ({kind}): it is none of its modules; give "
+            "one of them, or its dotted name",
             kind=type(layer).__name__,
         )
     if not isinstance(name, str):

@@ -1,7 +1,7 @@
 """Many passes of one network at a lower cost each: batch norms fused, fast convolutions, channels-last batches."""
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,6 +14,7 @@ from ..runtime.batching import batch_size
 from ..runtime.progress import Progress
 from ..runtime.rng import SeededOperations
 from ..tape import (
+    NetworkError,
     autocast_to,
     counting_passes,
     forward,
@@ -99,9 +100,14 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
         unknown = len(x) == 1 and not is_checked(net) and x.dtype in (torch.float32, torch.float64)
         batch = channels_last(torch.cat([1 - x / 2, x]) if unknown else x)
         if x.device.type == "cpu":  # on an accelerator, replacing calls costs more time than it saves
-            with suppress(CamvizError), intercepting(FusedCalls(plan, fold)):  # fused weights may overflow
-                again = forward(net, batch)[-len(x) :]
+            try:
+                with intercepting(FusedCalls(plan, fold)):
+                    again = forward(net, batch)[-len(x) :]
                 fits = bool((again - scores).abs().max() <= MAX_RELATIVE_ERROR * scores.abs().max())
+            except NetworkError:
+                raise
+            except CamvizError:  # fused weights may overflow
+                fits = False
         if unknown and not is_checked(net):
             with intercepting(call_unchanged):
                 mark_batches_of_one(net, needed=not fits and not near(forward(net, batch)[-1:], scores))

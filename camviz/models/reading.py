@@ -22,6 +22,7 @@ from ..tape import (
     raw_output,
     set_reading,
 )
+from .layers import running_on
 
 Head = Literal["softmax", "sigmoid", "none"]
 Output = int | str | tuple[int | str, ...]
@@ -52,12 +53,12 @@ def read_output(
     """
     if head is not None and head not in get_args(Head):
         raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid, none")
-    result, steps = _some_outputs(net, shape)
+    result, steps, images = _some_outputs(net, shape)
     path = _path(output) if output is not None else ()
     notes: tuple[Message, ...] = ()
     if not path and not isinstance(result, Tensor):
-        path = choose_output(result, names)
-        if len(candidates := candidates_of(result, names)) > 1:
+        path = choose_output(result, names, images)
+        if len(candidates := candidates_of(result, names, images)) > 1:
             notes = (
                 Message(
                     "The network returns several outputs that may be its class scores ({outputs}); the first of them "
@@ -106,15 +107,16 @@ def _path(output: Output) -> tuple[int | str, ...]:
     return path
 
 
-def _some_outputs(net: nn.Module, shape: tuple[int, int, int]) -> tuple[Any, LastSteps]:
-    """Return what a network returns for two random images, for one image if it takes no batch, and its last steps."""
+def _some_outputs(net: nn.Module, shape: tuple[int, int, int]) -> tuple[Any, LastSteps, int]:
+    """Return what a network returns for two random images, or for one if it takes no batch: output, steps, images."""
     reference = next((weight for weight in net.parameters() if weight.is_floating_point()), torch.empty(0))
     random = np.random.default_rng(0).random((2, *shape), np.float32)
     x = torch.from_numpy(random).to(reference.device, reference.dtype)
     try:
-        return raw_output(net, x)
+        return *raw_output(net, x), 2
     except (RuntimeError, ValueError, TypeError, AssertionError, LookupError, AttributeError):  # it may take one only
-        return raw_output(net, x[:1])
+        with running_on(net, x[:1]):
+            return *raw_output(net, x[:1]), 1
 
 
 def _last_step(

@@ -7,7 +7,7 @@ from .calling_modes import autocast_to, copy_autocast, find_autocast, usual_mode
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
-from .network_errors import StartAgainError
+from .network_errors import NetworkError, StartAgainError
 from .network_output import (
     LastSteps,
     OutputReading,
@@ -31,6 +31,7 @@ __all__ = [
     "SMOOTH",
     "TO_NUMBERS",
     "LastSteps",
+    "NetworkError",
     "OutputReading",
     "PassCounts",
     "Rule",

@@ -98,7 +98,7 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
             scores = class_scores(output, reading, steps)
     if reading is None and not isinstance(output, Tensor):
         with listening(None):
-            set_reading(net, OutputReading(choose(raw_output(net, x)[0])))
+            set_reading(net, OutputReading(choose(raw_output(net, x)[0], batch=len(x))))
         raise StartAgainError("how this network's output is read is known from now on")
     if len(scores) != len(x):
         raise CamvizError(

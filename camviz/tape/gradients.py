@@ -16,7 +16,7 @@ from .batches_of_one import isolated
 from .calling_modes import usual_modes
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
-from .network_errors import network_errors, reason_of
+from .network_errors import network_errors
 from .not_finite import check_gradient, value_not_finite
 from .pass_counts import active_counts, add_note
 from .quantized import NoGradientError
@@ -96,16 +96,8 @@ def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | N
 
 def score_of(score: Score, scores: Tensor) -> Tensor:
     """Return the score of each sample, (B,); raise CamvizError if `score` returns another shape."""
-    try:
+    with network_errors(Message("explained score"), scores):
         explained = score(scores)
-    except CamvizError:
-        raise
-    except Exception as error:
-        raise CamvizError(
-            "the score fails on class scores of shape {shape}: {reason}",
-            shape=tuple(scores.shape),
-            reason=reason_of(error),
-        ) from error
     if isinstance(explained, np.ndarray | np.generic | list | tuple | int | float) and not isinstance(explained, bool):
         with suppress(ValueError, TypeError, RuntimeError):
             explained = torch.as_tensor(explained, dtype=scores.dtype, device=scores.device)

@@ -1,4 +1,4 @@
-"""What a network's own code raises becomes a CamvizError that says where it happened."""
+"""What a network's own code, or a score, raises becomes a CamvizError that says where it happened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,17 @@ from ..errors import CamvizError, is_out_of_memory
 from ..runtime.progress import raised_by_progress
 
 
+class StartAgainError(RuntimeError):
+    """A pass has found out how its network must be run: the pass has to start again."""
+
+
+class NetworkError(CamvizError):
+    """An error of code that is not CamViz's. It is of the original type too, and `__cause__` is the original."""
+
+
 @contextmanager
 def network_errors(what: str, x: Tensor) -> Iterator[None]:
-    """Raise CamvizError for what a pass of the network raises inside; what a progress callback raises passes."""
+    """Raise NetworkError for what `what` raises inside for an input x; what a progress callback raises passes."""
     try:
         yield
     except (CamvizError, StartAgainError):
@@ -19,7 +27,7 @@ def network_errors(what: str, x: Tensor) -> Iterator[None]:
     except Exception as error:
         if raised_by_progress(error) or is_out_of_memory(error):
             raise
-        raise NetworkError(
+        raise _also(type(error))(
             "the {what} fails for an input of shape {shape}: {reason}",
             what=what,
             shape=tuple(x.shape),
@@ -27,12 +35,13 @@ def network_errors(what: str, x: Tensor) -> Iterator[None]:
         ) from error
 
 
-class StartAgainError(RuntimeError):
-    """A pass has found out how its network must be run: the pass has to start again."""
-
-
-class NetworkError(CamvizError):
-    """An error of the network's own code; `__cause__` is what it raised."""
+@lru_cache
+def _also(kind: type[Exception]) -> type[NetworkError]:
+    """Return a NetworkError that is of another type too, so that callers who expect that type catch it."""
+    try:
+        return type("NetworkError", (NetworkError, kind), {})
+    except TypeError:  # a type whose instances are laid out in another way
+        return NetworkError
 
 
 def reason_of(error: Exception) -> str:

@@ -26,6 +26,9 @@ _SQUASHES: dict[Any, Squash] = {
 }
 _LOGARITHMS = {F.log_softmax, torch.log_softmax, Tensor.log_softmax, torch.special.log_softmax, F.logsigmoid}
 _EXPONENTIALS = {torch.exp, Tensor.exp}
+# Names of outputs that are no class scores, unless `output` says so.
+_FEATURES = {"features", "feature", "feat", "feats", "embedding", "embeddings", "hidden_states", "last_hidden_state"}
+_FEATURES |= {"pooler_output", "prototypes", "attentions", "loss"}
 # Calls after the last step that only move its values.
 _MOVES = {
     *(Tensor.view, Tensor.reshape, torch.reshape, Tensor.flatten, torch.flatten, Tensor.squeeze, torch.squeeze),
@@ -140,8 +143,8 @@ def as_matrix(output: Any) -> Tensor:
             return output.flatten(1)
         if output.ndim == 4:
             raise CamvizError(
-                "the network returns a map of scores, shape {shape}, and CamViz explains one score for each class: put "
-                "it into an nn.Module that averages the map, as in `return net(x).mean(dim=(2, 3))`",
+                "the network must end in class scores of shape (batch, classes); it returned shape {shape}, a map of "
+                "scores: put it into an nn.Module that averages the map, as in `return net(x).mean(dim=(2, 3))`",
                 shape=tuple(output.shape),
             )
     came = Message("shape {shape}", shape=tuple(output.shape)) if isinstance(output, Tensor) else type(output).__name__
@@ -185,12 +188,12 @@ def at(output: Any, path: Path) -> Any:
     return found
 
 
-def choose(output: Any, classes: int | None = None) -> Path:
+def choose(output: Any, classes: int | None = None, batch: int | None = None) -> Path:
     """Return the path to the class scores among several outputs; see `candidates_of`.
 
     Of several with the same number of classes it is the first. Raises CamvizError if they differ in it.
     """
-    candidates = candidates_of(output, classes)
+    candidates = candidates_of(output, classes, batch)
     if len({as_matrix(value).shape[1] for _, value in candidates}) > 1:
         raise CamvizError(
             "the network returns several outputs that may be its class scores: {outputs}; choose one, as in "
@@ -201,13 +204,17 @@ def choose(output: Any, classes: int | None = None) -> Path:
     return candidates[0][0]
 
 
-def candidates_of(output: Any, classes: int | None = None) -> list[tuple[Path, Tensor]]:
+def candidates_of(output: Any, classes: int | None = None, batch: int | None = None) -> list[tuple[Path, Tensor]]:
     """Return the outputs that may be the class scores: by their shapes, and by what they depend on.
 
     An output that another one is computed from is none: features, of logits. `classes`: their number, if it is known.
-    Raises CamvizError if there is none.
+    `batch`: the number of images, which each output must have. Raises CamvizError if there is none.
     """
-    candidates = [(path, value) for path, value in leaves(output) if _is_candidate(value)]
+    candidates = [
+        (path, value)
+        for path, value in leaves(output)
+        if _is_candidate(value) and path[-1] not in _FEATURES and batch in (None, len(value))
+    ]
     if classes is not None:
         candidates = [one for one in candidates if as_matrix(one[1]).shape[1] == classes] or candidates
     if len(candidates) > 1:
@@ -229,23 +236,32 @@ def _is_candidate(value: Any) -> bool:
 
 
 def _last_of(candidates: list[tuple[Path, Tensor]]) -> list[tuple[Path, Tensor]]:
-    """Return the candidates of which no other one is computed: logits, and not the features that they come from."""
-    nodes = [value.grad_fn for _, value in candidates]
-    if any(node is None for node in nodes):
-        return candidates
-    earlier: set[Any] = set()
-    for node in nodes:
-        waiting, seen = [following for following, _ in node.next_functions], set()  # type: ignore[union-attr]
-        while waiting:
-            at = waiting.pop()
-            if at is not None and at not in seen:
-                seen.add(at)
-                waiting += [following for following, _ in at.next_functions]
-        earlier |= seen - {node}
-    return [one for one, node in zip(candidates, nodes, strict=True) if node not in earlier]
+    """Return the candidates of which no other one of another width is computed: not the features, but the logits."""
+    before: dict[Any, set[Any]] = {value.grad_fn: set(nodes_before(value)) for _, value in candidates}
+    return [
+        (path, value)
+        for path, value in candidates
+        if not any(
+            value.grad_fn is not None
+            and value.grad_fn in before.get(other.grad_fn, ())
+            and as_matrix(other).shape[1] != as_matrix(value).shape[1]
+            for _, other in candidates
+        )
+    ]
+
+
+def nodes_before(value: Tensor) -> Iterator[Any]:
+    """Yield every node of autograd's graph that a tensor is computed from, without its own."""
+    waiting, seen = [value.grad_fn], {value.grad_fn, None}
+    while waiting:
+        node = waiting.pop()
+        following = {one for one, _ in node.next_functions} - seen if node is not None else set()
+        seen |= following
+        waiting += following
+        yield from following
 
 
 def described_output(path: Path, value: Any) -> str:
     """Return an output as a sentence names it: its path and its shape."""
     shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-    return f"{'.'.join(map(str, path))} {shape}"
+    return f"{'.'.join(map(str, path))} {shape}".strip()
