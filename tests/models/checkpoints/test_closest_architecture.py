@@ -118,6 +118,6 @@ def test_what_stands_before_every_name_is_taken_off(wrapper: str, tmp_path: Path
 
 def test_a_network_of_ones_own_that_has_such_names(tmp_path: Path) -> None:
     net = nn.ModuleDict({"model": nn.Linear(2, 2)})
-    from camviz.models.checkpoints.state_dict import unwrapped
+    from camviz.models.checkpoints.selection import select
 
-    assert list(unwrapped(net.state_dict(), net)) == ["model.weight", "model.bias"]
+    assert list(select(net.state_dict(), net)) == ["model.weight", "model.bias"]
