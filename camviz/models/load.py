@@ -51,7 +51,8 @@ def load_model(
     A network given as an object is copied and never changed.
 
     `weights`: "default" = pretrained (downloaded on first use, `progress(done_bytes, total_bytes)`), "random", the
-    path of a state dict (.pth, .pt, .safetensors), or a state dict. `device`: None = torch's default.
+    path of a checkpoint (.pth, .pt, .ckpt, .bin, .safetensors), or its content. Of all its tensors those are taken that
+    fit the network, whatever their prefix; plain weights before averaged ones (EMA). `device`: None = torch's default.
     `input_size` (height, width), `mean`, `std` and `categories` replace the catalogue's values; for a network given as
     an object the defaults are 224 x 224 and ImageNet's values. `categories`: class names, or the path of a text or
     JSON file. `input_channels`: the content of each input channel, out of "red", "green", "blue", "gray", "black"

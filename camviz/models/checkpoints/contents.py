@@ -65,7 +65,7 @@ def _placeholders(known: Mapping[str, Any]) -> Iterator[None]:
     if not known:
         yield
         return
-    names = [(part, name) for name, part in known.items()]
+    names: list[Any] = [(part, name) for name, part in known.items()]
     names += [(part, f"builtins.{name}") for name, part in known.items() if "." not in name]
     with _lock, torch.serialization.safe_globals(names):
         yield

@@ -105,10 +105,17 @@ def _is_other(name: str, value: Tensor, known: set[str]) -> bool:
 
 def _without_common_prefix(state: Mapping[str, Tensor], own: Mapping[str, str]) -> dict[str, Tensor]:
     """Return a checkpoint of which no name fits, without the prefix that its names, or else the network's, share."""
-    plain = {key.rpartition(SEPARATOR)[2]: value for key, value in state.items()}
+    dictionaries: dict[str, dict[str, Tensor]] = defaultdict(dict)
+    for key, value in state.items():
+        path, _, name = key.rpartition(SEPARATOR)
+        if value.ndim and not _OTHERS.search(key.partition(".")[0]):
+            dictionaries[path][name] = value
+    plain = max(dictionaries.values(), key=len, default=dict(state))
     firsts = {name.partition(".")[0] for name in own}
     if len(firsts) == 1 and all("." in name for name in own):
         (first,) = firsts
         if all(f"{first}.{key}" in own for key in plain):
             return {own[f"{first}.{key}"]: value for key, value in plain.items()}
+    while len({key.partition(".")[0] for key in plain}) == 1 and all("." in key for key in plain):
+        plain = {key.partition(".")[2]: value for key, value in plain.items()}
     return plain
