@@ -152,7 +152,7 @@ def uploader(device: str) -> None:
         )
         names = st.file_uploader(
             tr("Class names"),
-            ["txt", "json"],
+            ["txt", "json", "jsonl", "csv", "tsv", "yaml", "yml"],
             key=f"own_names{number}",
             max_upload_size=4,
             help=tr("One name per line, or JSON: a list, {index: name} or {name: index}."),
