@@ -35,14 +35,13 @@ def select(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
         return dict(state)
     own = _short_names(wanted)
     given = plain_weights({_short(key): value for key, value in state.items()}, own)
-    scores: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for key, value in given.items():
-        for prefix, name in _splits(key):
-            if name in own:
-                scores[prefix][0] += wanted[own[name]].shape == value.shape
-                scores[prefix][1] += 1
+    scores = _scores(given, own, wanted)
+    firsts = {name.partition(".")[0] for name in own}
+    if not scores and len(firsts) == 1 and all("." in name for name in own):  # the network's own names have a prefix
+        own = {name.partition(".")[2]: full for name, full in own.items()}
+        scores = _scores(given, own, wanted)
     if not scores:
-        return _without_common_prefix(given, own)
+        return _without_common_prefix(given)
     best = max((shape, name) for shape, name in scores.values())
     equal = [prefix for prefix, (shape, name) in scores.items() if (shape, name) == best]
     prefix = _preferred(equal, given)
@@ -53,6 +52,17 @@ def select(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
         for name, key in chosen.items()
         if name in own or not _is_other(key[len(prefix) :], given[key], known)
     }
+
+
+def _scores(given: Mapping[str, Tensor], own: Mapping[str, str], wanted: Mapping[str, Tensor]) -> dict[str, list[int]]:
+    """Count for each prefix the shapes and the names that fit."""
+    scores: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for key, value in given.items():
+        for prefix, name in _splits(key):
+            if name in own:
+                scores[prefix][0] += wanted[own[name]].shape == value.shape
+                scores[prefix][1] += 1
+    return scores
 
 
 def _short(key: str) -> str:
@@ -103,19 +113,14 @@ def _is_other(name: str, value: Tensor, known: set[str]) -> bool:
     return SEPARATOR in name or not value.ndim or bool(_COPIES.search(first) or _OTHERS.search(first))
 
 
-def _without_common_prefix(state: Mapping[str, Tensor], own: Mapping[str, str]) -> dict[str, Tensor]:
-    """Return a checkpoint of which no name fits, without the prefix that its names, or else the network's, share."""
+def _without_common_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a checkpoint of which no name fits, without the prefix that its names share."""
     dictionaries: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for key, value in state.items():
         path, _, name = key.rpartition(SEPARATOR)
         if value.ndim and not _OTHERS.search(key.partition(".")[0]):
             dictionaries[path][name] = value
     plain = max(dictionaries.values(), key=len, default=dict(state))
-    firsts = {name.partition(".")[0] for name in own}
-    if len(firsts) == 1 and all("." in name for name in own):
-        (first,) = firsts
-        if all(f"{first}.{key}" in own for key in plain):
-            return {own[f"{first}.{key}"]: value for key, value in plain.items()}
     while len({key.partition(".")[0] for key in plain}) == 1 and all("." in key for key in plain):
         plain = {key.partition(".")[2]: value for key, value in plain.items()}
     return plain

@@ -143,3 +143,13 @@ def test_nested_references_are_read_once() -> None:
     value["again"] = value
     with pytest.raises(camviz.CamvizError):
         camviz.load_model("squeezenet1_1", weights=value)
+
+
+@pytest.mark.parametrize("prefix", ["", "model.", "module.net."])
+def test_a_network_whose_own_names_have_a_prefix(prefix: str) -> None:
+    def net() -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+
+    state = net().state_dict()
+    loaded = camviz.load_model(nn.Sequential(net()), weights=under(prefix, state), input_size=(16, 16)).net.state_dict()
+    assert all(torch.equal(loaded[f"0.{key}"], value) for key, value in state.items())
