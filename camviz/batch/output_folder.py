@@ -18,9 +18,10 @@ from .. import encode, render, text
 from ..encode import RGB
 from ..errors import CamvizError
 from ..explanation import recipe
+from ..images.files import SUFFIXES
 from ..registry import METHODS
 from .job import Order
-from .worker import SUFFIXES, Item, Outcome
+from .worker import Item, Outcome
 
 Row = dict[str, Any]
 

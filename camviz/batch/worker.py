@@ -23,8 +23,6 @@ from .job import Order
 
 Beat = Callable[[], None]
 
-SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-
 
 @dataclass(frozen=True)
 class Item:

@@ -15,7 +15,10 @@ from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, 
 from .checkpoints import state_dict
 from .checkpoints import weights as files
 from .checkpoints.closest_architecture import closest_architecture
+from .checkpoints.contents import tensors_in
 from .checkpoints.download import Progress
+from .checkpoints.heads import fitting_heads
+from .checkpoints.selection import select
 from .checkpoints.weights import Weights
 from .checks import checked, one_input, prepare
 from .class_names import ClassNames, read_class_names
@@ -54,7 +57,8 @@ def load_model(
     A network given as an object is copied and never changed.
 
     `weights`: "default" = pretrained (downloaded on first use, `progress(done_bytes, total_bytes)`), "random", the
-    path of a state dict (.pth, .pt, .safetensors), or a state dict. `device`: None = torch's default.
+    path of a checkpoint (.pth, .pt, .ckpt, .bin, .safetensors), or its content. Of all its tensors those are taken that
+    fit the network, whatever their prefix; plain weights before averaged ones (EMA). `device`: None = torch's default.
     `input_size` (height, width), `mean`, `std` and `categories` replace the catalogue's values; for a network given as
     an object the defaults are 224 x 224 and ImageNet's values. `categories`: class names, or the path of a text or
     JSON file. `input_channels`: the content of each input channel, out of "red", "green", "blue", "gray", "black"
@@ -124,7 +128,7 @@ def load_model(
 def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:
     if isinstance(network, nn.Module | ExportedProgram):
         return custom_source(network, name)
-    if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth"):
+    if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth", *files.STATE_DICTS):
         return program_source(Path(network), name)
     return find_source(network)
 
@@ -141,16 +145,16 @@ def _build(
     if weights == "random":
         return source.untrained(source.classes), Weights("random")
     if isinstance(weights, Mapping):
-        if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+        state, file, loaded = tensors_in(weights), "", Weights("custom")
+        if not state:
             raise CamvizError("a state dict holds tensors by name, as net.state_dict() gives them")
-        state, file, loaded = dict(weights), "", Weights("custom")
     else:
         path = Path(weights)
         if not path.is_file():
             raise CamvizError("weights must be 'default', 'random' or a file; there is no file {path}", path=path)
-        state, file, loaded = files.read(path), path.name, Weights("file", str(weights))
+        state, file, loaded = files.read_checkpoint(path), path.name, Weights("file", str(weights))
     net = source.untrained(source.classes)
-    state = state_dict.unwrapped(state, net)
+    state = fitting_heads(select(state, net), net, file)
     if source.from_catalogue:
         if (classes := state_dict.classes_in(state, net, source.classes)) != source.classes:
             net = source.untrained(classes)

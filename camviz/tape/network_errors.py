@@ -35,7 +35,6 @@ def network_errors(what: str, x: Tensor) -> Iterator[None]:
         ) from error
 
 
-@lru_cache
 def _also(kind: type[Exception]) -> type[NetworkError]:
     """Return a NetworkError that is of another type too, so that callers who expect that type catch it."""
     try:

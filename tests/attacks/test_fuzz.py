@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from camviz import CamvizError
-from camviz.images import decoding
+from camviz import CamvizError, images
 from tests.attacks import fuzz
 
 ROOT = Path(__file__).parents[2]
@@ -28,8 +27,8 @@ def test_fifteen_hundred_damaged_files() -> None:
 
 
 def test_its_good_files_are_of_every_format_and_good() -> None:
-    readers = {decoding._find_reader(data) for data in fuzz.seeds().values()}
-    assert readers == set(decoding.READERS.values())
+    readers = {images.files.find_reader(data) for data in fuzz.seeds().values()}
+    assert readers == set(images.files.READERS.values())
     assert {fuzz.judge(data) for data in fuzz.seeds().values()} == {"image"}
     assert all(b"".join(fuzz.split(data)) == data for data in fuzz.seeds().values())
     assert fuzz.make(7, 3) == fuzz.make(7, 3) != fuzz.make(8, 3)

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from camviz import images
 from camviz.errors import CamvizError
-from camviz.images import DecodedImage, decode, decode_image, decoding, digest
+from camviz.images import DecodedImage, decode, decode_image, digest
 
 pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 ORIENTATION = 0x0112
@@ -97,6 +98,15 @@ ZOO = {
     "png gray and alpha": (save(CLEAR_LA, "PNG"), LA_ON_WHITE, 1),
     "png 16 bit": (save(SIXTEEN, "PNG"), GRAY_RGB, 0),
     "png 16 bit, dark": (save(np.rint(GRAY * (30000 / 255)).astype(np.uint16), "PNG"), DARK_SIXTEEN, 1),
+    "png 12 of 16 bit": (save(np.rint(GRAY / 255 * 4095).astype(np.uint16), "PNG"), GRAY_RGB, 1),
+    "tiff 12 of 16 bit": (save(np.rint(GRAY / 255 * 4095).astype(np.uint16), "TIFF"), GRAY_RGB, 1),
+    "png 10 of 16 bit": (save(np.rint(GRAY / 255 * 1023).astype(np.uint16), "PNG"), GRAY_RGB, 1),
+    "tiff that names its white": (
+        save(np.rint(GRAY / 255 * 16383).astype(np.uint16), "TIFF", tiffinfo={281: 16383}),
+        GRAY_RGB,
+        1,
+    ),
+    "avif": (save(PICTURE, "AVIF", quality=95), PICTURE, 12),
     "webp": (save(PICTURE, "WEBP", lossless=True), PICTURE, 0),
     "webp half red": (save(HALF_RED, "WEBP", lossless=True), HALF_RED_ON_WHITE, 1),
     "webp animated": (save(PICTURE, "WEBP", lossless=True, save_all=True, append_images=[OTHER.copy()]), PICTURE, 0),
@@ -223,8 +233,8 @@ def test_a_decoded_image_is_decoded_and_hashed_once(tmp_path, monkeypatch):
     assert (found.name, decode_image(path.read_bytes()).name) == ("half red.png", "")
     assert difference(found.pixels, HALF_RED_ON_WHITE) <= 1
     assert found.digest == digest(found.pixels) == decode_image(HALF_RED).digest
-    monkeypatch.setattr(decoding, "to_rgb", None)  # decoding and hashing would fail from here on
-    monkeypatch.setattr(decoding, "strips", None)
+    monkeypatch.setattr(images, "_to_rgb", None)  # decoding and hashing would fail from here on
+    monkeypatch.setattr(images, "_strips", None)
     assert decode_image(found) is found
     assert found.digest == decode_image(found).digest
     with pytest.raises(AttributeError):
@@ -261,8 +271,8 @@ REFUSED = {
     "text": (b"hello, world", r"not an image that can be read; expected"),
     "svg": (SVG, r"SVG is a drawing, not a photograph; expected"),
     "pdf": (b"%PDF-1.7 ...", r"PDF is a document"),
-    "heic": (HEIC, r"HEIC images cannot be read"),
-    "avif": (AVIF, r"AVIF images cannot be read"),
+    "heic": (HEIC, r"pip install camviz\[heic\]"),
+    "avif": (AVIF, r"this AVIF is truncated or damaged"),
     "wav": (b"RIFF\x24\x08\0\0WAVEfmt " + bytes(2000), r"this file is not an image that can be read; expected"),
     "avi": (b"RIFF\x24\x08\0\0AVI LIST" + bytes(2000), r"this file is not an image that can be read; expected"),
     "text that begins as a BMP": (b"BM is short for bitmap" + bytes(200), r"not an image that can be read"),
@@ -321,7 +331,7 @@ def test_a_tiff_in_one_block_counts_the_block(monkeypatch):
     def compressed(rows):
         return save(PICTURE, "TIFF", compression="tiff_lzw", tiffinfo={278: rows})
 
-    monkeypatch.setattr(decoding, "DECODER_BYTES", 4 * WIDTH * HEIGHT + 4 * WIDTH * 10)
+    monkeypatch.setattr(images, "DECODER_BYTES", 4 * WIDTH * HEIGHT + 4 * WIDTH * 10)
     assert difference(decode(compressed(10)), PICTURE) == 0
     with pytest.raises(CamvizError, match="decoding this TIFF would need over 400 MB"):
         decode(compressed(HEIGHT))
@@ -404,3 +414,9 @@ def test_no_accepted_picture_takes_400_megabytes(tmp_path):
     assert {name: (w, h) for name, (w, h, _) in measured.items()} == {name: size for name, (_, size) in files.items()}
     assert {name: took for name, (_, _, took) in measured.items() if took > 400} == {}
     assert measured["alpha.png"][2] > 150  # the measurement sees the image
+
+
+@pytest.mark.parametrize("address", ["https://example.org/cat.jpg", Path("http://example.org/cat.jpg"), "s3://a/b.png"])
+def test_an_address_is_no_file(address):
+    with pytest.raises(CamvizError, match="is an address, and CamViz reads only files: download the image first"):
+        decode(address)
