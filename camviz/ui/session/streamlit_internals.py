@@ -44,3 +44,12 @@ def restore_main_module() -> None:
 def is_guest() -> bool:
     """Return whether the dashboard runs in the process of a script or a notebook that has objects of its own."""
     return _main is not None
+
+
+def widget_has_changed() -> bool:
+    """Return whether a widget or a component began this run; call it before any widget is drawn."""
+    context = get_script_run_ctx()
+    if context is None:
+        return False
+    held = context.session_state._state
+    return any(held._widget_changed(widget) for widget in held._new_widget_state)
