@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import RerunException
 
 from . import streamlit_internals
 from .language import tr
@@ -48,7 +47,7 @@ def run(page: str) -> Iterator[None]:
     state[_RUNNING] = True
     try:
         yield
-    except RerunException:  # the next run writes the URL: this one may not have read all settings
+    except streamlit_internals.Rerun:  # the next run writes the URL: this one may not have read all settings
         if changed:
             state[_ENDED] = link
         raise

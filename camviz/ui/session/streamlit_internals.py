@@ -4,9 +4,11 @@ import sys
 from types import ModuleType
 
 from streamlit.runtime import Runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 
 VERSION = "1.67.0"  # of Streamlit; look at every function here before another one is allowed
+
+Rerun = RerunException  # which ends a run that another one replaces
 
 _main: ModuleType | None = None
 
