@@ -1,14 +1,15 @@
 """Listen to a forward pass and redirect it: the only package that knows torch's hooks and modes."""
 
 from .batch_norm import norm_arguments, scale_and_shift
-from .batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .biases import bias_gradients, bias_of
-from .calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
-from .network_errors import NetworkError, StartAgainError
-from .network_output import (
+from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
+from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
+from .network.errors import NetworkError, StartAgainError
+from .network.not_finite import broken_weights, input_not_finite, value_not_finite
+from .network.output import (
     LastSteps,
     OutputReading,
     as_matrix,
@@ -18,11 +19,10 @@ from .network_output import (
     reading_of,
     set_reading,
 )
-from .network_output import at as output_at
-from .network_output import choose as choose_output
-from .not_finite import broken_weights, input_not_finite, value_not_finite
+from .network.output import at as output_at
+from .network.output import choose as choose_output
+from .network.quantized import is_quantized
 from .pass_counts import PassCounts, add_note, counting_passes
-from .quantized import is_quantized
 from .relu import SMOOTH, Rule, apply_rule, gate_of
 from .rules import backward_rule, intercepting
 

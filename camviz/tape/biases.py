@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from ..scores import Score
 from .batch_norm import norm_arguments, scale_and_shift
-from .batches_of_one import isolated
 from .forward_pass import forward
 from .gradients import gradient_of, score_of
-from .not_finite import check_gradient
+from .network.batches_of_one import isolated
+from .network.not_finite import check_gradient
 from .relu import OUT_OF_PLACE, SMOOTH, call_arguments, gate_of
 from .rules import intercepting
 

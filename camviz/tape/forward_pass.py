@@ -13,15 +13,15 @@ from ..errors import CamvizError
 from ..messages import Message
 from ..runtime.progress import raised_by_progress
 from ..runtime.tf32 import full_precision
-from .batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
-from .calling_modes import autocast_dtype, find_autocast, usual_modes, without_autocast
 from .hooks import autocast_seen, find_own_hooks, is_listening, listening, register_once, without_own_hooks
-from .network_errors import StartAgainError, network_errors
-from .network_output import LastSteps, OutputReading, choose, class_scores, last_steps, reading_of, set_reading
-from .not_finite import check_scores
+from .network.batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
+from .network.calling_modes import autocast_dtype, find_autocast, usual_modes, without_autocast
+from .network.errors import StartAgainError, network_errors
+from .network.not_finite import check_scores
+from .network.output import LastSteps, OutputReading, choose, class_scores, last_steps, reading_of, set_reading
+from .network.training_mode import check_eval
 from .pass_counts import active_counts
 from .rules import CallMode, active_rules
-from .training_mode import check_eval
 
 
 def forward(net: nn.Module, x: Tensor) -> Tensor:

@@ -12,14 +12,14 @@ from ..errors import CamvizError
 from ..messages import Message
 from ..runtime.tf32 import full_precision
 from ..scores import Score
-from .batches_of_one import isolated
-from .calling_modes import usual_modes
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
-from .network_errors import network_errors
-from .not_finite import check_gradient, value_not_finite
+from .network.batches_of_one import isolated
+from .network.calling_modes import usual_modes
+from .network.errors import network_errors
+from .network.not_finite import check_gradient, value_not_finite
+from .network.quantized import NoGradientError
 from .pass_counts import active_counts, add_note
-from .quantized import NoGradientError
 from .rules import active_rules
 
 

@@ -16,8 +16,8 @@ from ..errors import CamvizError
 from ..messages import Message
 from ..runtime.progress import HEARTBEAT_SECONDS, repeat_report, seconds_since_report
 from ..runtime.tf32 import full_precision
-from .calling_modes import usual_modes
-from .training_mode import check_eval
+from .network.calling_modes import usual_modes
+from .network.training_mode import check_eval
 
 Observer = Callable[[nn.Module, Any], Any]
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-from ..scores import Score
+from ...scores import Score
 from .calling_modes import usual_modes
+from .errors import StartAgainError
 from .gradient_cut import explained_cut
-from .network_errors import StartAgainError
 from .not_finite import input_not_finite, value_not_finite
 from .quantized import NoGradientError, check_quantized, without_gradient
 

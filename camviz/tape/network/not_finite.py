@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import CamvizError
-from ..messages import Message
-from .hooks import is_listening, listening
+from ...errors import CamvizError
+from ...messages import Message
+from ..hooks import is_listening, listening
 
 Run = Callable[[], Tensor]
 

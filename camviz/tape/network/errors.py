@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from torch import Tensor
 
-from ..errors import CamvizError, is_out_of_memory
-from ..runtime.progress import raised_by_progress
+from ...errors import CamvizError, is_out_of_memory
+from ...runtime.progress import raised_by_progress
 
 
 class StartAgainError(RuntimeError):

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import CamvizError
-from .hooks import listening
+from ...errors import CamvizError
+from ..hooks import listening
 
 
 def explained_cut(net: nn.Module, x: Tensor, layer: nn.Module | None, run: Any) -> CamvizError | None:

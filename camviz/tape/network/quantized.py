@@ -5,9 +5,9 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-from ..errors import CamvizError
-from ..messages import Message
-from .pass_counts import add_note
+from ...errors import CamvizError
+from ...messages import Message
+from ..pass_counts import add_note
 
 _PACKAGES = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torchao.quantization")
 

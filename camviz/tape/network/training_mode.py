@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torchvision.ops import StochasticDepth
 
-from ..errors import CamvizError
+from ...errors import CamvizError
 
 
 def check_eval(net: nn.Module) -> None:

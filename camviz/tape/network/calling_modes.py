@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..pass_counts import add_note
 from .checkpointing import without_checkpoints
-from .network_errors import StartAgainError
-from .pass_counts import add_note
+from .errors import StartAgainError
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..errors import CamvizError
-from ..messages import Message, listed
+from ...errors import CamvizError
+from ...messages import Message, listed
 
 Squash = Literal["softmax", "sigmoid"]
 Path = tuple[int | str, ...]
