@@ -158,9 +158,25 @@ class SynthesisMethod(Entry):
     starts_from_image: bool = False
 
 
-METHODS: dict[str, Method] = {}
-SYNTHESES: dict[str, SynthesisMethod] = {}
 Record = TypeVar("Record", bound=Entry)
+
+
+class UnknownKeyError(CamvizError, KeyError):
+    """A key that a table does not have."""
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class Table(dict[str, Record]):
+    """The entries of one kind by their keys. Another key raises a KeyError that names the nearest one."""
+
+    def __missing__(self, key: object) -> Record:
+        raise UnknownKeyError(unknown(Message("method"), str(key)[:60], self, "CamViz").message)
+
+
+METHODS: Table[Method] = Table()
+SYNTHESES: Table[SynthesisMethod] = Table()
 
 
 def method(

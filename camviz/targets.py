@@ -23,9 +23,10 @@ def resolve_target(model: Model, target: Target) -> Score | None:
     if isinstance(target, Mapping):
         target = scores.from_data(target)
     if not callable(target):
-        if not isinstance(target, str | SupportsIndex):
+        whole = isinstance(target, SupportsIndex) and not isinstance(target, bool) and getattr(target, "ndim", 0) == 0
+        if not isinstance(target, str) and not whole:
             raise CamvizError(
-                "a target is the index of a class, its label, or a score; got {target}", target=repr(target)
+                "a target is the index of a class, its label, or a score; got {target}", target=repr(target)[:60]
             )
         return logit(model.class_index(target))
     if isinstance(target, contrast):

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -26,15 +26,15 @@ from ..tape import counting_passes, forward, is_compiled, needs_batches_of_one
 from ..targets import Target, resolve_target
 from .explanation import Explanation, Result
 from .question import Fusion, Question
-from .recipe import ModelInput, read_image, read_layers, read_model
+from .recipe import LayerInput, ModelInput, read_image, read_layers, read_model
 
 
 def explain(
     model: ModelInput,
     image: ImageSource | Mapping[str, Any],
-    method: str | Method = "grad_cam",
+    method: str | Method | Callable[..., Any] = "grad_cam",
     target: Target = None,
-    layer: str | Sequence[str] | None = None,
+    layer: LayerInput = None,
     *,
     fit: Fit = "crop",
     fuse: Fusion = "mean",
@@ -43,29 +43,35 @@ def explain(
 ) -> Explanation:
     """Explain one image: the model's prediction (or `target`), by one method, at one layer.
 
-    `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name, None = the model's
-    default; several names, in a list or separated by commas, are explained one by one and fused by `fuse`: the "mean"
-    or the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch". `progress(done, total)`
-    is called by methods of many passes; what it raises ends the method. `knobs`: the method's settings. `model`,
-    `image`, `target` and `layer` may also be what a recipe holds (`explanation.recipe.to_recipe`), so that
-    `explain(**recipe)` computes it again. Raises CamvizError on wrong input.
+    `model`: a Model, an nn.Module (loaded by load_model with its defaults), or a name of the catalogue. `image`: a
+    file, its bytes, a PIL image, or an array or tensor of 0 to 255 (uint8) or 0 to 1. `method`: a key of METHODS.
+    `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name or a module, None = the
+    model's default; several, in a list or separated by commas, are explained one by one and fused by `fuse`: the
+    "mean" or the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch".
+    `progress(done, total)` is called by methods of many passes; what it raises ends the method. `knobs`: the method's
+    settings. `model`, `image`, `target` and `layer` may also be what a recipe holds (`explanation.recipe.to_recipe`),
+    so that `explain(**recipe)` computes it again. Raises CamvizError on wrong input.
     """
+    if progress is not None and not callable(progress):
+        raise CamvizError(
+            "progress is a function that is called as progress(done, total); got {kind}", kind=type(progress).__name__
+        )
     return answer(ask(model, image, method, target, layer, fit=fit, fuse=fuse, **knobs), progress)
 
 
 def ask(
     model: ModelInput,
     image: ImageSource | Mapping[str, Any],
-    method: str | Method = "grad_cam",
+    method: str | Method | Callable[..., Any] = "grad_cam",
     target: Target = None,
-    layer: str | Sequence[str] | None = None,
+    layer: LayerInput = None,
     *,
     fit: Fit = "crop",
     fuse: Fusion = "mean",
     **knobs: Any,
 ) -> Question:
     """Return the question that these arguments of `explain` stand for: names, labels, files and recipes resolved."""
-    found = method if isinstance(method, Method) else find_method(method)
+    found = find_method(method)
     settings = found.settings(knobs)
     loaded, notes = read_model(model)
     return Question(
@@ -73,7 +79,7 @@ def ask(
         image=read_image(image),
         method=found,
         settings=settings,
-        layers=layers_for(loaded, found, read_layers(layer)),
+        layers=layers_for(loaded, found, read_layers(layer, loaded)),
         score=resolve_target(loaded, target),
         fit=fit,
         fusion=_fusion(fuse),
@@ -85,7 +91,7 @@ def layers_for(model: Model, method: Method, names: Sequence[str] | None) -> tup
     """Return the layers that a method explains at: the given ones, or the model's default layer if it needs one."""
     if method.layer == "none":
         return ()
-    if names is None and method.layer == "required":
+    if not names and method.layer == "required":
         if not model.default_layer:
             hidden = Message(", as its layers are hidden in TorchScript") if is_compiled(model.net) else ""
             raise CamvizError(
@@ -196,11 +202,19 @@ class _Enough(BaseException):
     """Ends a method from its progress callback when enough of it has been timed."""
 
 
-def find_method(key: str) -> Method:
-    """Return the method of that key; raise CamvizError with the nearest one."""
-    if key not in METHODS:
-        raise unknown(Message("method"), key, METHODS, "CamViz")
-    return METHODS[key]
+def find_method(given: Any) -> Method:
+    """Return the method of a key or a function; raise CamvizError with the nearest one."""
+    if isinstance(given, Method):
+        return given
+    if isinstance(given, str):
+        return METHODS[given]
+    for method in METHODS.values():
+        if given is method.function:
+            return method
+    raise CamvizError(
+        "a method is given by its key, such as 'grad_cam', or as an entry of camviz.METHODS; got {given}",
+        given=repr(given)[:60],
+    )
 
 
 class _RecordingScore:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
+from torchvision.models import WeightsEnum
 
 from ..errors import CamvizError
 from ..messages import Message
@@ -20,14 +21,15 @@ from .checkpoints.download import Progress
 from .checkpoints.heads import fitting_heads
 from .checkpoints.selection import select
 from .checkpoints.weights import Weights
-from .checks import checked, one_input, prepare
 from .class_names import ClassNames, read_class_names
-from .copying import bake_weights
+from .custom.checks import checked, one_input, prepare
+from .custom.copying import bake_weights
+from .custom.reading import Answers, Head, Output, read_output
 from .geometry import Geometry
 from .layers import probe
+from .load_arguments import channels_of, device_of, network_of, per_channel, size_of, weights_of
 from .model import Model
 from .preprocessing import Preprocess, infer_preprocessing
-from .reading import Answers, Head, Output, read_output
 from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
 
 
@@ -36,13 +38,13 @@ def load_model(
     network: str | Path | nn.Module | ExportedProgram,
     /,
     *,
-    weights: str | Path | Mapping[str, Tensor] = "default",
-    device: str | torch.device | None = None,
+    weights: str | Path | Mapping[str, Tensor] | WeightsEnum | None = "default",
+    device: str | int | torch.device | None = None,
     progress: Progress | None = None,
-    input_size: tuple[int, int] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_channels: Sequence[str] | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    input_channels: str | Sequence[str] | None = None,
     preprocess: Preprocess | None = None,
     head: Head | None = None,
     output: Output | None = None,
@@ -58,12 +60,13 @@ def load_model(
 
     `weights`: "default" = pretrained (downloaded on first use, `progress(done_bytes, total_bytes)`), "random", the
     path of a checkpoint (.pth, .pt, .ckpt, .bin, .safetensors), or its content. Of all its tensors those are taken that
-    fit the network, whatever their prefix; plain weights before averaged ones (EMA). `device`: None = torch's default.
-    `input_size` (height, width), `mean`, `std` and `categories` replace the catalogue's values; for a network given as
-    an object the defaults are 224 x 224 and ImageNet's values. `categories`: class names, or the path of a text or
-    JSON file. `input_channels`: the content of each input channel, out of "red", "green", "blue", "gray", "black"
-    (zeros); None = gray for one channel, red, green and blue for three. `preprocess`: a function from a PIL image to
-    the input (C, H, W); it replaces `input_size`, `mean`, `std` and `input_channels`, which are inferred from it.
+    fit the network, whatever their prefix; plain weights before averaged ones (EMA). None = "random", as in
+    torchvision. `device`: None = torch's default. `input_size`: (height, width), or the side of a square. It, `mean`,
+    `std` and `categories` replace the catalogue's values; for a network given as an object the defaults are 224 x 224
+    and ImageNet's values. `categories`: class names, or the path of a file of them. `input_channels`: the content of
+    each input channel, out of "red", "green", "blue", "gray", "black" (zeros); None = gray for one channel, red, green
+    and blue for three. `preprocess`: a function from a PIL image to the input (C, H, W); it replaces `input_size`,
+    `mean`, `std` and `input_channels`, which are inferred from it.
     `head`: what makes probabilities of the class scores: "softmax", "sigmoid" for independent labels, or "none" if the
     network's own output is the answer already: probabilities, or a number in `unit`. None = what the network itself
     ends in; without such a last step sigmoid for one score (a number, if its sigmoid is exactly 0 or 1), else softmax.
@@ -72,9 +75,10 @@ def load_model(
     A network of several inputs is wrapped by `camviz.models.FixedInputs`. `Model.notes` says what was found that
     belongs to every result, such as a forward pass that draws random numbers. Raises CamvizError on wrong input.
     """
-    source = _model_source(network, name)
-    net, loaded = _build(source, weights, progress)
-    where = torch.device(device) if device is not None else _device(network)
+    network = network_of(network)
+    source = _model_source(network, None if name is None else str(name))
+    net, loaded = _build(source, weights_of(weights, source), progress)
+    where = device_of(device) if device is not None else _device(network)
     bake_weights(net)
     notes = prepare(net)
     net.to(where)
@@ -85,8 +89,12 @@ def load_model(
         input_size, mean, std, input_channels = inferred.size, inferred.mean, inferred.std, inferred.channels
     geometry = source.geometry
     if input_size is not None:
-        geometry = Geometry(input_size, input_size, geometry.interpolation)
-    channels = check_channels(input_channels) if input_channels is not None else _default_channels(net, geometry.size)
+        geometry = Geometry(size_of(input_size), size_of(input_size), geometry.interpolation)
+    channels = (
+        check_channels(channels_of(input_channels))
+        if input_channels is not None
+        else _default_channels(net, geometry.size)
+    )
     names = None if categories is None else read_class_names(categories)
     with one_input(net):
         shape = (len(channels), *geometry.size)
@@ -97,7 +105,11 @@ def load_model(
             else Answers("softmax")
         )
         found = probe(net, geometry.size, len(channels))
-    deviations = from_rgb_values(source.std, channels, 1.0) if std is None else check_per_channel(std, channels, "std")
+    deviations = (
+        from_rgb_values(source.std, channels, 1.0)
+        if std is None
+        else check_per_channel(per_channel(std, len(channels)), channels, "std")
+    )
     if 0 in deviations:
         raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
     model = Model(
@@ -108,7 +120,9 @@ def load_model(
         categories=_labels(names, found.classes, source.name, answers.are_probabilities),
         layers=found.layers,
         default_layer=found.layers[-1].name if found.layers else "",
-        mean=from_rgb_values(source.mean, channels, 0.0) if mean is None else check_per_channel(mean, channels, "mean"),
+        mean=from_rgb_values(source.mean, channels, 0.0)
+        if mean is None
+        else check_per_channel(per_channel(mean, len(channels)), channels, "mean"),
         std=deviations,
         geometry=geometry,
         device=where,

@@ -21,10 +21,10 @@ from ..tape import forward, usual_modes
 from ..text import shown_answer
 from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
 from .checkpoints.weights import Weights
+from .custom.reading import Head
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
-from .reading import Head
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,8 @@ class Model:
 
     def predict(self, image: ImageSource, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """Return the `k` most probable classes, best first."""
-        if k < 1:
-            raise CamvizError("the number of predictions must be at least 1; got {k}", k=k)
+        if not isinstance(k, SupportsIndex) or isinstance(k, bool) or operator.index(k) < 1:
+            raise CamvizError("the number of predictions must be a whole number, at least 1; got {k}", k=repr(k))
         with self.running(), torch.no_grad():
             probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
         best = probabilities.sort(descending=True, stable=True)
@@ -177,7 +177,7 @@ class Model:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise unknown(Message("layer"), name, [layer.name for layer in self.layers], self.name)
+        raise unknown(Message("layer"), str(name)[:60], [layer.name for layer in self.layers], self.name)
 
     def module(self, name: str) -> nn.Module:
         """Return the module of the layer of that name. Raises CamvizError, which suggests the nearest name."""
@@ -186,7 +186,12 @@ class Model:
     def class_index(self, target: str | SupportsIndex) -> int:
         """Return the index of a class, given by its label (case is ignored) or its index. Raises CamvizError."""
         if not isinstance(target, str):
-            index = operator.index(target)
+            try:
+                index = operator.index(target)
+            except TypeError:
+                index = -1
+            if isinstance(target, bool | np.bool_) or not isinstance(target, SupportsIndex):
+                raise CamvizError("a class is an index or a label; got {target}", target=repr(target)[:60])
             if not 0 <= index < len(self.categories):
                 raise CamvizError(
                     "{name} has the classes 0 to {last}; got {index}",

@@ -15,7 +15,7 @@ from ..tape import reading_of
 from .catalogue import Entry
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
-from .copying import copied
+from .custom.copying import copied
 from .geometry import Fit
 from .model import Model
 

@@ -22,7 +22,7 @@ from .checkpoints import download, state_dict
 from .checkpoints import weights as files
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
-from .copying import copied
+from .custom.copying import copied
 from .geometry import Geometry
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -16,7 +16,7 @@ from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
 import camviz
 from camviz import CamvizError, tape
-from camviz.models.copying import copied
+from camviz.models.custom.copying import copied
 from tests.models.nets import SIDE, Small, images, load, relative
 
 (IMAGE,) = images(1)

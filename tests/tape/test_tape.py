@@ -139,7 +139,7 @@ def test_class_scores_are_found_in_what_a_network_returns(output):
     [
         (None, "NoneType"),
         ((), "tuple"),
-        ({"features": VALUES}, "dict"),
+        ({"features": VALUES}, r"features \(2, 7\)"),
         (torch.ones(2, 7, 3), r"shape \(2, 7, 3\)"),
     ],
 )

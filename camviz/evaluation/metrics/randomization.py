@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import CamvizError
-from ...models.copying import copied
+from ...models.custom.copying import copied
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...runtime.rng import Rng

@@ -22,8 +22,8 @@ from ... import models
 from ...errors import CamvizError
 from ...models import Model
 from ...models.class_names import ClassNames
+from ...models.custom.reading import Head, Output
 from ...models.preprocessing import Preprocess
-from ...models.reading import Head, Output
 from ..session import streamlit_internals
 
 APP = Path(__file__).parents[3] / "app.py"

@@ -6,6 +6,7 @@ from collections import deque
 from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,8 @@ from torch.nn.utils import prune, remove_spectral_norm, remove_weight_norm
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from ..errors import CamvizError
-from ..tape import (
+from ...errors import CamvizError
+from ...tape import (
     copy_autocast,
     is_checked,
     mark_batches_of_one,
@@ -41,12 +42,21 @@ def copied(net: nn.Module) -> nn.Module:
             kind=type(net).__name__,
             error=(str(error) or type(error).__name__).splitlines()[0],
         ) from error
+    _origins[copy_of_it] = ref(net)
     copy_autocast(net, copy_of_it)
     if is_checked(net):
         mark_batches_of_one(copy_of_it, needs_batches_of_one(net))
     if reading := reading_of(net):
         set_reading(copy_of_it, reading)
     return copy_of_it
+
+
+_origins: WeakKeyDictionary[nn.Module, "ref[nn.Module]"] = WeakKeyDictionary()
+
+
+def origin_of(net: nn.Module) -> nn.Module | None:
+    """Return the network that this one is a copy of, if it is still there."""
+    return _origins[net]() if net in _origins else None
 
 
 def _deep_copy(net: nn.Module) -> nn.Module:

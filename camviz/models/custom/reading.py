@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.export.unflatten import InterpreterModule
 
-from ..errors import CamvizError, unknown
-from ..messages import Message, listed
-from ..tape import (
+from ...errors import CamvizError, unknown
+from ...messages import Message, listed
+from ...tape import (
     LastSteps,
     OutputReading,
     as_matrix,
@@ -22,7 +22,7 @@ from ..tape import (
     raw_output,
     set_reading,
 )
-from .layers import running_on
+from ..layers import running_on
 
 Head = Literal["softmax", "sigmoid", "none"]
 Output = int | str | tuple[int | str, ...]

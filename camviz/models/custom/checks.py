@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ..errors import CamvizError
-from ..messages import Message, listed
-from ..runtime.rng import SeededOperations
-from ..tape import StartAgainError, broken_weights, find_autocast, forward, is_compiled, mark_batches_of_one, near
-from .model import Model
+from ...errors import CamvizError
+from ...messages import Message, listed
+from ...runtime.rng import SeededOperations
+from ...tape import StartAgainError, broken_weights, find_autocast, forward, is_compiled, mark_batches_of_one, near
+from ..model import Model
 
 _REDUCED = (torch.float16, torch.bfloat16)
 TRIES = 8  # passes of an image through a network that can draw random numbers
