@@ -2,8 +2,8 @@
 
 from .explanation.explanation import Explanation
 from .messages import Message
+from .models import Prediction
 from .registry import METHODS
-from .text import percent
 
 CAUTIONS = {
     "cam": Message(
@@ -48,13 +48,13 @@ METHOD_CAUTIONS = {
 }
 
 
-def reading(e: Explanation, predicted: str, probability: float) -> Message:
+def reading(e: Explanation, predicted: Prediction) -> Message:
     """Return what the model predicts, and what the highlighted parts mean."""
     return Message(
         "The model predicts {label} ({share}). {meaning}",
-        label=predicted,
-        share=percent(probability, 0),
-        meaning=_meaning(e, predicted),
+        label=predicted.label,
+        share=predicted.shown(0),
+        meaning=_meaning(e, predicted.label),
     )
 
 
@@ -81,7 +81,8 @@ def _meaning(e: Explanation, predicted: str) -> Message:
     where = Message(" (layers {layers})" if several else " (layer {layers})", layers=layers) if layers else ""
     if e.knobs.get("counterfactual"):
         return Message("The highlighted region is evidence against {label}{where}.", label=e.label, where=where)
-    return Message("The highlighted region is evidence for {label}{where}.", label=e.label, where=where)
+    label = e.label if e.question.model.has_probabilities else Message("a higher {label}", label=e.label)
+    return Message("The highlighted region is evidence for {label}{where}.", label=label, where=where)
 
 
 def caution(e: Explanation) -> Message:

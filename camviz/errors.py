@@ -32,11 +32,17 @@ def in_memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _NO_MEMORY.search(str(error)):
+        if not is_out_of_memory(error):
             raise
         raise CamvizError(
             "this needs more memory than there is: try a smaller network, or a setting that does less at once"
         ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that there is too little memory."""
+    told = isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))
+    return isinstance(error, MemoryError) or bool(told)
 
 
 def unknown(kind: str, name: str, names: Iterable[str], where: str) -> CamvizError:

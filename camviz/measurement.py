@@ -21,6 +21,13 @@ def measure(
     `progress(done, total)` is called between passes; what it raises ends the measurement. Raises CamvizError if the
     metric cannot be used on this map.
     """
+    if not isinstance(explanation, Explanation):
+        raise CamvizError(
+            "a metric measures an explanation, as camviz.explain returns it; got {kind}",
+            kind=type(explanation).__name__,
+        )
+    if not isinstance(metric, str | Metric):
+        raise CamvizError("a metric is given by its key, such as 'deletion'; got {metric}", metric=repr(metric)[:60])
     if isinstance(metric, str):
         if metric not in METRICS:
             raise unknown(Message("metric"), metric, METRICS, "CamViz")
@@ -35,7 +42,7 @@ def measure(
     def heartbeat(*_: int) -> None:
         heard(last[0], last[1])
 
-    with headed(explanation.question.model.probabilities):
+    with explanation.question.model.running(), headed(explanation.question.model.probabilities):
         return metric.measure(subject_of(explanation, heartbeat), progress=heard, **settings)
 
 

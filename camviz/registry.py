@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from .errors import CamvizError, unknown
 from .messages import Message
+from .method_call import checked_settings, method_arguments
 from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
@@ -131,10 +132,22 @@ class Method(Entry):
     pixels: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given = method_arguments(self.title, self.function, args, kwargs)
+        checked_settings(self.knobs, given, self.key)
         if not self.many_passes:
-            return self.function(*args, **kwargs)
-        with heartbeat(kwargs.pop("progress", None)) as progress:
-            return self.function(*args, **kwargs, progress=progress)
+            return self._finite(self.function(*given.args, **given.kwargs))
+        with heartbeat(given.arguments.get("progress")) as given.arguments["progress"]:
+            return self._finite(self.function(*given.args, **given.kwargs))
+
+    def _finite(self, result: Any) -> Any:
+        """Return the map; raise CamvizError if it holds nan or inf."""
+        if hasattr(result, "isfinite") and not bool(result.isfinite().all()):
+            raise CamvizError(
+                "the map of {method} holds nan or inf: check that the image, the network's weights and the explained "
+                "score are finite, or take another method",
+                method=self.title,
+            )
+        return result
 
 
 @dataclass(frozen=True)
@@ -145,9 +158,25 @@ class SynthesisMethod(Entry):
     starts_from_image: bool = False
 
 
-METHODS: dict[str, Method] = {}
-SYNTHESES: dict[str, SynthesisMethod] = {}
 Record = TypeVar("Record", bound=Entry)
+
+
+class UnknownKeyError(CamvizError, KeyError):
+    """A key that a table does not have."""
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class Table(dict[str, Record]):
+    """The entries of one kind by their keys. Another key raises a KeyError that names the nearest one."""
+
+    def __missing__(self, key: object) -> Record:
+        raise UnknownKeyError(unknown(Message("method"), str(key)[:60], self, "CamViz").message)
+
+
+METHODS: Table[Method] = Table()
+SYNTHESES: Table[SynthesisMethod] = Table()
 
 
 def method(

@@ -18,7 +18,6 @@ from .messages import SEMICOLON, Message, Value, join
 from .models import Prediction
 from .registry import METHODS
 from .render import RGB
-from .text import percent
 
 Table = Sequence[Sequence[str]]  # the first row names the columns
 Translator = Callable[[str], str]  # a text in the language of the report
@@ -145,13 +144,13 @@ def explanation_sections(
             ],
             table=[
                 (Message("class"), Message("probability")),
-                *((one.label, percent(one.probability)) for one in predictions),
+                *((one.label, one.shown()) for one in predictions),
             ],
         ),
         Section(
             Message("Why: {method} of {label}", method=method.title, label=e.label),
             [
-                captions.reading(e, first.label, first.probability),
+                captions.reading(e, first),
                 Message("Limitations: {caution}", caution=captions.caution(e)),
                 *e.notes,
             ],
@@ -233,7 +232,7 @@ def facts(e: Explanation) -> dict[str, str]:
         Message("network"): f"{e.model} ({e.question.model.weights})",
         Message("method"): METHODS[e.method].title,
         Message("explained"): Message("{label} ({score})", label=e.label, score=str(e.score)),
-        Message("probability"): percent(e.probability) if e.target is not None else "",
+        Message("probability"): e.shown,
         Message("layer"): e.layer or "",
         Message("layers fused by"): e.question.fusion if len(e.question.layers) > 1 else "",
         Message("image fitted by"): e.question.fit,
@@ -256,7 +255,7 @@ def _value(value: Value) -> Value:
 
 
 def _chance(e: Explanation) -> str:
-    return e.label if e.target is None else Message("{label} {share}", label=e.label, share=percent(e.probability))
+    return Message("{label} {share}", label=e.label, share=e.shown) if e.shown else e.label
 
 
 def _reproduction(code: Callable[[], list[str]]) -> Section:

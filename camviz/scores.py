@@ -29,9 +29,13 @@ def headed(head: Head) -> Iterator[None]:
 
 
 def probabilities(scores: Tensor) -> Tensor:
-    """Return the probabilities (B, K) of class scores (B, K): by the head of `headed`, else by softmax."""
-    head = _head.get()
-    return scores.softmax(dim=1) if head is None else head(scores)
+    """Return the probabilities (B, K) of class scores (B, K), by the head of `headed`.
+
+    Without one they are the softmax of several scores, and the sigmoid of a single one.
+    """
+    if (head := _head.get()) is not None:
+        return head(scores)
+    return scores.softmax(dim=1) if scores.shape[1] > 1 else scores.sigmoid()
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class logit:
 
 @dataclass(frozen=True)
 class probability:
-    """The probability of class c, by softmax or the head of `headed`. It also depends on the other classes' scores."""
+    """The probability of class c, by the head of `headed` or by softmax; it depends on the other scores too."""
 
     c: int
 

@@ -23,9 +23,10 @@ def resolve_target(model: Model, target: Target) -> Score | None:
     if isinstance(target, Mapping):
         target = scores.from_data(target)
     if not callable(target):
-        if not isinstance(target, str | SupportsIndex):
+        whole = isinstance(target, SupportsIndex) and not isinstance(target, bool) and getattr(target, "ndim", 0) == 0
+        if not isinstance(target, str) and not whole:
             raise CamvizError(
-                "a target is the index of a class, its label, or a score; got {target}", target=repr(target)
+                "a target is the index of a class, its label, or a score; got {target}", target=repr(target)[:60]
             )
         return logit(model.class_index(target))
     if isinstance(target, contrast):
@@ -47,4 +48,7 @@ def label_of(model: Model, score: Score | None) -> str:
     if isinstance(score, contrast):
         return Message("{label} rather than {rival}", label=model.categories[score.a], rival=model.categories[score.b])
     index = class_of(score)
-    return getattr(score, "__name__", repr(score)) if index is None else model.categories[index]
+    if index is not None:
+        return model.categories[index]
+    name = str(getattr(score, "__name__", type(score).__name__))
+    return Message("a score of your own") if name == "<lambda>" else name

@@ -1,5 +1,6 @@
 """Short texts: file names and percentages."""
 
+import math
 import re
 import unicodedata
 from typing import Literal
@@ -48,6 +49,17 @@ def percent(share: float, decimals: Literal[0, 1] = 1, *, exact: bool = False) -
     if share > 1 - smallest and not (exact and share >= 1):
         return over
     return f"{share:.{decimals}%}"
+
+
+def shown_answer(probability: float, value: float, unit: str = "", decimals: Literal[0, 1] = 1) -> str:
+    """Return a probability as a percentage; where it is NaN, the value with its unit; "" if that is NaN too.
+
+    >>> shown_answer(0.953, math.nan), shown_answer(math.nan, 41.3, "years"), shown_answer(math.nan, math.nan)
+    ('95.3%', '41.3 years', '')
+    """
+    if not math.isnan(probability):
+        return percent(probability, decimals)
+    return "" if math.isnan(value) else f"{value:.3g} {unit}".strip()
 
 
 def duration_text(seconds: float) -> str:

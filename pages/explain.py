@@ -32,7 +32,7 @@ with menu:
 if e is not None:
     first = experiment.predictions[0]
     with answer:
-        st.markdown(escaped(tr_message(captions.reading(e, first.label, first.probability))))
+        st.markdown(escaped(tr_message(captions.reading(e, first))))
     with right:
         st.caption(tr("**Limitations.** {caution}", caution=tr_message(captions.caution(e))))
         for note in e.notes:

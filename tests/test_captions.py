@@ -4,6 +4,7 @@ import pytest
 
 import camviz
 from camviz import captions, scores
+from camviz.models import Prediction
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ from camviz import captions, scores
 )
 def test_reading(lite0, coffee, method, settings, sentence):
     e = camviz.explain(lite0, coffee, method, **settings)
-    text = captions.reading(e, "espresso", 0.957)
+    text = captions.reading(e, Prediction(967, "espresso", 0.957))
     assert text.startswith("The model predicts espresso (96%). ") and sentence in text
 
 
@@ -39,4 +40,4 @@ def test_caution_belongs_to_the_family_and_untrained_networks_say_so(lite0, coff
 
 
 def test_a_small_chance_is_not_called_none(lite0, coffee):
-    assert "(under 1%)" in captions.reading(camviz.explain(lite0, coffee), "espresso", 0.004)
+    assert "(under 1%)" in captions.reading(camviz.explain(lite0, coffee), Prediction(967, "espresso", 0.004))

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import pytest
 import torch
+from torch import nn
 
 import camviz
 import camviz.methods
@@ -57,7 +58,9 @@ def test_the_decorator_fills_the_table_and_returns_the_function():
     record = registry.METHODS["toy"]
     assert record == Method("toy", "Toy", "https://example.org", toy, knobs_of(toy), "control", "optional", True)
     assert (record.tooltip, record.doc) == ("Does nothing.", "Does nothing.\n\nIn two paragraphs.")
-    assert record(1, 2, 3, samples=4) == (1, 2, 3, None, 4)
+    net, x, score = nn.Flatten(), torch.zeros(1, 3, 4, 4), scores.logit(0)
+    found = record(net, x, score, samples=4)
+    assert found[0] is net and torch.equal(found[1], x) and found[2:] == (score, None, 4)
 
 
 @pytest.mark.parametrize(

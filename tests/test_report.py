@@ -14,7 +14,7 @@ from PIL import Image
 import camviz
 from camviz import captions, encode, images, render, report, scores
 from camviz.explanation.explanation import Explanation
-from camviz.models import Weights
+from camviz.models import Prediction, Weights
 
 HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>.jpg'
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -116,7 +116,7 @@ def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
 
 def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, coffee):
     text = "".join(page.text)
-    assert captions.reading(e, "espresso", e.probability) in text
+    assert captions.reading(e, Prediction(967, "espresso", e.probability)) in text
     assert f"Limitations: {captions.caution(e)}" in text
     assert f"camviz {camviz.__version__}, torch {torch.__version__}" in text
     assert page.all("a") == [{"href": "http://localhost:8501/?method=grad_cam&img=sample:coffee"}]

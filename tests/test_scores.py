@@ -9,7 +9,7 @@ from torch import nn
 
 import camviz
 from camviz import CamvizError, scores
-from camviz.models.model import Head
+from camviz.models.custom.reading import Head
 
 VALUES = torch.tensor([[0.0, 2.0, -1.0], [5.0, 1.0, 1.0]], dtype=torch.float64)
 

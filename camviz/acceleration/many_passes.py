@@ -9,9 +9,22 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from ..errors import CamvizError
 from ..runtime.batching import batch_size
 from ..runtime.progress import Progress
-from ..tape import counting_passes, forward, intercepting
+from ..runtime.rng import SeededOperations
+from ..tape import (
+    NetworkError,
+    autocast_to,
+    counting_passes,
+    forward,
+    intercepting,
+    is_checked,
+    mark_batches_of_one,
+    near,
+    needs_batches_of_one,
+    usual_modes,
+)
 from .conv_bn_fusion import FusedCalls, FusionMode, call_unchanged, channels_last
 from .fusion_plan import FusionPlan
 
@@ -36,15 +49,25 @@ def many_passes(
     algorithm, if the class scores of x then differ from the network's own by at most 1e-5 of the largest one;
     otherwise the network runs unchanged. The network itself is only read. `fold`: "weights" is for passes without
     gradients; "gradient" fuses in the backward pass only, so that each ReLU opens exactly where it does in the network
-    itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the weights of the
-    convolutions are converted to it, for passes under autocast.
+    itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the passes run under
+    autocast to it, and the weights of the convolutions are converted once.
     """
-    plan, fits = _plan_for(net, x, fold, winograd=dtype is None)
+    with usual_modes(), torch.no_grad():
+        replace, sizes = _prepared(net, x, fold, dtype)
+    with intercepting(replace), autocast_to(dtype):
+        yield sizes
+
+
+def _prepared(
+    net: nn.Module, x: Tensor, fold: FusionMode, dtype: torch.dtype | None
+) -> tuple[Callable[[Any, Any, Any], Any], BatchSizes]:
+    """Return what replaces the calls of the passes, and the sizes of their batches."""
+    plan, fits = _plan_for(net, x[:1] if needs_batches_of_one(net) else x, fold, winograd=dtype is None)
+    alone = needs_batches_of_one(net)  # the plan may have found that it does
     replace: Callable[[Any, Any, Any], Any] = FusedCalls(plan, fold, dtype) if fits else call_unchanged
     work = plan.work - plan.saved_by_winograd * fits
-    sizes = (batch_size(part, x.device, plan.largest_tensor) for part in (work, 2 * work))
-    with intercepting(replace):
-        yield BatchSizes(*sizes)
+    sizes = (1 if alone else batch_size(part, x.device, plan.largest_tensor) for part in (work, 2 * work))
+    return replace, BatchSizes(*sizes)
 
 
 def partial_progress(progress: Progress | None, number: int, parts: int) -> Progress | None:
@@ -60,7 +83,8 @@ _plans: WeakKeyDictionary[nn.Module, tuple[int, dict[Hashable, tuple[FusionPlan,
 def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tuple[FusionPlan, bool]:
     """Return the plan that a pass of x gives, and whether a second pass with it reproduces the network's scores.
 
-    Both are kept until the network changes.
+    Both are kept until the network changes. Of a network that is not checked yet, the second pass also shows whether
+    the scores of one image x depend on another one in its batch.
     """
     state, key = fingerprint(net), (x.shape[1:], x.dtype, x.device, fold, winograd)
     before, plans = _plans.get(net, (None, {}))
@@ -69,14 +93,24 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
     if key in plans:
         return plans[key]
     plan, fits = FusionPlan(), False
-    with torch.no_grad(), counting_passes():  # passes that are not counted as the method's
+    with torch.no_grad(), SeededOperations.apart(), counting_passes():  # passes that are not counted as the method's
         with intercepting(plan.observe):
             scores = forward(net, x)
         plan.finish(len(x))
+        unknown = len(x) == 1 and not is_checked(net) and x.dtype in (torch.float32, torch.float64)
+        batch = channels_last(torch.cat([1 - x / 2, x]) if unknown else x)
         if x.device.type == "cpu":  # on an accelerator, replacing calls costs more time than it saves
-            with intercepting(FusedCalls(plan, fold)):
-                again = forward(net, channels_last(x))
-            fits = bool((again - scores).abs().max() <= MAX_RELATIVE_ERROR * scores.abs().max())
+            try:
+                with intercepting(FusedCalls(plan, fold)):
+                    again = forward(net, batch)[-len(x) :]
+                fits = bool((again - scores).abs().max() <= MAX_RELATIVE_ERROR * scores.abs().max())
+            except NetworkError:
+                raise
+            except CamvizError:  # fused weights may overflow
+                fits = False
+        if unknown and not is_checked(net):
+            with intercepting(call_unchanged):
+                mark_batches_of_one(net, needed=not fits and not near(forward(net, batch)[-1:], scores))
     if plan.reusable:
         _plans[net] = state, plans | {key: (plan, fits)}
     return plan, fits

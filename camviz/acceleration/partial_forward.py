@@ -11,7 +11,22 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflat
 
 from ..errors import CamvizError
 from ..runtime.tf32 import full_precision
-from ..tape import ANY_LAYOUT, TO_NUMBERS, forward, intercepting, replacing_output
+from ..tape import (
+    ANY_LAYOUT,
+    TO_NUMBERS,
+    StartAgainError,
+    forward,
+    input_not_finite,
+    intercepting,
+    is_checked,
+    is_quantized,
+    mark_batches_of_one,
+    near,
+    needs_batches_of_one,
+    replacing_output,
+    usual_modes,
+    value_not_finite,
+)
 from .many_passes import MAX_RELATIVE_ERROR
 
 
@@ -22,15 +37,29 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
     recorded, with x once and with x twice: arguments that differ between them (a size in view(), a tensor from before
     the layer) depend on the batch size. The second pass is cheap: it reuses the first one's convolutions before the
     layer. Raises CamvizError if the replayed calls do not reproduce the network's scores to 1e-5 of the largest one,
-    for x and for a changed activation.
+    for x and for a changed activation. For a network that needs batches of one, the second pass is with x once and
+    the activation halved.
     """
-    once = _Recorder(net)
-    once.run(net, x, layer)
-    twice = _Recorder(net, once.below, halve_at=once.runs)
-    twice.run(net, x.repeat(2, 1, 1, 1), layer)
     refusal = CamvizError(
         "this network cannot be run from this {kind} on without the layers before it", kind=type(layer).__name__
     )
+    alone = needs_batches_of_one(net)
+    once = _Recorder(net)
+    try:
+        once.run(net, x, layer)
+        twice = _Recorder(net, once.below, halve_at=once.runs, alone=alone)
+        twice.run(net, x if alone else x.repeat(2, 1, 1, 1), layer)
+    except StartAgainError:
+        return partial_forward(net, x, layer)
+    except Exception as raised:
+        if is_quantized(net) and isinstance(raised, RuntimeError | CamvizError):  # few operations exist for its tensors
+            raise refusal from raised
+        if alone or not needs_batches_of_one(net):  # unless this pass has found that it does
+            raise
+        return partial_forward(net, x, layer)
+    if not alone and not is_checked(net) and not near(twice.scores[:1], once.scores):
+        mark_batches_of_one(net)
+        return partial_forward(net, x, layer)
     if [call.form for call in once.calls] != [call.form for call in twice.calls]:
         raise refusal
     output = once.number(once.scores)
@@ -39,12 +68,14 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
         call.leaves = [_batched_argument(*leaves) for leaves in zip(call.leaves, other.leaves, strict=True)]
         used = {*call.results, *(leaf.number for leaf in call.leaves if isinstance(leaf, _Value))}
         call.last, wanted = used - wanted, wanted | used
-    result = PartialForward(once.activation, once.scores, once.work, once.calls, output)
+    result = PartialForward(once.activation, once.scores, once.work, alone, once.calls, output)
     try:
         error = (result(twice.activation) - twice.scores).abs().max()
     except (RuntimeError, TypeError) as raised:
         raise refusal from raised
     if not error <= MAX_RELATIVE_ERROR * twice.scores.abs().max():
+        if value := value_not_finite(x):
+            raise input_not_finite(value)
         raise refusal
     return result
 
@@ -56,13 +87,16 @@ class PartialForward:
     activation: Tensor  # of the image, (1, c, h, w)
     scores: Tensor  # of the image, (1, K)
     work: float  # multiply-adds for one activation
+    alone: bool  # whether activations are computed one by one
     _calls: "list[_Call]" = field(repr=False)
     _output: int
 
     def __call__(self, activations: Tensor) -> Tensor:
+        if self.alone and len(activations) > 1:
+            return torch.cat([self(activation) for activation in activations.chunk(len(activations))])
         # A copy, as the first call may overwrite it; channels-last is the fastest layout for a batch.
         values = {0: activations.clone(memory_format=torch.channels_last)}
-        with full_precision(activations.device), torch.no_grad():
+        with usual_modes(), full_precision(activations.device), torch.no_grad():
             for call in self._calls:
                 leaves = [
                     leaf.at(values, len(activations)) if isinstance(leaf, _Varying) else leaf for leaf in call.leaves
@@ -139,22 +173,22 @@ def _batched_argument(one: Any, two: Any) -> Any:
 class _Recorder:
     """Records every call that depends on the layer's output at its last run.
 
-    With `halve_at`, the layer returns its first activation and half of it at that run: a tensor that depends on the
-    layer in an unrecorded way then changes the scores. `known` are the results of the convolutions before the layer
-    for one x; they are not computed again.
+    With `halve_at`, the layer returns its first activation and half of it at that run, or the half only if `alone`: a
+    tensor that depends on the layer in an unrecorded way then changes the scores. `known` are the results of the
+    convolutions before the layer for one x; they are not computed again.
     """
 
     activation: Tensor
     scores: Tensor
     below: list[Tensor]
 
-    def __init__(self, net: nn.Module, known: Sequence[Tensor] = (), halve_at: int = 0) -> None:
+    def __init__(self, net: nn.Module, known: Sequence[Tensor] = (), halve_at: int = 0, alone: bool = False) -> None:
         self.fixed = {id(tensor) for tensor in (*net.parameters(), *net.buffers())}
         self.calls: list[_Call] = []
         self.numbers: dict[int, tuple[int, Tensor]] = {}  # by id(tensor); keeping the tensor keeps its id unique
         self.work = 0.0
         self.convolved: list[Tensor] = []
-        self.known, self.halve_at, self.runs = iter(known), halve_at, 0
+        self.known, self.halve_at, self.alone, self.runs = iter(known), halve_at, alone, 0
 
     def run(self, net: nn.Module, x: Tensor, layer: nn.Module) -> None:
         with replacing_output(layer, self.start), intercepting(self), torch.no_grad():
@@ -165,7 +199,9 @@ class _Recorder:
 
     def start(self, output: Tensor) -> Tensor:
         self.runs += 1
-        self.activation = torch.cat([output[:1], output[:1] / 2]) if self.runs == self.halve_at else output
+        self.activation = output
+        if self.runs == self.halve_at:
+            self.activation = output / 2 if self.alone else torch.cat([output[:1], output[:1] / 2])
         self.calls, self.numbers, self.work, self.below = [], {}, 0.0, [*self.convolved]
         output = self.activation.clone()  # the next call may overwrite it
         self.number(output)
@@ -176,7 +212,7 @@ class _Recorder:
 
     def __call__(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func is F.conv2d and (known := next(self.known, None)) is not None:
-            return known.repeat(2, 1, 1, 1)
+            return known.clone() if self.alone else known.repeat(2, 1, 1, 1)
         result = self._record(func, args, kwargs)
         if func is F.conv2d and not self.halve_at:
             self.convolved.append(result.clone())

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 from .. import images
 from ..errors import CamvizError
+from ..images.files import SUFFIXES
 from ..messages import Message
-from .worker import SUFFIXES
 
 MOST_ENTRIES = 10_000  # files of any kind
 LARGEST_RATIO = 100  # unpacked to packed; photographs hardly shrink

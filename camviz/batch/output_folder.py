@@ -18,10 +18,10 @@ from .. import encode, render, text
 from ..encode import RGB
 from ..errors import CamvizError
 from ..explanation import recipe
+from ..images.files import SUFFIXES
 from ..registry import METHODS
-from ..text import percent
 from .job import Order
-from .worker import SUFFIXES, Item, Outcome
+from .worker import Item, Outcome
 
 Row = dict[str, Any]
 
@@ -34,6 +34,7 @@ COLUMNS: dict[str, pa.DataType] = {
     **dict.fromkeys(("file", "method", "digest", "predicted"), TEXT),
     "predicted_class": WHOLE,
     "predicted_probability": REAL,
+    "predicted_value": REAL,
     "target": TEXT,
     "target_class": WHOLE,
     "target_probability": REAL,
@@ -89,7 +90,10 @@ class Folder:
         }
         if predicted:
             row |= {"predicted": predicted.label, "predicted_class": predicted.index}
-            row |= {"predicted_probability": predicted.probability}
+            row |= {
+                "predicted_probability": _finite(predicted.probability),
+                "predicted_value": _finite(predicted.value),
+            }
         if e:
             # Names that differ only in what a file name cannot hold stay apart by the digest of the name.
             stem = text.file_name(Path(outcome.name).stem, hashlib.sha256(outcome.name.encode()).hexdigest()[:8])
@@ -102,7 +106,7 @@ class Folder:
             write(self.out / row["overlay"], encode.jpeg(render.overlay(e.view, e.heatmap)))
             row |= {"target": e.label, "target_class": e.target, "layer": e.layer, "metrics": dict(outcome.metrics)}
             row |= {name: getattr(e, name) for name in ("seconds", "forward_passes", "backward_passes")}
-            row |= {"target_probability": None if math.isnan(e.probability) else e.probability}
+            row |= {"target_probability": _finite(e.probability)}
             row |= {"recipe": json.dumps(recipe.to_recipe(e.question, outcome.name), ensure_ascii=False)}
         return row
 
@@ -166,7 +170,7 @@ class Sheets:
     def add(self, row: Row) -> None:
         """The next row of the table."""
         self.tiles.append("" if row["error"] else np.asarray(Image.open(self.out / row["overlay"])))
-        says = row["error"] or f"{row['target']} {percent(row['target_probability'])}"
+        says = row["error"] or f"{row['target']} {_answer(row)}".strip()
         self.captions.append(f"{row['file']}: {says}, {METHODS[row['method']].title}")
         if len(self.tiles) == self.columns * DOWN:
             self._page()
@@ -205,3 +209,13 @@ def _stamp(file: Path) -> str:
     """What changes when a file does."""
     found = file.stat()
     return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _answer(row: Row) -> str:
+    """Return the answer of a row: the probability of its target, or the predicted value."""
+    probability, value = row["target_probability"], row.get("predicted_value")
+    return text.shown_answer(math.nan if probability is None else probability, math.nan if value is None else value)

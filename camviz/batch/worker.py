@@ -23,8 +23,6 @@ from .job import Order
 
 Beat = Callable[[], None]
 
-SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-
 
 @dataclass(frozen=True)
 class Item:
@@ -85,15 +83,13 @@ class Worker:
         for key in self.order.methods:
             waiting = [one for one in read if key in one.item.methods]
             results += [(one, key, result) for one, result in self._by(METHODS[key], waiting, predicted, beat)]
-        if left := [one for one in read if one.item.name not in predicted]:
-            x = torch.cat([self.model.normalize(self.model.view(one.image, self.order.fit)) for one in left])
-            with torch.no_grad():
-                self._remember(left, forward(self.model.net, x), predicted)
+        faults = self._predict([one for one in read if one.item.name not in predicted], predicted)
         outcomes = [one for one in images if isinstance(one, Outcome)]
         for one, key, result in results:
-            about = partial(Outcome, one.item.name, key, one.image.digest, predicted[one.item.name])
-            if isinstance(result, CamvizError):
-                outcomes.append(about(error=result.message))
+            about = partial(Outcome, one.item.name, key, one.image.digest, predicted.get(one.item.name))
+            if isinstance(result, CamvizError) or one.item.name in faults:
+                error = result if isinstance(result, CamvizError) else faults[one.item.name]
+                outcomes.append(about(error=error.message))
             else:
                 numbers, notes = self._measure(result, predicted[one.item.name], beat)
                 outcomes.append(about(result, numbers, (*result.notes, *notes)))
@@ -117,7 +113,9 @@ class Worker:
                 self._remember(waiting, scores, predicted)
                 return list(zip(waiting, found, strict=True))
         except CamvizError as error:
-            return [(one, error) for one in waiting]
+            if len(waiting) == 1:
+                return [(waiting[0], error)]
+            return [result for one in waiting for result in self._by(method, [one], predicted, beat)]
         alone: list[tuple[ReadImage, Explanation | CamvizError]] = []
         for one, question in zip(waiting, questions, strict=True):
             try:
@@ -126,11 +124,26 @@ class Worker:
                 alone.append((one, error))
         return alone
 
+    def _predict(self, left: Sequence[ReadImage], predicted: dict[str, Prediction]) -> dict[str, CamvizError]:
+        """Keep the predicted classes of images that no method has run on; return the errors of the others by name."""
+        inputs = [self.model.normalize(self.model.view(one.image, self.order.fit)) for one in left]
+        same_size = len({x.shape for x in inputs}) == 1
+        try:
+            with self.model.running(), torch.no_grad():
+                found = [forward(self.model.net, x) for x in ([torch.cat(inputs)] if same_size else inputs)]
+        except CamvizError as error:
+            if len(left) == 1:
+                return {left[0].item.name: error}
+            return {name: fault for one in left for name, fault in self._predict([one], predicted).items()}
+        if found:
+            self._remember(left, torch.cat(found), predicted)
+        return {}
+
     def _remember(self, read: Sequence[ReadImage], scores: Tensor, predicted: dict[str, Prediction]) -> None:
         """Keep the predicted classes, out of class scores (B, K)."""
         best = self.model.probabilities(scores).max(dim=1)
         for one, probability, index in zip(read, best.values.tolist(), best.indices.tolist(), strict=True):
-            predicted[one.item.name] = Prediction(index, self.model.categories[index], probability)
+            predicted[one.item.name] = self.model.prediction(index, probability)
 
     def _measure(self, e: Explanation, predicted: Prediction, beat: Beat) -> tuple[dict[str, float], tuple[str, ...]]:
         """The numbers of the job's metrics, and why some of them are missing."""

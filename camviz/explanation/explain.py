@@ -1,7 +1,8 @@
 """Answer a question: run its method, and keep what it returned and what it cost."""
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -21,19 +22,19 @@ from ..registry import METHODS, Method
 from ..runtime.devices import synchronize, synchronized
 from ..runtime.progress import Progress
 from ..scores import Score, logit, logit_of
-from ..tape import counting_passes, forward, is_compiled
+from ..tape import counting_passes, forward, is_compiled, needs_batches_of_one
 from ..targets import Target, resolve_target
 from .explanation import Explanation, Result
 from .question import Fusion, Question
-from .recipe import ModelInput, read_image, read_layers, read_model
+from .recipe import LayerInput, ModelInput, read_image, read_layers, read_model
 
 
 def explain(
     model: ModelInput,
     image: ImageSource | Mapping[str, Any],
-    method: str | Method = "grad_cam",
+    method: str | Method | Callable[..., Any] = "grad_cam",
     target: Target = None,
-    layer: str | Sequence[str] | None = None,
+    layer: LayerInput = None,
     *,
     fit: Fit = "crop",
     fuse: Fusion = "mean",
@@ -42,29 +43,35 @@ def explain(
 ) -> Explanation:
     """Explain one image: the model's prediction (or `target`), by one method, at one layer.
 
-    `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name, None = the model's
-    default; several names, in a list or separated by commas, are explained one by one and fused by `fuse`: the "mean"
-    or the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch". `progress(done, total)`
-    is called by methods of many passes; what it raises ends the method. `knobs`: the method's settings. `model`,
-    `image`, `target` and `layer` may also be what a recipe holds (`explanation.recipe.to_recipe`), so that
-    `explain(**recipe)` computes it again. Raises CamvizError on wrong input.
+    `model`: a Model, an nn.Module (loaded by load_model with its defaults), or a name of the catalogue. `image`: a
+    file, its bytes, a PIL image, or an array or tensor of 0 to 255 (uint8) or 0 to 1. `method`: a key of METHODS.
+    `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name or a module, None = the
+    model's default; several, in a list or separated by commas, are explained one by one and fused by `fuse`: the
+    "mean" or the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch".
+    `progress(done, total)` is called by methods of many passes; what it raises ends the method. `knobs`: the method's
+    settings. `model`, `image`, `target` and `layer` may also be what a recipe holds (`explanation.recipe.to_recipe`),
+    so that `explain(**recipe)` computes it again. Raises CamvizError on wrong input.
     """
+    if progress is not None and not callable(progress):
+        raise CamvizError(
+            "progress is a function that is called as progress(done, total); got {kind}", kind=type(progress).__name__
+        )
     return answer(ask(model, image, method, target, layer, fit=fit, fuse=fuse, **knobs), progress)
 
 
 def ask(
     model: ModelInput,
     image: ImageSource | Mapping[str, Any],
-    method: str | Method = "grad_cam",
+    method: str | Method | Callable[..., Any] = "grad_cam",
     target: Target = None,
-    layer: str | Sequence[str] | None = None,
+    layer: LayerInput = None,
     *,
     fit: Fit = "crop",
     fuse: Fusion = "mean",
     **knobs: Any,
 ) -> Question:
     """Return the question that these arguments of `explain` stand for: names, labels, files and recipes resolved."""
-    found = method if isinstance(method, Method) else find_method(method)
+    found = find_method(method)
     settings = found.settings(knobs)
     loaded, notes = read_model(model)
     return Question(
@@ -72,11 +79,11 @@ def ask(
         image=read_image(image),
         method=found,
         settings=settings,
-        layers=layers_for(loaded, found, read_layers(layer)),
+        layers=layers_for(loaded, found, read_layers(layer, loaded)),
         score=resolve_target(loaded, target),
         fit=fit,
         fusion=_fusion(fuse),
-        notes=notes,
+        notes=(*loaded.notes, *notes),
     )
 
 
@@ -84,7 +91,7 @@ def layers_for(model: Model, method: Method, names: Sequence[str] | None) -> tup
     """Return the layers that a method explains at: the given ones, or the model's default layer if it needs one."""
     if method.layer == "none":
         return ()
-    if names is None and method.layer == "required":
+    if not names and method.layer == "required":
         if not model.default_layer:
             hidden = Message(", as its layers are hidden in TorchScript") if is_compiled(model.net) else ""
             raise CamvizError(
@@ -103,6 +110,7 @@ def answer(question: Question, progress: Progress | None = None) -> Explanation:
     x = model.normalize(question.view)
     started = time.perf_counter()
     with (
+        model.running(),
         counting_passes() as counts,
         scores.headed(model.probabilities),
         synchronized(x.device, progress) as report,
@@ -133,9 +141,12 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
         raise CamvizError(
             "{method} takes many passes for each image, so its images go one by one", method=first.method.title
         )
+    if len(questions) > 1 and not _fit_one_batch(questions):
+        answers, one_by_one = zip(*(answer_batch([question]) for question in questions), strict=True)
+        return [explanation for (explanation,) in answers], torch.cat(one_by_one)
     x = channels_last(torch.cat([model.normalize(question.view) for question in questions]))
     started = time.perf_counter()
-    with counting_passes() as counts, scores.headed(model.probabilities):
+    with model.running(), counting_passes() as counts, scores.headed(model.probabilities):
         score = _score_of(first, x)
         found = first.maps(model.net, x, score)
         class_scores = score.class_scores_of(model.net, x)
@@ -157,6 +168,13 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
         for place, question in enumerate(questions)
     ]
     return explanations, class_scores
+
+
+def _fit_one_batch(questions: Sequence[Question]) -> bool:
+    """Whether the images of the questions have one size, and the model's samples do not depend on their batch."""
+    model = questions[0].model
+    one_size = len({question.view.shape for question in questions}) == 1
+    return one_size and not needs_batches_of_one(model.net) and not model.draws_random_numbers
 
 
 def estimate(question: Question) -> float:
@@ -184,11 +202,19 @@ class _Enough(BaseException):
     """Ends a method from its progress callback when enough of it has been timed."""
 
 
-def find_method(key: str) -> Method:
-    """Return the method of that key; raise CamvizError with the nearest one."""
-    if key not in METHODS:
-        raise unknown(Message("method"), key, METHODS, "CamViz")
-    return METHODS[key]
+def find_method(given: Any) -> Method:
+    """Return the method of a key or a function; raise CamvizError with the nearest one."""
+    if isinstance(given, Method):
+        return given
+    if isinstance(given, str):
+        return METHODS[given]
+    for method in METHODS.values():
+        if given is method.function:
+            return method
+    raise CamvizError(
+        "a method is given by its key, such as 'grad_cam', or as an entry of camviz.METHODS; got {given}",
+        given=repr(given)[:60],
+    )
 
 
 class _RecordingScore:
@@ -229,10 +255,12 @@ def _explanation(
         question = replace(question, score=logit(int(probabilities.argmax())))
     index = question.class_index
     values = attribution.detach().to("cpu", torch.float32).numpy()
+    explained = None if index is None else question.model.prediction(index, float(probabilities[index]))
     result = Result(
         attribution=values,
         view=question.view,
-        probability=float(probabilities[index]) if index is not None else float("nan"),
+        probability=math.nan if explained is None else explained.probability,
+        value=math.nan if explained is None else explained.value,
         notes=(*notes, *_emptiness(values)),
         **cost,
     )

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from .. import encode, render
 from ..messages import Message
 from ..scores import Score
-from ..text import percent
+from ..text import shown_answer
 from .question import Question
 
 
@@ -22,7 +23,8 @@ class Result:
     """What a method returned, and what it cost; the question that it answers stands beside it in `Explanation`.
 
     `attribution`: float32, raw and signed, (3, H, W) for pixel methods, (h, w) for maps. `view`: the image as the model
-    saw it, RGB (H, W, 3). `probability`: of the explained class, NaN for a custom score.
+    saw it, RGB (H, W, 3). `probability`: of the explained class, NaN for a custom score and for a network without
+    probabilities, whose answer is `value`.
     """
 
     attribution: NDArray[np.float32]
@@ -32,6 +34,7 @@ class Result:
     forward_passes: int
     backward_passes: int
     notes: tuple[str, ...]
+    value: float = math.nan
 
     @cached_property
     def heatmap(self) -> NDArray[np.float32]:
@@ -103,6 +106,11 @@ class Explanation:
         return self.result.probability
 
     @property
+    def shown(self) -> str:
+        """The probability of the explained class as a percentage, or the network's value; "" for a custom score."""
+        return shown_answer(self.probability, self.result.value, self.question.model.unit)
+
+    @property
     def seconds(self) -> float:
         """How long the computation took."""
         return self.result.seconds
@@ -127,11 +135,11 @@ class Explanation:
         """Return in one line what this explains, and what it cost."""
         layers = ", ".join(self.question.layers)
         return Message(
-            "{method} of {label} ({probability}), {model}{where}: "
+            "{method} of {label}{answer}, {model}{where}: "
             "{seconds:.2f} s, {forward} forward and {backward} backward passes",
             method=self.question.method.title,
             label=self.label,
-            probability=percent(self.probability),
+            answer=Message(" ({answer})", answer=self.shown) if self.shown else "",
             model=self.model,
             where=Message(", layer {layer}", layer=layers) if layers else "",
             seconds=self.seconds,

@@ -2,22 +2,24 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
 from .. import images
 from ..errors import CamvizError, unknown
 from ..images import DecodedImage, ImageSource
 from ..messages import Message
-from ..models import Model, Weights, offered_models, shared_model
+from ..models import Layer, Model, Weights, loaded_once, offered_models, origin_of, shared_model
 from ..scores import Score, contrast, logit, probability
 from ..version import __version__
 from .explanation import Explanation
 from .question import Question
 
-ModelInput = Model | str | Mapping[str, Any]
+ModelInput = Model | nn.Module | str | Mapping[str, Any]
+LayerInput = str | nn.Module | Layer | Sequence[str | nn.Module | Layer] | None
 
 LONGEST = 2000  # characters of a text in a recipe
 CUSTOM_MODEL = Message(
@@ -109,7 +111,7 @@ def snippet(question: Question, image_name: str) -> str:
         "import camviz\n\n"
         f"model = camviz.load_model({_model_arguments(question.model)})\n"
         f"explanation = camviz.explain({', '.join(call)})\n"
-        'print(f"{explanation.label}: {explanation.probability:.1%}")\n'
+        "print(explanation.label, explanation.shown)\n"
         "explanation  # a notebook shows the image with the heatmap on it\n"
     )
 
@@ -147,6 +149,13 @@ def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
     """
     if isinstance(given, Model):
         return given, ()
+    if isinstance(given, nn.Module):
+        return loaded_once(given), ()
+    if not isinstance(given, str | Mapping):
+        raise CamvizError(
+            "a model is what camviz.load_model returns, an nn.Module, or a name of the catalogue; got {kind}",
+            kind=type(given).__name__,
+        )
     named = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
     name, weights = (
         text("model", "name", named.get("name", "")),
@@ -182,13 +191,43 @@ def read_image(given: ImageSource | Mapping[str, Any]) -> DecodedImage:
     return found
 
 
-def read_layers(given: Any) -> tuple[str, ...] | None:
-    """Return the dotted names in a recipe's layer: one text, several separated by commas, or a list of them."""
+def read_layers(given: LayerInput, model: Model | None = None) -> tuple[str, ...] | None:
+    """Return the dotted names of layers: one text, several separated by commas, modules, or a list of them.
+
+    A module is one of the model's network, or of the network that this is a copy of; without `model` names alone are
+    read.
+    """
     if given is None:
         return None
-    if isinstance(given, list | tuple):
-        return tuple(text("recipe", "layer", name) for name in given)
-    return tuple((text("recipe", "layer", given) if given != "" else given).split(","))
+    if isinstance(given, str):
+        return tuple((text("recipe", "layer", given) if given != "" else given).split(","))
+    several = given if isinstance(given, list | tuple) else [given]
+    if not several:
+        raise CamvizError("the list of layers is empty: name one, or leave it out for the model's default layer")
+    return tuple(_layer_name(one, model) for one in several)
+
+
+def _layer_name(given: Any, model: Model | None) -> str:
+    if isinstance(given, str) or model is None:
+        name: str = text("recipe", "layer", given)
+        return name
+    if isinstance(given, Layer):
+        return str(given.name)
+    if isinstance(given, nn.Module):
+        for net in (model.net, origin_of(model.net)):
+            for name, module in () if net is None else net.named_modules():
+                if module is given:
+                    return name
+        raise CamvizError(
+            "this layer ({kind}) is not a module of {model}: give one of model.net, or its dotted name",
+            kind=type(given).__name__,
+            model=model.name,
+        )
+    raise CamvizError(
+        "a layer is a dotted name, such as {example}, or a module of the network; got {given}",
+        example=repr(model.default_layer),
+        given=repr(given)[:60],
+    )
 
 
 def fields(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """A network as a differentiable function of images in [0, 1]: phi in the papers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -11,15 +12,17 @@ from ..tape import forward, replacing_output
 
 @dataclass(frozen=True, eq=False)
 class FeatureFunction:
-    """The activations and class scores of a network for images (1, 3, H, W) in [0, 1], normalized by `mean` and `std`.
+    """The activations and class scores of a network for images (1, P, H, W) in [0, 1], normalized by `mean` and `std`.
 
-    `size` is the (height, width) of the network's input.
+    `size` is the (height, width) of the network's input. P: 3 for red, green and blue, 1 for gray. A network that takes
+    other channels has them computed and normalized by `to_input`.
     """
 
     net: nn.Module = field(repr=False)
     size: tuple[int, int]
     mean: Tensor
     std: Tensor
+    to_input: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
     runs: dict[nn.Module, int] = field(default_factory=dict, repr=False)
 
     def __call__(self, image: Tensor, layer: nn.Module | None = None) -> Tensor:
@@ -43,8 +46,8 @@ class FeatureFunction:
             ) from error
 
     def normalized(self, image: Tensor) -> Tensor:
-        """Return the image normalized by `mean` and `std`."""
-        return (image - self.mean) / self.std
+        """Return the network's input: the image normalized by `mean` and `std`."""
+        return (image - self.mean) / self.std if self.to_input is None else self.to_input(image)
 
     def _activation(self, x: Tensor, layer: nn.Module) -> Tensor:
         if layer not in self.runs:

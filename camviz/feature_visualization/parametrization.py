@@ -25,7 +25,7 @@ class ParametrizedImage(Protocol):
     z: Tensor
 
     def image(self) -> Tensor:
-        """Return the image (1, 3, H, W) in [0, 1], differentiable with respect to z."""
+        """Return the image (1, P, H, W) in [0, 1], P = 3 colors or 1 gray, differentiable with respect to z."""
         ...
 
     def blur(self, deviation: float) -> None:
@@ -48,7 +48,7 @@ class PixelImage:
         self.low, self.high = -phi.mean / phi.std, (1 - phi.mean) / phi.std
 
     def image(self) -> Tensor:
-        """Return the image (1, 3, H, W)."""
+        """Return the image (1, P, H, W)."""
         return self.mean + self.std * self.z
 
     def blur(self, deviation: float) -> None:
@@ -72,10 +72,12 @@ class FourierImage:
     def __init__(self, z: Tensor, size: tuple[int, int], decorrelate: bool) -> None:
         self.z, self.size = z, size
         self.scale = fourier_scale(size).to(z)[..., None]
-        self.colors = color_root().to(z) if decorrelate else torch.eye(3, dtype=z.dtype, device=z.device)
+        colors = z.shape[1]
+        root = color_root() if decorrelate and colors == 3 else torch.eye(colors, device="cpu")
+        self.colors = root.to(z)
 
     def image(self) -> Tensor:
-        """Return the image (1, 3, H, W)."""
+        """Return the image (1, P, H, W)."""
         waves = torch.fft.irfft2(torch.view_as_complex(self.z * self.scale), s=self.size)
         return torch.einsum("ij,bjhw->bihw", self.colors, waves).sigmoid()
 
@@ -97,10 +99,11 @@ def noise(
     """Return the parametrization of faint noise around gray, the start of an optimization."""
     rng = Rng(seed)
     height, width = phi.size
+    colors = phi.mean.shape[1]
     if parametrization == "pixels":
-        z = rng.normal(1, 3, height, width)
+        z = rng.normal(1, colors, height, width)
         return PixelImage(deviation * z.to(phi.mean), phi)
-    z = rng.normal(1, 3, height, width // 2 + 1, 2)
+    z = rng.normal(1, colors, height, width // 2 + 1, 2)
     return FourierImage(deviation / 10 * z.to(phi.mean), phi.size, decorrelate)
 
 

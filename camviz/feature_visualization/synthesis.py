@@ -3,7 +3,7 @@
 import base64
 import html
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from itertools import pairwise
@@ -19,12 +19,12 @@ from ..errors import CamvizError, unknown
 from ..images import ImageSource
 from ..messages import Message
 from ..models import Model, Weights
-from ..models.channels import RGB_CHANNELS
+from ..models.channels import GRAY_WEIGHTS, RGB_CHANNELS, Channel, is_gray, to_channels
 from ..models.geometry import Fit
 from ..registry import SYNTHESES, SynthesisMethod
 from ..runtime.devices import stopwatch
 from ..scores import Score, logit
-from ..tape import counting_passes
+from ..tape import counting_passes, usual_modes
 from ..targets import Target, class_of, label_of, resolve_target
 from .features import FeatureFunction
 
@@ -85,6 +85,7 @@ class Synthesis:
         return f'<div><img alt="{facts}" src="data:image/png;base64,{source}"><p>{facts}</p></div>'
 
 
+@usual_modes()
 def synthesize(
     model: Model,
     method: str = "activation_maximization",
@@ -112,7 +113,7 @@ def synthesize(
     if found.starts_from_image:
         if source is None:
             raise CamvizError("{method} starts from an image: pass one as image", method=found.title)
-        given["image"] = _pixels(model.view(source, fit)).to(phi.mean)
+        given["image"] = to_channels(model.view(source, fit), plane_names(model))[None].to(phi.mean)
     name = index = None
     if found.layer == "required" or (found.layer == "optional" and (channel is not None or target is None)):
         name = layer or model.default_layer
@@ -142,7 +143,7 @@ def synthesize(
             progress(done, total, frame)
             spoken = time.perf_counter()
 
-    with counting_passes() as account:
+    with model.running(), counting_passes() as account:
         result = as_rgb(found(phi, **given, **settings, progress=show))
     return Synthesis(
         picture=result,
@@ -193,28 +194,38 @@ def find_synthesis(key: str) -> SynthesisMethod:
 
 
 def feature_function(model: Model) -> FeatureFunction:
-    """Return the model's network as a function of RGB images in [0, 1]. Raises CamvizError for other channels."""
-    if model.input_channels != RGB_CHANNELS:
-        raise CamvizError(
-            "images are synthesized in red, green and blue, but {model} takes {channels}",
-            model=model.name,
-            channels=", ".join(model.input_channels),
-        )
+    """Return the model's network as a function of images in [0, 1]: gray ones if it takes no colors, else RGB."""
+    channels = model.input_channels
     reference = next(model.net.parameters(), torch.empty(0, device=model.device))
-    mean, std = (
-        torch.tensor(values, device="cpu").view(1, 3, 1, 1).to(reference) for values in (model.mean, model.std)
-    )
-    return FeatureFunction(model.net, model.input_size, mean, std)
+
+    def column(values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, device="cpu").view(1, -1, 1, 1).to(reference)
+
+    mean, std = column(model.mean), column(model.std)
+    if channels in (RGB_CHANNELS, ("gray",)):
+        return FeatureFunction(model.net, model.input_size, mean, std)
+    planes = plane_names(model)
+    gray = [weight / sum(GRAY_WEIGHTS) for weight in GRAY_WEIGHTS] if len(planes) == 3 else [1.0]
+    rows = [gray if channel == "gray" else [float(channel == plane) for plane in planes] for channel in channels]
+    mix = torch.tensor(rows, device="cpu").to(reference)
+    # Of a color without a channel, those of the first channel.
+    first = [channels.index(plane) if plane in channels else 0 for plane in planes]
+
+    def to_input(image: Tensor) -> Tensor:
+        return (torch.einsum("cp,bphw->bchw", mix, image) - mean) / std
+
+    return FeatureFunction(model.net, model.input_size, mean[:, first], std[:, first], to_input)
+
+
+def plane_names(model: Model) -> tuple[Channel, ...]:
+    """Return the channels of the images made for a network: gray if it takes no colors, else red, green and blue."""
+    return ("gray",) if is_gray(model.input_channels) else RGB_CHANNELS
 
 
 def as_rgb(picture: Tensor) -> RGB:
-    """Return an image (1, 3, H, W) in [0, 1] as uint8 (H, W, 3)."""
+    """Return an image (1, P, H, W) in [0, 1], P = 1 or 3, as uint8 (H, W, 3)."""
     rounded = (picture[0].detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
-    return rounded.permute(1, 2, 0).contiguous().numpy()
-
-
-def _pixels(view: RGB) -> Tensor:
-    return torch.from_numpy(view).permute(2, 0, 1)[None].float() / 255
+    return rounded.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
 
 
 def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple[Score | None, str]:

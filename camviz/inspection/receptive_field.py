@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..runtime.progress import Progress
-from ..tape import activations, observe
+from ..tape import activations, needs_batches_of_one, observe
 
 Box = tuple[int, int, int, int]
 Place = tuple[nn.Module, int, int]
@@ -84,6 +84,8 @@ def _reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict
     `ends`: the number of module calls until the last run of each layer. If empty, it is filled by a full pass;
     otherwise the pass ends after the last of these places.
     """
+    if len(trials) > 1 and needs_batches_of_one(net):
+        return np.concatenate([_reached(net, trial[None], places, ends) for trial in trials])
     told = np.zeros((len(trials), len(places)), bool)
     stop = max((ends[layer] for layer, _, _ in places), default=0) if ends else 0
     count = 0

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..registry import method
 from ..scores import Score
-from ..tape import activations, score_gradient
+from ..tape import activations, score_gradient, usual_modes
 
 
 @method(
@@ -15,6 +15,7 @@ from ..tape import activations, score_gradient
     paper="https://arxiv.org/abs/1512.04150",
     requires="only average pooling and one linear layer after the layer",
 )
+@usual_modes()
 def cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
     """Contribution of each place of the last feature maps to the class score, by the weights of the last layer.
 

@@ -5,9 +5,11 @@ from torch.nn.functional import conv2d, pad
 
 from ..registry import method
 from ..scores import Score
+from ..tape import usual_modes
 
 
 @method("Edge detector", family="control", paper="https://arxiv.org/abs/1810.03292", class_specific=False)
+@usual_modes()
 def edge_detector(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """A control: the edges of the image, independent of the network.
 

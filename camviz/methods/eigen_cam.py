@@ -8,10 +8,11 @@ from torch.nn.functional import normalize
 
 from ..registry import method
 from ..scores import Score
-from ..tape import activations, score_of
+from ..tape import activations, score_of, usual_modes
 
 
 @method("Eigen-CAM", family="cam", paper="https://arxiv.org/abs/2008.00299", class_specific=False)
+@usual_modes()
 def eigen_cam(
     net: nn.Module,
     x: Tensor,

@@ -9,7 +9,7 @@ from ..relevance.propagation import propagating, relevance_of
 from ..relevance.rules import AlphaBeta, Composite, Epsilon, Flat, Gamma, ZBox
 from ..runtime.steps import record_step
 from ..scores import Score
-from ..tape import add_note, input_gradient
+from ..tape import add_note, input_gradient, isolated
 
 Rules = Literal["epsilon-gamma-box", "epsilon-plus", "epsilon-plus-flat", "epsilon-alpha2-beta1"]
 
@@ -20,6 +20,7 @@ Rules = Literal["epsilon-gamma-box", "epsilon-plus", "epsilon-plus-flat", "epsil
     paper="https://doi.org/10.1371/journal.pone.0130140",
     pixels=True,
 )
+@isolated
 def lrp(
     net: nn.Module,
     x: Tensor,

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from ..registry import Range, method
 from ..runtime.rng import Rng
 from ..scores import Score
-from ..tape import activations, score_of
+from ..tape import activations, score_of, usual_modes
 
 
 @method("Random-CAM", family="control", paper="https://github.com/jacobgil/pytorch-grad-cam", class_specific=False)
+@usual_modes()
 def random_cam(
     net: nn.Module,
     x: Tensor,

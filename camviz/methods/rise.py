@@ -14,10 +14,11 @@ from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..runtime.rng import Rng
 from ..scores import Score, probabilities
-from ..tape import forward, score_of
+from ..tape import forward, score_of, usual_modes
 
 
 @method("RISE", family="perturbation", paper="https://arxiv.org/abs/1806.07421")
+@usual_modes()
 def rise(
     net: nn.Module,
     x: Tensor,

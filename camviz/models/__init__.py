@@ -2,6 +2,9 @@
 
 from .catalogue import Entry, catalogue
 from .checkpoints.weights import Weights
+from .custom.copying import origin_of
+from .custom.fixed_inputs import FixedInputs
+from .custom.loaded_once import loaded_once
 from .layers import Layer
 from .load import load_model
 from .model import Model, Prediction
@@ -12,6 +15,7 @@ from .shared import available_devices, default_model_name, offered_models, share
 __all__ = [
     "DEFAULT_MODEL",
     "Entry",
+    "FixedInputs",
     "Layer",
     "Model",
     "Prediction",
@@ -20,8 +24,10 @@ __all__ = [
     "catalogue",
     "default_model_name",
     "load_model",
+    "loaded_once",
     "offered_models",
     "operator_config",
+    "origin_of",
     "register",
     "shared_model",
     "unregister",

@@ -1,14 +1,15 @@
-"""Class names from a file: a text file with one a line, or JSON in the forms that are in use."""
+"""Class names from a file or a Python object, in the forms that are in use."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import CamvizError
 from ..messages import Message
+from .label_files import decoded, json_lines, lines_of, listed_values, literal, unwrapped
 
-ClassNames = Sequence[str] | Mapping[Any, Any] | str | Path
+ClassNames = Iterable[str] | Mapping[Any, Any] | str | Path
 THE_NAMES = Message("the class names")
 LONGEST = 200  # characters of a name
 LARGEST = 4 << 20  # bytes of a file
@@ -18,8 +19,9 @@ def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple
     """The class names in the order of their index.
 
     `given`: the path of a file, the content of one, or what its JSON holds: a list of names, {index: name},
-    {index: [id, name]} as in ImageNet's class_index.json, or {name: index} as torchvision's class_to_idx. A file
-    that is no JSON has one name a line. Raises CamvizError.
+    {index: [id, name]} as in ImageNet's class_index.json, {name: index} as torchvision's class_to_idx, pairs, or a
+    configuration with id2label. A file that is no JSON has one name a line, lines "index: name", a Python dictionary,
+    or a table (CSV, TSV) with a column of indices or a header. Raises CamvizError.
     """
     if isinstance(given, str | Path):
         file = Path(given)
@@ -27,6 +29,11 @@ def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple
             raise CamvizError("there is no file of class names {file}", file=file)
         return read_class_names(file.read_bytes(), Message("the class names in {file}", file=file.name))
     content: Any = _parsed(given, where) if isinstance(given, bytes) else given
+    if isinstance(content, Mapping):
+        content = dict(content)
+    elif not isinstance(content, tuple):
+        content = listed_values(content, where)
+    content = unwrapped(content, where)
     names: list[Any] = _by_index(content, where) if isinstance(content, Mapping) else list(content)
     if not names:
         raise CamvizError("{where}: there are none", where=where)
@@ -50,24 +57,17 @@ def _parsed(content: bytes, where: str) -> Any:
             size=len(content) / 1000000.0,
             limit=LARGEST >> 20,
         )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CamvizError("{where}: the file is no text in UTF-8", where=where) from error
-    if not text.lstrip().startswith(("[", "{")):
-        lines = [line.strip() for line in text.strip().splitlines()]
-        if "" in lines:
-            raise CamvizError(
-                "{where}: line {line} is empty, so the names after it would be shifted",
-                where=where,
-                line=lines.index("") + 1,
-            )
-        return lines
+    text = decoded(content, where)
+    if not text.lstrip().startswith(("[", "{", "(")):
+        return lines_of(text, where)
     try:
         return json.loads(text, object_pairs_hook=_once)
     except RecursionError as error:
         raise CamvizError("{where}: the JSON is nested too deeply", where=where) from error
     except json.JSONDecodeError as error:
+        other = literal(text) or json_lines(text)
+        if other is not None:
+            return other
         raise CamvizError(
             "{where}: line {line} is no JSON ({reason})", where=where, line=error.lineno, reason=error.msg
         ) from error

@@ -1,6 +1,8 @@
 """The layers of a network that hold a map of the image, found in one forward pass."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +12,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ..errors import CamvizError
 from ..messages import Message
-from ..tape import class_scores, observe
+from ..tape import class_scores, observe, reading_of
 
 LONGEST, SHORTEST = 25, 5  # names in the short list
 
@@ -75,20 +77,26 @@ def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
 
     reference = next(net.parameters(), torch.empty(0, device="cpu"))
     x = torch.zeros(1, channels, *size, device=reference.device, dtype=reference.dtype)
+    with running_on(net, x):
+        classes = class_scores(observe(net, x, see), reading_of(net)).shape[1]
+    layers = _with_stages(list(found.values()), size[0])
+    short = set(_short_list(net, layers, echoes))
+    return Probe(tuple(replace(layer, main=layer.name in short) for layer in layers), classes)
+
+
+@contextmanager
+def running_on(net: nn.Module, x: Tensor) -> Iterator[None]:
+    """Raise CamvizError if a network does not run on the input x inside."""
     try:
-        classes = class_scores(observe(net, x, see)).shape[1]
+        yield
     except (RuntimeError, AssertionError, TypeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CamvizError(
             "{kind} does not run on an image of shape {shape}, (1, {channels}, height, width): {reason}",
             kind=type(net).__name__,
             shape=tuple(x.shape),
-            channels=channels,
-            reason=reason,
+            channels=x.shape[1],
+            reason=(str(error) or type(error).__name__).splitlines()[0],
         ) from error
-    layers = _with_stages(list(found.values()), size[0])
-    short = set(_short_list(net, layers, echoes))
-    return Probe(tuple(replace(layer, main=layer.name in short) for layer in layers), classes)
 
 
 def _is_map(module: nn.Module, output: Any, size: tuple[int, int]) -> bool:

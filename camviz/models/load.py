@@ -3,41 +3,52 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
+from torchvision.models import WeightsEnum
 
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError
 from ..messages import Message
+from ..tape import mark_batches_of_one, usual_modes
 from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
 from .checkpoints import state_dict
 from .checkpoints import weights as files
 from .checkpoints.closest_architecture import closest_architecture
+from .checkpoints.contents import tensors_in
 from .checkpoints.download import Progress
+from .checkpoints.heads import fitting_heads
+from .checkpoints.selection import select
 from .checkpoints.weights import Weights
 from .class_names import ClassNames, read_class_names
+from .custom.checks import checked, one_input, prepare
+from .custom.copying import bake_weights
+from .custom.reading import Answers, Head, Output, read_output
 from .geometry import Geometry
 from .layers import probe
-from .model import Head, Model
+from .load_arguments import channels_of, device_of, network_of, per_channel, size_of, weights_of
+from .model import Model
 from .preprocessing import Preprocess, infer_preprocessing
 from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
 
 
+@usual_modes()
 def load_model(
     network: str | Path | nn.Module | ExportedProgram,
     /,
     *,
-    weights: str | Path | Mapping[str, Tensor] = "default",
-    device: str | torch.device | None = None,
+    weights: str | Path | Mapping[str, Tensor] | WeightsEnum | None = "default",
+    device: str | int | torch.device | None = None,
     progress: Progress | None = None,
-    input_size: tuple[int, int] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_channels: Sequence[str] | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    input_channels: str | Sequence[str] | None = None,
     preprocess: Preprocess | None = None,
     head: Head | None = None,
+    output: Output | None = None,
+    unit: str = "",
     categories: ClassNames | None = None,
     name: str | None = None,
 ) -> Model:
@@ -48,22 +59,29 @@ def load_model(
     A network given as an object is copied and never changed.
 
     `weights`: "default" = pretrained (downloaded on first use, `progress(done_bytes, total_bytes)`), "random", the
-    path of a state dict (.pth, .pt, .safetensors), or a state dict. `device`: None = torch's default.
-    `input_size` (height, width), `mean`, `std` and `categories` replace the catalogue's values; for a network given as
-    an object the defaults are 224 x 224 and ImageNet's values. `categories`: class names, or the path of a text or
-    JSON file. `input_channels`: the content of each input channel, out of "red", "green", "blue", "gray", "black"
-    (zeros); None = gray for one channel, red, green and blue for three. `preprocess`: a function from a PIL image to
-    the input (C, H, W); it replaces `input_size`, `mean`, `std` and `input_channels`, which are inferred from it.
-    `head`: "softmax", or "sigmoid" for independent labels; None = sigmoid for a single class, else softmax.
-    Raises CamvizError on wrong input.
+    path of a checkpoint (.pth, .pt, .ckpt, .bin, .safetensors), or its content. Of all its tensors those are taken that
+    fit the network, whatever their prefix; plain weights before averaged ones (EMA). None = "random", as in
+    torchvision. `device`: None = torch's default. `input_size`: (height, width), or the side of a square. It, `mean`,
+    `std` and `categories` replace the catalogue's values; for a network given as an object the defaults are 224 x 224
+    and ImageNet's values. `categories`: class names, or the path of a file of them. `input_channels`: the content of
+    each input channel, out of "red", "green", "blue", "gray", "black" (zeros); None = gray for one channel, red, green
+    and blue for three. `preprocess`: a function from a PIL image to the input (C, H, W); it replaces `input_size`,
+    `mean`, `std` and `input_channels`, which are inferred from it.
+    `head`: what makes probabilities of the class scores: "softmax", "sigmoid" for independent labels, or "none" if the
+    network's own output is the answer already: probabilities, or a number in `unit`. None = what the network itself
+    ends in; without such a last step sigmoid for one score (a number, if its sigmoid is exactly 0 or 1), else softmax.
+    `output`: which output holds the class scores, by index or name, where the network returns several. Two names for
+    one score s are two classes, of scores -s and s.
+    A network of several inputs is wrapped by `camviz.models.FixedInputs`. `Model.notes` says what was found that
+    belongs to every result, such as a forward pass that draws random numbers. Raises CamvizError on wrong input.
     """
-    source = _model_source(network, name)
-    net, loaded = _build(source, weights, progress)
-    where = torch.device(device) if device is not None else _device(network)
-    for parameter in net.parameters():
-        parameter.grad = None
-        parameter.requires_grad_(False)
-    net.eval().to(where)
+    network = network_of(network)
+    source = _model_source(network, None if name is None else str(name))
+    net, loaded = _build(source, weights_of(weights, source), progress)
+    where = device_of(device) if device is not None else _device(network)
+    bake_weights(net)
+    notes = prepare(net)
+    net.to(where)
     if preprocess is not None:
         if any(given is not None for given in (input_size, mean, std, input_channels)):
             raise CamvizError("preprocess replaces input_size, mean, std and input_channels: give either it or them")
@@ -71,36 +89,60 @@ def load_model(
         input_size, mean, std, input_channels = inferred.size, inferred.mean, inferred.std, inferred.channels
     geometry = source.geometry
     if input_size is not None:
-        geometry = Geometry(input_size, input_size, geometry.interpolation)
-    channels = check_channels(input_channels) if input_channels is not None else _default_channels(net, geometry.size)
-    found = probe(net, geometry.size, len(channels))
-    if head is not None and head not in get_args(Head):
-        raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid")
-    deviations = from_rgb_values(source.std, channels, 1.0) if std is None else check_per_channel(std, channels, "std")
+        geometry = Geometry(size_of(input_size), size_of(input_size), geometry.interpolation)
+    channels = (
+        check_channels(channels_of(input_channels))
+        if input_channels is not None
+        else _default_channels(net, geometry.size)
+    )
+    names = None if categories is None else read_class_names(categories)
+    with one_input(net):
+        shape = (len(channels), *geometry.size)
+        given = head is not None or output is not None or not source.from_catalogue
+        answers = (
+            read_output(net, shape, head, output, None if names is None else len(names))
+            if given
+            else Answers("softmax")
+        )
+        found = probe(net, geometry.size, len(channels))
+    deviations = (
+        from_rgb_values(source.std, channels, 1.0)
+        if std is None
+        else check_per_channel(per_channel(std, len(channels)), channels, "std")
+    )
     if 0 in deviations:
         raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
-    return Model(
+    model = Model(
         name=name or source.name,
         title=Message("{title} (untrained)", title=source.title) if loaded.is_random else source.title,
         weights=loaded,
         net=net,
-        categories=_labels(categories, found.classes, source.name),
+        categories=_labels(names, found.classes, source.name, answers.are_probabilities),
         layers=found.layers,
         default_layer=found.layers[-1].name if found.layers else "",
-        mean=from_rgb_values(source.mean, channels, 0.0) if mean is None else check_per_channel(mean, channels, "mean"),
+        mean=from_rgb_values(source.mean, channels, 0.0)
+        if mean is None
+        else check_per_channel(per_channel(mean, len(channels)), channels, "mean"),
         std=deviations,
         geometry=geometry,
         device=where,
         input_channels=channels,
-        head=head or ("sigmoid" if found.classes == 1 else "softmax"),
+        head=answers.head,
+        has_probabilities=answers.are_probabilities,
+        unit=unit,
         transform=preprocess,
+        notes=(*notes, *answers.notes),
     )
+    if source.from_catalogue:
+        mark_batches_of_one(net, needed=False)
+        return model
+    return checked(model)
 
 
 def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:
     if isinstance(network, nn.Module | ExportedProgram):
         return custom_source(network, name)
-    if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth"):
+    if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth", *files.STATE_DICTS):
         return program_source(Path(network), name)
     return find_source(network)
 
@@ -117,16 +159,16 @@ def _build(
     if weights == "random":
         return source.untrained(source.classes), Weights("random")
     if isinstance(weights, Mapping):
-        if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+        state, file, loaded = tensors_in(weights), "", Weights("custom")
+        if not state:
             raise CamvizError("a state dict holds tensors by name, as net.state_dict() gives them")
-        state, file, loaded = dict(weights), "", Weights("custom")
     else:
         path = Path(weights)
         if not path.is_file():
             raise CamvizError("weights must be 'default', 'random' or a file; there is no file {path}", path=path)
-        state, file, loaded = files.read(path), path.name, Weights("file", str(weights))
+        state, file, loaded = files.read_checkpoint(path), path.name, Weights("file", str(weights))
     net = source.untrained(source.classes)
-    state = state_dict.unwrapped(state, net)
+    state = fitting_heads(select(state, net), net, file)
     if source.from_catalogue:
         if (classes := state_dict.classes_in(state, net, source.classes)) != source.classes:
             net = source.untrained(classes)
@@ -179,16 +221,15 @@ def _device(network: str | Path | nn.Module | ExportedProgram) -> torch.device:
     return torch.get_default_device() if parameter is None else parameter.device
 
 
-def _labels(given: ClassNames | None, classes: int, name: str) -> tuple[str, ...]:
-    if given is not None:
-        names = read_class_names(given)
+def _labels(names: tuple[str, ...] | None, classes: int, name: str, are_probabilities: bool) -> tuple[str, ...]:
+    if names is not None:
         if len(names) != classes:
             raise CamvizError(
                 "{name} has {classes} classes; got {given} categories", name=name, classes=classes, given=len(names)
             )
         return names
-    return (
-        imagenet_labels()
-        if classes == 1000
-        else tuple(Message("class {number}", number=index) for index in range(classes))
-    )
+    if classes == 1000:
+        return imagenet_labels()
+    if classes == 1 and not are_probabilities:
+        return (Message("value"),)
+    return tuple(Message("class {number}", number=index) for index in range(classes))

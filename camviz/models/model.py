@@ -1,6 +1,9 @@
 """Model: a network with its classes, its layers and the preprocessing of its input."""
 
+import math
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, SupportsIndex
 
@@ -13,23 +16,30 @@ from torch import Tensor, nn
 from ..errors import CamvizError, unknown
 from ..images import ImageSource, decode_image
 from ..messages import Message, listed
-from ..tape import forward
+from ..runtime.rng import SeededOperations
+from ..tape import forward, usual_modes
+from ..text import shown_answer
 from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
 from .checkpoints.weights import Weights
+from .custom.reading import Head
 from .geometry import Fit, Geometry
 from .layers import Layer
 from .preprocessing import Preprocess, run
 
-Head = Literal["softmax", "sigmoid"]
-
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class with its predicted probability."""
+    """One class with its predicted probability; NaN for a network that returns a `value`, such as a regression."""
 
     index: int
     label: str
     probability: float
+    value: float = math.nan
+    unit: str = ""
+
+    def shown(self, decimals: Literal[0, 1] = 1) -> str:
+        """Return the probability as a percentage, or the value with its unit."""
+        return shown_answer(self.probability, self.value, self.unit, decimals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +47,10 @@ class Model:
     """A network in eval mode with frozen parameters, its classes, its layers and its preprocessing.
 
     `input_channels`, `mean` and `std` have one entry for each input channel. `head` turns scores into probabilities:
-    "softmax" (they sum to 1) or "sigmoid" (each class independently).
+    "softmax" (they sum to 1), "sigmoid" (each class independently) or "none" (the network's own output is the answer).
+    Without `has_probabilities` the answer is a number in `unit`, as that of a regression. `notes` are sentences about
+    the network that belong to every result. `draws_random_numbers`: two passes of one image differ unless they run in
+    `running()`.
     """
 
     name: str
@@ -53,12 +66,22 @@ class Model:
     device: torch.device
     input_channels: tuple[Channel, ...] = RGB_CHANNELS
     head: Head = "softmax"
+    has_probabilities: bool = True
+    unit: str = ""
     transform: Preprocess | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+    draws_random_numbers: bool = False
 
     @property
     def key(self) -> tuple[str, Weights, str]:
         """What tells this model from every other one of this process: name, weights and device."""
         return self.name, self.weights, str(self.device)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Compute results inside the context: outside inference mode and autocast, random numbers of torch seeded."""
+        with usual_modes(), SeededOperations() if self.draws_random_numbers else nullcontext():
+            yield
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -132,7 +155,9 @@ class Model:
         return mean, std
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """Return the probabilities (B, K) of class scores (B, K)."""
+        """Return the probabilities (B, K) of class scores (B, K); with the head "none" the scores as they are."""
+        if self.head == "none":
+            return scores
         return scores.softmax(dim=1) if self.head == "softmax" else scores.sigmoid()
 
     def in_colors(self, attribution: Tensor) -> Tensor:
@@ -145,22 +170,28 @@ class Model:
 
     def predict(self, image: ImageSource, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """Return the `k` most probable classes, best first."""
-        if k < 1:
-            raise CamvizError("the number of predictions must be at least 1; got {k}", k=k)
-        with torch.no_grad():
+        if not isinstance(k, SupportsIndex) or isinstance(k, bool) or operator.index(k) < 1:
+            raise CamvizError("the number of predictions must be a whole number, at least 1; got {k}", k=repr(k))
+        with self.running(), torch.no_grad():
             probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
         best = probabilities.sort(descending=True, stable=True)
         return tuple(
-            Prediction(index, self.categories[index], value)
+            self.prediction(index, value)
             for index, value in zip(best.indices[:k].tolist(), best.values[:k].tolist(), strict=True)
         )
+
+    def prediction(self, index: int, answer: float) -> Prediction:
+        """Return the prediction of a class, of its entry in `probabilities`."""
+        if self.has_probabilities:
+            return Prediction(index, self.categories[index], answer)
+        return Prediction(index, self.categories[index], math.nan, answer, self.unit)
 
     def layer(self, name: str) -> Layer:
         """Return the layer of that dotted name. Raises CamvizError, which suggests the nearest name."""
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise unknown(Message("layer"), name, [layer.name for layer in self.layers], self.name)
+        raise unknown(Message("layer"), str(name)[:60], [layer.name for layer in self.layers], self.name)
 
     def module(self, name: str) -> nn.Module:
         """Return the module of the layer of that name. Raises CamvizError, which suggests the nearest name."""
@@ -169,7 +200,12 @@ class Model:
     def class_index(self, target: str | SupportsIndex) -> int:
         """Return the index of a class, given by its label (case is ignored) or its index. Raises CamvizError."""
         if not isinstance(target, str):
-            index = operator.index(target)
+            try:
+                index = operator.index(target)
+            except TypeError:
+                index = -1
+            if isinstance(target, bool | np.bool_) or not isinstance(target, SupportsIndex):
+                raise CamvizError("a class is an index or a label; got {target}", target=repr(target)[:60])
             if not 0 <= index < len(self.categories):
                 raise CamvizError(
                     "{name} has the classes 0 to {last}; got {index}",

@@ -1,6 +1,5 @@
 """Networks that somebody brought along: known to this process by their names, beside those of the catalogue."""
 
-import copy
 import hashlib
 import threading
 from collections.abc import Callable
@@ -10,10 +9,13 @@ from typing import get_args
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
+from ..tape import reading_of
 from .catalogue import Entry
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
+from .custom.copying import copied
 from .geometry import Fit
 from .model import Model
 
@@ -68,7 +70,7 @@ def on_device(model: Model, device: str) -> Model:
     there = torch.device(device)
     if model.device.type == there.type:
         return model
-    return replace(model, net=copy.deepcopy(model.net).to(there), device=there)
+    return replace(model, net=copied(model.net).to(there), device=there)
 
 
 def with_digest(model: Model) -> Model:
@@ -76,9 +78,20 @@ def with_digest(model: Model) -> Model:
 
     So no result of another network of that name, or of the same one after more training, is taken for one of this.
     """
-    looks = (model.net, model.categories, model.mean, model.std, model.input_channels, model.head)
+    looks = (
+        model.net,
+        model.categories,
+        model.mean,
+        model.std,
+        model.input_channels,
+        model.head,
+        reading_of(model.net),
+    )
     digest = hashlib.sha256(repr(looks).encode())
     for name, tensor in model.net.state_dict().items():
+        if not isinstance(tensor, Tensor) or tensor.is_quantized:  # of a quantized layer
+            digest.update(f"{name} {tensor}".encode())
+            continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     for fit in get_args(Fit):

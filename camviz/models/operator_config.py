@@ -20,7 +20,7 @@ from .offers import ModelOffer, with_digest
 
 VARIABLE = "CAMVIZ_CONFIG"
 
-_PLAIN = {  # a field of a [[model]] -> what it must be
+_PLAIN: dict[str, type | tuple[type, ...]] = {  # a field of a [[model]] -> what it must be
     "name": str,
     "title": str,
     "architecture": str,
@@ -31,6 +31,8 @@ _PLAIN = {  # a field of a [[model]] -> what it must be
     "std": list,
     "input_channels": list,
     "head": str,
+    "output": (int, str),
+    "unit": str,
 }
 
 
@@ -144,7 +146,9 @@ def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
     version = " ".join(str(path.stat().st_mtime_ns) for path in files.values())
 
     def load(device: str, progress: Progress | None) -> Model:
-        settings = {key: table[key] for key in ("mean", "std", "input_channels", "head") if key in table}
+        settings = {
+            key: table[key] for key in ("mean", "std", "input_channels", "head", "output", "unit") if key in table
+        }
         if "input_size" in table:
             settings["input_size"] = tuple(table["input_size"])
         if "categories" in files:

@@ -1,6 +1,5 @@
 """How a network of each source is built, where its weights come from, and what image it wants."""
 
-import copy
 import importlib
 import math
 import re
@@ -23,6 +22,7 @@ from .checkpoints import download, state_dict
 from .checkpoints import weights as files
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
+from .custom.copying import copied
 from .geometry import Geometry
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -66,8 +66,8 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
         elif isinstance(network, torch.jit.ScriptModule):
             title, net = network.original_name, _again(network)
         else:
-            net = copy.deepcopy(network)
-    except (RuntimeError, TypeError) as error:
+            net = copied(network)
+    except (RuntimeError, TypeError) as error:  # of a compiled network
         raise CamvizError(
             "this {kind} cannot be copied, so it cannot be loaded: {error}",
             kind=type(network).__name__,
@@ -111,7 +111,7 @@ def _from_torchscript(source: Path | BytesIO) -> nn.Module:
 
 
 def _exported_size(network: ExportedProgram) -> tuple[int, int]:
-    """(height, width) that a network was exported for. Raises CamvizError where it takes one image only."""
+    """(height, width) that a network was exported for. Raises CamvizError if its batch is fixed, except to 1."""
     inputs = [
         node.meta["val"]
         for node in network.graph.nodes
@@ -120,7 +120,7 @@ def _exported_size(network: ExportedProgram) -> tuple[int, int]:
     if len(inputs) != 1 or inputs[0].ndim != 4:
         raise CamvizError("the exported network must take one input of shape (batch, channels, height, width)")
     batch, _, height, width = inputs[0].shape
-    if isinstance(batch, int):
+    if isinstance(batch, int) and batch != 1:
         raise CamvizError(
             "this network was exported for batches of {batch}, and CamViz needs any: export it by "
             "torch.export.export(net, (x,), dynamic_shapes=({{0: torch.export.Dim('batch')}},)) "

@@ -1,7 +1,6 @@
 """Class activation maps weighted by the scores of masked images, for Score-CAM and similar methods."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -57,8 +56,7 @@ def masked_cam(
                 numbers = range(part.start, part.stop)
                 mask = masks_of(channels[[number // times for number in numbers]], x.shape[-2:])
                 masked = picture * (mask if alter is None else alter(mask, numbers))
-                with torch.autocast(x.device.type, dtype) if dtype else nullcontext():
-                    output = forward(net, channels_last(masked)).to(x.dtype)
+                output = forward(net, channels_last(masked)).to(x.dtype)
                 scores[part] = read(output)
             weight = weigh(scores.view(len(channels), times).mean(dim=1))
             record_step(channels=channels, scores=scores, weight=weight)

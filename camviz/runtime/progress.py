@@ -11,6 +11,14 @@ Progress = Callable[[int, int], None]
 HEARTBEAT_SECONDS = 0.2  # between two reports
 
 
+_FROM_PROGRESS = "camviz_from_progress"  # mark of an exception that a progress callback raised
+
+
+def raised_by_progress(error: BaseException) -> bool:
+    """Whether a progress callback raised this exception to end the computation."""
+    return _FROM_PROGRESS in getattr(error, "__dict__", {})
+
+
 @dataclass
 class _Heartbeat:
     """A progress callback, its last report, and the time of it."""
@@ -21,7 +29,11 @@ class _Heartbeat:
 
     def report(self, done: int, total: int) -> None:
         self.last, self.reported = (done, total), inf
-        self.progress(done, total)
+        try:
+            self.progress(done, total)
+        except Exception as error:
+            error.__dict__[_FROM_PROGRESS] = True
+            raise
         self.reported = perf_counter()
 
 

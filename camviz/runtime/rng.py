@@ -1,10 +1,11 @@
 """Reproducible random tensors, identical on every device, without touching torch's global generator."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 
 
 class Rng:
@@ -44,12 +45,38 @@ class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.generator = Generator().manual_seed(seed)
+        self._seed, self.drawn = seed, 0  # number of random operations so far
+        self._generators: dict[str, Generator] = {}  # by type of device
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
-            if not any(argument.name == "generator" for argument in func._schema.arguments):
-                func = func.overloadpacket.generator  # torch.randn and similar operations have an overload for it
-            kwargs["generator"] = self.generator
-        return func(*args, **kwargs)
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return func(*args, **kwargs)
+        given = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)} | kwargs
+        self.drawn += given.get("dropout_p", 1) != 0  # attention can drop, and need not
+        if kwargs.get("generator") is not None:
+            return func(*args, **kwargs)
+        source = next((one for one in args if isinstance(one, Tensor)), None)
+        generator = self._generator(kwargs.get("device") or (source.device if source is not None else "cpu"))
+        if func is torch.ops.aten.native_dropout.default and source is not None:  # it takes no generator
+            share = float(args[1])
+            kept = torch.rand(source.shape, generator=generator, device=source.device) >= share
+            return (source * kept / (1 - share) if share < 1 else torch.zeros_like(source)), kept
+        if not any(argument.name == "generator" for argument in func._schema.arguments):
+            seeded = getattr(func.overloadpacket, "generator", None)  # torch.randn and similar operations have one
+            if seeded is None:
+                return func(*args, **kwargs)
+            func = seeded
+        return func(*args, **kwargs | {"generator": generator})
+
+    @classmethod
+    def apart(cls) -> AbstractContextManager[Any]:
+        """Inside a context of this class, draw from a generator of its own; otherwise do nothing."""
+        inside = any(isinstance(mode, cls) for mode in _get_current_dispatch_mode_stack())
+        return cls() if inside else nullcontext()
+
+    def _generator(self, device: torch.device | str) -> Generator:
+        kind = torch.device(device).type
+        if kind not in self._generators:
+            self._generators[kind] = Generator(kind).manual_seed(self._seed)
+        return self._generators[kind]

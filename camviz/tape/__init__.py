@@ -2,9 +2,26 @@
 
 from .batch_norm import norm_arguments, scale_and_shift
 from .biases import bias_gradients, bias_of
-from .forward_pass import ANY_LAYOUT, TO_NUMBERS, class_scores, forward, is_compiled
+from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
 from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
 from .hooks import observe, replacing_output
+from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
+from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
+from .network.errors import NetworkError, StartAgainError
+from .network.not_finite import broken_weights, input_not_finite, value_not_finite
+from .network.output import (
+    LastSteps,
+    OutputReading,
+    as_matrix,
+    candidates_of,
+    class_scores,
+    described_output,
+    reading_of,
+    set_reading,
+)
+from .network.output import at as output_at
+from .network.output import choose as choose_output
+from .network.quantized import is_quantized
 from .pass_counts import PassCounts, add_note, counting_passes
 from .relu import SMOOTH, Rule, apply_rule, gate_of
 from .rules import backward_rule, intercepting
@@ -13,28 +30,53 @@ __all__ = [
     "ANY_LAYOUT",
     "SMOOTH",
     "TO_NUMBERS",
+    "LastSteps",
+    "NetworkError",
+    "OutputReading",
     "PassCounts",
     "Rule",
+    "StartAgainError",
     "activations",
     "add_note",
     "apply_rule",
+    "as_matrix",
+    "autocast_to",
     "backward_rule",
     "bias_gradients",
     "bias_of",
+    "broken_weights",
+    "candidates_of",
+    "choose_output",
     "class_scores",
+    "copy_autocast",
     "counting_passes",
+    "described_output",
+    "find_autocast",
     "forward",
     "gate_of",
     "gradient_of",
     "gradient_sums",
     "input_gradient",
+    "input_not_finite",
     "intercepting",
+    "is_checked",
     "is_compiled",
+    "is_quantized",
+    "isolated",
+    "mark_batches_of_one",
+    "near",
+    "needs_batches_of_one",
     "norm_arguments",
     "observe",
+    "output_at",
+    "raw_output",
+    "reading_of",
     "record",
     "replacing_output",
     "scale_and_shift",
     "score_gradient",
     "score_of",
+    "set_reading",
+    "usual_modes",
+    "value_not_finite",
 ]

@@ -10,6 +10,8 @@ from ..scores import Score
 from .batch_norm import norm_arguments, scale_and_shift
 from .forward_pass import forward
 from .gradients import gradient_of, score_of
+from .network.batches_of_one import isolated
+from .network.not_finite import check_gradient
 from .relu import OUT_OF_PLACE, SMOOTH, call_arguments, gate_of
 from .rules import intercepting
 
@@ -37,6 +39,7 @@ def bias_of(func: Any, args: Any, kwargs: Any) -> Tensor | None:
     return y - slope * x
 
 
+@isolated
 def bias_gradients(net: nn.Module, x: Tensor, score: Score) -> tuple[Tensor, list[Tensor], Tensor]:
     """Return the gradient dS/dx, the product of bias and gradient for each call with a bias, and S, (B,).
 
@@ -65,4 +68,5 @@ def bias_gradients(net: nn.Module, x: Tensor, score: Score) -> tuple[Tensor, lis
     with intercepting(listen, every_step=True), torch.enable_grad():
         explained = score_of(score, forward(net, x))
     gradient = gradient_of(explained, x)
+    check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
     return gradient, [term for term in terms if term is not None], explained.detach()

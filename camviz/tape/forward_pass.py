@@ -1,6 +1,5 @@
 """Run a network in evaluation mode and return its class scores."""
 
-from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -8,31 +7,112 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 from torch.export.unflatten import InterpreterModule
-from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
-from torchvision.ops import StochasticDepth
 
 from ..errors import CamvizError
 from ..messages import Message
+from ..runtime.progress import raised_by_progress
 from ..runtime.tf32 import full_precision
+from .hooks import autocast_seen, find_own_hooks, is_listening, listening, register_once, without_own_hooks
+from .network.batches_of_one import fails_in_batches, mark_batches_of_one, needs_batches_of_one
+from .network.calling_modes import autocast_dtype, find_autocast, usual_modes, without_autocast
+from .network.errors import StartAgainError, network_errors
+from .network.not_finite import check_scores
+from .network.output import LastSteps, OutputReading, choose, class_scores, last_steps, reading_of, set_reading
+from .network.training_mode import check_eval
 from .pass_counts import active_counts
-from .rules import active_rules
+from .rules import CallMode, active_rules
 
 
 def forward(net: nn.Module, x: Tensor) -> Tensor:
-    """Return the class scores (B, K) of the batch `x`, with the active backward rule, if any."""
+    """Return the class scores (B, K) of the batch `x`, with the active backward rule, if any.
+
+    A network that needs batches of one gets the samples one by one, unless a layer is recorded. Raises CamvizError if
+    a score is nan or inf.
+    """
     check_eval(net)
     rules = active_rules.get()
-    if rules is not None and rules.every_step and is_compiled(net):
+    every_step = rules is not None and rules.every_step
+    if every_step and is_compiled(net):
         raise CamvizError(
             "this network is compiled (TorchScript or torch.export), so its single steps cannot be followed, as this "
             "method needs: load it as the Python class that it was, or take another method"
         )
-    if counts := active_counts.get():
-        counts.forward_passes += len(x)
+    batch, divisible = len(x) > 1, not every_step and not is_listening()
+    with usual_modes():
+        if batch and divisible and needs_batches_of_one(net):
+            return torch.cat([forward(net, one) for one in x.chunk(len(x))])
+        if counts := active_counts.get():
+            counts.forward_passes += len(x)
+        try:
+            register_once()
+            autocast_seen.set(False)
+            with network_errors(Message("forward pass of {kind}", kind=type(net).__name__), x):
+                scores = _pass(net, x, rules)
+            if (autocast_seen.get() or scores.dtype != x.dtype) and autocast_dtype.get() is None:
+                find_autocast(net, lambda: _plain_pass(net, x))
+        except StartAgainError:
+            if divisible:
+                return forward(net, x)
+            raise
+        except Exception as error:
+            if raised_by_progress(error):
+                raise
+            if find_own_hooks(net, error):
+                if divisible:
+                    return forward(net, x)
+                raise StartAgainError from error
+            if autocast_dtype.get() is None:
+                try:
+                    find_autocast(net, lambda: _plain_pass(net, x))
+                except StartAgainError:
+                    if divisible:
+                        return forward(net, x)
+                    raise
+            if batch and not needs_batches_of_one(net) and fails_in_batches(lambda some: _plain_pass(net, some), x):
+                mark_batches_of_one(net)
+                if counts:
+                    counts.forward_passes -= len(x)
+                if divisible:
+                    return forward(net, x)
+            raise
+        check_scores(net, x, scores, lambda: _pass(net, x, None))
+    return scores
+
+
+def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
     unchanged = x.ndim != 4 or x.is_contiguous() or not _needs_contiguous.get(net, True)
-    with full_precision(x.device), rules or nullcontext(), nullcontext() if unchanged else _AnyLayout(net):
-        return class_scores(net(x.clone()))  # its first operation may be in place
+    reduced = autocast_dtype.get()
+    reading = reading_of(net)
+    with (
+        full_precision(x.device),
+        nullcontext() if reduced else without_autocast(net),
+        rules or nullcontext(),
+        last_steps(reading) as steps,  # last, as it must see what a rule returns
+        nullcontext() if unchanged else _AnyLayout(net),
+        torch.autocast(x.device.type, reduced) if reduced else nullcontext(),
+        without_own_hooks(net),
+    ):
+        output = net(x.clone())  # its first operation may be in place
+        if reading is not None or isinstance(output, Tensor):
+            scores = class_scores(output, reading, steps)
+    if reading is None and not isinstance(output, Tensor):
+        with listening(None):
+            set_reading(net, OutputReading(choose(raw_output(net, x)[0], batch=len(x))))
+        raise StartAgainError("how this network's output is read is known from now on")
+    if len(scores) != len(x):
+        raise CamvizError(
+            "the network returned class scores for {returned} images; it was given {given}",
+            returned=len(scores),
+            given=len(x),
+        )
+    return scores
+
+
+def _plain_pass(net: nn.Module, x: Tensor) -> Tensor:
+    """Return the class scores without a rule, and without progress reports."""
+    with listening(None):
+        return _pass(net, x, None)
 
 
 def is_compiled(net: nn.Module) -> bool:
@@ -40,22 +120,11 @@ def is_compiled(net: nn.Module) -> bool:
     return any(isinstance(module, torch.jit.ScriptModule | InterpreterModule) for module in net.modules())
 
 
-def class_scores(output: Any) -> Tensor:
-    """Return the class scores (B, K) from a network's output: a tensor, tuple, mapping or object with logits."""
-    if isinstance(output, Mapping):
-        output = next((output[key] for key in ("logits", "out") if key in output), output)
-    elif hasattr(output, "logits"):
-        output = output.logits
-    elif isinstance(output, tuple | list) and output:
-        output = output[0]
-    if not isinstance(output, Tensor) or output.ndim != 2:
-        came = (
-            Message("shape {shape}", shape=tuple(output.shape)) if isinstance(output, Tensor) else type(output).__name__
-        )
-        raise CamvizError(
-            "the network must end in class scores of shape (batch, classes); it returned {came}", came=came
-        )
-    return output
+def raw_output(net: nn.Module, x: Tensor) -> tuple[Any, LastSteps]:
+    """Return everything that a network returns for the batch x, with its graph, and the last steps that led there."""
+    check_eval(net)
+    with usual_modes(), torch.enable_grad(), full_precision(x.device), LastSteps() as steps:
+        return net(x.detach().requires_grad_().clone()), steps
 
 
 # A network that calls view() on its feature maps needs them contiguous; reshape() accepts any layout.
@@ -84,26 +153,3 @@ class _AnyLayout(TorchFunctionMode):
         super().__exit__(kind, *others)  # type: ignore[no-untyped-call]
         if kind is None:
             _needs_contiguous[self.net] = self.needed
-
-
-def check_eval(net: nn.Module) -> None:
-    """Raise CamvizError for a network in training mode: a pass would change it, or give random results."""
-    for module in _in_training(net):
-        drops = getattr(module, "p" if isinstance(module, _DropoutNd | StochasticDepth) else "drop_prob", 0)
-        tracks = getattr(module, "track_running_stats", False)  # InstanceNorm can too
-        if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.RReLU) or tracks or drops:
-            raise CamvizError(
-                "the network is in training mode ({kind}); call net.eval() first", kind=type(module).__name__
-            )
-
-
-def _in_training(net: nn.Module) -> Iterator[nn.Module]:
-    """Yield its modules in training mode; faster than net.modules(), as it runs in every pass."""
-    waiting, seen = [net], {net}
-    while waiting:
-        module = waiting.pop()
-        if module.training:
-            yield module
-        new = [child for child in module.children() if child not in seen]
-        seen.update(new)
-        waiting += new

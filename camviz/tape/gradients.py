@@ -1,27 +1,40 @@
 """Activations and gradients of a network, read during a forward pass without changing the network."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import CamvizError
+from ..messages import Message
 from ..runtime.tf32 import full_precision
 from ..scores import Score
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
-from .pass_counts import active_counts
+from .network.batches_of_one import isolated
+from .network.calling_modes import usual_modes
+from .network.errors import network_errors
+from .network.not_finite import check_gradient, value_not_finite
+from .network.quantized import NoGradientError
+from .pass_counts import active_counts, add_note
+from .rules import active_rules
 
 
+@isolated
 def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor]:
     """Return the activation A of `layer` and the gradient dS/dA of the score, each (B, c, h, w).
 
     Nothing before the layer is differentiated. Of a layer that runs several times, the last run counts.
     """
     kept: list[Tensor] = []
+    runs = 0
 
     def keep(output: Tensor) -> Tensor:
+        nonlocal runs
+        runs += 1
         torch.set_grad_enabled(True)
         kept[:] = [output.detach().requires_grad_()]
         return kept[0].clone()  # the next call may overwrite it
@@ -29,22 +42,40 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
     with listening(on_layer(layer, keep)), torch.no_grad():  # until `keep` enables gradients at the layer
         scores = score_of(score, forward(net, x))
     activation = require_reached(kept)
-    return activation.detach(), gradient_of(scores, activation)
+    _note_runs(runs)
+    gradient = gradient_of(scores, activation)
+    check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
+    return activation.detach(), gradient
 
 
+@isolated
 def activations(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
     """Return the activation of `layer` (B, c, h, w) and the class scores (B, K), without gradients."""
     kept: list[Tensor] = []
+    runs = 0
 
     def keep(output: Tensor) -> Tensor:
-        kept[:] = [output]
+        nonlocal runs
+        runs += 1
+        kept[:] = [output.dequantize() if output.is_quantized else output]
         return output.clone()
 
     with listening(on_layer(layer, keep)), torch.no_grad():
         scores = forward(net, x)
+    _note_runs(runs)
     return require_reached(kept), scores
 
 
+def _note_runs(runs: int) -> None:
+    if runs > 1:
+        add_note(
+            "The layer runs {runs} times in one forward pass. The map shows its last run, stretched over the image; if "
+            "the layer runs on parts of the image, this is the last part alone.",
+            runs=runs,
+        )
+
+
+@isolated
 def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | None = None) -> Tensor:
     """Return the gradient dS/dx, (B, 3, H, W); with a layer, S is a function of its activation (B, c, h, w)."""
     x = x.detach().requires_grad_()
@@ -57,17 +88,39 @@ def input_gradient(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | N
     with listening(None if layer is None else on_layer(layer, keep)), torch.enable_grad():
         scores = forward(net, x)
         explained = score_of(score, scores if layer is None else require_reached(kept))
-    return gradient_of(explained, x)
+    gradient = gradient_of(explained, x)
+    if layer is None:
+        check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
+    return gradient
 
 
 def score_of(score: Score, scores: Tensor) -> Tensor:
     """Return the score of each sample, (B,); raise CamvizError if `score` returns another shape."""
-    explained = score(scores)
-    if explained.shape != scores.shape[:1]:
+    with network_errors(Message("explained score"), scores):
+        explained = score(scores)
+    if isinstance(explained, np.ndarray | np.generic | list | tuple | int | float) and not isinstance(explained, bool):
+        with suppress(ValueError, TypeError, RuntimeError):
+            explained = torch.as_tensor(explained, dtype=scores.dtype, device=scores.device)
+    if isinstance(explained, Tensor) and not explained.is_floating_point() and not explained.is_complex():
+        explained = explained.to(scores.dtype)
+    if isinstance(explained, Tensor) and explained.numel() == len(scores) and explained.ndim <= 2:
+        explained = explained.reshape(len(scores))
+    if not isinstance(explained, Tensor) or explained.shape != scores.shape[:1]:
+        came = tuple(explained.shape) if isinstance(explained, Tensor) else type(explained).__name__
         raise CamvizError(
             "a score must return one number for each sample, shape ({samples},); got {shape}",
             samples=len(scores),
-            shape=tuple(explained.shape),
+            shape=came,
+        )
+    if scores.requires_grad and not explained.requires_grad and torch.is_grad_enabled():
+        raise CamvizError(
+            "the score's result does not depend on the class scores: compute it by torch alone, without NumPy and "
+            "detach(), or take a method without gradients, such as occlusion"
+        )
+    if value := value_not_finite(explained):
+        raise CamvizError(
+            "the explained score is {value}: check that the image and the function that computes the score are finite",
+            value=value,
         )
     return explained
 
@@ -76,15 +129,19 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
     """Return d(scores)/d(source) for every sample of the batch, in the shape of `source`."""
     gradient = None
     if scores.requires_grad:
+        if rules := active_rules.get():
+            rules.before_backward(scores)
         with full_precision(source.device):
-            (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
+            with network_errors(Message("backward pass of the network"), source):
+                (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
     if gradient is None:
-        raise CamvizError("the score does not depend on this layer, so there is no gradient to show")
+        raise NoGradientError("the score does not depend on this layer, so there is no gradient to show")
     if counts := active_counts.get():
         counts.backward_passes += len(scores)
     return gradient
 
 
+@isolated
 def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.Module]) -> tuple[Tensor, ...]:
     """Return for each layer the sum of dS/d(its output), (B,); zero if no gradient arrives.
 
@@ -116,8 +173,8 @@ def gradient_sums(net: nn.Module, x: Tensor, score: Score, layers: Iterable[nn.M
 
 def score_gradient(score: Score, scores: Tensor) -> Tensor:
     """Return the gradient dS/d(scores) of the score with respect to the class scores, (B, K)."""
-    with torch.enable_grad():
-        scores = scores.detach().requires_grad_()
+    with usual_modes(), torch.enable_grad():
+        scores = (scores.clone() if scores.is_inference() else scores).detach().requires_grad_()
         explained = score_of(score, scores)
         if not explained.requires_grad:
             raise CamvizError("the score does not depend on the class scores, so there is nothing to explain")

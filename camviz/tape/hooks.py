@@ -1,35 +1,42 @@
 """Observe or replace module outputs during a forward pass, in this thread only."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
+from torch.overrides import TorchFunctionMode
 
 from ..errors import CamvizError
 from ..messages import Message
 from ..runtime.progress import HEARTBEAT_SECONDS, repeat_report, seconds_since_report
 from ..runtime.tf32 import full_precision
-from .forward_pass import check_eval
+from .network.calling_modes import usual_modes
+from .network.training_mode import check_eval
 
 Observer = Callable[[nn.Module, Any], Any]
 
 
 _listener: ContextVar[Observer | None] = ContextVar("camviz_listener", default=None)
 
+autocast_seen: ContextVar[bool] = ContextVar("camviz_autocast_seen", default=False)  # by a module since it was reset
+
 
 @cache
-def _register_once() -> None:
+def register_once() -> None:
     """Register torch's global forward hook when it is first needed, so that importing CamViz slows no other code."""
     register_module_forward_hook(_on_forward)
 
 
 def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
     _send_heartbeat(output)
+    if torch._C._is_any_autocast_enabled():
+        autocast_seen.set(True)
     see = _listener.get()
     return None if see is None else see(module, output)
 
@@ -51,19 +58,56 @@ def observe(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) ->
     def only_see(module: nn.Module, output: Any) -> None:
         see(module, output)
 
-    with listening(only_see), full_precision(x.device), torch.no_grad():
-        return net(x.clone())
+    with usual_modes(), listening(only_see), full_precision(x.device), torch.no_grad():
+        try:
+            with without_own_hooks(net):
+                return net(x.clone())
+        except RuntimeError as error:
+            if not find_own_hooks(net, error):
+                raise
+        return observe(net, x, see)
+
+
+class _WithoutOwnHooks(TorchFunctionMode):
+    """Leaves out the hooks that a network's forward puts on tensors without a gradient, where torch refuses them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.register_hook, Tensor.retain_grad) and not args[0].requires_grad:
+            return None
+        return func(*args, **(kwargs or {}))
+
+
+_REFUSED_HOOKS = ("cannot register a hook on a tensor", "can't retain_grad on Tensor")
+_hooking: WeakSet[nn.Module] = WeakSet()
+
+
+def without_own_hooks(net: nn.Module) -> AbstractContextManager[Any]:
+    """Return the context of a pass without gradients of a network whose forward registers hooks on tensors."""
+    return _WithoutOwnHooks() if net in _hooking else nullcontext()
+
+
+def find_own_hooks(net: nn.Module, error: Exception) -> bool:
+    """Return whether a pass failed for the first time because the network's forward registers hooks on tensors."""
+    found = str(error.__cause__ or error).startswith(_REFUSED_HOOKS) and net not in _hooking
+    if found:
+        _hooking.add(net)
+    return found
 
 
 @contextmanager
 def listening(see: Observer | None) -> Iterator[None]:
     """Call `see(module, output)` after every module that this thread runs inside the context."""
-    _register_once()
+    register_once()
     token = _listener.set(see)
     try:
         yield
     finally:
         _listener.reset(token)
+
+
+def is_listening() -> bool:
+    """Whether modules are observed in this thread."""
+    return _listener.get() is not None
 
 
 def on_layer(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Observer:

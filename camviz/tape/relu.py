@@ -16,6 +16,8 @@ _GATES: dict[Any, Gate] = {
     **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_), (0.0, float("inf"))),
     F.relu6: (0.0, 6.0),
 }
+_THRESHOLD_ = torch.threshold_  # of F.threshold(..., inplace=True)
+MAXIMA = {torch.maximum, Tensor.maximum, torch.max, Tensor.max, torch.fmax, Tensor.fmax}
 _CLAMPS = {
     *(F.hardtanh, F.hardtanh_, torch.clamp, torch.clamp_, torch.clip, torch.clip_, torch.clamp_min, torch.clamp_min_),
     *(Tensor.clamp, Tensor.clamp_, Tensor.clip, Tensor.clip_, Tensor.clamp_min, Tensor.clamp_min_),
@@ -28,6 +30,7 @@ SMOOTH = {
 
 OUT_OF_PLACE: dict[Any, Any] = {
     F.relu_: F.relu,
+    _THRESHOLD_: F.threshold,
     torch.relu_: torch.relu,
     Tensor.relu_: Tensor.relu,
     F.hardtanh_: F.hardtanh,
@@ -48,14 +51,28 @@ def gate_of(func: Any, args: Any, kwargs: Any) -> Gate | None:
     """Return the open interval in which a ReLU-like call is the identity; None for any other call."""
     if func in _GATES:
         return _GATES[func]
+    if func in (F.threshold, _THRESHOLD_):
+        _, threshold, value = (*args, *kwargs.values())[:3]
+        return (0.0, float("inf")) if threshold == value == 0 else None
+    if func in (F.leaky_relu, F.leaky_relu_):
+        slope = args[1] if len(args) > 1 else kwargs.get("negative_slope", 0.01)
+        return (0.0, float("inf")) if slope == 0 else None
+    if func in MAXIMA:
+        other = args[1] if len(args) > 1 else kwargs.get("other")
+        return (0.0, float("inf")) if isinstance(other, Tensor) and is_zero(other) else None
     if func not in _CLAMPS:
         return None
     default = -1.0 if func in (F.hardtanh, F.hardtanh_) else None
     low = args[1] if len(args) > 1 else kwargs.get("min", kwargs.get("min_val", default))
     high = args[2] if len(args) > 2 else kwargs.get("max", kwargs.get("max_val", -default if default else None))
-    if isinstance(low, Tensor) or isinstance(high, Tensor) or low != 0:
+    if low is None or isinstance(high, Tensor) or not is_zero(low):
         return None
     return 0.0, float("inf") if high is None else float(high)
+
+
+def is_zero(value: Any) -> bool:
+    """Whether a number, or every element of a tensor, is 0."""
+    return not value.requires_grad and not bool(value.any()) if isinstance(value, Tensor) else value == 0
 
 
 def apply_rule(func: Any, args: Any, kwargs: Any, gate: Gate | None, rule: Rule) -> Tensor:

@@ -5,11 +5,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ..errors import CamvizError
 from .pass_counts import add_note
-from .relu import SMOOTH, Rule, apply_rule, gate_of
+from .relu import MAXIMA, SMOOTH, Rule, apply_rule, gate_of, is_zero
+from .relu_forms import IN_PLACE, rule_unseen, spelled_relu
 
 active_rules: ContextVar["CallMode | None"] = ContextVar("camviz_rules", default=None)
 
@@ -26,6 +29,12 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
     with _intercepted_by(mode):
         yield
     if not mode.ruled:
+        if mode.unknown:
+            raise CamvizError(
+                "this method is defined by what it does at a ReLU, and this network hides its activations in functions "
+                "with a backward pass of their own ({names}): use nn.ReLU in their place, or another method",
+                names=", ".join(sorted(set(mode.unknown))),
+            )
         raise CamvizError(
             "this method is defined by what it does at a ReLU, and this network has none; "
             "the setting 'extended' applies it to the network's smooth activations, which the paper does not define"
@@ -35,6 +44,13 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
             "{smooth} smooth activations of this network are no ReLU and kept their plain gradient "
             "({ruled} ReLUs follow the method).",
             smooth=mode.plain,
+            ruled=mode.ruled,
+        )
+    if mode.unknown:
+        add_note(
+            "Steps with a backward pass of their own kept it ({names}), whether or not they are ReLUs; {ruled} ReLUs "
+            "follow the method.",
+            names=", ".join(sorted(set(mode.unknown))),
             ruled=mode.ruled,
         )
 
@@ -63,6 +79,9 @@ class CallMode(TorchFunctionMode):
 
     every_step = True
 
+    def before_backward(self, scores: Tensor) -> None:
+        """Prepare the backward pass of these scores; does nothing by default."""
+
 
 class _Interception(CallMode):
     def __init__(self, replace: Callable[[Any, Any, Any], Any], every_step: bool = False) -> None:
@@ -79,14 +98,34 @@ class _RuleMode(CallMode):
     def __init__(self, rule: Rule, extended: bool) -> None:
         super().__init__()
         self.rule, self.extended, self.ruled, self.plain = rule, extended, 0, 0
+        self.unknown: list[str] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if not torch.is_grad_enabled():  # in the forward of an autograd.Function, too, which no backward rule reaches
+            return func(*args, **kwargs)
+        if func in MAXIMA and len(args) == 2 and isinstance(args[1], Tensor) and is_zero(args[0]):
+            args = args[::-1]
         gate = gate_of(func, args, kwargs)
         if gate is None and func not in SMOOTH:
-            return func(*args, **kwargs)
+            return self._spelled(func, args, kwargs)
         if gate is None and not self.extended:
             self.plain += 1
             return func(*args, **kwargs)
         self.ruled += 1
         return apply_rule(func, args, kwargs, gate, self.rule)
+
+    def _spelled(self, func: Any, args: Any, kwargs: Any) -> Any:
+        x = spelled_relu(func, args, kwargs)
+        if x is None:
+            return func(*args, **kwargs)
+        self.ruled += 1
+        result = apply_rule(torch.relu, (x,), {}, (0.0, float("inf")), self.rule)
+        return x.copy_(result) if func in IN_PLACE else result
+
+    def before_backward(self, scores: Tensor) -> None:
+        """Let the ReLUs that were not intercepted follow the rule too."""
+        rule_unseen(scores, self.rule, self._count, self.unknown.append)
+
+    def _count(self) -> None:
+        self.ruled += 1

@@ -27,8 +27,8 @@ def test_fifteen_hundred_damaged_files() -> None:
 
 
 def test_its_good_files_are_of_every_format_and_good() -> None:
-    readers = {images._find_reader(data) for data in fuzz.seeds().values()}
-    assert readers == set(images.READERS.values())
+    readers = {images.files.find_reader(data) for data in fuzz.seeds().values()}
+    assert readers == set(images.files.READERS.values())
     assert {fuzz.judge(data) for data in fuzz.seeds().values()} == {"image"}
     assert all(b"".join(fuzz.split(data)) == data for data in fuzz.seeds().values())
     assert fuzz.make(7, 3) == fuzz.make(7, 3) != fuzz.make(8, 3)

@@ -25,8 +25,9 @@ from websockets.exceptions import InvalidStatus
 import camviz
 from camviz import encode, render
 from camviz.ui.server import queue
-from tests.attacks.stranger import Stranger, map_of, of, put
+from tests.attacks.stranger import Stranger, map_of, of
 from tests.browser.conftest import _wait_until_healthy
+from tests.streamlit_client import put
 
 ROOT = Path(__file__).parents[2]
 LABELS = (

@@ -117,8 +117,8 @@ def test_a_visitor_stays_with_one_replica(nginx: Nginx, replicas: list[Replica])
             assert ask(nginx.port, answer.pictures[0], Cookie="camviz_replica=a").status == 404
             sizes = {5 * 2**20: 204, 10 * 2**20 - 2000: 204, 10 * 2**20 + 1: 413, 12 * 2**20: 413}
             for size, status in sizes.items():
-                assert await asyncio.to_thread(upload, nginx.port, visitor.session, size, "b") == status, size
-            assert await asyncio.to_thread(upload, nginx.port, visitor.session, 1000, "a") == 400  # unknown there
+                assert await asyncio.to_thread(upload, nginx.port, visitor.visit.session, size, "b") == status, size
+            assert await asyncio.to_thread(upload, nginx.port, visitor.visit.session, 1000, "a") == 400  # unknown there
         assert replicas[1].files() == before
 
     done(visit())

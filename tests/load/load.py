@@ -1,7 +1,4 @@
-"""`make load`: a class at work on one server, by websocket clients and real browsers; prints one Markdown table.
-
-Streamlit's protocol is private: this fits the version that requirements.txt pins.
-"""
+"""`make load`: a class at work on one server, by websocket clients and real browsers; prints one Markdown table."""
 
 import argparse
 import asyncio
@@ -29,12 +26,12 @@ import websockets
 from PIL import Image
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import async_playwright
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from camviz.ui.server.warm import warm
 from tests.chromium import FLAGS
+from tests.streamlit_client import Visit, parse, upload
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(path.stem for path in (ROOT / "assets" / "samples").glob("*.jpg"))
@@ -47,9 +44,9 @@ Thinking = tuple[float, float]  # seconds between two clicks, from and to
 
 @dataclass
 class Answer:
-    """What a page showed in the end: the map and its image, all other images' names, and what went wrong."""
+    """What a page showed in the end: the maps and their images, all other images' names, and what went wrong."""
 
-    maps: list[str] = field(default_factory=list)  # the overlay's two JPEGs, as data URIs
+    maps: list[str] = field(default_factory=list)  # the image and the values of each stage
     pictures: list[str] = field(default_factory=list)  # names that Streamlit makes of the contents
     errors: list[str] = field(default_factory=list)
     buttons: dict[str, str] = field(default_factory=dict)  # label: widget id
@@ -66,7 +63,8 @@ class Person:
     """One visitor: a session of its own, which opens links as a click would, and uploads an image."""
 
     def __init__(self, port: int) -> None:
-        self.port, self.pages, self.session, self.states, self.page = port, {}, "", [], ""
+        self.port, self.visit, self.page = port, Visit(), ""
+        self.states: list[WidgetState] = []
         self.socket: Any = None
 
     async def __aenter__(self) -> "Person":
@@ -97,77 +95,32 @@ class Person:
     async def upload(self, name: str, data: bytes) -> Answer:
         """Bring an image along."""
         first = await self.open()
-        message = BackMsg()
-        message.file_urls_request.request_id = "one"
-        message.file_urls_request.file_names.append(name)
-        message.file_urls_request.session_id = self.session
-        await self.socket.send(message.SerializeToString())
+        await self.socket.send(self.visit.request_address(name))
         while (answer := await self._receive()).WhichOneof("type") != "file_urls_response":
             pass
-        urls: FileURLs = answer.file_urls_response.file_urls[0]
-        await asyncio.to_thread(self._put, urls.upload_url, name, data)
-        message = BackMsg()
-        state = message.rerun_script.widget_states.widgets.add(id=first.uploader)
-        state.file_uploader_state_value.uploaded_file_info.add(
-            file_id=urls.file_id, name=name, size=len(data), file_urls=urls
-        )
-        self.states = [state]
-        return await self._run("", {}, begin=message)
+        urls = answer.file_urls_response.file_urls[0]
+        self.states = [await asyncio.to_thread(upload, self.port, urls, first.uploader, name, data)]
+        return await self._run("", {})
 
-    def _put(self, url: str, name: str, data: bytes) -> None:
-        edge = "camviz-load"
-        head = f'--{edge}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n\r\n'.encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{url}", head + data + f"\r\n--{edge}--\r\n".encode(), method="PUT"
-        )
-        request.add_header("Content-Type", f"multipart/form-data; boundary={edge}")
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_stcore/health", timeout=LONGEST) as answer:
-            cookie = answer.headers["Set-Cookie"].partition(";")[0]
-        request.add_header("Cookie", cookie)
-        request.add_header("X-Xsrftoken", cookie.partition("=")[2])
-        urllib.request.urlopen(request, timeout=LONGEST).close()
-
-    async def _run(self, page: str, link: Link, click: str = "", begin: BackMsg | None = None) -> Answer:
-        message = begin or BackMsg()
-        message.rerun_script.query_string = urlencode(link)
-        message.rerun_script.page_script_hash = self.pages.get(page, "")
-        if begin is None:
-            message.rerun_script.widget_states.widgets.extend(self.states)
-        if click:
-            message.rerun_script.widget_states.widgets.add(id=click, trigger_value=True)
+    async def _run(self, page: str, link: Link, click: str = "") -> Answer:
+        clicks = [WidgetState(id=click, trigger_value=True)] if click else []
         started = time.perf_counter()
-        await self.socket.send(message.SerializeToString())
-        elements: dict[tuple[int, ...], Any] = {}
-        while True:
-            got = await self._receive()
-            kind = got.WhichOneof("type")
-            if kind == "new_session":
-                self.session = got.new_session.initialize.session_id or self.session
-                elements.clear()
-            elif kind == "navigation":
-                self.pages = {page.url_pathname: page.page_script_hash for page in got.navigation.app_pages}
-            elif kind == "delta":
-                place = tuple(got.metadata.delta_path)
-                for below in [path for path in elements if path[: len(place)] == place]:
-                    del elements[below]
-                elements[place] = got.delta.new_element
-            elif kind == "script_finished" and got.script_finished in (0, 3):
-                break
-        return _read((elements[place] for place in sorted(elements)), time.perf_counter() - started)
+        await self.socket.send(self.visit.rerun(page, link, [*self.states, *clicks]))
+        while not self.visit.apply(await self._receive()):
+            pass
+        return _read(self.visit.shown(), time.perf_counter() - started)
 
     async def _receive(self) -> ForwardMsg:
-        message = ForwardMsg()
-        message.ParseFromString(await asyncio.wait_for(self.socket.recv(), LONGEST))
-        return message
+        return parse(await asyncio.wait_for(self.socket.recv(), LONGEST))
 
 
 def _read(elements: Any, seconds: float) -> Answer:
     answer = Answer(seconds=seconds)
     for element in elements:
         kind = element.WhichOneof("type")
-        if kind == "bidi_component" and element.bidi_component.component_name == "camviz_overlay":
+        if kind == "bidi_component" and element.bidi_component.component_name == "camviz_stage":
             data = json.loads(element.bidi_component.json)
-            answer.maps += [data["base"], data["heat"]]
+            answer.maps += [data["image"], data["values"]]
         elif kind == "imgs":
             answer.pictures += [image.url for image in element.imgs.imgs]
         elif kind == "exception":

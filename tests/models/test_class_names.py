@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -17,6 +18,19 @@ FORMS = {
     "list.json": '["wren", "robin", "blue tit"]',
     "index.json": '{"1": "robin", "0": "wren", "2": "blue  tit"}',
     "class_index.json": '{"0": ["n01", "wren"], "1": ["n02", "robin"], "2": ["n03", "blue tit"]}',
+    "clsidx_to_labels.txt": "{0: 'wren',\n 1: 'robin',\n 2: 'blue tit'}",
+    "config.json": '{"model": "x", "id2label": {"0": "wren", "1": "robin", "2": "blue tit"}, "label2id": {"wren": 0}}',
+    "pairs.json": '[[2, "blue tit"], [0, "wren"], [1, "robin"]]',
+    "synset_words.txt": "n01440764 wren\nn01443537 robin\nn01484850 blue tit",
+    "index.csv": "index,name\n0,wren\n2,blue tit\n1,robin\n\n",
+    "no_header.tsv": "0\twren\n1\trobin\n2\tblue tit\n",
+    "names.csv": "name,latin\nwren,T. troglodytes\nrobin,E. rubecula\nblue tit,C. caeruleus",
+    "spaces.txt": "0 wren\n1 robin\n2 blue tit",
+    "names.yaml": "names:\n  0: wren\n  1: robin\n  2: blue tit\n",
+    "list.yaml": "names:\n- wren\n- robin\n- blue tit\n",
+    "lines.jsonl": '{"id": 0, "name": "wren"}\n{"id": 1, "name": "robin"}\n{"id": 2, "name": "blue tit"}\n',
+    "coco.json": '[{"id": 1, "name": "wren"}, {"id": 2, "name": "robin"}, {"id": 3, "name": "blue tit"}]',
+    "pairs of text.json": '[["n01440764", "wren"], ["n01443537", "robin"], ["n01484850", "blue tit"]]',
     "class_to_idx.json": '{"robin": 1, "blue tit": 2, "wren": 0}',
 }
 
@@ -40,6 +54,9 @@ def test_numbers_as_names_of_torchvision_folders() -> None:
         (b"[]", "there are none"),
         (b"wren\n\nrobin", "line 2 is empty, so the names after it would be shifted"),
         (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"0: wren\n2: robin", "no class 1 among the 2"),
+        (b"0: wren\n0: robin", "class 0 is there twice, 'wren' and 'robin'"),
+        (b"{0: 'wren', 2: 'robin'}", "no class 1 among the 2"),
         (b'["wren",', "line 1 is no JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b'["wren", 3]', "the name of class 1 must be text of 1 to 200 characters; got 3"),
@@ -89,3 +106,30 @@ def test_names_given_in_python() -> None:
     torch.manual_seed(0)
     assert camviz.load_model(flat(), input_size=(16, 16), categories=given).categories == tuple(given)
     assert camviz.load_model(flat(), input_size=(16, 16), categories=dict(enumerate(given))).categories == tuple(given)
+
+
+def test_objects_that_have_an_order_and_those_that_have_none() -> None:
+    names = ("wren", "robin", "tit")
+    given: list[Any] = [
+        names,
+        iter(names),
+        np.array(names),
+        dict(enumerate(names)).values(),
+        [(1, "robin"), (0, "wren"), (2, "tit")],
+    ]
+    for one in given:
+        assert read_class_names(one) == names
+    for one in (set(names), frozenset(names)):
+        with pytest.raises(camviz.CamvizError, match="a set has no order"):
+            read_class_names(one)
+    number: Any = 3
+    with pytest.raises(camviz.CamvizError, match="expected a list of names"):
+        read_class_names(number)
+
+
+def test_utf_16_and_names_with_commas() -> None:
+    assert read_class_names("wren\nrobin".encode("utf-16")) == ("wren", "robin")
+    assert read_class_names(b"tench, Tinca tinca\ngoldfish, Carassius auratus") == (
+        "tench, Tinca tinca",
+        "goldfish, Carassius auratus",
+    )

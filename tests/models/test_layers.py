@@ -216,7 +216,7 @@ def test_wrong_arguments(arguments: dict[str, Any], sentence: str) -> None:
 
 def test_a_network_must_end_in_class_scores() -> None:
     with pytest.raises(
-        camviz.CamvizError, match=r"class scores of shape \(batch, classes\); it returned shape \(1, 4,"
+        camviz.CamvizError, match=r"class scores of shape \(batch, classes\); it returned shape \(2, 4,"
     ):
         models.load_model(nn.Conv2d(3, 4, 3), input_size=(16, 16))
 

@@ -118,8 +118,8 @@ def test_the_given_program_is_not_touched() -> None:
 
 
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
-    with pytest.raises(CamvizError, match="exported for batches of 1, and CamViz needs any: export it by"):
-        camviz.load_model(export(Net().eval(), (torch.rand(1, 3, *SIZE),)))
+    with pytest.raises(CamvizError, match="exported for batches of 2, and CamViz needs any: export it by"):
+        camviz.load_model(export(Net().eval(), (torch.rand(2, 3, *SIZE),)))
     torch.save(Net().state_dict(), tmp_path / "state.pth")
     with pytest.raises(CamvizError, match=r"holds no network of its own: name the architecture .*'resnet18', weights="):
         camviz.load_model(tmp_path / "state.pth")

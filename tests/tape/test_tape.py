@@ -139,14 +139,19 @@ def test_class_scores_are_found_in_what_a_network_returns(output):
     [
         (None, "NoneType"),
         ((), "tuple"),
-        ({"features": VALUES}, "dict"),
+        ({"features": VALUES}, r"features \(2, 7\)"),
         (torch.ones(2, 7, 3), r"shape \(2, 7, 3\)"),
-        ((torch.ones(7), VALUES), r"shape \(7,\)"),
     ],
 )
 def test_anything_else_is_refused(output, came):
     with pytest.raises(CamvizError, match=f"class scores of shape .batch, classes.; it returned {came}"):
         tape.class_scores(output)
+
+
+def test_several_outputs_that_may_be_class_scores_are_a_question():
+    with pytest.raises(CamvizError, match=r"several outputs .*: 0 \(7,\) and 1 \(2, 7\); choose one, .*output=0"):
+        tape.class_scores((torch.ones(7), VALUES))
+    assert tape.choose_output((torch.ones(7), VALUES), batch=2) == (1,)
 
 
 def test_watch_sees_every_module_when_it_is_done_without_gradients():
@@ -192,7 +197,7 @@ def test_a_rule_replaces_the_derivative():
         lambda x: x.clamp(max=0),
         lambda x: x.clamp(-1, 1),
         lambda x: x.clamp(min=1e-6),
-        lambda x: x.clamp(min=torch.zeros(1)),
+        lambda x: x.clamp(min=-torch.ones(1)),
         F.hardtanh,
         torch.tanh,
         F.silu,

@@ -1,6 +1,5 @@
 """Sanity check by cascading randomization (Adebayo et al., NeurIPS 2018)."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import CamvizError
+from ...models.custom.copying import copied
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...runtime.rng import Rng
@@ -64,7 +64,7 @@ def randomization(
     names = layers_with_weights(net, x)[::-1]
     if not names:
         raise CamvizError("this network has no weights to randomize")
-    other = copy.deepcopy(net)
+    other = copied(net)
     rng = Rng(seed)
     ends = _ends(len(names), stages)
     done, maps = 0, [explain(net, x)[0].detach()]

@@ -1,24 +1,26 @@
 """The catalogue architecture closest to a checkpoint, found without weights and without a download."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..catalogue import EMBEDDED, TRANSFORMERS, timm_architectures, torchvision_names
+from ..catalogue import EMBEDDED, timm_architectures, torchvision_names
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-SIMILAR, SAME = (
-    0.3,
-    0.95,
-)  # shares of tensors: the least that is reported, and the one that ends the search
-FAMILIES = 3  # of timm's families, the number searched completely
+SIMILAR, SAME = 0.3, 0.95  # shares of tensors: the least that is reported, and the one that ends the search
+COMPARED = 8  # architectures built and compared tensor by tensor
+LENGTH, LEAST = 64, 4  # numbers in a sketch, and those that two similar ones have in common
+SKETCHES = Path(__file__).with_name("sketches.txt")
+_FACTORS = np.random.default_rng(0).integers(0, 2**63, LENGTH, np.uint64) * np.uint64(2) + np.uint64(1)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class ClosestArchitecture:
 def closest_architecture(state: Mapping[str, Tensor], asked: str) -> ClosestArchitecture | None:
     """Return the network that shares most tensor names and shapes with `state`; None if no network is similar.
 
-    The number of classes and of input channels may differ. The search takes the asked architecture first, then those of
-    torchvision, then the timm families with the most similar tensor names; it takes some seconds.
+    The number of classes and of input channels may differ. The asked architecture is compared first, then those whose
+    stored sketches are the most similar.
     """
     shapes = {key: tuple(value.shape) for key, value in state.items() if not key.endswith("num_batches_tracked")}
     best = _compare(asked, shapes)
@@ -52,24 +54,42 @@ def closest_architecture(state: Mapping[str, Tensor], asked: str) -> ClosestArch
     return best if best.share >= SIMILAR else None
 
 
-def _candidates(shapes: Shapes) -> Iterator[str]:
-    yield from (name for name in torchvision_names() if not name.startswith(TRANSFORMERS))
-    families: dict[str, list[str]] = {}
-    for name, family in timm_architectures():
-        families.setdefault(family, []).append(name)
-    patterns = _patterns(shapes)
-
-    def similarity(family: str) -> float:
-        others = _patterns(shapes_of(f"timm/{families[family][0]}"))
-        return len(patterns & others) / max(1, len(patterns | others))
-
-    for family in sorted(families, key=similarity, reverse=True)[:FAMILIES]:
-        yield from (f"timm/{name}" for name in families[family])
+def _candidates(shapes: Shapes) -> list[str]:
+    """The architectures with the most similar sketches, the most similar first."""
+    own = sketch(shapes)
+    equal = {name: sum(map(int.__eq__, own, other)) for name, other in sketches().items()}
+    names = [*EMBEDDED, *torchvision_names(), *(f"timm/{name}" for name, _ in timm_architectures())]
+    near = [name for name in names if equal.get(name, 0) >= LEAST]
+    return sorted(near, key=lambda name: -equal[name])[:COMPARED]
 
 
-def _patterns(shapes: Shapes) -> set[str]:
-    """Return the tensor names with every number replaced by #."""
-    return {re.sub(r"\d+", "#", key) for key in shapes}
+def sketch(shapes: Shapes) -> list[int]:
+    """Return the MinHash of the tensors' names and shapes: the share of equal numbers of two estimates their overlap.
+
+    The input channels of a convolution on images do not count, nor does the length of the last layer.
+    """
+    tokens = set()
+    for name, shape in shapes.items():
+        inner = shape[1:] if len(shape) == 2 else shape
+        if len(shape) == 4 and shape[1] in (1, 3):
+            inner = (shape[0], *shape[2:])
+        tokens.add(f"{name} {inner}".encode())
+    hashes = np.array([int.from_bytes(blake2b(token, digest_size=8).digest()) for token in tokens], np.uint64)
+    return [int(((hashes * factor) >> np.uint64(48)).min(initial=65535)) for factor in _FACTORS]
+
+
+@cache
+def sketches() -> dict[str, list[int]]:
+    """Return the stored sketches by name; `python -m camviz.models.checkpoints.closest_architecture` writes them."""
+    lines = SKETCHES.read_text(encoding="ascii").splitlines()
+    return {name: list(memoryview(bytes.fromhex(digits)).cast("H")) for name, digits in map(str.split, lines)}
+
+
+def write_sketches() -> None:
+    """Compute the sketches of all architectures of the catalogue anew, in about a minute."""
+    names = [*EMBEDDED, *torchvision_names(), *(f"timm/{name}" for name, _ in timm_architectures())]
+    lines = [f"{name} {np.array(sketch(shapes_of(name)), '<u2').tobytes().hex()}\n" for name in names]
+    SKETCHES.write_text("".join(lines), encoding="ascii")
 
 
 def _compare(name: str, shapes: Shapes) -> ClosestArchitecture:
@@ -122,3 +142,7 @@ class WithoutWeights(TorchFunctionMode):
         if getattr(func, "__module__", "") == nn.init.__name__:
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
+
+
+if __name__ == "__main__":
+    write_sketches()

@@ -16,17 +16,6 @@ Hint = Callable[[Mapping[str, Tensor]], str]
 _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's second heads
 
 
-def unwrapped(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
-    """Return `state` without a prefix of all its names that `net` does not have, such as Lightning's "model."."""
-    own = {key.partition(".")[0] for key in net.state_dict()}
-    state = dict(state)
-    while True:
-        first = {key.partition(".")[0] for key in state}
-        if len(first) != 1 or first & own or not all("." in key for key in state):
-            return state
-        state = {key.partition(".")[2]: value for key, value in state.items()}
-
-
 def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint: Hint | None = None) -> None:
     """Load `state` into `net`, every key and shape matched.
 

@@ -3,7 +3,7 @@
 import pickle
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,11 +17,13 @@ from safetensors.torch import load, load_file
 from torch import Tensor
 
 from ...errors import CamvizError
+from .contents import SEPARATOR, load_content, tensors_in
 
 _BROKEN = (
     *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
     *(ImportError, MemoryError, AssertionError, struct.error, pickle.UnpicklingError, BadZipFile, SafetensorError),
 )  # whatever a damaged or hostile file makes the readers raise
+STATE_DICTS = (".ckpt", ".bin", ".safetensors", ".tar")  # suffixes of files that hold no network, only its weights
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 
@@ -76,13 +78,29 @@ class Weights:
 
 
 def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
-    """The tensors of a weights file, or of the content of one of that name: safetensors, or a state dict of torch.
+    """The state dict of a weights file, or of the content of one of that name: safetensors, or what torch wrote.
+
+    No code that it may carry is run. Raises CamvizError.
+    """
+    state = read_checkpoint(source, name)
+    for key in _WRAPPERS:
+        start = f"{key}{SEPARATOR}"
+        inner = {other.removeprefix(start): value for other, value in state.items() if other.startswith(start)}
+        if inner and not any(SEPARATOR in other for other in inner):
+            state = inner
+            break
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def read_checkpoint(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
+    """All tensors of a weights file, in dictionaries of any depth, their keys joined by a slash: "ema/conv.weight".
 
     No code that it may carry is run. Raises CamvizError.
     """
     name = name or str(source)
     if isinstance(source, Path) and not source.is_file():
         raise CamvizError("there is no weights file {name}", name=name)
+    _check_format(source, name)
     if (kind := kind_of(source)) != "state dict":
         raise CamvizError(
             "the file {name} holds a program ({kind}) and not a state dict: load it without an "
@@ -94,9 +112,9 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
         if _start(source)[8:] == b"{":
             return load(source) if isinstance(source, bytes) else load_file(source)
         _check_archive(source)
-        content = torch.load(_opened(source), map_location="cpu", weights_only=True)
-    state = next((content[key] for key in _WRAPPERS if isinstance(content, Mapping) and key in content), content)
-    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        content = load_content(_opened(source))
+    state = tensors_in(content)
+    if not state:
         raise CamvizError(
             "the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)", name=name
         )
@@ -105,7 +123,26 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
         raise CamvizError(
             "the weights file {name} cannot be used: its tensors claim to be larger than the file", name=name
         )
-    return {str(key).removeprefix("module."): value for key, value in state.items()}
+    return state
+
+
+def _check_format(source: Path | bytes, name: str) -> None:
+    """Refuse what is a compressed file, an archive of files or text by its name."""
+    start = _start(source)
+    known = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z"}
+    kind = next((kind for magic, kind in known.items() if start.startswith(magic)), "")
+    if not kind and _start(source, 262)[257:] == b"ustar":
+        kind = "tar"
+    if kind:
+        raise CamvizError(
+            "{name} is a {kind} archive: unpack it, and give the weights file in it", name=name, kind=kind
+        )
+    if name.endswith(".index.json"):
+        raise CamvizError(
+            "{name} is the index of weights in several files: merge them into one, by "
+            "torch.save(net.state_dict(), file)",
+            name=name,
+        )
 
 
 def kind_of(source: Path | bytes) -> Literal["state dict", "TorchScript", "torch.export"]:
@@ -123,11 +160,11 @@ def _opened(source: Path | bytes) -> Path | BytesIO:
     return BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _start(source: Path | bytes) -> bytes:
+def _start(source: Path | bytes, count: int = 9) -> bytes:
     if isinstance(source, bytes):
-        return source[:9]
+        return source[:count]
     with source.open("rb") as file:
-        return file.read(9)
+        return file.read(count)
 
 
 def _size(source: Path | bytes) -> int:

@@ -121,7 +121,7 @@ class GridView:
     def caption(self, place: Place, e: Explanation) -> None:
         """Write what a cell shows, with its metrics if they are known."""
         lines = [f"**{escaped(self.grid.name(*place))}**"]
-        lines.append(f"{escaped(tr_message(e.label))} {tr_message(text.percent(e.probability))}")
+        lines.append(f"{escaped(tr_message(e.label))} {tr_message(e.shown)}")
         if numbers := quick_check.line(self.grid.at(*place)):
             lines.append(numbers)
         self.captions[place].caption("  \n".join(lines))

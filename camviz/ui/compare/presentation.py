@@ -79,7 +79,7 @@ def _slide(
     base, heat = encode.jpeg(pixels), encode.jpeg(over)
     return browser.Slide(
         f"{tr_message(METHODS[found.method].title)}: {tr_message(found.label)}",
-        tr_message(captions.reading(found, first.label, first.probability)),
+        tr_message(captions.reading(found, first)),
         base,
         heat,
     )

@@ -106,7 +106,7 @@ def predictions(picture: RGB, request: SynthesisRequest) -> tuple[Prediction, ..
 
 def says(found: Sequence[Prediction]) -> None:
     """Show the predictions as a list."""
-    lines = [f"- **{tr_message(text.percent(one.probability))}** {escaped(tr_message(one.label))}" for one in found]
+    lines = [f"- **{tr_message(one.shown())}** {escaped(tr_message(one.label))}" for one in found]
     st.markdown("\n".join(lines))
 
 

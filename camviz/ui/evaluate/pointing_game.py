@@ -56,7 +56,10 @@ class Mosaic:
 
     def views(self, question: Question) -> list[NDArray[np.uint8]]:
         """The four images as the model sees them, each RGB (H, W, 3)."""
-        return [question.model.view(picture.decoded, question.fit) for picture in self.pictures]
+        views = [question.model.view(picture.decoded, question.fit) for picture in self.pictures]
+        if len({view.shape for view in views}) > 1:  # the model's own preprocessing keeps the aspect ratio
+            return [question.model.view(picture.decoded, "stretch") for picture in self.pictures]
+        return views
 
 
 def pointing(experiment: Experiment) -> list[Section]:

@@ -1,6 +1,6 @@
 """The predictions as bars, and the model's input as an image."""
 
-from ... import encode, text
+from ... import encode
 from ...models import Prediction
 from ..components import browser
 from ..inputs.experiment import Experiment
@@ -17,8 +17,8 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
             {
                 "id": one.index,
                 "label": one.label,
-                "value": tr_message(text.percent(one.probability)),
-                "share": one.probability,
+                "value": tr_message(one.shown()),
+                "share": one.probability if one.probability == one.probability else 0.0,
                 "chosen": one.index == chosen,
             }
             for one in found

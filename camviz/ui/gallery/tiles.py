@@ -12,7 +12,6 @@ from ... import captions, encode, export, render
 from ...batch import Item, Order, Outcome, Worker
 from ...explanation.question import Question
 from ...registry import Method
-from ...text import percent
 from ..components import browser
 from ..inputs import gallery_input
 from ..inputs.experiment import Experiment
@@ -32,6 +31,7 @@ class Tile:
 
     predicted: str = ""
     probability: float = 0.0
+    shown: str = ""
     explained: str = ""
     explained_probability: float = 0.0
     sparseness: float = 0.0
@@ -112,10 +112,11 @@ def _tile(outcome: Outcome) -> Tile:
     return Tile(
         predicted=predicted.label,
         probability=predicted.probability,
+        shown=predicted.shown(),
         explained=e.label,
         explained_probability=e.probability,
         sparseness=outcome.metrics.get("sparseness", 0.0),
-        reading=captions.reading(e, predicted.label, predicted.probability),
+        reading=captions.reading(e, predicted),
         caution=captions.caution(e),
         overlay=encode.jpeg(render.overlay(e.view, e.heatmap)),
     )
@@ -171,7 +172,7 @@ def tiles(shown: Sequence[Found]) -> Found | None:
         (
             number,
             tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name),
-            f"{photo.name}\n{tile.predicted} {tr_message(percent(tile.probability))}",
+            f"{photo.name}\n{tile.predicted} {tr_message(tile.shown)}",
             tile.overlay,
         )
         for number, (photo, tile) in enumerate(shown)

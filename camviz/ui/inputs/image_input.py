@@ -14,7 +14,7 @@ from ...images import DecodedImage, decode_image
 
 SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 FIRST = "sample:coffee"
-FORMATS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"]
+FORMATS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
 LARGEST_UPLOAD = 20  # MB
 KEPT = 6  # of a visitor's own images
 KEPT_PIXELS = 40e6  # in all of them together

@@ -13,14 +13,14 @@ from ... import models
 from ...errors import CamvizError, in_memory
 from ...models import Entry, Model, Weights
 from ...models.catalogue import source_of
-from ...models.checkpoints.weights import kind_of, read
+from ...models.checkpoints.weights import kind_of, read_checkpoint
 from ...models.class_names import read_class_names
 from ..server import queue
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 
-FILES = ["pth", "pt", "ckpt", "bin", "safetensors"]
+FILES = ["pth", "pt", "ckpt", "bin", "safetensors", "tar"]
 KEPT = 4  # of a visitor's own networks
 LARGEST = 2**30  # bytes of all visitors' networks together
 HERE = ("localhost", "127.0.0.1", "[::1]")
@@ -92,7 +92,7 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
     source_of(architecture)  # else a path that is no name of the catalogue would be opened
     model = models.load_model(
         architecture,
-        weights=read(content, file),
+        weights=read_checkpoint(content, file),
         device=device,
         head="sigmoid" if sigmoid else None,
         categories=None if names is None else read_class_names(names),
@@ -152,7 +152,7 @@ def uploader(device: str) -> None:
         )
         names = st.file_uploader(
             tr("Class names"),
-            ["txt", "json"],
+            ["txt", "json", "jsonl", "csv", "tsv", "yaml", "yml"],
             key=f"own_names{number}",
             max_upload_size=4,
             help=tr("One name per line, or JSON: a list, {index: name} or {name: index}."),

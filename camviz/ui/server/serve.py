@@ -22,7 +22,7 @@ from ... import models
 from ...errors import CamvizError
 from ...models import Model
 from ...models.class_names import ClassNames
-from ...models.model import Head
+from ...models.custom.reading import Head, Output
 from ...models.preprocessing import Preprocess
 from ..session import streamlit_internals
 
@@ -112,6 +112,8 @@ def serve(
     std: Sequence[float] | None = None,
     input_channels: Sequence[str] | None = None,
     head: Head | None = None,
+    output: Output | None = None,
+    unit: str = "",
     host: str = "127.0.0.1",
     port: int | None = None,
     browser: bool = True,
@@ -125,7 +127,7 @@ def serve(
     `block`: wait until Ctrl-C; None = in a script, but not in a notebook or at a prompt. Raises CamvizError.
     """
     global _running
-    told = (categories, preprocess, input_size, mean, std, input_channels, head)
+    told = (categories, preprocess, input_size, mean, std, input_channels, head, output, unit or None)
     if isinstance(network, Model):
         if any(one is not None for one in told):
             raise CamvizError("a loaded model says itself how it sees an image; give these settings to load_model")
@@ -141,6 +143,8 @@ def serve(
             std=std,
             input_channels=input_channels,
             head=head,
+            output=output,
+            unit=unit,
         )
     server = _running if _running is not None and _running.running else _new(host, port)
     server.offer(model)

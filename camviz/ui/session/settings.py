@@ -1,6 +1,5 @@
 """Settings, kept in the session and in the URL, so that a link restores a view."""
 
-import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,26 +14,32 @@ from .markdown import escaped
 Parse = Callable[[str], Any]
 
 # In st.session_state: the settings under their own names, and internal values under these.
-_ASKED, _SHOWN, _BEFORE, _PAGE, _NOTES, _USED = "_asked", "_shown", "_before", "_page", "_notes", "_used"
-_RUNNING, _FOLLOWED, _WHO = "_running", "_followed", "_who"
+_ASKED, _SHOWN, _PAGE, _NOTES, _USED, _KEYS = "_asked", "_shown", "_page", "_notes", "_used", "_keys"
+_RUNNING, _FOLLOWED, _WHO, _ENDED = "_running", "_followed", "_who", "_ended"
 MOST = 100  # parts of a list setting
 NOTED = 5  # unknown parts that are reported
-_ON_ITS_WAY = 2.0  # seconds during which the browser may still send the URL before the last change
 
 
 @contextmanager
 def run(page: str) -> Iterator[None]:
     """Run app.py once: read the settings from the URL before, write them into the URL after.
 
-    Settings at their default are left out. The URL is read only if something other than this code changed it.
+    Settings at their default are left out. The URL is read when it came alone, as a link and the Back button send it:
+    then it is the whole truth, and settings that it leaves out go to their default. The URL that comes with a change
+    of a widget may be any earlier one, because the browser learns of a new URL only after a run has been sent.
     """
     streamlit_internals.restore_main_module()
     state = st.session_state
     link = st.query_params.to_dict()
     moved = state.get(_PAGE, page) != page
-    old, changed = state.get(_BEFORE, ({}, 0.0))
-    late = link == old and time.monotonic() - changed < _ON_ITS_WAY
-    state[_ASKED] = link if link and not moved and not late and link != state.get(_SHOWN) else {}
+    # A run that ends in st.rerun() is repeated with the URL that it had.
+    changed = streamlit_internals.widget_has_changed() or state.pop(_ENDED, None) == link
+    popped = not moved and not changed and link != state.get(_SHOWN, {})
+    state[_ASKED] = link if popped else {}
+    keys = _keys(page)
+    if popped and _SHOWN in state:
+        for key in keys - link.keys():
+            state.pop(key, None)
     state[_WHO] = "link"
     if followed := state.pop(_FOLLOWED, None):
         state[_WHO], state[_ASKED] = followed
@@ -42,13 +47,30 @@ def run(page: str) -> Iterator[None]:
     state[_RUNNING] = True
     try:
         yield
+    except streamlit_internals.Rerun:  # the next run writes the URL: this one may not have read all settings
+        if changed:
+            state[_ENDED] = link
+        raise
+    except BaseException:
+        _write_link(link)
+        raise
+    else:
+        _write_link(link)
     finally:
         state[_RUNNING] = False
+
+
+def _write_link(link: dict[str, str]) -> None:
+    state = st.session_state
     if state[_USED] != link:
         st.query_params.from_dict(state[_USED])
-    if state[_USED] != state.get(_SHOWN):
-        state[_BEFORE] = state.get(_SHOWN, {}), time.monotonic()
-        state[_SHOWN] = dict(state[_USED])
+    state[_SHOWN] = dict(state[_USED])
+
+
+def _keys(page: str) -> set[str]:
+    """Return the settings that a page has read so far."""
+    keys: set[str] = st.session_state.setdefault(_KEYS, {}).setdefault(page, set())
+    return keys
 
 
 def is_running() -> bool:
@@ -86,6 +108,7 @@ def setting(
     the default, with a note.
     """
     state = st.session_state
+    _keys(state.get(_PAGE, "")).add(key)
     asked = state[_ASKED].pop(key, None)
     if asked is not None:
         try:
@@ -128,6 +151,7 @@ def many(key: str, default: Sequence[str], options: Sequence[str], most: int = M
     Unknown parts are left out, with a note.
     """
     state = st.session_state
+    _keys(state.get(_PAGE, "")).add(key)
     asked = state[_ASKED].pop(key, None)
     if asked is not None:
         state[key] = list(dict.fromkeys(asked.split(",")))

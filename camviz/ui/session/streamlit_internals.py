@@ -4,9 +4,11 @@ import sys
 from types import ModuleType
 
 from streamlit.runtime import Runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 
 VERSION = "1.67.0"  # of Streamlit; look at every function here before another one is allowed
+
+Rerun = RerunException  # which ends a run that another one replaces
 
 _main: ModuleType | None = None
 
@@ -44,3 +46,12 @@ def restore_main_module() -> None:
 def is_guest() -> bool:
     """Return whether the dashboard runs in the process of a script or a notebook that has objects of its own."""
     return _main is not None
+
+
+def widget_has_changed() -> bool:
+    """Return whether a widget or a component began this run; call it before any widget is drawn."""
+    context = get_script_run_ctx()
+    if context is None:
+        return False
+    held = context.session_state._state
+    return any(held._widget_changed(widget) for widget in held._new_widget_state)

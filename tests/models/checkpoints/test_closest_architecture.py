@@ -1,5 +1,6 @@
 """What is said of a checkpoint that does not fit: which tensors, how many, and the network that it is of."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torchvision.models as tv
 from torch import nn
 
 import camviz
+from camviz.models.catalogue import EMBEDDED, timm_architectures, torchvision_names
 from camviz.models.checkpoints import closest_architecture as searching
 from camviz.models.checkpoints.closest_architecture import (
     ClosestArchitecture,
@@ -17,16 +19,6 @@ from camviz.models.checkpoints.closest_architecture import (
     closest_architecture,
     shapes_of,
 )
-
-
-@pytest.fixture(autouse=True)
-def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the many architectures, some; that all of them can be built without weights is looked at by hand."""
-    some = ["alexnet", "resnet18", "resnet34", "resnet50", "squeezenet1_1", "wide_resnet50_2"]
-    monkeypatch.setattr("camviz.models.checkpoints.closest_architecture.torchvision_names", lambda: some)
-    timms = (("resnet26", "resnet"), ("resnet50d", "resnet"), ("starnet_s1", "starnet"), ("starnet_s2", "starnet"))
-    monkeypatch.setattr("camviz.models.checkpoints.closest_architecture.timm_architectures", lambda: timms)
-    monkeypatch.setattr(searching, "FAMILIES", 1)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +110,22 @@ def test_what_stands_before_every_name_is_taken_off(wrapper: str, tmp_path: Path
 
 def test_a_network_of_ones_own_that_has_such_names(tmp_path: Path) -> None:
     net = nn.ModuleDict({"model": nn.Linear(2, 2)})
-    from camviz.models.checkpoints.state_dict import unwrapped
+    from camviz.models.checkpoints.selection import select
 
-    assert list(unwrapped(net.state_dict(), net)) == ["model.weight", "model.bias"]
+    assert list(select(net.state_dict(), net)) == ["model.weight", "model.bias"]
+
+
+def test_the_stored_sketches_are_those_of_the_catalogue() -> None:
+    names = [*EMBEDDED, *torchvision_names(), *(f"timm/{name}" for name, _ in timm_architectures())]
+    assert list(searching.sketches()) == names
+    for name in ("efficientnet_lite1", "resnet34", "googlenet", "timm/starnet_s2", "timm/regnety_002"):
+        assert searching.sketches()[name] == searching.sketch(shapes_of(name))
+
+
+def test_the_search_is_quick() -> None:
+    states = (tv.regnet_x_400mf().state_dict(), {"encoder.weight": torch.zeros(3, 3)})
+    shapes_of.cache_clear()
+    started = time.perf_counter()
+    for state in states:
+        closest_architecture(state, "resnet18")
+    assert time.perf_counter() - started < 5

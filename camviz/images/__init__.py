@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import IO, Any
 from weakref import WeakKeyDictionary
@@ -15,16 +16,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+from torch import Tensor
 
-from .errors import CamvizError
-from .messages import Message
+from ..errors import CamvizError
+from ..messages import Message
+from .arrays import from_array
+from .files import check_no_address, find_reader, usual_maxima
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS, MAX_JPEG_PIXELS, MAX_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
@@ -33,19 +33,6 @@ KEEP_SIDE = 1024  # an image is brought down only as far as its shorter side sta
 DECODER_BYTES = 350_000_000  # for the decoded pixels and what the decoder needs beside them; 400 MB is the whole
 STRIP_PIXELS = 2**18
 
-# Called directly: Image.open warns of images over 89 megapixels, which can only be silenced for the whole process.
-READERS: dict[bytes, type[ImageFile]] = {
-    b"\xff\xd8\xff": JpegImageFile,
-    b"\x89PNG": PngImageFile,
-    b"RIFF": WebPImageFile,
-    b"GIF8": GifImageFile,
-    b"BM": BmpImageFile,
-    b"II*\0": TiffImageFile,
-    b"MM\0*": TiffImageFile,
-    b"II+\0": TiffImageFile,
-    b"MM\0+": TiffImageFile,
-}
-EXPECTED = Message("expected a photograph in JPEG, PNG, WebP, GIF, BMP or TIFF")
 UNREADABLE = (  # what Pillow's readers raise on damaged files
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
@@ -69,7 +56,7 @@ class DecodedImage:
         return digest(self.pixels)
 
 
-ImageSource = bytes | str | Path | IO[bytes] | Image.Image | DecodedImage
+ImageSource = bytes | str | Path | IO[bytes] | Image.Image | NDArray[Any] | Tensor | DecodedImage
 
 
 def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
@@ -82,21 +69,27 @@ def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
     return DecodedImage(decode(source), name or (Path(source).name if isinstance(source, str | Path) else ""))
 
 
-def decode(source: bytes | str | Path | IO[bytes] | Image.Image) -> Image.Image:
+def decode(source: ImageSource) -> Image.Image:
     """The image as a new RGB image: upright, in sRGB, transparency on white, first frame of many.
 
-    A shorter side of 2048 pixels or more is brought down, to 1024 at least; other images keep their size
+    White in a gray image of 16 bits is the value that its file names, or the least of 1023, 4095 and 65535 that no
+    value exceeds. A shorter side of 2048 pixels or more is brought down, to 1024 at least; other images keep their size
     (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not an image, is damaged, under 16
-    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP: 20); sizes are checked before decoding.
+    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP, AVIF and HEIC: 20); sizes are checked
+    before decoding.
     """
     kind: str = Message("image")
     try:
+        if isinstance(source, DecodedImage):
+            return source.pixels.copy()
+        if isinstance(source, np.ndarray | Tensor):
+            source = from_array(source)
         if isinstance(source, Image.Image):
             image = source
             _check_size(image)
         else:
             data = _read(source)
-            reader = _find_reader(data)
+            reader = find_reader(data)
             kind = str(reader.format)
             header = reader(io.BytesIO(data))
             _check_size(header)
@@ -126,7 +119,8 @@ def digest(image: Image.Image) -> str:
 
 
 def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
-    if isinstance(source, str | Path):
+    if isinstance(source, str | PathLike):
+        check_no_address(source)
         try:
             with Path(source).open("rb") as file:
                 return _read(file)
@@ -145,7 +139,8 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
             source.seek(position)
     else:
         raise CamvizError(
-            "expected an image as bytes, path, binary file or PIL image; got {kind}", kind=type(source).__name__
+            "expected an image as a path, bytes, binary file, PIL image, array or tensor; got {kind}",
+            kind=type(source).__name__,
         )
     if not isinstance(data, bytes):
         raise CamvizError("expected a file opened in binary mode; got one that gives text")
@@ -154,35 +149,13 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
     return data
 
 
-def _find_reader(data: bytes) -> type[ImageFile]:
-    for magic, reader in READERS.items():
-        if data.startswith(magic) and (data[8:12] == b"WEBP" if magic == b"RIFF" else magic != b"BM" or _is_bmp(data)):
-            return reader
-    if not data:
-        raise CamvizError("this file is empty; {expected}", expected=EXPECTED)
-    if b"<svg" in data[:4096].lower():
-        raise CamvizError("SVG is a drawing, not a photograph; {expected}", expected=EXPECTED)
-    if data.startswith(b"%PDF"):
-        raise CamvizError("PDF is a document, not a photograph; {expected}", expected=EXPECTED)
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
-        name = "AVIF" if b"avi" in data[8:40] else "HEIC"
-        raise CamvizError(
-            "{name} images cannot be read, save this one as JPEG first; {expected}", name=name, expected=EXPECTED
-        )
-    raise CamvizError("this file is not an image that can be read; {expected}", expected=EXPECTED)
-
-
-def _is_bmp(data: bytes) -> bool:
-    size, pixels = struct.unpack("<I4xI", data[2:14]) if len(data) >= 14 else (0, 0)
-    return bool(size == 0 or 14 < pixels < size)  # some writers leave the size of the file 0
-
-
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         sides: dict[str, Any] = {"least": MIN_SIDE, "width": width, "height": height}
         raise CamvizError("expected at least {least} pixels on each side; this image has {width} x {height}", **sides)
     limits = {"JPEG": ("JPEG", MAX_JPEG_PIXELS), "MPO": ("JPEG", MAX_JPEG_PIXELS), "WEBP": ("WebP", MAX_WEBP_PIXELS)}
+    limits |= {"AVIF": ("AVIF", MAX_WEBP_PIXELS), "HEIF": ("HEIC", MAX_WEBP_PIXELS)}
     name, limit = limits.get(image.format or "", (Message("image"), MAX_PIXELS))
     if width * height > limit:
         values: dict[str, Any] = {
@@ -206,7 +179,7 @@ def _load(image: ImageFile, data: bytes) -> Image.Image:
         rows = min(tags.get(base.RowsPerStrip, image.height), image.height)
         block = tags.get(base.TileWidth, image.width) * tags.get(base.TileLength, rows)
         extra = block * max(4, sum(tags.get(base.BitsPerSample, (1,))) / 8)
-    elif isinstance(image, WebPImageFile):
+    elif image.format in ("WEBP", "AVIF", "HEIF"):
         extra = 12 * image.width * image.height
     if extra + 4 * image.width * image.height > DECODER_BYTES:
         raise CamvizError(
@@ -280,9 +253,7 @@ def _profile(image: Image.Image, mode: str) -> ImageCms.ImageCmsTransform | None
 
 def _interval(image: Image.Image) -> tuple[float, float] | None:
     """The values that become black and white, for an image of more than 8 bits; None for the others."""
-    if image.mode.startswith("I;16"):
-        return 0, 65535
-    if image.mode not in ("I", "F"):
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return None
     low, high = math.inf, -math.inf
     for strip in _strips(image, 1):
@@ -290,7 +261,7 @@ def _interval(image: Image.Image) -> tuple[float, float] | None:
         values = values[np.isfinite(values)]
         if values.size:
             low, high = min(low, float(values.min())), max(high, float(values.max()))
-    usual = (65535,) if image.mode == "I" else (1, 255)
+    usual = (1, 255) if image.mode == "F" else usual_maxima(image)
     return next(((0, top) for top in usual if low >= 0 and high <= top), (low, high))
 
 

@@ -98,6 +98,15 @@ ZOO = {
     "png gray and alpha": (save(CLEAR_LA, "PNG"), LA_ON_WHITE, 1),
     "png 16 bit": (save(SIXTEEN, "PNG"), GRAY_RGB, 0),
     "png 16 bit, dark": (save(np.rint(GRAY * (30000 / 255)).astype(np.uint16), "PNG"), DARK_SIXTEEN, 1),
+    "png 12 of 16 bit": (save(np.rint(GRAY / 255 * 4095).astype(np.uint16), "PNG"), GRAY_RGB, 1),
+    "tiff 12 of 16 bit": (save(np.rint(GRAY / 255 * 4095).astype(np.uint16), "TIFF"), GRAY_RGB, 1),
+    "png 10 of 16 bit": (save(np.rint(GRAY / 255 * 1023).astype(np.uint16), "PNG"), GRAY_RGB, 1),
+    "tiff that names its white": (
+        save(np.rint(GRAY / 255 * 16383).astype(np.uint16), "TIFF", tiffinfo={281: 16383}),
+        GRAY_RGB,
+        1,
+    ),
+    "avif": (save(PICTURE, "AVIF", quality=95), PICTURE, 12),
     "webp": (save(PICTURE, "WEBP", lossless=True), PICTURE, 0),
     "webp half red": (save(HALF_RED, "WEBP", lossless=True), HALF_RED_ON_WHITE, 1),
     "webp animated": (save(PICTURE, "WEBP", lossless=True, save_all=True, append_images=[OTHER.copy()]), PICTURE, 0),
@@ -262,8 +271,8 @@ REFUSED = {
     "text": (b"hello, world", r"not an image that can be read; expected"),
     "svg": (SVG, r"SVG is a drawing, not a photograph; expected"),
     "pdf": (b"%PDF-1.7 ...", r"PDF is a document"),
-    "heic": (HEIC, r"HEIC images cannot be read"),
-    "avif": (AVIF, r"AVIF images cannot be read"),
+    "heic": (HEIC, r"pip install camviz\[heic\]"),
+    "avif": (AVIF, r"this AVIF is truncated or damaged"),
     "wav": (b"RIFF\x24\x08\0\0WAVEfmt " + bytes(2000), r"this file is not an image that can be read; expected"),
     "avi": (b"RIFF\x24\x08\0\0AVI LIST" + bytes(2000), r"this file is not an image that can be read; expected"),
     "text that begins as a BMP": (b"BM is short for bitmap" + bytes(200), r"not an image that can be read"),
@@ -290,7 +299,7 @@ REFUSED = {
     ),
     "long png": (save(PICTURE, "PNG")[:-300], r"this PNG is truncated or damaged"),
     "damaged png": (save(PICTURE, "PNG")[:20], r"this PNG is truncated or damaged"),
-    "number": (7, r"expected an image as bytes, path, binary file or PIL image; got int"),
+    "number": (7, r"expected an image as a path, bytes, binary file, PIL image, array or tensor; got int"),
     "text file": (io.StringIO("hello"), r"expected a file opened in binary mode"),
     "no such file": (Path("nowhere.png"), r"cannot read the image 'nowhere.png': No such file"),
     "folder": (Path(), r"cannot read the image '.': Is a directory"),
@@ -399,9 +408,15 @@ def test_no_accepted_picture_takes_400_megabytes(tmp_path):
     for name, (data, _) in files.items():
         (tmp_path / name).write_bytes(data)
     run = [sys.executable, "-W", "error::RuntimeWarning", "-c", MEASURE, *(str(tmp_path / name) for name in files)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     output = subprocess.run(run, capture_output=True, text=True, timeout=120, env=environment, check=True).stdout
     measured = {name: (int(w), int(h), int(took)) for name, w, h, took in map(str.split, output.splitlines())}
     assert {name: (w, h) for name, (w, h, _) in measured.items()} == {name: size for name, (_, size) in files.items()}
     assert {name: took for name, (_, _, took) in measured.items() if took > 400} == {}
     assert measured["alpha.png"][2] > 150  # the measurement sees the image
+
+
+@pytest.mark.parametrize("address", ["https://example.org/cat.jpg", Path("http://example.org/cat.jpg"), "s3://a/b.png"])
+def test_an_address_is_no_file(address):
+    with pytest.raises(CamvizError, match="is an address, and CamViz reads only files: download the image first"):
+        decode(address)

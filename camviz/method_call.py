@@ -1,0 +1,120 @@
+"""Turn what a caller gives a method into the arguments of its function: (net, x, score[, layer])."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from operator import index
+from typing import Any, SupportsIndex
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .errors import CamvizError, unknown
+from .messages import Message
+from .scores import logit
+
+
+def method_arguments(title: str, function: Callable[..., Any], args: Any, kwargs: Any) -> inspect.BoundArguments:
+    """Return the arguments of a method's function, converted where the meaning is plain.
+
+    A Model stands for its network, an integer score for the score of that class, a name for the layer of that name, a
+    single input (C, H, W) for a batch of one, a NumPy array for a tensor. Raises CamvizError for anything else.
+    """
+    signature = inspect.signature(function)
+    try:
+        given = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = ", ".join(name for name, one in signature.parameters.items() if one.default is one.empty)
+        raise CamvizError(
+            "{method} is called with {names} and its settings by name: {reason}",
+            method=title,
+            names=names,
+            reason=str(error),
+        ) from error
+    found = given.arguments
+    found["net"] = net = _network(found["net"])
+    found["x"] = _batch(net, found["x"])
+    found["score"] = _score(found["score"])
+    if found.get("layer") is not None:
+        found["layer"] = _layer(net, found["layer"])
+    return given
+
+
+def _network(net: Any) -> nn.Module:
+    inner = getattr(net, "net", None)
+    if not isinstance(net, nn.Module) and isinstance(inner, nn.Module):
+        return inner
+    if not isinstance(net, nn.Module):
+        raise CamvizError(
+            "a method explains a network: an nn.Module, or a Model as load_model returns it; got {kind}",
+            kind=type(net).__name__,
+        )
+    return net
+
+
+def _batch(net: nn.Module, x: Any) -> Tensor:
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
+        x = torch.from_numpy(np.ascontiguousarray(x))
+    if not isinstance(x, Tensor):
+        raise CamvizError(
+            "a method takes the network's input x, a tensor (batch, channels, height, width), as "
+            "model.preprocess(image) returns it; got {kind}",
+            kind=type(x).__name__,
+        )
+    if not x.is_floating_point():
+        raise CamvizError(
+            "a method takes the normalized input of the network, floating point numbers as model.preprocess(image) "
+            "returns them; got {dtype}",
+            dtype=str(x.dtype),
+        )
+    if x.ndim == 3:
+        x = x[None]
+    if x.ndim != 4 or 0 in x.shape:
+        raise CamvizError(
+            "a method takes an input of shape (batch, channels, height, width), none of them 0; got {shape}",
+            shape=tuple(x.shape),
+        )
+    weight = next((one for one in net.parameters() if one.is_floating_point()), None)
+    plain: Tensor = x.detach()
+    return plain if weight is None else plain.to(weight.device, weight.dtype)
+
+
+def _score(score: Any) -> Any:
+    if callable(score):
+        return score
+    if isinstance(score, SupportsIndex) and not isinstance(score, bool | np.bool_):
+        try:
+            return logit(index(score))
+        except TypeError:  # a tensor of several elements
+            pass
+    raise CamvizError(
+        "a score is a function from class scores (B, K) to one number for each sample, such as "
+        "camviz.scores.logit(7), or the index of a class; got {score}",
+        score=repr(score)[:60],
+    )
+
+
+def _layer(net: nn.Module, layer: Any) -> nn.Module:
+    modules = dict(net.named_modules())
+    name = layer if isinstance(layer, str) else getattr(layer, "name", None)
+    if isinstance(layer, nn.Module):
+        if any(layer is module for module in modules.values()):
+            return layer
+        raise CamvizError(
+            "the network's forward pass does not run through this layer ({kind}): it is none of its modules; give "
+            "one of them, or its dotted name",
+            kind=type(layer).__name__,
+        )
+    if not isinstance(name, str):
+        raise CamvizError("a layer is a module of the network or its dotted name; got {layer}", layer=repr(layer)[:60])
+    if name not in modules:
+        raise unknown(Message("layer"), name, [one for one in modules if one], type(net).__name__)
+    named: nn.Module = modules[name]
+    return named
+
+
+def checked_settings(knobs: Mapping[str, Any], given: inspect.BoundArguments, owner: str) -> None:
+    """Check the settings among the arguments by the method's knobs. Raises CamvizError."""
+    for name, knob in knobs.items():
+        if name in given.arguments:
+            given.arguments[name] = knob.check(given.arguments[name], owner)

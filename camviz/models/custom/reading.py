@@ -1,0 +1,168 @@
+"""How the output of a network is read: where its class scores are, and what makes probabilities of them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export.unflatten import InterpreterModule
+
+from ...errors import CamvizError, unknown
+from ...messages import Message, listed
+from ...tape import (
+    LastSteps,
+    OutputReading,
+    as_matrix,
+    candidates_of,
+    choose_output,
+    described_output,
+    is_compiled,
+    output_at,
+    raw_output,
+    set_reading,
+)
+from ..layers import running_on
+
+Head = Literal["softmax", "sigmoid", "none"]
+Output = int | str | tuple[int | str, ...]
+
+HIDDEN_SOFTMAX = Message(
+    "This network's own answer is a probability, and CamViz cannot look behind it: the gradient is that of the "
+    "squashed score, which is small wherever the network is certain."
+)
+_MOVES = ("squeeze", "flatten", "view", "reshape", "unsqueeze", "contiguous", "clone", "transpose", "permute", "t")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the class scores of a network mean: the head, whether it gives probabilities, and notes about it."""
+
+    head: Head
+    are_probabilities: bool = True
+    notes: tuple[Message, ...] = ()
+
+
+def read_output(
+    net: nn.Module, shape: tuple[int, int, int], head: str | None, output: Output | None, names: int | None
+) -> Answers:
+    """Find the class scores of a network among its outputs, and remember how they are read.
+
+    `shape`: (C, H, W) of the input. `names`: the number of class names that were given. Raises CamvizError where the
+    class scores cannot be told, and for a `head` that contradicts the network's last step.
+    """
+    if head is not None and head not in get_args(Head):
+        raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid, none")
+    result, steps, images = _some_outputs(net, shape)
+    path = _path(output) if output is not None else ()
+    notes: tuple[Message, ...] = ()
+    if not path and not isinstance(result, Tensor):
+        path = choose_output(result, names, images)
+        if len(candidates := candidates_of(result, names, images)) > 1:
+            notes = (
+                Message(
+                    "The network returns several outputs that may be its class scores ({outputs}); the first of them "
+                    "is explained. load_model(net, output=...) chooses another.",
+                    outputs=listed([described_output(*one) for one in candidates]),
+                ),
+            )
+    found = output_at(result, path)
+    values = as_matrix(found).detach().float()
+    squash, hidden = _last_step(net, path, found, steps)
+    two = values.shape[1] == 1 and names == 2
+    if squash and head in ("softmax", "sigmoid") and head != squash:
+        raise CamvizError(
+            "this network ends in {step}, so its head is not '{head}': leave head out, and its own numbers are shown",
+            step=squash,
+            head=head,
+        )
+    if squash == "softmax" and hidden:
+        set_reading(net, OutputReading(path))
+        return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
+    set_reading(net, OutputReading(path, squash, compiled=hidden, two_answers=two))
+    if squash:
+        return Answers(squash, notes=notes)
+    if head in ("softmax", "sigmoid"):
+        return Answers("softmax" if head == "softmax" else "sigmoid", notes=notes)
+    shares = bool(((values >= 0) & (values <= 1)).all())
+    several = values.shape[1] > 1
+    if several and shares and bool(torch.allclose(values.sum(dim=1), torch.ones(len(values)), atol=1e-4)):
+        return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
+    if head == "none":
+        return Answers("none", several and shares, (*notes, HIDDEN_SOFTMAX) if several and shares else notes)
+    if several:
+        return Answers("softmax", notes=notes)
+    certain = bool(((values.sigmoid() == 0) | (values.sigmoid() == 1)).all())
+    if certain and not two:
+        return Answers("none", are_probabilities=False, notes=notes)
+    return Answers("sigmoid", notes=notes)
+
+
+def _path(output: Output) -> tuple[int | str, ...]:
+    path = output if isinstance(output, tuple) else (output,)
+    if not path or not all(isinstance(step, int | str) and not isinstance(step, bool) for step in path):
+        raise CamvizError(
+            "output must be the index or the name of one of the network's outputs; got {output}", output=repr(output)
+        )
+    return path
+
+
+def _some_outputs(net: nn.Module, shape: tuple[int, int, int]) -> tuple[Any, LastSteps, int]:
+    """Return what a network returns for two random images, or for one if it takes no batch: output, steps, images."""
+    reference = next((weight for weight in net.parameters() if weight.is_floating_point()), torch.empty(0))
+    random = np.random.default_rng(0).random((2, *shape), np.float32)
+    x = torch.from_numpy(random).to(reference.device, reference.dtype)
+    try:
+        return *raw_output(net, x), 2
+    except (RuntimeError, ValueError, TypeError, AssertionError, LookupError, AttributeError):  # it may take one only
+        with running_on(net, x[:1]):
+            return *raw_output(net, x[:1]), 1
+
+
+def _last_step(
+    net: nn.Module, path: tuple[int | str, ...], found: Tensor, steps: LastSteps
+) -> tuple[Literal["softmax", "sigmoid"] | None, bool]:
+    """Return the squash that a network ends in, if any, and whether what enters it is hidden."""
+    if (before := steps.before(found)) is not None:
+        return before[1], False
+    if not is_compiled(net):
+        return None, False
+    name = _scripted_end(net, path) if isinstance(net, torch.jit.ScriptModule) else _exported_end(net, path)
+    return ("sigmoid" if name == "sigmoid" else "softmax" if name == "softmax" else None), True
+
+
+def _scripted_end(net: torch.jit.ScriptModule, path: tuple[int | str, ...]) -> str:
+    """Return the name of the last operation of a TorchScript network that does more than move values."""
+    value = next(iter(net.inlined_graph.outputs()))
+    for step in path:
+        inputs = list(value.node().inputs())
+        if not isinstance(step, int) or step >= len(inputs):
+            return ""
+        value = inputs[step]
+    while True:
+        name = value.node().kind().rpartition("::")[2].rstrip("_")
+        inputs = list(value.node().inputs())
+        if name not in _MOVES or not inputs:
+            return str(name)
+        value = inputs[0]
+
+
+def _exported_end(net: nn.Module, path: tuple[int | str, ...]) -> str:
+    """Return the name of the last operation of a torch.export network that does more than move values."""
+    if not isinstance(net, InterpreterModule) and not hasattr(net, "graph"):
+        return ""
+    node = next(iter(reversed(net.graph.nodes)))  # type: ignore[union-attr, arg-type]
+    outputs = node.args[0]
+    for step in path or (0,):
+        if not isinstance(outputs, tuple | list) or not isinstance(step, int) or step >= len(outputs):
+            break
+        outputs = outputs[step]
+    node = outputs
+    while getattr(node, "op", "") == "call_function":
+        name = str(node.target).removeprefix("aten.").partition(".")[0].strip("_")
+        if name not in _MOVES:
+            return "softmax" if name == "_softmax" else name
+        node = node.args[0]
+    if getattr(node, "op", "") == "call_module":
+        return _exported_end(net.get_submodule(str(node.target)), ())
+    return ""

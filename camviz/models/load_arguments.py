@@ -1,0 +1,115 @@
+"""What a caller gives to load_model, in the form that the rest of it takes."""
+
+from collections.abc import Sequence
+from operator import index
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torchvision.models import WeightsEnum
+
+from ..errors import CamvizError
+from .sources import ModelSource
+
+_CHANNELS = {
+    "rgb": ("red", "green", "blue"),
+    "bgr": ("blue", "green", "red"),
+    **dict.fromkeys(("gray", "grayscale", "grey", "l"), ("gray",)),
+}
+
+
+def network_of(given: Any) -> str | Path | nn.Module | ExportedProgram:
+    """Return a network as a name, a path or an object. Raises CamvizError for anything else."""
+    if isinstance(given, str | nn.Module | ExportedProgram):
+        return given
+    if isinstance(given, PathLike):
+        return Path(given)
+    hint = ""
+    if isinstance(given, type) and issubclass(given, nn.Module):
+        hint = f": call it first, as in {given.__name__}()"
+    elif isinstance(given, dict):
+        hint = ": a state dict needs its architecture, as in load_model('resnet18', weights=state_dict)"
+    raise CamvizError(
+        "load_model takes a name of the catalogue, an nn.Module, an ExportedProgram or the path of a program; got "
+        "{kind}{hint}",
+        kind=given.__name__ if isinstance(given, type) else type(given).__name__,
+        hint=hint,
+    )
+
+
+def weights_of(given: Any, source: ModelSource) -> Any:
+    """Return weights as "default", "random", a path or a state dict; None means what it means in torchvision: random.
+
+    An entry of torchvision's enum, or its name, stands for the weights that the catalogue has under that name.
+    """
+    if given is None:
+        return "random" if source.from_catalogue else "default"
+    name = given.name if isinstance(given, WeightsEnum) else given
+    if isinstance(name, str) and source.from_catalogue and name in (source.weights.name, "DEFAULT"):
+        return "default"
+    if isinstance(given, WeightsEnum):
+        raise CamvizError(
+            "{network} is offered with the weights {known}; for others give their state dict, "
+            "weights={given}.get_state_dict()",
+            network=source.name,
+            known=source.weights.name,
+            given=str(given),
+        )
+    if isinstance(given, PathLike):
+        return Path(given)
+    if isinstance(given, nn.Module):
+        return given.state_dict()
+    if not isinstance(given, str | dict) and not hasattr(given, "items"):
+        raise CamvizError(
+            "weights are 'default', 'random', the path of a checkpoint or a state dict; got {kind}",
+            kind=type(given).__name__,
+        )
+    return given
+
+
+def size_of(given: Any) -> tuple[int, int]:
+    """Return an input size as (height, width); one number is the side of a square."""
+    values = given.tolist() if isinstance(given, Tensor | np.ndarray) else given
+    try:
+        height, width = values if isinstance(values, Sequence) else (values, values)
+        if not isinstance(height, bool) and not isinstance(width, bool):
+            return index(height), index(width)
+    except (TypeError, ValueError):
+        pass
+    raise CamvizError(
+        "the input size must be (height, width), whole numbers, or one of them for a square; got {size}",
+        size=repr(given)[:60],
+    )
+
+
+def device_of(given: Any) -> torch.device:
+    """Return the device of a name, a number (of a GPU) or a torch.device. Raises CamvizError if it is not here."""
+    here = ["cpu"]
+    if torch.accelerator.is_available():
+        kind = torch.accelerator.current_accelerator()
+        here += [f"{kind}:{number}" for number in range(torch.accelerator.device_count())]
+    name = "cuda" if isinstance(given, str) and given.lower() == "gpu" else given
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        raise CamvizError(
+            "device {given} cannot be used on this machine, which has {here}", given=repr(given), here=", ".join(here)
+        ) from error
+    return device
+
+
+def per_channel(given: Any, count: int) -> Any:
+    """Return numbers for `count` channels as a list; one number is for every channel."""
+    if isinstance(given, Tensor | np.ndarray | np.generic):
+        given = given.tolist()
+    return [given] * count if isinstance(given, int | float) and not isinstance(given, bool) else given
+
+
+def channels_of(given: Any) -> Sequence[str]:
+    """Return the input channels as a sequence of names; "rgb", "bgr" and "gray" stand for theirs."""
+    return _CHANNELS.get(given.lower(), given) if isinstance(given, str) else given

@@ -1,0 +1,1 @@
+"""How a network must be run and read: its batches, modes, outputs and errors, and where values or gradients break."""

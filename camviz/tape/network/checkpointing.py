@@ -1,0 +1,50 @@
+"""Passes without gradient checkpointing, which would compute parts of a pass again outside of what listens to it.
+
+torch.utils.checkpoint looks up what it calls by name in its own module, whoever imported it and however. The two
+functions that are put there once do what the original ones do, except in a pass of CamViz.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+from torch.utils import checkpoint as torchs
+
+_off: ContextVar[bool] = ContextVar("camviz_without_checkpoints", default=False)
+
+
+@contextmanager
+def without_checkpoints() -> Iterator[None]:
+    """Run checkpointed parts of a network as they are, in this thread only: values and gradients are the same."""
+    _install_once()
+    token = _off.set(True)
+    try:
+        yield
+    finally:
+        _off.reset(token)
+
+
+@cache
+def _install_once() -> None:
+    torchs.CheckpointFunction = _Reentrant  # type: ignore[misc]
+    torchs._checkpoint_without_reentrant_generator_impl = _not_reentrant
+
+
+_ORIGINAL, _ORIGINAL_NOT_REENTRANT = torchs.CheckpointFunction, torchs._checkpoint_without_reentrant_generator_impl
+
+
+class _Reentrant(_ORIGINAL):  # type: ignore[misc, valid-type]
+    @classmethod
+    def apply(cls, function: Any, preserve_rng_state: bool, *args: Any) -> Any:
+        if _off.get():
+            return function(*args)
+        return _ORIGINAL.apply(function, preserve_rng_state, *args)
+
+
+def _not_reentrant(*args: Any, **kwargs: Any) -> Iterator[None]:
+    if _off.get():
+        yield
+    else:
+        yield from _ORIGINAL_NOT_REENTRANT(*args, **kwargs)

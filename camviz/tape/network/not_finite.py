@@ -1,0 +1,146 @@
+"""Where a value that is not finite (nan, inf) begins: in the weights, in the input, or in a module of the network."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import CamvizError
+from ...messages import Message
+from ..hooks import is_listening, listening
+
+Run = Callable[[], Tensor]
+
+
+def value_not_finite(values: Any) -> str | None:
+    """Return "nan", "inf" or "-inf" if a tensor holds it; None for finite values and for all that is no tensor."""
+    if not isinstance(values, Tensor) or not values.is_floating_point() or values.is_meta:
+        return None
+    total = float(values.detach().sum())
+    if math.isfinite(total) or bool(values.isfinite().all()):  # the sum of finite values may overflow
+        return None
+    return "nan" if values.isnan().any() else "inf" if (values == torch.inf).any() else "-inf"
+
+
+def check_scores(net: nn.Module, x: Tensor, scores: Tensor, run: Run) -> None:
+    """Raise CamvizError if class scores are nan or inf, and say where it begins; `run` repeats their pass.
+
+    A score of -inf is a class that the network excludes. A layer may be read for an input that holds nan on purpose.
+    """
+    if (value := value_not_finite(scores)) in ("nan", "inf") and not (is_listening() and value_not_finite(x)):
+        raise begins_at(net, x, run) or CamvizError(
+            "the network's class scores hold {value}, which none of its modules returns: it begins in its own forward",
+            value=value,
+        )
+
+
+def begins_at(net: nn.Module, x: Tensor, run: Run) -> CamvizError | None:
+    """Return the error that says where values that are not finite begin in a pass of x; None if nothing shows it."""
+    if value := value_not_finite(x):
+        return input_not_finite(value)
+    names = {module: name for name, module in net.named_modules()}
+    found: list[tuple[nn.Module, str]] = []
+
+    def see(module: nn.Module, output: Any) -> None:
+        if not found and module in names and (value := value_not_finite(output)):
+            found.append((module, value))
+
+    with listening(see), torch.no_grad():
+        run()
+    if not found:
+        return next(broken_weights(net), None)
+    module, value = found[0]
+    if error := next(broken_weights(module, names[module]), None):
+        return error
+    return CamvizError(
+        "the network returns {value} for this input; it begins in {layer}, whose input and weights are finite: "
+        "check its operations (a division by 0, a logarithm, an overflow)",
+        value=value,
+        layer=_described(names[module], module),
+    )
+
+
+def input_not_finite(value: str) -> CamvizError:
+    """Return the error for an input that holds nan or inf."""
+    return CamvizError(
+        "the network's input holds {value}: check the image and its preprocessing, such as a division by 0", value=value
+    )
+
+
+def broken_weights(net: nn.Module, prefix: str = "", at_load: bool = False) -> Iterator[CamvizError]:
+    """Yield an error for each parameter and running statistic that holds nan or inf, and for each buffer with nan.
+
+    `at_load`: leave out the other buffers, as a network may never read them.
+    """
+    for kind, held in (
+        (Message("parameter"), net.named_parameters(prefix)),
+        (Message("buffer"), _buffers(net, prefix)),
+    ):
+        for name, values in held:
+            weight = isinstance(values, nn.Parameter) or name.endswith(("running_mean", "running_var"))
+            value = None if at_load and not weight else value_not_finite(values)
+            if value and (weight or value == "nan"):
+                yield CamvizError(
+                    "the {kind} '{name}' of this network holds {value}, so its results mean nothing: load weights that "
+                    "are finite, from before the training diverged",
+                    kind=kind,
+                    name=name,
+                    value=value,
+                )
+
+
+def _buffers(net: nn.Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
+    """Yield its buffers, and the tensors that its modules hold as plain attributes, as a pruned weight is one."""
+    yield from net.named_buffers(prefix)
+    for name, module in net.named_modules(prefix=prefix):
+        for key, value in vars(module).items():
+            if isinstance(value, Tensor):
+                yield f"{name}.{key}".lstrip("."), value
+
+
+def check_gradient(net: nn.Module, x: Tensor, gradient: Tensor, score_again: Callable[[Tensor], Tensor]) -> None:
+    """Raise CamvizError if a gradient is not finite, and say after which module it begins.
+
+    `score_again` computes the score (B,) of x once more.
+    """
+    if (value := value_not_finite(gradient)) is None:
+        return
+    if error := next(broken_weights(net), None):
+        raise error
+    if of_input := value_not_finite(x):
+        raise input_not_finite(of_input)
+    names = {module: name for name, module in net.named_modules()}
+    found: list[nn.Module] = []
+
+    def see(module: nn.Module, output: Any) -> None:
+        def keep(arriving: Tensor) -> None:
+            if not found and value_not_finite(arriving):
+                found.append(module)
+
+        if isinstance(output, Tensor) and output.requires_grad and module in names:
+            output.register_hook(keep)  # type: ignore[no-untyped-call]  # of this pass only
+
+    with listening(see), torch.enable_grad():
+        x = x.detach().requires_grad_()
+        explained = score_again(x)
+    torch.autograd.grad(explained.sum(), x, allow_unused=True)
+    if not found:
+        raise CamvizError(
+            "the gradient of the score holds {value}, although the scores are finite: look for a square root, a norm "
+            "or a division that meets 0 in the network, or take a method without gradients, such as occlusion",
+            value=value,
+        )
+    raise CamvizError(
+        "the gradient of the score holds {value}, although the scores are finite: it begins in what follows {layer}, "
+        "such as a square root, a norm or a division that meets 0; a method without gradients works, such as occlusion",
+        value=value,
+        layer=_described(names[found[0]], found[0]),
+    )
+
+
+def _described(name: str, module: nn.Module) -> str:
+    if not name:
+        return Message("the network's own forward ({kind})", kind=type(module).__name__)
+    return Message("the layer '{name}' ({kind})", name=name, kind=type(module).__name__)

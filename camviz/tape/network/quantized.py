@@ -1,0 +1,53 @@
+"""Quantized modules: they compute with integers, so no gradient passes through them."""
+
+from collections.abc import Iterable
+from weakref import WeakKeyDictionary
+
+from torch import Tensor, nn
+
+from ...errors import CamvizError
+from ...messages import Message
+from ..pass_counts import add_note
+
+_PACKAGES = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torchao.quantization")
+
+_quantized: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+
+
+QUANTIZED = Message(
+    "this network is quantized, and no gradient passes through its integers, so methods of gradients cannot explain "
+    "it: use a method without gradients (occlusion, RISE, Score-CAM, Ablation-CAM), or load the network as it was "
+    "before it was quantized"
+)
+
+
+class NoGradientError(CamvizError):
+    """The score does not depend on what its gradient is asked for, as autograd sees it."""
+
+
+def is_quantized(net: nn.Module) -> bool:
+    """Whether a module of the network is quantized."""
+    if (known := _quantized.get(net)) is None:
+        known = _quantized[net] = any(type(module).__module__.startswith(_PACKAGES) for module in net.modules())
+    return known
+
+
+def without_gradient(net: nn.Module, error: Exception) -> CamvizError | None:
+    """Return the error for a gradient that cannot be computed because of the network's weights; None otherwise."""
+    if is_quantized(net) and isinstance(error.__cause__ or error, NoGradientError | RuntimeError | TypeError):
+        return CamvizError(QUANTIZED)
+    if isinstance(error.__cause__ or error, RuntimeError) and any(tensor.is_inference() for tensor in net.parameters()):
+        return CamvizError(
+            "the weights of this network were made under torch.inference_mode(), so that nothing can be differentiated "
+            "with them: load it by camviz.load_model(net), which copies them, and explain the loaded model's net"
+        )
+    return None
+
+
+def check_quantized(net: nn.Module, results: Iterable[Tensor]) -> None:
+    """Raise CamvizError if a result of gradients is zero because the network is quantized; else note what it lacks."""
+    if not is_quantized(net):
+        return
+    if not all(bool(result.any()) for result in results):
+        raise CamvizError(QUANTIZED)
+    add_note("Parts of this network are quantized and pass back no gradient, so the map leaves out what they do.")

@@ -1,0 +1,147 @@
+"""Networks whose samples depend on their batch, against a loop over single images in float64."""
+
+import copy
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from camviz import METHODS, scores, tape
+from camviz.acceleration.many_passes import many_passes
+from camviz.acceleration.partial_forward import partial_forward
+from camviz.inspection.receptive_field import receptive_field
+from tests.models.nets import ALONE, FEW, SIDE, Small, relative
+
+X = torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2))
+SCORE = scores.logit_of((1, 2, 0))
+
+
+def network(kind):
+    """A network that is marked if only a check at load can find out, and itself in float64."""
+    net = Small(kind).eval()
+    exact = copy.deepcopy(net).double()
+    if kind in ("mean", "std", "first"):
+        tape.mark_batches_of_one(net)
+        tape.mark_batches_of_one(exact)
+    return net, exact
+
+
+def method_of(kind, key, net, x, score):
+    method = METHODS[key]
+    knobs = {name: value for name, value in FEW.items() if name in method.knobs}
+    if key == "occlusion":
+        knobs = {"size": 8, "stride": 6}
+    return method(net, x, score, *([net.last_relu] if method.layer == "required" else []), **knobs)
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_scores_of_a_batch_are_those_of_its_samples(kind):
+    net, exact = network(kind)
+    expected = torch.cat([exact(one.double()) for one in X.split(1)])
+    with torch.no_grad():
+        assert relative(tape.forward(net, X), expected) < 1e-5
+    assert tape.needs_batches_of_one(net)
+    with many_passes(net, X[:1]) as passes:
+        assert (passes.size, passes.size_with_gradient) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["norm", "mean", "view"])
+@pytest.mark.parametrize("key", [key for key in METHODS if key not in ("smooth_grad", "random_cam", "cam")])
+def test_every_method_on_a_batch(kind, key):
+    net, exact = network(kind)
+    many = METHODS[key].many_passes
+    found = method_of(kind, key, net, X[:2], scores.logit(1) if many else scores.logit_of((1, 2)))
+    expected = torch.cat(
+        [
+            method_of(kind, key, exact, one.double(), scores.logit(1 if many else c))
+            for c, one in zip((1, 2), X.split(1), strict=False)
+        ]
+    )
+    assert relative(found, expected) < 1e-4
+
+
+def test_occlusion_by_hand():
+    net, exact = network("norm")
+    found = METHODS["occlusion"](net, X[:1], scores.logit(1), size=6, stride=6)
+    expected = torch.empty(1, 4, 4, dtype=torch.float64)
+    for row in range(4):
+        for column in range(4):
+            hidden = X[:1].double().clone()
+            hidden[:, :, 6 * row : 6 * row + 6, 6 * column : 6 * column + 6] = 0
+            expected[0, row, column] = exact(X[:1].double())[0, 1] - exact(hidden)[0, 1]
+    assert relative(found, expected.detach()) < 1e-4
+
+
+def test_gradients_of_each_sample_alone():
+    net, exact = network("norm")
+    gradients = [tape.input_gradient(exact, X[n : n + 1].double(), scores.logit(c)) for n, c in enumerate((1, 2, 0))]
+    assert relative(tape.input_gradient(net, X, SCORE), torch.cat(gradients)) < 1e-4
+    wanted = [net.second, net.classifier]
+    expected = [
+        tape.gradient_sums(exact, X[n : n + 1].double(), scores.logit(c), [exact.second, exact.classifier])
+        for n, c in enumerate((1, 2, 0))
+    ]
+    for found, parts in zip(tape.gradient_sums(net, X, SCORE, wanted), zip(*expected, strict=True), strict=True):
+        assert relative(found, torch.cat(parts)) < 1e-4
+
+
+def test_a_partial_pass_takes_any_number_of_activations():
+    net, _ = network("view")
+    rest = partial_forward(net, X[:1], net.second)
+    with torch.no_grad():
+        activation = net.second(net.pool(net.relu(net.norm(net.first(X)))))
+        expected = torch.cat([net(one) for one in X.split(1)])
+    assert relative(rest(activation), expected) < 1e-5
+
+
+def test_passes_are_counted_once():
+    net, _ = network("view")
+    with tape.counting_passes() as counts, torch.no_grad():
+        tape.forward(net, X)
+        tape.forward(net, X)
+    assert counts.forward_passes == 6
+
+
+def test_an_error_of_every_batch_size_is_passed_on():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(7, 2)).eval()
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        tape.forward(net, X)
+    assert not tape.needs_batches_of_one(net)
+
+
+def test_an_error_of_the_progress_callback_marks_nothing():
+    class Slow(Small):
+        def forward(self, x):
+            time.sleep(0.25)
+            return super().forward(x)
+
+    def progress(done, total):
+        raise RuntimeError("stop")
+
+    net = Slow().eval()
+    with pytest.raises(RuntimeError, match="stop"):
+        METHODS["rise"](net, X[:1], scores.logit(0), masks=16, progress=progress)
+    assert not tape.needs_batches_of_one(net)
+
+
+def test_an_ordinary_network_runs_in_batches():
+    sizes = []
+
+    class Watched(Small):
+        def forward(self, x):
+            sizes.append(len(x))
+            return super().forward(x)
+
+    net = Watched().eval()
+    with torch.no_grad():
+        tape.forward(net, X)
+    assert sizes == [3] and not tape.needs_batches_of_one(net)
+    assert not tape.needs_batches_of_one(nn.Sequential(nn.InstanceNorm2d(3)))  # it normalizes each sample by itself
+
+
+def test_receptive_field_of_one_sample_at_a_time():
+    plain = Small().eval()
+    net, _ = network("view")
+    tape.mark_batches_of_one(net)
+    assert receptive_field(net, X[:1], net.second, 5, 5) == receptive_field(plain, X[:1], plain.second, 5, 5)
