@@ -1,6 +1,5 @@
 """A real server among strangers: foreign pages and names, hostile words, cleared caches, closed doors."""
 
-import base64
 import os
 import random
 import re
@@ -23,8 +22,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import InvalidStatus
 
 import camviz
-from camviz import encode, render
 from camviz.ui.server import queue
+from camviz.ui.widgets.stage import StageMap
 from tests.attacks.stranger import Stranger, map_of, of
 from tests.browser.conftest import _wait_until_healthy
 from tests.streamlit_client import put
@@ -73,7 +72,7 @@ def port(operator: Path) -> Iterator[int]:
 def lite(sample: str, method: str, **knobs: Any) -> str:
     """The map of the embedded network, computed here, as Explain shows it."""
     e = camviz.explain("efficientnet_lite0", ROOT / "assets" / "samples" / f"{sample}.jpg", method, **knobs)
-    return "data:image/jpeg;base64," + base64.b64encode(encode.jpeg(render.colorize(e.heatmap, "cividis"))).decode()
+    return StageMap.of(e).encoded
 
 
 def refused(port: int, **more: str) -> int:
@@ -261,6 +260,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     reading = page.get_by_text(re.compile("The model predicts "))
     assert any(label in reading.inner_text() for label in LABELS)
     with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
         page.get_by_role("button", name="Report (HTML)").click()
     report = tmp_path / "report.html"
     download.value.save_as(report)

@@ -85,6 +85,17 @@ class StageMap:
         """Return a map (h, w) on a scale from 0 to its maximum."""
         return cls._up_to(values.clip(min=0), float(values.max()))
 
+    @property
+    def bits(self) -> int:
+        """The bits of each value that is sent: 16 of a coarse map, 8 of one of many values."""
+        return 16 if self.values.size <= FINE else 8
+
+    @property
+    def encoded(self) -> str:
+        """The values as signed integers of `bits` bits in base64; the largest integer stands for 1."""
+        whole = self.values.clip(-1, 1) * (2 ** (self.bits - 1) - 1)
+        return base64.b64encode(np.rint(whole).astype("<i2" if self.bits == 16 else np.int8).tobytes()).decode()
+
     @classmethod
     def _up_to(cls, values: NDArray[np.float32], top: float) -> "StageMap":
         return cls((values / top).clip(0, 1), top) if top > 0 else cls(np.zeros_like(values), 0.0)
@@ -132,14 +143,12 @@ def stage(
     Without `changed` the stage has no tools of its own. `peak` is what the upper end of the color bar says after its
     value.
     """
-    fine = shown.values.size <= FINE
-    whole = np.rint(shown.values.clip(-1, 1) * (32767 if fine else 127)).astype("<i2" if fine else np.int8)
     data = {
         "image": "data:image/jpeg;base64," + base64.b64encode(image).decode(),
         "height": size[0],
         "width": size[1],
-        "values": base64.b64encode(whole.tobytes()).decode(),
-        "bits": 16 if fine else 8,
+        "values": shown.encoded,
+        "bits": shown.bits,
         "rows": shown.values.shape[0],
         "columns": shown.values.shape[1],
         "top": shown.top,
