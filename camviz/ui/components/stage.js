@@ -93,7 +93,7 @@ class Stage {
     this.root.style.setProperty('--ratio', data.width / data.height);
     this.screen.style.aspectRatio = `${data.width} / ${data.height}`;
     this.root.classList.toggle('small', Boolean(data.small));
-    if (this.base.src !== data.image) this.base.src = data.image;
+    if (this.base.getAttribute('src') !== data.image) this.base.src = data.image;
     this.screen.setAttribute('aria-label', data.alt);
     this.screen.title = data.words.keys;
     for (const button of this.views.children) button.textContent = data.words[button.dataset.view];

@@ -1,8 +1,10 @@
 """Every use of a private part of Streamlit, written for one version of it."""
 
+import base64
 import sys
 from types import ModuleType
 
+import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 
@@ -55,3 +57,15 @@ def widget_has_changed() -> bool:
         return False
     held = context.session_state._state
     return any(held._widget_changed(widget) for widget in held._new_widget_state)
+
+
+def media_address(data: bytes, mimetype: str, place: str) -> str:
+    """Return the address at which the browser fetches a file once; a data URI where no server runs.
+
+    `place` names the element that shows the file: what it showed before is forgotten.
+    """
+    if not has_server():
+        return f"data:{mimetype};base64,{base64.b64encode(data).decode()}"
+    address = Runtime.instance().media_file_mgr.add(data, mimetype, place)
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}{address}" if base else address

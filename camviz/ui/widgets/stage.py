@@ -19,6 +19,7 @@ from ..components import component
 from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr, tr_message
+from ..session.streamlit_internals import media_address
 
 View = Literal["image", "overlay", "contour", "spotlight", "heatmap"]
 
@@ -144,7 +145,7 @@ def stage(
     value.
     """
     data = {
-        "image": "data:image/jpeg;base64," + base64.b64encode(image).decode(),
+        "image": media_address(image, "image/jpeg", key),
         "height": size[0],
         "width": size[1],
         "values": shown.encoded,
