@@ -118,7 +118,10 @@ def snippet(question: Question, image_name: str) -> str:
 
 def _model_arguments(model: Model) -> str:
     if model.weights.is_custom:
-        return f"network, name={model.name!r}"
+        given = ["network", f"name={model.name!r}"]
+        given += ["head='none'"] if model.head == "none" else []
+        given += [f"unit={model.unit!r}"] if model.unit else []
+        return ", ".join(given)
     weights = model.weights.argument
     return repr(_loaded_name(model)) + (f", weights={weights!r}" if weights != "default" else "")
 
