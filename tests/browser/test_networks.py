@@ -79,6 +79,7 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
         {"name": "garden birds.pth", "mimeType": "application/octet-stream", "buffer": checkpoint()}
     )
     expect(sidebar.get_by_text("garden birds.pth")).to_be_visible()
+    expect(resting).to_be_visible()
     names.set_input_files(
         {"name": "names.json", "mimeType": "application/json", "buffer": b'{"tit": 2, "wren": 0, "robin": 1}'}
     )

@@ -18,7 +18,7 @@ from camviz import METHODS, captions, figures, render, report
 from camviz.feature_visualization import synthesize
 from camviz.inspection import summary
 from camviz.messages import Message
-from camviz.models import Weights
+from camviz.models import Prediction, Weights
 from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES
 from camviz.scores import contrast, logit
@@ -93,12 +93,12 @@ def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
 
 
 def test_readings_and_cautions_are_said_in_chinese(explained) -> None:
-    texts = {captions.reading(e, "espresso", sure) for e in results(explained) for sure in (0.001, 0.95)}
-    texts |= {captions.reading(explained, "koala", 0.5)}
+    texts = {captions.reading(e, Prediction(967, "espresso", sure)) for e in results(explained) for sure in (0.001, 0.95)}
+    texts |= {captions.reading(explained, Prediction(105, "koala", 0.5))}
     assert len(texts) > 40 and untranslated(iter(texts)) == []
     assert untranslated(captions.caution(e) for e in results(explained)) == []
     assert untranslated(e.facts for e in results(explained)) == []
-    assert language.tr_message(captions.reading(explained, "espresso", 0.953)) == (
+    assert language.tr_message(captions.reading(explained, Prediction(967, "espresso", 0.953))) == (
         "模型预测为 espresso（95%）。突出显示的区域是支持 espresso 的证据（层 bn2）。"
     )
 
