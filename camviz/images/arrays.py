@@ -7,8 +7,9 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import CamvizError
+from ..messages import Message
 
-NOT_AN_IMAGE = (
+NOT_AN_IMAGE = Message(
     "an image as an array has the shape (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or (3, H, W), and values of 0 to 255 "
     "(uint8), 0 to 65535 (uint16) or 0 to 1 (floating point); got {came}"
 )

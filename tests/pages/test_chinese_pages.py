@@ -93,7 +93,9 @@ def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
 
 
 def test_readings_and_cautions_are_said_in_chinese(explained) -> None:
-    texts = {captions.reading(e, Prediction(967, "espresso", sure)) for e in results(explained) for sure in (0.001, 0.95)}
+    texts = {
+        captions.reading(e, Prediction(967, "espresso", sure)) for e in results(explained) for sure in (0.001, 0.95)
+    }
     texts |= {captions.reading(explained, Prediction(105, "koala", 0.5))}
     assert len(texts) > 40 and untranslated(iter(texts)) == []
     assert untranslated(captions.caution(e) for e in results(explained)) == []

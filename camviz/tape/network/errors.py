@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from torch import Tensor
 
 from ...errors import CamvizError, is_out_of_memory
+from ...messages import Message
 from ...runtime.progress import raised_by_progress
+
+FAILS = Message("the {what} fails for an input of shape {shape}: {reason}")
 
 
 class StartAgainError(RuntimeError):
@@ -28,7 +31,7 @@ def network_errors(what: str, x: Tensor) -> Iterator[None]:
         if raised_by_progress(error) or is_out_of_memory(error):
             raise
         raise _also(type(error))(
-            "the {what} fails for an input of shape {shape}: {reason}",
+            FAILS,
             what=what,
             shape=tuple(x.shape),
             reason=reason_of(error),
