@@ -100,7 +100,7 @@ def load_model(
         shape = (len(channels), *geometry.size)
         given = head is not None or output is not None or not source.from_catalogue
         answers = (
-            read_output(net, shape, head, output, None if names is None else len(names))
+            read_output(net, shape, head, output, None if names is None else len(names), unit)
             if given
             else Answers("softmax")
         )

@@ -16,6 +16,7 @@ from .network.output import (
     candidates_of,
     class_scores,
     described_output,
+    independent_outputs,
     reading_of,
     set_reading,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "gate_of",
     "gradient_of",
     "gradient_sums",
+    "independent_outputs",
     "input_gradient",
     "input_not_finite",
     "intercepting",

@@ -17,6 +17,7 @@ from ...tape import (
     candidates_of,
     choose_output,
     described_output,
+    independent_outputs,
     is_compiled,
     output_at,
     raw_output,
@@ -44,11 +45,17 @@ class Answers:
 
 
 def read_output(
-    net: nn.Module, shape: tuple[int, int, int], head: str | None, output: Output | None, names: int | None
+    net: nn.Module,
+    shape: tuple[int, int, int],
+    head: str | None = None,
+    output: Output | None = None,
+    names: int | None = None,
+    unit: str = "",
 ) -> Answers:
     """Find the class scores of a network among its outputs, and remember how they are read.
 
-    `shape`: (C, H, W) of the input. `names`: the number of class names that were given. Raises CamvizError where the
+    `shape`: (C, H, W) of the input. `names`: the number of class names that were given. With a `unit`, a single output
+    is a number and no probability. Raises CamvizError where the
     class scores cannot be told, and for a `head` that contradicts the network's last step.
     """
     if head is not None and head not in get_args(Head):
@@ -58,39 +65,42 @@ def read_output(
     notes: tuple[Message, ...] = ()
     if not path and not isinstance(result, Tensor):
         path = choose_output(result, names, images)
-        if len(candidates := candidates_of(result, names, images)) > 1:
+        rivals = independent_outputs(candidates_of(result, names, images))
+        if len(rivals) > 1:
             notes = (
                 Message(
                     "The network returns several outputs that may be its class scores ({outputs}); the first of them "
                     "is explained. load_model(net, output=...) chooses another.",
-                    outputs=listed([described_output(*one) for one in candidates]),
+                    outputs=listed([described_output(*one) for one in rivals]),
                 ),
             )
     found = output_at(result, path)
     values = as_matrix(found).detach().float()
-    squash, hidden = _last_step(net, path, found, steps)
-    two = values.shape[1] == 1 and names == 2
+    squash, hidden = _last_step(net, path, found, values, steps)
+    one, shares = values.shape[1] == 1, bool(((values >= 0) & (values <= 1)).all())
     if squash and head in ("softmax", "sigmoid") and head != squash:
         raise CamvizError(
             "this network ends in {step}, so its head is not '{head}': leave head out, and its own numbers are shown",
             step=squash,
             head=head,
         )
-    if squash == "softmax" and hidden:
+    if one and shares and not unit and (hidden or (head == "none" and not squash)):
+        squash, hidden = "sigmoid", True  # a probability by itself, however it was made
+    two = one and names == 2
+    if not hidden or squash == "sigmoid":
+        set_reading(net, OutputReading(path, squash, computed_back=hidden, two_answers=two))
+        if squash:
+            return Answers(squash, notes=notes)
+    else:
         set_reading(net, OutputReading(path))
-        return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
-    set_reading(net, OutputReading(path, squash, compiled=hidden, two_answers=two))
-    if squash:
-        return Answers(squash, notes=notes)
     if head in ("softmax", "sigmoid"):
         return Answers("softmax" if head == "softmax" else "sigmoid", notes=notes)
-    shares = bool(((values >= 0) & (values <= 1)).all())
-    several = values.shape[1] > 1
-    if several and shares and bool(torch.allclose(values.sum(dim=1), torch.ones(len(values)), atol=1e-4)):
+    all_of_one = not one and shares and torch.allclose(values.sum(dim=1), torch.ones(len(values)), atol=1e-4)
+    if hidden or all_of_one or (head == "none" and shares and not one):
         return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
     if head == "none":
-        return Answers("none", several and shares, (*notes, HIDDEN_SOFTMAX) if several and shares else notes)
-    if several:
+        return Answers("none", are_probabilities=False, notes=notes)
+    if not one:
         return Answers("softmax", notes=notes)
     certain = bool(((values.sigmoid() == 0) | (values.sigmoid() == 1)).all())
     if certain and not two:
@@ -120,15 +130,22 @@ def _some_outputs(net: nn.Module, shape: tuple[int, int, int]) -> tuple[Any, Las
 
 
 def _last_step(
-    net: nn.Module, path: tuple[int | str, ...], found: Tensor, steps: LastSteps
+    net: nn.Module, path: tuple[int | str, ...], found: Tensor, values: Tensor, steps: LastSteps
 ) -> tuple[Literal["softmax", "sigmoid"] | None, bool]:
-    """Return the squash that a network ends in, if any, and whether what enters it is hidden."""
-    if (before := steps.before(found)) is not None:
-        return before[1], False
+    """Return the squash that a network ends in, if any, and whether what enters it is hidden.
+
+    It is hidden in a compiled network, and where the network goes on with a part of the squash's result.
+    """
+    if (kept := steps.before(found)) is not None:
+        before, kind = as_matrix(kept[0]).detach().float(), kept[1]
+        squashed = before.softmax(dim=1) if kind == "softmax" else before.sigmoid()
+        same = squashed.shape == values.shape
+        reached = same and any(torch.allclose(one, values, atol=1e-5) for one in (squashed, squashed.log()))
+        return (kind, False) if reached else (None, True)
     if not is_compiled(net):
         return None, False
     name = _scripted_end(net, path) if isinstance(net, torch.jit.ScriptModule) else _exported_end(net, path)
-    return ("sigmoid" if name == "sigmoid" else "softmax" if name == "softmax" else None), True
+    return ("sigmoid", True) if name == "sigmoid" else (None, name == "softmax")
 
 
 def _scripted_end(net: torch.jit.ScriptModule, path: tuple[int | str, ...]) -> str:

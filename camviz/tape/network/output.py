@@ -26,6 +26,8 @@ _SQUASHES: dict[Any, Squash] = {
 }
 _LOGARITHMS = {F.log_softmax, torch.log_softmax, Tensor.log_softmax, torch.special.log_softmax, F.logsigmoid}
 _EXPONENTIALS = {torch.exp, Tensor.exp}
+SMALLEST = 1e-7  # probability from which a score is computed back: float32 has none closer to 1
+
 # Names of outputs that are no class scores, unless `output` says so.
 _FEATURES = {"features", "feature", "feat", "feats", "embedding", "embeddings", "hidden_states", "last_hidden_state"}
 _FEATURES |= {"pooler_output", "prototypes", "attentions", "loss"}
@@ -43,13 +45,13 @@ class OutputReading:
     """How the class scores of a network are read from its output.
 
     `output` leads to them through nested outputs, by index or name. `squash` is the network's last step, and the class
-    scores are what enters it; of a compiled network, whose steps cannot be seen, `compiled` is True, and the scores are
-    computed back from a sigmoid's result. `two_answers`: one score s stands for two classes, of scores -s and s.
+    scores are what enters it; they are `computed_back` from a sigmoid's result where its input cannot be seen.
+    `two_answers`: one score s stands for two classes, of scores -s and s.
     """
 
     output: Path = ()
     squash: Squash | None = None
-    compiled: bool = False
+    computed_back: bool = False
     two_answers: bool = False
 
 
@@ -111,7 +113,7 @@ def _along_classes(func: Any, x: Tensor, args: Any, kwargs: Any) -> bool:
 
 def last_steps(reading: OutputReading | None) -> "AbstractContextManager[LastSteps | None]":
     """Return the context of a pass in which the network's last step must be seen; it costs nothing otherwise."""
-    return LastSteps() if reading and reading.squash and not reading.compiled else nullcontext()
+    return LastSteps() if reading and reading.squash and not reading.computed_back else nullcontext()
 
 
 def class_scores(output: Any, reading: OutputReading | None = None, steps: LastSteps | None = None) -> Tensor:
@@ -119,9 +121,8 @@ def class_scores(output: Any, reading: OutputReading | None = None, steps: LastS
     if reading is None:
         return as_matrix(output if isinstance(output, Tensor) else at(output, choose(output)))
     found = at(output, reading.output) if not isinstance(output, Tensor) else output
-    if reading.squash and reading.compiled:
-        found = as_matrix(found)
-        scores = torch.special.logit(found) if reading.squash == "sigmoid" else found
+    if reading.computed_back:
+        scores = torch.special.logit(as_matrix(found), eps=SMALLEST)
     elif reading.squash and steps is not None:
         before = steps.before(found)
         if before is None:
@@ -247,6 +248,17 @@ def _last_of(candidates: list[tuple[Path, Tensor]]) -> list[tuple[Path, Tensor]]
             and as_matrix(other).shape[1] != as_matrix(value).shape[1]
             for _, other in candidates
         )
+    ]
+
+
+def independent_outputs(candidates: list[tuple[Path, Tensor]]) -> list[tuple[Path, Tensor]]:
+    """Return the outputs that are neither computed from the first one nor what it is computed from, and the first."""
+    (_, first), *others = candidates
+    before = set(nodes_before(first))
+    return candidates[:1] + [
+        (path, value)
+        for path, value in others
+        if value.grad_fn not in before and first.grad_fn not in set(nodes_before(value))
     ]
 
 
