@@ -78,7 +78,7 @@ def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
     reference = next(net.parameters(), torch.empty(0, device="cpu"))
     x = torch.zeros(1, channels, *size, device=reference.device, dtype=reference.dtype)
     with running_on(net, x):
-        classes = class_scores(observe(net, x, see), reading_of(net)).shape[1]
+        classes = class_scores(observe(net, x, see), reading_of(net), batch=1).shape[1]
     layers = _with_stages(list(found.values()), size[0])
     short = set(_short_list(net, layers, echoes))
     return Probe(tuple(replace(layer, main=layer.name in short) for layer in layers), classes)

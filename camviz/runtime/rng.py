@@ -1,6 +1,7 @@
 """Reproducible random tensors, identical on every device, without touching torch's global generator."""
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -37,6 +38,20 @@ class Rng:
         return torch.randperm(count, **self._options)
 
 
+@cache
+def _with_generator(func: Any) -> Any:
+    """Return the variant of a torch operation that takes a generator besides the same arguments, or None."""
+    names = [argument.name for argument in func._schema.arguments]
+    if "generator" in names:
+        return func
+    for overload in func.overloadpacket.overloads():
+        variant = getattr(func.overloadpacket, overload)
+        given = [argument.name for argument in variant._schema.arguments]
+        if "generator" in given and [name for name in given if name != "generator"] == names:
+            return variant
+    return None
+
+
 class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Make this thread's random torch operations inside the context draw from a generator seeded with `seed`.
 
@@ -62,12 +77,8 @@ class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             share = float(args[1])
             kept = torch.rand(source.shape, generator=generator, device=source.device) >= share
             return (source * kept / (1 - share) if share < 1 else torch.zeros_like(source)), kept
-        if not any(argument.name == "generator" for argument in func._schema.arguments):
-            seeded = getattr(func.overloadpacket, "generator", None)  # torch.randn and similar operations have one
-            if seeded is None:
-                return func(*args, **kwargs)
-            func = seeded
-        return func(*args, **kwargs | {"generator": generator})
+        seeded = _with_generator(func)
+        return func(*args, **kwargs) if seeded is None else seeded(*args, **kwargs | {"generator": generator})
 
     @classmethod
     def apart(cls) -> AbstractContextManager[Any]:

@@ -95,7 +95,7 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
     ):
         output = net(x.clone())  # its first operation may be in place
         if reading is not None or isinstance(output, Tensor):
-            scores = class_scores(output, reading, steps)
+            scores = class_scores(output, reading, steps, len(x))
     if reading is None and not isinstance(output, Tensor):
         with listening(None):
             set_reading(net, OutputReading(choose(raw_output(net, x)[0], batch=len(x))))

@@ -32,6 +32,7 @@ HIDDEN_SOFTMAX = Message(
     "This network's own answer is a probability, and CamViz cannot look behind it: the gradient is that of the "
     "squashed score, which is small wherever the network is certain."
 )
+ATOL = 1e-3  # of a probability: a network may clamp its own
 _MOVES = ("squeeze", "flatten", "view", "reshape", "unsqueeze", "contiguous", "clone", "transpose", "permute", "t")
 
 
@@ -75,7 +76,7 @@ def read_output(
                 ),
             )
     found = output_at(result, path)
-    values = as_matrix(found).detach().float()
+    values = as_matrix(found, images).detach().float()
     squash, hidden = _last_step(net, path, found, values, steps)
     one, shares = values.shape[1] == 1, bool(((values >= 0) & (values <= 1)).all())
     if squash and head in ("softmax", "sigmoid") and head != squash:
@@ -137,10 +138,10 @@ def _last_step(
     It is hidden in a compiled network, and where the network goes on with a part of the squash's result.
     """
     if (kept := steps.before(found)) is not None:
-        before, kind = as_matrix(kept[0]).detach().float(), kept[1]
+        before, kind = as_matrix(kept[0], len(values)).detach().float(), kept[1]
         squashed = before.softmax(dim=1) if kind == "softmax" else before.sigmoid()
         same = squashed.shape == values.shape
-        reached = same and any(torch.allclose(one, values, atol=1e-5) for one in (squashed, squashed.log()))
+        reached = same and any(torch.allclose(one, values, atol=ATOL) for one in (squashed, squashed.log()))
         return (kind, False) if reached else (None, True)
     if not is_compiled(net):
         return None, False

@@ -26,6 +26,7 @@ _SQUASHES: dict[Any, Squash] = {
 }
 _LOGARITHMS = {F.log_softmax, torch.log_softmax, Tensor.log_softmax, torch.special.log_softmax, F.logsigmoid}
 _EXPONENTIALS = {torch.exp, Tensor.exp}
+_CLAMPS = {torch.clamp, torch.clip, Tensor.clamp, Tensor.clip}  # away from 0 and 1, which changes the result hardly
 SMALLEST = 1e-7  # probability from which a score is computed back: float32 has none closer to 1
 
 # Names of outputs that are no class scores, unless `output` says so.
@@ -89,6 +90,8 @@ class LastSteps(TorchFunctionMode):
             _, before, kind, logarithm = known
             if func in _MOVES:
                 self.kept[id(result)] = result, func(before, *args[1:], **kwargs), kind, logarithm
+            elif func in _CLAMPS:
+                self.kept[id(result)] = result, before, kind, logarithm
             elif func in _EXPONENTIALS and logarithm:
                 self.kept[id(result)] = result, before, kind, False
         return result
@@ -116,33 +119,41 @@ def last_steps(reading: OutputReading | None) -> "AbstractContextManager[LastSte
     return LastSteps() if reading and reading.squash and not reading.computed_back else nullcontext()
 
 
-def class_scores(output: Any, reading: OutputReading | None = None, steps: LastSteps | None = None) -> Tensor:
-    """Return the class scores (B, K) from a network's output. Raises CamvizError if they cannot be told."""
+def class_scores(
+    output: Any, reading: OutputReading | None = None, steps: LastSteps | None = None, batch: int | None = None
+) -> Tensor:
+    """Return the class scores (B, K) from a network's output for `batch` images. Raises CamvizError."""
     if reading is None:
-        return as_matrix(output if isinstance(output, Tensor) else at(output, choose(output)))
+        return as_matrix(output if isinstance(output, Tensor) else at(output, choose(output)), batch)
     found = at(output, reading.output) if not isinstance(output, Tensor) else output
     if reading.computed_back:
-        scores = torch.special.logit(as_matrix(found), eps=SMALLEST)
+        scores = torch.special.logit(as_matrix(found, batch), eps=SMALLEST)
     elif reading.squash and steps is not None:
         before = steps.before(found)
         if before is None:
             raise CamvizError("the network's last step was a {step}, and is another one now", step=reading.squash)
-        scores = as_matrix(before[0])
+        scores = as_matrix(before[0], batch)
     else:
-        scores = as_matrix(found)
+        scores = as_matrix(found, batch)
     return torch.cat([-scores, scores], dim=1) if reading.two_answers else scores
 
 
-def as_matrix(output: Any) -> Tensor:
-    """Return an output (B, K), (B,) or (B, K, 1, 1) as (B, K). Raises CamvizError for anything else."""
+def as_matrix(output: Any, batch: int | None = None) -> Tensor:
+    """Return an output (B, K), (B,) or (B, K, 1, 1) as (B, K). Raises CamvizError for anything else.
+
+    For a `batch` of one image, (K,) and () are outputs that lost their first dimension by squeeze().
+    """
     if isinstance(output, Tensor) and output.is_floating_point():
-        if output.ndim == 2:
-            return output
-        if output.ndim == 1:
-            return output[:, None]
-        if output.ndim > 2 and output[0, 0].numel() == 1:
-            return output.flatten(1)
-        if output.ndim == 4:
+        found: Tensor = output
+        if batch == 1 and found.ndim < 2 and found.shape != (1,):
+            found = found.reshape(1, -1)
+        if found.ndim == 2:
+            return found
+        if found.ndim == 1:
+            return found[:, None]
+        if found.ndim > 2 and found[0, 0].numel() == 1:
+            return found.flatten(1)
+        if found.ndim == 4:
             raise CamvizError(
                 "the network must end in class scores of shape (batch, classes); it returned shape {shape}, a map of "
                 "scores: put it into an nn.Module that averages the map, as in `return net(x).mean(dim=(2, 3))`",

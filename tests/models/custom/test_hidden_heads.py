@@ -75,3 +75,21 @@ def test_probabilities_that_sum_to_1_are_recognized_and_said():
     own = net(model.preprocess(IMAGE))[0]
     assert {one.index: one.probability for one in model.predict(IMAGE)} == pytest.approx(dict(enumerate(own.tolist())))
     assert any("squashed score" in note for note in camviz.explain(model, IMAGE, "grad_cam").notes)
+
+
+@pytest.mark.parametrize("classes", [1, 4])
+def test_an_output_that_squeeze_took_the_batch_from(classes):
+    net = Ends(lambda z: z.squeeze(), classes)
+    model = camviz.load_model(net, input_size=32)
+    assert len(model.categories) == classes
+    x = model.preprocess(IMAGE)
+    found = camviz.explain(model, IMAGE, "vanilla_backprop", target=0).attribution
+    np.testing.assert_allclose(found, gradient(net, x, lambda z: z[:, 0]), rtol=1e-4, atol=1e-8)
+    assert camviz.explain(model, IMAGE, "occlusion", target=0, size=16, stride=8).attribution.any()
+
+
+def test_clamped_probabilities_are_those_of_the_logits():
+    net = Ends(lambda z: z.sigmoid().clamp(1e-4, 1 - 1e-4), 4)
+    model = camviz.load_model(net, input_size=32)
+    own = net(model.preprocess(IMAGE))[0]
+    assert {one.index: one.probability for one in model.predict(IMAGE)} == pytest.approx(dict(enumerate(own.tolist())))
