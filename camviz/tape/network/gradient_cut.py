@@ -33,8 +33,8 @@ def explained_cut(net: nn.Module, x: Tensor, layer: nn.Module | None, run: Any) 
     if not cut:
         return None
     return CamvizError(
-        "the network's forward cuts the gradient of the score at '{name}', by torch.no_grad(), detach() or .data: "
-        "explain a layer that comes later, take a method without gradients (occlusion, Score-CAM), "
+        "no gradient of the score arrives, because the network's forward cuts it at '{name}', by torch.no_grad(), "
+        "detach() or .data: explain a layer that comes later, take a method without gradients (occlusion, Score-CAM), "
         "or remove the cut",
         name=cut[0],
     )
