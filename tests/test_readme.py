@@ -3,8 +3,11 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import camviz
 
@@ -23,6 +26,39 @@ def test_the_python_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scope["e"].label == "espresso" and scope["e"].attribution.shape == (7, 7)
     exec(own, scope)
     assert scope["model"].name == "mine" and scope["model"].categories[999] == "class 999"
+
+
+def test_the_examples_of_own_models_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    scope: dict[str, Any] = {"__name__": "models"}
+    for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(example, scope)
+    assert scope["model"].categories == scope["named"].categories == ("cat", "dog", "fox")
+    image = torch.rand(3, 64, 64)
+    x = scope["trained"].preprocess(image)
+    assert torch.equal(scope["trained"].net(x), scope["net"].eval()(x))
+    (age,) = scope["age"].predict(image)
+    assert (age.label, age.unit) == ("age", "years") and age.value == scope["age"].net(x).item()
+    both = {one.label: one.probability for one in scope["both"].predict(image)}
+    assert both["sick"] + both["normal"] == pytest.approx(1)
+    assert len(scope["fine"].predict(image, k=9)) == len(scope["fixed"].predict(image, k=9)) == 3
+
+
+def test_the_network_in_the_example_of_a_server_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    net = camviz.load_model("resnet18", weights="random").net
+    net.fc = torch.nn.Linear(512, 1)
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, tmp_path / "age.safetensors")
+    (tmp_path / "camviz.toml").write_text(table, encoding="utf-8")
+    monkeypatch.setenv("CAMVIZ_CONFIG", str(tmp_path / "camviz.toml"))
+    assert camviz.models.operator_config().faults == ()
+    model = camviz.models.operator_config().offers["age"].load("cpu", None)
+    (answer,) = model.predict(torch.rand(3, 64, 64))
+    assert (model.head, model.has_probabilities, answer.unit) == ("none", False, "years")
 
 
 def test_the_method_of_the_contributing_page_is_one() -> None:

@@ -34,6 +34,7 @@ _PLAIN: dict[str, type | tuple[type, ...]] = {  # a field of a [[model]] -> what
     "output": (int, str),
     "unit": str,
 }
+_KINDS = {str: Message("text"), list: Message("a list"), (int, str): Message("a whole number or text")}
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
         if key not in _PLAIN:
             raise unknown(Message("field"), key, _PLAIN, where)
         if not isinstance(value, _PLAIN[key]):
-            kind = Message("text") if _PLAIN[key] is str else Message("a list")
+            kind = _KINDS[_PLAIN[key]]
             raise CamvizError(
                 "{where}: {key} must be {kind}; got {value}", where=where, key=key, kind=kind, value=repr(value)
             )

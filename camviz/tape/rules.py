@@ -48,8 +48,8 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
         )
     if mode.unknown:
         add_note(
-            "Steps with a backward pass of their own kept it ({names}), whether or not they are ReLUs; {ruled} ReLUs "
-            "follow the method.",
+            "Functions that define their own backward pass were left unchanged ({names}), whether or not they are "
+            "ReLUs; {ruled} ReLUs follow the method.",
             names=", ".join(sorted(set(mode.unknown))),
             ruled=mode.ruled,
         )

@@ -106,6 +106,7 @@ def test_a_program_needs_no_architecture(folder: Path) -> None:
         (BIRDS + "categories = 'no.txt'", "model 1 'birds': there is no file .*no.txt for its categories"),
         (BIRDS + "mean = 0.5", "model 1 'birds': mean must be a list; got 0.5"),
         (BIRDS + "title = 3", "model 1 'birds': title must be text; got 3"),
+        (BIRDS + "output = 1.5", "model 1 'birds': output must be a whole number or text; got 1.5"),
     ],
 )
 def test_what_is_wrong_is_said_of_the_entry(

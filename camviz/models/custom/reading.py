@@ -29,8 +29,8 @@ Head = Literal["softmax", "sigmoid", "none"]
 Output = int | str | tuple[int | str, ...]
 
 HIDDEN_SOFTMAX = Message(
-    "This network's own answer is a probability, and CamViz cannot look behind it: the gradient is that of the "
-    "squashed score, which is small wherever the network is certain."
+    "This network returns probabilities, and CamViz cannot reach the class scores before them: the gradient is that of "
+    "the squashed score, which is small wherever the network is certain."
 )
 ATOL = 1e-3  # of a probability: a network may clamp its own
 _MOVES = ("squeeze", "flatten", "view", "reshape", "unsqueeze", "contiguous", "clone", "transpose", "permute", "t")

@@ -95,5 +95,5 @@ def without_autocast(net: nn.Module) -> AbstractContextManager[Any]:
     """Return the context in which a network runs without the autocast of its own forward."""
     if net not in _autocasting:
         return nullcontext()
-    add_note("This network's forward runs under autocast, in few digits; CamViz computes it in float32.")
+    add_note("This network's forward runs under autocast, in low precision; CamViz computes it in float32.")
     return _WithoutAutocast()

@@ -131,7 +131,10 @@ def class_scores(
     elif reading.squash and steps is not None:
         before = steps.before(found)
         if before is None:
-            raise CamvizError("the network's last step was a {step}, and is another one now", step=reading.squash)
+            raise CamvizError(
+                "the network's last step was a {step} when it was loaded, and is another one now: load it again",
+                step=reading.squash,
+            )
         scores = as_matrix(before[0], batch)
     else:
         scores = as_matrix(found, batch)
