@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -171,7 +172,7 @@ class _Propagation:
 
     def addition(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
         if not all(map(_depends, args[:2])):
-            return _passed(func, args, kwargs, args[:2])
+            return _passed(func, args, kwargs, args[:2], keeps_gate=True)
         value, in_place = _compute(func, args, kwargs)
         one, other = args[:2]
         shapes = one.shape, other.shape
@@ -186,10 +187,39 @@ class _Propagation:
         return one.copy_(result) if in_place else result
 
     def product(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
-        return _passed(func, args, kwargs, _signals([value for value in args[:2] if _depends(value)]))
+        return _passed(func, args, kwargs, _signals([value for value in args[:2] if _depends(value)]), keeps_gate=True)
+
+    def bilinear(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
+        """Distribute relevance in a product of matrices; attention weights count as constant, as gates do.
+
+        Of two factors that are no gates, each receives one half.
+        """
+        places = [place for place, value in enumerate(args) if _depends(value)]
+        if name == "scaled_dot_product_attention":
+            places = [place for place in places if place == 2]
+        elif len(places) > 1:
+            places = [place for place in places if not _is_gate(args[place])] or places
+        if not places:
+            return None
+
+        def op(x: Tensor, place: int) -> Tensor:
+            result: Tensor = func(*args[:place], x, *args[place + 1 :], **kwargs)
+            return result
+
+        def back(relevance: Tensor, *factors: Tensor) -> tuple[Tensor, ...]:
+            part = relevance / len(factors)
+            return tuple(
+                redistribute(partial(op, place=place), [(x,)], part) for place, x in zip(places, factors, strict=True)
+            )
+
+        with torch.no_grad():
+            value = func(*args, **kwargs)
+        factors = [args[place] for place in places]
+        args = [value.detach() if isinstance(value, Tensor) else value for value in args]
+        return _ruled(value, back, factors, factors)
 
     def quotient(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
-        return _passed(func, args, kwargs, args[:1])
+        return _passed(func, args, kwargs, args[:1], keeps_gate=True)
 
 
 def _ruled(value: Tensor, back: _Back, kept: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
@@ -197,11 +227,17 @@ def _ruled(value: Tensor, back: _Back, kept: Sequence[Tensor], inputs: Sequence[
     return result
 
 
-def _passed(func: Any, args: Any, kwargs: Any, inputs: Sequence[Any], gate: bool = False) -> Tensor | None:
-    """Return the result of a call that passes relevance to the `inputs` that depend on the image; None if none does."""
+def _passed(
+    func: Any, args: Any, kwargs: Any, inputs: Sequence[Any], gate: bool = False, keeps_gate: bool = False
+) -> Tensor | None:
+    """Return the result of a call that passes relevance to the `inputs` that depend on the image; None if none does.
+
+    With `keeps_gate`, the result of one gate is a gate too.
+    """
     inputs = [value for value in inputs if _depends(value)]
     if not inputs:
         return None
+    gate = gate or (keeps_gate and len(inputs) == 1 and _is_gate(inputs[0]))
     value, in_place = _compute(func, args, kwargs)
     result = _ruled(value, _Pass([x.shape for x in inputs], gate), (), inputs)
     return args[0].copy_(result) if in_place else result
@@ -279,5 +315,9 @@ _HANDLERS: dict[str, tuple[_Handler, tuple[str, ...]]] = {
     **dict.fromkeys(("add", "radd", "sub", "rsub", "subtract"), (_Propagation.addition, ("input", "other"))),
     **dict.fromkeys(("mul", "rmul", "multiply", "neg", "negative"), (_Propagation.product, ("input", "other"))),
     **dict.fromkeys(("div", "divide", "true_divide"), (_Propagation.quotient, ("input",))),
+    **dict.fromkeys(("matmul", "rmatmul"), (_Propagation.bilinear, ("input", "other"))),
+    **dict.fromkeys(("mm", "bmm"), (_Propagation.bilinear, ("input", "mat2"))),
+    "einsum": (_Propagation.bilinear, ()),
+    "scaled_dot_product_attention": (_Propagation.bilinear, ("query", "key", "value")),
     "batch_norm": (_Propagation.batch_norm, ("input",)),
 }
