@@ -24,6 +24,7 @@ from .network.output import choose as choose_output
 from .network.quantized import is_quantized
 from .pass_counts import PassCounts, add_note, counting_passes
 from .relu import SMOOTH, Rule, apply_rule, gate_of
+from .relu_forms import is_own_function, nodes_of, watch_step
 from .rules import backward_rule, intercepting
 
 __all__ = [
@@ -61,11 +62,13 @@ __all__ = [
     "intercepting",
     "is_checked",
     "is_compiled",
+    "is_own_function",
     "is_quantized",
     "isolated",
     "mark_batches_of_one",
     "near",
     "needs_batches_of_one",
+    "nodes_of",
     "norm_arguments",
     "observe",
     "output_at",
@@ -79,4 +82,5 @@ __all__ = [
     "set_reading",
     "usual_modes",
     "value_not_finite",
+    "watch_step",
 ]
