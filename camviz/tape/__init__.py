@@ -8,6 +8,7 @@ from .hooks import observe, replacing_output
 from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
 from .network.errors import NetworkError, StartAgainError
+from .network.hidden_sigmoid import ends_in_sigmoid
 from .network.not_finite import broken_weights, input_not_finite, value_not_finite
 from .network.output import (
     LastSteps,
@@ -52,6 +53,7 @@ __all__ = [
     "copy_autocast",
     "counting_passes",
     "described_output",
+    "ends_in_sigmoid",
     "find_autocast",
     "forward",
     "gate_of",

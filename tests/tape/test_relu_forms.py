@@ -129,7 +129,7 @@ class Hidden(Net):
 
 
 def test_a_network_without_a_known_relu_is_refused():
-    with pytest.raises(CamvizError, match="hides its activations .* \\(SwishBackward\\)"):
+    with pytest.raises(CamvizError, match=r"hides its activations .* \(SwishBackward\)"):
         METHODS["guided_backprop"](Hidden(Swish.apply).double(), X, logit(1))
     with pytest.raises(CamvizError, match="has none"):
         METHODS["guided_backprop"](Hidden(torch.sin).double(), X, logit(1))

@@ -17,6 +17,7 @@ from ...tape import (
     candidates_of,
     choose_output,
     described_output,
+    ends_in_sigmoid,
     is_compiled,
     output_at,
     raw_output,
@@ -79,14 +80,17 @@ def read_output(
     if squash == "softmax" and hidden:
         set_reading(net, OutputReading(path))
         return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
+    shares = bool(((values >= 0) & (values <= 1)).all())
+    several = values.shape[1] > 1
+    one = several and bool(torch.allclose(values.sum(dim=1), torch.ones(len(values)), atol=1e-4))
+    if not squash and head in (None, "sigmoid") and shares and not one and ends_in_sigmoid(found):
+        squash, hidden = "sigmoid", True
     set_reading(net, OutputReading(path, squash, compiled=hidden, two_answers=two))
     if squash:
         return Answers(squash, notes=notes)
     if head in ("softmax", "sigmoid"):
         return Answers("softmax" if head == "softmax" else "sigmoid", notes=notes)
-    shares = bool(((values >= 0) & (values <= 1)).all())
-    several = values.shape[1] > 1
-    if several and shares and bool(torch.allclose(values.sum(dim=1), torch.ones(len(values)), atol=1e-4)):
+    if shares and one:
         return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
     if head == "none":
         return Answers("none", several and shares, (*notes, HIDDEN_SOFTMAX) if several and shares else notes)

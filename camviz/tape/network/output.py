@@ -25,7 +25,7 @@ _SQUASHES: dict[Any, Squash] = {
     F.logsigmoid: "sigmoid",
 }
 _LOGARITHMS = {F.log_softmax, torch.log_softmax, Tensor.log_softmax, torch.special.log_softmax, F.logsigmoid}
-_EXPONENTIALS = {torch.exp, Tensor.exp}
+_EXPONENTIALS, _LOGS = {torch.exp, Tensor.exp}, {torch.log, Tensor.log}
 # Names of outputs that are no class scores, unless `output` says so.
 _FEATURES = {"features", "feature", "feat", "feats", "embedding", "embeddings", "hidden_states", "last_hidden_state"}
 _FEATURES |= {"pooler_output", "prototypes", "attentions", "loss"}
@@ -89,6 +89,8 @@ class LastSteps(TorchFunctionMode):
                 self.kept[id(result)] = result, func(before, *args[1:], **kwargs), kind, logarithm
             elif func in _EXPONENTIALS and logarithm:
                 self.kept[id(result)] = result, before, kind, False
+            elif func in _LOGS and not logarithm:
+                self.kept[id(result)] = result, before, kind, True
         return result
 
     def before(self, output: Tensor) -> tuple[Tensor, Squash] | None:
@@ -121,7 +123,8 @@ def class_scores(output: Any, reading: OutputReading | None = None, steps: LastS
     found = at(output, reading.output) if not isinstance(output, Tensor) else output
     if reading.squash and reading.compiled:
         found = as_matrix(found)
-        scores = torch.special.logit(found) if reading.squash == "sigmoid" else found
+        eps = torch.finfo(found.dtype).eps / 2  # 0 and 1 have no finite score
+        scores = torch.special.logit(found, eps) if reading.squash == "sigmoid" else found
     elif reading.squash and steps is not None:
         before = steps.before(found)
         if before is None:
