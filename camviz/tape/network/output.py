@@ -138,7 +138,7 @@ def class_scores(output: Any, reading: OutputReading | None = None, steps: LastS
 def as_matrix(output: Any) -> Tensor:
     """Return an output (B, K), (B,) or (B, K, 1, 1) as (B, K). Raises CamvizError for anything else."""
     if isinstance(output, Tensor) and output.is_floating_point():
-        if output.ndim == 2:
+        if output.ndim == 2 and output.shape[1]:
             return output
         if output.ndim == 1:
             return output[:, None]
@@ -176,9 +176,13 @@ def leaves(output: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 def at(output: Any, path: Path) -> Any:
     """Return the output at the end of a path. Raises CamvizError, with the outputs that exist."""
+    if isinstance(output, Tensor) and path in ((0,), (-1,)):
+        return output  # the only one
     found = output
     for step in path:
         try:
+            if isinstance(found, Tensor):
+                raise LookupError(step)
             named = isinstance(step, str) and not isinstance(found, Mapping)
             found = getattr(found, str(step)) if named else found[step]
         except (LookupError, TypeError, AttributeError) as error:
