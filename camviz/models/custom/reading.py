@@ -82,7 +82,7 @@ def read_output(
         return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
     shares = bool(((values >= 0) & (values <= 1)).all())
     several = values.shape[1] > 1
-    one = several and bool(torch.allclose(values.sum(dim=1), torch.ones(len(values)), atol=1e-4))
+    one = several and bool(((values.sum(dim=1) - 1).abs() < 1e-4).all())
     if not squash and head in (None, "sigmoid") and shares and not one and ends_in_sigmoid(found):
         squash, hidden = "sigmoid", True
     set_reading(net, OutputReading(path, squash, compiled=hidden, two_answers=two))
