@@ -143,7 +143,7 @@ def explanation_sections(
                 )
             ],
             table=[
-                (Message("class"), Message("probability")),
+                (Message("class"), _answer_name(e)),
                 *((one.label, one.shown()) for one in predictions),
             ],
         ),
@@ -232,7 +232,7 @@ def facts(e: Explanation) -> dict[str, str]:
         Message("network"): f"{e.model} ({e.question.model.weights})",
         Message("method"): METHODS[e.method].title,
         Message("explained"): Message("{label} ({score})", label=e.label, score=str(e.score)),
-        Message("probability"): e.shown,
+        _answer_name(e): e.shown,
         Message("layer"): e.layer or "",
         Message("layers fused by"): e.question.fusion if len(e.question.layers) > 1 else "",
         Message("image fitted by"): e.question.fit,
@@ -252,6 +252,10 @@ def facts(e: Explanation) -> dict[str, str]:
 def _value(value: Value) -> Value:
     """Return a setting's value: a choice by its name, a number as it is."""
     return Message(value) if isinstance(value, str) else value
+
+
+def _answer_name(e: Explanation) -> Message:
+    return Message("probability") if e.question.model.has_probabilities else Message("value")
 
 
 def _chance(e: Explanation) -> str:

@@ -81,12 +81,18 @@ def settings(explanation: Explanation) -> dict[str, Any]:
         "score": repr(explanation.score),
         # NaN, of a score without a class, is not JSON.
         "probability": float(explanation.probability) if math.isfinite(explanation.probability) else None,
+        **({} if question.model.has_probabilities else {"value": _value(explanation), "unit": question.model.unit}),
         "knobs": dict(question.settings),
         "seconds": float(explanation.seconds),
         "forward_passes": explanation.forward_passes,
         "backward_passes": explanation.backward_passes,
         "notes": [str(note) for note in explanation.notes],
     }
+
+
+def _value(explanation: Explanation) -> float | None:
+    value = float(explanation.result.value)
+    return value if math.isfinite(value) else None
 
 
 def settings_json(explanation: Explanation) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,17 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..scores import Score
-from ..tape import add_note, gradient_sums, intercepting, norm_arguments, scale_and_shift, score_gradient
-from .rules import Composite, Op, RelevanceRule, redistribute, stabilized
-
-_Back = Callable[..., tuple[Tensor, ...]]
+from ..tape import add_note, gradient_sums, intercepting, score_gradient, watch_step
+from .rules import Composite, redistribute, stabilized
+from .steps import Affine, computed, constant, depends, is_gate, passed_on, ruled_step
+from .unseen import name_of, nodes_between, nodes_of_tensors, unseen_steps
 
 
 @contextmanager
 def propagating(composite: Composite) -> Iterator[None]:
     """Let autograd propagate relevance inside the context. A batch norm belongs to the layer before it."""
     propagation = _Propagation(composite)
-    with intercepting(propagation, every_step=True):
+    with intercepting(propagation, every_step=True, before_backward=propagation.watch_unseen):
         yield
     if propagation.unruled:
         add_note(
@@ -50,85 +50,56 @@ def relevance_per_layer(
 # ------------------------------------------------------------------------------------- the replacement of each call
 
 
-class _RelevanceFunction(torch.autograd.Function):
-    """A computed value whose backward pass gives `back(relevance, *kept)` to `inputs`."""
-
-    @staticmethod
-    def forward(ctx: Any, value: list[Tensor], back: _Back, kept: Sequence[Tensor], *inputs: Tensor) -> Any:
-        ctx.back = back
-        ctx.save_for_backward(*kept)
-        return value[0]
-
-    @staticmethod
-    def backward(ctx: Any, *relevances: Any) -> Any:
-        return None, None, None, *ctx.back(relevances[0], *ctx.saved_tensors)
-
-
-@dataclass
-class _Affine:
-    """A convolution or linear layer; a batch norm that runs after it is fused into it."""
-
-    op: Op
-    rule: RelevanceRule
-    weight: Tensor
-    bias: Tensor | None
-    fused: bool = False
-
-    def __call__(self, relevance: Tensor, x: Tensor) -> tuple[Tensor]:
-        return (self.rule(self.op, x, self.weight, self.bias, relevance),)
-
-    def fuse(self, *args: Any, **kwargs: Any) -> None:
-        """Fuse the scale and shift of a call F.batch_norm(*args, **kwargs), unless one is fused already."""
-        _, *norm = norm_arguments(*args, **kwargs)
-        if norm[4] or self.fused:  # in training
-            return
-        scale, shift = scale_and_shift(*norm)
-        self.weight = self.weight * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
-        self.bias = shift + (0 if self.bias is None else self.bias * scale)
-        self.fused = True
-
-
-@dataclass
-class _Pass:
-    """Passes relevance on unchanged: in equal shares to two inputs, summed for an input that was broadcast."""
-
-    shapes: Sequence[torch.Size]
-    gate: bool = False
-
-    def __call__(self, relevance: Tensor) -> tuple[Tensor, ...]:
-        part = relevance if len(self.shapes) == 1 else relevance / len(self.shapes)
-        return tuple(part.sum_to_size(shape) for shape in self.shapes)
-
-
 class _Propagation:
     """Replaces the calls of one forward pass as the composite says; a handler returns None to leave a call as it is."""
 
     def __init__(self, composite: Composite) -> None:
         self.composite, self.first, self.unruled = composite, True, set[str]()
+        self.seen = set[Any]()  # nodes of autograd's graph that belong to calls without a rule
 
     def __call__(self, func: Any, args: Any, kwargs: Any) -> Any:
         name = getattr(func, "__name__", "").strip("_")
         handle, names = _HANDLERS.get(name, (None, ()))
-        kwargs = {key: _constant(value) for key, value in kwargs.items()}
-        args = [_constant(value) for value in args]
+        kwargs = {key: constant(value) for key, value in kwargs.items()}
+        args = [constant(value) for value in args]
         args += [kwargs.pop(key) for key in names[len(args) :] if key in kwargs]
         if handle and (ruled := handle(self, name, func, args, kwargs)) is not None:
             return ruled
+        if name in _ROUTING:
+            return func(*args, **kwargs)
+        before = nodes_of_tensors(args)
         result = func(*args, **kwargs)
-        return result if name in _ROUTING else self.plain(name, result, args)
+        self.seen.update(nodes_between(result, before))
+        return self.plain(name, result, args)
 
     def plain(self, name: str, result: Any, args: Any) -> Any:
         """Return the result of a call without a rule, and record its name if relevance passes through it."""
         if type(result) is tuple:
             return tuple(self.plain(name, part, args) for part in result)
-        if not _depends(result) or any(result is value for value in args):
+        if not depends(result):
+            return result
+        if any(result is value for value in args):
+            self.unruled.add(name)  # in place
             return result
 
         def back(relevance: Tensor) -> tuple[Tensor]:
             self.unruled.add(name)
             return (relevance,)
 
-        return _ruled(result.detach(), back, (), [result])
+        return ruled_step(result.detach(), back, (), [result])
+
+    def watch_unseen(self, score: Tensor) -> None:
+        """Record the names of the steps that no intercepted call has made, unless they pass relevance on unchanged."""
+        for node in unseen_steps(score, self.seen):
+            watch_step(node, partial(self._check_unchanged, name_of(node)))
+
+    def _check_unchanged(self, name: str, leaving: tuple[Any, ...], arriving: tuple[Any, ...]) -> None:
+        (relevance,) = [value for value in arriving if value is not None][:1] or [None]
+        passed = [value for value in leaving if value is not None]
+        if relevance is None or not passed:
+            return
+        if len(passed) > 1 or not bool(((passed[0] == relevance) | (passed[0] == 0)).all()):
+            self.unruled.add(name)
 
     def affine(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
         x, weight, bias, *others = [*args, None] if len(args) == 2 else args
@@ -145,16 +116,16 @@ class _Propagation:
         weight = weight.detach()
         with torch.no_grad():
             value = op(x, weight, bias)
-        return _ruled(value, _Affine(op, rule, weight, bias), [x], [x])
+        return ruled_step(value, Affine(op, rule, weight, bias), [x], [x])
 
     def batch_norm(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
         layer = getattr(args[0].grad_fn, "back", None)
-        if isinstance(layer, _Affine) and func is F.batch_norm:
+        if isinstance(layer, Affine) and func is F.batch_norm:
             layer.fuse(*args, **kwargs)
         return self.passing(name, func, args, kwargs)
 
     def passing(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
-        return _passed(func, args, kwargs, args[:1], name in _GATES)
+        return passed_on(func, args, kwargs, args[:1], name in _GATES)
 
     def pooling(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
         x, *others = args
@@ -167,12 +138,12 @@ class _Propagation:
 
         with torch.no_grad():
             value = op(x)
-        return _ruled(value, lambda relevance, x: (redistribute(op, [(x,)], relevance),), [x], [x])
+        return ruled_step(value, lambda relevance, x: (redistribute(op, [(x,)], relevance),), [x], [x])
 
     def addition(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
-        if not all(map(_depends, args[:2])):
-            return _passed(func, args, kwargs, args[:2])
-        value, in_place = _compute(func, args, kwargs)
+        if not all(map(depends, args[:2])):
+            return passed_on(func, args, kwargs, args[:2], keeps_gate=True)
+        value, in_place = computed(func, args, kwargs)
         one, other = args[:2]
         shapes = one.shape, other.shape
         with torch.no_grad():
@@ -182,46 +153,43 @@ class _Propagation:
         def back(relevance: Tensor, *shares: Tensor) -> tuple[Tensor, ...]:
             return tuple((relevance * part).sum_to_size(shape) for part, shape in zip(shares, shapes, strict=True))
 
-        result = _ruled(value, back, shares, [one, other])
+        result = ruled_step(value, back, shares, [one, other])
         return one.copy_(result) if in_place else result
 
     def product(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
-        return _passed(func, args, kwargs, _signals([value for value in args[:2] if _depends(value)]))
+        return passed_on(func, args, kwargs, _signals([value for value in args[:2] if depends(value)]), keeps_gate=True)
+
+    def bilinear(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
+        """Distribute relevance in a product of matrices; attention weights count as constant, as gates do.
+
+        Of two factors that are no gates, each receives one half.
+        """
+        places = [place for place, value in enumerate(args) if depends(value)]
+        if name == "scaled_dot_product_attention":
+            places = [place for place in places if place == 2]
+        elif len(places) > 1:
+            places = [place for place in places if not is_gate(args[place])] or places
+        if not places:
+            return None
+
+        def op(x: Tensor, place: int) -> Tensor:
+            result: Tensor = func(*args[:place], x, *args[place + 1 :], **kwargs)
+            return result
+
+        def back(relevance: Tensor, *factors: Tensor) -> tuple[Tensor, ...]:
+            part = relevance / len(factors)
+            return tuple(
+                redistribute(partial(op, place=place), [(x,)], part) for place, x in zip(places, factors, strict=True)
+            )
+
+        with torch.no_grad():
+            value = func(*args, **kwargs)
+        factors = [args[place] for place in places]
+        args = [value.detach() if isinstance(value, Tensor) else value for value in args]
+        return ruled_step(value, back, factors, factors)
 
     def quotient(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
-        return _passed(func, args, kwargs, args[:1])
-
-
-def _ruled(value: Tensor, back: _Back, kept: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
-    result: Tensor = _RelevanceFunction.apply([value], back, kept, *inputs)
-    return result
-
-
-def _passed(func: Any, args: Any, kwargs: Any, inputs: Sequence[Any], gate: bool = False) -> Tensor | None:
-    """Return the result of a call that passes relevance to the `inputs` that depend on the image; None if none does."""
-    inputs = [value for value in inputs if _depends(value)]
-    if not inputs:
-        return None
-    value, in_place = _compute(func, args, kwargs)
-    result = _ruled(value, _Pass([x.shape for x in inputs], gate), (), inputs)
-    return args[0].copy_(result) if in_place else result
-
-
-def _compute(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, bool]:
-    """Return the value of a call without overwriting anything, and whether the call is in place."""
-    with torch.no_grad():
-        first = args[0].clone() if isinstance(args[0], Tensor) else args[0]
-        value = func(first, *args[1:], **kwargs)
-    return value, value is first
-
-
-def _constant(value: Any) -> Any:
-    return value.detach() if isinstance(value, nn.Parameter) else value
-
-
-def _depends(value: Any) -> bool:
-    """Whether a value depends on the image: parameters are constants."""
-    return isinstance(value, Tensor) and value.requires_grad
+        return passed_on(func, args, kwargs, args[:1], keeps_gate=True)
 
 
 def _signals(factors: list[Tensor]) -> list[Tensor]:
@@ -230,26 +198,18 @@ def _signals(factors: list[Tensor]) -> list[Tensor]:
         return factors
     largest = max(factor.numel() for factor in factors)
     large = [factor for factor in factors if factor.numel() == largest]
-    return [factor for factor in large if not _is_gate(factor)] or large
-
-
-def _is_gate(x: Tensor) -> bool:
-    """Whether the last call with a rule before x, apart from views and copies, was a sigmoid or similar."""
-    node: Any = x.grad_fn
-    while node is not None and not hasattr(node, "back"):
-        node = node.next_functions[-1][0] if node.next_functions else None
-    return isinstance(getattr(node, "back", None), _Pass) and bool(node.back.gate)
+    return [factor for factor in large if not is_gate(factor)] or large
 
 
 def _words(text: str) -> set[str]:
     return set(text.split())
 
 
-_GATES = _words("sigmoid hardsigmoid softmax tanh")
+_GATES = _words("sigmoid hardsigmoid softmax tanh sign sgn heaviside")
 _ACTIVATIONS = _words(
     """
     relu relu6 hardtanh clamp clip clamp_min clamp_max threshold leaky_relu prelu rrelu elu selu celu silu gelu mish
-    softplus softsign hardswish tanhshrink hardshrink softshrink logsigmoid log_softmax
+    softplus softsign hardswish tanhshrink hardshrink softshrink logsigmoid log_softmax abs absolute
 """
 )
 _NORMALIZATIONS = _words("layer_norm group_norm instance_norm rms_norm local_response_norm normalize")
@@ -265,7 +225,9 @@ _ROUTING = _words(
     get getitem setitem view view_as reshape reshape_as flatten unflatten permute transpose t swapaxes swapdims movedim
     squeeze unsqueeze expand expand_as broadcast_to contiguous clone copy detach requires_grad to type type_as float
     double half bfloat16 cat concat concatenate stack chunk split tensor_split split_with_sizes unbind narrow select
-    index_select flip roll pad repeat tile pixel_shuffle pixel_unshuffle channel_shuffle max amax maximum
+    index_select flip roll pad repeat tile pixel_shuffle pixel_unshuffle channel_shuffle
+    max amax maximum fmax min amin minimum fmin
+    where masked_fill
     max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
     dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
 """
@@ -279,5 +241,9 @@ _HANDLERS: dict[str, tuple[_Handler, tuple[str, ...]]] = {
     **dict.fromkeys(("add", "radd", "sub", "rsub", "subtract"), (_Propagation.addition, ("input", "other"))),
     **dict.fromkeys(("mul", "rmul", "multiply", "neg", "negative"), (_Propagation.product, ("input", "other"))),
     **dict.fromkeys(("div", "divide", "true_divide"), (_Propagation.quotient, ("input",))),
+    **dict.fromkeys(("matmul", "rmatmul"), (_Propagation.bilinear, ("input", "other"))),
+    **dict.fromkeys(("mm", "bmm"), (_Propagation.bilinear, ("input", "mat2"))),
+    "einsum": (_Propagation.bilinear, ()),
+    "scaled_dot_product_attention": (_Propagation.bilinear, ("query", "key", "value")),
     "batch_norm": (_Propagation.batch_norm, ("input",)),
 }

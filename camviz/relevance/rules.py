@@ -114,7 +114,7 @@ class Composite:
     Other calls are treated alike in all composites. Activations, normalizations, constant factors and constant terms
     pass relevance on unchanged; additions of two branches and average pooling distribute it in proportion; max-pooling
     gives it to the maximum. In a product of two branches, one is a gate (the smaller one, or the output of a sigmoid)
-    and is treated as constant.
+    and is treated as constant; so are the weights of attention in a product of matrices.
     """
 
     first: RelevanceRule

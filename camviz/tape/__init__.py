@@ -8,6 +8,7 @@ from .hooks import observe, replacing_output
 from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
 from .network.errors import NetworkError, StartAgainError
+from .network.hidden_sigmoid import ends_in_sigmoid
 from .network.not_finite import broken_weights, input_not_finite, value_not_finite
 from .network.output import (
     LastSteps,
@@ -25,6 +26,7 @@ from .network.output import choose as choose_output
 from .network.quantized import is_quantized
 from .pass_counts import PassCounts, add_note, counting_passes
 from .relu import SMOOTH, Rule, apply_rule, gate_of
+from .relu_forms import is_own_function, nodes_of, watch_step
 from .rules import backward_rule, intercepting
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "copy_autocast",
     "counting_passes",
     "described_output",
+    "ends_in_sigmoid",
     "find_autocast",
     "forward",
     "gate_of",
@@ -63,11 +66,13 @@ __all__ = [
     "intercepting",
     "is_checked",
     "is_compiled",
+    "is_own_function",
     "is_quantized",
     "isolated",
     "mark_batches_of_one",
     "near",
     "needs_batches_of_one",
+    "nodes_of",
     "norm_arguments",
     "observe",
     "output_at",
@@ -81,4 +86,5 @@ __all__ = [
     "set_reading",
     "usual_modes",
     "value_not_finite",
+    "watch_step",
 ]

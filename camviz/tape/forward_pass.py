@@ -1,6 +1,6 @@
 """Run a network in evaluation mode and return its class scores."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -98,7 +98,7 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
             scores = class_scores(output, reading, steps, len(x))
     if reading is None and not isinstance(output, Tensor):
         with listening(None):
-            set_reading(net, OutputReading(choose(raw_output(net, x)[0], batch=len(x))))
+            set_reading(net, OutputReading(_chosen(net, x)))
         raise StartAgainError("how this network's output is read is known from now on")
     if len(scores) != len(x):
         raise CamvizError(
@@ -107,6 +107,15 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
             given=len(x),
         )
     return scores
+
+
+def _chosen(net: nn.Module, x: Tensor) -> tuple[int | str, ...]:
+    """Return the path to the class scores, as two images show it: a loss has the shape of one image's score."""
+    if len(x) == 1:
+        with suppress(Exception):  # a network that takes one image only may raise anything
+            outputs, _ = raw_output(net, torch.cat([x, x]))
+            return choose(outputs, batch=2)
+    return choose(raw_output(net, x)[0], batch=len(x))
 
 
 def _plain_pass(net: nn.Module, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Activations and gradients of a network, read during a forward pass without changing the network."""
 
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,17 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
 
     Nothing before the layer is differentiated. Of a layer that runs several times, the last run counts.
     """
+    try:
+        activation, gradient = _recorded(net, x, score, layer, torch.no_grad())
+    except NoGradientError:  # a layer in a torch.no_grad() of the network, which ends in the mode before it
+        activation, gradient = _recorded(net, x, score, layer, torch.enable_grad())
+    check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
+    return activation, gradient
+
+
+def _recorded(
+    net: nn.Module, x: Tensor, score: Score, layer: nn.Module, mode: AbstractContextManager[None]
+) -> tuple[Tensor, Tensor]:
     kept: list[Tensor] = []
     runs = 0
 
@@ -39,13 +50,13 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
         kept[:] = [output.detach().requires_grad_()]
         return kept[0].clone()  # the next call may overwrite it
 
-    with listening(on_layer(layer, keep)), torch.no_grad():  # until `keep` enables gradients at the layer
-        scores = score_of(score, forward(net, x))
+    with listening(on_layer(layer, keep)), mode:  # until `keep` enables gradients at the layer
+        scores = forward(net, x)
+    with torch.enable_grad():
+        explained = score_of(score, scores)
     activation = require_reached(kept)
     _note_runs(runs)
-    gradient = gradient_of(scores, activation)
-    check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
-    return activation.detach(), gradient
+    return activation.detach(), gradient_of(explained, activation)
 
 
 @isolated

@@ -89,6 +89,11 @@ def nodes_of(scores: Tensor) -> Iterator[Any]:
         waiting += [following for following, _ in node.next_functions]
 
 
+def watch_step(node: Any, see: Callable[[tuple[Any, ...], tuple[Any, ...]], None]) -> None:
+    """Call `see(leaving, arriving)` with the gradients of a node in the backward pass of this graph."""
+    node.register_hook(see)
+
+
 def is_own_function(node: Any) -> bool:
     """Whether a node is an autograd.Function of the network, whose backward pass may be anything."""
     made_by = getattr(type(node), "_forward_cls", None)

@@ -56,12 +56,17 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def intercepting(replace: Callable[[Any, Any, Any], Any], every_step: bool = False) -> Iterator[None]:
+def intercepting(
+    replace: Callable[[Any, Any, Any], Any],
+    every_step: bool = False,
+    before_backward: Callable[[Tensor], None] | None = None,
+) -> Iterator[None]:
     """Replace every torch call of a forward pass in this thread by `replace(func, args, kwargs)`.
 
     With `every_step`, raise CamvizError for a compiled network, whose calls cannot be intercepted.
+    `before_backward(score)` is called before the backward pass of a score.
     """
-    with _intercepted_by(_Interception(replace, every_step)):
+    with _intercepted_by(_Interception(replace, every_step, before_backward)):
         yield
 
 
@@ -84,12 +89,22 @@ class CallMode(TorchFunctionMode):
 
 
 class _Interception(CallMode):
-    def __init__(self, replace: Callable[[Any, Any, Any], Any], every_step: bool = False) -> None:
+    def __init__(
+        self,
+        replace: Callable[[Any, Any, Any], Any],
+        every_step: bool = False,
+        prepare: Callable[[Tensor], None] | None = None,
+    ) -> None:
         super().__init__()
-        self.replace, self.every_step = replace, every_step
+        self.replace, self.every_step, self.prepare = replace, every_step, prepare
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return self.replace(func, args, kwargs or {})
+
+    def before_backward(self, scores: Tensor) -> None:
+        """Call the function that was given for it."""
+        if self.prepare is not None:
+            self.prepare(scores)
 
 
 class _RuleMode(CallMode):

@@ -17,6 +17,7 @@ from ...tape import (
     candidates_of,
     choose_output,
     described_output,
+    ends_in_sigmoid,
     independent_outputs,
     is_compiled,
     output_at,
@@ -85,6 +86,10 @@ def read_output(
             step=squash,
             head=head,
         )
+    all_of_one = not one and shares and bool(((values.sum(dim=1) - 1).abs() < 1e-4).all())
+    unseen = not squash and not hidden and shares and not all_of_one and head in (None, "sigmoid")
+    if unseen and ends_in_sigmoid(found):
+        squash, hidden = "sigmoid", True
     if one and shares and not unit and (hidden or (head == "none" and not squash)):
         squash, hidden = "sigmoid", True  # a probability by itself, however it was made
     two = one and names == 2
@@ -96,7 +101,6 @@ def read_output(
         set_reading(net, OutputReading(path))
     if head in ("softmax", "sigmoid"):
         return Answers("softmax" if head == "softmax" else "sigmoid", notes=notes)
-    all_of_one = not one and shares and torch.allclose(values.sum(dim=1), torch.ones(len(values)), atol=1e-4)
     if hidden or all_of_one or (head == "none" and shares and not one):
         return Answers("none", notes=(*notes, HIDDEN_SOFTMAX))
     if head == "none":

@@ -30,20 +30,22 @@ def network_errors(what: str, x: Tensor) -> Iterator[None]:
     except Exception as error:
         if raised_by_progress(error) or is_out_of_memory(error):
             raise
-        raise _also(type(error))(
+        sentence = Message(
             FAILS,
             what=what,
             shape=tuple(x.shape),
             reason=reason_of(error),
-        ) from error
+        )
+        raise _also(type(error), sentence) from error
 
 
-def _also(kind: type[Exception]) -> type[NetworkError]:
+def _also(kind: type[Exception], sentence: Message) -> NetworkError:
     """Return a NetworkError that is of another type too, so that callers who expect that type catch it."""
     try:
-        return type("NetworkError", (NetworkError, kind), {})
-    except TypeError:  # a type whose instances are laid out in another way
-        return NetworkError
+        both: type[NetworkError] = type("NetworkError", (NetworkError, kind), {})
+        return both(sentence)
+    except TypeError:  # a type that is laid out in another way, or made of other arguments
+        return NetworkError(sentence)
 
 
 def reason_of(error: Exception) -> str:

@@ -16,25 +16,35 @@ def explained_cut(net: nn.Module, x: Tensor, layer: nn.Module | None, run: Any) 
     """
     names = {module: name for name, module in net.named_modules() if name}
     cut: list[str] = []
+    last = ""
     started = layer is None
 
     def see(module: nn.Module, output: Any) -> Any:
-        nonlocal started
+        nonlocal started, last
         tensor = isinstance(output, Tensor) and output.is_floating_point()
         if module is layer and tensor:
             started = True
+            cut.extend([names.get(module, "")] if output.is_inference() else [])
             return output.detach().requires_grad_()
         if started and tensor and module in names and not any(module.children()):
             cut.extend([] if output.requires_grad else [names[module]])
+            last = names[module]
         return None
 
     with listening(see), torch.enable_grad():
-        run(x.detach().requires_grad_())
+        scores = run(x.detach().requires_grad_())
+    if not cut and last and isinstance(scores, Tensor) and not scores.requires_grad:
+        return CamvizError(
+            "no gradient of the score arrives, because the network's forward cuts it after its last layer '{name}', by "
+            "torch.no_grad(), detach(), NumPy or a function without a gradient, such as argmax: take a method without "
+            "gradients (occlusion, Score-CAM), or return the class scores themselves",
+            name=last,
+        )
     if not cut:
         return None
     return CamvizError(
         "no gradient of the score arrives, because the network's forward cuts it at '{name}', by torch.no_grad(), "
-        "detach() or .data: explain a layer that comes later, take a method without gradients (occlusion, Score-CAM), "
-        "or remove the cut",
+        "torch.inference_mode(), detach() or .data: explain a layer that comes later, take a method without gradients "
+        "(occlusion, Score-CAM), or remove the cut",
         name=cut[0],
     )

@@ -25,10 +25,8 @@ _SQUASHES: dict[Any, Squash] = {
     F.logsigmoid: "sigmoid",
 }
 _LOGARITHMS = {F.log_softmax, torch.log_softmax, Tensor.log_softmax, torch.special.log_softmax, F.logsigmoid}
-_EXPONENTIALS = {torch.exp, Tensor.exp}
+_EXPONENTIALS, _LOGS = {torch.exp, Tensor.exp}, {torch.log, Tensor.log}
 _CLAMPS = {torch.clamp, torch.clip, Tensor.clamp, Tensor.clip}  # away from 0 and 1, which changes the result hardly
-SMALLEST = 1e-7  # probability from which a score is computed back: float32 has none closer to 1
-
 # Names of outputs that are no class scores, unless `output` says so.
 _FEATURES = {"features", "feature", "feat", "feats", "embedding", "embeddings", "hidden_states", "last_hidden_state"}
 _FEATURES |= {"pooler_output", "prototypes", "attentions", "loss"}
@@ -94,6 +92,8 @@ class LastSteps(TorchFunctionMode):
                 self.kept[id(result)] = result, before, kind, logarithm
             elif func in _EXPONENTIALS and logarithm:
                 self.kept[id(result)] = result, before, kind, False
+            elif func in _LOGS and not logarithm:
+                self.kept[id(result)] = result, before, kind, True
         return result
 
     def before(self, output: Tensor) -> tuple[Tensor, Squash] | None:
@@ -127,7 +127,8 @@ def class_scores(
         return as_matrix(output if isinstance(output, Tensor) else at(output, choose(output)), batch)
     found = at(output, reading.output) if not isinstance(output, Tensor) else output
     if reading.computed_back:
-        scores = torch.special.logit(as_matrix(found, batch), eps=SMALLEST)
+        found = as_matrix(found, batch)
+        scores = torch.special.logit(found, torch.finfo(found.dtype).eps / 2)  # 0 and 1 have no finite score
     elif reading.squash and steps is not None:
         before = steps.before(found)
         if before is None:
@@ -150,7 +151,7 @@ def as_matrix(output: Any, batch: int | None = None) -> Tensor:
         found: Tensor = output
         if batch == 1 and found.ndim < 2 and found.shape != (1,):
             found = found.reshape(1, -1)
-        if found.ndim == 2:
+        if found.ndim == 2 and found.shape[1]:
             return found
         if found.ndim == 1:
             return found[:, None]
@@ -188,9 +189,13 @@ def leaves(output: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 def at(output: Any, path: Path) -> Any:
     """Return the output at the end of a path. Raises CamvizError, with the outputs that exist."""
+    if isinstance(output, Tensor) and path in ((0,), (-1,)):
+        return output  # the only one
     found = output
     for step in path:
         try:
+            if isinstance(found, Tensor):
+                raise LookupError(step)
             named = isinstance(step, str) and not isinstance(found, Mapping)
             found = getattr(found, str(step)) if named else found[step]
         except (LookupError, TypeError, AttributeError) as error:
