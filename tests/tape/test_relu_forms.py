@@ -111,8 +111,8 @@ def test_gradients_and_biases_stay_as_they_are(form):
 def test_a_step_that_may_be_a_relu_is_named(act, name):
     _, notes = guided(Net(act).double())
     assert notes == [
-        f"Steps with a backward pass of their own kept it ({name}), whether or not they are ReLUs; 1 ReLUs follow the "
-        "method."
+        f"Functions that define their own backward pass were left unchanged ({name}), whether or not they are ReLUs; "
+        "1 ReLUs follow the method."
     ]
 
 

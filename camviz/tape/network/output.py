@@ -124,7 +124,8 @@ def class_scores(
 ) -> Tensor:
     """Return the class scores (B, K) from a network's output for `batch` images. Raises CamvizError."""
     if reading is None:
-        return as_matrix(output if isinstance(output, Tensor) else at(output, choose(output)), batch)
+        found = output if isinstance(output, Tensor) else at(output, choose(output))
+        return as_matrix(found, batch if found.ndim else None)  # a lone number may be anything, such as a loss
     found = at(output, reading.output) if not isinstance(output, Tensor) else output
     if reading.computed_back:
         found = as_matrix(found, batch)

@@ -187,7 +187,7 @@ def test_a_softmax_in_a_compiled_network_is_said(way):
     net = Ending(lambda z: z.softmax(1))
     model = load(compiled(net, way))
     np.testing.assert_allclose(predicted(model), own_numbers(net, model), atol=1e-6)
-    assert model.head == "none" and len(model.notes) == 1 and "cannot look behind it" in str(model.notes[0])
+    assert model.head == "none" and len(model.notes) == 1 and "cannot reach the class scores" in str(model.notes[0])
 
 
 @pytest.mark.parametrize("way", ["trace", "export"])
