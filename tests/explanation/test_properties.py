@@ -272,7 +272,6 @@ TARGETS: dict[str, Callable[[int], Any]] = {
     "logit": scores.logit,
     "data": lambda k: {"logit": k},
     "function": lambda k: lambda z: z[:, k],
-    "number for the sample": lambda k: lambda z: z[0, k],
 }
 LAYERS: dict[str, Callable[[Net, Model, str], Any]] = {
     "name": lambda net, model, name: name,
