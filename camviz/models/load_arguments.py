@@ -1,6 +1,5 @@
 """What a caller gives to load_model, in the form that the rest of it takes."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Real
 from operator import index
@@ -78,7 +77,7 @@ def size_of(given: Any) -> tuple[int, int]:
     """Return an input size as (height, width); one number is the side of a square."""
     values = _plain(given)
     try:
-        height, width = values if isinstance(values, Sequence) else (values, values)
+        height, width = values if isinstance(values, list | tuple) else (values, values)
         if not isinstance(height, bool) and not isinstance(width, bool):
             return index(height), index(width)
     except (TypeError, ValueError, RuntimeError):
