@@ -417,3 +417,15 @@ def test_a_method_called_alone(spec, key, k, count) -> None:
     for sample, one in zip(found, x, strict=True):
         plain = Plain(net, one[None])
         same(sample.numpy(), ORACLES[key](plain, score, "second")[0], 0)
+
+
+@seed(SEED)
+@settings(MANY, max_examples=EXAMPLES // 4)
+@given(spec=SPECS, k=st.integers(0, CLASSES - 1), spelling=st.sampled_from(sorted(RELUS)))
+def test_guided_backpropagation_knows_a_relu_or_says_that_it_does_not(spec, k, spelling) -> None:
+    net = build({**spec, "activation": spelling})
+    model = camviz.load_model(net, input_size=(SIDE, SIDE))
+    explanation = camviz.explain(model, PICTURE, "guided_backprop", k := min(k, len(model.categories) - 1))
+    if set(explanation.notes) <= set(model.notes):
+        plain = Plain(net, model.preprocess(PICTURE), guided=True)
+        same(explanation.attribution, model.in_colors(plain.gradient(plain.x, lambda z: z[:, k]))[0], 0)
