@@ -18,7 +18,7 @@ class CamvizError(ValueError):
 
     def __init__(self, template: str, /, **values: Value) -> None:
         self.message = Message(template, **values)
-        super().__init__(self.message)
+        ValueError.__init__(self, self.message)  # of two base classes the other may take other arguments
 
 
 def message_of(error: object) -> str:
@@ -43,6 +43,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that there is too little memory."""
     told = isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))
     return isinstance(error, MemoryError) or bool(told)
+
+
+def choice(value: object, choices: Iterable[str], kind: str) -> str:
+    """Return the one of `choices` that a value is. Raises CamvizError, with the nearest one, for anything else."""
+    known = tuple(choices)
+    for one in known:
+        if isinstance(value, str) and value == one:
+            return one
+    raise unknown(kind, str(value)[:60], known, ", ".join(known))
 
 
 def unknown(kind: str, name: str, names: Iterable[str], where: str) -> CamvizError:

@@ -4,11 +4,10 @@ from typing import Any
 
 import torch
 
-from .errors import CamvizError, unknown
+from .errors import CamvizError
 from .evaluation.registry import METRICS, Metric, Subject
 from .explanation.explanation import Explanation
-from .messages import Message
-from .runtime.progress import Progress
+from .runtime.progress import Progress, check_progress
 from .scores import headed, logit, probability
 
 
@@ -29,14 +28,13 @@ def measure(
     if not isinstance(metric, str | Metric):
         raise CamvizError("a metric is given by its key, such as 'deletion'; got {metric}", metric=repr(metric)[:60])
     if isinstance(metric, str):
-        if metric not in METRICS:
-            raise unknown(Message("metric"), metric, METRICS, "CamViz")
         metric = METRICS[metric]
+    check_progress(progress)
     last = [0, 1]
 
     def heard(done: int, total: int) -> None:
         last[:] = done, total
-        if progress:
+        if progress is not None:
             progress(done, total)
 
     def heartbeat(*_: int) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .errors import CamvizError, unknown
 from .messages import Message
+from .runtime.progress import check_progress
 from .scores import logit
 
 
@@ -37,6 +38,7 @@ def method_arguments(title: str, function: Callable[..., Any], args: Any, kwargs
     found["score"] = _score(found["score"])
     if found.get("layer") is not None:
         found["layer"] = _layer(net, found["layer"])
+    check_progress(found.get("progress"))
     return given
 
 
@@ -55,11 +57,11 @@ def _network(net: Any) -> nn.Module:
 def _batch(net: nn.Module, x: Any) -> Tensor:
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
         x = torch.from_numpy(np.ascontiguousarray(x))
-    if not isinstance(x, Tensor):
+    if not isinstance(x, Tensor) or x.is_meta or x.layout != torch.strided:
         raise CamvizError(
             "a method takes the network's input x, a tensor (batch, channels, height, width), as "
             "model.preprocess(image) returns it; got {kind}",
-            kind=type(x).__name__,
+            kind=f"{x.layout}, {x.device}" if isinstance(x, Tensor) else type(x).__name__,
         )
     if not x.is_floating_point():
         raise CamvizError(
@@ -118,3 +120,14 @@ def checked_settings(knobs: Mapping[str, Any], given: inspect.BoundArguments, ow
     for name, knob in knobs.items():
         if name in given.arguments:
             given.arguments[name] = knob.check(given.arguments[name], owner)
+
+
+def finite_map(title: str, result: Any) -> Any:
+    """Return the map of a method; raise CamvizError if it holds nan or inf."""
+    if hasattr(result, "isfinite") and not bool(result.isfinite().all()):
+        raise CamvizError(
+            "the map of {method} holds nan or inf: check that the image, the network's weights and the explained "
+            "score are finite, or take another method",
+            method=title,
+        )
+    return result

@@ -1,13 +1,14 @@
 """The tables of attribution methods and synthesis methods, filled by the decorators `method` and `synthesis`."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import CamvizError, unknown
 from .messages import Message
-from .method_call import checked_settings, method_arguments
+from .method_call import checked_settings, finite_map, method_arguments
 from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
@@ -20,6 +21,9 @@ FAMILIES: dict[Family, str] = {
     "control": Message("controls that look at no reasons"),
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+_BOOLEANS = ("bool", "bool_")  # names of the types of Python and of NumPy
 
 
 @dataclass(frozen=True)
@@ -60,22 +64,22 @@ class Knob:
         if value is None and self.optional:
             return None
         if choices := self.choices:
-            if value not in choices:
+            if not isinstance(value, str) or value not in choices:
                 where = Message("the choices of {owner}", owner=owner)
-                raise unknown(Message(self.name), str(value), choices, where)
+                raise unknown(Message(self.name), str(value)[:60], choices, where)
             return value
         try:
             number = self.type(value)
-        except (TypeError, ValueError, OverflowError):
-            number = None
-        whole = number is not None and (self.type is float or number == value)
-        if not whole or (self.type is bool) != isinstance(value, bool):
+            whole = bool((self.range or math.isfinite(number)) and (self.type is float or number == value))
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # as of an array of several numbers
+            number, whole = None, False
+        if not whole or (self.type is bool) != (type(value).__name__ in _BOOLEANS):
             raise CamvizError(
                 "{name} of {owner} must be {kind}; got {value}",
                 name=self.name,
                 owner=owner,
                 kind=self.type.__name__,
-                value=repr(value),
+                value=repr(value)[:60],
             )
         if self.range and not self.range.low <= number <= self.range.high:
             raise CamvizError(
@@ -135,19 +139,9 @@ class Method(Entry):
         given = method_arguments(self.title, self.function, args, kwargs)
         checked_settings(self.knobs, given, self.key)
         if not self.many_passes:
-            return self._finite(self.function(*given.args, **given.kwargs))
+            return finite_map(self.title, self.function(*given.args, **given.kwargs))
         with heartbeat(given.arguments.get("progress")) as given.arguments["progress"]:
-            return self._finite(self.function(*given.args, **given.kwargs))
-
-    def _finite(self, result: Any) -> Any:
-        """Return the map; raise CamvizError if it holds nan or inf."""
-        if hasattr(result, "isfinite") and not bool(result.isfinite().all()):
-            raise CamvizError(
-                "the map of {method} holds nan or inf: check that the image, the network's weights and the explained "
-                "score are finite, or take another method",
-                method=self.title,
-            )
-        return result
+            return finite_map(self.title, self.function(*given.args, **given.kwargs))
 
 
 @dataclass(frozen=True)
@@ -171,12 +165,18 @@ class UnknownKeyError(CamvizError, KeyError):
 class Table(dict[str, Record]):
     """The entries of one kind by their keys. Another key raises a KeyError that names the nearest one."""
 
-    def __missing__(self, key: object) -> Record:
-        raise UnknownKeyError(unknown(Message("method"), str(key)[:60], self, "CamViz").message)
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def __getitem__(self, key: object) -> Record:
+        if isinstance(key, str) and key in self:
+            return super().__getitem__(key)
+        raise UnknownKeyError(unknown(self.kind, str(key)[:60], self, "CamViz").message)
 
 
-METHODS: Table[Method] = Table()
-SYNTHESES: Table[SynthesisMethod] = Table()
+METHODS: Table[Method] = Table(Message("method"))
+SYNTHESES: Table[SynthesisMethod] = Table(Message("synthesis"))
 
 
 def method(

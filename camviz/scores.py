@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -123,8 +125,10 @@ def _column(scores: Tensor, c: int) -> Tensor:
     return scores[:, c]
 
 
-def _check(scores: Tensor, c: int) -> None:
-    if not 0 <= c < scores.shape[1]:
+def _check(scores: Tensor, c: Any) -> None:
+    if isinstance(c, bool | np.bool_) or not isinstance(c, SupportsIndex) or getattr(c, "ndim", 0) != 0:
+        raise CamvizError("a class of a score is its index, a whole number; got {c}", c=repr(c)[:60])
+    if not 0 <= index(c) < scores.shape[1]:
         raise CamvizError(
-            "class {c} does not exist; this network has classes 0 to {last}", c=c, last=scores.shape[1] - 1
+            "class {c} does not exist; this network has classes 0 to {last}", c=index(c), last=scores.shape[1] - 1
         )

@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar
 from torch import Tensor, nn
 
 from ..errors import CamvizError
-from ..registry import Entry, declared, register
+from ..messages import Message
+from ..registry import Entry, Table, declared, register
 from ..runtime.progress import Progress, heartbeat
 from ..scores import Score
 from .pixel_ranking import pixel_values
@@ -73,7 +74,7 @@ class Metric(Entry):
             return self.function(*arguments, **self.settings(given), **extra)
 
 
-METRICS: dict[str, Metric] = {}
+METRICS: Table[Metric] = Table(Message("metric"))
 
 
 def metric(title: str, *, better: Better, cost: int, paper: str, limitation: str) -> Callable[[Function], Function]:

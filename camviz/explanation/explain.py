@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from .. import scores
 from ..acceleration.conv_bn_fusion import channels_last
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError, choice
 from ..images import ImageSource
 from ..messages import Message
 from ..models import Model
-from ..models.geometry import Fit
+from ..models.geometry import Fit, check_fit
 from ..registry import METHODS, Method
 from ..runtime.devices import synchronize, synchronized
-from ..runtime.progress import Progress
+from ..runtime.progress import Progress, check_progress
 from ..scores import Score, logit, logit_of
 from ..tape import counting_passes, forward, is_compiled, needs_batches_of_one
 from ..targets import Target, resolve_target
@@ -52,10 +52,7 @@ def explain(
     settings. `model`, `image`, `target` and `layer` may also be what a recipe holds (`explanation.recipe.to_recipe`),
     so that `explain(**recipe)` computes it again. Raises CamvizError on wrong input.
     """
-    if progress is not None and not callable(progress):
-        raise CamvizError(
-            "progress is a function that is called as progress(done, total); got {kind}", kind=type(progress).__name__
-        )
+    check_progress(progress)
     return answer(ask(model, image, method, target, layer, fit=fit, fuse=fuse, **knobs), progress)
 
 
@@ -81,7 +78,7 @@ def ask(
         settings=settings,
         layers=layers_for(loaded, found, read_layers(layer, loaded)),
         score=resolve_target(loaded, target),
-        fit=fit,
+        fit=check_fit(fit),
         fusion=_fusion(fuse),
         notes=(*loaded.notes, *notes),
     )
@@ -267,11 +264,8 @@ def _explanation(
     return Explanation(question, result)
 
 
-def _fusion(name: str) -> Fusion:
-    for known in get_args(Fusion):
-        if name == known:
-            return known  # type: ignore[no-any-return]
-    raise unknown(Message("fuse"), str(name), get_args(Fusion), "mean, max")
+def _fusion(name: Any) -> Fusion:
+    return choice(name, get_args(Fusion), Message("fuse"))  # type: ignore[return-value]
 
 
 def _emptiness(attribution: NDArray[np.float32]) -> tuple[Message, ...]:

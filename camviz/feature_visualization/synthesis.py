@@ -2,9 +2,11 @@
 
 import base64
 import html
+import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
 from itertools import pairwise
 from typing import Any
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import encode, images
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError
 from ..images import ImageSource
 from ..messages import Message
 from ..models import Model, Weights
@@ -23,8 +25,9 @@ from ..models.channels import GRAY_WEIGHTS, RGB_CHANNELS, Channel, is_gray, to_c
 from ..models.geometry import Fit
 from ..registry import SYNTHESES, SynthesisMethod
 from ..runtime.devices import stopwatch
+from ..runtime.progress import check_progress
 from ..scores import Score, logit
-from ..tape import counting_passes, usual_modes
+from ..tape import counting_passes, score_of, usual_modes
 from ..targets import Target, class_of, label_of, resolve_target
 from .features import FeatureFunction
 
@@ -105,6 +108,11 @@ def synthesize(
     uint8 (H, W, 3), is called up to ten times a second; what it raises ends the method. `knobs`: the method's settings.
     Raises CamvizError on wrong input.
     """
+    if not isinstance(model, Model):
+        raise CamvizError(
+            "an image is made for a model, as camviz.load_model returns it; got {kind}", kind=type(model).__name__
+        )
+    check_progress(progress)
     found = find_synthesis(method)
     settings = found.settings(knobs)
     takes = signature(found.function).parameters
@@ -116,7 +124,7 @@ def synthesize(
         given["image"] = to_channels(model.view(source, fit), plane_names(model))[None].to(phi.mean)
     name = index = None
     if found.layer == "required" or (found.layer == "optional" and (channel is not None or target is None)):
-        name = layer or model.default_layer
+        name = model.default_layer if layer is None else layer
         given["layer"] = model.module(name)
         score, label = _channel(model, name, channel, needed=found.layer == "optional")
     else:
@@ -124,7 +132,7 @@ def synthesize(
         score = _target(model, target, source, fit)
         index, label = class_of(score), label_of(model, score)
     if "score" in takes:
-        given["score"] = score
+        given["score"] = None if score is None else partial(score_of, score)
     objective: list[float] = []
     frames: list[RGB] = []
     started = spoken = time.perf_counter()
@@ -188,8 +196,6 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
 
 def find_synthesis(key: str) -> SynthesisMethod:
     """Return the synthesis method of that key. Raises CamvizError with the closest key."""
-    if key not in SYNTHESES:
-        raise unknown(Message("synthesis"), key, SYNTHESES, "CamViz")
     return SYNTHESES[key]
 
 
@@ -228,15 +234,19 @@ def as_rgb(picture: Tensor) -> RGB:
     return rounded.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
 
 
-def _channel(model: Model, name: str, number: int | None, needed: bool) -> tuple[Score | None, str]:
-    if number is None:
+def _channel(model: Model, name: str, given: Any, needed: bool) -> tuple[Score | None, str]:
+    if given is None:
         if needed:
             raise CamvizError("choose a channel of the layer, or a class")
         return None, Message("layer {name}", name=name)
     count = model.layer(name).channels
+    try:
+        number = -1 if isinstance(given, bool | np.bool_) else operator.index(given)
+    except TypeError:
+        number = -1
     if not 0 <= number < count:
         raise CamvizError(
-            "layer {name} has channels 0 to {last}; got {number}", name=name, last=count - 1, number=number
+            "layer {name} has channels 0 to {last}; got {number}", name=name, last=count - 1, number=repr(given)[:60]
         )
     return channel_mean(number), Message("channel {number} of {layer}", number=number, layer=name)
 

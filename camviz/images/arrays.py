@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -23,6 +24,8 @@ def from_array(source: Any) -> Image.Image:
     """
     tensor = isinstance(source, Tensor)
     values: Any = source
+    if isinstance(source, Tensor) and (source.is_meta or source.is_quantized or source.layout != torch.strided):
+        raise CamvizError(NOT_AN_IMAGE, came=f"{source.dtype}, {source.layout}, {source.device}")
     if isinstance(source, Tensor):
         plain = source.detach().cpu()
         values = (plain.float() if plain.is_floating_point() else plain).numpy()  # NumPy has no bfloat16

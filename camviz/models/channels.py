@@ -34,14 +34,14 @@ def default_channels(count: int) -> tuple[Channel, ...]:
 
 def check_channels(given: Sequence[str]) -> tuple[Channel, ...]:
     """Return `given` as a tuple of channels. Raises CamvizError."""
-    if isinstance(given, str) or not given:
+    if not isinstance(given, list | tuple) or not given:
         raise CamvizError(
-            "input_channels must be a list of colors, one for each channel; got {value}", value=repr(given)
+            "input_channels must be a list of colors, one for each channel; got {value}", value=repr(given)[:60]
         )
     for channel in given:
-        if channel not in get_args(Channel):
+        if not isinstance(channel, str) or channel not in get_args(Channel):
             raise unknown(Message("input channel"), str(channel), get_args(Channel), ", ".join(get_args(Channel)))
-    return tuple(given)  # type: ignore[arg-type]
+    return tuple(given)
 
 
 def to_channels(view: NDArray[np.uint8], channels: Sequence[Channel]) -> Tensor:
@@ -91,6 +91,9 @@ def from_rgb_values(values: Sequence[float], channels: Sequence[Channel], black:
 
 def check_per_channel(values: Sequence[float], channels: Sequence[Channel], what: str) -> tuple[float, ...]:
     """Return `values` as floats, one for each channel. Raises CamvizError."""
+    given = repr(values)[:60]
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes):
+        raise CamvizError("{what} must be numbers; got {values}", what=what, values=given)
     if len(values) != len(channels):
         several = Message("{count} numbers", count=len(channels))
         count = {1: Message("one number"), 3: Message("three numbers")}.get(len(channels), several)
@@ -101,6 +104,10 @@ def check_per_channel(values: Sequence[float], channels: Sequence[Channel], what
             names=listed(channels),
             count=len(values),
         )
-    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
-        raise CamvizError("{what} must be numbers; got {values}", what=what, values=repr(list(values)))
-    return tuple(float(value) for value in values)
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        numbers = (math.nan,)
+    if not all(map(math.isfinite, numbers)) or any(isinstance(value, str | bool) for value in values):
+        raise CamvizError("{what} must be numbers; got {values}", what=what, values=given)
+    return numbers

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import CamvizError
 from ..messages import Message
+from .given_files import bytes_of, is_file
 from .label_files import decoded, json_lines, lines_of, listed_values, literal, unwrapped
 
 ClassNames = Iterable[str] | Mapping[Any, Any] | str | Path
@@ -25,9 +26,9 @@ def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple
     """
     if isinstance(given, str | Path):
         file = Path(given)
-        if not file.is_file():
-            raise CamvizError("there is no file of class names {file}", file=file)
-        return read_class_names(file.read_bytes(), Message("the class names in {file}", file=file.name))
+        if not is_file(file):
+            raise CamvizError("there is no file of class names {file}", file=str(file)[:200])
+        return read_class_names(bytes_of(file), Message("the class names in {file}", file=file.name))
     content: Any = _parsed(given, where) if isinstance(given, bytes) else given
     if isinstance(content, Mapping):
         content = dict(content)

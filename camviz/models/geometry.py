@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from PIL import Image
 
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError, choice
 from ..messages import Message
 
 Fit = Literal["crop", "pad", "stretch"]
@@ -38,7 +38,7 @@ class Geometry:
 
     def box(self, width: int, height: int, fit: Fit = "crop") -> tuple[float, float, float, float]:
         """The part of an image that the network sees: (left, top, right, bottom) in the image's own pixels."""
-        if _checked(fit) != "crop":
+        if check_fit(fit) != "crop":
             return 0, 0, width, height
         rows, columns = self._resized(width, height)
         top, left = _offset(rows, self.size[0]), _offset(columns, self.size[1])
@@ -50,7 +50,7 @@ class Geometry:
         height, width = self.size
         resample = Image.Resampling[self.interpolation.upper()]
         rows, columns = self._resized(*image.size)
-        if _checked(fit) == "crop" and rows * columns <= AFFORDABLE:
+        if check_fit(fit) == "crop" and rows * columns <= AFFORDABLE:
             left, top = _offset(columns, width), _offset(rows, height)
             return image.resize((columns, rows), resample).crop((left, top, left + width, top + height))
         if fit != "pad":
@@ -79,7 +79,6 @@ def _offset(whole: int, part: int) -> int:
     return round((whole - part) / 2)
 
 
-def _checked(fit: Fit) -> Fit:
-    if fit not in get_args(Fit):
-        raise unknown(Message("fit"), str(fit), get_args(Fit), "crop, pad, stretch")
-    return fit
+def check_fit(fit: object) -> Fit:
+    """Return `fit`. Raises CamvizError if it is not one of the three."""
+    return choice(fit, get_args(Fit), Message("fit"))  # type: ignore[return-value]

@@ -167,7 +167,7 @@ def listed_values(given: Any, where: str) -> Any:
         )
     try:
         values = list(given.tolist() if hasattr(given, "tolist") else given)
-    except TypeError as error:
+    except (TypeError, RuntimeError) as error:
         raise CamvizError(
             "{where}: expected a list of names, {{index: name}} or the path of a file; got {kind}",
             where=where,

@@ -11,6 +11,7 @@ from torchvision.models import WeightsEnum
 
 from ..errors import CamvizError
 from ..messages import Message
+from ..runtime.progress import check_progress
 from ..tape import mark_batches_of_one, usual_modes
 from .channels import RGB_CHANNELS, Channel, check_channels, check_per_channel, default_channels, from_rgb_values
 from .checkpoints import state_dict
@@ -26,8 +27,9 @@ from .custom.checks import checked, one_input, prepare
 from .custom.copying import bake_weights
 from .custom.reading import Answers, Head, Output, read_output
 from .geometry import Geometry
+from .given_files import is_file
 from .layers import probe
-from .load_arguments import channels_of, device_of, network_of, per_channel, size_of, weights_of
+from .load_arguments import channels_of, device_of, network_of, per_channel, size_of, text_of, weights_of
 from .model import Model
 from .preprocessing import Preprocess, infer_preprocessing
 from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
@@ -76,7 +78,9 @@ def load_model(
     belongs to every result, such as a forward pass that draws random numbers. Raises CamvizError on wrong input.
     """
     network = network_of(network)
-    source = _model_source(network, None if name is None else str(name))
+    name, unit = text_of(name, "name"), text_of(unit, "unit") or ""
+    check_progress(progress)
+    source = _model_source(network, name)
     net, loaded = _build(source, weights_of(weights, source), progress)
     where = device_of(device) if device is not None else _device(network)
     bake_weights(net)
@@ -164,8 +168,10 @@ def _build(
             raise CamvizError("a state dict holds tensors by name, as net.state_dict() gives them")
     else:
         path = Path(weights)
-        if not path.is_file():
-            raise CamvizError("weights must be 'default', 'random' or a file; there is no file {path}", path=path)
+        if not is_file(path):
+            raise CamvizError(
+                "weights must be 'default', 'random' or a file; there is no file {path}", path=str(path)[:200]
+            )
         state, file, loaded = files.read_checkpoint(path), path.name, Weights("file", str(weights))
     net = source.untrained(source.classes)
     state = fitting_heads(select(state, net), net, file)

@@ -1,6 +1,7 @@
 """What a caller gives to load_model, in the form that the rest of it takes."""
 
-from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
 from operator import index
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,7 @@ from torchvision.models import WeightsEnum
 from ..errors import CamvizError
 from .sources import ModelSource
 
+LONGEST = 200  # characters of a name or a unit
 _CHANNELS = {
     "rgb": ("red", "green", "blue"),
     "bgr": ("blue", "green", "red"),
@@ -73,12 +75,12 @@ def weights_of(given: Any, source: ModelSource) -> Any:
 
 def size_of(given: Any) -> tuple[int, int]:
     """Return an input size as (height, width); one number is the side of a square."""
-    values = given.tolist() if isinstance(given, Tensor | np.ndarray) else given
+    values = _plain(given)
     try:
-        height, width = values if isinstance(values, Sequence) else (values, values)
+        height, width = values if isinstance(values, list | tuple) else (values, values)
         if not isinstance(height, bool) and not isinstance(width, bool):
             return index(height), index(width)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         pass
     raise CamvizError(
         "the input size must be (height, width), whole numbers, or one of them for a square; got {size}",
@@ -96,20 +98,40 @@ def device_of(given: Any) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, ValueError, OverflowError, AssertionError) as error:
         raise CamvizError(
-            "device {given} cannot be used on this machine, which has {here}", given=repr(given), here=", ".join(here)
+            "device {given} cannot be used on this machine, which has {here}",
+            given=repr(given)[:60],
+            here=", ".join(here),
         ) from error
     return device
 
 
 def per_channel(given: Any, count: int) -> Any:
     """Return numbers for `count` channels as a list; one number is for every channel."""
-    if isinstance(given, Tensor | np.ndarray | np.generic):
-        given = given.tolist()
-    return [given] * count if isinstance(given, int | float) and not isinstance(given, bool) else given
+    given = _plain(given)
+    return [given] * count if isinstance(given, Real | Decimal) and not isinstance(given, bool | np.bool_) else given
 
 
-def channels_of(given: Any) -> Sequence[str]:
+def channels_of(given: Any) -> Any:
     """Return the input channels as a sequence of names; "rgb", "bgr" and "gray" stand for theirs."""
-    return _CHANNELS.get(given.lower(), given) if isinstance(given, str) else given
+    return _CHANNELS.get(given.lower(), given) if isinstance(given, str) else _plain(given)
+
+
+def text_of(given: Any, what: str) -> str | None:
+    """Return a name or a unit as it is, None if there is none. Raises CamvizError for what is no text."""
+    if given is not None and (not isinstance(given, str) or len(given) > LONGEST or not given.isprintable()):
+        raise CamvizError(
+            "{what} must be text of one line, of at most {limit} characters; got {given}",
+            what=what,
+            limit=LONGEST,
+            given=repr(given)[:60],
+        )
+    return given
+
+
+def _plain(given: Any) -> Any:
+    """Return the numbers of an array or a tensor as a list, or as one number; what has none is returned unchanged."""
+    if isinstance(given, Tensor):
+        return given if given.is_meta or given.is_quantized or given.layout != torch.strided else given.tolist()
+    return given.tolist() if isinstance(given, np.ndarray | np.generic) else given

@@ -22,7 +22,7 @@ from ..text import shown_answer
 from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
 from .checkpoints.weights import Weights
 from .custom.reading import Head
-from .geometry import Fit, Geometry
+from .geometry import Fit, Geometry, check_fit
 from .layers import Layer
 from .preprocessing import Preprocess, run
 
@@ -117,6 +117,7 @@ class Model:
         """
         decoded = decode_image(image)
         known = decoded.views.setdefault(self, {})
+        fit = check_fit(fit)
         if fit not in known:
             known[fit] = self._view(decoded.pixels, fit)
         return known[fit]
@@ -170,14 +171,18 @@ class Model:
 
     def predict(self, image: ImageSource, k: int = 5, fit: Fit = "crop") -> tuple[Prediction, ...]:
         """Return the `k` most probable classes, best first."""
-        if not isinstance(k, SupportsIndex) or isinstance(k, bool) or operator.index(k) < 1:
-            raise CamvizError("the number of predictions must be a whole number, at least 1; got {k}", k=repr(k))
+        try:
+            count = 0 if isinstance(k, bool | np.bool_) else operator.index(k)
+        except TypeError:
+            count = 0
+        if count < 1:
+            raise CamvizError("the number of predictions must be a whole number, at least 1; got {k}", k=repr(k)[:60])
         with self.running(), torch.no_grad():
             probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
         best = probabilities.sort(descending=True, stable=True)
         return tuple(
             self.prediction(index, value)
-            for index, value in zip(best.indices[:k].tolist(), best.values[:k].tolist(), strict=True)
+            for index, value in zip(best.indices[:count].tolist(), best.values[:count].tolist(), strict=True)
         )
 
     def prediction(self, index: int, answer: float) -> Prediction:
@@ -189,7 +194,7 @@ class Model:
     def layer(self, name: str) -> Layer:
         """Return the layer of that dotted name. Raises CamvizError, which suggests the nearest name."""
         for layer in self.layers:
-            if layer.name == name:
+            if isinstance(name, str) and layer.name == name:
                 return layer
         raise unknown(Message("layer"), str(name)[:60], [layer.name for layer in self.layers], self.name)
 

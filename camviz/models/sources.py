@@ -24,6 +24,7 @@ from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
 from .custom.copying import copied
 from .geometry import Geometry
+from .given_files import check_readable, is_file
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -82,8 +83,9 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
 
 def program_source(file: Path, name: str | None) -> ModelSource:
     """The plan of the network in a TorchScript or torch.export file, which may run what it likes: only trusted ones."""
-    if not file.is_file():
-        raise CamvizError("there is no file {file}", file=file)
+    if not is_file(file):
+        raise CamvizError("there is no file {file}", file=str(file)[:200])
+    check_readable(file)
     kind = files.kind_of(file)
     if kind == "state dict":
         raise CamvizError(

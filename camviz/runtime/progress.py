@@ -6,12 +6,23 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
 from time import perf_counter
+from typing import Any
+
+from ..errors import CamvizError
 
 Progress = Callable[[int, int], None]
 HEARTBEAT_SECONDS = 0.2  # between two reports
 
 
 _FROM_PROGRESS = "camviz_from_progress"  # mark of an exception that a progress callback raised
+
+
+def check_progress(progress: Any) -> None:
+    """Raise CamvizError if `progress` is neither None nor a function."""
+    if progress is not None and not callable(progress):
+        raise CamvizError(
+            "progress is a function that is called as progress(done, total); got {kind}", kind=type(progress).__name__
+        )
 
 
 def raised_by_progress(error: BaseException) -> bool:

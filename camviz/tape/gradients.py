@@ -112,9 +112,10 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
     if isinstance(explained, np.ndarray | np.generic | list | tuple | int | float) and not isinstance(explained, bool):
         with suppress(ValueError, TypeError, RuntimeError):
             explained = torch.as_tensor(explained, dtype=scores.dtype, device=scores.device)
-    if isinstance(explained, Tensor) and not explained.is_floating_point() and not explained.is_complex():
+    plain = isinstance(explained, Tensor) and not explained.is_quantized and explained.layout == torch.strided
+    if plain and not explained.is_floating_point() and not explained.is_complex():
         explained = explained.to(scores.dtype)
-    if isinstance(explained, Tensor) and explained.numel() == len(scores) and explained.ndim <= 2:
+    if plain and explained.numel() == len(scores) and explained.ndim <= 2:
         explained = explained.reshape(len(scores))
     if not isinstance(explained, Tensor) or explained.shape != scores.shape[:1]:
         came = tuple(explained.shape) if isinstance(explained, Tensor) else type(explained).__name__

@@ -17,6 +17,7 @@ from safetensors.torch import load, load_file
 from torch import Tensor
 
 from ...errors import CamvizError
+from ..given_files import check_readable, is_file
 from .contents import SEPARATOR, load_content, tensors_in
 
 _BROKEN = (
@@ -98,8 +99,10 @@ def read_checkpoint(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     No code that it may carry is run. Raises CamvizError.
     """
     name = name or str(source)
-    if isinstance(source, Path) and not source.is_file():
-        raise CamvizError("there is no weights file {name}", name=name)
+    if isinstance(source, Path):
+        if not is_file(source):
+            raise CamvizError("there is no weights file {name}", name=name)
+        check_readable(source)
     _check_format(source, name)
     if (kind := kind_of(source)) != "state dict":
         raise CamvizError(

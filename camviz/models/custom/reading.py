@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export.unflatten import InterpreterModule
 
-from ...errors import CamvizError, unknown
+from ...errors import CamvizError, choice
 from ...messages import Message, listed
 from ...tape import (
     LastSteps,
@@ -60,10 +60,12 @@ def read_output(
     is a number and no probability. Raises CamvizError where the
     class scores cannot be told, and for a `head` that contradicts the network's last step.
     """
-    if head is not None and head not in get_args(Head):
-        raise unknown(Message("head"), str(head), get_args(Head), "softmax, sigmoid, none")
+    if head is not None:
+        choice(head, get_args(Head), Message("head"))
     result, steps, images = _some_outputs(net, shape)
     path = _path(output) if output is not None else ()
+    if isinstance(result, Tensor) and path in ((0,), (-1,)):  # the only output there is
+        path = ()
     notes: tuple[Message, ...] = ()
     if not path and not isinstance(result, Tensor):
         path = choose_output(result, names, images)
@@ -117,7 +119,8 @@ def _path(output: Output) -> tuple[int | str, ...]:
     path = output if isinstance(output, tuple) else (output,)
     if not path or not all(isinstance(step, int | str) and not isinstance(step, bool) for step in path):
         raise CamvizError(
-            "output must be the index or the name of one of the network's outputs; got {output}", output=repr(output)
+            "output must be the index or the name of one of the network's outputs; got {output}",
+            output=repr(output)[:60],
         )
     return path
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -20,6 +21,7 @@ from .not_finite import input_not_finite, value_not_finite
 from .quantized import NoGradientError, check_quantized, without_gradient
 
 MAX_RELATIVE_DIFFERENCE = 1e-4
+MOST_STARTS = 4  # of a pass that finds out how its network must be run: its output, autocast, hooks, batches
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,37 +71,42 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         given = signature.bind(*args, **kwargs)
-        net, x = given.arguments["net"], given.arguments["x"]
+        x = given.arguments["x"]
         outermost = not _running.get()
         token = _running.set(True)
         try:
             with usual_modes():
                 if x.is_inference():
-                    x = given.arguments["x"] = x.clone()
-                if len(x) <= 1 or not needs_batches_of_one(net):
-                    try:
-                        result = function(*given.args, **given.kwargs)
-                        if gradients:
-                            check_quantized(net, tree_leaves(result))
-                        return result
-                    except StartAgainError:
-                        if not outermost:
-                            raise
-                        return function(*given.args, **given.kwargs)
-                    except Exception as error:
-                        if gradients and (value := value_not_finite(x)):
-                            raise input_not_finite(value) from error
-                        if gradients and (explained := without_gradient(net, error)):
-                            raise explained from error
-                        if isinstance(error, NoGradientError):
-                            layer = given.arguments.get("layer")
-                            raise (explained_cut(net, x, layer, lambda some: net(some.clone())) or error) from None
-                        # The pass may have found that the network takes no batch.
-                        if len(x) <= 1 or not outermost or not needs_batches_of_one(net):
-                            raise
-                results = [function(*one.args, **one.kwargs) for one in _samples(given)]
+                    given.arguments["x"] = x.clone()
+                for _ in range(MOST_STARTS if outermost else 0):
+                    with suppress(StartAgainError):
+                        return once(given, outermost)
+                return once(given, outermost)
         finally:
             _running.reset(token)
+
+    def once(given: inspect.BoundArguments, outermost: bool) -> R:
+        net, x = given.arguments["net"], given.arguments["x"]
+        if len(x) <= 1 or not needs_batches_of_one(net):
+            try:
+                result = function(*given.args, **given.kwargs)
+                if gradients:
+                    check_quantized(net, tree_leaves(result))
+                return result
+            except StartAgainError:
+                raise
+            except Exception as error:
+                if gradients and (value := value_not_finite(x)):
+                    raise input_not_finite(value) from error
+                if gradients and (explained := without_gradient(net, error)):
+                    raise explained from error
+                if isinstance(error, NoGradientError):
+                    layer = given.arguments.get("layer")
+                    raise (explained_cut(net, x, layer, lambda some: net(some.clone())) or error) from None
+                # The pass may have found that the network takes no batch.
+                if len(x) <= 1 or not outermost or not needs_batches_of_one(net):
+                    raise
+        results = [function(*one.args, **one.kwargs) for one in _samples(given)]
         joined: R = _concatenated(results)
         return joined
 

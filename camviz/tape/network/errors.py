@@ -19,6 +19,9 @@ class StartAgainError(RuntimeError):
 class NetworkError(CamvizError):
     """An error of code that is not CamViz's. It is of the original type too, and `__cause__` is the original."""
 
+    def __str__(self) -> str:
+        return str(self.message)
+
 
 @contextmanager
 def network_errors(what: str, x: Tensor) -> Iterator[None]:

@@ -196,7 +196,7 @@ def at(output: Any, path: Path) -> Any:
     for step in path:
         try:
             if isinstance(found, Tensor):
-                raise LookupError(step)
+                raise LookupError("a tensor's rows are images, and no outputs")
             named = isinstance(step, str) and not isinstance(found, Mapping)
             found = getattr(found, str(step)) if named else found[step]
         except (LookupError, TypeError, AttributeError) as error:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import html
+import operator
 import os
 import socket
 import sys
@@ -11,6 +12,7 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 import uvicorn
@@ -23,6 +25,7 @@ from ...errors import CamvizError
 from ...models import Model
 from ...models.class_names import ClassNames
 from ...models.custom.reading import Head, Output
+from ...models.load_arguments import text_of
 from ...models.preprocessing import Preprocess
 from ..session import streamlit_internals
 
@@ -127,6 +130,7 @@ def serve(
     `block`: wait until Ctrl-C; None = in a script, but not in a notebook or at a prompt. Raises CamvizError.
     """
     global _running
+    name, port = text_of(name, "name"), _checked_place(host, port)
     told = (categories, preprocess, input_size, mean, std, input_channels, head, output, unit or None)
     if isinstance(network, Model):
         if any(one is not None for one in told):
@@ -171,11 +175,26 @@ def _new(host: str, port: int | None) -> Server:
     return Server(place)
 
 
+def _checked_place(host: Any, port: Any) -> int | None:
+    """Return the port as a number, None if any will do. Raises CamvizError for what is no host or no port."""
+    if not isinstance(host, str):
+        raise CamvizError("host must be an address as text, such as '127.0.0.1'; got {host}", host=repr(host)[:60])
+    if port is None:
+        return None
+    try:
+        number = -1 if isinstance(port, bool) else operator.index(port)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 1 << 16:
+        raise CamvizError("port must be a whole number of 0 to 65535; got {port}", port=repr(port)[:60])
+    return number
+
+
 def _bound(host: str, port: int | None) -> socket.socket:
     place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for candidate in (FIRST_PORT, 0) if port is None else (port,):
-        with contextlib.suppress(OSError, OverflowError):
+        with contextlib.suppress(OSError, ValueError):
             place.bind((host, candidate))
             return place
     place.close()

@@ -1,0 +1,27 @@
+"""Files that a caller names."""
+
+from os.path import isfile
+from pathlib import Path
+
+from ..errors import CamvizError
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this path; none has a path that the system does not take, such as one too long."""
+    return isfile(path)  # noqa: PTH113 - Path.is_file raises OSError for a path that is too long
+
+
+def check_readable(path: Path) -> None:
+    """Raise CamvizError for a file that cannot be opened and read."""
+    bytes_of(path, 1)
+
+
+def bytes_of(path: Path, count: int = -1) -> bytes:
+    """Return the first `count` bytes of a file, or all of them. Raises CamvizError."""
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise CamvizError(
+            "cannot read the file {file}: {reason}", file=path.name, reason=str(error.strerror or error)
+        ) from error
