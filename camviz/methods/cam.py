@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ..errors import CamvizError
 from ..registry import method
 from ..scores import Score
-from ..tape import activations, score_gradient, usual_modes
+from ..tape import activations, reading_of, score_gradient, usual_modes
 
 
 @method(
@@ -35,7 +35,9 @@ def classifier(net: nn.Module, pooled: Tensor, scores: Tensor) -> Tensor:
     for module in net.modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and module.weight[0].numel() == pooled.shape[1]:
             weight = module.weight.detach().flatten(1)
-            bias = 0 if module.bias is None else module.bias.detach()
+            bias = torch.zeros(len(weight)).to(weight) if module.bias is None else module.bias.detach()
+            if (reading := reading_of(net)) and reading.two_answers:
+                weight, bias = torch.cat([-weight, weight]), torch.cat([-bias, bias])
             if len(weight) == scores.shape[1] and _close(pooled @ weight.T + bias, scores):
                 return weight
     raise CamvizError(

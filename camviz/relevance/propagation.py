@@ -227,7 +227,7 @@ _ROUTING = _words(
     double half bfloat16 cat concat concatenate stack chunk split tensor_split split_with_sizes unbind narrow select
     index_select flip roll pad repeat tile pixel_shuffle pixel_unshuffle channel_shuffle
     max amax maximum fmax min amin minimum fmin
-    where masked_fill
+    where masked_fill unfold
     max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
     dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
 """

@@ -101,3 +101,13 @@ def test_attention_hybrids_of_timm_are_finite(name, size):
         except CamvizError as error:
             pytest.fail(str(error))
     assert found.isfinite().all() and found.abs().max() > 0 and not counts.notes
+
+
+def test_windows_that_overlap_send_back_what_each_of_them_receives():
+    def windows(q, k, v):
+        return v.unfold(1, 4, 2).flatten(1, 2).mean(dim=2).unsqueeze(2).expand(-1, -1, 8)
+
+    expected, score = gradient_times_input(Net(windows))
+    found, notes = relevance(Net(windows))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+    assert float(found.sum()) == pytest.approx(score, rel=1e-4) and not notes

@@ -243,6 +243,17 @@ def test_methods_of_both_answers(key):
         np.testing.assert_allclose(maps[0], -maps[1], atol=1e-5 * abs(maps[0]).max())
 
 
+def test_cam_of_both_answers():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1)).eval()
+    model = load(net, categories=["normal", "sick"])
+    with torch.no_grad():
+        maps = net[1](net[0](model.preprocess(IMAGE)))[0]
+        expected = torch.einsum("c,chw->hw", net[4].weight[0], maps).numpy()
+    for target, sign in (("sick", 1), ("normal", -1)):
+        found = camviz.explain(model, IMAGE, "cam", target=target, layer="1").attribution
+        np.testing.assert_allclose(found, sign * expected, atol=1e-5 * abs(expected).max())
+
+
 def test_another_number_of_names_is_refused():
     with pytest.raises(CamvizError, match="1 classes; got 3"):
         load(Ending(lambda z: z, classes=1), categories=["a", "b", "c"])
