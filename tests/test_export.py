@@ -34,7 +34,7 @@ def explanation(score=MUG, settings=None, layers=("blocks.6",), fit="crop", prob
         **model,
     }
     question = Question(
-        model=SimpleNamespace(head="softmax", unit="", **named),
+        model=SimpleNamespace(head="softmax", unit="", has_probabilities=True, **named),
         image=SimpleNamespace(digest="ab" * 32),
         method=METHODS["toy_cam"],
         settings={"samples": 50, "fast": False} if settings is None else settings,
