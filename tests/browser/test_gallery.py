@@ -46,6 +46,7 @@ def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str
 def test_a_recipe_goes_out_and_comes_back(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:panda&layer=blocks.4&rather_than=3")
     expect(page.get_by_text("(layer blocks.4)")).to_be_visible()
+    page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Recipe (JSON)").click()
     recipe = Path(download.value.path()).read_bytes()
@@ -61,6 +62,7 @@ def test_a_recipe_goes_out_and_comes_back(page: Page, server: str) -> None:
 
 def test_the_report_opens_by_itself_and_fetches_nothing(page: Page, server: str, tmp_path: Path) -> None:
     page.goto(f"{server}/?img=sample:cat")
+    page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Report (HTML)").click()
     file = tmp_path / "report.html"

@@ -11,7 +11,7 @@ def test_the_browsers_language_first_then_what_was_chosen_which_the_link_keeps(s
     page.goto(server)
     expect(page.get_by_role("heading", name="解释", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="评估")).to_be_visible()
-    expect(page.get_by_role("slider", name="不透明度")).to_be_visible()  # a component of our own
+    expect(page.get_by_role("slider", name="强度")).to_be_visible()  # a component of our own
     classes = page.get_by_test_id("stSidebar").get_by_role("combobox", name="类别", exact=True)
     expect(classes).to_have_value(re.compile("预测类别"))
     uploader = page.get_by_test_id("stFileUploaderDropzone").first  # where the words are Streamlit's own

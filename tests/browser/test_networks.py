@@ -87,4 +87,4 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     sidebar.get_by_role("button", name="Use this model").click()
     expect(bars).to_contain_text("wren")
     expect(page).to_have_url(re.compile("model=custom(:|%3A)"))
-    expect(page.get_by_role("heading", name="Download")).to_be_visible()
+    expect(page.get_by_role("button", name="Download")).to_be_visible()
