@@ -286,7 +286,7 @@ def test_a_regression_has_a_value_with_a_unit_and_no_probability(head):
     assert sections[0].table == [("class", "value"), ("age", one.shown())]
     assert one.shown() in texts[0] and one.shown() in texts[4]
     for text in texts:
-        assert not re.search(r"\bnan\b|%|probabilit", text, re.IGNORECASE), text
+        assert not re.search(r"\bnan\b|%|probability", text, re.IGNORECASE), text
 
 
 def test_several_values_are_no_probabilities():
