@@ -41,8 +41,8 @@ def in_memory() -> Iterator[None]:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that there is too little memory."""
-    told = isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))
-    return isinstance(error, MemoryError) or bool(told)
+    says_so = isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))
+    return isinstance(error, MemoryError) or bool(says_so)
 
 
 def choice(value: object, choices: Iterable[str], kind: str) -> str:

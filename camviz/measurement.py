@@ -32,16 +32,16 @@ def measure(
     check_progress(progress)
     last = [0, 1]
 
-    def heard(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         last[:] = done, total
         if progress is not None:
             progress(done, total)
 
     def heartbeat(*_: int) -> None:
-        heard(last[0], last[1])
+        report(last[0], last[1])
 
     with explanation.question.model.running(), headed(explanation.question.model.probabilities):
-        return metric.measure(subject_of(explanation, heartbeat), progress=heard, **settings)
+        return metric.measure(subject_of(explanation, heartbeat), progress=report, **settings)
 
 
 def subject_of(explanation: Explanation, progress: Progress | None = None) -> Subject:

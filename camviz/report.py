@@ -189,7 +189,7 @@ def comparison_sections(
 
     `shown` are the images of the maps, `image_names` the files that they explain, `agreement` a table with names.
     """
-    pictures = [
+    images = [
         ReportImage(
             shown[name],
             Message("{name}: heatmap of {label} over the image", name=name, label=e.label),
@@ -210,7 +210,7 @@ def comparison_sections(
     apart = {key: found for key, found in values.items() if len(set(found)) > 1}
     rows = zip(settings, *apart.values(), strict=True)
     return [
-        Section(Message("The maps"), pictures=pictures),
+        Section(Message("The maps"), pictures=images),
         Section(Message("What they do not say"), cautions),
         *([Section(Message("How far they agree"), AGREEMENT, table=agreement)] if agreement else []),
         Section(Message("In all of them"), table=[HEAD, *alike]),

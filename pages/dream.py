@@ -21,22 +21,22 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     request = choose(experiment)
 with right:
-    picture = result(request) if request else None
-    if request and picture:
-        result_view.show(picture, request)
-        st.markdown(result_view.reading(picture, request))
-        st.caption(tr("**Limitations.** {caution}", caution=result_view.caution(picture)))
-if request and picture:
+    image = result(request) if request else None
+    if request and image:
+        result_view.show(image, request)
+        st.markdown(result_view.reading(image, request))
+        st.caption(tr("**Limitations.** {caution}", caution=result_view.caution(image)))
+if request and image:
     answer, way = st.columns([2, 3], gap="large")
     with answer:
         st.header(tr("Predictions for this image"))
-        result_view.says(result_view.predictions(picture.picture, request))
+        result_view.says(result_view.predictions(image.picture, request))
     with way:
         st.header(tr("Optimization progress"))
-        st.plotly_chart(result_view.curve(picture, charts.ink()), alt=tr("The objective at each step"))
+        st.plotly_chart(result_view.curve(image, charts.ink()), alt=tr("The objective at each step"))
     st.header(tr("Download"))
-    st.caption(tr_message(picture.facts))
-    result_view.show_downloads(picture, request)
+    st.caption(tr_message(image.facts))
+    result_view.show_downloads(image, request)
 if request and request.method.key == "inversion":
     st.header(tr("Reconstructions from several layers"))
     by_layer.draw(request)

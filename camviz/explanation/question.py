@@ -82,10 +82,10 @@ class Question:
         layers = [[net.get_submodule(name)] for name in self.layers] or [[]]
         found = []
         for number, layer in enumerate(layers):
-            heard: dict[str, Any] = {}
+            reporting: dict[str, Any] = {}
             if self.method.many_passes:
-                heard["progress"] = partial_progress(progress, number, len(layers))
-            found.append(self.method(net, x, score, *layer, **self.settings, **heard))
+                reporting["progress"] = partial_progress(progress, number, len(layers))
+            found.append(self.method(net, x, score, *layer, **self.settings, **reporting))
         return fuse_maps(found, self.fusion)
 
 

@@ -228,9 +228,9 @@ def plane_names(model: Model) -> tuple[Channel, ...]:
     return ("gray",) if is_gray(model.input_channels) else RGB_CHANNELS
 
 
-def as_rgb(picture: Tensor) -> RGB:
+def as_rgb(image: Tensor) -> RGB:
     """Return an image (1, P, H, W) in [0, 1], P = 1 or 3, as uint8 (H, W, 3)."""
-    rounded = (picture[0].detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
+    rounded = (image[0].detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
     return rounded.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
 
 

@@ -59,9 +59,9 @@ def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progres
         open_ = np.flatnonzero((high - low > 1).any(axis=1))
         poisoned = torch.cat([_poisoned(x, side, lines) for side, lines in trials])
         reached = _reached(net, poisoned, [places[place] for place in open_.tolist()], ends)
-        for (side, lines), told in zip(trials, reached, strict=True):
-            high[open_[told], side] = high[open_[told], side].clip(max=lines)
-            low[open_[~told], side] = low[open_[~told], side].clip(min=lines)
+        for (side, lines), reaches in zip(trials, reached, strict=True):
+            high[open_[reaches], side] = high[open_[reaches], side].clip(max=lines)
+            low[open_[~reaches], side] = low[open_[~reaches], side].clip(min=lines)
         if progress:
             progress(whole - int(np.log2(high - low).sum()), whole)
         middle = (low + high) // 2
@@ -86,7 +86,7 @@ def _reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict
     """
     if len(trials) > 1 and needs_batches_of_one(net):
         return np.concatenate([_reached(net, trial[None], places, ends) for trial in trials])
-    told = np.zeros((len(trials), len(places)), bool)
+    reaches = np.zeros((len(trials), len(places)), bool)
     stop = max((ends[layer] for layer, _, _ in places), default=0) if ends else 0
     count = 0
 
@@ -96,13 +96,13 @@ def _reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict
         for number, (layer, row, column) in enumerate(places):
             if layer is module:
                 ends[module] = max(count, ends.get(module, 0))
-                told[:, number] = output[:, :, row, column].isnan().any(dim=1).cpu().numpy()
+                reaches[:, number] = output[:, :, row, column].isnan().any(dim=1).cpu().numpy()
         if count == stop:
             raise _Enough
 
     with suppress(_Enough):
         observe(net, trials, see)
-    return told
+    return reaches
 
 
 class _Enough(BaseException):

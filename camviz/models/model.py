@@ -136,12 +136,12 @@ class Model:
         shown = decoded.pixels.resize((round(width * scale), round(height * scale)), box=box)
         return shown.convert("L").convert("RGB") if is_gray(self.input_channels) else shown
 
-    def _view(self, picture: Image.Image, fit: Fit) -> NDArray[np.uint8]:
+    def _view(self, image: Image.Image, fit: Fit) -> NDArray[np.uint8]:
         mean, _ = self._scale()
         if self.transform is not None and fit == "crop":
-            return self.denormalize(run(self.transform, picture))
+            return self.denormalize(run(self.transform, image))
         red, green, blue = to_image(mean, self.input_channels)[0, 0].tolist()
-        view = np.array(self.geometry.apply(picture, fit, fill=(red, green, blue)))
+        view = np.array(self.geometry.apply(image, fit, fill=(red, green, blue)))
         gray = is_gray(self.input_channels)
         return to_image(to_channels(view, self.input_channels), self.input_channels) if gray else view
 

@@ -78,7 +78,7 @@ def with_digest(model: Model) -> Model:
 
     So no result of another network of that name, or of the same one after more training, is taken for one of this.
     """
-    looks = (
+    inputs = (
         model.net,
         model.categories,
         model.mean,
@@ -87,7 +87,7 @@ def with_digest(model: Model) -> Model:
         model.head,
         reading_of(model.net),
     )
-    digest = hashlib.sha256(repr(looks).encode())
+    digest = hashlib.sha256(repr(inputs).encode())
     for name, tensor in model.net.state_dict().items():
         if not isinstance(tensor, Tensor) or tensor.is_quantized:  # of a quantized layer
             digest.update(f"{name} {tensor}".encode())

@@ -96,13 +96,13 @@ def offered_models() -> tuple[Entry, ...]:
     These are the registered ones, those of the operator's file, and what that file leaves of the catalog; always the
     default model.
     """
-    told = operator_config()
+    config = operator_config()
     first_ones = registered()
-    own = {**told.offers, **first_ones}
+    own = {**config.offers, **first_ones}
     first = [own[name].entry for name in dict.fromkeys((*first_ones, *own))]
     rest = [entry for entry in catalogue() if entry.name not in own]
-    if told.catalogue is not None:
-        rest = [entry for entry in rest if entry.name in told.catalogue or entry.name == DEFAULT_MODEL]
+    if config.catalogue is not None:
+        rest = [entry for entry in rest if entry.name in config.catalogue or entry.name == DEFAULT_MODEL]
     return (*first, *rest)
 
 

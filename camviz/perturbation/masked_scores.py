@@ -39,7 +39,7 @@ def masked_cam(
     dtype = fast_dtype(x.device) if fast and x.dtype == torch.float32 else None
     total, done, maps = activation[:, :, 0, 0].numel() * times, 0, []
     with torch.no_grad(), many_passes(net, x, dtype=dtype) as passes:
-        for picture, channels in zip(x, activation, strict=True):
+        for image, channels in zip(x, activation, strict=True):
             flat = channels.flatten(1)
             alive = flat.amax(dim=1) > flat.amin(dim=1)
             channels = channels[alive]
@@ -55,7 +55,7 @@ def masked_cam(
             for part in batches(len(scores), passes.size, report):
                 numbers = range(part.start, part.stop)
                 mask = masks_of(channels[[number // times for number in numbers]], x.shape[-2:])
-                masked = picture * (mask if alter is None else alter(mask, numbers))
+                masked = image * (mask if alter is None else alter(mask, numbers))
                 output = forward(net, channels_last(masked)).to(x.dtype)
                 scores[part] = read(output)
             weight = weigh(scores.view(len(channels), times).mean(dim=1))

@@ -89,10 +89,10 @@ def hidden(
     Gray is 0, the mean color of the training images. Positions run row by row.
     """
     boxes = [(row, column) for row in rows for column in columns]
-    for number, picture in enumerate(x):
+    for number, image in enumerate(x):
         for part in batches(len(boxes), size, partial_progress(progress, number, len(x))):
             here = boxes[part]
-            points = picture.expand(len(here), -1, -1, -1).clone(memory_format=torch.channels_last)
+            points = image.expand(len(here), -1, -1, -1).clone(memory_format=torch.channels_last)
             for point, ((top, bottom), (left, right)) in zip(points, here, strict=True):
                 point[:, top:bottom, left:right] = 0
             yield number, part, points

@@ -52,11 +52,11 @@ def pointing_game(
     return PointingResult(tuple(share_inside(one, size, quarter) for quarter, one in enumerate(maps)), tuple(maps))
 
 
-def join_quarters(pictures: Tensor) -> Tensor:
+def join_quarters(images: Tensor) -> Tensor:
     """Four images (4, 3, H, W) as one, (1, 3, 2H, 2W): top left, top right, bottom left, bottom right."""
-    if pictures.ndim != 4 or len(pictures) != 4:
-        raise CamvizError("a mosaic needs four images, of shape (4, 3, H, W); got {shape}", shape=tuple(pictures.shape))
-    a, b, c, d = pictures
+    if images.ndim != 4 or len(images) != 4:
+        raise CamvizError("a mosaic needs four images, of shape (4, 3, H, W); got {shape}", shape=tuple(images.shape))
+    a, b, c, d = images
     return torch.cat([torch.cat([a, b], dim=2), torch.cat([c, d], dim=2)], dim=1)[None]
 
 

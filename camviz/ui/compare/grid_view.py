@@ -191,7 +191,7 @@ def _report(
     say: report.Translator,
 ) -> str:
     """Return the finished cells and their agreement as an HTML report."""
-    pictures = draw()
+    images = draw()
     names = {
         (row, column): f"{number}. {say(grid.rows[row])} · {say(grid.columns[column])}"
         for number, (row, column) in enumerate(maps, 1)
@@ -205,7 +205,7 @@ def _report(
         ]
     sections = report.comparison_sections(
         {names[place]: e for place, e in maps.items()},
-        {names[place]: pictures[place] for place in maps},
+        {names[place]: images[place] for place in maps},
         {names[place]: grid.at(*place).image.name for place in maps},
         agreement,
     )
@@ -214,9 +214,9 @@ def _report(
 
 def _sheet(grid: Grid, draw: DrawAll, title: str) -> bytes:
     """Return the grid as a PNG file with its labels."""
-    pictures = draw()
+    images = draw()
     places = product(range(len(grid.rows)), range(len(grid.columns)))
-    tiles = [pictures.get(place, "not computed") for place in places]
+    tiles = [images.get(place, "not computed") for place in places]
     sheet = encode.contact_sheet(
         tiles, len(grid.columns), title=title, row_labels=grid.rows, column_labels=grid.columns
     )
@@ -225,12 +225,12 @@ def _sheet(grid: Grid, draw: DrawAll, title: str) -> bytes:
 
 def _archive(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll) -> bytes:
     """Return every finished cell as PNG and NPZ, with all settings, as a ZIP."""
-    pictures = draw()
+    images = draw()
     files: dict[str, bytes] = {}
     settings = []
     for (row, column), e in maps.items():
         name = text.file_name(f"{row + 1}-{column + 1}", grid.rows[row], grid.columns[column])
-        files[f"{name}.png"] = encode.png(pictures[row, column])
+        files[f"{name}.png"] = encode.png(images[row, column])
         files[f"{name}.npz"] = export.npz(e)
         settings.append({"file": name, **recipe.settings(e)})
     return export.grid_zip(files, settings)

@@ -26,8 +26,8 @@ def show(s: Synthesis, request: SynthesisRequest) -> None:
     alt = tr("{method}: image for {goal}", method=tr_message(request.method.title), goal=request.goal)
     if s.method == "class_image":
         strong = settings.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
-        picture = stretched(s.picture) if strong else s.picture
-        st.image(encode.png(picture), alt=alt, width="stretch")
+        image = stretched(s.picture) if strong else s.picture
+        st.image(encode.png(image), alt=alt, width="stretch")
         st.toggle(
             tr("Stretch the contrast"),
             key="dream.contrast",
@@ -53,10 +53,10 @@ def show(s: Synthesis, request: SynthesisRequest) -> None:
     after.caption(tr("{method} of {goal}{how}", method=tr_message(request.method.title), goal=request.goal, how=how))
 
 
-def stretched(picture: RGB) -> RGB:
+def stretched(image: RGB) -> RGB:
     """Stretch the contrast of an image (H, W, 3), clipping its 1% most extreme values."""
-    low, high = np.percentile(picture, (0.5, 99.5))
-    return (minmax(picture.astype(np.float32), float(low), float(high)) * 255).round().astype(np.uint8)
+    low, high = np.percentile(image, (0.5, 99.5))
+    return (minmax(image.astype(np.float32), float(low), float(high)) * 255).round().astype(np.uint8)
 
 
 def reading(s: Synthesis, request: SynthesisRequest) -> str:
@@ -99,9 +99,9 @@ def caution(s: Synthesis) -> str:
     )
 
 
-def predictions(picture: RGB, request: SynthesisRequest) -> tuple[Prediction, ...]:
+def predictions(image: RGB, request: SynthesisRequest) -> tuple[Prediction, ...]:
     """Return the predictions for a synthesized image, without resizing it."""
-    return request.experiment.model.predict(Image.fromarray(picture), 5, "stretch")
+    return request.experiment.model.predict(Image.fromarray(image), 5, "stretch")
 
 
 def says(found: Sequence[Prediction]) -> None:

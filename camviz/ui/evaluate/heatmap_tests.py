@@ -51,8 +51,8 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
     filler = setting("filler", "published", FILLERS)
     steps = setting("steps", 28, Span(2, 112), int)
     settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
-    told, status, charted, looks = (st.container(), st.container(), st.container(), st.container(horizontal=True))
-    looks.segmented_control(
+    summary, status, charted, controls = (st.container(), st.container(), st.container(), st.container(horizontal=True))
+    controls.segmented_control(
         tr("Replacement"),
         FILLERS,
         format_func=lambda key: tr(FILLERS[key]),
@@ -61,7 +61,7 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         persist_state="session",
         help=tr("As published: the mean color for deletion, a strong blur for insertion."),
     )
-    looks.slider(
+    controls.slider(
         tr("Steps"),
         2,
         112,
@@ -76,7 +76,7 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         others = _controls(experiment, question, settings)
     label = experiment.model.categories[question.class_index or 0]
     against = conclusions.against(own, others) if others else ""
-    told.markdown(
+    summary.markdown(
         tr_message(conclusions.curves(escaped(label), *own)) + (f" **{tr_message(against)}**" if against else "")
     )
     charts_of_it = []
@@ -201,10 +201,10 @@ def randomization(question: Question) -> list[Section]:
         result = _run("randomization", question, metric, tr("Run the randomization test"), work, new_weights=way)
         if result is None:
             return []
-        (depths, correlations, similarities, mean), pictures = result
+        (depths, correlations, similarities, mean), images = result
         verdict = conclusions.randomization(correlations)
         st.markdown(f"**{tr_message(verdict)}**")
-        show(pictures)
+        show(images)
         chart = Chart(
             {
                 Message("rank correlation (r)"): (depths, correlations),
@@ -226,7 +226,7 @@ def randomization(question: Question) -> list[Section]:
         st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
         show_limitation(metric)
     texts = [verdict, number, scale, metric_sentence(metric)]
-    return [Section(Message("Heatmaps for randomized weights"), texts, as_report_images(pictures), [chart])]
+    return [Section(Message("Heatmaps for randomized weights"), texts, as_report_images(images), [chart])]
 
 
 def other_classes(question: Question) -> list[Section]:
@@ -246,13 +246,13 @@ def other_classes(question: Question) -> list[Section]:
     result = _run("classes", question, metric, tr("Compute the heatmaps of other classes"), work)
     if result is None:
         return []
-    mean, likest, pictures = result
+    mean, likest, images = result
     number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
     st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(likest)))}** {tr_message(number)}")
-    show(pictures)
+    show(images)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
-    return [Section(Message("Heatmaps of other classes"), texts, as_report_images(pictures))]
+    return [Section(Message("Heatmaps of other classes"), texts, as_report_images(images))]
 
 
 def _run(

@@ -104,7 +104,7 @@ def table(experiment: Experiment) -> list[Section]:
         st.caption(f"**{tr_message(metric.title)}**: {tr_message(metric.tooltip)} {limitation}")
     if not shown:
         return []
-    told = [
+    sentences = [
         Message(HOW, count=len(over), sure=percent(SURE, 0)),
         *(metric_sentence(metric) for metric in metrics),
     ]
@@ -112,7 +112,7 @@ def table(experiment: Experiment) -> list[Section]:
         (Message("image"), Message("explained class")),
         *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
     ]
-    return [Section(Message("Methods"), told, table=shown), Section(Message("Images"), table=listed)]
+    return [Section(Message("Methods"), sentences, table=shown), Section(Message("Images"), table=listed)]
 
 
 def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.InputImage]]:
@@ -169,10 +169,10 @@ def _compute(missing: Sequence[Cell]) -> None:
     seconds = [cell.seconds for cell in missing]
 
     def work(report: ReportProgress) -> bool:
-        told = tasks.parts_of(
+        parts = tasks.parts_of(
             report, seconds, lambda done: tr("{done} of {total} numbers", done=done, total=len(missing))
         )
-        for cell, part in zip(missing, told, strict=True):
+        for cell, part in zip(missing, parts, strict=True):
             cell.compute(part)
         return True
 

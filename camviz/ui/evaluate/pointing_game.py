@@ -56,9 +56,9 @@ class Mosaic:
 
     def views(self, question: Question) -> list[NDArray[np.uint8]]:
         """The four images as the model sees them, each RGB (H, W, 3)."""
-        views = [question.model.view(picture.decoded, question.fit) for picture in self.pictures]
+        views = [question.model.view(image.decoded, question.fit) for image in self.pictures]
         if len({view.shape for view in views}) > 1:  # the model's own preprocessing keeps the aspect ratio
-            return [question.model.view(picture.decoded, "stretch") for picture in self.pictures]
+            return [question.model.view(image.decoded, "stretch") for image in self.pictures]
         return views
 
 
@@ -238,7 +238,7 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
     with in_queue(report) as progress:
         last = [0, 4]
 
-        def heard(done: int, total: int) -> None:
+        def report_pass(done: int, total: int) -> None:
             last[:] = done, total
             progress(done, total)
 
@@ -246,7 +246,7 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
             x,
             lambda c: question.maps(model.net, x, logit(c), lambda *_: progress(last[0], last[1])).detach(),
             tuple(one.index for one in mosaic.predictions),
-            progress=heard,
+            progress=report_pass,
         )
     view = encode.montage(views, columns=2)
     return GameResult(

@@ -67,16 +67,16 @@ def views(e: Explanation, look: stages.Look, percentile: float) -> None:
     found = result_store().once(
         ("views", look.colors, look.strength, percentile, e.question.key),
         lambda: {
-            name: encode.jpeg(picture)
-            for name, picture in render.views(e.attribution, e.view, look.strength, look.colors, percentile).items()
+            name: encode.jpeg(image)
+            for name, image in render.views(e.attribution, e.view, look.strength, look.colors, percentile).items()
         },
     )
     described = render.VIEWS[render.kind(e.attribution)]
     for tab, (name, jpeg) in zip(st.tabs([tr_message(name) for name in found]), found.items(), strict=True):
         with tab:
-            told = tr_message(described[name])
-            st.image(jpeg, alt=f"{tr_message(name)}: {told}", width=448)
-            st.caption(told)
+            description = tr_message(described[name])
+            st.image(jpeg, alt=f"{tr_message(name)}: {description}", width=448)
+            st.caption(description)
 
 
 def python_code(e: Explanation, experiment: Experiment) -> None:
@@ -86,8 +86,8 @@ def python_code(e: Explanation, experiment: Experiment) -> None:
 
 def show_downloads(e: Explanation, experiment: Experiment, look: stages.Look, percentile: float) -> None:
     """Draw the menu of downloads."""
-    question, picture, link = e.question, experiment.image.name, settings.link()
-    name = text.file_name(picture, e.model, e.method, e.layer or "", e.label)
+    question, image_name, link = e.question, experiment.image.name, settings.link()
+    name = text.file_name(image_name, e.model, e.method, e.layer or "", e.label)
 
     def picture_of(view: str) -> bytes:
         pixels = np.asarray(question.model.original_view(question.image, question.fit, LARGE))
@@ -110,7 +110,7 @@ def show_downloads(e: Explanation, experiment: Experiment, look: stages.Look, pe
     )
     buttons.download_button(
         tr("Recipe (JSON)"),
-        lambda: recipe.recipe_json(e.question, picture),
+        lambda: recipe.recipe_json(e.question, image_name),
         f"{name}-recipe.json",
         "application/json",
         on_click="ignore",
@@ -122,8 +122,8 @@ def show_downloads(e: Explanation, experiment: Experiment, look: stages.Look, pe
     buttons.download_button(
         tr("Report (HTML)"),
         lambda: report.to_html(
-            Message("Explanation of {picture} by {model}", model=e.model, picture=picture),
-            report.explanation_sections(e, experiment.predictions, picture, look.colors, look.strength, percentile),
+            Message("Explanation of {picture} by {model}", model=e.model, picture=image_name),
+            report.explanation_sections(e, experiment.predictions, image_name, look.colors, look.strength, percentile),
             link,
             language,
             say,

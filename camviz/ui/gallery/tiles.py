@@ -54,10 +54,10 @@ ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
 
 def compute(experiment: Experiment, question: Question) -> list[Found]:
     """Return the finished tiles of the gallery's images, after computing missing ones."""
-    photos = gallery_input.gallery_images()
+    images = gallery_input.gallery_images()
     order = _order(experiment, question)
-    keys = {photo.name: _key(experiment, order, photo) for photo in photos}
-    missing = [photo for photo in photos if result_store().get(keys[photo.name]) is None]
+    keys = {image.name: _key(experiment, order, image) for image in images}
+    missing = [image for image in images if result_store().get(keys[image.name]) is None]
     if missing:
         each = cost.explanation_seconds(question, cost.BATCHED)
 
@@ -65,16 +65,16 @@ def compute(experiment: Experiment, question: Question) -> list[Found]:
             return _work(Worker(order, experiment.model), missing, keys, report)
 
         what = tr("Explain {count} images", count=len(missing))
-        key = ("gallery", *(keys[photo.name] for photo in missing))
+        key = ("gallery", *(keys[image.name] for image in missing))
         tasks.run("gallery", key, len(missing) * each, what, work, keep=False)
-    return [(photo, tile) for photo in photos if (tile := result_store().get(keys[photo.name])) is not None]
+    return [(image, tile) for image in images if (tile := result_store().get(keys[image.name])) is not None]
 
 
 def _work(worker: Worker, missing: Sequence[GalleryImage], keys: Mapping[str, Hashable], report: ReportProgress) -> int:
     size = worker.order.batch
     for start in range(0, len(missing), size):
         part = missing[start : start + size]
-        looked = worker.read([Item(photo.name, photo.data, worker.order.methods) for photo in part])
+        looked = worker.read([Item(image.name, image.data, worker.order.methods) for image in part])
 
         def tell(share: float, text: str = "", *, ahead: int = 0, start: int = start) -> None:
             report(start / len(missing), tr("{done} of {total} images", done=start, total=len(missing)), ahead=ahead)
@@ -101,8 +101,8 @@ def _order(experiment: Experiment, question: Question) -> Order:
     )
 
 
-def _key(experiment: Experiment, order: Order, photo: GalleryImage) -> Hashable:
-    return "gallery", photo.digest, experiment.model.key, order.asked(order.methods[0])
+def _key(experiment: Experiment, order: Order, image: GalleryImage) -> Hashable:
+    return "gallery", image.digest, experiment.model.key, order.asked(order.methods[0])
 
 
 def _tile(outcome: Outcome) -> Tile:
@@ -154,8 +154,8 @@ def choose(found: Sequence[Found]) -> list[Found]:
         help=tr("Images whose predicted class has a probability below 50%."),
     )
     return [
-        (photo, tile)
-        for photo, tile in sorted(found, key=ORDERS[order][1])
+        (image, tile)
+        for image, tile in sorted(found, key=ORDERS[order][1])
         if not tile.error and (not only or tile.predicted in only) and (not unsure or tile.probability < 0.5)
     ]
 
@@ -165,17 +165,17 @@ def tiles(shown: Sequence[Found]) -> Found | None:
     if not shown:
         st.info(tr("No image matches: remove a filter."))
         return None
-    names = [photo.name for photo, _ in shown]
+    names = [image.name for image, _ in shown]
     chosen = st.session_state.get("tile")
     place = names.index(chosen) if chosen in names else 0
     items = [
         (
             number,
-            tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name),
-            f"{photo.name}\n{tile.predicted} {tr_message(tile.shown)}",
+            tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=image.name),
+            f"{image.name}\n{tile.predicted} {tr_message(tile.shown)}",
             tile.overlay,
         )
-        for number, (photo, tile) in enumerate(shown)
+        for number, (image, tile) in enumerate(shown)
     ]
 
     def pick(number: int) -> None:
@@ -187,23 +187,23 @@ def tiles(shown: Sequence[Found]) -> Found | None:
 
 def one(found: Found, method: Method) -> None:
     """Show the selected image, its reading and a button that opens it in Explain."""
-    photo, tile = found
+    image, tile = found
     left, right = st.columns([1, 2], gap="large")
-    alt = tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=photo.name)
+    alt = tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=image.name)
     left.image(tile.overlay, alt=alt, width="stretch")
     with right:
-        st.markdown(tr("**{picture}**, by {method}", picture=escaped(photo.name), method=tr_message(method.title)))
+        st.markdown(tr("**{picture}**, by {method}", picture=escaped(image.name), method=tr_message(method.title)))
         st.markdown(escaped(tr_message(tile.reading)))
         st.caption(tr("**Limitations.** {caution}", caution=tr_message(tile.caution)))
-        if st.button(tr("Open in Explain"), icon=":material/visibility:", on_click=photo.open):
+        if st.button(tr("Open in Explain"), icon=":material/visibility:", on_click=image.open):
             st.switch_page("pages/explain.py")
 
 
 def refused(found: Sequence[Found]) -> None:
     """Show the errors of the images that could not be read or explained."""
-    for photo, tile in found:
+    for image, tile in found:
         if tile.error:
-            st.error(error_text(tile.error, photo.name))
+            st.error(error_text(tile.error, image.name))
 
 
 def table(found: Sequence[Found]) -> None:
@@ -211,14 +211,14 @@ def table(found: Sequence[Found]) -> None:
     st.dataframe(
         [
             {
-                tr("image"): photo.name,
+                tr("image"): image.name,
                 tr("predicted class"): tile.predicted,
                 tr("probability"): tile.probability,
                 tr("explained class"): tile.explained,
                 tr("probability of the explained class"): tile.explained_probability,
                 tr("sparseness"): tile.sparseness,
             }
-            for photo, tile in found
+            for image, tile in found
         ],
         hide_index=True,
         width="stretch",
@@ -249,8 +249,8 @@ def to_csv(found: Sequence[Found]) -> str:
 def _rows(found: Sequence[Found]) -> list[dict[str, Any]]:
     left_out = ("overlay", "reading", "caution")
     return [
-        {"file": photo.name, **{key: value for key, value in asdict(tile).items() if key not in left_out}}
-        for photo, tile in found
+        {"file": image.name, **{key: value for key, value in asdict(tile).items() if key not in left_out}}
+        for image, tile in found
     ]
 
 
@@ -259,5 +259,5 @@ def _plain(value: Any) -> Any:
 
 
 def _zip(found: Sequence[Found], method: Method) -> bytes:
-    files = {f"{photo.name}-{method.key}.jpg": tile.overlay for photo, tile in found if tile.overlay}
+    files = {f"{image.name}-{method.key}.jpg": tile.overlay for image, tile in found if tile.overlay}
     return export.grid_zip(files, _rows(found))

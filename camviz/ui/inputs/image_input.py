@@ -88,9 +88,9 @@ def take(widget: str) -> None:
         st.session_state["refused"] = held.name, error.message
 
 
-def thumbnail(picture: InputImage) -> bytes:
+def thumbnail(image: InputImage) -> bytes:
     """Return a square JPEG of 96 pixels."""
-    return _thumbnail(picture.digest, picture.decoded.pixels)
+    return _thumbnail(image.digest, image.decoded.pixels)
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
@@ -112,8 +112,8 @@ def _samples() -> dict[str, InputImage]:
     return found
 
 
-def _pixels(picture: InputImage) -> int:
-    return picture.decoded.pixels.width * picture.decoded.pixels.height
+def _pixels(image: InputImage) -> int:
+    return image.decoded.pixels.width * image.decoded.pixels.height
 
 
 def _own() -> dict[str, InputImage]:

@@ -115,8 +115,8 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
 
 def allowed() -> bool:
     """Whether this visitor may bring a network: as the operator's file says, else who sits at this very machine."""
-    told = models.operator_config().uploads
-    return at_this_machine() if told is None else told
+    uploads = models.operator_config().uploads
+    return at_this_machine() if uploads is None else uploads
 
 
 def at_this_machine() -> bool:
@@ -204,8 +204,8 @@ def network(name: str, weights: str, device: str = "cpu") -> Model:
 
     def show(done: int, total: int) -> None:
         got, of = f"{done / 1e6:.0f}", f"{total / 1e6:.0f}"
-        told = tr("Downloading {network}: {done} of {total} MB", network=name, done=got, total=of)
-        place.progress(min(1.0, done / max(1, total)), told)
+        progress_text = tr("Downloading {network}: {done} of {total} MB", network=name, done=got, total=of)
+        place.progress(min(1.0, done / max(1, total)), progress_text)
 
     with in_memory():
         found = models.shared_model(name, weights, device, show)

@@ -130,10 +130,10 @@ def _tiles(experiment: Experiment, found: FeatureMaps, numbers: Sequence[int], c
 
 def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
     """Return a feature map (h, w) in colors: darkest at zero and below, brightest at its maximum."""
-    picture = Image.fromarray(render.colorize(render.minmax(one.clip(min=0), low=0), color_map))
-    small = max(picture.size) <= TILE
-    tall = round(TILE * picture.height / picture.width)
-    return np.array(picture.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
+    image = Image.fromarray(render.colorize(render.minmax(one.clip(min=0), low=0), color_map))
+    small = max(image.size) <= TILE
+    tall = round(TILE * image.height / image.width)
+    return np.array(image.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
 
 
 def over_image(experiment: Experiment, one: NDArray[np.float32], number: int, look: stage.Look) -> None:
@@ -171,15 +171,15 @@ def _extension() -> None:
     )
 
 
-def cut(picture: RGB, box: Box) -> RGB:
+def cut(image: RGB, box: Box) -> RGB:
     """Return the part of an image (H, W, 3) in a box."""
     top, left, bottom, right = box
-    return picture[top:bottom, left:right]
+    return image[top:bottom, left:right]
 
 
-def square(picture: RGB, side: int) -> RGB:
+def square(image: RGB, side: int) -> RGB:
     """Enlarge an image into a gray square, keeping its proportions."""
-    large = ImageOps.pad(Image.fromarray(picture), (side, side), Image.Resampling.BICUBIC, (128, 128, 128))
+    large = ImageOps.pad(Image.fromarray(image), (side, side), Image.Resampling.BICUBIC, (128, 128, 128))
     return np.array(large)
 
 

@@ -93,8 +93,8 @@ def _over() -> list[Candidate]:
     return [Candidate(picture.name, picture.digest, partial(_itself, picture)) for picture in chosen]
 
 
-def _itself(picture: InputImage) -> InputImage:
-    return picture
+def _itself(image: InputImage) -> InputImage:
+    return image
 
 
 def _compute(

@@ -125,7 +125,7 @@ def _randomization(method: str, fault: RandomizationTest, experiment: Experiment
                 found.append(tiles.randomization_tiles(question, result, _draw_heatmap))
             return found
 
-        pictures = tasks.run(
+        images = tasks.run(
             f"randomization.{method}",
             ("randomization, side by side", *(question.key for question in questions)),
             sum(cost.metric_seconds(question, metric, (STAGES + 1) / metric.cost) for question in questions),
@@ -135,7 +135,7 @@ def _randomization(method: str, fault: RandomizationTest, experiment: Experiment
     except CamvizError as error:
         st.info(tr("Not available for this model: {error}.", error=escaped(tr_message(error.message))))
         return
-    for question, row in zip(questions, pictures or (), strict=False):
+    for question, row in zip(questions, images or (), strict=False):
         st.caption(escaped(tr_message(question.method.title)))
         tiles.show(row)
 

@@ -85,10 +85,10 @@ def _compute(
     questions = {place: grid.at(*place) for place in seconds}
 
     def work(report: ReportProgress) -> bool:
-        told = tasks.parts_of(
+        parts = tasks.parts_of(
             report, list(seconds.values()), lambda done: tr("{done} of {total} heatmaps", done=done, total=len(seconds))
         )
-        for (place, question), part in zip(questions.items(), told, strict=True):
+        for (place, question), part in zip(questions.items(), parts, strict=True):
             try:
                 finish(place, explanations.compute(question, part))
             except CamvizError as error:

@@ -131,9 +131,9 @@ def serve(
     """
     global _running
     name, port = text_of(name, "name"), _checked_place(host, port)
-    told = (categories, preprocess, input_size, mean, std, input_channels, head, output, unit or None)
+    given = (categories, preprocess, input_size, mean, std, input_channels, head, output, unit or None)
     if isinstance(network, Model):
-        if any(one is not None for one in told):
+        if any(one is not None for one in given):
             raise CamvizError("a loaded model says itself how it sees an image; give these settings to load_model")
         model = replace(network, name=name or network.name, title=name or network.title)
     else:

@@ -28,6 +28,6 @@ def warm(server: str) -> str:
 
 
 if __name__ == "__main__":
-    told = warm(sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8501")
-    if told != "ok":
-        sys.exit(f"The first page could not be made ready: {told}")
+    answer = warm(sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8501")
+    if answer != "ok":
+        sys.exit(f"The first page could not be made ready: {answer}")

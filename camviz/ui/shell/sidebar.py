@@ -21,11 +21,11 @@ FUSES = {"mean": "mean", "max": "max"}
 def sidebar() -> None:
     """Draw the sidebar and store the experiment in the session."""
     with st.sidebar:
-        picture = _picture()
+        image = _picture()
         model = _model()
         fit = settings.setting("fit", "crop", FITS)
         layers, fusion = _layers(model)
-        target, rival = _target(model, predict(model, picture.decoded, fit)[0])
+        target, rival = _target(model, predict(model, image.decoded, fit)[0])
         with st.expander(tr("More settings")):
             st.selectbox(
                 tr("Fit to the input size"),
@@ -54,7 +54,7 @@ def sidebar() -> None:
             key="lang",
             required=True,
         )
-    st.session_state["experiment"] = Experiment(picture, model, layers, fit, fusion, target, rival)
+    st.session_state["experiment"] = Experiment(image, model, layers, fit, fusion, target, rival)
 
 
 def _picture() -> image_input.InputImage:
@@ -68,8 +68,8 @@ def _picture() -> image_input.InputImage:
         )
     key = settings.setting("img", image_input.FIRST, found)
     items = [
-        (picture.id, picture.name.rpartition(".")[0] or picture.name, image_input.thumbnail(picture))
-        for picture in found.values()
+        (image.id, image.name.rpartition(".")[0] or image.name, image_input.thumbnail(image))
+        for image in found.values()
     ]
     browser.gallery(tr("Available images"), items, key, image_input.choose)
     st.file_uploader(

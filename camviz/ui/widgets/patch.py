@@ -19,11 +19,11 @@ def patch(e: Explanation) -> None:
     box, row, column = result_store().once(("patch", e.question.key), lambda: _patch(e))
     top, left, bottom, right = box
     found, projected = st.columns(2)
-    for place, picture, name in (
+    for place, image, name in (
         (found, e.view, tr("Image patch in the receptive field")),
         (projected, render.color(e.attribution), tr("Projection in the receptive field")),
     ):
-        place.image(encode.png(picture[top:bottom, left:right]), alt=name, width="stretch")
+        place.image(encode.png(image[top:bottom, left:right]), alt=name, width="stretch")
         size = tr(" ({width} x {height} pixels)", width=right - left, height=bottom - top)
         place.caption(f"{name}{size}")
     st.caption(

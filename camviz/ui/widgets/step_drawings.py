@@ -11,12 +11,12 @@ from ..inputs.experiment import Experiment
 from . import charts
 
 
-def side_by_side(*pictures: tuple[str, NDArray[np.uint8]]) -> None:
+def side_by_side(*images: tuple[str, NDArray[np.uint8]]) -> None:
     """Images beside one another, each under its name."""
-    grid = st.grid(max(3, len(pictures)), min_column_width=110)
-    for name, picture in pictures:
+    grid = st.grid(max(3, len(images)), min_column_width=110)
+    for name, image in images:
         with grid.cell():
-            st.image(encode.png(picture), alt=name, width="stretch")
+            st.image(encode.png(image), alt=name, width="stretch")
             st.caption(name)
 
 

@@ -44,18 +44,18 @@ def tiles(
     maps: Sequence[Tensor],
     captions: Sequence[tuple[str, ...]],
     alts: Sequence[str],
-    looks: DrawMap = overlay_map,
+    draw_map: DrawMap = overlay_map,
 ) -> list[Tile]:
-    """Return tiles of heatmaps, each with its own scale, over the image or drawn by `looks`."""
+    """Return tiles of heatmaps, each with its own scale, over the image or drawn by `draw_map`."""
     view = question.view
-    drawn = [encode.jpeg(looks(view, one.cpu().float().numpy())) for one in maps]
+    drawn = [encode.jpeg(draw_map(view, one.cpu().float().numpy())) for one in maps]
     return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
 
 
-def randomization_tiles(question: Question, found: RandomizationResult, looks: DrawMap = overlay_map) -> list[Tile]:
+def randomization_tiles(question: Question, found: RandomizationResult, draw_map: DrawMap = overlay_map) -> list[Tile]:
     """Return the heatmaps of the randomization test, each with its depth and its similarity to the first."""
     depths = [text.percent(depth, 0, exact=True) for depth in found.depths]
-    told = zip(depths, found.layers, found.correlations, found.similarities, strict=True)
+    rows = zip(depths, found.layers, found.correlations, found.similarities, strict=True)
     captions = [
         (
             Message("{share} randomized", share=depth),
@@ -64,19 +64,19 @@ def randomization_tiles(question: Question, found: RandomizationResult, looks: D
         )
         if layer
         else (Message("trained weights"),)
-        for depth, layer, r, alike in told
+        for depth, layer, r, alike in rows
     ]
     alts = [
         Message("{method} with {share} of the layers randomized", method=question.method.title, share=depth)
         for depth in depths
     ]
-    return tiles(question, found.maps, captions, alts, looks)
+    return tiles(question, found.maps, captions, alts, draw_map)
 
 
-def show(pictures: Sequence[Tile], width: int = 150) -> None:
+def show(shown: Sequence[Tile], width: int = 150) -> None:
     """Show tiles in a row that wraps."""
     box = st.grid(min_column_width=width)
-    for tile in pictures:
+    for tile in shown:
         with box.container():
             st.image(tile.jpeg, alt=tr_message(tile.alt), width="stretch")
             first, *others = (escaped(tr_message(line)) for line in tile.lines)
