@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import markers_of
+from tests.conftest import MARKERS, markers_of
 
 TESTS = Path(__file__).parent
 HEAVY = {"captum", "hypothesis", "playwright", "pytorch_grad_cam", "quantus", "ray", "streamlit", "torchcam", "zennit"}
@@ -30,3 +30,7 @@ def test_the_fast_run_imports_nothing_heavy(request: pytest.FixtureRequest) -> N
     if not request.config.getoption("fast"):
         pytest.skip("only `make check` leaves the heavy packages out")
     assert HEAVY & sys.modules.keys() == set()
+
+
+def test_every_place_with_a_marker_exists() -> None:
+    assert [place for place in MARKERS if not (TESTS / place).exists()] == []

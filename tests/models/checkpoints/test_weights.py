@@ -222,6 +222,7 @@ def test_hugging_face_weights_that_cannot_be_downloaded(
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.slow
 def test_the_variables_of_hugging_face(server: Server, mobilenet: Any, tmp_path: Path) -> None:
     code = f"import camviz; print(camviz.load_model('timm/{MOBILENET}').weights)"
     variables = {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": "hf_secret"}
