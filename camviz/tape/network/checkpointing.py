@@ -1,7 +1,7 @@
 """Passes without gradient checkpointing, which would compute parts of a pass again outside of what listens to it.
 
-torch.utils.checkpoint looks up what it calls by name in its own module, whoever imported it and however. The two
-functions that are put there once do what the original ones do, except in a pass of CamViz.
+torch.utils.checkpoint looks up by name, in its own module, the two functions that it calls. Both are replaced there
+once, by functions that do the same, except in a pass of CamViz; so every way of importing `checkpoint` is covered.
 """
 
 from collections.abc import Iterator
