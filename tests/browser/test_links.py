@@ -25,6 +25,7 @@ def test_back_restores_the_view_before(page: Page, server: str) -> None:
     page.go_back()
     expect(page.locator(".bars button").first).to_have_attribute("aria-pressed", "true")
     for name in ("koala", "panda"):
+        settled(page)
         page.go_back()
         shows(page, name)
         expect(page).to_have_url(f"{server}/?img=sample%3A{name}")
