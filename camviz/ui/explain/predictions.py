@@ -1,10 +1,7 @@
-"""The predictions as bars, and the model's input as an image."""
+"""The predictions as bars."""
 
-from ... import encode
 from ...models import Prediction
 from ..components import browser
-from ..inputs.experiment import Experiment
-from ..server.store import result_store
 from ..session.language import tr, tr_message
 from ..shell import sidebar
 
@@ -25,8 +22,3 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
         ],
         sidebar.explain_class,
     )
-
-
-def seen(experiment: Experiment) -> bytes:
-    """Return the model's input as a JPEG."""
-    return result_store().once(("view", experiment.key), lambda: encode.jpeg(experiment.view))
