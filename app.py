@@ -9,8 +9,7 @@ import streamlit as st
 from camviz.errors import CamvizError
 from camviz.ui.compare import presentation
 from camviz.ui.session import language, settings, streamlit_internals
-from camviz.ui.session.language import tr
-from camviz.ui.shell import page_style, sidebar, tour
+from camviz.ui.shell import experiment_row, page_style, pages, title_line
 
 # OpenMP reads this when torch is loaded: waiting threads of one computation soon yield to those of other visitors.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
@@ -18,36 +17,28 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 sys.setswitchinterval(0.0005)
 
 
-ICON = Path(__file__).parent / "assets" / "icon.png"
+ASSETS = Path(__file__).parent / "assets"
 # Before the navigation: otherwise browsers fetch the icon of the first page from fonts.gstatic.com as favicon.
-st.set_page_config("CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
-page = st.navigation(
-    [
-        st.Page("pages/explain.py", title=tr("Explain"), icon=":material/visibility:", default=True),
-        st.Page("pages/compare.py", title=tr("Compare"), icon=":material/grid_view:"),
-        st.Page("pages/gallery.py", title=tr("Gallery"), icon=":material/photo_library:"),
-        st.Page("pages/layers.py", title=tr("Layers"), icon=":material/layers:"),
-        st.Page("pages/learn.py", title=tr("Learn"), icon=":material/school:"),
-        st.Page("pages/evaluate.py", title=tr("Evaluate"), icon=":material/fact_check:"),
-        st.Page("pages/dream.py", title=tr("Dream"), icon=":material/auto_awesome:"),
-    ],
-    position="top",
-)
-st.set_page_config(page_title=f"{page.title} · CamViz")
-with settings.run(page.url_path):
+st.set_page_config("CamViz", page_icon=ASSETS / "icon.png", layout="wide", initial_sidebar_state="collapsed")
+st.logo(ASSETS / "logo.svg", size="large", link=None)
+page, script = pages.navigate()
+with settings.run(page.path):
     settings.setting("lang", language.of_the_browser(), language.LANGUAGES)
-    presenting = presentation.on(page.url_path)
     page_style.apply_page_style()
-    sidebar.sidebar()
-    tour.offer(page.url_path)
+    presented = page_style.is_presented()
+    title_line.draw(page)
+    messages = st.container()
+    experiment_row.draw(page)
+    pages.tabs()
     if not streamlit_internals.is_guest():
         page_style.freeze_garbage()
-    messages = st.container()
     try:
-        if presenting:
+        if presented and page.file == "compare":
             presentation.show()
         else:
-            page.run()
+            script.run()
+            if presented:
+                page_style.leave_button()
     except CamvizError as error:
         st.error(language.error_text(error))
     for sentence in settings.notes():

@@ -5,13 +5,10 @@ import streamlit as st
 from camviz.explanation.explanation import Explanation
 from camviz.ui.compare import axes, grid_view
 from camviz.ui.results import grid
-from camviz.ui.session.language import tr
 from camviz.ui.shell import pages
 from camviz.ui.widgets import quick_check
 
 experiment = pages.experiment()
-st.title(tr("Compare"))
-st.caption(tr("Compare heatmaps side by side: choose methods, layers, models, classes or images as rows and columns."))
 chosen = axes.choose(experiment)
 options = grid_view.display_options()
 status = st.container()

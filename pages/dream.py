@@ -9,13 +9,6 @@ from camviz.ui.shell import pages
 from camviz.ui.widgets import charts
 
 experiment = pages.experiment()
-st.title(tr("Dream"))
-st.caption(
-    tr(
-        "Feature visualization: start from noise or from the image, and change it step by step until a channel, "
-        "a layer or a class responds as strongly as possible."
-    )
-)
 left, right = st.columns([2, 3], gap="large")
 
 with left:

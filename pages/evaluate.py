@@ -17,13 +17,6 @@ TESTS = {
 }
 
 experiment = pages.experiment()
-st.title(tr("Evaluate"))
-st.caption(
-    tr(
-        "Test how faithful a heatmap is. A heatmap can look convincing and be wrong: each test can disprove it, "
-        "none can prove it."
-    )
-)
 test = settings.setting("test", "curves", TESTS)
 st.segmented_control(
     tr("Test"),
@@ -38,7 +31,7 @@ e, shown = None, []
 if test in ("curves", "randomization"):
     left, right = st.columns([3, 1], gap="large")
     with left:
-        question, _ = method_picker.ask(experiment)
+        question = method_picker.ask(experiment)
         e = explanations.explanation(question) if question else None
     if e is not None:
         with right:

@@ -13,36 +13,38 @@ from camviz.ui.shell import pages, tour
 from camviz.ui.widgets import method_picker, patch, quick_check, stage
 
 experiment = pages.experiment()
-st.title(tr("Explain"))
 tour.step(1)
-left, right = st.columns([4, 3], gap="medium")
+left, right = st.columns([5, 6], gap="medium")
 
 with right:
     answer = st.container(key="answer")
     tour.step(2)
-    predictions.predictions(experiment.predictions, getattr(experiment.score, "c", None))
+    predictions.predictions(experiment)
     tour.step(3)
-    question, menu = method_picker.ask(experiment, menu=True)
+    question = method_picker.ask(experiment, lambda: explanations.refusals(experiment))
 with left:
     e = explanations.explanation(question) if question else None
     if e is not None:
         look = map_views.stage(e, experiment.predictions[0].index)
-with menu:
-    method_picker.method_menu(lambda: explanations.refusals(experiment))
 if e is not None:
     first = experiment.predictions[0]
     with answer:
         st.markdown(escaped(tr_message(captions.reading(e, first))))
+    percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
     with right:
         st.caption(tr("**Limitations.** {caution}", caution=tr_message(captions.caution(e))))
         for note in e.notes:
             st.info(escaped(tr_message(note)))
-        quick_check.show(e.question)
+        with st.container(key="next_steps", horizontal=True, vertical_alignment="top", gap="small"):
+            checks = st.container(width="content")
+            beside = dict.fromkeys((e.method, *method_picker.FAVORITES[:3]))
+            pages.open_button("compare", tr("Open in Compare"), {"columns.methods": ",".join(beside)})
+            map_views.show_downloads(e, experiment, look, percentile)
+        with checks:
+            quick_check.show(e.question)
         tour.step(4)
         if e.knobs.get("feature_map") is not None:
             patch.patch(e)
-        percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
-        map_views.show_downloads(e, experiment, look, percentile)
     with st.expander(tr("Other views")):
         map_views.views(e, look, percentile)
     method_extras.draw(e, experiment)

@@ -9,15 +9,8 @@ from camviz.ui.shell import pages
 from camviz.ui.widgets import method_picker
 
 experiment = pages.experiment()
-st.title(tr("Gallery"))
-st.caption(
-    tr(
-        "Explain many images with one method, using the model, layer and class of the sidebar. One heatmap can "
-        "mislead; many show what the model usually responds to. The samples are shown until you upload images."
-    )
-)
 gallery_input.uploader()
-question, _ = method_picker.ask(experiment)
+question = method_picker.ask(experiment)
 found = tiles.compute(experiment, question) if question else []
 tiles.refused(found)
 if question and found and all(tile.error for _, tile in found):

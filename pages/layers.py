@@ -14,8 +14,6 @@ experiment = pages.experiment()
 experiment = replace(experiment, layers=experiment.layers[:1], fusion="mean")
 look = stage.look()
 
-st.title(tr("Layers"))
-st.caption(tr("Explore the layers of the model, their feature maps and the first filters."))
 overview.strip(experiment)
 overview.network_table(experiment)
 

@@ -14,8 +14,6 @@ from camviz.ui.shell import pages
 PARTS = {"lessons": "Lessons", "methods": "How the methods work", "glossary": "Glossary"}
 
 experiment = pages.experiment()
-st.title(tr("Learn"))
-st.caption(tr("Work through lessons, follow each method step by step, and look up terms."))
 part = settings.setting("part", "lessons", PARTS)
 st.segmented_control(
     tr("Section"),

@@ -120,6 +120,16 @@ class Keys:
             raise AssertionError(f"{key} does not reach {target} in {most} presses")
         assert self.page.evaluate(VISIBLE, element), f"the focus on {target} cannot be seen"
 
+    def choose_method(self, title: str, key: str = "Tab") -> None:
+        """Pick a method in the list of all of them."""
+        press = self.page.keyboard.press
+        self.reach(self.page.get_by_role("button", name="All methods"), key=key)
+        press("Enter")
+        self.reach(self.page.get_by_role("combobox", name="Method", exact=True))
+        self.page.keyboard.type(title)
+        press("Enter")
+        press("Escape")
+
 
 # The focus shows as an outline, or as a look that the thing or what surrounds it does not have without the focus.
 VISIBLE = """async element => {
@@ -165,12 +175,9 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     keys.reach(page.get_by_role("group", name=re.compile("predictions")).get_by_role("button").first)
     press("Space")
     expect(page.locator(".bars button").first).to_have_attribute("aria-pressed", "true")
-    keys.reach(page.get_by_role("combobox", name="Method"))
-    page.keyboard.type("Layer-CAM")
-    press("Enter")
+    keys.choose_method("Layer-CAM")
     expect(page).to_have_url(re.compile("method=layer_cam"))
     settled(page)
-    # the method's picker stands after the stage's strength
     keys.reach(page.get_by_role("slider", name="Strength"), key="Shift+Tab")
     press("ArrowRight")
     expect(page).to_have_url(re.compile("opacity=0.81"))
@@ -181,9 +188,7 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
         keys.reach(page.get_by_role("button", name="Raw values (NPZ)"))
         press("Enter")
     # back to a slow method: run it and cancel it
-    keys.reach(page.get_by_role("combobox", name="Method"), key="Shift+Tab")
-    page.keyboard.type("Score-CAM")
-    press("Enter")
+    keys.choose_method("Score-CAM", key="Shift+Tab")
     start = page.get_by_role("button", name="Run Score-CAM")
     expect(start).to_be_visible()
     settled(page)

@@ -2,27 +2,10 @@
 
 import re
 import time
-from io import BytesIO
-from pathlib import Path
 
-from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, expect
 
-SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
-PICTURE = "[data-testid=stFileUploader]:has-text('Your own image') input"
-
-
-def own_picture() -> dict[str, object]:
-    """A macaw that the server has not seen."""
-    buffer = BytesIO()
-    ImageOps.mirror(Image.open(SAMPLES / "macaw.jpg")).save(buffer, "PNG")
-    return {"name": "my bird.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    """Pick an option of a select box."""
-    page.get_by_role("combobox", name=label).first.click()
-    page.get_by_role("option", name=option, exact=True).click()
+from tests.browser.actions import own_picture, upload
 
 
 def test_first_page_is_filled_without_a_click(page: Page, server: str) -> None:
@@ -54,7 +37,7 @@ def test_the_menu_of_all_methods_opens_and_closes(page: Page, server: str) -> No
 def test_an_uploaded_image_is_named_and_explained(page: Page, server: str) -> None:
     page.goto(server)
     expect(page.get_by_text("predicts espresso")).to_be_visible()
-    page.locator(PICTURE).set_input_files(own_picture())
+    upload(page, own_picture())
     expect(page.locator(".bars button").first).to_contain_text("macaw")
     expect(page.get_by_text("predicts macaw")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sha"))
@@ -63,9 +46,7 @@ def test_an_uploaded_image_is_named_and_explained(page: Page, server: str) -> No
 def test_a_broken_picture_gets_a_sentence_and_nothing_is_lost(page: Page, server: str) -> None:
     page.goto(server)
     expect(page.get_by_text("predicts espresso")).to_be_visible()
-    page.locator(PICTURE).set_input_files(
-        {"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n and no more"}
-    )
+    upload(page, {"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n and no more"})
     expect(page.get_by_role("alert").filter(has_text="broken.png")).to_be_visible()
     expect(page.get_by_text("predicts espresso")).to_be_visible()
 
@@ -73,7 +54,7 @@ def test_a_broken_picture_gets_a_sentence_and_nothing_is_lost(page: Page, server
 def test_another_method_and_a_permalink_in_a_fresh_browser(page: Page, server: str, browser: Browser) -> None:
     page.goto(f"{server}/?img=sample:panda&layer=blocks.4")
     expect(page.get_by_text("(layer blocks.4)")).to_be_visible()
-    choose(page, "Method", "Guided backpropagation")
+    page.get_by_role("radio", name="Guided backpropagation").click()
     expect(page.get_by_text("The lines show structures that activate the model")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sample.*method=guided_backprop"))
     link = page.url

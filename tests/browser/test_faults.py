@@ -4,17 +4,13 @@ import os
 import re
 import time
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
+from tests.browser.actions import own_picture, upload
 from tests.browser.waiting import computed, settled
-
-SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
-PICTURE = "[data-testid=stFileUploader]:has-text('Your own image') input"
 
 TICK = os.sysconf("SC_CLK_TCK")
 IDLE = 0.05  # of a processor, in which Streamlit waits for visitors
@@ -34,13 +30,6 @@ def load(server_process: int) -> Callable[[float], float]:
         return (used() - before) / seconds
 
     return measure
-
-
-def own_picture() -> dict[str, object]:
-    """A macaw that the server has not seen."""
-    buffer = BytesIO()
-    ImageOps.mirror(Image.open(SAMPLES / "macaw.jpg")).resize((300, 300)).save(buffer, "PNG")
-    return {"name": "my bird.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
 
 
 def until_idle(load: Callable[[float], float], patience: float) -> None:
@@ -106,7 +95,7 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     page.route_web_socket(re.compile("_stcore/stream"), connect)
     page.goto(f"{server}/?method=layer_cam&colors=jet")
     expect(page.get_by_text("predicts espresso")).to_be_visible()
-    page.locator(PICTURE).set_input_files(own_picture())  # which the session has, and no link
+    upload(page, own_picture(300))  # which the session has, and no link
     expect(page.get_by_text("predicts macaw")).to_be_visible()
     page.locator(".bars button").nth(1).click()
     expect(page).to_have_url(re.compile("target="))

@@ -12,16 +12,19 @@ def test_the_browsers_language_first_then_what_was_chosen_which_the_link_keeps(s
     expect(page.get_by_role("heading", name="解释", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="评估")).to_be_visible()
     expect(page.get_by_role("slider", name="强度")).to_be_visible()  # a component of our own
-    classes = page.get_by_test_id("stSidebar").get_by_role("combobox", name="类别", exact=True)
+    classes = page.get_by_role("combobox", name="类别", exact=True)
     expect(classes).to_have_value(re.compile("预测类别"))
+    page.get_by_role("button", name="你的图像").click()
     uploader = page.get_by_test_id("stFileUploaderDropzone").first  # where the words are Streamlit's own
     expect(uploader).to_contain_text("上传")
     expect(uploader).to_contain_text("20MB （单个文件上限）")
     assert "lang" not in page.url
 
-    page.get_by_test_id("stSidebar").get_by_role("radio", name="English").click()
+    page.locator(".st-key-more button").click()
+    page.get_by_role("radio", name="English").click()
     expect(page.get_by_role("heading", name="Explain", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Evaluate")).to_be_visible()
+    page.get_by_role("button", name="Your image").click()
     expect(uploader).to_contain_text("Upload")
     expect(uploader).to_contain_text("20MB per file")
     expect(page).to_have_url(re.compile("lang=en"))

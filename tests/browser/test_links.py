@@ -1,7 +1,10 @@
 """The address of a view in a real browser: each Back restores the view before."""
 
+import re
+
 from playwright.sync_api import Page, expect
 
+from tests.browser.slow_line import slow_line
 from tests.browser.waiting import settled
 
 PREDICTED = {"coffee": "espresso", "koala": "koala", "panda": "giant panda"}
@@ -29,3 +32,47 @@ def test_back_restores_the_view_before(page: Page, server: str) -> None:
         page.go_back()
         shows(page, name)
         expect(page).to_have_url(f"{server}/?img=sample%3A{name}")
+
+
+def test_undo_and_redo_go_through_the_views(page: Page, server: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{server}/?img=sample:panda")
+    shows(page, "panda")
+    undo, redo = page.get_by_role("button", name="Undo"), page.get_by_role("button", name="Redo")
+    page.locator(".gallery button[title=koala]").click()
+    shows(page, "koala")
+    settled(page)
+    expect(redo).to_be_disabled()
+    undo.click()
+    shows(page, "panda")
+    settled(page)
+    redo.click()
+    shows(page, "koala")
+    expect(page).to_have_url(f"{server}/?img=sample%3Akoala")
+
+
+def test_share_shows_the_link_and_its_qr_code(page: Page, server: str) -> None:
+    page.goto(f"{server}/?img=sample:panda")
+    shows(page, "panda")
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("textbox", name="Link to this view")).to_have_value(
+        re.compile(r"^http://[0-9.]+:\d+/?\?img=sample%3Apanda$")
+    )
+    expect(page.get_by_alt_text("QR code of the link")).to_be_visible()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+
+
+def test_the_last_of_quick_clicks_wins_on_a_slow_line(page: Page, server: str) -> None:
+    with slow_line(server, 0.075) as address:  # 150 ms there and back
+        page.goto(f"{address}/?img=sample:moose")
+        expect(page.get_by_text("The model predicts ")).to_be_visible()
+        settled(page)
+        for pause, last in ((40, "koala"), (120, "panda"), (250, "koala"), (400, "panda")):
+            for name in ("cat", "macaw", "lemurs", "koala", "panda", "cat", last):
+                page.locator(f".gallery button[title={name}]").click()
+                page.wait_for_timeout(pause)
+            shows(page, last)
+            settled(page)
+            expect(page.locator(f".gallery button[title={last}]")).to_have_attribute("aria-pressed", "true")
+            expect(page).to_have_url(re.compile(f"img=sample%3A{last}$"))

@@ -1,4 +1,4 @@
-"""A served network in a real browser, and one that is brought along through the sidebar."""
+"""A served network in a real browser, and one that is brought along through the page."""
 
 import contextlib
 import io
@@ -13,6 +13,8 @@ import pytest
 import torch
 import torchvision.models as tv
 from playwright.sync_api import Page, TimeoutError, expect
+
+from tests.browser.actions import open_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,13 +58,13 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     expect(bars).to_contain_text("zero")
     shares = [float(share) for share in re.findall(r"([\d.]+)%", bars.inner_text())]
     assert len(shares) == 3 and abs(sum(shares) - 100) > 10  # each class by itself
-    sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar.get_by_role("combobox", name="Model", exact=False).first).to_have_value(re.compile("Digits"))
+    expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value(re.compile("Digits"))
 
     resting = page.locator("[data-test-script-state=notRunning]")
     expect(resting).to_be_visible()  # a redrawn list of choices drops what was typed into it
-    sidebar.get_by_text("Your own model").click()
-    architecture = sidebar.get_by_role("combobox", name=re.compile("Architecture"))
+    open_settings(page)
+    page.get_by_text("Your own model").click()
+    architecture = page.get_by_role("combobox", name=re.compile("Architecture"))
     for _ in range(5):  # a list that is redrawn at that moment closes, and who types it again finds it
         architecture.click()
         architecture.fill("squeezenet 1.1")
@@ -73,18 +75,18 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     expect(page.get_by_role("option")).to_have_count(1)
     architecture.press("Enter")
     expect(architecture).to_have_value("SqueezeNet 1.1")
-    files = sidebar.locator("input[type=file]")
+    files = page.get_by_test_id("stPopoverBody").locator("input[type=file]")
     weights, names = files.nth(files.count() - 2), files.nth(files.count() - 1)
     weights.set_input_files(
         {"name": "garden birds.pth", "mimeType": "application/octet-stream", "buffer": checkpoint()}
     )
-    expect(sidebar.get_by_text("garden birds.pth")).to_be_visible()
+    expect(page.get_by_text("garden birds.pth")).to_be_visible()
     expect(resting).to_be_visible()
     names.set_input_files(
         {"name": "names.json", "mimeType": "application/json", "buffer": b'{"tit": 2, "wren": 0, "robin": 1}'}
     )
-    expect(sidebar.get_by_text("names.json")).to_be_visible()
-    sidebar.get_by_role("button", name="Use this model").click()
+    expect(page.get_by_text("names.json")).to_be_visible()
+    page.get_by_role("button", name="Use this model").click()
     expect(bars).to_contain_text("wren")
     expect(page).to_have_url(re.compile("model=custom(:|%3A)"))
     expect(page.get_by_role("button", name="Download")).to_be_visible()

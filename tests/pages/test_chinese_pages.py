@@ -166,6 +166,9 @@ PROPER = {"ReLU", "sigmoid", "bootstrap", "CamViz", "EfficientNet-Lite", "TorchS
 PAPER = re.compile(r".*(ICLR|ICML|ICCV|ECCV|CVPR|PLOS ONE).*", re.DOTALL)
 
 
+NAME_LISTS = ("model", "target", "rather_than", "own_architecture")  # pickers of nothing but names
+
+
 def shown(app: AppTest) -> set[str]:
     """All that a page has people read: what the elements' messages hold in fields of such names."""
     found: set[str] = set()
@@ -179,7 +182,8 @@ def shown(app: AppTest) -> set[str]:
                     found.add(one)
 
     for node in app.main:
-        if node.type not in ("latex", "code") and getattr(node, "proto", None) is not None:
+        listed = getattr(node, "key", None) in NAME_LISTS
+        if node.type not in ("latex", "code") and getattr(node, "proto", None) is not None and not listed:
             read(node.proto)
     return found
 

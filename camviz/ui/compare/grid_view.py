@@ -20,7 +20,6 @@ from ..session import settings
 from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from ..widgets import charts, colors, quick_check, stage
-from . import presentation
 
 SCALES = {"own": "own", "shared": "shared"}
 DrawAll = Callable[[], Mapping[Place, Any]]  # the finished maps as they are drawn
@@ -76,7 +75,6 @@ def look_controls() -> None:
         ),
     )
     colors.pick_colors(row)
-    presentation.switch()
     row.slider(
         tr("Opacity"),
         0.0,

@@ -1,4 +1,4 @@
-"""The presentation view of Compare: one heatmap with one sentence, large and without the sidebar."""
+"""The presentation view of Compare: one heatmap with one sentence, large and without controls."""
 
 import numpy as np
 import streamlit as st
@@ -15,36 +15,6 @@ from ..session.language import tr, tr_message
 from ..shell import pages
 from ..widgets import colors
 from . import axes
-
-_BARE = """<style>
-[data-testid=stSidebar], [data-testid=stHeader], [data-testid=stSidebarCollapsedControl] { display: none; }
-.st-key-chosen_before { display: none; }
-[data-testid=stMainBlockContainer] { padding: 1rem clamp(0.75rem, 3vw, 2rem); max-width: none; }
-</style>"""
-
-
-def on(page: str) -> bool:
-    """Return whether the presentation view is on; if so, hide the rest of the page.
-
-    `page` is its path in the URL.
-    """
-    presenting = page == "compare" and settings.switch("present")
-    if presenting:
-        st.html(_BARE)
-    return presenting
-
-
-def switch() -> None:
-    """Draw the toggle of the presentation view."""
-    st.toggle(
-        tr("Presentation view"),
-        key="present",
-        persist_state="session",
-        help=tr(
-            "Shows one heatmap at a time, large and without the sidebar. Left and right arrow keys change the "
-            "column, up and down the row; Esc leaves."
-        ),
-    )
 
 
 def show() -> None:

@@ -101,7 +101,7 @@ class Stage {
     this.root.querySelector('.strength span').textContent = data.words.strength;
     this.threshold.setAttribute('aria-label', data.words.threshold);
     this.colors.setAttribute('aria-label', data.words.colors);
-    this.full.textContent = data.words.full;
+    this.full.title = data.words.full; this.full.setAttribute('aria-label', data.words.full);
     this.root.querySelector('.low').textContent = data.low;
     this.root.querySelector('.high').textContent = data.high;
     if (this.colors.length !== Object.keys(data.tables).length)

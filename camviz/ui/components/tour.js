@@ -37,7 +37,8 @@ export default function({ data, parentElement }) {
   section.onkeydown = event => { if (event.key === 'Escape') { event.stopPropagation(); go(0); } };
   if (data.asked && data.asked !== tour.asked) {
     tour.asked = data.asked;
-    tour.step = data.asked === 'first' && seen() ? 0 : 1;
+    // On a phone the card would cover the answer, so there it comes only when it is asked for.
+    tour.step = data.asked === 'first' && (seen() || innerWidth <= 640) ? 0 : 1;
   }
   const color = getComputedStyle(section).borderLeftColor;
   tour.cards.set(data.step, { next, color, target: data.target });

@@ -154,7 +154,7 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
     )
     st.caption(
         tr(
-            "Each image is explained for its predicted class, at the layer of the sidebar. The three controls "
+            "Each image is explained for its predicted class, at the layer chosen above. The three controls "
             "contain no information about the decision: a method that does not beat them has shown nothing."
         )
     )

@@ -1,4 +1,4 @@
-"""The experiment of the sidebar: image, model, layers and class."""
+"""The experiment: image, model, layers and class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from .image_input import InputImage
 
 @dataclass(frozen=True)
 class Experiment:
-    """The settings of the sidebar: everything but the method."""
+    """Everything that is chosen but the method."""
 
     image: InputImage
     model: Model
@@ -41,6 +41,18 @@ class Experiment:
     def predictions(self) -> tuple[Prediction, ...]:
         """Return the five most probable classes, most probable first."""
         return predict(self.model, self.image.decoded, self.fit)
+
+    def prediction(self, index: int) -> Prediction:
+        """Return the prediction of any class."""
+        key = ("prediction", index, *self.key)
+        return result_store().once(
+            key,
+            lambda: next(
+                one
+                for one in self.model.predict(self.image.decoded, len(self.model.categories), self.fit)
+                if one.index == index
+            ),
+        )
 
     @property
     def score(self) -> Score:

@@ -16,6 +16,7 @@ SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 FIRST = "sample:coffee"
 FORMATS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
 LARGEST_UPLOAD = 20  # MB
+KEEP_CLASS = "keep_class"  # the setting that keeps the explained class when another image is chosen
 KEPT = 6  # of a visitor's own images
 KEPT_PIXELS = 40e6  # in all of them together
 
@@ -72,8 +73,11 @@ def camera_is_given() -> bool:
 
 
 def choose(key: str) -> None:
-    """Select an image."""
-    st.session_state["img"] = key
+    """Select an image; the class to explain goes back to the predicted one, unless the visitor keeps it."""
+    state = st.session_state
+    if key != state.get("img") and not state.get(KEEP_CLASS):
+        state["target"] = state["rather_than"] = -1
+    state["img"] = key
 
 
 def take(widget: str) -> None:

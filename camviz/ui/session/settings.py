@@ -83,6 +83,11 @@ def follow(who: str, settings: dict[str, str]) -> None:
     st.session_state[_FOLLOWED] = who, settings
 
 
+def put(key: str, value: Any) -> None:
+    """Set a setting; for callbacks."""
+    st.session_state[key] = value
+
+
 def asked(key: str) -> str | None:
     """Return the value that the URL requests for a setting, if it is new and not applied yet."""
     found: str | None = st.session_state[_ASKED].get(key)

@@ -1,1 +1,1 @@
-"""Elements around every page: sidebar, tour, style."""
+"""Elements around every page: navigation, title, experiment, tour, style."""

@@ -5,10 +5,35 @@ import gc
 import streamlit as st
 
 from ..components import component, read
-from ..session import language
+from ..session import language, settings
 from ..session.language import tr
 
 _STYLE, _reader = read("page.css"), component("reader")
+
+
+_PRESENTED = """<style>
+:is([data-testid=stSidebar], [data-testid=stHeader], [data-testid=stExpandSidebarButton]),
+:is(.st-key-title_line, .st-key-actions, .st-key-image_strip, .st-key-experiment_row),
+:is(.st-key-tabs, .st-key-chosen_before) {
+  display: none !important;
+}
+[data-testid=stMainBlockContainer] {
+  padding: 1rem clamp(0.75rem, 3vw, 2rem); max-width: none; --stage-surroundings: 130px;
+}
+</style>"""
+
+
+def is_presented() -> bool:
+    """Return whether the page is shown without its controls; if so, hide them."""
+    presented = settings.switch("present")
+    if presented:
+        st.html(_PRESENTED)
+    return presented
+
+
+def leave_button() -> None:
+    """Draw the button that ends the presentation."""
+    st.button(tr("Leave"), key="present_stop", shortcut="Esc", on_click=settings.put, args=("present", False))
 
 
 def apply_page_style() -> None:

@@ -9,7 +9,7 @@ from ..components import component
 from ..session.language import tr
 
 STEPS = 4
-_TARGETS = ("gallery", "bars", "method", "proof-start")  # keys of the elements that the steps explain, as in the CSS
+_TARGETS = ("image_strip", "bars", "methods", "proof-start")  # keys of the elements that the steps explain
 _ASKED = "_tour"  # in st.session_state: the request for the tour: "" (nothing), "first", or "again" with a number
 
 _card = component("tour")
@@ -20,15 +20,14 @@ def offer(page: str) -> None:
     state = st.session_state
     if _ASKED not in state:
         state[_ASKED] = "first" if page == "" and not st.query_params.to_dict() else ""
-    with st.sidebar:
-        asked = st.button(
-            tr("Tour"),
-            key="tour",
-            icon=":material/tour:",
-            type="tertiary",
-            help=tr("Four steps through the page Explain, about a minute."),
-            on_click=_again,
-        )
+    asked = st.button(
+        tr("Tour"),
+        key="tour",
+        icon=":material/tour:",
+        type="tertiary",
+        help=tr("Four steps through the page Explain, about a minute."),
+        on_click=_again,
+    )
     if asked and page != "":
         st.switch_page("pages/explain.py")
 
@@ -61,7 +60,7 @@ def _texts() -> tuple[tuple[str, str], ...]:
     return (
         (
             tr("Choose an image"),
-            tr("Choose a sample or upload your own image in the sidebar (on a phone, open it with »)."),
+            tr("Choose a sample, or upload your own image."),
         ),
         (
             tr("Read the predictions"),
@@ -69,10 +68,7 @@ def _texts() -> tuple[tuple[str, str], ...]:
         ),
         (
             tr("Choose a method"),
-            tr(
-                "Each method measures in its own way which parts of the image support the class. The heatmap "
-                "below is the result."
-            ),
+            tr("Each method measures in its own way which parts of the image support the class."),
         ),
         (
             tr("Check the heatmap"),

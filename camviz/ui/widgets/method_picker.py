@@ -12,40 +12,45 @@ from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 
-
-def method_picker() -> Method:
-    """Draw a picker of all methods with a description, and return the selected one."""
-    key = settings.setting("method", "grad_cam", METHODS)
-    keys = [method.key for methods in by_family().values() for method in methods]
-    st.selectbox(
-        tr("Method"),
-        keys,
-        format_func=lambda key: tr_message(METHODS[key].title),
-        key="method",
-        persist_state="session",
-        help=tr("How the heatmap is computed. Methods differ in what they measure, in detail and in speed."),
-    )
-    found = METHODS[key]
-    family = tr_message(FAMILIES[found.family]).capitalize()
-    cost = tr("many passes") if found.many_passes else tr("one or two passes")
-    description = tr("{tooltip} *{family}; {cost}.*", tooltip=tr_message(found.tooltip), family=family, cost=cost)
-    st.caption(f"{description} [{tr('Paper')}]({found.paper})")
-    return found
+FAVORITES = ("grad_cam", "layer_cam", "guided_backprop", "occlusion")  # which everybody finds without the menu
 
 
-def ask(experiment: Experiment, menu: bool = False) -> tuple[Question | None, Any]:
-    """Draw the picker and the settings of the chosen method; return the question, and the place of the menu between.
+def method_picker(find_refusals: Callable[[], Mapping[str, str]] | None = None) -> Method:
+    """Draw the favorites, the menu of all methods and a description of the chosen one; return that method.
+
+    `find_refusals` returns the methods that cannot be used here, with the reason; it is called when the menu is opened.
+    """
+    method = METHODS[settings.setting("method", "grad_cam", METHODS)]
+    with st.container(key="methods", horizontal=True, vertical_alignment="center", gap="small"):
+        st.session_state["favorite"] = method.key if method.key in FAVORITES else None
+        st.segmented_control(
+            tr("Method"),
+            FAVORITES,
+            format_func=lambda key: tr_message(METHODS[key].title),
+            key="favorite",
+            on_change=_choose_favorite,
+            label_visibility="collapsed",
+        )
+        _menu(method, find_refusals)
+    family = tr_message(FAMILIES[method.family]).capitalize()
+    cost = tr("many passes") if method.many_passes else tr("one or two passes")
+    description = tr("{tooltip} *{family}; {cost}.*", tooltip=tr_message(method.tooltip), family=family, cost=cost)
+    st.caption(f"**{tr_message(method.title)}.** {description} [{tr('Paper')}]({method.paper})")
+    return method
+
+
+def ask(experiment: Experiment, find_refusals: Callable[[], Mapping[str, str]] | None = None) -> Question | None:
+    """Draw the picker and the settings of the chosen method; return the question.
 
     Draw an error box and return None if this model lacks what the method needs.
     """
-    method = method_picker()
-    place = st.empty() if menu else None
-    settings = knobs(method)
+    method = method_picker(find_refusals)
+    given = knobs(method)
     try:
-        return experiment.question(method, settings), place
+        return experiment.question(method, given)
     except CamvizError as error:
         st.error(error_text(error))
-        return None, place
+        return None
 
 
 def by_family() -> dict[str, list[Method]]:
@@ -54,33 +59,44 @@ def by_family() -> dict[str, list[Method]]:
     return {title: [method for method in ordered if method.family == family] for family, title in FAMILIES.items()}
 
 
-def method_menu(find_refusals: Callable[[], Mapping[str, str]]) -> None:
-    """Draw a menu of all methods by family; methods that cannot be used here are disabled, with the reason.
-
-    The reasons are computed when the menu is opened.
-    """
+def _menu(method: Method, find_refusals: Callable[[], Mapping[str, str]] | None) -> None:
+    """Draw a list of all methods that can be searched and, when the menu is open, buttons by family."""
     menu = st.popover(tr("All methods"), key="menu", on_change="rerun")
-    if not menu.open:
-        return
-    refusals = find_refusals()
     with menu:
+        st.selectbox(
+            tr("Method"),
+            [one.key for methods in by_family().values() for one in methods],
+            format_func=lambda key: tr_message(METHODS[key].title),
+            key="method",
+            persist_state="session",
+            help=tr("How the heatmap is computed. Methods differ in what they measure, in detail and in speed."),
+        )
+        if not menu.open:
+            return
+        refusals = find_refusals() if find_refusals else {}
         st.caption(tr(":material/bolt: one or two passes · :material/hourglass_top: many passes"))
         for title, methods in by_family().items():
             st.markdown(f"**{tr_message(title).capitalize()}**")
             row = st.container(horizontal=True)
-            for method in methods:
-                reason = refusals.get(method.key)
+            for one in methods:
+                reason = refusals.get(one.key)
                 row.button(
-                    tr_message(method.title),
-                    key=f"menu.{method.key}",
-                    icon=":material/hourglass_top:" if method.many_passes else ":material/bolt:",
+                    tr_message(one.title),
+                    key=f"menu.{one.key}",
+                    icon=":material/hourglass_top:" if one.many_passes else ":material/bolt:",
+                    type="primary" if one is method else "secondary",
                     help=tr("Not available: {reason}.", reason=tr_message(reason))
                     if reason
-                    else tr_message(method.tooltip),
+                    else tr_message(one.tooltip),
                     disabled=reason is not None,
                     on_click=choose_method,
-                    args=(method.key,),
+                    args=(one.key,),
                 )
+
+
+def _choose_favorite() -> None:
+    if key := st.session_state["favorite"]:
+        choose_method(key)
 
 
 def choose_method(key: str) -> None:

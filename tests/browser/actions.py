@@ -1,0 +1,44 @@
+"""What a person does on several pages, in a real browser."""
+
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from playwright.sync_api import Page, expect
+
+from tests.browser.waiting import settled
+
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+
+File = dict[str, object]
+
+
+def own_picture(size: int = 400) -> File:
+    """A macaw that the server has not seen."""
+    buffer = BytesIO()
+    ImageOps.mirror(Image.open(SAMPLES / "macaw.jpg")).resize((size, size)).save(buffer, "PNG")
+    return {"name": "my bird.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+def upload(page: Page, file: File) -> None:
+    """Give an image of one's own."""
+    page.get_by_role("button", name="Your image").click()
+    page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(file)
+    # A popover that closes takes its uploader along, and with it what is still on its way.
+    expect(page.get_by_test_id("stPopoverBody").get_by_text(str(file["name"]))).to_be_visible()
+    settled(page)
+    page.keyboard.press("Escape")
+
+
+def choose_method(page: Page, title: str) -> None:
+    """Pick a method in the list of all of them."""
+    page.get_by_role("button", name="All methods").click()
+    page.get_by_role("combobox", name="Method", exact=True).click()
+    page.get_by_role("option", name=title, exact=True).click()
+    page.keyboard.press("Escape")
+
+
+def open_settings(page: Page) -> None:
+    """Open the settings of the experiment."""
+    page.get_by_role("button", name="Settings", exact=True).click()
+    expect(page.get_by_text("Untrained model")).to_be_visible()
