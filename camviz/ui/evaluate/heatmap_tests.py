@@ -76,9 +76,8 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         others = _controls(experiment, question, settings)
     label = experiment.model.categories[question.class_index or 0]
     against = conclusions.against(own, others) if others else ""
-    summary.markdown(
-        tr_message(conclusions.curves(escaped(label), *own)) + (f" **{tr_message(against)}**" if against else "")
-    )
+    said = conclusions.curves(escaped(tr_message(label)), *own)
+    summary.markdown(tr_message(said) + (f" **{tr_message(against)}**" if against else ""))
     charts_of_it = []
     for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
         metric = METRICS[key]
@@ -241,14 +240,15 @@ def other_classes(question: Question) -> list[Section]:
         title = question.method.title
         alts = [Message("Heatmap of {label} by {method}", label=names[index], method=title) for index in found.classes]
         most, likest = max(zip(found.correlations, others, strict=True))
-        return float(found), f"{likest}, r = {most:.2f}", tiles(question, found.maps, captions, alts)
+        nearest = Message("{label}, r = {correlation:.2f}", label=likest, correlation=most)
+        return float(found), nearest, tiles(question, found.maps, captions, alts)
 
     result = _run("classes", question, metric, tr("Compute the heatmaps of other classes"), work)
     if result is None:
         return []
     mean, likest, images = result
     number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
-    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(likest)))}** {tr_message(number)}")
+    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(tr_message(likest))))}** {tr_message(number)}")
     show(images)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]

@@ -162,7 +162,7 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
     st.multiselect(
         tr("Images with a confident prediction, one for each quarter"),
         fit,
-        format_func=lambda key: f"{found[key].name}: {first[key].label}",
+        format_func=lambda key: f"{found[key].name}: {tr_message(first[key].label)}",
         key="quarters",
         placeholder=tr("Choose options"),
         max_selections=4,

@@ -2,7 +2,7 @@
 
 from ...models import Prediction
 from ..components import browser
-from ..session.language import tr, tr_message
+from ..session.language import tr, tr_class, tr_message
 from ..shell import sidebar
 
 
@@ -13,7 +13,7 @@ def predictions(found: tuple[Prediction, ...], chosen: int | None) -> None:
         [
             {
                 "id": one.index,
-                "label": one.label,
+                "label": tr_class(one.label),
                 "value": tr_message(one.shown()),
                 "share": one.probability if one.probability == one.probability else 0.0,
                 "chosen": one.index == chosen,

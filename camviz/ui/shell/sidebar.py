@@ -11,7 +11,7 @@ from ..components import browser
 from ..inputs import image_input, model_input
 from ..inputs.experiment import Experiment, predict
 from ..session import language, settings
-from ..session.language import error_text, tr, tr_message
+from ..session.language import error_text, tr, tr_class, tr_message
 from ..session.markdown import escaped
 
 FITS = {"crop": "center crop, as in training", "pad": "whole image, padded", "stretch": "stretched"}
@@ -203,7 +203,7 @@ def _target(model: Model, first: Prediction) -> tuple[int, int]:
     rival = settings.setting("rather_than", -1, classes, int)
 
     def name(index: int) -> str:
-        return f"{model.categories[index]} · {index}"
+        return f"{tr_class(model.categories[index])} · {index}"
 
     predicted, none = tr("Predicted: {label}", label=first.label), tr("None")
     st.selectbox(
