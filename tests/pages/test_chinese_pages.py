@@ -99,8 +99,8 @@ def test_readings_and_cautions_are_said_in_chinese(explained) -> None:
     assert len(texts) > 40 and untranslated(iter(texts)) == []
     assert untranslated(captions.caution(e) for e in results(explained)) == []
     assert untranslated(e.facts for e in results(explained)) == []
-    assert language.tr_message(captions.reading(explained, Prediction(967, "espresso", 0.953))) == (
-        "模型预测为 espresso（95%）。突出显示的区域是支持 espresso 的证据（层 bn2）。"
+    assert language.tr_message(captions.reading(explained, Prediction(967, explained.label, 0.953))) == (
+        "模型预测为意式浓缩咖啡（95%）。突出显示的区域是支持意式浓缩咖啡的证据（层 bn2）。"
     )
 
 

@@ -89,6 +89,20 @@ def test_a_list_says_both_names_and_a_sentence_the_common_one(lite0):
     assert language.translated(language.Message("{label}: {share}", label=LEMUR, share="3%"), "zh") == "环尾狐猴: 3%"
 
 
+def test_chinese_sentences_have_spaces_around_latin_names_only():
+    evidence = "The highlighted region is evidence for {label}{where}."
+    said = [
+        language.translated(language.Message(evidence, label=label, where=""), "zh")
+        for label in (LEMUR, ImageNetName("jersey"), "Madagascar cat", "我的 类别")
+    ]
+    assert said == [
+        "突出显示的区域是支持环尾狐猴的证据。",
+        "突出显示的区域是支持 T 恤衫的证据。",
+        "突出显示的区域是支持 Madagascar cat 的证据。",
+        "突出显示的区域是支持 我的 类别 的证据。",
+    ]
+
+
 def test_the_package_keeps_imagenets_names(lite0, coffee):
     e = camviz.explain(lite0, coffee, target="Madagascar cat")
     assert (e.label, e.target, lite0.categories[383]) == ("Madagascar cat", 383, "Madagascar cat")

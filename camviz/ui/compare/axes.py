@@ -13,7 +13,7 @@ from ..inputs import image_input, model_input
 from ..inputs.experiment import Experiment
 from ..results.grid import Grid, setting_label
 from ..session import settings
-from ..session.language import tr, tr_class
+from ..session.language import tr
 from ..widgets import method_picker
 
 MOST = 8  # values of an axis
@@ -140,7 +140,7 @@ def _axis(key: str, default: str, experiment: Experiment, taken: str) -> tuple[s
     st.multiselect(
         tr(axis.title),
         list(labels),
-        format_func=lambda value: (tr_class if chosen == "classes" else setting_label)(labels[value]),
+        format_func=lambda value: setting_label(labels[value]),
         key=f"{key}.{chosen}",
         label_visibility="collapsed",
         placeholder=tr("Choose options"),

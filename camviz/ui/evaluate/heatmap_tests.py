@@ -76,8 +76,9 @@ def curves(experiment: Experiment, question: Question) -> list[Section]:
         others = _controls(experiment, question, settings)
     label = experiment.model.categories[question.class_index or 0]
     against = conclusions.against(own, others) if others else ""
-    said = conclusions.curves(escaped(tr_message(label)), *own)
-    summary.markdown(tr_message(said) + (f" **{tr_message(against)}**" if against else ""))
+    summary.markdown(
+        tr_message(conclusions.curves(escaped(label), *own)) + (f" **{tr_message(against)}**" if against else "")
+    )
     charts_of_it = []
     for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
         metric = METRICS[key]

@@ -1,5 +1,6 @@
 """The language of the page: sentences are English where they are used, and a gettext catalogue translates them."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
@@ -14,6 +15,9 @@ from .markdown import escaped
 from .streamlit_internals import is_page_run
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
+EDGE = "\ue000"  # a character of no meaning on both sides of a class name, until the spaces around it are settled
+# A Chinese sentence has spaces around a name in Latin letters, and none around one in Chinese.
+NEEDLESS = re.compile(f"(?<=[\u3400-\u9fff]) (?={EDGE}[\u3400-\u9fff])|(?<=[\u3400-\u9fff]{EDGE}) (?=[\u3400-\u9fff])")
 
 
 def of_the_browser() -> str:
@@ -95,11 +99,14 @@ def translated(text: str, language: str) -> str:
     template = known.get(text.template, text.template)
     if not text.values:
         return template
-    values = {
-        name: translated(value, language) if isinstance(value, Message | ImageNetName) else value
-        for name, value in text.values.items()
-    }
-    return template.format(**values)
+    values = {name: _value(value, language) for name, value in text.values.items()}
+    return NEEDLESS.sub("", template.format(**values)).replace(EDGE, "")
+
+
+def _value(value: Value, language: str) -> Value:
+    if isinstance(value, ImageNetName):
+        return f"{EDGE}{common_name(value, language)}{EDGE}"
+    return translated(value, language) if isinstance(value, Message) else value
 
 
 @cache
