@@ -28,7 +28,7 @@ def class_map(
     """Which class is the most probable at each place, (rows, columns): a letter and a color for each class.
 
     `names` are all classes' names by index. The seven most frequent classes have a color each, the rest share one.
-    `say` translates the legend.
+    `say` translates the names and the legend.
     """
     found, counts = np.unique(categories, return_counts=True)
     order = found[np.argsort(-counts, kind="stable")]
@@ -49,7 +49,7 @@ def class_map(
             go.Heatmap(
                 z=np.where(ranks == place, 1.0, np.nan),
                 text=letters,
-                customdata=np.vectorize(lambda index: html.escape(names[index]))(categories),
+                customdata=np.vectorize(lambda index: html.escape(say(names[index])))(categories),
                 texttemplate="%{text}",
                 textfont={"color": "#111111"},
                 hovertemplate="%{customdata}<extra></extra>",

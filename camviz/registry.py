@@ -21,9 +21,7 @@ FAMILIES: dict[Family, str] = {
     "control": Message("controls that look at no reasons"),
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-_BOOLEANS = ("bool", "bool_")  # names of the types of Python and of NumPy
+Record = TypeVar("Record", bound="Entry")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Knob:
             whole = bool((self.range or math.isfinite(number)) and (self.type is float or number == value))
         except (TypeError, ValueError, OverflowError, RuntimeError):  # as of an array of several numbers
             number, whole = None, False
-        if not whole or (self.type is bool) != (type(value).__name__ in _BOOLEANS):
+        if not whole or (self.type is bool) != (type(value).__name__ in ("bool", "bool_")):  # of Python, of NumPy
             raise CamvizError(
                 "{name} of {owner} must be {kind}; got {value}",
                 name=self.name,
@@ -134,6 +132,8 @@ class Method(Entry):
     requires: str = ""
     class_specific: bool = True
     pixels: bool = False
+    reads: str = ""
+    caution: str = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         given = method_arguments(self.title, self.function, args, kwargs)
@@ -150,9 +150,6 @@ class SynthesisMethod(Entry):
 
     layer: LayerUse = "none"
     starts_from_image: bool = False
-
-
-Record = TypeVar("Record", bound=Entry)
 
 
 class UnknownKeyError(CamvizError, KeyError):
@@ -180,14 +177,23 @@ SYNTHESES: Table[SynthesisMethod] = Table(Message("synthesis"))
 
 
 def method(
-    title: str, *, family: Family, paper: str, requires: str = "", class_specific: bool = True, pixels: bool = False
+    title: str,
+    *,
+    family: Family,
+    paper: str,
+    requires: str = "",
+    class_specific: bool = True,
+    pixels: bool = False,
+    reads: str = "",
+    caution: str = "",
 ) -> Callable[[Function], Function]:
     """Add the decorated function to METHODS under its own name, and return it unchanged.
 
     The signature is the declaration: a parameter `layer` makes it a layer method (with a default: optional),
     `progress` a method of many passes; the other keyword-only parameters are its knobs. `requires`: what a network
     must have, if not every network has it. `class_specific=False`: the map is the same for every class.
-    `pixels=True`: the map is signed and has a value for each color of each pixel, (B, C, H, W).
+    `pixels=True`: the map is signed and has a value for each color of each pixel, (B, C, H, W). `reads`: what its
+    heatmap shows, with {score}, {label} and {where} (the layer); without it the tooltip. `caution`: what it does not.
     """
 
     def add(function: Function) -> Function:
@@ -199,6 +205,8 @@ def method(
             requires=Message(requires),
             class_specific=class_specific,
             pixels=pixels,
+            reads=Message(reads),
+            caution=Message(caution),
         )
         register(METHODS, entry)
         return function
@@ -268,10 +276,7 @@ def knobs_of(function: Callable[..., Any]) -> dict[str, Knob]:
 
 
 def _knob(name: str, hint: Any, default: Any) -> Knob:
-    extras: tuple[Any, ...] = ()
-    if get_origin(hint) is Annotated:
-        hint, *rest = get_args(hint)
-        extras = tuple(rest)
+    hint, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     optional = type(None) in get_args(hint)
     if optional:
         hint = next(part for part in get_args(hint) if part is not type(None))

@@ -1,4 +1,4 @@
-"""Short texts: file names and percentages."""
+"""Short texts: file names, percentages, durations and numbers of passes."""
 
 import math
 import re
@@ -6,12 +6,6 @@ import unicodedata
 from typing import Literal
 
 from .messages import Message
-
-# The percentages next to 0% and 100%, by the number of decimals.
-BOUNDS = {
-    0: (0.01, Message("under 1%"), Message("over 99%")),
-    1: (0.001, Message("under 0.1%"), Message("over 99.9%")),
-}
 
 
 def file_name(*parts: str) -> str:
@@ -38,17 +32,22 @@ def slugify(text: str) -> str:
 def percent(share: float, decimals: Literal[0, 1] = 1, *, exact: bool = False) -> str:
     """Return a share of 1 as a percentage, with one decimal for tables and none for sentences.
 
-    A probability never reads as impossible or certain. With `exact`, 0 and 1 of a counted share are written as such.
+    A probability never reads as impossible or certain: where it would without decimals, it has one. With `exact`, 0 and
+    1 of a counted share are written as such.
 
     >>> percent(0.9534), percent(0.9534, 0), percent(0.0004), percent(0.9996), percent(1, 0, exact=True)
-    ('95.3%', '95%', 'under 0.1%', 'over 99.9%', '100%')
+    ('95.3%', '95%', '<0.1%', '>99.9%', '100%')
+    >>> percent(0.004, 0), percent(0.996, 0)
+    ('0.4%', '99.6%')
     """
-    smallest, under, over = BOUNDS[decimals]
-    if share < smallest and not (exact and share <= 0):
-        return under
-    if share > 1 - smallest and not (exact and share >= 1):
-        return over
-    return f"{share:.{decimals}%}"
+    if exact and share in (0, 1):
+        return f"{share:.0%}"
+    if share < 0.001 and not (exact and share < 0):
+        return "<0.1%"
+    if share > 0.999 and not (exact and share > 1):
+        return ">99.9%"
+    text = f"{share:.{decimals}%}"
+    return f"{share:.1%}" if text in ("0%", "100%") else text
 
 
 def shown_answer(probability: float, value: float, unit: str = "", decimals: Literal[0, 1] = 1) -> str:
@@ -73,3 +72,15 @@ def duration_text(seconds: float) -> str:
         if count < 99.5 or unit == "h":
             break
     return f"{count:.0f} {unit}" if count >= 9.95 else f"{float(f'{round(count, 2):.2g}'):g} {unit}"
+
+
+def passes_text(forward: int, backward: int) -> Message:
+    """Return how many passes something took.
+
+    >>> passes_text(1, 1), passes_text(320, 0)
+    ('1 forward pass and 1 backward pass', '320 forward passes and no backward pass')
+    """
+    first = Message("1 forward pass") if forward == 1 else Message("{count} forward passes", count=forward)
+    second = Message("1 backward pass") if backward == 1 else Message("{count} backward passes", count=backward)
+    second = second if backward else Message("no backward pass")
+    return Message("{first} and {second}", first=first, second=second)

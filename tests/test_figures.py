@@ -14,7 +14,7 @@ def plain(text):
 
 @pytest.mark.parametrize(
     ("probability", "text"),
-    [(0, "under 0.1%"), (0.0009, "under 0.1%"), (0.001, "0.1%"), (0.9534, "95.3%"), (0.9996, "over 99.9%")],
+    [(0, "<0.1%"), (0.0009, "<0.1%"), (0.001, "0.1%"), (0.9534, "95.3%"), (0.9996, ">99.9%")],
 )
 def test_percent_never_claims_certainty(probability, text):
     assert percent(probability) == text
@@ -22,14 +22,15 @@ def test_percent_never_claims_certainty(probability, text):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "0.0%"), (0.0004, "under 0.1%"), (0.5, "50.0%"), (0.9996, "over 99.9%"), (1, "100.0%"), (2.5, "250.0%")],
+    [(0, "0%"), (0.0004, "<0.1%"), (0.5, "50.0%"), (0.9996, ">99.9%"), (1, "100%"), (2.5, "250.0%")],
 )
 def test_percent_of_a_counted_share_may_be_none_or_all(share, text):
     assert percent(share, exact=True) == text
 
 
 def test_percent_rounds_to_whole_numbers_in_sentences():
-    assert [percent(p, 0) for p in (0.004, 0.01, 0.957, 0.995)] == ["under 1%", "1%", "96%", "over 99%"]
+    assert [percent(p, 0) for p in (0.0004, 0.004, 0.01, 0.957)] == ["<0.1%", "0.4%", "1%", "96%"]
+    assert [percent(p, 0) for p in (0.994, 0.996, 1)] == ["99%", "99.6%", ">99.9%"]
 
 
 def test_figures_are_transparent_and_take_the_given_ink():

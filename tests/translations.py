@@ -91,7 +91,8 @@ def literals(node: ast.expr | None) -> Iterator[str]:
 def of_registries() -> Iterator[Found]:
     """Yield what methods, syntheses and metrics say of themselves and of their knobs."""
     for one in (*METHODS.values(), *SYNTHESES.values(), *METRICS.values()):
-        texts = [str(one.title), one.tooltip, getattr(one, "limitation", ""), str(getattr(one, "requires", ""))]
+        more = (str(getattr(one, name, "")) for name in ("limitation", "requires", "reads", "caution"))
+        texts = [str(one.title), one.tooltip, *more]
         yield from ((text, f"{one.key}") for text in texts if text)
         for knob in one.knobs.values():
             yield from ((text, f"{one.key}, {knob.name}") for text in of_knob(knob))

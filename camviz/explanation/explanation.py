@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .. import encode, render
 from ..messages import Message
 from ..scores import Score
-from ..text import shown_answer
+from ..text import passes_text, shown_answer
 from .question import Question
 
 
@@ -135,16 +135,14 @@ class Explanation:
         """Return in one line what this explains, and what it cost."""
         layers = ", ".join(self.question.layers)
         return Message(
-            "{method} of {label}{answer}, {model}{where}: "
-            "{seconds:.2f} s, {forward} forward and {backward} backward passes",
+            "{method} of {label}{answer}, {model}{where}: {seconds:.2f} s, {passes}",
             method=self.question.method.title,
             label=self.label,
             answer=Message(" ({answer})", answer=self.shown) if self.shown else "",
             model=self.model,
             where=Message(", layer {layer}", layer=layers) if layers else "",
             seconds=self.seconds,
-            forward=self.forward_passes,
-            backward=self.backward_passes,
+            passes=passes_text(self.forward_passes, self.backward_passes),
         )
 
     def _repr_html_(self) -> str:

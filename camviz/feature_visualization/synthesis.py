@@ -29,6 +29,7 @@ from ..runtime.progress import check_progress
 from ..scores import Score, logit
 from ..tape import counting_passes, score_of, usual_modes
 from ..targets import Target, class_of, label_of, resolve_target
+from ..text import passes_text
 from .features import FeatureFunction
 
 RGB = NDArray[np.uint8]
@@ -73,13 +74,12 @@ class Synthesis:
     def facts(self) -> Message:
         """Return in one line what this was made for, and what it cost."""
         return Message(
-            "{method}, {goal}, {model}: {seconds:.1f} s, {forward} forward and {backward} backward passes",
+            "{method}, {goal}, {model}: {seconds:.1f} s, {passes}",
             method=SYNTHESES[self.method].title,
             goal=self.label,
             model=self.model,
             seconds=self.seconds,
-            forward=self.forward_passes,
-            backward=self.backward_passes,
+            passes=passes_text(self.forward_passes, self.backward_passes),
         )
 
     def _repr_html_(self) -> str:

@@ -9,7 +9,15 @@ from ..registry import Range, method
 from ..scores import Score
 
 
-@method("Center Gaussian", family="control", paper="https://arxiv.org/abs/1604.03605", class_specific=False)
+@method(
+    "Center Gaussian",
+    family="control",
+    paper="https://arxiv.org/abs/1604.03605",
+    class_specific=False,
+    reads="The highlighted spot is the center of the image, whatever the image shows.",
+    caution="It is a baseline: it uses neither the model nor the image. A heatmap should locate objects better "
+    "than it does.",
+)
 def center_gaussian(
     net: nn.Module,
     x: Tensor,
@@ -17,7 +25,7 @@ def center_gaussian(
     *,
     width: Annotated[float, Range(0.05, 1, 0.05), "Standard deviation, as a share of the image's sides"] = 0.25,
 ) -> Tensor:
-    """A control: a bright spot in the center, independent of the network and of the image.
+    """A control: a spot in the center, independent of the network and of the image.
 
     map[b,i,j] = exp( -(u[i]^2 + v[j]^2) / (2 * width^2) ), u, v: distance from the center in sides, (B, H, W)
 

@@ -12,7 +12,17 @@ from ..scores import Score
 from ..tape import backward_rule, input_gradient
 
 
-@method("Deconvnet", family="gradient", paper="https://arxiv.org/abs/1311.2901", requires="a ReLU", pixels=True)
+@method(
+    "Deconvnet",
+    family="gradient",
+    paper="https://arxiv.org/abs/1311.2901",
+    requires="a ReLU",
+    pixels=True,
+    reads="The lines show the pattern that activates the model, projected back to the pixels; they are nearly the "
+    "same for every class.",
+    caution="It hardly depends on the class, and it ignores which ReLUs the image switches off: do not read it "
+    "as the reason for this prediction.",
+)
 def deconvnet(
     net: nn.Module,
     x: Tensor,

@@ -8,7 +8,15 @@ from ..scores import Score
 from ..tape import usual_modes
 
 
-@method("Edge detector", family="control", paper="https://arxiv.org/abs/1810.03292", class_specific=False)
+@method(
+    "Edge detector",
+    family="control",
+    paper="https://arxiv.org/abs/1810.03292",
+    class_specific=False,
+    reads="The highlighted pixels are the edges in the image.",
+    caution="It is a baseline: it does not use the model. A heatmap that resembles it may show edges rather than "
+    "what the model uses.",
+)
 @usual_modes()
 def edge_detector(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """A control: the edges of the image, independent of the network.

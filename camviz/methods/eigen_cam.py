@@ -11,7 +11,14 @@ from ..scores import Score
 from ..tape import activations, score_of, usual_modes
 
 
-@method("Eigen-CAM", family="cam", paper="https://arxiv.org/abs/2008.00299", class_specific=False)
+@method(
+    "Eigen-CAM",
+    family="cam",
+    paper="https://arxiv.org/abs/2008.00299",
+    class_specific=False,
+    reads="The highlighted region stands out most in the feature maps{where}.",
+    caution="It usually shows the most prominent object, whether or not the model uses it for this class.",
+)
 @usual_modes()
 def eigen_cam(
     net: nn.Module,

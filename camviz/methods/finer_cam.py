@@ -12,7 +12,14 @@ from ..tape import score_gradient
 from .grad_cam import grad_cam
 
 
-@method("Finer-CAM", family="cam", paper="https://arxiv.org/abs/2501.11309")
+@method(
+    "Finer-CAM",
+    family="cam",
+    paper="https://arxiv.org/abs/2501.11309",
+    reads="The highlighted region distinguishes {label} from the most similar classes{where}.",
+    caution="Evidence that similar classes share is removed, so the model uses more than this region. The "
+    "heatmap is only as fine as the cells of its layer.",
+)
 def finer_cam(
     net: nn.Module,
     x: Tensor,

@@ -11,7 +11,13 @@ from ..scores import Score
 from ..tape import add_note, bias_gradients
 
 
-@method("FullGrad", family="gradient", paper="https://arxiv.org/abs/1905.00780")
+@method(
+    "FullGrad",
+    family="gradient",
+    paper="https://arxiv.org/abs/1905.00780",
+    reads="The highlighted pixels, and the biases of all layers at these places, contribute most to {score}.",
+    caution="Most biases contribute to every class, so the heatmap is hardly specific to this one.",
+)
 def full_grad(
     net: nn.Module,
     x: Tensor,

@@ -10,7 +10,14 @@ from ..scores import Score
 from ..tape import record
 
 
-@method("Grad-CAM", family="cam", paper="https://arxiv.org/abs/1610.02391")
+@method(
+    "Grad-CAM",
+    family="cam",
+    paper="https://arxiv.org/abs/1610.02391",
+    reads="The highlighted region is evidence for {label}{where}.",
+    caution="The model may also use other parts of the image, and may predict the same without this region. The "
+    "heatmap is only as fine as the cells of its layer; the smooth outline comes from interpolation.",
+)
 def grad_cam(
     net: nn.Module,
     x: Tensor,

@@ -7,7 +7,14 @@ from ..scores import Score
 from ..tape import add_note, record
 
 
-@method("Grad-CAM++", family="cam", paper="https://arxiv.org/abs/1710.11063")
+@method(
+    "Grad-CAM++",
+    family="cam",
+    paper="https://arxiv.org/abs/1710.11063",
+    reads="The highlighted region is evidence for {label}{where}; several objects of the class count alike.",
+    caution="Only what raises the score counts, so the region is often larger than what the model needs. The "
+    "heatmap is only as fine as the cells of its layer.",
+)
 def grad_cam_pp(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
     """Evidence for the class at a layer: as Grad-CAM, but all places that raise the score count alike.
 

@@ -7,7 +7,16 @@ from ..scores import Score
 from ..tape import input_gradient
 
 
-@method("Gradient x input", family="gradient", paper="https://arxiv.org/abs/1605.01713", pixels=True)
+@method(
+    "Gradient x input",
+    family="gradient",
+    paper="https://arxiv.org/abs/1605.01713",
+    pixels=True,
+    reads="The highlighted pixels contribute most to {score}, relative to an image of the mean color and as if "
+    "the model were linear.",
+    caution="The model is not linear, so the contributions are a rough approximation. Pixels of the mean color "
+    "get none, whatever they mean for the class.",
+)
 def gradient_x_input(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """Contribution of each pixel to the score, if the network were linear around this image.
 

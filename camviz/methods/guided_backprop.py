@@ -11,7 +11,13 @@ from ..tape import backward_rule, input_gradient
 
 
 @method(
-    "Guided backpropagation", family="gradient", paper="https://arxiv.org/abs/1412.6806", requires="a ReLU", pixels=True
+    "Guided backpropagation",
+    family="gradient",
+    paper="https://arxiv.org/abs/1412.6806",
+    requires="a ReLU",
+    pixels=True,
+    reads="The lines show structures that activate the model; they are nearly the same for every class.",
+    caution="It hardly depends on the class: do not read it as the reason for this prediction.",
 )
 def guided_backprop(
     net: nn.Module,

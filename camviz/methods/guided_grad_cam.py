@@ -12,7 +12,15 @@ from .grad_cam import grad_cam
 from .guided_backprop import guided_backprop
 
 
-@method("Guided Grad-CAM", family="gradient", paper="https://arxiv.org/abs/1610.02391", requires="a ReLU", pixels=True)
+@method(
+    "Guided Grad-CAM",
+    family="gradient",
+    paper="https://arxiv.org/abs/1610.02391",
+    requires="a ReLU",
+    pixels=True,
+    reads="The lines show structures that activate the model, in the region that is evidence for {label}{where}.",
+    caution="Only the region depends on the class: the lines in it are nearly the same for every class.",
+)
 def guided_grad_cam(
     net: nn.Module,
     x: Tensor,

@@ -7,7 +7,14 @@ from ..scores import Score
 from ..tape import record
 
 
-@method("HiResCAM", family="cam", paper="https://arxiv.org/abs/2011.08891")
+@method(
+    "HiResCAM",
+    family="cam",
+    paper="https://arxiv.org/abs/2011.08891",
+    reads="The highlighted places contribute most to {score}{where}.",
+    caution="The contributions are exact only if the network is linear from this layer on; at an early layer "
+    "they are an approximation. The heatmap is only as fine as the cells of its layer.",
+)
 def hires_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
     """Evidence for the class at a layer: each activation is weighted by its own gradient.
 

@@ -12,7 +12,15 @@ from ..scores import Score
 from ..tape import score_of
 
 
-@method("IS-CAM", family="cam", paper="https://arxiv.org/abs/2010.03023")
+@method(
+    "IS-CAM",
+    family="cam",
+    paper="https://arxiv.org/abs/2010.03023",
+    reads="The feature maps that are active in the highlighted region give the highest values of {score} when "
+    "the image is masked by them at increasing strength{where}.",
+    caution="Weakly and strongly masked images count alike, although most of them are unlike the training "
+    "images. The heatmap is only as fine as the cells of its layer.",
+)
 def is_cam(
     net: nn.Module,
     x: Tensor,

@@ -7,7 +7,14 @@ from ..scores import Score
 from ..tape import record
 
 
-@method("Layer-CAM", family="cam", paper="https://ieeexplore.ieee.org/document/9462463")
+@method(
+    "Layer-CAM",
+    family="cam",
+    paper="https://ieeexplore.ieee.org/document/9462463",
+    reads="The highlighted places are active and raise {score}{where}.",
+    caution="Evidence against the class is left out. At early layers edges and textures outside the object are "
+    "highlighted too.",
+)
 def layer_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
     """Evidence for the class at a layer: each activation is weighted by its own positive gradient.
 

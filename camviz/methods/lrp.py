@@ -19,6 +19,9 @@ Rules = Literal["epsilon-gamma-box", "epsilon-plus", "epsilon-plus-flat", "epsil
     family="relevance",
     paper="https://doi.org/10.1371/journal.pone.0130140",
     pixels=True,
+    reads="Most of {score} is assigned to the highlighted pixels.",
+    caution="It does not show what would happen without a part of the image: the score is distributed by rules "
+    "that were chosen by hand.",
 )
 @isolated
 def lrp(

@@ -14,7 +14,14 @@ from ..scores import Score, probabilities
 from ..tape import activations, forward, score_of
 
 
-@method("Occlusion", family="perturbation", paper="https://arxiv.org/abs/1311.2901")
+@method(
+    "Occlusion",
+    family="perturbation",
+    paper="https://arxiv.org/abs/1311.2901",
+    reads="Hiding the highlighted places lowers {score} most.",
+    caution="It does not show how parts of the image work together, and finds only parts of about the size of "
+    "the square. Images with hidden parts are unlike the training images.",
+)
 def occlusion(
     net: nn.Module,
     x: Tensor,

@@ -11,7 +11,14 @@ from ..scores import Score
 from ..tape import activations, score_of, usual_modes
 
 
-@method("Random-CAM", family="control", paper="https://github.com/jacobgil/pytorch-grad-cam", class_specific=False)
+@method(
+    "Random-CAM",
+    family="control",
+    paper="https://github.com/jacobgil/pytorch-grad-cam",
+    class_specific=False,
+    reads="The highlighted places are those of a random mixture of the feature maps{where}.",
+    caution="It is a baseline: it shows where the layer is active, and nothing about the prediction.",
+)
 @usual_modes()
 def random_cam(
     net: nn.Module,

@@ -17,7 +17,14 @@ from ..scores import Score, probabilities
 from ..tape import forward, score_of, usual_modes
 
 
-@method("RISE", family="perturbation", paper="https://arxiv.org/abs/1806.07421")
+@method(
+    "RISE",
+    family="perturbation",
+    paper="https://arxiv.org/abs/1806.07421",
+    reads="In randomly masked images, the highlighted places raise {score} most when they are visible.",
+    caution="The masks are random, so details are noise unless another seed shows them too. Masked images are "
+    "unlike the training images.",
+)
 @usual_modes()
 def rise(
     net: nn.Module,

@@ -11,7 +11,15 @@ from ..scores import Score, probabilities
 from ..tape import score_of
 
 
-@method("Score-CAM", family="cam", paper="https://arxiv.org/abs/1910.01279")
+@method(
+    "Score-CAM",
+    family="cam",
+    paper="https://arxiv.org/abs/1910.01279",
+    reads="The feature maps that are active in the highlighted region give the highest values of {score} when "
+    "the image is masked by them{where}.",
+    caution="Masked images are unlike the training images, and a few feature maps may decide the whole heatmap. "
+    "It is only as fine as the cells of its layer.",
+)
 def score_cam(
     net: nn.Module,
     x: Tensor,

@@ -21,7 +21,15 @@ def base_methods() -> list[str]:
     return sorted(one.key for one in found)
 
 
-@method("SmoothGrad", family="gradient", paper="https://arxiv.org/abs/1706.03825", pixels=True)
+@method(
+    "SmoothGrad",
+    family="gradient",
+    paper="https://arxiv.org/abs/1706.03825",
+    pixels=True,
+    reads="{base} This is averaged over noisy copies of the image.",
+    caution="{base} It explains noisy copies of the image, not the image alone: more noise gives a smoother and "
+    "less exact heatmap.",
+)
 def smooth_grad(
     net: nn.Module,
     x: Tensor,

@@ -13,7 +13,15 @@ from ..scores import Score
 from ..tape import score_of
 
 
-@method("SS-CAM", family="cam", paper="https://arxiv.org/abs/2006.14255")
+@method(
+    "SS-CAM",
+    family="cam",
+    paper="https://arxiv.org/abs/2006.14255",
+    reads="The feature maps that are active in the highlighted region give the highest values of {score} when "
+    "noisy masks of them cover the image{where}.",
+    caution="The noise makes the masked images unlike the training images, and another seed gives another "
+    "heatmap. It is only as fine as the cells of its layer.",
+)
 def ss_cam(
     net: nn.Module,
     x: Tensor,

@@ -8,7 +8,15 @@ from ..scores import Score
 from ..tape import input_gradient
 
 
-@method("Vanilla backpropagation", family="gradient", paper="https://arxiv.org/abs/1312.6034", pixels=True)
+@method(
+    "Vanilla backpropagation",
+    family="gradient",
+    paper="https://arxiv.org/abs/1312.6034",
+    pixels=True,
+    reads="Small changes of the highlighted pixels change {score} most.",
+    caution="It shows the pixels to which the score is sensitive, not those that the prediction is based on; "
+    "edges are highlighted whether or not they matter for this class.",
+)
 def vanilla_backprop(net: nn.Module, x: Tensor, score: Score) -> Tensor:
     """How much the score would change if a pixel changed a little.
 

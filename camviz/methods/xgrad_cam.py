@@ -7,7 +7,14 @@ from ..scores import Score
 from ..tape import record
 
 
-@method("XGrad-CAM", family="cam", paper="https://arxiv.org/abs/2008.02312")
+@method(
+    "XGrad-CAM",
+    family="cam",
+    paper="https://arxiv.org/abs/2008.02312",
+    reads="The highlighted region is evidence for {label}{where}, by the share of each feature map in the score.",
+    caution="A feature map has one weight for all its places, so a place may be highlighted that does not raise "
+    "the score. The heatmap is only as fine as the cells of its layer.",
+)
 def xgrad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Tensor:
     """Evidence for the class at a layer: as Grad-CAM, but each gradient is weighted by its activation.
 

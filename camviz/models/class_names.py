@@ -16,6 +16,12 @@ LONGEST = 200  # characters of a name
 LARGEST = 4 << 20  # bytes of a file
 
 
+class ImageNetName(str):
+    """The name of a class of ImageNet. The dashboard shows it under a more common name, in the person's language."""
+
+    __slots__ = ()
+
+
 def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple[str, ...]:
     """The class names in the order of their index.
 

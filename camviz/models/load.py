@@ -233,7 +233,7 @@ def _labels(names: tuple[str, ...] | None, classes: int, name: str, are_probabil
             raise CamvizError(
                 "{name} has {classes} classes; got {given} categories", name=name, classes=classes, given=len(names)
             )
-        return names
+        return imagenet_labels() if names == imagenet_labels() else names
     if classes == 1000:
         return imagenet_labels()
     if classes == 1 and not are_probabilities:

@@ -22,6 +22,7 @@ from .checkpoints import download, state_dict
 from .checkpoints import weights as files
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
+from .class_names import ImageNetName
 from .custom.copying import copied
 from .geometry import Geometry
 from .given_files import check_readable, is_file
@@ -133,11 +134,11 @@ def _exported_size(network: ExportedProgram) -> tuple[int, int]:
 
 
 @cache
-def imagenet_labels() -> tuple[str, ...]:
+def imagenet_labels() -> tuple[ImageNetName, ...]:
     """The 1000 classes of ImageNet in their order."""
     from torchvision.models import AlexNet_Weights
 
-    return tuple(AlexNet_Weights.DEFAULT.meta["categories"])
+    return tuple(map(ImageNetName, AlexNet_Weights.DEFAULT.meta["categories"]))
 
 
 def _embedded(name: str) -> ModelSource:

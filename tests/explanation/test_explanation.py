@@ -18,7 +18,7 @@ from camviz.explanation import recipe as recipe_module
 from camviz.explanation.explain import answer_batch, ask, estimate, explain
 from camviz.explanation.question import fuse_maps
 from camviz.explanation.recipe import to_recipe
-from camviz.text import percent
+from camviz.text import passes_text, percent
 from tests.methods.nets import Interrupt, Modules, build, run, state
 
 LABELS = ("tench", "goldfish", "<b>shark</b>", "ray", "cup", "mug", "Espresso")
@@ -384,8 +384,7 @@ def test_facts_tell_what_it_is_and_what_it_cost(tiny, key, passes, monkeypatch):
     assert (e.seconds, e.forward_passes, e.backward_passes) == (0.25, *passes)
     where = f", layer {tiny.default_layer}" if e.layer else ""
     assert e.facts == (
-        f"{METHODS[key].title} of ray ({percent(e.probability)}), tiny{where}: "
-        f"0.25 s, {passes[0]} forward and {passes[1]} backward passes"
+        f"{METHODS[key].title} of ray ({percent(e.probability)}), tiny{where}: 0.25 s, {passes_text(*passes)}"
     )
 
 

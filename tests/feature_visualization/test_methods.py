@@ -320,4 +320,4 @@ def test_an_unknown_synthesis_is_told():
 
 def test_it_shows_itself_in_a_notebook(model):
     shown = synthesize(model, "class_image", target=1, steps=1)._repr_html_()
-    assert "data:image/png;base64," in shown and "1 forward and 1 backward passes" in shown
+    assert "data:image/png;base64," in shown and "1 forward pass and 1 backward pass" in shown

@@ -23,7 +23,6 @@ from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES
 from camviz.scores import contrast, logit
 from camviz.teaching import lessons, walkthroughs
-from camviz.text import percent
 from camviz.ui.inputs import gallery_input
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.results import explanations as computed
@@ -100,8 +99,8 @@ def test_readings_and_cautions_are_said_in_chinese(explained) -> None:
     assert len(texts) > 40 and untranslated(iter(texts)) == []
     assert untranslated(captions.caution(e) for e in results(explained)) == []
     assert untranslated(e.facts for e in results(explained)) == []
-    assert language.tr_message(captions.reading(explained, Prediction(967, "espresso", 0.953))) == (
-        "模型预测为 espresso（95%）。突出显示的区域是支持 espresso 的证据（层 bn2）。"
+    assert language.tr_message(captions.reading(explained, Prediction(967, explained.label, 0.953))) == (
+        "模型预测为意式浓缩咖啡（95%）。突出显示的区域是支持意式浓缩咖啡的证据（层 bn2）。"
     )
 
 
@@ -110,7 +109,6 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(lite0) -> None:
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
     rows = summary.layer_summary(lite0, ())
     assert untranslated(iter([rows[0].name, rows[0].kind, rows[-1].name, rows[-1].kind])) == []
-    assert language.tr_message(percent(0)) == "低于 0.1%" and language.tr_message(percent(1)) == "高于 99.9%"
     names = [f"n{number}" for number in range(9)]
     figure = figures.class_map(np.arange(9).reshape(3, 3), names, say=language.tr_message)
     assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2%"

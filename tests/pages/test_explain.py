@@ -83,7 +83,7 @@ def test_why_one_class_rather_than_another(start) -> None:
     app = start(img="sample:cat")
     app.selectbox(key="rather_than").set_value(282).run()
     assert not app.exception
-    assert "is evidence for Egyptian cat rather than tiger cat" in text(app)
+    assert "is evidence for Egyptian cat rather than tiger-striped cat" in text(app)
 
 
 def test_an_uploaded_image(start) -> None:

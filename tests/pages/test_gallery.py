@@ -81,7 +81,7 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
     app = start("pages/gallery.py")
     assert not app.exception and not app.error
     assert counted == [8, 4]
-    assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama 37.6%"
+    assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama lizard 37.6%"
     e = camviz.explain(lite0, SAMPLES / "coffee.jpg")
     alt, caption, jpeg = shown["tiles"][3]
     assert (alt, caption) == ("Heatmap of espresso over coffee.jpg", "coffee.jpg\nespresso 95.7%")

@@ -22,7 +22,7 @@ from tests import translations
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "camviz" / "ui").rglob("*.py"))]
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
-TRANSLATED = sorted(path.name for path in language.LOCALES.iterdir() if path.is_dir())
+TRANSLATED = sorted(path.parent.name for path in language.LOCALES.glob("*/LC_MESSAGES"))
 
 SHOWN_FIRST = {  # calls of st and its containers whose first argument is read by people
     *("title", "header", "subheader", "caption", "markdown", "button", "selectbox", "slider", "toggle", "radio"),

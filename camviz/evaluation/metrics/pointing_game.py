@@ -34,7 +34,7 @@ class PointingResult:
 def pointing_game(
     x: Tensor, explain_class: ExplainClass, classes: tuple[int, ...], *, progress: Progress | None = None
 ) -> PointingResult:
-    """In a mosaic of four images, the share of each class's map that lies on its own image: 0.25 is chance level.
+    """In a mosaic of four images, the share of each class's map that lies on its own image: 25% is chance level.
 
     share[q] = sum over quarter q of relu(map(class q)) / sum over the whole of relu(map(class q))
 

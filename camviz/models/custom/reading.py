@@ -31,7 +31,7 @@ Output = int | str | tuple[int | str, ...]
 
 HIDDEN_SOFTMAX = Message(
     "This network returns probabilities, and CamViz cannot reach the class scores before them: the gradient is that of "
-    "the squashed score, which is small wherever the network is certain."
+    "the squashed score, which is small wherever a probability is near 0% or 100%."
 )
 ATOL = 1e-3  # of a probability: a network may clamp its own
 _MOVES = ("squeeze", "flatten", "view", "reshape", "unsqueeze", "contiguous", "clone", "transpose", "permute", "t")

@@ -95,7 +95,7 @@ def caution(s: Synthesis) -> str:
             "another seed gives another image."
         )
     return tr(
-        "It is not a typical image of the class: a model can be certain about an image that looks like noise to us."
+        "It is not a typical image of the class: a model can give a high probability to what looks like noise to us."
     )
 
 

@@ -53,7 +53,7 @@ class SynthesisRequest:
         if self.layer is not None:
             return tr("layer {name}", name=escaped(self.layer))
         if isinstance(self.target, contrast):
-            label, rival = escaped(names[self.target.a]), escaped(names[self.target.b])
+            label, rival = (escaped(tr_message(names[c])) for c in (self.target.a, self.target.b))
             return tr("{label} rather than {rival}", label=label, rival=rival)
         return escaped(tr_message(names[getattr(self.target, "c", 0)]))
 

@@ -241,14 +241,15 @@ def other_classes(question: Question) -> list[Section]:
         title = question.method.title
         alts = [Message("Heatmap of {label} by {method}", label=names[index], method=title) for index in found.classes]
         most, likest = max(zip(found.correlations, others, strict=True))
-        return float(found), f"{likest}, r = {most:.2f}", tiles(question, found.maps, captions, alts)
+        nearest = Message("{label}, r = {correlation:.2f}", label=likest, correlation=most)
+        return float(found), nearest, tiles(question, found.maps, captions, alts)
 
     result = _run("classes", question, metric, tr("Compute the heatmaps of other classes"), work)
     if result is None:
         return []
     mean, likest, images = result
     number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
-    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(likest)))}** {tr_message(number)}")
+    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(tr_message(likest))))}** {tr_message(number)}")
     show(images)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]

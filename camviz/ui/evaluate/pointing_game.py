@@ -92,9 +92,12 @@ def pointing(experiment: Experiment) -> list[Section]:
         columns[Message("{place}: {label}", place=WHERE[quarter], label=prediction.label)] = [
             one.shares[quarter] for _, one in rows
         ]
-    shares = {tr_message(name): st.column_config.NumberColumn(format="percent") for name in columns if name != "Method"}
+    shares = {tr_message(name): st.column_config.NumberColumn(format="%.1f%%") for name in columns if name != "Method"}
+    percentages = {
+        name: [cell if isinstance(cell, str) else 100 * cell for cell in cells] for name, cells in columns.items()
+    }
     st.dataframe(
-        tiles.translated_table(columns),
+        tiles.translated_table(percentages),
         hide_index=True,
         column_config=shares,
         height="content",
@@ -160,9 +163,9 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
         return None
     quarters = settings.many("quarters", fit[:4], fit, 4)
     st.multiselect(
-        tr("Images with a confident prediction, one for each quarter"),
+        tr("Images predicted with 50% or more, one for each quarter"),
         fit,
-        format_func=lambda key: f"{found[key].name}: {first[key].label}",
+        format_func=lambda key: f"{found[key].name}: {tr_message(first[key].label)}",
         key="quarters",
         placeholder=tr("Choose options"),
         max_selections=4,

@@ -5,7 +5,7 @@ import streamlit as st
 from ...models import Prediction
 from ..components import browser
 from ..inputs.experiment import Experiment
-from ..session.language import tr, tr_message
+from ..session.language import tr, tr_class, tr_message
 from ..shell import experiment_row
 
 
@@ -26,7 +26,7 @@ def predictions(experiment: Experiment) -> None:
 def _row(one: Prediction, chosen: int) -> dict[str, object]:
     return {
         "id": one.index,
-        "label": one.label,
+        "label": tr_class(one.label),
         "value": tr_message(one.shown()),
         "share": one.probability if one.probability == one.probability else 0.0,
         "chosen": one.index == chosen,

@@ -20,7 +20,7 @@ from ..results import cost
 from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
-from ..session.language import error_text, tr, tr_message
+from ..session.language import error_text, tr, tr_class, tr_message
 from ..session.markdown import escaped
 from ..session.settings import many, setting, switch
 
@@ -44,7 +44,7 @@ class Tile:
 Found = tuple[GalleryImage, Tile]
 ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
     "name": ("name", lambda found: found[0].name.lower()),
-    "class": ("predicted class", lambda found: (found[1].predicted.lower(), -found[1].probability)),
+    "class": ("predicted class", lambda found: (tr_message(found[1].predicted).lower(), -found[1].probability)),
     "unsure": ("lowest probability first", lambda found: found[1].probability),
     "sure": ("highest probability first", lambda found: -found[1].probability),
     "sparse": ("smallest region first", lambda found: -found[1].sparseness),
@@ -140,6 +140,7 @@ def choose(found: Sequence[Found]) -> list[Found]:
     settings.multiselect(
         tr("Predicted class"),
         classes,
+        format_func=tr_class,
         key="only",
         placeholder=tr("all classes"),
         persist_state="session",
@@ -172,7 +173,7 @@ def tiles(shown: Sequence[Found]) -> Found | None:
         (
             number,
             tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=image.name),
-            f"{image.name}\n{tile.predicted} {tr_message(tile.shown)}",
+            f"{image.name}\n{tr_message(tile.predicted)} {tr_message(tile.shown)}",
             tile.overlay,
         )
         for number, (image, tile) in enumerate(shown)
@@ -212,9 +213,9 @@ def table(found: Sequence[Found]) -> None:
         [
             {
                 tr("image"): image.name,
-                tr("predicted class"): tile.predicted,
+                tr("predicted class"): tr_class(tile.predicted),
                 tr("probability"): tile.probability,
-                tr("explained class"): tile.explained,
+                tr("explained class"): tr_class(tile.explained),
                 tr("probability of the explained class"): tile.explained_probability,
                 tr("sparseness"): tile.sparseness,
             }

@@ -226,7 +226,7 @@ def _costly(experiment: Experiment) -> list[Variant]:
 FAILURE_MODES: dict[str, FailureMode] = {
     "vanilla_backprop": FailureMode(
         "Saturation.",
-        "Where the model is already confident, more of the same pattern hardly changes the score: the gradient "
+        "Where the probability is already near 100%, more of the same pattern hardly changes the score: the gradient "
         "is small and noisy, even at the decisive pixels. Integrated gradients average over the whole path from "
         "a blank image to this one.",
         _saturated,

@@ -7,6 +7,7 @@ from typing import Any
 from ...errors import CamvizError
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
+from ...models.class_names import ImageNetName
 from ...registry import METHODS
 from ..server import tasks
 from ..server.queue import ReportProgress
@@ -43,8 +44,9 @@ class Grid:
 
 
 def setting_label(text: str) -> str:
-    """Return a label of an axis as the page shows it: only methods have names in each language."""
-    return tr_message(text) if text in {method.title for method in METHODS.values()} else text
+    """Return a label of an axis as the page shows it: only methods and classes have names in each language."""
+    named = isinstance(text, ImageNetName) or text in {method.title for method in METHODS.values()}
+    return tr_message(text) if named else text
 
 
 def run(grid: Grid, draw: Draw) -> dict[Place, Explanation | CamvizError]:

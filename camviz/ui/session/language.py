@@ -1,19 +1,23 @@
 """The language of the page: sentences are English where they are used, and a gettext catalogue translates them."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from pathlib import Path
 
 import streamlit as st
 from babel.messages.pofile import read_po
 
 from ...errors import message_of
 from ...messages import Message, Value
+from ...models.class_names import ImageNetName
+from .class_names import LOCALES, common_name
 from .markdown import escaped
 from .streamlit_internals import is_page_run
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
-LOCALES = Path(__file__).parents[1] / "locale"
+EDGE = "\ue000"  # a character of no meaning on both sides of a class name, until the spaces around it are settled
+# A Chinese sentence has spaces around a name in Latin letters, and none around one in Chinese.
+NEEDLESS = re.compile(f"(?<=[\u3400-\u9fff]) (?={EDGE}[\u3400-\u9fff])|(?<=[\u3400-\u9fff]{EDGE}) (?=[\u3400-\u9fff])")
 
 
 def of_the_browser() -> str:
@@ -42,8 +46,20 @@ def tr(template: str, /, **values: Value) -> str:
 
 
 def tr_message(text: str) -> str:
-    """Return a text of the package (an error, a caption, a tooltip) in the person's language."""
+    """Return a text of the package (an error, a caption, a tooltip, a class) in the person's language."""
     return translated(text, current())
+
+
+def tr_class(label: str) -> str:
+    """Return the name of a class for a list: where it has a more common name, that one and ImageNet's.
+
+    >>> tr_class(ImageNetName("Madagascar cat")), tr_class("Madagascar cat"), tr_class(ImageNetName("koala"))
+    ('ring-tailed lemur (ImageNet: Madagascar cat)', 'Madagascar cat', 'koala')
+    """
+    name = tr_message(label)
+    if not isinstance(label, ImageNetName) or name == label:
+        return name
+    return tr("{name} (ImageNet: {original})", name=name, original=str(label))
 
 
 def in_html() -> str:
@@ -71,20 +87,26 @@ def error_text(error: str | Exception, about: str = "") -> str:
 
 
 def translated(text: str, language: str) -> str:
-    """Return `text` in a language, values that are Messages included; in English what the catalogue lacks."""
-    if language == "en":
-        return str(text)
-    known = catalogue(language)
+    """Return `text` in a language, its values included; in English what the catalogue lacks.
+
+    A class of ImageNet gets its common name.
+    """
+    if isinstance(text, ImageNetName):
+        return common_name(text, language)
+    known: Mapping[str, str] = {} if language == "en" else catalogue(language)
     if not isinstance(text, Message):
         return known.get(text, text)
     template = known.get(text.template, text.template)
     if not text.values:
         return template
-    values = {
-        name: translated(value, language) if isinstance(value, Message) else value
-        for name, value in text.values.items()
-    }
-    return template.format(**values)
+    values = {name: _value(value, language) for name, value in text.values.items()}
+    return NEEDLESS.sub("", template.format(**values)).replace(EDGE, "")
+
+
+def _value(value: Value, language: str) -> Value:
+    if isinstance(value, ImageNetName):
+        return f"{EDGE}{common_name(value, language)}{EDGE}"
+    return translated(value, language) if isinstance(value, Message) else value
 
 
 @cache

@@ -13,7 +13,7 @@ from ..components import browser
 from ..inputs import image_input, model_input
 from ..inputs.experiment import Experiment, predict
 from ..session import settings
-from ..session.language import error_text, tr, tr_message
+from ..session.language import error_text, tr, tr_class, tr_message
 from ..session.markdown import escaped
 from .pages import CLASS, IMAGE, LAYER, MODEL, Page
 
@@ -213,7 +213,7 @@ def _target(model: Model, first: Prediction, place: Place, more: Place) -> tuple
         return chosen, rival
 
     def name(index: int) -> str:
-        return f"{model.categories[index]} · {index}"
+        return f"{tr_class(model.categories[index])} · {index}"
 
     predicted, none = tr("Predicted: {label}", label=first.label), tr("None")
     place.selectbox(
