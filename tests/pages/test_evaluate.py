@@ -9,10 +9,10 @@ from math import nan
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import torch
 
 from camviz import METHODS, explain, images, scores
-from camviz.evaluation import registry
 from camviz.evaluation.perturbation_curve import Curve
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.ui.evaluate import conclusions, pointing_game, ranking
@@ -146,9 +146,50 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"])[0] == "Grad-CAM" and len(table) == 4
     assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 images" in text(app)
+    assert set(table["Average drop, 95%"]) == {"–"}  # no interval over two images
     app.multiselect(key="images").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
     assert buttons(app)[0].startswith("Compute 8 numbers (about ")  # the others are kept
-    assert len(app.dataframe) == 1  # and shown meanwhile
+    (partial,) = (table.value for table in app.dataframe)  # and shown meanwhile
+    assert partial["Average drop ↓"][0] == f"{table['Average drop ↓'][0]:.3f}, n = 2"
+
+
+def test_a_canceled_league_is_a_fair_smaller_table_and_continues(start, waiting, monkeypatch) -> None:
+    computed, most = [], 11  # the 4 rows of two images, then 3 of the third
+
+    def number(question, metric, report):
+        if len(computed) == most:
+            st.stop()  # as Cancel does
+        computed.append((question.image.name, question.method.key))
+        value = len(computed) / 100
+        metrics.keep(question, metric, value)
+        return value
+
+    monkeypatch.setattr(metrics, "number", number)
+    over = ["coffee", "koala", "panda", "macaw"]
+    app = start(
+        PAGE,
+        test="ranking",
+        ranking_methods="grad_cam",
+        metrics="deletion",
+        images=",".join(f"sample:{one}" for one in over),
+    )
+    app.button(key="league.start").click().run()
+    assert [name for name, _ in computed] == [f"{one}.jpg" for one in over[:3] for _ in range(4)][:most]
+    app.button(key="league.stop").click().run()
+    assert not app.exception and len(computed) == most
+    assert buttons(app)[0].startswith("Continue with 5 numbers (about ")
+    (table,) = (table.value for table in app.dataframe)
+    rows = [0.03, 0.04, 0.05, 0.06]  # row r of image i was computed as number 4 i + r + 1: means over i = 0 and 1
+    assert list(table["Deletion ↓"]) == [f"{one:.3f}, n = 2" for one in rows]
+    assert set(table["Deletion, 95%"]) == {"–"} and table["Beats all controls in"][0] == "–"
+    assert "Means over 2 images" in text(app) and "for 2 of 4 images" in text(app)
+    most = 16
+    app.button(key="league.start").click().run()
+    assert not buttons(app) and "league.stop" not in [button.key for button in app.button]
+    (table,) = (table.value for table in app.dataframe)
+    assert list(table["Deletion ↓"]) == pytest.approx([0.07, 0.08, 0.09, 0.10])
+    assert table["Beats all controls in"][0] == "1 / 1: Deletion" and "–" not in set(table["Deletion, 95%"])
+    assert "Means over 4 images" in text(app) and "of 4 images" not in text(app)
 
 
 def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(start, quick) -> None:
@@ -232,30 +273,56 @@ def test_methods_that_cannot_be_used_are_reported(start, waiting) -> None:
 # -------------------------------------------------------------------------------------------- tables and words
 
 
-def rows() -> tuple[list[ranking.Row], list[registry.Metric]]:
-    metrics = [METRICS["deletion"], METRICS["insertion"]]
+def league() -> ranking.Ranking:
     values = {
         "grad_cam": {"deletion": [0.1, 0.2, 0.3, 0.2], "insertion": [0.5, 0.9, nan, None]},
+        "layer_cam": {"deletion": [None] * 4, "insertion": [nan] * 4},
         "random_cam": {"deletion": [0.4, 0.3, 0.5, 0.6], "insertion": [0.6, 0.2, 0.5, 0.5]},
     }
-    return [ranking.Row(METHODS[key], line) for key, line in values.items()], metrics
+    rows = [ranking.Row(METHODS[key], line) for key, line in values.items()]
+    return ranking.Ranking(rows, [METRICS["deletion"], METRICS["insertion"]], 4)
 
 
-def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
-    (first, control), (deletion, insertion) = rows()
-    assert first.beats(control, deletion) and not control.beats(first, deletion)
-    assert not first.beats(control, insertion) and not control.beats(first, insertion)
-    assert first.standing(insertion).count == 2 and first.standing(insertion).mean == pytest.approx(0.7)
+def test_methods_are_compared_on_the_images_that_every_row_has() -> None:
+    found = league()
+    (first, missing, control), (deletion, insertion) = found.rows, found.metrics
+    assert found.images(deletion) == [0, 1, 2, 3] and found.images(insertion) == [0, 1]
+    assert found.standing(first, insertion).mean == pytest.approx(0.7)
+    assert found.standing(control, insertion).mean == pytest.approx(0.4)  # not 0.45, over all four
+    assert found.standing(missing, deletion) is None and found.standing(missing, insertion) is None
+    assert found.beaten(first) == ([deletion], [deletion])  # two images decide nothing
+    assert found.beaten(missing) == ([], [])
+    assert found.count == 4 and "every row" not in found.sentence
+    columns = ranking.columns_of(found)
+    assert columns["Beats all controls in"] == ["1 / 1: Deletion", "–", ""]
+    assert columns["Deletion ↓"] == ["0.200", "–", "0.450"]
+    assert columns["Insertion ↑"] == ["0.700, n = 2", "–", "0.400, n = 2"]
+    assert columns["Insertion, 95%"] == ["–"] * 3 and columns["Deletion, 95%"][1] == "–"
+    assert not any(cell is None for cells in columns.values() for cell in cells)
+
+
+def test_a_league_without_numbers_of_the_controls_decides_nothing() -> None:
+    row, control = (METHODS[key] for key in ("grad_cam", "random_cam"))
+    rows = [
+        ranking.Row(row, {"deletion": [0.1, 0.2, 0.3, None]}),
+        ranking.Row(control, {"deletion": [None] * 4}),
+    ]
+    found = ranking.Ranking(rows, [METRICS["deletion"]], 4)
+    columns = ranking.columns_of(found)
+    assert columns["Deletion ↓"] == ["0.200, n = 3", "–"] and columns["Beats all controls in"] == ["–", ""]
+    assert found.sentence.startswith("Means over 3 images") and "for 3 of 4 images" in found.sentence
+    assert ranking.columns_of(ranking.Ranking(rows[1:], [METRICS["deletion"]], 4)) == {}
 
 
 def test_the_csv_has_every_number(lite0, coffee) -> None:
     image = images.DecodedImage(images.decode(coffee), "=1+1.jpg")
     experiment = Experiment(InputImage("sample:coffee", image), lite0, ("bn2",), "crop")
-    found, metrics = rows()
-    table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, found, metrics))))
+    table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, league()))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
+    assert float(table[0]["low"]) < 0.2 < float(table[0]["high"])
     assert (table[1]["metric"], table[1]["better"], table[1]["images"]) == ("insertion", "high", "2")
-    single = list(csv.DictReader(io.StringIO(ranking.numbers(experiment, found, metrics, "abcd"))))
+    assert (table[1]["low"], table[1]["high"]) == ("", "")
+    single = list(csv.DictReader(io.StringIO(ranking.numbers(experiment, league(), "abcd"))))
     assert len(single) == 4 + 2 + 4 + 4
     assert single[5] == {
         "model": "efficientnet_lite0",
