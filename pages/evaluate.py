@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.ui.evaluate import heatmap_tests, league_table, pointing_game
+from camviz.ui.evaluate import curve_tests, heatmap_tests, league_table, pointing_game
 from camviz.ui.results import explanations
 from camviz.ui.session import settings
 from camviz.ui.session.language import tr
@@ -44,10 +44,9 @@ if test in ("curves", "randomization"):
         with right:
             heatmap_tests.map_of(e)
 if e is not None and test == "curves":
-    st.header(tr("Deletion and insertion"))
-    shown += heatmap_tests.curves(experiment, e.question)
+    shown += curve_tests.curves(experiment, e, left)
     st.header(tr("Other metrics of this heatmap"))
-    shown += heatmap_tests.measures(e.question)
+    shown += heatmap_tests.measures(experiment, e.question)
 elif e is not None and test == "randomization":
     st.header(tr("Heatmaps for randomized weights"))
     st.caption(

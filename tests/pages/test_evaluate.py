@@ -8,14 +8,15 @@ from dataclasses import replace
 from math import nan
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 import torch
 
 from camviz import METHODS, explain, images, scores
-from camviz.evaluation.perturbation_curve import Curve
+from camviz.evaluation.perturbation_curve import Curve, filler_image
 from camviz.evaluation.registry import METRICS, Subject
-from camviz.ui.evaluate import conclusions, pointing_game, ranking
+from camviz.ui.evaluate import conclusions, perturbed_images, pointing_game, ranking
 from camviz.ui.inputs.experiment import Experiment
 from camviz.ui.inputs.image_input import InputImage
 from camviz.ui.learn import steps
@@ -47,49 +48,102 @@ def quick(monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.server.tasks.PATIENCE", 1e6)
 
 
-def subject(lite0, coffee) -> Subject:
-    e, x = explain(lite0, coffee), lite0.preprocess(coffee)
+def subject(lite0, coffee, method="grad_cam") -> Subject:
+    e, x = explain(lite0, coffee, method), lite0.preprocess(coffee)
     return Subject(lite0.net, x, scores.probability(e.target), torch.from_numpy(e.attribution))
 
 
-def test_slow_tests_show_their_time_and_wait_for_a_click(start, waiting) -> None:
+def test_the_curves_come_at_once_and_slow_metrics_show_their_time(start, waiting) -> None:
     app = start(PAGE, steps="4")
     assert not app.exception and not app.warning
-    curves, others = buttons(app)
-    assert curves == "Compute the curves (about 10 s)"  # twice five passes
+    assert not [button.key for button in app.button if button.key and button.key.startswith(("curves.", "controls."))]
+    (others,) = buttons(app)  # of all metrics, those of few passes included
+    heatmaps = 1 + len(metrics.CONTROLS)
     passes = sum(METRICS[key].cost for key in ("road", "average_drop", "increase_in_confidence", "infidelity"))
     number, unit = re.search(r"about ([\d.]+) (s|min)", others).groups()
-    assert float(number) * {"s": 1, "min": 60}[unit] >= passes == 144  # and some explanations, whose time is measured
-    assert not app.subheader or "Deletion" not in app.subheader[-1].value
+    seconds = float(number) * {"s": 1, "min": 60}[unit]
+    assert seconds >= heatmaps * passes == 4 * 144  # and some explanations, whose time is measured
+    (table,) = (table.value for table in app.table)
+    assert set(table["This heatmap"]) == set(table["Best control"]) == {"pending"}
 
 
 def test_the_curves_equal_those_of_the_package_and_of_the_controls(start, waiting, lite0, coffee) -> None:
     app = start(PAGE, steps="4")
-    app.button(key="curves.start").click().run()
+    assert not app.exception
     given = subject(lite0, coffee)
     found = {key: METRICS[key].measure(given, steps=4) for key in ("deletion", "insertion")}
     shown = [heading.value for heading in app.subheader if ":" in heading.value]
     assert shown == [f"{METRICS[key].title}: {curve.area:.3f}" for key, curve in found.items()]
     assert conclusions.curves("espresso", *found.values()) in text(app)
-    assert "no better than" not in text(app) and METRICS["insertion"].limitation in text(app)
-    app.button(key="controls.start").click().run()
-    assert not app.exception
     assert "On this image it is no better than Center Gaussian in insertion." in text(app)
+    center = METRICS["insertion"].measure(subject(lite0, coffee, "center_gaussian"), steps=4).area
+    assert center > found["insertion"].area
+    assert f"Best control: {center:.3f} (Center Gaussian). Higher is better." in text(app)
+    assert METRICS["insertion"].limitation in text(app) and "pending." not in text(app)
     assert dict(app.query_params) == {"steps": "4"}
 
 
+def test_canceled_controls_are_pending_and_the_finished_ones_are_kept(start, waiting, monkeypatch) -> None:
+    computed, most = [], 3  # both curves of the heatmap, and one of the first control
+
+    def compute(question, metric, report, **settings):
+        if len(computed) == most:
+            st.stop()  # as Cancel does
+        computed.append((question.method.key, metric.key))
+        return Curve((0, 1), (1, 0.5))
+
+    monkeypatch.setattr(metrics, "compute", compute)
+    app = start(PAGE)
+    assert app.subheader[0].value == "Deletion: 0.750"
+    app.button(key="controls.stop").click().run()
+    assert not app.exception and len(computed) == most
+    assert "Best control: pending. Lower is better." in text(app) and "no better than" not in text(app)
+    assert buttons(app)[0].startswith("Compare with the controls (about ")
+    most = 8
+    app.button(key="controls.start").click().run()
+    assert computed[3:] == [(key, test) for key in metrics.CONTROLS for test in ("deletion", "insertion")][:5]
+    most = 9
+    app.run()
+    app.button(key="controls.start").click().run()
+    assert computed[8:] == [("center_gaussian", "deletion")]
+
+
 def test_the_other_metrics_equal_those_of_the_package(start, quick, lite0, coffee, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("average_drop", "sparseness"))
+    keys = ("average_drop", "sparseness")
+    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", keys)
     app = start(PAGE, steps="2", filler="mean")
     assert not app.exception
     (table,) = (table.value for table in app.table)
-    given = subject(lite0, coffee)
-    expected = [METRICS[key].measure(given) for key in ("average_drop", "sparseness")]
+    expected = [METRICS[key].measure(subject(lite0, coffee)) for key in keys]
     assert list(table["This heatmap"]) == [f"{value:.3f}" for value in expected]
-    assert all(
-        METRICS[key].limitation in row
-        for key, row in zip(("average_drop", "sparseness"), table.iloc[:, -1], strict=True)
-    )
+    controls = {key: subject(lite0, coffee, key) for key in metrics.CONTROLS}
+    for key, told in zip(keys, table["Best control"], strict=True):
+        values = {METHODS[control].title: METRICS[key].measure(given) for control, given in controls.items()}
+        best = {"low": min, "high": max}[METRICS[key].better](values, key=values.get)
+        assert told == f"{values[best]:.3f} ({best})"
+    assert all(METRICS[key].limitation in row for key, row in zip(keys, table.iloc[:, -1], strict=True))
+
+
+def test_the_image_at_each_step_is_the_one_that_the_model_saw(start, lite0, coffee) -> None:
+    question = start(PAGE, steps="2").session_state["experiment"].question(METHODS["grad_cam"])
+    e, given = explanations.compute(question), subject(lite0, coffee)
+    curve = METRICS["insertion"].measure(given, steps=5)
+    found = perturbed_images.replacement(e, 5, "blur")
+    filler = filler_image(given.x, "blur")
+    steps = torch.from_numpy(found.steps)
+    assert steps.min() == 1 and steps.max() == 5
+    for step, (share, value) in enumerate(zip(curve.fractions, curve.values, strict=True)):
+        assert (steps <= step).double().mean().item() == pytest.approx(share)
+        x = torch.where(steps <= step, given.x, filler)
+        assert given.score(lite0.net(x)).item() == pytest.approx(value, abs=1e-5)
+    shown = np.asarray(images.decode(found.filler), dtype=float)
+    assert np.abs(shown - lite0.denormalize(filler[0])).mean() < 3  # a JPEG of it
+    told = perturbed_images.readouts(lite0, METRICS["insertion"], Curve((0, 0.5, 1), (0, 0.25, 0.957)), "espresso")
+    assert told == [
+        "0% of the pixels inserted: the probability of espresso is under 1%.",
+        "50% of the pixels inserted: the probability of espresso is 25%.",
+        "100% of the pixels inserted: the probability of espresso is 96%.",
+    ]
 
 
 def test_randomization_and_other_classes(start, quick) -> None:
@@ -219,7 +273,7 @@ def page_of(downloads) -> str:
     return downloads["Report (HTML)"]()
 
 
-def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, lite0, coffee) -> None:
+def test_the_report_of_the_curves_has_numbers_and_map(start, waiting, downloads, lite0, coffee) -> None:
     app = start(PAGE, steps="4")
     assert not app.exception
     page = html.unescape(page_of(downloads))
@@ -266,7 +320,7 @@ def test_methods_that_cannot_be_used_are_reported(start, waiting) -> None:
     app = start(PAGE, model="efficientnet_b0", untrained="1", method="guided_backprop")
     assert not app.exception
     assert len(app.error) == 1 and "ReLU" in app.error[0].value
-    app = start(PAGE, test="nonsense", filler="holes")
+    app = start(PAGE, test="nonsense", filler="holes", steps="2")
     assert len(app.warning) == 2 and not app.exception
 
 
