@@ -21,9 +21,9 @@ def curves(label: str, deletion: Curve, insertion: Curve) -> Message:
         "With only the top {share} inserted it is {insertion}.",
         share=percent(EARLY, 0),
         label=label,
-        before=percent(whole),
-        after=percent(gone),
-        insertion=percent(there),
+        before=percent(whole, 0),
+        after=percent(gone, 0),
+        insertion=percent(there, 0),
     )
 
 

@@ -26,7 +26,8 @@ from . import conclusions, perturbed_images
 
 FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean color"}
 KEYS = ("deletion", "insertion")
-EXPECTED_HEIGHT = 900  # pixels of a test's part of the page, which are kept free while it is computed
+# Pixels that are kept free while the curves are computed, so that nothing moves: of the sentence, and of each test.
+SENTENCE_HEIGHT, TEST_HEIGHT = 52, 1080
 
 Settings = Mapping[str, Any]
 Pair = tuple[Curve, Curve]  # deletion and insertion
@@ -65,23 +66,29 @@ def curves(experiment: Experiment, e: Explanation, top: Any) -> list[Section]:
     steps = setting("steps", 28, Span(2, 112), int)
     settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
     question = e.question
-    summary, status = top.empty(), top.container()
+    summary, status, verdict = top.empty(), top.container(), top.empty()
     boxes = [column.empty() for column in st.columns(2, gap="large")]
     _draw_settings()
+    summary.skeleton(SENTENCE_HEIGHT)
+    for box in boxes:
+        box.skeleton(TEST_HEIGHT)
     with status:
-        own = _own(question, settings, boxes)
+        own = _own(question, settings)
     if own is None:
+        for place in (summary, *boxes):
+            place.empty()
         return []
     label = experiment.model.categories[question.class_index or 0]
     tests = [_draw_test(box, number, e, own[number], settings, label) for number, box in enumerate(boxes)]
     controls = [experiment.question(one) for one in metrics.controls_for(experiment) if one != question.method]
 
     def compare(others: Mapping[str, Pair]) -> None:
-        against = f" **{tr_message(conclusions.against(own, others))}**" if others else ""
-        summary.markdown(tr_message(conclusions.curves(escaped(label), *own)) + against)
+        if others:
+            verdict.markdown(f"**{tr_message(conclusions.against(own, others))}**")
         for test in tests:
             test.compare(question, own, others, label)
 
+    summary.markdown(tr_message(conclusions.curves(escaped(label), *own)))
     if not (others := _known(controls, settings)):
         compare({})
         with status:
@@ -134,10 +141,8 @@ def _draw_test(box: Any, number: int, e: Explanation, curve: Curve, settings: Se
     return CurveTest(metric, number, best, charted)
 
 
-def _own(question: Question, settings: Settings, boxes: Sequence[Any]) -> Pair | None:
-    for box in boxes:
-        box.skeleton(EXPECTED_HEIGHT)
-    own = tasks.run(
+def _own(question: Question, settings: Settings) -> Pair | None:
+    return tasks.run(
         "curves",
         _key(question, settings),
         _seconds(question, settings),
@@ -145,10 +150,6 @@ def _own(question: Question, settings: Settings, boxes: Sequence[Any]) -> Pair |
         lambda report: _measured(question, settings, report),
         ask="never",
     )
-    if own is None:
-        for box in boxes:
-            box.empty()
-    return own
 
 
 def _known(questions: Sequence[Question], settings: Settings) -> dict[str, Pair]:
