@@ -55,9 +55,9 @@ elif e is not None and test == "randomization":
             "input. A heatmap that depends on what was learned must change."
         )
     )
-    shown += heatmap_tests.randomization(e.question)
+    shown += heatmap_tests.randomization(experiment, e.question)
     st.header(tr("Heatmaps of other classes"))
-    shown += heatmap_tests.other_classes(e.question)
+    shown += heatmap_tests.other_classes(experiment, e.question)
 elif test == "pointing":
     st.header(tr("Mosaic of four images"))
     shown += pointing_game.pointing(experiment)

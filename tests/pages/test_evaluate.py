@@ -13,7 +13,7 @@ import pytest
 import streamlit as st
 import torch
 
-from camviz import METHODS, explain, images, scores
+from camviz import METHODS, explain, images, measure, scores
 from camviz.evaluation.perturbation_curve import Curve, filler_image
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.ui.evaluate import conclusions, perturbed_images, pointing_game, ranking
@@ -146,14 +146,18 @@ def test_the_image_at_each_step_is_the_one_that_the_model_saw(start, lite0, coff
     ]
 
 
-def test_randomization_and_other_classes(start, quick) -> None:
+def test_randomization_and_other_classes(start, quick, lite0, coffee) -> None:
     app = start(PAGE, test="randomization", method="edge_detector")
     assert not app.exception
     assert "The heatmap hardly changes although all weights are random" in text(app)
-    assert "Mean of |r|: 1.00." in text(app) and "down to conv\\_stem" in text(app)
+    assert "Mean of |r|: 1.00. Best control: " in text(app) and "down to conv\\_stem" in text(app)
+    assert "pending" not in text(app)
     assert "The heatmap is nearly the same for every class" in text(app)
     app.selectbox(key="method").set_value("grad_cam").run()
     assert "The heatmap hardly changes" not in text(app) and "Most similar: cup, r = 0.98." in text(app)
+    control = float(measure(explain(lite0, coffee, "random_cam"), "randomization"))
+    assert f"Best control: {control:.2f} (Random-CAM). Lower is better." in text(app)
+    assert "Best control: 1.00 (" in text(app)  # no control depends on the class
 
 
 def test_the_pointing_game_uses_images_with_confident_predictions(start, quick) -> None:

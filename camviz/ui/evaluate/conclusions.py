@@ -48,12 +48,12 @@ def best(metric: Metric, controls: Mapping[str, float]) -> tuple[str, float]:
     return (max if metric.better == "high" else min)(controls.items(), key=lambda one: one[1])
 
 
-def best_control(metric: Metric, controls: Mapping[str, float]) -> Message:
+def best_control(metric: Metric, controls: Mapping[str, float], decimals: int = 3) -> Message:
     """Name the control with the best value of a metric; without values it is pending."""
     if not controls:
         return Message("Best control: pending.")
     title, value = best(metric, controls)
-    return Message("Best control: {value} ({title}).", value=f"{value:.3f}", title=title)
+    return Message("Best control: {value} ({title}).", value=f"{value:.{decimals}f}", title=title)
 
 
 def randomization(correlations: Sequence[float]) -> Message:

@@ -33,7 +33,7 @@ from ..widgets.tiles import (
     show_limitation,
     tiles,
 )
-from . import conclusions
+from . import conclusions, control_numbers
 
 FEW_PASSES = 2  # forward passes of a metric that is computed at once
 ALONE = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_sensitivity", "sparseness")
@@ -130,7 +130,7 @@ def _refusal_key(question: Question, metric: Metric) -> Hashable:
     return "refused metric", metric.key, question.key
 
 
-def randomization(question: Question) -> list[Section]:
+def randomization(experiment: Experiment, question: Question) -> list[Section]:
     """Show the heatmap while the layers are randomized, last to first; return a report's section."""
     metric = METRICS["randomization"]
     ways = metric.knobs["new_weights"].choices
@@ -179,13 +179,14 @@ def randomization(question: Question) -> list[Section]:
             "learned weights."
         )
         number = Message("Mean of |r|: {mean:.2f}.", mean=mean)
-        st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
+        st.caption(f"{tr_message(scale)} [{tr('Paper')}]({metric.paper})")
+        best = _compared(experiment, question, metric, number, new_weights=way)
         show_limitation(metric)
-    texts = [verdict, number, scale, metric_sentence(metric)]
+    texts = [verdict, number, best, scale, metric_sentence(metric)]
     return [Section(Message("Heatmaps for randomized weights"), texts, as_report_images(images), [chart])]
 
 
-def other_classes(question: Question) -> list[Section]:
+def other_classes(experiment: Experiment, question: Question) -> list[Section]:
     """Show the heatmaps of other classes, most to least likely; return a report's section."""
     metric = METRICS["class_contrast"]
     names = question.model.categories
@@ -204,10 +205,11 @@ def other_classes(question: Question) -> list[Section]:
         return []
     mean, likest, images = result
     number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
-    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(likest)))}** {tr_message(number)}")
+    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(likest)))}**")
     show(images)
+    best = _compared(experiment, question, metric, number)
     show_limitation(metric)
-    texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
+    texts = [conclusions.classes(mean, likest), number, best, metric_sentence(metric)]
     return [Section(Message("Heatmaps of other classes"), texts, as_report_images(images))]
 
 
@@ -220,6 +222,20 @@ def _run(
     except CamvizError as error:
         st.error(error_text(error))
         return None
+
+
+def _compared(experiment: Experiment, question: Question, metric: Metric, number: str, **settings: Any) -> Message:
+    """Show a number of the heatmap beside that of the best control, which is returned as a sentence."""
+    place = st.empty()
+
+    def show_number(best: Message) -> None:
+        better = conclusions.BETTER[metric.better]
+        place.markdown(" ".join(tr_message(one) for one in (number, best, better)))
+
+    show_number(conclusions.best_control(metric, {}))
+    best = control_numbers.best_control(experiment, question, metric, settings)
+    show_number(best)
+    return best
 
 
 def map_of(e: Explanation) -> None:
