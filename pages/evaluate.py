@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.ui.evaluate import heatmap_tests, league_table, pointing_game
+from camviz.ui.evaluate import curve_tests, heatmap_tests, league_table, pointing_game
 from camviz.ui.results import explanations
 from camviz.ui.session import settings
 from camviz.ui.session.language import tr
@@ -37,10 +37,9 @@ if test in ("curves", "randomization"):
         with right:
             heatmap_tests.map_of(e)
 if e is not None and test == "curves":
-    st.header(tr("Deletion and insertion"))
-    shown += heatmap_tests.curves(experiment, e.question)
+    shown += curve_tests.curves(experiment, e, left)
     st.header(tr("Other metrics of this heatmap"))
-    shown += heatmap_tests.measures(e.question)
+    shown += heatmap_tests.measures(experiment, e.question)
 elif e is not None and test == "randomization":
     st.header(tr("Heatmaps for randomized weights"))
     st.caption(
@@ -49,9 +48,9 @@ elif e is not None and test == "randomization":
             "input. A heatmap that depends on what was learned must change."
         )
     )
-    shown += heatmap_tests.randomization(e.question)
+    shown += heatmap_tests.randomization(experiment, e.question)
     st.header(tr("Heatmaps of other classes"))
-    shown += heatmap_tests.other_classes(e.question)
+    shown += heatmap_tests.other_classes(experiment, e.question)
 elif test == "pointing":
     st.header(tr("Mosaic of four images"))
     shown += pointing_game.pointing(experiment)

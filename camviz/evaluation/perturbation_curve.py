@@ -57,14 +57,25 @@ def perturbation_curve(
     start, end = x, filler_image(x, filler)
     if insert:
         start, end = end, start
-    place = pixel_ranks(heatmap).view(heatmap.shape)
-    counts = [round(heatmap.numel() * step / steps) for step in range(steps + 1)]
+    counts = pixel_counts(heatmap, steps)
+    replaced_at = replacement_steps(heatmap, steps)
     values: list[float] = []
     with torch.no_grad(), many_passes(net, x) as passes:
         for part in batches(len(counts), passes.size, progress):
-            replaced = torch.stack([place < count for count in counts[part]])[:, None]
+            replaced = torch.stack([replaced_at <= step for step in range(len(counts))[part]])[:, None]
             values += score_of(score, forward(net, channels_last(torch.where(replaced, end, start)))).tolist()
     return Curve(tuple(count / heatmap.numel() for count in counts), tuple(values))
+
+
+def pixel_counts(heatmap: Tensor, steps: int) -> list[int]:
+    """Return how many pixels of a heatmap (H, W) are replaced after each step, from 0 to all of them."""
+    return [round(heatmap.numel() * step / steps) for step in range(steps + 1)]
+
+
+def replacement_steps(heatmap: Tensor, steps: int) -> Tensor:
+    """Return the step, 1 to `steps`, at which each pixel of a heatmap (H, W) is replaced, the largest value first."""
+    counts = torch.tensor(pixel_counts(heatmap, steps), device=heatmap.device)
+    return torch.searchsorted(counts, pixel_ranks(heatmap), right=True).view(heatmap.shape)
 
 
 def filler_image(x: Tensor, filler: Filler) -> Tensor:

@@ -8,14 +8,15 @@ from dataclasses import replace
 from math import nan
 from pathlib import Path
 
+import numpy as np
 import pytest
+import streamlit as st
 import torch
 
-from camviz import METHODS, explain, images, scores
-from camviz.evaluation import registry
-from camviz.evaluation.perturbation_curve import Curve
+from camviz import METHODS, explain, images, measure, scores
+from camviz.evaluation.perturbation_curve import Curve, filler_image
 from camviz.evaluation.registry import METRICS, Subject
-from camviz.ui.evaluate import conclusions, pointing_game, ranking
+from camviz.ui.evaluate import conclusions, perturbed_images, pointing_game, ranking
 from camviz.ui.inputs.experiment import Experiment
 from camviz.ui.inputs.image_input import InputImage
 from camviz.ui.learn import steps
@@ -47,59 +48,116 @@ def quick(monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.server.tasks.PATIENCE", 1e6)
 
 
-def subject(lite0, coffee) -> Subject:
-    e, x = explain(lite0, coffee), lite0.preprocess(coffee)
+def subject(lite0, coffee, method="grad_cam") -> Subject:
+    e, x = explain(lite0, coffee, method), lite0.preprocess(coffee)
     return Subject(lite0.net, x, scores.probability(e.target), torch.from_numpy(e.attribution))
 
 
-def test_slow_tests_show_their_time_and_wait_for_a_click(start, waiting) -> None:
+def test_the_curves_come_at_once_and_slow_metrics_show_their_time(start, waiting) -> None:
     app = start(PAGE, steps="4")
     assert not app.exception and not app.warning
-    curves, others = buttons(app)
-    assert curves == "Compute the curves (about 10 s)"  # twice five passes
+    assert not [button.key for button in app.button if button.key and button.key.startswith(("curves.", "controls."))]
+    (others,) = buttons(app)  # of all metrics, those of few passes included
+    heatmaps = 1 + len(metrics.CONTROLS)
     passes = sum(METRICS[key].cost for key in ("road", "average_drop", "increase_in_confidence", "infidelity"))
     number, unit = re.search(r"about ([\d.]+) (s|min)", others).groups()
-    assert float(number) * {"s": 1, "min": 60}[unit] >= passes == 144  # and some explanations, whose time is measured
-    assert not app.subheader or "Deletion" not in app.subheader[-1].value
+    seconds = float(number) * {"s": 1, "min": 60}[unit]
+    assert seconds >= heatmaps * passes == 4 * 144  # and some explanations, whose time is measured
+    (table,) = (table.value for table in app.table)
+    assert set(table["This heatmap"]) == set(table["Best control"]) == {"pending"}
 
 
 def test_the_curves_equal_those_of_the_package_and_of_the_controls(start, waiting, lite0, coffee) -> None:
     app = start(PAGE, steps="4")
-    app.button(key="curves.start").click().run()
+    assert not app.exception
     given = subject(lite0, coffee)
     found = {key: METRICS[key].measure(given, steps=4) for key in ("deletion", "insertion")}
     shown = [heading.value for heading in app.subheader if ":" in heading.value]
     assert shown == [f"{METRICS[key].title}: {curve.area:.3f}" for key, curve in found.items()]
     assert conclusions.curves("espresso", *found.values()) in text(app)
-    assert "no better than" not in text(app) and METRICS["insertion"].limitation in text(app)
-    app.button(key="controls.start").click().run()
-    assert not app.exception
     assert "On this image it is no better than Center Gaussian in insertion." in text(app)
+    center = METRICS["insertion"].measure(subject(lite0, coffee, "center_gaussian"), steps=4).area
+    assert center > found["insertion"].area
+    assert f"Best control: {center:.3f} (Center Gaussian). Higher is better." in text(app)
+    assert METRICS["insertion"].limitation in text(app) and "pending." not in text(app)
     assert dict(app.query_params) == {"steps": "4"}
 
 
+def test_canceled_controls_are_pending_and_the_finished_ones_are_kept(start, waiting, monkeypatch) -> None:
+    computed, most = [], 3  # both curves of the heatmap, and one of the first control
+
+    def compute(question, metric, report, **settings):
+        if len(computed) == most:
+            st.stop()  # as Cancel does
+        computed.append((question.method.key, metric.key))
+        return Curve((0, 1), (1, 0.5))
+
+    monkeypatch.setattr(metrics, "compute", compute)
+    app = start(PAGE)
+    assert app.subheader[0].value == "Deletion: 0.750"
+    app.button(key="controls.stop").click().run()
+    assert not app.exception and len(computed) == most
+    assert "Best control: pending. Lower is better." in text(app) and "no better than" not in text(app)
+    assert buttons(app)[0].startswith("Compare with the controls (about ")
+    most = 8
+    app.button(key="controls.start").click().run()
+    assert computed[3:] == [(key, test) for key in metrics.CONTROLS for test in ("deletion", "insertion")][:5]
+    most = 9
+    app.run()
+    app.button(key="controls.start").click().run()
+    assert computed[8:] == [("center_gaussian", "deletion")]
+
+
 def test_the_other_metrics_equal_those_of_the_package(start, quick, lite0, coffee, monkeypatch) -> None:
-    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("average_drop", "sparseness"))
+    keys = ("average_drop", "sparseness")
+    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", keys)
     app = start(PAGE, steps="2", filler="mean")
     assert not app.exception
     (table,) = (table.value for table in app.table)
-    given = subject(lite0, coffee)
-    expected = [METRICS[key].measure(given) for key in ("average_drop", "sparseness")]
+    expected = [METRICS[key].measure(subject(lite0, coffee)) for key in keys]
     assert list(table["This heatmap"]) == [f"{value:.3f}" for value in expected]
-    assert all(
-        METRICS[key].limitation in row
-        for key, row in zip(("average_drop", "sparseness"), table.iloc[:, -1], strict=True)
-    )
+    controls = {key: subject(lite0, coffee, key) for key in metrics.CONTROLS}
+    for key, told in zip(keys, table["Best control"], strict=True):
+        values = {METHODS[control].title: METRICS[key].measure(given) for control, given in controls.items()}
+        best = {"low": min, "high": max}[METRICS[key].better](values, key=values.get)
+        assert told == f"{values[best]:.3f} ({best})"
+    assert all(METRICS[key].limitation in row for key, row in zip(keys, table.iloc[:, -1], strict=True))
 
 
-def test_randomization_and_other_classes(start, quick) -> None:
+def test_the_image_at_each_step_is_the_one_that_the_model_saw(start, lite0, coffee) -> None:
+    question = start(PAGE, steps="2").session_state["experiment"].question(METHODS["grad_cam"])
+    e, given = explanations.compute(question), subject(lite0, coffee)
+    curve = METRICS["insertion"].measure(given, steps=5)
+    found = perturbed_images.replacement(e, 5, "blur")
+    filler = filler_image(given.x, "blur")
+    steps = torch.from_numpy(found.steps)
+    assert steps.min() == 1 and steps.max() == 5
+    for step, (share, value) in enumerate(zip(curve.fractions, curve.values, strict=True)):
+        assert (steps <= step).double().mean().item() == pytest.approx(share)
+        x = torch.where(steps <= step, given.x, filler)
+        assert given.score(lite0.net(x)).item() == pytest.approx(value, abs=1e-5)
+    shown = np.asarray(images.decode(found.filler), dtype=float)
+    assert np.abs(shown - lite0.denormalize(filler[0])).mean() < 3  # a JPEG of it
+    told = perturbed_images.readouts(lite0, METRICS["insertion"], Curve((0, 0.5, 1), (0, 0.25, 0.957)), "espresso")
+    assert told == [
+        "0% of the pixels inserted: the probability of espresso is under 1%.",
+        "50% of the pixels inserted: the probability of espresso is 25%.",
+        "100% of the pixels inserted: the probability of espresso is 96%.",
+    ]
+
+
+def test_randomization_and_other_classes(start, quick, lite0, coffee) -> None:
     app = start(PAGE, test="randomization", method="edge_detector")
     assert not app.exception
     assert "The heatmap hardly changes although all weights are random" in text(app)
-    assert "Mean of |r|: 1.00." in text(app) and "down to conv\\_stem" in text(app)
+    assert "Mean of |r|: 1.00. Best control: " in text(app) and "down to conv\\_stem" in text(app)
+    assert "pending" not in text(app)
     assert "The heatmap is nearly the same for every class" in text(app)
     app.selectbox(key="method").set_value("grad_cam").run()
     assert "The heatmap hardly changes" not in text(app) and "Most similar: cup, r = 0.98." in text(app)
+    control = float(measure(explain(lite0, coffee, "random_cam"), "randomization"))
+    assert f"Best control: {control:.2f} (Random-CAM). Lower is better." in text(app)
+    assert "Best control: 1.00 (" in text(app)  # no control depends on the class
 
 
 def test_the_pointing_game_uses_images_with_confident_predictions(start, quick) -> None:
@@ -146,9 +204,50 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
     (table,) = (table.value for table in app.dataframe)
     assert list(table["Method"])[0] == "Grad-CAM" and len(table) == 4
     assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 images" in text(app)
+    assert set(table["Average drop, 95%"]) == {"–"}  # no interval over two images
     app.multiselect(key="images").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
     assert buttons(app)[0].startswith("Compute 8 numbers (about ")  # the others are kept
-    assert len(app.dataframe) == 1  # and shown meanwhile
+    (partial,) = (table.value for table in app.dataframe)  # and shown meanwhile
+    assert partial["Average drop ↓"][0] == f"{table['Average drop ↓'][0]:.3f}, n = 2"
+
+
+def test_a_canceled_league_is_a_fair_smaller_table_and_continues(start, waiting, monkeypatch) -> None:
+    computed, most = [], 11  # the 4 rows of two images, then 3 of the third
+
+    def number(question, metric, report):
+        if len(computed) == most:
+            st.stop()  # as Cancel does
+        computed.append((question.image.name, question.method.key))
+        value = len(computed) / 100
+        metrics.keep(question, metric, value)
+        return value
+
+    monkeypatch.setattr(metrics, "number", number)
+    over = ["coffee", "koala", "panda", "macaw"]
+    app = start(
+        PAGE,
+        test="ranking",
+        ranking_methods="grad_cam",
+        metrics="deletion",
+        images=",".join(f"sample:{one}" for one in over),
+    )
+    app.button(key="league.start").click().run()
+    assert [name for name, _ in computed] == [f"{one}.jpg" for one in over[:3] for _ in range(4)][:most]
+    app.button(key="league.stop").click().run()
+    assert not app.exception and len(computed) == most
+    assert buttons(app)[0].startswith("Continue with 5 numbers (about ")
+    (table,) = (table.value for table in app.dataframe)
+    rows = [0.03, 0.04, 0.05, 0.06]  # row r of image i was computed as number 4 i + r + 1: means over i = 0 and 1
+    assert list(table["Deletion ↓"]) == [f"{one:.3f}, n = 2" for one in rows]
+    assert set(table["Deletion, 95%"]) == {"–"} and table["Beats all controls in"][0] == "–"
+    assert "Means over 2 images" in text(app) and "for 2 of 4 images" in text(app)
+    most = 16
+    app.button(key="league.start").click().run()
+    assert not buttons(app) and "league.stop" not in [button.key for button in app.button]
+    (table,) = (table.value for table in app.dataframe)
+    assert list(table["Deletion ↓"]) == pytest.approx([0.07, 0.08, 0.09, 0.10])
+    assert table["Beats all controls in"][0] == "1 / 1: Deletion" and "–" not in set(table["Deletion, 95%"])
+    assert "Means over 4 images" in text(app) and "of 4 images" not in text(app)
 
 
 def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(start, quick) -> None:
@@ -178,7 +277,7 @@ def page_of(downloads) -> str:
     return downloads["Report (HTML)"]()
 
 
-def test_the_report_of_the_curves_has_numbers_and_map(start, quick, downloads, lite0, coffee) -> None:
+def test_the_report_of_the_curves_has_numbers_and_map(start, waiting, downloads, lite0, coffee) -> None:
     app = start(PAGE, steps="4")
     assert not app.exception
     page = html.unescape(page_of(downloads))
@@ -225,37 +324,63 @@ def test_methods_that_cannot_be_used_are_reported(start, waiting) -> None:
     app = start(PAGE, model="efficientnet_b0", untrained="1", method="guided_backprop")
     assert not app.exception
     assert len(app.error) == 1 and "ReLU" in app.error[0].value
-    app = start(PAGE, test="nonsense", filler="holes")
+    app = start(PAGE, test="nonsense", filler="holes", steps="2")
     assert len(app.warning) == 2 and not app.exception
 
 
 # -------------------------------------------------------------------------------------------- tables and words
 
 
-def rows() -> tuple[list[ranking.Row], list[registry.Metric]]:
-    metrics = [METRICS["deletion"], METRICS["insertion"]]
+def league() -> ranking.Ranking:
     values = {
         "grad_cam": {"deletion": [0.1, 0.2, 0.3, 0.2], "insertion": [0.5, 0.9, nan, None]},
+        "layer_cam": {"deletion": [None] * 4, "insertion": [nan] * 4},
         "random_cam": {"deletion": [0.4, 0.3, 0.5, 0.6], "insertion": [0.6, 0.2, 0.5, 0.5]},
     }
-    return [ranking.Row(METHODS[key], line) for key, line in values.items()], metrics
+    rows = [ranking.Row(METHODS[key], line) for key, line in values.items()]
+    return ranking.Ranking(rows, [METRICS["deletion"], METRICS["insertion"]], 4)
 
 
-def test_a_row_beats_another_only_where_the_pictures_agree() -> None:
-    (first, control), (deletion, insertion) = rows()
-    assert first.beats(control, deletion) and not control.beats(first, deletion)
-    assert not first.beats(control, insertion) and not control.beats(first, insertion)
-    assert first.standing(insertion).count == 2 and first.standing(insertion).mean == pytest.approx(0.7)
+def test_methods_are_compared_on_the_images_that_every_row_has() -> None:
+    found = league()
+    (first, missing, control), (deletion, insertion) = found.rows, found.metrics
+    assert found.images(deletion) == [0, 1, 2, 3] and found.images(insertion) == [0, 1]
+    assert found.standing(first, insertion).mean == pytest.approx(0.7)
+    assert found.standing(control, insertion).mean == pytest.approx(0.4)  # not 0.45, over all four
+    assert found.standing(missing, deletion) is None and found.standing(missing, insertion) is None
+    assert found.beaten(first) == ([deletion], [deletion])  # two images decide nothing
+    assert found.beaten(missing) == ([], [])
+    assert found.count == 4 and "every row" not in found.sentence
+    columns = ranking.columns_of(found)
+    assert columns["Beats all controls in"] == ["1 / 1: Deletion", "–", ""]
+    assert columns["Deletion ↓"] == ["0.200", "–", "0.450"]
+    assert columns["Insertion ↑"] == ["0.700, n = 2", "–", "0.400, n = 2"]
+    assert columns["Insertion, 95%"] == ["–"] * 3 and columns["Deletion, 95%"][1] == "–"
+    assert not any(cell is None for cells in columns.values() for cell in cells)
+
+
+def test_a_league_without_numbers_of_the_controls_decides_nothing() -> None:
+    row, control = (METHODS[key] for key in ("grad_cam", "random_cam"))
+    rows = [
+        ranking.Row(row, {"deletion": [0.1, 0.2, 0.3, None]}),
+        ranking.Row(control, {"deletion": [None] * 4}),
+    ]
+    found = ranking.Ranking(rows, [METRICS["deletion"]], 4)
+    columns = ranking.columns_of(found)
+    assert columns["Deletion ↓"] == ["0.200, n = 3", "–"] and columns["Beats all controls in"] == ["–", ""]
+    assert found.sentence.startswith("Means over 3 images") and "for 3 of 4 images" in found.sentence
+    assert ranking.columns_of(ranking.Ranking(rows[1:], [METRICS["deletion"]], 4)) == {}
 
 
 def test_the_csv_has_every_number(lite0, coffee) -> None:
     image = images.DecodedImage(images.decode(coffee), "=1+1.jpg")
     experiment = Experiment(InputImage("sample:coffee", image), lite0, ("bn2",), "crop")
-    found, metrics = rows()
-    table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, found, metrics))))
+    table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, league()))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
+    assert float(table[0]["low"]) < 0.2 < float(table[0]["high"])
     assert (table[1]["metric"], table[1]["better"], table[1]["images"]) == ("insertion", "high", "2")
-    single = list(csv.DictReader(io.StringIO(ranking.numbers(experiment, found, metrics, "abcd"))))
+    assert (table[1]["low"], table[1]["high"]) == ("", "")
+    single = list(csv.DictReader(io.StringIO(ranking.numbers(experiment, league(), "abcd"))))
     assert len(single) == 4 + 2 + 4 + 4
     assert single[5] == {
         "model": "efficientnet_lite0",
@@ -297,8 +422,8 @@ def test_the_conclusions_fit_the_curves() -> None:
     falling, rising = Curve((0, 0.2, 1), (0.9, 0.1, 0)), Curve((0, 0.2, 1), (0, 0.8, 0.9))
     text_of_curves = conclusions.curves("cat", falling, rising)
     assert (
-        "10% of the pixels changes the probability of cat from 90.0% to 50.0%" in text_of_curves
-        and "it is 40.0%" in text_of_curves
+        "10% of the pixels changes the probability of cat from 90% to 50%" in text_of_curves
+        and "it is 40%." in text_of_curves
     )
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
     assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ...evaluation.perturbation_curve import Curve
+from ...evaluation.registry import Metric
 from ...messages import Message, listed
 from ...text import percent
 
 EARLY = 0.1  # the share of pixels at which a curve is read out
+BETTER = {"low": Message("Lower is better."), "high": Message("Higher is better.")}
 
 
 def curves(label: str, deletion: Curve, insertion: Curve) -> Message:
@@ -39,6 +41,19 @@ def against(own: tuple[Curve, Curve], others: Mapping[str, tuple[Curve, Curve]])
         "so do not read the details of this heatmap as reasons.",
         tests=both if lost_deletion and lost_insertion else deletion if lost_deletion else insertion,
     )
+
+
+def best(metric: Metric, controls: Mapping[str, float]) -> tuple[str, float]:
+    """Return the title and the value of the control with the best value of a metric."""
+    return (max if metric.better == "high" else min)(controls.items(), key=lambda one: one[1])
+
+
+def best_control(metric: Metric, controls: Mapping[str, float], decimals: int = 3) -> Message:
+    """Name the control with the best value of a metric; without values it is pending."""
+    if not controls:
+        return Message("Best control: pending.")
+    title, value = best(metric, controls)
+    return Message("Best control: {value} ({title}).", value=f"{value:.{decimals}f}", title=title)
 
 
 def randomization(correlations: Sequence[float]) -> Message:

@@ -1,18 +1,17 @@
 """Tests of one heatmap on the page Evaluate: curves, other metrics, randomization, other classes."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from math import isnan, nan
 from typing import Any
 
 import streamlit as st
 
-from ... import encode, render
 from ...errors import CamvizError
-from ...evaluation.perturbation_curve import Curve
 from ...evaluation.registry import METRICS, Metric
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...messages import Message
-from ...report import HEAD, Chart, Section
+from ...report import Chart, Section
 from ..inputs.experiment import Experiment
 from ..results import cost, metrics
 from ..server import tasks
@@ -21,11 +20,10 @@ from ..server.store import result_store
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
-from ..session.settings import Span, setting
+from ..widgets import stage
 from ..widgets.tiles import (
     Tile,
     as_report_images,
-    chart_of_curves,
     draw,
     limits_of,
     measure_snippet,
@@ -35,146 +33,104 @@ from ..widgets.tiles import (
     show_limitation,
     tiles,
 )
-from . import conclusions
+from . import conclusions, control_numbers
 
-FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean color"}
+FEW_PASSES = 2  # forward passes of a metric that is computed at once
 ALONE = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_sensitivity", "sparseness")
 
 Settings = Mapping[str, Any]
 
 
-def curves(experiment: Experiment, question: Question) -> list[Section]:
-    """Show deletion and insertion of the heatmap beside those of the controls.
-
-    Returns a report's section.
-    """
-    filler = setting("filler", "published", FILLERS)
-    steps = setting("steps", 28, Span(2, 112), int)
-    settings = {"steps": steps, **({} if filler == "published" else {"filler": filler})}
-    summary, status, charted, controls = (st.container(), st.container(), st.container(), st.container(horizontal=True))
-    controls.segmented_control(
-        tr("Replacement"),
-        FILLERS,
-        format_func=lambda key: tr(FILLERS[key]),
-        key="filler",
-        required=True,
-        persist_state="session",
-        help=tr("As published: the mean color for deletion, a strong blur for insertion."),
-    )
-    controls.slider(
-        tr("Steps"),
-        2,
-        112,
-        key="steps",
-        persist_state="session",
-        help=tr("In how many steps the pixels are replaced: more steps give a finer curve and take longer."),
-    )
-    with status:
-        own = _pair(question, settings)
-        if own is None:
-            return []
-        others = _controls(experiment, question, settings)
-    label = experiment.model.categories[question.class_index or 0]
-    against = conclusions.against(own, others) if others else ""
-    summary.markdown(
-        tr_message(conclusions.curves(escaped(label), *own)) + (f" **{tr_message(against)}**" if against else "")
-    )
-    charts_of_it = []
-    for box, place, key in zip(charted.columns(2, gap="large"), (0, 1), ("deletion", "insertion"), strict=True):
-        metric = METRICS[key]
-        found = {question.method.title: own[place], **{title: pair[place] for title, pair in others.items()}}
-        chart = chart_of_curves(metric, found, label)
-        charts_of_it.append(chart)
-        with box:
-            st.subheader(f"{tr_message(metric.title)}: {own[place].area:.3f}")
-            st.caption(f"{tr_message(metric.tooltip)} [{tr('Paper')}]({metric.paper})")
-            draw(chart, key)
-            show_limitation(metric)
-    texts = [
-        conclusions.curves(label, *own),
-        against,
-        *(metric_sentence(METRICS[key]) for key in ("deletion", "insertion")),
-    ]
-    settings_used = [HEAD, (Message("replacement"), Message(FILLERS[filler])), (Message("steps"), str(steps))]
-    code = [measure_snippet({"deletion": settings, "insertion": settings})]
-    texts = [one for one in texts if one]
-    return [Section(Message("Deletion and insertion"), texts, charts=charts_of_it, table=settings_used, code=code)]
-
-
-def _pair(question: Question, settings: Settings) -> tuple[Curve, Curve] | None:
-    return tasks.run(
-        "curves",
-        _key("curves", question, settings),
-        _seconds_of_pair(question, settings),
-        tr("Compute the curves"),
-        lambda report: _measured(question, settings, report),
-    )
-
-
-def _controls(experiment: Experiment, question: Question, settings: Settings) -> dict[str, tuple[Curve, Curve]]:
-    others = [experiment.question(one) for one in metrics.controls_for(experiment) if one != question.method]
-
-    def work(report: ReportProgress) -> dict[str, tuple[Curve, Curve]]:
-        return {
-            one.method.title: _measured(one, settings, tasks.part_of(report, place, len(others)))
-            for place, one in enumerate(others)
-        }
-
-    key = ("controls", *(_key("curves", one, settings) for one in others))
-    seconds = sum(_seconds_of_pair(one, settings) for one in others)
-    what = tr("Compare with the controls")
-    return tasks.run("controls", key, seconds, what, work) or {}
-
-
-def _measured(question: Question, settings: Settings, report: ReportProgress) -> tuple[Curve, Curve]:
-    deletion, insertion = (
-        metrics.compute(question, METRICS[key], tasks.part_of(report, place, 2), **settings)
-        for place, key in enumerate(("deletion", "insertion"))
-    )
-    return deletion, insertion
-
-
-def _seconds_of_pair(question: Question, settings: Settings) -> float:
-    steps: int = settings["steps"]
-    return 2 * (steps + 1) * cost.seconds_per_pass(question.model)
-
-
-def measures(question: Question) -> list[Section]:
-    """Show the other metrics of the heatmap in a table; return a report's section."""
+def measures(experiment: Experiment, question: Question) -> list[Section]:
+    """Show the other metrics of the heatmap beside the best control in a table; return a report's section."""
     wanted = [METRICS[key] for key in ALONE]
-    seconds = sum(cost.metric_seconds(question, one) for one in wanted if metrics.known(question, one) is None)
+    controls = [experiment.question(one) for one in metrics.controls_for(experiment) if one != question.method]
+    status, place = st.container(), st.empty()
 
-    def work(report: ReportProgress) -> dict[str, str]:
-        found = {}
-        for place, one in enumerate(wanted):
-            try:
-                value = metrics.number(question, one, tasks.part_of(report, place, len(wanted)))
-                found[one.key] = f"{value:.3f}"
-            except CamvizError as error:
-                found[one.key] = error.message
-        return found
+    def redraw() -> None:
+        place.table(
+            {
+                tr("Metric"): [f"**{tr_message(one.title)}**" for one in wanted],
+                tr("This heatmap"): [tr_message(_value(question, one)) for one in wanted],
+                tr("Best control"): [tr_message(_best_control(controls, one)) for one in wanted],
+                tr("Good values"): [tr_message(one.better) for one in wanted],
+                tr("Meaning and *limitations*"): [
+                    f"{tr_message(one.tooltip)} *{tr_message(one.limitation)}*" for one in wanted
+                ],
+            }
+        )
 
-    key = _key("measures", question, {})
-    numbers = tasks.run("measures", key, seconds, tr("Compute the metrics"), work)
-    if numbers is None:
-        return []
-    st.table(
-        {
-            tr("Metric"): [f"**{tr_message(one.title)}**" for one in wanted],
-            tr("This heatmap"): [tr_message(numbers[one.key]) for one in wanted],
-            tr("Good values"): [tr_message(one.better) for one in wanted],
-            tr("Meaning and *limitations*"): [
-                f"{tr_message(one.tooltip)} *{tr_message(one.limitation)}*" for one in wanted
-            ],
-        }
-    )
-    rows = [(one.title, numbers[one.key], Message(one.better), limits_of(one)) for one in wanted]
+    redraw()
+    cells = [(each, one) for one in wanted for each in (question, *controls)]
+    quick = [cell for cell in cells if cell[1].cost <= FEW_PASSES and not cell[1].explains_again]
+    with status:
+        if _seconds(quick) <= tasks.PATIENCE:
+            _compute_measures("measures.quick", quick, redraw)
+        _compute_measures("measures", cells, redraw)
+    rows = [
+        (one.title, _value(question, one), _best_control(controls, one), Message(one.better), limits_of(one))
+        for one in wanted
+    ]
     code = [measure_snippet({one.key: {} for one in wanted if not one.explains_again})]
-    head = (Message("metric"), Message("this heatmap"), Message("good values"), Message("meaning"))
+    head = tuple(map(Message, ("metric", "this heatmap", "best control", "good values", "meaning")))
     return [Section(Message("Other metrics of this heatmap"), table=[head, *rows], code=code)]
 
 
-def randomization(question: Question) -> list[Section]:
+def _seconds(cells: Sequence[tuple[Question, Metric]]) -> float:
+    return sum(cost.metric_seconds(question, metric) for question, metric in cells)
+
+
+def _compute_measures(name: str, cells: Sequence[tuple[Question, Metric]], finished: Callable[[], None]) -> None:
+    """Compute the missing numbers metric by metric; after Cancel the finished ones are kept.
+
+    `finished()` is called when a metric of the heatmap and of all controls is known.
+    """
+    missing = [(question, metric) for question, metric in cells if metrics.known(question, metric) is None]
+    seconds = [cost.metric_seconds(question, metric) for question, metric in missing]
+    if not missing:
+        return
+
+    def work(report: ReportProgress) -> bool:
+        parts = tasks.parts_of(
+            report, seconds, lambda done: tr("{done} of {total} numbers", done=done, total=len(missing))
+        )
+        for number, ((question, metric), part) in enumerate(zip(missing, parts, strict=True)):
+            try:
+                metrics.number(question, metric, part)
+            except CamvizError as error:
+                metrics.keep(question, metric, nan)
+                result_store().put(_refusal_key(question, metric), error.message)
+            if metric not in [other for _, other in missing[number + 1 :]]:
+                finished()
+        return True
+
+    key = (name, *((question.key, metric.key) for question, metric in cells))
+    tasks.run(name, key, _seconds(missing), tr("Compute the metrics"), work, keep=False)
+
+
+def _value(question: Question, metric: Metric) -> str:
+    value = metrics.known(question, metric)
+    if value is None:
+        return Message("pending")
+    return (result_store().get(_refusal_key(question, metric)) or "–") if isnan(value) else f"{value:.3f}"
+
+
+def _best_control(controls: Sequence[Question], metric: Metric) -> str:
+    values = {one.method.title: metrics.known(one, metric) for one in controls}
+    if None in values.values():
+        return Message("pending")
+    known = {title: value for title, value in values.items() if value is not None and not isnan(value)}
+    if not known:
+        return "–"
+    title, value = conclusions.best(metric, known)
+    return Message("{value} ({title})", value=f"{value:.3f}", title=title)
+
+
+def _refusal_key(question: Question, metric: Metric) -> Hashable:
+    return "refused metric", metric.key, question.key
+
+
+def randomization(experiment: Experiment, question: Question) -> list[Section]:
     """Show the heatmap while the layers are randomized, last to first; return a report's section."""
     metric = METRICS["randomization"]
     ways = metric.knobs["new_weights"].choices
@@ -223,13 +179,14 @@ def randomization(question: Question) -> list[Section]:
             "learned weights."
         )
         number = Message("Mean of |r|: {mean:.2f}.", mean=mean)
-        st.caption(f"{tr_message(scale)} {tr_message(number)} [{tr('Paper')}]({metric.paper})")
+        st.caption(f"{tr_message(scale)} [{tr('Paper')}]({metric.paper})")
+        best = _compared(experiment, question, metric, number, new_weights=way)
         show_limitation(metric)
-    texts = [verdict, number, scale, metric_sentence(metric)]
+    texts = [verdict, number, best, scale, metric_sentence(metric)]
     return [Section(Message("Heatmaps for randomized weights"), texts, as_report_images(images), [chart])]
 
 
-def other_classes(question: Question) -> list[Section]:
+def other_classes(experiment: Experiment, question: Question) -> list[Section]:
     """Show the heatmaps of other classes, most to least likely; return a report's section."""
     metric = METRICS["class_contrast"]
     names = question.model.categories
@@ -249,10 +206,11 @@ def other_classes(question: Question) -> list[Section]:
         return []
     mean, likest, images = result
     number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
-    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(tr_message(likest))))}** {tr_message(number)}")
+    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(tr_message(likest))))}**")
     show(images)
+    best = _compared(experiment, question, metric, number)
     show_limitation(metric)
-    texts = [conclusions.classes(mean, likest), number, metric_sentence(metric)]
+    texts = [conclusions.classes(mean, likest), number, best, metric_sentence(metric)]
     return [Section(Message("Heatmaps of other classes"), texts, as_report_images(images))]
 
 
@@ -267,13 +225,32 @@ def _run(
         return None
 
 
+def _compared(experiment: Experiment, question: Question, metric: Metric, number: str, **settings: Any) -> Message:
+    """Show a number of the heatmap beside that of the best control, which is returned as a sentence."""
+    place = st.empty()
+
+    def show_number(best: Message) -> None:
+        better = conclusions.BETTER[metric.better]
+        place.markdown(" ".join(tr_message(one) for one in (number, best, better)))
+
+    show_number(conclusions.best_control(metric, {}))
+    best = control_numbers.best_control(experiment, question, metric, settings)
+    show_number(best)
+    return best
+
+
 def map_of(e: Explanation) -> None:
     """Show the tested heatmap, small."""
-    jpeg = result_store().once(
-        ("small overlay", "cividis", e.question.key), lambda: encode.jpeg(render.overlay(e.view, e.heatmap, 0.6))
+    question = e.question
+    title, label = tr_message(question.method.title), tr_message(e.label)
+    stage.stage(
+        "evaluated",
+        stage.original(question.model, question.image, question.fit),
+        (e.view.shape[0], e.view.shape[1]),
+        stage.StageMap.of(e),
+        stage.look(),
+        tr("{method} of {label} over the image", method=title, label=label),
     )
-    title, label = tr_message(e.question.method.title), tr_message(e.label)
-    st.image(jpeg, alt=tr("{method} of {label} over the image", method=title, label=label), width=220)
     st.caption(tr("{method} of {label}", method=title, label=escaped(label)))
 
 

@@ -1,6 +1,6 @@
 """The ranking: methods and controls by metrics over several images."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from math import nan
 
@@ -12,7 +12,6 @@ from ...explanation.question import Question
 from ...messages import Message
 from ...registry import METHODS, Method
 from ...report import Section
-from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment
 from ..results import cost, explanations, metrics
@@ -23,10 +22,11 @@ from ..session import settings
 from ..session.language import tr, tr_message
 from ..widgets.tiles import metric_sentence
 from . import pointing_game
-from .ranking import HOW, SURE, Row, show
+from .ranking import Ranking, Row, columns_of, downloads, draw, report_table
 
-DEFAULT_METHODS = ("grad_cam", "layer_cam", "grad_cam_pp", "guided_backprop", "gradient_x_input")
-DISCIPLINES = ("deletion", "insertion", "average_drop", "randomization", "pointing_game")
+DEFAULT_METHODS = ("grad_cam", "layer_cam", "guided_backprop")
+DEFAULT_METRICS = ("deletion", "insertion")
+DEFAULT_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,13 @@ class Cell:
 
     def compute(self, report: ReportProgress) -> None:
         """Compute and cache the value; NaN if the metric cannot be used on this heatmap."""
+        if self.mosaic is not None:
+            pointing_game.play(self.question, self.mosaic, report)
+            return
         try:
-            if self.mosaic is not None:
-                pointing_game.play(self.question, self.mosaic, report)
-            else:
-                metrics.number(self.question, self.metric, report)
+            metrics.number(self.question, self.metric, report)
         except CamvizError:
-            if self.mosaic is not None:
-                pointing_game.give_up(self.question, self.mosaic)
-            else:
-                metrics.keep(self.question, self.metric, nan)
+            metrics.keep(self.question, self.metric, nan)
 
 
 def table(experiment: Experiment) -> list[Section]:
@@ -93,26 +90,45 @@ def table(experiment: Experiment) -> list[Section]:
         for method in methods
         for metric in metrics
     }
-    _compute([cell for row in cells.values() for cell in row if cell.value is None])
-    rows = [
-        Row(method, {metric.key: [cell.value for cell in cells[method.key, metric.key]] for metric in metrics})
-        for method in methods
+
+    def ranking() -> Ranking:
+        rows = [
+            Row(method, {metric.key: [cell.value for cell in cells[method.key, metric.key]] for metric in metrics})
+            for method in methods
+        ]
+        return Ranking(rows, metrics, len(subjects))
+
+    controls, place = st.container(), st.empty()
+
+    def redraw() -> None:
+        if columns := columns_of(found := ranking()):
+            with place.container():
+                draw(found, columns)
+
+    redraw()
+    by_image = [
+        [cells[method.key, metric.key][number] for metric in metrics for method in methods]
+        for number in range(len(subjects))
     ]
-    shown = show(experiment, rows, metrics, list(over))
+    with controls:
+        _compute(by_image, redraw)
+    redraw()
+    found = ranking()
+    columns = columns_of(found)
+    if columns:
+        downloads(experiment, found, list(over))
     for metric in metrics:
         limitation = tr("**Limitations.** {limitation}", limitation=tr_message(metric.limitation))
         st.caption(f"**{tr_message(metric.title)}**: {tr_message(metric.tooltip)} {limitation}")
-    if not shown:
+    if not columns:
         return []
-    sentences = [
-        Message(HOW, count=len(over), sure=percent(SURE, 0)),
-        *(metric_sentence(metric) for metric in metrics),
-    ]
+    sentences = [found.sentence, *(metric_sentence(metric) for metric in metrics)]
     listed = [
         (Message("image"), Message("explained class")),
         *((over[key].name, one.predictions[0].label) for key, one in subjects.items()),
     ]
-    return [Section(Message("Methods"), sentences, table=shown), Section(Message("Images"), table=listed)]
+    table = report_table(columns)
+    return [Section(Message("Methods"), sentences, table=table), Section(Message("Images"), table=listed)]
 
 
 def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[str, image_input.InputImage]]:
@@ -132,7 +148,7 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
             help=tr("Methods that work for this model and layer; the three controls are always included."),
         )
     with right:
-        metrics = settings.many("metrics", DISCIPLINES, list(METRICS))
+        metrics = settings.many("metrics", DEFAULT_METRICS, list(METRICS))
         st.multiselect(
             tr("Metrics"),
             list(METRICS),
@@ -142,7 +158,7 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
             persist_state="session",
             help=tr("The meaning and the limitations of each metric stand below the table."),
         )
-    over = settings.many("images", list(found), list(found))
+    over = settings.many("images", list(found)[:DEFAULT_IMAGES], list(found))
     st.multiselect(
         tr("Images"),
         list(found),
@@ -154,7 +170,7 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
     )
     st.caption(
         tr(
-            "Each image is explained for its predicted class, at the layer chosen above. The three controls "
+            "Each image is explained for its predicted class, at the chosen layer. The three controls "
             "contain no information about the decision: a method that does not beat them has shown nothing."
         )
     )
@@ -162,19 +178,28 @@ def _choose(experiment: Experiment) -> tuple[list[Method], list[Metric], dict[st
     return rows, [METRICS[key] for key in metrics], {key: found[key] for key in over}
 
 
-def _compute(missing: Sequence[Cell]) -> None:
-    """Compute the missing values after a click that shows the time; finished ones are kept."""
-    if not missing:
+def _compute(by_image: Sequence[Sequence[Cell]], finished: Callable[[], None]) -> None:
+    """Compute the missing values image by image, after a click if it takes long; finished ones are kept.
+
+    `finished()` is called after each image.
+    """
+    key = ("league", *(cell.key for cells in by_image for cell in cells))
+    missing = [[cell for cell in cells if cell.value is None] for cells in by_image]
+    seconds = [cell.seconds for cells in missing for cell in cells]
+    if not seconds:
         return
-    seconds = [cell.seconds for cell in missing]
 
     def work(report: ReportProgress) -> bool:
         parts = tasks.parts_of(
-            report, seconds, lambda done: tr("{done} of {total} numbers", done=done, total=len(missing))
+            report, seconds, lambda done: tr("{done} of {total} numbers", done=done, total=len(seconds))
         )
-        for cell, part in zip(missing, parts, strict=True):
-            cell.compute(part)
+        for cells in missing:
+            for cell in cells:
+                cell.compute(next(parts))
+            finished()
         return True
 
-    what = tr("Compute {count} numbers", count=len(missing))
-    tasks.run("league", ("league", *(cell.key for cell in missing)), sum(seconds), what, work, keep=False)
+    what = tr("Compute {count} numbers", count=len(seconds))
+    if tasks.was_canceled("league", key):
+        what = tr("Continue with {count} numbers", count=len(seconds))
+    tasks.run("league", key, sum(seconds), what, work, keep=False, keeps=tr("The finished numbers are kept."))

@@ -41,10 +41,14 @@ WHERE = (Message("top left"), Message("top right"), Message("bottom left"), Mess
 
 @dataclass(frozen=True)
 class GameResult:
-    """The share of a method's heatmap in the correct quarter for each of the four classes, and the heatmaps."""
+    """The share of a method's heatmap in the correct quarter for each of the four classes, and the heatmaps.
+
+    Of a method that cannot be used on the mosaic: NaN, no heatmaps, and the reason.
+    """
 
     shares: tuple[float, ...]
     tiles: list[Tile]
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,34 +191,27 @@ def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> d
             questions[one.key] = experiment.question(one)
         except CamvizError as error:
             refused[one.title] = error.message
-    missing = [question for question in questions.values() if not _with_maps(question, mosaic)]
+    missing = [question for question in questions.values() if before(question, mosaic) is None]
     if missing:
         expected = [seconds(question) for question in missing]
 
-        def work(report: ReportProgress) -> dict[str, str]:
-            found: dict[str, str] = {}
+        def work(report: ReportProgress) -> bool:
             for question, part in zip(missing, tasks.parts_of(report, expected), strict=True):
-                try:
-                    play(question, mosaic, part)
-                except CamvizError as error:
-                    found[question.method.title] = error.message
-            return found
+                play(question, mosaic, part)
+            return True
 
+        key = ("pointing", *(key_of(question, mosaic) for question in questions.values()))
         what = tr("Run the test")
         if len(missing) < len(questions):
             what = tr("Continue with the missing methods: {count}", count=len(missing))
-        key = ("pointing", *(key_of(question, mosaic) for question in missing))
-        refused |= tasks.run("pointing", key, sum(expected), what, work) or {}
+        tasks.run("pointing", key, sum(expected), what, work, keep=False)
+    played = {key: found for key, question in questions.items() if (found := before(question, mosaic))}
+    refused |= {questions[key].method.title: found.refusal for key, found in played.items() if found.refusal}
     for title, reason in refused.items():
         st.warning(
             tr("{method} cannot be used here: {reason}.", method=tr_message(title), reason=escaped(tr_message(reason)))
         )
-    return {key: found for key, question in questions.items() if (found := _with_maps(question, mosaic))}
-
-
-def _with_maps(question: Question, mosaic: Mosaic) -> GameResult | None:
-    found = before(question, mosaic)
-    return found if found and found.tiles else None
+    return {key: found for key, found in played.items() if not found.refusal}
 
 
 def before(question: Question, mosaic: Mosaic) -> GameResult | None:
@@ -224,14 +221,14 @@ def before(question: Question, mosaic: Mosaic) -> GameResult | None:
 
 
 def play(question: Question, mosaic: Mosaic, report: ReportProgress) -> GameResult:
-    """Return a method's result on a mosaic, from the cache or computed now. Raises CamvizError."""
-    found = _with_maps(question, mosaic)
-    return found or result_store().put(key_of(question, mosaic), _computed(question, mosaic, report))
-
-
-def give_up(question: Question, mosaic: Mosaic) -> None:
-    """Cache that a method cannot be used here."""
-    result_store().put(key_of(question, mosaic), GameResult((nan,) * 4, []))
+    """Return a method's result on a mosaic, from the cache or computed now."""
+    if (found := before(question, mosaic)) is not None:
+        return found
+    try:
+        found = _computed(question, mosaic, report)
+    except CamvizError as error:
+        found = GameResult((nan,) * 4, [], error.message)
+    return result_store().put(key_of(question, mosaic), found)
 
 
 def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> GameResult:
