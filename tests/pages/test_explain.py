@@ -186,17 +186,17 @@ def test_fast_is_checked_against_exact_after_a_click(start, monkeypatch) -> None
     assert f"exact heatmap: {rank_correlation(*maps):.3f} " in found
 
 
-def test_occlusion_shows_which_class_it_would_say(start, monkeypatch) -> None:
+def test_occlusion_shows_which_class_it_would_say(start, charts, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start(**link)
     app.button(key="explanation.start").click().run()
-    assert len(app.get("plotly_chart")) == 0
+    assert charts(app) == []
     app.button(key="places.start").click().run()
-    (chart,) = app.get("plotly_chart")
-    assert "espresso" in chart.proto.spec and "other classes" not in chart.proto.spec
+    (chart,) = charts(app)
+    assert "espresso" in chart["legend"][0][1] and not any("other classes" in name for _, name in chart["legend"])
     app.run()
-    assert len(app.get("plotly_chart")) == 1  # kept
+    assert charts(app) == [chart]  # kept
 
 
 def test_the_device_is_a_setting_where_there_are_several(start, monkeypatch) -> None:
