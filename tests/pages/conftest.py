@@ -44,3 +44,15 @@ def charts() -> Callable[[AppTest], list[dict[str, Any]]]:
         return [json.loads(proto.json) for proto in protos if proto.component_name == "camviz_chart"]
 
     return told
+
+
+@pytest.fixture
+def code() -> Callable[[AppTest], str]:
+    """The Python code on a page, which is drawn when its expander is opened."""
+
+    def opened(app: AppTest) -> str:
+        assert not app.code
+        app.session_state["code"] = True
+        return str(app.run().code[0].value)
+
+    return opened

@@ -131,7 +131,9 @@ def show_downloads(s: Synthesis, request: SynthesisRequest) -> None:
         (tr("Animation (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
     ):
         buttons.download_button(label, make, f"{name}.{ending}", kind, on_click="ignore")
-    st.code(snippet(s, request), language="python")
+    code = st.expander(tr("Python code"), key="code", on_change="rerun")
+    if code.open:  # the browser loads 1.5 MB to highlight code
+        code.code(snippet(s, request), language="python")
 
 
 def snippet(s: Synthesis, request: SynthesisRequest) -> str:
