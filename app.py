@@ -6,21 +6,26 @@ from pathlib import Path
 
 import streamlit as st
 
-from camviz.errors import CamvizError
-from camviz.ui.compare import presentation
-from camviz.ui.session import language, settings, streamlit_internals
-from camviz.ui.session.language import tr
-from camviz.ui.shell import page_style, sidebar, tour
+ICON = Path(__file__).parent / "assets" / "icon.png"
+# Before the navigation: otherwise browsers fetch the icon of the first page from fonts.gstatic.com as favicon.
+st.set_page_config("CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
+starting = st.empty()
+if "camviz.ui.shell" not in sys.modules:  # the first visits to a server that was just started
+    starting.info(
+        "CamViz is starting: it loads PyTorch and the default network.  \nCamViz 正在启动：正在载入 PyTorch 和默认网络。"
+    )
 
 # OpenMP reads this when torch is loaded: waiting threads of one computation soon yield to those of other visitors.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 # A computation takes the interpreter lock some hundred times and must not wait 5 ms each time.
 sys.setswitchinterval(0.0005)
 
+from camviz.errors import CamvizError
+from camviz.ui.compare import presentation
+from camviz.ui.session import language, settings, streamlit_internals
+from camviz.ui.session.language import tr
+from camviz.ui.shell import page_style, sidebar, tour
 
-ICON = Path(__file__).parent / "assets" / "icon.png"
-# Before the navigation: otherwise browsers fetch the icon of the first page from fonts.gstatic.com as favicon.
-st.set_page_config("CamViz", page_icon=ICON, layout="wide", initial_sidebar_state=360)
 page = st.navigation(
     [
         st.Page("pages/explain.py", title=tr("Explain"), icon=":material/visibility:", default=True),
@@ -34,6 +39,7 @@ page = st.navigation(
     position="top",
 )
 st.set_page_config(page_title=f"{page.title} · CamViz")
+starting.empty()
 with settings.run(page.url_path):
     settings.setting("lang", language.of_the_browser(), language.LANGUAGES)
     presenting = presentation.on(page.url_path)
