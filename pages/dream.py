@@ -6,7 +6,6 @@ from camviz.ui.dream import by_layer, result_view
 from camviz.ui.dream.controls import choose, result
 from camviz.ui.session.language import tr, tr_message
 from camviz.ui.shell import pages
-from camviz.ui.widgets import charts
 
 experiment = pages.experiment()
 left, right = st.columns([2, 3], gap="large")
@@ -26,7 +25,7 @@ if request and image:
         result_view.says(result_view.predictions(image.picture, request))
     with way:
         st.header(tr("Optimization progress"))
-        st.plotly_chart(result_view.curve(image, charts.ink()), alt=tr("The objective at each step"))
+        result_view.curve(image)
     st.header(tr("Download"))
     st.caption(tr_message(image.facts))
     result_view.show_downloads(image, request)

@@ -48,9 +48,11 @@ if e is not None:
     with st.expander(tr("Other views")):
         map_views.views(e, look, percentile)
     method_extras.draw(e, experiment)
-    with st.expander(tr("Numbers and Python code")):
-        st.caption(tr_message(e.facts))
-        map_views.python_code(e, experiment)
+    numbers = st.expander(tr("Numbers and Python code"), key="code", on_change="rerun")
+    if numbers.open:  # the browser loads 1.5 MB to highlight code
+        with numbers:
+            st.caption(tr_message(e.facts))
+            map_views.python_code(e, experiment)
 else:
     stage.look()  # keeps the settings of the stage in the link
 recipe_input.load()

@@ -1,15 +1,9 @@
-import re
-
 import numpy as np
 import pytest
 
-from camviz import figures, render
+from camviz import figures
 from camviz.errors import CamvizError
 from camviz.text import percent
-
-
-def plain(text):
-    return re.sub(r"<.*?>|\u25b8", " ", text).split()
 
 
 @pytest.mark.parametrize(
@@ -33,50 +27,34 @@ def test_percent_rounds_to_whole_numbers_in_sentences():
     assert [percent(p, 0) for p in (0.994, 0.996, 1)] == ["99%", "99.6%", ">99.9%"]
 
 
-def test_figures_are_transparent_and_take_the_given_ink():
-    figure = figures.correlation_heatmap(np.eye(1), ["a"], ink="#123456")
-    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0, 0, 0, 0)"
-    assert figure.layout.font.color == "#123456"
-    assert figures.correlation_heatmap(np.eye(1), ["a"]).layout.font.color is None
-
-
-def test_correlation_heatmap_has_numbers_and_a_fixed_scale():
+def test_the_correlation_matrix_has_numbers_and_a_fixed_color_scale():
     matrix = np.array([[1, -0.25], [-0.25, 1]])
-    figure = figures.correlation_heatmap(matrix, ["Grad-CAM", "<i> & a layer with.a.very_long.name.of.its_own"])
-    cells = figure.data[0]
-    np.testing.assert_array_equal(cells.z, matrix)
-    assert (cells.zmin, cells.zmax, cells.texttemplate) == (-1, 1, "%{z:.2f}")
-    assert figure.layout.xaxis.ticktext == ("1", "2")
-    first, second = figure.layout.yaxis.ticktext
-    assert first == "1 Grad-CAM"
-    assert second.startswith("2 &lt;i&gt; &amp; a layer") and "".join(plain(second)).endswith("name.of.its_own")
+    table = figures.correlation_matrix(matrix, ["Grad-CAM", "<i> & a layer"])
+    assert [[cell.text for cell in row] for row in table.cells] == [["1.00", "-0.25"], ["-0.25", "1.00"]]
+    assert table.rows == ("1 Grad-CAM", "2 <i> & a layer") and table.columns == ("1", "2")
+    assert table.cells[0][1].tooltip == "Grad-CAM · <i> & a layer"
+    assert table.cells[0][0].color == figures.AGREEMENT[-1]  # red at 1
+    assert table.cells[0][1].color == "rgb(196,222,234)"  # halfway from white to the paler blue
     with pytest.raises(CamvizError, match=r"\(3, 3\)"):
-        figures.correlation_heatmap(matrix, ["a", "b", "c"])
-
-
-@pytest.mark.parametrize("name", render.COLOR_MAPS)
-def test_color_bar_runs_through_the_color_map(name):
-    bar = figures.color_bar(name, "none", "most", "for <espresso>")
-    stops = np.array(re.findall(r"rgb\((\d+), (\d+), (\d+)\)", bar), int)
-    np.testing.assert_array_equal(stops, render.color_table(name)[::15])
-    np.testing.assert_array_equal(stops[-1], render.color_table(name)[255])
-    assert 'aria-label="Color bar: for &lt;espresso&gt;, from none to most"' in bar and "<espresso>" not in bar
+        figures.correlation_matrix(matrix, ["a", "b", "c"])
 
 
 def test_the_class_map_has_a_letter_a_color_and_a_share_for_each_class():
     categories = np.array([[3, 3, 0], [3, 1, 0]])
-    figure = figures.class_map(categories, ["cup", "<pot>", "bowl", "espresso"])
-    assert [trace.name for trace in figure.data] == [
+    table = figures.class_map(categories, ["cup", "<pot>", "bowl", "espresso"])
+    assert [str(sentence) for _, sentence in table.legend] == [
         "A espresso: 50.0% of the places",
         "B cup: 33.3% of the places",
-        "C &lt;pot&gt;: 16.7% of the places",
+        "C <pot>: 16.7% of the places",
     ]
-    np.testing.assert_array_equal(figure.data[0].z, [[1, 1, np.nan], [1, np.nan, np.nan]])
-    assert [list(row) for row in figure.data[0].text] == [["A", "A", "B"], ["A", "C", "B"]]
-    assert figure.data[0].customdata[1][1] == "&lt;pot&gt;"
+    assert [[cell.text for cell in row] for row in table.cells] == [["A", "A", "B"], ["A", "C", "B"]]
+    assert table.cells[1][1] == figures.Cell("C", figures.KINDS[2], "<pot>")
+    assert [color for color, _ in table.legend] == figures.KINDS[:3]
 
 
 def test_the_class_map_gives_rare_classes_one_color():
-    figure = figures.class_map(np.arange(12).reshape(3, 4), [f"class {index}" for index in range(12)])
-    assert [trace.name for trace in figure.data][-1] == "H 5 other classes: 41.7% of the places"
-    assert len(figure.data) == 8 and np.nansum(figure.data[-1].z) == 5
+    table = figures.class_map(np.arange(12).reshape(3, 4), [f"class {index}" for index in range(12)])
+    assert str(table.legend[-1][1]) == "H 5 other classes: 41.7% of the places"
+    cells = [cell for row in table.cells for cell in row]
+    assert len(table.legend) == 8 and [cell.color for cell in cells].count(figures.KINDS[-1]) == 5
+    assert cells[-1].tooltip == "class 11"

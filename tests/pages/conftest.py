@@ -1,11 +1,14 @@
 """Pages in their own cache folder."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.testing.v1 import AppTest
 
 from camviz.ui.server import singletons
 
@@ -30,3 +33,26 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(DeltaGenerator, "download_button", keep)
     return held
+
+
+@pytest.fixture
+def charts() -> Callable[[AppTest], list[dict[str, Any]]]:
+    """What the charts of a page are told, in their order."""
+
+    def told(app: AppTest) -> list[dict[str, Any]]:
+        protos = (component.proto for component in app.get("bidi_component"))
+        return [json.loads(proto.json) for proto in protos if proto.component_name == "camviz_chart"]
+
+    return told
+
+
+@pytest.fixture
+def code() -> Callable[[AppTest], str]:
+    """The Python code on a page, which is drawn when its expander is opened."""
+
+    def opened(app: AppTest) -> str:
+        assert not app.code
+        app.session_state["code"] = True
+        return str(app.run().code[0].value)
+
+    return opened

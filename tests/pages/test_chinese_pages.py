@@ -110,8 +110,8 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(lite0) -> None:
     rows = summary.layer_summary(lite0, ())
     assert untranslated(iter([rows[0].name, rows[0].kind, rows[-1].name, rows[-1].kind])) == []
     names = [f"n{number}" for number in range(9)]
-    figure = figures.class_map(np.arange(9).reshape(3, 3), names, say=language.tr_message)
-    assert figure.data[-1].name == "H 其他 2 个类别：占位置的 22.2%"
+    table = figures.class_map(np.arange(9).reshape(3, 3), names)
+    assert language.tr_message(table.legend[-1][1]) == "H 其他 2 个类别：占位置的 22.2%"
 
 
 def test_a_report_is_written_in_chinese(explained, lite0) -> None:

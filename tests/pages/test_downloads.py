@@ -48,7 +48,7 @@ def test_a_recipe_sets_everything(start) -> None:
     assert app.toggle(key="several").value is False and app.selectbox(key="rather_than").value == -1
 
 
-def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
+def test_a_recipe_of_several_layers_of_an_untrained_network(start, code) -> None:
     e = camviz.explain(
         camviz.load_model("squeezenet1_1", weights="random"),
         *(SAMPLES / "cat.jpg", "grad_cam", scores.contrast(281, 282), "features.3,features.12"),
@@ -61,8 +61,8 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start) -> None:
     assert "This model is untrained" in warning.value
     assert app.multiselect(key="layers").value == ["features.3", "features.12"]
     assert app.toggle(key="grad_cam.counterfactual").value is True
-    code = app.code[0].value
-    assert "camviz.scores.contrast(281, 282)" in code and "fuse='max'" in code and "weights='random'" in code
+    shown = code(app)
+    assert "camviz.scores.contrast(281, 282)" in shown and "fuse='max'" in shown and "weights='random'" in shown
 
 
 def test_a_recipe_of_an_uploaded_image_needs_the_image(start) -> None:

@@ -20,13 +20,13 @@ def test_synthesis_shows_its_time_and_waits_for_a_click(start) -> None:
     assert "Limitations." not in text(app)
 
 
-def test_the_synthesized_image_of_a_channel(start) -> None:
+def test_the_synthesized_image_of_a_channel(start, code) -> None:
     link = {"layer": "blocks.0", "activation_maximization.channel": "5", "activation_maximization.steps": "4"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
     assert "The pattern with the strongest response of channel 5 of blocks.0" in text(app)
     assert "channel 5 of blocks.0, efficientnet_lite0" in text(app)
-    assert "layer='blocks.0', channel=5, steps=4" in app.code[0].value
+    assert "layer='blocks.0', channel=5, steps=4" in code(app)
     assert len([line for line in text(app).split("\n") if line.startswith("- **")]) == 5
 
 
@@ -39,20 +39,20 @@ def test_a_finished_picture_comes_back_without_a_click(start) -> None:
 
 
 @pytest.mark.parametrize("link", [{"dream": "class_image"}, {"dream.for": "class"}], ids=str)
-def test_the_picture_of_a_class(start, link) -> None:
+def test_the_picture_of_a_class(start, code, link) -> None:
     key = link.get("dream", "activation_maximization")
     app = make(start(PAGE, target="105", **link, **{f"{key}.steps": "2"}))
     assert not app.exception and not app.error
     assert "The pattern with the highest score for koala" in text(app)
-    assert "target=105" in app.code[0].value
+    assert "target=105" in code(app)
 
 
-def test_deep_dream_of_the_picture(start) -> None:
+def test_deep_dream_of_the_picture(start, code) -> None:
     link = {"dream": "deep_dream", "layer": "blocks.1", "deep_dream.steps": "1", "img": "sample:koala"}
     app = make(start(PAGE, **link))
     assert not app.exception and not app.error
     assert "to which layer blocks.1 responds" in text(app)
-    assert "image='koala.jpg'" in app.code[0].value
+    assert "image='koala.jpg'" in code(app)
 
 
 def test_inversion_of_one_layer_and_of_several(start) -> None:

@@ -120,11 +120,11 @@ def test_missing_weights_give_a_message_and_the_page_works(start, tmp_path, monk
     assert "predicts espresso" in text(app)
 
 
-def test_an_untrained_network_is_clearly_marked(start) -> None:
+def test_an_untrained_network_is_clearly_marked(start, code) -> None:
     app = start(model="squeezenet1_1", untrained="1")
     assert not app.exception
     assert "This model is untrained" in app.warning[0].value
-    assert "weights='random'" in app.code[0].value
+    assert "weights='random'" in code(app)
 
 
 def test_the_menu_offers_all_methods_and_disables_what_the_network_does_not_allow(start) -> None:
@@ -139,11 +139,11 @@ def test_the_menu_offers_all_methods_and_disables_what_the_network_does_not_allo
     assert "This heatmap is the same for every class" in text(app)
 
 
-def test_several_layers_are_fused(start) -> None:
+def test_several_layers_are_fused(start, code) -> None:
     app = start(several="1", layers="blocks.4,bn2", fuse="max")
     assert not app.exception and not app.warning
     assert "evidence for espresso (layers blocks.4, bn2)." in text(app)
-    assert "fuse='max'" in app.code[0].value
+    assert "fuse='max'" in code(app)
 
 
 def test_a_slow_method_shows_its_time_and_waits(start, monkeypatch) -> None:
@@ -186,17 +186,17 @@ def test_fast_is_checked_against_exact_after_a_click(start, monkeypatch) -> None
     assert f"exact heatmap: {rank_correlation(*maps):.3f} " in found
 
 
-def test_occlusion_shows_which_class_it_would_say(start, monkeypatch) -> None:
+def test_occlusion_shows_which_class_it_would_say(start, charts, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start(**link)
     app.button(key="explanation.start").click().run()
-    assert len(app.get("plotly_chart")) == 0
+    assert charts(app) == []
     app.button(key="places.start").click().run()
-    (chart,) = app.get("plotly_chart")
-    assert "espresso" in chart.proto.spec and "other classes" not in chart.proto.spec
+    (chart,) = charts(app)
+    assert "espresso" in chart["legend"][0][1] and not any("other classes" in name for _, name in chart["legend"])
     app.run()
-    assert len(app.get("plotly_chart")) == 1  # kept
+    assert charts(app) == [chart]  # kept
 
 
 def test_the_device_is_a_setting_where_there_are_several(start, monkeypatch) -> None:

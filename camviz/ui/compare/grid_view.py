@@ -140,10 +140,8 @@ def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
     st.header(tr("Agreement"))
     names = [grid.name(*place) for place in maps]
     matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
-    st.plotly_chart(
-        figures.correlation_heatmap(matrix, names, charts.ink()),
-        alt=tr("Rank correlation of each pair of heatmaps"),
-    )
+    table = figures.correlation_matrix(matrix, names)
+    charts.matrix("agreement", table, tr("Rank correlation of each pair of heatmaps"))
     st.caption(
         tr(
             "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. Heatmaps can agree "

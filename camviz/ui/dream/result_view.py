@@ -6,9 +6,8 @@ from functools import partial
 import numpy as np
 import streamlit as st
 from PIL import Image
-from plotly import graph_objects as go
 
-from ... import encode, figures, text
+from ... import encode, text
 from ...feature_visualization import Synthesis
 from ...feature_visualization.animation import gif, webp
 from ...feature_visualization.inversion import correlation
@@ -18,6 +17,7 @@ from ...scores import contrast
 from ..session import settings
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
+from ..widgets import charts
 from .synthesis_request import RGB, SynthesisRequest
 
 
@@ -110,32 +110,15 @@ def says(found: Sequence[Prediction]) -> None:
     st.markdown("\n".join(lines))
 
 
-def curve(s: Synthesis, ink: str | None = None) -> go.Figure:
-    """Return a plot of the objective at each step."""
+def curve(s: Synthesis) -> None:
+    """Show the objective at each step."""
     falls = s.method == "inversion"
     name = tr("loss (lower is better)") if falls else tr("objective (higher is better)")
     name = tr("objective (rises at each size)") if s.method == "deep_dream" else name
-    figure = go.Figure(
-        go.Scatter(
-            x=list(range(1, len(s.objective) + 1)),
-            y=s.objective,
-            mode="lines",
-            line={"width": 2, "color": "#4393c3"},
-            hovertemplate=tr("step") + " %{x}: %{y:.3g}<extra></extra>",
-        )
+    steps = range(1, len(s.objective) + 1)
+    charts.line_chart(
+        "objective", {name: (steps, s.objective)}, tr("step"), name, tr("The objective at each step"), unit="number"
     )
-    figure.update_layout(
-        height=220,
-        paper_bgcolor=figures.CLEAR,
-        plot_bgcolor=figures.CLEAR,
-        font_color=ink,
-        showlegend=False,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        dragmode=False,
-    )
-    figure.update_xaxes(title=tr("step"), fixedrange=True, showgrid=False, zeroline=False)
-    figure.update_yaxes(title=name, fixedrange=True, gridcolor="rgba(128, 128, 128, 0.25)", zeroline=False)
-    return figure
 
 
 def show_downloads(s: Synthesis, request: SynthesisRequest) -> None:
@@ -148,7 +131,9 @@ def show_downloads(s: Synthesis, request: SynthesisRequest) -> None:
         (tr("Animation (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
     ):
         buttons.download_button(label, make, f"{name}.{ending}", kind, on_click="ignore")
-    st.code(snippet(s, request), language="python")
+    code = st.expander(tr("Python code"), key="code", on_change="rerun")
+    if code.open:  # the browser loads 1.5 MB to highlight code
+        code.code(snippet(s, request), language="python")
 
 
 def snippet(s: Synthesis, request: SynthesisRequest) -> str:

@@ -13,7 +13,7 @@ from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
-from ..session.language import error_text, tr, tr_message
+from ..session.language import error_text, tr
 from ..widgets import charts
 
 
@@ -59,10 +59,10 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
     what = tr("Show the predicted class for each position of the square")
     found = tasks.run("places", ("class map", e.question.key), e.seconds, what, work)
     if found is not None:
-        st.plotly_chart(
-            figures.class_map(found, model.categories, charts.ink(), tr_message),
-            alt=tr("The predicted class for each position of the gray square, as letters"),
-            config={"displayModeBar": False},
+        charts.matrix(
+            "classes",
+            figures.class_map(found, model.categories),
+            tr("The predicted class for each position of the gray square, as letters"),
         )
         st.caption(
             tr(

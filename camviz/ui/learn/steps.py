@@ -5,7 +5,6 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from ... import render
@@ -20,7 +19,7 @@ from ..server.queue import ReportProgress, in_queue
 from ..session import settings
 from ..session.language import tr, tr_message
 from ..widgets import charts
-from ..widgets.step_drawings import bars, cells, chart, over, plain, side_by_side
+from ..widgets.step_drawings import cells, over, side_by_side
 from .relu_rules import rectified
 
 SLOW = {"score_cam"}
@@ -100,7 +99,7 @@ def _weighted(found: records.GradCamWalkthrough, experiment: Experiment) -> None
     steep = float(found.gradient.abs().max())
     side_by_side(*zip(names, [cells(one, "blue-red", steep) for one in found.gradient], strict=True))
     st.markdown(tr("**3. The weight of each feature map**: the mean of its gradient"))
-    chart(bars(names, found.weight[list(found.strongest)].tolist()), tr("The weights, as bars"))
+    charts.bars("weights", names, found.weight[list(found.strongest)].tolist(), tr("The weights, as bars"))
     st.markdown(tr("**4. The weighted sum**"))
     stops = list(found.sums)
     count = settings.setting("count", stops[-1], stops, int)
@@ -145,7 +144,9 @@ def _masked(found: records.ScoreCamWalkthrough, experiment: Experiment) -> None:
     side_by_side(*zip(names, [experiment.model.denormalize(one) for one in found.images], strict=True))
     st.markdown(tr("**2. The weights**: softmax of the scores, with a sum of 1"))
     ranked = found.weight.sort(descending=True).values[:30].tolist()
-    chart(bars([str(place + 1) for place in range(len(ranked))], ranked), tr("The thirty largest weights"))
+    ranks = range(1, len(ranked) + 1)
+    alt = tr("The thirty largest weights")
+    charts.line_chart("weights", {alt: (ranks, ranked)}, tr("rank"), tr("weight"), alt, unit="number", low=0)
     st.markdown(tr("**3. The weighted sum**"))
     side_by_side(
         (tr("Sum"), cells(found.total, "blue-red", float(found.total.abs().max()))),
@@ -163,13 +164,15 @@ def _path(found: records.PathWalkthrough, experiment: Experiment) -> None:
     side_by_side(*zip(names, [cells(one, "gray", high) for one in found.gradients], strict=True))
     st.markdown(tr("**3. The sum of the contributions**"))
     total = found.added.cumsum(dim=0)
-    figure = go.Figure()
-    figure.add_scatter(x=found.place.tolist(), y=total.tolist(), mode="lines+markers", name=tr("sum so far"))
     rise = f"{found.rise:.3f}"
-    note = tr("change of the score, {rise}", rise=rise)
-    figure.add_hline(y=found.rise, line_dash="dot", line_color=charts.ink(), annotation_text=note)
-    plain(figure, tr("position on the path"), tr("sum of the heatmap so far"))
-    chart(figure, tr("The sum of the heatmap as the steps are added, and the change of the score that it should reach"))
+    charts.line_chart(
+        "sum",
+        {tr("sum so far"): (found.place.tolist(), total.tolist())},
+        tr("position on the path"),
+        tr("sum of the heatmap so far"),
+        tr("The sum of the heatmap as the steps are added, and the change of the score that it should reach"),
+        level=(tr("change of the score, {rise}", rise=rise), found.rise),
+    )
     st.markdown(
         tr(
             "**Completeness.** The heatmap sums to {total}; the score changes by {rise} from the baseline to "
@@ -190,7 +193,7 @@ def _shares(found: records.RelevanceWalkthrough, experiment: Experiment) -> None
     st.markdown(tr("**1. Relevance at each layer**, from the class to the image"))
     names = [tr("the score"), *reversed(found.layers), tr("the pixels")]
     sums = [found.score, *reversed(found.relevance), float(found.result.sum())]
-    chart(bars(names, sums), tr("The sum of the relevance at each layer"))
+    charts.bars("relevance", names, sums, tr("The sum of the relevance at each layer"))
     st.caption(
         tr(
             "The score is {score}; the relevance of all pixels sums to {arrives}. Without biases both would be "

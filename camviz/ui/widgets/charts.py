@@ -1,52 +1,79 @@
-"""Line charts over a share from 0 to 1, readable without color."""
+"""Line charts, bars and tables of colored cells, drawn by the browser without a chart library."""
 
-import html
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-import streamlit as st
-from plotly import graph_objects as go
-
-from ...figures import CLEAR
+from ...figures import Matrix
+from ..components import component
+from ..session.language import tr, tr_message
 
 STRONG = "#d55e00"
 OTHERS = ("#7f8fa6", "#0b84a5", "#9467bd", "#2e8b57")
-DASHES = ("dot", "dash", "dashdot", "longdash")
+DASHES = ("2 4", "9 5", "9 4 2 4", "16 5")  # lengths of strokes and gaps
+
+_chart = component("chart")
+
+Points = tuple[Sequence[float], Sequence[float]]
 
 
-def lines(
-    found: Mapping[str, tuple[Sequence[float], Sequence[float]]], across: str, up: str, ink: str, top: float = 1.0
-) -> go.Figure:
-    """Return a chart of named lines (x, y), x from 0 to 1; the first line is solid, the others dashed."""
-    figure = go.Figure()
-    for number, (name, (x, y)) in enumerate(found.items()):
-        line = {"color": STRONG, "width": 3}
-        if number:
-            line = {"color": OTHERS[(number - 1) % 4], "width": 2, "dash": DASHES[(number - 1) % 4]}
-        figure.add_scatter(
-            x=list(x),
-            y=list(y),
-            name=html.escape(name),
-            mode="lines+markers" if number == 0 else "lines",
-            line=line,
-            hovertemplate=f"%{{x:.0%}}: %{{y:.3f}}<extra>{html.escape(name)}</extra>",
-        )
-    across, up = html.escape(across), html.escape(up)
-    low = min([0.0, *(value for _, y in found.values() for value in y)])
-    figure.update_xaxes(title=across, range=[-0.02, 1.02], tickformat=".0%", dtick=0.2, fixedrange=True, zeroline=False)
-    figure.update_yaxes(title=up, range=[low - 0.03, top + 0.03], fixedrange=True)
-    figure.update_layout(
-        height=340,
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        font_color=ink,
-        margin={"l": 0, "r": 24, "t": 8, "b": 0},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"color": ink}},
-        showlegend=len(found) > 1,
-        dragmode=False,
-    )
-    return figure
+def line_chart(
+    key: str,
+    lines: Mapping[str, Points],
+    across: str,
+    up: str,
+    alt: str,
+    *,
+    unit: Literal["share", "number"] = "share",
+    low: float | None = None,
+    high: float | None = None,
+    level: tuple[str, float] | None = None,
+) -> None:
+    """Show named lines (x, y): the first one solid, the others dashed; `key` identifies the chart on the page.
+
+    `across` and `up` name the axes. x runs from 0 to 1 for the unit "share", and over all points otherwise; y over all
+    points, at least from `low` to `high`. `level` is a name and a value that the lines should reach.
+    """
+    shown = [
+        {
+            "name": name,
+            "x": [round(float(one), 5) for one in x],
+            "y": [float(f"{float(one):.6g}") for one in y],
+            "color": OTHERS[(number - 1) % len(OTHERS)] if number else STRONG,
+            "dash": DASHES[(number - 1) % len(DASHES)] if number else "",
+        }
+        for number, (name, (x, y)) in enumerate(lines.items())
+    ]
+    data = {
+        "kind": "lines",
+        "lines": shown,
+        "across": across,
+        "up": up,
+        "unit": unit,
+        "low": low,
+        "high": high,
+        "level": {"name": level[0], "value": level[1]} if level else None,
+    }
+    _draw(key, data, alt)
 
 
-def ink() -> str:
-    """Return the color of text in charts, for the light or the dark theme."""
-    return "#fafafa" if st.context.theme.type == "dark" else "#31333f"
+def bars(key: str, names: Sequence[str], values: Sequence[float], alt: str) -> None:
+    """Show values as bars from zero, one below the other, each beside its name."""
+    rows = [{"name": name, "value": value} for name, value in zip(names, values, strict=True)]
+    _draw(key, {"kind": "bars", "rows": rows}, alt)
+
+
+def matrix(key: str, table: Matrix, alt: str) -> None:
+    """Show a table of colored cells; each cell says under the pointer what it is."""
+    data = {
+        "kind": "matrix",
+        "cells": [[[cell.text, cell.color, tr_message(cell.tooltip)] for cell in row] for row in table.cells],
+        "rows": list(table.rows),
+        "columns": list(table.columns),
+        "legend": [[color, tr_message(sentence)] for color, sentence in table.legend],
+    }
+    _draw(key, data, alt)
+
+
+def _draw(key: str, data: dict[str, Any], alt: str) -> None:
+    words = {"table": tr("Table of values"), "keys": tr("Arrow keys: read values.")}
+    _chart(key=f"chart.{key}", data={**data, "alt": alt, "words": words})

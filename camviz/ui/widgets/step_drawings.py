@@ -1,14 +1,12 @@
-"""What the steps of a method are drawn with: rows of images, coarse maps cell by cell, small charts."""
+"""What the steps of a method are drawn with: rows of images, and coarse maps cell by cell."""
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ... import encode, figures, render
+from ... import encode, render
 from ..inputs.experiment import Experiment
-from . import charts
 
 
 def side_by_side(*images: tuple[str, NDArray[np.uint8]]) -> None:
@@ -36,30 +34,3 @@ def over(experiment: Experiment, attribution: NDArray[np.float32]) -> NDArray[np
     """A map over the image that the network sees."""
     view = experiment.view
     return render.overlay(view, render.heatmap(attribution, view.shape[:2]))
-
-
-def bars(names: list[str], values: list[float]) -> go.Figure:
-    """Values as bars, each under its name."""
-    figure = go.Figure(go.Bar(x=names, y=values, text=[f"{value:.3g}" for value in values], cliponaxis=False))
-    return plain(figure, "", "")
-
-
-def plain(figure: go.Figure, across: str, up: str) -> go.Figure:
-    """The figure without a background, small and still, its axes named."""
-    figure.update_xaxes(title=across, fixedrange=True, type="category" if not across else None)
-    figure.update_yaxes(title=up, fixedrange=True)
-    figure.update_layout(
-        height=260,
-        margin={"l": 0, "r": 0, "t": 24, "b": 0},
-        paper_bgcolor=figures.CLEAR,
-        plot_bgcolor=figures.CLEAR,
-        font_color=charts.ink(),
-        showlegend=False,
-        dragmode=False,
-    )
-    return figure
-
-
-def chart(figure: go.Figure, alt: str) -> None:
-    """The figure on the page; `alt` says what it shows."""
-    st.plotly_chart(figure, alt=alt, config={"displayModeBar": False})

@@ -101,8 +101,8 @@ def chart_of_curves(metric: Metric, found: Mapping[str, Curve], label: str) -> C
 def draw(chart: Chart, key: str) -> None:
     """Show a chart; `key` identifies it on the page."""
     lines = {tr_message(name): points for name, points in chart.lines.items()}
-    figure = charts.lines(lines, tr_message(chart.across), tr_message(chart.up), charts.ink())
-    st.plotly_chart(figure, key=key, alt=tr_message(chart.alt), config={"displayModeBar": False})
+    across, up, alt = tr_message(chart.across), tr_message(chart.up), tr_message(chart.alt)
+    charts.line_chart(key, lines, across, up, alt, low=0, high=1)
 
 
 def translated_table(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:

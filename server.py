@@ -1,0 +1,95 @@
+"""The server that `make app` starts: the dashboard, its scripts and styles compressed, and a word before it is drawn.
+
+`streamlit run server.py` takes all options of `streamlit run app.py`, which serves the same without these two.
+Nothing of CamViz is imported here: the server answers before PyTorch is loaded.
+"""
+
+import asyncio
+import gzip
+
+import streamlit as st
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ROOT = b'<div id="root"></div>'
+STARTING = {"en": "CamViz is starting…", "zh": "CamViz 正在启动…"}
+# Gone as soon as the page shows anything.
+NOTICE = """<style>
+#starting { position: fixed; inset: 40vh 0 auto; text-align: center; font: 1.1rem sans-serif; color: #777; }
+body:has([data-testid=stMain] :is(h1, p, img, button)) #starting { display: none; }
+</style><div id="starting" role="status">%s</div>"""
+KEPT = ("content-type", "cache-control", "etag", "last-modified")
+
+
+class LightFrontEnd:
+    """Send the front end's scripts and styles compressed, once for all visitors, and its page with a first notice.
+
+    Everything else passes unchanged: websockets, uploads, media, and browsers that take no gzip.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._compressed = app, dict[str, Response]()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        answer = await self._answer(scope, receive) if _is_of_the_front_end(scope) else self._app
+        await answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
+        path = scope["path"]
+        if path not in self._compressed:
+            response = await _response(self._app, scope, receive)
+            kind = response.headers.get("content-type", "")
+            if response.status_code != 200 or not kind.startswith(("text/", "application/javascript")):
+                return response
+            if kind.startswith("text/html"):
+                notice = NOTICE % STARTING[_language(scope)]
+                response.body = bytes(response.body).replace(ROOT, ROOT + notice.encode())
+                return await _packed(response)
+            self._compressed[path] = await _packed(response)
+        return self._compressed[path]
+
+
+def _is_of_the_front_end(scope: Scope) -> bool:
+    """Return whether a request is for the page, a script or a style, whole, from a browser that takes gzip."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    path, headers = scope["path"], Headers(scope=scope)
+    if "gzip" not in headers.get("accept-encoding", "") or "range" in headers or "if-none-match" in headers:
+        return False
+    is_page = "." not in path and not any(part in path for part in ("/_stcore", "/media/", "/component/"))
+    return is_page or ("/static/" in path and path.endswith((".js", ".css")))
+
+
+async def _response(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
+    """Return the answer of an app as a whole, not compressed yet."""
+    headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+    messages: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        messages.append(message)
+
+    await app({**scope, "headers": headers}, receive, keep)
+    start, *rest = messages
+    response = Response(b"".join(message.get("body", b"") for message in rest), start["status"])
+    response.raw_headers = list(start["headers"])
+    return response
+
+
+async def _packed(response: Response) -> Response:
+    body = await asyncio.to_thread(gzip.compress, response.body, 9, mtime=0)
+    headers = {name: response.headers[name] for name in KEPT if name in response.headers}
+    vary = "Accept-Encoding, Accept-Language"
+    return Response(body, headers={**headers, "content-encoding": "gzip", "vary": vary})
+
+
+def _language(scope: Scope) -> str:
+    """Return the language of the link, or else the browser's."""
+    if b"lang=" in scope["query_string"]:
+        return "zh" if b"lang=zh" in scope["query_string"] else "en"
+    return "zh" if Headers(scope=scope).get("accept-language", "").startswith("zh") else "en"
+
+
+app = st.App("app.py", middleware=[Middleware(LightFrontEnd)])
