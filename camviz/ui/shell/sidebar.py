@@ -3,15 +3,14 @@
 import streamlit as st
 
 from ... import models
-from ...errors import CamvizError
 from ...explanation.question import Fusion
 from ...models import Model, Prediction
 from ...tape import is_compiled
 from ..components import browser
-from ..inputs import image_input, model_input
+from ..inputs import image_input, model_input, visitor
 from ..inputs.experiment import Experiment, predict
 from ..session import language, settings
-from ..session.language import error_text, tr, tr_message
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 
 FITS = {"crop": "center crop, as in training", "pad": "whole image, padded", "stretch": "stretched"}
@@ -21,6 +20,7 @@ FUSES = {"mean": "mean", "max": "max"}
 def sidebar() -> None:
     """Draw the sidebar and store the experiment in the session."""
     with st.sidebar:
+        visitor.remember()
         image = _picture()
         model = _model()
         fit = settings.setting("fit", "crop", FITS)
@@ -60,12 +60,7 @@ def sidebar() -> None:
 def _picture() -> image_input.InputImage:
     st.subheader(tr("Image"))
     found = image_input.choices()
-    asked = settings.asked("img") or ""
-    if asked.startswith("sha:") and asked not in found:
-        settings.refuse(
-            "img",
-            tr("This link refers to a private image that is not stored here. Upload the image to see the same result."),
-        )
+    image_input.check_chosen(found)
     key = settings.setting("img", image_input.FIRST, found)
     items = [
         (image.id, image.name.rpartition(".")[0] or image.name, image_input.thumbnail(image))
@@ -79,8 +74,9 @@ def _picture() -> image_input.InputImage:
         max_upload_size=image_input.uploadable(image_input.LARGEST_UPLOAD),
         on_change=image_input.take,
         args=("upload",),
-        help=tr("Kept in this server's memory during your visit only; never written to disk."),
+        help=visitor.storage_text(),
     )
+    image_input.removal(found[key])
     if image_input.camera_is_given():
         with st.expander(tr("Camera")):
             if st.toggle(tr("Turn on the camera"), key="camera_on"):
@@ -101,36 +97,25 @@ def _model() -> Model:
         tr("Model"),
         help=tr("EfficientNet-Lite 0, 1 and 2 are available offline. Other weights are downloaded on first use."),
     )
-    model_input.taken_over()
     entries = model_input.choices()
-    asked = settings.asked("model") or ""
-    if asked.startswith(model_input.CUSTOM) and asked not in entries:
-        settings.refuse(
-            "model",
-            tr("This link refers to a private model that is not stored here. Upload the model to see the same result."),
-        )
-    name = settings.setting("model", models.default_model_name(), entries)
-    untrained = settings.switch("untrained") and entries[name].source != "custom"
+    picker = st.container()
+    untrained = settings.switch("untrained")
     device = settings.setting("device", models.available_devices()[0], models.available_devices())
-
-    st.selectbox(
+    model = model_input.chosen(entries, untrained, device)
+    picker.selectbox(
         tr("Model"),
         entries,
-        format_func=lambda key: entries[key].title,
+        format_func=model_input.labels(entries).__getitem__,
         key="model",
         label_visibility="collapsed",
     )
     if model_input.allowed():
         model_input.uploader(device)
-    if untrained:
+    if model.weights.is_random:
         settings.note(
             tr("This model is untrained. Its weights are random, so its heatmaps show nothing that was learned.")
         )
-    try:
-        return model_input.load(name, untrained, device)
-    except CamvizError as error:
-        settings.note(error_text(error) + tr(" Showing {network} instead.", network=models.DEFAULT_MODEL))
-        return model_input.network(models.DEFAULT_MODEL, "default", device)
+    return model
 
 
 def _layers(model: Model) -> tuple[tuple[str, ...], Fusion]:
