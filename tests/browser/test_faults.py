@@ -36,11 +36,11 @@ def load(server_process: int) -> Callable[[float], float]:
     return measure
 
 
-def own_picture() -> dict[str, object]:
-    """A macaw that the server has not seen."""
+def own_picture(sample: str = "macaw") -> dict[str, object]:
+    """A sample, mirrored, as the server has not seen it."""
     buffer = BytesIO()
-    ImageOps.mirror(Image.open(SAMPLES / "macaw.jpg")).resize((300, 300)).save(buffer, "PNG")
-    return {"name": "my bird.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    ImageOps.mirror(Image.open(SAMPLES / f"{sample}.jpg")).resize((300, 300)).save(buffer, "PNG")
+    return {"name": f"my {sample}.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
 
 
 def until_idle(load: Callable[[float], float], patience: float) -> None:
@@ -121,3 +121,59 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     expect(page.locator(".bars button").nth(2)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("predicts macaw")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sha.*target=.*method=layer_cam.*colors=jet"))
+
+
+def test_a_reload_and_a_second_tab_keep_ones_own_image(page: Page, server: str, browser: Browser) -> None:
+    images, heat, pixels = page.locator(".gallery button"), page.locator(".stage canvas.heat"), "c => c.toDataURL()"
+    page.goto(server)
+    expect(images).to_have_count(12)
+    earlier = page.context.new_page()  # opened before there is anything to keep
+    earlier.goto(server)
+    expect(earlier.locator(".gallery button")).to_have_count(12)
+    assert "camviz" not in [cookie["name"] for cookie in page.context.cookies()]
+    page.locator(PICTURE).set_input_files(own_picture())
+    expect(page.get_by_text("predicts macaw")).to_be_visible()
+    expect(heat).to_be_visible()
+    settled(page)
+    before = heat.evaluate(pixels)
+    (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "camviz"]
+    assert (cookie["sameSite"], cookie["path"], cookie["expires"]) == ("Strict", "/", -1)
+    assert cookie["value"] not in page.url
+    texts: list[str] = []
+    page.expose_function("noted", lambda text: texts.append(text))
+    page.add_init_script(
+        "new MutationObserver(() => noted(document.body?.innerText ?? '')).observe(document, "
+        "{ childList: true, subtree: true, characterData: true });"
+    )
+    page.reload()
+    expect(page.get_by_text("predicts macaw")).to_be_visible()
+    expect(images.nth(12)).to_have_attribute("aria-pressed", "true")
+    settled(page)
+    assert heat.evaluate(pixels) == before
+    assert any("predicts macaw" in text for text in texts)
+    assert not any("espresso" in text or "private image" in text for text in texts)
+
+    earlier.locator(PICTURE).set_input_files(own_picture("panda"))
+    expect(earlier.get_by_text("predicts giant panda")).to_be_visible()
+    expect(earlier.locator(".gallery button")).to_have_count(14)  # it has found the token of the first tab
+    second = page.context.new_page()
+    second.goto(page.url)
+    expect(second.get_by_text("predicts macaw")).to_be_visible()
+    expect(second.locator(".gallery button")).to_have_count(14)
+
+    other = browser.new_context().new_page()
+    other.goto(page.url)
+    missing = other.get_by_text("This link refers to a private image that is not stored here.")
+    expect(missing).to_be_visible()
+    expect(other).not_to_have_url(re.compile("img="))
+    other.locator(".gallery button").nth(4).click()
+    expect(other.get_by_text("predicts koala")).to_be_visible()
+    expect(missing).to_have_count(0)
+    other.context.close()
+
+    earlier.get_by_role("button", name="Remove my panda.png").click()
+    expect(earlier.get_by_text("predicts espresso")).to_be_visible()
+    expect(earlier.locator(".gallery button")).to_have_count(13)
+    second.get_by_role("button", name="Remove this image").click()
+    expect(second.get_by_text("predicts espresso")).to_be_visible()
+    expect(second.locator(".gallery button")).to_have_count(12)
