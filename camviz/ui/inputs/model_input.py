@@ -76,8 +76,10 @@ def chosen(entries: Mapping[str, Entry], untrained: bool, device: str) -> Model:
         kept = before if before in entries and before != name else models.DEFAULT_MODEL
         if kept == name:
             raise
-        template = " Still showing {network}." if kept == before else " Showing {network} instead."
-        settings.refuse("model", error_text(error) + tr(template, network=entries[kept].title))
+        title = entries[kept].title
+        still = tr(" Still showing {network}.", network=title)
+        instead = tr(" Showing {network} instead.", network=title)
+        settings.refuse("model", error_text(error) + (still if kept == before else instead))
         if isinstance(error.__cause__, DownloadError):
             st.expander(tr("Details of the download")).caption(error_text(error.__cause__))
         state["model"] = kept
