@@ -7,6 +7,7 @@ from .custom.fixed_inputs import FixedInputs
 from .custom.loaded_once import loaded_once
 from .layers import Layer
 from .load import load_model
+from .local import local_models
 from .model import Model, Prediction
 from .offers import DEFAULT_MODEL, register, unregister, with_digest
 from .operator_config import operator_config
@@ -25,6 +26,7 @@ __all__ = [
     "default_model_name",
     "load_model",
     "loaded_once",
+    "local_models",
     "offered_models",
     "operator_config",
     "origin_of",

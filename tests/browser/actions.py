@@ -13,11 +13,11 @@ SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 File = dict[str, object]
 
 
-def own_picture(size: int = 400) -> File:
-    """A macaw that the server has not seen."""
+def own_picture(sample: str = "macaw", size: int = 400) -> File:
+    """A sample, mirrored, as the server has not seen it."""
     buffer = BytesIO()
-    ImageOps.mirror(Image.open(SAMPLES / "macaw.jpg")).resize((size, size)).save(buffer, "PNG")
-    return {"name": "my bird.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    ImageOps.mirror(Image.open(SAMPLES / f"{sample}.jpg")).resize((size, size)).save(buffer, "PNG")
+    return {"name": f"my {sample}.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
 
 
 def upload(page: Page, file: File) -> None:
@@ -27,6 +27,13 @@ def upload(page: Page, file: File) -> None:
     # A popover that closes takes its uploader along, and with it what is still on its way.
     expect(page.get_by_test_id("stPopoverBody").get_by_text(str(file["name"]))).to_be_visible()
     settled(page)
+    page.keyboard.press("Escape")
+
+
+def remove_upload(page: Page, button: str) -> None:
+    """Remove an image of one's own by a button of that name."""
+    page.get_by_role("button", name="Your image").click()
+    page.get_by_role("button", name=button).click()
     page.keyboard.press("Escape")
 
 

@@ -259,3 +259,27 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
 def test_the_page_names_its_language(page: Page, server: str) -> None:
     page.goto(f"{server}/learn?lang=zh&part=glossary")
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+
+
+def test_focus_stays_where_a_choice_was_made(page: Page, server: str) -> None:
+    page.goto(server)
+    expect(page.get_by_text("predicts espresso")).to_be_visible()
+    koala, second = page.locator(".gallery button").nth(4), page.locator(".bars button").nth(1)
+    koala.press("Enter")
+    expect(page.get_by_text("predicts koala")).to_be_visible()
+    settled(page)
+    expect(koala).to_be_focused()
+    second.press("Enter")
+    expect(second).to_have_attribute("aria-pressed", "true")
+    settled(page)
+    expect(second).to_be_focused()
+    page.goto(f"{server}/layers")
+    layer, tile = page.locator(".strip [role=button]", has_text=re.compile("^blocks.1")), page.locator(".tiles button")
+    layer.press("Enter")
+    expect(layer).to_have_attribute("aria-pressed", "true")
+    settled(page)
+    expect(layer).to_be_focused()
+    tile.nth(3).press("Enter")
+    expect(tile.nth(3)).to_have_attribute("aria-pressed", "true")
+    settled(page)
+    expect(tile.nth(3)).to_be_focused()

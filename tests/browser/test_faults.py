@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.browser.actions import own_picture, upload
+from tests.browser.actions import own_picture, remove_upload, upload
 from tests.browser.waiting import computed, settled
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -95,7 +95,7 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     page.route_web_socket(re.compile("_stcore/stream"), connect)
     page.goto(f"{server}/?method=layer_cam&colors=jet")
     expect(page.get_by_text("predicts espresso")).to_be_visible()
-    upload(page, own_picture(300))  # which the session has, and no link
+    upload(page, own_picture(size=300))  # which the session has, and no link
     expect(page.get_by_text("predicts macaw")).to_be_visible()
     page.locator(".bars button").nth(1).click()
     expect(page).to_have_url(re.compile("target="))
@@ -110,3 +110,59 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     expect(page.locator(".bars button").nth(2)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("predicts macaw")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sha.*target=.*method=layer_cam.*colors=jet"))
+
+
+def test_a_reload_and_a_second_tab_keep_ones_own_image(page: Page, server: str, browser: Browser) -> None:
+    images, heat, pixels = page.locator(".gallery button"), page.locator(".stage canvas.heat"), "c => c.toDataURL()"
+    page.goto(server)
+    expect(images).to_have_count(12)
+    earlier = page.context.new_page()  # opened before there is anything to keep
+    earlier.goto(server)
+    expect(earlier.locator(".gallery button")).to_have_count(12)
+    assert "camviz" not in [cookie["name"] for cookie in page.context.cookies()]
+    upload(page, own_picture(size=300))
+    expect(page.get_by_text("predicts macaw")).to_be_visible()
+    expect(heat).to_be_visible()
+    settled(page)
+    before = heat.evaluate(pixels)
+    (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "camviz"]
+    assert (cookie["sameSite"], cookie["path"], cookie["expires"]) == ("Strict", "/", -1)
+    assert cookie["value"] not in page.url
+    texts: list[str] = []
+    page.expose_function("noted", lambda text: texts.append(text))
+    page.add_init_script(
+        "new MutationObserver(() => noted(document.body?.innerText ?? '')).observe(document, "
+        "{ childList: true, subtree: true, characterData: true });"
+    )
+    page.reload()
+    expect(page.get_by_text("predicts macaw")).to_be_visible()
+    expect(images.nth(12)).to_have_attribute("aria-pressed", "true")
+    settled(page)
+    assert heat.evaluate(pixels) == before
+    assert any("predicts macaw" in text for text in texts)
+    assert not any("espresso" in text or "private image" in text for text in texts)
+
+    upload(earlier, own_picture("panda", 300))
+    expect(earlier.get_by_text("predicts giant panda")).to_be_visible()
+    expect(earlier.locator(".gallery button")).to_have_count(14)  # it has found the token of the first tab
+    second = page.context.new_page()
+    second.goto(page.url)
+    expect(second.get_by_text("predicts macaw")).to_be_visible()
+    expect(second.locator(".gallery button")).to_have_count(14)
+
+    other = browser.new_context().new_page()
+    other.goto(page.url)
+    missing = other.get_by_text("This link refers to a private image that is not stored here.")
+    expect(missing).to_be_visible()
+    expect(other).not_to_have_url(re.compile("img="))
+    other.locator(".gallery button").nth(4).click()
+    expect(other.get_by_text("predicts koala")).to_be_visible()
+    expect(missing).to_have_count(0)
+    other.context.close()
+
+    remove_upload(earlier, "Remove my panda.png")
+    expect(earlier.get_by_text("predicts espresso")).to_be_visible()
+    expect(earlier.locator(".gallery button")).to_have_count(13)
+    remove_upload(second, "Remove this image")
+    expect(second.get_by_text("predicts espresso")).to_be_visible()
+    expect(second.locator(".gallery button")).to_have_count(12)

@@ -90,3 +90,7 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     expect(bars).to_contain_text("wren")
     expect(page).to_have_url(re.compile("model=custom(:|%3A)"))
     expect(page.get_by_role("button", name="Download")).to_be_visible()
+    page.reload()  # the browser's cookie finds it again
+    expect(bars).to_contain_text("wren")
+    expect(page).to_have_url(re.compile("model=custom(:|%3A)"))
+    expect(page.get_by_text("private model")).to_have_count(0)

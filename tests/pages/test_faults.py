@@ -4,7 +4,9 @@ import errno
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from socket import gaierror
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 import streamlit as st
@@ -89,7 +91,37 @@ def test_a_network_too_large_for_the_memory(start: Start, monkeypatch: pytest.Mo
     )
     app = start(model="vgg16")
     assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
-    assert [note.value for note in app.warning] == [f"This {TOO_MUCH} Showing efficientnet_lite0 instead."]
+    assert [note.value for note in app.warning] == [f"This {TOO_MUCH} Showing EfficientNet-Lite0 instead."]
+
+
+def test_a_model_that_cannot_be_downloaded_leaves_the_picker_on_the_one_shown(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*arguments: Any, **settings: Any) -> Any:
+        raise URLError(gaierror(-3, "Temporary failure in name resolution"))
+
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    app = start(model="efficientnet_lite1")
+    app.selectbox(key="model").set_value("resnet18").run()
+    assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite1"
+    assert app.selectbox(key="model").value == "efficientnet_lite1" == app.query_params["model"]
+    assert [note.value for note in app.warning] == [
+        "ResNet18 could not be downloaded: no internet connection. Still showing EfficientNet-Lite1."
+    ]
+    (details,) = [box for box in app.expander if box.label == "Details of the download"]
+    assert not details.proto.expanded and "Temporary failure in name resolution" in details.caption[0].value
+    app.run()
+    assert not app.warning and app.selectbox(key="model").value == "efficientnet_lite1"
+
+
+def test_the_list_marks_the_models_on_this_machine(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "resnet18-f37072fd.pth").touch()
+    options = start().selectbox(key="model").options
+    here = [title.removesuffix(" · on this machine") for title in options if title.endswith(" · on this machine")]
+    assert here == ["EfficientNet-Lite0", "EfficientNet-Lite1", "EfficientNet-Lite2", "ResNet18"]
+    assert "ResNet50" in options
 
 
 def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,5 +159,10 @@ def test_a_full_disk_goes_on_with_what_is_here(start: Start, monkeypatch: pytest
     app = start(model="squeezenet1_1")
     assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
     (note,) = app.warning
-    assert "hub.pth is missing and could not be downloaded (the disk is full)" in note.value
+    assert note.value == (
+        "SqueezeNet 1.1 could not be downloaded: the disk is full. Showing EfficientNet-Lite0 instead."
+    )
+    (details,) = [box for box in app.expander if box.label == "Details of the download"]
+    assert not details.proto.expanded
+    assert "hub.pth is missing and could not be downloaded (the disk is full)" in details.caption[0].value
     assert not list((tmp_path / "hub" / "checkpoints").iterdir())

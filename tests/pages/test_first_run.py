@@ -104,5 +104,5 @@ def test_dream_before_the_first_run_and_the_ranking_without_metrics(start: Start
 
 def test_weights_that_cannot_be_fetched_leave_the_page_with_a_sentence(start: Start) -> None:
     app = start(model="resnet18")
-    assert not app.exception and "Showing efficientnet_lite0 instead" in told(app)
+    assert not app.exception and "Showing EfficientNet-Lite0 instead" in told(app)
     assert app.title[0].value == "Explain"

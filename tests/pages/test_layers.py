@@ -14,7 +14,7 @@ from camviz.ui.inputs import gallery_input, image_input
 from camviz.ui.layers import feature_maps
 from camviz.ui.layers.feature_maps import cut, map_picture, square
 from camviz.ui.results import cost
-from camviz.ui.server import store
+from camviz.ui.server import holdings, store
 from camviz.ui.session import markdown
 
 
@@ -178,7 +178,9 @@ def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_onc
     photos = {name: (image_input.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
     app = visit(layer="blocks.0", map="5", sort="number")
     files = [gallery_input._photo(f"{name}.jpg", data) for name, data in photos.items()]
-    app.session_state["album"] = [*files, gallery_input._photo("broken.jpg", b"\xff\xd8 not an image")]
+    files.append(gallery_input._photo("broken.jpg", b"\xff\xd8 not an image"))
+    app.session_state["_visitor"] = "visitor"
+    holdings.holdings().put("visitor", "files", "album", files, 1)
     app.run()
     app.segmented_control(key="search_in").set_value("gallery").run()
     assert not app.exception and not app.error

@@ -3,7 +3,7 @@
 import io
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import nn
 import camviz
 from camviz import models
 from camviz.models import offers
-from camviz.ui.inputs import model_input
+from camviz.ui.server import holdings
 from camviz.ui.session.markdown import escaped
 
 Start = Callable[..., AppTest]
@@ -25,11 +25,9 @@ NAMES = b"wren\nrobin\n<b>tit</b>"
 
 
 @pytest.fixture(autouse=True)
-def nobody_elses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offers, "_offers", {})
     monkeypatch.setattr(type(st.context), "ip_address", property(lambda self: None))  # AppTest has a mock there
-    yield
-    model_input._held.clear()
 
 
 def saved(value: Any) -> bytes:
@@ -94,22 +92,27 @@ def test_the_last_four_of_a_visitor(start: Start) -> None:
     for seed in range(5):
         bring(app, birds(seed), f"birds{seed}.pth")
         app.run()
-    titles = [entry.title for entry in app.session_state["own_networks"].values()]
+    titles = [title for title in app.selectbox(key="model").options if "(yours)" in title]
     assert titles == [f"birds{seed} (yours)" for seed in range(1, 5)]
 
 
 def test_memory_is_bounded_and_a_dropped_model_gives_a_message(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     size = sum(value.nbytes for value in torch.load(io.BytesIO(birds())).values())
-    monkeypatch.setattr(model_input, "LARGEST", 2 * size)
-    app = start()
-    bring(app, birds(0))
-    first = app.selectbox(key="model").value
+    monkeypatch.setitem(holdings.MAX_BYTES, "network", 2 * size)
+    app, other = start(), start()
+    first = bring(app, birds(0)).selectbox(key="model").value
     for seed in (1, 2):
-        bring(app, birds(seed))
-    assert len(model_input._held) == 2 and first not in model_input._held
-    app.selectbox(key="model").set_value(first).run()
-    assert present(app).name == "efficientnet_lite0"
-    assert "has left this server's memory: bring it again" in app.warning[0].value
+        bring(other, birds(seed), f"birds{seed}.pth")
+    assert first in app.session_state["model"]
+    app.run()
+    assert present(app).name == "efficientnet_lite0" and "model" not in app.query_params
+    assert [note.value for note in app.warning] == ["Your model is no longer stored here. Upload it again."]
+    assert not app.run().warning
+    assert present(other.run()).name == "birds2 (yours)"
+    assert [title for title in other.selectbox(key="model").options if "(yours)" in title] == [
+        "birds1 (yours)",
+        "birds2 (yours)",
+    ]
 
 
 class Payload:
@@ -151,7 +154,7 @@ def test_what_is_refused(start: Start, tmp_path: Path) -> None:
         bring(app, content, names=names)
         assert any(escaped(sentence) in error.value for error in app.error), (sentence, [e.value for e in app.error])
         assert present(app).name == "efficientnet_lite0"
-    assert not touched.exists() and not model_input._held
+    assert not touched.exists() and not [title for title in app.selectbox(key="model").options if "yours" in title]
 
 
 def test_nothing_is_written_to_a_disk(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

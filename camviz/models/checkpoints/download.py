@@ -7,8 +7,9 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from errno import EDQUOT, ENOSPC
+from errno import EDQUOT, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENOSPC
 from pathlib import Path
+from socket import gaierror
 from time import monotonic
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -17,7 +18,7 @@ from zipfile import BadZipFile, ZipFile
 
 import httpx2
 import torch
-from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from safetensors import SafetensorError, safe_open
 from tqdm.std import tqdm
@@ -33,6 +34,12 @@ CHUNK = 1 << 18
 PAUSE = 0.1  # seconds between two calls of progress
 
 _CHECKSUM = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # sha256's first digits, at the end of an address
+
+
+class DownloadError(CamvizError):
+    """Weights that could not be downloaded; `reason` is the cause in a few words."""
+
+    reason: str = ""
 
 
 def cached(url: str, progress: Progress | None = None) -> Path:
@@ -75,12 +82,29 @@ def from_hugging_face(repository: str, path: str, name: str, progress: Progress 
         raise _failure(name, Message("missing"), error) from error
 
 
+def downloaded_files() -> frozenset[str]:
+    """Return the names of the files in torch's hub cache."""
+    return frozenset(file.name for file in _folder().glob("*"))
+
+
+def downloaded_repositories() -> frozenset[str]:
+    """Return the repositories in the Hugging Face cache, as "owner/name"."""
+    folders = Path(constants.HF_HUB_CACHE).glob("models--*")
+    return frozenset(folder.name.removeprefix("models--").replace("--", "/", 1) for folder in folders)
+
+
+def is_downloaded(repository: str, path: str) -> bool:
+    """Return whether a file of a repository, "owner/name" or "owner/name@revision", is in the Hugging Face cache."""
+    repository, _, revision = repository.partition("@")
+    return isinstance(try_to_load_from_cache(repository, path, revision=revision or None), str)
+
+
 def _folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _failure(name: str, fault: str, error: Exception) -> CamvizError:
-    return CamvizError(
+def _failure(name: str, fault: str, error: Exception) -> DownloadError:
+    failure = DownloadError(
         "the weights file {file} is {fault} and could not be downloaded ({reason}): put it by hand into {folder}, or "
         "use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, which come with CamViz, or weights='random'",
         file=name,
@@ -88,6 +112,14 @@ def _failure(name: str, fault: str, error: Exception) -> CamvizError:
         reason=_reason(error),
         folder=_folder(),
     )
+    failure.reason = Message("no internet connection") if _is_offline(error) else _reason(error)
+    return failure
+
+
+def _is_offline(error: Exception) -> bool:
+    cause = error.reason if isinstance(error, URLError) else error
+    unreachable = isinstance(cause, OSError) and cause.errno in (ENETDOWN, ENETUNREACH, EHOSTUNREACH)
+    return unreachable or isinstance(cause, gaierror | ConnectionError | TimeoutError | httpx2.TransportError)
 
 
 def _is_whole(file: Path, url: str) -> bool:

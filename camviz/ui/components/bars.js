@@ -18,6 +18,7 @@ export default function({ data, parentElement, setTriggerValue }) {
     fill.style.width = (100 * row.share) + '%';
     name.textContent = (row.chosen ? '\u25b8 ' : '') + row.label;
     value.textContent = row.value;
+    button.dataset.id = row.id;
     button.title = data.tooltip;
     button.setAttribute('aria-pressed', row.chosen);
     button.onclick = () => setTriggerValue('picked', row.id);

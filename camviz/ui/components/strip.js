@@ -17,6 +17,7 @@ export default function({ data, parentElement, setTriggerValue }) {
     const long = Math.max(3, step.length * LONG), high = Math.max(3, step.height * HIGH), x = LEFT + step.left * LONG;
     const button = step.layer ? { role: 'button', tabindex: 0, 'aria-pressed': step.chosen } : { role: 'img' };
     const group = made('g', { ...button, class: step.layer ? 'layer' : 'end', 'aria-label': step.label });
+    group.dataset.name = step.name;
     const before = data.steps[number - 1], after = data.steps[number + 1];
     const from = before ? Math.max((LEFT + before.left * LONG + before.length * LONG + x) / 2, x - 12) : x - 12;
     const to = after ? Math.min((x + long + LEFT + after.left * LONG) / 2, x + long + 12) : x + long + 12;
@@ -41,6 +42,8 @@ export default function({ data, parentElement, setTriggerValue }) {
     svg.append(group);
   });
   box.setAttribute('aria-label', data.label);
+  const focused = box.querySelector(':focus')?.dataset.name;
   box.replaceChildren(svg);
+  if (focused) [...svg.querySelectorAll('.layer')].find(group => group.dataset.name === focused)?.focus();
   describe(chosen);
 }

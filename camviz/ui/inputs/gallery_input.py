@@ -11,10 +11,12 @@ from ...batch.archive import pictures_in_zip
 from ...errors import CamvizError
 from ...images import decode_image
 from ..session.language import error_text, tr
-from . import image_input
+from . import image_input, visitor
 
 MOST = 60  # images
 MOST_BYTES = 60 * 2**20  # of all of them together, packed as they came
+
+_ALBUM = "album"  # the id under which a visitor's files are held together
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class GalleryImage:
 
     def open(self) -> None:
         """Select the image on all pages. Raises CamvizError if it is damaged."""
-        image_input.choose(image_input.bring(self.name, self.data))
+        image_input.choose(image_input.bring(self.name, self.data, self.digest))
 
 
 def gallery_images() -> list[GalleryImage]:
@@ -41,7 +43,7 @@ def gallery_images() -> list[GalleryImage]:
 
 def own() -> list[GalleryImage]:
     """Return the images that the visitor has uploaded to the gallery."""
-    return list(st.session_state.get("album") or ())
+    return list(visitor.uploads("files").get(_ALBUM, ()))
 
 
 def uploader() -> None:
@@ -57,10 +59,21 @@ def uploader() -> None:
         key="album_upload",
         max_upload_size=image_input.uploadable(MOST_BYTES // 2**20),
         on_change=_take,
-        help=tr("Kept in this server's memory during your visit only; never written to disk."),
+        help=visitor.storage_text(),
     )
     for file, error in st.session_state.get("album_refused", ()):
         st.error(error_text(error, file))
+    if own() and not st.session_state.get("album_upload"):  # else each file has a button in the uploader
+        st.button(tr("Remove your images"), icon=":material/delete:", key="remove_album", on_click=hold, args=([],))
+
+
+def hold(photos: list[GalleryImage]) -> None:
+    """Replace the visitor's files; images that were opened from earlier ones go with them."""
+    if photos:
+        visitor.hold("files", _ALBUM, photos, sum(len(photo.data) for photo in photos))
+    else:
+        visitor.remove("files", _ALBUM)
+    image_input.remove_opened({photo.digest for photo in photos})
 
 
 def _take() -> None:
@@ -77,7 +90,7 @@ def _take() -> None:
         except CamvizError as error:
             refused.append((file.name, error.message))
     st.session_state["album_refused"] = refused
-    st.session_state["album"] = [_photo(name, data) for name, data in taken.items()]
+    hold([_photo(name, data) for name, data in taken.items()])
 
 
 def _files(name: str, data: bytes, room: int) -> list[tuple[str, bytes]]:

@@ -1,5 +1,6 @@
 """The available images: the samples, and this visitor's uploads."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,9 @@ from PIL import Image
 
 from ...errors import CamvizError
 from ...images import DecodedImage, decode_image
+from ..session import settings
+from ..session.language import tr
+from . import visitor
 
 SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 FIRST = "sample:coffee"
@@ -19,6 +23,9 @@ LARGEST_UPLOAD = 20  # MB
 KEEP_CLASS = "keep_class"  # the setting that keeps the explained class when another image is chosen
 KEPT = 6  # of a visitor's own images
 KEPT_PIXELS = 40e6  # in all of them together
+UPLOADED = "sha:"  # before the digest of an uploaded image, in the URL
+
+_BROUGHT = "_brought_by"  # in st.session_state: the image that each uploader shows, by the uploader's key
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class InputImage:
 
     id: str
     decoded: DecodedImage
+    file: str = ""  # the digest of the data set's file that it was opened from
 
     @property
     def name(self) -> str:
@@ -41,24 +49,64 @@ class InputImage:
     @property
     def own(self) -> bool:
         """Return whether the visitor uploaded the image."""
-        return self.id.startswith("sha:")
+        return self.id.startswith(UPLOADED)
 
 
 def choices() -> dict[str, InputImage]:
     """Return the samples, then the visitor's uploads, by id."""
+    visitor.use("image", st.session_state.get("img", ""))
     return {**_samples(), **_own()}
 
 
-def bring(name: str, data: bytes) -> str:
-    """Add an image to the visitor's uploads and return its id. Raises CamvizError."""
+def check_chosen(found: Container[str]) -> None:
+    """Say why an uploaded image that the link or the session asks for is not among those found."""
+    asked, present = settings.asked("img") or "", st.session_state.get("img") or ""
+    if asked.startswith(UPLOADED) and asked not in found:
+        settings.refuse(
+            "img",
+            tr("This link refers to a private image that is not stored here. Upload the image to see the same result."),
+        )
+    elif not asked and present.startswith(UPLOADED) and present not in found:
+        settings.note(tr("Your image is no longer stored here. Upload it again."))
+
+
+def bring(name: str, data: bytes, file: str = "") -> str:
+    """Add an image to the visitor's uploads and return its id. Raises CamvizError.
+
+    `file` is the digest of the data set's file that the image comes from.
+    """
     image = decode_image(data, name)
-    key = f"sha:{image.digest[:12]}"
+    key = f"{UPLOADED}{image.digest[:12]}"
+    visitor.hold("image", key, InputImage(key, image, file), 3 * _pixels(image))
     own = _own()
-    own.pop(key, None)
-    own[key] = InputImage(key, image)
-    while len(own) > KEPT or (len(own) > 1 and sum(_pixels(picture) for picture in own.values()) > KEPT_PIXELS):
-        own.pop(next(iter(own)))
+    while len(own) > KEPT or (len(own) > 1 and sum(_pixels(one.decoded) for one in own.values()) > KEPT_PIXELS):
+        oldest = next(iter(own))
+        visitor.remove("image", oldest)
+        del own[oldest]
     return key
+
+
+def remove(key: str) -> None:
+    """Remove an uploaded image; the first sample takes its place where it was shown."""
+    visitor.remove("image", key)
+    if st.session_state.get("img") == key:
+        choose(FIRST)
+
+
+def remove_opened(files: Container[str]) -> None:
+    """Remove the images that were opened from files of the data set, except from those of these digests."""
+    for image in _own().values():
+        if image.file and image.file not in files:
+            remove(image.id)
+
+
+def removal(image: InputImage) -> None:
+    """Draw the button that removes the present image, unless its uploader shows it with a button of its own."""
+    shown = {key for widget, key in st.session_state.get(_BROUGHT, {}).items() if st.session_state.get(widget)}
+    if image.own and image.id not in shown:
+        st.button(
+            tr("Remove this image"), icon=":material/delete:", key="remove_image", on_click=remove, args=(image.id,)
+        )
 
 
 def uploadable(megabytes: int) -> int:
@@ -81,13 +129,21 @@ def choose(key: str) -> None:
 
 
 def take(widget: str) -> None:
-    """Add the image of an uploader or the camera; an error is kept and shown below it."""
+    """Follow a change of an uploader or the camera: add the image, or remove the one that was removed there.
+
+    An error is kept and shown below it.
+    """
     st.session_state["refused"] = None
+    brought: dict[str, str] = st.session_state.setdefault(_BROUGHT, {})
+    before = brought.pop(widget, None)
     held: Any = st.session_state.get(widget)
     if held is None:
+        if before:
+            remove(before)
         return
     try:
-        choose(bring(held.name, held.getvalue()))
+        brought[widget] = bring(held.name, held.getvalue())
+        choose(brought[widget])
     except CamvizError as error:
         st.session_state["refused"] = held.name, error.message
 
@@ -116,10 +172,9 @@ def _samples() -> dict[str, InputImage]:
     return found
 
 
-def _pixels(image: InputImage) -> int:
-    return image.decoded.pixels.width * image.decoded.pixels.height
+def _pixels(image: DecodedImage) -> int:
+    return image.pixels.width * image.pixels.height
 
 
 def _own() -> dict[str, InputImage]:
-    own: dict[str, InputImage] = st.session_state.setdefault("own", {})
-    return own
+    return visitor.uploads("image")

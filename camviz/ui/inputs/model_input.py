@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -13,25 +13,24 @@ from ... import models
 from ...errors import CamvizError, in_memory
 from ...models import Entry, Model, Weights
 from ...models.catalogue import source_of
+from ...models.checkpoints.download import DownloadError
 from ...models.checkpoints.weights import kind_of, read_checkpoint
 from ...models.class_names import read_class_names
 from ..server import queue
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
+from . import visitor
 
 FILES = ["pth", "pt", "ckpt", "bin", "safetensors", "tar"]
 KEPT = 4  # of a visitor's own networks
-LARGEST = 2**30  # bytes of all visitors' networks together
 HERE = ("localhost", "127.0.0.1", "[::1]")
 CUSTOM = "custom:"  # before the digest of a network that a visitor brought, in the URL
 
 NO_NAME = re.compile(r"[^\w .-]")
 
 _BEGUN, _BROUGHT = "_bring", "_network"  # in st.session_state: that the button was clicked, and what came of it
-
-_held: OrderedDict[str, Model] = OrderedDict()  # found by their digest, and only by who has brought the same
-_guard = threading.Lock()
+_SHOWN = "_shown_model"  # in st.session_state: the model of the last run
 
 
 def choices() -> dict[str, Entry]:
@@ -39,7 +38,7 @@ def choices() -> dict[str, Entry]:
     if at_this_machine():
         for fault in models.operator_config().faults:
             settings.note(tr("Not available: {fault}.", fault=escaped(tr_message(fault))))
-    found = {**_own(), **{entry.name: entry for entry in models.offered_models()}}
+    found = {**_own_entries(), **{entry.name: entry for entry in models.offered_models()}}
     titles = Counter(entry.title for entry in found.values())  # by which the browser tells them apart
     return {
         name: entry if titles[entry.title] == 1 else replace(entry, title=f"{entry.title} · {name}")
@@ -49,23 +48,59 @@ def choices() -> dict[str, Entry]:
 
 def load(name: str, untrained: bool, device: str) -> Model:
     """The network of that name, out of `choices`. Raises CamvizError."""
-    if name not in _own():
-        return network(name, "random" if untrained else "default", device)
-    with _guard:
-        model = _held.get(name)
-        if model is not None:
-            _held.move_to_end(name)
+    model = _own().get(name)
     if model is None:
-        raise CamvizError("the network that you brought has left this server's memory: bring it again")
+        return network(name, "random" if untrained else "default", device)
     if untrained:
         raise CamvizError("random weights are for networks of the catalogue")
+    visitor.use("network", name)
     return model
+
+
+def chosen(entries: Mapping[str, Entry], untrained: bool, device: str) -> Model:
+    """Return the chosen model, or the one shown before if it cannot be loaded; call this before drawing the picker.
+
+    Picker and URL then name the model that is shown, a message says why, and the details are drawn here, collapsed.
+    """
+    state, default = st.session_state, models.default_model_name()
+    if brought := state.pop(_BROUGHT, None):
+        state["model"] = brought
+    _check_chosen(entries)
+    name = settings.asked("model") or str(state.get("model"))
+    if name not in entries:
+        name = default
+    try:
+        model = load(name, untrained and entries[name].source != "custom", device)
+    except CamvizError as error:
+        before = str(state.get(_SHOWN))
+        kept = before if before in entries and before != name else models.DEFAULT_MODEL
+        if kept == name:
+            raise
+        title = entries[kept].title
+        still = tr(" Still showing {network}.", network=title)
+        instead = tr(" Showing {network} instead.", network=title)
+        settings.refuse("model", error_text(error) + (still if kept == before else instead))
+        if isinstance(error.__cause__, DownloadError):
+            st.expander(tr("Details of the download")).caption(error_text(error.__cause__))
+        state["model"] = kept
+        model = load(kept, untrained and entries[kept].source != "custom", device)
+    state[_SHOWN] = settings.setting("model", default, entries)
+    return model
+
+
+def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
+    """Return what the picker shows of each model: its title, and whether it is on this machine already."""
+    local = models.local_models()
+    return {
+        name: tr("{model} · on this machine", model=entry.title) if entry.name in local else entry.title
+        for name, entry in entries.items()
+    }
 
 
 def same(name: str, weights: Weights) -> str:
     """The key of the network here that is of that name and has these very weights of its own. Raises CamvizError."""
     device = st.session_state.get("device", models.available_devices()[0])
-    for entry in (*_own().values(), *models.offered_models()):
+    for entry in (*_own_entries().values(), *models.offered_models()):
         named = entry.source == "custom" and name in (entry.name, entry.title)
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
@@ -100,16 +135,9 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
     title = f"{NO_NAME.sub('', PurePath(file).stem)[:60]} (yours)"
     model = models.with_digest(replace(model, name=title, title=title))
     key = CUSTOM + hashlib.sha256(content + repr((architecture, names, sigmoid, title)).encode()).hexdigest()[:12]
-    own = _own()
-    own.pop(key, None)
-    own[key] = Entry(key, title, "custom")
-    while len(own) > KEPT:
-        own.pop(next(iter(own)))
-    with _guard:
-        _held[key] = model
-        _held.move_to_end(key)
-        while len(_held) > 1 and sum(map(_bytes, _held.values())) > LARGEST:
-            _held.popitem(last=False)
+    visitor.hold("network", key, model, _bytes(model))
+    for oldest in list(_own())[:-KEPT]:
+        visitor.remove("network", oldest)
     return key
 
 
@@ -146,9 +174,10 @@ def uploader(device: str) -> None:
             FILES,
             key=f"own_weights{number}",
             help=tr(
-                "A state dict saved by torch.save(net.state_dict(), file) or as safetensors. Kept in this "
-                "server's memory; code in the file is never run."
-            ),
+                "A state dict saved by torch.save(net.state_dict(), file) or as safetensors. Code in the file is never "
+                "run."
+            )
+            + f" {visitor.storage_text()}",
         )
         names = st.file_uploader(
             tr("Class names"),
@@ -163,6 +192,8 @@ def uploader(device: str) -> None:
             help=tr("Each class has its own probability (sigmoid); they need not sum to 1."),
         )
         st.button(tr("Use this model"), key="own_use", disabled=file is None, on_click=_begin)
+        if (present := st.session_state["model"]) in _own():
+            st.button(tr("Remove this model"), key="own_remove", on_click=_remove, args=(present,))
         if st.session_state.get(_BEGUN) and file is not None:  # stays where another change interrupts the reading
             try:
                 with st.spinner(tr("Reading the model"), show_time=True), queue.compute_queue().turn(lambda _: None):
@@ -183,15 +214,29 @@ def _begin() -> None:
     st.session_state[_BEGUN] = True
 
 
-def taken_over() -> None:
-    """Make the network that was just brought the present one; before the picker is drawn."""
-    if name := st.session_state.pop(_BROUGHT, None):
-        st.session_state["model"] = name
+def _remove(name: str) -> None:
+    visitor.remove("network", name)
+    st.session_state["model"] = models.default_model_name()
 
 
-def _own() -> dict[str, Entry]:
-    own: dict[str, Entry] = st.session_state.setdefault("own_networks", {})
-    return own
+def _check_chosen(entries: Container[str]) -> None:
+    """Say why an uploaded model that the link or the session asks for is not among these."""
+    asked, present = settings.asked("model") or "", st.session_state.get("model") or ""
+    if asked.startswith(CUSTOM) and asked not in entries:
+        settings.refuse(
+            "model",
+            tr("This link refers to a private model that is not stored here. Upload the model to see the same result."),
+        )
+    elif not asked and present.startswith(CUSTOM) and present not in entries:
+        settings.note(tr("Your model is no longer stored here. Upload it again."))
+
+
+def _own() -> dict[str, Model]:
+    return visitor.uploads("network")
+
+
+def _own_entries() -> dict[str, Entry]:
+    return {key: Entry(key, model.title, "custom") for key, model in _own().items()}
 
 
 def _bytes(model: Model) -> int:
@@ -207,7 +252,13 @@ def network(name: str, weights: str, device: str = "cpu") -> Model:
         progress_text = tr("Downloading {network}: {done} of {total} MB", network=name, done=got, total=of)
         place.progress(min(1.0, done / max(1, total)), progress_text)
 
-    with in_memory():
-        found = models.shared_model(name, weights, device, show)
-    place.empty()
-    return found
+    try:
+        with in_memory():
+            return models.shared_model(name, weights, device, show)
+    except DownloadError as error:
+        titles = {entry.name: entry.title for entry in models.offered_models()}
+        raise CamvizError(
+            "{network} could not be downloaded: {reason}", network=titles.get(name, name), reason=error.reason
+        ) from error
+    finally:
+        place.empty()

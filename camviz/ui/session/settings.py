@@ -35,7 +35,7 @@ def run(page: str) -> Iterator[None]:
     # A run that ends in st.rerun() is repeated with the URL that it had.
     changed = streamlit_internals.widget_has_changed() or state.pop(_ENDED, None) == link
     popped = not moved and not changed and link != state.get(_SHOWN, {})
-    state[_ASKED] = link if popped else {}
+    state[_ASKED] = dict(link) if popped else {}
     keys = _keys(page)
     if popped and _SHOWN in state:
         for key in keys - link.keys():

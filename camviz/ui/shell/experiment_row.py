@@ -5,15 +5,14 @@ from typing import Any
 import streamlit as st
 
 from ... import models
-from ...errors import CamvizError
 from ...explanation.question import Fusion
 from ...models import Model, Prediction
 from ...tape import is_compiled
 from ..components import browser
-from ..inputs import image_input, model_input
+from ..inputs import image_input, model_input, visitor
 from ..inputs.experiment import Experiment, predict
 from ..session import settings
-from ..session.language import error_text, tr, tr_class, tr_message
+from ..session.language import tr, tr_class, tr_message
 from ..session.markdown import escaped
 from .pages import CLASS, IMAGE, LAYER, MODEL, Page
 
@@ -25,6 +24,7 @@ Place = Any  # a container, or None where the page does not use that part
 
 def draw(page: Page) -> None:
     """Draw the parts of the experiment that act on this page, and store the experiment in the session."""
+    visitor.remember()
     image = _image(IMAGE in page.uses)
     places: dict[str, Place] = dict.fromkeys((MODEL, CLASS, LAYER))
     more: Place = None
@@ -46,12 +46,7 @@ def explain_class(index: int) -> None:
 
 def _image(drawn: bool) -> image_input.InputImage:
     found = image_input.choices()
-    asked = settings.asked("img") or ""
-    if asked.startswith("sha:") and asked not in found:
-        settings.refuse(
-            "img",
-            tr("This link refers to a private image that is not stored here. Upload the image to see the same result."),
-        )
+    image_input.check_chosen(found)
     key = settings.setting("img", image_input.FIRST, found)
     if drawn:
         items = [
@@ -61,6 +56,7 @@ def _image(drawn: bool) -> image_input.InputImage:
         with st.container(key="image_strip", horizontal=True, vertical_alignment="center", gap="small"):
             with st.popover(tr("Your image"), key="own_image", icon=":material/add_photo_alternate:"):
                 _upload()
+                image_input.removal(found[key])
             browser.gallery(tr("Available images"), items, key, image_input.choose)
         if refused := st.session_state.get("refused"):
             st.error(f"{escaped(refused[0])}: {escaped(tr_message(refused[1]))}")
@@ -75,7 +71,7 @@ def _upload() -> None:
         max_upload_size=image_input.uploadable(image_input.LARGEST_UPLOAD),
         on_change=image_input.take,
         args=("upload",),
-        help=tr("Kept in this server's memory during your visit only; never written to disk."),
+        help=visitor.storage_text(),
     )
     if image_input.camera_is_given() and st.toggle(tr("Turn on the camera"), key="camera_on"):
         st.camera_input(
@@ -84,22 +80,15 @@ def _upload() -> None:
 
 
 def _model(place: Place, more: Place) -> Model:
-    model_input.taken_over()
     entries = model_input.choices()
-    asked = settings.asked("model") or ""
-    if asked.startswith(model_input.CUSTOM) and asked not in entries:
-        settings.refuse(
-            "model",
-            tr("This link refers to a private model that is not stored here. Upload the model to see the same result."),
-        )
-    name = settings.setting("model", models.default_model_name(), entries)
-    untrained = settings.switch("untrained") and entries[name].source != "custom"
+    untrained = settings.switch("untrained")
     device = settings.setting("device", models.available_devices()[0], models.available_devices())
+    model = model_input.chosen(entries, untrained, device)
     if place is not None:
         place.selectbox(
             tr("Model"),
             entries,
-            format_func=lambda key: entries[key].title,
+            format_func=model_input.labels(entries).__getitem__,
             key="model",
             help=tr("EfficientNet-Lite 0, 1 and 2 are available offline. Other weights are downloaded on first use."),
         )
@@ -108,7 +97,7 @@ def _model(place: Place, more: Place) -> Model:
             st.toggle(
                 tr("Untrained model"),
                 key="untrained",
-                disabled=entries[name].source == "custom",
+                disabled=model.weights.is_custom,
                 help=tr("Replaces the weights by random ones, to see what a heatmap shows if nothing was learned."),
             )
             if len(models.available_devices()) > 1:
@@ -120,15 +109,11 @@ def _model(place: Place, more: Place) -> Model:
                 )
             if model_input.allowed():
                 model_input.uploader(device)
-    if untrained:
+    if model.weights.is_random:
         settings.note(
             tr("This model is untrained. Its weights are random, so its heatmaps show nothing that was learned.")
         )
-    try:
-        return model_input.load(name, untrained, device)
-    except CamvizError as error:
-        settings.note(error_text(error) + tr(" Showing {network} instead.", network=models.DEFAULT_MODEL))
-        return model_input.network(models.DEFAULT_MODEL, "default", device)
+    return model
 
 
 def _fit(more: Place) -> Any:
