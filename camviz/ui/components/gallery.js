@@ -1,13 +1,16 @@
+function create() {
+  const button = newElement('button');
+  button.append(newElement('img'));
+  return button;
+}
 export default function({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector('.gallery');
   box.setAttribute('aria-label', data.label);
-  box.replaceChildren(...data.items.map(item => {
-    const button = document.createElement('button');
-    const picture = document.createElement('img');
-    picture.src = item.src; picture.alt = item.label; button.title = item.label;
+  updateChildren(box, data.items, create, (button, item) => {
+    const [picture] = button.children;
+    setAttribute(picture, 'src', item.src);
+    picture.alt = button.title = item.label;
     button.setAttribute('aria-pressed', item.id === data.chosen);
     button.onclick = () => setTriggerValue('picked', item.id);
-    button.append(picture);
-    return button;
-  }));
+  });
 }

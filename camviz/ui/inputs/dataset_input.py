@@ -1,4 +1,4 @@
-"""The images of the gallery: the samples, or uploaded images and ZIP files."""
+"""The images of the page Dataset: the samples, or uploaded images and ZIP files."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ MOST_BYTES = 60 * 2**20  # of all of them together, packed as they came
 
 
 @dataclass(frozen=True)
-class GalleryImage:
-    """An image file: a name that is unique in the gallery, its bytes and their digest."""
+class DatasetImage:
+    """An image file: a name that is unique in the dataset, its bytes and their digest."""
 
     name: str
     data: bytes = field(repr=False)
@@ -34,13 +34,13 @@ class GalleryImage:
         image_input.choose(image_input.bring(self.name, self.data))
 
 
-def gallery_images() -> list[GalleryImage]:
-    """Return the gallery's images."""
+def dataset_images() -> list[DatasetImage]:
+    """Return the images of the dataset."""
     return own() or _samples()
 
 
-def own() -> list[GalleryImage]:
-    """Return the images that the visitor has uploaded to the gallery."""
+def own() -> list[DatasetImage]:
+    """Return the images that the visitor has uploaded to the dataset."""
     return list(st.session_state.get("album") or ())
 
 
@@ -96,10 +96,10 @@ def _free(name: str, taken: dict[str, bytes]) -> str:
     return name
 
 
-def _photo(name: str, data: bytes) -> GalleryImage:
-    return GalleryImage(name, data, hashlib.sha256(data).hexdigest())
+def _photo(name: str, data: bytes) -> DatasetImage:
+    return DatasetImage(name, data, hashlib.sha256(data).hexdigest())
 
 
 @st.cache_resource(show_spinner=False)
-def _samples() -> list[GalleryImage]:
+def _samples() -> list[DatasetImage]:
     return [_photo(path.name, path.read_bytes()) for path in sorted(image_input.SAMPLES.glob("*.jpg"))]

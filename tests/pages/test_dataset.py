@@ -15,8 +15,8 @@ from camviz import batch
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.explanation import explain
 from camviz.ui.components import browser
-from camviz.ui.gallery import tiles
-from camviz.ui.inputs import gallery_input
+from camviz.ui.dataset import tiles
+from camviz.ui.inputs import dataset_input
 from camviz.ui.server import store, tasks
 from camviz.ui.session.markdown import escaped
 
@@ -78,7 +78,7 @@ def captions(shown):
 
 
 def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> None:
-    app = start("pages/gallery.py")
+    app = start("pages/dataset.py")
     assert not app.exception and not app.error
     assert counted == [8, 4]
     assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama 37.6%"
@@ -95,10 +95,10 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
 
 
 def test_sorting_and_filtering(start, shown) -> None:
-    start("pages/gallery.py", by="unsure")
+    start("pages/dataset.py", by="unsure")
     shares = [float(caption.split()[-1].rstrip("%")) for caption in captions(shown)]
     assert shares == sorted(shares) and shares[0] < 20
-    app = start("pages/gallery.py", by="sparse", unsure="1")
+    app = start("pages/dataset.py", by="sparse", unsure="1")
     assert 0 < len(shown["tiles"]) < 12 and all(
         float(caption.split()[-1].rstrip("%")) < 50 for caption in captions(shown)
     )
@@ -111,7 +111,7 @@ def test_sorting_and_filtering(start, shown) -> None:
 
 
 def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
-    start("pages/gallery.py", by="sparse")
+    start("pages/dataset.py", by="sparse")
     names = [caption.split("\n")[0] for caption in captions(shown)]
     from torch import from_numpy
 
@@ -129,7 +129,7 @@ def test_uploads_with_damaged_files_and_a_zip(start, shown, counted) -> None:
     with zipfile.ZipFile(archive, "w") as made:
         made.writestr("birds/a.png", photo("macaw"))
         made.writestr("birds/<b>broken</b>.png", b"\x89PNG no more")
-    app = upload(start("pages/gallery.py"), **{"a.png": photo("koala"), "pictures.zip": archive.getvalue()})
+    app = upload(start("pages/dataset.py"), **{"a.png": photo("koala"), "pictures.zip": archive.getvalue()})
     assert not app.exception
     assert [caption.split("\n")[0] for caption in captions(shown)] == ["a.png", "birds/a.png"]
     assert ["koala" in captions(shown)[0], "macaw" in captions(shown)[1]] == [True, True]
@@ -142,19 +142,19 @@ def test_uploads_with_damaged_files_and_a_zip(start, shown, counted) -> None:
 
 
 def test_too_many_uploads_give_an_error_and_the_rest_stays(start, shown, monkeypatch) -> None:
-    monkeypatch.setattr(gallery_input, "MOST", 2)
-    app = start("pages/gallery.py")
+    monkeypatch.setattr(dataset_input, "MOST", 2)
+    app = start("pages/dataset.py")
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})
     assert not app.exception
     assert app.error[0].value == "c.png: there is room for 2 images."
     assert len(shown["tiles"]) == 2
-    monkeypatch.setattr(gallery_input, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(dataset_input, "MOST_BYTES", 2**20)
     upload(app, **{"big.png": bytes(2**20 + 1), "no.zip": b"no zip"})
     assert "there is room for 1 MB" in app.error[0].value and "this file is no ZIP" in app.error[1].value
 
 
 def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
-    app = upload(start("pages/gallery.py"), **{"one.png": photo("koala"), "two [x](y).png": photo("panda")})
+    app = upload(start("pages/dataset.py"), **{"one.png": photo("koala"), "two [x](y).png": photo("panda")})
     app.session_state["tile"] = "two [x](y).png"
     app.run()
     assert f"**{escaped('two [x](y).png')}**, by Grad-CAM" in text(app)
@@ -169,7 +169,7 @@ def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) ->
     monkeypatch.setattr(tasks, "PATIENCE", 2.0)
     monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
-    app = start("pages/gallery.py", **link)
+    app = start("pages/dataset.py", **link)
     shown.clear()
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
     assert "tiles" not in shown
@@ -195,7 +195,7 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
     order = tiles._order(experiment, experiment.question(camviz.METHODS["grad_cam"]))
-    photos = gallery_input._samples()
+    photos = dataset_input._samples()
     keys = {one.name: tiles._key(experiment, order, one) for one in photos}
     monkeypatch.setattr(tiles, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
@@ -204,7 +204,7 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
 
 
 def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
-    app = start("pages/gallery.py", target="967", rather_than="968", method="vanilla_backprop")
+    app = start("pages/dataset.py", target="967", rather_than="968", method="vanilla_backprop")
     assert not app.exception
     assert shown["tiles"][0][0] == "Heatmap of espresso rather than cup over astronaut.jpg"
     rows = list(csv.DictReader(io.StringIO(shown["Table (CSV)"]())))
@@ -216,6 +216,6 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
 
 
 def test_no_cell_of_the_table_is_a_formula() -> None:
-    found = [(gallery_input.GalleryImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
+    found = [(dataset_input.DatasetImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
     (row,) = csv.DictReader(io.StringIO(tiles.to_csv(found)))
     assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")
