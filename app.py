@@ -10,7 +10,7 @@ from camviz.errors import CamvizError
 from camviz.ui.compare import presentation
 from camviz.ui.session import language, settings, streamlit_internals
 from camviz.ui.session.language import tr
-from camviz.ui.shell import old_links, page_style, sidebar, tour
+from camviz.ui.shell import page_style, sidebar, tour
 
 # OpenMP reads this when torch is loaded: waiting threads of one computation soon yield to those of other visitors.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
@@ -30,7 +30,7 @@ page = st.navigation(
         st.Page("pages/learn.py", title=tr("Learn"), icon=":material/school:"),
         st.Page("pages/evaluate.py", title=tr("Evaluate"), icon=":material/fact_check:"),
         st.Page("pages/dream.py", title=tr("Dream"), icon=":material/auto_awesome:"),
-        old_links.moved("gallery", "pages/dataset.py"),
+        st.Page("pages/gallery.py", title=tr("Dataset"), visibility="hidden"),
     ],
     position="top",
 )

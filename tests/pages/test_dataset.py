@@ -1,4 +1,4 @@
-"""The gallery without a browser: the samples, own images, a ZIP; sorting, filtering, taking away."""
+"""The page Dataset without a browser: the samples, own images, a ZIP; sorting, filtering, taking away."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from camviz import batch
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.explanation import explain
 from camviz.ui.components import browser
-from camviz.ui.dataset import tiles
+from camviz.ui.dataset import downloads, tiles
 from camviz.ui.inputs import dataset_input
 from camviz.ui.server import store, tasks
 from camviz.ui.session.markdown import escaped
@@ -37,9 +37,10 @@ def shown(monkeypatch):
         held[label] = data
         return original(self, label, data, *arguments, **settings)
 
-    def tiles(label, items, chosen, picked):
+    def tiles(label, items, chosen, picked, width, gaps, key):
         held["tiles"] = [item[1:] for item in items]
         held["picked"] = picked
+        held.setdefault("steps", []).append((len(items), gaps))
 
     monkeypatch.setattr(DeltaGenerator, "download_button", keep)
     monkeypatch.setattr(browser, "tiles", tiles)
@@ -80,7 +81,8 @@ def captions(shown):
 def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> None:
     app = start("pages/dataset.py")
     assert not app.exception and not app.error
-    assert counted == [8, 4]
+    assert counted == [4, 4, 4]
+    assert shown["steps"] == [(0, 12), (4, 8), (8, 4), (12, 0), (12, 0)]  # as they are finished, then all of them
     assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama 37.6%"
     e = camviz.explain(lite0, SAMPLES / "coffee.jpg")
     alt, caption, jpeg = shown["tiles"][3]
@@ -88,10 +90,19 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
     expected = Image.open(io.BytesIO(camviz.encode.jpeg(camviz.render.overlay(e.view, e.heatmap))))
     pictures = [np.asarray(one).astype(int) for one in (Image.open(io.BytesIO(jpeg)), expected)]
     assert np.abs(pictures[0] - pictures[1]).mean() < 0.5
+    assert not any(button.label.startswith("Explain") for button in app.button)
     app.run()
-    assert counted == [8, 4]  # kept
+    assert counted == [4, 4, 4]  # kept
     app.selectbox(key="method").set_value("layer_cam").run()
-    assert counted == [8, 4, 8, 4]
+    assert counted == [4] * 6
+
+
+def test_old_links_open_the_page_with_all_their_settings(start, shown) -> None:
+    app = start("pages/gallery.py", by="unsure", only="koala,cab", method="layer_cam", layer="blocks.4")
+    assert not app.exception and app.title[0].value == "Dataset"
+    assert dict(app.query_params) == {"by": "unsure", "only": "koala", "method": "layer_cam", "layer": "blocks.4"}
+    assert captions(shown) == ["koala.jpg\nkoala 93.4%"]
+    assert "Unknown only 'cab' in the link" in text(app)
 
 
 def test_sorting_and_filtering(start, shown) -> None:
@@ -199,8 +210,8 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
     keys = {one.name: tiles._key(experiment, order, one) for one in photos}
     monkeypatch.setattr(tiles, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
-        tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_, **__: None)
-    assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
+        tiles._work(batch.Worker(order, experiment.model), photos, keys, 0.1, lambda *_, **__: None, lambda: None)
+    assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 4 + [False] * 8
 
 
 def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
@@ -217,5 +228,5 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
 
 def test_no_cell_of_the_table_is_a_formula() -> None:
     found = [(dataset_input.DatasetImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
-    (row,) = csv.DictReader(io.StringIO(tiles.to_csv(found)))
+    (row,) = csv.DictReader(io.StringIO(downloads.to_csv(found)))
     assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

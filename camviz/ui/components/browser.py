@@ -68,12 +68,16 @@ def tiles(
     items: Sequence[tuple[Id, str, str, bytes]],
     chosen: Id,
     picked: Callable[[Id], None],
+    width: int = 104,
     gaps: int = 0,
     key: str = "tiles",
 ) -> None:
-    """Show a grid of images (id, alt text, caption, JPEG) as buttons, then empty places; a click calls `picked(id)`."""
+    """Show a grid of images (id, alt text, caption, JPEG) as buttons, at least `width` pixels wide, then empty places.
+
+    A click calls `picked(id)`.
+    """
     shown = [{"id": name, "label": alt, "caption": text, "src": _source(jpeg)} for name, alt, text, jpeg in items]
-    _mount(_tiles, key, {"label": label, "items": shown, "chosen": chosen, "gaps": gaps}, picked)
+    _mount(_tiles, key, {"label": label, "items": shown, "chosen": chosen, "width": width, "gaps": gaps}, picked)
 
 
 def _mount(component: Any, key: str, data: dict[str, Any], picked: Callable[[Any], None]) -> None:

@@ -1,4 +1,4 @@
-const LONG = 1000, LEFT = 20, HIGH = 170, TOP = 12;
+const LEFT = 20, HIGH = 68, TOP = 4, NAMES = 62;
 function made(kind, attributes) {
   const node = document.createElementNS('http://www.w3.org/2000/svg', kind);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -11,12 +11,14 @@ function create() {
 }
 export default function({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector('.strip'), description = parentElement.querySelector('.description');
+  const LONG = Math.max(700, box.clientWidth) - 2 * LEFT - 50; // one unit is one pixel, so that the drawing stays low
   const middle = TOP + HIGH / 2;
   if (!box.firstChild) {
-    const svg = made('svg', { role: 'none', viewBox: `0 0 ${LONG + 2 * LEFT + 50} ${HIGH + 86}` });
-    svg.append(made('line', { class: 'axis', x1: LEFT, x2: LEFT + LONG, y1: middle, y2: middle }), made('g', { role: 'none' }));
-    box.append(svg);
+    box.append(made('svg', { role: 'none' }));
+    box.firstChild.append(made('line', { class: 'axis', x1: LEFT, y1: middle, y2: middle }), made('g', { role: 'none' }));
   }
+  setAttribute(box.firstChild, 'viewBox', `0 0 ${LONG + 2 * LEFT + 50} ${TOP + HIGH + NAMES}`);
+  setAttribute(box.querySelector('.axis'), 'x2', LEFT + LONG);
   const chosen = data.steps.find(step => step.chosen);
   const describe = step => { description.textContent = step ? step.label : ''; };
   const rows = data.steps.map((step, number) => ({ id: `${step.layer ? 'layer' : 'end'} ${step.name}`, step, number }));

@@ -7,6 +7,7 @@ function create(row) {
 export default function({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector('.tiles');
   box.setAttribute('aria-label', data.label);
+  box.style.setProperty('--tile', `${data.width}px`);
   const gaps = Array.from({ length: data.gaps }, (_, number) => ({ id: `gap ${number}`, gap: true }));
   updateChildren(box, [...data.items, ...gaps], create, (button, item) => {
     if (item.gap) return;

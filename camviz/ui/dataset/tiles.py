@@ -43,6 +43,7 @@ class Tile:
 
 
 Found = tuple[DatasetImage, Tile]
+WIDTH = 116  # pixels of a tile, at least
 AT_ONCE = 4  # images between two looks at the page
 ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
     "name": ("name", lambda found: found[0].name.lower()),
@@ -76,7 +77,6 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
         quick = not question.method.many_passes
         each = cost.explanation_seconds(question, cost.BATCHED)
         box = st.container()
-        show()
         tasks.run(
             "dataset",
             ("dataset", *keys.values()),
@@ -100,7 +100,7 @@ def _work(
     report: ReportProgress,
     show: Callable[[], None],
 ) -> int:
-    """Compute the missing tiles, each of `each` expected seconds; call `show` after every few."""
+    """Compute the missing tiles, each of `each` expected seconds; call `show` before, and after every few."""
     (method,) = worker.order.methods
     size = 1 if METHODS[method].many_passes else AT_ONCE
     groups = [missing[start : start + size] for start in range(0, len(missing), size)]
@@ -108,6 +108,7 @@ def _work(
     def finished(done: int) -> str:
         return tr("{done} of {total} images", done=done * size, total=len(missing))
 
+    show()
     parts = tasks.parts_of(report, [each * len(group) for group in groups], finished)
     for group, part in zip(groups, parts, strict=True):
         looked = worker.read([Item(image.name, image.data, worker.order.methods) for image in group])
@@ -206,7 +207,7 @@ def tiles(shown: Sequence[Found], gaps: int = 0, key: str = "tiles") -> Found | 
     def pick(name: str) -> None:
         st.session_state["tile"] = name
 
-    browser.tiles(tr("Images with their heatmaps"), items, names[place] if names else "", pick, gaps, key)
+    browser.tiles(tr("Images with their heatmaps"), items, names[place] if names else "", pick, WIDTH, gaps, key)
     return shown[place] if shown else None
 
 

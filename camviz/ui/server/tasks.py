@@ -14,7 +14,8 @@ from .store import result_store
 
 Result = TypeVar("Result")
 
-PATIENCE = 2.0  # seconds that a computation may take without being asked
+PATIENCE = 5.0  # seconds that a computation may take without being asked
+SHORT = 2.0  # seconds that a computation may take without a button to cancel it
 
 CLICKED = "_clicked"  # in st.session_state: the name of the task whose button was clicked
 CANCELED = "_canceled"  # in st.session_state: the keys of the tasks that were canceled, by their names
@@ -36,22 +37,22 @@ def run(
     """Return the result of `work(report)`: kept from before, at once if it is quick, or after a click. None: not yet.
 
     `key` is what the result depends on, by content: everybody on this server finds it under that key. `name` tells the
-    buttons of a page apart, `what` stands on the button. Work over 2 seconds, and work that was canceled, waits for a
-    click, unless `ask` says otherwise. `keep` is False for work that keeps its results itself, one by one. `keeps` says
-    what Cancel keeps; `place` is where button and bar are drawn.
+    buttons of a page apart, `what` stands on the button. Work over 5 seconds waits for a click, unless `ask` says
+    otherwise, and so does work that was canceled. `keep` is False for work that keeps its results itself, one by one.
+    `keeps` says what Cancel keeps; `place` is where button and bar are drawn.
     """
     if (before := result_store().get(key)) is not None:
         return before  # type: ignore[no-any-return]
     place = place or st
-    button, bar, found = place.empty(), place.empty(), None
-    canceled = st.session_state.get(CANCELED, {})
-    asks = ask == "always" or (ask == "if slow" and seconds > PATIENCE) or canceled.get(name) == key
-    if asks or ask == "never":
-        if asks and not clicked(
-            button, name, tr("{what} (about {time})", what=what, time=duration_text(seconds)), kind
-        ):
-            return None
-        button.button(
+    spot, found = place.empty(), None
+    asks = ask == "always" or (ask == "if slow" and seconds > PATIENCE) or was_canceled(name, key)
+    if asks and not clicked(spot, name, tr("{what} (about {time})", what=what, time=duration_text(seconds)), kind):
+        return None
+    bar = spot
+    if asks or ask == "never" or seconds > SHORT:
+        row = spot.container(horizontal=True, vertical_alignment="center")
+        bar = row.progress(0.0, tr("Starting"))  # where the button was, so that a second click there cancels nothing
+        row.button(
             tr("Cancel"),
             key=f"{name}.stop",
             shortcut="Esc",
@@ -67,8 +68,7 @@ def run(
         found = once(key, work, report) if keep else work(report)
     except CamvizError as error:
         place.error(error_text(error))
-    bar.empty()
-    button.empty()
+    spot.empty()
     return found
 
 
@@ -91,6 +91,11 @@ def clicked(place: Any, name: str, label: str, kind: Literal["primary", "seconda
 
 def _click(name: str) -> None:
     st.session_state[CLICKED] = name
+
+
+def was_canceled(name: str, key: Hashable) -> bool:
+    """Return whether this visitor has canceled the work of that name and key."""
+    return bool(st.session_state.get(CANCELED, {}).get(name) == key)
 
 
 def _cancel(name: str, key: Hashable) -> None:
