@@ -50,16 +50,32 @@ def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progres
     runs several times the last run counts; a pass ends after the last layer that is still needed.
     """
     height, width = x.shape[2:]
-    low = np.zeros((len(places), 4), int)  # lines from the top, left, bottom and right known to lie outside the field
-    high = np.tile([height, width, height, width], (len(places), 1))  # those known to reach inside
-    whole = int(np.log2(high).sum())
+    found = find_edges(net, x, places, unknown_edges(x, len(places)), progress)
+    return [(int(top), int(left), int(height - below), int(width - right)) for top, left, below, right in found]
+
+
+def unknown_edges(x: Tensor, count: int) -> NDArray[np.int_]:
+    """Return the bounds (count, 4, 2) of fields of which nothing is known.
+
+    Lines from the top, left, bottom and right: as many as are known to lie outside, and as many as reach inside.
+    """
+    height, width = x.shape[2:]
+    return np.tile(np.array([[0, height], [0, width]] * 2), (count, 1, 1))
+
+
+def find_edges(
+    net: nn.Module, x: Tensor, places: Sequence[Place], bounds: NDArray[np.int_], progress: Progress | None = None
+) -> NDArray[np.int_]:
+    """Return the lines (places, 4) from each side that lie outside the fields, starting from bounds (places, 4, 2)."""
+    low, high = bounds[:, :, 0].copy(), bounds[:, :, 1].copy()
+    whole = int(np.log2(high - low).sum())
     ends: dict[nn.Module, int] = {}
     trials = [(side, 1) for side in range(4)]  # first: which fields reach the border?
     while trials and places:
         open_ = np.flatnonzero((high - low > 1).any(axis=1))
         poisoned = torch.cat([_poisoned(x, side, lines) for side, lines in trials])
-        reached = _reached(net, poisoned, [places[place] for place in open_.tolist()], ends)
-        for (side, lines), reaches in zip(trials, reached, strict=True):
+        seen = reached(net, poisoned, [places[place] for place in open_.tolist()], ends)
+        for (side, lines), reaches in zip(trials, seen, strict=True):
             high[open_[reaches], side] = high[open_[reaches], side].clip(max=lines)
             low[open_[~reaches], side] = low[open_[~reaches], side].clip(min=lines)
         if progress:
@@ -67,7 +83,7 @@ def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progres
         middle = (low + high) // 2
         wanted = Counter((int(side), int(middle[place, side])) for place, side in np.argwhere(high - low > 1))
         trials = [trial for trial, _ in wanted.most_common(TRIALS)]
-    return [(int(top), int(left), int(height - below), int(width - right)) for top, left, below, right in low]
+    return low
 
 
 def _poisoned(x: Tensor, side: int, lines: int) -> Tensor:
@@ -78,14 +94,14 @@ def _poisoned(x: Tensor, side: int, lines: int) -> Tensor:
     return trial
 
 
-def _reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict[nn.Module, int]) -> NDArray[np.bool_]:
+def reached(net: nn.Module, trials: Tensor, places: Sequence[Place], ends: dict[nn.Module, int]) -> NDArray[np.bool_]:
     """Return whether each trial reaches each place, (trials, places).
 
     `ends`: the number of module calls until the last run of each layer. If empty, it is filled by a full pass;
     otherwise the pass ends after the last of these places.
     """
     if len(trials) > 1 and needs_batches_of_one(net):
-        return np.concatenate([_reached(net, trial[None], places, ends) for trial in trials])
+        return np.concatenate([reached(net, trial[None], places, ends) for trial in trials])
     reaches = np.zeros((len(trials), len(places)), bool)
     stop = max((ends[layer] for layer, _, _ in places), default=0) if ends else 0
     count = 0

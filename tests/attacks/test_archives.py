@@ -15,7 +15,7 @@ from PIL import Image
 
 from camviz import CamvizError
 from camviz.batch.archive import pictures_in_zip
-from camviz.ui.inputs import gallery_input
+from camviz.ui.inputs import dataset_input
 
 ROOT = Path(__file__).parents[2]
 MB = 2**20
@@ -23,7 +23,7 @@ UNUSUAL = "this ZIP is damaged, encrypted, or packed in an unusual way"
 
 
 def opened(data: bytes) -> list[tuple[str, bytes]]:
-    return list(pictures_in_zip(data, gallery_input.MOST, gallery_input.MOST_BYTES))
+    return list(pictures_in_zip(data, dataset_input.MOST, dataset_input.MOST_BYTES))
 
 
 def archive(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -59,7 +59,7 @@ def test_a_zip_of_zips_is_not_opened_further() -> None:
     assert opened(archive({f"{number}.zip": inner for number in range(16)})) == []
     (found,) = opened(archive({"a.jpg": inner}, zipfile.ZIP_STORED))
     with pytest.raises(CamvizError, match="this file is not an image"):
-        gallery_input._photo(*found).open()
+        dataset_input._photo(*found).open()
 
 
 def test_a_third_of_a_megabyte_that_claims_ten_gigabytes() -> None:
@@ -154,5 +154,5 @@ def test_paths_and_links_are_names_and_bytes(tmp_path: Path, monkeypatch: pytest
     found = opened(file.getvalue())
     assert dict(found)["link.png"] == b"/etc/passwd"  # its text, and not what it leads to
     with pytest.raises(CamvizError, match="this file is not an image"):
-        gallery_input._photo(*found[-1]).open()
+        dataset_input._photo(*found[-1]).open()
     assert list(tmp_path.iterdir()) == [] and not Path("/etc/up.png").exists()

@@ -14,7 +14,7 @@ SERIOUS = ("serious", "critical")
 PAGES = {
     "?img=sample:cat": "Load a recipe",
     "compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4": "Download",
-    "gallery": "Download",
+    "dataset": "Download",
     "layers?layer=blocks.4": "One method at every layer",
     "learn?part=methods": "Paper",
     "evaluate?steps=4": "Other metrics of this heatmap",

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.slow_line import slow_line
@@ -76,3 +77,17 @@ def test_the_last_of_quick_clicks_wins_on_a_slow_line(page: Page, server: str) -
             settled(page)
             expect(page.locator(f".gallery button[title={last}]")).to_have_attribute("aria-pressed", "true")
             expect(page).to_have_url(re.compile(f"img=sample%3A{last}$"))
+
+
+@pytest.mark.parametrize(
+    ("former", "link", "title", "now"), [("gallery", "by=unsure&method=layer_cam", "Dataset", "dataset")]
+)
+def test_links_to_a_former_page_open_its_successor(
+    page: Page, server: str, former: str, link: str, title: str, now: str
+) -> None:
+    page.goto(f"{server}/{former}?{link}")
+    expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    settled(page)
+    expect(page).to_have_url(re.compile(f"/{now}\\?"))
+    for part in link.split("&"):
+        assert part in page.url

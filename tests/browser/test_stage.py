@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 import camviz
 from camviz import render
+from camviz.inspection.cell_fields import cell_fields
 from tests.browser.waiting import settled
 
 LINK = "?img=sample:koala"
@@ -38,7 +39,8 @@ def test_pointer_keys_swipe_and_zoom_send_nothing(page: Page, server: str) -> No
     expect(readout).to_have_text(re.compile(f"Value {values[3, 3]:.3g}.*row 4, column 4"))
     screen.focus()
     page.keyboard.press("ArrowLeft")
-    expect(readout).to_have_text(re.compile(f"Value {values[3, 2]:.3g}.*row 4, column 3"))
+    expect(readout).to_have_text(re.compile(f"Value {values[3, 2]:.3g}.*row 4, column 3 of bn2.*field: whole image$"))
+    expect(page.locator(".stage .field")).to_be_hidden()
     page.keyboard.press("+")
     expect(page.locator(".stage .world")).to_have_css("transform", re.compile("matrix\\(1.5, 0, 0, 1.5"))
     page.keyboard.press("0")
@@ -56,6 +58,31 @@ def test_pointer_keys_swipe_and_zoom_send_nothing(page: Page, server: str) -> No
         "slider => { slider.value = 40; slider.dispatchEvent(new Event('input')); }"
     )
     assert sent == []
+
+
+def test_the_receptive_field_of_a_cell_is_a_frame_over_the_image(page: Page, server: str) -> None:
+    page.goto(f"{server}/{LINK}&layer=blocks.3")
+    settled(page)
+    model = camviz.load_model("efficientnet_lite0")
+    fields = cell_fields(model.net, model.preprocess("assets/samples/koala.jpg"), model.module("blocks.3"), 14, 14)
+    assert fields is not None
+    box = page.locator(".stage .base").bounding_box()
+    assert box is not None
+    for row, column in ((2, 11), (7, 6), (13, 0)):
+        page.mouse.move(box["x"] + box["width"] * (column + 0.5) / 14, box["y"] + box["height"] * (row + 0.5) / 14)
+        top, left, bottom, right = fields.box(row, column)
+        said = f"row {row + 1}, column {column + 1} of blocks.3; receptive field {bottom - top} x {right - left} pixels"
+        expect(page.locator(".stage .readout")).to_have_text(re.compile(f"{said}$"))
+        frame = page.locator(".stage .field").bounding_box()
+        assert frame is not None
+        scale = box["width"] / 224
+        expected = box["x"] + left * scale, box["y"] + top * scale, (right - left) * scale, (bottom - top) * scale
+        np.testing.assert_allclose([frame[name] for name in ("x", "y", "width", "height")], expected, atol=1)
+    page.goto(f"{server}/{LINK}&method=vanilla_backprop")
+    settled(page)
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    expect(page.locator(".stage .readout")).to_have_text(re.compile(r"row \d+, column \d+$"))
+    expect(page.locator(".stage .field")).to_be_hidden()
 
 
 def test_a_finished_gesture_reaches_the_link_and_keeps_the_focus(page: Page, server: str) -> None:

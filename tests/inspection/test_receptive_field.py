@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import camviz
+from camviz.inspection.cell_fields import cell_fields
 from camviz.inspection.receptive_field import receptive_field, receptive_fields, strongest
 from camviz.tape import activations, input_gradient
 from tests.methods import nets
@@ -47,6 +48,8 @@ def test_global_pooling_sees_everything() -> None:
     x = torch.randn(1, 3, 20, 24)
     net(x)
     assert receptive_field(net, x, net[0], 4, 4) == (0, 0, 20, 24)
+    found = cell_fields(net, x, net[0], 18, 22)
+    assert found is not None and found.whole and found.box(17, 0) == (0, 0, 20, 24)
 
 
 def test_strongest_is_the_maximum() -> None:
@@ -124,3 +127,55 @@ def test_the_middle_of_every_main_layer_against_the_gradients_support(name, weig
         assert top >= box[0] and left >= box[1] and bottom <= box[2] and right <= box[3]
         exact += (top, left, bottom, right) == box
     assert exact >= len(layers) - 2  # a max-pool's outermost pixels need not win in any of four images
+
+
+@pytest.mark.parametrize("kind", [nets.Modules, nets.Functional, nets.Residual])
+def test_the_fields_of_all_cells_equal_those_found_one_by_one(kind) -> None:
+    net, x = nets.build(kind), nets.picture(1)
+    for name in kind.layers:
+        layer = net.get_submodule(name)
+        rows, columns = activations(net, x, layer)[0].shape[2:]
+        found = cell_fields(net, x, layer, rows, columns)
+        assert found is not None
+        places = [(row, column) for row in range(rows) for column in range(columns)]
+        expected = receptive_fields(net, x, [(layer, *place) for place in places])
+        assert [found.box(*place) for place in places] == expected
+
+
+def test_fields_of_a_chain_of_windows_with_stride() -> None:
+    net = stack(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 5, stride=2), nn.ReLU())
+    x = torch.randn(1, 3, 40, 56)
+    net(x)
+    found = cell_fields(net, x, net[0], 8, 12)
+    assert found is not None and not found.whole
+    # As in the first test: pixels 4r-1 .. 4r+10, cut off at the border.
+    assert found.rows == tuple((max(0, 4 * row - 1), min(40, 4 * row + 11)) for row in range(8))
+    assert found.columns == tuple((max(0, 4 * column - 1), min(56, 4 * column + 11)) for column in range(12))
+    pooled = cell_fields(net, x, net[1], 1, 1)  # the last line of pixels is read by no window
+    assert pooled is not None and pooled.box(0, 0) == (0, 0, 39, 55) and not pooled.whole
+
+
+def test_irregular_fields_are_not_guessed() -> None:
+    class Shuffled(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flip(2)
+
+    net = stack(nn.Conv2d(3, 4, 3, padding=1), Shuffled())
+    x = torch.randn(1, 3, 16, 16)
+    net(x)
+    assert receptive_field(net, x, net[0], 0, 5) == (14, 4, 16, 7)
+    assert cell_fields(net, x, net[0], 16, 16) is None
+
+
+@pytest.mark.parametrize(("name", "weights"), [("efficientnet_lite0", "default"), ("resnet18", "random")])
+def test_the_fields_of_a_models_cells_are_those_found_by_bisection(name, weights) -> None:
+    model = camviz.load_model(name, weights=weights, input_size=(128, 128))
+    layers = [layer for layer in model.layers if layer.main]
+    x = torch.randn(1, 3, *model.input_size, generator=torch.Generator().manual_seed(3))
+    for layer in layers[1::3]:
+        module = model.module(layer.name)
+        found = cell_fields(model.net, x, module, layer.height, layer.width)
+        places = [(0, layer.width - 1), (layer.height // 3, 1)]
+        assert found is not None
+        expected = receptive_fields(model.net, x, [(module, *place) for place in places])
+        assert [found.box(*place) for place in places] == expected

@@ -23,7 +23,7 @@ from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES
 from camviz.scores import contrast, logit
 from camviz.teaching import lessons, walkthroughs
-from camviz.ui.inputs import gallery_input
+from camviz.ui.inputs import dataset_input
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.results import explanations as computed
 from camviz.ui.session import language
@@ -251,14 +251,14 @@ PAGES = {
     "explain": {},
     "compare": {"rows": "classes", "rows.classes": "967", "columns.methods": "grad_cam,edge_detector"},
     "evaluate": {"steps": "4"},
-    "gallery": {},
+    "dataset": {},
 }
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_other_pages_in_chinese(page: str, start: Callable[..., AppTest], names, monkeypatch) -> None:
-    two = gallery_input._samples()[:2]
-    monkeypatch.setattr(gallery_input, "gallery_images", lambda: two)
+    two = dataset_input._samples()[:2]
+    monkeypatch.setattr(dataset_input, "dataset_images", lambda: two)
     app = start("" if page == "explain" else f"pages/{page}.py", **PAGES[page])
     app = app.run() if page == "explain" else app
     assert [box.value for box in app.exception] == []

@@ -22,7 +22,7 @@ WITHOUT = DESCRIBED_BELOW | OF_WHAT_STANDS_ABOVE | SAYS_ALL
 VISITS: list[tuple[str, dict[str, str]]] = [
     ("", {"several": "1", "method": "guided_backprop"}),
     ("compare", {"rows.layers": "bn2", "columns.methods": "grad_cam"}),
-    ("gallery", {}),
+    ("dataset", {}),
     ("layers", {"layer": "blocks.4"}),
     ("learn", {"part": "methods", "chapter": "guided_backprop"}),
     ("evaluate", {"test": "randomization"}),
@@ -89,8 +89,8 @@ def test_compare_without_methods_shows_what_to_do(start: Start) -> None:
     assert not app.exception and "choose at least one row and one column" in told(app)
 
 
-def test_a_gallery_of_damaged_files_shows_what_to_do(start: Start) -> None:
-    app = start("pages/gallery.py")
+def test_a_dataset_of_damaged_files_shows_what_to_do(start: Start) -> None:
+    app = start("pages/dataset.py")
     app.file_uploader(key="album_upload").set_value([("a.png", b"no image", "image/png")]).run()
     assert not app.exception and "upload others" in told(app) and "a.png" in told(app)
 

@@ -10,7 +10,7 @@ from torch import nn
 
 import camviz
 from camviz.tape import activations
-from camviz.ui.inputs import gallery_input, image_input
+from camviz.ui.inputs import dataset_input, image_input
 from camviz.ui.layers import feature_maps
 from camviz.ui.layers.feature_maps import cut, map_picture, square
 from camviz.ui.results import cost
@@ -177,8 +177,8 @@ def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_onc
     monkeypatch.setattr(feature_maps, "STEPS", 2)
     photos = {name: (image_input.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
     app = visit(layer="blocks.0", map="5", sort="number")
-    files = [gallery_input._photo(f"{name}.jpg", data) for name, data in photos.items()]
-    files.append(gallery_input._photo("broken.jpg", b"\xff\xd8 not an image"))
+    files = [dataset_input._photo(f"{name}.jpg", data) for name, data in photos.items()]
+    files.append(dataset_input._photo("broken.jpg", b"\xff\xd8 not an image"))
     app.session_state["_visitor"] = "visitor"
     holdings.holdings().put("visitor", "files", "album", files, 1)
     app.run()

@@ -83,11 +83,11 @@ def test_a_new_session_of_the_same_browser_finds_everything(start: Start, browse
     assert visitor.TOKEN.fullmatch(token)
     assert cookies(first) == [{"name": "camviz", "token": token}]
     browser(camviz=token)
-    again = start("pages/gallery.py", img=key)
+    again = start("pages/dataset.py", img=key)
     assert shown(again) == key and not notes(again) and again.query_params["img"] == key
     assert own(again) == [key] and not cookies(again)  # the browser has it
     again.file_uploader(key="album_upload").set_value([("koala.png", photo("koala"), "image/png")]).run()
-    third = start("pages/gallery.py")
+    third = start("pages/dataset.py")
     assert shown(third) == "sample:coffee" and own(third) == [key]
     assert [photo.name for photo in album(token)] == ["koala.png"]
     assert first.run().session_state["_visitor"] == token and shown(first) == key
@@ -164,7 +164,7 @@ def test_clearing_a_photo_of_the_camera_removes_it(start: Start) -> None:
 
 
 def test_removing_a_file_of_the_data_set_removes_the_image_opened_from_it(start: Start) -> None:
-    app = start("pages/gallery.py")
+    app = start("pages/dataset.py")
     both = [(f"{name}.png", photo(name), "image/png") for name in ("koala", "macaw")]
     app.file_uploader(key="album_upload").set_value(both).run()
     token = app.session_state["_visitor"]
@@ -183,12 +183,12 @@ def test_removing_a_file_of_the_data_set_removes_the_image_opened_from_it(start:
 
 
 def test_files_from_before_a_reload_are_removed_by_a_button(start: Start, browser: Callable[..., None]) -> None:
-    app = start("pages/gallery.py")
+    app = start("pages/dataset.py")
     app.file_uploader(key="album_upload").set_value([("koala.png", photo("koala"), "image/png")]).run()
     assert "remove_album" not in [button.key for button in app.button]
     token = app.session_state["_visitor"]
     browser(camviz=token)
-    again = start("pages/gallery.py")
+    again = start("pages/dataset.py")
     assert len(album(token)) == 1
     again.button(key="remove_album").click().run()
     assert album(token) == [] and "remove_album" not in [button.key for button in again.button]

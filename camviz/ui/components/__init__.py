@@ -9,12 +9,15 @@ HERE = Path(__file__).parent
 
 
 def component(name: str) -> Any:
-    """Return the component of that name, with `common.css` before its own style; call it with `key` and `data`."""
+    """Return the component of that name, with `common.css` and `common.js` before its own style and script.
+
+    Call it with `key` and `data`.
+    """
     return st.components.v2.component(
         f"camviz_{name}",
         html=read(f"{name}.html"),
         css=read("common.css") + read(f"{name}.css"),
-        js=read(f"{name}.js"),
+        js=read("common.js") + read(f"{name}.js"),
     )
 
 

@@ -1,20 +1,13 @@
-// Buttons are kept by the index of their class, so that the keyboard's focus stays where it was.
+function create() {
+  const button = newElement('button');
+  button.append(newElement('span', 'fill'), newElement('span', 'name'), newElement('span', 'value'));
+  return button;
+}
 export default function({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector('.bars');
   box.setAttribute('aria-label', data.label);
-  const before = new Map([...box.children].map(button => [button.dataset.id, button]));
-  data.rows.forEach((row, place) => {
-    const button = before.get(String(row.id)) ?? document.createElement('button');
-    before.delete(String(row.id));
-    if (!button.firstChild) {
-      for (const kind of ['fill', 'name', 'value']) {
-        const span = document.createElement('span');
-        span.className = kind;
-        button.append(span);
-      }
-    }
+  updateChildren(box, data.rows, create, (button, row) => {
     const [fill, name, value] = button.children;
-    button.dataset.id = row.id;
     fill.style.width = (100 * row.share) + '%';
     name.textContent = (row.chosen ? '\u25b8 ' : '') + row.label;
     value.textContent = row.value;
@@ -22,7 +15,5 @@ export default function({ data, parentElement, setTriggerValue }) {
     button.title = data.tooltip;
     button.setAttribute('aria-pressed', row.chosen);
     button.onclick = () => setTriggerValue('picked', row.id);
-    if (box.children[place] !== button) box.insertBefore(button, box.children[place] ?? null);
   });
-  for (const button of before.values()) button.remove();
 }

@@ -3,12 +3,14 @@
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from ..session.language import tr
 from . import component
+
+Id = TypeVar("Id", int, str)
 
 _gallery, _bars = component("gallery"), component("bars")
 _strip, _tiles, _slides = component("strip"), component("tiles"), component("slides")
@@ -61,10 +63,21 @@ def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], N
     _mount(_strip, "strip", {"label": label, "steps": list(steps)}, picked)
 
 
-def tiles(label: str, items: Sequence[tuple[int, str, str, bytes]], chosen: int, picked: Callable[[int], None]) -> None:
-    """Show a grid of images (id, alt text, caption, JPEG) as buttons; a click calls `picked(id)`."""
-    shown = [{"id": key, "label": alt, "caption": text, "src": _source(jpeg)} for key, alt, text, jpeg in items]
-    _mount(_tiles, "tiles", {"label": label, "items": shown, "chosen": chosen}, picked)
+def tiles(
+    label: str,
+    items: Sequence[tuple[Id, str, str, bytes]],
+    chosen: Id,
+    picked: Callable[[Id], None],
+    width: int = 104,
+    gaps: int = 0,
+    key: str = "tiles",
+) -> None:
+    """Show a grid of images (id, alt text, caption, JPEG) as buttons, at least `width` pixels wide, then empty places.
+
+    A click calls `picked(id)`.
+    """
+    shown = [{"id": name, "label": alt, "caption": text, "src": _source(jpeg)} for name, alt, text, jpeg in items]
+    _mount(_tiles, key, {"label": label, "items": shown, "chosen": chosen, "width": width, "gaps": gaps}, picked)
 
 
 def _mount(component: Any, key: str, data: dict[str, Any], picked: Callable[[Any], None]) -> None:

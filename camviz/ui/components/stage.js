@@ -216,15 +216,20 @@ class Stage {
   mark(place) {
     this.place = place;
     const { rows, columns, fields, words } = this.data;
-    this.cell.hidden = !place; this.field.hidden = !place || !fields;
+    this.cell.hidden = !place; this.field.hidden = true;
     if (!place) { this.readout.textContent = ''; return; }
     const row = limited(Math.floor(place[1] * rows), 0, rows - 1), column = limited(Math.floor(place[0] * columns), 0, columns - 1);
     const frame = (box, left, top, right, bottom) => Object.assign(box.style, { left: 100 * left + '%', top: 100 * top + '%', width: 100 * (right - left) + '%', height: 100 * (bottom - top) + '%' });
     frame(this.cell, column / columns, row / rows, (column + 1) / columns, (row + 1) / rows);
-    if (fields) { const [top, bottom] = fields.rows[row], [left, right] = fields.columns[column]; frame(this.field, left, top, right, bottom); }
-    const value = this.map[row * columns + column], raw = (value * this.data.top).toPrecision(3);
-    this.readout.textContent = words.readout.replace('{value}', raw).replace('{share}', Math.round(100 * value) + '%')
-      .replace('{row}', row + 1).replace('{column}', column + 1);
+    const said = { value: (this.map[row * columns + column] * this.data.top).toPrecision(3), share: Math.round(100 * this.map[row * columns + column]) + '%', row: row + 1, column: column + 1 };
+    if (fields) {
+      const [top, bottom] = fields.rows[row], [left, right] = fields.columns[column], [height, width] = fields.size;
+      said.height = bottom - top; said.width = right - left;
+      this.field.hidden = said.height === height && said.width === width;
+      frame(this.field, left / width, top / height, right / width, bottom / height);
+    }
+    const text = this.field.hidden ? words.readout.whole : words.readout.field;
+    this.readout.textContent = text.replace(/\{(\w+)\}/g, (all, name) => said[name] ?? all);
   }
 
   listen() {

@@ -14,7 +14,7 @@ from ...inspection.feature_maps import Peaks, TopActivation, peaks, top_activati
 from ...inspection.receptive_field import Box, receptive_fields
 from ...inspection.summary import blank
 from ...messages import Message
-from ..inputs import gallery_input, image_input
+from ..inputs import dataset_input, image_input
 from ..inputs.experiment import Experiment
 from ..inputs.image_input import InputImage
 from ..results import cost, explanations
@@ -68,13 +68,13 @@ def top_images(experiment: Experiment, number: int) -> None:
 
 
 def _over() -> list[Candidate]:
-    """Return the images to search: all, a part of them, or those of the gallery."""
+    """Return the images to search: all, a part of them, or those of the dataset."""
     every = list(image_input.choices().values())
     own = [picture for picture in every if picture.own]
     places = {
         "all": Message("all images"),
         **({"samples": Message("sample images"), "own": Message("your own images")} if own else {}),
-        **({"gallery": Message("your images in the gallery")} if gallery_input.own() else {}),
+        **({"gallery": Message("your images on the page Dataset")} if dataset_input.own() else {}),
     }
     over = settings.setting("search_in", "all", places)
     if len(places) > 1:
@@ -85,10 +85,10 @@ def _over() -> list[Candidate]:
             key="search_in",
             required=True,
             persist_state="session",
-            help=tr("The gallery takes many images at once, or a ZIP file of them."),
+            help=tr("The page Dataset takes many images at once, or a ZIP file of them."),
         )
     if over == "gallery":
-        return [Candidate(photo.name, photo.digest, photo.picture) for photo in gallery_input.own()]
+        return [Candidate(photo.name, photo.digest, photo.picture) for photo in dataset_input.own()]
     chosen = own if over == "own" else [picture for picture in every if over == "all" or not picture.own]
     return [Candidate(picture.name, picture.digest, partial(_itself, picture)) for picture in chosen]
 

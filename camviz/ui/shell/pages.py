@@ -70,8 +70,8 @@ PAGES = (
         ),
     ),
     Page(
-        "gallery",
-        Message("Gallery"),
+        "dataset",
+        Message("Dataset"),
         ":material/photo_library:",
         Message(
             "Explain many images with one method. One heatmap can mislead; many show what the model usually "
@@ -98,13 +98,25 @@ PAGES = (
 )
 
 
+# Links to a former page open the page of this file, with these settings besides those of the link.
+FORMER: dict[str, tuple[str, dict[str, str]]] = {"gallery": ("dataset", {})}
+
+
 def navigate() -> tuple[Page, Any]:
     """Draw the navigation; return the current page, and the same as Streamlit's page that can be run."""
-    entries = {page: page.entry() for page in PAGES}
-    current = st.navigation(list(entries.values()), position="top")
+    former = [st.Page(_opened, url_path=path, title=path, visibility="hidden") for path in FORMER]
+    current = st.navigation([*(page.entry() for page in PAGES), *former], position="top")
+    if current.url_path in FORMER:
+        file, given = FORMER[current.url_path]
+        settings.follow("link", {**given, **st.query_params.to_dict()})
+        st.switch_page(FOLDER / f"{file}.py")
     page = next(page for page in PAGES if page.path == current.url_path)
     st.set_page_config(page_title=f"{tr_message(page.title)} · CamViz")
     return page, current
+
+
+def _opened() -> None:
+    """Stand for a former page, which is never drawn."""
 
 
 def tabs() -> None:

@@ -3,6 +3,7 @@
 import base64
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -11,11 +12,15 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from ... import encode, render
+from ...errors import CamvizError
 from ...explanation.explanation import Explanation
 from ...images import DecodedImage
+from ...inspection.cell_fields import CellFields, cell_fields
+from ...inspection.summary import blank
 from ...models import Model
 from ...models.geometry import Fit
 from ..components import component
+from ..server.queue import compute_queue
 from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr, tr_message
@@ -58,6 +63,28 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Cells:
+    """The cells of a layer that a map has values of: the layer's name, and their receptive fields if known."""
+
+    layer: str
+    fields: CellFields | None
+
+    @classmethod
+    def of(cls, model: Model, name: str, shape: tuple[int, ...]) -> "Cells | None":
+        """Return the cells of a layer, or None if a map of this shape (h, w) does not have its resolution."""
+        layer = model.layer(name)
+        if shape != (layer.height, layer.width):
+            return None
+        return result_store().once(("cells", model.key, name), lambda: cls._measured(model, name, shape))
+
+    @classmethod
+    def _measured(cls, model: Model, name: str, shape: tuple[int, ...]) -> "Cells":
+        with compute_queue().turn(lambda _: None), suppress(CamvizError):
+            return cls(name, cell_fields(model.net, blank(model), model.module(name), shape[0], shape[1]))
+        return cls(name, None)
+
+
+@dataclass(frozen=True)
 class StageMap:
     """A heatmap as the stage receives it: values (h, w), 1 for `top`, the value at the upper end of the color bar.
 
@@ -67,6 +94,7 @@ class StageMap:
     values: NDArray[np.float32]
     top: float
     signed: bool = False
+    cells: Cells | None = None
 
     @classmethod
     def of(cls, e: Explanation, high: float | None = None) -> "StageMap":
@@ -76,15 +104,16 @@ class StageMap:
         the scale ends at the 99th percentile.
         """
         if e.attribution.ndim == 2:
-            values = e.attribution.clip(min=0)
-            return cls._up_to(values, float(values.max()) if high is None else high)
+            values, layers = e.attribution.clip(min=0), e.question.layers
+            cells = Cells.of(e.question.model, layers[0], values.shape) if len(layers) == 1 else None
+            return cls._up_to(values, float(values.max()) if high is None else high, cells)
         values = np.abs(e.attribution).sum(axis=0)
         return cls._up_to(values, (float(np.percentile(values, 99)) or float(values.max())) if high is None else high)
 
     @classmethod
-    def of_map(cls, values: NDArray[np.float32]) -> "StageMap":
+    def of_map(cls, values: NDArray[np.float32], cells: Cells | None = None) -> "StageMap":
         """Return a map (h, w) on a scale from 0 to its maximum."""
-        return cls._up_to(values.clip(min=0), float(values.max()))
+        return cls._up_to(values.clip(min=0), float(values.max()), cells)
 
     @property
     def bits(self) -> int:
@@ -98,8 +127,9 @@ class StageMap:
         return base64.b64encode(np.rint(whole).astype("<i2" if self.bits == 16 else np.int8).tobytes()).decode()
 
     @classmethod
-    def _up_to(cls, values: NDArray[np.float32], top: float) -> "StageMap":
-        return cls((values / top).clip(0, 1), top) if top > 0 else cls(np.zeros_like(values), 0.0)
+    def _up_to(cls, values: NDArray[np.float32], top: float, cells: Cells | None = None) -> "StageMap":
+        scaled = (values / top).clip(0, 1) if top > 0 else np.zeros_like(values)
+        return cls(scaled, max(top, 0.0), cells=cells)
 
 
 def look() -> Look:
@@ -156,6 +186,7 @@ def stage(
         "signed": shown.signed,
         "low": f"{-shown.top:.3g}" if shown.signed else "0",
         "high": f"{shown.top:.3g}{peak}",
+        "fields": _fields(shown.cells),
         "look": look.__dict__,
         "reset": str(look),
         "tables": _tables(shown.signed),
@@ -173,13 +204,7 @@ def stage(
             "threshold": tr("Threshold: hide weaker values"),
             "colors": tr("Color map"),
             "full": tr("Full screen"),
-            "readout": tr(
-                "Value {value}, {share} of the scale; row {row}, column {column}",
-                value="{value}",
-                share="{share}",
-                row="{row}",
-                column="{column}",
-            ),
+            "readout": _readout(shown.cells),
             "keys": tr("Arrow keys: read values. + and -: zoom. [ and ]: swipe. F: full screen."),
         },
     }
@@ -189,6 +214,38 @@ def stage(
             changed(Look.parse(st.session_state[key].get("look")))
 
     _stage(key=key, data=data, on_look_change=change)
+
+
+def _fields(cells: Cells | None) -> dict[str, Any] | None:
+    if cells is None or cells.fields is None:
+        return None
+    return {"rows": cells.fields.rows, "columns": cells.fields.columns, "size": cells.fields.size}
+
+
+def _readout(cells: Cells | None) -> dict[str, str]:
+    """Return what is said of a value: of one with a receptive field, and of one whose field is the whole image."""
+    filled = {name: f"{{{name}}}" for name in ("value", "share", "row", "column", "height", "width")}
+    if cells is None:
+        other = tr("Value {value}, {share} of the scale; row {row}, column {column}", **filled)
+        return {"field": other, "whole": other}
+    filled["layer"] = cells.layer
+    if cells.fields is None:
+        other = tr(
+            "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field not known",
+            **filled,
+        )
+        return {"field": other, "whole": other}
+    return {
+        "field": tr(
+            "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field "
+            "{height} x {width} pixels",
+            **filled,
+        ),
+        "whole": tr(
+            "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field: whole image",
+            **filled,
+        ),
+    }
 
 
 def _tables(signed: bool) -> dict[str, dict[str, str]]:

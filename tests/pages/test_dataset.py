@@ -1,4 +1,4 @@
-"""The gallery without a browser: the samples, own images, a ZIP; sorting, filtering, taking away."""
+"""The page Dataset without a browser: the samples, own images, a ZIP; sorting, filtering, taking away."""
 
 import csv
 import io
@@ -15,8 +15,8 @@ from camviz import batch
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.explanation import explain
 from camviz.ui.components import browser
-from camviz.ui.gallery import tiles
-from camviz.ui.inputs import gallery_input
+from camviz.ui.dataset import downloads, tiles
+from camviz.ui.inputs import dataset_input
 from camviz.ui.server import store, tasks
 from camviz.ui.session.markdown import escaped
 
@@ -37,9 +37,10 @@ def shown(monkeypatch):
         held[label] = data
         return original(self, label, data, *arguments, **settings)
 
-    def tiles(label, items, chosen, picked):
+    def tiles(label, items, chosen, picked, width, gaps, key):
         held["tiles"] = [item[1:] for item in items]
         held["picked"] = picked
+        held.setdefault("steps", []).append((len(items), gaps))
 
     monkeypatch.setattr(DeltaGenerator, "download_button", keep)
     monkeypatch.setattr(browser, "tiles", tiles)
@@ -78,9 +79,10 @@ def captions(shown):
 
 
 def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> None:
-    app = start("pages/gallery.py")
+    app = start("pages/dataset.py")
     assert not app.exception and not app.error
-    assert counted == [8, 4]
+    assert counted == [4, 4, 4]
+    assert shown["steps"] == [(0, 12), (4, 8), (8, 4), (12, 0), (12, 0)]  # as they are finished, then all of them
     assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama lizard 37.6%"
     e = camviz.explain(lite0, SAMPLES / "coffee.jpg")
     alt, caption, jpeg = shown["tiles"][3]
@@ -88,17 +90,26 @@ def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> 
     expected = Image.open(io.BytesIO(camviz.encode.jpeg(camviz.render.overlay(e.view, e.heatmap))))
     pictures = [np.asarray(one).astype(int) for one in (Image.open(io.BytesIO(jpeg)), expected)]
     assert np.abs(pictures[0] - pictures[1]).mean() < 0.5
+    assert not any(button.label.startswith("Explain") for button in app.button)
     app.run()
-    assert counted == [8, 4]  # kept
+    assert counted == [4, 4, 4]  # kept
     app.selectbox(key="method").set_value("layer_cam").run()
-    assert counted == [8, 4, 8, 4]
+    assert counted == [4] * 6
+
+
+def test_a_link_sets_everything(start, shown) -> None:
+    app = start("pages/dataset.py", by="unsure", only="koala,cab", method="layer_cam", layer="blocks.4")
+    assert not app.exception and app.title[0].value == "Dataset"
+    assert dict(app.query_params) == {"by": "unsure", "only": "koala", "method": "layer_cam", "layer": "blocks.4"}
+    assert captions(shown) == ["koala.jpg\nkoala 93.4%"]
+    assert "Unknown only 'cab' in the link" in text(app)
 
 
 def test_sorting_and_filtering(start, shown) -> None:
-    start("pages/gallery.py", by="unsure")
+    start("pages/dataset.py", by="unsure")
     shares = [float(caption.split()[-1].rstrip("%")) for caption in captions(shown)]
     assert shares == sorted(shares) and shares[0] < 20
-    app = start("pages/gallery.py", by="sparse", unsure="1")
+    app = start("pages/dataset.py", by="sparse", unsure="1")
     assert 0 < len(shown["tiles"]) < 12 and all(
         float(caption.split()[-1].rstrip("%")) < 50 for caption in captions(shown)
     )
@@ -111,7 +122,7 @@ def test_sorting_and_filtering(start, shown) -> None:
 
 
 def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
-    start("pages/gallery.py", by="sparse")
+    start("pages/dataset.py", by="sparse")
     names = [caption.split("\n")[0] for caption in captions(shown)]
     from torch import from_numpy
 
@@ -129,7 +140,7 @@ def test_uploads_with_damaged_files_and_a_zip(start, shown, counted) -> None:
     with zipfile.ZipFile(archive, "w") as made:
         made.writestr("birds/a.png", photo("macaw"))
         made.writestr("birds/<b>broken</b>.png", b"\x89PNG no more")
-    app = upload(start("pages/gallery.py"), **{"a.png": photo("koala"), "pictures.zip": archive.getvalue()})
+    app = upload(start("pages/dataset.py"), **{"a.png": photo("koala"), "pictures.zip": archive.getvalue()})
     assert not app.exception
     assert [caption.split("\n")[0] for caption in captions(shown)] == ["a.png", "birds/a.png"]
     assert ["koala" in captions(shown)[0], "macaw" in captions(shown)[1]] == [True, True]
@@ -142,19 +153,19 @@ def test_uploads_with_damaged_files_and_a_zip(start, shown, counted) -> None:
 
 
 def test_too_many_uploads_give_an_error_and_the_rest_stays(start, shown, monkeypatch) -> None:
-    monkeypatch.setattr(gallery_input, "MOST", 2)
-    app = start("pages/gallery.py")
+    monkeypatch.setattr(dataset_input, "MOST", 2)
+    app = start("pages/dataset.py")
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})
     assert not app.exception
     assert app.error[0].value == "c.png: there is room for 2 images."
     assert len(shown["tiles"]) == 2
-    monkeypatch.setattr(gallery_input, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(dataset_input, "MOST_BYTES", 2**20)
     upload(app, **{"big.png": bytes(2**20 + 1), "no.zip": b"no zip"})
     assert "there is room for 1 MB" in app.error[0].value and "this file is no ZIP" in app.error[1].value
 
 
 def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
-    app = upload(start("pages/gallery.py"), **{"one.png": photo("koala"), "two [x](y).png": photo("panda")})
+    app = upload(start("pages/dataset.py"), **{"one.png": photo("koala"), "two [x](y).png": photo("panda")})
     app.session_state["tile"] = "two [x](y).png"
     app.run()
     assert f"**{escaped('two [x](y).png')}**, by Grad-CAM" in text(app)
@@ -169,7 +180,7 @@ def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) ->
     monkeypatch.setattr(tasks, "PATIENCE", 2.0)
     monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
-    app = start("pages/gallery.py", **link)
+    app = start("pages/dataset.py", **link)
     shown.clear()
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
     assert "tiles" not in shown
@@ -195,16 +206,16 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
     order = tiles._order(experiment, experiment.question(camviz.METHODS["grad_cam"]))
-    photos = gallery_input._samples()
+    photos = dataset_input._samples()
     keys = {one.name: tiles._key(experiment, order, one) for one in photos}
     monkeypatch.setattr(tiles, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
-        tiles._work(batch.Worker(order, experiment.model), photos, keys, lambda *_, **__: None)
-    assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 8 + [False] * 4
+        tiles._work(batch.Worker(order, experiment.model), photos, keys, 0.1, lambda *_, **__: None, lambda: None)
+    assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 4 + [False] * 8
 
 
 def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
-    app = start("pages/gallery.py", target="967", rather_than="968", method="vanilla_backprop")
+    app = start("pages/dataset.py", target="967", rather_than="968", method="vanilla_backprop")
     assert not app.exception
     assert shown["tiles"][0][0] == "Heatmap of espresso rather than cup over astronaut.jpg"
     rows = list(csv.DictReader(io.StringIO(shown["Table (CSV)"]())))
@@ -216,6 +227,6 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
 
 
 def test_no_cell_of_the_table_is_a_formula() -> None:
-    found = [(gallery_input.GalleryImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
-    (row,) = csv.DictReader(io.StringIO(tiles.to_csv(found)))
+    found = [(dataset_input.DatasetImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
+    (row,) = csv.DictReader(io.StringIO(downloads.to_csv(found)))
     assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

@@ -1,4 +1,4 @@
-"""The images of the gallery: the samples, or uploaded images and ZIP files."""
+"""The images of the page Dataset: the samples, or uploaded images and ZIP files."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ _ALBUM = "album"  # the id under which a visitor's files are held together
 
 
 @dataclass(frozen=True)
-class GalleryImage:
-    """An image file: a name that is unique in the gallery, its bytes and their digest."""
+class DatasetImage:
+    """An image file: a name that is unique in the dataset, its bytes and their digest."""
 
     name: str
     data: bytes = field(repr=False)
@@ -36,13 +36,13 @@ class GalleryImage:
         image_input.choose(image_input.bring(self.name, self.data, self.digest))
 
 
-def gallery_images() -> list[GalleryImage]:
-    """Return the gallery's images."""
+def dataset_images() -> list[DatasetImage]:
+    """Return the images of the dataset."""
     return own() or _samples()
 
 
-def own() -> list[GalleryImage]:
-    """Return the images that the visitor has uploaded to the gallery."""
+def own() -> list[DatasetImage]:
+    """Return the images that the visitor has uploaded to the dataset."""
     return list(visitor.uploads("files").get(_ALBUM, ()))
 
 
@@ -67,7 +67,7 @@ def uploader() -> None:
         st.button(tr("Remove your images"), icon=":material/delete:", key="remove_album", on_click=hold, args=([],))
 
 
-def hold(photos: list[GalleryImage]) -> None:
+def hold(photos: list[DatasetImage]) -> None:
     """Replace the visitor's files; images that were opened from earlier ones go with them."""
     if photos:
         visitor.hold("files", _ALBUM, photos, sum(len(photo.data) for photo in photos))
@@ -109,10 +109,10 @@ def _free(name: str, taken: dict[str, bytes]) -> str:
     return name
 
 
-def _photo(name: str, data: bytes) -> GalleryImage:
-    return GalleryImage(name, data, hashlib.sha256(data).hexdigest())
+def _photo(name: str, data: bytes) -> DatasetImage:
+    return DatasetImage(name, data, hashlib.sha256(data).hexdigest())
 
 
 @st.cache_resource(show_spinner=False)
-def _samples() -> list[GalleryImage]:
+def _samples() -> list[DatasetImage]:
     return [_photo(path.name, path.read_bytes()) for path in sorted(image_input.SAMPLES.glob("*.jpg"))]
