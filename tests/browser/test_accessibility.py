@@ -19,7 +19,7 @@ PAGES = {
     "learn?part=methods": "Paper",
     "evaluate?steps=4": "Other metrics of this heatmap",
     "dream?dream.for=class": "Dream",
-    "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "Grad-CAM: espresso",
+    "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "The model predicts espresso",
 }
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.
 STREAMLITS: dict[str, tuple[str, str]] = {}
@@ -214,7 +214,7 @@ def test_compare_by_keys_and_no_trap(page: Page, server: str) -> None:
     page.keyboard.press("Backspace")
     expect(page).to_have_url(re.compile("columns.methods=grad_cam($|&)"))
     settled(page)
-    keys.reach(page.get_by_role("slider", name="Opacity"))
+    keys.reach(page.locator(".bare").get_by_role("slider", name="Strength"))
     page.keyboard.press("ArrowLeft")
     expect(page).to_have_url(re.compile("opacity=0.79"))
     settled(page)
@@ -250,9 +250,17 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
     tiles = page.locator(".tiles").aria_snapshot()
     assert re.match(r'- group "Feature maps of blocks\.4":\n  - button "Feature map \d+, maximum ', tiles), tiles[:200]
     page.goto(f"{server}/compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4&img=sample:cat")
+    expect(page.get_by_role("heading", name="cat.jpg")).to_be_visible()
+    page.keyboard.press("ArrowRight")
     expect(page.get_by_role("heading", name="Grad-CAM: Egyptian cat")).to_be_visible()
     slides = page.locator("section", has=page.locator("nav")).aria_snapshot()
-    for part in ('- button "Previous"', '- button "Next"', '- slider "Opacity"', '- button "Leave"', 'img "Grad-CAM: '):
+    for part in (
+        '- button "Previous"',
+        '- button "Next"',
+        '- slider "Strength"',
+        '- button "Leave"',
+        'img "Grad-CAM: ',
+    ):
         assert part in slides, slides
 
 

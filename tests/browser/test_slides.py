@@ -1,4 +1,4 @@
-"""The presentation view in a real browser: keys, opacity, and the way back."""
+"""The presentation view in a real browser: keys, strength, and the way back."""
 
 import re
 
@@ -7,25 +7,41 @@ from playwright.sync_api import Page, expect
 LINK = "compare?present=1&rows=pictures&rows.pictures=sample:coffee,sample:koala&columns.methods=grad_cam,layer_cam"
 
 
-def test_arrow_keys_go_through_methods_and_pictures(page: Page, server: str) -> None:
+def test_arrow_keys_go_through_images_and_methods(page: Page, server: str) -> None:
     page.goto(f"{server}/{LINK}")
     title, sentence = page.locator(".words h1"), page.locator(".words p")
-    expect(title).to_have_text("Grad-CAM: espresso")
-    expect(sentence).to_contain_text("The model predicts espresso (96%).")
+    expect(title).to_have_text("coffee.jpg")  # each image comes before its heatmaps
+    expect(sentence).to_have_text("The model predicts espresso (96%).")
+    expect(page.locator(".stack .heat")).to_be_hidden()
     expect(page.get_by_test_id("stHeader")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    expect(title).to_have_text("Grad-CAM: espresso")
+    expect(page.locator(".stack .heat")).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(title).to_have_text("Layer-CAM: espresso")
     page.keyboard.press("ArrowDown")
     expect(title).to_have_text("Layer-CAM: koala")
     page.keyboard.press("ArrowRight")
-    expect(title).to_have_text("Grad-CAM: espresso")  # round again
-    expect(page.locator(".place")).to_have_text("1 / 4")
+    expect(title).to_have_text("coffee.jpg")  # round again
+    page.keyboard.press("ArrowUp")
+    expect(title).to_have_text("koala.jpg")
+    expect(page.locator(".place")).to_have_text("4 / 6")
 
 
-def test_opacity_moves_without_the_server_and_esc_comes_back(page: Page, server: str) -> None:
+def test_what_is_not_computed_has_no_slide_and_no_button(page: Page, server: str) -> None:
+    page.goto(f"{server}/compare?present=1&rows=none&columns.methods=ss_cam,grad_cam")
+    expect(page.locator(".place")).to_have_text("1 / 2")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".words h1")).to_have_text("Grad-CAM: espresso")
+    expect(page.get_by_role("button", name=re.compile("slow heatmap"))).to_have_count(0)
+
+
+def test_strength_moves_without_the_server_and_esc_comes_back(page: Page, server: str) -> None:
     page.goto(f"{server}/{LINK}")
     expect(page.locator(".words h1")).to_be_visible()
+    page.keyboard.press("ArrowRight")
     heat = page.locator(".stack .heat")
+    expect(heat).to_have_css("opacity", "0.8")
     page.context.set_offline(True)
     page.locator("nav input").fill("60")
     expect(heat).to_have_css("opacity", "0.6")
@@ -35,5 +51,5 @@ def test_opacity_moves_without_the_server_and_esc_comes_back(page: Page, server:
     expect(page.get_by_test_id("stHeader")).to_be_visible()
     expect(page).not_to_have_url(re.compile("present"))
     page.get_by_role("button", name="Present").click()
-    expect(page.locator(".words h1")).to_have_text("Grad-CAM: espresso")
+    expect(page.locator(".words h1")).to_have_text("coffee.jpg")
     expect(page).to_have_url(re.compile("present=1"))

@@ -1,7 +1,8 @@
-"""The two axes of the compare grid: methods, layers, networks, classes or images."""
+"""The two axes of the compare grid: methods, layers, models, classes or images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -17,6 +18,9 @@ from ..session.language import tr
 from ..widgets import method_picker
 
 MOST = 8  # values of an axis
+NONE = "none"  # the value of "rows" for a single row
+FIRST = ["grad_cam", "layer_cam", "guided_backprop"]  # the methods of a single row
+DEFAULT_ROWS = "layers"  # of a link that names other parts of the grid, but no rows
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Axis:
-    """One way to vary an experiment: its values (id: label), the ones shown first, and what a value changes."""
+    """One way to vary an experiment: its values (id: label), the ones shown first, and what a value changes.
+
+    `setting` is the setting that holds the value on other pages.
+    """
 
     title: str
+    setting: str
     values: Callable[[Experiment], dict[str, str]]
     first: Callable[[Experiment], list[str]]
     change: Callable[[Cell, str], Cell]
@@ -62,30 +70,35 @@ def _with_network(cell: Cell, name: str) -> Cell:
 AXES: dict[str, Axis] = {
     "methods": Axis(
         "Methods",
+        "method",
         lambda experiment: {key: method.title for key, method in METHODS.items()},
         lambda experiment: ["grad_cam", "layer_cam", "guided_grad_cam", "guided_backprop"],
         lambda cell, key: replace(cell, method=METHODS[key], settings=METHODS[key].settings({})),
     ),
     "layers": Axis(
         "Layers",
+        "layer",
         lambda experiment: {layer.name: layer.name for layer in experiment.model.layers},
         _stage_ends,
         lambda cell, name: replace(cell, experiment=replace(cell.experiment, layers=(name,))),
     ),
     "networks": Axis(
         "Models",
+        "model",
         lambda experiment: {name: entry.title for name, entry in model_input.choices().items()},
         lambda experiment: ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"],
         _with_network,
     ),
     "classes": Axis(
         "Classes",
+        "target",
         lambda experiment: {str(index): label for index, label in enumerate(experiment.model.categories)},
         lambda experiment: [str(one.index) for one in experiment.predictions[:3]],
         lambda cell, index: replace(cell, experiment=replace(cell.experiment, target=int(index))),
     ),
     "pictures": Axis(
         "Images",
+        "img",
         lambda experiment: {key: picture.name for key, picture in image_input.choices().items()},
         lambda experiment: list(dict.fromkeys([experiment.image.id, "sample:cat", "sample:panda"])),
         lambda cell, key: replace(cell, experiment=replace(cell.experiment, image=image_input.choices()[key])),
@@ -94,57 +107,94 @@ AXES: dict[str, Axis] = {
 
 
 def choose(experiment: Experiment) -> Grid:
-    """Draw the controls of the grid and return the chosen cells."""
-    left, right = st.columns(2)
-    with left:
-        rows, row_values = _axis("rows", "layers", experiment, "")
-    with right:
-        columns, column_values = _axis("columns", "methods", experiment, rows)
+    """Draw the controls of the grid and return the chosen cells; a single value on an axis becomes the row."""
+    rows, columns, values = _chosen(experiment)
+    _pickers(experiment, rows, columns)
     if "methods" not in (rows, columns):
         method = method_picker.method_picker()
         start = Cell(experiment, method, method_picker.knobs(method))
     else:
         start = Cell(experiment, METHODS["grad_cam"], METHODS["grad_cam"].settings({}))
-    labels = AXES[rows].values(experiment), AXES[columns].values(experiment)
-    # A network is put in before the layer and the class that are looked up in it.
-    order = sorted(((rows, 0), (columns, 1)), key=lambda axis: axis[0] != "networks")
+    axes = [name for name in (rows, columns) if name != NONE]
+    labels = {name: AXES[name].values(experiment) for name in axes}
+    down, across = (values["rows"] if rows != NONE else [NONE]), values["columns"]
+    if len(across) == 1 and len(down) > 1:
+        rows, columns, down, across = columns, rows, across, down
 
-    def cell(*values: str) -> Question | CamvizError:
+    def cell(row: str, column: str) -> Question | CamvizError:
         made = start
+        # A model is put in before the layer and the class that are looked up in it.
+        for name, value in sorted(((rows, row), (columns, column)), key=lambda pair: pair[0] != "networks"):
+            try:
+                made = AXES[name].change(made, value) if name != NONE else made
+            except CamvizError as error:
+                return error
         try:
-            for axis, place in order:
-                made = AXES[axis].change(made, values[place])
             return made.question
         except CamvizError as error:
             return error
 
-    cells = [[cell(row, column) for column in column_values] for row in row_values]
-    return Grid([labels[0][value] for value in row_values], [labels[1][value] for value in column_values], cells)
+    def link(row: str, column: str) -> dict[str, str]:
+        return {AXES[name].setting: value for name, value in ((rows, row), (columns, column)) if name != NONE}
+
+    return Grid(
+        [labels[rows][value] if rows != NONE else "" for value in down],
+        [labels[columns][value] for value in across],
+        [[cell(row, column) for column in across] for row in down],
+        [[link(row, column) for column in across] for row in down],
+    )
 
 
-def _axis(key: str, default: str, experiment: Experiment, taken: str) -> tuple[str, list[str]]:
-    options = [name for name in AXES if name != taken]
-    chosen = settings.setting(key, default if default != taken else options[0], options)
-    st.selectbox(
-        tr(key.capitalize()),
-        options,
-        format_func=lambda name: tr(AXES[name].title),
-        key=key,
-        persist_state="session",
-        help=tr("What varies along this axis; everything else is set in the sidebar. Choose up to 8 values below."),
-    )
-    axis = AXES[chosen]
-    labels = axis.values(experiment)
-    first = [value for value in axis.first(experiment) if value in labels]
-    values = settings.many(f"{key}.{chosen}", first, list(labels), MOST)
-    st.multiselect(
-        tr(axis.title),
-        list(labels),
-        format_func=lambda value: setting_label(labels[value]),
-        key=f"{key}.{chosen}",
-        label_visibility="collapsed",
-        placeholder=tr("Choose options"),
-        max_selections=MOST,
-        persist_state="session",
-    )
-    return chosen, values
+def _chosen(experiment: Experiment) -> tuple[str, str, dict[str, list[str]]]:
+    """Return the axis of the rows and of the columns, and the values of both, from the settings.
+
+    The page opens with a single row. A link that names any other part of the grid, but no rows, is older than that: it
+    has layers as rows, and links are still written so.
+    """
+    others = ["columns", *(f"{side}.{name}" for side in ("rows", "columns") for name in AXES)]
+    given = settings.asked("rows") or st.session_state.get("rows")
+    old = given is None and any(settings.asked(key) is not None for key in others)
+    default = DEFAULT_ROWS if old or given == DEFAULT_ROWS else NONE
+    rows = settings.setting("rows", default, [NONE, *AXES])
+    usual = "methods" if rows != "methods" else "layers"
+    columns = settings.setting("columns", usual, [name for name in AXES if name != rows])
+    values, changed = {}, columns != usual
+    for side, name in (("rows", rows), ("columns", columns)):
+        if name != NONE:
+            first = FIRST if rows == NONE and name == "methods" else AXES[name].first(experiment)
+            known = AXES[name].values(experiment)
+            first = [value for value in first if value in known]
+            values[side] = settings.many(f"{side}.{name}", first, list(known), MOST)
+            changed = changed or values[side] != first
+    settings.setting("rows", DEFAULT_ROWS if changed else NONE, [NONE, *AXES])
+    return rows, columns, values
+
+
+def _pickers(experiment: Experiment, rows: str, columns: str) -> None:
+    place = st.container(horizontal=True, vertical_alignment="bottom")
+    for side, taken in (("columns", rows), ("rows", columns)):
+        place.selectbox(
+            tr(side.capitalize()),
+            [name for name in ([NONE, *AXES] if side == "rows" else AXES) if name != taken],
+            format_func=lambda name: tr("None") if name == NONE else tr(AXES[name].title),
+            key=side,
+            persist_state="session",
+            width=150,
+            help=tr("What varies along this axis. Choose up to 8 values."),
+        )
+    for side, name in (("columns", columns), ("rows", rows)):
+        if name != NONE:
+            labels = AXES[name].values(experiment)
+            place.multiselect(
+                tr(AXES[name].title),
+                list(labels),
+                format_func=partial(_label, labels),
+                key=f"{side}.{name}",
+                placeholder=tr("Choose options"),
+                max_selections=MOST,
+                persist_state="session",
+            )
+
+
+def _label(labels: Mapping[str, str], value: str) -> str:
+    return setting_label(labels[value])

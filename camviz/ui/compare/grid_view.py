@@ -1,36 +1,40 @@
-"""The grid of heatmaps on Compare: cells, appearance, agreement and downloads."""
+"""The grid of heatmaps on Compare: cells, appearance and agreement."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import product
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from ... import encode, export, figures, render, report, text
+from ... import figures, render
 from ...errors import CamvizError
-from ...evaluation.rank_correlation import pairwise_rank_correlation
-from ...explanation import recipe
 from ...explanation.explanation import Explanation
-from ...messages import Message
-from ..results.grid import Grid, Place
+from ...explanation.question import Question
+from ...registry import METHODS
+from ..components import read
+from ..results.grid import Grid, Place, setting_label
 from ..session import settings
-from ..session.language import tr, tr_message, translator
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
-from ..widgets import charts, colors, quick_check, stage
+from ..widgets import charts, quick_check, stage
+from . import agreement
+from .downloads import pixels_of
 
 SCALES = {"own": "own", "shared": "shared"}
-DrawAll = Callable[[], Mapping[Place, Any]]  # the finished maps as they are drawn
+GROUP = "compare"  # of all stages of the page
+WIDEST, FEWEST = 4, 3  # cells in one line
+NARROWEST = 150  # pixels of a cell
+
+_OPENED = "_opened"  # in st.session_state: the settings of the cell that was opened in Explain
+
+_STYLE = read("compare.css")
 
 
 @dataclass(frozen=True)
 class DisplayOptions:
     """How all heatmaps are drawn."""
 
-    colors: str
-    opacity: float
+    look: stage.Look
     shared: bool  # one scale for all maps of a method
 
     def highs(self, maps: Mapping[Place, Explanation]) -> dict[str, float]:
@@ -46,187 +50,177 @@ class DisplayOptions:
         return {place: self._picture(e, tops.get(e.method)) for place, e in maps.items()}
 
     def _picture(self, e: Explanation, high: float | None) -> Any:
-        question = e.question
-        pixels = np.asarray(question.model.original_view(question.image, question.fit))
-        return render.overlay(
-            pixels, render.heatmap(e.attribution, pixels.shape[:2], high=high), self.opacity, self.colors
-        )
+        pixels = pixels_of(e.question)
+        heatmap = render.heatmap(e.attribution, pixels.shape[:2], high=high)
+        return render.overlay(pixels, heatmap, self.look.strength, self.look.colors)
 
 
 def display_options() -> DisplayOptions:
     """Return how the heatmaps are drawn, from the settings."""
-    opacity = settings.setting("opacity", 0.8, settings.Span(0, 1), float)
-    return DisplayOptions(colors.color_map(), opacity, settings.setting("scale", "own", SCALES) == "shared")
+    return DisplayOptions(stage.look(), settings.setting("scale", "own", SCALES) == "shared")
 
 
-def look_controls() -> None:
-    """Draw the widgets of `display_options`."""
-    row = st.container(horizontal=True)
-    row.segmented_control(
-        tr("Color scale"),
-        SCALES,
-        format_func=lambda key: tr(SCALES[key]),
-        key="scale",
-        required=True,
-        persist_state="session",
-        help=tr(
-            "Own: each heatmap from 0 to its own maximum. Shared: one scale per method, so that strengths can "
-            "be compared."
-        ),
-    )
-    colors.pick_colors(row)
-    row.slider(
-        tr("Opacity"),
-        0.0,
-        1.0,
-        key="opacity",
-        persist_state="session",
-        help=tr("0: image only; 1: heatmap only."),
-    )
+def look_controls(place: Any, options: DisplayOptions, maps: Mapping[Place, Explanation]) -> None:
+    """Draw the tools of all cells; they also hold how far the finished heatmaps agree."""
+    relations = {
+        _name(*cell): {_name(*other): f"r {value:.2f}" for other, value in found.items()}
+        for cell, found in agreement.correlations(maps).items()
+    }
+    with place.container(horizontal=True, vertical_alignment="bottom", key="compare_look"):
+        with st.container(width="stretch", key="compare_tools"):
+            stage.tools("look", options.look, stage.keep, GROUP, relations)
+        st.segmented_control(
+            tr("Color scale"),
+            SCALES,
+            format_func=lambda key: tr(SCALES[key]),
+            key="scale",
+            required=True,
+            persist_state="session",
+            help=tr(
+                "Own: each heatmap from 0 to its own maximum. Shared: one scale per method, so that strengths can "
+                "be compared."
+            ),
+        )
+
+
+def _open_in_explain(link: dict[str, str]) -> None:
+    st.session_state[_OPENED] = link
+
+
+def follow_opened_cell() -> None:
+    """Go to Explain, with the settings of the cell that was opened there, if there is one."""
+    if (opened := st.session_state.pop(_OPENED, None)) is None:
+        return
+    link = {**opened, **({"several": "0"} if "layer" in opened else {})}
+    if "method" in link:  # the grid shows the methods of an axis with their default settings
+        for knob in METHODS[link["method"]].knobs:
+            st.session_state.pop(f"{link['method']}.{knob}", None)
+    settings.follow("link", link)
+    st.switch_page("pages/explain.py")
 
 
 class GridView:
-    """The cells of a grid on the page: a stage with its caption each; pointer and zoom are shared by all stages."""
+    """The cells of a grid on the page: a stage with its caption each; pointer, zoom and look are shared by all stages.
+
+    A single row begins with the image, if all cells show the same part of it.
+    """
 
     def __init__(self, grid: Grid, options: DisplayOptions) -> None:
         self.grid, self.options = grid, options
         self.stages: dict[Place, Any] = {}
         self.captions: dict[Place, Any] = {}
+        self.tops = options.highs(grid.known)  # of the shared scales, by method
+        self.drawn: dict[Place, float | None] = {}  # the end of the scale on which a cell was drawn
+        self.image = agreement.common_view(grid.questions) if len(grid.rows) == 1 else None
+        answers = {(question.model.key, question.image.digest, question.label) for question in grid.questions}
+        self.answer = st.empty() if len(answers) == 1 else None  # what all cells explain is written once
+        st.html(f"<style>{_STYLE}</style>")
         if not grid.places:
             st.info(tr("Nothing to compare yet: choose at least one row and one column above."))
-        for row in range(len(grid.rows)):
-            for column, box in enumerate(st.columns(len(grid.columns)) if grid.columns else ()):
-                self.stages[row, column], self.captions[row, column] = box.empty(), box.empty()
-                name = escaped(grid.name(row, column))
-                self.captions[row, column].caption(tr("{map}: not computed yet", map=name))
+        every = range(len(grid.columns))
+        for columns in [every] if len(grid.rows) == 1 else [every[at : at + WIDEST] for at in every[::WIDEST]]:
+            for row in range(len(grid.rows)):
+                self._line(row, columns)
 
     def draw(self, row: int, column: int, result: Explanation | CamvizError) -> None:
-        """Fill one cell, on its own scale."""
+        """Fill one cell, on its own scale or on the scale that is known so far."""
+        place = row, column
         if isinstance(result, CamvizError):
-            name = escaped(self.grid.name(row, column))
-            self.captions[row, column].error(f"{name}: {escaped(tr_message(result.message))}")
-        else:
-            self._stage((row, column), result)
-            self.caption((row, column), result)
+            self.stages[place].error(escaped(tr_message(result.message)))
+            return
+        for method, top in self.options.highs({place: result}).items():
+            self.tops[method] = max(top, self.tops.get(method, 0.0))
+        self._stage(place, result)
+        self.caption(place, result)
 
     def share_scale(self, maps: Mapping[Place, Explanation]) -> None:
-        """Draw the finished cells again if they share one scale, now that its end is known."""
-        tops = self.options.highs(maps)
+        """Draw those finished cells again whose shared scale has grown since."""
         for place, e in maps.items():
-            if e.method in tops:
-                self._stage(place, e, tops[e.method])
+            if self.drawn[place] != self.tops.get(e.method):
+                self._stage(place, e, again=True)
 
     def caption(self, place: Place, e: Explanation) -> None:
-        """Write what a cell shows, with its metrics if they are known."""
-        lines = [f"**{escaped(self.grid.name(*place))}**"]
-        lines.append(f"{escaped(tr_message(e.label))} {tr_message(e.shown)}")
-        if numbers := quick_check.line(self.grid.at(*place)):
-            lines.append(numbers)
-        self.captions[place].caption("  \n".join(lines))
+        """Write what a cell explains, with its metrics if they are known."""
+        answer = f"{escaped(tr_message(e.label))} {tr_message(e.shown)}"
+        numbers = quick_check.line(self.grid.at(*place))
+        if self.answer is not None:
+            self.answer.caption(tr("Explained: {answer}", answer=answer))
+        lines = [answer] if self.answer is None else []
+        self.captions[place].caption("  \n".join([*lines, *([numbers] if numbers else [])]))
 
-    def _stage(self, place: Place, e: Explanation, high: float | None = None) -> None:
+    def _line(self, row: int, columns: range) -> None:
+        """Draw the label of a row, and its empty cells with the labels of their columns."""
+        if self.grid.rows[row]:
+            st.markdown(f"**{escaped(setting_label(self.grid.rows[row]))}**")
+        count = len(self.grid.columns) + (self.image is not None)
+        line = st.grid(min(WIDEST, max(FEWEST, count)), min_column_width=NARROWEST)
+        if self.image is not None:
+            with line.cell():
+                with st.container(key="column_label_image"):
+                    st.markdown(tr("Image"))
+                self._plain_image(self.image)
+        for column in columns:
+            with line.cell():
+                # On wide screens the labels of the columns stand above the first row only.
+                with st.container(key=f"column_label_{'again' if row else 'first'}_{row}_{column}"):
+                    st.markdown(escaped(setting_label(self.grid.columns[column])))
+                self.stages[row, column] = st.empty()
+                self.stages[row, column].html(f'<div class="camviz-waiting">{tr("Not computed yet")}</div>')
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    self._link(row, column)
+                    self.captions[row, column] = st.empty()
+
+    def _link(self, row: int, column: int) -> None:
+        st.button(
+            tr("Open in Explain"),
+            key=f"open.{row}.{column}",
+            type="tertiary",
+            disabled=isinstance(self.grid.cells[row][column], CamvizError),
+            on_click=_open_in_explain,
+            args=(self.grid.links[row][column],),
+        )
+
+    def _plain_image(self, question: Question) -> None:
+        image = stage.original(question.model, question.image, question.fit)
+        stage.stage("cell.image", image, question.model.input_size, None, self.options.look, tr("Image"), group=GROUP)
+
+    def _stage(self, place: Place, e: Explanation, again: bool = False) -> None:
+        high = self.drawn[place] = self.tops.get(e.method)
         question, name = e.question, self.grid.name(*place)
         alt = tr("{map}: heatmap of {label} over the image", map=name, label=tr_message(e.label))
-        key = f"cell.{place[0]}.{place[1]}" + ("" if high is None else ".shared")
+        key = f"cell.{place[0]}.{place[1]}" + (".again" if again else "")
         image = stage.original(question.model, question.image, question.fit)
-        look = stage.Look(strength=self.options.opacity, colors=self.options.colors)
-        size = e.view.shape[0], e.view.shape[1]
+        shown, size = stage.StageMap.of(e, high), (e.view.shape[0], e.view.shape[1])
         with self.stages[place].container():
-            stage.stage(key, image, size, stage.StageMap.of(e, high), look, alt, group="compare")
+            stage.stage(key, image, size, shown, self.options.look, alt, group=GROUP, name=_name(*place))
 
 
-def agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
-    """Show the rank correlation of each pair of heatmaps."""
-    st.header(tr("Agreement"))
-    names = [grid.name(*place) for place in maps]
-    matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
-    table = figures.correlation_matrix(matrix, names)
-    charts.matrix("agreement", table, tr("Rank correlation of each pair of heatmaps"))
+def show_agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
+    """Say how to read the agreement of the heatmaps, and show it as a matrix of each image and layer on request."""
+    found = agreement.groups(maps)
+    if not found:
+        return
+    wanted = settings.switch("agreement")
+    st.toggle(
+        tr("Agreement matrix"),
+        key="agreement",
+        persist_state="session",
+        help=tr("Shows the rank correlation of each pair of heatmaps of one image and one layer."),
+    )
     st.caption(
         tr(
-            "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. Heatmaps can agree "
-            "and still be wrong."
+            "Point at a heatmap: the others of the same image and layer show their rank correlation r with it. "
+            "1 = same order of pixels, 0 = unrelated, -1 = opposite order. Heatmaps can agree and still be wrong."
         )
     )
+    for number, (places, matrix) in enumerate(found if wanted else []):
+        if len(found) > 1:
+            question = grid.at(*places[0])
+            layers = {", ".join(grid.at(*place).layers) for place in places} - {""}
+            st.markdown(escaped(", ".join([question.image.name, *sorted(layers)])))
+        table = figures.correlation_matrix(matrix, [grid.name(*place) for place in places])
+        charts.matrix(f"agreement.{number}", table, tr("Rank correlation of each pair of heatmaps"))
 
 
-def show_downloads(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll, name: str) -> None:
-    """Draw the downloads of `maps`; `draw` returns them as images, `name` is the name of the sidebar's image."""
-    st.header(tr("Download"))
-    buttons = st.container(horizontal=True)
-    buttons.download_button(
-        tr("Grid (PNG)"),
-        partial(_sheet, grid, draw, name),
-        "camviz-grid.png",
-        "image/png",
-        on_click="ignore",
-    )
-    buttons.download_button(
-        tr("All heatmaps (ZIP)"),
-        partial(_archive, grid, maps, draw),
-        "camviz-grid.zip",
-        "application/zip",
-        on_click="ignore",
-    )
-    buttons.download_button(
-        tr("Report (HTML)"),
-        partial(_report, grid, maps, draw, settings.link(), *translator()),
-        "camviz-grid.html",
-        "text/html",
-        on_click="ignore",
-        help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
-    )
-
-
-def _report(
-    grid: Grid,
-    maps: Mapping[Place, Explanation],
-    draw: DrawAll,
-    link: str,
-    language: str,
-    say: report.Translator,
-) -> str:
-    """Return the finished cells and their agreement as an HTML report."""
-    images = draw()
-    names = {
-        (row, column): f"{number}. {say(grid.rows[row])} · {say(grid.columns[column])}"
-        for number, (row, column) in enumerate(maps, 1)
-    }
-    agreement: list[list[str]] = []
-    if len(maps) > 1:
-        matrix = pairwise_rank_correlation([e.heatmap for e in maps.values()], (56, 56))
-        agreement = [[Message("map"), *(str(number) for number in range(1, len(maps) + 1))]]
-        agreement += [
-            [name, *(f"{value:.2f}" for value in row)] for name, row in zip(names.values(), matrix, strict=True)
-        ]
-    sections = report.comparison_sections(
-        {names[place]: e for place, e in maps.items()},
-        {names[place]: images[place] for place in maps},
-        {names[place]: grid.at(*place).image.name for place in maps},
-        agreement,
-    )
-    return report.to_html(Message("Comparison of heatmaps"), sections, link, language, say)
-
-
-def _sheet(grid: Grid, draw: DrawAll, title: str) -> bytes:
-    """Return the grid as a PNG file with its labels."""
-    images = draw()
-    places = product(range(len(grid.rows)), range(len(grid.columns)))
-    tiles = [images.get(place, "not computed") for place in places]
-    sheet = encode.contact_sheet(
-        tiles, len(grid.columns), title=title, row_labels=grid.rows, column_labels=grid.columns
-    )
-    return encode.png(sheet)
-
-
-def _archive(grid: Grid, maps: Mapping[Place, Explanation], draw: DrawAll) -> bytes:
-    """Return every finished cell as PNG and NPZ, with all settings, as a ZIP."""
-    images = draw()
-    files: dict[str, bytes] = {}
-    settings = []
-    for (row, column), e in maps.items():
-        name = text.file_name(f"{row + 1}-{column + 1}", grid.rows[row], grid.columns[column])
-        files[f"{name}.png"] = encode.png(images[row, column])
-        files[f"{name}.npz"] = export.npz(e)
-        settings.append({"file": name, **recipe.settings(e)})
-    return export.grid_zip(files, settings)
+def _name(row: int, column: int) -> str:
+    return f"{row}.{column}"

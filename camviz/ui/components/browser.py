@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from ..session.language import tr
+from ..session.streamlit_internals import media_address
 from . import component
 
 Id = TypeVar("Id", int, str)
@@ -18,30 +19,35 @@ _strip, _tiles, _slides = component("strip"), component("tiles"), component("sli
 
 @dataclass(frozen=True)
 class Slide:
-    """One slide of a presentation: title, sentence, and the image and heatmap as JPEGs, or None."""
+    """One slide of a presentation: title, sentence, the image and perhaps its overlay as JPEGs, its row and column."""
 
     title: str
     sentence: str
-    base: bytes | None
+    base: bytes
     heat: bytes | None
+    row: int
+    column: int
 
 
-def slides(rows: Sequence[Sequence[Slide]], opacity: float, left: Callable[[], None]) -> None:
-    """Show slides by row and column, one at a time, without the server. Esc calls `left()`."""
-    shown = [
-        [
-            {
-                "title": slide.title,
-                "sentence": slide.sentence,
-                "base": _source(slide.base) if slide.base else "",
-                "heat": _source(slide.heat) if slide.heat else "",
-            }
-            for slide in row
-        ]
-        for row in rows
+def slides(shown: Sequence[Slide], strength: float, left: Callable[[], None]) -> None:
+    """Show slides, one at a time, without the server. Esc calls `left()`."""
+
+    def source(jpeg: bytes | None, place: str) -> str:
+        return media_address(jpeg, "image/jpeg", f"slides.{place}") if jpeg else ""
+
+    data = [
+        {
+            "title": slide.title,
+            "sentence": slide.sentence,
+            "row": slide.row,
+            "column": slide.column,
+            "base": source(slide.base, f"{number}.base"),
+            "heat": source(slide.heat, f"{number}.heat"),
+        }
+        for number, slide in enumerate(shown)
     ]
-    words = {"before": tr("Previous"), "next": tr("Next"), "leave": tr("Leave"), "opacity_label": tr("Opacity")}
-    _slides(key="slides", data={"slides": shown, "opacity": opacity, **words}, on_left_change=left)
+    words = {"before": tr("Previous"), "next": tr("Next"), "leave": tr("Leave"), "strength_label": tr("Strength")}
+    _slides(key="slides", data={"slides": data, "strength": strength, **words}, on_left_change=left)
 
 
 def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, picked: Callable[[str], None]) -> None:

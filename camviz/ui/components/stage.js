@@ -1,4 +1,5 @@
-// An image and its heatmap: colored, swiped, zoomed and read in the browser, without the server.
+// An image and its heatmap: colored, swiped, zoomed and read in the browser, without the server. A stage without a map
+// shows the image alone; one without an image shows the tools of its group.
 const SIDE = 320; // pixels of the longer side of the colored map
 const GAMMA = 1.3, FIRST = 0.35; // how alpha grows with the heat; the first color that is laid over the image
 const SMOOTHING = 0.03, ROUGH = 0.25; // of the contour of a map of single pixels, as in camviz/render.py
@@ -66,7 +67,7 @@ class Stage {
   constructor(root) {
     this.root = root;
     const find = name => root.querySelector(name);
-    for (const name of ['screen', 'world', 'base', 'heat', 'line', 'cell', 'field', 'swipe', 'readout', 'colors', 'full', 'views'])
+    for (const name of ['screen', 'world', 'base', 'heat', 'line', 'cell', 'field', 'swipe', 'relation', 'readout', 'colors', 'full', 'views'])
       this[name] = find('.' + name);
     this.threshold = find('.threshold'); this.strength = find('.strength input'); this.number = find('.strength output');
     this.bar = find('.bar canvas');
@@ -74,26 +75,34 @@ class Stage {
     this.views.replaceChildren(...VIEWS.map(name => {
       const button = document.createElement('button');
       button.type = 'button'; button.dataset.view = name;
-      button.onclick = () => { this.look.view = name; this.draw(); this.save(); };
+      button.onclick = () => { this.look.view = name; this.drawAll(); this.save(); };
       return button;
     }));
-    this.strength.oninput = () => { this.look.strength = this.strength.value / 100; this.draw(); };
-    this.threshold.oninput = () => { this.look.threshold = this.threshold.value / 100; this.draw(); };
+    this.strength.oninput = () => { this.look.strength = this.strength.value / 100; this.drawAll(); };
+    this.threshold.oninput = () => { this.look.threshold = this.threshold.value / 100; this.drawAll(); };
     this.strength.onchange = this.threshold.onchange = () => this.save();
-    this.colors.onchange = () => { this.look.colors = this.colors.value; this.draw(); this.save(); };
-    this.full.onclick = () => document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen();
+    this.colors.onchange = () => { this.look.colors = this.colors.value; this.drawAll(); this.save(); };
+    this.full.onclick = () => {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else if (this.root.requestFullscreen) this.root.requestFullscreen();
+      else { this.root.classList.toggle('large'); this.swiped(); } // phones that show only videos in full screen
+    };
+    this.root.onfullscreenchange = () => this.swiped();
     this.listen();
   }
 
   update(data, save) {
-    this.data = data; this.save = () => save('look', { ...this.look });
+    this.data = data;
+    this.save = () => ([...this.others()].find(one => one.data.tools_only) || this).send();
+    this.send = () => save('look', { ...this.look });
     if (!this.look || data.reset !== this.reset) { this.look = { ...data.look }; this.reset = data.reset; }
     if (this.group !== data.group) this.leave();
     this.group = data.group; this.others().add(this);
     this.root.style.setProperty('--ratio', data.width / data.height);
     this.screen.style.aspectRatio = `${data.width} / ${data.height}`;
-    this.root.classList.toggle('small', Boolean(data.small));
-    if (this.base.getAttribute('src') !== data.image) this.base.src = data.image;
+    for (const [name, on] of [['small', data.small], ['plain', !data.rows], ['bare', data.tools_only]])
+      this.root.classList.toggle(name, Boolean(on));
+    if (data.image && this.base.getAttribute('src') !== data.image) this.base.src = data.image;
     this.screen.setAttribute('aria-label', data.alt);
     this.screen.title = data.words.keys;
     for (const button of this.views.children) button.textContent = data.words[button.dataset.view];
@@ -107,7 +116,7 @@ class Stage {
     if (this.colors.length !== Object.keys(data.tables).length)
       this.colors.replaceChildren(...Object.entries(data.tables).map(([key, table]) => new Option(table.label, key)));
     this.tables = Object.fromEntries(Object.entries(data.tables).map(([key, table]) => [key, decoded(table.colors)]));
-    if (this.raw !== data.values) {
+    if (data.rows && this.raw !== data.values) {
       this.raw = data.values; this.map = values(data);
       const longer = Math.max(data.width, data.height);
       this.width = Math.round(SIDE * data.width / longer); this.height = Math.round(SIDE * data.height / longer);
@@ -122,11 +131,17 @@ class Stage {
   others() { if (!groups.has(this.group)) groups.set(this.group, new Set()); return groups.get(this.group); }
   leave() { if (this.group !== undefined) this.others().delete(this); }
 
+  // Draw every stage of the group in the look of this one.
+  drawAll() {
+    for (const stage of this.others()) { stage.look = { ...this.look }; stage.draw(); }
+  }
+
   draw() {
     const { view, strength, threshold } = this.look, table = this.tables[this.look.colors] || Object.values(this.tables)[0];
     for (const button of this.views.children) button.setAttribute('aria-pressed', button.dataset.view === view);
     this.strength.value = Math.round(strength * 100); this.number.textContent = this.strength.value + '%';
     this.threshold.value = Math.round(threshold * 100); this.colors.value = this.look.colors;
+    if (!this.data.rows) { this.heat.width = this.line.width = 0; this.swiped(); return; }
     const { width, height, shown } = this, pixels = new ImageData(width, height);
     const signed = this.data.signed, only = view === 'heatmap', dark = view === 'spotlight';
     for (let place = 0; place < shown.length; place++) {
@@ -171,13 +186,15 @@ class Stage {
       }
     }
     context.lineCap = 'round';
+    const thick = Math.max(1, canvas.width / (2 * (this.screen.clientWidth || canvas.width))); // in small cells
     for (const [color, wide] of [['#000b', 7], ['#fff', 3]]) {
-      context.strokeStyle = color; context.lineWidth = wide; context.stroke(path);
+      context.strokeStyle = color; context.lineWidth = wide * thick; context.stroke(path);
     }
   }
 
   swiped() {
-    this.swipe.hidden = this.look.view === 'image' || Boolean(this.data.small);
+    const large = this.root.matches(':fullscreen, .large');
+    this.swipe.hidden = this.look.view === 'image' || !this.data.rows || Boolean(this.data.small && !large);
     this.swipe.style.left = `clamp(16px, ${100 * this.cut}%, 100% - 16px)`;
     // The handle stands on the screen, the map in the zoomed world.
     const { scale, x } = this.zoom, wide = this.screen.clientWidth || 1;
@@ -210,26 +227,36 @@ class Stage {
 
   // Show the value, the cell and its receptive field under a point of the image, in parts of 1.
   point(place) {
-    this.everywhere(stage => stage.mark(place));
+    this.everywhere(stage => { stage.mark(place, this.data); stage.relate(place && this.data); });
   }
 
-  mark(place) {
+  // Show the correlation of this map with that of the stage that is pointed at, where there is one.
+  relate(source) {
+    const table = [...this.others()].map(stage => stage.data.relations).find(Boolean) || {};
+    const text = source && source !== this.data && (table[source.name] || {})[this.data.name];
+    this.relation.hidden = !text;
+    this.relation.textContent = text || '';
+  }
+
+  mark(place, source) {
     this.place = place;
-    const { rows, columns, fields, words } = this.data;
+    const { fields, words } = this.data, { rows, columns } = this.data.rows ? this.data : source;
     this.cell.hidden = !place; this.field.hidden = true;
     if (!place) { this.readout.textContent = ''; return; }
     const row = limited(Math.floor(place[1] * rows), 0, rows - 1), column = limited(Math.floor(place[0] * columns), 0, columns - 1);
     const frame = (box, left, top, right, bottom) => Object.assign(box.style, { left: 100 * left + '%', top: 100 * top + '%', width: 100 * (right - left) + '%', height: 100 * (bottom - top) + '%' });
     frame(this.cell, column / columns, row / rows, (column + 1) / columns, (row + 1) / rows);
-    const said = { value: (this.map[row * columns + column] * this.data.top).toPrecision(3), share: Math.round(100 * this.map[row * columns + column]) + '%', row: row + 1, column: column + 1 };
+    if (!this.data.rows) return;
+    const value = this.map[row * columns + column];
+    const said = { value: (value * this.data.top).toPrecision(3), share: Math.round(100 * value) + '%', row: row + 1, column: column + 1 };
     if (fields) {
       const [top, bottom] = fields.rows[row], [left, right] = fields.columns[column], [height, width] = fields.size;
       said.height = bottom - top; said.width = right - left;
       this.field.hidden = said.height === height && said.width === width;
       frame(this.field, left / width, top / height, right / width, bottom / height);
     }
-    const text = this.field.hidden ? words.readout.whole : words.readout.field;
-    this.readout.textContent = text.replace(/\{(\w+)\}/g, (all, name) => said[name] ?? all);
+    const kind = this.data.small ? 'short' : this.field.hidden ? 'whole' : 'field';
+    this.readout.textContent = words.readout[kind].replace(/\{(\w+)\}/g, (all, name) => said[name] ?? all);
   }
 
   listen() {

@@ -1,8 +1,8 @@
 """A grid of questions, computed cell by cell, with progress and Cancel."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ...errors import CamvizError
 from ...explanation.explanation import Explanation
@@ -20,11 +20,15 @@ Draw = Callable[[int, int, Explanation | CamvizError], None]
 
 @dataclass(frozen=True)
 class Grid:
-    """Questions by row and column with their labels; an error in place of one that cannot be asked."""
+    """Questions by row and column with their labels; an error in place of one that cannot be asked.
+
+    The label of a single row may be empty. `links` are the settings by which another page shows a cell.
+    """
 
     rows: list[str]
     columns: list[str]
     cells: list[list[Question | CamvizError]]
+    links: list[list[dict[str, str]]] = field(default_factory=list)
 
     @property
     def places(self) -> list[Place]:
@@ -40,7 +44,27 @@ class Grid:
 
     def name(self, row: int, column: int) -> str:
         """Return the label of one cell, in the visitor's language."""
-        return f"{setting_label(self.rows[row])} · {setting_label(self.columns[column])}"
+        return joined(setting_label(self.rows[row]), setting_label(self.columns[column]))
+
+    @property
+    def questions(self) -> list[Question]:
+        """All cells that can be asked, row by row."""
+        return [cell for row in self.cells for cell in row if not isinstance(cell, CamvizError)]
+
+    @property
+    def known(self) -> dict[Place, Explanation]:
+        """The cells that were computed before, row by row."""
+        found = {
+            (row, column): explanations.known(cell)
+            for row, column in self.places
+            if not isinstance(cell := self.cells[row][column], CamvizError)
+        }
+        return {place: e for place, e in found.items() if e is not None}
+
+
+def joined(*labels: str) -> str:
+    """Return the labels of a row and a column as one name."""
+    return " · ".join(label for label in labels if label)
 
 
 def setting_label(text: str) -> str:
@@ -49,8 +73,11 @@ def setting_label(text: str) -> str:
     return tr_message(text) if named else text
 
 
-def run(grid: Grid, draw: Draw) -> dict[Place, Explanation | CamvizError]:
-    """Compute what is missing, cell by cell: the quick ones at once, the slow ones after a click."""
+def run(grid: Grid, draw: Draw, *, quick_only: bool = False) -> dict[Place, Explanation | CamvizError]:
+    """Compute what is missing, cell by cell: the quick ones at once, the slow ones after a click.
+
+    With `quick_only` slow ones are left out, and no button stands for them.
+    """
     done: dict[Place, Explanation | CamvizError] = {}
 
     def finish(place: Place, result: Explanation | CamvizError) -> None:
@@ -70,13 +97,21 @@ def run(grid: Grid, draw: Draw) -> dict[Place, Explanation | CamvizError]:
             few = not cell.method.many_passes or seconds <= tasks.PATIENCE
             (quick if few else slow)[place] = seconds
     for name, what, cells, ask in (
-        ("grid.quick", tr("Continue with the missing heatmaps: {count}", count=len(quick)), quick, "never"),
-        ("grid", tr("Compute the slow heatmaps: {count}", count=len(slow)), slow, "always"),
+        ("grid.quick", _counted(len(quick), "quick"), quick, "never"),
+        ("grid", _counted(len(slow), "slow"), {} if quick_only else slow, "always"),
     ):
         _compute(name, what, grid, cells, finish, ask)
         if any(place not in done for place in cells):
             break
     return done
+
+
+def _counted(count: int, which: Literal["quick", "slow"]) -> str:
+    if which == "quick":
+        return (
+            tr("Continue with the missing heatmap") if count == 1 else tr("Continue with {count} heatmaps", count=count)
+        )
+    return tr("Compute the slow heatmap") if count == 1 else tr("Compute {count} slow heatmaps", count=count)
 
 
 def _compute(

@@ -2,7 +2,7 @@
 
 import base64
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -31,6 +31,7 @@ View = Literal["image", "overlay", "contour", "spotlight", "heatmap"]
 FINE = 4096  # values of a map up to which each takes 16 bits, and 8 bits beyond
 
 LONGEST = 900  # pixels of the longer side of the image that is sent
+
 
 _stage = component("stage")
 
@@ -160,60 +161,99 @@ def stage(
     key: str,
     image: bytes,
     size: tuple[int, int],
-    shown: StageMap,
+    shown: StageMap | None,
     look: Look,
     alt: str,
     changed: Callable[[Look], None] | None = None,
     *,
     group: str = "",
+    name: str = "",
     peak: str = "",
 ) -> None:
     """Show a heatmap over a JPEG; `changed(look)` is called when a gesture that changes the look has ended.
 
-    `size` is (height, width) of the area that map and image cover. Stages of one `group` share pointer and zoom.
-    Without `changed` the stage has no tools of its own. `peak` is what the upper end of the color bar says after its
-    value.
+    `size` is (height, width) of the area that map and image cover. Without a map the image is shown alone. Stages of
+    one `group` share pointer, zoom and look; `name` tells them apart. Without `changed` the stage is small: its tools
+    appear in full screen. `peak` is what the upper end of the color bar says after its value.
     """
+    values: dict[str, Any] = {"rows": 0, "columns": 0, "top": 0.0, "signed": False, "low": "", "high": ""}
+    if shown is not None:
+        values = {
+            "values": shown.encoded,
+            "bits": shown.bits,
+            "rows": shown.values.shape[0],
+            "columns": shown.values.shape[1],
+            "top": shown.top,
+            "signed": shown.signed,
+            "low": f"{-shown.top:.3g}" if shown.signed else "0",
+            "high": f"{shown.top:.3g}{peak}",
+            "fields": _fields(shown.cells),
+        }
     data = {
+        **values,
         "image": media_address(image, "image/jpeg", key),
         "height": size[0],
         "width": size[1],
-        "values": shown.encoded,
-        "bits": shown.bits,
-        "rows": shown.values.shape[0],
-        "columns": shown.values.shape[1],
-        "top": shown.top,
-        "signed": shown.signed,
-        "low": f"{-shown.top:.3g}" if shown.signed else "0",
-        "high": f"{shown.top:.3g}{peak}",
-        "fields": _fields(shown.cells),
-        "look": look.__dict__,
-        "reset": str(look),
-        "tables": _tables(shown.signed),
         "group": group or key,
+        "name": name,
         "small": changed is None,
         "alt": alt,
-        "words": {
-            "image": tr("Image"),
-            "overlay": tr("Overlay"),
-            "contour": tr("Contour"),
-            "spotlight": tr("Spotlight"),
-            "heatmap": tr("Heatmap"),
-            "view": tr("View"),
-            "strength": tr("Strength"),
-            "threshold": tr("Threshold: hide weaker values"),
-            "colors": tr("Color map"),
-            "full": tr("Full screen"),
-            "readout": _readout(shown.cells),
-            "keys": tr("Arrow keys: read values. + and -: zoom. [ and ]: swipe. F: full screen."),
-        },
+    }
+    _mount(key, data, look, changed, shown)
+
+
+def tools(
+    key: str,
+    look: Look,
+    changed: Callable[[Look], None],
+    group: str,
+    relations: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Show the tools of a group of stages: view, strength and color map.
+
+    `relations` holds what a stage shows while another one is pointed at, by the name of that one and its own name.
+    """
+    data: dict[str, Any] = dict.fromkeys(("image", "alt", "low", "high"), "")
+    data |= {
+        "rows": 0,
+        "columns": 0,
+        "height": 1,
+        "width": 1,
+        "group": group,
+        "relations": relations,
+        "tools_only": True,
+    }
+    _mount(key, data, look, changed)
+
+
+def _mount(
+    key: str,
+    data: dict[str, Any],
+    look: Look,
+    changed: Callable[[Look], None] | None,
+    shown: StageMap | None = None,
+) -> None:
+    words = {
+        "image": tr("Image"),
+        "overlay": tr("Overlay"),
+        "contour": tr("Contour"),
+        "spotlight": tr("Spotlight"),
+        "heatmap": tr("Heatmap"),
+        "view": tr("View"),
+        "strength": tr("Strength"),
+        "threshold": tr("Threshold: hide weaker values"),
+        "colors": tr("Color map"),
+        "full": tr("Full screen"),
+        "readout": _readout(shown.cells if shown else None),
+        "keys": tr("Arrow keys: read values. + and -: zoom. [ and ]: swipe. F: full screen."),
     }
 
     def change() -> None:
         if changed is not None:
             changed(Look.parse(st.session_state[key].get("look")))
 
-    _stage(key=key, data=data, on_look_change=change)
+    drawn = {"look": look.__dict__, "reset": str(look), "tables": _tables(bool(shown and shown.signed)), "words": words}
+    _stage(key=key, data={**data, **drawn}, on_look_change=change)
 
 
 def _fields(cells: Cells | None) -> dict[str, Any] | None:
@@ -223,19 +263,21 @@ def _fields(cells: Cells | None) -> dict[str, Any] | None:
 
 
 def _readout(cells: Cells | None) -> dict[str, str]:
-    """Return what is said of a value: of one with a receptive field, and of one whose field is the whole image."""
+    """Return what is said of a value: with a receptive field, with one that is the whole image, and in short."""
     filled = {name: f"{{{name}}}" for name in ("value", "share", "row", "column", "height", "width")}
+    short = tr("Value {value} ({share}), row {row}, column {column}", **filled)
     if cells is None:
         other = tr("Value {value}, {share} of the scale; row {row}, column {column}", **filled)
-        return {"field": other, "whole": other}
+        return {"field": other, "whole": other, "short": short}
     filled["layer"] = cells.layer
     if cells.fields is None:
         other = tr(
             "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field not known",
             **filled,
         )
-        return {"field": other, "whole": other}
+        return {"field": other, "whole": other, "short": short}
     return {
+        "short": short,
         "field": tr(
             "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field "
             "{height} x {width} pixels",
