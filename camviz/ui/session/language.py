@@ -51,13 +51,13 @@ def tr_message(text: str) -> str:
 
 
 def tr_class(label: str) -> str:
-    """Return the name of a class for a list: where it has a more common name, that one and ImageNet's.
+    """Return the name of a class for a list: its common name, and ImageNet's unless that is a part of it.
 
-    >>> tr_class(ImageNetName("Madagascar cat")), tr_class("Madagascar cat"), tr_class(ImageNetName("koala"))
-    ('ring-tailed lemur (ImageNet: Madagascar cat)', 'Madagascar cat', 'koala')
+    >>> tr_class(ImageNetName("Madagascar cat")), tr_class("Madagascar cat"), tr_class(ImageNetName("tabby"))
+    ('ring-tailed lemur (ImageNet: Madagascar cat)', 'Madagascar cat', 'tabby cat')
     """
     name = tr_message(label)
-    if not isinstance(label, ImageNetName) or name == label:
+    if not isinstance(label, ImageNetName) or label.lower() in name.lower():
         return name
     return tr("{name} (ImageNet: {original})", name=name, original=str(label))
 
