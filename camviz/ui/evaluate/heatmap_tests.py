@@ -72,7 +72,13 @@ def measures(experiment: Experiment, question: Question) -> list[Section]:
         for one in wanted
     ]
     code = [measure_snippet({one.key: {} for one in wanted if not one.explains_again})]
-    head = tuple(map(Message, ("metric", "this heatmap", "best control", "good values", "meaning")))
+    head = (
+        Message("metric"),
+        Message("this heatmap"),
+        Message("best control"),
+        Message("good values"),
+        Message("meaning"),
+    )
     return [Section(Message("Other metrics of this heatmap"), table=[head, *rows], code=code)]
 
 

@@ -25,10 +25,6 @@ HOW = (
     "each control in {sure} of the resampled sets of images. With few images the intervals themselves are "
     "uncertain."
 )
-PARTIAL = (
-    "Every row has a number for {count} of {total} images. n is the number of images where it is below {total}; "
-    "{fewest} images are needed for an interval and for a comparison."
-)
 SURE = 0.95  # in what share of bootstrap samples a method must be ahead to be called better
 FEWEST = 3  # images that an interval or a comparison needs
 NOTHING = "–"  # in a cell without a number
@@ -98,8 +94,14 @@ class Ranking:
         text = Message(HOW, count=self.count, sure=percent(SURE, 0))
         if self.count == self.total:
             return text
-        partial = Message(PARTIAL, count=self.count, total=self.total, fewest=FEWEST)
-        return Message("{first} {second}", first=text, second=partial)
+        over = Message(
+            "Every row has a number for {count} of {total} images. n is the number of images where it is below "
+            "{total}; {fewest} images are needed for an interval and for a comparison.",
+            count=self.count,
+            total=self.total,
+            fewest=FEWEST,
+        )
+        return Message("{first} {second}", first=text, second=over)
 
 
 def columns_of(ranking: Ranking) -> dict[str, list[Any]]:
