@@ -13,7 +13,7 @@ COPY requirements.txt ./
 RUN pip install --no-cache-dir torch==2.14.1 torchvision==0.29.1 --index-url https://download.pytorch.org/whl/cpu \
     && pip install --no-cache-dir -r requirements.txt
 
-COPY app.py server.py LICENSE ./
+COPY app.py LICENSE ./
 COPY assets assets/
 COPY pages pages/
 COPY camviz camviz/
@@ -27,4 +27,4 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
 
 # Hugging Face shows a Space inside a page of its own, where a cookie for uploads must say so (SPACE_ID is set there).
-CMD ["sh", "-c", "python -I camviz/ui/server/warm.py & exec streamlit run server.py ${SPACE_ID:+--server.xsrfCookieSameSite=none}"]
+CMD ["sh", "-c", "python -I camviz/ui/server/warm.py & exec streamlit run app.py ${SPACE_ID:+--server.xsrfCookieSameSite=none}"]

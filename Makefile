@@ -14,7 +14,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 app: $(APP) ## Start the dashboard on http://localhost:8501
-	$(BIN)/python -I camviz/ui/server/warm.py & exec env $(MALLOC) $(BIN)/streamlit run server.py
+	$(BIN)/python -I camviz/ui/server/warm.py & exec env $(MALLOC) $(BIN)/streamlit run app.py
 
 check: $(DEV) $(DOCS) ## Lint, formatting, types and the fast core of the tests: under a minute
 	@$(MAKE) --no-print-directory -j 2 -O lint types fast

@@ -22,7 +22,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
         port = probe.getsockname()[1]
     home = tmp_path_factory.mktemp("home")
     log = (home / "streamlit.log").open("w")
-    command = [sys.executable, "-m", "streamlit", "run", "server.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TORCH_HOME": str(home)}, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:

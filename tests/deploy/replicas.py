@@ -70,7 +70,7 @@ class Replica:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "streamlit", "run", "server.py"),
+                    *(sys.executable, "-m", "streamlit", "run", "app.py"),
                     *(f"--server.port={self.port}", "--server.address=127.0.0.1"),
                 ],
                 cwd=app,

@@ -282,7 +282,7 @@ class Server:
         self.home = Path(tempfile.mkdtemp(prefix="camviz-load-"))
         with (self.home / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "server.py", "--server.port", str(self.port)],
+                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)],
                 cwd=ROOT,
                 env={**os.environ, "TORCH_HOME": str(self.home)},
                 stdout=log,

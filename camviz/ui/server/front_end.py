@@ -1,22 +1,22 @@
-"""The server that `make app` starts: the dashboard, its scripts and styles compressed, and a word before it is drawn.
+"""How the dashboard's server answers for the front end: scripts and styles compressed, and a notice before it is drawn.
 
-`streamlit run server.py` takes all options of `streamlit run app.py`, which serves the same without these two.
-Nothing of CamViz is imported here: the server answers before PyTorch is loaded.
+Nothing of CamViz is imported here, and app.py runs this file by its path: the server answers before PyTorch is loaded.
 """
 
 import asyncio
 import gzip
+from pathlib import Path
 
-import streamlit as st
 from starlette.datastructures import Headers
-from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# The pages' own style, which Streamlit would apply late: everything would move.
+STYLE = Path(__file__).parents[1] / "components" / "page.css"
 ROOT = b'<div id="root"></div>'
 STARTING = {"en": "CamViz is starting…", "zh": "CamViz 正在启动…"}
 # Gone as soon as the page shows anything.
-NOTICE = """<style>
+NOTICE = """<style>%s
 #starting { position: fixed; inset: 40vh 0 auto; text-align: center; font: 1.1rem sans-serif; color: #777; }
 body:has([data-testid=stMain] :is(h1, p, img, button)) #starting { display: none; }
 </style><div id="starting" role="status">%s</div>"""
@@ -45,7 +45,7 @@ class LightFrontEnd:
             if response.status_code != 200 or not kind.startswith(("text/", "application/javascript")):
                 return response
             if kind.startswith("text/html"):
-                notice = NOTICE % STARTING[_language(scope)]
+                notice = NOTICE % (STYLE.read_text(encoding="utf-8"), STARTING[_language(scope)])
                 response.body = bytes(response.body).replace(ROOT, ROOT + notice.encode())
                 return await _packed(response)
             self._compressed[path] = await _packed(response)
@@ -90,6 +90,3 @@ def _language(scope: Scope) -> str:
     if b"lang=" in scope["query_string"]:
         return "zh" if b"lang=zh" in scope["query_string"] else "en"
     return "zh" if Headers(scope=scope).get("accept-language", "").startswith("zh") else "en"
-
-
-app = st.App("app.py", middleware=[Middleware(LightFrontEnd)])
