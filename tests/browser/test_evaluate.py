@@ -17,6 +17,7 @@ def test_the_ranking_is_canceled_continued_and_downloaded(page: Page, server: st
     start.click()
     expect(page.get_by_text(re.compile("^([3-9]|1[0-9]) of 24 numbers, about .* left"))).to_be_visible()
     cancel = page.get_by_role("button", name="Cancel")
+    expect(start).to_be_hidden()
     box = cancel.bounding_box()
     assert box is not None and box["x"] > place["x"] + place["width"]  # not where Start was
     cancel.click()

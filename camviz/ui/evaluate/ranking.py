@@ -91,7 +91,11 @@ class Ranking:
     @property
     def sentence(self) -> str:
         """How the means were computed, and over how many images."""
-        text = Message(HOW, count=self.count, sure=percent(SURE, 0))
+        text = (
+            Message(HOW, count=self.count, sure=percent(SURE, 0))
+            if self.count > 1
+            else Message("Numbers of one image; ↓ low is good, ↑ high is good.")
+        )
         if self.count == self.total:
             return text
         over = Message(

@@ -45,14 +45,14 @@ def run(
         return before  # type: ignore[no-any-return]
     place = place or st
     spot, found = place.empty(), None
+    row = spot.container(horizontal=True, vertical_alignment="center")
+    bar, end = row.empty(), row.empty()  # the bar where the button was: a second click there cancels nothing
     asks = ask == "always" or (ask == "if slow" and seconds > PATIENCE) or was_canceled(name, key)
-    if asks and not clicked(spot, name, tr("{what} (about {time})", what=what, time=duration_text(seconds)), kind):
+    if asks and not clicked(bar, name, tr("{what} (about {time})", what=what, time=duration_text(seconds)), kind):
         return None
-    bar = spot
     if asks or ask == "never" or seconds > SHORT:
-        row = spot.container(horizontal=True, vertical_alignment="center")
-        bar = row.progress(0.0, tr("Starting"))  # where the button was, so that a second click there cancels nothing
-        row.button(
+        bar.progress(0.0, tr("Starting"))
+        end.button(
             tr("Cancel"),
             key=f"{name}.stop",
             shortcut="Esc",
