@@ -27,7 +27,7 @@ from camviz.ui.session.language import LOCALES
 REGISTERING = (methods, feature_visualization, metrics)  # importing them fills the registries
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "camviz").rglob("*.py"))]
-CALLS = {"tr", "Message", "CamvizError", "add_note", "Axis"}  # whose first argument is a template
+CALLS = {"tr", "Message", "CamvizError", "DownloadError", "add_note", "Axis"}  # whose first argument is a template
 # Tables of the interface, by name: their values are shown through tr().
 TABLES = {"FITS", "FUSES", "SCALES", "PARTS", "TRIALS", "THREE", "BETTER", "BYS", "FILLERS", "COLORS", "ORDERS", "HOW"}
 # Settings whose values are shown through tr().

@@ -118,7 +118,7 @@ def calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
                 yield path, node
 
 
-@pytest.mark.parametrize("name", ["tr", "Message", "CamvizError", "add_note"])
+@pytest.mark.parametrize("name", ["tr", "Message", "CamvizError", "DownloadError", "add_note"])
 def test_every_sentence_gets_the_values_that_it_names(name: str):
     for path, call in calls(name):
         if isinstance(call.args[0], ast.Constant) and call.keywords and all(one.arg for one in call.keywords):

@@ -80,7 +80,7 @@ def chosen(entries: Mapping[str, Entry], untrained: bool, device: str) -> Model:
         still = tr(" Still showing {network}.", network=title)
         instead = tr(" Showing {network} instead.", network=title)
         settings.refuse("model", error_text(error) + (still if kept == before else instead))
-        if isinstance(error.__cause__, DownloadError):
+        if isinstance(error.__cause__, DownloadError) and at_this_machine():  # paths are not for strangers
             st.expander(tr("Details of the download")).caption(error_text(error.__cause__))
         state["model"] = kept
         model = load(kept, untrained and entries[kept].source != "custom", device)
