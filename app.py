@@ -26,10 +26,11 @@ page = st.navigation(
         st.Page("pages/explain.py", title=tr("Explain"), icon=":material/visibility:", default=True),
         st.Page("pages/compare.py", title=tr("Compare"), icon=":material/grid_view:"),
         st.Page("pages/gallery.py", title=tr("Gallery"), icon=":material/photo_library:"),
-        st.Page("pages/layers.py", title=tr("Layers"), icon=":material/layers:"),
+        st.Page("pages/_inspect.py", title=tr("Inspect"), icon=":material/layers:"),
         st.Page("pages/learn.py", title=tr("Learn"), icon=":material/school:"),
         st.Page("pages/evaluate.py", title=tr("Evaluate"), icon=":material/fact_check:"),
-        st.Page("pages/dream.py", title=tr("Dream"), icon=":material/auto_awesome:"),
+        st.Page("pages/layers.py", visibility="hidden"),
+        st.Page("pages/dream.py", visibility="hidden"),
     ],
     position="top",
 )

@@ -36,7 +36,7 @@ ui.inputs
 ui.results
 ui.widgets
 ui.shell
-ui.compare ui.dream ui.evaluate ui.explain ui.gallery ui.layers ui.learn
+ui.compare ui.evaluate ui.explain ui.gallery ui.inspect ui.learn
 """
 LAYER_OF = {part: number for number, line in enumerate(LAYERS.split("\n")) for part in line.split()}
 TOP = ("camviz", "camviz.__main__")  # the public names and the command line: they may import everything

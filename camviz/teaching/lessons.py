@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import CamvizError
 
 FOLDER = Path(__file__).parents[2] / "assets" / "lessons"
-PAGES = tuple(path.stem for path in sorted((Path(__file__).parents[2] / "pages").glob("*.py")))
+PAGES = tuple(sorted(path.stem.lstrip("_") for path in (Path(__file__).parents[2] / "pages").glob("*.py")))
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")
 

@@ -61,10 +61,19 @@ def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], N
     _mount(_strip, "strip", {"label": label, "steps": list(steps)}, picked)
 
 
-def tiles(label: str, items: Sequence[tuple[int, str, str, bytes]], chosen: int, picked: Callable[[int], None]) -> None:
-    """Show a grid of images (id, alt text, caption, JPEG) as buttons; a click calls `picked(id)`."""
+def tiles(
+    label: str,
+    items: Sequence[tuple[int, str, str, bytes]],
+    chosen: int,
+    picked: Callable[[int], None],
+    width: int = 104,
+) -> None:
+    """Show a grid of images (id, alt text, caption, JPEG) as buttons, at least `width` pixels wide.
+
+    A click calls `picked(id)`.
+    """
     shown = [{"id": key, "label": alt, "caption": text, "src": _source(jpeg)} for key, alt, text, jpeg in items]
-    _mount(_tiles, "tiles", {"label": label, "items": shown, "chosen": chosen}, picked)
+    _mount(_tiles, "tiles", {"label": label, "items": shown, "chosen": chosen, "width": width}, picked)
 
 
 def _mount(component: Any, key: str, data: dict[str, Any], picked: Callable[[Any], None]) -> None:

@@ -1,4 +1,4 @@
-const LONG = 1000, LEFT = 20, HIGH = 170, TOP = 12;
+const LEFT = 20, HIGH = 68, TOP = 4, NAMES = 62;
 function made(kind, attributes, text) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', kind);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -7,7 +7,8 @@ function made(kind, attributes, text) {
 }
 export default function({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector('.strip'), description = parentElement.querySelector('.description');
-  const svg = made('svg', { role: 'none', viewBox: `0 0 ${LONG + 2 * LEFT + 50} ${HIGH + 86}` });
+  const LONG = Math.max(700, box.clientWidth) - 2 * LEFT - 50; // one unit is one pixel, so that the drawing stays low
+  const svg = made('svg', { role: 'none', viewBox: `0 0 ${LONG + 2 * LEFT + 50} ${TOP + HIGH + NAMES}` });
   const middle = TOP + HIGH / 2;
   svg.append(made('line', { class: 'axis', x1: LEFT, x2: LEFT + LONG, y1: middle, y2: middle }));
   const chosen = data.steps.find(step => step.chosen);

@@ -1,6 +1,7 @@
 export default function({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector('.tiles');
   box.setAttribute('aria-label', data.label);
+  box.style.setProperty('--tile', `${data.width}px`);
   box.replaceChildren(...data.items.map(item => {
     const button = document.createElement('button');
     const picture = document.createElement('img');
