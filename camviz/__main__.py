@@ -1,10 +1,11 @@
-"""The command line: `explain` a folder of images, print the table of `methods`, write the reference pages (`docs`)."""
+"""The command line: `explain` images, print the `methods`, write the reference pages or the stored images."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from .batch import cli
+from .feature_visualization import stored
 from .teaching import reference
 
 
@@ -15,6 +16,8 @@ def main() -> None:
     commands.add_parser("methods", help="print the table of methods as Markdown")
     docs = commands.add_parser("docs", help="write the reference pages of the methods and metrics")
     docs.add_argument("folder", type=Path)
+    images = commands.add_parser("visualize", help="add the missing feature visualizations to the file that is shipped")
+    images.add_argument("file", type=Path, nargs="?", default=stored.FILE)
     cli.arguments(commands.add_parser("explain", help="explain all images of a folder", description=cli.HELP))
     given = parser.parse_args()
     if given.command == "methods":
@@ -23,6 +26,8 @@ def main() -> None:
         given.folder.mkdir(parents=True, exist_ok=True)
         for name, page in reference.PAGES.items():
             (given.folder / name).write_text(page(), encoding="utf-8")
+    elif given.command == "visualize":
+        stored.write(given.file)
     else:
         sys.exit(cli.run(given))
 

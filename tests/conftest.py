@@ -28,6 +28,7 @@ MARKERS = {
     "browser": "browser",
     "deploy": "deploy",
     "feature_visualization/test_embedded.py": "slow",
+    "feature_visualization/test_stored.py": "slow",
     "inspection/test_receptive_field.py": "slow",
     "methods/test_families.py": "slow",
     "methods/test_threads.py": "slow",

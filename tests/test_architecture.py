@@ -36,7 +36,7 @@ ui.inputs
 ui.results
 ui.widgets
 ui.shell
-ui.compare ui.dream ui.evaluate ui.explain ui.dataset ui.layers ui.learn
+ui.compare ui.dataset ui.evaluate ui.explain ui.inspect ui.learn
 ui.dashboard
 """
 LAYER_OF = {part: number for number, line in enumerate(LAYERS.split("\n")) for part in line.split()}

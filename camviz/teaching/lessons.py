@@ -10,7 +10,8 @@ from typing import Any
 from ..errors import CamvizError
 
 FOLDER = Path(__file__).parents[2] / "assets" / "lessons"
-PAGES = tuple(path.stem for path in sorted((Path(__file__).parents[2] / "pages").glob("*.py")))
+FORMER_PAGES = ("dream", "gallery", "layers")  # whose links still open the right place
+PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", *FORMER_PAGES)
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")
 

@@ -51,11 +51,11 @@ HOSTILE = (
     *("," * 2000, "x," * 2000, "grad_cam," * 2000, ",".join(map(str, range(2000))), "a" * 100_000, "sample:cat," * 500),
     *("blocks.4,blocks.4", "grad_cam,lrp", "bn2", "1", "2", "13", "100000", "all", "own", "stretch", "zh"),
 )
-PAGES = ("explain", "compare", "dataset", "layers", "learn", "evaluate", "dream")
+PAGES = ("explain", "compare", "dataset", "_inspect", "learn", "evaluate")
 DOORS = {  # what opens the parts of a page that are not there at first
     "learn": [{"part": "methods", "chapter": "grad_cam"}, {"part": "glossary"}],
     "evaluate": [{"test": key} for key in ("randomization", "pointing", "ranking")],
-    "dream": [{"dream": key} for key in SYNTHESES],
+    "_inspect": [{"inside": "depths"}, *({"inside": "visualization", "dream": key} for key in SYNTHESES)],
     "compare": [{"rows": "classes", "columns": "layers"}, {"present": "1"}],
     "explain": [{"method": "occlusion"}, {"several": "1"}],
 }
@@ -138,7 +138,7 @@ def test_no_knob_leaves_its_range(key: str, knob: Knob, monkeypatch: pytest.Monk
 
 KNOBS = [
     ("explain", "smooth_grad", "samples"),
-    ("dream", "deep_dream", "octaves"),
+    ("_inspect", "deep_dream", "octaves"),
 ]
 
 
@@ -146,7 +146,8 @@ KNOBS = [
 def test_an_enormous_knob_is_never_computed_with(page: str, method: str, name: str, start: Start) -> None:
     key = f"{method}.{name}"
     table = METHODS if page == "explain" else SYNTHESES
-    link = {"method" if page == "explain" else "dream": method, key: "1000000000"}
+    link = {"method": method} if page == "explain" else {"inside": "visualization", "dream": method}
+    link[key] = "1000000000"
     app = start("" if page == "explain" else f"pages/{page}.py", **link)
     assert app.session_state[key] == table[method].knobs[name].default
     assert [note.value for note in app.warning] == [f"Unknown {key} '1000000000' in the link: using the default."]

@@ -15,10 +15,11 @@ PAGES = {
     "?img=sample:cat": "Load a recipe",
     "compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4": "Download",
     "dataset": "Download",
-    "layers?layer=blocks.4": "One method at every layer",
+    "inspect?layer=blocks.4": "Images with the strongest response",
+    "inspect?inside=visualization&dream.for=class": "Inspect",
+    "inspect?inside=depths": "Every depth",
     "learn?part=methods": "Paper",
     "evaluate?steps=4": "Other metrics of this heatmap",
-    "dream?dream.for=class": "Dream",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "The model predicts espresso",
 }
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.
@@ -241,7 +242,7 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
     assert '- img "Grad-CAM of Egyptian cat over the image"' in figure
     for part in ('slider "Strength"', 'slider "Threshold: hide weaker values"', 'button "Overlay" [pressed]'):
         assert part in figure, figure
-    page.goto(f"{server}/layers?layer=blocks.4&img=sample:cat")
+    page.goto(f"{server}/inspect?layer=blocks.4&img=sample:cat")
     expect(page.get_by_role("heading", name="Feature maps of blocks.4")).to_be_visible()
     expect(page.locator(".tiles button")).to_have_count(24)
     strip = page.locator(".strip").aria_snapshot()

@@ -16,7 +16,7 @@ BROKEN = 'import streamlit as st\n\nraise ValueError("a secret of the server")\n
 def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Replica]]:
     program("nginx")  # before the replicas start in vain
     app = installed(tmp_path_factory.mktemp("app"))
-    (app / "pages" / "dream.py").write_text(BROKEN)
+    (app / "pages" / "_inspect.py").write_text(BROKEN)
     started = [Replica(app, tmp_path_factory.mktemp("home")) for _ in "ab"]
     try:
         for replica in started:

@@ -142,8 +142,8 @@ def test_no_traceback_and_no_networks_from_visitors(nginx: Nginx) -> None:
             await visitor.open()
             assert b"Your own image" in visitor.said and b"Your own model" not in visitor.said
             assert b"EfficientNet-Lite2" in visitor.said and b"ResNet" not in visitor.said
-            answer = await visitor.open("dream")
-            assert len(answer.errors) == 1 and b"a secret" not in visitor.said and b"dream.py" not in visitor.said
+            answer = await visitor.open("inspect")
+            assert len(answer.errors) == 1 and b"a secret" not in visitor.said and b"_inspect.py" not in visitor.said
 
     done(visit())
 

@@ -229,15 +229,15 @@ def test_learn_in_chinese(start, names, explained, monkeypatch) -> None:
     assert not app.exception and english_in(shown(app), names | {"ReLU", "Softmax", "class activation map"}) == []
 
 
-def test_layers_in_chinese(start, names) -> None:
-    app = start("pages/layers.py")
+def test_inspect_in_chinese(start, names) -> None:
+    app = start("pages/_inspect.py")
     assert not app.exception and len(shown(app)) > 30
     assert english_in(shown(app), names) == []
 
 
-def test_dream_in_chinese(start, names) -> None:
+def test_feature_visualization_in_chinese(start, names) -> None:
     link = {"dream": "class_image", "class_image.steps": "2", "img": "sample:koala"}
-    app = start("pages/dream.py", **link)
+    app = start("pages/_inspect.py", inside="visualization", **link)
     app.button(key="dream.start").click().run()
     assert not app.exception and len(shown(app)) > 20
     assert english_in(shown(app), names) == []

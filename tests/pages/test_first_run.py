@@ -95,8 +95,8 @@ def test_a_dataset_of_damaged_files_shows_what_to_do(start: Start) -> None:
     assert not app.exception and "upload others" in told(app) and "a.png" in told(app)
 
 
-def test_dream_before_the_first_run_and_the_ranking_without_metrics(start: Start) -> None:
-    assert "press the button" in told(start("pages/dream.py"))
+def test_feature_visualization_before_the_first_run_and_the_ranking_without_metrics(start: Start) -> None:
+    assert "press the button" in told(start("pages/_inspect.py", layer="blocks.0", inside="visualization"))
     app = start("pages/evaluate.py", test="ranking")
     app.multiselect(key="metrics").set_value([]).run()
     assert "Choose at least one method, one metric and one image." in told(app)

@@ -250,7 +250,7 @@ def test_each_page_with_other_channels_and_without_layers(start: Start) -> None:
         )
         named = {4: ("red", "green", "blue", "black")}.get(channels)
         models.register(camviz.load_model(net, input_size=(28, 28), name="mine", input_channels=named))
-        for page in ("", "pages/compare.py", "pages/layers.py", "pages/evaluate.py", "pages/dream.py"):
+        for page in ("", "pages/compare.py", "pages/_inspect.py", "pages/evaluate.py"):
             app = start(page)
             assert present(app).name == "mine"
             made = ["Images are synthesized in red, green and blue, but mine takes "]

@@ -6,7 +6,6 @@ function create(row) {
 }
 export default function({ data, parentElement, setTriggerValue }) {
   const box = parentElement.querySelector('.tiles');
-  const kept = new Map([...box.children].map(button => [button.dataset.id, button])); // so that focus stays
   box.setAttribute('aria-label', data.label);
   box.style.setProperty('--tile', `${data.width}px`);
   const gaps = Array.from({ length: data.gaps }, (_, number) => ({ id: `gap ${number}`, gap: true }));

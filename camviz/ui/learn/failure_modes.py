@@ -240,7 +240,7 @@ FAILURE_MODES: dict[str, FailureMode] = {
     "deconvnet": FailureMode(
         "From a class score, it hardly depends on the class.",
         "It shows what the model detects in the image, whichever class is explained. It was designed for single "
-        "feature maps: see the page Layers.",
+        "feature maps: see the page Inspect.",
         _for_two_classes("deconvnet", "grad_cam"),
     ),
     "grad_cam": FailureMode(

@@ -16,6 +16,7 @@ Parse = Callable[[str], Any]
 # In st.session_state: the settings under their own names, and internal values under these.
 _ASKED, _SHOWN, _PAGE, _NOTES, _USED, _KEYS = "_asked", "_shown", "_page", "_notes", "_used", "_keys"
 _RUNNING, _FOLLOWED, _WHO, _ENDED = "_running", "_followed", "_who", "_ended"
+_DEFAULTS = "_defaults"  # the defaults of the settings that nobody has chosen
 MOST = 100  # parts of a list setting
 NOTED = 5  # unknown parts that are reported
 
@@ -83,11 +84,6 @@ def follow(who: str, settings: dict[str, str]) -> None:
     st.session_state[_FOLLOWED] = who, settings
 
 
-def put(key: str, value: Any) -> None:
-    """Set a setting; for callbacks."""
-    st.session_state[key] = value
-
-
 def asked(key: str) -> str | None:
     """Return the value that the URL requests for a setting, if it is new and not applied yet."""
     found: str | None = st.session_state[_ASKED].get(key)
@@ -110,17 +106,20 @@ def setting(
     """Return a setting: from the URL, else the session, else the default; always one of `options`.
 
     Call it before the widget of that key, which then shows the value. An unknown value in the URL is replaced by
-    the default, with a note.
+    the default, with a note. A setting that nobody has chosen follows its default from page to page.
     """
     state = st.session_state
     _keys(state.get(_PAGE, "")).add(key)
     asked = state[_ASKED].pop(key, None)
+    defaults = state.setdefault(_DEFAULTS, {})
+    chosen = key in state and not (key in defaults and state[key] == defaults[key])
     if asked is not None:
         try:
             state[key] = parse(asked)
         except ValueError:
             state[key] = None
-    value = state.get(key, default)
+        chosen = True
+    value = state[key] if chosen else default
     if value not in options:
         if asked is not None:
             note(
@@ -131,11 +130,26 @@ def setting(
                     asked=escaped(asked[:60]),
                 )
             )
-        value = default
+        value, chosen = default, False
     state[key] = value
+    if chosen:
+        defaults.pop(key, None)
+    else:
+        defaults[key] = default
     if value != default:
         state[_USED][key] = write(value)
     return value
+
+
+def is_chosen(key: str) -> bool:
+    """Return whether a visitor or a link has set this setting, even to its default."""
+    return key not in st.session_state.get(_DEFAULTS, {})
+
+
+def choose(key: str, value: Any) -> None:
+    """Set a setting as if the visitor had used its widget; for callbacks."""
+    st.session_state[key] = value
+    st.session_state.get(_DEFAULTS, {}).pop(key, None)
 
 
 def switch(key: str) -> bool:

@@ -6,11 +6,12 @@ import streamlit as st
 
 from ... import models
 from ...explanation.question import Fusion
-from ...models import Model, Prediction
+from ...models import Model
 from ...tape import is_compiled
 from ..components import browser
 from ..inputs import image_input, model_input, visitor
 from ..inputs.experiment import Experiment, predict
+from ..inputs.opening_layer import opening_layer
 from ..session import settings
 from ..session.language import tr, tr_class, tr_message
 from ..session.markdown import escaped
@@ -34,8 +35,13 @@ def draw(page: Page) -> None:
             more = st.popover(tr("Settings"), key="settings", icon=":material/tune:")
     model = _model(places[MODEL], more)
     fit = _fit(more)
-    layers, fusion = _layers(model, places[LAYER], more)
-    target, rival = _target(model, predict(model, image.decoded, fit)[0], places[CLASS], more)
+    opening = "" if page.opens_deep else opening_layer(model, image.decoded, fit)
+    layers, fusion = _layers(model, places[LAYER], more, opening or model.default_layer)
+    first = predict(model, image.decoded, fit)[0]
+    predicted = (
+        tr("Predicted: {label}", label=first.label) if IMAGE in page.uses else tr("Predicted class of each image")
+    )
+    target, rival = _target(model, predicted, places[CLASS], more)
     st.session_state["experiment"] = Experiment(image, model, layers, fit, fusion, target, rival)
 
 
@@ -129,7 +135,7 @@ def _fit(more: Place) -> Any:
     return fit
 
 
-def _layers(model: Model, place: Place, more: Place) -> tuple[tuple[str, ...], Fusion]:
+def _layers(model: Model, place: Place, more: Place, opening: str) -> tuple[tuple[str, ...], Fusion]:
     short = [layer.name for layer in model.layers if layer.main]
     every = settings.switch("all_layers")
     names = [layer.name for layer in model.layers]
@@ -144,7 +150,7 @@ def _layers(model: Model, place: Place, more: Place) -> tuple[tuple[str, ...], F
             else tr("This model has no layer with feature maps, so methods that need a layer cannot be used.")
         )
         return (), "mean"
-    default = model.default_layer if model.default_layer in shown else shown[-1]
+    default = opening if opening in shown else shown[-1]
     key = str(settings.setting("layer", default, shown))
     if place is None:
         return (key,), "mean"
@@ -189,7 +195,7 @@ def _fused(key: str, shown: list[str]) -> tuple[tuple[str, ...], Fusion]:
     return tuple(layers) or (key,), fuse
 
 
-def _target(model: Model, first: Prediction, place: Place, more: Place) -> tuple[int, int]:
+def _target(model: Model, predicted: str, place: Place, more: Place) -> tuple[int, int]:
     classes = range(-1, len(model.categories))
     chosen = settings.setting("target", -1, classes, int)
     rival = settings.setting("rather_than", -1, classes, int)
@@ -200,7 +206,7 @@ def _target(model: Model, first: Prediction, place: Place, more: Place) -> tuple
     def name(index: int) -> str:
         return f"{tr_class(model.categories[index])} · {index}"
 
-    predicted, none = tr("Predicted: {label}", label=first.label), tr("None")
+    none = tr("None")
     place.selectbox(
         tr("Class"),
         classes,

@@ -20,18 +20,22 @@ ALL = frozenset({IMAGE, MODEL, CLASS, LAYER})
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its file, its title, an icon, one sentence on its use, and the parts of the experiment that act on it."""
+    """A page: its file, its title, an icon, one sentence on its use, and the parts of the experiment that act on it.
+
+    It opens at the last layer or, without `opens_deep`, at the last one whose feature maps can be told apart.
+    """
 
     file: str
     title: str
     icon: str
     sentence: str
     uses: frozenset[str] = ALL
+    opens_deep: bool = True
 
     @property
     def path(self) -> str:
         """Return the page's path in the URL; "" of the first page."""
-        return "" if self is PAGES[0] else self.file
+        return "" if self is PAGES[0] else self.file.lstrip("_")
 
     def entry(self) -> Any:
         """Return the page as st.navigation takes it."""
@@ -54,11 +58,11 @@ PAGES = (
         Message("Compare heatmaps side by side: of several methods, layers, models, classes or images."),
     ),
     Page(
-        "layers",
-        Message("Layers"),
+        "_inspect",  # a file named inspect.py would hide the standard library's module from the other files beside it
+        Message("Inspect"),
         ":material/layers:",
-        Message("Explore the layers of the model, their feature maps and the first filters."),
-        frozenset({IMAGE, MODEL, LAYER}),
+        Message("Look inside the model: its feature maps, what each channel responds to, and every depth."),
+        opens_deep=False,
     ),
     Page(
         "evaluate",
@@ -86,37 +90,50 @@ PAGES = (
         Message("Work through lessons, follow each method step by step, and look up terms."),
         frozenset({IMAGE, MODEL}),
     ),
-    Page(
-        "dream",
-        Message("Dream"),
-        ":material/auto_awesome:",
-        Message(
-            "Feature visualization: start from noise or from the image, and change it step by step until a channel, a "
-            "layer or a class responds as strongly as possible."
-        ),
-    ),
 )
-
-
-# Links to a former page open the page of this file, with these settings besides those of the link.
-FORMER: dict[str, tuple[str, dict[str, str]]] = {"gallery": ("dataset", {})}
 
 
 def navigate() -> tuple[Page, Any]:
     """Draw the navigation; return the current page, and the same as Streamlit's page that can be run."""
-    former = [st.Page(_opened, url_path=path, title=path, visibility="hidden") for path in FORMER]
+    former = [st.Page(opened, url_path=path, title=path, visibility="hidden") for path, (_, opened) in FORMER.items()]
     current = st.navigation([*(page.entry() for page in PAGES), *former], position="top")
-    if current.url_path in FORMER:
-        file, given = FORMER[current.url_path]
-        settings.follow("link", {**given, **st.query_params.to_dict()})
-        st.switch_page(FOLDER / f"{file}.py")
-    page = next(page for page in PAGES if page.path == current.url_path)
+    path = FORMER[current.url_path][0] if current.url_path in FORMER else current.url_path
+    page = next(page for page in PAGES if page.path == path)
     st.set_page_config(page_title=f"{tr_message(page.title)} · CamViz")
     return page, current
 
 
-def _opened() -> None:
-    """Stand for a former page, which is never drawn."""
+def _open_dataset() -> None:
+    _open("dataset", {})
+
+
+def _open_layers() -> None:
+    _open("_inspect", {"inside": "maps", **_channel({})})
+
+
+def _open_dream() -> None:
+    _open("_inspect", {"inside": "visualization", **_channel({"activation_maximization.channel": "0"})})
+
+
+def _channel(first: Mapping[str, str]) -> dict[str, str]:
+    """Return what a link to a channel left out on the former pages: the layer of the heatmaps, and the first channel."""
+    if any(key in ("layer", "map", "maps") or key.endswith(".channel") for key in st.query_params):
+        return {"layer": experiment().model.default_layer, **first}
+    return {}
+
+
+def _open(file: str, given: Mapping[str, str]) -> None:
+    """Open the successor of a former page with the settings of the link."""
+    settings.follow("link", {**given, **st.query_params.to_dict()})
+    st.switch_page(FOLDER / f"{file}.py")
+
+
+# Former pages: the path of the successor, and what opens it.
+FORMER = {
+    "gallery": ("dataset", _open_dataset),
+    "layers": ("inspect", _open_layers),
+    "dream": ("inspect", _open_dream),
+}
 
 
 def tabs() -> None:

@@ -29,7 +29,7 @@ def draw(page: Page) -> None:
         st.button(
             tr("Present"),
             key="present_start",
-            on_click=settings.put,
+            on_click=settings.choose,
             args=("present", True),
             help=tr("Show this page without its controls, for a projector; Esc leaves."),
         )

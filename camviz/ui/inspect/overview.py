@@ -1,4 +1,4 @@
-"""A whole model on the page Layers: a drawing to scale, a table, the first filters."""
+"""A whole model on the page Inspect: a drawing to scale, a table, the first filters."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +17,7 @@ from ..results import cost
 from ..server import tasks
 from ..server.queue import ReportProgress, compute_queue, in_queue
 from ..server.store import result_store
+from ..session import settings
 from ..session.language import tr, tr_message
 
 
@@ -42,20 +43,11 @@ def strip(experiment: Experiment) -> None:
     ]
     title = tr("{network} from image to class scores, to scale", network=tr_message(experiment.model.title))
     browser.strip(title, steps, choose_layer)
-    st.caption(
-        tr(
-            "From the image on the left to the class scores on the right, to scale: the height of a bar is the "
-            "resolution, its length the number of channels, the distance between two bars the convolutions "
-            "between them. Choose a layer here or in the sidebar. **Early layers respond to edges and colors in "
-            "small patches, at high resolution; late layers respond to parts of objects in large regions, at "
-            "low resolution.**"
-        )
-    )
 
 
 def choose_layer(name: str) -> None:
     """Select a layer."""
-    st.session_state["layer"] = name
+    settings.choose("layer", name)
     st.session_state["several"] = False
 
 
@@ -97,6 +89,14 @@ def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
         hide_index=True,
         height="content" if len(rows) <= 30 else 600,
         column_config={tr("Parameters"): st.column_config.NumberColumn(format="localized")},
+    )
+    st.caption(
+        tr(
+            "The drawing above runs from the image on the left to the class scores on the right, to scale: the height "
+            "of a bar is the resolution, its length the number of channels, the distance between two bars the "
+            "convolutions between them. **Early layers respond to edges and colors in small patches, at high "
+            "resolution; late layers respond to parts of objects in large regions, at low resolution.**"
+        )
     )
     st.caption(
         tr(

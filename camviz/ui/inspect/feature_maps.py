@@ -1,4 +1,4 @@
-"""Feature maps on the page Layers: a grid of all, and one in detail."""
+"""Feature maps on the page Inspect: a grid of all, and one in detail."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,10 @@ from PIL import Image, ImageOps
 from ... import encode, render
 from ...errors import CamvizError
 from ...explanation.question import Question
-from ...feature_visualization import synthesize
+from ...feature_visualization import stored, synthesize
 from ...inspection.feature_maps import FeatureMaps, SortOrder, feature_maps
 from ...inspection.receptive_field import Box
+from ...models import Model
 from ...registry import METHODS
 from ...scores import contrast
 from ..components import browser
@@ -26,13 +27,14 @@ from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import Span, setting
-from ..widgets import colors, patch, stage
+from ..widgets import patch, stage
 
 RGB = NDArray[np.uint8]
 
 PAGE = 24  # feature maps in one page
 TILE = 112  # pixels of a feature map's image
 STEPS = 64  # of a synthesized image
+SHOWN = 200  # pixels of its width on the page
 BYS: dict[SortOrder, str] = {"strength": "strength", "weight": "weight for the class", "number": "number"}
 
 
@@ -54,27 +56,24 @@ def _maps(experiment: Experiment) -> FeatureMaps:
         return feature_maps(model.net, experiment.x, experiment.score, model.module(experiment.layer))
 
 
-def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
-    """Show all feature maps in pages and return the number of the selected one."""
-    st.caption(
-        tr(
-            "A feature map is one channel of a layer: it shows where the model detects one kind of pattern. "
-            "High values: detected; low values: not detected (zero or negative). Each has its own scale up to "
-            "its *max*; *w* is its weight for {label}: how much that score grows with the feature map.",
-            label=escaped(class_name(experiment)),
-        )
-    )
+def chosen_channel(experiment: Experiment, found: FeatureMaps) -> int:
+    """Return the number of the selected feature map: the one in the link, or the first in the selected order."""
     of = experiment.model.name, experiment.layer
     if st.session_state.get("maps_of", of) != of:
         st.session_state["map"], st.session_state["maps"] = None, 1
     st.session_state["maps_of"] = of
+    by: SortOrder = setting("sort", "strength", BYS)
+    number = setting("map", None, Span(0, len(found.maps) - 1, optional=True), int)
+    return int(found.order(by)[0]) if number is None else int(number)
+
+
+def grid(experiment: Experiment, found: FeatureMaps, chosen: int, color_map: str) -> None:
+    """Show all feature maps in pages; a click selects one."""
     count = len(found.maps)
     pages = -(-count // PAGE)
-    by: SortOrder = setting("sort", "strength", BYS)
-    number = setting("map", None, Span(0, count - 1, optional=True), int)
+    by: SortOrder = st.session_state["sort"]
     page = setting("maps", 1, range(1, pages + 1), int)
-    settings = st.container(horizontal=True, vertical_alignment="bottom")
-    settings.segmented_control(
+    st.segmented_control(
         tr("Sort by"),
         BYS,
         format_func=lambda by: tr(BYS[by]),
@@ -86,7 +85,24 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
             "over its cells, as in Grad-CAM."
         ),
     )
-    settings.number_input(
+    strengths, numbers = found.strengths, found.order(by)[(page - 1) * PAGE : page * PAGE].tolist()
+    items = [
+        (
+            one,
+            tr(
+                "Feature map {number}, maximum {most}, weight {weight}",
+                number=one,
+                most=f"{strengths[one]:.2g}",
+                weight=f"{found.weights[one]:.2g}",
+            ),
+            f"{one}\nw {found.weights[one]:.1g}" if by == "weight" else f"{one}\nmax {strengths[one]:.2g}",
+            jpeg,
+        )
+        for one, jpeg in zip(numbers, _tiles(experiment, found, numbers, color_map), strict=True)
+    ]
+    browser.tiles(tr("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map, width=72)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    row.number_input(
         tr("Feature map number"),
         0,
         count - 1,
@@ -97,28 +113,16 @@ def grid(experiment: Experiment, found: FeatureMaps, color_map: str) -> int:
         width=180,
         help=tr("The number of a feature map, from 0. Empty: the first in this order."),
     )
-    order = found.order(by)
-    chosen = int(order[0]) if number is None else int(number)
-    strengths, numbers = found.strengths, order[(page - 1) * PAGE : page * PAGE].tolist()
-    items = [
-        (
-            one,
-            tr(
-                "Feature map {number}, maximum {most}, weight {weight}",
-                number=one,
-                most=f"{strengths[one]:.2g}",
-                weight=f"{found.weights[one]:.2g}",
-            ),
-            f"{one}\nmax {strengths[one]:.2g}\nw {found.weights[one]:.1g}",
-            jpeg,
-        )
-        for one, jpeg in zip(numbers, _tiles(experiment, found, numbers, color_map), strict=True)
-    ]
-    browser.tiles(tr("Feature maps of {layer}", layer=experiment.layer), items, chosen, _choose_map)
     if pages > 1:
-        st.pagination(pages, key="maps", persist_state="session")
-    colors.pick_colors(st, width=220)
-    return chosen
+        row.pagination(pages, key="maps", persist_state="session")
+    st.caption(
+        tr(
+            "A feature map is one channel of a layer: it shows where the model detects one kind of pattern. "
+            "High values: detected; low values: not detected (zero or negative). Each has its own scale up to "
+            "its *max*; *w* is its weight for {label}: how much that score grows with the feature map.",
+            label=escaped(class_name(experiment)),
+        )
+    )
 
 
 def _tiles(experiment: Experiment, found: FeatureMaps, numbers: Sequence[int], color_map: str) -> list[bytes]:
@@ -145,16 +149,18 @@ def over_image(experiment: Experiment, one: NDArray[np.float32], number: int, lo
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
     """Show the strongest activation of a feature map, projected back, beside its patch of the image."""
+    place = st.container()
     _extension()
     row, column = np.unravel_index(int(found.maps[number].argmax()), found.maps[number].shape)
-    try:
-        e = explanations.compute(projection(experiment, number, int(row), int(column)))
-    except CamvizError as error:
-        st.warning(error_text(error))
-    else:
-        patch.patch(e)
-        for note in e.notes:
-            st.info(escaped(tr_message(note)))
+    with place:
+        try:
+            e = explanations.compute(projection(experiment, number, int(row), int(column)))
+        except CamvizError as error:
+            st.warning(error_text(error))
+        else:
+            patch.patch(e)
+            for note in e.notes:
+                st.info(escaped(tr_message(note)))
 
 
 def _extension() -> None:
@@ -184,38 +190,79 @@ def square(image: RGB, side: int) -> RGB:
 
 
 def synthesized_image(experiment: Experiment, number: int) -> None:
-    """Show an image synthesized to maximize the feature map."""
+    """Show an image synthesized to maximize the feature map: a stored one, or one that a click computes."""
     model, layer = experiment.model, experiment.layer
     place = st.empty()
-
-    def work(report: ReportProgress) -> bytes:
-        with in_queue(report) as progress:
-
-            def show(done: int, total: int, frame: RGB) -> None:
-                place.image(encode.jpeg(frame), alt=tr("The image during synthesis"), width="stretch")
-                progress(done, total)
-
-            made = synthesize(model, "activation_maximization", layer=layer, channel=number, steps=STEPS, progress=show)
-        return encode.jpeg(made.picture)
-
-    key = ("synthesized_image", model.key, layer, number, STEPS)
-    seconds = 4 * STEPS * cost.seconds_per_pass(model)
-    jpeg = tasks.run("synthesized_image", key, seconds, tr("Synthesize an image"), work)
+    steps, size = STEPS, model.input_size
+    jpeg = stored_jpeg(model, layer, number)
+    if jpeg is not None:
+        steps, size = stored.STEPS, (stored.SIZE, stored.SIZE)
+    else:
+        key = ("synthesized_image", model.key, layer, number, STEPS)
+        seconds = 4 * STEPS * cost.seconds_per_pass(model)
+        jpeg = tasks.run(
+            "synthesized_image",
+            key,
+            seconds,
+            tr("Synthesize an image"),
+            lambda report: _synthesize(experiment, number, place, report),
+        )
     if jpeg:
         alt = tr("Synthesized image for feature map {number} of {layer}", number=number, layer=layer)
-        place.image(jpeg, alt=alt, width="stretch")
+        place.image(jpeg, alt=alt, width=SHOWN)
     st.caption(
-        tr(
-            "Synthesized from noise in {steps} steps to maximize this feature map. It mixes what the feature "
-            "map responds to with artifacts of the optimization.",
-            steps=STEPS,
-        )
+        tr("Synthesized input: {steps} steps, {height} × {width} pixels", steps=steps, height=size[0], width=size[1]),
+        help=tr(
+            "Computed from noise to maximize this feature map. It mixes what the feature map responds to with "
+            "artifacts of the optimization."
+        ),
     )
-    if st.button(tr("Continue on the page Dream"), icon=":material/auto_awesome:"):
-        st.session_state.update(
-            {"dream": "activation_maximization", "dream.for": "channel", "activation_maximization.channel": number}
+    st.button(
+        tr("Open in Feature visualization"),
+        icon=":material/auto_awesome:",
+        type="tertiary",
+        on_click=_visualize,
+        args=(number,),
+    )
+
+
+def _synthesize(experiment: Experiment, number: int, place: Any, report: ReportProgress) -> bytes:
+    with in_queue(report) as progress:
+
+        def show(done: int, total: int, frame: RGB) -> None:
+            place.image(encode.jpeg(frame), alt=tr("The image during synthesis"), width=SHOWN)
+            progress(done, total)
+
+        made = synthesize(
+            experiment.model,
+            "activation_maximization",
+            layer=experiment.layer,
+            channel=number,
+            steps=STEPS,
+            progress=show,
         )
-        st.switch_page("pages/dream.py")
+    return encode.jpeg(made.picture)
+
+
+def stored_jpeg(model: Model, layer: str, number: int) -> bytes | None:
+    """Return the stored visualization of a channel as a JPEG, or None."""
+
+    def find() -> bytes:
+        image = stored.stored_image(model, layer, number)
+        return b"" if image is None else encode.jpeg(image)
+
+    return result_store().once(("stored image", model.key, layer, number), find) or None
+
+
+def _visualize(number: int) -> None:
+    st.session_state.update(
+        {
+            "inside": "visualization",
+            "dream": "activation_maximization",
+            "dream.for": "channel",
+            "activation_maximization.channel": number,
+        }
+    )
 
 
 def class_name(experiment: Experiment) -> str:

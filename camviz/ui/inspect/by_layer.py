@@ -1,4 +1,4 @@
-"""Reconstructions of one image from several layers, on the page Dream."""
+"""Reconstructions of one image from several layers, on the page Inspect."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,17 +1,19 @@
-"""The Layers page in a real browser: clicks on the strip and on a map, slow parts that wait, and the way on."""
+"""The page Inspect in a real browser: clicks on the strip and on a map, the first screen, and slow parts that wait."""
 
 import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.waiting import settled
+
 
 def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: str) -> None:
-    page.goto(f"{server}/layers")
+    page.goto(f"{server}/inspect")
     step = page.locator(".strip [role=button]", has_text=re.compile("^blocks.2"))
     step.hover()
     expect(page.locator(".description")).to_have_text("blocks.2: Sequential, 40 x 28 x 28, 39,712 parameters, depth 15")
     step.click()
-    expect(page).to_have_url(f"{server}/layers?layer=blocks.2")
+    expect(page).to_have_url(f"{server}/inspect?layer=blocks.2")
     expect(page.get_by_role("heading", name="Feature maps of blocks.2")).to_be_visible()
     expect(page.locator(".strip [aria-pressed=true]")).to_have_attribute("aria-label", re.compile("^blocks.2:"))
     tiles = page.locator(".tiles button")
@@ -19,28 +21,47 @@ def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: s
     number = tiles.nth(5).inner_text().split()[0]
     tiles.nth(5).click()
     expect(page.get_by_role("heading", name=f"Feature map {number}", exact=True)).to_be_visible()
-    expect(page).to_have_url(f"{server}/layers?layer=blocks.2&map={number}")
+    expect(page).to_have_url(f"{server}/inspect?layer=blocks.2&map={number}")
     page.get_by_role("button", name="Page 2").or_(page.get_by_role("button", name="2", exact=True)).first.click()
     expect(page).to_have_url(re.compile("maps=2"))
     expect(tiles).to_have_count(16)
     page.locator(".strip [role=button]", has_text=re.compile("^blocks.0")).press("Enter")
-    expect(page).to_have_url(f"{server}/layers?layer=blocks.0")
+    expect(page).to_have_url(f"{server}/inspect?layer=blocks.0")
 
 
-def test_synthesis_waits_for_a_click_can_be_canceled_and_continues_on_dream(page: Page, server: str) -> None:
-    page.goto(f"{server}/layers?layer=blocks.1&map=3")
+def test_synthesis_waits_for_a_click_can_be_canceled_and_continues(page: Page, server: str) -> None:
+    page.goto(f"{server}/inspect?layer=blocks.1&map=3")
     page.get_by_role("button", name=re.compile(r"Synthesize an image \(about")).click()
     expect(page.get_by_text(re.compile("about .* s left"))).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name=re.compile(r"Synthesize an image \(about"))).to_be_visible()
-    page.get_by_role("button", name="Continue on the page Dream").click()
-    expect(page).to_have_url(re.compile("/dream.*layer=blocks.1.*activation_maximization.channel=3"))
+    page.get_by_role("button", name="Open in Feature visualization").click()
+    expect(page.get_by_role("button", name=re.compile(r"Synthesize the image \(about"))).to_be_visible()
+    expect(page).to_have_url(
+        re.compile("/inspect.*layer=blocks.1.*inside=visualization.*activation_maximization.channel=3")
+    )
 
 
 def test_the_strongest_pictures_stay_for_everybody(page: Page, server: str) -> None:
-    page.goto(f"{server}/layers?layer=blocks.0&map=5")
+    page.goto(f"{server}/inspect?layer=blocks.0&map=5")
     page.get_by_role("button", name=re.compile("Find the 9 strongest of 12 images")).click()
     found = page.get_by_role("img", name=re.compile("the patch with the strongest response of feature map 5"))
     expect(found).to_have_count(9)
-    page.goto(f"{server}/layers?layer=blocks.0&map=5")
+    page.goto(f"{server}/inspect?layer=blocks.0&map=5")
     expect(found).to_have_count(9)
+
+
+def test_the_first_screen_holds_the_strip_the_maps_and_the_channel(page: Page, server: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{server}/inspect?img=sample:koala")
+    first = [
+        page.locator(".strip svg"),
+        page.locator(".tiles button").nth(11),
+        page.locator("figure.stage .screen"),
+        page.get_by_role("img", name=re.compile("Synthesized image for feature map")),
+        page.get_by_role("img", name="Image patch in the receptive field"),
+    ]
+    settled(page)
+    for one in first:
+        box = one.bounding_box()
+        assert box is not None and box["y"] + box["height"] <= 900, (one, box)

@@ -1,4 +1,4 @@
-"""The Layers page without a browser: what it says, what it takes from a link, and what its slow parts give."""
+"""The page Inspect without a browser: what it says, what it takes from a link, and what its slow parts give."""
 
 from functools import partial
 from io import BytesIO
@@ -11,8 +11,8 @@ from torch import nn
 import camviz
 from camviz.tape import activations
 from camviz.ui.inputs import dataset_input, image_input
-from camviz.ui.layers import feature_maps
-from camviz.ui.layers.feature_maps import cut, map_picture, square
+from camviz.ui.inspect import feature_maps
+from camviz.ui.inspect.feature_maps import cut, map_picture, square
 from camviz.ui.results import cost
 from camviz.ui.server import holdings, store
 from camviz.ui.session import markdown
@@ -33,7 +33,7 @@ def wait(monkeypatch) -> None:
 @pytest.fixture
 def visit(start):
     """Follow a link to the page."""
-    return partial(start, "pages/layers.py")
+    return partial(start, "pages/_inspect.py")
 
 
 def captions(app) -> str:
@@ -51,21 +51,64 @@ def labels(app) -> list[str]:
 def test_opens_with_everything_that_is_fast(visit, wait) -> None:
     app = visit()
     assert not app.exception and not app.warning and not app.error
-    assert headers(app)[0] == "Feature maps of bn2"
+    assert headers(app)[:2] == ["Feature maps of blocks.6", "Feature map 99"]
+    assert dict(app.query_params) == {} and app.session_state["layer"] == "bn2"  # as on Explain
     assert "Table of all 4,652,008 parameters and the receptive fields" in [box.label for box in app.expander]
     table = app.dataframe[0].value
     assert table["Parameters"].sum() == 4652008
-    assert table["Step"].tolist()[1] == "bn1" and table["Step"].tolist()[-2] == "▸ bn2"
+    assert table["Step"].tolist()[1] == "bn1" and table["Step"].tolist()[-3:-1] == ["▸ blocks.6", "bn2"]
     assert table["Channels × height × width"].tolist()[2] == "16 x 112 x 112"
     assert set(table["Receptive field (pixels)"]) == {""}
     assert labels(app) == [
-        "Compute the receptive fields (about 72 s)",
-        "Synthesize an image (about 4.3 min)",
-        "Continue on the page Dream",
+        "Show bn2",
+        "Open in Feature visualization",
         "Find the 9 strongest of 12 images (about 84 s)",
+        "Compute the receptive fields (about 72 s)",
     ]
-    for name in ("bn1", "blocks.2", "bn2"):  # the sweep
+    assert "Synthesized input: 64 steps, 160 × 160 pixels" in captions(app)  # stored
+    app.button(key="last_layer").click().run()
+    assert headers(app)[0] == "Feature maps of bn2" and dict(app.query_params) == {"layer": "bn2"}
+    assert "Synthesize an image (about 4.3 min)" in labels(app) and "Show bn2" not in labels(app)
+
+
+def test_every_depth_shows_one_method_at_every_main_layer(visit) -> None:
+    app = visit(inside="depths", sweep="hires_cam")
+    assert not app.exception and not app.warning and not app.error
+    for name in ("bn1", "blocks.2", "bn2"):
         assert f"`{name}`" in captions(app)
+    assert dict(app.query_params) == {"inside": "depths", "sweep": "hires_cam"}
+
+
+def test_a_chosen_layer_stays_even_if_its_maps_are_tied(visit, start, wait) -> None:
+    app = visit(layer="bn2")
+    assert headers(app)[0] == "Feature maps of bn2" and dict(app.query_params) == {"layer": "bn2"}
+    app.switch_page("pages/explain.py").run()
+    assert app.session_state["layer"] == "bn2" and "layer" not in app.query_params
+
+
+def test_explain_keeps_its_own_default_layer(visit, wait) -> None:
+    app = visit()
+    app.switch_page("pages/explain.py").run()
+    assert app.session_state["layer"] == "bn2" and dict(app.query_params) == {}
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "shown"),
+    [
+        ("layers", {}, {"inside": "", "layer": ""}),
+        ("layers", {"map": "700"}, {"map": "700", "layer": "bn2"}),
+        ("layers", {"layer": "blocks.0", "map": "7", "sort": "number", "img": "sample:koala"}, {}),
+        ("dream", {}, {"inside": "visualization"}),
+        ("dream", {"dream": "class_image", "target": "105"}, {"inside": "visualization"}),
+        ("dream", {"layer": "blocks.0"}, {"inside": "visualization", "activation_maximization.channel": "0"}),
+        ("dream", {"activation_maximization.channel": "900"}, {"inside": "visualization", "layer": "bn2"}),
+    ],
+)
+def test_old_links_open_the_part_with_their_settings(start, wait, page, link, shown) -> None:
+    app = start(f"pages/{page}.py", **link)
+    assert not app.exception and not app.warning and app.title[0].value == "Inspect"
+    expected = {key: value for key, value in {**link, **shown}.items() if value}
+    assert dict(app.query_params) == expected
 
 
 def test_what_is_quick_comes_without_a_click(visit, at_once, monkeypatch) -> None:
@@ -74,12 +117,12 @@ def test_what_is_quick_comes_without_a_click(visit, at_once, monkeypatch) -> Non
     assert not app.exception and not app.error
     seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Receptive field (pixels)"], strict=True))
     assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 x 3", "19 x 19", "whole image")
-    assert labels(app) == ["Continue on the page Dream"]
-    assert "in 2 steps" in captions(app)
+    assert labels(app) == ["Open in Feature visualization"]
+    assert "Synthesized input: 2 steps, 224 × 224 pixels" in captions(app)
 
 
 def test_a_link_sets_everything(visit, wait) -> None:
-    link = {"layer": "blocks.0", "map": "7", "sort": "number", "sweep": "hires_cam"}
+    link = {"layer": "blocks.0", "map": "7", "sort": "number"}
     app = visit(img="sample:macaw", **link)
     assert not app.exception and not app.warning
     assert headers(app)[:2] == ["Feature maps of blocks.0", "Feature map 7"]
@@ -98,8 +141,8 @@ def test_another_layer_starts_over_with_its_maps(visit, wait) -> None:
 
 
 def test_unknown_values_fall_back_with_a_note(visit, wait) -> None:
-    app = visit(map="5000", sort="beauty", maps="99", sweep="vanilla_backprop")
-    assert not app.exception and len(app.warning) == 4
+    app = visit(map="5000", sort="beauty", maps="99")
+    assert not app.exception and len(app.warning) == 3
     assert app.segmented_control(key="sort").value == "strength"
 
 

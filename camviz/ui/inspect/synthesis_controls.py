@@ -1,6 +1,7 @@
-"""The controls of the page Dream, and the image during synthesis."""
+"""The controls of a feature visualization, and the image during synthesis."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -8,20 +9,24 @@ import streamlit as st
 
 from ... import encode
 from ...errors import CamvizError
-from ...feature_visualization import Synthesis
+from ...feature_visualization import Synthesis, stored
 from ...registry import SYNTHESES
 from ..inputs.experiment import Experiment
 from ..server import tasks
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..widgets import method_picker
+from .feature_maps import stored_jpeg
 from .synthesis_request import RGB, SynthesisRequest, compute, expected_seconds, known
 
 EVERY = 0.5  # seconds from frame to frame
 
 
-def choose(experiment: Experiment) -> SynthesisRequest | None:
-    """Draw the controls and return the request; None, with a message, if the model has no suitable layer."""
+def choose(experiment: Experiment, first_channel: Callable[[], int]) -> SynthesisRequest | None:
+    """Draw the controls and return the request; None, with a message, if the model has no suitable layer.
+
+    `first_channel()` is the channel that is maximized if none is chosen.
+    """
     key = settings.setting("dream", "activation_maximization", SYNTHESES)
     st.selectbox(
         tr("Method"),
@@ -29,7 +34,7 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
         format_func=lambda key: tr_message(SYNTHESES[key].title),
         key="dream",
         persist_state="session",
-        help=tr("How the image is synthesized: from noise, or starting from the image of the sidebar."),
+        help=tr("How the image is synthesized: from noise, or starting from the chosen image."),
     )
     method = SYNTHESES[key]
     st.caption(f"{tr_message(method.tooltip)} [{tr('Paper')}]({method.paper})")
@@ -45,7 +50,7 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
             key="dream.for",
             required=True,
             persist_state="session",
-            help=tr("What is maximized: a channel of the layer in the sidebar, or the class in the sidebar."),
+            help=tr("What is maximized: a channel of the chosen layer, or the chosen class."),
         )
     if at_layer and not layer:
         st.info(tr("This model has no layer with feature maps, which this method needs."))
@@ -53,7 +58,7 @@ def choose(experiment: Experiment) -> SynthesisRequest | None:
     if at_layer and method.key != "inversion":
         optional = method.layer == "required"
         key, last = f"{method.key}.channel", experiment.model.layer(layer).channels - 1
-        channel = settings.setting(key, None if optional else 0, settings.Span(0, last, optional), int)
+        channel = settings.setting(key, None if optional else first_channel(), settings.Span(0, last, optional), int)
         st.number_input(
             tr("Channel of {layer}", layer=layer),
             0,
@@ -79,6 +84,19 @@ def result(request: SynthesisRequest) -> Synthesis | None:
     if stopped and stopped[0] == request.key:
         with place.container():
             _last_frame(request, *stopped[1:])
+    elif (jpeg := stored_image(request)) is not None:
+        with place.container():
+            st.image(jpeg, alt=tr("Stored image for {goal}", goal=request.goal), width="stretch")
+            st.caption(
+                tr(
+                    "A stored image: {steps} steps, {size} × {size} pixels. The button computes it with your settings, "
+                    "{height} × {width} pixels.",
+                    steps=stored.STEPS,
+                    size=stored.SIZE,
+                    height=request.experiment.model.input_size[0],
+                    width=request.experiment.model.input_size[1],
+                )
+            )
     else:
         place.info(tr("No image yet: choose a goal, and press the button. You can cancel at any time."))
     shown = 0.0
@@ -108,6 +126,15 @@ def result(request: SynthesisRequest) -> Synthesis | None:
         st.session_state.pop("dream.stopped", None)
         place.empty()
     return found
+
+
+def stored_image(request: SynthesisRequest) -> bytes | None:
+    """Return the stored image of the request's channel as a JPEG; None if there is none or a setting differs."""
+    if request.channel is None or request.layer is None or request.method.key != "activation_maximization":
+        return None
+    if dict(request.knobs) != request.method.settings({}):
+        return None
+    return stored_jpeg(request.experiment.model, request.layer, request.channel)
 
 
 def _last_frame(request: SynthesisRequest, done: int, total: int, frame: RGB) -> None:

@@ -1,4 +1,4 @@
-"""The Dream page in a real browser: the image grows, Cancel keeps it, and it can be taken home."""
+"""Feature visualization in a real browser: the image grows, Cancel keeps it, and it can be downloaded."""
 
 import re
 import time
@@ -8,8 +8,9 @@ from playwright.sync_api import Page, expect
 GO = re.compile(r"Synthesize the image \(about")
 
 
-def test_a_picture_grows_and_is_taken_home(page: Page, server: str) -> None:
+def test_an_old_link_opens_it_and_the_image_grows_and_is_downloaded(page: Page, server: str) -> None:
     page.goto(f"{server}/dream?layer=blocks.2&activation_maximization.channel=7&activation_maximization.steps=24")
+    expect(page).to_have_url(re.compile("/inspect.*inside=visualization.*activation_maximization.steps=24"))
     page.get_by_role("button", name=GO).click()
     expect(page.get_by_role("img", name="Activation maximization: image for channel 7")).to_be_visible()
     expect(page.get_by_text("The pattern with the strongest response of channel 7 of blocks.2")).to_be_visible()
@@ -20,7 +21,7 @@ def test_a_picture_grows_and_is_taken_home(page: Page, server: str) -> None:
 
 
 def test_cancel_keeps_the_last_frame(page: Page, server: str) -> None:
-    page.goto(f"{server}/dream?dream.for=class&activation_maximization.steps=1024")
+    page.goto(f"{server}/inspect?inside=visualization&dream.for=class&activation_maximization.steps=1024")
     page.get_by_role("button", name=GO).click()
     frame = page.get_by_role("img", name=re.compile(r"Image for espresso at step \d+"))
     expect(frame).to_be_visible()

@@ -1,4 +1,4 @@
-"""A finished image on the page Dream: its reading, limitations, predictions and downloads."""
+"""A finished feature visualization: its reading, limitations, predictions and downloads."""
 
 from collections.abc import Sequence
 from functools import partial

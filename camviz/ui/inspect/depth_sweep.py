@@ -1,4 +1,4 @@
-"""One method at every layer, on the page Layers."""
+"""One method at every layer, on the page Inspect."""
 
 from dataclasses import replace
 
