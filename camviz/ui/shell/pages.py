@@ -116,7 +116,7 @@ def _open_dream() -> None:
 
 
 def _channel(first: Mapping[str, str]) -> dict[str, str]:
-    """Return what a link to a channel left out on the former pages: the layer of the heatmaps, and the first channel."""
+    """Return what a link to a channel left out on the former pages: the last layer, and the first channel."""
     if any(key in ("layer", "map", "maps") or key.endswith(".channel") for key in st.query_params):
         return {"layer": experiment().model.default_layer, **first}
     return {}
