@@ -13,7 +13,7 @@ def test_arrow_keys_go_through_images_and_methods(page: Page, server: str) -> No
     expect(title).to_have_text("coffee.jpg")  # each image comes before its heatmaps
     expect(sentence).to_have_text("The model predicts espresso (96%).")
     expect(page.locator(".stack .heat")).to_be_hidden()
-    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    expect(page.get_by_test_id("stHeader")).to_be_hidden()
     page.keyboard.press("ArrowRight")
     expect(title).to_have_text("Grad-CAM: espresso")
     expect(page.locator(".stack .heat")).to_be_visible()
@@ -48,7 +48,7 @@ def test_strength_moves_without_the_server_and_esc_comes_back(page: Page, server
     page.context.set_offline(False)
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Compare")).to_be_visible()
-    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+    expect(page.get_by_test_id("stHeader")).to_be_visible()
     expect(page).not_to_have_url(re.compile("present"))
     page.get_by_text("Presentation view").click()
     expect(page.locator(".words h1")).to_have_text("coffee.jpg")

@@ -110,7 +110,7 @@ class Stage {
     this.root.querySelector('.strength span').textContent = data.words.strength;
     this.threshold.setAttribute('aria-label', data.words.threshold);
     this.colors.setAttribute('aria-label', data.words.colors);
-    this.full.textContent = data.words.full;
+    this.full.title = data.words.full; this.full.setAttribute('aria-label', data.words.full);
     this.root.querySelector('.low').textContent = data.low;
     this.root.querySelector('.high').textContent = data.high;
     if (this.colors.length !== Object.keys(data.tables).length)
@@ -249,7 +249,7 @@ class Stage {
     if (fields) { const [top, bottom] = fields.rows[row], [left, right] = fields.columns[column]; frame(this.field, left, top, right, bottom); }
     if (!this.data.rows) return;
     const value = this.map[row * columns + column], raw = (value * this.data.top).toPrecision(3);
-    this.readout.textContent = (this.data.small ? words.short : words.readout).replace('{value}', raw).replace('{share}', Math.round(100 * value) + '%')
+    this.readout.textContent = words.readout.replace('{value}', raw).replace('{share}', Math.round(100 * value) + '%')
       .replace('{row}', row + 1).replace('{column}', column + 1);
   }
 

@@ -27,8 +27,6 @@ FINE = 4096  # values of a map up to which each takes 16 bits, and 8 bits beyond
 
 LONGEST = 900  # pixels of the longer side of the image that is sent
 
-_FILLED_IN_THE_BROWSER = {name: f"{{{name}}}" for name in ("value", "share", "row", "column")}
-
 _stage = component("stage")
 
 
@@ -210,8 +208,13 @@ def _mount(
         "threshold": tr("Threshold: hide weaker values"),
         "colors": tr("Color map"),
         "full": tr("Full screen"),
-        "readout": tr("Value {value}, {share} of the scale; row {row}, column {column}", **_FILLED_IN_THE_BROWSER),
-        "short": tr("Value {value} ({share}), row {row}, column {column}", **_FILLED_IN_THE_BROWSER),
+        "readout": tr(
+            "Value {value}, {share} of the scale; row {row}, column {column}",
+            value="{value}",
+            share="{share}",
+            row="{row}",
+            column="{column}",
+        ),
         "keys": tr("Arrow keys: read values. + and -: zoom. [ and ]: swipe. F: full screen."),
     }
 
