@@ -120,7 +120,7 @@ def _read(elements: Any, seconds: float) -> Answer:
         kind = element.WhichOneof("type")
         if kind == "bidi_component" and element.bidi_component.component_name == "camviz_stage":
             data = json.loads(element.bidi_component.json)
-            answer.maps += [data["image"], data["values"]]
+            answer.maps += [data["image"], data["values"]] if "values" in data else []  # else tools, or an image alone
         elif kind == "imgs":
             answer.pictures += [image.url for image in element.imgs.imgs]
         elif kind == "exception":

@@ -1,6 +1,5 @@
 """The Compare page without a browser."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -48,7 +47,6 @@ def test_opens_with_the_image_and_three_methods_in_one_row(start, cells) -> None
     assert labels(app)[-4:] == ["Image", "Grad-CAM", "Layer-CAM", "Guided backpropagation"]
     assert any(caption.value == "Explained: espresso 95.7%" for caption in app.caption)
     assert {"rows", "columns", "columns.methods"} & set(app.query_params) == set()
-    assert not app.get("plotly_chart")
     assert not [button.key for button in app.button if str(button.key).startswith("grid")]
 
 
@@ -131,11 +129,7 @@ def test_only_heatmaps_of_one_image_and_layer_are_correlated(start, cells) -> No
         maps = [camviz.explain("efficientnet_lite0", f"{SAMPLES}/{name}.jpg", key) for key in ("grad_cam", "lrp")]
         r = camviz.evaluation.rank_correlation.pairwise_rank_correlation([e.heatmap for e in maps], (56, 56))[0, 1]
         assert found[f"{row}.0"] == {f"{row}.1": f"r {r:.2f}"} and found[f"{row}.1"] == {f"{row}.0": f"r {r:.2f}"}
-    charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    assert [chart["layout"]["yaxis"]["ticktext"] for chart in charts] == [
-        ["1 cat.jpg · Grad-CAM", "2 cat.jpg · Layer-wise<br>relevance propagation"],
-        ["1 koala.jpg · Grad-CAM", "2 koala.jpg · Layer-wise<br>relevance propagation"],
-    ]
+    assert labels(app)[-2:] == ["cat.jpg, bn2", "koala.jpg, bn2"]  # above one matrix each
 
 
 def test_layers_and_input_sizes_separate_heatmaps(lite0) -> None:
