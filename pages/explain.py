@@ -3,7 +3,7 @@
 import streamlit as st
 
 from camviz import captions
-from camviz.ui.explain import map_views, method_extras, predictions
+from camviz.ui.explain import map_views, method_extras, pin_button, predictions
 from camviz.ui.inputs import recipe_input
 from camviz.ui.results import explanations
 from camviz.ui.session import settings
@@ -37,8 +37,9 @@ if e is not None:
             st.info(escaped(tr_message(note)))
         with st.container(key="next_steps", horizontal=True, vertical_alignment="top", gap="small"):
             checks = st.container(width="content")
-            beside = dict.fromkeys((e.method, *method_picker.FAVORITES[:3]))
-            pages.open_button("compare", tr("Open in Compare"), {"columns.methods": ",".join(beside)})
+            beside = ",".join(dict.fromkeys((e.method, *method_picker.FAVORITES[:3])))
+            pages.open_button("beside", "compare", tr("Open in Compare"), {"rows": "none", "columns.methods": beside})
+            pin_button.draw(experiment, e)
             map_views.show_downloads(e, experiment, look, percentile)
         with checks:
             quick_check.show(e.question)

@@ -80,7 +80,12 @@ def test_the_last_of_quick_clicks_wins_on_a_slow_line(page: Page, server: str) -
 
 
 @pytest.mark.parametrize(
-    ("former", "link", "title", "now"), [("gallery", "by=unsure&method=layer_cam", "Dataset", "dataset")]
+    ("former", "link", "title", "now"),
+    [
+        ("gallery", "by=unsure&method=layer_cam", "Dataset", "dataset"),
+        ("layers", "layer=blocks.4&map=12", "Inspect", "inspect"),
+        ("dream", "dream=class_image&target=105", "Inspect", "inspect"),
+    ],
 )
 def test_links_to_a_former_page_open_its_successor(
     page: Page, server: str, former: str, link: str, title: str, now: str

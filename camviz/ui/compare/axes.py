@@ -10,7 +10,7 @@ import streamlit as st
 from ...errors import CamvizError
 from ...explanation.question import Question
 from ...registry import METHODS, Method
-from ..inputs import image_input, model_input
+from ..inputs import image_input, model_input, pins
 from ..inputs.experiment import Experiment
 from ..results.grid import Grid, setting_label
 from ..session import settings
@@ -41,11 +41,11 @@ class Cell:
 class Axis:
     """One way to vary an experiment: its values (id: label), the ones shown first, and what a value changes.
 
-    `setting` is the setting that holds the value on other pages.
+    `link` returns the settings that show a value on other pages.
     """
 
     title: str
-    setting: str
+    link: Callable[[str], dict[str, str]]
     values: Callable[[Experiment], dict[str, str]]
     first: Callable[[Experiment], list[str]]
     change: Callable[[Cell, str], Cell]
@@ -67,41 +67,65 @@ def _with_network(cell: Cell, name: str) -> Cell:
     return replace(cell, experiment=replace(old, model=model, layers=old.layers if same else default))
 
 
+def _pinned(cell: Cell, pin: pins.Pin) -> Cell:
+    method = METHODS[pin.method]
+    changed = replace(_with_network(cell, pin.model), method=method, settings=method.settings({}))
+    experiment = replace(
+        changed.experiment,
+        image=image_input.choices()[pin.img],
+        layers=(pin.layer,) if pin.layer else (),
+        target=int(pin.target),
+        rival=-1,
+    )
+    return replace(changed, experiment=experiment)
+
+
+def _pin(value: str) -> pins.Pin:
+    return next(pin for pin in pins.pins() if str(pin) == value)
+
+
 AXES: dict[str, Axis] = {
     "methods": Axis(
         "Methods",
-        "method",
+        lambda value: {"method": value},
         lambda experiment: {key: method.title for key, method in METHODS.items()},
         lambda experiment: ["grad_cam", "layer_cam", "guided_grad_cam", "guided_backprop"],
         lambda cell, key: replace(cell, method=METHODS[key], settings=METHODS[key].settings({})),
     ),
     "layers": Axis(
         "Layers",
-        "layer",
+        lambda value: {"layer": value},
         lambda experiment: {layer.name: layer.name for layer in experiment.model.layers},
         _stage_ends,
         lambda cell, name: replace(cell, experiment=replace(cell.experiment, layers=(name,))),
     ),
     "networks": Axis(
         "Models",
-        "model",
+        lambda value: {"model": value},
         lambda experiment: {name: entry.title for name, entry in model_input.choices().items()},
         lambda experiment: ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"],
         _with_network,
     ),
     "classes": Axis(
         "Classes",
-        "target",
+        lambda value: {"target": value},
         lambda experiment: {str(index): label for index, label in enumerate(experiment.model.categories)},
         lambda experiment: [str(one.index) for one in experiment.predictions[:3]],
         lambda cell, index: replace(cell, experiment=replace(cell.experiment, target=int(index))),
     ),
     "pictures": Axis(
         "Images",
-        "img",
+        lambda value: {"img": value},
         lambda experiment: {key: picture.name for key, picture in image_input.choices().items()},
         lambda experiment: list(dict.fromkeys([experiment.image.id, "sample:cat", "sample:panda"])),
         lambda cell, key: replace(cell, experiment=replace(cell.experiment, image=image_input.choices()[key])),
+    ),
+    "pins": Axis(
+        "Pinned heatmaps",
+        lambda value: _pin(value).settings,
+        lambda experiment: {str(pin): pin.label for pin in pins.pins()},
+        lambda experiment: [str(pin) for pin in pins.pins()],
+        lambda cell, value: _pinned(cell, _pin(value)),
     ),
 }
 
@@ -135,7 +159,10 @@ def choose(experiment: Experiment) -> Grid:
             return error
 
     def link(row: str, column: str) -> dict[str, str]:
-        return {AXES[name].setting: value for name, value in ((rows, row), (columns, column)) if name != NONE}
+        found: dict[str, str] = {}
+        for name, value in ((rows, row), (columns, column)):
+            found |= AXES[name].link(value) if name != NONE else {}
+        return found
 
     return Grid(
         [labels[rows][value] if rows != NONE else "" for value in down],

@@ -143,9 +143,9 @@ def tabs() -> None:
             st.page_link(FOLDER / f"{page.file}.py", label=tr_message(page.title))
 
 
-def open_button(file: str, label: str, given: Mapping[str, str]) -> None:
+def open_button(key: str, file: str, label: str, given: Mapping[str, str]) -> None:
     """Draw a button that opens another page with these settings, as a link would write them."""
-    if st.button(label, key=f"open.{file}"):
+    if st.button(label, key=key):
         settings.follow("link", dict(given))
         st.switch_page(FOLDER / f"{file}.py")
 
