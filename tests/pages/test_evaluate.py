@@ -297,8 +297,8 @@ def test_the_conclusions_fit_the_curves() -> None:
     falling, rising = Curve((0, 0.2, 1), (0.9, 0.1, 0)), Curve((0, 0.2, 1), (0, 0.8, 0.9))
     text_of_curves = conclusions.curves("cat", falling, rising)
     assert (
-        "10% of the pixels changes the probability of cat from 90.0% to 50.0%" in text_of_curves
-        and "it is 40.0%" in text_of_curves
+        "10% of the pixels changes the probability of cat from 90% to 50%" in text_of_curves
+        and "it is 40%" in text_of_curves
     )
     flat = Curve((0, 1), (0.9, 0.0)), Curve((0, 1), (0.0, 0.9))
     assert "beats every control" in conclusions.against((falling, rising), {"Edges": flat})
