@@ -25,8 +25,12 @@ from camviz.models import Prediction
         ),
         ("deconvnet", {"layer": "blocks.0", "feature_map": 3}, "activate feature map 3 of layer blocks.0 most."),
         ("vanilla_backprop", {}, "Small changes of the highlighted pixels change this score most."),
-        ("integrated_gradients", {"steps": 1}, "contribute most to the change of this score from the baseline to this"),
-        ("gradient_x_input", {}, "contribute most to this score, relative to an image of the mean color"),
+        (
+            "integrated_gradients",
+            {"steps": 1},
+            "contribute most to this score. The contributions are relative to the baseline",
+        ),
+        ("gradient_x_input", {}, "contribute most to this score. The contributions are relative to an image of"),
         ("guided_backprop", {}, "structures that activate the model; they are nearly the same for every class."),
         ("deconvnet", {}, "projected back to the pixels; they are nearly the same for every class."),
         (
@@ -54,7 +58,7 @@ def test_reading(lite0, coffee, method, settings, sentence):
 def test_every_method_says_itself_what_it_shows_and_what_not():
     for texts in ([one.reads for one in METHODS.values()], [one.caution for one in METHODS.values()]):
         assert len(set(texts)) == len(METHODS)
-        assert [text for text in texts if not re.fullmatch(r"[A-Z{].*\.", text) or len(text) > 200] == []
+        assert [text for text in texts if not re.fullmatch(r"[A-Z{].*\.", text) or len(text) > 240] == []
     assert {tip.tooltip for tip in METHODS.values()}.isdisjoint(one.reads for one in METHODS.values())
     unknown = {name for one in METHODS.values() for name in re.findall(r"{(.*?)}", one.reads + one.caution)}
     assert unknown == {"score", "label", "where", "base"}

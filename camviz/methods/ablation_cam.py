@@ -15,7 +15,8 @@ from ..tape import add_note, score_of
     "Ablation-CAM",
     family="cam",
     paper="https://openaccess.thecvf.com/content_WACV_2020/html/Desai_Ablation-CAM_Visual_Explanations_for_Deep_Convolutional_Network_via_Gradient-free_Localization_WACV_2020_paper.html",
-    reads="The feature maps that are active in the highlighted region lower {score} most when they are removed{where}.",
+    reads="The highlighted region is evidence for {label}{where}: without the feature maps that are active "
+    "there the score drops most.",
     caution="They are removed one at a time, so what several feature maps do together is missed. The heatmap is "
     "only as fine as the cells of its layer.",
 )

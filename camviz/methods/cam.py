@@ -14,7 +14,7 @@ from ..tape import activations, reading_of, score_gradient, usual_modes
     family="cam",
     paper="https://arxiv.org/abs/1512.04150",
     requires="only average pooling and one linear layer after the layer",
-    reads="The highlighted places contribute most to {score}{where}; their mean is the score itself, up to a constant.",
+    reads="The highlighted region is evidence for {label}{where}, by the weights of the last layer.",
     caution="Each place depends on a large part of the image, so what the model responds to may lie beside it. "
     "The heatmap is only as fine as the cells of its layer.",
 )

@@ -15,7 +15,8 @@ from ..tape import add_note, bias_gradients
     "FullGrad",
     family="gradient",
     paper="https://arxiv.org/abs/1905.00780",
-    reads="The highlighted pixels, and the biases of all layers at these places, contribute most to {score}.",
+    reads="The highlighted pixels contribute most to {score}. The contributions of all biases at these places "
+    "are included.",
     caution="Most biases contribute to every class, so the heatmap is hardly specific to this one.",
 )
 def full_grad(

@@ -12,8 +12,8 @@ from ..tape import input_gradient
     family="gradient",
     paper="https://arxiv.org/abs/1605.01713",
     pixels=True,
-    reads="The highlighted pixels contribute most to {score}, relative to an image of the mean color and as if "
-    "the model were linear.",
+    reads="The highlighted pixels contribute most to {score}. The contributions are relative to an image of "
+    "the mean color, as if the model were linear.",
     caution="The model is not linear, so the contributions are a rough approximation. Pixels of the mean color "
     "get none, whatever they mean for the class.",
 )

@@ -11,7 +11,7 @@ from ..tape import record
     "HiResCAM",
     family="cam",
     paper="https://arxiv.org/abs/2011.08891",
-    reads="The highlighted places contribute most to {score}{where}.",
+    reads="The highlighted region is evidence for {label}{where}: these places contribute most to the score.",
     caution="The contributions are exact only if the network is linear from this layer on; at an early layer "
     "they are an approximation. The heatmap is only as fine as the cells of its layer.",
 )

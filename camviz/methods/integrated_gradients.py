@@ -28,9 +28,10 @@ BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
     family="gradient",
     paper="https://arxiv.org/abs/1703.01365",
     pixels=True,
-    reads="The highlighted pixels contribute most to the change of {score} from the baseline to this image.",
-    caution="The contributions are relative to the baseline, and another baseline gives another heatmap. Pixels "
-    "that equal it get none, whatever they mean for the class.",
+    reads="The highlighted pixels contribute most to {score}. The contributions are relative to the baseline, "
+    "an empty image.",
+    caution="Another baseline gives another heatmap: pixels that equal the baseline get none, whatever they mean "
+    "for the class.",
 )
 def integrated_gradients(
     net: nn.Module,

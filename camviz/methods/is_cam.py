@@ -16,8 +16,8 @@ from ..tape import score_of
     "IS-CAM",
     family="cam",
     paper="https://arxiv.org/abs/2010.03023",
-    reads="The feature maps that are active in the highlighted region give the highest values of {score} when "
-    "the image is masked by them at increasing strength{where}.",
+    reads="The highlighted region is evidence for {label}{where}: its feature maps give the highest scores "
+    "when only their places stay visible, averaged over masks of increasing strength.",
     caution="Weakly and strongly masked images count alike, although most of them are unlike the training "
     "images. The heatmap is only as fine as the cells of its layer.",
 )

@@ -11,7 +11,7 @@ from ..tape import record
     "Layer-CAM",
     family="cam",
     paper="https://ieeexplore.ieee.org/document/9462463",
-    reads="The highlighted places are active and raise {score}{where}.",
+    reads="The highlighted region is evidence for {label}{where}: these places are active and raise the score.",
     caution="Evidence against the class is left out. At early layers edges and textures outside the object are "
     "highlighted too.",
 )

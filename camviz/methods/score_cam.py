@@ -15,8 +15,8 @@ from ..tape import score_of
     "Score-CAM",
     family="cam",
     paper="https://arxiv.org/abs/1910.01279",
-    reads="The feature maps that are active in the highlighted region give the highest values of {score} when "
-    "the image is masked by them{where}.",
+    reads="The highlighted region is evidence for {label}{where}: its feature maps give the highest scores "
+    "when only their places stay visible.",
     caution="Masked images are unlike the training images, and a few feature maps may decide the whole heatmap. "
     "It is only as fine as the cells of its layer.",
 )

@@ -17,8 +17,8 @@ from ..tape import score_of
     "SS-CAM",
     family="cam",
     paper="https://arxiv.org/abs/2006.14255",
-    reads="The feature maps that are active in the highlighted region give the highest values of {score} when "
-    "noisy masks of them cover the image{where}.",
+    reads="The highlighted region is evidence for {label}{where}: its feature maps give the highest scores "
+    "when only their places stay visible, averaged over noisy masks.",
     caution="The noise makes the masked images unlike the training images, and another seed gives another "
     "heatmap. It is only as fine as the cells of its layer.",
 )

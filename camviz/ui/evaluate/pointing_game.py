@@ -2,10 +2,12 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import Any
 
 import numpy as np
+import pandas as pd  # Streamlit brings it
 import streamlit as st
 import torch
 from numpy.typing import NDArray
@@ -96,14 +98,10 @@ def pointing(experiment: Experiment) -> list[Section]:
         columns[Message("{place}: {label}", place=WHERE[quarter], label=prediction.label)] = [
             one.shares[quarter] for _, one in rows
         ]
-    shares = {tr_message(name): st.column_config.NumberColumn(format="%.1f%%") for name in columns if name != "Method"}
-    percentages = {
-        name: [cell if isinstance(cell, str) else 100 * cell for cell in cells] for name, cells in columns.items()
-    }
+    shares = [tr_message(name) for name in columns if name != "Method"]
     st.dataframe(
-        tiles.translated_table(percentages),
+        pd.DataFrame(tiles.translated_table(columns)).style.format(partial(percent, exact=True), subset=shares),
         hide_index=True,
-        column_config=shares,
         height="content",
         alt=tr("Shares by method and image"),
     )
