@@ -11,7 +11,7 @@ def test_the_ranking_is_canceled_continued_and_downloaded(page: Page, server: st
         "&images=sample:coffee,sample:koala,sample:panda"
     )
     start = page.get_by_role("button", name="Compute 24 numbers (about")
-    expect(start).to_be_visible(timeout=20_000)
+    expect(start).to_be_visible(timeout=60_000)
     place = start.bounding_box()
     assert place is not None
     start.click()

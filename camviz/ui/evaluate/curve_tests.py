@@ -26,8 +26,8 @@ from . import conclusions, perturbed_images
 
 FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean color"}
 KEYS = ("deletion", "insertion")
-# Pixels that are kept free while the curves are computed, so that nothing moves: of the sentence, and of each test.
-SENTENCE_HEIGHT, TEST_HEIGHT = 52, 1080
+# Pixels that are kept free while the curves are computed, so that nothing moves: of the sentence, a test, its chart.
+SENTENCE_HEIGHT, TEST_HEIGHT, CHART_HEIGHT = 52, 1080, 340
 
 Settings = Mapping[str, Any]
 Pair = tuple[Curve, Curve]  # deletion and insertion
@@ -47,14 +47,11 @@ class CurveTest:
         found = {title: pair[self.number] for title, pair in {question.method.title: own, **others}.items()}
         return chart_of_curves(self.metric, found, label)
 
-    def compare(self, question: Question, own: Pair, others: Mapping[str, Pair], label: str) -> None:
-        """Draw the best control's area and the chart; without controls they are said to be pending."""
-        best = conclusions.best_control(
-            self.metric, {title: float(pair[self.number]) for title, pair in others.items()}
-        )
+    def compare(self, others: Mapping[str, Pair]) -> None:
+        """Draw the best control's area; without controls it is said to be pending."""
+        areas = {title: float(pair[self.number]) for title, pair in others.items()}
+        best = conclusions.best_control(self.metric, areas)
         self.best.markdown(f"{tr_message(best)} {tr_message(conclusions.BETTER[self.metric.better])}")
-        with self.charted.container():
-            draw(self.chart(question, own, others, label), self.metric.key if others else f"{self.metric.key}.alone")
 
 
 def curves(experiment: Experiment, e: Explanation, top: Any) -> list[Section]:
@@ -81,27 +78,26 @@ def curves(experiment: Experiment, e: Explanation, top: Any) -> list[Section]:
     label = experiment.model.categories[question.class_index or 0]
     tests = [_draw_test(box, number, e, own[number], settings, label) for number, box in enumerate(boxes)]
     controls = [experiment.question(one) for one in metrics.controls_for(experiment) if one != question.method]
-
-    def compare(others: Mapping[str, Pair]) -> None:
-        if others:
-            verdict.markdown(f"**{tr_message(conclusions.against(own, others))}**")
-        for test in tests:
-            test.compare(question, own, others, label)
-
     summary.markdown(tr_message(conclusions.curves(escaped(label), *own)))
     if not (others := _known(controls, settings)):
-        compare({})
+        for test in tests:
+            test.compare({})
+            test.charted.skeleton(CHART_HEIGHT)
         with status:
             _compute(controls, settings)
         others = _known(controls, settings)
+    charts = [test.chart(question, own, others, label) for test in tests]
+    for test, chart in zip(tests, charts, strict=True):
+        test.compare(others)
+        with test.charted.container():
+            draw(chart, test.metric.key)
     if others:
-        compare(others)
+        verdict.markdown(f"**{tr_message(conclusions.against(own, others))}**")
     texts = [
         conclusions.curves(label, *own),
         *([conclusions.against(own, others)] if others else []),
         *(metric_sentence(METRICS[key]) for key in KEYS),
     ]
-    charts = [test.chart(question, own, others, label) for test in tests]
     table = [HEAD, (Message("replacement"), Message(FILLERS[filler])), (Message("steps"), str(steps))]
     code = [measure_snippet({"deletion": settings, "insertion": settings})]
     return [Section(Message("Deletion and insertion"), texts, charts=charts, table=table, code=code)]
