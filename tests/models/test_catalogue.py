@@ -6,15 +6,18 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 
 import camviz
 from camviz import models
-from camviz.models.catalogue import source_of
+from camviz.models.catalogue import EMBEDDED, source_of
+from camviz.models.checkpoints import download
 
 CURATED = [
     *("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "alexnet", "vgg16", "resnet18", "resnet50"),
@@ -129,3 +132,22 @@ def test_random_weights_under_threads() -> None:
 def test_importing_the_package_does_not_import_timm() -> None:
     code = "import sys, camviz.models; sys.exit('timm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+def test_models_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    real = download.try_to_load_from_cache
+    monkeypatch.setattr(download, "try_to_load_from_cache", partial(real, cache_dir=tmp_path / "hf"))
+    assert models.local_models() == set(EMBEDDED)
+    files = tmp_path / "hub" / "checkpoints"
+    files.mkdir(parents=True)
+    for name in ("resnet18-f37072fd.pth", "resnet18-f37072fd.pth.123.part", "resnet50.a1_in1k.safetensors", "x.pth"):
+        (files / name).touch()
+    for repository, name in (("timm/vgg11.tv_in1k", "model.safetensors"), ("timm/vgg13.tv_in1k", "config.json")):
+        folder = tmp_path / "hf" / f"models--{repository.replace('/', '--')}"
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs" / "main").write_text("abc")
+        (folder / "snapshots" / "abc").mkdir(parents=True)
+        (folder / "snapshots" / "abc" / name).touch()
+    assert models.local_models() == {*EMBEDDED, "resnet18", "timm/resnet50.a1_in1k", "timm/vgg11.tv_in1k"}
