@@ -12,11 +12,12 @@ experiment = pages.experiment()
 grid_view.follow_opened_cell()
 chosen = axes.choose(experiment)
 options = grid_view.display_options()
-look, status = st.container(), st.container()
+look, status = st.container(key="compare_look"), st.container()
 page = grid_view.GridView(chosen, options)
+below = st.container()
 
 with status:
-    done = grid.run(chosen, page.draw)
+    done = grid.run(chosen, page.draw, quick_place=below)
 maps = {place: e for place, e in sorted(done.items()) if isinstance(e, Explanation)}
 page.share_scale(maps)
 grid_view.look_controls(look, options, maps)

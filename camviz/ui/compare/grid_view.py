@@ -66,7 +66,7 @@ def look_controls(place: Any, options: DisplayOptions, maps: Mapping[Place, Expl
         _name(*cell): {_name(*other): f"r {value:.2f}" for other, value in found.items()}
         for cell, found in agreement.correlations(maps).items()
     }
-    with place.container(horizontal=True, vertical_alignment="bottom", key="compare_look"):
+    with place.container(horizontal=True, vertical_alignment="bottom", key="compare_tools_line"):
         with st.container(width="stretch", key="compare_tools"):
             stage.tools("look", options.look, stage.keep, GROUP, relations)
         st.segmented_control(
@@ -114,7 +114,7 @@ class GridView:
         self.image = agreement.common_view(grid.questions) if len(grid.rows) == 1 else None
         answers = {(question.model.key, question.image.digest, question.label) for question in grid.questions}
         self.answer = st.empty() if len(answers) == 1 else None  # what all cells explain is written once
-        st.html(f"<style>{_STYLE}</style>")
+        st.html(f"<style>{_STYLE}{self._ratio()}</style>")
         if not grid.places:
             st.info(tr("Nothing to compare yet: choose at least one row and one column above."))
         every = range(len(grid.columns))
@@ -158,7 +158,8 @@ class GridView:
             with line.cell():
                 with st.container(key="column_label_image"):
                     st.markdown(tr("Image"))
-                self._plain_image(self.image)
+                with st.container(key="stage_cell.image"):
+                    self._plain_image(self.image)
         for column in columns:
             with line.cell():
                 # On wide screens the labels of the columns stand above the first row only.
@@ -180,6 +181,11 @@ class GridView:
             args=(self.grid.links[row][column],),
         )
 
+    def _ratio(self) -> str:
+        """Return the style that reserves the height of a cell before the browser has drawn it."""
+        height, width = self.grid.questions[0].model.input_size if self.grid.questions else (1, 1)
+        return f".stMain {{ --cell-ratio: {width} / {height}; }}"
+
     def _plain_image(self, question: Question) -> None:
         image = stage.original(question.model, question.image, question.fit)
         stage.stage("cell.image", image, question.model.input_size, None, self.options.look, tr("Image"), group=GROUP)
@@ -191,7 +197,7 @@ class GridView:
         key = f"cell.{place[0]}.{place[1]}" + (".again" if again else "")
         image = stage.original(question.model, question.image, question.fit)
         shown, size = stage.StageMap.of(e, high), (e.view.shape[0], e.view.shape[1])
-        with self.stages[place].container():
+        with self.stages[place].container(key=f"stage_{key}"):
             stage.stage(key, image, size, shown, self.options.look, alt, group=GROUP, name=_name(*place))
 
 

@@ -73,10 +73,13 @@ def setting_label(text: str) -> str:
     return tr_message(text) if named else text
 
 
-def run(grid: Grid, draw: Draw, *, quick_only: bool = False) -> dict[Place, Explanation | CamvizError]:
+def run(
+    grid: Grid, draw: Draw, *, quick_only: bool = False, quick_place: Any = None
+) -> dict[Place, Explanation | CamvizError]:
     """Compute what is missing, cell by cell: the quick ones at once, the slow ones after a click.
 
-    With `quick_only` slow ones are left out, and no button stands for them.
+    With `quick_only` slow ones are left out, and no button stands for them. `quick_place` is where the progress of
+    quick ones is drawn.
     """
     done: dict[Place, Explanation | CamvizError] = {}
 
@@ -100,7 +103,7 @@ def run(grid: Grid, draw: Draw, *, quick_only: bool = False) -> dict[Place, Expl
         ("grid.quick", _counted(len(quick), "quick"), quick, "never"),
         ("grid", _counted(len(slow), "slow"), {} if quick_only else slow, "always"),
     ):
-        _compute(name, what, grid, cells, finish, ask)
+        _compute(name, what, grid, cells, finish, ask, quick_place if cells is quick else None)
         if any(place not in done for place in cells):
             break
     return done
@@ -115,7 +118,13 @@ def _counted(count: int, which: Literal["quick", "slow"]) -> str:
 
 
 def _compute(
-    name: str, what: str, grid: Grid, seconds: Mapping[Place, float], finish: Callable[..., None], ask: Any
+    name: str,
+    what: str,
+    grid: Grid,
+    seconds: Mapping[Place, float],
+    finish: Callable[..., None],
+    ask: Any,
+    place: Any,
 ) -> None:
     if not seconds:
         return
@@ -125,13 +134,13 @@ def _compute(
         parts = tasks.parts_of(
             report, list(seconds.values()), lambda done: tr("{done} of {total} heatmaps", done=done, total=len(seconds))
         )
-        for (place, question), part in zip(questions.items(), parts, strict=True):
+        for (cell, question), part in zip(questions.items(), parts, strict=True):
             try:
-                finish(place, explanations.compute(question, part))
+                finish(cell, explanations.compute(question, part))
             except CamvizError as error:
-                finish(place, error)
+                finish(cell, error)
         return True
 
     key = ("grid", *(question.key for question in questions.values()))
     keeps = tr("Keeps the finished heatmaps.")
-    tasks.run(name, key, sum(seconds.values()), what, work, ask=ask, keep=False, keeps=keeps)
+    tasks.run(name, key, sum(seconds.values()), what, work, ask=ask, keep=False, keeps=keeps, place=place)
