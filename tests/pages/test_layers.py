@@ -59,10 +59,10 @@ def test_opens_with_everything_that_is_fast(visit, wait) -> None:
     assert table["Channels × height × width"].tolist()[2] == "16 x 112 x 112"
     assert set(table["Receptive field (pixels)"]) == {""}
     assert labels(app) == [
-        "Compute the receptive fields (about 72 s)",
+        "Compute the receptive fields (about 1.2 min)",
         "Synthesize an image (about 4.3 min)",
         "Continue on the page Dream",
-        "Find the 9 strongest of 12 images (about 84 s)",
+        "Find the 9 strongest of 12 images (about 1.4 min)",
     ]
     for name in ("bn1", "blocks.2", "bn2"):  # the sweep
         assert f"`{name}`" in captions(app)
@@ -135,7 +135,7 @@ def test_the_search_can_be_limited_to_uploaded_images(visit, wait) -> None:
     buffer = BytesIO()
     Image.open(image_input.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
     app.file_uploader(key="upload").upload("my_cat.png", buffer.getvalue(), "image/png").run()
-    assert "Find the 9 strongest of 13 images (about 85 s)" in labels(app)
+    assert "Find the 9 strongest of 13 images (about 1.4 min)" in labels(app)
     app.segmented_control(key="search_in").set_value("own").run()
     assert not app.exception
     assert "Find the 1 strongest of 1 images (about 9 s)" in labels(app)
