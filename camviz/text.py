@@ -64,11 +64,11 @@ def shown_answer(probability: float, value: float, unit: str = "", decimals: Lit
 def duration_text(seconds: float) -> str:
     """Return a duration with two significant digits in seconds, minutes or hours.
 
-    >>> duration_text(0.153), duration_text(11.2), duration_text(75), duration_text(5400)
-    ('0.15 s', '11 s', '1.2 min', '1.5 h')
+    >>> duration_text(0.153), duration_text(11.2), duration_text(75), duration_text(153), duration_text(5400)
+    ('0.15 s', '11 s', '1.2 min', '2.5 min', '1.5 h')
     """
     for unit, length in (("s", 1), ("min", 60), ("h", 3600)):
-        count = seconds / length
+        count = seconds / length if unit == "s" else max(1.0, seconds / length)
         if count < 59.5 or unit == "h":
             break
     return f"{count:.0f} {unit}" if count >= 9.95 else f"{float(f'{round(count, 2):.2g}'):g} {unit}"

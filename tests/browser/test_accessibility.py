@@ -71,10 +71,6 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(page: Page, server: st
     last = (
         page.get_by_role("heading", name=PAGES[path], exact=True).or_(page.get_by_text(PAGES[path], exact=True)).first
     )
-    start = page.get_by_role("button", name=re.compile("Explain 12 images"))  # on a machine that is busy
-    expect(last.or_(start).first).to_be_visible()
-    if start.is_visible():
-        start.click()
     expect(last).to_be_visible()
     settled(page)
     page.evaluate(AXE)
@@ -204,6 +200,36 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     keys.reach(page.get_by_role("link", name="Compare"), key="Shift+Tab", most=90)
     press("Enter")
     expect(page.get_by_role("heading", name="Compare")).to_be_visible()
+
+
+def test_the_focus_stays_on_what_was_chosen(page: Page, server: str) -> None:
+    page.goto(f"{server}/?img=sample:cat")
+    expect(page.get_by_text("predicts Egyptian cat")).to_be_visible()
+    settled(page)
+    chosen = page.locator(".gallery button[title=koala]")
+    chosen.press("Enter")
+    expect(page.get_by_text("predicts koala")).to_be_visible()
+    settled(page)
+    expect(chosen).to_be_focused()
+    bar = page.locator(".bars button").nth(2)
+    bar.press("Enter")
+    expect(bar).to_have_attribute("aria-pressed", "true")
+    settled(page)
+    expect(bar).to_be_focused()
+    page.goto(f"{server}/layers")
+    step = page.locator(".strip [role=button]", has_text=re.compile("^blocks.2"))
+    step.press("Enter")
+    expect(step).to_have_attribute("aria-pressed", "true")
+    settled(page)
+    expect(step).to_be_focused()
+    page.goto(f"{server}/dataset")
+    tile = page.locator(".tiles button", has_text="koala.jpg")
+    expect(page.locator(".tiles button")).to_have_count(12)
+    settled(page)
+    tile.press("Enter")
+    expect(page.get_by_text("koala.jpg, by Grad-CAM")).to_be_visible()
+    settled(page)
+    expect(tile).to_be_focused()
 
 
 def test_compare_by_keys_and_no_trap(page: Page, server: str) -> None:

@@ -1,4 +1,4 @@
-"""The gallery in a real browser: a ZIP, a click on a tile, and the way to Explain; a recipe and a report as files."""
+"""The page Dataset in a browser: a ZIP, a click on a tile, the way to Explain; a recipe and a report as files."""
 
 import json
 import re
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect
+
+from tests.browser.waiting import settled
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -25,15 +27,11 @@ def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str
         for name in ("macaw", "panda"):
             made.writestr(f"my/{name} 1.png", flipped(name))
         made.writestr("my/broken.png", b"no image")
-    page.goto(f"{server}/gallery")
+    page.goto(f"{server}/dataset")
     files = {"name": "my.zip", "mimeType": "application/zip", "buffer": archive.getvalue()}
     page.locator("[data-testid=stMain] input[type=file]").set_input_files(files)
     tiles = page.locator(".tiles button")
     expect(page.get_by_role("alert").filter(has_text="my/broken.png")).to_be_visible()
-    start = page.get_by_role("button", name=re.compile("Explain 3 images"))
-    expect(tiles.filter(has_text="my/panda 1.png").or_(start)).to_be_visible()
-    if start.is_visible():
-        start.click()
     expect(tiles).to_have_count(2)
     tiles.filter(has_text="my/panda 1.png").click()
     expect(page.get_by_text("my/panda 1.png, by Grad-CAM")).to_be_visible()
@@ -41,6 +39,19 @@ def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str
     expect(page.get_by_role("heading", name="Explain", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile(r"/\?img=sha"))
     assert page.locator(".gallery button[aria-pressed=true]").get_attribute("title") == "my/panda 1"
+
+
+def test_the_first_screen_is_tiles_and_former_links_open_it(page: Page, server: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{server}/gallery?by=unsure&colors=cividis")
+    expect(page).to_have_url(re.compile(r"/dataset\?.*by=unsure"))
+    tiles = page.locator(".tiles button")
+    expect(tiles).to_have_count(12)
+    expect(tiles.first).to_contain_text("astronaut.jpg")
+    expect(page.get_by_role("combobox", name="Color map")).to_have_value("cividis")
+    settled(page)
+    boxes = [tile.bounding_box() for tile in tiles.all()]
+    assert all(box is not None and box["y"] + box["height"] < 900 for box in boxes)
 
 
 def test_a_recipe_goes_out_and_comes_back(page: Page, server: str) -> None:

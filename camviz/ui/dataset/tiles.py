@@ -75,7 +75,7 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
 
     if missing:
         quick = not question.method.many_passes
-        each = cost.explanation_seconds(question, cost.BATCHED)
+        each = cost.explanation_seconds(question, batched=True)
         box = st.container()
         tasks.run(
             "dataset",

@@ -76,7 +76,7 @@ class Store:
         return self.put(key, make()) if found is None else found
 
     def seconds(self, key: Hashable, measure: Callable[[], float]) -> float:
-        """Return the estimated duration for that key, measured once; less if the work has since taken less."""
+        """Return the estimated duration for that key: measured once, then corrected by what the work takes."""
         if (found := self._seconds.get(key)) is None:
             found = measure()
             with self._lock:
@@ -86,10 +86,10 @@ class Store:
         return found
 
     def took(self, key: Hashable, seconds: float) -> None:
-        """Correct an estimate that was made while the machine was busy by what the work took."""
+        """Correct an estimate by what the work took; upwards by half at most, since other work may have slowed it."""
         with self._lock:
             if key in self._seconds:
-                self._seconds[key] = min(seconds, self._seconds[key])
+                self._seconds[key] = min(seconds, 1.5 * self._seconds[key])
 
 
 def size_of(value: Any) -> int:
