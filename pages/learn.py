@@ -3,7 +3,7 @@
 import streamlit as st
 
 from camviz.registry import METHODS
-from camviz.ui.learn import failure_modes, lessons, steps
+from camviz.ui.learn import example, failure_modes, lessons, steps
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.learn.glossary import GLOSSARY
 from camviz.ui.session import settings
@@ -13,7 +13,9 @@ from camviz.ui.shell import pages
 
 PARTS = {"lessons": "Lessons", "methods": "How the methods work", "glossary": "Glossary"}
 
-experiment = pages.experiment()
+if not settings.is_running():
+    pages.experiment()  # runs app.py first
+example.follow_link()
 part = settings.setting("part", "lessons", PARTS)
 st.segmented_control(
     tr("Section"),
@@ -39,6 +41,7 @@ elif part == "methods":
         persist_state="session",
     )
     chapter = CHAPTERS[key]
+    experiment = example.experiment(chapter) if example.is_chosen() else pages.experiment()
     st.header(tr_message(METHODS[key].title), anchor=False)
     st.markdown(tr(chapter.idea))
     st.latex(chapter.formula)

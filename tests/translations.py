@@ -29,7 +29,21 @@ ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "camviz").rglob("*.py"))]
 CALLS = {"tr", "Message", "CamvizError", "DownloadError", "add_note", "Axis"}  # whose first argument is a template
 # Tables of the interface, by name: their values are shown through tr().
-TABLES = {"FITS", "FUSES", "SCALES", "PARTS", "TRIALS", "THREE", "BETTER", "BYS", "FILLERS", "COLORS", "ORDERS", "HOW"}
+TABLES = {
+    "SOURCES",
+    "FITS",
+    "FUSES",
+    "SCALES",
+    "PARTS",
+    "TRIALS",
+    "THREE",
+    "BETTER",
+    "BYS",
+    "FILLERS",
+    "COLORS",
+    "ORDERS",
+    "HOW",
+}
 # Settings whose values are shown through tr().
 VALUES = ("channel", "class", "link", "recipe", "Rows", "Columns", "Open the example", *COLOR_MAPS, *get_args(Fit))
 # What only a terminal shows: the command for many images, and the server's start.

@@ -1,43 +1,71 @@
-"""Lessons: small data files, each a link that sets everything, a question, and its answer."""
+"""Lessons: small data files with a question, the heatmaps that it is about, its answer, and claims that are tested."""
 
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import CamvizError
+from ..errors import CamvizError, choice
+from ..explanation.explain import ask, find_method
+from ..explanation.question import Question
+from ..images import DecodedImage, decode_image
+from ..models import DEFAULT_MODEL, available_devices, shared_model
+from ..registry import Method
+from ..scores import contrast
+from .claims import Claim, read_claim
 
 FOLDER = Path(__file__).parents[2] / "assets" / "lessons"
 FORMER_PAGES = ("dream", "gallery", "layers")  # whose links still open the right place
 PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", *FORMER_PAGES)
+SAMPLES = FOLDER.parent / "samples"
+HIDES = ("nothing", "heatmaps", "labels")
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")
+_SAMPLE = re.compile(r"sample:([a-z_]+)")
 
 
 @dataclass(frozen=True)
 class View:
-    """A link: the words on it, the page, and what it sets there."""
+    """A heatmap of a lesson (`page` is "explain"), or a link to another page.
+
+    `settings` are those of the page, as a link writes them. `scale` is the number of the view on whose color scale
+    this heatmap is drawn; 0 is its own.
+    """
 
     label: str
     page: str
     settings: Mapping[str, str]
+    scale: int = 0
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One card."""
+    """One lesson. `hides` says what is hidden until the answer is opened: one of HIDES."""
 
     number: int
     title: str
     question: str
     answer: str
     views: tuple[View, ...]
+    hides: str = "nothing"
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def heatmaps(self) -> tuple[View, ...]:
+        """The views that are shown as heatmaps beside the question."""
+        return tuple(view for view in self.views if view.page == "explain")
+
+    @property
+    def links(self) -> tuple[View, ...]:
+        """The views that are links to other pages."""
+        return tuple(view for view in self.views if view.page != "explain")
 
 
 def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
-    """All lessons of a folder, by their number. Raises CamvizError, with the file's name, where one is not right."""
+    """Return all lessons of a folder by number. Raises CamvizError with the file's name if one is invalid."""
     found = [read(path, language) for path in sorted(folder.glob("*.toml"))]
     numbers = [lesson.number for lesson in found]
     for number in numbers:
@@ -47,7 +75,7 @@ def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
 
 
 def read(path: Path, language: str = "en") -> Lesson:
-    """One lesson's file, named like 07-rather-than.toml; what it does not say in that language stays in English."""
+    """Read a lesson from a file named like 07-rather-than.toml; texts without a translation stay in English."""
     name = _NAME.fullmatch(path.name)
     if not name:
         raise CamvizError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
@@ -60,7 +88,7 @@ def read(path: Path, language: str = "en") -> Lesson:
             raise CamvizError('{file} lacks {key} = "..."', file=path.name, key=key)
     views = data.get("view")
     if not isinstance(views, list) or not views:
-        raise CamvizError("{file} lacks a [[view]]: the link that the lesson opens", file=path.name)
+        raise CamvizError("{file} lacks a [[view]]: the heatmap or link that the lesson shows", file=path.name)
     texts = (data.get(f"{key}_{language}", data[key]) for key in ("title", "question", "answer"))
     title, question, answer = (" ".join(str(text).split()) for text in texts)
     return Lesson(
@@ -69,6 +97,8 @@ def read(path: Path, language: str = "en") -> Lesson:
         question,
         answer,
         tuple(_view(path, view, language) for view in views),
+        choice(data.get("hides", "nothing"), HIDES, "hides"),
+        tuple(read_claim(path.name, claim) for claim in data.get("claim", ())),
     )
 
 
@@ -83,4 +113,36 @@ def _view(path: Path, data: Any, language: str) -> View:
         if not _SETTING.fullmatch(key):
             raise CamvizError("{file}: '{key}' is not the name of a setting in a link", file=path.name, key=key)
     label = data.get(f"label_{language}", data.get("label", "Open the example"))
-    return View(str(label), page, {key: str(value) for key, value in settings.items()})
+    return View(str(label), page, {key: str(value) for key, value in settings.items()}, int(data.get("scale", 0)))
+
+
+def question_of(view: View) -> Question:
+    """Return the question that a heatmap's settings ask. Raises CamvizError if it cannot be asked."""
+    settings = view.settings
+    untrained = settings.get("untrained") == "1"
+    name = settings.get("model", DEFAULT_MODEL)
+    model = shared_model(name, "random" if untrained else "default", available_devices()[0])
+    method = find_method(settings.get("method", "grad_cam"))
+    target, rival = (int(settings.get(key, "-1")) for key in ("target", "rather_than"))
+    return ask(
+        model,
+        _sample(settings.get("img", "sample:coffee")),
+        method,
+        None if target < 0 else target if rival < 0 else contrast(target, rival),
+        settings.get("layer"),
+        **_knobs(method, settings),
+    )
+
+
+def _knobs(method: Method, settings: Mapping[str, str]) -> dict[str, Any]:
+    given = {key.removeprefix(f"{method.key}."): value for key, value in settings.items() if "." in key}
+    return {name: method.knobs[name].type(value) for name, value in given.items() if name in method.knobs}
+
+
+@cache
+def _sample(key: str) -> DecodedImage:
+    name = _SAMPLE.fullmatch(key)
+    path = SAMPLES / f"{name[1]}.jpg" if name else None
+    if path is None or not path.is_file():
+        raise CamvizError("'{image}' is not one of the sample images", image=key)
+    return decode_image(path)

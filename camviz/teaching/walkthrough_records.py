@@ -47,6 +47,7 @@ class ReluWalkthrough(Walkthrough):
 
     result: Tensor  # (3, H, W)
     relus: tuple[ReluStep, ...]
+    feature_map: int | None = None  # from which the deconvnet starts; None: from the score
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from ..relevance.propagation import relevance_per_layer
 from ..runtime.progress import Progress
 from ..runtime.steps import recording_steps
 from ..scores import Score
-from ..tape import forward, score_of
+from ..tape import activations, backward_rule, forward, input_gradient, score_of
 from .walkthrough_records import (
     DRAWN,
     THUMBNAIL,
@@ -61,9 +62,32 @@ def of_guided_backprop(net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrou
     return _relu_walkthrough(guided_backprop, net, x, score)
 
 
-def of_deconvnet(net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrough:
-    """Record every ReLU in the backward pass of the deconvnet."""
-    return _relu_walkthrough(deconvnet, net, x, score)
+def of_deconvnet(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | None = None) -> ReluWalkthrough:
+    """Record every ReLU in the backward pass of the deconvnet.
+
+    With a layer it starts, as in the paper, from one feature map of the layer alone: the one whose positive activations
+    have the largest sum.
+    """
+    if layer is None:
+        return _relu_walkthrough(deconvnet, net, x, score)
+    activation, _ = activations(net, x, layer)
+    number = int(activation[0].clamp(min=0).sum(dim=(1, 2)).argmax())
+
+    def projected(net: nn.Module, x: Tensor, score: Score) -> Tensor:
+        with backward_rule(deconvolved):
+            return input_gradient(net, x, _passed_back(number), layer)
+
+    return replace(_relu_walkthrough(projected, net, x, score), feature_map=number)
+
+
+def _passed_back(feature_map: int) -> Score:
+    """Return the score whose gradient at a layer's output is the positive part of one feature map, and 0 elsewhere."""
+
+    def score(activation: Tensor) -> Tensor:
+        one = activation[:, feature_map]
+        return (one * one.detach().clamp(min=0)).flatten(1).sum(dim=1)
+
+    return score
 
 
 def of_grad_cam(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> GradCamWalkthrough:

@@ -160,8 +160,6 @@ def test_what_is_escaped(text: str, shown: str) -> None:
 
 
 def test_a_lesson_leads_only_to_a_page_of_camviz(tmp_path: Path) -> None:
-    from camviz.ui.learn import lessons as cards
-
     head = 'title = "<b>x</b>"\nquestion = "q"\nanswer = "a"\n[[view]]\nlabel = "l"\n'
     file = tmp_path / "01-x.toml"
     for page in ("../x", "http://evil.example", "//evil.example", "javascript:alert(1)", "explain?x"):
@@ -170,7 +168,9 @@ def test_a_lesson_leads_only_to_a_page_of_camviz(tmp_path: Path) -> None:
             lessons.read(file)
     file.write_text(f'{head}page = "compare"\n[view.set]\nimg = "x&model=y#z <script>"\n')
     (view,) = lessons.read(file).views
-    assert cards.address(view) == "./compare?img=x%26model%3Dy%23z+%3Cscript%3E"
+    assert (view.page, view.settings) == ("compare", {"img": "x&model=y#z <script>"})
+    with pytest.raises(CamvizError, match="is not one of the sample images"):
+        lessons.question_of(view)
     file.write_text(f'{head}[view.set]\n"x=1&y" = "z"\n')
     with pytest.raises(CamvizError, match="is not the name of a setting in a link"):
         lessons.read(file)

@@ -1,5 +1,7 @@
 """The Learn page without a browser: lessons, every chapter with its steps and its weakness, and the words."""
 
+import base64
+import json
 import re
 
 import numpy as np
@@ -12,6 +14,7 @@ from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.methods.grad_cam import grad_cam
 from camviz.methods.guided_backprop import guided_backprop
 from camviz.teaching.lessons import FOLDER, lessons
+from camviz.ui.learn import lessons as lesson_page
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.learn.glossary import GLOSSARY
 
@@ -22,16 +25,97 @@ def text(app) -> str:
     return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error])
 
 
-def test_the_lessons_are_cards_with_links(start) -> None:
-    app = start("pages/learn.py")
-    assert not app.exception
-    links = [element.proto for element in app.get("link_button")]
-    assert len(links) == sum(len(lesson.views) for lesson in lessons())
-    assert links[0].url == "./?img=sample:coffee&method=grad_cam"
-    assert any(link.url.startswith("./compare?img=sample:macaw&rows=classes") for link in links)
-    assert [one.value for one in app.header if one.value[0].isdigit()] == [
-        f"{lesson.number}. {lesson.title}" for lesson in lessons()
-    ]
+def stages(app) -> list[dict]:
+    """The data of each stage of the page."""
+    protos = [element.proto for element in app.get("bidi_component")]
+    return [json.loads(proto.json) for proto in protos if proto.component_name == "camviz_stage"]
+
+
+def test_a_lesson_opens_with_its_question_and_heatmaps_and_without_its_answer(start) -> None:
+    app = start("pages/learn.py", lesson="7")
+    lesson = lessons()[6]
+    assert not app.exception and not app.error
+    assert app.header[0].value == f"7. {lesson.title}" and lesson.question in text(app)
+    assert app.selectbox(key="lesson").label == f"Lesson 7 of {len(lessons())}"
+    assert lesson.answer not in text(app) and not app.success
+    first, second = stages(app)
+    assert first["alt"] == "Agama rather than chameleon: heatmap of agama rather than African chameleon over the image"
+    assert first["group"] == second["group"] and first["values"] != second["values"]
+    app.button(key="answer.toggle").click().run()
+    assert app.success[0].value == lesson.answer and "agama rather than African chameleon 37.6%" in text(app)
+    app.button(key="lesson.next").click().run()
+    assert app.header[0].value.startswith("8. ") and not app.success
+    app.button(key="lesson.previous").click().run()
+    assert app.header[0].value.startswith("7. ") and app.success
+
+
+def test_a_heatmap_that_is_the_answer_is_shown_with_it(start) -> None:
+    app = start("pages/learn.py", lesson="3")
+    assert stages(app) == [] and "shown with the answer" in text(app)
+    app.button(key="answer.toggle").click().run()
+    macaw, own, same = stages(app)
+    assert macaw["top"] == same["top"] > 10 * own["top"] and own["high"] != macaw["high"]
+    strongest = [np.frombuffer(base64.b64decode(data["values"]), "<i2").max() / 32767 for data in (macaw, own, same)]
+    assert strongest[:2] == [1, 1] and strongest[2] == pytest.approx(own["top"] / macaw["top"], abs=1e-4)
+
+
+def test_a_blind_lesson_does_not_tell_its_heatmaps_apart(start) -> None:
+    app = start("pages/learn.py", lesson="4")
+    a, b = stages(app)
+    assert (a["top"], b["top"], a["high"], b["high"]) == (1, 1, "1", "1")
+    assert a["alt"] == b["alt"].replace("Heatmap B", "Heatmap A") and not app.warning
+    assert "untrained" not in text(app).replace("untrained model?", "") and "%" not in text(app)
+    assert not [button for button in app.button if button.label == "Open in Explain"]
+    app.button(key="answer.toggle").click().run()
+    assert [("untrained" in caption.value) for caption in app.caption if "lynx" in caption.value] == [True, False]
+
+
+def test_a_heatmap_of_a_lesson_opens_in_explain(start, monkeypatch) -> None:
+    opened = []
+    monkeypatch.setattr(lesson_page.st, "switch_page", opened.append)
+    monkeypatch.setattr(lesson_page.settings, "follow", lambda who, link: opened.append((who, link)))
+    app = start("pages/learn.py", lesson="7")
+    app.button(key="lesson.open.1").click().run()
+    assert not app.exception and opened[1] == "pages/explain.py"
+    assert opened[0] == (
+        "link",
+        {
+            "img": "sample:chameleon",
+            "model": "efficientnet_lite0",
+            "untrained": "0",
+            "layer": "bn2",
+            "several": "0",
+            "method": "grad_cam",
+            "target": "47",
+            "rather_than": "42",
+            "fit": "crop",
+        },
+    )
+
+
+def test_a_chapter_opens_on_its_example_and_takes_the_current_image_on_request(start) -> None:
+    app = start("pages/learn.py", part="methods", chapter="deconvnet")
+    assert not app.exception and not app.error
+    assert "Step by step: lemurs.jpg" in [one.value for one in app.subheader]
+    assert "feature map 11 of layer blocks.0" in text(app)
+    app.session_state["chapter_image"] = "current"
+    app.run()
+    assert "Step by step: coffee.jpg" in [one.value for one in app.subheader] and "of layer bn2" in text(app)
+
+
+def test_a_link_with_an_image_opens_a_chapter_on_this_image(start) -> None:
+    app = start("pages/learn.py", part="methods", chapter="lrp", img="sample:koala")
+    assert "Step by step: koala.jpg" in [one.value for one in app.subheader]
+    assert app.session_state["chapter_image"] == "current"
+
+
+def test_grad_cam_equals_cam_where_the_gradients_are_constant(start) -> None:
+    app = start("pages/learn.py", part="methods", chapter="grad_cam")
+    assert "Here Grad-CAM equals CAM." in text(app)
+    maps = [camviz.explain("efficientnet_lite0", SAMPLES / "coffee.jpg", method) for method in ("grad_cam", "cam")]
+    assert rank_correlation(*(e.attribution for e in maps)) > 0.9999
+    app = start("pages/learn.py", part="methods", chapter="grad_cam", layer="blocks.6")
+    assert "Here Grad-CAM equals CAM." not in text(app)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from camviz import METHODS, CamvizError, scores
+from camviz.methods.deconvnet import deconvolved
 from camviz.methods.grad_cam import grad_cam
 from camviz.methods.guided_backprop import guided_backprop
 from camviz.methods.integrated_gradients import integrated_gradients
 from camviz.methods.score_cam import score_cam
 from camviz.perturbation.masked_scores import masks_of
 from camviz.runtime.steps import recording_steps
-from camviz.tape import activations, forward, input_gradient, record
+from camviz.tape import activations, backward_rule, forward, input_gradient, record
 from camviz.teaching import walkthroughs
 from camviz.teaching.walkthrough_records import DRAWN, THUMBNAIL
 from camviz.teaching.walkthroughs import COUNTS, WALKTHROUGHS
@@ -121,6 +122,19 @@ def test_every_relu_is_there_in_the_order_from_the_picture(kind, steps_of, x):
         activation = net.features[:2](x)[0]
         assert first.channels == len(activation)
         close(first.slope.double(), (activation[first.channel] > 0).double())
+
+
+def test_the_deconvnet_of_a_layer_starts_from_its_strongest_feature_map(net, x):
+    layer = net.features[4]
+    steps = walkthroughs.of_deconvnet(net, x, SCORE, layer)
+    (activation,), _ = activations(net, x, layer)
+    strongest = int(activation.clamp(min=0).sum(dim=(1, 2)).argmax())
+    assert steps.feature_map == strongest and len(steps.relus) == 2
+    start = torch.zeros_like(activation)[None]
+    start[0, strongest] = activation[strongest].clamp(min=0)
+    with backward_rule(deconvolved):
+        close(steps.result, input_gradient(net, x, lambda values: (values * start).flatten(1).sum(dim=1), layer)[0])
+    assert walkthroughs.of_deconvnet(net, x, SCORE).feature_map is None
 
 
 def test_a_relu_is_shown_at_the_channel_that_passes_most_on(net, x):

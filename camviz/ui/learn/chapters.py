@@ -5,12 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Chapter:
-    """The text above a method's steps: the idea without a formula, then the formula."""
+    """The text above a method's steps: the idea without a formula, then the formula; and the example of the steps.
+
+    `image` is the name of a sample and `layer` a layer of the default model on which the method can be seen.
+    """
 
     idea: str
     formula: str  # LaTeX
     symbols: str
     paper: str
+    image: str = "coffee"
+    layer: str = "bn2"
 
 
 CHAPTERS = {
@@ -39,6 +44,8 @@ CHAPTERS = {
         r"R^{\text{in}} = R^{\text{out}} \cdot [R^{\text{out}} > 0]",
         "R: the backward signal, above (out) and below (in) the ReLU.",
         "Matthew D. Zeiler, Rob Fergus: Visualizing and Understanding Convolutional Networks. ECCV, 2014.",
+        image="lemurs",
+        layer="blocks.0",
     ),
     "grad_cam": Chapter(
         "A late layer consists of many small feature maps, each of which responds to something: fur, wheels, "
@@ -79,8 +86,9 @@ CHAPTERS = {
     ),
     "lrp": Chapter(
         "The score is distributed backward through the network. Layer by layer, each unit passes its relevance "
-        "on to its inputs, in proportion to what each of them contributed. The relevance of a pixel is its "
-        "share of the score.",
+        "on to its inputs, in proportion to what each of them contributed. Biases take part in this, so in a deep "
+        "network only a small part of the score may arrive at the pixels. The relevance of a pixel shows its "
+        "contribution compared with other pixels.",
         r"R_j = \sum_k \frac{c_{jk}}{\sum_{j'} c_{j'k}} R_k, \qquad c_{jk} = x_j w_{jk}",
         "R: the relevance of a layer's outputs k and inputs j; c: the contribution of input j to output k, as "
         "modified by the layer's rule.",

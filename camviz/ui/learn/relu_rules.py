@@ -12,12 +12,22 @@ from ...teaching.walkthroughs import apply_relu_rules
 from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import tr, tr_message
+from ..session.markdown import escaped
 from ..widgets.step_drawings import cells, over, side_by_side
 
 
 def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
     """What each of the three rules does to a small matrix and at a real ReLU, and what reaches the pixels."""
     _matrix()
+    if found.feature_map is not None:
+        st.caption(
+            tr(
+                "The backward pass starts from feature map {number} of layer {layer}, the strongest one, and shows "
+                "what it responds to. In late layers the strides of the convolutions cover this with a grid.",
+                number=found.feature_map,
+                layer=escaped(experiment.layer),
+            )
+        )
     st.markdown(tr("**The same at a ReLU of this model**"))
     last = len(found.relus) - 1
     number = settings.setting("relu", last // 2, settings.Span(0, last), int)

@@ -49,7 +49,7 @@ def _steps(method: str, experiment: Experiment, report: ReportProgress) -> recor
     model, walkthrough = experiment.model, WALKTHROUGHS[method]
     x = experiment.x
     takes, given = signature(walkthrough).parameters, dict[str, Any]()
-    if "layer" in takes:
+    if "layer" in takes and experiment.layer:
         given["layer"] = model.module(experiment.layer)
     if "layers" in takes:
         given["layers"] = {layer.name: model.module(layer.name) for layer in model.layers if layer.main}
@@ -98,6 +98,13 @@ def _weighted(found: records.GradCamWalkthrough, experiment: Experiment) -> None
     st.markdown(tr("**2. Their gradients**: where the score grows (red) or falls (blue) with the activation"))
     steep = float(found.gradient.abs().max())
     side_by_side(*zip(names, [cells(one, "blue-red", steep) for one in found.gradient], strict=True))
+    if len(found.gradient) and float((found.gradient - found.gradient[:, :1, :1]).abs().max()) <= 1e-5 * steep:
+        st.caption(
+            tr(
+                "Each gradient is the same in all cells: behind this layer the model only averages the cells and "
+                "applies a linear layer. Here Grad-CAM equals CAM. At an earlier layer the gradients differ."
+            )
+        )
     st.markdown(tr("**3. The weight of each feature map**: the mean of its gradient"))
     charts.bars("weights", names, found.weight[list(found.strongest)].tolist(), tr("The weights, as bars"))
     st.markdown(tr("**4. The weighted sum**"))
@@ -197,7 +204,8 @@ def _shares(found: records.RelevanceWalkthrough, experiment: Experiment) -> None
     st.caption(
         tr(
             "The score is {score}; the relevance of all pixels sums to {arrives}. Without biases both would be "
-            "equal: each bias absorbs a part of the relevance.",
+            "equal: a positive bias absorbs a part of the relevance, and a negative bias adds to it, so a layer can "
+            "hold more than the score.",
             score=f"{found.score:.3f}",
             arrives=f"{sums[-1]:.3f}",
         )

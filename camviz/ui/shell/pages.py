@@ -88,7 +88,7 @@ PAGES = (
         Message("Learn"),
         ":material/school:",
         Message("Work through lessons, follow each method step by step, and look up terms."),
-        frozenset({IMAGE, MODEL}),
+        frozenset(),
     ),
 )
 

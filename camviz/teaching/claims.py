@@ -1,0 +1,132 @@
+"""The claims of a lesson: what its sentences say about its heatmaps, as numbers that the tests compute."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import CamvizError, choice
+from ..evaluation.rank_correlation import rank_correlation
+from ..explanation.explain import answer
+from ..explanation.explanation import Explanation
+from ..models import shared_model
+from ..tape import forward, score_of
+
+Box = tuple[float, float, float, float]  # top, left, bottom, right, in parts of the image
+FIELDS = {"says", "measure", "of", "box", "word", "equals", "over", "under"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: `measure`, a key of MEASURES, of the heatmaps with the numbers `of` lies between `over` and `under`.
+
+    `says` quotes the question or the answer of the lesson. `equals` takes the place of both limits for a text.
+    """
+
+    says: str
+    measure: str
+    of: tuple[int, ...] = (1,)
+    box: Box = (0.0, 0.0, 1.0, 1.0)
+    word: str = ""
+    equals: str = ""
+    over: float = -np.inf
+    under: float = np.inf
+
+    def value(self, explanations: Sequence[Explanation]) -> float | str:
+        """Return what is measured; `explanations` are those of the lesson's heatmaps, in order."""
+        return MEASURES[self.measure](self, *(explanations[number - 1] for number in self.of))
+
+    def holds(self, value: float | str) -> bool:
+        """Return whether a measured value is as claimed."""
+        return value == self.equals if isinstance(value, str) else self.over < value < self.under
+
+
+def read_claim(file: str, data: Mapping[str, Any]) -> Claim:
+    """Return the claim of a [[claim]] table. Raises CamvizError if it is invalid."""
+    if not {"says", "measure"} <= data.keys() <= FIELDS:
+        raise CamvizError(
+            "{file}: a [[claim]] has says and measure, and may have {fields}",
+            file=file,
+            fields=", ".join(sorted(FIELDS - {"says", "measure"})),
+        )
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    fields["measure"] = choice(data["measure"], MEASURES, "measure")
+    return Claim(**fields)
+
+
+def _strength(e: Explanation) -> Any:
+    return np.abs(e.attribution).sum(axis=0) if e.attribution.ndim == 3 else e.heatmap
+
+
+def _share(claim: Claim, e: Explanation) -> float:
+    """The share of the heatmap that lies in the box."""
+    strength = _strength(e)
+    height, width = strength.shape
+    top, left, bottom, right = claim.box
+    inside = strength[int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
+    return float(inside.sum() / strength.sum())
+
+
+def _strongest_in(claim: Claim, e: Explanation) -> float:
+    """1 if the maximum of the heatmap lies in the box, else 0."""
+    row, column = np.unravel_index(e.heatmap.argmax(), e.heatmap.shape)
+    top, left, bottom, right = claim.box
+    height, width = e.heatmap.shape
+    return float(top <= (row + 0.5) / height < bottom and left <= (column + 0.5) / width < right)
+
+
+def _peak_ratio(claim: Claim, e: Explanation, other: Explanation) -> float:
+    """The maximum of the first heatmap divided by that of the second."""
+    return float(e.attribution.max() / other.attribution.max())
+
+
+def _correlation(claim: Claim, e: Explanation, other: Explanation) -> float:
+    """The rank correlation of two heatmaps."""
+    if e.attribution.ndim == 3:
+        return rank_correlation(_strength(e), _strength(other))
+    return rank_correlation(e.attribution, other.attribution)
+
+
+def _score_change(claim: Claim, e: Explanation) -> float:
+    """The score of the image, less that of a blank image."""
+    model = e.question.model
+    x = model.normalize(e.view)
+    with torch.no_grad():
+        whole, blank = (float(score_of(e.score, forward(model.net, one))) for one in (x, x * 0))
+    return whole - blank
+
+
+def _difference_untrained(claim: Claim, e: Explanation) -> float:
+    """The largest difference between the heatmap and that of the untrained model, for the same class."""
+    untrained = shared_model(e.model, "random", str(e.question.model.device))
+    other = answer(e.question.replace(model=untrained))
+    return float(np.abs(e.attribution - other.attribution).max())
+
+
+def _class_names(claim: Claim, e: Explanation) -> float:
+    """The number of classes whose names contain the word."""
+    return float(sum(claim.word in name.lower() for name in e.question.model.categories))
+
+
+def _predicted(claim: Claim, e: Explanation) -> str:
+    """The most probable class."""
+    return e.question.model.predict(e.question.image, 1)[0].label
+
+
+MEASURES: dict[str, Callable[..., float | str]] = {
+    "cells": lambda claim, e: float(e.attribution.shape[-1]),
+    "class_names": _class_names,
+    "correlation": _correlation,
+    "difference_untrained": _difference_untrained,
+    "explained": lambda claim, e: str(e.label),
+    "peak": lambda claim, e: float(e.attribution.max()),
+    "peak_ratio": _peak_ratio,
+    "predicted": _predicted,
+    "probability": lambda claim, e: e.probability,
+    "score_change": _score_change,
+    "share": _share,
+    "strongest_in": _strongest_in,
+    "sum": lambda claim, e: float(e.attribution.sum()),
+}

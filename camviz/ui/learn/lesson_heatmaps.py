@@ -1,0 +1,110 @@
+"""The heatmaps of a lesson, in one row of stages."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from ...explanation.explanation import Explanation
+from ...explanation.question import Question
+from ...scores import logit
+from ...teaching.lessons import Lesson, View, question_of
+from ..inputs.experiment import predict
+from ..results import explanations
+from ..server import tasks
+from ..server.queue import ReportProgress
+from ..session.language import tr, tr_message
+from ..session.markdown import escaped
+from ..widgets import stage as stages
+
+WIDTH = 520  # pixels of a single stage
+
+
+def draw(lesson: Lesson, opened: bool, open_view: Callable[[View], None]) -> None:
+    """Draw the heatmaps, without what the lesson hides until its answer is `opened`. Raises CamvizError.
+
+    `open_view` is called in a callback, for the view that is to be opened in Explain.
+    """
+    questions = [_question(view) for view in lesson.heatmaps]
+    if lesson.hides == "heatmaps" and not opened:
+        first = questions[0]
+        image = stages.original(first.model, first.image, first.fit)
+        st.image(image, alt=tr("Image without heatmap"), width=WIDTH)
+        st.caption(tr("The heatmap is shown with the answer."))
+        return
+    found = _computed(questions)
+    if not found:
+        return
+    blind = lesson.hides == "labels" and not opened
+    alone = len(found) == 1
+    places = [st.container(width=WIDTH)] if alone else st.columns(len(found))
+    for number, (place, view, e) in enumerate(zip(places, lesson.heatmaps, found, strict=True)):
+        with place:
+            if not alone:
+                st.markdown(f"**{escaped(tr(view.label))}**")
+            scale = found[view.scale - 1] if view.scale else None
+            _stage(f"lesson.{number}", tr(view.label), e, scale, blind, alone)
+            if opened:
+                st.caption(escaped(_facts(e)))
+            if not blind:
+                st.button(
+                    tr("Open in Explain"),
+                    key=f"lesson.open.{number}",
+                    type="tertiary",
+                    icon=":material/visibility:",
+                    on_click=open_view,
+                    args=(view,),
+                )
+
+
+def _question(view: View) -> Question:
+    """Return the question of a view, for the predicted class if it names none."""
+    question = question_of(view)
+    if question.score is not None:
+        return question
+    return question.replace(score=logit(predict(question.model, question.image, question.fit)[0].index))
+
+
+def _computed(questions: Sequence[Question]) -> list[Explanation]:
+    """Return the heatmaps, computed now if need be; an empty list after Cancel."""
+    known = [explanations.known(question) for question in questions]
+    found = [e for e in known if e is not None]
+    if len(found) == len(questions):
+        return found
+    seconds = [explanations.expected_seconds(question) or tasks.PATIENCE / 20 for question in questions]
+
+    def work(report: ReportProgress) -> list[Explanation]:
+        parts = tasks.parts_of(report, seconds)
+        return [explanations.compute(question, part) for question, part in zip(questions, parts, strict=True)]
+
+    key = ("lesson", *(question.key for question in questions))
+    return tasks.run("lesson", key, sum(seconds), tr("Compute the heatmaps"), work, ask="never", keep=False) or []
+
+
+def _stage(key: str, label: str, e: Explanation, scale: Explanation | None, blind: bool, tools: bool) -> None:
+    """Draw one stage; a `blind` one does not show how strong the heatmap is."""
+    size = e.view.shape[0], e.view.shape[1]
+    shown = stages.StageMap.of(e, None if scale is None else stages.StageMap.of(scale).top)
+    stages.stage(
+        key,
+        stages.original(e.question.model, e.question.image, e.question.fit),
+        size,
+        replace(shown, top=1.0) if blind else shown,
+        stages.look() if tools else stages.Look(),
+        tr("{map}: heatmap of {label} over the image", map=label, label=tr_message(e.label)),
+        stages.keep if tools else None,
+        group="lesson",
+    )
+
+
+def _facts(e: Explanation) -> str:
+    """Return the explained class with its probability, and the model and method."""
+    model = e.question.model
+    title = tr("{model}, untrained", model=model.title) if model.weights.is_random else model.title
+    return tr(
+        "{label} {answer}; {method}, {model}",
+        label=tr_message(e.label),
+        answer=tr_message(e.shown),
+        method=tr_message(e.question.method.title),
+        model=title,
+    )
