@@ -16,6 +16,7 @@ in `tests/methods/test_NAME.py`. No list has to be extended. `NAME(net, x, score
   `explain` then makes a pass of its own. The method calls `progress(done, total)` after each batch, up to
   `done == total`; what `progress` raises ends the method.
 - Knobs are keyword-only parameters with a default, a help text, and a `Range`, a `Literal` or `Choices`.
+- `reads` and `caution` of `@method` say in one or two sentences what its heatmap shows, and what not.
 - CamvizError says what the method needs if it cannot explain this network or this score.
 
 The first line of the docstring is the tooltip; the formula, shapes and caveats follow. `tests/methods/test_contract.py`
