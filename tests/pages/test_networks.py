@@ -71,8 +71,12 @@ def test_brought_along_and_explained(start: Start) -> None:
     # Back to another one, and to one's own again.
     app.selectbox(key="model").set_value("efficientnet_lite0").run()
     assert present(app).name == "efficientnet_lite0"
+    assert "own_remove" not in [button.key for button in app.button]
     app.selectbox(key="model").set_value(key).run()
     assert present(app) is model
+    app.button(key="own_remove").click().run()
+    assert present(app).name == "efficientnet_lite0" and "model" not in app.query_params and not app.warning
+    assert "birds (yours)" not in app.selectbox(key="model").options
 
 
 def test_an_uploaded_model_is_private(start: Start) -> None:
