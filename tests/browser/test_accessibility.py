@@ -19,7 +19,7 @@ PAGES = {
     "learn?part=methods": "Paper",
     "evaluate?steps=4": "Other metrics of this heatmap",
     "dream?dream.for=class": "Dream",
-    "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "The model predicts espresso",
+    "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "coffee.jpg",
 }
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.
 STREAMLITS: dict[str, tuple[str, str]] = {}
