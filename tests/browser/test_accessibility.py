@@ -20,7 +20,7 @@ PAGES = {
     "inspect?inside=depths": "Every depth",
     "learn?part=methods": "Paper",
     "evaluate?steps=4": "Other metrics of this heatmap",
-    "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "The model predicts espresso",
+    "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "coffee.jpg",
 }
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.
 STREAMLITS: dict[str, tuple[str, str]] = {}
