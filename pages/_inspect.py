@@ -15,7 +15,7 @@ from camviz.ui.widgets import stage
 PARTS = {"maps": "Feature maps", "visualization": "Feature visualization", "depths": "Every depth"}
 
 experiment = layer_choice.inspected(pages.experiment())
-head = st.container(horizontal=True, vertical_alignment="center", gap="large")
+head = st.container(horizontal=True, vertical_alignment="center")
 head.title(tr("Inspect"), width="content")
 part = settings.setting("inside", "maps", PARTS)
 head.segmented_control(
