@@ -115,6 +115,8 @@ def test_pinned_heatmaps_are_compared_and_opened_again(page: Page, server: str) 
 def test_links_to_a_former_page_open_its_successor(
     page: Page, server: str, former: str, link: str, title: str, shown: str
 ) -> None:
+    page.goto(f"{server}/?img=sample:panda")
+    shows(page, "panda")
     page.goto(f"{server}/{former}?{link}")
     expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
     path, _, settings = shown.partition("?")
@@ -122,3 +124,5 @@ def test_links_to_a_former_page_open_its_successor(
     settled(page)
     given = dict(part.split("=") for part in settings.split("&") if part)
     assert given.items() <= dict(parse_qsl(urlsplit(page.url).query)).items()
+    page.go_back()
+    shows(page, "panda")

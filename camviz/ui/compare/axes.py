@@ -9,12 +9,13 @@ import streamlit as st
 
 from ...errors import CamvizError
 from ...explanation.question import Question
+from ...models.class_names import ImageNetName
 from ...registry import METHODS, Method
 from ..inputs import image_input, model_input, pins
 from ..inputs.experiment import Experiment
 from ..results.grid import Grid, setting_label
 from ..session import settings
-from ..session.language import tr
+from ..session.language import tr, tr_class
 from ..widgets import method_picker
 
 MOST = 8  # values of an axis
@@ -224,4 +225,5 @@ def _pickers(experiment: Experiment, rows: str, columns: str) -> None:
 
 
 def _label(labels: Mapping[str, str], value: str) -> str:
-    return setting_label(labels[value])
+    label = labels[value]
+    return tr_class(label) if isinstance(label, ImageNetName) else setting_label(label)

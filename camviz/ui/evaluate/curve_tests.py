@@ -78,7 +78,7 @@ def curves(experiment: Experiment, e: Explanation, top: Any) -> list[Section]:
     label = experiment.model.categories[question.class_index or 0]
     tests = [_draw_test(box, number, e, own[number], settings, label) for number, box in enumerate(boxes)]
     controls = [experiment.question(one) for one in metrics.controls_for(experiment) if one != question.method]
-    summary.markdown(tr_message(conclusions.curves(escaped(label), *own)))
+    summary.markdown(tr_message(conclusions.curves(escaped(tr_message(label)), *own)))
     if not (others := _known(controls, settings)):
         for test in tests:
             test.compare({})

@@ -86,7 +86,7 @@ def result(request: SynthesisRequest) -> Synthesis | None:
             _last_frame(request, *stopped[1:])
     elif (jpeg := stored_image(request)) is not None:
         with place.container():
-            st.image(jpeg, alt=tr("Stored image for {goal}", goal=request.goal), width="stretch")
+            st.image(jpeg, alt=tr("Stored image for {goal}", goal=request.goal), width=2 * stored.SIZE)
             st.caption(
                 tr(
                     "A stored image: {steps} steps, {size} × {size} pixels. The button computes it with your settings, "

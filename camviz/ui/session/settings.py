@@ -152,6 +152,11 @@ def choose(key: str, value: Any) -> None:
     st.session_state.get(_DEFAULTS, {}).pop(key, None)
 
 
+def leave_link() -> None:
+    """Leave the URL of this run as it is."""
+    st.session_state[_USED] = st.query_params.to_dict()
+
+
 def switch(key: str) -> bool:
     """Return a setting that is on or off, off by default."""
     return bool(setting(key, False, (False, True), truth, lambda _: "1"))

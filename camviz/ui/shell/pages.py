@@ -17,6 +17,8 @@ FOLDER = Path(__file__).parents[3] / "pages"
 IMAGE, MODEL, CLASS, LAYER = "image", "model", "class", "layer"
 ALL = frozenset({IMAGE, MODEL, CLASS, LAYER})
 
+_FORMER_LINKS = "_former_links"  # in st.session_state: the links to former pages that this session has opened
+
 
 @dataclass(frozen=True)
 class Page:
@@ -108,7 +110,7 @@ def _open_dataset() -> None:
 
 
 def _open_layers() -> None:
-    _open("_inspect", {"inside": "maps", **_channel({})})
+    _open("_inspect", _channel({}))
 
 
 def _open_dream() -> None:
@@ -123,8 +125,18 @@ def _channel(first: Mapping[str, str]) -> dict[str, str]:
 
 
 def _open(file: str, given: Mapping[str, str]) -> None:
-    """Open the successor of a former page with the settings of the link."""
-    settings.follow("link", {**given, **st.query_params.to_dict()})
+    """Open the successor of a former page with the settings of the link.
+
+    The browser keeps the former address as a step of its own, so Back from the successor leads here, and on from here.
+    """
+    link = st.query_params.to_dict()
+    opened = st.session_state.setdefault(_FORMER_LINKS, [])
+    if (file, link) in opened:
+        settings.leave_link()
+        st.html("<script>history.back()</script>", unsafe_allow_javascript=True)
+        return
+    opened.append((file, link))
+    settings.follow("link", {**given, **link})
     st.switch_page(FOLDER / f"{file}.py")
 
 
