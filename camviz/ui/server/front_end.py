@@ -11,8 +11,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# The pages' own style, which Streamlit would apply late: everything would move.
-STYLE = Path(__file__).parents[1] / "components" / "page.css"
+# The pages' own style, which Streamlit would apply late, and the heights of what comes late: nothing is to move.
+STYLES = [Path(__file__).parents[1] / "components" / name for name in ("page.css", "heights.css")]
 ROOT = b'<div id="root"></div>'
 STARTING = {"en": "CamViz is starting…", "zh": "CamViz 正在启动…"}
 # Gone as soon as the page shows anything.
@@ -45,7 +45,8 @@ class LightFrontEnd:
             if response.status_code != 200 or not kind.startswith(("text/", "application/javascript")):
                 return response
             if kind.startswith("text/html"):
-                notice = NOTICE % (STYLE.read_text(encoding="utf-8"), STARTING[_language(scope)])
+                style = "".join(file.read_text(encoding="utf-8") for file in STYLES)
+                notice = NOTICE % (style, STARTING[_language(scope)])
                 response.body = bytes(response.body).replace(ROOT, ROOT + notice.encode())
                 return await _packed(response)
             self._compressed[path] = await _packed(response)
