@@ -38,7 +38,7 @@ def draw() -> None:
             st.success(lesson.answer)
         st.button(
             tr("Hide the answer") if opened else tr("Show the answer"),
-            key="answer.toggle",
+            key="lesson.answer",
             icon=":material/visibility_off:" if opened else ":material/visibility:",
             on_click=_open_answer,
             args=(0 if opened else lesson.number,),
@@ -69,8 +69,8 @@ def _pick(found: dict[int, Lesson]) -> int:
         ),
     )
     for step, label, icon in (
-        (-1, tr("Previous lesson"), ":material/arrow_back:"),
-        (1, tr("Next lesson"), ":material/arrow_forward:"),
+        (-1, tr("Previous"), ":material/arrow_back:"),
+        (1, tr("Next"), ":material/arrow_forward:"),
     ):
         at = place + step
         inside = 0 <= at < len(numbers)
