@@ -69,8 +69,8 @@ def _pick(found: dict[int, Lesson]) -> int:
         ),
     )
     for step, label, icon in (
-        (-1, tr("Previous"), ":material/arrow_back:"),
-        (1, tr("Next"), ":material/arrow_forward:"),
+        (-1, tr("Previous lesson"), ":material/arrow_back:"),
+        (1, tr("Next lesson"), ":material/arrow_forward:"),
     ):
         at = place + step
         inside = 0 <= at < len(numbers)
