@@ -32,7 +32,7 @@ class GradientWalkthrough(Walkthrough):
 
 @dataclass(frozen=True, eq=False)
 class ReluStep:
-    """The backward pass through one ReLU, at the channel where the largest plain gradient passes through."""
+    """The backward pass through one ReLU, at one channel: by default where the largest plain gradient passes."""
 
     number: int  # 0 is the ReLU nearest to the image
     channels: int

@@ -66,7 +66,7 @@ def of_deconvnet(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | Non
     """Record every ReLU in the backward pass of the deconvnet.
 
     With a layer it starts, as in the paper, from one feature map of the layer alone: the one whose positive activations
-    have the largest sum.
+    have the largest sum. Each ReLU is then kept at the channel where the rule differs most from the plain gradient.
     """
     if layer is None:
         return _relu_walkthrough(deconvnet, net, x, score)
@@ -77,7 +77,10 @@ def of_deconvnet(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | Non
         with backward_rule(deconvolved):
             return input_gradient(net, x, _passed_back(number), layer)
 
-    return replace(_relu_walkthrough(projected, net, x, score), feature_map=number)
+    found = _relu_walkthrough(
+        projected, net, x, score, lambda gradient, slope: gradient.clamp(min=0) - gradient * slope
+    )
+    return replace(found, feature_map=number)
 
 
 def _passed_back(feature_map: int) -> Score:
@@ -195,18 +198,27 @@ def apply_relu_rules(gradient: Tensor, slope: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _relu_walkthrough(method: Callable[..., Tensor], net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrough:
+def _relu_walkthrough(
+    method: Callable[..., Tensor],
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    shown: Callable[[Tensor, Tensor], Tensor] = torch.mul,
+) -> ReluWalkthrough:
+    """Record a method at every ReLU; of each the channel is kept where `shown(gradient, slope)` is largest."""
     with _recording() as steps:
         result = method(net, x, score)
     found = [(step["gradient"][0], step["slope"][0]) for step in reversed(steps) if "slope" in step]
-    return ReluWalkthrough(_kept(result[0]), tuple(_relu_step(number, *pair) for number, pair in enumerate(found)))
+    return ReluWalkthrough(
+        _kept(result[0]), tuple(_relu_step(number, shown, *pair) for number, pair in enumerate(found))
+    )
 
 
-def _relu_step(number: int, gradient: Tensor, slope: Tensor) -> ReluStep:
+def _relu_step(number: int, shown: Callable[[Tensor, Tensor], Tensor], gradient: Tensor, slope: Tensor) -> ReluStep:
     slope = slope.expand_as(gradient)
     if gradient.ndim == 1:  # behind a linear layer, whose units have no place
         gradient, slope = gradient[:, None, None], slope[:, None, None]
-    channel = int((gradient * slope).abs().flatten(1).sum(dim=1).argmax())
+    channel = int(shown(gradient, slope).abs().flatten(1).sum(dim=1).argmax())
     return ReluStep(number, len(gradient), channel, _kept(gradient[channel]), _kept(slope[channel]))
 
 

@@ -41,7 +41,7 @@ def test_a_lesson_opens_with_its_question_and_heatmaps_and_without_its_answer(st
     first, second = stages(app)
     assert first["alt"] == "Agama rather than chameleon: heatmap of agama rather than African chameleon over the image"
     assert first["group"] == second["group"] and first["values"] != second["values"]
-    app.button(key="answer.toggle").click().run()
+    app.button(key="lesson.answer").click().run()
     assert app.success[0].value == lesson.answer and "agama rather than African chameleon 37.6%" in text(app)
     app.button(key="lesson.next").click().run()
     assert app.header[0].value.startswith("8. ") and not app.success
@@ -52,7 +52,7 @@ def test_a_lesson_opens_with_its_question_and_heatmaps_and_without_its_answer(st
 def test_a_heatmap_that_is_the_answer_is_shown_with_it(start) -> None:
     app = start("pages/learn.py", lesson="3")
     assert stages(app) == [] and "shown with the answer" in text(app)
-    app.button(key="answer.toggle").click().run()
+    app.button(key="lesson.answer").click().run()
     macaw, own, same = stages(app)
     assert macaw["top"] == same["top"] > 10 * own["top"] and own["high"] != macaw["high"]
     strongest = [np.frombuffer(base64.b64decode(data["values"]), "<i2").max() / 32767 for data in (macaw, own, same)]
@@ -66,7 +66,7 @@ def test_a_blind_lesson_does_not_tell_its_heatmaps_apart(start) -> None:
     assert a["alt"] == b["alt"].replace("Heatmap B", "Heatmap A") and not app.warning
     assert "untrained" not in text(app).replace("untrained model?", "") and "%" not in text(app)
     assert not [button for button in app.button if button.label == "Open in Explain"]
-    app.button(key="answer.toggle").click().run()
+    app.button(key="lesson.answer").click().run()
     assert [("untrained" in caption.value) for caption in app.caption if "lynx" in caption.value] == [True, False]
 
 

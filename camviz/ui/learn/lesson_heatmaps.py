@@ -40,10 +40,10 @@ def draw(lesson: Lesson, opened: bool, open_view: Callable[[View], None]) -> Non
     places = [st.container(width=WIDTH)] if alone else st.columns(len(found))
     for number, (place, view, e) in enumerate(zip(places, lesson.heatmaps, found, strict=True)):
         with place:
-            if not alone:
-                st.markdown(f"**{escaped(tr(view.label))}**")
             scale = found[view.scale - 1] if view.scale else None
             _stage(f"lesson.{number}", tr(view.label), e, scale, blind, alone)
+            if not alone:
+                st.markdown(f"**{escaped(tr(view.label))}**")
             if opened:
                 st.caption(escaped(_facts(e)))
             if not blind:
@@ -99,12 +99,10 @@ def _stage(key: str, label: str, e: Explanation, scale: Explanation | None, blin
 
 def _facts(e: Explanation) -> str:
     """Return the explained class with its probability, and the model and method."""
-    model = e.question.model
-    title = tr("{model}, untrained", model=model.title) if model.weights.is_random else model.title
     return tr(
         "{label} {answer}; {method}, {model}",
         label=tr_message(e.label),
         answer=tr_message(e.shown),
         method=tr_message(e.question.method.title),
-        model=title,
+        model=tr_message(e.question.model.title),
     )

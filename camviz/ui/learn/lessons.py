@@ -38,7 +38,7 @@ def draw() -> None:
             st.success(lesson.answer)
         st.button(
             tr("Hide the answer") if opened else tr("Show the answer"),
-            key="answer.toggle",
+            key="lesson.answer",
             icon=":material/visibility_off:" if opened else ":material/visibility:",
             on_click=_open_answer,
             args=(0 if opened else lesson.number,),
