@@ -35,6 +35,7 @@ from ..widgets.tiles import (
 )
 from . import conclusions, control_numbers
 
+ARROWS = {"low": "↓", "high": "↑"}  # the direction of good values
 FEW_PASSES = 2  # forward passes of a metric that is computed at once
 ALONE = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_sensitivity", "sparseness")
 
@@ -45,15 +46,14 @@ def measures(experiment: Experiment, question: Question) -> list[Section]:
     """Show the other metrics of the heatmap beside the best control in a table; return a report's section."""
     wanted = [METRICS[key] for key in ALONE]
     controls = [experiment.question(one) for one in metrics.controls_for(experiment) if one != question.method]
-    status, place = st.container(), st.empty()
+    status, place = st.container(), st.container(key="other_metrics").empty()
 
     def redraw() -> None:
         place.table(
             {
-                tr("Metric"): [f"**{tr_message(one.title)}**" for one in wanted],
+                tr("Metric"): [f"**{tr_message(one.title)}** {ARROWS[one.better]}" for one in wanted],
                 tr("This heatmap"): [tr_message(_value(question, one)) for one in wanted],
                 tr("Best control"): [tr_message(_best_control(controls, one)) for one in wanted],
-                tr("Good values"): [tr_message(one.better) for one in wanted],
                 tr("Meaning and *limitations*"): [
                     f"{tr_message(one.tooltip)} *{tr_message(one.limitation)}*" for one in wanted
                 ],

@@ -76,7 +76,7 @@ def draw(e: Explanation, metric: Metric, curve: Curve, filler: Filler, label: st
         "width": found.steps.shape[1],
         "steps": base64.b64encode(found.steps.tobytes()).decode(),
         "values": list(curve.values),
-        "first": round(first * steps),
+        "first": max(1, round(first * steps)),
         "words": {
             "alt": tr("Image at the step that the slider shows"),
             "slider": tr("Share of the pixels inserted") if inserted else tr("Share of the pixels deleted"),
