@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 import streamlit as st
@@ -68,10 +69,12 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
     def finished() -> list[Found]:
         return [(image, tile) for image in images if (tile := result_store().get(keys[image.name])) is not None]
 
+    looks = count()
+
     def show() -> None:
-        shown = [one for one in finished() if not one[1].error]
+        done = finished()
         with place.container():
-            tiles(shown, len(images) - len(shown), f"tiles.{len(shown)}")
+            tiles([one for one in done if not one[1].error], len(images) - len(done), f"tiles.{next(looks)}")
 
     if missing:
         quick = not question.method.many_passes
@@ -194,7 +197,7 @@ def choose(found: Sequence[Found]) -> list[Found]:
 
 def tiles(shown: Sequence[Found], gaps: int = 0, key: str = "tiles") -> Found | None:
     """Show the tiles, and empty places for images that are still computed; return the selected one."""
-    if not shown and not gaps:
+    if not shown and key == "tiles":
         st.info(tr("No image matches: remove a filter."))
         return None
     names = [image.name for image, _ in shown]
