@@ -219,7 +219,11 @@ def test_learn_in_chinese(start, names, explained, monkeypatch) -> None:
     for lesson in lessons.lessons(language="zh"):
         app.session_state["lesson"] = app.session_state["answer"] = lesson.number
         app.run()
-        assert not app.exception and {lesson.question, lesson.answer, "在“解释”中打开"} <= shown(app)
+        assert not app.exception and {
+            lesson.question,
+            lesson.answer,
+            language.catalogue("zh")["Open in Explain"],
+        } <= shown(app)
         assert len(shown(app)) > 20 and english_in(shown(app), names | MODELS) == [], lesson.title
     app.session_state["part"] = "methods"
     for chapter in CHAPTERS:

@@ -184,8 +184,16 @@ def _for_two_classes(*methods: str) -> Variants:
     def variants(experiment: Experiment) -> list[Variant]:
         other = _other_class(experiment)
         name = experiment.model.categories[other.target]
+        # A class activation map is compared at the last layer, whichever layer the steps start from.
+        last = {"layers": (experiment.model.default_layer,)} if experiment.model.default_layer else {}
+        changes = {method: last if METHODS[method].layer == "required" else {} for method in methods}
         return [
-            Variant(tr(label, method=tr_message(METHODS[method].title), label=name), which, method, {})
+            Variant(
+                tr(label, method=tr_message(METHODS[method].title), label=name),
+                replace(which, **changes[method]),
+                method,
+                {},
+            )
             for method in methods
             for label, which in (
                 (Message("{method}, this class"), experiment),

@@ -17,7 +17,7 @@ from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import stage as stages
 
-WIDTH = 520  # pixels of a single stage
+WIDTH = 460  # pixels of a single stage
 
 
 def draw(lesson: Lesson, opened: bool, open_view: Callable[[View], None]) -> None:
