@@ -28,7 +28,7 @@ def test_the_first_channel_of_every_sample_is_there(name: str) -> None:
         image = stored.stored_image(model, layer, channel)
         assert image is not None and image.shape == (stored.SIZE, stored.SIZE, 3), channel
     channel = first[0][1]
-    assert strength(model, stored.stored_image(model, "blocks.6", channel), channel) > 2 * max(
+    assert strength(model, stored.stored_image(model, "blocks.6", channel), channel) > 1.5 * max(
         strength(model, sample, channel) for sample in SAMPLES
     )
 
