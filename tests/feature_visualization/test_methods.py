@@ -22,7 +22,7 @@ from camviz.feature_visualization.synthesis import channel_mean
 from tests.methods.nets import SIZE, ByHand, Functional, Interrupt, Modules, Residual, build, state
 
 FOLDER = Path(camviz.__file__).parent / "feature_visualization"
-SHARED = {"__init__", "animation", "features", "optimization", "parametrization", "synthesis"}
+SHARED = {"__init__", "animation", "features", "optimization", "parametrization", "stored", "synthesis"}
 MEAN = torch.tensor([0.4, 0.5, 0.6], dtype=torch.float64).view(1, 3, 1, 1)
 STD = torch.tensor([0.2, 0.25, 0.3], dtype=torch.float64).view(1, 3, 1, 1)
 EVERY_METHOD = pytest.mark.parametrize("key", SYNTHESES)

@@ -140,7 +140,7 @@ def test_the_image_at_each_step_is_the_one_that_the_model_saw(start, lite0, coff
     assert np.abs(shown - lite0.denormalize(filler[0])).mean() < 3  # a JPEG of it
     told = perturbed_images.readouts(lite0, METRICS["insertion"], Curve((0, 0.5, 1), (0, 0.25, 0.957)), "espresso")
     assert told == [
-        "0% of the pixels inserted: the probability of espresso is under 1%.",
+        "0% of the pixels inserted: the probability of espresso is <0.1%.",
         "50% of the pixels inserted: the probability of espresso is 25%.",
         "100% of the pixels inserted: the probability of espresso is 96%.",
     ]

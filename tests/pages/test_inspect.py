@@ -52,7 +52,7 @@ def test_opens_with_everything_that_is_fast(visit, wait) -> None:
     app = visit()
     assert not app.exception and not app.warning and not app.error
     assert headers(app)[:2] == ["Feature maps of blocks.6", "Feature map 99"]
-    assert dict(app.query_params) == {} and app.session_state["layer"] == "bn2"  # as on Explain
+    assert dict(app.query_params) == {} and app.session_state["layer"] == "blocks.6"
     assert "Table of all 4,652,008 parameters and the receptive fields" in [box.label for box in app.expander]
     table = app.dataframe[0].value
     assert table["Parameters"].sum() == 4652008

@@ -50,7 +50,7 @@ def test_pins_of_a_link_and_those_that_nobody_has(start: Start) -> None:
     app = start(
         "pages/compare.py", columns="pins", rows="none", pins=f"{FIRST},sample:koala~efficientnet_lite0~nowhere~1~cam"
     )
-    assert not app.exception and len(app.error) == 1 and app.error[0].value.startswith("layer 'nowhere' is not in")
+    assert not app.exception and len(app.error) == 1 and app.error[0].value.startswith("Layer 'nowhere' is not in")
 
 
 def test_the_oldest_of_too_many_pins_goes(start: Start) -> None:

@@ -14,7 +14,7 @@ from ...registry import METHODS
 from ..components import read
 from ..results.grid import Grid, Place, setting_label
 from ..session import settings
-from ..session.language import tr, tr_message
+from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import charts, quick_check, stage
 from . import agreement
@@ -126,7 +126,7 @@ class GridView:
         """Fill one cell, on its own scale or on the scale that is known so far."""
         place = row, column
         if isinstance(result, CamvizError):
-            self.stages[place].error(escaped(tr_message(result.message)))
+            self.stages[place].error(error_text(result))
             return
         for method, top in self.options.highs({place: result}).items():
             self.tops[method] = max(top, self.tops.get(method, 0.0))
