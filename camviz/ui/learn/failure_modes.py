@@ -185,12 +185,12 @@ def _for_two_classes(*methods: str) -> Variants:
         other = _other_class(experiment)
         name = experiment.model.categories[other.target]
         # A class activation map is compared at the last layer, whichever layer the steps start from.
-        last = {"layers": (experiment.model.default_layer,)} if experiment.model.default_layer else {}
-        changes = {method: last if METHODS[method].layer == "required" else {} for method in methods}
+        last = (experiment.model.default_layer,) if experiment.model.default_layer else ()
+        layers = {method: last if METHODS[method].layer == "required" else experiment.layers for method in methods}
         return [
             Variant(
                 tr(label, method=tr_message(METHODS[method].title), label=name),
-                replace(which, **changes[method]),
+                replace(which, layers=layers[method]),
                 method,
                 {},
             )
