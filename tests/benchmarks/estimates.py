@@ -46,7 +46,7 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("Learn", "learn", {"part": "methods", "chapter": "guided_backprop"}),
 ]
 
-LEFT_OUT = ("proof",)  # the metrics below every heatmap of Explain: the pages Evaluate and Compare have the same ones
+LEFT_OUT = ("proof", "dream.depths")  # repeat other rows for many heatmaps or layers
 
 Row = tuple[str, float, float]  # what a button says, the seconds that it announces, and those that it took
 
