@@ -10,7 +10,7 @@ from ...evaluation.rank_correlation import rank_correlation
 from ...explanation.explanation import Explanation
 from ...perturbation.occlusion import occlusion_maps
 from ..inputs.experiment import Experiment
-from ..results import explanations
+from ..results import cost, explanations
 from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
 from ..session.language import error_text, tr
@@ -57,7 +57,7 @@ def _class_map(e: Explanation, experiment: Experiment) -> None:
         return found.category[0].cpu().numpy()
 
     what = tr("Show the predicted class for each position of the square")
-    found = tasks.run("places", ("class map", e.question.key), e.seconds, what, work)
+    found = tasks.run("places", ("class map", e.question.key), cost.explanation_seconds(e.question), what, work)
     if found is not None:
         charts.matrix(
             "classes",

@@ -141,6 +141,6 @@ def _compute(
                 finish(cell, error)
         return True
 
-    key = ("grid", *(question.key for question in questions.values()))
+    key = ("grid", *(question.key for question in grid.questions))  # the same after Cancel, which keeps some
     keeps = tr("Keeps the finished heatmaps.")
     tasks.run(name, key, sum(seconds.values()), what, work, ask=ask, keep=False, keeps=keeps, place=place)
