@@ -16,7 +16,7 @@ KINDS = (
 # Without a help, because:
 OF_WHAT_STANDS_ABOVE = {"rows.layers", "columns.methods"}  # the label is hidden, the selector above carries the help
 DESCRIBED_BELOW = {"favorite"}
-SAYS_ALL = {"lang", "part", "inside", "test", "chapter", "camera_on", "camera"}  # the options, or the label, are the sentence
+SAYS_ALL = {"lang", "part", "inside", "test", "chapter", "camera_on", "camera"}  # the options, or the label, say it all
 WITHOUT = DESCRIBED_BELOW | OF_WHAT_STANDS_ABOVE | SAYS_ALL
 
 VISITS: list[tuple[str, dict[str, str]]] = [
