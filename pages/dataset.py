@@ -15,7 +15,7 @@ with right:
     filters = st.container()
     dataset_input.uploader()
 with left:
-    place = st.empty()
+    place = st.container()
     found = tiles.compute(experiment, question, place) if question else []
     tiles.refused(found)
 if question and found and all(tile.error for _, tile in found):
@@ -23,7 +23,7 @@ if question and found and all(tile.error for _, tile in found):
 if question and any(not tile.error for _, tile in found):
     with filters:
         matching = tiles.choose(found)
-    with place.container():
+    with place:
         chosen = tiles.tiles(matching)
     if chosen is not None:
         tiles.one(chosen, experiment, question.method)

@@ -245,6 +245,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     Image.open(ROOT / "assets" / "samples" / "cat.jpg").save(picture)
     page.goto(f"http://127.0.0.1:{port}/?model=birds&fit=![x](http://evil.example/u.png)&layer=<img src=x>")
     expect(page.get_by_text("Unknown fit '![x](http://evil.example/u.png)'")).to_be_visible()
+    page.get_by_role("button", name="Your image").click()
     page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(picture)
     expect(page.get_by_role("button", name=picture.stem)).to_be_visible()
     settled(page)

@@ -80,14 +80,14 @@ def test_the_grid_fills_without_a_click_and_opens_in_explain(page: Page, server:
 
 
 def test_cancel_keeps_the_finished_cells_and_goes_on_later(page: Page, server: str) -> None:
-    page.goto(f"{server}/compare?img=sample:koala&columns.methods=grad_cam,score_cam&rows.layers=bn2,blocks.5")
-    expect(page.get_by_role("img", name="bn2 · Grad-CAM: heatmap of koala over the image")).to_be_visible()
+    page.goto(f"{server}/compare?rows=pictures&rows.pictures=sample:koala,sample:rocket&columns.methods=grad_cam,rise")
+    expect(page.get_by_role("img", name="koala.jpg · Grad-CAM: heatmap of koala over the image")).to_be_visible()
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
     page.get_by_role("button", name="Compute 2 slow heatmaps (about").click()
     expect(page.get_by_text("of 2 heatmaps, about")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Compute 2 slow heatmaps (about")).to_be_visible(timeout=10_000)
-    expect(page.get_by_role("img", name="bn2 · Grad-CAM: heatmap of koala over the image")).to_be_visible()
+    expect(page.get_by_role("img", name="koala.jpg · Grad-CAM: heatmap of koala over the image")).to_be_visible()
     expect(page.get_by_text("Not computed yet")).to_have_count(2)
 
 

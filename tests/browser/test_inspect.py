@@ -65,16 +65,3 @@ def test_the_first_screen_holds_the_strip_the_maps_and_the_channel(page: Page, s
     for one in first:
         box = one.bounding_box()
         assert box is not None and box["y"] + box["height"] <= 900, (one, box)
-
-
-def test_back_from_an_old_link_leads_to_the_page_before(page: Page, server: str) -> None:
-    page.goto(f"{server}/learn?part=glossary")
-    expect(page.get_by_text("Papers")).to_be_visible()
-    settled(page)
-    page.goto(f"{server}/layers?layer=blocks.0&map=7")
-    expect(page.get_by_role("heading", name="Feature map 7", exact=True)).to_be_visible()
-    expect(page).to_have_url(f"{server}/inspect?layer=blocks.0&map=7")
-    settled(page)
-    page.go_back()
-    expect(page).to_have_url(f"{server}/learn?part=glossary")
-    expect(page.get_by_text("Papers")).to_be_visible()

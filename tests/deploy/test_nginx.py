@@ -160,8 +160,9 @@ def test_in_a_browser(nginx: Nginx, chromium: str, playwright: Playwright) -> No
         page.on("console", lambda message, told=told: told.append(message.text))
         page.goto(f"http://{host}:{nginx.port}/")
         page.locator(".stage.ready canvas.heat").wait_for(timeout=60_000)
-        expect(page.get_by_test_id("stSidebar")).to_contain_text("10MB per file")
-        expect(page.get_by_test_id("stExpander").filter(has_text="Camera")).to_have_count(cameras)
+        page.get_by_role("button", name="Your image").click()
+        expect(page.get_by_test_id("stPopoverBody")).to_contain_text("10MB per file")
+        expect(page.get_by_text("Turn on the camera")).to_have_count(cameras)
         assert not [text for text in told if "Content Security Policy" in text or "Refused" in text]
     browser.close()
 

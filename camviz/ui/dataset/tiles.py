@@ -73,13 +73,13 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
 
     def show() -> None:
         done = finished()
-        with place.container():
+        with spot.container():
             tiles([one for one in done if not one[1].error], len(images) - len(done), f"tiles.{next(looks)}")
 
     if missing:
         quick = not question.method.many_passes
         each = cost.explanation_seconds(question, batched=True)
-        box = st.container()
+        box, spot = st.container(), place.empty()
         tasks.run(
             "dataset",
             ("dataset", *keys.values()),
@@ -91,7 +91,7 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
             keeps=tr("Keeps the finished heatmaps."),
             place=box,
         )
-        place.empty()
+        spot.empty()
     return finished()
 
 

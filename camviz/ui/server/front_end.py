@@ -34,13 +34,13 @@ class LightFrontEnd:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        answer = await self._answer(scope, receive) if _is_of_the_front_end(scope) else self._app
+        answer = await self._answer(scope) if _is_of_the_front_end(scope) else self._app
         await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
+    async def _answer(self, scope: Scope) -> ASGIApp:
         path = scope["path"]
         if path not in self._compressed:
-            response = await _response(self._app, scope, receive)
+            response = await _response(self._app, scope)
             kind = response.headers.get("content-type", "")
             if response.status_code != 200 or not kind.startswith(("text/", "application/javascript")):
                 return response
@@ -64,7 +64,7 @@ def _is_of_the_front_end(scope: Scope) -> bool:
     return is_page or ("/static/" in path and path.endswith((".js", ".css")))
 
 
-async def _response(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
+async def _response(app: ASGIApp, scope: Scope) -> Response:
     """Return the answer of an app as a whole, not compressed yet."""
     headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
     messages: list[Message] = []
@@ -72,7 +72,17 @@ async def _response(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
     async def keep(message: Message) -> None:
         messages.append(message)
 
-    await app({**scope, "headers": headers}, receive, keep)
+    asked = False
+
+    async def request() -> Message:
+        """Return the request once. That this visitor leaves must not cut short what is kept for all."""
+        nonlocal asked
+        if asked:
+            await asyncio.Event().wait()
+        asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    await app({**scope, "headers": headers}, request, keep)
     start, *rest = messages
     response = Response(b"".join(message.get("body", b"") for message in rest), start["status"])
     response.raw_headers = list(start["headers"])

@@ -152,6 +152,11 @@ def choose(key: str, value: Any) -> None:
     st.session_state.get(_DEFAULTS, {}).pop(key, None)
 
 
+def used() -> dict[str, str]:
+    """Return the settings of the current view that are not at their default, as a link writes them."""
+    return dict(st.session_state[_USED])
+
+
 def leave_link() -> None:
     """Leave the URL of this run as it is."""
     st.session_state[_USED] = st.query_params.to_dict()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -136,8 +136,7 @@ def _open(file: str, given: Mapping[str, str]) -> None:
         st.html("<script>history.back()</script>", unsafe_allow_javascript=True)
         return
     opened.append((file, link))
-    settings.follow("link", {**given, **link})
-    st.switch_page(FOLDER / f"{file}.py")
+    _go(file, {**given, **link})
 
 
 # Former pages: the path of the successor, and what opens it.
@@ -158,8 +157,13 @@ def tabs() -> None:
 def open_button(key: str, file: str, label: str, given: Mapping[str, str]) -> None:
     """Draw a button that opens another page with these settings, as a link would write them."""
     if st.button(label, key=key):
-        settings.follow("link", dict(given))
-        st.switch_page(FOLDER / f"{file}.py")
+        _go(file, {**settings.used(), **given})
+
+
+def _go(file: str, link: Mapping[str, str]) -> NoReturn:
+    """Open a page at once under the address that its settings will write: one step of the browser's history."""
+    settings.follow("link", dict(link))
+    st.switch_page(FOLDER / f"{file}.py", query_params=link)
 
 
 def experiment() -> Experiment:

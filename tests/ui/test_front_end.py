@@ -1,0 +1,50 @@
+"""The compressed front end: what one visitor cuts short is whole for the next."""
+
+import asyncio
+import gzip
+from typing import Any
+
+from camviz.ui.server.front_end import LightFrontEnd
+
+SCOPE = {
+    "type": "http",
+    "method": "GET",
+    "path": "/static/js/a.js",
+    "query_string": b"",
+    "headers": [(b"accept-encoding", b"gzip")],
+}
+
+
+async def script(scope: Any, receive: Any, send: Any) -> None:
+    """Send a file in two parts; the second one only to a visitor who is still there, as Starlette's middleware does."""
+    headers = [(b"content-type", b"text/javascript")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"export const a = 1;", "more_body": True})
+    assert (await receive())["type"] == "http.request"
+    left = asyncio.ensure_future(receive())
+    done, _ = await asyncio.wait({left}, timeout=0.05)
+    left.cancel()
+    rest = b"" if done else b"export const b = 2;"
+    await send({"type": "http.response.body", "body": rest, "more_body": False})
+
+
+def test_a_visitor_who_leaves_does_not_cut_the_file_short_for_the_next() -> None:
+    async def visit() -> list[bytes]:
+        front_end, bodies = LightFrontEnd(script), []
+        for _ in range(2):
+            messages = iter([{"type": "http.request", "body": b""}])
+
+            async def receive(messages: Any = messages) -> Any:
+                return next(messages, {"type": "http.disconnect"})
+
+            sent: list[Any] = []
+
+            async def send(message: Any, sent: list[Any] = sent) -> None:
+                sent.append(message)
+
+            await front_end(SCOPE, receive, send)
+            bodies.append(b"".join(message.get("body", b"") for message in sent))
+        return bodies
+
+    first, second = asyncio.run(visit())
+    assert first == second and gzip.decompress(first) == b"export const a = 1;export const b = 2;"
