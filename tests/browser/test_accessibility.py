@@ -189,7 +189,7 @@ def test_the_whole_main_job_by_keys(page: Page, server: str) -> None:
     start = page.get_by_role("button", name="Run Score-CAM")
     expect(start).to_be_visible()
     settled(page)
-    keys.reach(start)
+    keys.reach(start, key="Shift+Tab")
     press("Enter")
     stop = page.get_by_role("button", name="Cancel")
     expect(stop).to_be_visible()

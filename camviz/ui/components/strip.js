@@ -1,4 +1,4 @@
-const LEFT = 20, HIGH = 68, TOP = 4, NAMES = 62;
+const LEFT = 20, HIGH = 54, TOP = 4, NAMES = 54;
 function made(kind, attributes) {
   const node = document.createElementNS('http://www.w3.org/2000/svg', kind);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);

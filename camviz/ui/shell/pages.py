@@ -127,16 +127,19 @@ def _channel(first: Mapping[str, str]) -> dict[str, str]:
 def _open(file: str, given: Mapping[str, str]) -> None:
     """Open the successor of a former page with the settings of the link.
 
-    The browser keeps the former address as a step of its own, so Back from the successor leads here, and on from here.
+    The browser keeps the former address as steps of its own, so Back from the successor leads here, and on from here.
     """
     link = st.query_params.to_dict()
+    now = {**given, **link}
     opened = st.session_state.setdefault(_FORMER_LINKS, [])
-    if (file, link) in opened:
+    if link in opened:
         settings.leave_link()
-        st.html("<script>history.back()</script>", unsafe_allow_javascript=True)
+        opened.append(link)
+        # The number makes each script another one, which the browser runs.
+        st.html(f"<script>history.back() // {len(opened)}</script>", unsafe_allow_javascript=True)
         return
-    opened.append((file, link))
-    _go(file, {**given, **link})
+    opened += [link, now]  # Streamlit writes the settings under the former address first
+    _go(file, now)
 
 
 # Former pages: the path of the successor, and what opens it.
