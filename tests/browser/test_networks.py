@@ -69,7 +69,7 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
         architecture.click()
         architecture.fill("squeezenet 1.1")
         with contextlib.suppress(TimeoutError):
-            page.get_by_role("option").wait_for(timeout=5000)
+            page.get_by_role("option", name="SqueezeNet 1.1", exact=True).wait_for(timeout=5000)
             break
         architecture.press("Escape")
     expect(page.get_by_role("option")).to_have_count(1)

@@ -79,7 +79,9 @@ def test_the_receptive_field_of_a_cell_is_a_frame_over_the_image(page: Page, ser
         expected = box["x"] + left * scale, box["y"] + top * scale, (right - left) * scale, (bottom - top) * scale
         np.testing.assert_allclose([frame[name] for name in ("x", "y", "width", "height")], expected, atol=1)
     page.goto(f"{server}/{LINK}&method=vanilla_backprop")
+    expect(page.locator(".stage.ready canvas.heat")).to_be_visible()
     settled(page)
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     expect(page.locator(".stage .readout")).to_have_text(re.compile(r"row \d+, column \d+$"))
     expect(page.locator(".stage .field")).to_be_hidden()

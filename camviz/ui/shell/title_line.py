@@ -33,7 +33,8 @@ def draw(page: Page) -> None:
             args=("present", True),
             help=tr("Show this page without its controls, for a projector; Esc leaves."),
         )
-        with st.popover(":material/language:", key="more", help=tr("Language and tour")):
+        tour.offer(page.path)
+        with st.popover(":material/language:", key="more", help=tr("Language")):
             st.segmented_control(
                 "Language / 语言",
                 language.LANGUAGES,
@@ -41,7 +42,6 @@ def draw(page: Page) -> None:
                 key="lang",
                 required=True,
             )
-            tour.offer(page.path)
 
 
 @st.fragment  # opening it does not interrupt a computation
