@@ -21,7 +21,7 @@ def own_picture(sample: str = "macaw", size: int = 400) -> File:
 
 
 def upload(page: Page, file: File) -> None:
-    """Give an image of one's own."""
+    """Upload an image."""
     page.get_by_role("button", name="Your image").click()
     page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(file)
     # A popover that closes takes its uploader along, and with it what is still on its way.
@@ -31,7 +31,7 @@ def upload(page: Page, file: File) -> None:
 
 
 def remove_upload(page: Page, button: str) -> None:
-    """Remove an image of one's own by a button of that name."""
+    """Remove an uploaded image by a button of that name."""
     page.get_by_role("button", name="Your image").click()
     page.get_by_role("button", name=button).click()
     page.keyboard.press("Escape")
