@@ -6,7 +6,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.slow_line import slow_line
 from tests.browser.waiting import settled
 
 PREDICTED = {"coffee": "espresso", "koala": "koala", "panda": "giant panda"}
@@ -63,21 +62,6 @@ def test_share_shows_the_link_and_its_qr_code(page: Page, server: str) -> None:
     expect(page.get_by_alt_text("QR code of the link")).to_be_visible()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-
-
-def test_the_last_of_quick_clicks_wins_on_a_slow_line(page: Page, server: str) -> None:
-    with slow_line(server, 0.075) as address:  # 150 ms there and back
-        page.goto(f"{address}/?img=sample:moose")
-        expect(page.get_by_text("The model predicts ")).to_be_visible()
-        settled(page)
-        for pause, last in ((40, "koala"), (120, "panda"), (250, "koala"), (400, "panda")):
-            for name in ("cat", "macaw", "lemurs", "koala", "panda", "cat", last):
-                page.locator(f".gallery button[title={name}]").click()
-                page.wait_for_timeout(pause)
-            shows(page, last)
-            settled(page)
-            expect(page.locator(f".gallery button[title={last}]")).to_have_attribute("aria-pressed", "true")
-            expect(page).to_have_url(re.compile(f"img=sample%3A{last}$"))
 
 
 def test_pinned_heatmaps_are_compared_and_opened_again(page: Page, server: str) -> None:

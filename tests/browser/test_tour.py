@@ -44,7 +44,7 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
     # the small button asks for it again, from any page
     page.get_by_role("link", name="Learn").click()
     expect(page.get_by_role("heading", name="Learn")).to_be_visible()
-    page.get_by_role("button", name="Tour").click()
+    page.get_by_role("button", name="Tour", exact=True).click()
     expect(page.get_by_role("region", name=step(1))).to_be_visible()
     expect(page.get_by_role("heading", name="Explain", exact=True)).to_be_visible()
     page.get_by_role("button", name="Next").press("Escape")
@@ -75,7 +75,7 @@ def test_it_can_be_skipped_and_is_not_offered_with_a_link(page: Page, server: st
     expect(page.get_by_text(REACHED)).to_be_visible()
     expect(page.get_by_role("region", name=re.compile("^Tour, step"))).to_have_count(0)  # it would cover the answer
     page.set_viewport_size({"width": 1000, "height": 844})
-    page.get_by_role("button", name="Tour").click()
+    page.get_by_role("button", name="Tour", exact=True).click()
     card = page.get_by_role("region", name=step(1))
     expect(card).to_be_visible()
     expect(page.get_by_text(REACHED)).to_be_visible()

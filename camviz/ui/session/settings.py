@@ -53,17 +53,18 @@ def run(page: str) -> Iterator[None]:
             state[_ENDED] = link
         raise
     except BaseException:
-        _write_link(link)
+        _write_link(link, changed)
         raise
     else:
-        _write_link(link)
+        _write_link(link, changed)
     finally:
         state[_RUNNING] = False
 
 
-def _write_link(link: dict[str, str]) -> None:
+def _write_link(link: dict[str, str], changed: bool) -> None:
+    """Write the settings into the URL. With a change came an older URL, if another one is still on its way."""
     state = st.session_state
-    if state[_USED] != link:
+    if state[_USED] != link or (changed and state[_USED] != state.get(_SHOWN, link)):
         st.query_params.from_dict(state[_USED])
     state[_SHOWN] = dict(state[_USED])
 
