@@ -49,3 +49,4 @@ def open_settings(page: Page) -> None:
     """Open the settings of the experiment."""
     page.get_by_role("button", name="Settings", exact=True).click()
     expect(page.get_by_text("Untrained model")).to_be_visible()
+    settled(page)

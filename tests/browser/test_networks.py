@@ -63,7 +63,7 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     resting = page.locator("[data-test-script-state=notRunning]")
     expect(resting).to_be_visible()  # a redrawn list of choices drops what was typed into it
     open_settings(page)
-    page.get_by_text("Your own model").click()
+    page.locator("summary", has_text="Your own model").click()
     architecture = page.get_by_role("combobox", name=re.compile("Architecture"))
     for _ in range(5):  # a list that is redrawn at that moment closes, and who types it again finds it
         architecture.click()

@@ -28,7 +28,7 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
             ".filter(e => getComputedStyle(e).outlineStyle === 'solid' && getComputedStyle(e).outlineWidth === '3px')"
             ".map(e => [...e.classList].find(name => name.startsWith('st-key-')))"
         )
-        assert marked == [f"st-key-{('image_strip', 'bars', 'methods', 'proof-start')[number - 1]}"]
+        assert marked == [f"st-key-{('image_strip', 'bars', 'methods', 'quick_check')[number - 1]}"]
         for box in BOXES:
             expect(page.locator(box).first).to_be_visible()
         assert page.evaluate(COVERED, BOXES) == []

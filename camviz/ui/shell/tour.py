@@ -9,7 +9,7 @@ from ..components import component
 from ..session.language import tr
 
 STEPS = 4
-_TARGETS = ("image_strip", "bars", "methods", "proof-start")  # keys of the elements that the steps explain
+_TARGETS = ("image_strip", "bars", "methods", "quick_check")  # keys of the elements that the steps explain
 _ASKED = "_tour"  # in st.session_state: the request for the tour: "" (nothing), "first", or "again" with a number
 
 _card = component("tour")
@@ -73,8 +73,8 @@ def _texts() -> tuple[tuple[str, str], ...]:
         (
             tr("Check the heatmap"),
             tr(
-                "A heatmap can look convincing and be wrong. Test this one with the button above; the page "
-                "Evaluate has more tests."
+                "A heatmap can look convincing and be wrong. Three tests above measure this one; the page Evaluate "
+                "has more."
             ),
         ),
     )

@@ -66,6 +66,7 @@ def ask(questions: Sequence[Question], name: str) -> bool:
 
 def show(question: Question) -> None:
     """Draw the button for one heatmap, then its metrics."""
-    place = st.empty()
-    if ask([question], "proof"):
-        place.markdown(line(question))
+    with st.container(key="quick_check"):
+        place = st.empty()
+        if ask([question], "proof"):
+            place.markdown(line(question))
