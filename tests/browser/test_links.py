@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.slow_line import slow_line
 from tests.browser.waiting import settled
 
 PREDICTED = {"coffee": "espresso", "koala": "koala", "panda": "giant panda"}
@@ -110,3 +111,15 @@ def test_links_to_a_former_page_open_its_successor(
     assert given.items() <= dict(parse_qsl(urlsplit(page.url).query)).items()
     page.go_back()
     shows(page, "panda")
+
+
+def test_the_last_of_quick_clicks_wins_on_a_slow_line(page: Page, server: str) -> None:
+    with slow_line(server, 0.075) as address:  # 150 ms there and back
+        page.goto(f"{address}/?img=sample:moose")
+        expect(page.get_by_text("The model predicts ")).to_be_visible()
+        settled(page)
+        for pause, last in ((40, "koala"), (250, "panda")):
+            for name in ("cat", "macaw", "koala", "panda", "cat", last):
+                page.locator(f".gallery button[title={name}]").click()
+                page.wait_for_timeout(pause)
+            shows(page, last)
