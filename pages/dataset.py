@@ -12,7 +12,7 @@ experiment = pages.experiment()
 left, right = st.columns([5, 2], gap="medium")
 with right:
     question = method_picker.ask(experiment)
-    filters = st.container()
+    filters = st.container(key="filters")
     dataset_input.uploader()
 with left:
     place = st.container()

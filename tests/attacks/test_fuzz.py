@@ -18,12 +18,12 @@ from tests.attacks import fuzz
 ROOT = Path(__file__).parents[2]
 
 
-def test_fifteen_hundred_damaged_files() -> None:
-    run = [sys.executable, "-m", "tests.attacks.fuzz", "--inputs", "1500", "--seed", "1", "--workers", "1"]
+def test_five_hundred_damaged_files() -> None:
+    run = [sys.executable, "-m", "tests.attacks.fuzz", "--inputs", "500", "--seed", "1", "--workers", "1"]
     ended = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    told = re.match(r"1500 inputs in \d+ s: (\d+) images, (\d+) refused with a sentence, 0 failed", ended.stdout)
-    assert told and int(told[1]) > 200 and int(told[2]) > 500
+    told = re.match(r"500 inputs in \d+ s: (\d+) images, (\d+) refused with a sentence, 0 failed", ended.stdout)
+    assert told and int(told[1]) > 60 and int(told[2]) > 160
 
 
 def test_its_good_files_are_of_every_format_and_good() -> None:
@@ -34,7 +34,7 @@ def test_its_good_files_are_of_every_format_and_good() -> None:
     assert fuzz.make(7, 3) == fuzz.make(7, 3) != fuzz.make(8, 3)
 
 
-@settings(max_examples=1500, derandomize=True, deadline=None, database=None)
+@settings(max_examples=400, derandomize=True, deadline=None, database=None)
 @given(
     name=st.sampled_from(sorted(fuzz.seeds())),
     writes=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6),

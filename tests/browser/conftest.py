@@ -1,6 +1,7 @@
 """The dashboard on a free port."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
         port = probe.getsockname()[1]
     home = tmp_path_factory.mktemp("home")
     log = (home / "streamlit.log").open("w")
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "tests.browser.dashboard", "--server.port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TORCH_HOME": str(home)}, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -33,8 +34,10 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
         process.wait(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def server(started: tuple[str, int]) -> str:
+    """The dashboard's address; it keeps nothing of an earlier test."""
+    os.kill(started[1], signal.SIGUSR1)
     return started[0]
 
 

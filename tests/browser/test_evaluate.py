@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 def test_the_ranking_is_canceled_continued_and_downloaded(page: Page, server: str) -> None:
     page.goto(
         f"{server}/evaluate?test=ranking&ranking_methods=grad_cam&metrics=deletion,average_drop"
-        "&images=sample:lemurs,sample:komodo_dragon,sample:moose"  # of which no other test keeps numbers
+        "&images=sample:lemurs,sample:komodo_dragon,sample:moose"
     )
     start = page.get_by_role("button", name="Compute 24 numbers (about")
     expect(start).to_be_visible(timeout=60_000)

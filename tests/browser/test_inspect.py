@@ -33,7 +33,7 @@ def test_synthesis_waits_for_a_click_can_be_canceled_and_continues(page: Page, s
     page.goto(f"{server}/inspect?layer=blocks.1&map=3")
     page.get_by_role("button", name=re.compile(r"Synthesize an image \(about")).click()
     expect(page.get_by_text(re.compile("about .* s left"))).to_be_visible()
-    page.get_by_role("button", name="Cancel").click()
+    page.locator(".st-key-synthesized_image-stop").get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name=re.compile(r"Synthesize an image \(about"))).to_be_visible()
     page.get_by_role("button", name="Open in Feature visualization").click()
     expect(page.get_by_role("button", name=re.compile(r"Synthesize the image \(about"))).to_be_visible()

@@ -85,10 +85,7 @@ def test_pinned_heatmaps_are_compared_and_opened_again(page: Page, server: str) 
     ("former", "link", "title", "shown"),
     [
         ("gallery", "by=unsure&method=layer_cam", "Dataset", "dataset?method=layer_cam&by=unsure"),
-        ("layers", "", "Inspect", "inspect"),
         ("layers", "map=700", "Inspect", "inspect?layer=bn2&map=700"),
-        ("layers", "layer=blocks.0&map=7", "Inspect", "inspect?layer=blocks.0&map=7"),
-        ("dream", "dream=class_image&target=105", "Inspect", "inspect?target=105&inside=visualization"),
         (
             "dream",
             "layer=blocks.4",
