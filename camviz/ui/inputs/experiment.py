@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -44,15 +45,8 @@ class Experiment:
 
     def prediction(self, index: int) -> Prediction:
         """Return the prediction of any class."""
-        key = ("prediction", index, *self.key)
-        return result_store().once(
-            key,
-            lambda: next(
-                one
-                for one in self.model.predict(self.image.decoded, len(self.model.categories), self.fit)
-                if one.index == index
-            ),
-        )
+        classes, answers = _ranking(self.model, self.image.decoded, self.fit)
+        return self.model.prediction(index, float(answers[classes == index][0]))
 
     @property
     def score(self) -> Score:
@@ -93,9 +87,22 @@ class Experiment:
 
 
 def predict(model: Model, image: DecodedImage, fit: Fit) -> tuple[Prediction, ...]:
-    """Return the five most probable classes, computed once for an image."""
-    key = ("predictions", image.digest, fit, model.key)
+    """Return the five most probable classes, most probable first."""
+    classes, answers = _ranking(model, image, fit)
+    best = zip(classes[:5].tolist(), answers[:5].tolist(), strict=True)
+    return tuple(model.prediction(index, answer) for index, answer in best)
+
+
+def _ranking(model: Model, image: DecodedImage, fit: Fit) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return all classes, most probable first, and the answers of the model for them, (K,) each; computed once."""
+    key = ("ranking", image.digest, fit, model.key)
     if (found := result_store().get(key)) is None:
         with compute_queue().turn(lambda _: None):
-            found = result_store().once(key, lambda: model.predict(image, 5, fit))
+            found = result_store().once(key, lambda: _rank(model, image, fit))
     return found  # type: ignore[no-any-return]
+
+
+def _rank(model: Model, image: DecodedImage, fit: Fit) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    ranked = model.predict(image, len(model.categories), fit)
+    answers = [one.value if isnan(one.probability) else one.probability for one in ranked]
+    return np.array([one.index for one in ranked]), np.array(answers)

@@ -1,7 +1,7 @@
 """The language of the page: sentences are English where they are used, and a gettext catalogue translates them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 
 import streamlit as st
@@ -56,10 +56,20 @@ def tr_class(label: str) -> str:
     >>> tr_class(ImageNetName("Madagascar cat")), tr_class("Madagascar cat"), tr_class(ImageNetName("tabby"))
     ('ring-tailed lemur (ImageNet: Madagascar cat)', 'Madagascar cat', 'tabby cat')
     """
-    name = tr_message(label)
-    if not isinstance(label, ImageNetName) or label.lower() in name.lower():
-        return name
-    return tr("{name} (ImageNet: {original})", name=name, original=str(label))
+    return tr_classes((label,))[0]
+
+
+def tr_classes(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return what `tr_class` returns for each of these: quick for the thousand classes of a list."""
+    language = current()
+
+    def name(label: str) -> str:
+        common = translated(label, language)
+        if not isinstance(label, ImageNetName) or label.lower() in common.lower():
+            return common
+        return translated(Message("{name} (ImageNet: {original})", name=common, original=str(label)), language)
+
+    return tuple(map(name, labels))
 
 
 def in_html() -> str:

@@ -13,7 +13,7 @@ from ..inputs import image_input, model_input, visitor
 from ..inputs.experiment import Experiment, predict
 from ..inputs.opening_layer import opening_layer
 from ..session import settings
-from ..session.language import tr, tr_class, tr_message
+from ..session.language import tr, tr_classes, tr_message
 from ..session.markdown import escaped
 from .pages import CLASS, IMAGE, LAYER, MODEL, Page
 
@@ -203,14 +203,12 @@ def _target(model: Model, predicted: str, place: Place, more: Place) -> tuple[in
     if place is None:
         return chosen, rival
 
-    def name(index: int) -> str:
-        return f"{tr_class(model.categories[index])} · {index}"
-
-    none = tr("None")
+    none, labels = tr("None"), tr_classes(model.categories)
+    names = [f"{label} · {index}" for index, label in enumerate(labels)]
     place.selectbox(
         tr("Class"),
         classes,
-        format_func=lambda index: predicted if index < 0 else name(index),
+        format_func=lambda index: predicted if index < 0 else names[index],
         key="target",
         help=tr("The class to explain: one of the classes that this model can predict."),
     )
@@ -218,7 +216,7 @@ def _target(model: Model, predicted: str, place: Place, more: Place) -> tuple[in
         st.selectbox(
             tr("Compare with another class"),
             classes,
-            format_func=lambda index: none if index < 0 else name(index),
+            format_func=lambda index: none if index < 0 else names[index],
             key="rather_than",
             help=tr("Explains the difference of two scores: why the first class rather than the second."),
         )
