@@ -39,7 +39,9 @@ def test_the_widget_holds_the_map_the_image_and_the_receptive_fields(e):
     assert image.format == "JPEG" and image.size == (350, 350)  # the photo's own pixels
     assert data["words"]["readout"]["whole"].startswith("Value {value}, {share} of the scale; row {row}")
     assert component.SCRIPT in widget._esm and json.dumps(component.HTML) in widget._esm
-    assert len(json.dumps(dependency_state([widget]))) < 120_000  # what each map adds to a saved notebook
+    assert (
+        len(json.dumps(dependency_state([widget], drop_defaults=False))) < 120_000
+    )  # what each map adds to a saved notebook
 
 
 def test_a_picture_and_a_sentence_stand_where_widgets_are_missing(e):
