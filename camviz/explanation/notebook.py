@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
 
 LONGEST = 600  # pixels of the longer side of the image, which a saved notebook holds once for each widget
+SHORTEST = 224  # pixels of the longer side up to which the picture of a small input is enlarged
 
 _CELLS: WeakKeyDictionary[nn.Module, dict[str, Cells]] = WeakKeyDictionary()
 
@@ -38,6 +39,8 @@ def mime_bundle(e: "Explanation") -> dict[str, Any] | None:
     widget = import_module("camviz.stage.widget").StageWidget(data, facts)
     bundle, _ = widget._repr_mimebundle_()
     both = encode.montage((e.view, render.overlay(e.view, e.heatmap)), 2, gap=8)
+    times = max(1, SHORTEST // max(e.view.shape[:2]))
+    both = both.repeat(times, axis=0).repeat(times, axis=1)
     picture = base64.b64encode(encode.jpeg(both)).decode()
     tag = f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{picture}">'
     return {
