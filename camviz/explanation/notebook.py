@@ -5,6 +5,7 @@ import html
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -33,7 +34,7 @@ def mime_bundle(e: "Explanation") -> dict[str, Any] | None:
     jpeg = "data:image/jpeg;base64," + base64.b64encode(encode.jpeg(np.asarray(image), quality=80)).decode()
     alt = Message("{method} of {label} over the image", method=e.question.method.title, label=e.label)
     shown = StageMap.of(e.attribution, cells=_cells(e))
-    data = stage_data(shown, jpeg, (e.view.shape[0], e.view.shape[1]), Look(), alt, group="notebook")
+    data = stage_data(shown, jpeg, (e.view.shape[0], e.view.shape[1]), Look(), alt, group=uuid4().hex)
     facts = " ".join((e.facts, *e.notes))
     # An optional package is imported when it is used: importing camviz stays light.
     widget = import_module("camviz.stage.widget").StageWidget(data, facts)
