@@ -22,6 +22,12 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), **{name: str(home / name.lower()) for name in places}}
 
 
+def trust(notebook: Path, home: Path) -> None:
+    """Let JupyterLab show the widgets of a notebook that it has not run."""
+    command = [sys.executable, "-m", "nbformat.sign", str(notebook)]
+    subprocess.run(command, env=environment(home), check=True, stdout=subprocess.DEVNULL)
+
+
 @contextmanager
 def jupyterlab(home: Path, notebooks: Path) -> Iterator[str]:
     """Start JupyterLab on a folder of notebooks; yield its address, whose path ends in /lab."""

@@ -1,24 +1,24 @@
 """An explanation in JupyterLab: the stage of the dashboard, which answers without the kernel."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-import nbformat
 import pytest
 from ipywidgets.embed import dependency_state
 from ipywidgets.widgets import widget as widgets
-from nbformat.sign import NotebookNotary
 from playwright.sync_api import Page, expect
 
 import camviz
-from tests.browser.jupyter import environment, jupyterlab
+from tests.browser.jupyter import jupyterlab, trust
 
 VIEW, STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
 SAMPLE = Path("assets/samples/coffee.jpg").resolve()
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+KERNEL: dict[str, Any] = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def explained() -> camviz.Explanation:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, explained: camviz.Explanation) -> Iterator[str]:
-    """JupyterLab with a notebook that has not run yet, and one that was saved in another look and is opened again."""
+    """JupyterLab with a notebook that has not run yet, and one that was saved in another look."""
     if find_spec("jupyterlab") is None:
         reason = "jupyterlab is not installed: run pip install -r requirements-dev.txt"
         (pytest.fail if os.environ.get("CI") in ("1", "true") else pytest.skip)(reason)
@@ -36,27 +36,33 @@ def lab(tmp_path_factory: pytest.TempPathFactory, explained: camviz.Explanation)
     folder = home / "notebooks"
     folder.mkdir()
     source = f"import camviz\ncamviz.explain('efficientnet_lite0', '{SAMPLE}')"
-    new = nbformat.v4.new_notebook(metadata=KERNEL, cells=[nbformat.v4.new_code_cell(source)])
-    nbformat.write(new, folder / "new.ipynb")
-    nbformat.write(saved(explained, source), folder / "saved.ipynb")
-    data = Path(environment(home)["JUPYTER_DATA_DIR"])
-    data.mkdir()
-    # the widgets of notebooks that are not signed here do not run
-    NotebookNotary(data_dir=str(data)).sign(nbformat.read(folder / "saved.ipynb", 4))
+    write(folder / "new.ipynb", source)
+    write(folder / "saved.ipynb", source, explained)
+    trust(folder / "saved.ipynb", home)  # the widgets of other notebooks do not run
     with jupyterlab(home, folder) as url:
         yield url
 
 
-def saved(e: camviz.Explanation, source: str) -> nbformat.NotebookNode:
-    """Return a notebook with an explanation's output and the state of its widget."""
-    bundle = e._repr_mimebundle_()
-    assert bundle is not None
-    widget = widgets._instances[bundle[VIEW]["model_id"]]
-    widget.look = {**widget.look, "view": "contour"}
-    state = {"version_major": 2, "version_minor": 0, "state": dependency_state([widget], drop_defaults=False)}
-    output = nbformat.v4.new_output("execute_result", bundle, execution_count=1)
-    cell = nbformat.v4.new_code_cell(source, execution_count=1, outputs=[output])
-    return nbformat.v4.new_notebook(metadata={**KERNEL, "widgets": {STATE: state}}, cells=[cell])
+def write(path: Path, source: str, shown: camviz.Explanation | None = None) -> None:
+    """Write a notebook of one cell; with what it has shown and the state of the widget, if it has run."""
+    metadata, outputs = dict(KERNEL), []
+    if shown is not None:
+        bundle = shown._repr_mimebundle_()
+        assert bundle is not None
+        widget = widgets._instances[bundle[VIEW]["model_id"]]
+        widget.look = {**widget.look, "view": "contour"}
+        state = dependency_state([widget], drop_defaults=False)
+        metadata["widgets"] = {STATE: {"version_major": 2, "version_minor": 0, "state": state}}
+        outputs = [{"output_type": "execute_result", "execution_count": 1, "data": bundle, "metadata": {}}]
+    cell = {
+        "cell_type": "code",
+        "id": "one",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": outputs,
+        "source": source,
+    }
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": [cell]}))
 
 
 def test_a_cell_draws_the_stage_and_what_is_touched_asks_no_kernel(
