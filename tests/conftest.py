@@ -34,6 +34,7 @@ MARKERS = {
     "methods/test_threads.py": "slow",
     "models/checkpoints/test_closest_architecture.py": "slow",
     "models/test_embedded.py": "slow",
+    "notebooks": "slow",
     "pages": "page",
     "relevance/test_attention.py": "slow",
     "runtime/test_devices.py": "slow",

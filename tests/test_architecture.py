@@ -1,6 +1,7 @@
 """The house rules of DESIGN.md, sections 1 and 2: who may import whom, and what is kept in one place."""
 
 import ast
+import functools
 import re
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ registry encode render
 tape
 models relevance acceleration
 perturbation targets inspection
+stage
 methods evaluation
 explanation feature_visualization
 captions teaching export measurement
@@ -64,6 +66,11 @@ def imported(path, tree):
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
+def names_imported(path):
+    return frozenset(imported(path, TREES[path]))
+
+
 def part(name):
     """The part of camviz that a dotted name belongs to: 'methods' of camviz.methods.grad_cam, or 'ui.learn'."""
     parts = name.split(".")
@@ -74,7 +81,7 @@ def part(name):
 
 def modules_imported(path):
     """The modules of this project that a file imports, by their dotted names."""
-    for name in imported(path, TREES[path]):
+    for name in names_imported(path):
         found = name if name in MODULES else name.rpartition(".")[0]
         if found in MODULES:
             yield found
@@ -82,7 +89,7 @@ def modules_imported(path):
 
 def test_the_checks_see_the_imports():
     path = Path("camviz/methods/grad_cam.py")
-    assert {"torch.nn", "camviz.registry.method", "camviz.tape.record"} <= set(imported(path, TREES[path]))
+    assert {"torch.nn", "camviz.registry.method", "camviz.tape.record"} <= names_imported(path)
     assert "camviz.models.shared" in set(modules_imported(Path("camviz/models/__init__.py")))
     assert part("camviz.ui.learn.chapters") == "ui.learn" and part("camviz.errors") == "errors" and part("torch") == ""
 
@@ -122,19 +129,23 @@ def test_the_registry_needs_the_standard_library_only():
         Path("camviz/messages.py"),
     ):
         names = (
-            name
-            for name in imported(path, TREES[path])
-            if part(name) not in ("errors", "messages", "runtime", "method_call")
+            name for name in names_imported(path) if part(name) not in ("errors", "messages", "runtime", "method_call")
         )
         assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
 
 
 def test_streamlit_is_a_skin():
-    users = {path for path, tree in TREES.items() if any(n.startswith("streamlit") for n in imported(path, tree))}
+    users = {path for path in TREES if any(n.startswith("streamlit") for n in names_imported(path))}
     assert Path("app.py") in users and Path("camviz/ui/explain/map_views.py") in users
     assert {
         path for path in users if path.parts[0] not in ("app.py", "pages") and path.parts[:2] != ("camviz", "ui")
     } == set()
+
+
+def test_widgets_are_imported_when_one_is_shown():
+    users = {path for path in TREES if any(n.startswith("anywidget") for n in names_imported(path))}
+    assert users == {Path("camviz/stage/widget.py")}
+    assert not any("camviz.stage.widget" in modules_imported(path) for path in TREES)
 
 
 def names_in(tree):

@@ -42,6 +42,8 @@ def test_requirements_are_those_of_pyproject() -> None:
     extras = DECLARED["optional-dependencies"]
     agree(listed("requirements.txt"), by_name([*DECLARED["dependencies"], *extras["dashboard"]]))
     agree(listed("requirements-ray.txt"), by_name(extras["ray"]))
+    widgets = by_name(extras["notebook"])
+    agree({name: one for name, one in listed("requirements-dev.txt").items() if name in widgets}, widgets)
 
 
 def test_every_tool_is_pinned_and_no_failing_test_is_repeated() -> None:

@@ -15,6 +15,7 @@ from .. import encode, render
 from ..messages import Message
 from ..scores import Score
 from ..text import passes_text, shown_answer
+from .notebook import mime_bundle
 from .question import Question
 
 
@@ -144,6 +145,9 @@ class Explanation:
             seconds=self.seconds,
             passes=passes_text(self.forward_passes, self.backward_passes),
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any] | None:
+        return mime_bundle(self)
 
     def _repr_html_(self) -> str:
         images = (self.view, render.overlay(self.view, self.heatmap))

@@ -22,8 +22,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import InvalidStatus
 
 import camviz
+from camviz.stage.stage_map import StageMap
 from camviz.ui.server import queue
-from camviz.ui.widgets.stage import StageMap
 from tests.attacks.stranger import Stranger, map_of, of
 from tests.browser.conftest import _wait_until_healthy
 from tests.streamlit_client import put
@@ -72,7 +72,7 @@ def port(operator: Path) -> Iterator[int]:
 def lite(sample: str, method: str, **knobs: Any) -> str:
     """The map of the embedded network, computed here, as Explain shows it."""
     e = camviz.explain("efficientnet_lite0", ROOT / "assets" / "samples" / f"{sample}.jpg", method, **knobs)
-    return StageMap.of(e).encoded
+    return StageMap.of(e.attribution).encoded
 
 
 def refused(port: int, **more: str) -> int:

@@ -11,6 +11,7 @@ from ...errors import CamvizError
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...registry import METHODS
+from ...stage.look import Look
 from ..components import read
 from ..results.grid import Grid, Place, setting_label
 from ..session import settings
@@ -34,7 +35,7 @@ _STYLE = read("compare.css")
 class DisplayOptions:
     """How all heatmaps are drawn."""
 
-    look: stage.Look
+    look: Look
     shared: bool  # one scale for all maps of a method
 
     def highs(self, maps: Mapping[Place, Explanation]) -> dict[str, float]:
@@ -196,7 +197,7 @@ class GridView:
         alt = tr("{map}: heatmap of {label} over the image", map=name, label=tr_message(e.label))
         key = f"cell.{place[0]}.{place[1]}" + (".again" if again else "")
         image = stage.original(question.model, question.image, question.fit)
-        shown, size = stage.StageMap.of(e, high), (e.view.shape[0], e.view.shape[1])
+        shown, size = stage.map_of(e, high), (e.view.shape[0], e.view.shape[1])
         with self.stages[place].container(key=f"stage_{key}"):
             stage.stage(key, image, size, shown, self.options.look, alt, group=GROUP, name=_name(*place))
 

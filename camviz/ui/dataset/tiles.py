@@ -12,6 +12,7 @@ from ... import captions, encode, render
 from ...batch import Item, Order, Outcome, Worker
 from ...explanation.question import Question
 from ...registry import METHODS, Method
+from ...stage.stage_map import StageMap
 from ..components import browser
 from ..inputs import dataset_input
 from ..inputs.dataset_input import DatasetImage
@@ -40,7 +41,7 @@ class Tile:
     caution: str = ""
     error: str = ""
     overlay: bytes = field(default=b"", repr=False)
-    shown_map: stage.StageMap | None = field(default=None, repr=False)
+    shown_map: StageMap | None = field(default=None, repr=False)
 
 
 Found = tuple[DatasetImage, Tile]
@@ -155,7 +156,7 @@ def _tile(outcome: Outcome) -> Tile:
         reading=captions.reading(e, predicted),
         caution=captions.caution(e),
         overlay=encode.jpeg(render.overlay(e.view, e.heatmap)),
-        shown_map=stage.StageMap.of(e),
+        shown_map=stage.map_of(e),
     )
 
 

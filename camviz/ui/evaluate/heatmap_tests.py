@@ -253,7 +253,7 @@ def map_of(e: Explanation) -> None:
         "evaluated",
         stage.original(question.model, question.image, question.fit),
         (e.view.shape[0], e.view.shape[1]),
-        stage.StageMap.of(e),
+        stage.map_of(e),
         stage.look(),
         tr("{method} of {label} over the image", method=title, label=label),
     )

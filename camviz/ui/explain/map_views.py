@@ -11,6 +11,7 @@ from ...explanation.explanation import Explanation
 from ...messages import Message
 from ...registry import METHODS
 from ...scores import logit
+from ...stage.look import Look
 from ..inputs.experiment import Experiment
 from ..results import explanations
 from ..server.store import result_store
@@ -21,7 +22,7 @@ from ..widgets import stage as stages
 LARGE = 1024  # pixels of the longer side of downloaded images
 
 
-def stage(e: Explanation, predicted: int) -> stages.Look:
+def stage(e: Explanation, predicted: int) -> Look:
     """Show the heatmap on the stage, and return its look. `predicted` is the model's class."""
     look = stages.look()
     size = e.view.shape[0], e.view.shape[1]
@@ -30,7 +31,7 @@ def stage(e: Explanation, predicted: int) -> stages.Look:
         "{method} of {label} over the image", method=tr_message(METHODS[e.method].title), label=tr_message(e.label)
     )
     peak = _peak(e, predicted)
-    stages.stage("stage", image, size, stages.StageMap.of(e), look, alt, stages.keep, peak=peak)
+    stages.stage("stage", image, size, stages.map_of(e), look, alt, stages.keep, peak=peak)
     return look
 
 
@@ -49,7 +50,7 @@ def _peak(e: Explanation, predicted: int) -> str:
     return tr(" = {share} of the peak for {label}", share=share, label=tr_message(question.model.categories[predicted]))
 
 
-def views(e: Explanation, look: stages.Look, percentile: float) -> None:
+def views(e: Explanation, look: Look, percentile: float) -> None:
     """Show every view of the attribution, in tabs."""
     if e.attribution.ndim == 3:
         st.slider(
@@ -84,7 +85,7 @@ def python_code(e: Explanation, experiment: Experiment) -> None:
     st.code(recipe.snippet(e.question, experiment.image.name), language="python")
 
 
-def show_downloads(e: Explanation, experiment: Experiment, look: stages.Look, percentile: float) -> None:
+def show_downloads(e: Explanation, experiment: Experiment, look: Look, percentile: float) -> None:
     """Draw the menu of downloads."""
     question, image_name, link = e.question, experiment.image.name, settings.link()
     name = text.file_name(image_name, e.model, e.method, e.layer or "", e.label)

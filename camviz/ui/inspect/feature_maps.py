@@ -17,6 +17,8 @@ from ...inspection.receptive_field import Box
 from ...models import Model
 from ...registry import METHODS
 from ...scores import contrast
+from ...stage.look import Look
+from ...stage.stage_map import StageMap
 from ..components import browser
 from ..inputs.experiment import Experiment
 from ..results import cost, explanations
@@ -140,11 +142,11 @@ def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
     return np.array(image.resize((TILE, tall), Image.Resampling.NEAREST if small else Image.Resampling.BOX))
 
 
-def over_image(experiment: Experiment, one: NDArray[np.float32], number: int, look: stage.Look) -> None:
+def over_image(experiment: Experiment, one: NDArray[np.float32], number: int, look: Look) -> None:
     """Show a feature map over the image, on the stage."""
     alt = tr("Feature map {number} of {layer} over the image", number=number, layer=experiment.layer)
     image = stage.original(experiment.model, experiment.image.decoded, experiment.fit)
-    stage.stage("map_stage", image, experiment.model.input_size, stage.StageMap.of_map(one), look, alt, stage.keep)
+    stage.stage("map_stage", image, experiment.model.input_size, StageMap.of(one), look, alt, stage.keep)
 
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:

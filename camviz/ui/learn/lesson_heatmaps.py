@@ -8,6 +8,7 @@ import streamlit as st
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...scores import logit
+from ...stage.look import Look
 from ...teaching.lessons import Lesson, View, question_of
 from ..inputs.experiment import predict
 from ..results import explanations
@@ -84,13 +85,13 @@ def _computed(questions: Sequence[Question]) -> list[Explanation]:
 def _stage(key: str, label: str, e: Explanation, scale: Explanation | None, blind: bool, tools: bool) -> None:
     """Draw one stage; a `blind` one does not show how strong the heatmap is."""
     size = e.view.shape[0], e.view.shape[1]
-    shown = stages.StageMap.of(e, None if scale is None else stages.StageMap.of(scale).top)
+    shown = stages.map_of(e, None if scale is None else stages.map_of(scale).top)
     stages.stage(
         key,
         stages.original(e.question.model, e.question.image, e.question.fit),
         size,
         replace(shown, top=1.0) if blind else shown,
-        stages.look() if tools else stages.Look(),
+        stages.look() if tools else Look(),
         tr("{map}: heatmap of {label} over the image", map=label, label=tr_message(e.label)),
         stages.keep if tools else None,
         group="lesson",

@@ -1,136 +1,49 @@
-"""The stage: an image and its heatmap that the browser colors, swipes, zooms and reads out."""
+"""The stage on a page: its look in the session and the link, and its place in the caches."""
 
-import base64
-import functools
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from ... import encode, render
-from ...errors import CamvizError
 from ...explanation.explanation import Explanation
 from ...images import DecodedImage
-from ...inspection.cell_fields import CellFields, cell_fields
-from ...inspection.summary import blank
 from ...models import Model
 from ...models.geometry import Fit
-from ..components import component
+from ...stage import component
+from ...stage.data import stage_data, tools_data
+from ...stage.look import Look, View
+from ...stage.stage_map import Cells, StageMap, layer_of
 from ..server.queue import compute_queue
 from ..server.store import result_store
 from ..session import settings
-from ..session.language import tr, tr_message
+from ..session.language import tr_message
 from ..session.streamlit_internals import media_address
-
-View = Literal["image", "overlay", "contour", "spotlight", "heatmap"]
-
-FINE = 4096  # values of a map up to which each takes 16 bits, and 8 bits beyond
 
 LONGEST = 900  # pixels of the longer side of the image that is sent
 
-
-_stage = component("stage")
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a stage is drawn: strength and threshold are in 0 to 1, `colors` is a key of render.COLOR_MAPS."""
-
-    view: View = "overlay"
-    strength: float = 0.8
-    colors: str = "inferno"
-    threshold: float = 0.0
-
-    @classmethod
-    def parse(cls, given: Any) -> "Look":
-        """Return the look that a browser sent, with the default in place of anything unknown."""
-        given, default = given if isinstance(given, dict) else {}, cls()
-
-        def share(name: str) -> float:
-            value = given.get(name)
-            known = isinstance(value, int | float) and 0 <= value <= 1
-            return round(float(value), 2) if known else float(getattr(default, name))
-
-        return cls(
-            view=given["view"] if given.get("view") in get_args(View) else default.view,
-            strength=share("strength"),
-            colors=given["colors"] if given.get("colors") in render.COLOR_MAPS else default.colors,
-            threshold=share("threshold"),
-        )
+_stage = st.components.v2.component(
+    "camviz_stage", html=component.HTML, css=component.CSS, js=component.SCRIPT + "export default showStage;\n"
+)
 
 
-@dataclass(frozen=True)
-class Cells:
-    """The cells of a layer that a map has values of: the layer's name, and their receptive fields if known."""
-
-    layer: str
-    fields: CellFields | None
-
-    @classmethod
-    def of(cls, model: Model, name: str, shape: tuple[int, ...]) -> "Cells | None":
-        """Return the cells of a layer, or None if a map of this shape (h, w) does not have its resolution."""
-        layer = model.layer(name)
-        if shape != (layer.height, layer.width):
-            return None
-        return result_store().once(("cells", model.key, name), lambda: cls._measured(model, name, shape))
-
-    @classmethod
-    def _measured(cls, model: Model, name: str, shape: tuple[int, ...]) -> "Cells":
-        with compute_queue().turn(lambda _: None), suppress(CamvizError):
-            return cls(name, cell_fields(model.net, blank(model), model.module(name), shape[0], shape[1]))
-        return cls(name, None)
+def map_of(e: Explanation, high: float | None = None) -> StageMap:
+    """Return the heatmap of an explanation at its own resolution, on a scale from 0 to `high`, see `StageMap.of`."""
+    return StageMap.of(e.attribution, high, cells_of(e.question.model, e.question.layers, e.attribution.shape))
 
 
-@dataclass(frozen=True)
-class StageMap:
-    """A heatmap as the stage receives it: values (h, w), 1 for `top`, the value at the upper end of the color bar.
+def cells_of(model: Model, layers: tuple[str, ...], shape: tuple[int, ...]) -> Cells | None:
+    """Return the cells that the values of a map of this shape belong to, if it has the resolution of one layer."""
+    name = layer_of(model, layers, shape)
+    if name is None:
+        return None
 
-    `signed` values lie in [-1, 1], others in [0, 1].
-    """
+    def measured() -> Cells:
+        with compute_queue().turn(lambda _: None):
+            return Cells.measured(model, name)
 
-    values: NDArray[np.float32]
-    top: float
-    signed: bool = False
-    cells: Cells | None = None
-
-    @classmethod
-    def of(cls, e: Explanation, high: float | None = None) -> "StageMap":
-        """Return the heatmap of an explanation at its own resolution, on a scale from 0 to `high`.
-
-        The scale ends at the maximum by default. Of a pixel attribution the stage shows the sum over the channels, and
-        the scale ends at the 99th percentile.
-        """
-        if e.attribution.ndim == 2:
-            values, layers = e.attribution.clip(min=0), e.question.layers
-            cells = Cells.of(e.question.model, layers[0], values.shape) if len(layers) == 1 else None
-            return cls._up_to(values, float(values.max()) if high is None else high, cells)
-        values = np.abs(e.attribution).sum(axis=0)
-        return cls._up_to(values, (float(np.percentile(values, 99)) or float(values.max())) if high is None else high)
-
-    @classmethod
-    def of_map(cls, values: NDArray[np.float32], cells: Cells | None = None) -> "StageMap":
-        """Return a map (h, w) on a scale from 0 to its maximum."""
-        return cls._up_to(values.clip(min=0), float(values.max()), cells)
-
-    @property
-    def bits(self) -> int:
-        """The bits of each value that is sent: 16 of a coarse map, 8 of one of many values."""
-        return 16 if self.values.size <= FINE else 8
-
-    @property
-    def encoded(self) -> str:
-        """The values as signed integers of `bits` bits in base64; the largest integer stands for 1."""
-        whole = self.values.clip(-1, 1) * (2 ** (self.bits - 1) - 1)
-        return base64.b64encode(np.rint(whole).astype("<i2" if self.bits == 16 else np.int8).tobytes()).decode()
-
-    @classmethod
-    def _up_to(cls, values: NDArray[np.float32], top: float, cells: Cells | None = None) -> "StageMap":
-        scaled = (values / top).clip(0, 1) if top > 0 else np.zeros_like(values)
-        return cls(scaled, max(top, 0.0), cells=cells)
+    return result_store().once(("cells", model.key, name), measured)
 
 
 def look() -> Look:
@@ -176,30 +89,10 @@ def stage(
     one `group` share pointer, zoom and look; `name` tells them apart. Without `changed` the stage is small: its tools
     appear in full screen. `peak` is what the upper end of the color bar says after its value.
     """
-    values: dict[str, Any] = {"rows": 0, "columns": 0, "top": 0.0, "signed": False, "low": "", "high": ""}
-    if shown is not None:
-        values = {
-            "values": shown.encoded,
-            "bits": shown.bits,
-            "rows": shown.values.shape[0],
-            "columns": shown.values.shape[1],
-            "top": shown.top,
-            "signed": shown.signed,
-            "low": f"{-shown.top:.3g}" if shown.signed else "0",
-            "high": f"{shown.top:.3g}{peak}",
-            "fields": _fields(shown.cells),
-        }
-    data = {
-        **values,
-        "image": media_address(image, "image/jpeg", key),
-        "height": size[0],
-        "width": size[1],
-        "group": group or key,
-        "name": name,
-        "small": changed is None,
-        "alt": alt,
-    }
-    _mount(key, data, look, changed, shown)
+    address = media_address(image, "image/jpeg", key)
+    more = {"group": group or key, "name": name, "peak": peak}
+    data = stage_data(shown, address, size, look, alt, tr_message, **more, small=changed is None)
+    _mount(key, data, changed)
 
 
 def tools(
@@ -209,92 +102,13 @@ def tools(
     group: str,
     relations: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Show the tools of a group of stages: view, strength and color map.
-
-    `relations` holds what a stage shows while another one is pointed at, by the name of that one and its own name.
-    """
-    data: dict[str, Any] = dict.fromkeys(("image", "alt", "low", "high"), "")
-    data |= {
-        "rows": 0,
-        "columns": 0,
-        "height": 1,
-        "width": 1,
-        "group": group,
-        "relations": relations,
-        "tools_only": True,
-    }
-    _mount(key, data, look, changed)
+    """Show the tools of a group of stages, see `tools_data`."""
+    _mount(key, tools_data(look, group, relations, tr_message), changed)
 
 
-def _mount(
-    key: str,
-    data: dict[str, Any],
-    look: Look,
-    changed: Callable[[Look], None] | None,
-    shown: StageMap | None = None,
-) -> None:
-    words = {
-        "image": tr("Image"),
-        "overlay": tr("Overlay"),
-        "contour": tr("Contour"),
-        "spotlight": tr("Spotlight"),
-        "heatmap": tr("Heatmap"),
-        "view": tr("View"),
-        "strength": tr("Strength"),
-        "threshold": tr("Threshold: hide weaker values"),
-        "colors": tr("Color map"),
-        "full": tr("Full screen"),
-        "readout": _readout(shown.cells if shown else None),
-        "keys": tr("Arrow keys: read values. + and -: zoom. [ and ]: swipe. F: full screen."),
-    }
-
+def _mount(key: str, data: dict[str, Any], changed: Callable[[Look], None] | None) -> None:
     def change() -> None:
         if changed is not None:
             changed(Look.parse(st.session_state[key].get("look")))
 
-    drawn = {"look": look.__dict__, "reset": str(look), "tables": _tables(bool(shown and shown.signed)), "words": words}
-    _stage(key=key, data={**data, **drawn}, on_look_change=change)
-
-
-def _fields(cells: Cells | None) -> dict[str, Any] | None:
-    if cells is None or cells.fields is None:
-        return None
-    return {"rows": cells.fields.rows, "columns": cells.fields.columns, "size": cells.fields.size}
-
-
-def _readout(cells: Cells | None) -> dict[str, str]:
-    """Return what is said of a value: with a receptive field, with one that is the whole image, and in short."""
-    filled = {name: f"{{{name}}}" for name in ("value", "share", "row", "column", "height", "width")}
-    short = tr("Value {value} ({share}), row {row}, column {column}", **filled)
-    if cells is None:
-        other = tr("Value {value}, {share} of the scale; row {row}, column {column}", **filled)
-        return {"field": other, "whole": other, "short": short}
-    filled["layer"] = cells.layer
-    if cells.fields is None:
-        other = tr(
-            "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field not known",
-            **filled,
-        )
-        return {"field": other, "whole": other, "short": short}
-    return {
-        "short": short,
-        "field": tr(
-            "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field "
-            "{height} x {width} pixels",
-            **filled,
-        ),
-        "whole": tr(
-            "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field: whole image",
-            **filled,
-        ),
-    }
-
-
-def _tables(signed: bool) -> dict[str, dict[str, str]]:
-    names = ["blue-red"] if signed else [name for name in render.COLOR_MAPS if name != "blue-red"]
-    return {name: {"label": tr_message(name), "colors": _table(name)} for name in names}
-
-
-@functools.cache
-def _table(name: str) -> str:
-    return base64.b64encode(render.color_table(name).tobytes()).decode()
+    _stage(key=key, data=data, on_look_change=change)

@@ -327,7 +327,8 @@ class Stage {
 
 const stages = new WeakMap();
 
-export default function({ data, parentElement, setStateValue }) {
+// Show data in the markup below parentElement; setStateValue('look', ...) is told what a person chooses.
+function showStage({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector('.stage');
   if (!stages.has(root)) stages.set(root, new Stage(root));
   const stage = stages.get(root);

@@ -1,0 +1,13 @@
+"""The markup, style and script of the stage, which the dashboard and notebooks share."""
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def read(file: str) -> str:
+    """Return the text of a file in this folder."""
+    return (HERE / file).read_text(encoding="utf-8")
+
+
+HTML, CSS, SCRIPT = read("stage.html"), read("stage.css"), read("stage.js")

@@ -1,0 +1,81 @@
+"""A heatmap as the stage receives it, and the cells of the layer that its values belong to."""
+
+import base64
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CamvizError
+from ..inspection.cell_fields import CellFields, cell_fields
+from ..inspection.summary import blank
+from ..models import Model
+
+FINE = 4096  # values of a map up to which each takes 16 bits, and 8 bits beyond
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a layer that a map has values of: the layer's name, and their receptive fields if known."""
+
+    layer: str
+    fields: CellFields | None
+
+    @classmethod
+    def measured(cls, model: Model, name: str) -> "Cells":
+        """Return the cells of a layer; their receptive fields take a few forward passes."""
+        layer = model.layer(name)
+        with suppress(CamvizError):
+            return cls(name, cell_fields(model.net, blank(model), model.module(name), layer.height, layer.width))
+        return cls(name, None)
+
+
+def layer_of(model: Model, layers: tuple[str, ...], shape: tuple[int, ...]) -> str | None:
+    """Return the layer whose cells the values of a map of this shape belong to; None for any other map."""
+    if len(layers) != 1:
+        return None
+    layer = model.layer(layers[0])
+    return layer.name if shape == (layer.height, layer.width) else None
+
+
+@dataclass(frozen=True)
+class StageMap:
+    """A heatmap as the stage receives it: values (h, w), 1 for `top`, the value at the upper end of the color bar.
+
+    `signed` values lie in [-1, 1], others in [0, 1].
+    """
+
+    values: NDArray[np.float32]
+    top: float
+    signed: bool = False
+    cells: Cells | None = None
+
+    @classmethod
+    def of(cls, attribution: NDArray[np.float32], high: float | None = None, cells: Cells | None = None) -> "StageMap":
+        """Return a raw attribution at its own resolution, on a scale from 0 to `high`.
+
+        The scale ends at the maximum by default. Of a pixel attribution the stage shows the sum over the channels, and
+        the scale ends at the 99th percentile.
+        """
+        if attribution.ndim == 2:
+            values = attribution.clip(min=0)
+            return cls._up_to(values, float(values.max()) if high is None else high, cells)
+        values = np.abs(attribution).sum(axis=0)
+        return cls._up_to(values, (float(np.percentile(values, 99)) or float(values.max())) if high is None else high)
+
+    @property
+    def bits(self) -> int:
+        """The bits of each value that is sent: 16 of a coarse map, 8 of one of many values."""
+        return 16 if self.values.size <= FINE else 8
+
+    @property
+    def encoded(self) -> str:
+        """The values as signed integers of `bits` bits in base64; the largest integer stands for 1."""
+        whole = self.values.clip(-1, 1) * (2 ** (self.bits - 1) - 1)
+        return base64.b64encode(np.rint(whole).astype("<i2" if self.bits == 16 else np.int8).tobytes()).decode()
+
+    @classmethod
+    def _up_to(cls, values: NDArray[np.float32], top: float, cells: Cells | None = None) -> "StageMap":
+        scaled = (values / top).clip(0, 1) if top > 0 else np.zeros_like(values)
+        return cls(scaled, max(top, 0.0), cells=cells)

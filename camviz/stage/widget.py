@@ -1,0 +1,31 @@
+"""The stage as a widget of a notebook. Imports anywidget, so the package imports it only when a widget is shown."""
+
+import json
+from typing import Any
+
+import anywidget
+import traitlets
+
+from . import component
+
+
+class StageWidget(anywidget.AnyWidget):
+    """The stage of the dashboard in a notebook: its data, its look, and the facts below it.
+
+    The look is what the person has chosen in the browser; it stays there until the notebook is saved.
+    """
+
+    _esm = "\n".join(
+        (
+            f"const STYLE = {json.dumps(component.CSS + component.read('notebook.css'))};",
+            f"const MARKUP = {json.dumps(component.HTML)};",
+            component.SCRIPT,
+            component.read("notebook.js"),
+        )
+    )
+    data = traitlets.Dict().tag(sync=True)
+    look = traitlets.Dict().tag(sync=True)
+    facts = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, data: dict[str, Any], facts: str) -> None:
+        super().__init__(data=data, look=data["look"], facts=facts)

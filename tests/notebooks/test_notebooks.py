@@ -1,0 +1,86 @@
+"""The notebooks of docs/notebooks/ run, say what their text says, and are kept small."""
+
+import re
+from collections.abc import Mapping
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from tests.notebooks.run import NOTEBOOKS, executed
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+BADGES = (
+    "https://colab.research.google.com/github/camviz/camviz/blob/main/docs/notebooks/{name}.ipynb",
+    "https://mybinder.org/v2/gh/camviz/camviz/main?labpath=docs/notebooks/{name}.ipynb",
+)
+
+
+@pytest.fixture(scope="module")
+def run() -> Mapping[str, NotebookNode]:
+    return {path.stem: notebook for path, notebook in executed()}
+
+
+def outputs(notebook: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def text(notebook: NotebookNode) -> str:
+    return "".join(output.get("text", "") for output in outputs(notebook))
+
+
+def widgets(notebook: NotebookNode) -> int:
+    return sum(VIEW in output.get("data", {}) for output in outputs(notebook))
+
+
+def number(pattern: str, said: str) -> float:
+    found = re.search(pattern, said)
+    assert found is not None, f"{pattern} is not in:\n{said}"
+    return float(found[1])
+
+
+def test_first_maps(run: Mapping[str, NotebookNode]) -> None:
+    said = text(run["first_maps"])
+    assert number(r"koala +([\d.]+)%", said) == pytest.approx(93.4, abs=0.2)
+    assert "(7, 7) (224, 224)" in said and "in row 3, column 5 of layer bn2" in said
+    assert "(3, 224, 224) 11 forward passes" in said and "the same map again: True" in said
+    assert widgets(run["first_maps"]) == 5
+
+
+def test_own_network(run: Mapping[str, NotebookNode]) -> None:
+    said = text(run["own_network"])
+    assert number(r"of the same kind: (\d+)%", said) == 100
+    marked, clean = (float(one) for one in re.findall(r"(\d+)% of the map lies in the corner", said))
+    assert marked > 60 and clean < 5
+    without, turned, better, robust = (float(one) for one in re.findall(r"accuracy with\w* mark.*: (\d+)%", said))
+    assert without < 70 and turned < 10 and better > 90 and robust > 90
+    assert widgets(run["own_network"]) == 3
+
+
+def test_compare_and_evaluate(run: Mapping[str, NotebookNode]) -> None:
+    said = text(run["compare_and_evaluate"])
+    assert number(r"grad_cam +([+-][\d.]+)", said) < 0 and number(r"guided_backprop +([+-][\d.]+)", said) > 0.95
+    cam, guided = number(r"grad_cam +(0\.\d+)\n", said), number(r"guided_backprop +(0\.\d+)\n", said)
+    assert cam < guided < number(r"edge_detector +([\d.]+)\n", said) == 1
+    methods = ("grad_cam", "random_cam", "center_gaussian")
+    deletion, chance, spot = (number(rf"{method} +deletion ([\d.]+)", said) for method in methods)
+    assert deletion < min(chance, spot)
+    assert number(r"grad_cam .*insertion ([\d.]+)", said) < number(r"random_cam .*insertion ([\d.]+)", said)
+    assert widgets(run["compare_and_evaluate"]) == 3
+
+
+def test_they_install_camviz_elsewhere_and_are_kept_small() -> None:
+    assert len(NOTEBOOKS) == 3
+    setup = set()
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, 4)
+        nbformat.validate(notebook)
+        title, first = notebook.cells[:2]
+        assert all(badge.format(name=path.stem) in title.source for badge in BADGES)
+        setup.add(first.source)
+        kept = outputs(notebook)
+        assert kept and not widgets(notebook) and {"widgets"} - notebook.metadata.keys()
+        assert not any(output.output_type == "error" for output in kept)
+        assert path.stat().st_size < 250_000, "run `python -m tests.notebooks.run`, which leaves the widgets out"
+    (source,) = setup
+    assert 'if find_spec("camviz") is None:' in source and '"./camviz[notebook]"' in source
