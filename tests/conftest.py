@@ -38,7 +38,9 @@ MARKERS = {
     "relevance/test_attention.py": "slow",
     "runtime/test_devices.py": "slow",
     "teaching/test_lessons.py": "slow",
+    "test_extensions.py": "slow",
     "ui": "server",
+    "wheel": "slow",
 }
 IMPORTS = {
     "peer": re.compile(r"^(?:import|from) (?:captum|pytorch_grad_cam|quantus|ray|torchcam|zennit)\b", re.MULTILINE),

@@ -38,6 +38,7 @@ ui.widgets
 ui.shell
 ui.compare ui.dataset ui.evaluate ui.explain ui.inspect ui.learn
 ui.dashboard
+cli
 """
 LAYER_OF = {part: number for number, line in enumerate(LAYERS.split("\n")) for part in line.split()}
 TOP = ("camviz", "camviz.__main__")  # the public names and the command line: they may import everything
@@ -105,6 +106,23 @@ def test_no_import_circles():
         for name in ready:
             del waiting[name]
     assert not waiting, f"each of these is in a circle, or imports one: {sorted(waiting)}"
+
+
+def loaded_with(module):
+    """All modules of this project that are loaded with one, and it itself."""
+    found, waiting = set(), [module]
+    while waiting:
+        if (name := waiting.pop()) in MODULES and name not in found:
+            found.add(name)
+            waiting += [*modules_imported(MODULES[name]), name.rpartition(".")[0]]
+    return found
+
+
+def test_who_reads_the_table_of_methods_loads_the_methods():
+    """`import camviz` loads none of them."""
+    readers = [name for name, path in MODULES.items() if "camviz.registry.METHODS" in imported(path, TREES[path])]
+    assert {"camviz.captions", "camviz.batch.worker", "camviz.ui.compare.axes"} <= set(readers)
+    assert [name for name in readers if "camviz.methods" not in loaded_with(name)] == []
 
 
 def test_folders_and_files_stay_small():

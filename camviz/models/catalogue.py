@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import unknown
 from ..messages import Message
+from .checkpoints.packaged import packaged_file
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 Source = Literal["embedded", "torchvision", "timm", "custom"]
 
@@ -85,6 +89,14 @@ def torchvision_names() -> tuple[str, ...]:
     return tuple(models.list_models(module=models))
 
 
+def torchvision_weights(name: str) -> "WeightsEnum":
+    """Return the trained weights of a network of torchvision: those of an installed package, or its newest ones."""
+    from torchvision.models import get_model_weights
+
+    known = get_model_weights(name)
+    return next((weights for weights in known if packaged_file(weights.url.rpartition("/")[2])), known.DEFAULT)
+
+
 @cache
 def timm_architectures() -> tuple[tuple[str, str], ...]:
     """timm's CNNs without their weights, each with the family that it belongs to."""
@@ -126,9 +138,7 @@ def _known() -> list[str]:
 def _entry(name: str, source: Source, curated: bool = False) -> Entry:
     note = ""
     if source == "torchvision":
-        from torchvision.models import get_model_weights
-
-        weights = get_model_weights(name).DEFAULT
+        weights = torchvision_weights(name)
         note = f"{weights.meta['num_params'] / 1e6:.1f} million parameters, {weights.meta['_file_size']:.0f} MB"
     elif source == "embedded":
         note = "comes with CamViz, no download"

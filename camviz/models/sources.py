@@ -16,7 +16,7 @@ from torch.export import ExportedProgram, unflatten
 
 from ..errors import CamvizError
 from ..runtime.rng import SeededOperations
-from .catalogue import CURATED, source_of
+from .catalogue import CURATED, source_of, torchvision_weights
 from .channels import RGB_CHANNELS, check_per_channel
 from .checkpoints import download, state_dict
 from .checkpoints import weights as files
@@ -168,7 +168,7 @@ def _embedded(name: str) -> ModelSource:
 def _torchvision(name: str) -> ModelSource:
     from torchvision import models
 
-    weights = models.get_model_weights(name).DEFAULT
+    weights = torchvision_weights(name)
     transform = weights.transforms()
     (size,), (grid,) = transform.crop_size, transform.resize_size
     extra: dict[str, Any] = {}

@@ -13,7 +13,7 @@ from torch import nn
 
 import camviz
 from camviz import CamvizError
-from camviz.ui.server import serve as serving
+from camviz.ui.server import web_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ assert [entry.name for entry in models.offered_models()[:2]] == ["first", "secon
 
 # A visitor's run takes the place of __main__, and gives it back.
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file(str(camviz.ui.server.serve.APP), default_timeout=120).run()
+app = AppTest.from_file(str(camviz.runtime.installation.APP), default_timeout=120).run()
 assert not app.exception and app.session_state["experiment"].model.name == "first"
 assert type(pickle.loads(pickle.dumps(net))) is Net
 assert gc.get_freeze_count() == 0  # the script's own objects are still collected
@@ -147,8 +147,8 @@ def test_what_it_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
             camviz.serve(model, port=port)
     with pytest.raises(CamvizError, match="port must be a whole number of 0 to 65535; got 70000"):
         camviz.serve(model, port=70000)
-    monkeypatch.setattr(serving, "APP", tmp_path / "app.py")
-    with pytest.raises(CamvizError, match=r"app\.py is not there: install CamViz from its folder"):
+    monkeypatch.setattr(web_server, "APP", tmp_path / "app.py")
+    with pytest.raises(CamvizError, match=r"app\.py is missing: install CamViz again"):
         camviz.serve(model)
 
 
