@@ -26,8 +26,8 @@ checks all this for every method.
 import importlib
 import pkgutil
 
-from ..registry import METHODS
-from ..runtime import extensions
+from camviz.registry import METHODS
+from camviz.runtime import extensions
 
 for _file in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_file.name}")

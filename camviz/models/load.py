@@ -89,7 +89,7 @@ def load_model(
             settings = (input_size, mean, std, input_channels, preprocess, head, output, unit or None, categories)
             if weights != "default" or any(one is not None for one in settings):
                 raise CamvizError("{name} comes loaded from its package, so it takes no settings", name=network)
-            moved = on_device(made, made.device if device is None else device_of(device))
+            moved = made if device is None else on_device(made, str(device_of(device)))
             return with_digest(replace(moved, name=name, title=name))
         network = made
     source = _model_source(network, name)

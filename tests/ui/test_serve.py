@@ -157,3 +157,36 @@ def test_streamlit_is_for_who_serves() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=100)
     with pytest.raises(AttributeError, match="module 'camviz' has no attribute 'server'"):
         _ = camviz.server  # type: ignore[attr-defined]
+
+
+WITH_MODEL = """
+import json, sys
+import torch
+import camviz
+from camviz.cli import serve as command
+
+net = camviz.load_model("squeezenet1_1", weights="random").net
+net.classifier[1] = torch.nn.Conv2d(512, 2, 1)
+torch.save(net.state_dict(), "birds.pth")
+open("names.txt", "w").write("finch\\nwren\\n")
+
+from camviz.__main__ import main
+from camviz.ui.server.web_server import WebServer
+
+def look(server):
+    model = camviz.models.shared_model(camviz.models.default_model_name())
+    print(model.name, model.categories, answers(server))
+    server.stop()
+
+WebServer.wait, WebServer.warm, command.ENVIRONMENT = look, lambda server: None, {"PATH": ""}
+main("serve birds.pth --architecture squeezenet1_1 --classes names.txt --no-browser --port 0".split())
+"""
+
+
+def test_the_command_shows_a_model_of_a_file(tmp_path: Path) -> None:
+    run, environment = command(WITH_MODEL, tmp_path)
+    done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = done.stdout.splitlines()
+    assert first.startswith("CamViz shows birds at http://localhost:")
+    assert second == "birds ('finch', 'wren') True"

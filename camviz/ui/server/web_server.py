@@ -36,6 +36,7 @@ class WebServer:
             raise CamvizError("the dashboard's {file} is missing: install CamViz again, pip install camviz", file=APP)
         if streamlit_internals.has_server():
             raise CamvizError("this process runs a Streamlit server already: call serve from a script or a notebook")
+        streamlit_internals.forget_server()
         place = bound(host, port)
         number = place.getsockname()[1]
         self.url = f"http://{_shown('localhost' if host in ('127.0.0.1', *EVERY_ADDRESS) else host)}:{number}"
@@ -88,7 +89,6 @@ class WebServer:
         """End the dashboard."""
         self._server.should_exit = True
         self._thread.join(LONGEST_STOP)
-        streamlit_internals.forget_server()
 
     def wait(self) -> None:
         """Block until somebody stops it, or Ctrl-C is pressed; says so."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit import config, net_util
-from streamlit.runtime import Runtime
+from streamlit.runtime import Runtime, RuntimeState
 from streamlit.runtime.caching.global_cache_budget import reconfigure_global_cache_budget_from_config
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 from streamlit.web import bootstrap
@@ -28,7 +28,7 @@ def is_page_run() -> bool:
 
 def has_server() -> bool:
     """Return whether this process runs a Streamlit server."""
-    return Runtime.exists()
+    return Runtime.exists() and Runtime.instance().state not in (RuntimeState.STOPPING, RuntimeState.STOPPED)
 
 
 def load_settings(script: Path, settings: Mapping[str, Any]) -> None:
@@ -47,7 +47,7 @@ def network_address() -> str | None:
 
 
 def forget_server() -> None:
-    """Allow another server in this process: Streamlit keeps the one that has stopped."""
+    """Allow another server in this process: Streamlit keeps the one that has stopped, for the runs that still end."""
     Runtime._instance = None
 
 
