@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..errors import CamvizError
+from ..messages import Message
 from ..runtime import extensions
 from ..tape import reading_of
 from .catalogue import Entry, source_of
@@ -99,16 +100,16 @@ def packaged_models() -> dict[str, PackagedModel]:
     for extension in extensions.found(extensions.MODELS):
         function = extensions.loaded(extension)
         package, name = extensions.package_of(extension), extension.name
-        fault = "names no function" if not callable(function) else ""
+        fault = "" if callable(function) else Message("names no function")
         with suppress(CamvizError):  # of an unknown name
             source_of(name)
-            fault = "is a name of the catalogue"
+            fault = Message("is a name of the catalogue")
         if fault or name in found:
             raise CamvizError(
                 "the package {package} offers the model '{name}', which {fault}; update or uninstall the package",
                 package=package,
                 name=name,
-                fault=fault or "another package offers too",
+                fault=fault or Message("another package offers too"),
             )
         found[name] = PackagedModel(Entry(name, name, "custom", curated=True, note=package), extension, function)
     return found
