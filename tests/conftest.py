@@ -33,6 +33,7 @@ MARKERS = {
     "methods/test_families.py": "slow",
     "methods/test_threads.py": "slow",
     "models/checkpoints/test_closest_architecture.py": "slow",
+    "models/checkpoints/test_packaged.py": "slow",
     "models/test_embedded.py": "slow",
     "pages": "page",
     "relevance/test_attention.py": "slow",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..errors import unknown
 from ..messages import Message
-from .checkpoints.packaged import packaged_file
+from .checkpoints.packaged import PACKAGES, packaged_file
 
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
@@ -89,12 +89,29 @@ def torchvision_names() -> tuple[str, ...]:
     return tuple(models.list_models(module=models))
 
 
-def torchvision_weights(name: str) -> "WeightsEnum":
-    """Return the trained weights of a network of torchvision: those of an installed package, or its newest ones."""
+def torchvision_weights(name: str, asked: str | None = None) -> "WeightsEnum":
+    """Return the trained weights of a network of torchvision: those of an installed package, or its newest ones.
+
+    Where a package can change them, `asked` chooses others by their name, such as "IMAGENET1K_V1".
+    """
     from torchvision.models import get_model_weights
 
     known = get_model_weights(name)
-    return next((weights for weights in known if packaged_file(weights.url.rpartition("/")[2])), known.DEFAULT)
+    packaged = [weights for weights in known if _file_name(weights) in PACKAGES]
+    if packaged and asked in known.__members__ and asked != "DEFAULT":
+        return known[asked]
+    return next((weights for weights in packaged if packaged_file(_file_name(weights))), known.DEFAULT)
+
+
+def depends_on_packages(name: str) -> bool:
+    """Return whether the weights of a network of torchvision depend on the packages that are installed."""
+    from torchvision.models import get_model_weights
+
+    return any(_file_name(weights) in PACKAGES for weights in get_model_weights(name))
+
+
+def _file_name(weights: "WeightsEnum") -> str:
+    return str(weights.url).rpartition("/")[2]
 
 
 @cache

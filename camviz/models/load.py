@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +93,7 @@ def load_model(
             moved = made if device is None else on_device(made, str(device_of(device)))
             return with_digest(replace(moved, name=name, title=name))
         network = made
-    source = _model_source(network, name)
+    source = _model_source(network, name, weights)
     net, loaded = _build(source, weights_of(weights, source), progress)
     where = device_of(device) if device is not None else _device(network)
     bake_weights(net)
@@ -155,12 +156,13 @@ def load_model(
     return checked(model)
 
 
-def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:
+def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None, weights: Any) -> ModelSource:
     if isinstance(network, nn.Module | ExportedProgram):
         return custom_source(network, name)
     if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth", *files.STATE_DICTS):
         return program_source(Path(network), name)
-    return find_source(network)
+    asked = weights.name if isinstance(weights, WeightsEnum) else weights
+    return find_source(network, asked if isinstance(asked, str) else None)
 
 
 def _build(

@@ -9,8 +9,10 @@ import torchvision
 
 import camviz
 from camviz import models
+from camviz.explanation.recipe import snippet, to_recipe
 from camviz.models.catalogue import torchvision_weights
 from camviz.models.checkpoints import download, packaged
+from camviz.models.sources import find_source
 
 SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 NAME = "mobilenet_v2-b0353104.pth"
@@ -45,6 +47,17 @@ def test_without_the_package_it_is_a_download(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(packaged, "PACKAGES", {NAME: ("no-such-package", NAME)})
     assert packaged.packaged_file(NAME) is None
     assert torchvision_weights("mobilenet_v2").name == "IMAGENET1K_V2"
+
+
+def test_a_recipe_names_the_weights_since_the_default_ones_differ_between_machines(lite0: camviz.Model) -> None:
+    coffee = SAMPLES / "coffee.jpg"
+    made = camviz.explain(camviz.load_model("mobilenet_v2"), coffee, "grad_cam")
+    recipe = to_recipe(made.question, str(coffee))
+    assert recipe["model"]["weights"] == "IMAGENET1K_V1"
+    assert (camviz.explain(**recipe).attribution == made.attribution).all()
+    assert "camviz.load_model('mobilenet_v2', weights='IMAGENET1K_V1')" in snippet(made.question, "coffee.jpg")
+    assert find_source("mobilenet_v2", "IMAGENET1K_V2").geometry.grid == (232, 232)
+    assert to_recipe(camviz.explain(lite0, coffee, "cam").question, "")["model"]["weights"] == "default"
 
 
 def test_a_damaged_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
