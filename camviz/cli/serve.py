@@ -6,9 +6,12 @@ import platform
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import CamvizError
-from ..ui.server.web_server import WebServer, checked_place
+
+if TYPE_CHECKING:
+    from ..ui.server.web_server import WebServer
 
 HELP = "Starts the dashboard and opens it in a browser. With a file of weights it shows that network first."
 
@@ -47,15 +50,9 @@ def run(given: argparse.Namespace) -> int:
             raise CamvizError(
                 "--{option} needs a model, as in camviz serve model.pth --{option} {value}", option=option, value=value
             )
-    port = checked_place(given.host, given.port)
     if platform.libc_ver()[0] == "glibc" and not ENVIRONMENT.keys() & os.environ.keys():
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | ENVIRONMENT)
-    server = WebServer(given.host, port) if given.model is None else _with_model(given, port)
-    if given.model is None:
-        server.start()
-        print(f"CamViz is at {server.url}")
-        if given.browser:
-            server.open_browser()
+    server = _of_the_catalog(given) if given.model is None else _with_model(given)
     if server.network_url:
         print(f"Others on this network find it at {server.network_url}")
     server.warm()
@@ -63,11 +60,21 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _with_model(given: argparse.Namespace, port: int | None) -> WebServer:
+def _of_the_catalog(given: argparse.Namespace) -> "WebServer":
+    """Return a running server; it answers before it loads PyTorch."""
+    web_server = import_module("camviz.ui.server.web_server")  # with Streamlit, which --help does without
+    server: WebServer = web_server.WebServer(given.host, web_server.checked_place(given.host, given.port))
+    server.start()
+    print(f"CamViz is at {server.url}", flush=True)
+    if given.browser:
+        server.open_browser()
+    return server
+
+
+def _with_model(given: argparse.Namespace) -> "WebServer":
     """Return a running server that shows the model of a file."""
-    models = import_module("camviz.models")  # with PyTorch, which the dashboard alone loads after its first answer
+    load_model, serve = (getattr(import_module("camviz"), name) for name in ("load_model", "serve"))
     source, weights = (given.architecture, given.model) if given.architecture else (given.model, "default")
-    model = models.load_model(source, weights=weights, categories=given.classes, name=given.name or given.model.stem)
-    serve = import_module("camviz.ui.server.serve").serve
-    server: WebServer = serve(model, host=given.host, port=port, browser=given.browser, block=False)
+    model = load_model(source, weights=weights, categories=given.classes, name=given.name or given.model.stem)
+    server: WebServer = serve(model, host=given.host, port=given.port, browser=given.browser, block=False)
     return server

@@ -13,18 +13,18 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "loads"),
-    [(["--help"], set()), (["--version"], set()), (["serve", "--help"], {"streamlit"}), (["--help", "serve"], set())],
-    ids=" ".join,
+    ("arguments", "status"),
+    [(["--help"], 0), (["--version"], 0), (["serve", "--help"], 0), (["--port", "a"], 2)],
+    ids=["help", "version", "serve", "wrong"],
 )
-def test_help_does_not_wait_for_torch(arguments: list[str], loads: set[str]) -> None:
+def test_help_does_not_wait_for_torch(arguments: list[str], status: int) -> None:
     code = (
         "import sys; from camviz.__main__ import main\n"
         f"try: main({arguments})\n"
         "except SystemExit as end: print(end.code, {'torch', 'streamlit', 'timm'} & sys.modules.keys() or '')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == f"0 {loads or ''}"
+    assert done.stdout.splitlines()[-1] == f"{status} "
 
 
 def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -46,9 +46,8 @@ def test_version_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("--config", "none.toml"), "There is no file none.toml for --config."),
         (("--classes", "a.txt"), "--classes needs a model, as in camviz serve model.pth --classes a.txt."),
-        (("--port", "70000"), "Port must be a whole number of 0 to 65535; got 70000."),
     ],
-    ids=["config", "classes", "port"],
+    ids=["config", "classes"],
 )
 def test_serve_refuses(
     command: tuple[str, ...], arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
