@@ -6,7 +6,7 @@ import platform
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import CamvizError
 
@@ -39,8 +39,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--config", type=Path, help="a TOML file with models to offer, as CAMVIZ_CONFIG names one")
 
 
-def run(given: argparse.Namespace) -> int:
-    """Serve until Ctrl-C. Raises CamvizError for wrong input."""
+def run(given: argparse.Namespace) -> NoReturn:
+    """Serve until Ctrl-C, and end the process. Raises CamvizError for wrong input."""
     if given.config is not None:
         if not given.config.is_file():
             raise CamvizError("there is no file {file} for --config", file=given.config)
@@ -57,7 +57,9 @@ def run(given: argparse.Namespace) -> int:
         print(f"Others on this network find it at {server.network_url}")
     server.warm()
     server.wait()
-    return 0
+    sys.stdout.flush()
+    # What still computes for a visitor is of no use: Python would wait for it, and can abort in threads of PyTorch.
+    os._exit(0)
 
 
 def _of_the_catalog(given: argparse.Namespace) -> "WebServer":
