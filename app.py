@@ -1,10 +1,9 @@
-"""CamViz: start with `streamlit run app.py`.
+"""CamViz: start with `camviz`, or in the repository with `streamlit run app.py`.
 
 Streamlit imports this file to serve the `app` in it, and runs it as `__main__` for each change that a visitor makes.
 """
 
 import os
-import runpy
 import sys
 from pathlib import Path
 
@@ -32,5 +31,6 @@ if __name__ == "__main__":
 else:
     from starlette.middleware import Middleware
 
-    front_end = runpy.run_path(str(HERE / "camviz" / "ui" / "server" / "front_end.py"))
-    app = st.App(__file__, middleware=[Middleware(front_end["LightFrontEnd"])])
+    from camviz.ui.server.front_end import LightFrontEnd  # loads no PyTorch: the server answers before
+
+    app = st.App(__file__, middleware=[Middleware(LightFrontEnd)])

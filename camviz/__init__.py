@@ -1,25 +1,47 @@
 """See why a convolutional network said what it said."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import scores
-from .errors import CamvizError
-from .explanation.explain import explain
-from .explanation.explanation import Explanation
-from .measurement import measure
-from .models import Model, load_model
-from .registry import METHODS
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from . import scores
+    from .errors import CamvizError
+    from .explanation.explain import explain
+    from .explanation.explanation import Explanation
+    from .measurement import measure
+    from .models import Model, load_model
+    from .registry import METHODS
     from .ui.server.serve import serve
 
 __all__ = ["METHODS", "CamvizError", "Explanation", "Model", "explain", "load_model", "measure", "scores", "serve"]
 
+_MODULES = {
+    "METHODS": ".registry",
+    "CamvizError": ".errors",
+    "Explanation": ".explanation.explanation",
+    "Model": ".models",
+    "explain": ".explanation.explain",
+    "load_model": ".models",
+    "measure": ".measurement",
+    "serve": ".ui.server.serve",  # Streamlit is for who serves; the rest does without it
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name != "serve":
-        raise AttributeError(f"module 'camviz' has no attribute '{name}'")
-    from importlib import import_module  # Streamlit is for who serves; the rest does without it
+    """Import what is asked for: the command line and the start of the dashboard do not wait for PyTorch."""
+    if name in _MODULES:
+        globals()[name] = found = getattr(import_module(_MODULES[name], __name__), name)
+        return found
+    if not name.startswith("_"):
+        try:
+            return import_module(f".{name}", __name__)
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
-    return import_module(".ui.server.serve", __name__).serve
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,35 +1,52 @@
-"""The command line: `explain` images, print the `methods`, write the reference pages or the stored images."""
+"""The command line: `camviz`, or `python -m camviz`."""
 
 import argparse
+import os
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from importlib import import_module
 
-from .batch import cli
-from .feature_visualization import stored
-from .teaching import reference
+from .errors import CamvizError
+from .version import __version__
+
+# Each command, its line in the help, and its module of `arguments(parser)` and `run(given)`, the exit status.
+COMMANDS = {
+    "serve": ("start the dashboard; `camviz` alone does it too", ".cli.serve"),
+    "explain": ("explain all images of a folder", ".batch.cli"),
+    "methods": ("print the table of methods as Markdown", ".cli.methods"),
+    "doctor": ("print versions, devices, weights and missing parts, for a bug report", ".cli.doctor"),
+    "docs": ("write the reference pages of the methods and metrics", ".cli.docs"),
+    "visualize": ("add the missing feature visualizations to the file that is shipped", ".cli.visualize"),
+}
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser("python -m camviz", description="CamViz on the command line")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("methods", help="print the table of methods as Markdown")
-    docs = commands.add_parser("docs", help="write the reference pages of the methods and metrics")
-    docs.add_argument("folder", type=Path)
-    images = commands.add_parser("visualize", help="add the missing feature visualizations to the file that is shipped")
-    images.add_argument("file", type=Path, nargs="?", default=stored.FILE)
-    cli.arguments(commands.add_parser("explain", help="explain all images of a folder", description=cli.HELP))
-    given = parser.parse_args()
-    if given.command == "methods":
-        print(reference.methods_table())
-    elif given.command == "docs":
-        given.folder.mkdir(parents=True, exist_ok=True)
-        for name, page in reference.PAGES.items():
-            (given.folder / name).write_text(page(), encoding="utf-8")
-    elif given.command == "visualize":
-        stored.write(given.file)
-    else:
-        sys.exit(cli.run(given))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Exits with 0, 2 for wrong input, or 130 after Ctrl-C."""
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        given.insert(0, "serve")
+    parser = argparse.ArgumentParser(
+        "camviz", description="See why a convolutional network made its prediction. Without a command: the dashboard."
+    )
+    parser.add_argument("--version", action="version", version=f"camviz {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    try:
+        for name, (sentence, module) in COMMANDS.items():
+            command = commands.add_parser(name, help=sentence)
+            if name == given[0]:  # the others need not be imported
+                chosen = import_module(module, __package__)
+                command.description = chosen.HELP
+                chosen.arguments(command)
+        namespace = parser.parse_args(given)
+        sys.exit(chosen.run(namespace))
+    except CamvizError as error:
+        print(f"{str(error)[:1].upper()}{str(error)[1:]}.", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # of `camviz methods | head`; what Python flushes at its end must go somewhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,13 @@ class CamvizError(ValueError):
         ValueError.__init__(self, self.message)  # of two base classes the other may take other arguments
 
 
+class UnknownKeyError(CamvizError, KeyError):
+    """A key that a table does not have."""
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
 def message_of(error: object) -> str:
     """Return what an error says: the Message of a CamvizError, the text of any other."""
     return error.message if isinstance(error, CamvizError) else str(error)

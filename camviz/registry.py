@@ -4,9 +4,10 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from .errors import CamvizError, unknown
+from .errors import CamvizError, UnknownKeyError, unknown
 from .messages import Message
 from .method_call import checked_settings, finite_map, method_arguments
 from .runtime.progress import heartbeat
@@ -152,13 +153,6 @@ class SynthesisMethod(Entry):
     starts_from_image: bool = False
 
 
-class UnknownKeyError(CamvizError, KeyError):
-    """A key that a table does not have."""
-
-    def __str__(self) -> str:
-        return str(self.message)
-
-
 class Table(dict[str, Record]):
     """The entries of one kind by their keys. Another key raises a KeyError that names the nearest one."""
 
@@ -172,8 +166,18 @@ class Table(dict[str, Record]):
         raise UnknownKeyError(unknown(self.kind, str(key)[:60], self, "CamViz").message)
 
 
-METHODS: Table[Method] = Table(Message("method"))
-SYNTHESES: Table[SynthesisMethod] = Table(Message("synthesis"))
+METHODS: Table[Method]
+SYNTHESES: Table[SynthesisMethod]
+_METHODS, _SYNTHESES = Table[Method](Message("method")), Table[SynthesisMethod](Message("synthesis"))
+_FILLED_BY = {"METHODS": ("camviz.methods", _METHODS), "SYNTHESES": ("camviz.feature_visualization", _SYNTHESES)}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a table, after importing the package whose files fill it."""
+    if (found := _FILLED_BY.get(name)) is None:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    import_module(found[0])
+    return found[1]
 
 
 def method(
@@ -208,7 +212,7 @@ def method(
             reads=Message(reads),
             caution=Message(caution),
         )
-        register(METHODS, entry)
+        register(_METHODS, entry)
         return function
 
     return add
@@ -227,7 +231,7 @@ def synthesis(title: str, *, paper: str) -> Callable[[Function], Function]:
             layer=_layer_use(function),
             starts_from_image="image" in inspect.signature(function).parameters,
         )
-        register(SYNTHESES, entry)
+        register(_SYNTHESES, entry)
         return function
 
     return add
@@ -246,8 +250,7 @@ def declared(function: Callable[..., Any], title: str, paper: str) -> dict[str, 
 
 def register(table: dict[str, Record], entry: Record) -> None:
     """Add an entry to its table. Raises CamvizError if a function of another file has the same name."""
-    before = table.get(entry.key)
-    if before and before.function.__module__ != entry.function.__module__:
+    if (before := table.get(entry.key)) and before.function.__module__ != entry.function.__module__:
         raise CamvizError(
             "two functions are called '{key}': one in {first}, one in {second}; rename one of them",
             key=entry.key,
@@ -258,8 +261,7 @@ def register(table: dict[str, Record], entry: Record) -> None:
 
 
 def _layer_use(function: Callable[..., Any]) -> LayerUse:
-    layer = inspect.signature(function).parameters.get("layer")
-    if layer is None:
+    if (layer := inspect.signature(function).parameters.get("layer")) is None:
         return "none"
     return "required" if layer.default is layer.empty else "optional"
 
@@ -267,18 +269,16 @@ def _layer_use(function: Callable[..., Any]) -> LayerUse:
 def knobs_of(function: Callable[..., Any]) -> dict[str, Knob]:
     """Return the knobs that a signature declares: its keyword-only parameters except `progress`."""
     hints = get_type_hints(function, include_extras=True)
-    keyword_only = inspect.Parameter.KEYWORD_ONLY
     return {
         name: _knob(name, hints[name], parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is keyword_only and name != "progress"
+        if parameter.kind is parameter.KEYWORD_ONLY and name != "progress"
     }
 
 
 def _knob(name: str, hint: Any, default: Any) -> Knob:
     hint, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    optional = type(None) in get_args(hint)
-    if optional:
+    if optional := type(None) in get_args(hint):
         hint = next(part for part in get_args(hint) if part is not type(None))
     literal = get_origin(hint) is Literal
     found = next((extra for extra in extras if isinstance(extra, Choices)), None) if hint is str else None

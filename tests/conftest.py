@@ -33,13 +33,16 @@ MARKERS = {
     "methods/test_families.py": "slow",
     "methods/test_threads.py": "slow",
     "models/checkpoints/test_closest_architecture.py": "slow",
+    "models/checkpoints/test_packaged.py": "slow",
     "models/test_embedded.py": "slow",
     "notebooks": "slow",
     "pages": "page",
     "relevance/test_attention.py": "slow",
     "runtime/test_devices.py": "slow",
     "teaching/test_lessons.py": "slow",
+    "test_extensions.py": "slow",
     "ui": "server",
+    "wheel": "slow",
 }
 IMPORTS = {
     "peer": re.compile(r"^(?:import|from) (?:captum|pytorch_grad_cam|quantus|ray|torchcam|zennit)\b", re.MULTILINE),

@@ -1,4 +1,4 @@
-"""One list of dependencies, one version, and a package that holds every file that it reads."""
+"""One list of dependencies, and one version."""
 
 import re
 import tomllib
@@ -40,7 +40,7 @@ def agree(pinned: dict[str, Requirement], declared: dict[str, Requirement]) -> N
 
 def test_requirements_are_those_of_pyproject() -> None:
     extras = DECLARED["optional-dependencies"]
-    agree(listed("requirements.txt"), by_name([*DECLARED["dependencies"], *extras["dashboard"]]))
+    agree(listed("requirements.txt"), by_name(DECLARED["dependencies"]))
     agree(listed("requirements-ray.txt"), by_name(extras["ray"]))
     widgets = by_name(extras["notebook"])
     agree({name: one for name, one in listed("requirements-dev.txt").items() if name in widgets}, widgets)
@@ -61,15 +61,7 @@ def test_pre_commit_uses_the_same_tools() -> None:
 
 def test_the_version_stands_in_one_place() -> None:
     assert "version" in DECLARED["dynamic"] and "version" not in DECLARED
-    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "camviz.version.__version__"}
+    assert PROJECT["tool"]["hatch"]["version"] == {"path": "camviz/version.py"}
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == camviz.__version__
     released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert released[0] == camviz.__version__
-
-
-def test_the_package_holds_its_data_files() -> None:
-    package = ROOT / "camviz"
-    patterns = PROJECT["tool"]["setuptools"]["package-data"]["camviz"]
-    packed = {path for pattern in patterns for path in package.glob(pattern)}
-    files = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
-    assert files - packed == set() and package / "py.typed" in packed

@@ -17,8 +17,8 @@ from tests.methods.nets import Modules, build, picture, quick
 
 @pytest.fixture(autouse=True)
 def _own_tables(monkeypatch):
-    monkeypatch.setattr(registry, "METHODS", {})
-    monkeypatch.setattr(registry, "SYNTHESES", {})
+    monkeypatch.setattr(registry, "_METHODS", {})
+    monkeypatch.setattr(registry, "_SYNTHESES", {})
 
 
 def toy(
@@ -55,7 +55,7 @@ def test_a_signature_is_the_declaration():
 
 def test_the_decorator_fills_the_table_and_returns_the_function():
     assert method("Toy", family="control", paper="https://example.org")(toy) is toy
-    record = registry.METHODS["toy"]
+    record = registry._METHODS["toy"]
     assert record == Method("toy", "Toy", "https://example.org", toy, knobs_of(toy), "control", "optional", True)
     assert (record.tooltip, record.doc) == ("Does nothing.", "Does nothing.\n\nIn two paragraphs.")
     net, x, score = nn.Flatten(), torch.zeros(1, 3, 4, 4), scores.logit(0)
@@ -73,7 +73,7 @@ def test_the_decorator_fills_the_table_and_returns_the_function():
 )
 def test_what_a_method_needs_is_read_off_its_parameters(function, layer, many):
     method("Toy", family="cam", paper="")(function)
-    record = registry.METHODS["<lambda>"]
+    record = registry._METHODS["<lambda>"]
     assert (record.layer, record.many_passes, record.tooltip) == (layer, many, "")
 
 
@@ -88,7 +88,7 @@ def test_two_methods_of_one_name_are_refused():
     other.__name__, other.__module__ = "toy", "elsewhere"
     with pytest.raises(CamvizError, match="two functions are called 'toy'"):
         add(other)
-    assert registry.METHODS["toy"].function is toy
+    assert registry._METHODS["toy"].function is toy
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_knob_that_no_widget_can_show_is_refused(hint):
     function.__annotations__["knob"] = hint
     with pytest.raises(CamvizError, match="the knob 'knob' needs a default and must be"):
         method("Toy", family="cam", paper="")(function)
-    assert registry.METHODS == {}
+    assert registry._METHODS == {}
 
 
 def test_a_knob_without_a_default_is_refused():
@@ -137,9 +137,9 @@ def test_a_synthesis_is_declared_by_its_signature_too():
         return steps
 
     assert synthesis("Dream", paper="https://example.org")(dream) is dream
-    record = registry.SYNTHESES["dream"]
+    record = registry._SYNTHESES["dream"]
     assert record == SynthesisMethod("dream", "Dream", "https://example.org", dream, knobs_of(dream), "required", True)
-    assert record(1, 2, 3, steps=4, progress=None) == 4 and registry.METHODS == {}
+    assert record(1, 2, 3, steps=4, progress=None) == 4 and registry._METHODS == {}
     assert record.settings({}) == {"steps": 3} and record.tooltip == "Dreams."
 
 
@@ -192,7 +192,7 @@ def test_any_other_value_is_refused_in_a_sentence(name, value, sentence):
 
 def test_settings_are_complete_and_checked():
     method("Toy", family="cam", paper="")(toy)
-    record = registry.METHODS["toy"]
+    record = registry._METHODS["toy"]
     defaults = {"samples": 50, "level": 0.1, "over": "class", "plain": "b", "signed": False, "row": None}
     assert record.settings({}) == defaults
     assert record.settings({"samples": 7.0, "row": 3}) == {**defaults, "samples": 7, "row": 3}
@@ -217,7 +217,7 @@ def test_every_file_of_the_package_is_a_method_and_a_broken_one_fails_loudly(tmp
     monkeypatch.syspath_prepend(tmp_path)
     try:
         importlib.import_module("own_methods")
-        assert list(registry.METHODS) == ["one"]
+        assert list(registry._METHODS) == ["one"]
         (package / "two.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
         for name in [name for name in sys.modules if name.startswith("own_methods")]:
             del sys.modules[name]
@@ -244,8 +244,8 @@ def test_a_copied_file_under_a_new_name_is_a_new_method(key, tmp_path, monkeypat
     finally:
         for name in [name for name in sys.modules if name.startswith("copied_methods")]:
             del sys.modules[name]
-    assert list(registry.METHODS) == ["my_method"]
-    copied, original = registry.METHODS["my_method"], METHODS[key]
+    assert list(registry._METHODS) == ["my_method"]
+    copied, original = registry._METHODS["my_method"], METHODS[key]
     assert replace(copied, key=key, function=original.function) == original
     net = build(Modules)
     layer = net.features[6]

@@ -47,7 +47,11 @@ TABLES = {
 # Settings whose values are shown through tr().
 VALUES = ("channel", "class", "link", "recipe", "Rows", "Columns", "Open the example", *COLOR_MAPS, *get_args(Fit))
 # What only a terminal shows: the command for many images, and the server's start.
-TERMINAL = {"batch/cli.py", "batch/engines.py", "batch/output_folder.py", "batch/job.py", "ui/server/serve.py"}
+TERMINAL = {"batch/cli.py", "batch/engines.py", "batch/output_folder.py", "batch/job.py", "ui/server/serve.py"} | {
+    "ui/server/web_server.py",
+    "cli/serve.py",
+    "runtime/extensions.py",
+}
 # Names that are the same in every language.
 NAMES = {"alpha", "beta", "gamma", "epsilon"}
 

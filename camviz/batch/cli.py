@@ -1,4 +1,4 @@
-"""`python -m camviz explain FOLDER`: the command line's part."""
+"""`camviz explain FOLDER`."""
 
 import argparse
 import sys
@@ -32,9 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="where maps, overlays, table and contact sheets go; goes on from there")
     add("--model", default="efficientnet_lite0", help="a network of the catalogue")
     add("--weights", default="default", help="default, random, or a file of your own")
-    add(
-        "--methods", type=_names, default=("grad_cam",), help="keys with commas between; see `python -m camviz methods`"
-    )
+    add("--methods", type=_names, default=("grad_cam",), help="keys with commas between; see `camviz methods`")
     add("--metrics", type=_names, default=("sparseness",), help="keys with commas between, or nothing: ''")
     add("--layer", help="a dotted name, or several with commas between, whose maps are fused; default: the last one")
     add("--fuse", choices=get_args(Fusion), default="mean", help="how the maps of several layers become one")

@@ -16,10 +16,10 @@ from ..inspection.feature_maps import feature_maps
 from ..inspection.opening_layer import opening_layer
 from ..models import Model, load_model
 from ..models.catalogue import EMBEDDED
+from ..runtime.installation import ASSETS, SAMPLES
 from ..scores import logit
 from .synthesis import RGB, synthesize
 
-ASSETS = Path(__file__).parents[2] / "assets"
 FILE = ASSETS / "feature_visualizations.zip"
 SIZE = 160  # pixels of height and width
 STEPS = 64
@@ -47,7 +47,7 @@ def write(file: Path = FILE, report: Callable[[str], object] = print) -> None:
     with zipfile.ZipFile(file, "a") as archive:
         there = set(archive.namelist())
     models = [load_model(name) for name in EMBEDDED]
-    images = sorted((ASSETS / "samples").glob("*.jpg"))
+    images = sorted(SAMPLES.glob("*.jpg"))
     todo = [(one, model) for model in models for one in chosen_channels(model, images)]
     for (_, layer, channel), model in sorted(todo, key=lambda item: item[0][0]):
         if (member := _name(model.name, layer, channel)) in there:

@@ -26,5 +26,9 @@ checks all this for every method.
 import importlib
 import pkgutil
 
+from camviz.registry import METHODS
+from camviz.runtime import extensions
+
 for _file in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_file.name}")
+extensions.load_into(METHODS, extensions.METHODS)  # those of other packages

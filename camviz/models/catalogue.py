@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import unknown
 from ..messages import Message
+from .checkpoints.packaged import PACKAGES, packaged_file
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 Source = Literal["embedded", "torchvision", "timm", "custom"]
 
@@ -85,6 +89,31 @@ def torchvision_names() -> tuple[str, ...]:
     return tuple(models.list_models(module=models))
 
 
+def torchvision_weights(name: str, asked: str | None = None) -> "WeightsEnum":
+    """Return the trained weights of a network of torchvision: those of an installed package, or its newest ones.
+
+    Where a package can change them, `asked` chooses others by their name, such as "IMAGENET1K_V1".
+    """
+    from torchvision.models import get_model_weights
+
+    known = get_model_weights(name)
+    packaged = [weights for weights in known if _file_name(weights) in PACKAGES]
+    if packaged and asked in known.__members__ and asked != "DEFAULT":
+        return known[asked]
+    return next((weights for weights in packaged if packaged_file(_file_name(weights))), known.DEFAULT)
+
+
+def depends_on_packages(name: str) -> bool:
+    """Return whether the weights of a network of torchvision depend on the packages that are installed."""
+    from torchvision.models import get_model_weights
+
+    return any(_file_name(weights) in PACKAGES for weights in get_model_weights(name))
+
+
+def _file_name(weights: "WeightsEnum") -> str:
+    return str(weights.url).rpartition("/")[2]
+
+
 @cache
 def timm_architectures() -> tuple[tuple[str, str], ...]:
     """timm's CNNs without their weights, each with the family that it belongs to."""
@@ -126,9 +155,7 @@ def _known() -> list[str]:
 def _entry(name: str, source: Source, curated: bool = False) -> Entry:
     note = ""
     if source == "torchvision":
-        from torchvision.models import get_model_weights
-
-        weights = get_model_weights(name).DEFAULT
+        weights = torchvision_weights(name)
         note = f"{weights.meta['num_params'] / 1e6:.1f} million parameters, {weights.meta['_file_size']:.0f} MB"
     elif source == "embedded":
         note = "comes with CamViz, no download"

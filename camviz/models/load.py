@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +33,7 @@ from .given_files import is_file
 from .layers import probe
 from .load_arguments import channels_of, device_of, network_of, per_channel, size_of, text_of, weights_of
 from .model import Model
+from .offers import on_device, packaged_models, with_digest
 from .preprocessing import Preprocess, infer_preprocessing
 from .sources import ModelSource, custom_source, find_source, imagenet_labels, program_source
 
@@ -80,7 +83,17 @@ def load_model(
     network = network_of(network)
     name, unit = text_of(name, "name"), text_of(unit, "unit") or ""
     check_progress(progress)
-    source = _model_source(network, name)
+    if isinstance(network, str) and network in (packaged := packaged_models()):
+        made = packaged[network].make()
+        name = name or network
+        if isinstance(made, Model):
+            settings = (input_size, mean, std, input_channels, preprocess, head, output, unit or None, categories)
+            if weights != "default" or any(one is not None for one in settings):
+                raise CamvizError("{name} comes loaded from its package, so it takes no settings", name=network)
+            moved = made if device is None else on_device(made, str(device_of(device)))
+            return with_digest(replace(moved, name=name, title=name))
+        network = made
+    source = _model_source(network, name, weights)
     net, loaded = _build(source, weights_of(weights, source), progress)
     where = device_of(device) if device is not None else _device(network)
     bake_weights(net)
@@ -143,12 +156,13 @@ def load_model(
     return checked(model)
 
 
-def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None) -> ModelSource:
+def _model_source(network: str | Path | nn.Module | ExportedProgram, name: str | None, weights: Any) -> ModelSource:
     if isinstance(network, nn.Module | ExportedProgram):
         return custom_source(network, name)
     if isinstance(network, Path) or Path(network).suffix in (".pt", ".pt2", ".pth", *files.STATE_DICTS):
         return program_source(Path(network), name)
-    return find_source(network)
+    asked = weights.name if isinstance(weights, WeightsEnum) else weights
+    return find_source(network, asked if isinstance(asked, str) else None)
 
 
 def _build(

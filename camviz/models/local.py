@@ -3,13 +3,15 @@
 from functools import cache
 from pathlib import Path
 
-from .catalogue import EMBEDDED, catalogue
+from .catalogue import EMBEDDED, catalogue, torchvision_weights
 from .checkpoints import download
+from .checkpoints.packaged import PACKAGES, packaged_file
 
 
 def local_models() -> frozenset[str]:
     """Return the names of the catalogue's models that can be loaded without a download."""
     files, repositories = download.downloaded_files(), download.downloaded_repositories()
+    files |= {name for name in PACKAGES if packaged_file(name)}
     names = {name for name, places in _files().items() if not files.isdisjoint(places)}
     names |= {
         name
@@ -23,12 +25,11 @@ def local_models() -> frozenset[str]:
 def _files() -> dict[str, set[str]]:
     """Return the files in torch's hub cache by model; one of them is enough."""
     import timm
-    from torchvision.models import get_model_weights
 
     found = {}
     for entry in catalogue():
         if entry.source == "torchvision":
-            found[entry.name] = {get_model_weights(entry.name).DEFAULT.url.rpartition("/")[2]}
+            found[entry.name] = {torchvision_weights(entry.name).url.rpartition("/")[2]}
         elif entry.source == "timm":
             config = timm.get_pretrained_cfg(entry.name.removeprefix("timm/"))
             found[entry.name] = {

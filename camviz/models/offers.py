@@ -1,18 +1,24 @@
-"""Networks that somebody brought along: known to this process by their names, beside those of the catalogue."""
+"""Networks beside those of the catalogue: registered in this process, or offered by another package."""
 
 import hashlib
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import EntryPoint
 from typing import get_args
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..errors import CamvizError
+from ..messages import Message
+from ..runtime import extensions
 from ..tape import reading_of
-from .catalogue import Entry
+from .catalogue import Entry, source_of
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
 from .custom.copying import copied
@@ -63,6 +69,50 @@ def registered() -> dict[str, ModelOffer]:
     """Return a copy of the registered networks by name, in the order of their registration."""
     with _guard:
         return dict(_offers)
+
+
+@dataclass(frozen=True)
+class PackagedModel:
+    """A network that another package offers under the name in `entry`."""
+
+    entry: Entry
+    extension: EntryPoint
+    function: Callable[[], object]
+
+    def make(self) -> Model | nn.Module:
+        """Return the network. Raises CamvizError, with the package, if it fails."""
+        made = extensions.called(self.extension, self.function)
+        if not isinstance(made, Model | nn.Module):
+            raise CamvizError(
+                "the package {package} offers the model '{name}', but returns no camviz.Model and no nn.Module; got "
+                "{kind}",
+                package=extensions.package_of(self.extension),
+                name=self.entry.name,
+                kind=type(made).__name__,
+            )
+        return made
+
+
+@cache
+def packaged_models() -> dict[str, PackagedModel]:
+    """Return the networks of other packages by name. Raises CamvizError, with the package, for a broken one."""
+    found = {}
+    for extension in extensions.found(extensions.MODELS):
+        function = extensions.loaded(extension)
+        package, name = extensions.package_of(extension), extension.name
+        fault = "" if callable(function) else Message("names no function")
+        with suppress(CamvizError):  # of an unknown name
+            source_of(name)
+            fault = Message("is a name of the catalogue")
+        if fault or name in found:
+            raise CamvizError(
+                "the package {package} offers the model '{name}', which {fault}; update or uninstall the package",
+                package=package,
+                name=name,
+                fault=fault or Message("another package offers too"),
+            )
+        found[name] = PackagedModel(Entry(name, name, "custom", curated=True, note=package), extension, function)
+    return found
 
 
 def on_device(model: Model, device: str) -> Model:

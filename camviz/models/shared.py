@@ -12,7 +12,7 @@ from .catalogue import Entry, catalogue
 from .checkpoints.download import Progress
 from .load import load_model
 from .model import Model
-from .offers import DEFAULT_MODEL, ModelOffer, registered
+from .offers import DEFAULT_MODEL, ModelOffer, packaged_models, registered
 from .operator_config import operator_config
 
 SHARED = 6  # models that a process keeps
@@ -93,13 +93,14 @@ def find_offer(name: str) -> ModelOffer | None:
 def offered_models() -> tuple[Entry, ...]:
     """Return all models on offer.
 
-    These are the registered ones, those of the operator's file, and what that file leaves of the catalog; always the
-    default model.
+    These are the registered ones, those of the operator's file, those of other packages, and what the file leaves of
+    the catalog; always the default model.
     """
     config = operator_config()
     first_ones = registered()
     own = {**config.offers, **first_ones}
     first = [own[name].entry for name in dict.fromkeys((*first_ones, *own))]
+    first += [model.entry for name, model in packaged_models().items() if name not in own]
     rest = [entry for entry in catalogue() if entry.name not in own]
     if config.catalogue is not None:
         rest = [entry for entry in rest if entry.name in config.catalogue or entry.name == DEFAULT_MODEL]

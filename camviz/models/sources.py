@@ -16,7 +16,7 @@ from torch.export import ExportedProgram, unflatten
 
 from ..errors import CamvizError
 from ..runtime.rng import SeededOperations
-from .catalogue import CURATED, source_of
+from .catalogue import CURATED, depends_on_packages, source_of, torchvision_weights
 from .channels import RGB_CHANNELS, check_per_channel
 from .checkpoints import download, state_dict
 from .checkpoints import weights as files
@@ -53,10 +53,15 @@ class ModelSource:
         return self.weights.kind == "default"
 
 
-def find_source(name: str) -> ModelSource:
-    """The plan of a network by its catalogue name. Raises CamvizError for an unknown one."""
+def find_source(name: str, weights: str | None = None) -> ModelSource:
+    """The plan of a network by its catalogue name. Raises CamvizError for an unknown one.
+
+    `weights`: the name of torchvision's weights, where an installed package decides about the default ones.
+    """
     source, found = source_of(name)
-    return {"embedded": _embedded, "torchvision": _torchvision, "timm": _timm}[source](found)
+    if source == "torchvision":
+        return _torchvision(found, weights)
+    return _embedded(found) if source == "embedded" else _timm(found)
 
 
 def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> ModelSource:
@@ -165,10 +170,10 @@ def _embedded(name: str) -> ModelSource:
     return ModelSource(name, CURATED[name], weights, 1000, geometry, half, half, untrained, trained)
 
 
-def _torchvision(name: str) -> ModelSource:
+def _torchvision(name: str, asked: str | None) -> ModelSource:
     from torchvision import models
 
-    weights = models.get_model_weights(name).DEFAULT
+    weights = torchvision_weights(name, asked)
     transform = weights.transforms()
     (size,), (grid,) = transform.crop_size, transform.resize_size
     extra: dict[str, Any] = {}
@@ -194,7 +199,7 @@ def _torchvision(name: str) -> ModelSource:
         check_per_channel(transform.mean, RGB_CHANNELS, "mean"),
         check_per_channel(transform.std, RGB_CHANNELS, "std"),
     )
-    tag = Weights("default", weights.name)
+    tag = Weights("default", weights.name, named=depends_on_packages(name))
     return ModelSource(name, CURATED.get(name, name), tag, 1000, geometry, mean, std, untrained, trained)
 
 

@@ -14,13 +14,13 @@ from ..explanation.question import Question
 from ..images import DecodedImage, decode_image
 from ..models import DEFAULT_MODEL, available_devices, shared_model
 from ..registry import Method
+from ..runtime.installation import ASSETS, SAMPLES
 from ..scores import contrast
 from .claims import Claim, read_claim
 
-FOLDER = Path(__file__).parents[2] / "assets" / "lessons"
+FOLDER = ASSETS / "lessons"
 FORMER_PAGES = ("dream", "gallery", "layers")  # whose links still open the right place
 PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", *FORMER_PAGES)
-SAMPLES = FOLDER.parent / "samples"
 HIDES = ("nothing", "heatmaps", "labels")
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")

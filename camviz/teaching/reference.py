@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from .. import methods as _methods  # noqa: F401  # fills METHODS
 from ..evaluation.registry import METRICS, Metric
 from ..feature_visualization import SYNTHESES
 from ..registry import FAMILIES, METHODS, Entry, Knob, Method

@@ -1,20 +1,17 @@
 """The dashboard: its navigation, what all pages share, and the current page."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from ..errors import CamvizError
+from ..runtime.installation import ASSETS
 from .compare import presentation
 from .session import language, settings, streamlit_internals
 from .shell import experiment_row, page_style, pages, title_line
 
-LOGO = Path(__file__).parents[2] / "assets" / "logo.svg"
-
 
 def run() -> None:
     """Draw the current page for one visitor."""
-    st.logo(LOGO, size="large")
+    st.logo(ASSETS / "logo.svg", size="large")
     page, script = pages.navigate()
     with settings.run(page.path):
         settings.setting("lang", language.of_the_browser(), language.LANGUAGES)

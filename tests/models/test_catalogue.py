@@ -139,7 +139,8 @@ def test_models_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
     real = download.try_to_load_from_cache
     monkeypatch.setattr(download, "try_to_load_from_cache", partial(real, cache_dir=tmp_path / "hf"))
-    assert models.local_models() == set(EMBEDDED)
+    offline = {*EMBEDDED, "mobilenet_v2"}  # whose weights the Makefile installs
+    assert models.local_models() == offline
     files = tmp_path / "hub" / "checkpoints"
     files.mkdir(parents=True)
     for name in ("resnet18-f37072fd.pth", "resnet18-f37072fd.pth.123.part", "resnet50.a1_in1k.safetensors", "x.pth"):
@@ -150,4 +151,4 @@ def test_models_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (folder / "refs" / "main").write_text("abc")
         (folder / "snapshots" / "abc").mkdir(parents=True)
         (folder / "snapshots" / "abc" / name).touch()
-    assert models.local_models() == {*EMBEDDED, "resnet18", "timm/resnet50.a1_in1k", "timm/vgg11.tv_in1k"}
+    assert models.local_models() == {*offline, "resnet18", "timm/resnet50.a1_in1k", "timm/vgg11.tv_in1k"}

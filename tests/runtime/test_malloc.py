@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from camviz.cli import serve
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import resource
@@ -35,8 +37,9 @@ def settings(file):
     return dict(re.findall(r"\b(MALLOC_\w+)=(\d+)", (ROOT / file).read_text()))
 
 
-def test_makefile_and_image_use_the_same_settings():
-    assert settings("Makefile") == settings("Dockerfile")
+def test_makefile_image_and_command_use_the_same_settings():
+    command = {name: value for name, value in serve.ENVIRONMENT.items() if name.startswith("MALLOC_")}
+    assert settings("Makefile") == settings("Dockerfile") == command
     assert settings("Makefile").keys() == {
         *("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_THRESHOLD_")
     }

@@ -13,7 +13,7 @@ from torch import nn
 
 import camviz
 from camviz import CamvizError
-from camviz.ui.server import serve as serving
+from camviz.ui.server import web_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ assert [entry.name for entry in models.offered_models()[:2]] == ["first", "secon
 
 # A visitor's run takes the place of __main__, and gives it back.
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file(str(camviz.ui.server.serve.APP), default_timeout=120).run()
+app = AppTest.from_file(str(camviz.runtime.installation.APP), default_timeout=120).run()
 assert not app.exception and app.session_state["experiment"].model.name == "first"
 assert type(pickle.loads(pickle.dumps(net))) is Net
 assert gc.get_freeze_count() == 0  # the script's own objects are still collected
@@ -147,8 +147,8 @@ def test_what_it_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
             camviz.serve(model, port=port)
     with pytest.raises(CamvizError, match="port must be a whole number of 0 to 65535; got 70000"):
         camviz.serve(model, port=70000)
-    monkeypatch.setattr(serving, "APP", tmp_path / "app.py")
-    with pytest.raises(CamvizError, match=r"app\.py is not there: install CamViz from its folder"):
+    monkeypatch.setattr(web_server, "APP", tmp_path / "app.py")
+    with pytest.raises(CamvizError, match=r"app\.py is missing: install CamViz again"):
         camviz.serve(model)
 
 
@@ -157,3 +157,36 @@ def test_streamlit_is_for_who_serves() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=100)
     with pytest.raises(AttributeError, match="module 'camviz' has no attribute 'server'"):
         _ = camviz.server  # type: ignore[attr-defined]
+
+
+WITH_MODEL = """
+import json, sys
+import torch
+import camviz
+from camviz.cli import serve as command
+
+net = camviz.load_model("squeezenet1_1", weights="random").net
+net.classifier[1] = torch.nn.Conv2d(512, 2, 1)
+torch.save(net.state_dict(), "birds.pth")
+open("names.txt", "w").write("finch\\nwren\\n")
+
+from camviz.__main__ import main
+from camviz.ui.server.web_server import WebServer
+
+def look(server):
+    model = camviz.models.shared_model(camviz.models.default_model_name())
+    print(model.name, model.categories, answers(server))
+    server.stop()
+
+WebServer.wait, WebServer.warm, command.ENVIRONMENT = look, lambda server: None, {"PATH": ""}
+main("serve birds.pth --architecture squeezenet1_1 --classes names.txt --no-browser --port 0".split())
+"""
+
+
+def test_the_command_shows_a_model_of_a_file(tmp_path: Path) -> None:
+    run, environment = command(WITH_MODEL, tmp_path)
+    done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = done.stdout.splitlines()
+    assert first.startswith("CamViz shows birds at http://localhost:")
+    assert second == "birds ('finch', 'wren') True"

@@ -16,8 +16,8 @@ PRIVATE = re.compile(r"streamlit\.(?:runtime|proto|web|elements|delta_generator)
 
 
 def test_they_are_written_for_the_pinned_version() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert f"streamlit=={internals.VERSION}" in extras["dashboard"] and streamlit.__version__ == internals.VERSION
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert f"streamlit=={internals.VERSION}" in needed and streamlit.__version__ == internals.VERSION
 
 
 def test_no_other_file_uses_them() -> None:

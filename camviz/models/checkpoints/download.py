@@ -25,6 +25,7 @@ from tqdm.std import tqdm
 
 from ...errors import CamvizError
 from ...messages import Message
+from .packaged import PACKAGES, packaged_file
 from .weights import _start
 
 Progress = Callable[[int, int], None]
@@ -43,13 +44,22 @@ class DownloadError(CamvizError):
 
 
 def cached(url: str, progress: Progress | None = None) -> Path:
-    """Return the file behind `url` in torch's hub cache; download it if it is missing or damaged.
+    """Return the file behind `url` from an installed package or torch's hub cache; download it if it is missing there.
 
     `progress(done, total)` counts bytes; total is 0 if the server does not send it. A failed or cancelled download
-    leaves no file. Raises CamvizError.
+    leaves no file; a damaged one is replaced. Raises CamvizError.
     """
+    name = url.rpartition("/")[2]
+    if packaged := packaged_file(name):
+        if _is_whole(packaged, url):
+            return packaged
+        raise CamvizError(
+            "the weights file {file} of the package {package} is damaged: install it again",
+            file=name,
+            package=PACKAGES[name][0],
+        )
     folder = _folder()
-    file = folder / url.rpartition("/")[2]
+    file = folder / name
     fault = Message("missing") if not file.exists() else "" if _is_whole(file, url) else Message("damaged")
     if fault:
         try:

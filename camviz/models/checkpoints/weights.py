@@ -38,11 +38,13 @@ class Weights:
     `kind` and `name`: "default" and the name of the pretrained weights ("IMAGENET1K_V1"); "random"; "file" and the
     path of a state dict; "program" and the path of a TorchScript or torch.export file; "custom" for a network or a
     state dict given as a Python object, and the first 8 digits of its digest once it is registered.
+    `named`: a recipe gives the name of pretrained weights, since others may be the default elsewhere.
     `str()` gives the text for display: "IMAGENET1K_V1", "random", "birds.pth", "custom 1a2b3c4d".
     """
 
     kind: Literal["default", "random", "file", "program", "custom"]
     name: str = ""
+    named: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "Weights":
@@ -63,6 +65,8 @@ class Weights:
 
         A program file has no separate weights, so its argument is "default": its path is the model to load.
         """
+        if self.named:
+            return self.name
         if self.kind == "file":
             return self.name if Weights.parse(self.name) == self else f"./{self.name}"
         return "default" if self.kind == "program" else str(self) if self.kind == "custom" else self.kind

@@ -10,6 +10,7 @@ import streamlit as st
 from ...batch.archive import pictures_in_zip
 from ...errors import CamvizError
 from ...images import decode_image
+from ...runtime.installation import SAMPLES
 from ..session.language import error_text, tr
 from . import image_input, visitor
 
@@ -115,4 +116,4 @@ def _photo(name: str, data: bytes) -> DatasetImage:
 
 @st.cache_resource(show_spinner=False)
 def _samples() -> list[DatasetImage]:
-    return [_photo(path.name, path.read_bytes()) for path in sorted(image_input.SAMPLES.glob("*.jpg"))]
+    return [_photo(path.name, path.read_bytes()) for path in sorted(SAMPLES.glob("*.jpg"))]

@@ -3,7 +3,6 @@
 from collections.abc import Container
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,11 +11,11 @@ from PIL import Image
 
 from ...errors import CamvizError
 from ...images import DecodedImage, decode_image
+from ...runtime.installation import SAMPLES
 from ..session import settings
 from ..session.language import tr
 from . import visitor
 
-SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 FIRST = "sample:coffee"
 FORMATS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
 LARGEST_UPLOAD = 20  # MB

@@ -10,6 +10,7 @@ from ...errors import CamvizError
 from ...explanation.explain import find_method
 from ...explanation.recipe import fields, read_layers, text
 from ...models import Weights
+from ...models.catalogue import torchvision_names, torchvision_weights
 from ...scores import contrast, logit
 from ..session import settings as session_settings
 from ..session.language import error_text, tr
@@ -88,12 +89,17 @@ def _picture(given: Any) -> str:
     )
 
 
+def _is_default(name: str, weights: Any) -> bool:
+    """Return whether these are the weights that a network of the catalogue has here."""
+    return name in torchvision_names() and weights == torchvision_weights(name).name
+
+
 def _network(given: Any) -> dict[str, str]:
     model = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
     name, weights = text("model", "name", model.get("name", "")), model.get("weights", "default")
     if isinstance(weights, str) and Weights.parse(weights).is_custom:
         return {"model": model_input.same(name, Weights.parse(weights)), "untrained": "0"}
-    if weights not in ("default", "random"):
+    if weights not in ("default", "random") and not _is_default(name, weights):
         raise CamvizError(
             "this recipe's network has weights of its own ('{weights}'), which only Python can load",
             weights=str(weights)[:60],

@@ -2,11 +2,17 @@
 
 import base64
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import streamlit as st
-from streamlit.runtime import Runtime
+from streamlit import config, net_util
+from streamlit.runtime import Runtime, RuntimeState
+from streamlit.runtime.caching.global_cache_budget import reconfigure_global_cache_budget_from_config
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
+from streamlit.web import bootstrap
 
 VERSION = "1.67.0"  # of Streamlit; look at every function here before another one is allowed
 
@@ -22,11 +28,26 @@ def is_page_run() -> bool:
 
 def has_server() -> bool:
     """Return whether this process runs a Streamlit server."""
-    return Runtime.exists()
+    return Runtime.exists() and Runtime.instance().state not in (RuntimeState.STOPPING, RuntimeState.STOPPED)
+
+
+def load_settings(script: Path, settings: Mapping[str, Any]) -> None:
+    """Read .streamlit/config.toml beside the script, whatever the working directory, and add these settings to it.
+
+    As `streamlit run` does; variables such as STREAMLIT_SERVER_MAX_UPLOAD_SIZE come before the file.
+    """
+    config._main_script_path = str(script)
+    bootstrap.load_config_options(dict(settings))
+    reconfigure_global_cache_budget_from_config()
+
+
+def network_address() -> str | None:
+    """Return the address of this machine in its network; None without a network."""
+    return net_util.get_internal_ip()
 
 
 def forget_server() -> None:
-    """Allow another server in this process: Streamlit keeps the one that has stopped."""
+    """Allow another server in this process: Streamlit keeps the one that has stopped, for the runs that still end."""
     Runtime._instance = None
 
 

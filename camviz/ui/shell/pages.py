@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 import streamlit as st
 
 from ...messages import Message
+from ...runtime.installation import PAGES as FOLDER
 from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import tr_message
-
-FOLDER = Path(__file__).parents[3] / "pages"
 
 IMAGE, MODEL, CLASS, LAYER = "image", "model", "class", "layer"
 ALL = frozenset({IMAGE, MODEL, CLASS, LAYER})
