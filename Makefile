@@ -52,6 +52,9 @@ bench: $(DEV) ## Measure speed and memory beside captum, grad-cam, torchcam and 
 load: $(DEV) debian ## Measure the dashboard under thirty visitors and five browsers
 	$(MALLOC) $(BIN)/python -m tests.load.load
 
+release: test ## Build and check wheel, sdist and documentation; write the version into the changelog
+	$(BIN)/python -m deploy.release
+
 translations: $(DEV) ## Collect the sentences of the code into the catalogues for translators
 	$(BIN)/python -m tests.translations
 
@@ -84,4 +87,4 @@ debian:
 		else echo "$$program is missing: its tests are skipped (sudo apt-get install $$program)"; fi; \
 	done
 
-.PHONY: help app check test lint types fast coverage docs format bench load translations fuzz debian
+.PHONY: help app check test lint types fast coverage docs format bench load release translations fuzz debian

@@ -23,4 +23,4 @@ def component(name: str) -> Any:
 
 def read(file: str) -> str:
     """Return the text of a file in this folder."""
-    return (HERE / file).read_text()
+    return (HERE / file).read_text(encoding="utf-8")
