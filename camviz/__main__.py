@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .batch import cli
 from .feature_visualization import stored
-from .teaching import reference
+from .teaching import reference, samples
 
 
 def main() -> None:
@@ -26,6 +26,7 @@ def main() -> None:
         given.folder.mkdir(parents=True, exist_ok=True)
         for name, page in reference.PAGES.items():
             (given.folder / name).write_text(page(), encoding="utf-8")
+        samples.write_samples(given.folder / "reference" / "samples")
     elif given.command == "visualize":
         stored.write(given.file)
     else:

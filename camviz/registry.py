@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from .errors import CamvizError, unknown
+from .errors import CamvizError, ExtensionError, UnknownNameError, unknown
 from .messages import Message
 from .method_call import checked_settings, finite_map, method_arguments
 from .runtime.progress import heartbeat
@@ -152,7 +152,7 @@ class SynthesisMethod(Entry):
     starts_from_image: bool = False
 
 
-class UnknownKeyError(CamvizError, KeyError):
+class UnknownKeyError(UnknownNameError, KeyError):
     """A key that a table does not have."""
 
     def __str__(self) -> str:
@@ -248,7 +248,7 @@ def register(table: dict[str, Record], entry: Record) -> None:
     """Add an entry to its table. Raises CamvizError if a function of another file has the same name."""
     before = table.get(entry.key)
     if before and before.function.__module__ != entry.function.__module__:
-        raise CamvizError(
+        raise ExtensionError(
             "two functions are called '{key}': one in {first}, one in {second}; rename one of them",
             key=entry.key,
             first=before.function.__module__,
@@ -283,7 +283,7 @@ def _knob(name: str, hint: Any, default: Any) -> Knob:
     literal = get_origin(hint) is Literal
     found = next((extra for extra in extras if isinstance(extra, Choices)), None) if hint is str else None
     if default is inspect.Parameter.empty or not (literal or found or hint in (bool, int, float)):
-        raise CamvizError(
+        raise ExtensionError(
             "the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with Choices; "
             "it is {hint}",
             name=name,

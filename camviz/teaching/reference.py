@@ -74,11 +74,16 @@ def _page(*blocks: str) -> str:
 
 def _entry(record: Entry | Metric) -> str:
     """Return the section of a method or a metric: its docstring in fixed pitch, and its settings."""
-    settings = [_setting(knob) for knob in record.knobs.values()]
     blocks = [f"### {record.title}", f"```text\n{record.doc}\n```"]
-    if settings:
-        blocks.append("\n".join(["| setting | default | values | meaning |", "|---|---|---|---|", *settings]))
+    if record.knobs:
+        blocks.append(settings_table(record))
     return "\n\n".join(blocks)
+
+
+def settings_table(record: Entry | Metric) -> str:
+    """Return the settings of a method or a metric as a Markdown table."""
+    rows = ["| setting | default | values | meaning |", "|---|---|---|---|"]
+    return "\n".join([*rows, *map(_setting, record.knobs.values())])
 
 
 def _setting(knob: Knob) -> str:

@@ -21,7 +21,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from ... import models
-from ...errors import CamvizError
+from ...errors import CamvizError, ServerError
 from ...models import Model
 from ...models.class_names import ClassNames
 from ...models.custom.reading import Head, Output
@@ -60,7 +60,7 @@ class Server:
             if not self._thread.is_alive():
                 break
             waited.wait(0.05)
-        raise CamvizError("the dashboard's server did not start; its reason stands above")
+        raise ServerError("the dashboard's server did not start; its reason stands above")
 
     def offer(self, model: Model) -> None:
         """Show this model too."""
@@ -165,11 +165,11 @@ def serve(
 
 def _new(host: str, port: int | None) -> Server:
     if not APP.is_file():
-        raise CamvizError(
+        raise ServerError(
             "the dashboard's {file} is not there: install CamViz from its folder, pip install -e .", file=APP
         )
     if streamlit_internals.has_server():
-        raise CamvizError("this process runs a Streamlit server already: call serve from a script or a notebook")
+        raise ServerError("this process runs a Streamlit server already: call serve from a script or a notebook")
     place = _bound(host, port)
     streamlit_internals.keep_main_module()
     return Server(place)
@@ -198,7 +198,7 @@ def _bound(host: str, port: int | None) -> socket.socket:
             place.bind((host, candidate))
             return place
     place.close()
-    raise CamvizError("{host}, port {port} is not free for a server", host=host, port=port or "any")
+    raise ServerError("{host}, port {port} is not free for a server", host=host, port=port or "any")
 
 
 def _interactive() -> bool:
