@@ -37,7 +37,7 @@ coverage: $(DEV) ## Run the tests that need no browser or server, and report the
 	$(BIN)/pytest -n 2 --dist loadfile -m "not browser and not deploy" --cov=camviz --cov-report=term:skip-covered
 
 docs: $(DEV) ## Write docs/methods.md and docs/metrics.md from the docstrings, and missing sample maps
-	$(BIN)/python -m camviz docs docs
+	$(BIN)/python -m camviz docs docs --samples
 
 site: $(DEV) ## Build the documentation into site/, which the dashboard serves under /docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q # strict: a dead link or anchor is an error

@@ -16,6 +16,7 @@ def main() -> None:
     commands.add_parser("methods", help="print the table of methods as Markdown")
     docs = commands.add_parser("docs", help="write the reference pages of the methods and metrics")
     docs.add_argument("folder", type=Path)
+    docs.add_argument("--samples", action="store_true", help="add the missing sample maps and numbers; takes minutes")
     images = commands.add_parser("visualize", help="add the missing feature visualizations to the file that is shipped")
     images.add_argument("file", type=Path, nargs="?", default=stored.FILE)
     cli.arguments(commands.add_parser("explain", help="explain all images of a folder", description=cli.HELP))
@@ -26,7 +27,8 @@ def main() -> None:
         given.folder.mkdir(parents=True, exist_ok=True)
         for name, page in reference.PAGES.items():
             (given.folder / name).write_text(page(), encoding="utf-8")
-        samples.write_samples(given.folder / "reference" / "samples")
+        if given.samples:
+            samples.write_samples(given.folder / "reference" / "samples")
     elif given.command == "visualize":
         stored.write(given.file)
     else:

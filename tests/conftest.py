@@ -25,6 +25,8 @@ SAMPLES = ROOT / "assets" / "samples"
 MARKERS = {
     "attacks": "attack",
     "batch": "slow",
+    "docs/test_examples.py": "slow",
+    "docs/test_site.py": "slow",
     "browser": "browser",
     "deploy": "deploy",
     "feature_visualization/test_embedded.py": "slow",

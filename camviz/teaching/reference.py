@@ -46,6 +46,7 @@ def methods_page() -> str:
     return _page(
         GENERATED.format(folder="methods"),
         "# Methods",
+        "All attribution methods, by family. The key is the `method` of `camviz.explain`.",
         methods_table(),
         "## Feature visualization",
         syntheses_table(),
@@ -57,7 +58,13 @@ def methods_page() -> str:
 def metrics_page() -> str:
     """Return docs/metrics.md: the table, then the formula and the settings of every metric."""
     metrics = sorted(METRICS.values(), key=lambda metric: metric.title)
-    return _page(GENERATED.format(folder="evaluation/metrics"), "# Metrics", metrics_table(), *map(_entry, metrics))
+    return _page(
+        GENERATED.format(folder="evaluation/metrics"),
+        "# Metrics",
+        "All metrics. The key is the `metric` of `camviz.measure`.",
+        metrics_table(),
+        *map(_entry, metrics),
+    )
 
 
 PAGES: Mapping[str, Callable[[], str]] = {"methods.md": methods_page, "metrics.md": metrics_page}

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import encode, render
 from ..evaluation.registry import METRICS
 from ..explanation.explain import explain
@@ -17,6 +15,7 @@ from ..text import passes_text
 from .lessons import SAMPLES
 
 SAMPLE, MODEL = "koala.jpg", "efficientnet_lite0"
+QUALITY = 75  # of JPEG
 EXPLAINED, CONTROL = "grad_cam", "center_gaussian"  # whose maps the metrics measure
 
 
@@ -24,25 +23,26 @@ def write_samples(folder: Path) -> None:
     """Add what is missing to a folder: `<key>.jpg` of each method, and facts.json. A deleted file is made again."""
     file = folder / "facts.json"
     facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    methods = [key for key in METHODS if key not in facts or not (folder / f"{key}.jpg").exists()]
+    metrics = [key for key, metric in METRICS.items() if key not in facts and not metric.of_mosaics]
+    if not methods and not metrics:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
     model = load_model(MODEL)
-    for key in METHODS:
-        if key not in facts or not (folder / f"{key}.jpg").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            explanation = explain(model, SAMPLES / SAMPLE, key)
-            (folder / f"{key}.jpg").write_bytes(encode.jpeg(picture(explanation), quality=80))
-            facts[key] = facts_of(explanation, model)
-            _write(file, facts)
-    waiting = [metric for metric in METRICS.values() if metric.key not in facts and not metric.of_mosaics]
-    maps = {key: explain(model, SAMPLES / SAMPLE, key) for key in (EXPLAINED, CONTROL)} if waiting else {}
-    for metric in waiting:
-        facts[metric.key] = {key: round(float(measure(one, metric.key)), 6) for key, one in maps.items()}
+    for key in methods:
+        explanation = explain(model, SAMPLES / SAMPLE, key)
+        (folder / f"{key}.jpg").write_bytes(encode.jpeg(picture(explanation), quality=QUALITY))
+        facts[key] = facts_of(explanation, model)
+        _write(file, facts)
+    maps = {key: explain(model, SAMPLES / SAMPLE, key) for key in (EXPLAINED, CONTROL)}
+    for key in metrics:
+        facts[key] = {name: round(float(measure(one, key)), 6) for name, one in maps.items()}
         _write(file, facts)
 
 
 def picture(explanation: Explanation) -> render.RGB:
-    """Return the image as the network saw it, and the heatmap over it, side by side."""
-    overlay = render.overlay(explanation.view, explanation.heatmap)
-    return np.concatenate([explanation.view, overlay], axis=1)
+    """Return the heatmap over the image as the network saw it."""
+    return render.overlay(explanation.view, explanation.heatmap)
 
 
 def facts_of(explanation: Explanation, model: Model) -> dict[str, Any]:

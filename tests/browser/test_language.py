@@ -15,7 +15,9 @@ def test_the_browsers_language_first_then_what_was_chosen_which_the_link_keeps(s
     classes = page.get_by_role("combobox", name="类别", exact=True)
     expect(classes).to_have_value(re.compile("预测类别"))
     page.get_by_role("button", name="你的图像").click()
-    uploader = page.get_by_test_id("stPopoverBody").get_by_test_id("stFileUploaderDropzone")  # where the words are Streamlit's own
+    uploader = page.get_by_test_id("stPopoverBody").get_by_test_id(
+        "stFileUploaderDropzone"
+    )  # where the words are Streamlit's own
     expect(uploader).to_contain_text("上传")
     expect(uploader).to_contain_text("20MB （单个文件上限）")
     assert "lang" not in page.url

@@ -10,8 +10,8 @@ from torchvision import transforms
 
 import camviz
 from camviz import CamvizError, tape
-from camviz.explanation.explain import answer_batch, ask
 from camviz.errors import ModelError
+from camviz.explanation.explain import answer_batch, ask
 from camviz.models import FixedInputs
 from tests.models.nets import ALONE, SIDE, Small, images, load, maps, relative
 
