@@ -33,4 +33,7 @@ else:
     from starlette.middleware import Middleware
 
     front_end = runpy.run_path(str(HERE / "camviz" / "ui" / "server" / "front_end.py"))
-    app = st.App(__file__, middleware=[Middleware(front_end["LightFrontEnd"])])
+    documentation = runpy.run_path(str(HERE / "camviz" / "documentation" / "__init__.py"))
+    base = st.get_option("server.baseUrlPath")
+    pages = Middleware(front_end["Documentation"], find=documentation["site"], base=base)
+    app = st.App(__file__, middleware=[pages, Middleware(front_end["LightFrontEnd"])])

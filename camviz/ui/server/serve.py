@@ -16,11 +16,12 @@ from typing import Any
 
 import streamlit as st
 import uvicorn
+from starlette.middleware import Middleware
 from streamlit import config
 from torch import nn
 from torch.export import ExportedProgram
 
-from ... import models
+from ... import documentation, models
 from ...errors import CamvizError, ServerError
 from ...models import Model
 from ...models.class_names import ClassNames
@@ -28,6 +29,7 @@ from ...models.custom.reading import Head, Output
 from ...models.load_arguments import text_of
 from ...models.preprocessing import Preprocess
 from ..session import streamlit_internals
+from .front_end import Documentation
 
 APP = Path(__file__).parents[3] / "app.py"
 FIRST_PORT = 8501
@@ -42,7 +44,7 @@ class Server:
         host, port = place.getsockname()[:2]
         self.url = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"
         settings = uvicorn.Config(
-            st.App(APP),
+            st.App(APP, middleware=[Middleware(Documentation, find=documentation.site)]),
             log_level="error",
             ws_max_size=config.get_option("server.maxMessageSize") * 2**20,
             timeout_graceful_shutdown=1,

@@ -9,8 +9,10 @@ from babel.messages.pofile import read_po
 
 from ... import documentation
 from ...errors import CamvizError, message_of
+from ...evaluation.registry import Metric
 from ...messages import Message, Value
 from ...models.class_names import ImageNetName
+from ...registry import Entry
 from .class_names import LOCALES, common_name
 from .markdown import escaped
 from .streamlit_internals import is_page_run
@@ -88,6 +90,13 @@ def error_text(error: str | Exception, about: str = "") -> str:
     if about:
         return tr("{about}: {text}.", about=escaped(about), text=text) + help
     return (f"{text[:1].upper()}{text[1:]}." if current() == "en" else tr("{text}.", text=text)) + help
+
+
+def sources(record: Entry) -> str:
+    """Return links in markdown: the paper of a method or a metric and, where the documentation is here, its page."""
+    page = documentation.metric_page if isinstance(record, Metric) else documentation.method_page
+    found = documentation.link(page(record.key))
+    return f"[{tr('Paper')}]({record.paper})" + (f" · [{tr('Documentation')}]({found})" if found else "")
 
 
 def _code_link(error: str | Exception) -> str:
