@@ -39,8 +39,11 @@ fast: $(DEV) ## Run the fast core of the tests only
 coverage: $(DEV) ## Run the tests that need no browser or server, and report the lines that they miss
 	$(BIN)/pytest -n 2 --dist loadfile -m "not browser and not deploy" --cov=camviz --cov-report=term:skip-covered
 
-docs: $(DEV) ## Write docs/methods.md and docs/metrics.md from the docstrings
-	$(BIN)/python -m camviz docs docs
+docs: $(DEV) ## Write docs/methods.md and docs/metrics.md from the docstrings, and missing sample maps
+	$(BIN)/python -m camviz docs docs --samples
+
+site: $(DEV) ## Build the documentation, which the dashboard then serves under /docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q # strict: a dead link or anchor is an error
 
 format: $(DEV) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
@@ -87,4 +90,4 @@ debian:
 		else echo "$$program is missing: its tests are skipped (sudo apt-get install $$program)"; fi; \
 	done
 
-.PHONY: help app check test lint types fast coverage docs format bench load release translations fuzz debian
+.PHONY: help app check test lint types fast coverage docs site format bench load release translations fuzz debian

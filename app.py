@@ -31,6 +31,8 @@ if __name__ == "__main__":
 else:
     from starlette.middleware import Middleware
 
-    from camviz.ui.server.front_end import LightFrontEnd  # loads no PyTorch: the server answers before
+    from camviz import documentation
+    from camviz.ui.server.front_end import Documentation, LightFrontEnd  # load no PyTorch: the server answers before
 
-    app = st.App(__file__, middleware=[Middleware(LightFrontEnd)])
+    pages = Middleware(Documentation, find=documentation.site, base=st.get_option("server.baseUrlPath"))
+    app = st.App(__file__, middleware=[pages, Middleware(LightFrontEnd)])

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from .errors import CamvizError
+from .errors import CamvizError, MetricError
 from .evaluation.registry import METRICS, Metric, Subject
 from .explanation.explanation import Explanation
 from .runtime.progress import Progress, check_progress
@@ -51,7 +51,7 @@ def subject_of(explanation: Explanation, progress: Progress | None = None) -> Su
     """
     question, index = explanation.question, explanation.target
     if index is None:
-        raise CamvizError("this score belongs to no class, so there is no probability to watch")
+        raise MetricError("this score belongs to no class, so there is no probability to watch")
     net = question.model.net
     x = question.model.normalize(explanation.view)
     return Subject(

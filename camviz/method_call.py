@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .errors import CamvizError, unknown
+from .errors import CamvizError, LayerError, NotFiniteError, ScoreError, unknown
 from .messages import Message
 from .runtime.progress import check_progress
 from .scores import logit
@@ -89,7 +89,7 @@ def _score(score: Any) -> Any:
             return logit(index(score))
         except TypeError:  # a tensor of several elements
             pass
-    raise CamvizError(
+    raise ScoreError(
         "a score is a function from class scores (B, K) to one number for each sample, such as "
         "camviz.scores.logit(7), or the index of a class; got {score}",
         score=repr(score)[:60],
@@ -102,13 +102,13 @@ def _layer(net: nn.Module, layer: Any) -> nn.Module:
     if isinstance(layer, nn.Module):
         if any(layer is module for module in modules.values()):
             return layer
-        raise CamvizError(
+        raise LayerError(
             "the network's forward pass does not run through this layer ({kind}): it is none of its modules; give "
             "one of them, or its dotted name",
             kind=type(layer).__name__,
         )
     if not isinstance(name, str):
-        raise CamvizError("a layer is a module of the network or its dotted name; got {layer}", layer=repr(layer)[:60])
+        raise LayerError("a layer is a module of the network or its dotted name; got {layer}", layer=repr(layer)[:60])
     if name not in modules:
         raise unknown(Message("layer"), name, [one for one in modules if one], type(net).__name__)
     named: nn.Module = modules[name]
@@ -125,7 +125,7 @@ def checked_settings(knobs: Mapping[str, Any], given: inspect.BoundArguments, ow
 def finite_map(title: str, result: Any) -> Any:
     """Return the map of a method; raise CamvizError if it holds nan or inf."""
     if hasattr(result, "isfinite") and not bool(result.isfinite().all()):
-        raise CamvizError(
+        raise NotFiniteError(
             "the map of {method} holds nan or inf: check that the image, the network's weights and the explained "
             "score are finite, or take another method",
             method=title,

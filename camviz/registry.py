@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from .errors import CamvizError, UnknownKeyError, unknown
+from .errors import CamvizError, ExtensionError, UnknownKeyError, unknown
 from .messages import Message
 from .method_call import checked_settings, finite_map, method_arguments
 from .runtime.progress import heartbeat
@@ -251,7 +251,7 @@ def declared(function: Callable[..., Any], title: str, paper: str) -> dict[str, 
 def register(table: dict[str, Record], entry: Record) -> None:
     """Add an entry to its table. Raises CamvizError if a function of another file has the same name."""
     if (before := table.get(entry.key)) and before.function.__module__ != entry.function.__module__:
-        raise CamvizError(
+        raise ExtensionError(
             "two functions are called '{key}': one in {first}, one in {second}; rename one of them",
             key=entry.key,
             first=before.function.__module__,
@@ -283,7 +283,7 @@ def _knob(name: str, hint: Any, default: Any) -> Knob:
     literal = get_origin(hint) is Literal
     found = next((extra for extra in extras if isinstance(extra, Choices)), None) if hint is str else None
     if default is inspect.Parameter.empty or not (literal or found or hint in (bool, int, float)):
-        raise CamvizError(
+        raise ExtensionError(
             "the knob '{name}' needs a default and must be bool, int, float, a Literal or a str with Choices; "
             "it is {hint}",
             name=name,

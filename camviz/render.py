@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plotly import colors
 from torch.nn import functional as F
 
-from .errors import CamvizError, unknown
+from .errors import CamvizError, NotFiniteError, unknown
 from .messages import Message
 
 Array = NDArray[np.floating[Any]]
@@ -84,7 +84,7 @@ def minmax(values: Array, low: float | None = None, high: float | None = None) -
     """
     wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
-        raise CamvizError("the attribution holds values that are not finite numbers, so it cannot be shown")
+        raise NotFiniteError("the attribution holds values that are not finite numbers, so it cannot be shown")
     low = float(wide.min()) if low is None else low
     high = float(wide.max()) if high is None else high
     # Upsampling a constant leaves differences in the last bit, which would otherwise fill the range.

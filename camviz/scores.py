@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import CamvizError, unknown
+from .errors import ScoreError, UnknownNameError, unknown
 from .messages import Message
 
 Score = Callable[[Tensor], Tensor]
@@ -79,7 +79,7 @@ class logit_of:
 
     def __call__(self, scores: Tensor) -> Tensor:
         if len(self.classes) != len(scores):
-            raise CamvizError(
+            raise ScoreError(
                 "{classes} classes are for as many samples; got {samples}",
                 classes=len(self.classes),
                 samples=len(scores),
@@ -103,7 +103,7 @@ def from_data(data: Mapping[str, Any]) -> Score:
     Raises CamvizError for anything else.
     """
     if len(data) != 1:
-        raise CamvizError(
+        raise ScoreError(
             "a score has one name, one of {names}; got {count} names", names=", ".join(SCORES), count=len(data)
         )
     ((name, given),) = data.items()
@@ -114,7 +114,7 @@ def from_data(data: Mapping[str, Any]) -> Score:
     if len(classes) != count or not all(type(c) is int for c in classes):
         one, several = Message("the index of a class"), Message("the indices of {count} classes", count=count)
         expected = one if count == 1 else several
-        raise CamvizError(
+        raise ScoreError(
             "the score '{name}' takes {expected}; got {given}", name=name, expected=expected, given=str(given)[:60]
         )
     return make(*classes)
@@ -127,8 +127,8 @@ def _column(scores: Tensor, c: int) -> Tensor:
 
 def _check(scores: Tensor, c: Any) -> None:
     if isinstance(c, bool | np.bool_) or not isinstance(c, SupportsIndex) or getattr(c, "ndim", 0) != 0:
-        raise CamvizError("a class of a score is its index, a whole number; got {c}", c=repr(c)[:60])
+        raise ScoreError("a class of a score is its index, a whole number; got {c}", c=repr(c)[:60])
     if not 0 <= index(c) < scores.shape[1]:
-        raise CamvizError(
+        raise UnknownNameError(
             "class {c} does not exist; this network has classes 0 to {last}", c=index(c), last=scores.shape[1] - 1
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
 from . import scores
-from .errors import CamvizError
+from .errors import ScoreError
 from .messages import Message
 from .models import Model
 from .scores import Score, contrast, logit, probability
@@ -25,7 +25,7 @@ def resolve_target(model: Model, target: Target) -> Score | None:
     if not callable(target):
         whole = isinstance(target, SupportsIndex) and not isinstance(target, bool) and getattr(target, "ndim", 0) == 0
         if not isinstance(target, str) and not whole:
-            raise CamvizError(
+            raise ScoreError(
                 "a target is the index of a class, its label, or a score; got {target}", target=repr(target)[:60]
             )
         return logit(model.class_index(target))

@@ -1,6 +1,6 @@
 """Prepare a release: python -m deploy.release. `make release` runs it after the tests.
 
-It builds wheel and sdist into dist/ and the documentation into site/, installs the wheel in a fresh environment,
+It builds the documentation, and wheel and sdist with it into dist/, installs the wheel in a fresh environment,
 explains an image there, and writes the version into the changelog. Nothing is uploaded.
 """
 

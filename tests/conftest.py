@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import camviz
+from camviz import documentation
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
@@ -25,6 +26,8 @@ SAMPLES = ROOT / "assets" / "samples"
 MARKERS = {
     "attacks": "attack",
     "batch": "slow",
+    "docs/test_examples.py": "slow",
+    "docs/test_site.py": "slow",
     "browser": "browser",
     "deploy": "deploy",
     "feature_visualization/test_embedded.py": "slow",
@@ -91,6 +94,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show no links to the documentation, whether or not `make site` has built it here."""
+    monkeypatch.setattr(documentation, "FOLDER", Path("none"))
 
 
 @pytest.fixture(scope="session")

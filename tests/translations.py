@@ -13,7 +13,7 @@ from typing import get_args
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from camviz import feature_visualization, methods
+from camviz import CamvizError, feature_visualization, methods
 from camviz.evaluation import metrics
 from camviz.evaluation.registry import METRICS
 from camviz.models.geometry import Fit
@@ -27,7 +27,7 @@ from camviz.ui.session.language import LOCALES
 REGISTERING = (methods, feature_visualization, metrics)  # importing them fills the registries
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "camviz").rglob("*.py"))]
-CALLS = {"tr", "Message", "CamvizError", "DownloadError", "add_note", "Axis"}  # whose first argument is a template
+CALLS = {"tr", "Message", "add_note", "Axis"}  # whose first argument is a template; so is that of every CamvizError
 # Tables of the interface, by name: their values are shown through tr().
 TABLES = {
     "SOURCES",
@@ -60,10 +60,11 @@ Found = tuple[str, str]  # a template, and where it stands: "camviz/scores.py"
 
 def sentences() -> Iterator[Found]:
     """Yield every template with the places where it stands."""
+    calls = CALLS | {error.__name__ for error in error_classes()}
     for path in SOURCES:
         where = path.relative_to(ROOT).as_posix()
         if where.removeprefix("camviz/") not in TERMINAL:
-            for text in in_source(ast.parse(path.read_text(encoding="utf-8"))):
+            for text in in_source(ast.parse(path.read_text(encoding="utf-8")), calls):
                 yield text, where
     yield from of_registries()
     for key, chapter in CHAPTERS.items():
@@ -75,10 +76,17 @@ def sentences() -> Iterator[Found]:
     yield from ((text, "a setting") for text in VALUES)
 
 
-def in_source(tree: ast.Module) -> Iterator[str]:
-    """Yield the templates of a module: first arguments of CALLS, values of TABLES."""
+def error_classes(base: type[CamvizError] = CamvizError) -> Iterator[type[CamvizError]]:
+    """Yield CamvizError and every class of it."""
+    yield base
+    for one in base.__subclasses__():
+        yield from error_classes(one)
+
+
+def in_source(tree: ast.Module, calls: set[str]) -> Iterator[str]:
+    """Yield the templates of a module: first arguments of `calls`, values of TABLES."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS and node.args:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in calls and node.args:
             yield from literals(node.args[0])
     for node in tree.body:
         target = (

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
-from ..errors import CamvizError
+from ..errors import CamvizError, GradientError, ModelError
 from ..runtime.tf32 import full_precision
 from ..tape import (
     ANY_LAYOUT,
@@ -40,7 +40,7 @@ def partial_forward(net: nn.Module, x: Tensor, layer: nn.Module) -> "PartialForw
     for x and for a changed activation. For a network that needs batches of one, the second pass is with x once and
     the activation halved.
     """
-    refusal = CamvizError(
+    refusal = ModelError(
         "this network cannot be run from this {kind} on without the layers before it", kind=type(layer).__name__
     )
     alone = needs_batches_of_one(net)
@@ -195,7 +195,7 @@ class _Recorder:
             self.scores = forward(net, x)
         self.convolved.clear()
         if id(self.scores) not in self.numbers:
-            raise CamvizError("the score does not depend on this layer")
+            raise GradientError("the score does not depend on this layer")
 
     def start(self, output: Tensor) -> Tensor:
         self.runs += 1
@@ -223,7 +223,7 @@ class _Recorder:
         if not any(id(leaf) in self.numbers for leaf in leaves):
             return func(*args, **kwargs)
         if func in TO_NUMBERS:
-            raise CamvizError("this network decides by the values it computes, so it cannot be run from a layer on")
+            raise ModelError("this network decides by the values it computes, so it cannot be run from a layer on")
         recorded = [self._argument(leaf) for leaf in leaves]
         result = func(*args, **kwargs)
         results = [args[0]] if func is Tensor.__setitem__ else _tensors(result)

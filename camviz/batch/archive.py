@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from .. import images
-from ..errors import CamvizError
+from ..errors import CamvizError, FilesError
 from ..images.files import SUFFIXES
 from ..messages import Message
 
@@ -31,7 +31,7 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = [entry for entry in archive.infolist() if _is_picture(entry.filename)]
             if len(found) > most:
-                raise CamvizError("expected at most {most} images; this ZIP has {count}", most=most, count=len(found))
+                raise FilesError("expected at most {most} images; this ZIP has {count}", most=most, count=len(found))
             left = most_bytes
             for entry in found:
                 if entry.compress_type not in PACKED_BY:
@@ -41,7 +41,7 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
                 with archive.open(entry) as file:
                     content = file.read(allowed + 1)
                 if len(content) > allowed:
-                    raise CamvizError(
+                    raise FilesError(
                         "'{file}' unpacks to more than is allowed: {limits}",
                         file=entry.filename[-60:],
                         limits=_limits(most_bytes),
@@ -51,16 +51,16 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
     except CamvizError:
         raise
     except UNREADABLE as error:
-        raise CamvizError("this ZIP is damaged, encrypted, or packed in an unusual way") from error
+        raise FilesError("this ZIP is damaged, encrypted, or packed in an unusual way") from error
 
 
 def _check_directory(data: bytes) -> None:
     """Count what the archive lists before all of it is read: there may be millions."""
     if data.rfind(b"PK\5\6", max(0, len(data) - 65557)) < 0:
-        raise CamvizError("this file is no ZIP")
+        raise FilesError("this file is no ZIP")
     # Each entry has to begin so. The sizes that the archive's end states can be contradicted by another end.
     if data.count(b"PK\1\2") > MOST_ENTRIES:
-        raise CamvizError("this ZIP lists more files than a gallery of images needs")
+        raise FilesError("this ZIP lists more files than a gallery of images needs")
 
 
 def _is_picture(name: str) -> bool:

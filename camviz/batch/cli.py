@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError, FilesError, unknown
 from ..explanation.question import Fusion
 from ..messages import Message
 from ..models.geometry import Fit
@@ -51,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
     try:
         return _run(given)
     except CamvizError as error:
-        print(f"{str(error)[:1].upper()}{str(error)[1:]}.", file=sys.stderr)
+        print(f"{str(error)[:1].upper()}{str(error)[1:]}.", error.help, sep="\n", file=sys.stderr)
         return 2
 
 
@@ -66,7 +66,7 @@ def _run(given: argparse.Namespace) -> int:
     folder = Folder(given.folder, given.out)
     items = folder.waiting(order)
     if not items:
-        raise CamvizError("there are no images in {folder}", folder=given.folder)
+        raise FilesError("there are no images in {folder}", folder=given.folder)
     left = [item for item in items if item.methods]
     maps = sum(len(item.methods) for item in left)
     print(f"{len(items)} images: {maps} maps to compute, {len(items) * len(order.methods) - maps} are there.")

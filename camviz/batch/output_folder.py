@@ -16,7 +16,7 @@ from PIL import Image
 
 from .. import encode, render, text
 from ..encode import RGB
-from ..errors import CamvizError
+from ..errors import FilesError
 from ..explanation import recipe
 from ..images.files import SUFFIXES
 from ..registry import METHODS
@@ -48,7 +48,7 @@ COLUMNS: dict[str, pa.DataType] = {
 def pictures_in(folder: Path, besides: Path) -> list[str]:
     """The names of all images in a folder and its folders, in order, but for those in the folder `besides`."""
     if not folder.is_dir():
-        raise CamvizError("there is no folder {folder}", folder=folder)
+        raise FilesError("there is no folder {folder}", folder=folder)
     found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
     inside = [file for file in found if not file.resolve().is_relative_to(besides.resolve())]
     return sorted(file.relative_to(folder).as_posix() for file in inside)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ..teaching import reference
+from ..teaching import reference, samples
 
 HELP = "Writes the reference pages of the methods and metrics from their docstrings."
 
@@ -11,6 +11,7 @@ HELP = "Writes the reference pages of the methods and metrics from their docstri
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--samples", action="store_true", help="add the missing sample maps and numbers; takes minutes")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -18,4 +19,6 @@ def run(given: argparse.Namespace) -> int:
     given.folder.mkdir(parents=True, exist_ok=True)
     for name, page in reference.PAGES.items():
         (given.folder / name).write_text(page(), encoding="utf-8")
+    if given.samples:
+        samples.write_samples(given.folder / "reference" / "samples")
     return 0

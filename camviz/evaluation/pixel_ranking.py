@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..errors import CamvizError
+from ..errors import CamvizError, MetricError, NotFiniteError
 from ..runtime.rng import Rng
 
 
@@ -23,7 +23,7 @@ def signed_map(attribution: Tensor, size: tuple[int, int]) -> Tensor:
     if not (attribution.ndim == 2 or (attribution.ndim == 3 and len(attribution) == 3)) or not attribution.numel():
         raise CamvizError("an attribution has shape (3, H, W) or (h, w); got {shape}", shape=tuple(attribution.shape))
     if not attribution.isfinite().all():
-        raise CamvizError("a map holds values that are not finite numbers, so it cannot be measured")
+        raise NotFiniteError("a map holds values that are not finite numbers, so it cannot be measured")
     flat = attribution.sum(dim=0) if attribution.ndim == 3 else attribution
     if flat.shape == size:
         return flat
@@ -52,9 +52,9 @@ def pixel_ranks(heatmap: Tensor) -> Tensor:
 def check_shapes(x: Tensor, heatmap: Tensor) -> None:
     """Raise CamvizError unless x is one image (1, C, H, W) and the heatmap has its size."""
     if x.ndim != 4 or len(x) != 1:
-        raise CamvizError("a metric needs one image, of shape (1, 3, H, W); got {shape}", shape=tuple(x.shape))
+        raise MetricError("a metric needs one image, of shape (1, 3, H, W); got {shape}", shape=tuple(x.shape))
     if heatmap.shape != x.shape[-2:]:
-        raise CamvizError(
+        raise MetricError(
             "the heatmap must have the size of the image, {size}; got {shape}",
             size=tuple(x.shape[-2:]),
             shape=tuple(heatmap.shape),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata  # type: ignore[import-untyped]
 
-from ..errors import CamvizError
+from ..errors import MetricError, NotFiniteError
 from ..render import kind, upsample
 
 Array = NDArray[np.floating[Any]]
@@ -20,7 +20,7 @@ def rank_correlation(a: Array, b: Array) -> float:
     map is undefined; it is returned as 0.
     """
     if a.shape != b.shape:
-        raise CamvizError(
+        raise MetricError(
             "two maps must have one shape to be compared; got {shape} and {other}", shape=a.shape, other=b.shape
         )
     return float(np.clip(_ranks(a) @ _ranks(b), -1, 1))
@@ -47,7 +47,7 @@ def _resize(values: Array, size: tuple[int, int]) -> Array:
 def _ranks(values: Array) -> NDArray[np.float64]:
     """Return the ranks, centered and of norm 1, so that a dot product is a correlation; zeros for a constant."""
     if not np.isfinite(values).all():
-        raise CamvizError("a map holds values that are not finite numbers, so it cannot be ranked")
+        raise NotFiniteError("a map holds values that are not finite numbers, so it cannot be ranked")
     ranks: NDArray[np.float64] = rankdata(values.ravel())
     ranks -= ranks.mean()
     length = np.linalg.norm(ranks)

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
-from ..errors import CamvizError
+from ..errors import MetricError
 from ..messages import Message
 from ..registry import Entry, Table, declared, register
 from ..runtime.progress import Progress, heartbeat
@@ -68,7 +68,7 @@ class Metric(Entry):
         arguments = [getattr(subject, name) for name in self.takes]
         for name, value in zip(self.takes, arguments, strict=True):
             if value is None:
-                raise CamvizError("{metric} needs a subject with '{name}'", metric=self.title, name=name)
+                raise MetricError("{metric} needs a subject with '{name}'", metric=self.title, name=name)
         with heartbeat(progress) as reported:
             extra = {"progress": reported} if self.many_passes else {}
             return self.function(*arguments, **self.settings(given), **extra)

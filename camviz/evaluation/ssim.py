@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..errors import CamvizError
+from ..errors import MetricError
 from ..perturbation.gaussian_blur import gaussian_blur
 
 WINDOW, DEVIATION = 11, 1.5
@@ -17,7 +17,7 @@ def ssim(a: Tensor, b: Tensor) -> float:
     pixels that lie inside, with the means m and n, k = 0.01^2 and l = 0.03^2.
     """
     if a.shape != b.shape or a.ndim != 2 or min(a.shape) < WINDOW:
-        raise CamvizError(
+        raise MetricError(
             "structural similarity needs two maps of one size, at least {window} pixels a side; "
             "got {shape} and {other}",
             window=WINDOW,

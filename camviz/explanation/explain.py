@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .. import scores
 from ..acceleration.conv_bn_fusion import channels_last
-from ..errors import CamvizError, choice
+from ..errors import CamvizError, LayerError, choice
 from ..images import ImageSource
 from ..messages import Message
 from ..models import Model
@@ -91,7 +91,7 @@ def layers_for(model: Model, method: Method, names: Sequence[str] | None) -> tup
     if not names and method.layer == "required":
         if not model.default_layer:
             hidden = Message(", as its layers are hidden in TorchScript") if is_compiled(model.net) else ""
-            raise CamvizError(
+            raise LayerError(
                 "{model} has no layer of feature maps{hidden}, which {method} needs",
                 model=model.name,
                 hidden=hidden,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .. import images
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError, LayerError, RecipeError, unknown
 from ..images import DecodedImage, ImageSource
 from ..messages import Message
 from ..models import Layer, Model, Weights, loaded_once, offered_models, origin_of, shared_model
@@ -144,8 +144,8 @@ def _named(score: Score | None) -> tuple[str, list[int]]:
     if isinstance(score, logit | probability):
         return type(score).__name__, [score.c]
     if score is None:
-        raise CamvizError("this question has no class yet: answer it first, or give it a target")
-    raise CamvizError("'{text}' is a score of your own, so only your own code can compute it again", text=repr(score))
+        raise RecipeError("this question has no class yet: answer it first, or give it a target")
+    raise RecipeError("'{text}' is a score of your own, so only your own code can compute it again", text=repr(score))
 
 
 # ------------------------------------------------------------------------------------------------------ reading one
@@ -172,7 +172,7 @@ def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
     )
     known = [entry.name for entry in offered_models() if entry.source == "custom"]
     if Weights.parse(weights).is_custom and name not in known:
-        raise CamvizError(CUSTOM_MODEL, name=name)
+        raise RecipeError(CUSTOM_MODEL, name=name)
     made_with = fields("made_with", named.get("made_with", {}), tuple(versions()))
     notes = [
         Message(
@@ -196,7 +196,7 @@ def read_image(given: ImageSource | Mapping[str, Any]) -> DecodedImage:
     file = text("image", "file", named.get("file", ""))
     found = images.decode_image(file)
     if named.get("sha256", found.digest) != found.digest:
-        raise CamvizError("the image '{file}' is not the one that the recipe was made of: its pixels differ", file=file)
+        raise RecipeError("the image '{file}' is not the one that the recipe was made of: its pixels differ", file=file)
     return found
 
 
@@ -212,7 +212,7 @@ def read_layers(given: LayerInput, model: Model | None = None) -> tuple[str, ...
         return tuple((text("recipe", "layer", given) if given != "" else given).split(","))
     several = given if isinstance(given, list | tuple) else [given]
     if not several:
-        raise CamvizError("the list of layers is empty: name one, or leave it out for the model's default layer")
+        raise LayerError("the list of layers is empty: name one, or leave it out for the model's default layer")
     return tuple(_layer_name(one, model) for one in several)
 
 
@@ -227,12 +227,12 @@ def _layer_name(given: Any, model: Model | None) -> str:
             for name, module in () if net is None else net.named_modules():
                 if module is given:
                     return name
-        raise CamvizError(
+        raise LayerError(
             "this layer ({kind}) is not a module of {model}: give one of model.net, or its dotted name",
             kind=type(given).__name__,
             model=model.name,
         )
-    raise CamvizError(
+    raise LayerError(
         "a layer is a dotted name, such as {example}, or a module of the network; got {given}",
         example=repr(model.default_layer),
         given=repr(given)[:60],
@@ -242,7 +242,7 @@ def _layer_name(given: Any, model: Model | None) -> str:
 def fields(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
     """Return a part of a recipe that has fields, none but the known ones. Raises CamvizError."""
     if not isinstance(given, Mapping):
-        raise CamvizError(
+        raise RecipeError(
             "the {part} of a recipe has the fields {fields}; got {given}",
             part=Message(what),
             fields=", ".join(known),
@@ -258,7 +258,7 @@ def text(what: str, key: str, value: Any) -> str:
     """Return a value of a recipe that must be text. Raises CamvizError."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
         whose = Message("the recipe") if what == "recipe" else Message("the {part} of a recipe", part=Message(what))
-        raise CamvizError(
+        raise RecipeError(
             "{whose} needs a '{key}', as text; got {value}", whose=whose, key=key, value=repr(str(value)[:60])
         )
     return value

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from ..errors import CamvizError
+from ..errors import LayerError
 from ..messages import Message
 from ..registry import Range, synthesis
 from ..scores import Score
@@ -75,9 +75,9 @@ def _place(activation: Tensor, row: int | None, column: int | None) -> Tensor:
         if value is None:
             continue
         if activation.ndim != 4:
-            raise CamvizError("a class has no {name}: choose a layer and a channel", name=Message(name))
+            raise LayerError("a class has no {name}: choose a layer and a channel", name=Message(name))
         if value >= activation.shape[axis]:
-            raise CamvizError(
+            raise LayerError(
                 "this layer has {name}s 0 to {last}; got {value}",
                 name=Message(name),
                 last=activation.shape[axis] - 1,

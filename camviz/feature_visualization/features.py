@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..errors import CamvizError
+from ..errors import ModelError
 from ..tape import forward, replacing_output
 
 
@@ -36,7 +36,7 @@ class FeatureFunction:
         except RuntimeError as error:
             if image.shape[2:] == self.size:
                 raise
-            raise CamvizError(
+            raise ModelError(
                 "this network takes only images of {height} x {width} pixels, not of "
                 "{image_height} x {image_width}; set octaves to 1",
                 height=self.size[0],
@@ -65,7 +65,7 @@ class FeatureFunction:
                 forward(self.net, x)
         except _LayerReached:
             return found[-1]
-        raise CamvizError("the network's forward pass uses this layer differently from image to image")
+        raise ModelError("the network's forward pass uses this layer differently from image to image")
 
     def _count(self, x: Tensor, layer: nn.Module) -> int:
         times = 0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import encode, images
-from ..errors import CamvizError
+from ..errors import CamvizError, LayerError
 from ..images import ImageSource
 from ..messages import Message
 from ..models import Model, Weights
@@ -245,7 +245,7 @@ def _channel(model: Model, name: str, given: Any, needed: bool) -> tuple[Score |
     except TypeError:
         number = -1
     if not 0 <= number < count:
-        raise CamvizError(
+        raise LayerError(
             "layer {name} has channels 0 to {last}; got {number}", name=name, last=count - 1, number=repr(given)[:60]
         )
     return channel_mean(number), Message("channel {number} of {layer}", number=number, layer=name)

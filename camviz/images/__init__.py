@@ -21,7 +21,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
-from ..errors import CamvizError
+from ..errors import CamvizError, ImageError
 from ..messages import Message
 from .arrays import from_array
 from .files import check_no_address, find_reader, usual_maxima
@@ -105,9 +105,9 @@ def decode(source: ImageSource) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = MAX_PIXELS // 10**6
-        raise CamvizError("expected an image of at most {limit} megapixels; this one has more", limit=limit) from error
+        raise ImageError("expected an image of at most {limit} megapixels; this one has more", limit=limit) from error
     except UNREADABLE as error:
-        raise CamvizError("this {kind} is truncated or damaged; expected a complete file", kind=kind) from error
+        raise ImageError("this {kind} is truncated or damaged; expected a complete file", kind=kind) from error
 
 
 def digest(image: Image.Image) -> str:
@@ -125,7 +125,7 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
             with Path(source).open("rb") as file:
                 return _read(file)
         except OSError as error:
-            raise CamvizError(
+            raise ImageError(
                 "cannot read the image '{source}': {reason}", source=str(source), reason=str(error.strerror)
             ) from error
     if isinstance(source, bytes | bytearray | memoryview):
@@ -138,14 +138,14 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
         if position is not None:
             source.seek(position)
     else:
-        raise CamvizError(
+        raise ImageError(
             "expected an image as a path, bytes, binary file, PIL image, array or tensor; got {kind}",
             kind=type(source).__name__,
         )
     if not isinstance(data, bytes):
-        raise CamvizError("expected a file opened in binary mode; got one that gives text")
+        raise ImageError("expected a file opened in binary mode; got one that gives text")
     if len(data) > MAX_BYTES:
-        raise CamvizError("expected a file of at most 20 MB; this one is larger")
+        raise ImageError("expected a file of at most 20 MB; this one is larger")
     return data
 
 
@@ -153,7 +153,7 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         sides: dict[str, Any] = {"least": MIN_SIDE, "width": width, "height": height}
-        raise CamvizError("expected at least {least} pixels on each side; this image has {width} x {height}", **sides)
+        raise ImageError("expected at least {least} pixels on each side; this image has {width} x {height}", **sides)
     limits = {"JPEG": ("JPEG", MAX_JPEG_PIXELS), "MPO": ("JPEG", MAX_JPEG_PIXELS), "WEBP": ("WebP", MAX_WEBP_PIXELS)}
     limits |= {"AVIF": ("AVIF", MAX_WEBP_PIXELS), "HEIF": ("HEIC", MAX_WEBP_PIXELS)}
     name, limit = limits.get(image.format or "", (Message("image"), MAX_PIXELS))
@@ -163,7 +163,7 @@ def _check_size(image: Image.Image) -> None:
             "limit": limit // 10**6,
             "came": f"{width} x {height} = {width * height / 1e6:.1f}",
         }
-        raise CamvizError("expected at most {limit} megapixels; this {name} has {came}", **values)
+        raise ImageError("expected at most {limit} megapixels; this {name} has {came}", **values)
 
 
 def _load(image: ImageFile, data: bytes) -> Image.Image:
@@ -182,7 +182,7 @@ def _load(image: ImageFile, data: bytes) -> Image.Image:
     elif image.format in ("WEBP", "AVIF", "HEIF"):
         extra = 12 * image.width * image.height
     if extra + 4 * image.width * image.height > DECODER_BYTES:
-        raise CamvizError(
+        raise ImageError(
             "decoding this {format} would need over 400 MB of memory; expected a smaller image", format=image.format
         )
     image.load()

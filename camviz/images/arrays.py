@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import CamvizError
+from ..errors import ImageError
 from ..messages import Message
 
 NOT_AN_IMAGE = Message(
@@ -25,7 +25,7 @@ def from_array(source: Any) -> Image.Image:
     tensor = isinstance(source, Tensor)
     values: Any = source
     if isinstance(source, Tensor) and (source.is_meta or source.is_quantized or source.layout != torch.strided):
-        raise CamvizError(NOT_AN_IMAGE, came=f"{source.dtype}, {source.layout}, {source.device}")
+        raise ImageError(NOT_AN_IMAGE, came=f"{source.dtype}, {source.layout}, {source.device}")
     if isinstance(source, Tensor):
         plain = source.detach().cpu()
         values = (plain.float() if plain.is_floating_point() else plain).numpy()  # NumPy has no bfloat16
@@ -37,7 +37,7 @@ def from_array(source: Any) -> Image.Image:
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)) or 0 in values.shape:
-        raise CamvizError(NOT_AN_IMAGE, came=came)
+        raise ImageError(NOT_AN_IMAGE, came=came)
     return Image.fromarray(np.ascontiguousarray(_bytes(values, came)))
 
 
@@ -45,14 +45,14 @@ def _bytes(values: Any, came: str) -> Any:
     if values.dtype == np.uint8:
         return values
     if values.dtype.kind not in "biuf":
-        raise CamvizError(NOT_AN_IMAGE, came=came)
+        raise ImageError(NOT_AN_IMAGE, came=came)
     wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
-        raise CamvizError("the image holds values that are not finite numbers: {came}", came=came)
+        raise ImageError("the image holds values that are not finite numbers: {came}", came=came)
     top = 1.0 if values.dtype.kind in "bf" else 65535.0 if values.dtype == np.uint16 else 255.0
     low, high = float(wide.min()), float(wide.max())
     if low < 0 or high > top:
-        raise CamvizError(
+        raise ImageError(
             "an image of {dtype} has values of 0 to {top:g}; got {low:.3g} to {high:.3g}: give the image itself, and "
             "not an input that is normalized already",
             dtype=str(values.dtype),

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ..errors import CamvizError
+from ..errors import ImageError
 from ..messages import Message
 
 # Called directly: Image.open warns of images over 89 megapixels, which can only be silenced for the whole process.
@@ -47,26 +47,26 @@ def find_reader(data: bytes) -> type[ImageFile]:
         if data.startswith(magic) and (data[8:12] == b"WEBP" if magic == b"RIFF" else magic != b"BM" or _is_bmp(data)):
             return reader
     if not data:
-        raise CamvizError("this file is empty; {expected}", expected=EXPECTED)
+        raise ImageError("this file is empty; {expected}", expected=EXPECTED)
     if b"<svg" in data[:4096].lower():
-        raise CamvizError("SVG is a drawing, not a photograph; {expected}", expected=EXPECTED)
+        raise ImageError("SVG is a drawing, not a photograph; {expected}", expected=EXPECTED)
     if data.startswith(b"%PDF"):
-        raise CamvizError("PDF is a document, not a photograph; {expected}", expected=EXPECTED)
+        raise ImageError("PDF is a document, not a photograph; {expected}", expected=EXPECTED)
     brand = data[8:12] if data[4:8] == b"ftyp" else b""
     if brand in (b"avif", b"avis") or (brand in (b"mif1", b"msf1") and b"avif" in data[12:40]):
         if features.check("avif"):
             return AvifImageFile
-        raise CamvizError("AVIF images cannot be read by this Pillow: save this one as JPEG first")
+        raise ImageError("AVIF images cannot be read by this Pillow: save this one as JPEG first")
     if brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"):
         return _heic_reader()
-    raise CamvizError("this file is not an image that can be read; {expected}", expected=EXPECTED)
+    raise ImageError("this file is not an image that can be read; {expected}", expected=EXPECTED)
 
 
 def _heic_reader() -> type[ImageFile]:
     try:
         reader: type[ImageFile] = import_module("pillow_heif.as_plugin").HeifImageFile
     except ImportError as error:
-        raise CamvizError(
+        raise ImageError(
             "HEIC images cannot be read without pillow-heif: run pip install camviz[heic], or save this one as JPEG "
             "first; {expected}",
             expected=EXPECTED,
@@ -82,7 +82,7 @@ def _is_bmp(data: bytes) -> bool:
 def check_no_address(source: str | Path) -> None:
     """Raise CamvizError for the address of an image in a network."""
     if re.match(r"(https?|ftp|s3|gs|data|file):", str(source), re.IGNORECASE):
-        raise CamvizError(
+        raise ImageError(
             "'{source}' is an address, and CamViz reads only files: download the image first, and give the file's path",
             source=str(source)[:80],
         )

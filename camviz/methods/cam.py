@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..errors import CamvizError
+from ..errors import MethodError
 from ..registry import method
 from ..scores import Score
 from ..tape import activations, reading_of, score_gradient, usual_modes
@@ -43,7 +43,7 @@ def classifier(net: nn.Module, pooled: Tensor, scores: Tensor) -> Tensor:
                 weight, bias = torch.cat([-weight, weight]), torch.cat([-bias, bias])
             if len(weight) == scores.shape[1] and _close(pooled @ weight.T + bias, scores):
                 return weight
-    raise CamvizError(
+    raise MethodError(
         "CAM needs a layer that is followed only by average pooling and one linear layer; "
         "use Grad-CAM at this layer of this network"
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from ..errors import CamvizError
+from ..errors import LayerError
 from ..messages import Message
 from ..registry import Range, method
 from ..runtime.steps import record_step
@@ -51,7 +51,7 @@ def deconvnet(
         if feature_map is None:
             return input_gradient(net, x, score)
         if layer is None:
-            raise CamvizError("a feature map belongs to a layer: choose the layer too")
+            raise LayerError("a feature map belongs to a layer: choose the layer too")
         return input_gradient(net, x, activation_at(feature_map, row, column), layer)
 
 
@@ -69,7 +69,7 @@ def activation_at(feature_map: int, row: int | None = None, column: int | None =
             ("feature map", "row", "column"), (feature_map, row, column), activation.shape[1:], strict=True
         ):
             if value is not None and not 0 <= value < size:
-                raise CamvizError(
+                raise LayerError(
                     "this layer has {name}s 0 to {last}; got {name} {value}",
                     name=Message(name),
                     last=size - 1,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..errors import CamvizError
+from ..errors import MethodError
 from ..registry import Range, method
 from ..scores import Score
 from ..tape import score_gradient
@@ -47,7 +47,7 @@ def finer_cam(
     def difference(scores: Tensor) -> Tensor:
         slope = score_gradient(score, scores)
         if scores.shape[1] < 2 or not (slope.count_nonzero(dim=1) == 1).all():
-            raise CamvizError(
+            raise MethodError(
                 "Finer-CAM compares one class with similar classes, so it explains the score of one class only, "
                 "not a probability or a difference: choose a class as target"
             )

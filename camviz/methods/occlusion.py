@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..acceleration.many_passes import many_passes
-from ..errors import CamvizError
+from ..errors import LayerError
 from ..perturbation.occlusion import check_feature_map, hidden, window_spans
 from ..registry import Range, method
 from ..runtime.progress import Progress
@@ -44,7 +44,7 @@ def occlusion(
     it finds only parts of about the square's size, and takes one forward pass for each position.
     """
     if feature_map is not None and layer is None:
-        raise CamvizError("a feature map belongs to a layer: choose the layer too")
+        raise LayerError("a feature map belongs to a layer: choose the layer too")
     rows, columns = (window_spans(length, size, stride) for length in x.shape[2:])
     x = x.detach()
     result = x.new_empty(len(x), len(rows) * len(columns))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import CamvizError, unknown
+from ..errors import PreprocessingError, unknown
 from ..messages import Message, listed
 
 Channel = Literal["red", "green", "blue", "gray", "black"]
@@ -24,7 +24,7 @@ def default_channels(count: int) -> tuple[Channel, ...]:
     Raises CamvizError for any other number.
     """
     if count not in (1, 3):
-        raise CamvizError(
+        raise PreprocessingError(
             "this network has {count} input channels, but an image has red, green and blue: name them, as in "
             "input_channels=('red', 'green', 'blue', 'black'), out of red, green, blue, gray, and black for zeros",
             count=count,
@@ -35,7 +35,7 @@ def default_channels(count: int) -> tuple[Channel, ...]:
 def check_channels(given: Sequence[str]) -> tuple[Channel, ...]:
     """Return `given` as a tuple of channels. Raises CamvizError."""
     if not isinstance(given, list | tuple) or not given:
-        raise CamvizError(
+        raise PreprocessingError(
             "input_channels must be a list of colors, one for each channel; got {value}", value=repr(given)[:60]
         )
     for channel in given:
@@ -93,11 +93,11 @@ def check_per_channel(values: Sequence[float], channels: Sequence[Channel], what
     """Return `values` as floats, one for each channel. Raises CamvizError."""
     given = repr(values)[:60]
     if not isinstance(values, Sequence) or isinstance(values, str | bytes):
-        raise CamvizError("{what} must be numbers; got {values}", what=what, values=given)
+        raise PreprocessingError("{what} must be numbers; got {values}", what=what, values=given)
     if len(values) != len(channels):
         several = Message("{count} numbers", count=len(channels))
         count = {1: Message("one number"), 3: Message("three numbers")}.get(len(channels), several)
-        raise CamvizError(
+        raise PreprocessingError(
             "{what} must be {expected}, for {names}; got {count}",
             what=what,
             expected=count,
@@ -109,5 +109,5 @@ def check_per_channel(values: Sequence[float], channels: Sequence[Channel], what
     except (TypeError, ValueError, OverflowError, RuntimeError):
         numbers = (math.nan,)
     if not all(map(math.isfinite, numbers)) or any(isinstance(value, str | bool) for value in values):
-        raise CamvizError("{what} must be numbers; got {values}", what=what, values=given)
+        raise PreprocessingError("{what} must be numbers; got {values}", what=what, values=given)
     return numbers

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import CamvizError
+from ..errors import ClassNamesError
 from ..messages import Message
 from .given_files import bytes_of, is_file
 from .label_files import decoded, json_lines, lines_of, listed_values, literal, unwrapped
@@ -33,7 +33,7 @@ def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple
     if isinstance(given, str | Path):
         file = Path(given)
         if not is_file(file):
-            raise CamvizError("there is no file of class names {file}", file=str(file)[:200])
+            raise ClassNamesError("there is no file of class names {file}", file=str(file)[:200])
         return read_class_names(bytes_of(file), Message("the class names in {file}", file=file.name))
     content: Any = _parsed(given, where) if isinstance(given, bytes) else given
     if isinstance(content, Mapping):
@@ -43,10 +43,10 @@ def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple
     content = unwrapped(content, where)
     names: list[Any] = _by_index(content, where) if isinstance(content, Mapping) else list(content)
     if not names:
-        raise CamvizError("{where}: there are none", where=where)
+        raise ClassNamesError("{where}: there are none", where=where)
     for index, name in enumerate(names):
         if not isinstance(name, str) or not name.strip() or len(name) > LONGEST:
-            raise CamvizError(
+            raise ClassNamesError(
                 "{where}: the name of class {index} must be text of 1 to {limit} characters; got {name}",
                 where=where,
                 index=index,
@@ -58,7 +58,7 @@ def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple
 
 def _parsed(content: bytes, where: str) -> Any:
     if len(content) > LARGEST:
-        raise CamvizError(
+        raise ClassNamesError(
             "{where}: {size:.1f} MB are too much for names ({limit} MB at most)",
             where=where,
             size=len(content) / 1000000.0,
@@ -70,18 +70,18 @@ def _parsed(content: bytes, where: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_once)
     except RecursionError as error:
-        raise CamvizError("{where}: the JSON is nested too deeply", where=where) from error
+        raise ClassNamesError("{where}: the JSON is nested too deeply", where=where) from error
     except json.JSONDecodeError as error:
         other = literal(text) or json_lines(text)
         if other is not None:
             return other
-        raise CamvizError(
+        raise ClassNamesError(
             "{where}: line {line} is no JSON ({reason})", where=where, line=error.lineno, reason=error.msg
         ) from error
     except _Twice as error:
-        raise CamvizError("{where}: {name} is there twice", where=where, name=_short(str(error))) from error
+        raise ClassNamesError("{where}: {name} is there twice", where=where, name=_short(str(error))) from error
     except ValueError as error:  # a number of more digits than Python reads
-        raise CamvizError("{where}: a number in it is too long", where=where) from error
+        raise ClassNamesError("{where}: a number in it is too long", where=where) from error
 
 
 class _Twice(ValueError):
@@ -105,7 +105,7 @@ def _by_index(given: Mapping[Any, Any], where: str) -> list[Any]:
         numbered = [(value, key) for key, value in pairs]
     else:
         key, value = next((pair for pair in pairs if not _is_index(pair[0])), pairs[0])
-        raise CamvizError(
+        raise ClassNamesError(
             "{where}: a mapping is {{index: name}} or {{name: index}}; got {key}: {value}",
             where=where,
             key=_short(key),
@@ -114,7 +114,7 @@ def _by_index(given: Mapping[Any, Any], where: str) -> list[Any]:
     found: dict[int, Any] = {}
     for index, name in numbered:
         if index in found:
-            raise CamvizError(
+            raise ClassNamesError(
                 "{where}: class {index} is there twice, {first} and {name}",
                 where=where,
                 index=index,
@@ -124,7 +124,7 @@ def _by_index(given: Mapping[Any, Any], where: str) -> list[Any]:
         found[index] = name
     for index in range(len(found)):
         if index not in found:
-            raise CamvizError(
+            raise ClassNamesError(
                 "{where}: there is no class {index} among the {count}, which must count from 0",
                 where=where,
                 index=index,

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from PIL import Image
 
-from ..errors import CamvizError, choice
+from ..errors import PreprocessingError, choice
 from ..messages import Message
 
 Fit = Literal["crop", "pad", "stretch"]
@@ -32,7 +32,7 @@ class Geometry:
         whole = all(isinstance(side, int) for side in self.size)
         if len(self.size) != 2 or not whole or not SMALLEST_SIDE <= min(self.size) <= max(self.size) <= LARGEST_SIDE:
             span = Message("{low} to {high}", low=SMALLEST_SIDE, high=LARGEST_SIDE)
-            raise CamvizError(
+            raise PreprocessingError(
                 "the input size must be (height, width), whole numbers of {span}; got {size}", span=span, size=self.size
             )
 

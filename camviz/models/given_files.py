@@ -3,7 +3,7 @@
 from os.path import isfile
 from pathlib import Path
 
-from ..errors import CamvizError
+from ..errors import FilesError
 
 
 def is_file(path: Path) -> bool:
@@ -22,6 +22,6 @@ def bytes_of(path: Path, count: int = -1) -> bytes:
         with path.open("rb") as file:
             return file.read(count)
     except OSError as error:
-        raise CamvizError(
+        raise FilesError(
             "cannot read the file {file}: {reason}", file=path.name, reason=str(error.strerror or error)
         ) from error

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from ..errors import CamvizError
+from ..errors import ClassNamesError
 
 _INDEXED = re.compile(r"""\s*["']?(\d{1,9})["']?\s*[:=]\s*["']?(.*?)["']?,?\s*""")
 _WORDNET = re.compile(r"(n\d{8})[\s,]+(\S.*)")
@@ -20,7 +20,7 @@ def decoded(content: bytes, where: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise CamvizError("{where}: the file is no text in UTF-8", where=where) from error
+        raise ClassNamesError("{where}: the file is no text in UTF-8", where=where) from error
 
 
 def literal(text: str) -> Any:
@@ -40,7 +40,7 @@ def lines_of(text: str, where: str) -> Any:
     """Return the names of a text file by line, or {index: name} where the lines carry indices. Raises CamvizError."""
     lines = [line.strip() for line in text.strip().splitlines()]
     if "" in lines:
-        raise CamvizError(
+        raise ClassNamesError(
             "{where}: line {line} is empty, so the names after it would be shifted",
             where=where,
             line=lines.index("") + 1,
@@ -104,7 +104,7 @@ def _once(pairs: list[tuple[str, str]], where: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for index, name in pairs:
         if index in found:
-            raise CamvizError(
+            raise ClassNamesError(
                 "{where}: class {index} is there twice, {first} and {name}",
                 where=where,
                 index=index,
@@ -160,7 +160,7 @@ def _is_index(value: Any) -> bool:
 def listed_values(given: Any, where: str) -> Any:
     """Return an iterable of names as a list, in its order. Raises CamvizError where it has no order."""
     if isinstance(given, set | frozenset):
-        raise CamvizError(
+        raise ClassNamesError(
             "{where}: a set has no order, so the names would belong to other classes each time: give a list in the "
             "order of the classes, or {{index: name}}",
             where=where,
@@ -168,7 +168,7 @@ def listed_values(given: Any, where: str) -> Any:
     try:
         values = list(given.tolist() if hasattr(given, "tolist") else given)
     except (TypeError, RuntimeError) as error:
-        raise CamvizError(
+        raise ClassNamesError(
             "{where}: expected a list of names, {{index: name}} or the path of a file; got {kind}",
             where=where,
             kind=type(given).__name__,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from ..errors import CamvizError
+from ..errors import ModelError
 from ..messages import Message
 from ..tape import class_scores, observe, reading_of
 
@@ -90,7 +90,7 @@ def running_on(net: nn.Module, x: Tensor) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise CamvizError(
+        raise ModelError(
             "{kind} does not run on an image of shape {shape}, (1, {channels}, height, width): {reason}",
             kind=type(net).__name__,
             shape=tuple(x.shape),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torchvision.models import WeightsEnum
 
-from ..errors import CamvizError
+from ..errors import CamvizError, ClassNamesError, PreprocessingError, WeightsError
 from ..messages import Message
 from ..runtime.progress import check_progress
 from ..tape import mark_batches_of_one, usual_modes
@@ -101,7 +101,9 @@ def load_model(
     net.to(where)
     if preprocess is not None:
         if any(given is not None for given in (input_size, mean, std, input_channels)):
-            raise CamvizError("preprocess replaces input_size, mean, std and input_channels: give either it or them")
+            raise PreprocessingError(
+                "preprocess replaces input_size, mean, std and input_channels: give either it or them"
+            )
         inferred = infer_preprocessing(preprocess)
         input_size, mean, std, input_channels = inferred.size, inferred.mean, inferred.std, inferred.channels
     geometry = source.geometry
@@ -128,7 +130,7 @@ def load_model(
         else check_per_channel(per_channel(std, len(channels)), channels, "std")
     )
     if 0 in deviations:
-        raise CamvizError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
+        raise PreprocessingError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
     model = Model(
         name=name or source.name,
         title=Message("{title} (untrained)", title=source.title) if loaded.is_random else source.title,
@@ -179,11 +181,11 @@ def _build(
     if isinstance(weights, Mapping):
         state, file, loaded = tensors_in(weights), "", Weights("custom")
         if not state:
-            raise CamvizError("a state dict holds tensors by name, as net.state_dict() gives them")
+            raise WeightsError("a state dict holds tensors by name, as net.state_dict() gives them")
     else:
         path = Path(weights)
         if not is_file(path):
-            raise CamvizError(
+            raise WeightsError(
                 "weights must be 'default', 'random' or a file; there is no file {path}", path=str(path)[:200]
             )
         state, file, loaded = files.read_checkpoint(path), path.name, Weights("file", str(weights))
@@ -244,7 +246,7 @@ def _device(network: str | Path | nn.Module | ExportedProgram) -> torch.device:
 def _labels(names: tuple[str, ...] | None, classes: int, name: str, are_probabilities: bool) -> tuple[str, ...]:
     if names is not None:
         if len(names) != classes:
-            raise CamvizError(
+            raise ClassNamesError(
                 "{name} has {classes} classes; got {given} categories", name=name, classes=classes, given=len(names)
             )
         return imagenet_labels() if names == imagenet_labels() else names

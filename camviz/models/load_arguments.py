@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torchvision.models import WeightsEnum
 
-from ..errors import CamvizError
+from ..errors import CamvizError, PreprocessingError, WeightsError
 from .sources import ModelSource
 
 LONGEST = 200  # characters of a name or a unit
@@ -54,7 +54,7 @@ def weights_of(given: Any, source: ModelSource) -> Any:
     if isinstance(name, str) and source.from_catalogue and name in (source.weights.name, "DEFAULT"):
         return "default"
     if isinstance(given, WeightsEnum):
-        raise CamvizError(
+        raise WeightsError(
             "{network} is offered with the weights {known}; for others give their state dict, "
             "weights={given}.get_state_dict()",
             network=source.name,
@@ -66,7 +66,7 @@ def weights_of(given: Any, source: ModelSource) -> Any:
     if isinstance(given, nn.Module):
         return given.state_dict()
     if not isinstance(given, str | dict) and not hasattr(given, "items"):
-        raise CamvizError(
+        raise WeightsError(
             "weights are 'default', 'random', the path of a checkpoint or a state dict; got {kind}",
             kind=type(given).__name__,
         )
@@ -82,7 +82,7 @@ def size_of(given: Any) -> tuple[int, int]:
             return index(height), index(width)
     except (TypeError, ValueError, RuntimeError):
         pass
-    raise CamvizError(
+    raise PreprocessingError(
         "the input size must be (height, width), whole numbers, or one of them for a square; got {size}",
         size=repr(given)[:60],
     )

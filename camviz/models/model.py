@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from ..errors import CamvizError, unknown
+from ..errors import CamvizError, UnknownNameError, unknown
 from ..images import ImageSource, decode_image
 from ..messages import Message, listed
 from ..runtime.rng import SeededOperations
@@ -212,7 +212,7 @@ class Model:
             if isinstance(target, bool | np.bool_) or not isinstance(target, SupportsIndex):
                 raise CamvizError("a class is an index or a label; got {target}", target=repr(target)[:60])
             if not 0 <= index < len(self.categories):
-                raise CamvizError(
+                raise UnknownNameError(
                     "{name} has the classes 0 to {last}; got {index}",
                     name=self.name,
                     last=len(self.categories) - 1,
@@ -222,7 +222,7 @@ class Model:
         for same in (str.__eq__, lambda one, other: one.lower() == other.lower()):
             found = [index for index, label in enumerate(self.categories) if same(label, target)]
             if len(found) > 1:
-                raise CamvizError(
+                raise UnknownNameError(
                     "the label '{target}' stands for the classes {classes}; give the number",
                     target=target,
                     classes=listed([str(index) for index in found]),

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import CamvizError, message_of, unknown
+from ..errors import CamvizError, ConfigurationError, message_of, unknown
 from ..messages import Message
 from .catalogue import Entry, catalogue, source_of
 from .checkpoints.download import Progress
@@ -90,7 +90,9 @@ def _read(file: Path, changed: int) -> OperatorConfig:
         try:
             offer = _offer(file, number, table)
             if offer.entry.name in offers:
-                raise CamvizError("{file} has two networks of the name '{name}'", file=file, name=offer.entry.name)
+                raise ConfigurationError(
+                    "{file} has two networks of the name '{name}'", file=file, name=offer.entry.name
+                )
             offers[offer.entry.name] = offer
         except CamvizError as error:
             faults.append(error.message)
@@ -114,7 +116,7 @@ def located(where: str) -> Iterator[None]:
     try:
         yield
     except CamvizError as error:
-        raise CamvizError("{where}: {error}", where=where, error=message_of(error)) from error
+        raise ConfigurationError("{where}: {error}", where=where, error=message_of(error)) from error
 
 
 def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
@@ -130,20 +132,20 @@ def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
             raise unknown(Message("field"), key, _PLAIN, where)
         if not isinstance(value, _PLAIN[key]):
             kind = _KINDS[_PLAIN[key]]
-            raise CamvizError(
+            raise ConfigurationError(
                 "{where}: {key} must be {kind}; got {value}", where=where, key=key, kind=kind, value=repr(value)
             )
     if not isinstance(name, str) or not name.strip():
-        raise CamvizError("{where}: it needs a name", where=where)
+        raise ConfigurationError("{where}: it needs a name", where=where)
     if "architecture" not in table and "weights" not in table:
-        raise CamvizError("{where}: it needs an architecture of the catalogue, weights, or both", where=where)
+        raise ConfigurationError("{where}: it needs an architecture of the catalogue, weights, or both", where=where)
     if "architecture" in table:
         with located(where):
             source_of(table["architecture"])
     files = {key: file.parent / table[key] for key in ("weights", "categories") if key in table}
     for key, path in files.items():
         if not path.is_file():
-            raise CamvizError("{where}: there is no file {path} for its {key}", where=where, path=path, key=key)
+            raise ConfigurationError("{where}: there is no file {path} for its {key}", where=where, path=path, key=key)
     version = " ".join(str(path.stat().st_mtime_ns) for path in files.values())
 
     def load(device: str, progress: Progress | None) -> Model:

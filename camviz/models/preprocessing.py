@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import CamvizError
+from ..errors import PreprocessingError
 from ..messages import Message
 from .channels import Channel
 
@@ -47,12 +47,12 @@ def run(preprocess: Preprocess, image: Image.Image) -> Tensor:
         result = result if isinstance(result, Tensor) else torch.from_numpy(np.array(result))
     except (TypeError, ValueError, RuntimeError, AttributeError, LookupError, ArithmeticError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise CamvizError(
+        raise PreprocessingError(
             "preprocess fails on an image (PIL, RGB) of {size}: {reason}", size=image.size, reason=reason
         ) from error
     result = result[0] if result.ndim == 4 and len(result) == 1 else result
     if result.ndim != 3 or not result.is_floating_point():
-        raise CamvizError(
+        raise PreprocessingError(
             "preprocess must turn an image (PIL, RGB) into a tensor of floating point numbers "
             "(channels, height, width); got shape {shape}, {dtype}",
             shape=tuple(result.shape),
@@ -70,19 +70,25 @@ def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
     black, white, dim, *colors = one_color.values()
     whole = white - black
     if not torch.isfinite(torch.stack(list(one_color.values()))).all() or not whole.any():
-        raise CamvizError(MORE, fault=Message("of an image of one color it keeps nothing"))
+        raise PreprocessingError(MORE, fault=Message("of an image of one color it keeps nothing"))
     if not _near(dim, black + 0.4 * whole, whole):
-        raise CamvizError(MORE, fault=Message("a gray of 40% does not come out 40% of the way from black to white"))
+        raise PreprocessingError(
+            MORE, fault=Message("a gray of 40% does not come out 40% of the way from black to white")
+        )
     half = np.zeros((SIDE, SIDE, 3), np.uint8)
     half[:, : SIDE // 2], half[:, SIDE // 2 :] = 64, 192
     several = [run(preprocess, Image.fromarray(half)) for _ in range(TRIES)]
     if any(one.shape != several[0].shape or not torch.equal(one, several[0]) for one in several):
-        raise CamvizError("preprocess gives something else every time: give the one for validation, not for training")
+        raise PreprocessingError(
+            "preprocess gives something else every time: give the one for validation, not for training"
+        )
     row = several[0][:, several[0].shape[1] // 2]
     quarter = row.shape[1] // 4
     expected = torch.stack([black + 64 / 255 * whole, black + 192 / 255 * whole])
     if not _near(torch.stack([row[:, quarter], row[:, -1 - quarter]]), expected, whole):
-        raise CamvizError(MORE, fault=Message("the same gray comes out different when there is another beside it"))
+        raise PreprocessingError(
+            MORE, fault=Message("the same gray comes out different when there is another beside it")
+        )
     shares = torch.stack([color - black for color in colors]) / whole
     channels = tuple(_channel(row, whole[place]) for place, row in enumerate(shares.T))
     std = torch.where(whole == 0, torch.ones_like(whole), 1 / whole)
@@ -109,4 +115,4 @@ def _channel(share: Tensor, whole: Tensor) -> Channel:
         if (share - torch.tensor(expected, device="cpu")).abs().max() <= TOLERANCE:
             return name
     mixture = ", ".join(f"{value:.2f}" for value in share.tolist())
-    raise CamvizError(MORE, fault=Message("it mixes red, green and blue as {mixture}", mixture=mixture))
+    raise PreprocessingError(MORE, fault=Message("it mixes red, green and blue as {mixture}", mixture=mixture))

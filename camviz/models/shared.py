@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import CamvizError
+from ..errors import CamvizError, WeightsError
 from .catalogue import Entry, catalogue
 from .checkpoints.download import Progress
 from .load import load_model
@@ -71,7 +71,7 @@ def shared_model(
             else:
                 slot.model = load_model(name, weights=weights, device=device, progress=report)
         if offer is not None and weights not in ("default", slot.model.weights.argument):
-            raise CamvizError(
+            raise WeightsError(
                 "the network {name} that is here ({present}) is another one than '{weights}'",
                 name=name,
                 present=str(slot.model.weights),

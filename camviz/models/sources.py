@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram, unflatten
 
-from ..errors import CamvizError
+from ..errors import ModelError, WeightsError
 from ..runtime.rng import SeededOperations
 from .catalogue import CURATED, depends_on_packages, source_of, torchvision_weights
 from .channels import RGB_CHANNELS, check_per_channel
@@ -75,7 +75,7 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
         else:
             net = copied(network)
     except (RuntimeError, TypeError) as error:  # of a compiled network
-        raise CamvizError(
+        raise ModelError(
             "this {kind} cannot be copied, so it cannot be loaded: {error}",
             kind=type(network).__name__,
             error=str(error),
@@ -90,11 +90,11 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
 def program_source(file: Path, name: str | None) -> ModelSource:
     """The plan of the network in a TorchScript or torch.export file, which may run what it likes: only trusted ones."""
     if not is_file(file):
-        raise CamvizError("there is no file {file}", file=str(file)[:200])
+        raise WeightsError("there is no file {file}", file=str(file)[:200])
     check_readable(file)
     kind = files.kind_of(file)
     if kind == "state dict":
-        raise CamvizError(
+        raise WeightsError(
             "the file {file} holds no network of its own: name the architecture that its weights "
             "are for, camviz.load_model('resnet18', weights={path})",
             file=file,
@@ -126,10 +126,10 @@ def _exported_size(network: ExportedProgram) -> tuple[int, int]:
         if node.op == "placeholder" and node.name in network.graph_signature.user_inputs
     ]
     if len(inputs) != 1 or inputs[0].ndim != 4:
-        raise CamvizError("the exported network must take one input of shape (batch, channels, height, width)")
+        raise ModelError("the exported network must take one input of shape (batch, channels, height, width)")
     batch, _, height, width = inputs[0].shape
     if isinstance(batch, int) and batch != 1:
-        raise CamvizError(
+        raise ModelError(
             "this network was exported for batches of {batch}, and CamViz needs any: export it by "
             "torch.export.export(net, (x,), dynamic_shapes=({{0: torch.export.Dim('batch')}},)) "
             "with two images in x",
@@ -209,7 +209,7 @@ def _timm(name: str) -> ModelSource:
     config = timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
     full = f"{name.partition('.')[0]}.{config.tag}" if config.tag else name
     if not config.num_classes:
-        raise CamvizError(
+        raise ModelError(
             "timm/{full} ends in features, not in class scores, so there is no answer to explain", full=full
         )
 
@@ -223,7 +223,7 @@ def _timm(name: str) -> ModelSource:
         elif config.url:
             file = download.cached(config.url, progress=progress)
         else:
-            raise CamvizError(
+            raise WeightsError(
                 "timm has no trained weights for {full}: use weights='random' or a file of your own", full=full
             )
         state = files.read(file)

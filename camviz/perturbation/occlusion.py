@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..acceleration.many_passes import many_passes, partial_progress
-from ..errors import CamvizError
+from ..errors import LayerError
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..scores import logit, probabilities
@@ -101,7 +101,7 @@ def hidden(
 def check_feature_map(feature_map: int | None, count: int) -> None:
     """Raise CamvizError for a feature map that the layer does not have."""
     if feature_map is not None and not 0 <= feature_map < count:
-        raise CamvizError(
+        raise LayerError(
             "this layer has feature maps 0 to {last}; got feature map {feature_map}",
             last=count - 1,
             feature_map=feature_map,

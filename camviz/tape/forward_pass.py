@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.export.unflatten import InterpreterModule
 from torch.overrides import TorchFunctionMode
 
-from ..errors import CamvizError
+from ..errors import MethodError, OutputError
 from ..messages import Message
 from ..runtime.progress import raised_by_progress
 from ..runtime.tf32 import full_precision
@@ -34,7 +34,7 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
     rules = active_rules.get()
     every_step = rules is not None and rules.every_step
     if every_step and is_compiled(net):
-        raise CamvizError(
+        raise MethodError(
             "this network is compiled (TorchScript or torch.export), so its single steps cannot be followed, as this "
             "method needs: load it as the Python class that it was, or take another method"
         )
@@ -101,7 +101,7 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
             set_reading(net, OutputReading(_chosen(net, x)))
         raise StartAgainError("how this network's output is read is known from now on")
     if len(scores) != len(x):
-        raise CamvizError(
+        raise OutputError(
             "the network returned class scores for {returned} images; it was given {given}",
             returned=len(scores),
             given=len(x),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import CamvizError
+from ..errors import NotFiniteError, ScoreError
 from ..messages import Message
 from ..runtime.tf32 import full_precision
 from ..scores import Score
@@ -119,18 +119,18 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
         explained = explained.reshape(len(scores))
     if not isinstance(explained, Tensor) or explained.shape != scores.shape[:1]:
         came = tuple(explained.shape) if isinstance(explained, Tensor) else type(explained).__name__
-        raise CamvizError(
+        raise ScoreError(
             "a score must return one number for each sample, shape ({samples},); got {shape}",
             samples=len(scores),
             shape=came,
         )
     if scores.requires_grad and not explained.requires_grad and torch.is_grad_enabled():
-        raise CamvizError(
+        raise ScoreError(
             "the score's result does not depend on the class scores: compute it by torch alone, without NumPy and "
             "detach(), or take a method without gradients, such as occlusion"
         )
     if value := value_not_finite(explained):
-        raise CamvizError(
+        raise NotFiniteError(
             "the explained score is {value}: check that the image and the function that computes the score are finite",
             value=value,
         )
@@ -189,6 +189,6 @@ def score_gradient(score: Score, scores: Tensor) -> Tensor:
         scores = (scores.clone() if scores.is_inference() else scores).detach().requires_grad_()
         explained = score_of(score, scores)
         if not explained.requires_grad:
-            raise CamvizError("the score does not depend on the class scores, so there is nothing to explain")
+            raise ScoreError("the score does not depend on the class scores, so there is nothing to explain")
         (slope,) = torch.autograd.grad(explained, scores, torch.ones_like(explained))
     return slope

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
 
-from ..errors import CamvizError
+from ..errors import LayerError
 from ..messages import Message
 from ..runtime.progress import HEARTBEAT_SECONDS, repeat_report, seconds_since_report
 from ..runtime.tf32 import full_precision
@@ -122,7 +122,7 @@ def on_layer(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Observer:
                 if isinstance(output, Tensor)
                 else type(output).__name__
             )
-            raise CamvizError(
+            raise LayerError(
                 "this method needs a layer of feature maps (batch, channels, height, width); got {came}", came=came
             )
         return keep(output)
@@ -147,5 +147,5 @@ def replacing_output(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iter
 def require_reached(kept: list[Tensor]) -> Tensor:
     """Return the one recorded output; raise CamvizError if the forward pass did not run through the layer."""
     if not kept:
-        raise CamvizError("the network's forward pass does not run through this layer")
+        raise LayerError("the network's forward pass does not run through this layer")
     return kept[0]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ..errors import CamvizError
+from ..errors import MethodError
 from .pass_counts import add_note
 from .relu import MAXIMA, SMOOTH, Rule, apply_rule, gate_of, is_zero
 from .relu_forms import IN_PLACE, rule_unseen, spelled_relu
@@ -30,12 +30,12 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
         yield
     if not mode.ruled:
         if mode.unknown:
-            raise CamvizError(
+            raise MethodError(
                 "this method is defined by what it does at a ReLU, and this network hides its activations in functions "
                 "with a backward pass of their own ({names}): use nn.ReLU in their place, or another method",
                 names=", ".join(sorted(set(mode.unknown))),
             )
-        raise CamvizError(
+        raise MethodError(
             "this method is defined by what it does at a ReLU, and this network has none; "
             "the setting 'extended' applies it to the network's smooth activations, which the paper does not define"
         )

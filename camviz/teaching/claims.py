@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import CamvizError, choice
+from ..errors import ExtensionError, choice
 from ..evaluation.rank_correlation import rank_correlation
 from ..explanation.explain import answer
 from ..explanation.explanation import Explanation
@@ -46,7 +46,7 @@ class Claim:
 def read_claim(file: str, data: Mapping[str, Any]) -> Claim:
     """Return the claim of a [[claim]] table. Raises CamvizError if it is invalid."""
     if not {"says", "measure"} <= data.keys() <= FIELDS:
-        raise CamvizError(
+        raise ExtensionError(
             "{file}: a [[claim]] has says and measure, and may have {fields}",
             file=file,
             fields=", ".join(sorted(FIELDS - {"says", "measure"})),

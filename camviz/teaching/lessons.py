@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import CamvizError, choice
+from ..errors import ExtensionError, choice
 from ..explanation.explain import ask, find_method
 from ..explanation.question import Question
 from ..images import DecodedImage, decode_image
@@ -70,7 +70,7 @@ def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
     numbers = [lesson.number for lesson in found]
     for number in numbers:
         if numbers.count(number) > 1:
-            raise CamvizError("two lessons have the number {number}: rename one of their files", number=number)
+            raise ExtensionError("two lessons have the number {number}: rename one of their files", number=number)
     return tuple(sorted(found, key=lambda lesson: lesson.number))
 
 
@@ -78,17 +78,17 @@ def read(path: Path, language: str = "en") -> Lesson:
     """Read a lesson from a file named like 07-rather-than.toml; texts without a translation stay in English."""
     name = _NAME.fullmatch(path.name)
     if not name:
-        raise CamvizError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
+        raise ExtensionError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CamvizError("{file} is not a TOML file: {error}", file=path.name, error=str(error)) from error
+        raise ExtensionError("{file} is not a TOML file: {error}", file=path.name, error=str(error)) from error
     for key in ("title", "question", "answer"):
         if not isinstance(data.get(key), str) or not data[key].strip():
-            raise CamvizError('{file} lacks {key} = "..."', file=path.name, key=key)
+            raise ExtensionError('{file} lacks {key} = "..."', file=path.name, key=key)
     views = data.get("view")
     if not isinstance(views, list) or not views:
-        raise CamvizError("{file} lacks a [[view]]: the heatmap or link that the lesson shows", file=path.name)
+        raise ExtensionError("{file} lacks a [[view]]: the heatmap or link that the lesson shows", file=path.name)
     texts = (data.get(f"{key}_{language}", data[key]) for key in ("title", "question", "answer"))
     title, question, answer = (" ".join(str(text).split()) for text in texts)
     return Lesson(
@@ -105,13 +105,13 @@ def read(path: Path, language: str = "en") -> Lesson:
 def _view(path: Path, data: Any, language: str) -> View:
     page = data.get("page", "explain")
     if page not in PAGES:
-        raise CamvizError(
+        raise ExtensionError(
             "{file}: there is no page '{page}'; there are {pages}", file=path.name, page=page, pages=", ".join(PAGES)
         )
     settings = data.get("set", {})
     for key in settings:
         if not _SETTING.fullmatch(key):
-            raise CamvizError("{file}: '{key}' is not the name of a setting in a link", file=path.name, key=key)
+            raise ExtensionError("{file}: '{key}' is not the name of a setting in a link", file=path.name, key=key)
     label = data.get(f"label_{language}", data.get("label", "Open the example"))
     return View(str(label), page, {key: str(value) for key, value in settings.items()}, int(data.get("scale", 0)))
 
@@ -144,5 +144,5 @@ def _sample(key: str) -> DecodedImage:
     name = _SAMPLE.fullmatch(key)
     path = SAMPLES / f"{name[1]}.jpg" if name else None
     if path is None or not path.is_file():
-        raise CamvizError("'{image}' is not one of the sample images", image=key)
+        raise ExtensionError("'{image}' is not one of the sample images", image=key)
     return decode_image(path)

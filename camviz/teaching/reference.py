@@ -47,6 +47,7 @@ def methods_page() -> str:
     return _page(
         GENERATED.format(folder="methods"),
         "# Methods",
+        "All attribution methods, by family. The key is the `method` of `camviz.explain`.",
         methods_table(),
         "## Feature visualization",
         syntheses_table(),
@@ -58,7 +59,13 @@ def methods_page() -> str:
 def metrics_page() -> str:
     """Return docs/metrics.md: the table, then the formula and the settings of every metric."""
     metrics = sorted(METRICS.values(), key=lambda metric: metric.title)
-    return _page(GENERATED.format(folder="evaluation/metrics"), "# Metrics", metrics_table(), *map(_entry, metrics))
+    return _page(
+        GENERATED.format(folder="evaluation/metrics"),
+        "# Metrics",
+        "All metrics. The key is the `metric` of `camviz.measure`.",
+        metrics_table(),
+        *map(_entry, metrics),
+    )
 
 
 PAGES: Mapping[str, Callable[[], str]] = {"methods.md": methods_page, "metrics.md": metrics_page}
@@ -75,11 +82,16 @@ def _page(*blocks: str) -> str:
 
 def _entry(record: Entry | Metric) -> str:
     """Return the section of a method or a metric: its docstring in fixed pitch, and its settings."""
-    settings = [_setting(knob) for knob in record.knobs.values()]
     blocks = [f"### {record.title}", f"```text\n{record.doc}\n```"]
-    if settings:
-        blocks.append("\n".join(["| setting | default | values | meaning |", "|---|---|---|---|", *settings]))
+    if record.knobs:
+        blocks.append(settings_table(record))
     return "\n\n".join(blocks)
+
+
+def settings_table(record: Entry | Metric) -> str:
+    """Return the settings of a method or a metric as a Markdown table."""
+    rows = ["| setting | default | values | meaning |", "|---|---|---|---|"]
+    return "\n".join([*rows, *map(_setting, record.knobs.values())])
 
 
 def _setting(knob: Knob) -> str:

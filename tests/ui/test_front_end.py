@@ -3,9 +3,10 @@
 import asyncio
 import gzip
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-from camviz.ui.server.front_end import LightFrontEnd
+from camviz.ui.server.front_end import Documentation, LightFrontEnd
 
 SCOPE = {
     "type": "http",
@@ -50,3 +51,53 @@ def test_a_visitor_who_leaves_does_not_cut_the_file_short_for_the_next() -> None
     with ThreadPoolExecutor(1) as pool:  # a browser's test may run a loop in this thread
         first, second = pool.submit(lambda: asyncio.run(visit())).result()
     assert first == second and gzip.decompress(first) == b"export const a = 1;export const b = 2;"
+
+
+def answers(app: Any, *paths: str) -> list[tuple[int, bytes]]:
+    """The status and the body, or the address of a redirection, for each path."""
+
+    async def ask(path: str) -> tuple[int, bytes]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            await asyncio.Event().wait()  # the visitor stays
+
+        await app({**SCOPE, "path": path, "headers": []}, receive, send)
+        body = b"".join(message.get("body", b"") for message in sent)
+        return sent[0]["status"], dict(sent[0]["headers"]).get(b"location", body)
+
+    async def ask_all() -> list[tuple[int, bytes]]:
+        return [await ask(path) for path in paths]
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(ask_all())).result()
+
+
+async def dashboard(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"the dashboard"})
+
+
+def test_the_documentation_is_served_where_it_is_built(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    (site / "reference").mkdir(parents=True)
+    for name in ("index.html", "404.html", "reference/errors.html"):
+        (site / name).write_text(name, encoding="utf-8")
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    app = Documentation(dashboard, find=lambda: site)
+    assert answers(
+        app, "/docs", "/docs/", "/docs/reference/errors.html", "/docs/../secret.txt", "/docsx", "/explain"
+    ) == [
+        (307, b"/docs/"),
+        (200, b"index.html"),
+        (200, b"reference/errors.html"),
+        (404, b"404.html"),
+        (200, b"the dashboard"),
+        (200, b"the dashboard"),
+    ]
+    below = Documentation(dashboard, find=lambda: site, base="/lab/")
+    assert answers(below, "/lab/docs/", "/docs/") == [(200, b"index.html"), (200, b"the dashboard")]
+    assert answers(Documentation(dashboard, find=lambda: None), "/docs/") == [(200, b"the dashboard")]

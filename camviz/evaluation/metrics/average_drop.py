@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import MetricError
 from ...scores import Score
 from ...tape import forward, score_of
 from ..pixel_ranking import check_shapes, normalize_map
@@ -26,7 +26,7 @@ def average_drop(net: nn.Module, x: Tensor, score: Score, heatmap: Tensor) -> fl
     """
     before, after = full_and_masked_score(net, x, score, heatmap)
     if before <= 0:
-        raise CamvizError(
+        raise MetricError(
             "the average drop is a share of the score, which must be positive; it is {before:.3g}", before=before
         )
     return max(0.0, before - after) / before

@@ -6,7 +6,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import MetricError
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...tape import forward
@@ -54,7 +54,7 @@ def class_contrast(
         best = forward(net, x)[0].sort(descending=True, stable=True).indices.tolist()
     rivals = [index for index in best if index != target]
     if not rivals:
-        raise CamvizError("this network has only one class, so there is no other to compare with")
+        raise MetricError("this network has only one class, so there is no other to compare with")
     count = min(others, len(rivals))
     chosen = [rivals[round(step * (len(rivals) - 1) / max(1, count - 1))] for step in range(count)]
     maps: list[Tensor] = []

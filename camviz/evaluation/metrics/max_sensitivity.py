@@ -5,7 +5,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import MetricError
 from ...registry import Range
 from ...runtime.batching import batches
 from ...runtime.progress import Progress
@@ -41,7 +41,7 @@ def max_sensitivity(
     first = explain(net, x)
     length = float(first.norm())
     if length == 0:
-        raise CamvizError("the map is zero everywhere, so its relative change is undefined")
+        raise MetricError("the map is zero everywhere, so its relative change is undefined")
     largest = 0.0
     for _ in batches(samples, 1, progress):
         shift = (rng.uniform(*x.shape, dtype=torch.float64) * 2 - 1).to(x) * radius

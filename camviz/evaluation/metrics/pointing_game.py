@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...errors import CamvizError
+from ...errors import MetricError
 from ...runtime.progress import Progress
 from ..pixel_ranking import signed_map
 from ..registry import ExplainClass, metric
@@ -42,7 +42,7 @@ def pointing_game(
     (1, 3, 2H, 2W), whose channels are summed. A map without positive values has the share 0.
     """
     if len(classes) != 4 or len(set(classes)) != 4:
-        raise CamvizError("a mosaic needs four different classes, one for each quarter; got {classes}", classes=classes)
+        raise MetricError("a mosaic needs four different classes, one for each quarter; got {classes}", classes=classes)
     maps: list[Tensor] = []
     for index in classes:
         maps.append(explain_class(index)[0].detach())
@@ -55,7 +55,7 @@ def pointing_game(
 def join_quarters(images: Tensor) -> Tensor:
     """Four images (4, 3, H, W) as one, (1, 3, 2H, 2W): top left, top right, bottom left, bottom right."""
     if images.ndim != 4 or len(images) != 4:
-        raise CamvizError("a mosaic needs four images, of shape (4, 3, H, W); got {shape}", shape=tuple(images.shape))
+        raise MetricError("a mosaic needs four images, of shape (4, 3, H, W); got {shape}", shape=tuple(images.shape))
     a, b, c, d = images
     return torch.cat([torch.cat([a, b], dim=2), torch.cat([c, d], dim=2)], dim=1)[None]
 

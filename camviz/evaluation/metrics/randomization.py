@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import MetricError
 from ...models.custom.copying import copied
 from ...registry import Range
 from ...runtime.progress import Progress
@@ -63,7 +63,7 @@ def randomization(
     """
     names = layers_with_weights(net, x)[::-1]
     if not names:
-        raise CamvizError("this network has no weights to randomize")
+        raise MetricError("this network has no weights to randomize")
     other = copied(net)
     rng = Rng(seed)
     ends = _ends(len(names), stages)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...acceleration.conv_bn_fusion import channels_last
 from ...acceleration.many_passes import many_passes
-from ...errors import CamvizError
+from ...errors import MetricError
 from ...registry import Range
 from ...runtime.progress import Progress
 from ...runtime.rng import Rng
@@ -71,7 +71,7 @@ def road(
     place = pixel_ranks(heatmap).view(heatmap.shape).cpu().numpy()
     counts = [round(heatmap.numel() * step / (steps + 1)) for step in range(1, steps + 1)]
     if counts[0] == 0:
-        raise CamvizError(
+        raise MetricError(
             "an image of {pixels} pixels is too small for {steps} steps", pixels=heatmap.numel(), steps=steps
         )
     image = x.detach()[0].cpu().double().numpy()
@@ -103,7 +103,7 @@ def impute(image: NDArray[np.float64], hole: NDArray[np.bool_]) -> NDArray[np.fl
     At the border the existing neighbors share the weight. Raises CamvizError if no pixel is known.
     """
     if hole.all():
-        raise CamvizError("all pixels are missing, so none of them can be imputed")
+        raise MetricError("all pixels are missing, so none of them can be imputed")
     height, width = hole.shape
     rows, columns = np.nonzero(hole)
     count = len(rows)

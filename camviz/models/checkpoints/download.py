@@ -40,6 +40,7 @@ _CHECKSUM = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # sha256's first digits, at 
 class DownloadError(CamvizError):
     """Weights that could not be downloaded; `reason` is the cause in a few words."""
 
+    code = "download-failed"
     reason: str = ""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import WeightsFitError
 from ...messages import Message
 
 
@@ -33,7 +33,7 @@ def fitting_heads(state: Mapping[str, Tensor], net: nn.Module, file: str) -> dic
                 renamed[f"{name}.{key.rpartition('.')[2]}"] = renamed.pop(key)
             return renamed
         if len(single) > 1:
-            raise CamvizError(
+            raise WeightsFitError(
                 "{weights} has another head than this network, with {count} layers under '{part}': build the same "
                 "network in Python, net.{part} = nn.Sequential({layers}), and load it by "
                 "camviz.load_model(net, weights=...)",

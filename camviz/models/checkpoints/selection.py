@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import WeightsFitError
 from ...messages import listed
 from .contents import SEPARATOR
 from .reparametrization import plain_weights
@@ -93,7 +93,7 @@ def _preferred(prefixes: list[str], given: Mapping[str, Tensor]) -> str:
     for other in others:
         names = [key[len(first) :] for key in given if key.startswith(first)]
         if any(not _equal(given[first + name], given.get(other + name)) for name in names):
-            raise CamvizError(
+            raise WeightsFitError(
                 "the checkpoint holds several state dicts that fit the network equally well, under {names}: pass the "
                 "one that you mean as weights, as a dictionary of tensors by name",
                 names=listed([repr(name.rstrip("./")) for name in (first, *others)]),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import GoogLeNet, Inception3
 
-from ...errors import CamvizError
+from ...errors import ModelError, WeightsFitError
 from ...messages import SEMICOLON, Message, join
 from .weights import reading
 
@@ -47,7 +47,7 @@ def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint
     if reasons:
         if hint:
             reasons.append(hint(state))
-        raise CamvizError(
+        raise WeightsFitError(
             "{weights} does not fit {network}: {reasons}",
             weights=Message("the weights file {file}", file=file) if file else Message("the state dict"),
             network=name,
@@ -81,7 +81,7 @@ def first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d):
             return name, module
-    raise CamvizError("{kind} has no convolution", kind=type(net).__name__)
+    raise ModelError("{kind} has no convolution", kind=type(net).__name__)
 
 
 def widen(net: nn.Module, channels: int) -> None:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, load_file
 from torch import Tensor
 
-from ...errors import CamvizError
+from ...errors import WeightsError
 from ..given_files import check_readable, is_file
 from .contents import SEPARATOR, load_content, tensors_in
 
@@ -105,11 +105,11 @@ def read_checkpoint(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     name = name or str(source)
     if isinstance(source, Path):
         if not is_file(source):
-            raise CamvizError("there is no weights file {name}", name=name)
+            raise WeightsError("there is no weights file {name}", name=name)
         check_readable(source)
     _check_format(source, name)
     if (kind := kind_of(source)) != "state dict":
-        raise CamvizError(
+        raise WeightsError(
             "the file {name} holds a program ({kind}) and not a state dict: load it without an "
             "architecture, camviz.load_model({name!r})",
             name=name,
@@ -122,12 +122,12 @@ def read_checkpoint(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
         content = load_content(_opened(source))
     state = tensors_in(content)
     if not state:
-        raise CamvizError(
+        raise WeightsError(
             "the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)", name=name
         )
     # A tensor may name one number a million times: networks that are built after its shape would fill the memory.
     if any(value.layout != torch.strided or value.is_meta or value.nbytes > _size(source) for value in state.values()):
-        raise CamvizError(
+        raise WeightsError(
             "the weights file {name} cannot be used: its tensors claim to be larger than the file", name=name
         )
     return state
@@ -141,11 +141,11 @@ def _check_format(source: Path | bytes, name: str) -> None:
     if not kind and _start(source, 262)[257:] == b"ustar":
         kind = "tar"
     if kind:
-        raise CamvizError(
+        raise WeightsError(
             "{name} is a {kind} archive: unpack it, and give the weights file in it", name=name, kind=kind
         )
     if name.endswith(".index.json"):
-        raise CamvizError(
+        raise WeightsError(
             "{name} is the index of weights in several files: merge them into one, by "
             "torch.save(net.state_dict(), file)",
             name=name,
@@ -198,19 +198,19 @@ def reading(name: Path | str) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL (\S+)", str(error))
         if not wanted:
-            raise CamvizError(
+            raise WeightsError(
                 "the weights file {name} holds more than tensors, or is damaged: save the tensors alone, by "
                 "torch.save(net.state_dict(), file)",
                 name=name,
             ) from error
-        raise CamvizError(
+        raise WeightsError(
             "the weights file {name} holds more than tensors ({code}), which would have to be run as code, and is not: "
             "save the tensors alone, by torch.save(net.state_dict(), file)",
             name=name,
             code=wanted[1],
         ) from error
     except _BROKEN as error:
-        raise CamvizError(
+        raise WeightsError(
             "the weights file {name} cannot be used: it is damaged, of another network, or holds "
             "more than tensors; remove it, or put a whole one in its place",
             name=name,

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ...errors import CamvizError
+from ...errors import CamvizError, ModelError, PreprocessingError
 from ...messages import Message, listed
 from ...runtime.rng import SeededOperations
 from ...tape import StartAgainError, broken_weights, find_autocast, forward, is_compiled, mark_batches_of_one, near
@@ -30,13 +30,13 @@ def prepare(net: nn.Module) -> tuple[Message, ...]:
     tensors = dict(net.named_parameters()) | dict(net.named_buffers())
     for name, tensor in tensors.items():
         if is_lazy(tensor):
-            raise CamvizError(
+            raise ModelError(
                 "the weights of this network have no shape yet ('{name}'): call it once on a batch of images, and "
                 "then load it",
                 name=name,
             )
         if tensor.is_meta:
-            raise CamvizError(
+            raise ModelError(
                 "the weights of this network are on the meta device ('{name}'), so they have no values: build it on "
                 "the CPU, or call net.to_empty(device='cpu') and then net.load_state_dict(...)",
                 name=name,
@@ -79,7 +79,7 @@ def one_input(net: nn.Module) -> Iterator[None]:
             raise (error if refused else _several_inputs(net, arguments)) from error.__cause__ or error
         if isinstance(error, CamvizError):
             raise
-        raise CamvizError(
+        raise ModelError(
             "{kind} does not run on a batch of one image, a tensor (1, channels, height, width): {reason}; if it takes "
             "another input, put it into an nn.Module whose forward(self, image) calls it",
             kind=type(net).__name__,
@@ -104,7 +104,7 @@ def _several_inputs(net: nn.Module, arguments: Sequence[inspect.Parameter]) -> C
     needed = [one.name for one in arguments if one.default is one.empty and one.kind not in _VARIADIC]
     others = [name for name in (needed if len(needed) > 1 else named) if name != image]
     example = ", ".join(f"{name}=torch.zeros(1, 3)" for name in others) or "torch.zeros(1, 3)"
-    return CamvizError(
+    return ModelError(
         "{kind} takes several inputs ({names}), and CamViz gives it the image alone: fix the others by a wrapper, such "
         "as camviz.load_model(camviz.models.FixedInputs(net, {example})), or by an nn.Module of your own whose "
         "forward(self, image) calls the network with them",
@@ -168,7 +168,7 @@ def _check_sizes(model: Model) -> None:
         with torch.no_grad():
             forward(model.net, x)
     except (RuntimeError, AssertionError, ValueError) as error:
-        raise CamvizError(
+        raise PreprocessingError(
             "preprocess keeps the image's aspect ratio, so its result has no fixed size ({found} for a wide image, "
             "{square} for a square one), and this network takes one size only: add CenterCrop(({height}, {width})) "
             "after the resizing, or use Resize(({height}, {width}))",

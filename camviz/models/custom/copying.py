@@ -13,7 +13,7 @@ from torch.nn.utils import prune, remove_spectral_norm, remove_weight_norm
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from ...errors import CamvizError
+from ...errors import ModelError
 from ...tape import (
     copy_autocast,
     is_checked,
@@ -35,7 +35,7 @@ def copied(net: nn.Module) -> nn.Module:
     try:
         copy_of_it = _deep_copy(net)
     except REFUSALS as error:
-        raise CamvizError(
+        raise ModelError(
             "this {kind} cannot be copied, so it cannot be loaded ({error}): delete what it holds besides modules and "
             "tensors before you load it, or load its state dict into a new network of its class",
             kind=type(net).__name__,

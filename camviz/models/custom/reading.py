@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export.unflatten import InterpreterModule
 
-from ...errors import CamvizError, choice
+from ...errors import OutputError, choice
 from ...messages import Message, listed
 from ...tape import (
     LastSteps,
@@ -83,7 +83,7 @@ def read_output(
     squash, hidden = _last_step(net, path, found, values, steps)
     one, shares = values.shape[1] == 1, bool(((values >= 0) & (values <= 1)).all())
     if squash and head in ("softmax", "sigmoid") and head != squash:
-        raise CamvizError(
+        raise OutputError(
             "this network ends in {step}, so its head is not '{head}': leave head out, and its own numbers are shown",
             step=squash,
             head=head,
@@ -118,7 +118,7 @@ def read_output(
 def _path(output: Output) -> tuple[int | str, ...]:
     path = output if isinstance(output, tuple) else (output,)
     if not path or not all(isinstance(step, int | str) and not isinstance(step, bool) for step in path):
-        raise CamvizError(
+        raise OutputError(
             "output must be the index or the name of one of the network's outputs; got {output}",
             output=repr(output)[:60],
         )

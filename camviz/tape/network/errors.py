@@ -19,6 +19,8 @@ class StartAgainError(RuntimeError):
 class NetworkError(CamvizError):
     """An error of code that is not CamViz's. It is of the original type too, and `__cause__` is the original."""
 
+    code = "network-fails"
+
     def __str__(self) -> str:
         return str(self.message)
 

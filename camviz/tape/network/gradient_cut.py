@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import CamvizError, GradientError
 from ..hooks import listening
 
 
@@ -34,7 +34,7 @@ def explained_cut(net: nn.Module, x: Tensor, layer: nn.Module | None, run: Any) 
     with listening(see), torch.enable_grad():
         scores = run(x.detach().requires_grad_())
     if not cut and last and isinstance(scores, Tensor) and not scores.requires_grad:
-        return CamvizError(
+        return GradientError(
             "no gradient of the score arrives, because the network's forward cuts it after its last layer '{name}', by "
             "torch.no_grad(), detach(), NumPy or a function without a gradient, such as argmax: take a method without "
             "gradients (occlusion, Score-CAM), or return the class scores themselves",
@@ -42,7 +42,7 @@ def explained_cut(net: nn.Module, x: Tensor, layer: nn.Module | None, run: Any) 
         )
     if not cut:
         return None
-    return CamvizError(
+    return GradientError(
         "no gradient of the score arrives, because the network's forward cuts it at '{name}', by torch.no_grad(), "
         "torch.inference_mode(), detach() or .data: explain a layer that comes later, take a method without gradients "
         "(occlusion, Score-CAM), or remove the cut",

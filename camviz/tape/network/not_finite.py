@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import CamvizError, NotFiniteError
 from ...messages import Message
 from ..hooks import is_listening, listening
 
@@ -30,7 +30,7 @@ def check_scores(net: nn.Module, x: Tensor, scores: Tensor, run: Run) -> None:
     A score of -inf is a class that the network excludes. A layer may be read for an input that holds nan on purpose.
     """
     if (value := value_not_finite(scores)) in ("nan", "inf") and not (is_listening() and value_not_finite(x)):
-        raise begins_at(net, x, run) or CamvizError(
+        raise begins_at(net, x, run) or NotFiniteError(
             "the network's class scores hold {value}, which none of its modules returns: it begins in its own forward",
             value=value,
         )
@@ -54,7 +54,7 @@ def begins_at(net: nn.Module, x: Tensor, run: Run) -> CamvizError | None:
     module, value = found[0]
     if error := next(broken_weights(module, names[module]), None):
         return error
-    return CamvizError(
+    return NotFiniteError(
         "the network returns {value} for this input; it begins in {layer}, whose input and weights are finite: "
         "check its operations (a division by 0, a logarithm, an overflow)",
         value=value,
@@ -64,7 +64,7 @@ def begins_at(net: nn.Module, x: Tensor, run: Run) -> CamvizError | None:
 
 def input_not_finite(value: str) -> CamvizError:
     """Return the error for an input that holds nan or inf."""
-    return CamvizError(
+    return NotFiniteError(
         "the network's input holds {value}: check the image and its preprocessing, such as a division by 0", value=value
     )
 
@@ -82,7 +82,7 @@ def broken_weights(net: nn.Module, prefix: str = "", at_load: bool = False) -> I
             weight = isinstance(values, nn.Parameter) or name.endswith(("running_mean", "running_var"))
             value = None if at_load and not weight else value_not_finite(values)
             if value and (weight or value == "nan"):
-                yield CamvizError(
+                yield NotFiniteError(
                     "the {kind} '{name}' of this network holds {value}, so its results mean nothing: load weights that "
                     "are finite, from before the training diverged",
                     kind=kind,
@@ -127,12 +127,12 @@ def check_gradient(net: nn.Module, x: Tensor, gradient: Tensor, score_again: Cal
         explained = score_again(x)
     torch.autograd.grad(explained.sum(), x, allow_unused=True)
     if not found:
-        raise CamvizError(
+        raise NotFiniteError(
             "the gradient of the score holds {value}, although the scores are finite: look for a square root, a norm "
             "or a division that meets 0 in the network, or take a method without gradients, such as occlusion",
             value=value,
         )
-    raise CamvizError(
+    raise NotFiniteError(
         "the gradient of the score holds {value}, although the scores are finite: it begins in what follows {layer}, "
         "such as a square root, a norm or a division that meets 0; a method without gradients works, such as occlusion",
         value=value,

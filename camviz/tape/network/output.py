@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ...errors import CamvizError
+from ...errors import OutputError
 from ...messages import Message, listed
 
 Squash = Literal["softmax", "sigmoid"]
@@ -133,7 +133,7 @@ def class_scores(
     elif reading.squash and steps is not None:
         before = steps.before(found)
         if before is None:
-            raise CamvizError(
+            raise OutputError(
                 "the network's last step was a {step} when it was loaded, and is another one now: load it again",
                 step=reading.squash,
             )
@@ -159,13 +159,13 @@ def as_matrix(output: Any, batch: int | None = None) -> Tensor:
         if found.ndim > 2 and found[0, 0].numel() == 1:
             return found.flatten(1)
         if found.ndim == 4:
-            raise CamvizError(
+            raise OutputError(
                 "the network must end in class scores of shape (batch, classes); it returned shape {shape}, a map of "
                 "scores: put it into an nn.Module that averages the map, as in `return net(x).mean(dim=(2, 3))`",
                 shape=tuple(output.shape),
             )
     came = Message("shape {shape}", shape=tuple(output.shape)) if isinstance(output, Tensor) else type(output).__name__
-    raise CamvizError("the network must end in class scores of shape (batch, classes); it returned {came}", came=came)
+    raise OutputError("the network must end in class scores of shape (batch, classes); it returned {came}", came=came)
 
 
 def leaves(output: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -201,7 +201,7 @@ def at(output: Any, path: Path) -> Any:
             found = getattr(found, str(step)) if named else found[step]
         except (LookupError, TypeError, AttributeError) as error:
             outputs = listed([described_output(path, value) for path, value in leaves(output)])
-            raise CamvizError(
+            raise OutputError(
                 "this network has no output {output}; it returns {outputs}",
                 output=".".join(map(str, path)),
                 outputs=outputs,
@@ -216,7 +216,7 @@ def choose(output: Any, classes: int | None = None, batch: int | None = None) ->
     """
     candidates = candidates_of(output, classes, batch)
     if len({as_matrix(value).shape[1] for _, value in candidates}) > 1:
-        raise CamvizError(
+        raise OutputError(
             "the network returns several outputs that may be its class scores: {outputs}; choose one, as in "
             "load_model(net, output={example})",
             outputs=listed([described_output(path, value) for path, value in candidates]),
@@ -243,7 +243,7 @@ def candidates_of(output: Any, classes: int | None = None, batch: int | None = N
         candidates = names if len(names) == 1 else _last_of(candidates)
     if not candidates:
         found = [described_output(path, value) for path, value in leaves(output)]
-        raise CamvizError(
+        raise OutputError(
             "the network must end in class scores of shape (batch, classes); it returned {outputs}",
             outputs=listed(found) if found else type(output).__name__,
         )

@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-from ...errors import CamvizError
+from ...errors import CamvizError, GradientError, MethodError
 from ...messages import Message
 from ..pass_counts import add_note
 
@@ -21,7 +21,7 @@ QUANTIZED = Message(
 )
 
 
-class NoGradientError(CamvizError):
+class NoGradientError(GradientError):
     """The score does not depend on what its gradient is asked for, as autograd sees it."""
 
 
@@ -35,9 +35,9 @@ def is_quantized(net: nn.Module) -> bool:
 def without_gradient(net: nn.Module, error: Exception) -> CamvizError | None:
     """Return the error for a gradient that cannot be computed because of the network's weights; None otherwise."""
     if is_quantized(net) and isinstance(error.__cause__ or error, NoGradientError | RuntimeError | TypeError):
-        return CamvizError(QUANTIZED)
+        return MethodError(QUANTIZED)
     if isinstance(error.__cause__ or error, RuntimeError) and any(tensor.is_inference() for tensor in net.parameters()):
-        return CamvizError(
+        return MethodError(
             "the weights of this network were made under torch.inference_mode(), so that nothing can be differentiated "
             "with them: load it by camviz.load_model(net), which copies them, and explain the loaded model's net"
         )
@@ -49,5 +49,5 @@ def check_quantized(net: nn.Module, results: Iterable[Tensor]) -> None:
     if not is_quantized(net):
         return
     if not all(bool(result.any()) for result in results):
-        raise CamvizError(QUANTIZED)
+        raise MethodError(QUANTIZED)
     add_note("Parts of this network are quantized and pass back no gradient, so the map leaves out what they do.")

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torchvision.ops import StochasticDepth
 
-from ...errors import CamvizError
+from ...errors import ModelError
 
 
 def check_eval(net: nn.Module) -> None:
@@ -15,7 +15,7 @@ def check_eval(net: nn.Module) -> None:
         drops = getattr(module, "p" if isinstance(module, _DropoutNd | StochasticDepth) else "drop_prob", 0)
         tracks = getattr(module, "track_running_stats", False)  # InstanceNorm can too
         if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.RReLU) or tracks or drops:
-            raise CamvizError(
+            raise ModelError(
                 "the network is in training mode ({kind}); call net.eval() first", kind=type(module).__name__
             )
 

@@ -18,7 +18,7 @@ from ..results import cost, metrics
 from ..server import tasks
 from ..server.queue import ReportProgress
 from ..server.store import result_store
-from ..session.language import tr, tr_message
+from ..session.language import sources, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import Span, setting
 from ..widgets.tiles import chart_of_curves, draw, measure_snippet, metric_sentence, show_limitation
@@ -132,7 +132,7 @@ def _draw_test(box: Any, number: int, e: Explanation, curve: Curve, settings: Se
         best = st.empty()
         perturbed_images.draw(e, metric, curve, filler, label, conclusions.EARLY)
         charted = st.empty()
-        st.caption(f"{tr_message(metric.tooltip)} [{tr('Paper')}]({metric.paper})")
+        st.caption(f"{tr_message(metric.tooltip)} {sources(metric)}")
         show_limitation(metric)
     return CurveTest(metric, number, best, charted)
 

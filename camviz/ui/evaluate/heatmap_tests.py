@@ -18,7 +18,7 @@ from ..server import tasks
 from ..server.queue import ReportProgress
 from ..server.store import result_store
 from ..session import settings
-from ..session.language import error_text, tr, tr_message
+from ..session.language import error_text, sources, tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import stage
 from ..widgets.tiles import (
@@ -185,7 +185,7 @@ def randomization(experiment: Experiment, question: Question) -> list[Section]:
             "learned weights."
         )
         number = Message("Mean of |r|: {mean:.2f}.", mean=mean)
-        st.caption(f"{tr_message(scale)} [{tr('Paper')}]({metric.paper})")
+        st.caption(f"{tr_message(scale)} {sources(metric)}")
         best = _compared(experiment, question, metric, number, new_weights=way)
         show_limitation(metric)
     texts = [verdict, number, best, scale, metric_sentence(metric)]

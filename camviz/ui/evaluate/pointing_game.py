@@ -31,7 +31,7 @@ from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
 from ..session import settings
-from ..session.language import tr, tr_message
+from ..session.language import sources, tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import tiles
 from ..widgets.tiles import Tile
@@ -71,7 +71,7 @@ class Mosaic:
 def pointing(experiment: Experiment) -> list[Section]:
     """Choose four images and some methods, and show the results; return a report's section."""
     metric = METRICS["pointing_game"]
-    st.caption(f"{tr_message(metric.tooltip)} [{tr('Paper')}]({metric.paper})")
+    st.caption(f"{tr_message(metric.tooltip)} {sources(metric)}")
     chosen = _mosaic(experiment)
     if chosen is None:
         return []

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from ...batch.archive import pictures_in_zip
-from ...errors import CamvizError
+from ...errors import CamvizError, FilesError
 from ...images import decode_image
 from ...runtime.installation import SAMPLES
 from ..session.language import error_text, tr
@@ -85,7 +85,7 @@ def _take() -> None:
         try:
             found = _files(file.name, file.getvalue(), MOST_BYTES - sum(map(len, taken.values())))
             if len(taken) + len(found) > MOST:
-                raise CamvizError("there is room for {most} images", most=MOST)
+                raise FilesError("there is room for {most} images", most=MOST)
             for name, data in found:
                 taken[_free(name, taken)] = data
         except CamvizError as error:
@@ -98,7 +98,7 @@ def _files(name: str, data: bytes, room: int) -> list[tuple[str, bytes]]:
     if name.lower().endswith(".zip"):
         return list(pictures_in_zip(data, MOST, room))
     if len(data) > room:
-        raise CamvizError("there is room for {limit} MB of images", limit=MOST_BYTES // 2**20)
+        raise FilesError("there is room for {limit} MB of images", limit=MOST_BYTES // 2**20)
     return [(name, data)]
 
 

@@ -10,7 +10,7 @@ from pathlib import PurePath
 import streamlit as st
 
 from ... import models
-from ...errors import CamvizError, in_memory
+from ...errors import CamvizError, RecipeError, WeightsError, in_memory
 from ...models import Entry, Model, Weights
 from ...models.catalogue import source_of
 from ...models.checkpoints.download import DownloadError
@@ -104,7 +104,7 @@ def same(name: str, weights: Weights) -> str:
         named = entry.source == "custom" and name in (entry.name, entry.title)
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
-    raise CamvizError(
+    raise RecipeError(
         "this recipe is of a network of somebody's own, '{name}', which is not here with the same "
         "weights: bring it along, and then the recipe again",
         name=name[:60],
@@ -118,7 +118,7 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
     """
     kind = kind_of(content)
     if kind != "state dict":
-        raise CamvizError(
+        raise WeightsError(
             "{file} holds a program ({kind}), which could do anything and is not taken from a "
             "browser: save the tensors alone, by torch.save(net.state_dict(), file)",
             file=file,
@@ -257,7 +257,7 @@ def network(name: str, weights: str, device: str = "cpu") -> Model:
             return models.shared_model(name, weights, device, show)
     except DownloadError as error:
         titles = {entry.name: entry.title for entry in models.offered_models()}
-        raise CamvizError(
+        raise DownloadError(
             "{network} could not be downloaded: {reason}", network=titles.get(name, name), reason=error.reason
         ) from error
     finally:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ... import scores
-from ...errors import CamvizError
+from ...errors import CamvizError, RecipeError
 from ...explanation.explain import find_method
 from ...explanation.recipe import fields, read_layers, text
 from ...models import Weights
@@ -51,18 +51,18 @@ def _take() -> None:
 def settings_of(data: bytes) -> dict[str, str]:
     """Return the settings of a recipe as a link writes them. Raises CamvizError."""
     if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
-        raise CamvizError("this file is over {limit} MB, so it is no recipe", limit=LARGEST)
+        raise RecipeError("this file is over {limit} MB, so it is no recipe", limit=LARGEST)
     try:
         return _asked(json.loads(data))
     except CamvizError:
         raise
     except (ValueError, RecursionError) as error:
-        raise CamvizError("this file is not JSON, so it is no recipe") from error
+        raise RecipeError("this file is not JSON, so it is no recipe") from error
 
 
 def _asked(recipe: Any) -> dict[str, str]:
     if not isinstance(recipe, dict) or not {"model", "image", "method"} <= recipe.keys():
-        raise CamvizError("this file is no recipe: it names no model, image and method")
+        raise RecipeError("this file is no recipe: it names no model, image and method")
     method = find_method(text("recipe", "method", recipe["method"]))
     knobs = method.settings({name: value for name, value in recipe.items() if name not in PARTS})
     asked = {
@@ -82,7 +82,7 @@ def _picture(given: Any) -> str:
     for picture in image_input.choices().values():
         if picture.digest == digest:
             return picture.id
-    raise CamvizError(
+    raise RecipeError(
         "this recipe is of the image '{name}', which is not here: load it under 'Your own "
         "image', and then the recipe again",
         name=name[:60],
@@ -100,7 +100,7 @@ def _network(given: Any) -> dict[str, str]:
     if isinstance(weights, str) and Weights.parse(weights).is_custom:
         return {"model": model_input.same(name, Weights.parse(weights)), "untrained": "0"}
     if weights not in ("default", "random") and not _is_default(name, weights):
-        raise CamvizError(
+        raise RecipeError(
             "this recipe's network has weights of its own ('{weights}'), which only Python can load",
             weights=str(weights)[:60],
         )
@@ -115,7 +115,7 @@ def _target(given: Any) -> dict[str, str]:
         return {"target": str(score.a), "rather_than": str(score.b)}
     if isinstance(score, logit):
         return {"target": str(score.c), "rather_than": "-1"}
-    raise CamvizError("this recipe explains a probability, which only Python does: camviz.explain(**recipe)")
+    raise RecipeError("this recipe explains a probability, which only Python does: camviz.explain(**recipe)")
 
 
 def _layer(given: Any) -> dict[str, str]:

@@ -14,7 +14,7 @@ from ...registry import SYNTHESES
 from ..inputs.experiment import Experiment
 from ..server import tasks
 from ..session import settings
-from ..session.language import error_text, tr, tr_message
+from ..session.language import error_text, sources, tr, tr_message
 from ..widgets import method_picker
 from .feature_maps import stored_jpeg
 from .synthesis_request import RGB, SynthesisRequest, compute, expected_seconds, known
@@ -37,7 +37,7 @@ def choose(experiment: Experiment, first_channel: Callable[[], int]) -> Synthesi
         help=tr("How the image is synthesized: from noise, or starting from the chosen image."),
     )
     method = SYNTHESES[key]
-    st.caption(f"{tr_message(method.tooltip)} [{tr('Paper')}]({method.paper})")
+    st.caption(f"{tr_message(method.tooltip)} {sources(method)}")
     layer = experiment.layer
     channel, at_layer = None, method.layer != "none"
     if method.layer == "optional":

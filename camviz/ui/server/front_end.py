@@ -1,14 +1,16 @@
-"""How the dashboard's server answers for the front end: scripts and styles compressed, and a notice before it is drawn.
+"""How the dashboard's server answers for the front end: compressed, with a first notice; and for the documentation.
 
-Nothing of CamViz is imported here, and app.py runs this file by its path: the server answers before PyTorch is loaded.
+Nothing here loads PyTorch: the server answers before.
 """
 
 import asyncio
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # The pages' own style, which Streamlit would apply late, and the heights of what comes late: nothing is to move.
@@ -51,6 +53,30 @@ class LightFrontEnd:
                 return await _packed(response)
             self._compressed[path] = await _packed(response)
         return self._compressed[path]
+
+
+class Documentation:
+    """Serve the built documentation under /docs below the dashboard's address. Everything else passes unchanged.
+
+    `find` returns its folder, or None while it is not there.
+    """
+
+    def __init__(self, app: ASGIApp, find: Callable[[], Path | None], base: str = "") -> None:
+        self._app, self._find = app, find
+        self._path = "/".join(("", *filter(None, base.split("/")), "docs"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope.get("path", "")
+        asked = scope["type"] == "http" and (path == self._path or path.startswith(f"{self._path}/"))
+        folder = self._find() if asked else None
+        if folder is None:
+            await self._app(scope, receive, send)
+        elif path == self._path:  # the pages' links are relative to the folder
+            await RedirectResponse(f"{self._path}/")(scope, receive, send)
+        else:
+            below = {**scope, "root_path": self._path, "path": path}
+            await StaticFiles(directory=folder, html=True)(below, receive, send)
 
 
 def _is_of_the_front_end(scope: Scope) -> bool:

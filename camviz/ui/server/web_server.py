@@ -14,10 +14,11 @@ import uvicorn
 from starlette.middleware import Middleware
 from streamlit import config
 
-from ...errors import CamvizError
+from ... import documentation
+from ...errors import CamvizError, ServerError
 from ...runtime.installation import APP
 from ..session import streamlit_internals
-from .front_end import LightFrontEnd
+from .front_end import Documentation, LightFrontEnd
 from .warm import warm
 
 FIRST_PORT = 8501
@@ -33,16 +34,16 @@ class WebServer:
 
     def __init__(self, host: str, port: int | None) -> None:
         if not APP.is_file():
-            raise CamvizError("the dashboard's {file} is missing: install CamViz again, pip install camviz", file=APP)
+            raise ServerError("the dashboard's {file} is missing: install CamViz again, pip install camviz", file=APP)
         if streamlit_internals.has_server():
-            raise CamvizError("this process runs a Streamlit server already: call serve from a script or a notebook")
+            raise ServerError("this process runs a Streamlit server already: call serve from a script or a notebook")
         streamlit_internals.forget_server()
         place = bound(host, port)
         number = place.getsockname()[1]
         self.url = f"http://{_shown('localhost' if host in ('127.0.0.1', *EVERY_ADDRESS) else host)}:{number}"
         inside = streamlit_internals.network_address() if host in EVERY_ADDRESS else None
         self.network_url = f"http://{inside}:{number}" if inside else None
-        app = st.App(APP, middleware=[Middleware(LightFrontEnd)])
+        app = st.App(APP, middleware=[Middleware(Documentation, find=documentation.site), Middleware(LightFrontEnd)])
         streamlit_internals.load_settings(APP, {"server.address": host, "server.port": number})
         settings = uvicorn.Config(
             app,
@@ -63,7 +64,7 @@ class WebServer:
             if not self._thread.is_alive():
                 break
             waited.wait(0.05)
-        raise CamvizError("the dashboard's server did not start; its reason stands above")
+        raise ServerError("the dashboard's server did not start; its reason stands above")
 
     @property
     def running(self) -> bool:
@@ -125,7 +126,7 @@ def bound(host: str, port: int | None) -> socket.socket:
             place.bind((host, candidate))
             return place
     place.close()
-    raise CamvizError("{host}, port {port} is not free for a server", host=host, port=port or "any")
+    raise ServerError("{host}, port {port} is not free for a server", host=host, port=port or "any")
 
 
 def _shown(host: str) -> str:

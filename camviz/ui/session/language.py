@@ -7,9 +7,12 @@ from functools import cache, partial
 import streamlit as st
 from babel.messages.pofile import read_po
 
-from ...errors import message_of
+from ... import documentation
+from ...errors import CamvizError, message_of
+from ...evaluation.registry import Metric
 from ...messages import Message, Value
 from ...models.class_names import ImageNetName
+from ...registry import Entry
 from .class_names import LOCALES, common_name
 from .markdown import escaped
 from .streamlit_internals import is_page_run
@@ -85,15 +88,30 @@ def translator() -> tuple[str, Callable[[str], str]]:
 def error_text(error: str | Exception, about: str = "") -> str:
     """Return what an error says as a sentence of the page, safe in markdown; `about` names what it is about.
 
+    Where the documentation is here, a link to its explanation of the error's code follows.
+
     >>> error_text(ValueError("there is no layer 'x'"))
     "There is no layer 'x'."
     >>> error_text(ValueError("it is empty"), "one.png")
     'one.png: it is empty.'
     """
     text = escaped(tr_message(message_of(error) if isinstance(error, Exception) else error))
+    help = _code_link(error)
     if about:
-        return tr("{about}: {text}.", about=escaped(about), text=text)
-    return f"{text[:1].upper()}{text[1:]}." if current() == "en" else tr("{text}.", text=text)
+        return tr("{about}: {text}.", about=escaped(about), text=text) + help
+    return (f"{text[:1].upper()}{text[1:]}." if current() == "en" else tr("{text}.", text=text)) + help
+
+
+def sources(record: Entry) -> str:
+    """Return links in markdown: the paper of a method or a metric and, where the documentation is here, its page."""
+    page = documentation.metric_page if isinstance(record, Metric) else documentation.method_page
+    found = documentation.link(page(record.key))
+    return f"[{tr('Paper')}]({record.paper})" + (f" · [{tr('Documentation')}]({found})" if found else "")
+
+
+def _code_link(error: str | Exception) -> str:
+    link = documentation.link(documentation.error_section(error.code)) if isinstance(error, CamvizError) else None
+    return f" [{error.code}]({link})" if isinstance(error, CamvizError) and link else ""
 
 
 def translated(text: str, language: str) -> str:

@@ -10,7 +10,7 @@ from ...explanation.question import Question
 from ...registry import FAMILIES, METHODS, Entry, Knob, Method
 from ..inputs.experiment import Experiment
 from ..session import settings
-from ..session.language import error_text, tr, tr_message
+from ..session.language import error_text, sources, tr, tr_message
 
 FAVORITES = ("grad_cam", "layer_cam", "guided_backprop", "occlusion")  # which everybody finds without the menu
 
@@ -35,7 +35,8 @@ def method_picker(find_refusals: Callable[[], Mapping[str, str]] | None = None) 
     family = tr_message(FAMILIES[method.family]).capitalize()
     cost = tr("many passes") if method.many_passes else tr("one or two passes")
     description = tr("{tooltip} *{family}; {cost}.*", tooltip=tr_message(method.tooltip), family=family, cost=cost)
-    st.caption(f"**{tr_message(method.title)}.** {description} [{tr('Paper')}]({method.paper})")
+    links = sources(method)
+    st.caption(f"**{tr_message(method.title)}.** {description} {links}")
     return method
 
 

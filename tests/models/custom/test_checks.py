@@ -10,6 +10,7 @@ from torchvision import transforms
 
 import camviz
 from camviz import CamvizError, tape
+from camviz.errors import ModelError
 from camviz.explanation.explain import answer_batch, ask
 from camviz.models import FixedInputs
 from tests.models.nets import ALONE, SIDE, Small, images, load, maps, relative
@@ -179,7 +180,7 @@ def test_several_inputs(kind):
         CamvizError, match=f"{kind.__name__} takes several inputs .*FixedInputs\\(net, (age=)?torch"
     ) as raised:
         load(kind())
-    assert raised.value.__class__ is CamvizError
+    assert raised.value.__class__ is ModelError
     net = kind()
     model = load(FixedInputs(net, AGE) if kind is Starred else FixedInputs(net, age=AGE))
     assert not tape.needs_batches_of_one(model.net)

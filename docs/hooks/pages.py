@@ -1,0 +1,75 @@
+"""What mkdocs does besides: the pages of methods and metrics, deploy/README.md, links to files outside of docs/."""
+
+import posixpath
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from camviz.evaluation.registry import METRICS
+from camviz.feature_visualization import SYNTHESES
+from camviz.registry import FAMILIES, METHODS, Entry
+from camviz.teaching.record_pages import record_pages
+
+ROOT = Path(__file__).parents[2]
+ELSEWHERE = {"deployment.md": "deploy/README.md"}  # pages whose text stands outside of docs/
+ASSETS = ("assets/icon.png", "assets/explain.png")
+CODE = re.compile(r"(```.*?```)", re.DOTALL)
+LINK = re.compile(r"(\]\()([^)#\s]+)")
+ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add a line to the navigation for each method and each metric."""
+    (reference,) = (part["Reference"] for part in config.nav if "Reference" in part)
+    methods, metrics = reference[0]["Methods"], reference[1]["Metrics"]
+    for family, title in FAMILIES.items():
+        ours = [one for one in METHODS.values() if one.family == family]
+        methods.append({str(title).capitalize(): _lines(ours, "methods")})
+    methods.append({"Feature visualization": _lines(list(SYNTHESES.values()), "methods")})
+    metrics.extend(_lines(list(METRICS.values()), "metrics"))
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages and pictures that stand in no file of docs/."""
+    pages = {f"reference/{path}": text for path, text in record_pages(ROOT / "docs/reference/samples").items()}
+    pages |= {page: (ROOT / source).read_text(encoding="utf-8") for page, source in ELSEWHERE.items()}
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text))
+    for path in ASSETS:
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Link the keys of the tables to their pages, and files outside of docs/ to the repository."""
+    path = page.file.src_uri
+    if path in ("methods.md", "metrics.md"):
+        markdown = ROW.sub(rf"| [`\1`](reference/{path.removesuffix('.md')}/\1.md) |", markdown)
+    folder = posixpath.dirname(ELSEWHERE.get(path, f"docs/{path}"))
+    inside = {source: page for page, source in ELSEWHERE.items()} | {asset: asset for asset in ASSETS}
+
+    def lead(found: re.Match[str]) -> str:
+        start, link = found.groups()
+        if ":" in link:
+            return found[0]
+        target = posixpath.normpath(posixpath.join(folder, link))
+        here = target.removeprefix("docs/") if target.startswith("docs/") else inside.get(target)
+        if here is None and not (ROOT / target).exists():
+            raise PluginError(f"{path} links to {link}, which is not there")
+        if here is None:
+            return f"{start}{config.extra['repository']}/{target}"
+        return f"{start}{posixpath.relpath(here, posixpath.dirname(path) or '.')}"
+
+    # Every other part is code.
+    parts = CODE.split(markdown)
+    return "".join(part if number % 2 else LINK.sub(lead, part) for number, part in enumerate(parts))
+
+
+def _lines(records: list[Entry], folder: str) -> list[dict[str, str]]:
+    ordered = sorted(records, key=lambda one: one.title)
+    return [{one.title: f"reference/{folder}/{one.key}.md"} for one in ordered]
