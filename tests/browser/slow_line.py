@@ -17,30 +17,38 @@ def slow_line(address: str, seconds: float) -> Iterator[str]:
     def accept() -> None:
         with suppress(OSError):  # the end of the block below closes the listener
             while True:
-                browser, above = listener.accept()[0], socket.create_connection(server)
-                for source, target in ((browser, above), (above, browser)):
-                    _start(_carry, source, target, seconds)
+                _start(_join, listener.accept()[0], socket.create_connection(server), seconds)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         _start(accept)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
+def _join(browser: socket.socket, server: socket.socket, seconds: float) -> None:
+    with browser, server:  # closed when nobody reads them any more: their numbers are given to later connections
+        for thread in [_start(_carry, *way, seconds) for way in ((browser, server), (server, browser))]:
+            thread.join()
+
+
 def _carry(source: socket.socket, target: socket.socket, seconds: float) -> None:
     waiting: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
 
     def send() -> None:
-        with target, suppress(OSError):
+        with suppress(OSError):
             while (entry := waiting.get())[1]:
                 time.sleep(max(0.0, entry[0] - time.monotonic()))
                 target.sendall(entry[1])
+            target.shutdown(socket.SHUT_WR)
 
-    _start(send)
+    sender = _start(send)
     with suppress(OSError):
         while data := source.recv(65536):
             waiting.put((time.monotonic() + seconds, data))
     waiting.put((0.0, b""))
+    sender.join()
 
 
-def _start(work: Callable[..., None], *given: object) -> None:
-    threading.Thread(target=work, args=given, daemon=True).start()
+def _start(work: Callable[..., None], *given: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=given, daemon=True)
+    thread.start()
+    return thread

@@ -124,6 +124,7 @@ class Keys:
         press("Enter")
         self.reach(self.page.get_by_role("combobox", name="Method", exact=True))
         self.page.keyboard.type(title)
+        expect(self.page.get_by_role("option", name=title, exact=True)).to_be_visible()
         press("Enter")
         press("Escape")
 

@@ -166,7 +166,8 @@ class GridView:
                 # On wide screens the labels of the columns stand above the first row only.
                 with st.container(key=f"column_label_{'again' if row else 'first'}_{row}_{column}"):
                     st.markdown(escaped(setting_label(self.grid.columns[column])))
-                self.stages[row, column] = st.empty()
+                with st.container(key=f"stage_slot_{row}_{column}"):
+                    self.stages[row, column] = st.empty()
                 self.stages[row, column].html(f'<div class="camviz-waiting">{tr("Not computed yet")}</div>')
                 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                     self._link(row, column)
