@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         namespace = parser.parse_args(given)
         sys.exit(chosen.run(namespace))
     except CamvizError as error:
-        print(f"{str(error)[:1].upper()}{str(error)[1:]}.", file=sys.stderr)
+        print(f"{str(error)[:1].upper()}{str(error)[1:]}.\n{error.help}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

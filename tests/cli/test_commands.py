@@ -58,7 +58,8 @@ def test_version_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
 def test_serve_refuses(
     command: tuple[str, ...], arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ended(capsys, *command, *arguments) == (2, "", f"{sentence}\n")
+    code, out, told = ended(capsys, *command, *arguments)
+    assert (code, out, told.splitlines()[0]) == (2, "", sentence) and "Error code argument-invalid: " in told
 
 
 def test_doctor_names_versions_weights_and_nobody(
