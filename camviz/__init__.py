@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import scores
+from . import adversarial, edits, scores
 from .errors import CamvizError
 from .explanation.explain import explain
 from .explanation.explanation import Explanation
@@ -14,7 +14,19 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .ui.server.serve import serve
 
-__all__ = ["METHODS", "CamvizError", "Explanation", "Model", "explain", "load_model", "measure", "scores", "serve"]
+__all__ = [
+    "METHODS",
+    "CamvizError",
+    "Explanation",
+    "Model",
+    "adversarial",
+    "edits",
+    "explain",
+    "load_model",
+    "measure",
+    "scores",
+    "serve",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -29,8 +29,8 @@ perturbation targets inspection
 stage
 methods evaluation
 explanation feature_visualization
-captions teaching export measurement
-figures report
+captions teaching export measurement edits
+figures report adversarial
 batch
 ui.session
 ui.server ui.components
