@@ -95,8 +95,8 @@ def attack(
     (rounded down to whole 8-bit levels); "l2" = the root of the summed squares of all changes is at most epsilon, for
     example 0.5 to 3. `loss`: "margin" or "cross-entropy", see AttackLoss. `jpeg_copies`: average each step over that
     many JPEG copies of random quality, so that the result survives compression. `settings`: the method's own.
-    `progress(done, total)` is called after each step; what it raises ends the attack. Raises CamvizError on wrong input,
-    and for a network with one answer only.
+    `progress(done, total)` is called after each step; what it raises ends the attack. Raises CamvizError on wrong
+    input, and for a network with one answer only.
     """
     check_progress(progress)
     entry = ATTACKS[method]
@@ -135,8 +135,9 @@ def noise(
 ) -> Attack:
     """Return the view under random noise of the size of an attack's perturbation: the control, which rarely fools.
 
-    "linf": each value of a pixel changes by a uniformly random number of -epsilon to epsilon, which has about the L2 norm
-    of an attack by PGD too. "l2": normal noise of the norm epsilon. Raises CamvizError on wrong input.
+    "linf": each value of a pixel changes by a uniformly random number of -epsilon to epsilon, which has about the L2
+    norm of an attack by PGD too. "l2": normal noise of the norm epsilon. A prediction that was undecided may change.
+    Raises CamvizError on wrong input.
     """
     ball = _ball(model, image, fit, norm, epsilon)
     before = answers_of(model, [ball.view])[0]
@@ -144,7 +145,12 @@ def noise(
 
 
 def _attacked(
-    model: Model, ball: Ball, find: Callable[[], Perturbation], before: NDArray[np.float32], method: str, target: int | None
+    model: Model,
+    ball: Ball,
+    find: Callable[[], Perturbation],
+    before: NDArray[np.float32],
+    method: str,
+    target: int | None,
 ) -> Attack:
     started = time.perf_counter()
     with model.running(), counting_passes() as counts:
@@ -192,8 +198,8 @@ def _ball(model: Any, image: ImageSource, fit: Fit, norm: Any, epsilon: Any) -> 
 def _loss(model: Model, predicted: int, target: int | None, loss: str) -> AttackLoss:
     if not model.has_probabilities:
         raise CamvizError(
-            "{model} returns a number and no classes, so there is no class to change: hide or corrupt parts of the image "
-            "instead, by camviz.edits",
+            "{model} returns a number and no classes, so there is no class to change: hide or corrupt parts of the "
+            "image instead, by camviz.edits",
             model=model.name,
         )
     if len(model.categories) < 2:
@@ -204,8 +210,8 @@ def _loss(model: Model, predicted: int, target: int | None, loss: str) -> Attack
         )
     if loss == "cross-entropy" and model.head != "softmax":
         raise CamvizError(
-            "cross-entropy needs a network whose scores become probabilities by softmax; {model} has the head '{head}': "
-            "take loss='margin'",
+            "cross-entropy needs a network whose scores become probabilities by softmax; {model} has the head "
+            "'{head}': take loss='margin'",
             model=model.name,
             head=model.head,
         )

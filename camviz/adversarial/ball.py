@@ -41,7 +41,8 @@ class Ball:
             inside = delta.clip(-self.epsilon, self.epsilon)
         else:
             inside = delta * min(1.0, self.epsilon / max(float(np.linalg.norm(delta)), 1e-30))
-        return (self.unit + inside).clip(0, 1) - self.unit
+        allowed: Perturbation = (self.unit + inside).clip(0, 1) - self.unit
+        return allowed
 
     def direction(self, gradient: Perturbation) -> Perturbation:
         """Return the direction of norm 1 in which the gradient promises most; zero for a gradient of zeros."""

@@ -169,7 +169,8 @@ def _image(planes: Tensor) -> RGB:
 
 
 def _rounded(values: NDArray[np.floating[Any]]) -> RGB:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+    rounded: RGB = np.rint(values).clip(0, 255).astype(np.uint8)
+    return rounded
 
 
 CORRUPTIONS: dict[str, Callable[[RGB, float, int], RGB]] = {

@@ -22,8 +22,8 @@ def apply(view: Any, mask: Any, fill: Fill | NDArray[np.uint8] = "blur", *, seed
     """Return a copy of a view (H, W, 3) with the pixels of a mask replaced; all other pixels are unchanged.
 
     `mask`: True or 1 where the view is edited, (H, W) or coarser (see `enlarged`); `inverted(mask)` keeps the masked
-    part. `fill`: "blur" = the view under a Gaussian with a standard deviation of 1/20 of the shorter side; "gray" = 128;
-    "mean" = the mean color of the view; "noise" = uniformly random colors of that `seed`; "inpaint" = the smooth
+    part. `fill`: "blur" = the view under a Gaussian with a standard deviation of 1/20 of the shorter side; "gray" =
+    128; "mean" = the mean color of the view; "noise" = uniformly random colors of that `seed`; "inpaint" = the smooth
     continuation of the surrounding pixels, each pixel being the weighted mean of its eight neighbors (a discrete
     Laplace equation, as ROAD imputes; Rong et al., ICML 2022); or another view of the same size, whose part is pasted.
     Raises CamvizError on wrong input.
@@ -77,7 +77,8 @@ def _inpainted(pixels: RGB, hidden: Mask, seed: int) -> RGB:
 
 
 def _rounded(values: NDArray[np.floating[Any]]) -> RGB:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+    rounded: RGB = np.rint(values).clip(0, 255).astype(np.uint8)
+    return rounded
 
 
 FILLS: dict[str, Callable[[RGB, Mask, int], RGB]] = {

@@ -65,7 +65,8 @@ def enlarged(mask: Any, size: tuple[int, int]) -> Mask:
     rows, columns = (
         (2 * np.arange(length) + 1) * cells // (2 * length) for length, cells in zip(size, chosen.shape, strict=True)
     )
-    return chosen[rows[:, None], columns]
+    pixels: Mask = chosen[rows[:, None], columns]
+    return pixels
 
 
 def on_grid(mask: Any, cells: int = GRID) -> Mask:

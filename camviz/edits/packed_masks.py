@@ -25,7 +25,8 @@ def pack(mask: Any) -> str:
     chosen = check_mask(mask)
     if chosen.shape != (GRID, GRID):
         raise CamvizError(
-            "only a mask of {cells} x {cells} cells fits into a link; got {shape}: use camviz.edits.on_grid(mask) first",
+            "only a mask of {cells} x {cells} cells fits into a link; got {shape}: use "
+            "camviz.edits.on_grid(mask) first",
             cells=GRID,
             shape=chosen.shape,
         )

@@ -63,13 +63,11 @@ def lab(pixels: NDArray[np.uint8]) -> Float:
 def _neighbors(start: Labels, rows: int, columns: int) -> list[Labels]:
     """Return the nine centers around each pixel, each (H * W,); at a border the one beside it again."""
     row, column = start // columns, start % columns
-    return [
-        (row + down).clip(0, rows - 1) * columns + (column + right).clip(0, columns - 1) for down, right in NEAR
-    ]
+    return [(row + down).clip(0, rows - 1) * columns + (column + right).clip(0, columns - 1) for down, right in NEAR]
 
 
 def _means(features: Float, labels: Labels, count: int) -> Float:
-    """Return the mean of the features of each label, (count, 5); infinite for one without pixels, which none chooses."""
+    """Return the mean of the features of each label, (count, 5); infinite for one without pixels."""
     sizes = np.bincount(labels, minlength=count)
     sums = np.stack([np.bincount(labels, weights=one, minlength=count) for one in features.T], axis=1)
     return np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], np.inf)
@@ -108,4 +106,5 @@ def _components(labels: Labels) -> Labels:
     first = np.concatenate([numbers[:, :-1][right], numbers[:-1][down]])
     second = np.concatenate([numbers[:, 1:][right], numbers[1:][down]])
     graph = coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(labels.size, labels.size))
-    return connected_components(graph, directed=False)[1].reshape(height, width)
+    found: Labels = connected_components(graph, directed=False)[1].reshape(height, width)
+    return found
