@@ -23,6 +23,7 @@ SAMPLES = ROOT / "assets" / "samples"
 
 # Markers by folder or file of tests/, and by what a test file imports.
 MARKERS = {
+    "adversarial/test_embedded.py": "slow",
     "attacks": "attack",
     "batch": "slow",
     "browser": "browser",
@@ -42,7 +43,9 @@ MARKERS = {
     "ui": "server",
 }
 IMPORTS = {
-    "peer": re.compile(r"^(?:import|from) (?:captum|pytorch_grad_cam|quantus|ray|torchcam|zennit)\b", re.MULTILINE),
+    "peer": re.compile(
+        r"^(?:import|from) (?:captum|foolbox|pytorch_grad_cam|quantus|ray|torchcam|zennit)\b", re.MULTILINE
+    ),
     "page": re.compile(r"^(?:import|from) (?:streamlit|camviz\.ui)\b", re.MULTILINE),
 }
 

@@ -197,33 +197,32 @@ def _sentence(hiding: Hiding) -> Message:
             after=hiding.highlighted.explained.shown(0),
             control=hiding.random.explained.shown(0),
         )
-    first = Message("Without the highlighted region the model still predicts {label} ({share}).")
-    if without.index != before.index:
-        first = Message(
-            "Without the highlighted region the model predicts {label} ({share}) instead of {before} ({before_share})."
-        )
-    second = {
+    template = {
         (True, False): Message(
-            "Without a random region of the same size it still predicts {label} ({share}): the heatmap marks what this "
-            "prediction needs."
+            "Without the highlighted region the model predicts {without} ({share}) instead of {label} ({before}). "
+            "Without a random region of the same size it still predicts {label} ({control_share}): the heatmap marks "
+            "what this prediction needs."
         ),
         (True, True): Message(
-            "Without a random region of the same size it predicts {label} ({share}): hiding this much changes the "
-            "prediction elsewhere too."
+            "Without the highlighted region the model predicts {without} ({share}) instead of {label} ({before}). "
+            "Without a random region of the same size it predicts {control} ({control_share}): hiding this much "
+            "changes the prediction elsewhere too."
         ),
         (False, False): Message(
-            "Without a random region of the same size too ({label}, {share}): neither region alone decides it."
+            "Without the highlighted region the model still predicts {label} ({share} instead of {before}), as without "
+            "a random region of the same size ({control_share}): neither region alone decides it."
         ),
         (False, True): Message(
-            "Without a random region of the same size it predicts {label} ({share}): the heatmap does not mark what "
-            "this prediction needs."
+            "Without the highlighted region the model still predicts {label} ({share}), but without a random region of "
+            "the same size {control} ({control_share}): the heatmap does not mark what this prediction needs."
         ),
     }[without.index != before.index, control.index != before.index]
-    values: dict[str, str] = {"label": without.label, "share": without.shown(0)}
-    if without.index != before.index:
-        values |= {"before": before.label, "before_share": before.shown(0)}
     return Message(
-        "{first} {second}",
-        first=Message(first, **values),
-        second=Message(second, label=control.label, share=control.shown(0)),
+        template,
+        label=before.label,
+        before=before.shown(0),
+        without=without.label,
+        share=without.shown(0),
+        control=control.label,
+        control_share=control.shown(0),
     )
