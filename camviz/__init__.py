@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import scores
+    from . import adversarial, edits, scores
     from .errors import CamvizError
     from .explanation.explain import explain
     from .explanation.explanation import Explanation
@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from .registry import METHODS
     from .ui.server.serve import serve
 
-__all__ = ["METHODS", "CamvizError", "Explanation", "Model", "explain", "load_model", "measure", "scores", "serve"]
+__all__ = [
+    "METHODS",
+    "CamvizError",
+    "Explanation",
+    "Model",
+    "adversarial",
+    "edits",
+    "explain",
+    "load_model",
+    "measure",
+    "scores",
+    "serve",
+]
 
 _MODULES = {
     "METHODS": ".registry",

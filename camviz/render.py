@@ -186,18 +186,23 @@ def half_of_the_mass(heatmap: Array) -> float:
     return float(falling[np.searchsorted(mass, mass[-1] / 2)]) if mass[-1] else math.inf
 
 
-def contour(heatmap: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the places (H, W) of the line around half of the heatmap's mass, and of its edge.
-
-    The line is 1 pixel wide for each 400 pixels of the image. A heatmap of single pixels is smoothed before.
-    """
-    height, width = heatmap.shape
+def highlighted(heatmap: Array) -> NDArray[np.bool_]:
+    """Return the region (H, W) that holds half of the heatmap's mass; a heatmap of single pixels is smoothed before."""
     values = torch.from_numpy(np.ascontiguousarray(heatmap, np.float32))[None, None]
-    reach = round(SMOOTHING * max(height, width))
+    reach = round(SMOOTHING * max(heatmap.shape))
     if _is_rough(values):
         values = F.avg_pool2d(values, 2 * reach + 1, 1, reach, count_include_pad=False)
-    inside = (values >= half_of_the_mass(values.numpy())).float()
-    wide = max(1, round(max(height, width) / 400))
+    smooth = values[0, 0].numpy()
+    return smooth >= half_of_the_mass(smooth)
+
+
+def contour(heatmap: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the places (H, W) of the line around the highlighted region, and of its edge.
+
+    The line is 1 pixel wide for each 400 pixels of the image.
+    """
+    inside = torch.from_numpy(highlighted(heatmap))[None, None].float()
+    wide = max(1, round(max(heatmap.shape) / 400))
 
     def grown(mask: torch.Tensor, by: int) -> torch.Tensor:
         return F.max_pool2d(mask, 2 * by + 1, 1, by)

@@ -24,6 +24,7 @@ SAMPLES = ROOT / "assets" / "samples"
 
 # Markers by folder or file of tests/, and by what a test file imports.
 MARKERS = {
+    "adversarial/test_embedded.py": "slow",
     "attacks": "attack",
     "batch": "slow",
     "docs/test_examples.py": "slow",
@@ -48,7 +49,9 @@ MARKERS = {
     "wheel": "slow",
 }
 IMPORTS = {
-    "peer": re.compile(r"^(?:import|from) (?:captum|pytorch_grad_cam|quantus|ray|torchcam|zennit)\b", re.MULTILINE),
+    "peer": re.compile(
+        r"^(?:import|from) (?:captum|foolbox|pytorch_grad_cam|quantus|ray|torchcam|zennit)\b", re.MULTILINE
+    ),
     "page": re.compile(r"^(?:import|from) (?:streamlit|camviz\.ui)\b", re.MULTILINE),
 }
 

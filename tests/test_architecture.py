@@ -30,8 +30,8 @@ stage
 methods evaluation
 explanation feature_visualization
 measurement
-captions teaching export
-figures report
+captions teaching export edits
+figures report adversarial
 batch
 ui.session
 ui.server ui.components

@@ -14,6 +14,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from camviz import CamvizError, feature_visualization, methods
+from camviz.adversarial import ATTACKS
 from camviz.evaluation import metrics
 from camviz.evaluation.registry import METRICS
 from camviz.models.geometry import Fit
@@ -115,8 +116,8 @@ def literals(node: ast.expr | None) -> Iterator[str]:
 
 
 def of_registries() -> Iterator[Found]:
-    """Yield what methods, syntheses and metrics say of themselves and of their knobs."""
-    for one in (*METHODS.values(), *SYNTHESES.values(), *METRICS.values()):
+    """Yield what methods, syntheses, metrics and attacks say of themselves and of their knobs."""
+    for one in (*METHODS.values(), *SYNTHESES.values(), *METRICS.values(), *ATTACKS.values()):
         more = (str(getattr(one, name, "")) for name in ("limitation", "requires", "reads", "caution"))
         texts = [str(one.title), one.tooltip, *more]
         yield from ((text, f"{one.key}") for text in texts if text)

@@ -1,0 +1,7 @@
+"""The attacks, one a file. Importing this package imports every file, and so fills ATTACKS."""
+
+import importlib
+import pkgutil
+
+for _file in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_file.name}")

@@ -1,0 +1,184 @@
+"""Corruptions of a view along a strength from 0 to 1, and the answers of a model along it."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from ..errors import CamvizError, choice
+from ..evaluation.perturbation_curve import blur
+from ..images import ImageSource
+from ..messages import Message
+from ..models import Model, Prediction
+from ..models.geometry import Fit
+from ..runtime.progress import Progress, check_progress
+from ..runtime.rng import Rng
+from .answers import answers_of, predictions_of
+from .masks import RGB, check_view
+
+Corruption = Literal["blur", "noise", "jpeg", "brightness", "rotation", "zoom", "stripes"]
+
+BLUR = 1 / 12  # standard deviation at strength 1, of the shorter side
+NOISE = 0.5  # standard deviation at strength 1, of the range from black to white
+BRIGHTNESS = 0.75  # added at strength 1, of the range from black to white
+ANGLE = 180.0  # degrees at strength 1, counterclockwise
+ZOOM = 4.0  # magnification of the center at strength 1
+STRIPES, COVERED = 8, 0.9  # number of vertical stripes, and the share that they cover at strength 1
+GRAY = 128
+STRENGTHS = tuple(step / 10 for step in range(11))
+
+
+def corrupt(view: Any, kind: Corruption, strength: float, *, seed: int = 0) -> RGB:
+    """Return a corrupted copy of a view (H, W, 3); strength 0 is the view itself, 1 the strongest.
+
+    "blur": a Gaussian with a standard deviation of up to 1/12 of the shorter side. "noise": normal noise of a standard
+    deviation of up to half of the range, of that `seed`; the same noise at every strength. "jpeg": quality 100 down to
+    1. "brightness": up to 3/4 of the range added. "rotation": up to 180 degrees counterclockwise, mirrored beyond the
+    border. "zoom": the center up to four times as large. "stripes": eight gray vertical stripes that cover up to 90%.
+    Raises CamvizError on wrong input.
+    """
+    pixels, name = check_view(view), choice(kind, get_args(Corruption), Message("corruption"))
+    number = _check_strength(strength)
+    return CORRUPTIONS[name](pixels, number, seed) if number else pixels.copy()
+
+
+@dataclass(frozen=True, eq=False)
+class CorruptionCurve:
+    """The answers of a model along the strength of a corruption.
+
+    `views`: one for each strength. `answers`: (strengths, K), the probabilities of all classes, or the network's own
+    output for a network without probabilities. `predictions`: the best classes at each strength, best first.
+    """
+
+    kind: Corruption
+    strengths: tuple[float, ...]
+    views: tuple[RGB, ...]
+    answers: NDArray[np.float32]
+    predictions: tuple[tuple[Prediction, ...], ...]
+
+    def of_class(self, index: int) -> tuple[float, ...]:
+        """Return the answer of one class at each strength."""
+        return tuple(self.answers[:, index].tolist())
+
+    @property
+    def breaks_at(self) -> float | None:
+        """The first strength at which another class than at the first strength is predicted; None if none does."""
+        first = self.predictions[0][0].index
+        pairs = zip(self.strengths, self.predictions, strict=True)
+        return next((strength for strength, best in pairs if best[0].index != first), None)
+
+
+def corruption_curve(
+    model: Model,
+    image: ImageSource,
+    kind: Corruption,
+    strengths: Sequence[float] = STRENGTHS,
+    *,
+    fit: Fit = "crop",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> CorruptionCurve:
+    """Return the answers of a model to an image under a corruption of several strengths, in one batch.
+
+    More than 16 strengths are several batches, with `progress(done, total)` after each. Raises CamvizError.
+    """
+    check_progress(progress)
+    if isinstance(strengths, str) or not len(strengths):
+        raise CamvizError("strengths are numbers of 0 to 1, at least one; got {given}", given=repr(strengths)[:60])
+    view = model.view(image, fit)
+    views = tuple(corrupt(view, kind, strength, seed=seed) for strength in strengths)
+    answers = answers_of(model, views, progress)
+    predictions = tuple(predictions_of(model, row) for row in answers)
+    return CorruptionCurve(kind, tuple(map(float, strengths)), views, answers, predictions)
+
+
+def _check_strength(strength: Any) -> float:
+    try:
+        number = float(strength)
+    except (TypeError, ValueError):
+        number = np.nan
+    if isinstance(strength, bool | str) or not 0 <= number <= 1:
+        raise CamvizError("the strength of a corruption lies in 0 to 1; got {given}", given=repr(strength)[:60])
+    return number
+
+
+def _blurred(pixels: RGB, strength: float, seed: int) -> RGB:
+    return _image(blur(_planes(pixels), strength * BLUR * min(pixels.shape[:2])))
+
+
+def _noisy(pixels: RGB, strength: float, seed: int) -> RGB:
+    drawn = Rng(seed).normal(*pixels.shape).numpy()
+    return _rounded(pixels + 255 * NOISE * strength * drawn)
+
+
+def _compressed(pixels: RGB, strength: float, seed: int) -> RGB:
+    return jpeg(pixels, round(100 - 99 * strength))
+
+
+def jpeg(pixels: RGB, quality: int) -> RGB:
+    """Return an image (H, W, 3) after JPEG compression at a quality of 1 to 100."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.array(Image.open(file, formats=("JPEG",)).convert("RGB"))
+
+
+def _brightened(pixels: RGB, strength: float, seed: int) -> RGB:
+    return _rounded(pixels + 255.0 * BRIGHTNESS * strength)
+
+
+def _rotated(pixels: RGB, strength: float, seed: int) -> RGB:
+    angle = np.deg2rad(ANGLE * strength)
+    return _transformed(pixels, np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]))
+
+
+def _zoomed(pixels: RGB, strength: float, seed: int) -> RGB:
+    return _transformed(pixels, np.eye(2) / (1 + (ZOOM - 1) * strength))
+
+
+def _striped(pixels: RGB, strength: float, seed: int) -> RGB:
+    width = pixels.shape[1]
+    phase = (np.arange(width) + 0.5) * STRIPES / width % 1  # place within a period; the stripe is in its middle
+    result = pixels.copy()
+    result[:, np.abs(phase - 0.5) < COVERED * strength / 2] = GRAY
+    return result
+
+
+def _transformed(pixels: RGB, matrix: NDArray[np.float64]) -> RGB:
+    """Return the image whose pixel at p shows the place matrix @ p, both (x, y) from the center; bilinear, mirrored."""
+    height, width = pixels.shape[:2]
+    unit = np.array([[1, height / width], [width / height, 1]])  # grid_sample measures each side as -1 to 1
+    theta = torch.tensor(np.hstack([matrix * unit, np.zeros((2, 1))]), dtype=torch.float32, device="cpu")[None]
+    planes = _planes(pixels)
+    grid = affine_grid(theta, list(planes.shape), align_corners=False)
+    return _image(grid_sample(planes, grid, padding_mode="reflection", align_corners=False))
+
+
+def _planes(pixels: RGB) -> Tensor:
+    return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
+
+
+def _image(planes: Tensor) -> RGB:
+    return _rounded(planes[0].permute(1, 2, 0).numpy())
+
+
+def _rounded(values: NDArray[np.floating[Any]]) -> RGB:
+    rounded: RGB = np.rint(values).clip(0, 255).astype(np.uint8)
+    return rounded
+
+
+CORRUPTIONS: dict[str, Callable[[RGB, float, int], RGB]] = {
+    "blur": _blurred,
+    "noise": _noisy,
+    "jpeg": _compressed,
+    "brightness": _brightened,
+    "rotation": _rotated,
+    "zoom": _zoomed,
+    "stripes": _striped,
+}

@@ -1,0 +1,95 @@
+"""Masks over a view: which pixels are edited, at the resolution of the view or on a coarser grid."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import CamvizError
+
+Mask = NDArray[np.bool_]
+RGB = NDArray[np.uint8]
+
+GRID = 56  # cells a side of a mask that is drawn by hand
+
+
+def check_view(view: Any) -> RGB:
+    """Return a view, RGB (H, W, 3) in uint8. Raises CamvizError for anything else."""
+    found = view.detach().cpu().numpy() if isinstance(view, Tensor) else view
+    if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.ndim != 3 or found.shape[2] != 3:
+        came = f"shape {tuple(found.shape)}, {found.dtype}" if isinstance(found, np.ndarray) else type(view).__name__
+        raise CamvizError(
+            "a view is an array of shape (H, W, 3) with values of 0 to 255 (uint8), as model.view(image) returns it; "
+            "got {came}",
+            came=came,
+        )
+    if 0 in found.shape:
+        raise CamvizError("the view has no pixels: its shape is {shape}", shape=found.shape)
+    return found
+
+
+def check_mask(mask: Any) -> Mask:
+    """Return a mask (h, w) of booleans, or of 0 and 1, as booleans. Raises CamvizError for anything else."""
+    found = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
+    if found.ndim != 2 or 0 in found.shape or found.dtype.kind not in "biuf":
+        raise CamvizError(
+            "a mask is an array of shape (H, W) of True and False, or of 1 and 0; got {came}",
+            came=f"shape {tuple(found.shape)}, {found.dtype}",
+        )
+    chosen: Mask = found == 1
+    if not (chosen | (found == 0)).all():
+        other = found[~(chosen | (found == 0))][0]
+        raise CamvizError(
+            "a mask holds True and False, or 1 and 0; got {value}: compare a heatmap with a threshold first, as in "
+            "heatmap >= 0.5",
+            value=f"{other:g}",
+        )
+    return chosen
+
+
+def enlarged(mask: Any, size: tuple[int, int]) -> Mask:
+    """Return a mask (h, w) at the size (H, W) of a view, h <= H and w <= W: each pixel has the value of its cell.
+
+    The cell of pixel (i, j) is the one that its center lies in: (floor((i + 1/2) h / H), floor((j + 1/2) w / W)).
+    """
+    chosen = check_mask(mask)
+    if chosen.shape == tuple(size):
+        return chosen
+    if chosen.shape[0] > size[0] or chosen.shape[1] > size[1]:
+        raise CamvizError(
+            "the mask has the shape {mask} and the view {view}; a mask has the size of the view, or is coarser",
+            mask=chosen.shape,
+            view=tuple(size),
+        )
+    rows, columns = (
+        (2 * np.arange(length) + 1) * cells // (2 * length) for length, cells in zip(size, chosen.shape, strict=True)
+    )
+    pixels: Mask = chosen[rows[:, None], columns]
+    return pixels
+
+
+def on_grid(mask: Any, cells: int = GRID) -> Mask:
+    """Return a mask (H, W) on a grid of cells x cells: a cell is set if at least half of its pixels are.
+
+    The cell of a pixel is that of `enlarged`. Raises CamvizError if the mask has fewer pixels a side than cells.
+    """
+    chosen = check_mask(mask)
+    if min(chosen.shape) < cells:
+        raise CamvizError(
+            "a mask of shape {shape} does not fill a grid of {cells} cells a side; give a larger mask",
+            shape=chosen.shape,
+            cells=cells,
+        )
+    numbers = np.arange(cells * cells).reshape(cells, cells)
+    rows, columns = ((2 * np.arange(length) + 1) * cells // (2 * length) for length in chosen.shape)
+    cell = numbers[rows[:, None], columns].ravel()
+    count = np.bincount(cell, minlength=cells * cells)
+    inside = np.bincount(cell, weights=chosen.ravel(), minlength=cells * cells)
+    reduced: Mask = (2 * inside >= count).reshape(cells, cells)
+    return reduced
+
+
+def inverted(mask: Any) -> Mask:
+    """Return the complement of a mask: `apply(view, inverted(mask))` keeps the masked part and edits all else."""
+    return ~check_mask(mask)
