@@ -3,7 +3,7 @@
 import streamlit as st
 
 from camviz import captions
-from camviz.ui.explain import map_views, method_extras, pin_button, predictions
+from camviz.ui.explain import hide_region, map_views, method_extras, pin_button, predictions
 from camviz.ui.inputs import recipe_input
 from camviz.ui.results import explanations
 from camviz.ui.session import settings
@@ -36,13 +36,14 @@ if e is not None:
         for note in e.notes:
             st.info(escaped(tr_message(note)))
         with st.container(key="next_steps", horizontal=True, vertical_alignment="top", gap="small"):
-            checks = st.container(width="content")
+            hides, checks = st.container(width="content"), st.container(width="content")
             beside = ",".join(dict.fromkeys((e.method, *method_picker.FAVORITES[:3])))
             pages.open_button("beside", "compare", tr("Open in Compare"), {"rows": "none", "columns.methods": beside})
             pin_button.draw(experiment, e)
             map_views.show_downloads(e, experiment, look, percentile)
         with checks:
             quick_check.show(e.question)
+        hide_region.draw(e, hides, st.container(key="hidden_regions"))
         tour.step(4)
         if e.knobs.get("feature_map") is not None:
             patch.patch(e)

@@ -230,3 +230,18 @@ def test_one_click_tests_the_map(start) -> None:
         f"Similarity after randomization {numbers['randomization']:.2f}"
     )
     assert numbers["insertion"] > numbers["deletion"]
+
+
+def test_the_highlighted_region_is_hidden_and_asked_again(start, lite0) -> None:
+    app = start(img="sample:panda")
+    e = camviz.explain(lite0, SAMPLES / "panda.jpg", "grad_cam")
+    expected, steps = camviz.edits.hide_highlighted(e), camviz.edits.hide_and_ask_again(e)
+    assert str(expected.sentence) not in text(app)
+    app.button(key="hide.start").click().run()
+    assert str(expected.sentence) in text(app).replace("giant panda", e.label)
+    for title, one in (("Highlighted", expected.highlighted), ("Random", expected.random)):
+        assert f"{title} region hidden  \ngiant panda {one.predictions[0].shown(0)}" in text(app)
+    app.button(key="hide_again.start").click().run()
+    assert not app.exception and len(steps) == 5
+    assert f"Round 5  \n{steps[4].result.predictions[0].label} {steps[4].result.predictions[0].shown(0)}" in text(app)
+    assert not [button.key for button in app.button if str(button.key).startswith("hide")]

@@ -15,6 +15,7 @@ from .store import result_store
 Result = TypeVar("Result")
 
 PATIENCE = 5.0  # seconds that a computation may take without being asked
+TOLD = 1.0  # seconds from which the button of a computation tells its time
 SHORT = 2.0  # seconds that a computation may take without a button to cancel it
 
 CLICKED = "_clicked"  # in st.session_state: the name of the task whose button was clicked
@@ -48,7 +49,8 @@ def run(
     row = spot.container(horizontal=True, vertical_alignment="center")
     bar, end = row.empty(), row.empty()  # the bar where the button was: a second click there cancels nothing
     asks = ask == "always" or (ask == "if slow" and seconds > PATIENCE) or was_canceled(name, key)
-    if asks and not clicked(bar, name, tr("{what} (about {time})", what=what, time=duration_text(seconds)), kind):
+    timed = tr("{what} (about {time})", what=what, time=duration_text(seconds)) if seconds >= TOLD else what
+    if asks and not clicked(bar, name, timed, kind):
         return None
     if asks or ask == "never" or seconds > SHORT:
         bar.progress(0.0, tr("Starting"))

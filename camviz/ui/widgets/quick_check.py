@@ -51,7 +51,7 @@ def ask(questions: Sequence[Question], name: str) -> bool:
 
         what = tr("Test this heatmap") if len(questions) == 1 else tr("Test all {count} heatmaps", count=len(questions))
         key = ("quick check", *((question.key, metric.key) for question, metric in missing))
-        if not tasks.run(name, key, sum(seconds), what, work, ask="always", keep=False):
+        if not tasks.run(name, key, sum(seconds), what, work, ask="always", kind="secondary", keep=False):
             return False
     good = {key: tr(BETTER[METRICS[key].better]) for key in THREE}
     st.caption(
