@@ -12,6 +12,8 @@ Norm = Literal["linf", "l2"]
 Perturbation = NDArray[np.float64]  # (H, W, 3), in units of the range from black to white
 RGB = NDArray[np.uint8]
 
+BISECTIONS = 14  # of the scale at which a perturbation is rounded: to 1/16,000
+
 
 @dataclass(frozen=True, eq=False)
 class Ball:
@@ -80,13 +82,17 @@ def _rounded_within(levels: Perturbation, most: float) -> Perturbation:
     The norm grows with s, as every |round(s * v)| does.
     """
 
+    flat = levels.ravel().astype(np.float32)
+
     def fits(scale: float) -> bool:
-        return float(np.linalg.norm(np.rint(scale * levels))) <= most
+        rounded = np.rint(np.float32(scale) * flat)
+        return float(np.square(rounded).sum(dtype=np.float64)) <= most**2
 
     low, high = 0.0, 1.0
     while high < 1000 and fits(high):
         low, high = high, 2 * high
-    for _ in range(30):
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (middle, high) if fits(middle) else (low, middle)
-    return np.rint(low * levels)
+    best: Perturbation = np.rint(np.float32(low) * flat).astype(np.float64).reshape(levels.shape)
+    return best

@@ -91,7 +91,7 @@ def test_a_mask_goes_to_the_grid_and_back() -> None:
         (VIEW, MASK[None], "blur", "shape \\(1, 5, 7\\)"),
         (VIEW, np.zeros((27, 34), bool), "blur", "coarser"),
         (VIEW, "mask", "blur", "a mask is an array"),
-        (VIEW, MASK, "blurr", "did you mean 'blur'"),
+        (VIEW, MASK, "grey", "did you mean 'gray'"),
         (VIEW, MASK, VIEW[:-1], "same size"),
         (VIEW, MASK, None, "a view is an array"),
     ],
