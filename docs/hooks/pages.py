@@ -16,7 +16,7 @@ from camviz.teaching.record_pages import record_pages
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"deployment.md": "deploy/README.md"}  # pages whose text stands outside of docs/
-ASSETS = ("assets/icon.png", "assets/explain.png")
+ASSETS = ("assets/icon.png", "assets/explain.webp")
 CODE = re.compile(r"(```.*?```)", re.DOTALL)
 LINK = re.compile(r"(\]\()([^)#\s]+)")
 ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
