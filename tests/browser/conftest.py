@@ -34,9 +34,15 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
         process.wait(20)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server(started: tuple[str, int]) -> str:
-    """The dashboard's address; it keeps nothing of an earlier test."""
+    """The dashboard's address; results of earlier tests are still there."""
+    return started[0]
+
+
+@pytest.fixture
+def forgetful_server(started: tuple[str, int]) -> str:
+    """The dashboard's address, where nothing is left of earlier tests: for buttons that only unfinished work has."""
     os.kill(started[1], signal.SIGUSR1)
     return started[0]
 

@@ -5,9 +5,9 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 
-def test_the_ranking_is_canceled_continued_and_downloaded(page: Page, server: str) -> None:
+def test_the_ranking_is_canceled_continued_and_downloaded(page: Page, forgetful_server: str) -> None:
     page.goto(
-        f"{server}/evaluate?test=ranking&ranking_methods=grad_cam&metrics=deletion,average_drop"
+        f"{forgetful_server}/evaluate?test=ranking&ranking_methods=grad_cam&metrics=deletion,average_drop"
         "&images=sample:lemurs,sample:komodo_dragon,sample:moose"
     )
     start = page.get_by_role("button", name="Compute 24 numbers (about")

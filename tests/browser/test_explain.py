@@ -71,8 +71,8 @@ def test_a_link_to_an_uploaded_image_asks_to_upload_it_again(page: Page, server:
     expect(page.get_by_text("predicts espresso")).to_be_visible()
 
 
-def test_a_slow_method_shows_its_time_waits_and_can_be_canceled(page: Page, server: str) -> None:
-    page.goto(f"{server}/?method=score_cam&img=sample:rocket")
+def test_a_slow_method_shows_its_time_waits_and_can_be_canceled(page: Page, forgetful_server: str) -> None:
+    page.goto(f"{forgetful_server}/?method=score_cam&img=sample:rocket")
     page.get_by_role("button", name="Run Score-CAM (about").click()
     expect(page.get_by_text("s left")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()

@@ -40,10 +40,10 @@ def until_idle(load: Callable[[float], float], patience: float) -> None:
 
 
 def test_cancel_and_a_closed_tab_leave_nothing_running(
-    server: str, browser: Browser, load: Callable[[float], float]
+    forgetful_server: str, browser: Browser, load: Callable[[float], float]
 ) -> None:
     page = browser.new_context().new_page()
-    page.goto(f"{server}/?method=score_cam&img=sample:rocket&colors=jet")
+    page.goto(f"{forgetful_server}/?method=score_cam&img=sample:rocket&colors=jet")
     start, left = page.get_by_role("button", name="Run Score-CAM"), page.get_by_text("s left")
     shown = page.get_by_role("group", name="Top-5 predictions: choose a class to explain")
     expect(start).to_be_visible()
@@ -64,9 +64,9 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
     until_idle(load, 5)
 
 
-def test_a_reload_shows_the_same_without_computing_again(page: Page, server: str) -> None:
+def test_a_reload_shows_the_same_without_computing_again(page: Page, forgetful_server: str) -> None:
     # So many passes that a computation waits for a click.
-    page.goto(f"{server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=160&opacity=0.3&colors=jet")
+    page.goto(f"{forgetful_server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=160&opacity=0.3&colors=jet")
     start, heat = page.get_by_role("button", name="Run SmoothGrad"), page.locator(".stage canvas.heat")
     expect(start).to_be_visible()
     settled(page)

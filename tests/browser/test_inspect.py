@@ -29,8 +29,8 @@ def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: s
     expect(page).to_have_url(f"{server}/inspect?layer=blocks.0")
 
 
-def test_synthesis_waits_for_a_click_can_be_canceled_and_continues(page: Page, server: str) -> None:
-    page.goto(f"{server}/inspect?layer=blocks.1&map=3")
+def test_synthesis_waits_for_a_click_can_be_canceled_and_continues(page: Page, forgetful_server: str) -> None:
+    page.goto(f"{forgetful_server}/inspect?layer=blocks.1&map=3")
     page.get_by_role("button", name=re.compile(r"Synthesize an image \(about")).click()
     expect(page.get_by_text(re.compile("about .* s left"))).to_be_visible()
     page.locator(".st-key-synthesized_image-stop").get_by_role("button", name="Cancel").click()
