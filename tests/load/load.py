@@ -25,7 +25,7 @@ import numpy as np
 import websockets
 from PIL import Image
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
@@ -247,19 +247,20 @@ async def arrive(browser: Any, port: int) -> Any:
     """The first page in a real browser, drawn to its end."""
     page = await browser.new_page(viewport={"width": 1280, "height": 900})
     await page.goto(f"http://127.0.0.1:{port}/")
-    await page.locator(".stack .heat").wait_for(timeout=LONGEST * 1000)
+    await page.locator("figure.stage canvas.heat").wait_for(timeout=LONGEST * 1000)
     return page
 
 
 async def look(page: Any, number: int, until: float, thinking: Thinking, log: Log) -> None:
     """A real browser that clicks from sample to sample."""
-    chance = random.Random(1000 + number)
+    chance, sample, answer = random.Random(1000 + number), "coffee", page.locator(".st-key-answer")
     try:
         while time.monotonic() < until:
-            sample = chance.choice([name for name in SAMPLES if name != "coffee"])
+            sample = chance.choice([name for name in SAMPLES if name not in ("coffee", sample)])
+            before = await answer.inner_text()
             started = time.perf_counter()
             await page.locator(f".gallery button[title={sample}]").click(timeout=LONGEST * 1000)
-            await page.locator(f"img[alt^='{sample}.jpg, as the network']").wait_for(timeout=LONGEST * 1000)
+            await expect(answer).not_to_have_text(before, timeout=LONGEST * 1000)  # drawn when the heatmap is there
             log.seconds["in a browser, another sample"].append(time.perf_counter() - started)
             await asyncio.sleep(chance.uniform(*thinking))
         boxes = await page.locator("[data-testid=stException]").count()
