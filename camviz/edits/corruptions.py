@@ -21,6 +21,7 @@ from ..models.geometry import Fit
 from ..runtime.progress import Progress, check_progress
 from ..runtime.rng import Rng
 from .answers import answers_of, predictions_of
+from .fills import rounded
 from .masks import RGB, check_view
 
 Corruption = Literal["blur", "noise", "jpeg", "brightness", "rotation", "zoom", "stripes"]
@@ -115,7 +116,7 @@ def _blurred(pixels: RGB, strength: float, seed: int) -> RGB:
 
 def _noisy(pixels: RGB, strength: float, seed: int) -> RGB:
     drawn = Rng(seed).normal(*pixels.shape).numpy()
-    return _rounded(pixels + 255 * NOISE * strength * drawn)
+    return rounded(pixels + 255 * NOISE * strength * drawn)
 
 
 def _compressed(pixels: RGB, strength: float, seed: int) -> RGB:
@@ -130,7 +131,7 @@ def jpeg(pixels: RGB, quality: int) -> RGB:
 
 
 def _brightened(pixels: RGB, strength: float, seed: int) -> RGB:
-    return _rounded(pixels + 255.0 * BRIGHTNESS * strength)
+    return rounded(pixels + 255.0 * BRIGHTNESS * strength)
 
 
 def _rotated(pixels: RGB, strength: float, seed: int) -> RGB:
@@ -165,12 +166,7 @@ def _planes(pixels: RGB) -> Tensor:
 
 
 def _image(planes: Tensor) -> RGB:
-    return _rounded(planes[0].permute(1, 2, 0).numpy())
-
-
-def _rounded(values: NDArray[np.floating[Any]]) -> RGB:
-    rounded: RGB = np.rint(values).clip(0, 255).astype(np.uint8)
-    return rounded
+    return rounded(planes[0].permute(1, 2, 0).numpy())
 
 
 CORRUPTIONS: dict[str, Callable[[RGB, float, int], RGB]] = {

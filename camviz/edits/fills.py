@@ -54,7 +54,7 @@ def _filled(fill: Any, pixels: RGB, hidden: Mask, seed: int) -> RGB:
 def _blurred(pixels: RGB, hidden: Mask, seed: int) -> RGB:
     planes = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
     smooth = blur(planes, min(pixels.shape[:2]) / 20)[0].permute(1, 2, 0)
-    return _rounded(smooth.numpy())
+    return rounded(smooth.numpy())
 
 
 def _gray(pixels: RGB, hidden: Mask, seed: int) -> RGB:
@@ -62,7 +62,7 @@ def _gray(pixels: RGB, hidden: Mask, seed: int) -> RGB:
 
 
 def _mean_color(pixels: RGB, hidden: Mask, seed: int) -> RGB:
-    return np.broadcast_to(_rounded(pixels.mean(axis=(0, 1))), pixels.shape)
+    return np.broadcast_to(rounded(pixels.mean(axis=(0, 1))), pixels.shape)
 
 
 def _noise(pixels: RGB, hidden: Mask, seed: int) -> RGB:
@@ -73,12 +73,13 @@ def _noise(pixels: RGB, hidden: Mask, seed: int) -> RGB:
 def _inpainted(pixels: RGB, hidden: Mask, seed: int) -> RGB:
     if not hidden.any():
         return pixels
-    return _rounded(impute(pixels.transpose(2, 0, 1).astype(np.float64), hidden).transpose(1, 2, 0))
+    return rounded(impute(pixels.transpose(2, 0, 1).astype(np.float64), hidden).transpose(1, 2, 0))
 
 
-def _rounded(values: NDArray[np.floating[Any]]) -> RGB:
-    rounded: RGB = np.rint(values).clip(0, 255).astype(np.uint8)
-    return rounded
+def rounded(values: NDArray[np.floating[Any]]) -> RGB:
+    """Return colors as the nearest values of 8 bits."""
+    colors: RGB = np.rint(values).clip(0, 255).astype(np.uint8)
+    return colors
 
 
 FILLS: dict[str, Callable[[RGB, Mask, int], RGB]] = {

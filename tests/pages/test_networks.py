@@ -1,4 +1,4 @@
-"""A network of one's own in the sidebar: brought along, private, bounded; and the operator's."""
+"""A model that a visitor uploads: private, bounded; and the operator's models."""
 
 import io
 import pickle

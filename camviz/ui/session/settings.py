@@ -46,18 +46,17 @@ def run(page: str) -> Iterator[None]:
         state[_WHO], state[_ASKED] = followed
     state[_PAGE], state[_NOTES], state[_USED] = page, [], {}
     state[_RUNNING] = True
+    interrupted = False
     try:
         yield
     except streamlit_internals.Rerun:  # the next run writes the URL: this one may not have read all settings
+        interrupted = True
         if changed:
             state[_ENDED] = link
         raise
-    except BaseException:
-        _write_link(link, changed)
-        raise
-    else:
-        _write_link(link, changed)
     finally:
+        if not interrupted:
+            _write_link(link, changed)
         state[_RUNNING] = False
 
 
