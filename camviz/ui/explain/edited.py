@@ -91,7 +91,7 @@ def said(model: Model, chosen: int, before: Answers, after: Answers) -> Message:
         "{label}: {after} ({change})",
         label=model.categories[chosen],
         after=model.prediction(chosen, float(after[chosen])).shown(),
-        change=_change(change, model.has_probabilities),
+        change=_change(change, model.has_probabilities) or "±0",
     )
 
 
