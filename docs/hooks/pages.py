@@ -2,6 +2,8 @@
 
 import posixpath
 import re
+import tomllib
+from functools import partial
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -17,6 +19,7 @@ from camviz.teaching.record_pages import record_pages
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"deployment.md": "deploy/README.md"}  # pages whose text stands outside of docs/
 ASSETS = ("assets/icon.png", "assets/explain.webp")
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Homepage"]
 CODE = re.compile(r"(```.*?```)", re.DOTALL)
 LINK = re.compile(r"(\]\()([^)#\s]+)")
 ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
@@ -49,7 +52,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Link the keys of the tables to their pages, and files outside of docs/ to the repository."""
     path = page.file.src_uri
     if path in ("methods.md", "metrics.md"):
-        markdown = ROW.sub(rf"| [`\1`](reference/{path.removesuffix('.md')}/\1.md) |", markdown)
+        markdown = ROW.sub(partial(_linked, path.removesuffix(".md")), markdown)
     folder = posixpath.dirname(ELSEWHERE.get(path, f"docs/{path}"))
     inside = {source: page for page, source in ELSEWHERE.items()} | {asset: asset for asset in ASSETS}
 
@@ -62,12 +65,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         if here is None and not (ROOT / target).exists():
             raise PluginError(f"{path} links to {link}, which is not there")
         if here is None:
-            return f"{start}{config.extra['repository']}/{target}"
+            return f"{start}{REPOSITORY}/blob/main/{target}"
         return f"{start}{posixpath.relpath(here, posixpath.dirname(path) or '.')}"
 
     # Every other part is code.
     parts = CODE.split(markdown)
     return "".join(part if number % 2 else LINK.sub(lead, part) for number, part in enumerate(parts))
+
+
+def _linked(folder: str, row: re.Match[str]) -> str:
+    """Return the start of a row with a link to the page of its key; the settings, which have none, stay as they are."""
+    key = row[1]
+    known = METRICS if folder == "metrics" else {**METHODS, **SYNTHESES}
+    return f"| [`{key}`](reference/{folder}/{key}.md) |" if key in known else row[0]
 
 
 def _lines(records: list[Entry], folder: str) -> list[dict[str, str]]:
