@@ -1,4 +1,4 @@
-"""What mkdocs does besides: pages of methods, metrics and attacks, deploy/README.md, links to files outside of docs/."""
+"""What mkdocs does besides: pages of methods, metrics and attacks, deploy/README.md, links out of docs/."""
 
 import posixpath
 import re
