@@ -95,8 +95,8 @@ def check(wheel: Path) -> float:
             raise FileNotFoundError("camviz explain has written no table")
     if seconds > LONGEST:
         raise TimeoutError(
-            f"the first heatmap came after {seconds:.0f} s, at most {LONGEST:.0f} s are allowed: {took}; if that is far "
-            "less, the machine was busy: try again"
+            f"the first heatmap came after {seconds:.0f} s, at most {LONGEST:.0f} s are allowed: {took}; if that is "
+            "far less, the machine was busy: try again"
         )
     return seconds
 
