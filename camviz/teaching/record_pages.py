@@ -72,7 +72,7 @@ def synthesis_page(method: SynthesisMethod) -> str:
         "## In Python",
         _code(
             f'made = camviz.feature_visualization.synthesize(model, "{method.key}"{image}{what})',
-            "print(made.picture.shape)",
+            "print(made.image.shape)",
         ),
         _sources(method, "camviz/feature_visualization"),
         "All methods: [table](../../methods.md).",

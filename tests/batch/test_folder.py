@@ -294,7 +294,7 @@ def test_the_table_is_written_in_parts_and_sheets_in_pages(command, table, monke
 def test_a_photograph_that_cannot_be_read_is_in_the_list(tmp_path):
     for name in ("a.heic", "b.HEIF", "c.avif", "notes.txt"):
         (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    assert folders.pictures_in(tmp_path, tmp_path / "out") == ["a.heic", "b.HEIF", "c.avif"]
+    assert folders.images_in(tmp_path, tmp_path / "out") == ["a.heic", "b.HEIF", "c.avif"]
 
 
 def test_a_heic_photograph_is_a_row_with_its_map(command, table, pictures, tmp_path):

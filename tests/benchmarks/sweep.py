@@ -23,15 +23,16 @@ from tests.methods.nets import state
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "compatibility.md"
 SIDE = 96  # pixels; networks of a fixed size get theirs
 MEMORY = 1500  # MB that a method may add to the peak of the process
+WIDEST = 64  # channels of a layer at which a method makes a pass for each channel
 FEW = {"samples": 2, "steps": 2, "masks": 4}  # of what a method of many passes takes many of
 PAGE_TEMPLATE = """<!-- Written by `python -m tests.benchmarks.sweep --write`. -->
 
 # Compatibility
 
-Each of the {methods} methods was run on {count} networks: the smallest of each family of torchvision and timm, with random
-weights. Each gave a finite map or the sentence of an error, left the network as it was, and all methods of a network together
-raised the peak memory of the process by less than {memory} MB. The input has {side} pixels on a side, or as many as the network
-accepts. Methods of many passes ran with few samples, and at the layer with the fewest channels.
+{methods} were run on {count} networks: the smallest of each family of torchvision and timm, with random
+weights. Each gave a finite map or the sentence of an error, left the network as it was, and all methods of a network
+together raised the peak memory of the process by less than {memory} MB. The input has {side} pixels on a side, or as
+many as the network accepts. Methods of many passes ran with few samples, and at the layer with the fewest channels.
 
 | network | pixels | maps | no map, for the reason of that number |
 |---|---|---|---|
@@ -45,11 +46,26 @@ accepts. Methods of many passes ran with few samples, and at the layer with the 
 TORCHVISION = (
     "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "inception_v3",
     "maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf", "regnet_y_400mf", "resnet18",
-    "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "vgg11", "vit_b_16", "wide_resnet50_2",
+    "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "vgg11",
 )
-TIMM: tuple[str, ...] = ()
+TIMM = """
+    cait_xxs24_224 coat_tiny coatnet_nano_rw_224 convit_tiny convmixer_768_32
+    convnext_atto cpubone_nano crossvit_tiny_240 cs3darknet_focus_s csatv2 cspnext_tiny davit_tiny
+    deit_tiny_patch16_224 densenetblur121d dla46x_c dpn48b edgenext_xx_small efficientformer_l1
+    efficientformerv2_s0 efficientnet_lite0 efficientvim_m1 efficientvit_b0 efficientvit_m0
+    ese_vovnet19b_slim_dw eva02_tiny_patch14_224 fasternet_t0 fastvit_t8 focalnet_tiny_srf gcvit_xxtiny
+    ghostnet_050 gmlp_ti16_224 halonet_h1 hardcorenas_b hgnetv2_b0 hiera_tiny_224 hieradet_small
+    hrnet_w18_small iformer_t inception_next_atto inception_resnet_v2 inception_v4 lcnetv2_small
+    legacy_seresnet18 legacy_xception levit_128s lowformer_b0 mambaout_femto maxvit_pico_rw_256
+    mobilenetv3_small_050 mobileone_s1 mobilevit_xxs mvitv2_tiny nest_tiny
+    nextvit_small nf_regnet_b0 pit_ti_224 poolformerv2_s12 pvt_v2_b0 rdnet_tiny regnetx_002
+    repghostnet_050 repvit_m1 res2next50 resnest14d resnet10t resnetv2_18 rexnet_100 selecsls42 sequencer2d_s
+    shvit_s1 skresnet18 starnet_s050 swiftformer_xs swin_tiny_patch4_window7_224 swinv2_cr_tiny_224
+    swinv2_tiny_window8_256 tiny_vit_5m_224 tnt_s_patch16_224 tresnet_m twins_svt_small visformer_tiny
+    vit_srelpos_small_patch16_224 vit_tiny_patch16_224 volo_d1_224 xception41p xcit_nano_12_p16_224
+"""
 # fmt: on
-NETWORKS = (*TORCHVISION, *(f"timm/{name}" for name in TIMM))
+NETWORKS = (*TORCHVISION, *(f"timm/{name}" for name in TIMM.split()))
 
 
 @dataclass(frozen=True)
@@ -81,7 +97,10 @@ def explained(name: str, methods: Iterable[str]) -> Row:
         knobs = {knob: few for knob, few in FEW.items() if knob in method.knobs}
         layer = None
         if method.many_passes and method.layer == "required":  # one pass or more for each channel
-            layer = min((one for one in model.layers if one.height > 1), key=lambda one: one.channels).name
+            narrowest = min((one for one in model.layers if one.height > 1), key=lambda one: one.channels, default=None)
+            if narrowest is not None and narrowest.channels > WIDEST:
+                continue
+            layer = None if narrowest is None else narrowest.name
         try:
             found = camviz.explain(model, image, method.key, 5, layer=layer, **knobs)
         except CamvizError as error:

@@ -17,7 +17,7 @@ from ..catalogue import EMBEDDED, timm_architectures, torchvision_names
 Shapes = Mapping[str, tuple[int, ...]]
 
 SIMILAR, SAME = 0.3, 0.95  # shares of tensors: the least that is reported, and the one that ends the search
-COMPARED = 8  # architectures built and compared tensor by tensor
+COMPARED = 4  # architectures built and compared tensor by tensor
 LENGTH, LEAST = 64, 4  # numbers in a sketch, and those that two similar ones have in common
 MARGIN = 0.2  # by which a sketch may underestimate a share: three standard deviations
 SKETCHES = Path(__file__).with_name("sketches.txt")

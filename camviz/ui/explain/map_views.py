@@ -90,7 +90,7 @@ def show_downloads(e: Explanation, experiment: Experiment, look: Look, percentil
     question, image_name, link = e.question, experiment.image.name, settings.link()
     name = text.file_name(image_name, e.model, e.method, e.layer or "", e.label)
 
-    def picture_of(view: str) -> bytes:
+    def image_of(view: str) -> bytes:
         pixels = np.asarray(question.model.original_view(question.image, question.fit, LARGE))
         return encode.png(render.views(e.attribution, pixels, look.strength, look.colors, percentile)[view])
 
@@ -98,7 +98,7 @@ def show_downloads(e: Explanation, experiment: Experiment, look: Look, percentil
     for view in render.VIEWS[render.kind(e.attribution)]:
         buttons.download_button(
             f"{tr_message(view)} (PNG)",
-            partial(picture_of, view),
+            partial(image_of, view),
             f"{name}-{text.file_name(view)}.png",
             "image/png",
             on_click="ignore",
@@ -123,7 +123,7 @@ def show_downloads(e: Explanation, experiment: Experiment, look: Look, percentil
     buttons.download_button(
         tr("Report (HTML)"),
         lambda: report.to_html(
-            Message("Explanation of {picture} by {model}", model=e.model, picture=image_name),
+            Message("Explanation of {image} by {model}", model=e.model, image=image_name),
             report.explanation_sections(e, experiment.predictions, image_name, look.colors, look.strength, percentile),
             link,
             language,

@@ -66,7 +66,7 @@ def _asked(recipe: Any) -> dict[str, str]:
     method = find_method(text("recipe", "method", recipe["method"]))
     knobs = method.settings({name: value for name, value in recipe.items() if name not in PARTS})
     asked = {
-        "img": _picture(recipe["image"]),
+        "img": _image_id(recipe["image"]),
         **_network(recipe["model"]),
         **_target(recipe.get("target")),
         **_layer(recipe.get("layer")),
@@ -76,12 +76,12 @@ def _asked(recipe: Any) -> dict[str, str]:
     return asked | {f"{method.key}.{name}": _written(value) for name, value in knobs.items()}
 
 
-def _picture(given: Any) -> str:
+def _image_id(given: Any) -> str:
     image = fields("image", given, ("file", "sha256"))
     name, digest = (text("image", key, image.get(key, "")) for key in ("file", "sha256"))
-    for picture in image_input.choices().values():
-        if picture.digest == digest:
-            return picture.id
+    for known in image_input.choices().values():
+        if known.digest == digest:
+            return known.id
     raise RecipeError(
         "this recipe is of the image '{name}', which is not here: load it under 'Your own "
         "image', and then the recipe again",
