@@ -111,7 +111,7 @@ def test_the_search_works_from_the_disk_and_from_a_server(site: Path, page: Page
 
 @pytest.mark.parametrize("key", ["grad_cam", "guided_backprop", "center_gaussian"])
 def test_a_stored_map_is_the_method_s(lite0: camviz.Model, key: str) -> None:
-    made = samples.picture(camviz.explain(lite0, samples.SAMPLES / samples.SAMPLE, key))
+    made = samples.overlay_of(camviz.explain(lite0, samples.SAMPLES / samples.SAMPLE, key))
     stored, again = (
         np.asarray(Image.open(file).convert("RGB"), float)
         for file in (STORED / f"{key}.jpg", io.BytesIO(encode.jpeg(made, quality=samples.QUALITY)))
