@@ -1,6 +1,7 @@
-"""Every method on the smallest network of each family of torchvision and timm, with random weights.
+"""Methods on the smallest network of most families of torchvision and timm, with random weights.
 
 `python -m tests.benchmarks.sweep` prints a line for each; with --write it writes docs/reference/compatibility.md.
+`--methods` takes other keys.
 Each network runs in a process of its own, so that its memory is known.
 """
 
@@ -9,7 +10,7 @@ import multiprocessing
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,20 +26,20 @@ SIDE = 96  # pixels; networks of a fixed size get theirs
 MEMORY = 1500  # MB that a method may add to the peak of the process
 WIDEST = 64  # channels of a layer at which a method makes a pass for each channel
 FEW = {"samples": 2, "steps": 2, "masks": 4}  # of what a method of many passes takes many of
+METHODS_RUN = ("grad_cam", "guided_backprop", "lrp", "score_cam")  # one of each kind
 PAGE_TEMPLATE = """<!-- Written by `python -m tests.benchmarks.sweep --write`. -->
 
 # Compatibility
 
-{methods} were run on {count} networks: the smallest of each family of torchvision and timm, with random
-weights. Each gave a finite map or the sentence of an error, left the network as it was, and all methods of a network
-together raised the peak memory of the process by less than {memory} MB. The input has {side} pixels on a side, or as
-many as the network accepts. Methods of many passes ran with few samples, and at the layer with the fewest channels.
+Methods on {count} networks: the smallest of most families of torchvision and timm, with random weights. Each gives
+a finite map or the sentence of an error, and leaves the network as it was. All methods of a network together raise the
+peak memory of the process by less than {memory} MB. The input has {side} pixels on a side, or as many as the network
+accepts.
 
-| network | pixels | maps | no map, for the reason of that number |
-|---|---|---|---|
-{rows}
+{table}
 
-## Why there is no map
+A number is the reason why there is no map. "not run" is a method that makes a pass for each channel, on a network
+without a layer of {widest} channels or fewer.
 
 {reasons}
 """
@@ -127,30 +128,34 @@ def _load(name: str) -> camviz.Model:
         return camviz.load_model(name, weights="random")
 
 
-def page(rows: Iterable[Row]) -> str:
+def page(rows: Iterable[Row], methods: Sequence[str] = METHODS_RUN) -> str:
     """Return docs/reference/compatibility.md."""
+    rows = sorted(rows, key=lambda row: ("/" in row.network, row.network))
     reasons: dict[str, str] = {}
-    lines = []
     for row in rows:
         for template, text in row.refused.values():
             reasons.setdefault(template, text)
-        lines.append(table_row(row, list(reasons)))
+    numbers = {template: number for number, template in enumerate(reasons, 1)}
+    titles = " | ".join(METHODS[key].title for key in methods)
+    head = [f"| network | pixels | {titles} |", "|---" * (len(methods) + 2) + "|"]
     return PAGE_TEMPLATE.format(
-        rows="\n".join(lines),
-        count=len(lines),
-        methods=len(METHODS),
+        table="\n".join([*head, *(table_row(row, methods, numbers) for row in rows)]),
+        count=len(rows),
         side=SIDE,
         memory=MEMORY,
-        reasons="\n".join(f"{number}. {text}" for number, text in enumerate(reasons.values(), 1)),
+        widest=WIDEST,
+        reasons="\n".join(f"{numbers[template]}. {text}" for template, text in reasons.items()),
     )
 
 
-def table_row(row: Row, reasons: list[str]) -> str:
-    """Return the row of a network; `reasons` are the templates of the sentences, in the order of their numbers."""
-    refused = [
-        f"{f'`{key}`' if key else 'not loaded'} ({reasons.index(row.refused[key][0]) + 1})" for key in row.refused
-    ]
-    return f"| {row.network} | {row.side or '-'} | {len(row.maps)} | {', '.join(sorted(refused)) or '-'} |"
+def table_row(row: Row, methods: Sequence[str], numbers: Mapping[str, int]) -> str:
+    """Return the row of a network; `numbers` are those of the sentences, by their templates."""
+
+    def cell(key: str) -> str:
+        template, _ = row.refused.get(key, row.refused.get("", ("", "")))
+        return "map" if key in row.maps else str(numbers[template]) if template else "not run"
+
+    return f"| {row.network} | {row.side or '-'} | {' | '.join(map(cell, methods))} |"
 
 
 def _sentence(error: CamvizError) -> tuple[str, str]:
@@ -166,7 +171,7 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", nargs="*", default=NETWORKS)
-    parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated keys")
+    parser.add_argument("--methods", default=",".join(METHODS_RUN), help="comma-separated keys")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     given = parser.parse_args()
@@ -180,7 +185,7 @@ def main() -> int:
             print(f"{row.network}: {len(row.maps)} maps, {len(row.refused)} refused, +{row.megabytes} MB, ", end="")
             print(f"{row.seconds:.0f} s", *row.faults, sep="; ", flush=True)
     if given.write:
-        PAGE.write_text(page(rows), encoding="utf-8")
+        PAGE.write_text(page(rows, given.methods.split(",")), encoding="utf-8")
     return any(row.faults for row in rows)
 
 
