@@ -14,7 +14,7 @@ from .gradients import (
     scores_through,
 )
 from .hooks import observe, replacing_output
-from .kept_passes import KeptPasses, reusing_passes
+from .kept_passes import KeptPass, PassKey, reusing_passes
 from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
 from .network.errors import NetworkError, StartAgainError
@@ -44,11 +44,12 @@ __all__ = [
     "ANY_LAYOUT",
     "SMOOTH",
     "TO_NUMBERS",
-    "KeptPasses",
+    "KeptPass",
     "LastSteps",
     "NetworkError",
     "OutputReading",
     "PassCounts",
+    "PassKey",
     "Rule",
     "StartAgainError",
     "activations",

@@ -1,14 +1,11 @@
 """Forward passes that are kept, so that another score at the same layer runs only what follows the layer."""
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +19,6 @@ from .rules import active_rules
 
 PassKey = tuple[Hashable, ...]  # the network's fingerprint, the layer, and what tells one input from another
 
-MAX_BYTES = 64 * 2**20  # of all passes together: some 200 at the last layer of a network
 CALL_BYTES = 1_000  # that a recorded call takes
 
 # They compute differently where their calls are intercepted, so a recorded pass would not be a plain one.
@@ -139,58 +135,24 @@ def is_dense(tensor: Tensor) -> bool:
     return tensor.is_contiguous() or tensor.is_contiguous(memory_format=torch.channels_last)
 
 
-class KeptPasses:
-    """Passes by network, input and layer, up to a number of bytes; those of a network that has changed are not found.
-
-    At a layer that was refused once, no other pass is recorded. Any thread may use it. It keeps no network alive.
-    """
-
-    def __init__(self, limit: int = MAX_BYTES) -> None:
-        self._limit = limit
-        self._of: WeakKeyDictionary[nn.Module, OrderedDict[PassKey, tuple[int, KeptPass]]] = WeakKeyDictionary()
-        self._refused: WeakKeyDictionary[nn.Module, set[Hashable]] = WeakKeyDictionary()
-        self._time = 0  # grows with each use
-        self._lock = threading.Lock()
+class PassStore(Protocol):
+    """Keeps passes by network and key. Of a key, the first two parts say which layer of which state of the network."""
 
     def get(self, net: nn.Module, key: PassKey) -> KeptPass | None:
-        """Return the pass of that key."""
-        with self._lock:
-            passes = self._of.get(net, OrderedDict())
-            if key not in passes:
-                return None
-            found = passes.pop(key)[1]
-            passes[key] = self._now(), found
-            return found
-
-    def refuses(self, net: nn.Module, key: PassKey) -> bool:
-        """Whether a pass with a key that begins as this one could not be repeated."""
-        return key[:2] in self._refused.get(net, ())
+        """Return the pass of that key, or None."""
 
     def put(self, net: nn.Module, key: PassKey, found: KeptPass | None) -> None:
-        """Keep a pass, or None for one that cannot be repeated; the ones that were not used for the longest time go."""
-        with self._lock:
-            if found is None:
-                self._refused.setdefault(net, set()).add(key[:2])
-                return
-            passes = self._of.setdefault(net, OrderedDict())
-            passes[key] = self._now(), found
-            while self._size() > self._limit:
-                oldest = min((one for one in self._of.values() if one), key=lambda one: next(iter(one.values()))[0])
-                oldest.popitem(last=False)
+        """Keep a pass, or None for one that cannot be repeated."""
 
-    def _now(self) -> int:
-        self._time += 1
-        return self._time
-
-    def _size(self) -> int:
-        return sum(found.nbytes for passes in self._of.values() for _, found in passes.values())
+    def refuses(self, net: nn.Module, key: PassKey) -> bool:
+        """Whether a pass at the same layer could not be repeated."""
 
 
-_open: ContextVar[KeptPasses | None] = ContextVar("camviz_kept_passes", default=None)
+_open: ContextVar[PassStore | None] = ContextVar("camviz_kept_passes", default=None)
 
 
 @contextmanager
-def reusing_passes(passes: KeptPasses) -> Iterator[None]:
+def reusing_passes(passes: PassStore) -> Iterator[None]:
     """Take forward passes from `passes` inside the context, and keep new ones there. Values do not change."""
     token = _open.set(passes)
     try:
@@ -208,7 +170,7 @@ def is_reusing() -> bool:
 class PassPlace:
     """Where the pass of one input through one layer of a network is kept."""
 
-    _passes: KeptPasses
+    _passes: PassStore
     _net: nn.Module
     _key: PassKey
 
