@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .errors import CamvizError
     from .explanation.explain import explain
     from .explanation.explanation import Explanation
+    from .explanation.hiding import hide_and_ask_again, hide_highlighted
     from .measurement import measure
     from .models import Model, load_model
     from .registry import METHODS
@@ -23,6 +24,8 @@ __all__ = [
     "adversarial",
     "edits",
     "explain",
+    "hide_and_ask_again",
+    "hide_highlighted",
     "load_model",
     "measure",
     "scores",
@@ -35,6 +38,8 @@ _MODULES = {
     "Explanation": ".explanation.explanation",
     "Model": ".models",
     "explain": ".explanation.explain",
+    "hide_and_ask_again": ".explanation.hiding",
+    "hide_highlighted": ".explanation.hiding",
     "load_model": ".models",
     "measure": ".measurement",
     "serve": ".ui.server.serve",  # Streamlit is for who serves; the rest does without it

@@ -1,9 +1,9 @@
-"""The image as an experiment: replace a part of it, corrupt it, hide what a heatmap highlights, and read the answer."""
+"""The image as an experiment: replace a part of it, corrupt it, and read the answer."""
 
 from .answers import answers_of, predictions_of
 from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve
+from .edit import Edit, describe
 from .fills import FILLS, Fill, apply
-from .hiding import Hidden, Hiding, Step, hide_and_ask_again, hide_highlighted
 from .masks import GRID, enlarged, inverted, on_grid
 from .packed_masks import pack, unpack
 from .superpixels import segments
@@ -13,17 +13,14 @@ __all__ = [
     "FILLS",
     "GRID",
     "CorruptionCurve",
+    "Edit",
     "Fill",
-    "Hidden",
-    "Hiding",
-    "Step",
     "answers_of",
     "apply",
     "corrupt",
     "corruption_curve",
+    "describe",
     "enlarged",
-    "hide_and_ask_again",
-    "hide_highlighted",
     "inverted",
     "on_grid",
     "pack",
