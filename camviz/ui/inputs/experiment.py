@@ -16,6 +16,7 @@ from ...models import Model, Prediction
 from ...models.geometry import Fit
 from ...registry import Method
 from ...scores import Score, contrast, logit
+from ..server.kept_passes import reusing
 from ..server.queue import compute_queue
 from ..server.store import result_store
 from .image_input import InputImage
@@ -110,6 +111,7 @@ def _ranking(model: Model, image: DecodedImage, fit: Fit) -> tuple[NDArray[np.in
 
 
 def _rank(model: Model, image: DecodedImage, fit: Fit) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    ranked = model.predict(image, len(model.categories), fit)
+    with reusing(model):
+        ranked = model.predict(image, len(model.categories), fit)
     answers = [one.value if isnan(one.probability) else one.probability for one in ranked]
     return np.array([one.index for one in ranked]), np.array(answers)

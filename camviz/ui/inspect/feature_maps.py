@@ -201,7 +201,7 @@ def synthesized_image(experiment: Experiment, number: int) -> None:
         steps, size = stored.STEPS, (stored.SIZE, stored.SIZE)
     else:
         key = ("synthesized_image", model.key, layer, number, STEPS)
-        seconds = 4 * STEPS * cost.seconds_per_pass(model)
+        seconds = 2.5 * STEPS * cost.seconds_per_pass(model)
         jpeg = tasks.run(
             "synthesized_image",
             key,
