@@ -1,8 +1,9 @@
 """The image as an experiment: replace a part of it, corrupt it, hide what a heatmap highlights, and read the answer."""
 
 from .answers import answers_of, predictions_of
-from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve
+from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve, moved
 from .fills import FILLS, Fill, apply
+from .heatmap_curve import HeatmapCurve, heatmap_curve
 from .hiding import Hidden, Hiding, Step, hide_and_ask_again, hide_highlighted
 from .masks import GRID, enlarged, inverted, on_grid
 from .packed_masks import pack, unpack
@@ -14,6 +15,7 @@ __all__ = [
     "GRID",
     "CorruptionCurve",
     "Fill",
+    "HeatmapCurve",
     "Hidden",
     "Hiding",
     "Step",
@@ -22,9 +24,11 @@ __all__ = [
     "corrupt",
     "corruption_curve",
     "enlarged",
+    "heatmap_curve",
     "hide_and_ask_again",
     "hide_highlighted",
     "inverted",
+    "moved",
     "on_grid",
     "pack",
     "predictions_of",

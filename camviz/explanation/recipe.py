@@ -115,14 +115,15 @@ def snippet(question: Question, image_name: str) -> str:
     call += [f"{key}={value!r}" for key, value in question.settings.items() if value != knobs[key].default]
     return (
         "import camviz\n\n"
-        f"model = camviz.load_model({_model_arguments(question.model)})\n"
+        f"model = camviz.load_model({model_arguments(question.model)})\n"
         f"explanation = camviz.explain({', '.join(call)})\n"
         "print(explanation.label, explanation.shown)\n"
         "explanation  # a notebook shows the image with the heatmap on it\n"
     )
 
 
-def _model_arguments(model: Model) -> str:
+def model_arguments(model: Model) -> str:
+    """Return the arguments of load_model that load a model, as Python code."""
     if model.weights.is_custom:
         given = ["network", f"name={model.name!r}"]
         given += ["head='none'"] if model.head == "none" else []

@@ -1,0 +1,157 @@
+"""What a corruption does to the predictions and to the heatmap at each level: computed once, kept for everybody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import edits, encode, render
+from ...edits.corruptions import STRENGTHS, Corruption
+from ...explanation.question import Question
+from ...messages import Message
+from ...models import Prediction
+from ...scores import contrast, logit
+from ...stage.look import Look
+from ...text import percent
+from ..inputs.experiment import Experiment
+from ..results import cost, explanations
+from ..server import tasks
+from ..server.queue import ReportProgress, in_queue
+from ..server.store import result_store
+from ..session.language import tr, tr_message
+
+TITLES: dict[str, str] = {
+    "blur": Message("Blur"),
+    "noise": Message("Noise"),
+    "jpeg": Message("JPEG"),
+    "brightness": Message("Brightness"),
+    "rotation": Message("Rotation"),
+    "zoom": Message("Zoom"),
+    "stripes": Message("Stripes"),
+}
+LEVELS = len(STRENGTHS)
+QUALITY = 85  # of the JPEG that holds the images of all levels
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the model answers at each level: the best classes, and the explained one."""
+
+    predictions: tuple[tuple[Prediction, ...], ...]
+    explained: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The heatmaps of the explained class at each level, and their similarities to that of the untouched image."""
+
+    attributions: tuple[NDArray[np.float32], ...] = field(repr=False)
+    similarities: tuple[float, ...]
+
+    @property
+    def empty(self) -> tuple[bool, ...]:
+        """Whether nothing speaks for the class, at each level."""
+        return tuple(not (one.any() if one.ndim == 3 else one.max() > max(0.0, one.min())) for one in self.attributions)
+
+
+def explained_class(experiment: Experiment) -> int:
+    """Return the class whose probability is followed: the first one of a contrast."""
+    score = experiment.score
+    return score.a if isinstance(score, contrast) else score.c if isinstance(score, logit) else 0
+
+
+def views(experiment: Experiment, kind: Corruption) -> list[NDArray[np.uint8]]:
+    """Return the corrupted view at each level, (H, W, 3) each."""
+    view = experiment.view
+    return [edits.corrupt(view, kind, strength) for strength in STRENGTHS]
+
+
+def answers(experiment: Experiment, kind: Corruption) -> Answers | None:
+    """Return the answers at all levels, of one batch; None after an error, which the page shows, or after Cancel."""
+    model, index = experiment.model, explained_class(experiment)
+
+    def work(report: ReportProgress) -> Answers:
+        with in_queue(report) as progress:
+            found = edits.corruption_curve(model, experiment.image.decoded, kind, fit=experiment.fit, progress=progress)
+        explained = tuple(model.prediction(index, answer) for answer in found.of_class(index))
+        return Answers(found.predictions, explained)
+
+    seconds = LEVELS * cost.seconds_per_pass(model)
+    key = ("corruption", *experiment.key, kind, index)
+    return tasks.run("corruption", key, seconds, tr("Compute the predictions"), work, ask="never")
+
+
+def known_maps(question: Question, kind: Corruption) -> Maps | None:
+    """Return the heatmaps of a corruption if they were computed before, by anybody."""
+    found: Maps | None = result_store().get(_key(question, kind))
+    return found
+
+
+def is_quick(question: Question, kind: Corruption) -> bool:
+    """Return whether the heatmaps are computed without a click."""
+    return _seconds(question) <= tasks.PATIENCE and not tasks.was_canceled("corruption_maps", _key(question, kind))
+
+
+def maps(experiment: Experiment, question: Question, kind: Corruption) -> Maps | None:
+    """Return the heatmaps at all levels: at once if they are quick, else after a click. None: not yet."""
+
+    def work(report: ReportProgress) -> Maps:
+        first, rest = tasks.parts_of(report, [_seconds(question) / LEVELS, _seconds(question)])
+        untouched = explanations.compute(question, first)
+        with in_queue(rest) as progress:
+            curve = edits.corruption_curve(experiment.model, experiment.image.decoded, kind, fit=experiment.fit)
+            found = edits.heatmap_curve(untouched, curve, progress=progress)
+        return Maps(tuple(one.attribution for one in found.explanations), found.similarities)
+
+    what = tr("Compute the heatmaps of all levels")
+    return tasks.run("corruption_maps", _key(question, kind), _seconds(question), what, work)
+
+
+def _seconds(question: Question) -> float:
+    return LEVELS * cost.explanation_seconds(question, batched=True)
+
+
+def _key(question: Question, kind: Corruption) -> tuple[object, ...]:
+    return "corruption maps", question.key, kind
+
+
+def film(experiment: Experiment, kind: Corruption) -> bytes:
+    """Return the images of all levels, one below the other, as one JPEG."""
+    return result_store().once(("corruption film", *experiment.key, kind), lambda: _film(views(experiment, kind)))
+
+
+def heated_film(experiment: Experiment, question: Question, kind: Corruption, found: Maps, look: Look) -> bytes:
+    """Return the same under the heatmaps."""
+
+    def make() -> bytes:
+        size = experiment.model.input_size
+        return _film(
+            [
+                render.overlay(view, render.heatmap(one, size), look.strength, look.colors)
+                for view, one in zip(views(experiment, kind), found.attributions, strict=True)
+            ]
+        )
+
+    return result_store().once(("corruption heats", question.key, kind, look.strength, look.colors), make)
+
+
+def _film(images: Sequence[NDArray[np.uint8]]) -> bytes:
+    return encode.jpeg(np.concatenate(images), quality=QUALITY)
+
+
+def amount(kind: Corruption, level: int, size: tuple[int, int]) -> str:
+    """Return what a level stands for, in the visitor's language; "" for the untouched image."""
+    strength = STRENGTHS[level]
+    if not strength:
+        return tr("untouched image")
+    shown = {
+        "blur": Message("blur of {pixels} pixels", pixels=f"{strength * edits.corruptions.BLUR * min(size):.1f}"),
+        "noise": Message("noise of {share}", share=percent(strength * edits.corruptions.NOISE, 0)),
+        "jpeg": Message("JPEG quality {quality}", quality=round(100 - 99 * strength)),
+        "brightness": Message("brighter by {share}", share=percent(strength * edits.corruptions.BRIGHTNESS, 0)),
+        "rotation": Message("rotated by {angle}°", angle=round(strength * edits.corruptions.ANGLE)),
+        "zoom": Message("{times} times as large", times=f"{1 + (edits.corruptions.ZOOM - 1) * strength:.1f}"),
+        "stripes": Message("{share} covered", share=percent(strength * edits.corruptions.COVERED, 0)),
+    }
+    return tr_message(shown[kind])
