@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.ui.perturb import corruption_view
+from camviz.ui.perturb import attack_view, corruption_view
 from camviz.ui.session import settings
 from camviz.ui.session.language import tr
 from camviz.ui.shell import pages
@@ -11,7 +11,8 @@ PARTS = {"corrupt": "Corrupt", "attack": "Attack"}
 
 experiment = pages.experiment()
 part = settings.setting("perturb", "corrupt", PARTS)
-st.segmented_control(
+row = st.container(horizontal=True, vertical_alignment="center")
+row.segmented_control(
     tr("Section"),
     PARTS,
     format_func=lambda part: tr(PARTS[part]),
@@ -22,4 +23,8 @@ st.segmented_control(
 )
 
 if part == "corrupt":
-    corruption_view.draw(experiment)
+    with row:
+        kind = corruption_view.choose()
+    corruption_view.draw(experiment, kind)
+else:
+    attack_view.draw(experiment)

@@ -72,7 +72,7 @@ def heatmap_curve(
     size = (explanation.view.shape[0], explanation.view.shape[1])
     untouched = _plane(explanation.attribution, size)
     similarities = tuple(
-        rank_correlation(moved(untouched, curve.kind, strength), _plane(one.attribution, size))  # type: ignore[arg-type]
+        rank_correlation(moved(untouched, curve.kind, strength), _plane(one.attribution, size))
         for strength, one in zip(curve.strengths, found, strict=True)
     )
     return HeatmapCurve(curve.strengths, tuple(found), similarities)

@@ -56,9 +56,9 @@ def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, pi
     _mount(_gallery, "gallery", {"label": label, "items": shown, "chosen": chosen}, picked)
 
 
-def bars(label: str, rows: Sequence[dict[str, Any]], picked: Callable[[int], None]) -> None:
+def bars(label: str, rows: Sequence[dict[str, Any]], picked: Callable[[int], None], key: str = "bars") -> None:
     """Show rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`."""
-    _mount(_bars, "bars", {"label": label, "rows": list(rows), "tooltip": tr("Explain this class")}, picked)
+    _mount(_bars, key, {"label": label, "rows": list(rows), "tooltip": tr("Explain this class")}, picked)
 
 
 def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], None]) -> None:

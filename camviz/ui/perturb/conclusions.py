@@ -39,7 +39,7 @@ def predictions(along: Sequence[Sequence[Prediction]], explained: Sequence[Predi
 
 
 def heatmaps(similarities: Sequence[float], empty: Sequence[bool]) -> Message:
-    """Return at which level the heatmap is no longer similar to that of the untouched image, or empty."""
+    """Return at which level the heatmap is no longer similar to that of the untouched image, or is empty."""
     level = next((level for level, one in enumerate(similarities) if one < BROKEN), None)
     if level is None:
         return Message(
@@ -47,9 +47,10 @@ def heatmaps(similarities: Sequence[float], empty: Sequence[bool]) -> Message:
             least=f"{min(similarities):.2f}",
         )
     if empty[level]:
-        return Message("The heatmap is empty at level {level}: nothing speaks for the class there.", level=level)
+        return Message("At level {level} the heatmap is empty: no positive evidence for the class.", level=level)
     return Message(
-        "The heatmap changes from level {level} on: its similarity falls to {similarity}.",
+        "The similarity of the heatmap first falls below {broken} at level {level}, to {similarity}.",
+        broken=BROKEN,
         level=level,
         similarity=f"{similarities[level]:.2f}",
     )

@@ -16,7 +16,7 @@ from ..session.language import tr, tr_class, tr_message
 from ..session.markdown import escaped
 from ..session.streamlit_internals import media_address
 from ..widgets import method_picker, perturbation, stage
-from . import conclusions, corruptions
+from . import conclusions, corruptions, python_code
 from .corruptions import LEVELS, TITLES, Answers, Maps
 
 FIRST_COLOR, OTHER_COLOR = "#0b84a5", "#d55e00"
@@ -24,8 +24,8 @@ SHOWN = 4  # classes beside the image
 KEY = "perturbation.corruption"
 
 
-def draw(experiment: Experiment) -> None:
-    """Draw the corruption that is chosen, and what it does."""
+def choose() -> Corruption:
+    """Draw the picker of the corruption, and return the chosen one."""
     kind: Corruption = settings.setting("corruption", "blur", TITLES)
     st.pills(
         tr("Corruption"),
@@ -36,6 +36,11 @@ def draw(experiment: Experiment) -> None:
         label_visibility="collapsed",
         persist_state="session",
     )
+    return kind
+
+
+def draw(experiment: Experiment, kind: Corruption) -> None:
+    """Draw what a corruption does."""
     answer = st.container(key="answer")
     left, right = st.columns([5, 3], gap="large")
     with right:
@@ -74,6 +79,7 @@ def draw(experiment: Experiment) -> None:
         )
     with st.expander(tr("Table of all numbers")):
         st.table(_table(experiment, kind, found, maps))
+    python_code.show(python_code.of_corruption(experiment, kind, question))
 
 
 def _maps(experiment: Experiment, question: Question | None, kind: Corruption) -> Maps | None:

@@ -11,7 +11,6 @@ from ...edits.corruptions import STRENGTHS, Corruption
 from ...explanation.question import Question
 from ...messages import Message
 from ...models import Prediction
-from ...scores import contrast, logit
 from ...stage.look import Look
 from ...text import percent
 from ..inputs.experiment import Experiment
@@ -55,12 +54,6 @@ class Maps:
         return tuple(not (one.any() if one.ndim == 3 else one.max() > max(0.0, one.min())) for one in self.attributions)
 
 
-def explained_class(experiment: Experiment) -> int:
-    """Return the class whose probability is followed: the first one of a contrast."""
-    score = experiment.score
-    return score.a if isinstance(score, contrast) else score.c if isinstance(score, logit) else 0
-
-
 def views(experiment: Experiment, kind: Corruption) -> list[NDArray[np.uint8]]:
     """Return the corrupted view at each level, (H, W, 3) each."""
     view = experiment.view
@@ -69,7 +62,7 @@ def views(experiment: Experiment, kind: Corruption) -> list[NDArray[np.uint8]]:
 
 def answers(experiment: Experiment, kind: Corruption) -> Answers | None:
     """Return the answers at all levels, of one batch; None after an error, which the page shows, or after Cancel."""
-    model, index = experiment.model, explained_class(experiment)
+    model, index = experiment.model, experiment.explained_class
 
     def work(report: ReportProgress) -> Answers:
         with in_queue(report) as progress:
