@@ -72,7 +72,7 @@ def heatmap_curve(
     size = (explanation.view.shape[0], explanation.view.shape[1])
     untouched = _plane(explanation.attribution, size)
     similarities = tuple(
-        rank_correlation(moved(untouched, curve.kind, strength), _plane(one.attribution, size))
+        rank_correlation(_rounded(moved(untouched, curve.kind, strength)), _rounded(_plane(one.attribution, size)))
         for strength, one in zip(curve.strengths, found, strict=True)
     )
     return HeatmapCurve(curve.strengths, tuple(found), similarities)
@@ -83,3 +83,8 @@ def _plane(attribution: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float
     flat = np.abs(attribution).sum(axis=0) if kind(attribution) == "pixel" else attribution
     # Upsampling a constant leaves differences in the last bit, which would be ranked like any others.
     return np.zeros(size, np.float32) if flat.min() == flat.max() else upsample(flat, size)
+
+
+def _rounded(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a map to 5 digits: interpolation leaves differences in the last bit between equal values."""
+    return (plane / (float(np.abs(plane).max()) or 1.0)).round(5)

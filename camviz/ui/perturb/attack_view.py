@@ -176,8 +176,8 @@ def _notes(request: AttackRequest, attack: Attack) -> None:
         st.caption(
             tr(
                 "**What it says.** A person sees the same image, and the model sees another class. So a high "
-                "probability does not mean that the model saw what a person sees: it also uses patterns that people do not notice. "
-                "The heatmap of the wrong class can look as sensible as that of the right one."
+                "probability does not mean that the model saw what a person sees: it also uses patterns that "
+                "people do not notice. The heatmap of the wrong class can look as sensible as that of the right one."
             )
         )
     st.caption(
