@@ -92,10 +92,8 @@ def corruption_curve(
     More than 16 strengths are several batches, with `progress(done, total)` after each. Raises CamvizError.
     """
     check_progress(progress)
-    if isinstance(strengths, str) or not len(strengths):
-        raise CamvizError("strengths are numbers of 0 to 1, at least one; got {given}", given=repr(strengths)[:60])
     view = model.view(image, fit)
-    views = tuple(corrupt(view, kind, strength, seed=seed) for strength in strengths)
+    views = tuple(corrupt(view, kind, strength, seed=seed) for strength in check_strengths(strengths))
     answers = answers_of(model, views, progress)
     predictions = tuple(predictions_of(model, row) for row in answers)
     return CorruptionCurve(kind, tuple(map(float, strengths)), views, answers, predictions)
@@ -114,6 +112,13 @@ def moved(values: Any, kind: Corruption, strength: float) -> NDArray[np.float32]
         return plane.copy()
     planes = torch.from_numpy(np.ascontiguousarray(plane))[None, None]
     return np.asarray(_transformed(planes, PLACES[name](number))[0, 0].numpy())
+
+
+def check_strengths(strengths: Any) -> Sequence[float]:
+    """Return a list of strengths that is not empty. Raises CamvizError."""
+    if isinstance(strengths, str) or not len(strengths):
+        raise CamvizError("strengths are numbers of 0 to 1, at least one; got {given}", given=repr(strengths)[:60])
+    return strengths  # type: ignore[no-any-return]
 
 
 def _check_strength(strength: Any) -> float:

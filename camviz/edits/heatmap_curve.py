@@ -1,21 +1,22 @@
 """The heatmap of one class along a corruption, and how similar it stays to that of the untouched view."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import render
 from ..acceleration.many_passes import partial_progress
 from ..errors import CamvizError
 from ..evaluation.rank_correlation import rank_correlation
 from ..explanation.explain import answer, answer_batch
 from ..explanation.explanation import Explanation
 from ..images import decode_image
-from ..render import kind, upsample
 from ..runtime.batching import batches
 from ..runtime.progress import Progress, check_progress
-from .corruptions import CorruptionCurve, moved
+from .corruptions import STRENGTHS, Corruption, check_strengths, corrupt, moved
 
 BATCH = 4  # views of a pass with gradients: those of a large network fit the memory of a small machine
 BROKEN = 0.5  # a similarity below: the heatmap is another one
@@ -41,30 +42,26 @@ class HeatmapCurve:
 
 
 def heatmap_curve(
-    explanation: Explanation, curve: CorruptionCurve, *, progress: Progress | None = None
+    explanation: Explanation,
+    kind: Corruption,
+    strengths: Sequence[float] = STRENGTHS,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> HeatmapCurve:
-    """Explain the score of an explanation on every view of a corruption curve, and compare the heatmaps.
+    """Explain the score of an explanation on its view under a corruption of several strengths; compare the heatmaps.
 
-    Methods of one or two passes take several views at a time. `curve` is that of the same model and image. Raises
-    CamvizError.
+    The views are those of `corruption_curve`. Methods of one or two passes take several at a time. Raises CamvizError.
     """
-    if not isinstance(explanation, Explanation) or not isinstance(curve, CorruptionCurve):
+    if not isinstance(explanation, Explanation):
         raise CamvizError(
-            "a heatmap curve is made of an explanation and a corruption curve, as camviz.explain and "
-            "camviz.edits.corruption_curve return them; got {kind} and {other}",
+            "heatmaps along a corruption start from an explanation, as camviz.explain returns it; got {kind}",
             kind=type(explanation).__name__,
-            other=type(curve).__name__,
         )
     check_progress(progress)
-    question, count = explanation.question, len(curve.views)
-    if curve.views[0].shape != explanation.view.shape:
-        raise CamvizError(
-            "the views of the curve have the size {size} and that of the explanation {other}: compute both with one "
-            "model",
-            size=curve.views[0].shape[:2],
-            other=explanation.view.shape[:2],
-        )
-    asked = [question.replace(image=decode_image(view), fit="stretch") for view in curve.views]
+    question, count = explanation.question, len(check_strengths(strengths))
+    views = [corrupt(explanation.view, kind, strength, seed=seed) for strength in strengths]
+    asked = [question.replace(image=decode_image(view), fit="stretch") for view in views]
     if question.method.many_passes:
         found = [answer(one, partial_progress(progress, number, count)) for number, one in enumerate(asked)]
     else:
@@ -72,17 +69,17 @@ def heatmap_curve(
     size = (explanation.view.shape[0], explanation.view.shape[1])
     untouched = _plane(explanation.attribution, size)
     similarities = tuple(
-        rank_correlation(_rounded(moved(untouched, curve.kind, strength)), _rounded(_plane(one.attribution, size)))
-        for strength, one in zip(curve.strengths, found, strict=True)
+        rank_correlation(_rounded(moved(untouched, kind, strength)), _rounded(_plane(one.attribution, size)))
+        for strength, one in zip(strengths, found, strict=True)
     )
-    return HeatmapCurve(curve.strengths, tuple(found), similarities)
+    return HeatmapCurve(tuple(map(float, strengths)), tuple(found), similarities)
 
 
 def _plane(attribution: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
     """Return an attribution as one map (H, W): of pixels the sum over channels of its magnitude."""
-    flat = np.abs(attribution).sum(axis=0) if kind(attribution) == "pixel" else attribution
+    flat = np.abs(attribution).sum(axis=0) if render.kind(attribution) == "pixel" else attribution
     # Upsampling a constant leaves differences in the last bit, which would be ranked like any others.
-    return np.zeros(size, np.float32) if flat.min() == flat.max() else upsample(flat, size)
+    return np.zeros(size, np.float32) if flat.min() == flat.max() else render.upsample(flat, size)
 
 
 def _rounded(plane: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -85,7 +85,7 @@ def test_heatmaps_along_a_corruption_are_those_of_single_views(method) -> None:
     model, (image,) = load(Small()), images(1)
     e = camviz.explain(model, image, method, target=2)
     curve, done = edits.corruption_curve(model, image, "rotation", (0, 0.5, 1)), []
-    found = edits.heatmap_curve(e, curve, progress=lambda *given: done.append(given))
+    found = edits.heatmap_curve(e, "rotation", (0, 0.5, 1), progress=lambda *given: done.append(given))
     assert done[-1][0] == done[-1][1]
     flat = (lambda values: abs(values).sum(axis=0)) if method == "guided_backprop" else lambda values: values
     for turns, view, one, similarity in zip(
@@ -100,8 +100,8 @@ def test_heatmaps_along_a_corruption_are_those_of_single_views(method) -> None:
     assert found.similarities[0] == pytest.approx(1, abs=1e-6)
     under = [strength for strength, one in zip(found.strengths, found.similarities, strict=True) if one < 0.5]
     assert found.breaks_at == (under[0] if under else None)
-    with pytest.raises(CamvizError, match="explanation and a corruption curve"):
-        edits.heatmap_curve(curve, e)
+    with pytest.raises(CamvizError, match="start from an explanation"):
+        edits.heatmap_curve(curve, "rotation")  # type: ignore[arg-type]
 
 
 def test_answers_are_for_views_of_the_models_size() -> None:

@@ -31,7 +31,11 @@ class Perturbation {
     this.heat = this.heats.querySelector('input');
     this.root = root;
     this.slider.oninput = this.heat.onchange = () => this.draw();
-    this.slider.onchange = () => { if (this.data.told) this.tell(this.sent = Number(this.slider.value)); };
+    this.slider.onchange = () => {
+      if (!this.data.told) return;
+      clearTimeout(this.timer); // a key that is held down is told once
+      this.timer = setTimeout(() => this.tell(this.sent = Number(this.slider.value)), 300);
+    };
   }
 
   async show(data, tell) {
@@ -56,6 +60,10 @@ class Perturbation {
       const points = line.heights.map(place), stroke = drawn('polyline', { points: points.join(' '), stroke: line.color, 'stroke-dasharray': line.dash });
       return number ? [stroke] : [drawn('polygon', { points: ['0,100', ...points, '100,100'].join(' '), fill: line.color }), stroke];
     }));
+    for (const { mark, color, dash } of lines) if (mark !== null) {
+      const x = 100 * mark / last;
+      this.svg.append(drawn('polyline', { class: 'mark', points: `${x},0 ${x},100`, stroke: color, 'stroke-dasharray': dash }));
+    }
     for (const point of this.points || []) point.remove();
     this.points = lines.map(line => {
       const point = newElement('span', 'point');

@@ -1,6 +1,6 @@
 """Corrupt: one corruption along its levels, with the predictions, the heatmap and when they break."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isnan
 from typing import Any
 
@@ -50,14 +50,14 @@ def draw(experiment: Experiment, kind: Corruption) -> None:
         if found is None:
             stage.look()
             return
-        maps = _maps(experiment, question, kind)
+        maps = _maps(question, kind)
         sentences = [conclusions.predictions(found.predictions, found.explained)]
         if maps is not None and not maps.empty[0]:
             sentences.append(conclusions.heatmaps(maps.similarities, maps.empty))
         answer.markdown(escaped(" ".join(tr_message(one) for one in sentences)))
         _scrubber(experiment, question, kind, found, maps)
         if maps is None and question is not None:
-            computed = corruptions.maps(experiment, question, kind)
+            computed = corruptions.maps(question, kind)
             if computed is not None:
                 st.rerun()
     with right:
@@ -82,13 +82,13 @@ def draw(experiment: Experiment, kind: Corruption) -> None:
     python_code.show(python_code.of_corruption(experiment, kind, question))
 
 
-def _maps(experiment: Experiment, question: Question | None, kind: Corruption) -> Maps | None:
+def _maps(question: Question | None, kind: Corruption) -> Maps | None:
     """Return the heatmaps that are known or quick."""
     if question is None:
         return None
     found = corruptions.known_maps(question, kind)
     if found is None and corruptions.is_quick(question, kind):
-        found = corruptions.maps(experiment, question, kind)
+        found = corruptions.maps(question, kind)
     return found
 
 
@@ -122,9 +122,14 @@ def _scrubber(
 def _opening_level(found: Answers, maps: Maps | None) -> int:
     """Return the level at which the page opens: where the prediction breaks, or the heatmap, or else the middle."""
     first = found.predictions[0][0].index
-    broken = [level for level, best in enumerate(found.predictions) if best[0].index != first]
-    broken += [level for level, one in enumerate(maps.similarities if maps else ()) if one < BROKEN]
-    return next((level for level in broken if level), LEVELS // 2)
+    changed = _first(best[0].index != first for best in found.predictions)
+    broken = _first(one < BROKEN for one in maps.similarities) if maps else None
+    return changed or broken or LEVELS // 2
+
+
+def _first(broken: Iterable[bool]) -> int | None:
+    """Return the first level at which something is broken; None if there is none."""
+    return next((level for level, one in enumerate(broken) if one), None)
 
 
 def _lines(found: Answers, maps: Maps | None) -> list[perturbation.Line]:
@@ -132,12 +137,16 @@ def _lines(found: Answers, maps: Maps | None) -> list[perturbation.Line]:
     first = [best[0] for best in found.predictions]
     name = tr_message(found.explained[0].label)
     lines = [perturbation.Line(name, _heights(found.explained), _texts(found.explained), OTHER_COLOR)]
+    changed = _first(best.index != first[0].index for best in first)
     if len(found.predictions[0]) > 1:
-        lines.append(perturbation.Line(tr("First prediction"), _heights(first), _texts(first), FIRST_COLOR, "6 4"))
+        lines.append(
+            perturbation.Line(tr("First prediction"), _heights(first), _texts(first), FIRST_COLOR, "6 4", changed)
+        )
     if maps is not None:
+        broken = _first(one < BROKEN for one in maps.similarities)
         heights = [max(0.0, one) for one in maps.similarities]
         texts = [f"{one:.2f}" for one in maps.similarities]
-        lines.append(perturbation.Line(tr("Similarity of the heatmap"), heights, texts, "currentColor", "2 3"))
+        lines.append(perturbation.Line(tr("Similarity of the heatmap"), heights, texts, "currentColor", "2 3", broken))
     return lines
 
 

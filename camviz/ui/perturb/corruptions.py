@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,8 @@ TITLES: dict[str, str] = {
     "stripes": Message("Stripes"),
 }
 LEVELS = len(STRENGTHS)
-QUALITY = 85  # of the JPEG that holds the images of all levels
+FINE = 4096  # values of a map from which 8 bits are kept of each
+QUALITY = 80  # of the JPEG that holds the images of all levels
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,21 @@ class Answers:
 
 @dataclass(frozen=True)
 class Maps:
-    """The heatmaps of the explained class at each level, and their similarities to that of the untouched image."""
+    """The heatmaps of the explained class at each level, (h, w) each, and how similar they are to the untouched one."""
 
-    attributions: tuple[NDArray[np.float32], ...] = field(repr=False)
+    heatmaps: tuple[NDArray[Any], ...] = field(repr=False)
     similarities: tuple[float, ...]
+    empty: tuple[bool, ...]
 
-    @property
-    def empty(self) -> tuple[bool, ...]:
-        """Whether nothing speaks for the class, at each level."""
-        return tuple(not (one.any() if one.ndim == 3 else one.max() > max(0.0, one.min())) for one in self.attributions)
+    @classmethod
+    def of(cls, found: edits.HeatmapCurve) -> "Maps":
+        """Return what is kept of heatmaps along a corruption: fine ones in 8 bits."""
+        heatmaps = [one.heatmap for one in found.explanations]
+        kept = [
+            one.attribution if one.attribution.size <= FINE else np.rint(255 * heatmap).astype(np.uint8)
+            for one, heatmap in zip(found.explanations, heatmaps, strict=True)
+        ]
+        return cls(tuple(kept), found.similarities, tuple(not heatmap.any() for heatmap in heatmaps))
 
 
 def views(experiment: Experiment, kind: Corruption) -> list[NDArray[np.uint8]]:
@@ -86,16 +94,15 @@ def is_quick(question: Question, kind: Corruption) -> bool:
     return _seconds(question) <= tasks.PATIENCE and not tasks.was_canceled("corruption_maps", _key(question, kind))
 
 
-def maps(experiment: Experiment, question: Question, kind: Corruption) -> Maps | None:
+def maps(question: Question, kind: Corruption) -> Maps | None:
     """Return the heatmaps at all levels: at once if they are quick, else after a click. None: not yet."""
 
     def work(report: ReportProgress) -> Maps:
         first, rest = tasks.parts_of(report, [_seconds(question) / LEVELS, _seconds(question)])
         untouched = explanations.compute(question, first)
         with in_queue(rest) as progress:
-            curve = edits.corruption_curve(experiment.model, experiment.image.decoded, kind, fit=experiment.fit)
-            found = edits.heatmap_curve(untouched, curve, progress=progress)
-        return Maps(tuple(one.attribution for one in found.explanations), found.similarities)
+            found = edits.heatmap_curve(untouched, kind, progress=progress)
+        return Maps.of(found)
 
     what = tr("Compute the heatmaps of all levels")
     return tasks.run("corruption_maps", _key(question, kind), _seconds(question), what, work)
@@ -122,7 +129,7 @@ def heated_film(experiment: Experiment, question: Question, kind: Corruption, fo
         return _film(
             [
                 render.overlay(view, render.heatmap(one, size), look.strength, look.colors)
-                for view, one in zip(views(experiment, kind), found.attributions, strict=True)
+                for view, one in zip(views(experiment, kind), found.heatmaps, strict=True)
             ]
         )
 

@@ -31,7 +31,7 @@ def of_corruption(experiment: Experiment, kind: Corruption, question: Question |
     if question is not None:
         lines += [
             f"explanation = camviz.explain({recipe.explain_arguments(question, image)})",
-            "heatmaps = camviz.edits.heatmap_curve(explanation, curve)",
+            f"heatmaps = camviz.edits.heatmap_curve(explanation, {kind!r})",
             "print(heatmaps.breaks_at, heatmaps.similarities)",
             "heatmaps.explanations[3]  # level 3; a notebook shows the image with the heatmap on it",
         ]

@@ -16,7 +16,7 @@ _perturbation = component("perturbation")
 class Line:
     """A curve along the steps: its name, its heights in 0 to 1, and how each of its values is written.
 
-    `color` and `dash` are those of SVG.
+    `color` and `dash` are those of SVG; an upright line marks the step `mark`.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Line:
     texts: Sequence[str]
     color: str = "var(--st-primary-color)"
     dash: str = ""
+    mark: int | None = None
 
 
 Row = tuple[
