@@ -18,7 +18,7 @@ from ..session import settings
 from ..session.language import sources, tr, tr_classes, tr_message
 from ..widgets import method_picker
 
-NORMS: dict[str, str] = {"linf": Message("Each pixel"), "l2": Message("All pixels together")}
+NORMS: dict[str, str] = {"linf": Message("L-infinity"), "l2": Message("L2")}
 LARGEST, LARGEST_L2 = 32, 10.0  # epsilon: in 8-bit levels, and of the L2 norm
 MOST_COPIES = 8
 PASSES = 4  # forward passes' time of a step: a gradient, and what is around it
@@ -77,15 +77,15 @@ def choose(experiment: Experiment) -> AttackRequest:
     st.caption(f"{tr_message(method.tooltip)} {sources(method)}")
     norm: Norm = settings.setting("attack.norm", "linf", NORMS)
     st.segmented_control(
-        tr("Limit for"),
+        tr("Norm"),
         NORMS,
         format_func=lambda key: tr_message(NORMS[key]),
         key="attack.norm",
         required=True,
         persist_state="session",
         help=tr(
-            "Each pixel: no color value changes by more than the limit (L-infinity norm). All pixels together: the "
-            "root of the summed squares of all changes stays within the limit (L2 norm)."
+            "L-infinity: no color value of a pixel changes by more than epsilon. L2: the root of the summed squares of "
+            "all changes is at most epsilon."
         ),
     )
     epsilon = _epsilon(norm)
@@ -110,23 +110,23 @@ def _epsilon(norm: Norm) -> float:
     if norm == "linf":
         levels: int = settings.setting("attack.epsilon", 4, settings.Span(1, LARGEST), int)
         st.slider(
-            tr("Limit (1/255)"),
+            tr("Epsilon (1/255)"),
             1,
             LARGEST,
             key="attack.epsilon",
             persist_state="session",
-            help=tr("The largest change of a color value, epsilon, in steps of an 8-bit image: 1 of 255."),
+            help=tr("The largest change of a color value, in levels of an 8-bit image, of which there are 255."),
         )
         return levels / 255
     size: float = settings.setting("attack.l2", 1.0, settings.Span(0.25, LARGEST_L2), float)
     st.slider(
-        tr("Limit (L2 norm)"),
+        tr("Epsilon (L2 norm)"),
         0.25,
         LARGEST_L2,
         step=0.25,
         key="attack.l2",
         persist_state="session",
-        help=tr("The largest L2 norm of all changes together, epsilon, where 1 is the step from black to white."),
+        help=tr("The largest L2 norm of all changes together; 1 is the step from black to white of one color value."),
     )
     return size
 
@@ -142,7 +142,7 @@ def _target(experiment: Experiment) -> int | None:
         format_func=lambda index: anything if index < 0 else f"{labels[index]} · {index}",
         key="attack.target",
         persist_state="session",
-        help=tr("The class that the model shall predict. A given class takes a larger change, or more steps."),
+        help=tr("The class that the model is to predict. A chosen class takes a larger change than any other one."),
     )
     return None if target < 0 else target
 

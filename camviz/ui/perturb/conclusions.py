@@ -79,8 +79,8 @@ def attack(found: Attack, wanted: str = "") -> Message:
     if wanted and before.index != after.index:
         return Message("{size} turns {before} ({share}) into {after} ({after_share}), but not into {wanted}.", **values)
     return Message(
-        "No such change was found within the limit: the model still predicts {after} ({after_share} instead of "
-        "{share}). Raise the limit or the number of steps.",
+        "No such change was found within epsilon: the model still predicts {after} ({after_share} instead of {share}). "
+        "Raise epsilon or the number of steps.",
         **values,
     )
 
