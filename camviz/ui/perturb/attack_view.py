@@ -84,9 +84,7 @@ def amplification(attack: Attack) -> int:
 
 
 def _image(title: str, file: bytes, found: Sequence[Prediction], explained: int, key: str) -> None:
-    alt = tr(
-        "{title}: {label}, {share}", title=title, label=tr_message(found[0].label), share=tr_message(found[0].shown(0))
-    )
+    alt = tr("{title}: {label}, {share}", title=title, label=found[0].label, share=found[0].shown(0))
     st.image(file, alt=alt, width="stretch")
     st.caption(f"**{title}**")
     rows = [
@@ -127,20 +125,18 @@ def _heatmaps(experiment: Experiment, question: Question, attack: Attack, noise:
     row = st.grid(4, min_column_width=150)
     for number, ((title, _), e) in enumerate(zip(asked, found, strict=True)):
         with row.cell():
-            label = tr_message(e.label)
+            said = tr("{method} of {label}", method=e.question.method.title, label=e.label)
             stage.stage(
                 f"attack.{number}",
                 encode.jpeg(e.view),
                 (e.view.shape[0], e.view.shape[1]),
                 stage.map_of(e),
                 look,
-                tr("{title}: heatmap of {label}", title=title, label=label),
+                tr("{title}: heatmap of {label}", title=title, label=e.label),
                 group="attack",
                 name=str(number),
             )
-            st.caption(
-                f"**{title}**  \n{tr('{method} of {label}', method=e.question.method.title, label=escaped(label))}"
-            )
+            st.caption(f"**{title}**  \n{escaped(said)}")
             for note in e.notes:
                 st.caption(escaped(tr_message(note)))
 

@@ -36,7 +36,7 @@ def draw(experiment: Experiment, index: int) -> None:
     model, label = experiment.model, experiment.model.categories[index]
     if not model.has_probabilities:
         return
-    st.header(tr("An image that only the model takes for {label}", label=escaped(tr_message(label))), anchor=False)
+    st.header(escaped(tr("An image that only the model takes for {label}", label=label)), anchor=False)
     st.caption(
         tr(
             "Gradient ascent from gray to the highest score of the class, without anything that keeps the image "
@@ -65,7 +65,7 @@ def draw(experiment: Experiment, index: int) -> None:
         return
     picture, said = st.columns([1, 2], gap="medium")
     first = found.predictions[0]
-    picture.image(found.png, alt=tr("Synthesized image for {label}", label=tr_message(label)), width=WIDTH)
+    picture.image(found.png, alt=tr("Synthesized image for {label}", label=label), width=WIDTH)
     said.markdown(
         tr(
             "The model predicts **{label}** with {share}. To a person it is noise: the class score measures patterns "

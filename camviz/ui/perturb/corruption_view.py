@@ -197,7 +197,9 @@ def _rows(found: Answers, level: int) -> list[perturbation.Row]:
 def _table(experiment: Experiment, kind: Corruption, found: Answers, maps: Maps | None) -> dict[str, list[Any]]:
     size = experiment.model.input_size
     table: dict[str, list[Any]] = {
-        tr("Level"): [f"{level}: {corruptions.amount(kind, level, size)}" for level in range(len(STRENGTHS))],
+        tr("Level of the corruption"): [
+            f"{level}: {corruptions.amount(kind, level, size)}" for level in range(len(STRENGTHS))
+        ],
         tr("First prediction"): [
             f"{escaped(tr_message(best[0].label))}, {tr_message(best[0].shown())}" for best in found.predictions
         ],

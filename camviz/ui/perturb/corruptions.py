@@ -27,7 +27,7 @@ TITLES: dict[str, str] = {
     "jpeg": Message("JPEG"),
     "brightness": Message("Brightness"),
     "rotation": Message("Rotation"),
-    "zoom": Message("Zoom"),
+    "zoom": Message("Zoom in"),
     "stripes": Message("Stripes"),
 }
 LEVELS = len(STRENGTHS)
