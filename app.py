@@ -33,6 +33,8 @@ else:
 
     from camviz import documentation
     from camviz.ui.server.front_end import Documentation, LightFrontEnd  # load no PyTorch: the server answers before
+    from camviz.ui.server.live_answers import AnswerRequests
 
-    pages = Middleware(Documentation, find=documentation.site, base=st.get_option("server.baseUrlPath"))
-    app = st.App(__file__, middleware=[pages, Middleware(LightFrontEnd)])
+    base = st.get_option("server.baseUrlPath")
+    pages = Middleware(Documentation, find=documentation.site, base=base)
+    app = st.App(__file__, middleware=[Middleware(AnswerRequests, base=base), pages, Middleware(LightFrontEnd)])

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .errors import CamvizError
     from .explanation.explain import explain
     from .explanation.explanation import Explanation
+    from .explanation.heatmap_curve import heatmap_curve
+    from .explanation.hiding import hide_and_ask_again, hide_highlighted
     from .measurement import measure
     from .models import Model, load_model
     from .registry import METHODS
@@ -23,6 +25,9 @@ __all__ = [
     "adversarial",
     "edits",
     "explain",
+    "heatmap_curve",
+    "hide_and_ask_again",
+    "hide_highlighted",
     "load_model",
     "measure",
     "scores",
@@ -35,6 +40,9 @@ _MODULES = {
     "Explanation": ".explanation.explanation",
     "Model": ".models",
     "explain": ".explanation.explain",
+    "heatmap_curve": ".explanation.heatmap_curve",
+    "hide_and_ask_again": ".explanation.hiding",
+    "hide_highlighted": ".explanation.hiding",
     "load_model": ".models",
     "measure": ".measurement",
     "serve": ".ui.server.serve",  # Streamlit is for who serves; the rest does without it

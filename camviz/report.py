@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from . import captions, encode, render
+from .edits.edit import describe
 from .errors import CamvizError
 from .explanation import recipe
 from .explanation.explanation import Explanation
@@ -236,6 +237,7 @@ def facts(e: Explanation) -> dict[str, str]:
         Message("layer"): e.layer or "",
         Message("layers fused by"): e.question.fusion if len(e.question.layers) > 1 else "",
         Message("image fitted by"): e.question.fit,
+        Message("edit"): describe(e.question.edit) if e.question.edit else "",
         Message("method's settings"): join(knobs, SEMICOLON) if knobs else "",
         Message("largest value"): f"{e.attribution.max():.6g}",
         Message("smallest value"): f"{e.attribution.min():.6g}",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from camviz import captions
-from camviz.ui.explain import hide_region, map_views, method_extras, pin_button, predictions
+from camviz.ui.explain import drawings, edit_result, hide_region, map_views, method_extras, pin_button, predictions
 from camviz.ui.inputs import recipe_input
 from camviz.ui.results import explanations
 from camviz.ui.session import settings
@@ -14,22 +14,29 @@ from camviz.ui.widgets import method_picker, patch, quick_check, stage
 
 experiment = pages.experiment()
 tour.step(1)
+shown, chosen = predictions.shown_classes(experiment), predictions.explained(experiment)
+edit, drawing = drawings.read(experiment, shown, chosen)
 left, right = st.columns([5, 6], gap="medium")
 
 with right:
     answer = st.container(key="answer")
     tour.step(2)
-    predictions.predictions(experiment)
+    predictions.predictions(experiment, shown, edit, drawing.data["address"])
     tour.step(3)
     question = method_picker.ask(experiment, lambda: explanations.refusals(experiment))
 with left:
+    if question and edit:
+        question = question.replace(edit=edit.edit)
     e = explanations.explanation(question) if question else None
     if e is not None:
-        look = map_views.stage(e, experiment.predictions[0].index)
+        look = map_views.stage(e, experiment.predictions[0].index, drawing)
 if e is not None:
-    first = experiment.predictions[0]
+    first = predictions.first(experiment, edit)
     with answer:
-        st.markdown(escaped(tr_message(captions.reading(e, first))))
+        if edit:
+            edit_result.say(experiment, edit)
+        else:
+            st.markdown(escaped(tr_message(captions.reading(e, first))))
     percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
     with right:
         st.caption(tr("**Limitations.** {caution}", caution=tr_message(captions.caution(e))))
@@ -44,6 +51,9 @@ if e is not None:
         with checks:
             quick_check.show(e.question)
         hide_region.draw(e, hides, st.container(key="hidden_regions"))
+        if edit:
+            edit_result.compare(e, look, st.container(key="edit_maps"))
+            st.markdown(escaped(tr_message(captions.reading(e, first))))
         tour.step(4)
         if e.knobs.get("feature_map") is not None:
             patch.patch(e)

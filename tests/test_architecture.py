@@ -28,9 +28,10 @@ models relevance acceleration
 perturbation targets inspection
 stage
 methods evaluation
+edits
 explanation feature_visualization
 measurement
-captions teaching export edits
+captions teaching export
 figures report adversarial
 batch
 ui.session

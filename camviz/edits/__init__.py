@@ -1,10 +1,9 @@
-"""The image as an experiment: replace a part of it, corrupt it, hide what a heatmap highlights, and read the answer."""
+"""The image as an experiment: replace a part of it, corrupt it, and read the answer."""
 
 from .answers import answers_of, predictions_of
 from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve, moved
+from .edit import Edit, describe
 from .fills import FILLS, Fill, apply
-from .heatmap_curve import HeatmapCurve, heatmap_curve
-from .hiding import Hidden, Hiding, Step, hide_and_ask_again, hide_highlighted
 from .masks import GRID, enlarged, inverted, on_grid
 from .packed_masks import pack, unpack
 from .superpixels import segments
@@ -14,19 +13,14 @@ __all__ = [
     "FILLS",
     "GRID",
     "CorruptionCurve",
+    "Edit",
     "Fill",
-    "HeatmapCurve",
-    "Hidden",
-    "Hiding",
-    "Step",
     "answers_of",
     "apply",
     "corrupt",
     "corruption_curve",
+    "describe",
     "enlarged",
-    "heatmap_curve",
-    "hide_and_ask_again",
-    "hide_highlighted",
     "inverted",
     "moved",
     "on_grid",

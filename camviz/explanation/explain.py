@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .. import scores
 from ..acceleration.conv_bn_fusion import channels_last
+from ..edits.edit import Edit, check_edit
 from ..errors import CamvizError, LayerError, choice
 from ..images import ImageSource
 from ..messages import Message
@@ -38,6 +39,7 @@ def explain(
     *,
     fit: Fit = "crop",
     fuse: Fusion = "mean",
+    edit: Edit | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     **knobs: Any,
 ) -> Explanation:
@@ -47,13 +49,14 @@ def explain(
     file, its bytes, a PIL image, or an array or tensor of 0 to 255 (uint8) or 0 to 1. `method`: a key of METHODS.
     `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name or a module, None = the
     model's default; several, in a list or separated by commas, are explained one by one and fused by `fuse`: the
-    "mean" or the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch".
-    `progress(done, total)` is called by methods of many passes; what it raises ends the method. `knobs`: the method's
-    settings. `model`, `image`, `target` and `layer` may also be what a recipe holds (`explanation.recipe.to_recipe`),
-    so that `explain(**recipe)` computes it again. Raises CamvizError on wrong input.
+    "mean" or the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch". `edit`: a part of
+    the view that is replaced before (`camviz.edits.Edit`). `progress(done, total)` is called by methods of many passes;
+    what it raises ends the method. `knobs`: the method's settings. `model`, `image`, `target`, `layer` and `edit` may
+    also be what a recipe holds (`explanation.recipe.to_recipe`), so that `explain(**recipe)` computes it again. Raises
+    CamvizError on wrong input.
     """
     check_progress(progress)
-    return answer(ask(model, image, method, target, layer, fit=fit, fuse=fuse, **knobs), progress)
+    return answer(ask(model, image, method, target, layer, fit=fit, fuse=fuse, edit=edit, **knobs), progress)
 
 
 def ask(
@@ -65,6 +68,7 @@ def ask(
     *,
     fit: Fit = "crop",
     fuse: Fusion = "mean",
+    edit: Edit | Mapping[str, Any] | None = None,
     **knobs: Any,
 ) -> Question:
     """Return the question that these arguments of `explain` stand for: names, labels, files and recipes resolved."""
@@ -80,6 +84,7 @@ def ask(
         score=resolve_target(loaded, target),
         fit=check_fit(fit),
         fusion=_fusion(fuse),
+        edit=check_edit(edit, read_image),
         notes=(*loaded.notes, *notes),
     )
 

@@ -30,7 +30,7 @@ def mime_bundle(e: "Explanation") -> dict[str, Any] | None:
     """Return the widget of an explanation and what stands for it elsewhere, by MIME type; None without anywidget."""
     if find_spec("anywidget") is None:
         return None
-    image = e.question.model.original_view(e.question.image, e.question.fit, LONGEST)
+    image = e.question.original_view(LONGEST)
     jpeg = "data:image/jpeg;base64," + base64.b64encode(encode.jpeg(np.asarray(image), quality=80)).decode()
     alt = Message("{method} of {label} over the image", method=e.question.method.title, label=e.label)
     shown = StageMap.of(e.attribution, cells=_cells(e))

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..acceleration.many_passes import partial_progress
+from ..edits.edit import Edit
 from ..images import DecodedImage
 from ..models import Model
 from ..models.geometry import Fit
@@ -27,8 +29,8 @@ class Question:
     """One explanation that can be computed: everything that decides its values.
 
     `settings` holds every setting of the method. `layers` are dotted names, none for a method without a layer; the
-    maps of several are fused by `fusion`. `score` is None for the class that the model predicts. `notes` are sentences
-    that belong to the answer, such as that a recipe was made with another version.
+    maps of several are fused by `fusion`. `score` is None for the class that the model predicts. `edit` replaces a part
+    of the view. `notes` are sentences that belong to the answer, such as that a recipe was made with another version.
     """
 
     model: Model
@@ -39,12 +41,21 @@ class Question:
     score: Score | None = None
     fit: Fit = "crop"
     fusion: Fusion = "mean"
+    edit: Edit | None = None
     notes: tuple[str, ...] = field(default=(), repr=False)
 
-    @property
+    @cached_property
     def view(self) -> NDArray[np.uint8]:
-        """The image as the model sees it, RGB (H, W, 3)."""
-        return self.model.view(self.image, self.fit)
+        """The image as the model sees it, RGB (H, W, 3), edited."""
+        untouched = self.model.view(self.image, self.fit)
+        if self.edit is None:
+            return untouched
+        return self.edit.apply(untouched, lambda other: self.model.view(other, self.fit))
+
+    def original_view(self, longest: int = 1024) -> NDArray[np.uint8]:
+        """Return the part of the image that `view` shows, edited, in its own pixels up to `longest` a side."""
+        pixels = np.asarray(self.model.original_view(self.image, self.fit, longest))
+        return pixels if self.edit is None else self.edit.enlarge(pixels, self.view)
 
     @property
     def key(self) -> Hashable:
@@ -57,6 +68,7 @@ class Question:
             self.layers,
             self.fusion if len(self.layers) > 1 else None,
             self.score,
+            self.edit.key if self.edit else None,
             tuple(sorted(self.settings.items())),
         )
 

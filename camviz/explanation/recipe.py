@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from .. import images
+from ..edits.edit import Edit
 from ..errors import CamvizError, LayerError, RecipeError, unknown
 from ..images import DecodedImage, ImageSource
 from ..messages import Message
@@ -55,8 +56,23 @@ def to_recipe(question: Question, image_name: str) -> dict[str, Any]:
         "layer": list(question.layers) if len(question.layers) > 1 else next(iter(question.layers), None),
         "fit": question.fit,
         "fuse": question.fusion,
+        **({"edit": _edit(question.edit)} if question.edit else {}),
         **question.settings,
     }
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    """Return an edit as data: what is not at its default."""
+    found: dict[str, Any] = {"mask": edit.mask}
+    if edit.pasted is not None:
+        found["paste"] = {"file": edit.pasted.name, "sha256": edit.pasted.digest}
+    elif edit.fill != "blur":
+        found["fill"] = edit.fill
+    if edit.keep:
+        found["keep"] = True
+    if edit.seed:
+        found["seed"] = edit.seed
+    return found
 
 
 def recipe_json(question: Question, image_name: str) -> str:
@@ -76,6 +92,7 @@ def settings(explanation: Explanation) -> dict[str, Any]:
         "method": question.method.key,
         "layer": explanation.layer,
         "fuse": question.fusion if len(question.layers) > 1 else None,
+        "edit": _edit(question.edit) if question.edit else None,
         "target": explanation.target,
         "label": explanation.label,
         "score": repr(explanation.score),
@@ -122,6 +139,11 @@ def explain_arguments(question: Question, image: str) -> str:
         call.append(f"fit={question.fit!r}")
     if len(question.layers) > 1 and question.fusion == "max":
         call.append("fuse='max'")
+    if question.edit:
+        data = _edit(question.edit)
+        if "paste" in data:
+            data["paste"] = data["paste"]["file"]
+        call.append(f"edit={data!r}")
     knobs = question.method.knobs
     call += [f"{key}={value!r}" for key, value in question.settings.items() if value != knobs[key].default]
     return ", ".join(call)

@@ -10,4 +10,5 @@ def read(file: str) -> str:
     return (HERE / file).read_text(encoding="utf-8")
 
 
-HTML, CSS, SCRIPT = read("stage.html"), read("stage.css"), read("stage.js")
+HTML, CSS = read("stage.html"), read("stage.css")
+SCRIPT = read("stage.js") + read("brush.js")

@@ -124,6 +124,8 @@ class Stage {
       this.smooth = smoothed(this.shown, this.width, this.height);
       this.half = halfOfTheMass(this.smooth);
     }
+    this.remember = save;
+    if (data.edit) { this.brush ??= new Brush(this); this.brush.update(data.edit); }
     this.draw(); this.move();
     this.root.classList.add('ready');
   }
@@ -202,6 +204,12 @@ class Stage {
     this.heat.style.clipPath = this.line.style.clipPath = `inset(0 0 0 ${cut}%)`;
   }
 
+  // Show the answer to an edit, here and on the bars that belong to its address; null: the answer to the untouched image.
+  told(found, address = this.brush.address) {
+    this.readout.textContent = found ? found.said : '';
+    document.dispatchEvent(new CustomEvent('camviz-answer', { detail: { address, rows: found && found.rows } }));
+  }
+
   move() {
     const { scale, x, y } = this.zoom;
     this.world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
@@ -278,11 +286,13 @@ class Stage {
     screen.onpointerdown = event => {
       if (event.target.closest('.swipe')) return;
       pointers.set(event.pointerId, event);
-      if (this.zoom.scale > 1 || pointers.size > 1) screen.setPointerCapture(event.pointerId);
-      this.point(part(event));
+      const drawn = this.brush?.down(event, part(event), pointers.size > 1);
+      if (drawn || this.zoom.scale > 1 || pointers.size > 1) screen.setPointerCapture(event.pointerId);
+      if (!drawn) this.point(part(event));
     };
     screen.onpointermove = event => {
       const before = pointers.get(event.pointerId);
+      if (pointers.size < 2 && this.brush?.move(event, part(event))) return;
       if (!before) { if (event.pointerType === 'mouse') this.point(part(event)); return; }
       if (pointers.size === 2) {
         const [other] = [...pointers.values()].filter(one => one.pointerId !== event.pointerId);
@@ -293,9 +303,15 @@ class Stage {
       else this.point(part(event));
       pointers.set(event.pointerId, event);
     };
-    screen.onpointerup = screen.onpointercancel = event => pointers.delete(event.pointerId);
-    screen.onpointerleave = event => { if (event.pointerType === 'mouse') this.point(null); };
-    screen.ondblclick = event => { const [left, top] = inside(event); this.zoomTo(this.zoom.scale > 1 ? 1 : 3, left, top); };
+    screen.onpointerup = screen.onpointercancel = event => {
+      pointers.delete(event.pointerId);
+      if (event.type === 'pointercancel') this.brush?.cancel(); else this.brush?.up();
+    };
+    screen.onpointerleave = event => { this.brush?.left(); if (event.pointerType === 'mouse') this.point(null); };
+    screen.ondblclick = event => {
+      if (this.brush?.draws) return;
+      const [left, top] = inside(event); this.zoomTo(this.zoom.scale > 1 ? 1 : 3, left, top);
+    };
     this.swipe.onpointerdown = event => { this.swipe.setPointerCapture(event.pointerId); event.preventDefault(); };
     this.swipe.onpointermove = event => {
       if (!this.swipe.hasPointerCapture(event.pointerId)) return;
@@ -303,6 +319,7 @@ class Stage {
       this.cut = limited(left / wide, 0, 1); this.swiped();
     };
     screen.onkeydown = event => {
+      if (this.brush?.key(event)) { event.preventDefault(); return; }
       const { rows, columns } = this.data, steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
       const middle = [screen.clientWidth / 2, screen.clientHeight / 2];
       if (steps[event.key]) {

@@ -235,7 +235,7 @@ def test_one_click_tests_the_map(start) -> None:
 def test_the_highlighted_region_is_hidden_and_asked_again(start, lite0) -> None:
     app = start(img="sample:panda")
     e = camviz.explain(lite0, SAMPLES / "panda.jpg", "grad_cam")
-    expected, steps = camviz.edits.hide_highlighted(e), camviz.edits.hide_and_ask_again(e)
+    expected, steps = camviz.hide_highlighted(e), camviz.hide_and_ask_again(e)
     assert str(expected.sentence) not in text(app)
     app.button(key="hide.start").click().run()
     assert str(expected.sentence) in text(app).replace("giant panda", e.label)

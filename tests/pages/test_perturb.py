@@ -63,7 +63,7 @@ def test_a_corruption_shows_the_numbers_of_the_package(
     assert not app.exception and not app.error
     e = camviz.explain(lite0, coffee)
     curve = edits.corruption_curve(lite0, coffee, "zoom")
-    heatmaps = edits.heatmap_curve(e, "zoom")
+    heatmaps = camviz.heatmap_curve(e, "zoom")
     shown = scrubbed(app)
     explained, first, similarity = (line["heights"] for line in shown["lines"])
     assert explained == pytest.approx(curve.of_class(967), abs=1e-5)

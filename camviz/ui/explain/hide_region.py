@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from ... import edits, encode
+from ... import encode
 from ...errors import CamvizError
+from ...explanation import hiding
 from ...explanation.explanation import Explanation
 from ...models import Prediction
 from ..results import cost
@@ -26,7 +27,7 @@ class Shown:
     explained: Prediction
 
     @classmethod
-    def of(cls, hidden: edits.Hidden) -> "Shown":
+    def of(cls, hidden: hiding.Hidden) -> "Shown":
         """Return what is shown of a result."""
         return cls(encode.jpeg(hidden.view), hidden.predictions[0], hidden.explained)
 
@@ -53,7 +54,7 @@ def draw(e: Explanation, button: Any, place: Any) -> None:
             (tr("Highlighted region hidden"), tr("Random region hidden"), tr("Least highlighted region hidden")), images
         )
         again = st.container()
-        seconds = edits.hiding.ROUNDS * (cost.explanation_seconds(e.question) + cost.seconds_per_pass(e.question.model))
+        seconds = hiding.ROUNDS * (cost.explanation_seconds(e.question) + cost.seconds_per_pass(e.question.model))
         steps = _after_click(e, "hide_again", again, tr("Hide it and ask again"), seconds, _hide_again)
         if steps is not None:
             _row([tr("Round {number}", number=number + 1) for number in range(len(steps))], steps)
@@ -67,13 +68,13 @@ def draw(e: Explanation, button: Any, place: Any) -> None:
 
 def _hide(e: Explanation, report: ReportProgress) -> tuple[str, list[Shown]]:
     with in_queue(report):
-        found = edits.hide_highlighted(e)
+        found = hiding.hide_highlighted(e)
     return found.sentence, [Shown.of(one) for one in (found.highlighted, found.random, found.least)]
 
 
 def _hide_again(e: Explanation, report: ReportProgress) -> list[Shown]:
     with in_queue(report) as progress:
-        return [Shown.of(step.result) for step in edits.hide_and_ask_again(e, progress=progress)]
+        return [Shown.of(step.result) for step in hiding.hide_and_ask_again(e, progress=progress)]
 
 
 def _after_click(e: Explanation, name: str, place: Any, what: str, seconds: float, work: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from ... import encode, export, render, report, text
@@ -22,16 +21,16 @@ from ..widgets import stage as stages
 LARGE = 1024  # pixels of the longer side of downloaded images
 
 
-def stage(e: Explanation, predicted: int) -> Look:
+def stage(e: Explanation, predicted: int, drawing: stages.Drawing | None = None) -> Look:
     """Show the heatmap on the stage, and return its look. `predicted` is the model's class."""
     look = stages.look()
     size = e.view.shape[0], e.view.shape[1]
-    image = stages.original(e.question.model, e.question.image, e.question.fit)
+    image = stages.original_of(e.question)
     alt = tr(
         "{method} of {label} over the image", method=tr_message(METHODS[e.method].title), label=tr_message(e.label)
     )
     peak = _peak(e, predicted)
-    stages.stage("stage", image, size, stages.map_of(e), look, alt, stages.keep, peak=peak)
+    stages.stage("stage", image, size, stages.map_of(e), look, alt, stages.keep, peak=peak, drawing=drawing)
     return look
 
 
@@ -91,7 +90,7 @@ def show_downloads(e: Explanation, experiment: Experiment, look: Look, percentil
     name = text.file_name(image_name, e.model, e.method, e.layer or "", e.label)
 
     def picture_of(view: str) -> bytes:
-        pixels = np.asarray(question.model.original_view(question.image, question.fit, LARGE))
+        pixels = question.original_view(LARGE)
         return encode.png(render.views(e.attribution, pixels, look.strength, look.colors, percentile)[view])
 
     buttons = st.popover(tr("Download"), icon=":material/download:")

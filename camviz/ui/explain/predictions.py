@@ -7,20 +7,42 @@ from ..components import browser
 from ..inputs.experiment import Experiment
 from ..session.language import tr, tr_class, tr_message
 from ..shell import experiment_row
+from . import edited
+from .edited import Edited
 
 
-def predictions(experiment: Experiment) -> None:
-    """Show the most probable classes and the explained one as bars; a click explains that class."""
-    found, chosen = experiment.predictions, getattr(experiment.score, "c", experiment.target)
-    if chosen >= 0 and chosen not in [one.index for one in found]:
-        found = (*found, experiment.prediction(chosen))
-    browser.bars(
-        tr("Top-5 predictions: choose a class to explain"),
-        [_row(one, chosen) for one in found],
-        experiment_row.explain_class,
-    )
+def predictions(experiment: Experiment, shown: tuple[int, ...], edit: Edited | None, listens: str) -> None:
+    """Show classes as bars, with what an edit has changed; a click explains that class.
+
+    `listens` is the address whose answers to a drawing move the bars.
+    """
+    chosen = explained(experiment)
+    if edit is None:
+        rows = [_row(experiment.prediction(index), chosen) for index in shown]
+    else:
+        rows = edited.rows(experiment.model, shown, chosen, edit.before, edit.after, tr_class)
+    label = tr("Top-5 predictions: choose a class to explain")
+    browser.bars(label, rows, experiment_row.explain_class, listens)
     if experiment.model.head == "sigmoid":
         st.caption(tr("Each class has its own probability, so the probabilities need not sum to 1."))
+
+
+def explained(experiment: Experiment) -> int:
+    """Return the explained class, the first one of a contrast."""
+    return experiment.predictions[0].index if experiment.target < 0 else experiment.target
+
+
+def first(experiment: Experiment, edit: Edited | None) -> Prediction:
+    """Return the most probable class of the image, edited where it is."""
+    if edit is None:
+        return experiment.predictions[0]
+    best = int(edit.after.argmax())
+    return experiment.model.prediction(best, float(edit.after[best]))
+
+
+def shown_classes(experiment: Experiment) -> tuple[int, ...]:
+    """Return the five most probable classes, and the explained one."""
+    return tuple(dict.fromkeys((*(one.index for one in experiment.predictions), explained(experiment))))
 
 
 def _row(one: Prediction, chosen: int) -> dict[str, object]:

@@ -43,10 +43,17 @@ class Experiment:
         """Return the five most probable classes, most probable first."""
         return predict(self.model, self.image.decoded, self.fit)
 
+    @property
+    def answers(self) -> NDArray[np.float64]:
+        """The answers of the model for all classes, (K,)."""
+        classes, answers = _ranking(self.model, self.image.decoded, self.fit)
+        found = np.empty_like(answers)
+        found[classes] = answers
+        return found
+
     def prediction(self, index: int) -> Prediction:
         """Return the prediction of any class."""
-        classes, answers = _ranking(self.model, self.image.decoded, self.fit)
-        return self.model.prediction(index, float(answers[classes == index][0]))
+        return self.model.prediction(index, float(self.answers[index]))
 
     @property
     def score(self) -> Score:

@@ -124,6 +124,8 @@ def choose(key: str) -> None:
     state = st.session_state
     if key != state.get("img") and not state.get(KEEP_CLASS):
         state["target"] = state["rather_than"] = -1
+    if key != state.get("img"):
+        state["edit"] = state["guess"] = ""  # it was drawn on the other image
     state["img"] = key
 
 

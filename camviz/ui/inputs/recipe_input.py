@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ... import scores
+from ...edits.edit import check_edit
 from ...errors import CamvizError, RecipeError
 from ...explanation.explain import find_method
 from ...explanation.recipe import fields, read_layers, text
@@ -18,7 +19,7 @@ from . import image_input, model_input
 
 LARGEST = 1  # MB
 LONGEST = 400  # characters of what is said of a file
-PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse")
+PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse", "edit")
 
 
 def load() -> None:
@@ -70,6 +71,7 @@ def _asked(recipe: Any) -> dict[str, str]:
         **_network(recipe["model"]),
         **_target(recipe.get("target")),
         **_layer(recipe.get("layer")),
+        "edit": _edit(recipe.get("edit")),
         "method": method.key,
         **{key: text("recipe", key, recipe[key]) for key in ("fit", "fuse") if key in recipe},
     }
@@ -126,6 +128,17 @@ def _layer(given: Any) -> dict[str, str]:
         return {"layer": names[0], "several": "0"}
     # Of all layers, as only the main ones are offered otherwise.
     return {"layer": names[0], "several": "1", "layers": ",".join(names), "all_layers": "1"}
+
+
+def _edit(given: Any) -> str:
+    """Return an edit as the page Explain writes it into a link: tool, fill or image, and mask."""
+    edit = check_edit(given, read_image=lambda image: image_input.choices()[_picture(image)].decoded)
+    if edit is None:
+        return ""
+    if edit.seed or (edit.keep and edit.pasted):
+        raise RecipeError("this recipe's edit can be made in Python only: camviz.explain(**recipe)")
+    tool = "paste" if edit.pasted else "keep" if edit.keep else "hide"
+    return f"{tool}.{_picture(given['paste']) if edit.pasted else edit.fill}.{edit.mask}"
 
 
 def _written(value: Any) -> str:

@@ -98,7 +98,7 @@ def _image(title: str, file: bytes, found: Sequence[Prediction], explained: int,
         for one in found[:SHOWN]
     ]
     browser.bars(
-        tr("{title}: choose a class to explain", title=title), rows, experiment_row.explain_class, f"bars.{key}"
+        tr("{title}: choose a class to explain", title=title), rows, experiment_row.explain_class, key="bars." + key
     )
 
 
@@ -142,8 +142,8 @@ def _heatmaps(experiment: Experiment, question: Question, attack: Attack, noise:
 
 
 def _questions(experiment: Experiment, question: Question, attack: Attack, noise: Attack) -> list[Pair]:
-    fooled = question.replace(image=decode_image(attack.perturbed_pixels), fit="stretch")
-    noisy = question.replace(image=decode_image(noise.perturbed_pixels), fit="stretch")
+    fooled = question.replace(image=decode_image(attack.perturbed_pixels), fit="stretch", edit=None)
+    noisy = question.replace(image=decode_image(noise.perturbed_pixels), fit="stretch", edit=None)
     after = tr("Fooled image") if attack.success else tr("Perturbed image")
     found = [(tr("Image"), question), (after, fooled)]
     if attack.after[0].index != question.class_index:

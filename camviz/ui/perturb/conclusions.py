@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ...adversarial import Attack
-from ...edits.heatmap_curve import BROKEN
+from ...explanation.heatmap_curve import BROKEN
 from ...messages import Message
 from ...models import Prediction
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ...edits.corruptions import STRENGTHS, Corruption
-from ...edits.heatmap_curve import BROKEN
+from ...explanation.heatmap_curve import BROKEN
 from ...explanation.question import Question
 from ...models import Prediction
 from ..inputs.experiment import Experiment

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ... import edits, encode, render
 from ...edits.corruptions import STRENGTHS, Corruption
+from ...explanation.heatmap_curve import HeatmapCurve, heatmap_curve
 from ...explanation.question import Question
 from ...messages import Message
 from ...models import Prediction
@@ -52,7 +53,7 @@ class Maps:
     empty: tuple[bool, ...]
 
     @classmethod
-    def of(cls, found: edits.HeatmapCurve) -> "Maps":
+    def of(cls, found: HeatmapCurve) -> "Maps":
         """Return what is kept of heatmaps along a corruption: fine ones in 8 bits."""
         heatmaps = [one.heatmap for one in found.explanations]
         kept = [
@@ -101,7 +102,7 @@ def maps(question: Question, kind: Corruption) -> Maps | None:
         first, rest = tasks.parts_of(report, [_seconds(question) / LEVELS, _seconds(question)])
         untouched = explanations.compute(question, first)
         with in_queue(rest) as progress:
-            found = edits.heatmap_curve(untouched, kind, progress=progress)
+            found = heatmap_curve(untouched, kind, progress=progress)
         return Maps.of(found)
 
     what = tr("Compute the heatmaps of all levels")

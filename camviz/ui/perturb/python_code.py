@@ -31,7 +31,7 @@ def of_corruption(experiment: Experiment, kind: Corruption, question: Question |
     if question is not None:
         lines += [
             f"explanation = camviz.explain({recipe.explain_arguments(question, image)})",
-            f"heatmaps = camviz.edits.heatmap_curve(explanation, {kind!r})",
+            f"heatmaps = camviz.heatmap_curve(explanation, {kind!r})",
             "print(heatmaps.breaks_at, heatmaps.similarities)",
             "heatmaps.explanations[3]  # level 3; a notebook shows the image with the heatmap on it",
         ]
@@ -53,7 +53,7 @@ def of_attack(request: AttackRequest, question: Question | None, predicted: int)
         "print(noise.after[0])",
     ]
     if question is not None:
-        asked = question.replace(score=logit(predicted), fit="stretch")
+        asked = question.replace(score=logit(predicted), fit="stretch", edit=None)
         lines.append(f"camviz.explain({recipe.explain_arguments(asked, 'attack.perturbed')})")
     return "\n".join(lines) + "\n"
 

@@ -19,6 +19,7 @@ from ...errors import CamvizError, ServerError
 from ...runtime.installation import APP
 from ..session import streamlit_internals
 from .front_end import Documentation, LightFrontEnd
+from .live_answers import AnswerRequests
 from .warm import warm
 
 FIRST_PORT = 8501
@@ -43,7 +44,8 @@ class WebServer:
         self.url = f"http://{_shown('localhost' if host in ('127.0.0.1', *EVERY_ADDRESS) else host)}:{number}"
         inside = streamlit_internals.network_address() if host in EVERY_ADDRESS else None
         self.network_url = f"http://{inside}:{number}" if inside else None
-        app = st.App(APP, middleware=[Middleware(Documentation, find=documentation.site), Middleware(LightFrontEnd)])
+        pages = Middleware(Documentation, find=documentation.site)
+        app = st.App(APP, middleware=[Middleware(AnswerRequests), pages, Middleware(LightFrontEnd)])
         streamlit_internals.load_settings(APP, {"server.address": host, "server.port": number})
         settings = uvicorn.Config(
             app,

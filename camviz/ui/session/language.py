@@ -64,6 +64,11 @@ def tr_class(label: str) -> str:
 
 def tr_classes(labels: Iterable[str]) -> tuple[str, ...]:
     """Return what `tr_class` returns for each of these: quick for the thousand classes of a list."""
+    return tuple(map(class_namer(), labels))
+
+
+def class_namer() -> Callable[[str], str]:
+    """Return `tr_class` in this run's language, for use after the run."""
     language = current()
 
     def name(label: str) -> str:
@@ -72,7 +77,7 @@ def tr_classes(labels: Iterable[str]) -> tuple[str, ...]:
             return common
         return translated(Message("{name} (ImageNet: {original})", name=common, original=str(label)), language)
 
-    return tuple(map(name, labels))
+    return name
 
 
 def in_html() -> str:

@@ -1,6 +1,8 @@
 """The stage on a page: its look in the session and the link, and its place in the caches."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -8,6 +10,7 @@ import streamlit as st
 
 from ... import encode, render
 from ...explanation.explanation import Explanation
+from ...explanation.question import Question
 from ...images import DecodedImage
 from ...models import Model
 from ...models.geometry import Fit
@@ -26,6 +29,14 @@ LONGEST = 900  # pixels of the longer side of the image that is sent
 _stage = st.components.v2.component(
     "camviz_stage", html=component.HTML, css=component.CSS, js=component.SCRIPT + "export default showStage;\n"
 )
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What the script of a stage is given so that one can draw on the image; `changed(name, value)` is told by it."""
+
+    data: Mapping[str, Any]
+    changed: Callable[[str, Any], None]
 
 
 def map_of(e: Explanation, high: float | None = None) -> StageMap:
@@ -70,6 +81,16 @@ def original(model: Model, image: DecodedImage, fit: Fit) -> bytes:
     )
 
 
+def original_of(question: Question) -> bytes:
+    """Return what the model sees of the image of a question as a JPEG, edited, in the image's own pixels."""
+    if question.edit is None:
+        return original(question.model, question.image, question.fit)
+    return result_store().once(
+        ("original", question.image.digest, question.fit, question.model.key, question.edit.key),
+        lambda: encode.jpeg(question.original_view(LONGEST), quality=85),
+    )
+
+
 def stage(
     key: str,
     image: bytes,
@@ -82,17 +103,21 @@ def stage(
     group: str = "",
     name: str = "",
     peak: str = "",
+    drawing: Drawing | None = None,
 ) -> None:
     """Show a heatmap over a JPEG; `changed(look)` is called when a gesture that changes the look has ended.
 
     `size` is (height, width) of the area that map and image cover. Without a map the image is shown alone. Stages of
     one `group` share pointer, zoom and look; `name` tells them apart. Without `changed` the stage is small: its tools
-    appear in full screen. `peak` is what the upper end of the color bar says after its value.
+    appear in full screen. `peak` is what the upper end of the color bar says after its value. With `drawing` one can
+    draw on the image.
     """
     address = media_address(image, "image/jpeg", key)
     more = {"group": group or key, "name": name, "peak": peak}
     data = stage_data(shown, address, size, look, alt, tr_message, **more, small=changed is None)
-    _mount(key, data, changed)
+    if drawing is not None:
+        data["edit"] = drawing.data
+    _mount(key, data, changed, drawing)
 
 
 def tools(
@@ -106,9 +131,21 @@ def tools(
     _mount(key, tools_data(look, group, relations, tr_message), changed)
 
 
-def _mount(key: str, data: dict[str, Any], changed: Callable[[Look], None] | None) -> None:
+def _mount(
+    key: str, data: dict[str, Any], changed: Callable[[Look], None] | None, drawing: Drawing | None = None
+) -> None:
     def change() -> None:
         if changed is not None:
             changed(Look.parse(st.session_state[key].get("look")))
 
-    _stage(key=key, data=data, on_look_change=change)
+    def draw(name: str) -> None:
+        if drawing is not None:
+            drawing.changed(name, st.session_state[key].get(name))
+
+    _stage(
+        key=key,
+        data=data,
+        on_look_change=change,
+        on_edit_change=partial(draw, "edit"),
+        on_guess_first_change=partial(draw, "guess_first"),
+    )

@@ -11,17 +11,17 @@ from scipy.fft import irfft2, rfft2  # type: ignore[import-untyped]
 
 from .. import render
 from ..acceleration.many_passes import partial_progress
+from ..edits.answers import answers_of, predictions_of
+from ..edits.fills import Fill, apply
+from ..edits.masks import RGB, Mask
 from ..errors import CamvizError
-from ..explanation.explain import answer
-from ..explanation.explanation import Explanation
 from ..images import decode_image
 from ..messages import Message
 from ..models import Prediction
 from ..runtime.progress import Progress, check_progress
 from ..runtime.rng import Rng
-from .answers import answers_of, predictions_of
-from .fills import Fill, apply
-from .masks import RGB, Mask
+from .explain import answer
+from .explanation import Explanation
 
 ROUNDS = 5
 EMPTY = Message("the heatmap is empty, so there is no highlighted region to hide: take another class, layer or method")
@@ -138,7 +138,7 @@ def hide_and_ask_again(
         steps.append(Step(asked, region, result))
         if number + 1 < rounds and not hidden.all():
             left = explanation.question.replace(
-                image=decode_image(result.view), fit="stretch", score=explanation.score, notes=()
+                image=decode_image(result.view), fit="stretch", edit=None, score=explanation.score, notes=()
             )
             asked = answer(left, partial_progress(progress, number, max(1, rounds - 1)))
         if progress:

@@ -9,7 +9,7 @@ from torch import nn
 
 import camviz
 from camviz import CamvizError, edits, render
-from camviz.edits.hiding import Hidden, Hiding, _least_highlighted
+from camviz.explanation.hiding import Hidden, Hiding, _least_highlighted
 from camviz.models import Prediction
 
 
@@ -19,7 +19,7 @@ def explained(lite0, coffee):
 
 
 def test_the_highlighted_region_and_its_controls(explained, lite0) -> None:
-    found = edits.hide_highlighted(explained, "gray")
+    found = camviz.hide_highlighted(explained, "gray")
     region = found.highlighted.region
     assert (region == render.highlighted(explained.heatmap)).all()
     assert explained.heatmap[region].sum() == pytest.approx(explained.heatmap.sum() / 2, rel=0.01)
@@ -33,7 +33,7 @@ def test_the_highlighted_region_and_its_controls(explained, lite0) -> None:
         assert one.explained.index == explained.target
     mass = [explained.heatmap[one.region].sum() for one in (found.least, found.random, found.highlighted)]
     assert mass == sorted(mass)
-    again, other = edits.hide_highlighted(explained, "gray"), edits.hide_highlighted(explained, "gray", seed=1)
+    again, other = camviz.hide_highlighted(explained, "gray"), camviz.hide_highlighted(explained, "gray", seed=1)
     assert (again.random.region == found.random.region).all() and (other.random.region != found.random.region).any()
     assert found.highlighted.explained.probability < found.random.explained.probability
     share, control = (one.explained.shown(0) for one in (found.highlighted, found.random))
@@ -81,7 +81,7 @@ def test_the_sentence_says_what_happened(before, without, random, says) -> None:
 
 def test_ask_again_explains_the_same_class_on_what_is_left(explained, lite0) -> None:
     reports = []
-    steps = edits.hide_and_ask_again(explained, 3, progress=lambda *done: reports.append(done))
+    steps = camviz.hide_and_ask_again(explained, 3, progress=lambda *done: reports.append(done))
     assert len(steps) == 3 and reports[-1] == (2, 2)
     assert steps[0].explanation is explained
     union = np.zeros_like(steps[0].region)
@@ -117,18 +117,18 @@ def test_a_regression_and_an_empty_heatmap_are_said() -> None:
     model = camviz.load_model(Corner(), input_size=(32, 32), head="none", unit="lux", mean=(0, 0, 0), std=(1, 1, 1))
     view = np.full((32, 32, 3), 204, np.uint8)
     e = camviz.explain(model, view, "occlusion", size=16, stride=16, fit="stretch")
-    found = edits.hide_highlighted(e, np.zeros_like(view))
+    found = camviz.hide_highlighted(e, np.zeros_like(view))
     seen = found.highlighted.view[:16, :16].mean() / 255
     assert found.highlighted.explained.value == pytest.approx(seen, abs=1e-6) and seen < 0.5
     assert f"goes from 0.8 lux to {seen:.3g} lux without" in found.sentence
     pixels = camviz.explain(model, view, "gradient_x_input", fit="stretch")
-    steps = edits.hide_and_ask_again(pixels, 5, np.zeros_like(view))
+    steps = camviz.hide_and_ask_again(pixels, 5, np.zeros_like(view))
     assert len(steps) < 5 and steps[-1].result.explained.value == 0  # nothing is left to highlight
     black = camviz.explain(model, np.zeros_like(view), "gradient_x_input", fit="stretch")
-    for ask in (edits.hide_highlighted, edits.hide_and_ask_again):
+    for ask in (camviz.hide_highlighted, camviz.hide_and_ask_again):
         with pytest.raises(CamvizError, match="heatmap is empty"):
             ask(black)
         with pytest.raises(CamvizError, match="got Tensor"):
             ask(torch.zeros(3))
     with pytest.raises(CamvizError, match="1 to 5"):
-        edits.hide_and_ask_again(e, 6)
+        camviz.hide_and_ask_again(e, 6)

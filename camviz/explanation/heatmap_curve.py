@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from .. import render
 from ..acceleration.many_passes import partial_progress
+from ..edits.corruptions import STRENGTHS, Corruption, check_strengths, corrupt, moved
 from ..errors import CamvizError
 from ..evaluation.rank_correlation import rank_correlation
-from ..explanation.explain import answer, answer_batch
-from ..explanation.explanation import Explanation
 from ..images import decode_image
 from ..runtime.batching import batches
 from ..runtime.progress import Progress, check_progress
-from .corruptions import STRENGTHS, Corruption, check_strengths, corrupt, moved
+from .explain import answer, answer_batch
+from .explanation import Explanation
 
 BATCH = 4  # views of a pass with gradients: those of a large network fit the memory of a small machine
 BROKEN = 0.5  # a similarity below: the heatmap is another one
@@ -61,7 +61,7 @@ def heatmap_curve(
     check_progress(progress)
     question, count = explanation.question, len(check_strengths(strengths))
     views = [corrupt(explanation.view, kind, strength, seed=seed) for strength in strengths]
-    asked = [question.replace(image=decode_image(view), fit="stretch") for view in views]
+    asked = [question.replace(image=decode_image(view), fit="stretch", edit=None) for view in views]
     if question.method.many_passes:
         found = [answer(one, partial_progress(progress, number, count)) for number, one in enumerate(asked)]
     else:

@@ -1,0 +1,231 @@
+"""Draw on the image of the page Explain: the edit in the link, and the answers while one draws."""
+
+import base64
+import secrets
+import weakref
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from ... import edits
+from ...edits import Fill
+from ...errors import CamvizError
+from ...images import DecodedImage
+from ...messages import Message
+from ...models import Model
+from ..inputs import image_input
+from ..inputs.experiment import Experiment
+from ..server.live_answers import Gone, address, live_answers
+from ..server.store import result_store
+from ..session import settings
+from ..session.language import class_namer, current, tr, tr_message, translator
+from ..widgets.stage import Drawing
+from . import edited
+from .edited import Edited
+
+# In st.session_state: how many edits the browser has sent, and what tells this visitor's requests from others'.
+_NUMBER, _SESSION = "_edit_number", "_edit_session"
+EVERYTHING = edits.pack(np.ones((edits.GRID, edits.GRID), np.bool_))
+WORDS = {
+    "edit": Message("Change the image"),
+    "look": Message("Look"),
+    "hide": Message("Hide"),
+    "keep": Message("Keep only"),
+    "paste": Message("Paste"),
+    "window": Message("Occlude"),
+    "shape": Message("Shape"),
+    "brush": Message("Brush"),
+    "eraser": Message("Eraser"),
+    "rectangle": Message("Rectangle"),
+    "segment": Message("Segment"),
+    "size": Message("Size"),
+    "fill": Message("Replace by"),
+    "image": Message("Image to paste from"),
+    "undo": Message("Undo"),
+    "redo": Message("Redo"),
+    "reset": Message("Reset"),
+    "guess_first": Message("Guess first"),
+    "question": Message("What will happen to the explained class?"),
+    "stays": Message("It stays"),
+    "falls": Message("It falls"),
+    "other": Message("Another class comes first"),
+    "offline": Message("The server does not answer."),
+    "place": Message(
+        "Rectangle at row {row}, column {column}, size {size}", row="{row}", column="{column}", size="{size}"
+    ),
+    "keys": Message(
+        "Arrow keys: move. Shift and arrow keys: size. Space: take. Delete: give back. Ctrl+Z: undo. Esc: end."
+    ),
+}
+FILLS = {
+    "blur": Message("Blur"),
+    "gray": Message("Gray"),
+    "mean": Message("Mean color"),
+    "noise": Message("Noise"),
+    "inpaint": Message("Inpainting"),
+}
+GUESSES = ("", "stays", "falls", "other")
+
+
+class _Texts:
+    """The texts that an edit can have in a link: "hide.FILL.MASK", "keep.FILL.MASK" or "paste.IMAGE.MASK", or none."""
+
+    def __contains__(self, text: Any) -> bool:
+        if text == "":
+            return True
+        try:
+            return isinstance(text, str) and parse(text, lambda _: None) is not None
+        except CamvizError:
+            return False
+
+
+def parse(text: str, find_image: Callable[[str], DecodedImage | None]) -> tuple[str, str, edits.Edit] | None:
+    """Return tool, fill or image, and the edit of a text of a link; None for another text. Raises CamvizError."""
+    tool, _, rest = text.partition(".")
+    what, _, mask = rest.rpartition(".")
+    if tool not in edited.TOOLS or not what:
+        return None
+    if tool == "paste":
+        return tool, what, edits.Edit(mask, pasted=find_image(what))
+    return tool, what, edits.Edit(mask, what, keep=tool == "keep")  # type: ignore[arg-type]
+
+
+def read(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> tuple[Edited | None, Drawing]:
+    """Return the edit of the link or the session with its answers, and what a stage needs so that one can draw."""
+    edit = _edit()
+    found = drawing(experiment, edit, shown, chosen)
+    if edit is None:
+        return None, found
+    return Edited(edit, chosen, experiment.answers, edited.kept_answers(experiment, edit)), found
+
+
+def _edit() -> edits.Edit | None:
+    settings.switch("guess_first")
+    text = settings.setting("edit", "", _Texts())
+    settings.setting("guess", "", GUESSES)
+    found = parse(text, _image) if text else None
+    if found is None:
+        return None
+    tool, _, edit = found
+    if tool == "paste" and edit.pasted is None:
+        settings.note(tr("The image that was pasted is not stored here, so the edit is left out."))
+        return None
+    return edit
+
+
+def drawing(experiment: Experiment, edit: edits.Edit | None, shown: tuple[int, ...], chosen: int) -> Drawing:
+    """Return what a stage needs so that one can draw on the image of this experiment."""
+    state, words = st.session_state, {key: tr_message(word) for key, word in WORDS.items()}
+    tool, what, _ = parse(state["edit"], _image) if edit else ("", "", None)  # type: ignore[misc]
+    images = {
+        image.id: image.name.rpartition(".")[0] or image.name
+        for image in image_input.choices().values()
+        if image.id != experiment.image.id
+    }
+    data = {
+        "address": answers_address(experiment, shown, chosen),
+        "tool": tool,
+        "fill": "blur" if tool in ("", "paste") else what,
+        "paste": what if tool == "paste" else next(iter(images), ""),
+        "cells": edited.bits_of(edits.unpack(edit.mask)) if edit else "",
+        "number": state.get(_NUMBER, 0),
+        "guess": state["guess"],
+        "guess_first": state["guess_first"],
+        "words": words,
+        "fills": {key: tr_message(word) for key, word in FILLS.items()},
+        "images": images,
+    }
+    return Drawing(data, _changed)
+
+
+def _changed(name: str, value: Any) -> None:
+    """Follow what a browser has sent; what it cannot have sent is ignored."""
+    if name == "guess_first":
+        settings.choose("guess_first", value is True)
+        return
+    if not isinstance(value, dict):
+        return
+    number = value.get("number")
+    st.session_state[_NUMBER] = number if isinstance(number, int) else 0
+    try:
+        edit = edited.read_request(value, _image) if value.get("cells") else None
+    except CamvizError as error:
+        st.session_state["edit_refused"] = error.message
+        return
+    what = value.get("paste") if value.get("tool") == "paste" else value.get("fill")
+    settings.choose("edit", f"{value['tool']}.{what}.{edit.mask}" if edit else "")
+    settings.choose("guess", value["guess"] if edit and value.get("guess") in GUESSES else "")
+
+
+def answers_address(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> str:
+    """Return the address at which this visitor's browser asks what the model answers to an edited image."""
+    session = st.session_state.setdefault(_SESSION, secrets.token_urlsafe(16))
+    key = (session, experiment.key, shown, chosen, current())
+    token = live_answers().offer(key, _answerer(experiment, shown, chosen))
+    return f"{address(str(st.get_option('server.baseUrlPath') or ''))}/{token}"
+
+
+def _answerer(
+    experiment: Experiment, shown: tuple[int, ...], chosen: int
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Return the function that answers requests; it keeps neither the model nor an image alive."""
+    model_of, image_of, fit = weakref.ref(experiment.model), weakref.ref(experiment.image.decoded), experiment.fit
+    others = {key: weakref.ref(image.decoded) for key, image in image_input.choices().items()}
+    before, key, label, say = experiment.answers, experiment.key, class_namer(), translator()[1]
+
+    def found() -> tuple[Model, DecodedImage]:
+        model, image = model_of(), image_of()
+        if model is None or image is None:
+            raise Gone
+        return model, image
+
+    def find_image(name: str) -> DecodedImage | None:
+        return others[name]() if name in others else None
+
+    @lru_cache(maxsize=2)
+    def replaced(fill: Fill, pasted: str) -> NDArray[np.uint8]:
+        """Return the view with everything replaced; for each mask, a part of it is pasted."""
+        model, image = found()
+        everywhere = edits.Edit(EVERYTHING, fill, pasted=find_image(pasted))
+        return everywhere.apply(model.view(image, fit), lambda other: model.view(other, fit))
+
+    def answer(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        model, image = found()
+        view = model.view(image, fit)
+        if request.get("part") == "segments":
+            return {"segments": _segments(key, view)}
+        edit = edited.read_request(request, find_image)
+        if edit is None:
+            after = before
+        else:
+            pasted = str(request["paste"]) if edit.pasted else ""
+            other = edit.fill if edit.fill == "inpaint" else replaced(edit.fill, pasted)
+            after = edited.answers_to(model, edits.apply(view, edit.cells, other))
+        return {
+            "rows": edited.rows(model, shown, chosen, before, after, label),
+            "said": say(edited.said(model, chosen, before, after)),
+            "change": float(after[chosen] - before[chosen]),
+        }
+
+    return answer
+
+
+def _segments(key: Any, view: NDArray[np.uint8]) -> str:
+    """Return the superpixel of each cell, 56 x 56 numbers of 16 bits, in base64."""
+
+    def make() -> str:
+        height, width = view.shape[:2]
+        rows, columns = (((2 * np.arange(edits.GRID) + 1) * side) // (2 * edits.GRID) for side in (height, width))
+        labels = edits.segments(view)[rows[:, None], columns]
+        return base64.b64encode(labels.astype("<u2").tobytes()).decode()
+
+    return result_store().once(("segments", key), make)
+
+
+def _image(name: str) -> DecodedImage | None:
+    found = image_input.choices().get(name)
+    return found.decoded if found else None

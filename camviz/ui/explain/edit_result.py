@@ -1,0 +1,71 @@
+"""What an edit has changed: a sentence, the guess before it, and the heatmaps before, after and their difference."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ...explanation.explanation import Explanation
+from ...messages import Message
+from ...stage.look import Look
+from ...stage.stage_map import StageMap
+from ..inputs.experiment import Experiment
+from ..results import explanations
+from ..session.language import tr, tr_message
+from ..session.markdown import escaped
+from ..widgets import stage as stages
+from . import edited
+from .edited import Edited
+
+GUESSED = {
+    "stays": Message("the class stays"),
+    "falls": Message("the class falls"),
+    "other": Message("another class comes first"),
+}
+
+
+def say(experiment: Experiment, found: Edited) -> None:
+    """Show in a sentence what the edit has changed, and whether it was guessed."""
+    st.markdown(f"**{escaped(tr_message(edited.sentence(experiment.model, found)))}**")
+    if guess := st.session_state.get("guess"):
+        guessed, happened = tr_message(GUESSED[guess]), tr_message(GUESSED[found.outcome])
+        if guess == found.outcome:
+            st.caption(tr("Your guess was right: {guess}.", guess=guessed))
+        else:
+            st.caption(tr("Your guess: {guess}. What happened: {outcome}.", guess=guessed, outcome=happened))
+
+
+def compare(e: Explanation, look: Look, place: Any) -> None:
+    """Show the heatmap of the untouched image, that of the edited one and their difference, on one scale."""
+    untouched = e.question.replace(edit=None)
+    slow = untouched.method.many_passes
+    before = explanations.known(untouched) if slow else explanations.compute(untouched)
+    if before is None:
+        place.caption(tr("To compare the heatmap with that of the untouched image, choose Reset and run the method."))
+        return
+    size = e.view.shape[0], e.view.shape[1]
+    first, second = stages.map_of(before), stages.map_of(e)
+    top = max(first.top, second.top)
+    shown = (
+        (tr("Before"), before, stages.map_of(before, top)),
+        (tr("After"), e, stages.map_of(e, top)),
+        (tr("Difference: red rose, blue fell"), e, difference(before, e)),
+    )
+    with place:
+        for column, (title, one, values) in zip(st.columns(3), shown, strict=True):
+            with column:
+                st.caption(title)
+                alt = tr("{title}: heatmap of {label}", title=title, label=tr_message(one.label))
+                key = f"stage_slot_edit_{len(title)}_{title[:1]}"
+                stages.stage(key, stages.original_of(one.question), size, values, look, alt, group="edit")
+
+
+def difference(before: Explanation, after: Explanation) -> StageMap:
+    """Return what a heatmap has gained and lost, signed, at its own resolution."""
+    first, second = (
+        one.attribution.clip(min=0) if one.attribution.ndim == 2 else np.abs(one.attribution).sum(axis=0)
+        for one in (before, after)
+    )
+    change = (second - first).astype(np.float32)
+    top = float(np.abs(change).max())
+    return StageMap(change / top if top else change, top, signed=True, cells=stages.map_of(after).cells)

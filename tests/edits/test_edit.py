@@ -1,0 +1,73 @@
+"""An edit as a value: what it replaces, in a question and in a recipe."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import camviz
+from camviz import CamvizError, edits
+from camviz.explanation import recipe
+from camviz.explanation.explain import ask
+
+MASK = np.zeros((56, 56), bool)
+MASK[20:40, 10:30] = True
+TEXT = edits.pack(MASK)
+SAMPLES = "assets/samples/{}.jpg"
+
+
+@pytest.mark.parametrize(
+    ("edit", "mask", "fill"),
+    [
+        ({"mask": TEXT}, MASK, "blur"),
+        ({"mask": TEXT, "fill": "gray", "keep": True}, ~MASK, "gray"),
+        ({"mask": TEXT, "paste": SAMPLES.format("macaw")}, MASK, None),
+    ],
+)
+def test_an_edited_explanation_is_that_of_the_edited_view(lite0, edit, mask, fill, tmp_path, monkeypatch) -> None:
+    e = camviz.explain(lite0, SAMPLES.format("koala"), "grad_cam", target="koala", edit=edit)
+    view = lite0.view(SAMPLES.format("koala"))
+    expected = edits.apply(view, mask, lite0.view(SAMPLES.format("macaw")) if fill is None else fill)
+    assert (e.view == expected).all() and (e.view != view).any()
+    direct = camviz.explain(lite0, Image.fromarray(expected), "grad_cam", target="koala", fit="stretch")
+    assert (e.attribution == direct.attribution).all() and e.probability == direct.probability
+    assert e.question.key != e.question.replace(edit=None).key
+    for name in ("koala", "macaw"):
+        shutil.copy(SAMPLES.format(name), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    data = json.loads(recipe.recipe_json(e.question, "koala.jpg"))
+    again = camviz.explain(**{**data, "model": lite0})
+    assert (again.attribution == e.attribution).all() and again.question.key == e.question.key
+    names: dict[str, object] = {}
+    code = recipe.snippet(e.question, "koala.jpg").replace("camviz.load_model('efficientnet_lite0')", "lite0")
+    exec(code, {"lite0": lite0}, names)
+    assert (names["explanation"].attribution == e.attribution).all()  # type: ignore[attr-defined]
+    large = e.question.original_view(896)
+    assert large.shape[0] > 224 and (large != e.question.replace(edit=None).original_view(896)).any(axis=2).mean() < 0.9
+
+
+def test_an_edit_says_what_it_does() -> None:
+    found = edits.Edit(TEXT, "gray", keep=True)
+    assert (
+        found.share == pytest.approx(1 - MASK.mean())
+        and str(edits.describe(found)) == "87% of the image replaced (gray)"
+    )
+    assert edits.Edit(TEXT).key == edits.Edit(TEXT, "blur").key != edits.Edit(TEXT, keep=True).key
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        ({"mask": "???"}, "is no mask"),
+        ({"mask": TEXT, "fill": "blurr"}, "did you mean 'blur'"),
+        ({"mask": TEXT, "color": 3}, "an edit is a camviz.edits.Edit"),
+        ({"mask": TEXT, "keep": 1}, "keep is True or False"),
+        ({"mask": TEXT, "seed": 0.5}, "a seed is a whole number"),
+        (TEXT, "an edit is a camviz.edits.Edit"),
+    ],
+)
+def test_a_wrong_edit_is_said(lite0, edit, says) -> None:
+    with pytest.raises(CamvizError, match=says):
+        ask(lite0, SAMPLES.format("koala"), edit=edit)
