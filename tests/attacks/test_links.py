@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from camviz.adversarial import ATTACKS
 from camviz.registry import METHODS, SYNTHESES, Knob
 from camviz.ui.session import settings
 from camviz.ui.session.markdown import escaped
@@ -116,7 +117,7 @@ class Page(dict[str, Any]):
 
 
 def every_knob() -> Iterator[tuple[str, Knob]]:
-    for method in (*METHODS.values(), *SYNTHESES.values()):
+    for method in (*METHODS.values(), *SYNTHESES.values(), *ATTACKS.values()):
         for name, knob in method.knobs.items():
             yield f"{method.key}.{name}", knob
 
