@@ -68,8 +68,10 @@ def draw(experiment: Experiment, index: int) -> None:
     picture.image(found.png, alt=tr("Synthesized image for {label}", label=label), width=WIDTH)
     said.markdown(
         tr(
-            "The model predicts **{label}** with {share}. To a person it is noise: the class score measures patterns "
-            "that natural images of the class share, not the object itself.",
+            "The model predicts **{label}** with {share}. To a person it is noise: a high probability does not need an "
+            "object that a person recognizes."
+            if first.index == index
+            else "The model predicts **{label}** with {share}: the search ended at an image of another class.",
             label=escaped(tr_message(first.label)),
             share=tr_message(first.shown()),
         )
