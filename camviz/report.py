@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -126,9 +127,12 @@ def explanation_sections(
     color_map: str = "inferno",
     opacity: float = 0.8,
     percentile: float = 99.0,
+    untouched: Explanation | None = None,
 ) -> list[Section]:
-    """The sections on one explanation: what the network sees and says, the map, how to read it, how to get it again."""
-    first = predictions[0]
+    """The sections on one explanation: what the network sees and says, the map, how to read it, how to get it again.
+
+    `untouched`: that of the image without its edit.
+    """
     views = render.views(e.attribution, e.view, opacity, color_map, percentile)
     described = render.VIEWS[render.kind(e.attribution)]
     overlay = views.pop("Overlay")
@@ -151,7 +155,7 @@ def explanation_sections(
         Section(
             Message("Why: {method} of {label}", method=method.title, label=e.label),
             [
-                captions.reading(e, first),
+                captions.reading(e, predictions[0]),
                 Message("Limitations: {caution}", caution=captions.caution(e)),
                 *e.notes,
             ],
@@ -163,6 +167,7 @@ def explanation_sections(
                 )
             ],
         ),
+        *([_edit_section(untouched, e, opacity, color_map, percentile)] if untouched else []),
         Section(
             Message("Other views"),
             pictures=[
@@ -220,6 +225,17 @@ def comparison_sections(
             lambda: list(dict.fromkeys(recipe.snippet(e.question, image_names[name]) for name, e in maps.items()))
         ),
     ]
+
+
+def _edit_section(before: Explanation, after: Explanation, *style: Any) -> Section:
+    """The heatmaps before and after an edit, and what the explained class has become. `style`: that of render.views."""
+    assert after.question.edit is not None
+    images = []
+    for title, one in ((Message("Before"), before), (Message("After"), after)):
+        alt = Message("{title}: heatmap of {label}", title=title, label=one.label)
+        overlay = render.views(one.attribution, one.view, *style)["Overlay"]
+        images.append(ReportImage(overlay, alt, Message("{first}: {second}", first=title, second=_chance(one))))
+    return Section(Message("Edit"), [describe(after.question.edit)], images)
 
 
 def facts(e: Explanation) -> dict[str, str]:

@@ -31,12 +31,12 @@ with left:
     if e is not None:
         look = map_views.stage(e, experiment.predictions[0].index, drawing)
 if e is not None:
-    first = predictions.first(experiment, edit)
+    best = predictions.best(experiment, edit)
     with answer:
         if edit:
             edit_result.say(experiment, edit)
         else:
-            st.markdown(escaped(tr_message(captions.reading(e, first))))
+            st.markdown(escaped(tr_message(captions.reading(e, best[0]))))
     percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)
     with right:
         st.caption(tr("**Limitations.** {caution}", caution=tr_message(captions.caution(e))))
@@ -47,13 +47,13 @@ if e is not None:
             beside = ",".join(dict.fromkeys((e.method, *method_picker.FAVORITES[:3])))
             pages.open_button("beside", "compare", tr("Open in Compare"), {"rows": "none", "columns.methods": beside})
             pin_button.draw(experiment, e)
-            map_views.show_downloads(e, experiment, look, percentile)
+            map_views.show_downloads(e, experiment.image.name, best, look, percentile)
         with checks:
             quick_check.show(e.question)
         hide_region.draw(e, hides, st.container(key="hidden_regions"))
         if edit:
             edit_result.compare(e, look, st.container(key="edit_maps"))
-            st.markdown(escaped(tr_message(captions.reading(e, first))))
+            st.markdown(escaped(tr_message(captions.reading(e, best[0]))))
         tour.step(4)
         if e.knobs.get("feature_map") is not None:
             patch.patch(e)

@@ -2,7 +2,7 @@
 
 from .answers import answers_of, predictions_of
 from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve, moved
-from .edit import Edit, describe
+from .edit import TOOLS, Edit, describe, parts_of, read_text
 from .fills import FILLS, Fill, apply
 from .masks import GRID, enlarged, inverted, on_grid
 from .packed_masks import pack, unpack
@@ -12,6 +12,7 @@ __all__ = [
     "CORRUPTIONS",
     "FILLS",
     "GRID",
+    "TOOLS",
     "CorruptionCurve",
     "Edit",
     "Fill",
@@ -25,7 +26,9 @@ __all__ = [
     "moved",
     "on_grid",
     "pack",
+    "parts_of",
     "predictions_of",
+    "read_text",
     "segments",
     "unpack",
 ]

@@ -14,6 +14,8 @@ from .fills import Fill, apply
 from .masks import RGB, Mask, check_view, enlarged, inverted
 from .packed_masks import unpack
 
+TOOLS = ("hide", "keep", "paste")
+
 
 @dataclass(frozen=True, eq=False)
 class Edit:
@@ -67,6 +69,31 @@ class Edit:
         replaced = np.asarray(Image.fromarray(edited).resize((width, height), Image.Resampling.BILINEAR))
         found: RGB = np.where(enlarged(self.cells, (height, width))[:, :, None], replaced, pixels)
         return found
+
+
+def read_text(text: str, find_image: Callable[[str], DecodedImage | None]) -> Edit:
+    """Return the edit of a link: "hide.FILL.MASK", "keep.FILL.MASK" or "paste.IMAGE.MASK".
+
+    `find_image` returns an image by its name in links; without it the edit has nothing to paste. Raises CamvizError for
+    another text.
+    """
+    tool, what, mask = parts_of(text)
+    if tool == "paste":
+        return Edit(mask, pasted=find_image(what))
+    return Edit(mask, what, keep=tool == "keep")  # type: ignore[arg-type]
+
+
+def parts_of(text: str) -> tuple[str, str, str]:
+    """Return the tool, the fill or image, and the mask of an edit in a link. Raises CamvizError for another text."""
+    tool, _, rest = text.partition(".")
+    what, _, mask = rest.rpartition(".")
+    if tool not in TOOLS or not what:
+        raise CamvizError(
+            "an edit in a link begins with one of {tools}, a fill and a mask, as in hide.blur.MASK; got {given}",
+            tools=", ".join(TOOLS),
+            given=repr(text)[:60],
+        )
+    return tool, what, mask
 
 
 def describe(edit: Edit) -> Message:

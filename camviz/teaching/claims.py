@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from ..errors import ExtensionError, choice
 from ..evaluation.rank_correlation import rank_correlation
@@ -111,8 +112,8 @@ def _class_names(claim: Claim, e: Explanation) -> float:
 
 
 def _predicted(claim: Claim, e: Explanation) -> str:
-    """The most probable class."""
-    return e.question.model.predict(e.question.image, 1)[0].label
+    """The most probable class of the image, edited where it is."""
+    return e.question.model.predict(Image.fromarray(e.view), 1, "stretch")[0].label
 
 
 MEASURES: dict[str, Callable[..., float | str]] = {

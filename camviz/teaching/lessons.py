@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..edits.edit import read_text
 from ..errors import ExtensionError, choice
 from ..explanation.explain import ask, find_method
 from ..explanation.question import Question
@@ -130,6 +131,7 @@ def question_of(view: View) -> Question:
         method,
         None if target < 0 else target if rival < 0 else contrast(target, rival),
         settings.get("layer"),
+        edit=read_text(settings["edit"], _sample) if "edit" in settings else None,
         **_knobs(method, settings),
     )
 

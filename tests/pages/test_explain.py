@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import camviz
-from camviz import models, scores
+from camviz import edits, models, report, scores
 from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.methods.grad_cam import grad_cam
@@ -245,3 +245,36 @@ def test_the_highlighted_region_is_hidden_and_asked_again(start, lite0) -> None:
     assert not app.exception and len(steps) == 5
     assert f"Round 5  \n{steps[4].result.predictions[0].label} {steps[4].result.predictions[0].shown(0)}" in text(app)
     assert not [button.key for button in app.button if str(button.key).startswith("hide")]
+
+
+def test_a_link_holds_an_edit_and_a_guess(start, code, lite0) -> None:
+    mask = np.zeros((56, 56), bool)
+    mask[:28] = True
+    text_of = edits.pack(mask)
+    app = start(img="sample:panda", edit=f"hide.blur.{text_of}", guess="falls", guess_first="1")
+    e = camviz.explain(lite0, SAMPLES / "panda.jpg", target="giant panda", edit={"mask": text_of})
+    assert not app.exception and not app.warning
+    said = f"50% of the image replaced (blur): giant panda goes from 97% to {e.probability:.0%}; the model now predicts"
+    assert said in text(app)
+    assert "Your guess: the class falls. What happened: another class comes first." in text(app)
+    assert f"edit={{'mask': '{text_of}'}}" in code(app)
+    app.segmented_control(key="hide_guess").set_value("stays").run()
+    app.button(key="hide.start").click().run()
+    assert "Your guess was right: the class stays." in text(app) or "Your guess: the class stays." in text(app)
+    app = start(img="sample:panda", edit="hide.blur.xx")
+    assert "Unknown edit" in text(app) and "predicts giant panda (97%)" in text(app)
+    app = start(img="sample:panda", edit=f"paste.sha:0123456789ab.{text_of}")
+    assert "The image that was pasted is not stored here" in text(app)
+
+
+def test_a_report_shows_the_heatmap_before_and_after_an_edit(lite0) -> None:
+    edit = {"mask": edits.pack(np.eye(56, dtype=bool))}
+    after = camviz.explain(lite0, SAMPLES / "panda.jpg", edit=edit)
+    before = camviz.explain(lite0, SAMPLES / "panda.jpg")
+    sections = report.explanation_sections(after, lite0.predict(SAMPLES / "panda.jpg"), "panda.jpg", untouched=before)
+    (found,) = [one for one in sections if one.title == "Edit"]
+    assert [str(one.caption) for one in found.pictures] == [
+        f"Before: giant panda {before.shown}",
+        f"After: giant panda {after.shown}",
+    ]
+    assert found.text == ["2% of the image replaced (blur)"]

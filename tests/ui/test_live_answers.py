@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
@@ -26,7 +27,8 @@ def ask(path: str, body: bytes = b"{}", method: str = "POST", base: str = "") ->
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
-    anyio.run(AnswerRequests(other, base), scope, receive, send)
+    with ThreadPoolExecutor(1) as pool:  # this thread may run the event loop of a browser
+        pool.submit(anyio.run, AnswerRequests(other, base), scope, receive, send).result()
     return sent[0]["status"], json.loads(sent[1]["body"])  # type: ignore[return-value, arg-type]
 
 

@@ -24,7 +24,7 @@ from ..server.store import result_store
 from ..session import settings
 from ..session.language import class_namer, current, tr, tr_message, translator
 from ..widgets.stage import Drawing
-from . import edited
+from . import edited, guesses
 from .edited import Edited
 
 # In st.session_state: how many edits the browser has sent, and what tells this visitor's requests from others'.
@@ -49,10 +49,8 @@ WORDS = {
     "redo": Message("Redo"),
     "reset": Message("Reset"),
     "guess_first": Message("Guess first"),
-    "question": Message("What will happen to the explained class?"),
-    "stays": Message("It stays"),
-    "falls": Message("It falls"),
-    "other": Message("Another class comes first"),
+    "question": guesses.QUESTION,
+    **guesses.ANSWERS,
     "offline": Message("The server does not answer."),
     "place": Message(
         "Rectangle at row {row}, column {column}, size {size}", row="{row}", column="{column}", size="{size}"
@@ -68,30 +66,19 @@ FILLS = {
     "noise": Message("Noise"),
     "inpaint": Message("Inpainting"),
 }
-GUESSES = ("", "stays", "falls", "other")
 
 
 class _Texts:
-    """The texts that an edit can have in a link: "hide.FILL.MASK", "keep.FILL.MASK" or "paste.IMAGE.MASK", or none."""
+    """The texts that an edit can have in a link: see `edits.read_text`, or none."""
 
     def __contains__(self, text: Any) -> bool:
         if text == "":
             return True
         try:
-            return isinstance(text, str) and parse(text, lambda _: None) is not None
+            edits.read_text(str(text), lambda _: None)
         except CamvizError:
             return False
-
-
-def parse(text: str, find_image: Callable[[str], DecodedImage | None]) -> tuple[str, str, edits.Edit] | None:
-    """Return tool, fill or image, and the edit of a text of a link; None for another text. Raises CamvizError."""
-    tool, _, rest = text.partition(".")
-    what, _, mask = rest.rpartition(".")
-    if tool not in edited.TOOLS or not what:
-        return None
-    if tool == "paste":
-        return tool, what, edits.Edit(mask, pasted=find_image(what))
-    return tool, what, edits.Edit(mask, what, keep=tool == "keep")  # type: ignore[arg-type]
+        return True
 
 
 def read(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> tuple[Edited | None, Drawing]:
@@ -106,12 +93,11 @@ def read(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> tuple[E
 def _edit() -> edits.Edit | None:
     settings.switch("guess_first")
     text = settings.setting("edit", "", _Texts())
-    settings.setting("guess", "", GUESSES)
-    found = parse(text, _image) if text else None
-    if found is None:
+    settings.setting("guess", "", ("", *guesses.ANSWERS))
+    if not text:
         return None
-    tool, _, edit = found
-    if tool == "paste" and edit.pasted is None:
+    edit = edits.read_text(text, _image)
+    if edits.parts_of(text)[0] == "paste" and edit.pasted is None:
         settings.note(tr("The image that was pasted is not stored here, so the edit is left out."))
         return None
     return edit
@@ -120,7 +106,7 @@ def _edit() -> edits.Edit | None:
 def drawing(experiment: Experiment, edit: edits.Edit | None, shown: tuple[int, ...], chosen: int) -> Drawing:
     """Return what a stage needs so that one can draw on the image of this experiment."""
     state, words = st.session_state, {key: tr_message(word) for key, word in WORDS.items()}
-    tool, what, _ = parse(state["edit"], _image) if edit else ("", "", None)  # type: ignore[misc]
+    tool, what, _ = edits.parts_of(state["edit"]) if edit else ("", "", "")
     images = {
         image.id: image.name.rpartition(".")[0] or image.name
         for image in image_input.choices().values()
@@ -158,7 +144,7 @@ def _changed(name: str, value: Any) -> None:
         return
     what = value.get("paste") if value.get("tool") == "paste" else value.get("fill")
     settings.choose("edit", f"{value['tool']}.{what}.{edit.mask}" if edit else "")
-    settings.choose("guess", value["guess"] if edit and value.get("guess") in GUESSES else "")
+    settings.choose("guess", value["guess"] if edit and value.get("guess") in guesses.ANSWERS else "")
 
 
 def answers_address(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> str:

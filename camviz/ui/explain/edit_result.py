@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from ...explanation.explanation import Explanation
-from ...messages import Message
 from ...stage.look import Look
 from ...stage.stage_map import StageMap
 from ..inputs.experiment import Experiment
@@ -14,25 +13,14 @@ from ..results import explanations
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import stage as stages
-from . import edited
+from . import edited, guesses
 from .edited import Edited
-
-GUESSED = {
-    "stays": Message("the class stays"),
-    "falls": Message("the class falls"),
-    "other": Message("another class comes first"),
-}
 
 
 def say(experiment: Experiment, found: Edited) -> None:
     """Show in a sentence what the edit has changed, and whether it was guessed."""
     st.markdown(f"**{escaped(tr_message(edited.sentence(experiment.model, found)))}**")
-    if guess := st.session_state.get("guess"):
-        guessed, happened = tr_message(GUESSED[guess]), tr_message(GUESSED[found.outcome])
-        if guess == found.outcome:
-            st.caption(tr("Your guess was right: {guess}.", guess=guessed))
-        else:
-            st.caption(tr("Your guess: {guess}. What happened: {outcome}.", guess=guessed, outcome=happened))
+    guesses.say(st.session_state["guess"], found.outcome)
 
 
 def compare(e: Explanation, look: Look, place: Any) -> None:

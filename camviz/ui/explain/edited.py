@@ -18,13 +18,12 @@ from ...models import Model
 from ..inputs.experiment import Experiment
 from ..server.forward_batches import forward_batches
 from ..server.store import result_store
+from . import guesses
 
 Answers = NDArray[np.float64]  # of all classes, (K,)
 Translate = Callable[[str], str]
 
-TOOLS = ("hide", "keep", "paste")
 NEWCOMERS = 2  # classes that an edit brings among the first ones
-FALLS = 0.1  # the loss of probability from which the explained class "falls"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +37,9 @@ class Edited:
 
     @property
     def outcome(self) -> str:
-        """What happened, as one guesses it: "other" = another class comes first, "falls" = by 10 points, or "stays"."""
-        if self.before.argmax() != self.after.argmax():
-            return "other"
-        return "falls" if self.before[self.chosen] - self.after[self.chosen] >= FALLS else "stays"
+        """What happened, as one guesses it."""
+        same = bool(self.before.argmax() == self.after.argmax())
+        return guesses.outcome(same, float(self.before[self.chosen]), float(self.after[self.chosen]))
 
 
 def answers_to(model: Model, view: NDArray[np.uint8]) -> Answers:
@@ -127,8 +125,8 @@ def read_request(given: Mapping[str, Any], find_image: Callable[[str], DecodedIm
         ) from error
     if not mask.any():
         return None
-    if tool not in TOOLS:
-        raise CamvizError("a tool is one of {known}; got {given}", known=", ".join(TOOLS), given=repr(tool)[:30])
+    if tool not in edits.TOOLS:
+        raise CamvizError("a tool is one of {known}; got {given}", known=", ".join(edits.TOOLS), given=repr(tool)[:30])
     pasted = find_image(str(given.get("paste"))) if tool == "paste" else None
     if tool == "paste" and pasted is None:
         raise CamvizError("the image to paste, '{name}', is not here", name=str(given.get("paste"))[:60])

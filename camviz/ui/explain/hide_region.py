@@ -16,6 +16,7 @@ from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
+from . import guesses
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,17 @@ def draw(e: Explanation, button: Any, place: Any) -> None:
     """Draw the button in one place, and the results of the test in another one."""
     if not e.heatmap.any():  # the page says so
         return
+    with button:
+        guess = guesses.ask("hide_guess")
+    if guess is None:
+        return
     found = _after_click(e, "hide", button, tr("Hide it and see"), 4 * cost.seconds_per_pass(e.question.model), _hide)
     if found is None:
         return
-    sentence, images = found
+    sentence, outcome, images = found
     with place:
         st.markdown(f"**{escaped(tr_message(sentence))}**")
+        guesses.say(guess, outcome)
         _row(
             (tr("Highlighted region hidden"), tr("Random region hidden"), tr("Least highlighted region hidden")), images
         )
@@ -66,10 +72,13 @@ def draw(e: Explanation, button: Any, place: Any) -> None:
             )
 
 
-def _hide(e: Explanation, report: ReportProgress) -> tuple[str, list[Shown]]:
+def _hide(e: Explanation, report: ReportProgress) -> tuple[str, str, list[Shown]]:
     with in_queue(report):
         found = hiding.hide_highlighted(e)
-    return found.sentence, [Shown.of(one) for one in (found.highlighted, found.random, found.least)]
+    before, after = found.before, found.highlighted
+    same = before.predictions[0].index == after.predictions[0].index
+    outcome = guesses.outcome(same, before.explained.probability, after.explained.probability)
+    return found.sentence, outcome, [Shown.of(one) for one in (found.highlighted, found.random, found.least)]
 
 
 def _hide_again(e: Explanation, report: ReportProgress) -> list[Shown]:

@@ -1,5 +1,6 @@
 """A heatmap on the page Explain: overlay, views and downloads."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -8,6 +9,7 @@ from ... import encode, export, render, report, text
 from ...explanation import recipe
 from ...explanation.explanation import Explanation
 from ...messages import Message
+from ...models import Prediction
 from ...registry import METHODS
 from ...scores import logit
 from ...stage.look import Look
@@ -84,9 +86,11 @@ def python_code(e: Explanation, experiment: Experiment) -> None:
     st.code(recipe.snippet(e.question, experiment.image.name), language="python")
 
 
-def show_downloads(e: Explanation, experiment: Experiment, look: Look, percentile: float) -> None:
+def show_downloads(
+    e: Explanation, image_name: str, predictions: Sequence[Prediction], look: Look, percentile: float
+) -> None:
     """Draw the menu of downloads."""
-    question, image_name, link = e.question, experiment.image.name, settings.link()
+    question, link = e.question, settings.link()
     name = text.file_name(image_name, e.model, e.method, e.layer or "", e.label)
 
     def picture_of(view: str) -> bytes:
@@ -123,7 +127,9 @@ def show_downloads(e: Explanation, experiment: Experiment, look: Look, percentil
         tr("Report (HTML)"),
         lambda: report.to_html(
             Message("Explanation of {picture} by {model}", model=e.model, picture=image_name),
-            report.explanation_sections(e, experiment.predictions, image_name, look.colors, look.strength, percentile),
+            report.explanation_sections(
+                e, predictions, image_name, look.colors, look.strength, percentile, explanations.untouched(question)
+            ),
             link,
             language,
             say,

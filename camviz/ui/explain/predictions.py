@@ -32,12 +32,12 @@ def explained(experiment: Experiment) -> int:
     return experiment.predictions[0].index if experiment.target < 0 else experiment.target
 
 
-def first(experiment: Experiment, edit: Edited | None) -> Prediction:
-    """Return the most probable class of the image, edited where it is."""
+def best(experiment: Experiment, edit: Edited | None) -> tuple[Prediction, ...]:
+    """Return the five most probable classes of the image, edited where it is, best first."""
     if edit is None:
-        return experiment.predictions[0]
-    best = int(edit.after.argmax())
-    return experiment.model.prediction(best, float(edit.after[best]))
+        return experiment.predictions
+    order = (-edit.after).argsort(kind="stable")[: len(experiment.predictions)]
+    return tuple(experiment.model.prediction(int(index), float(edit.after[index])) for index in order)
 
 
 def shown_classes(experiment: Experiment) -> tuple[int, ...]:

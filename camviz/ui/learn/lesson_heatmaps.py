@@ -29,7 +29,7 @@ def draw(lesson: Lesson, opened: bool, open_view: Callable[[View], None]) -> Non
     questions = [_question(view) for view in lesson.heatmaps]
     if lesson.hides == "heatmaps" and not opened:
         first = questions[0]
-        image = stages.original(first.model, first.image, first.fit)
+        image = stages.original_of(first)
         st.image(image, alt=tr("Image without heatmap"), width=WIDTH)
         st.caption(tr("The heatmap is shown with the answer."))
         return
@@ -88,7 +88,7 @@ def _stage(key: str, label: str, e: Explanation, scale: Explanation | None, blin
     shown = stages.map_of(e, None if scale is None else stages.map_of(scale).top)
     stages.stage(
         key,
-        stages.original(e.question.model, e.question.image, e.question.fit),
+        stages.original_of(e.question),
         size,
         replace(shown, top=1.0) if blind else shown,
         stages.look() if tools else Look(),

@@ -24,6 +24,11 @@ def known(question: Question) -> Explanation | None:
     return None if result is None else Explanation(question, result)
 
 
+def untouched(question: Question) -> Explanation | None:
+    """Return the explanation of the image without the edit of a question, if there is one and it was computed."""
+    return known(question.replace(edit=None)) if question.edit else None
+
+
 def compute(question: Question, report: ReportProgress = lambda *_, **__: None) -> Explanation:
     """Return the explanation, from the store or computed now; a rerun of the page ends it in `report`."""
     return Explanation(question, tasks.once(question.key, lambda report: _computed(question, report), report))

@@ -1,0 +1,49 @@
+"""Guess what an edit will do before the answer is shown."""
+
+from typing import Any
+
+import streamlit as st
+
+from ...messages import Message
+from ..session.language import tr, tr_message
+
+FALLS = 0.1  # the loss of probability from which the explained class "falls"
+QUESTION = Message("What will happen to the explained class?")
+ANSWERS = {
+    "stays": Message("It stays"),
+    "falls": Message("It falls"),
+    "other": Message("Another class comes first"),
+}
+GUESSED = {
+    "stays": Message("the class stays"),
+    "falls": Message("the class falls"),
+    "other": Message("another class comes first"),
+}
+
+
+def outcome(same_class: bool, before: float, after: float) -> str:
+    """Return what happened, a key of ANSWERS, from the probability of the explained class before and after."""
+    if not same_class:
+        return "other"
+    return "falls" if before - after >= FALLS else "stays"
+
+
+def ask(key: str) -> str | None:
+    """Draw the question where one guesses first; return the guess, "" where nobody asks, and None before the guess."""
+    if not st.session_state.get("guess_first"):
+        return ""
+    found: Any = st.segmented_control(
+        tr_message(QUESTION), ANSWERS, format_func=lambda one: tr_message(ANSWERS[one]), key=key
+    )
+    return found if found in ANSWERS else None
+
+
+def say(guess: str, happened: str) -> None:
+    """Show whether a guess was right; nothing for no guess."""
+    if not guess:
+        return
+    guessed, found = tr_message(GUESSED[guess]), tr_message(GUESSED[happened])
+    if guess == happened:
+        st.caption(tr("Your guess was right: {guess}.", guess=guessed))
+    else:
+        st.caption(tr("Your guess: {guess}. What happened: {outcome}.", guess=guessed, outcome=found))
