@@ -11,7 +11,7 @@ PARTS = {"corrupt": "Corrupt", "attack": "Attack"}
 
 experiment = pages.experiment()
 part = settings.setting("perturb", "corrupt", PARTS)
-row = st.container(horizontal=True, vertical_alignment="center")
+row = st.container(key=f"{part}_row", horizontal=True, vertical_alignment="center")
 row.segmented_control(
     tr("Section"),
     PARTS,

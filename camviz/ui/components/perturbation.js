@@ -83,6 +83,7 @@ class Perturbation {
     this.slider.max = last;
     this.slider.value = this.sent = data.first;
     this.root.style.setProperty('--ratio', data.width / data.height);
+    this.root.hidden = false; // not before: its parts would move
     this.draw();
     await (data.film ? this.load(data) : this.compose(data));
     if (data.key !== this.key) return; // another one has come while the images were loaded

@@ -36,16 +36,19 @@ Pair = tuple[str, Question]  # what a heatmap is of, and the question that it an
 
 def draw(experiment: Experiment) -> None:
     """Draw the controls of the attack and what it does."""
-    answer = st.container(key="answer")
+    answer = st.container(key="perturb_answer").container(key="answer")
     left, right = st.columns([5, 2], gap="large")
     with right:
         request = attack_request.choose(experiment)
         question = method_picker.ask(experiment)
     with left:
+        status, place = st.container(), st.container(key="attacked").container()
+    with status:
         found = attack_request.result(request)
         if found is None:
             stage.look()
             return
+    with place:
         attack, noise = found
         wanted = "" if attack.target is None else experiment.model.categories[attack.target]
         sentences = (conclusions.attack(attack, wanted), conclusions.control(attack, noise))

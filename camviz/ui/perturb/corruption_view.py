@@ -1,6 +1,6 @@
 """Corrupt: one corruption along its levels, with the predictions, the heatmap and when they break."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -10,6 +10,7 @@ from ...edits.corruptions import STRENGTHS, Corruption
 from ...explanation.heatmap_curve import BROKEN
 from ...explanation.question import Question
 from ...models import Prediction
+from ...stage.look import Look
 from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import tr, tr_class, tr_message
@@ -41,21 +42,24 @@ def choose() -> Corruption:
 
 def draw(experiment: Experiment, kind: Corruption) -> None:
     """Draw what a corruption does."""
-    answer = st.container(key="answer")
+    look, answer = stage.look(), st.container(key="perturb_answer").container(key="answer")
     left, right = st.columns([5, 3], gap="large")
     with right:
         question = method_picker.ask(experiment)
     with left:
+        status, place = st.container(), st.container(key="corrupted").container()
+    with status:
         found = corruptions.answers(experiment, kind)
         if found is None:
-            stage.look()
             return
         maps = _maps(question, kind)
+        images = _images(experiment, question, kind, maps, look)  # before the place is drawn, so that nothing moves
+    with place:
         sentences = [conclusions.predictions(found.predictions, found.explained)]
         if maps is not None and not maps.empty[0]:
             sentences.append(conclusions.heatmaps(maps.similarities, maps.empty))
         answer.markdown(escaped(" ".join(tr_message(one) for one in sentences)))
-        _scrubber(experiment, question, kind, found, maps)
+        _scrubber(experiment, kind, found, maps, images)
         if maps is None and question is not None:
             computed = corruptions.maps(question, kind)
             if computed is not None:
@@ -92,15 +96,22 @@ def _maps(question: Question | None, kind: Corruption) -> Maps | None:
     return found
 
 
-def _scrubber(
-    experiment: Experiment, question: Question | None, kind: Corruption, found: Answers, maps: Maps | None
-) -> None:
-    look, model = stage.look(), experiment.model
-    level = settings.setting("level", _opening_level(found, maps), range(LEVELS), int)
-    images = {"film": media_address(corruptions.film(experiment, kind), "image/jpeg", f"{KEY}.film")}
+def _images(
+    experiment: Experiment, question: Question | None, kind: Corruption, maps: Maps | None, look: Look
+) -> dict[str, str]:
+    """Return the addresses of the images of all levels, without and with the heatmaps."""
+    found = {"film": media_address(corruptions.film(experiment, kind), "image/jpeg", f"{KEY}.film")}
     if maps is not None and question is not None:
         heats = corruptions.heated_film(experiment, question, kind, maps, look)
-        images["heats"] = media_address(heats, "image/jpeg", f"{KEY}.heats")
+        found["heats"] = media_address(heats, "image/jpeg", f"{KEY}.heats")
+    return found
+
+
+def _scrubber(
+    experiment: Experiment, kind: Corruption, found: Answers, maps: Maps | None, images: Mapping[str, str]
+) -> None:
+    model = experiment.model
+    level = settings.setting("level", _opening_level(found, maps), range(LEVELS), int)
     perturbation.show(
         KEY,
         model.input_size,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,15 +73,18 @@ def answers(experiment: Experiment, kind: Corruption) -> Answers | None:
     """Return the answers at all levels, of one batch; None after an error, which the page shows, or after Cancel."""
     model, index = experiment.model, experiment.explained_class
 
+    seconds = LEVELS * cost.seconds_per_pass(model)
+
     def work(report: ReportProgress) -> Answers:
-        with in_queue(report) as progress:
+        with in_queue(report) as told:
+            progress = told if seconds > tasks.SHORT else None  # a bar that comes and goes moves the page
             found = edits.corruption_curve(model, experiment.image.decoded, kind, fit=experiment.fit, progress=progress)
         explained = tuple(model.prediction(index, answer) for answer in found.of_class(index))
         return Answers(found.predictions, explained)
 
-    seconds = LEVELS * cost.seconds_per_pass(model)
+    ask: Literal["if slow", "never"] = "if slow" if seconds <= tasks.PATIENCE else "never"
     key = ("corruption", *experiment.key, kind, index)
-    return tasks.run("corruption", key, seconds, tr("Compute the predictions"), work, ask="never")
+    return tasks.run("corruption", key, seconds, tr("Compute the predictions"), work, ask=ask)
 
 
 def known_maps(question: Question, kind: Corruption) -> Maps | None:
@@ -99,7 +102,12 @@ def maps(question: Question, kind: Corruption) -> Maps | None:
     """Return the heatmaps at all levels: at once if they are quick, else after a click. None: not yet."""
 
     def work(report: ReportProgress) -> Maps:
-        first, rest = tasks.parts_of(report, [_seconds(question) / LEVELS, _seconds(question)])
+        seconds = _seconds(question)
+        if seconds <= tasks.SHORT:  # a bar that comes and goes moves the page
+            untouched = explanations.compute(question)
+            with in_queue(report):
+                return Maps.of(heatmap_curve(untouched, kind))
+        first, rest = tasks.parts_of(report, [seconds / LEVELS, seconds])
         untouched = explanations.compute(question, first)
         with in_queue(rest) as progress:
             found = heatmap_curve(untouched, kind, progress=progress)

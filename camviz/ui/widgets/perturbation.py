@@ -1,7 +1,7 @@
 """An image at each step of a slider, above curves of what is said of it; the browser changes it without the server."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Words:
 def show(
     key: str,
     size: tuple[int, int],
-    images: dict[str, str],
+    images: Mapping[str, str],
     lines: Sequence[Line],
     words: Words,
     first: int,
