@@ -269,7 +269,7 @@ def test_mosaics_give_every_confident_image_one_quarter(lite0) -> None:
     given = pointing_game.mosaics(Experiment(found["coffee"], lite0, ("bn2",), "crop"), found)
     assert [quarter for _, _, quarter in given] == [0, 1, 2, 3, 0] and {key for key, _, _ in given} == set(FIVE)
     for key, mosaic, quarter in given:
-        assert mosaic.pictures[quarter] is found[key]
+        assert mosaic.images[quarter] is found[key]
         assert len({one.index for one in mosaic.predictions}) == 4
 
 

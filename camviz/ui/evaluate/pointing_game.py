@@ -57,14 +57,14 @@ class GameResult:
 class Mosaic:
     """Four images, and the prediction for each of them alone."""
 
-    pictures: list[InputImage]
+    images: list[InputImage]
     predictions: list[Prediction]
 
     def views(self, question: Question) -> list[NDArray[np.uint8]]:
         """The four images as the model sees them, each RGB (H, W, 3)."""
-        views = [question.model.view(image.decoded, question.fit) for image in self.pictures]
+        views = [question.model.view(image.decoded, question.fit) for image in self.images]
         if len({view.shape for view in views}) > 1:  # the model's own preprocessing keeps the aspect ratio
-            return [question.model.view(image.decoded, "stretch") for image in self.pictures]
+            return [question.model.view(image.decoded, "stretch") for image in self.images]
         return views
 
 
@@ -275,7 +275,7 @@ def seconds(question: Question) -> float:
 
 def key_of(question: Question, mosaic: Mosaic) -> Hashable:
     """Return the cache key of a method's result on a mosaic, by content."""
-    digests = tuple(one.digest for one in mosaic.pictures)
+    digests = tuple(one.digest for one in mosaic.images)
     settings = tuple(sorted(question.settings.items()))
     return (
         *("pointing game", digests, question.fit, question.model.key, question.method.key),

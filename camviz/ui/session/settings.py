@@ -1,6 +1,6 @@
 """Settings, kept in the session and in the URL, so that a link restores a view."""
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -88,6 +88,12 @@ def asked(key: str) -> str | None:
     """Return the value that the URL requests for a setting, if it is new and not applied yet."""
     found: str | None = st.session_state[_ASKED].get(key)
     return found
+
+
+def replace_former(keys: Mapping[str, str], values: Mapping[tuple[str, str], str]) -> None:
+    """Replace former names in what the URL requests: keys, and the values of a key."""
+    asked = st.session_state[_ASKED]
+    st.session_state[_ASKED] = {keys.get(key, key): values.get((key, value), value) for key, value in asked.items()}
 
 
 def refuse(key: str, sentence: str) -> None:
