@@ -55,8 +55,8 @@ def draw(experiment: Experiment, index: int) -> None:
                 progress=lambda done, total, frame: progress(done, total),
                 **SETTINGS,
             )
-            predictions = model.predict(Image.fromarray(made.picture), 3, "stretch")
-        return ClassImage(encode.png(made.picture), predictions)
+            predictions = model.predict(Image.fromarray(made.image), 3, "stretch")
+        return ClassImage(encode.png(made.image), predictions)
 
     key = ("unregularized class image", model.key, index)
     seconds = PASSES * SETTINGS["steps"] * cost.seconds_per_pass(model)
