@@ -59,8 +59,13 @@ class Experiment:
     @property
     def score(self) -> Score:
         """Return the explained score."""
-        index = self.predictions[0].index if self.target < 0 else self.target
+        index = self.explained_class
         return logit(index) if self.rival in (-1, index) else contrast(index, self.rival)
+
+    @property
+    def explained_class(self) -> int:
+        """The class that is explained, the first one of a contrast."""
+        return self.predictions[0].index if self.target < 0 else self.target
 
     @property
     def view(self) -> NDArray[np.uint8]:
