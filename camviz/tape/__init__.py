@@ -3,7 +3,16 @@
 from .batch_norm import norm_arguments, scale_and_shift
 from .biases import bias_gradients, bias_of
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
-from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
+from .gradients import (
+    activations,
+    gradient_of,
+    gradient_sums,
+    input_gradient,
+    record,
+    record_curvature,
+    score_gradient,
+    score_of,
+)
 from .hooks import observe, replacing_output
 from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
@@ -79,6 +88,7 @@ __all__ = [
     "raw_output",
     "reading_of",
     "record",
+    "record_curvature",
     "replacing_output",
     "scale_and_shift",
     "score_gradient",

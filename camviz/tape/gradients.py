@@ -1,6 +1,6 @@
 """Activations and gradients of a network, read during a forward pass without changing the network."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
@@ -29,16 +29,37 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
 
     Nothing before the layer is differentiated. Of a layer that runs several times, the last run counts.
     """
-    try:
-        activation, gradient = _recorded(net, x, score, layer, torch.no_grad())
-    except NoGradientError:  # a layer in a torch.no_grad() of the network, which ends in the mode before it
-        activation, gradient = _recorded(net, x, score, layer, torch.enable_grad())
+    activation, gradient = _recorded(net, x, score, layer, gradient_of)
     check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
     return activation, gradient
 
 
+@isolated
+def record_curvature(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the activation A of `layer`, the gradient dS/dA, and d2S/dA2 times A, each (B, c, h, w)."""
+    activation, both = _recorded(net, x, score, layer, _gradient_and_curvature)
+    gradient, curvature = both
+    check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
+    return activation, gradient, curvature
+
+
 def _recorded(
-    net: nn.Module, x: Tensor, score: Score, layer: nn.Module, mode: AbstractContextManager[None]
+    net: nn.Module, x: Tensor, score: Score, layer: nn.Module, differentiate: Callable[[Tensor, Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return the activation of `layer` and `differentiate(score, activation)`."""
+    try:
+        return _pass_from(net, x, score, layer, differentiate, torch.no_grad())
+    except NoGradientError:  # a layer in a torch.no_grad() of the network, which ends in the mode before it
+        return _pass_from(net, x, score, layer, differentiate, torch.enable_grad())
+
+
+def _pass_from(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module,
+    differentiate: Callable[[Tensor, Tensor], Tensor],
+    mode: AbstractContextManager[None],
 ) -> tuple[Tensor, Tensor]:
     kept: list[Tensor] = []
     runs = 0
@@ -56,7 +77,16 @@ def _recorded(
         explained = score_of(score, scores)
     activation = require_reached(kept)
     _note_runs(runs)
-    return activation.detach(), gradient_of(explained, activation)
+    return activation.detach(), differentiate(explained, activation)
+
+
+def _gradient_and_curvature(scores: Tensor, source: Tensor) -> Tensor:
+    """Return the gradient of the scores, and their Hessian times the source, stacked."""
+    gradient = gradient_of(scores, source, differentiable=True)
+    curvature = None
+    if gradient.requires_grad:  # it does not, where the scores are linear
+        (curvature,) = torch.autograd.grad(gradient, source, source.detach(), allow_unused=True)
+    return torch.stack([gradient.detach(), torch.zeros_like(source) if curvature is None else curvature]).detach()
 
 
 @isolated
@@ -137,7 +167,7 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
     return explained
 
 
-def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
+def gradient_of(scores: Tensor, source: Tensor, differentiable: bool = False) -> Tensor:
     """Return d(scores)/d(source) for every sample of the batch, in the shape of `source`."""
     gradient = None
     if scores.requires_grad:
@@ -145,7 +175,9 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
             rules.before_backward(scores)
         with full_precision(source.device):
             with network_errors(Message("backward pass of the network"), source):
-                (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
+                (gradient,) = torch.autograd.grad(
+                    scores, source, torch.ones_like(scores), create_graph=differentiable, allow_unused=True
+                )
     if gradient is None:
         raise NoGradientError("the score does not depend on this layer, so there is no gradient to show")
     if counts := active_counts.get():
