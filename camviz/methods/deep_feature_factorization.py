@@ -6,21 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import MethodError
+from ..inspection.factorization import factorized
 from ..registry import Range, method
 from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import record
-
-ITERATIONS = 200
-TINY = 1e-10  # keeps the divisors of the updates away from zero
 
 
 @method(
     "Deep feature factorization",
     family="cam",
     paper="https://arxiv.org/abs/1806.10206",
-    reads="The highlighted region is one part of the image for the model{where}: of all parts, the one that contributes "
-    "most to {score}.",
+    reads="The highlighted region is one part of the image for the model{where}: of all parts, the one that "
+    "contributes most to {score}.",
     caution="The parts come from this image alone, and their number is chosen by hand. What the parts do together is "
     "not shown.",
 )
@@ -62,31 +60,3 @@ def deep_feature_factorization(
         record_step(factors=factors, places=places, contribution=contribution)
         maps.append(places[order[min(chosen, len(order) - 1)]])
     return torch.stack(maps).view(activation[:, 0].shape).to(x.dtype)
-
-
-def factorized(matrix: Tensor, components: int) -> tuple[Tensor, Tensor]:
-    """Return W (c, k) and H (k, n), non-negative, whose product approximates a non-negative matrix (c, n).
-
-    Multiplicative updates (Lee & Seung, 2001) from the singular vectors (NNDSVD; Boutsidis & Gallopoulos, 2008), so that
-    the result needs no seed. There are at most as many components as rows or columns.
-    """
-    factors, places = start_of(matrix, min(components, *matrix.shape))
-    for _ in range(ITERATIONS):
-        factors = factors * ((matrix @ places.T) / (factors @ (places @ places.T)).clamp(min=TINY))
-        places = places * ((factors.T @ matrix) / ((factors.T @ factors) @ places).clamp(min=TINY))
-    return factors, places
-
-
-def start_of(matrix: Tensor, components: int) -> tuple[Tensor, Tensor]:
-    """Return the larger half, positive or negative, of each of the first singular vectors; zeros become the mean."""
-    left, values, right = (part.to(matrix) for part in torch.linalg.svd(matrix.cpu(), full_matrices=False))
-    columns, rows = [], []
-    for number in range(components):
-        u, v = left[:, number], right[number]
-        halves = [(u.clamp(min=0), v.clamp(min=0)), ((-u).clamp(min=0), (-v).clamp(min=0))]
-        u, v = max(halves, key=lambda half: float(half[0].norm() * half[1].norm()))
-        scale = (values[number] * u.norm() * v.norm()).sqrt()
-        columns.append(scale * u / u.norm().clamp(min=TINY))
-        rows.append(scale * v / v.norm().clamp(min=TINY))
-    found = (torch.stack(columns, dim=1), torch.stack(rows))
-    return tuple(one.where(one > 0, matrix.mean()) for one in found)  # type: ignore[return-value]

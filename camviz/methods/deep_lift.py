@@ -34,7 +34,7 @@ def deep_lift(
 
     map = (x - x0) * m, m = dS/dx with (f(x) - f(x0)) / (x - x0) instead of f'(x) at every nonlinear step, (B, 3, H, W)
 
-    x0: the reference. The map is signed and its sum is S(x) - S(x0), as for integrated gradients, which take many passes.
+    x0: the reference. The map is signed and its sum is S(x) - S(x0), as that of integrated gradients in many passes.
 
     It works where gradients vanish, as it compares two passes. ReLUs that are functions, in place or used again follow
     the rule too; a product of two branches is divided between them.

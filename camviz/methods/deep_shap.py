@@ -31,7 +31,7 @@ def deep_shap(
     score: Score,
     *,
     samples: Annotated[int, Range(1, 200), "Number of random references"] = 16,
-    reference: Annotated[RandomReference, "Reference images: plain images of a random color, or noise"] = "plain colors",
+    reference: Annotated[RandomReference, "Reference images: plain random colors, or noise"] = "plain colors",
     seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the references: the same seed gives the same map"] = 0,
     progress: Progress | None = None,
 ) -> Tensor:
@@ -39,8 +39,8 @@ def deep_shap(
 
     map = mean_n (x - x0[n]) * m[n], m[n]: the multipliers of DeepLIFT for the reference x0[n], signed, (B, 3, H, W)
 
-    Its sum is S(x) - mean_n S(x0[n]). It depends on no single reference, whose color would get no contribution, and needs
-    fewer passes than expected gradients.
+    Its sum is S(x) - mean_n S(x0[n]). It depends on no single reference, whose color would get no contribution, and
+    needs fewer passes than expected gradients.
     """
     x = x.detach()
     result = torch.zeros_like(x)

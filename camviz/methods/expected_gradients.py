@@ -31,7 +31,7 @@ def expected_gradients(
     score: Score,
     *,
     samples: Annotated[int, Range(1, 500), "Number of random references, each with one point on its path"] = 50,
-    reference: Annotated[RandomReference, "Reference images: plain images of a random color, or noise"] = "plain colors",
+    reference: Annotated[RandomReference, "Reference images: plain random colors, or noise"] = "plain colors",
     seed: Annotated[int, Range(0, 2**31 - 1), "Seed of references and points: the same seed gives the same map"] = 0,
     progress: Progress | None = None,
 ) -> Tensor:

@@ -16,6 +16,7 @@ from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import add_note, forward, input_gradient, score_of
 
+
 @method(
     "Integrated gradients",
     family="gradient",

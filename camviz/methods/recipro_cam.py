@@ -46,7 +46,7 @@ def recipro_cam(
     channels, so it is quick at a deep layer.
     """
     maps = []
-    for done, image in enumerate(x.split(1)):
+    for done, image in enumerate(x.chunk(len(x))):
         rest = partial_forward(net, image, layer)
         score_of(score, rest.scores)
         windows = windows_of(rest.activation, window)

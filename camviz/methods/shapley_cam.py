@@ -34,11 +34,11 @@ def shapley_cam(
 
     w[b,c] = mean_hw( g - H A / 2 )[b,c,h,w];  map[b,h,w] = relu( sum_c w[b,c] * A[b,c,h,w] ), (B, h, w)
 
-    g = dU/dA and H = d2U/dA2 of the utility U = S + log softmax S. The term H A / 2 is the part of a feature map in what
-    it does together with others; without it this is Grad-CAM of U.
+    g = dU/dA and H = d2U/dA2 of the utility U = S + log softmax S. The term H A / 2 is the part of a feature map in
+    what it does together with others; without it this is Grad-CAM of U.
 
-    Explains S and its competition with other classes in two backward passes. With U = S in a ReLU network H is 0, so the
-    map is that of Grad-CAM.
+    Explains S and its competition with other classes in two backward passes. With U = S in a ReLU network H is 0, so
+    the map is that of Grad-CAM.
     """
     explained = residual_softmax(score) if utility == "residual softmax" else score
     activation, gradient, curvature = record_curvature(net, x, explained, layer)

@@ -23,10 +23,11 @@ LINE = [((node + 1) / 2, weight / 2) for node, weight in zip(_nodes.tolist(), _w
 def rescaled_gradient(net: nn.Module, x: Tensor, score: Score, reference: Callable[[Tensor], Tensor]) -> Tensor:
     """Return the multipliers m (B, C, H, W) of the pixels: sum m * (x - x0) = S(x) - S(x0), with x0 = reference(x).
 
-    Each nonlinear step passes back the ratio of differences between two passes, dy / dx, instead of its gradient. A step
-    of single values, such as a ReLU in any form, has the multiplier (f(x) - f(x0)) / (x - x0). Max-pooling divides its
-    difference between the two maxima. Of any other step, such as a product of two branches, the gradient is averaged
-    along the line from its inputs at x0 to those at x, which is exact for products. The first pass is that of x.
+    Each nonlinear step passes back the ratio of differences between two passes, dy / dx, instead of its gradient. A
+    step of single values, such as a ReLU as module, as function or in place, has the multiplier
+    (f(x) - f(x0)) / (x - x0). Max-pooling divides its difference between the two maxima. Of any other step, such as a
+    product of two branches, the gradient is averaged along the line from its inputs at x0 to those at x, which is
+    exact for products. The first pass is that of x.
     """
     steps = _Steps()
     x = x.detach().requires_grad_()
@@ -62,9 +63,9 @@ class _Step:
     def back(self, gradient: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return what each input passes back."""
         if len(inputs) == 1 and self.name in _SINGLE_VALUES:
-            return (gradient * self.ratio(*inputs, *self.reference),)
+            return (gradient * self.ratio(inputs[0], self.reference[0]),)
         if self.name in _MAXIMA:
-            return (self.two_maxima(*inputs, *self.reference, gradient),)
+            return (self.two_maxima(inputs[0], self.reference[0], gradient),)
         found = [torch.zeros_like(one) for one in inputs]
         for place, weight in LINE:
             for total, part in zip(found, self.slopes(place, inputs, gradient), strict=True):
@@ -189,4 +190,4 @@ _OTHERS = _words(
 """
 )
 _NONLINEAR = _SINGLE_VALUES | _MAXIMA | _PRODUCTS | _QUOTIENTS | _OTHERS - {"var_mean"}
-_LINEAR_AT = dict.fromkeys(_QUOTIENTS, [0])
+_LINEAR_AT = {name: [0] for name in _QUOTIENTS}

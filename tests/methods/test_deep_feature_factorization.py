@@ -7,8 +7,8 @@ from pytorch_grad_cam.feature_factorization.deep_feature_factorization import df
 from sklearn.decomposition import NMF
 
 from camviz import CamvizError, scores
-from camviz.methods import deep_feature_factorization as module
-from camviz.methods.deep_feature_factorization import deep_feature_factorization, factorized, start_of
+from camviz.inspection.factorization import ITERATIONS, factorized, singular_start
+from camviz.methods.deep_feature_factorization import deep_feature_factorization
 from camviz.runtime.steps import recording_steps
 from tests.methods.nets import Modules, by_hand, close
 
@@ -17,8 +17,8 @@ SCORE = scores.logit(2)
 
 def test_the_factors_are_those_of_scikit_learn_from_the_same_start():
     matrix = torch.rand(6, 30, dtype=torch.float64)
-    factors, places = start_of(matrix, 3)
-    peer = NMF(3, init="custom", solver="mu", max_iter=module.ITERATIONS, tol=0)
+    factors, places = singular_start(matrix, 3)
+    peer = NMF(3, init="custom", solver="mu", max_iter=ITERATIONS, tol=0)
     expected = peer.fit_transform(matrix.numpy(), W=factors.numpy().copy(), H=places.numpy().copy())
     found = factorized(matrix, 3)
     close(found[0], torch.from_numpy(expected), 1e-6)
@@ -29,7 +29,9 @@ def test_fits_the_feature_maps_as_well_as_the_package_grad_cam_and_sorts_the_par
     net, x, hand = by_hand(Modules)
     maps = hand.values[4][:1]
     with recording_steps() as steps:
-        shown = [deep_feature_factorization(net, x, SCORE, net.features[4], components=3, component=c) for c in range(3)]
+        shown = [
+            deep_feature_factorization(net, x, SCORE, net.features[4], components=3, component=c) for c in range(3)
+        ]
     ours = (steps[0]["factors"] @ steps[0]["places"]).numpy()
     shifted = maps.flatten(2)[0].numpy()
     shifted = shifted - shifted.min(axis=1, keepdims=True)

@@ -56,7 +56,12 @@ class Gated(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.one, self.gate, self.norm, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.GroupNorm(2, 4), nn.Linear(4, 7)
+        self.one, self.gate, self.norm, self.head = (
+            nn.Conv2d(3, 4, 3),
+            nn.Conv2d(4, 4, 1),
+            nn.GroupNorm(2, 4),
+            nn.Linear(4, 7),
+        )
 
     def forward(self, x):
         x = self.norm(F.silu(self.one(x)))

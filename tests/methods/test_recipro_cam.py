@@ -29,7 +29,9 @@ def test_equals_the_loop_over_places(kind, layer, window, measure):
                     for right in (-1, 0, 1):
                         i, j = row + down, column + right
                         if 0 <= i < height and 0 <= j < width:
-                            weight = 0.25 * 0.5 ** (abs(down) + abs(right)) if window == "3 x 3" else not (down or right)
+                            weight = (
+                                0.25 * 0.5 ** (abs(down) + abs(right)) if window == "3 x 3" else not (down or right)
+                            )
                             kept[:, :, i, j] = maps[:, :, i, j] * weight
                 found = above(net, kind, kept)
                 expected[:, row, column] = (found if measure == "score" else found.softmax(dim=1))[:, 2]
