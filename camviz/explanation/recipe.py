@@ -109,8 +109,8 @@ def snippet(question: Question, image_name: str) -> str:
         call.append(f"layer={question.layers[0]!r}" if len(question.layers) == 1 else f"layer={[*question.layers]!r}")
     if question.fit != "crop":
         call.append(f"fit={question.fit!r}")
-    if len(question.layers) > 1 and question.fusion == "max":
-        call.append("fuse='max'")
+    if len(question.layers) > 1 and question.fusion != "mean":
+        call.append(f"fuse={question.fusion!r}")
     knobs = question.method.knobs
     call += [f"{key}={value!r}" for key, value in question.settings.items() if value != knobs[key].default]
     return (

@@ -83,5 +83,5 @@ def shapley_values(visible: Tensor, scores: Tensor, weight: Tensor) -> Tensor:
     rows = visible[2:]
     centered = rows - rows.mean(dim=1, keepdim=True)
     rest = scores[2:] - scores[0] - share * rows.sum(dim=1)
-    found = torch.linalg.lstsq(root[:, None] * centered, root * rest, driver="gelsd").solution
+    found: Tensor = torch.linalg.lstsq(root[:, None] * centered, root * rest, driver="gelsd").solution
     return share + found - found.mean()

@@ -66,4 +66,5 @@ def ridge(inputs: Tensor, outputs: Tensor, weight: Tensor, penalty: float) -> Te
     share = weight / weight.sum()
     inputs, outputs = inputs - share @ inputs, outputs - share @ outputs
     square = inputs.T @ (weight[:, None] * inputs) + penalty * torch.eye(inputs.shape[1]).to(inputs)
-    return torch.linalg.lstsq(square, inputs.T @ (weight * outputs), driver="gelsd").solution
+    found: Tensor = torch.linalg.lstsq(square, inputs.T @ (weight * outputs), driver="gelsd").solution
+    return found

@@ -45,7 +45,8 @@ def sobol(
     """
     x = x.detach()
     count = cells * cells
-    drawn = SobolEngine(2 * count, scramble=True, seed=seed).draw(samples, dtype=torch.float64).to(x)
+    sequence = SobolEngine(2 * count, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    drawn = sequence.draw(samples, dtype=torch.float64).to(x)
     one, other = drawn.chunk(2, dim=1)
 
     def masks(numbers: range) -> Tensor:

@@ -41,7 +41,7 @@ def xrai(
 
     Easier to read than single pixels, and not bound to the cells of a layer.
     """
-    ends: tuple[Literal["darkest"], Literal["brightest"]] = ("darkest", "brightest")
+    ends: tuple[Literal["darkest", "brightest"], ...] = ("darkest", "brightest")
     maps = [
         integrated_gradients(
             net, x, score, steps=steps, baseline=baseline, progress=partial_progress(progress, number, 2)
