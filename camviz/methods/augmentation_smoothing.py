@@ -49,13 +49,13 @@ def augmentation_smoothing(
     chosen = METHODS[base]
     at = [layer] if chosen.layer == "required" else []
     copies = [(factor, flip) for factor in FACTORS[:contrasts] for flip in (False, True)[: 1 + mirrored]]
-    total = None
+    maps = []
     for done, (factor, flip) in enumerate(copies, start=1):
         found = chosen.function(net, mirror(factor * x, flip), score, *at)
-        total = mirror(found, flip) + (0 if total is None else total)
+        maps.append(mirror(found, flip))
         if progress:
             progress(done, len(copies))
-    return total / len(copies)
+    return torch.stack(maps).mean(dim=0)
 
 
 def mirror(values: Tensor, flip: bool) -> Tensor:

@@ -51,7 +51,7 @@ def opti_cam(
             mask = masked_by(weighted(activation, u), x.shape[2:])
             slope = (input_gradient(net, channels_last(x * mask.detach()), score) * x).sum(dim=1, keepdim=True)
             (u.grad,) = torch.autograd.grad(mask, u, slope)
-            adam.step()  # type: ignore[no-untyped-call]
+            adam.step()
             if progress:
                 progress(step, steps)
     found = weighted(activation, u.detach())

@@ -13,7 +13,7 @@ from .gradients import (
     score_gradient,
     score_of,
 )
-from .hooks import observe, replacing_output
+from .hooks import changing_gradient, observe, replacing_output
 from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
 from .network.errors import NetworkError, StartAgainError
@@ -58,6 +58,7 @@ __all__ = [
     "bias_of",
     "broken_weights",
     "candidates_of",
+    "changing_gradient",
     "choose_output",
     "class_scores",
     "copy_autocast",

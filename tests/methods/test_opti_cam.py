@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from camviz import scores
 from camviz.methods.opti_cam import opti_cam
+from camviz.tape import activations
 from tests.methods.nets import NETS, build, close, picture
 
 
@@ -13,12 +14,7 @@ from tests.methods.nets import NETS, build, close, picture
 def test_equals_gradient_ascent_through_the_network(kind):
     net, x = build(kind), picture()
     layer = {"Modules": "features.4", "Functional": "two", "Residual": "first"}[kind.__name__]
-    kept = []
-    hook = net.get_submodule(layer).register_forward_hook(
-        lambda module, inputs, output: kept.append(output.detach().clone())
-    )
-    net(x.clone())
-    hook.remove()
+    kept = [activations(net, x, net.get_submodule(layer))[0]]
     u = torch.zeros(2, kept[0].shape[1], dtype=torch.float64, requires_grad=True)
     first, second, raised = torch.zeros_like(u), torch.zeros_like(u), []
     for step in range(1, 13):
@@ -26,7 +22,7 @@ def test_equals_gradient_ascent_through_the_network(kind):
         mask = F.interpolate(maps, size=x.shape[2:], mode="bilinear")
         low, high = (end(mask.flatten(1), dim=1)[:, None, None, None] for end in (torch.amin, torch.amax))
         score = net(x * (mask - low) / (high - low))[:, 2].sum()
-        raised.append(float(score))
+        raised.append(float(score.detach()))
         (slope,) = torch.autograd.grad(score, u)
         with torch.no_grad():  # Adam, written out
             first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
