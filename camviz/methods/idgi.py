@@ -33,7 +33,7 @@ def idgi(
     baseline: Annotated[
         Literal["mean color", "darkest", "brightest"],
         "The empty image at the start: the mean color of the training images, or in each color channel the "
-        "darkest or brightest value of this image",
+        "darkest or brightest value of this image (black or white, if it occurs in it)",
     ] = "mean color",
     progress: Progress | None = None,
 ) -> Tensor:

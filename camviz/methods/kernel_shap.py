@@ -31,7 +31,7 @@ def kernel_shap(
     score: Score,
     *,
     superpixels: Annotated[int, Range(2, 200), "Number of parts into which the image is divided by color"] = 50,
-    samples: Annotated[int, Range(2, 2000), "Number of masked images; all possible ones, if they are no more"] = 500,
+    samples: Annotated[int, Range(2, 1000), "Number of masked images; all possible ones, if they are no more"] = 500,
     hidden: Annotated[Hidden, HIDDEN_HELP] = "mean color",
     seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the masks: the same seed gives the same map"] = 0,
     progress: Progress | None = None,

@@ -29,7 +29,7 @@ def lime(
     score: Score,
     *,
     superpixels: Annotated[int, Range(2, 200), "Number of parts into which the image is divided by color"] = 50,
-    samples: Annotated[int, Range(2, 2000), "Number of randomly masked images"] = 500,
+    samples: Annotated[int, Range(2, 1000), "Number of randomly masked images"] = 500,
     width: Annotated[
         float, Range(0.05, 2, 0.05), "Width of the kernel: with a small one, images with few hidden parts count more"
     ] = 0.25,
