@@ -21,7 +21,7 @@ from ..scores import Score
     family="relevance",
     paper="https://arxiv.org/abs/1705.07874",
     pixels=True,
-    reads="The highlighted pixels contribute most to {score}, on average over random reference images.",
+    reads="The highlighted pixels contribute most to the difference of {score} from that of random reference images.",
     caution="It approximates Shapley values layer by layer, which is exact for simple networks only. The paper draws "
     "references from the training images, which a model does not carry with it.",
 )
