@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import LayerError
+from ..models.layers import is_map
 from ..tape import observe
 
 
@@ -20,7 +21,7 @@ def stages(net: nn.Module, x: Tensor, last: nn.Module | None = None) -> list[nn.
 
     def see(module: nn.Module, output: Any) -> None:
         runs[module] += 1
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
+        if is_map(module, output, (x.shape[-2], x.shape[-1])):
             seen.append((module, (output.shape[2], output.shape[3])))
 
     observe(net, x[:1], see)
