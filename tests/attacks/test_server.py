@@ -253,7 +253,10 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     def harmless() -> None:
         settled(page)
         main = page.locator(".stApp")
-        for element in ("a[href*=evil]", "img[src*=evil]", "a[href^=javascript]", "img[onerror]", ".katex"):
+        # A link of the page itself may carry what came in its own address.
+        leads = "links => links.map(one => one.href).filter(one => new URL(one).hostname.includes('evil'))"
+        assert main.locator("a[href*=evil]").evaluate_all(leads) == []
+        for element in ("img[src*=evil]", "a[href^=javascript]", "img[onerror]", ".katex"):
             expect(main.locator(element)).to_have_count(0)
         assert page.evaluate("window.pwned") is None and dialogs == []
 
