@@ -244,7 +244,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     picture = tmp_path / FILE
     Image.open(ROOT / "assets" / "samples" / "cat.jpg").save(picture)
     page.goto(f"http://127.0.0.1:{port}/?model=birds&fit=![x](http://evil.example/u.png)&layer=<img src=x>")
-    expect(page.get_by_text("Unknown fit '![x](http://evil.example/u.png)'")).to_be_visible()
+    expect(page.get_by_text("Unknown fit '![x](http:\u2060//evil.example/u.png)'")).to_be_visible()
     page.get_by_role("button", name="Your image").click()
     page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(picture)
     expect(page.get_by_role("button", name=picture.stem)).to_be_visible()
@@ -253,7 +253,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     def harmless() -> None:
         settled(page)
         main = page.locator(".stApp")
-        # A link of the page itself may carry what came in its own address.
+        # A link of the page itself may carry what came in its own address. At any time: notes go with the next run.
         leads = "links => links.map(one => one.href).filter(one => new URL(one).hostname.includes('evil'))"
         assert main.locator("a[href*=evil]").evaluate_all(leads) == []
         for element in ("img[src*=evil]", "a[href^=javascript]", "img[onerror]", ".katex"):
