@@ -25,7 +25,7 @@ method_call
 registry encode render
 tape
 models relevance acceleration
-perturbation targets inspection
+perturbation targets inspection training
 stage
 methods evaluation
 edits
