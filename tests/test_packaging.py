@@ -65,3 +65,13 @@ def test_the_version_stands_in_one_place() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == camviz.__version__
     released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert released[0] == camviz.__version__
+
+
+def test_the_address_of_the_project_stands_in_pyproject_and_in_notebooks_only() -> None:
+    """Notebooks on Colab and Binder have nothing else to start from; tests/notebooks compares theirs."""
+    address = DECLARED["urls"]["Homepage"].partition("//")[2]
+    places = [path for place in ("camviz", "pages", "docs", "deploy") for path in (ROOT / place).rglob("*.*")]
+    texts = [path for path in (*places, *ROOT.glob("*.*")) if path.suffix in {".py", ".md", ".yml", ".toml", ".ipynb"}]
+    naming = {path.name for path in texts if address in path.read_text(encoding="utf-8")}
+    assert naming == {"pyproject.toml", *(path.name for path in (ROOT / "docs" / "notebooks").glob("*.ipynb"))}
+    assert all(url.startswith(f"https://{address}") for url in DECLARED["urls"].values())

@@ -7,8 +7,10 @@ from typing import Any
 
 import streamlit as st
 
+from ... import models
 from ...errors import CamvizError
 from ...explanation.question import Question
+from ...models.catalogue import EMBEDDED
 from ...models.class_names import ImageNetName
 from ...registry import METHODS, Method
 from ..inputs import image_input, model_input, pins
@@ -104,7 +106,7 @@ AXES: dict[str, Axis] = {
         "Models",
         lambda value: {"model": value},
         lambda experiment: {name: entry.title for name, entry in model_input.choices().items()},
-        lambda experiment: ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"],
+        lambda experiment: [*EMBEDDED, *models.local_models().intersection(["mobilenet_v2"])],  # of another family
         _with_network,
     ),
     "classes": Axis(
@@ -194,6 +196,8 @@ def _chosen(experiment: Experiment) -> tuple[str, str, dict[str, list[str]]]:
             first = [value for value in first if value in known]
             values[side] = settings.many(f"{side}.{name}", first, list(known), MOST)
             changed = changed or values[side] != first
+    if changed:
+        settings.choose("rows", rows)  # else it would follow the default of the line below
     settings.setting("rows", DEFAULT_ROWS if changed else NONE, [NONE, *AXES])
     return rows, columns, values
 
@@ -222,6 +226,18 @@ def _pickers(experiment: Experiment, rows: str, columns: str) -> None:
                 max_selections=MOST,
                 persist_state="session",
             )
+    if rows == NONE and columns == "methods":
+        place.button(
+            tr("Compare models"),
+            icon=":material/view_column:",
+            key="compare.models",
+            on_click=_compare_models,
+            help=tr("Show one method on several models that are on this machine."),
+        )
+
+
+def _compare_models() -> None:
+    st.session_state["columns"] = "networks"
 
 
 def _label(labels: Mapping[str, str], value: str) -> str:
