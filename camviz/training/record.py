@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest  # type: ignore[import-untyped]
 
 from ..models import Model
 from .file import to_file
@@ -51,6 +52,12 @@ class Trained:
     def held_out_accuracy(self) -> float:
         """The share of held-out images that are classified correctly."""
         return self.correct / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% confidence interval of the held-out accuracy, by Wilson's formula."""
+        found = binomtest(self.correct, self.count).proportion_ci(method="wilson")
+        return float(found.low), float(found.high)
 
     @property
     def confusion(self) -> NDArray[np.int64]:

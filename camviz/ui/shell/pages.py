@@ -84,6 +84,13 @@ PAGES = (
         frozenset({MODEL, CLASS, LAYER}),
     ),
     Page(
+        "train",
+        Message("Train"),
+        ":material/model_training:",
+        Message("Teach a network your own classes from a few images of each, and see what it looks at."),
+        frozenset(),
+    ),
+    Page(
         "learn",
         Message("Learn"),
         ":material/school:",
