@@ -21,7 +21,7 @@ with right:
     action = st.container(key="train_action")
     class_editor.draw(given)
     st.selectbox(
-        tr("Network"),
+        tr("Pretrained model"),
         EMBEDDED,
         format_func=CURATED.__getitem__,
         key="base",

@@ -87,7 +87,7 @@ PAGES = (
         "train",
         Message("Train"),
         ":material/model_training:",
-        Message("Teach a network your own classes from a few images of each, and see what it looks at."),
+        Message("Teach a network your own classes from a few images of each, and see what its predictions depend on."),
         frozenset(),
     ),
     Page(

@@ -50,10 +50,10 @@ def accuracy(now: Run, before: Run | None) -> None:
     if fewest < FEW:
         st.caption(
             tr(
-                "**These are few images.** The smallest class has {fewest}, and one image changes the accuracy by "
-                "{step}. With {few} images of each class the number is worth more.",
+                "**These are few images.** The smallest class has {fewest}, and each image counts {step} percentage "
+                "points. From {few} images of each class on the accuracy is more reliable.",
                 fewest=fewest,
-                step=text.percent(1 / trained.count, 0),
+                step=f"{100 / trained.count:.0f}",
                 few=FEW,
             )
         )
@@ -66,7 +66,7 @@ def _number(label: str, trained: Trained, change: float | None = None) -> None:
         label,
         f"{share} (n = {trained.count})",
         delta,
-        delta_color="off" if not change else "normal",
+        delta_color="off",  # with few images a change says little
         width="content",
         help=tr("Each image is classified by a layer that was trained without it."),
     )
