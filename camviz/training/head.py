@@ -7,12 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.many_passes import many_passes
 from ..errors import ModelError
 from ..images import ImageSource
 from ..models import Model
 from ..models.custom.copying import copied
 from ..models.geometry import Fit
-from ..runtime.batching import MAX_BATCH_SIZE, batches
+from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..tape import as_matrix, forward, observe, reading_of
 
@@ -52,9 +54,9 @@ def head_features(
     net = copied(model.net, shares_tensors=True)
     net.set_submodule(find_head(model), nn.Identity())
     found = []
-    with model.running(), torch.no_grad():
-        for part in batches(len(images), MAX_BATCH_SIZE, progress):
-            x = torch.cat([model.preprocess(image, fit) for image in images[part]])
+    with model.running(), torch.no_grad(), many_passes(net, model.preprocess(images[0], fit)) as sizes:
+        for part in batches(len(images), sizes.size, progress):
+            x = channels_last(torch.cat([model.preprocess(image, fit) for image in images[part]]))
             found.append(as_matrix(forward(net, x), len(x)).float().cpu().numpy())
     return np.concatenate(found)
 
