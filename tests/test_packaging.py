@@ -42,8 +42,9 @@ def test_requirements_are_those_of_pyproject() -> None:
     extras = DECLARED["optional-dependencies"]
     agree(listed("requirements.txt"), by_name(DECLARED["dependencies"]))
     agree(listed("requirements-ray.txt"), by_name(extras["ray"]))
-    widgets = by_name(extras["notebook"])
-    agree({name: one for name, one in listed("requirements-dev.txt").items() if name in widgets}, widgets)
+    for extra in ("notebook", "heic"):
+        wanted = by_name(extras[extra])
+        agree({name: one for name, one in listed("requirements-dev.txt").items() if name in wanted}, wanted)
 
 
 def test_every_tool_is_pinned_and_no_failing_test_is_repeated() -> None:

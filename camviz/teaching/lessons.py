@@ -22,7 +22,7 @@ from .claims import Claim, read_claim
 
 FOLDER = ASSETS / "lessons"
 FORMER_PAGES = ("dream", "gallery", "layers")  # whose links still open the right place
-PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", *FORMER_PAGES)
+PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", "perturb", *FORMER_PAGES)
 HIDES = ("nothing", "heatmaps", "labels")
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")

@@ -65,7 +65,7 @@ def synthesis_page(method: SynthesisMethod) -> str:
     what = what or ', target="koala"'
     example = (
         f'made = camviz.feature_visualization.synthesize(model, "{method.key}"{image}{what})',
-        "print(made.picture.shape)",
+        "print(made.image.shape)",
     )
     return f"{short_page(method, example)}\nAll methods: [table](../../methods.md).\n"
 

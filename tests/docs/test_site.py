@@ -91,7 +91,7 @@ def test_the_files_for_programs_name_every_page(site: Path) -> None:
     pages = {page.relative_to(site).as_posix() for page in site.rglob("*.html")} - {"404.html"}
     assert set(named) == pages and len(named) == len(pages)
     assert "Return what a metric says of an explanation" in full and "relu( sum_c relu(dS_b/dA" in full
-    assert "Return an image that the model gets wrong" in full and "camviz.edits.hide_highlighted(" in full
+    assert "Return an image that the model gets wrong" in full and "camviz.hide_highlighted(" in full
     assert ":::" not in full
 
 
@@ -111,7 +111,7 @@ def test_the_search_works_from_the_disk_and_from_a_server(site: Path, page: Page
 
 @pytest.mark.parametrize("key", ["grad_cam", "guided_backprop", "center_gaussian"])
 def test_a_stored_map_is_the_method_s(lite0: camviz.Model, key: str) -> None:
-    made = samples.picture(camviz.explain(lite0, samples.SAMPLES / samples.SAMPLE, key))
+    made = samples.overlay_of(camviz.explain(lite0, samples.SAMPLES / samples.SAMPLE, key))
     stored, again = (
         np.asarray(Image.open(file).convert("RGB"), float)
         for file in (STORED / f"{key}.jpg", io.BytesIO(encode.jpeg(made, quality=samples.QUALITY)))

@@ -247,7 +247,7 @@ def test_a_measurement_that_is_refused(arguments, settings, sentence) -> None:
 )
 def test_forms_of_a_synthesis(plain, given) -> None:
     ours, theirs = (synthesize(MODEL, **{"steps": 2} | one) for one in (given, plain))
-    np.testing.assert_array_equal(ours.picture, theirs.picture)
+    np.testing.assert_array_equal(ours.image, theirs.image)
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,7 @@ PAGES = {
     "compare": {"rows": "classes", "rows.classes": "967", "columns.methods": "grad_cam,edge_detector"},
     "evaluate": {"steps": "4"},
     "dataset": {},
+    "perturb": {"perturb": "attack", "attack": "fgsm"},
     "train": {},
 }
 

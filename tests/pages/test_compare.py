@@ -123,7 +123,7 @@ def test_a_cell_that_fails_shows_its_error_and_the_others_stay(start, cells) -> 
 def test_one_method_by_classes_and_images(start, cells) -> None:
     app = start("pages/compare.py")
     app.selectbox(key="columns").set_value("classes").run()
-    app.selectbox(key="rows").set_value("pictures").run()
+    app.selectbox(key="rows").set_value("images").run()
     assert not app.exception and not app.error
     assert "cat.jpg · cup" in alts(cells)
     cells.clear()
@@ -140,6 +140,7 @@ def test_only_heatmaps_of_one_image_and_layer_are_correlated(start, cells) -> No
         agreement="1",
         **{"rows": "pictures", "rows.pictures": "sample:cat,sample:koala", "columns.methods": "grad_cam,lrp"},
     )
+    assert app.session_state["rows"] == "images"  # the link has the axis' former name
     found = relations(cells)
     assert found.keys() == {"0.0", "0.1", "1.0", "1.1"}
     for row, name in enumerate(("cat", "koala")):

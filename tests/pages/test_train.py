@@ -78,8 +78,8 @@ def test_classes_of_ones_own_become_a_model_on_every_page(
 
     app.button(key="train.start").click().run()
     assert not app.exception and not app.error
-    pictures = [image.data for image in held.images]
-    expected = train_head(lite0, {"fur": pictures[:3], "羽毛": pictures[3:]})
+    images = [image.data for image in held.images]
+    expected = train_head(lite0, {"fur": images[:3], "羽毛": images[3:]})
     assert numbers(app) == [("Accuracy on held-out images", f"{expected.held_out_accuracy:.0%} (n = 6)")]
     assert app.table[0].value.to_numpy()[:, 1:].astype(int).tolist() == expected.confusion.tolist()
 

@@ -116,10 +116,10 @@ AXES: dict[str, Axis] = {
         lambda experiment: [str(one.index) for one in experiment.predictions[:3]],
         lambda cell, index: replace(cell, experiment=replace(cell.experiment, target=int(index))),
     ),
-    "pictures": Axis(
+    "images": Axis(
         "Images",
         lambda value: {"img": value},
-        lambda experiment: {key: picture.name for key, picture in image_input.choices().items()},
+        lambda experiment: {key: image.name for key, image in image_input.choices().items()},
         lambda experiment: list(dict.fromkeys([experiment.image.id, "sample:cat", "sample:panda"])),
         lambda cell, key: replace(cell, experiment=replace(cell.experiment, image=image_input.choices()[key])),
     ),
@@ -181,7 +181,11 @@ def _chosen(experiment: Experiment) -> tuple[str, str, dict[str, list[str]]]:
     The page opens with a single row. A link that names any other part of the grid, but no rows, is older than that: it
     has layers as rows, and links are still written so.
     """
-    others = ["columns", *(f"{side}.{name}" for side in ("rows", "columns") for name in AXES)]
+    sides = ("rows", "columns")
+    settings.replace_former(
+        {f"{side}.pictures": f"{side}.images" for side in sides}, {(side, "pictures"): "images" for side in sides}
+    )
+    others = ["columns", *(f"{side}.{name}" for side in sides for name in AXES)]
     given = settings.asked("rows") or st.session_state.get("rows")
     old = given is None and any(settings.asked(key) is not None for key in others)
     default = DEFAULT_ROWS if old or given == DEFAULT_ROWS else NONE

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ...batch.archive import pictures_in_zip
+from ...batch.archive import images_in_zip
 from ...errors import CamvizError, FilesError
 from ...images import decode_image
 from ...runtime.installation import SAMPLES
@@ -29,7 +29,7 @@ class DatasetImage:
     data: bytes = field(repr=False)
     digest: str
 
-    def picture(self) -> image_input.InputImage:
+    def input_image(self) -> image_input.InputImage:
         """Return the decoded image. Raises CamvizError if it is damaged."""
         return image_input.InputImage(f"sha:{self.digest[:12]}", decode_image(self.data, self.name))
 
@@ -111,7 +111,7 @@ def _take() -> None:
 
 def _files(name: str, data: bytes, most: int, room: int, most_bytes: int) -> list[tuple[str, bytes]]:
     if name.lower().endswith(".zip"):
-        return list(pictures_in_zip(data, most, room))
+        return list(images_in_zip(data, most, room))
     if len(data) > room:
         raise FilesError("there is room for {limit} MB of images", limit=most_bytes // 2**20)
     return [(name, data)]

@@ -68,7 +68,7 @@ def _class(index: int, one: TrainingClass, now: TrainingSet) -> None:
     if one.images:
         browser.tiles(
             tr("Images of {label}", label=one.name),
-            [(image.digest, tr("Remove {picture}", picture=image.name), "", thumbnail(image)) for image in one.images],
+            [(image.digest, tr("Remove {image}", image=image.name), "", thumbnail(image)) for image in one.images],
             "",
             partial(training_set.remove, index),
             WIDTH,

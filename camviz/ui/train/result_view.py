@@ -92,9 +92,9 @@ def images(now: Run) -> DatasetImage:
         share = text.percent(float(trained.held_out[place].max()), 0)
         wrong = predicted != label
         alt = (
-            tr("{picture} of {label}, predicted as {predicted}", picture=image.name, label=label, predicted=predicted)
+            tr("{image} of {label}, predicted as {predicted}", image=image.name, label=label, predicted=predicted)
             if wrong
-            else tr("{picture} of {label}, predicted correctly", picture=image.name, label=label)
+            else tr("{image} of {label}, predicted correctly", image=image.name, label=label)
         )
         items.append((image.digest, alt, f"{'✗' if wrong else '✓'} {predicted} {share}", thumbnail(image)))
     known = {image.digest: image for image in now.images}
@@ -123,7 +123,7 @@ def heatmaps(image: DatasetImage, now: Run, before: Run | None) -> None:
                 model.input_size,
                 stage.map_of(e),
                 look,
-                tr("Heatmap of {label} over {picture}", label=label, picture=image.name),
+                tr("Heatmap of {label} over {image}", label=label, image=image.name),
                 group="train",
                 name=title,
             )
