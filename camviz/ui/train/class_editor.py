@@ -96,7 +96,7 @@ def _add(index: int, now: TrainingSet) -> None:
         free,
         key=samples,
         placeholder=tr("Choose options"),
-        on_change=lambda: training_set.add(index, [free[name] for name in st.session_state[samples]]),
+        on_change=lambda: training_set.add(index, [free[name] for name in st.session_state[samples] if name in free]),
         help=tr("Images that come with CamViz and are in no class yet."),
     )
     if image_input.camera_is_given() and st.toggle(
