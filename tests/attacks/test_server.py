@@ -268,7 +268,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
         page.get_by_role("button", name="Report (HTML)").click()
     report = tmp_path / "report.html"
     download.value.save_as(report)
-    for name in ("Inspect", "Dataset", "Learn"):
+    for name in ("Inspect", "Dataset", "Train", "Learn"):
         page.get_by_role("link", name=name).first.click()
         expect(page.get_by_role("link", name=name).first).to_have_attribute("aria-current", "page")
         harmless()

@@ -264,6 +264,7 @@ PAGES = {
     "evaluate": {"steps": "4"},
     "dataset": {},
     "perturb": {"perturb": "attack", "attack": "fgsm"},
+    "train": {},
 }
 
 
