@@ -6,8 +6,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import LayerError
+from ..messages import Message
 from ..models.layers import is_map
-from ..tape import observe
+from ..tape import is_compiled, observe
 
 
 def stages(net: nn.Module, x: Tensor, last: nn.Module | None = None) -> list[nn.Module]:
@@ -36,5 +37,8 @@ def stages(net: nn.Module, x: Tensor, last: nn.Module | None = None) -> list[nn.
             found.pop(size, None)
             found[size] = module
     if not found:
-        raise LayerError("the network has no layer of feature maps (batch, channels, height, width)")
+        hidden = Message(", as its layers are hidden in TorchScript") if is_compiled(net) else ""
+        raise LayerError(
+            "the network has no layer of feature maps (batch, channels, height, width){hidden}", hidden=hidden
+        )
     return list(found.values())

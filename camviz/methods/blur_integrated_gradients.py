@@ -1,6 +1,6 @@
 """Blur integrated gradients (Xu et al., CVPR 2020)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,11 @@ from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..scores import Score
-from ..tape import input_gradient
+from ..tape import input_gradient, usual_modes
 
 STEP = 0.01  # of sigma, in the difference that stands for dx/dsigma
 TRUNCATED = 4  # standard deviations at which a Gaussian ends
+CPU: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
 
 
 @method(
@@ -25,6 +26,7 @@ TRUNCATED = 4  # standard deviations at which a Gaussian ends
     reads="The highlighted pixels contribute most to {score}, as the image becomes sharp.",
     caution="It shows at which details the score rises, so flat regions get nothing, whatever they mean for the class.",
 )
+@usual_modes()
 def blur_integrated_gradients(
     net: nn.Module,
     x: Tensor,
@@ -47,33 +49,38 @@ def blur_integrated_gradients(
     absent. Of a sharp image most of the score rises at small sigma, where the steps must be small.
     """
     x = x.detach()
-    share = torch.arange(steps + 1, dtype=torch.float64) / steps
+    share = torch.arange(steps + 1, **CPU) / steps
     sigmas = (sigma * share if spacing == "even" else (sigma * share).sqrt()).tolist()
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="gradient") as passes:
         for number, image in enumerate(x):
             for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 here = sigmas[part]
-                points = torch.stack([blurred(image, one) for one in here])
-                slopes = (torch.stack([blurred(image, one + STEP) for one in here]) - points) / STEP
+                points, slopes = map(torch.stack, zip(*[blurred(image, one) for one in here], strict=True))
                 lengths = x.new_tensor(sigmas[part.start + 1 : part.stop + 1]) - x.new_tensor(here)
                 gradient = input_gradient(net, channels_last(points), score)
                 result[number] -= (lengths[:, None, None, None] * gradient * slopes).sum(dim=0)
     return result
 
 
-def blurred(image: Tensor, sigma: float) -> Tensor:
-    """Return an image (C, H, W) blurred by a Gaussian of that standard deviation, 0 outside of the image."""
-    down, right = (gaussian_matrix(length, sigma).to(image) for length in image.shape[1:])
-    return down @ image @ right
+def blurred(image: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """Return an image (C, H, W) blurred by a Gaussian of that standard deviation, 0 outside, and its slope d/dsigma."""
+    down, right = (gaussian_matrix(length, sigma) for length in image.shape[1:])
+    next_down, next_right = (gaussian_matrix(length, sigma + STEP) for length in image.shape[1:])
+    # The matrices are subtracted, in float64, as two blurred images in float32 differ by little more than rounding.
+    more_down, more_right = (next_down - down) / STEP, (next_right - right) / STEP
+    down, right, next_right, more_down, more_right = (
+        one.to(image) for one in (down, right, next_right, more_down, more_right)
+    )
+    return down @ image @ right, more_down @ image @ next_right + down @ image @ more_right
 
 
 def gaussian_matrix(length: int, sigma: float) -> Tensor:
     """Return the blur of one side as a symmetric matrix (length, length)."""
     radius = int(TRUNCATED * sigma + 0.5)
     if not radius:
-        return torch.eye(length, dtype=torch.float64)
-    places = torch.arange(length, dtype=torch.float64)
-    total = (-torch.arange(-radius, radius + 1, dtype=torch.float64).square() / (2 * sigma**2)).exp().sum()
+        return torch.eye(length, **CPU)
+    places = torch.arange(length, **CPU)
+    total = (-torch.arange(-radius, radius + 1, **CPU).square() / (2 * sigma**2)).exp().sum()
     distance = (places[:, None] - places).abs()
     return (-distance.square() / (2 * sigma**2)).exp().where(distance <= radius, 0) / total

@@ -2,7 +2,7 @@
 
 from itertools import product
 from math import comb
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ from ..runtime.progress import Progress
 from ..runtime.rng import Rng
 from ..scores import Score
 from ..tape import usual_modes
+
+CPU: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
 
 
 @method(
@@ -60,21 +62,21 @@ def kernel_shap(
 
 def coalitions(count: int, samples: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return sets of `count` members (N, count), first none and all of them, and the weights of the others (N - 2,)."""
-    ends = torch.stack([torch.zeros(count), torch.ones(count)]).double()
-    sizes = torch.arange(1, count).double()
+    ends = torch.stack([torch.zeros(count, **CPU), torch.ones(count, **CPU)])
+    sizes = torch.arange(1, count, **CPU)
     odds = (count - 1) / (sizes * (count - sizes))
     if count < 30 and 2**count - 2 <= samples:
-        every = torch.tensor([*product((0.0, 1.0), repeat=count)][1:-1], dtype=torch.float64).view(-1, count)
-        ways = torch.tensor([comb(count, size) for size in range(1, count)])
+        every = torch.tensor([*product((0.0, 1.0), repeat=count)][1:-1], **CPU).view(-1, count)
+        ways = torch.tensor([comb(count, size) for size in range(1, count)], **CPU)
         return torch.cat([ends, every]), (odds / ways)[every.sum(dim=1).long() - 1]
     rng = Rng(seed)
     bounds = odds.cumsum(dim=0) / odds.sum()
     drawn = []
     for _ in range(-(-samples // 2)):
         size = int((bounds < rng.uniform(1, dtype=torch.float64)).sum()) + 1
-        one = torch.zeros(count).double().index_fill_(0, rng.permutation(count)[:size], 1)
+        one = torch.zeros(count, **CPU).index_fill_(0, rng.permutation(count)[:size], 1)
         drawn += [one, 1 - one]
-    return torch.cat([ends, torch.stack(drawn[:samples])]), torch.ones(samples).double()
+    return torch.cat([ends, torch.stack(drawn[:samples])]), torch.ones(samples, **CPU)
 
 
 def shapley_values(visible: Tensor, scores: Tensor, weight: Tensor) -> Tensor:

@@ -65,6 +65,7 @@ def ridge(inputs: Tensor, outputs: Tensor, weight: Tensor, penalty: float) -> Te
     """Return b (M,) that minimizes sum_n w[n] (a + inputs[n].b - outputs[n])^2 + penalty |b|^2 for the best a."""
     share = weight / weight.sum()
     inputs, outputs = inputs - share @ inputs, outputs - share @ outputs
-    square = inputs.T @ (weight[:, None] * inputs) + penalty * torch.eye(inputs.shape[1]).to(inputs)
+    square = inputs.T @ (weight[:, None] * inputs)
+    square.diagonal().add_(penalty)
     found: Tensor = torch.linalg.lstsq(square, inputs.T @ (weight * outputs), driver="gelsd").solution
     return found

@@ -94,7 +94,7 @@ def test_attributions_are_told_in_colors(noise: Image.Image) -> None:
 @pytest.mark.parametrize("channels", [("gray",), ("red", "green", "blue", "black")])
 def test_every_method_on_other_channels(key: str, channels: tuple[str, ...], noise: Image.Image) -> None:
     model = camviz.load_model(net(len(channels)), input_size=SIZE, input_channels=channels)
-    few = {"samples": 2, "steps": 2, "masks": 8}
+    few = {"samples": 3, "steps": 2, "masks": 8}
     knobs = {name: few[name] for name in camviz.METHODS[key].knobs if name in few}
     e = camviz.explain(model, noise, key, **knobs)
     assert e.attribution.shape[-2:] == SIZE or e.attribution.ndim == 2

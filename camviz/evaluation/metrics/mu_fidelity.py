@@ -50,7 +50,7 @@ def mu_fidelity(
     check_shapes(x, flat)
     x = x.detach()
     rng, count = Rng(seed), max(1, round(share * cells * cells))
-    sets = torch.zeros(samples, cells * cells)
+    sets = torch.zeros(samples, cells * cells, device="cpu")
     for row in sets:
         row[rng.permutation(cells * cells)[:count]] = 1
     hidden = sets.view(samples, 1, cells, cells).to(x)

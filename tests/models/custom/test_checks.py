@@ -50,8 +50,8 @@ def test_random_numbers_are_seeded_and_said(kind):
     state = torch.get_rng_state()
     model = load(Small(kind))
     assert "draws random numbers" in model.notes[0] and model.draws_random_numbers
-    # Ablation-CAM and CAM say that they cannot compute a part of a network that draws other numbers each time.
-    first, again = (maps(model, IMAGE, without=("ablation_cam", "cam")) for _ in range(2))
+    # These three say that they cannot compute a part of a network that draws other numbers each time.
+    first, again = (maps(model, IMAGE, without=("ablation_cam", "recipro_cam", "cam")) for _ in range(2))
     for key, found in first.items():
         np.testing.assert_array_equal(found, again[key])
     assert model.predict(IMAGE) == model.predict(IMAGE)

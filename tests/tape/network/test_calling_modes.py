@@ -126,4 +126,4 @@ def test_bare_methods_on_a_network_that_switches_autocast_on(key):
         method(one, X, scores.logit(1), *([one.last_relu] if method.layer == "required" else []), **knobs).detach()
         for one in (net, plain)
     )
-    assert relative(found, expected) < 1e-5
+    assert relative(found, expected) < (1e-4 if key == "sobol" else 1e-5)  # it divides by the variance of the scores
