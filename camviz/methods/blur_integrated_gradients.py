@@ -11,7 +11,7 @@ from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..scores import Score
-from ..tape import input_gradient
+from ..tape import input_gradient, usual_modes
 
 STEP = 0.01  # of sigma, in the difference that stands for dx/dsigma
 TRUNCATED = 4  # standard deviations at which a Gaussian ends
@@ -25,6 +25,7 @@ TRUNCATED = 4  # standard deviations at which a Gaussian ends
     reads="The highlighted pixels contribute most to {score}, as the image becomes sharp.",
     caution="It shows at which details the score rises, so flat regions get nothing, whatever they mean for the class.",
 )
+@usual_modes()
 def blur_integrated_gradients(
     net: nn.Module,
     x: Tensor,
@@ -54,18 +55,24 @@ def blur_integrated_gradients(
         for number, image in enumerate(x):
             for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 here = sigmas[part]
-                points = torch.stack([blurred(image, one) for one in here])
-                slopes = (torch.stack([blurred(image, one + STEP) for one in here]) - points) / STEP
+                points, slopes = map(torch.stack, zip(*(blurred_and_slope(image, one) for one in here), strict=True))
                 lengths = x.new_tensor(sigmas[part.start + 1 : part.stop + 1]) - x.new_tensor(here)
                 gradient = input_gradient(net, channels_last(points), score)
                 result[number] -= (lengths[:, None, None, None] * gradient * slopes).sum(dim=0)
     return result
 
 
-def blurred(image: Tensor, sigma: float) -> Tensor:
-    """Return an image (C, H, W) blurred by a Gaussian of that standard deviation, 0 outside of the image."""
-    down, right = (gaussian_matrix(length, sigma).to(image) for length in image.shape[1:])
-    return down @ image @ right
+def blurred_and_slope(image: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """Return an image (C, H, W) blurred by a Gaussian of that standard deviation, 0 outside of it, and dx/dsigma.
+
+    The difference of two blurred images would be lost to rounding in float32, so it is that of the Gaussians in
+    float64: D'xR' - DxR = (D' - D)xR' + Dx(R' - R).
+    """
+    now, then = ([gaussian_matrix(length, one) for length in image.shape[1:]] for one in (sigma, sigma + STEP))
+    down, right = (one.to(image) for one in now)
+    down_slope, right_slope = (((after - one) / STEP).to(image) for one, after in zip(now, then, strict=True))
+    half = down @ image
+    return half @ right, down_slope @ image @ then[1].to(image) + half @ right_slope
 
 
 def gaussian_matrix(length: int, sigma: float) -> Tensor:

@@ -11,7 +11,7 @@ from ..acceleration.many_passes import many_passes
 from ..registry import Range, method
 from ..runtime.progress import Progress
 from ..scores import Score
-from ..tape import activations, input_gradient
+from ..tape import activations, input_gradient, usual_modes
 
 
 @method(
@@ -23,6 +23,7 @@ from ..tape import activations, input_gradient
     caution="The masked image is unlike the training images, and the mask may find weaknesses of the model instead of "
     "evidence. The heatmap is only as fine as the cells of its layer.",
 )
+@usual_modes()
 def opti_cam(
     net: nn.Module,
     x: Tensor,
