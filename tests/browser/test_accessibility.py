@@ -19,6 +19,7 @@ PAGES = {
     "inspect?inside=visualization&dream.for=class": "Inspect",
     "inspect?inside=depths": "Every depth",
     "learn?part=methods": "Paper",
+    "room": "Open a room",
     "evaluate?steps=4": "Other metrics of this heatmap",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "coffee.jpg",
 }

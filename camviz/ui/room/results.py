@@ -27,25 +27,33 @@ def draw(key: str, question: Question, answers: Sequence[Answer], regions: NDArr
     """Show the answers and, if `told`, what is right."""
     if told:
         st.markdown(f"**{answer_text(question)}**")
-    if not answers:
-        st.caption(tr("Nobody has answered."))
+    if question.kind == "region" and answers:
+        _regions(key, question, answers, regions, told)
+        return
+    left, right = st.columns([4, 3], gap="medium")
+    with left:
+        if answers:
+            SHOWN[question.kind](key, question, answers)
+        else:
+            st.caption(tr("Nobody has answered."))
+        if told:
+            _shares(answers)
+    with right:
         if told:
             heatmap(key, question.picture)
-    elif question.kind == "region":
-        _regions(key, question, answers, regions, told)
-    elif question.kind == "choice":
-        names = [f"{choice_text(question, one)}" for one in question.choices]
-        counts = Counter(answer.value for answer in answers)
-        charts.bars(f"{key}.bars", names, [counts[one] for one in question.choices], tr("Answers by class"))
-    elif question.kind == "number":
-        _numbers(key, answers)
-    else:
-        for answer in answers:
-            st.markdown(f"> {escaped(str(answer.value))}")
-    if told and answers:
-        _shares(answers)
-        if question.kind != "region":
-            heatmap(key, question.picture)
+        else:
+            image(key, question.picture, question.maps == "everybody")
+
+
+def _choices(key: str, question: Question, answers: Sequence[Answer]) -> None:
+    names = [choice_text(question, one) for one in question.choices]
+    counts = Counter(answer.value for answer in answers)
+    charts.bars(f"{key}.bars", names, [counts[one] for one in question.choices], tr("Answers by class"))
+
+
+def _sentences(key: str, question: Question, answers: Sequence[Answer]) -> None:
+    for answer in answers:
+        st.markdown(f"> {escaped(str(answer.value))}")
 
 
 def answer_text(question: Question) -> str:
@@ -65,13 +73,13 @@ def choice_text(question: Question, choice: str) -> str:
 def image(key: str, picture: Picture, with_map: bool) -> None:
     """Show the image of a question, with or without its heatmap."""
     alt = _alt(picture) if with_map else tr("The image of the question")
-    stages.stage(key, picture.jpeg, picture.size, picture.map if with_map else None, LOOK, alt)
+    with st.container(key=f"stage_slot_{key}_image"):
+        stages.stage(f"{key}.image", picture.jpeg, picture.size, picture.map if with_map else None, LOOK, alt)
 
 
 def heatmap(key: str, picture: Picture) -> None:
     """Show the model's heatmap, and say what it shows."""
-    with st.container(key=f"stage_slot_{key}_model"):
-        image(f"{key}.model", picture, True)
+    image(f"{key}_model", picture, True)
     st.caption(escaped(tr_message(picture.about)))
 
 
@@ -112,7 +120,7 @@ def class_map(regions: NDArray[np.int32]) -> StageMap:
     return StageMap((regions / max(1, top)).astype(np.float32), float(top))
 
 
-def _numbers(key: str, answers: Sequence[Answer]) -> None:
+def _numbers(key: str, question: Question, answers: Sequence[Answer]) -> None:
     """Show numbers of percent as bars of tens, and their median."""
     values = [float(answer.value) for answer in answers]
     counts = Counter(min(100 - STEP, max(0, int(value // STEP) * STEP)) for value in values)
@@ -155,3 +163,6 @@ def _share_text(what: str, share: Share) -> str:
         low=percent(share.low, 0, exact=True),
         high=percent(share.high, 0, exact=True),
     )
+
+
+SHOWN = {"choice": _choices, "number": _numbers, "sentence": _sentences}

@@ -60,36 +60,32 @@ def _leave(token: str) -> None:
 
 def _question(token: str, found: Student, question: Question) -> None:
     key = f"room_{found.code}_{found.number}"
-    left, right = st.columns([1, 1], gap="medium")
-    with right:
-        st.subheader(escaped(tr_message(question.text)), anchor=False)
-        if question.tells and found.open:
-            st.markdown(tr("The model predicts {label}.", label=escaped(tr_class(question.predicted))))
-    send = partial(_send, token, found.number)
-    with left:
-        if found.open and question.kind == "region":
-            mask = str(found.own.value) if found.own else ""
-            region.draw(f"{key}_region", question.picture, mask, send)
-        elif found.open:
-            results.image(f"{key}_image", question.picture, found.with_map)
-            if found.with_map:
-                st.caption(tr("The heatmap shows what the prediction depends on."))
-        elif found.own is not None and question.kind == "region":
-            results.image(f"{key}_image", question.picture, False)
-    with right:
-        if found.open:
-            widget = f"{key}_answer"
-            if found.own is not None and question.kind != "region" and widget not in st.session_state:
-                st.session_state[widget] = found.own.value  # after a reload
-            INPUTS[question.kind](widget, question, send)
-            if found.own is not None:
-                st.success(tr("Your answer is in. You can change it until your teacher shows the answer."))
-            return
+    st.subheader(escaped(tr_message(question.text)), anchor=False)
+    if question.tells and found.open:
+        st.markdown(tr("The model predicts {label}.", label=escaped(tr_class(question.predicted))))
+    if not found.open:
         if found.own is not None and found.own.right is not None:
             (st.success if found.own.right else st.warning)(
                 tr("Your answer was right.") if found.own.right else tr("Your answer was not right.")
             )
-    results.draw(f"{key}_shown", question, found.answers, found.regions, True)
+        results.draw(f"{key}_shown", question, found.answers, found.regions, True)
+        return
+    left, right = st.columns([1, 1], gap="medium")
+    send = partial(_send, token, found.number)
+    with left:
+        if question.kind == "region":
+            region.draw(f"{key}_region", question.picture, str(found.own.value) if found.own else "", send)
+        else:
+            results.image(key, question.picture, found.with_map)
+        if found.with_map:
+            st.caption(tr("The heatmap shows what the prediction depends on."))
+    with right:
+        widget = f"{key}_answer"
+        if found.own is not None and question.kind != "region" and widget not in st.session_state:
+            st.session_state[widget] = found.own.value  # after a reload
+        INPUTS[question.kind](widget, question, send)
+        if found.own is not None:
+            st.success(tr("Your answer is in. You can change it until your teacher shows the answer."))
 
 
 def _send(token: str, number: int, value: Any) -> None:

@@ -1,14 +1,12 @@
 """What a teacher sees of a room: how to enter it, what to ask, and the wall."""
 
-from urllib.parse import urlsplit, urlunsplit
-
 import streamlit as st
 
 from ...errors import RoomEndedError
 from ..inputs import membership
 from ..server.rooms import Seat, Wall, rooms
 from ..session.language import tr
-from ..shell import room_notice, title_line
+from ..shell import room_notice
 from . import asking, wall
 from .entrance import REFUSED, attempt, show_refusal
 
@@ -24,7 +22,8 @@ def draw(seat: Seat) -> None:
     show_refusal()
     left, right = st.columns([2, 5], gap="medium")
     with left:
-        _door(found)
+        if found.question is not None:
+            wall.door(found, "room_code", 130)
         with st.expander(tr("Ask a question"), expanded=True, key="room_ask_box"):
             asking.draw(seat)
         with st.expander(tr("Send everybody to a page"), key="room_link_box"):
@@ -32,17 +31,6 @@ def draw(seat: Seat) -> None:
         st.button(tr("End the room"), key="room_end", icon=":material/close:", on_click=_end, args=(seat.token,))
     with right:
         wall.draw(seat.token)
-
-
-def _door(found: Wall) -> None:
-    """Draw the code, and the QR code that needs no typing."""
-    address = title_line.shared_address(st.context.url or "")
-    parts = urlsplit(address)
-    with st.container(key="room_code", horizontal=True, vertical_alignment="center"):
-        st.metric(tr("Code"), found.code, width="content")
-        link = urlunsplit(parts._replace(query=f"room={found.code}-{found.invitation}"))
-        st.image(title_line.qr_code(link), width=160, alt=tr("QR code that leads into this room"))
-    st.caption(tr("Open `{address}` and enter the code, or scan the QR code.", address=f"{parts.netloc}{parts.path}"))
 
 
 def _link(seat: Seat, found: Wall) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from ...text import percent
 from ..server.rooms import Lesson, Person, Question, Wall, rooms
 from ..session.language import tr, tr_class, tr_message
 from ..session.markdown import escaped
+from ..shell import title_line
 from ..shell.pages import PAGES
 from . import results
 
@@ -27,11 +29,24 @@ def draw(token: str) -> None:
     if found.question is not None:
         _question(token, found, found.question)
     else:
-        st.info(tr("Ask the class a question. The answers come here."))
+        door(found, "room_door", 340)
     _people(token, found.people)
     _lessons(found.lessons)
     minutes = max(1, round(found.seconds_left / 60))
     st.caption(tr("The room ends by itself in {minutes} min.", minutes=minutes))
+
+
+def door(found: Wall, key: str, width: int) -> None:
+    """Draw what leads into the room: its code, its address, and a QR code `width` pixels wide that needs no typing."""
+    parts = urlsplit(title_line.shared_address(st.context.url or ""))
+    link = urlunsplit(parts._replace(query=f"room={found.code}-{found.invitation}"))
+    with st.container(key=key, horizontal=True, vertical_alignment="center"):
+        st.image(title_line.qr_code(link), width=width, alt=tr("QR code that leads into this room"))
+        with st.container(width="content"):
+            st.metric(tr("Code"), found.code)
+            st.caption(
+                tr("Open `{address}` and enter the code, or scan the QR code.", address=f"{parts.netloc}{parts.path}")
+            )
 
 
 def _question(token: str, found: Wall, question: Question) -> None:
@@ -64,8 +79,7 @@ def _question(token: str, found: Wall, question: Question) -> None:
     elif live and found.answers:
         results.draw(key, question, found.answers, found.regions, False)
     else:
-        with st.container(key=f"stage_slot_{key}"):
-            results.image(f"{key}.image", question.picture, question.maps == "everybody")
+        results.image(key, question.picture, question.maps == "everybody")
         if question.tells:
             st.markdown(tr("The model predicts {label}.", label=escaped(tr_class(question.predicted))))
 
