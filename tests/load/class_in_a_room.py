@@ -1,6 +1,6 @@
 """`python -m tests.load.class_in_a_room`: a teacher and thirty students in one room; prints a Markdown table.
 
-Each client is a session of its own, which asks for its part of the page every two seconds, as a browser does. The
+Each client is a session of its own, which asks for its part of the page again and again, as a browser does. The
 teacher asks, everybody votes, the teacher shows the answer. Every vote is compared with what the wall counts.
 """
 
@@ -22,7 +22,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from tests.load.load import Person, Server
 
-PERIOD = 2.0  # seconds between two looks at the room
+PERIOD, WALL = 2.0, 1.5  # seconds between two looks of a student and of the wall
 LATEST = 3.0  # seconds until the wall shows a vote
 THINKING = 6.0  # seconds, at most
 
@@ -134,7 +134,7 @@ async def wall(teacher: Visitor, count: int, sent: dict[int, tuple[float, str]],
             return
         for number in range(have + 1):
             seen.setdefault(number, time.monotonic())
-        await asyncio.sleep(0 if count in seen else PERIOD)
+        await asyncio.sleep(0 if count in seen else WALL)
     times = sorted(moment for moment, _ in sent.values())
     log.late += [seen[place + 1] - moment for place, moment in enumerate(times)]
     (button,) = (one.button for one in shown if is_button(one, "Show the answer now"))

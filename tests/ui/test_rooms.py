@@ -13,6 +13,7 @@ from camviz import CamvizError, edits
 from camviz.errors import RoomEndedError, RoomError
 from camviz.stage.stage_map import StageMap
 from camviz.teaching.shares import Difference, Share
+from camviz.ui.room import answers_file
 from camviz.ui.server.rooms import Picture, Question, Rooms, Seat
 from camviz.ui.server.rooms.attempts import FREE
 from camviz.ui.server.rooms.room import BYTES, LESSON_QUESTIONS, PEOPLE
@@ -44,7 +45,7 @@ def rooms(clock: Clock) -> Rooms:
 def question(kind: Any = "choice", **more: Any) -> Question:
     mass = np.full((56, 56), 0.25 / (56 * 42), np.float32)
     mass[:, :14] = 0.75 / (56 * 14)  # three quarters of the heatmap lie in the left quarter
-    picture = Picture(b"jpeg", (224, 224), "koala.jpg", StageMap(np.ones((7, 7), np.float32), 1.0), mass, "Grad-CAM")
+    picture = Picture(b"jpeg", (224, 224), StageMap(np.ones((7, 7), np.float32), 1.0), mass, "Grad-CAM")
     correct = {"choice": "koala", "number": 61.0}.get(kind)
     return Question(kind, "Which?", picture, "koala", "61%", ("koala", "macaw", "cat"), correct, **more)
 
@@ -249,6 +250,31 @@ def test_ten_thousand_guesses_stay_small(rooms: Rooms) -> None:
         rooms.guess(ben.token, guess(5, "x" * 5000))
     rooms.leave(ada.token)
     assert sum(len(one.answers) for one in rooms.wall(teacher.token).lessons) == 2
+
+
+def test_all_answers_are_a_table_without_nicknames(rooms: Rooms) -> None:
+    teacher, (ada, ben) = with_students(rooms, 2)
+    for number, (kind, value) in enumerate((("choice", "koala"), ("region", edits.pack(LEFT)), ("sentence", "=1+1"))):
+        rooms.ask(teacher.token, question(kind))
+        rooms.answer(ada.token, number + 1, value)
+    rooms.answer(ben.token, 3, "a,b")
+    rooms.guess(
+        ben.token,
+        SimpleNamespace(lesson=3, question="Why?", kind="number", value=7, correct=None, seconds=2, with_map=True),
+    )
+    header, *lines = answers_file.csv_of(rooms.wall(teacher.token)).splitlines()
+    assert header == "lesson,question,kind,predicted,answer,right,with_heatmap,heatmap_inside,area,seconds"
+    assert lines == [
+        ",Which?,choice,koala,koala,1,0,,,0",
+        f",Which?,region,koala,{edits.pack(LEFT)},,0,0.75,0.25,0",
+        ",Which?,sentence,koala,'=1+1,,0,,,0",
+        ',Which?,sentence,koala,"a,b",,0,,,0',
+        "3,Why?,number,,7,,1,,,2",
+    ]
+    room = rooms._teachers[teacher.token]
+    assert [one.picture.bytes for one, _ in room._earlier] == [4, 4]
+    rooms.remove(teacher.token, "student 0")
+    assert len(answers_file.csv_of(rooms.wall(teacher.token)).splitlines()) == 3
 
 
 def test_intervals_are_exact() -> None:

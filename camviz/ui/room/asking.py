@@ -142,7 +142,6 @@ def picture(e: Explanation, experiment: Experiment) -> Picture:
     return Picture(
         jpeg=stages.original_of(e.question),
         size=(e.view.shape[0], e.view.shape[1]),
-        name=experiment.image.name,
         map=StageMap.of(e.attribution),
         mass=(cells / total).astype(np.float32) if total > 0 else None,
         about=about,

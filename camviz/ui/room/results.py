@@ -52,17 +52,17 @@ def _choices(key: str, question: Question, answers: Sequence[Answer]) -> None:
 
 
 def _sentences(key: str, question: Question, answers: Sequence[Answer]) -> None:
-    for answer in answers:
-        st.markdown(f"> {escaped(str(answer.value))}")
+    st.markdown("\n".join(f"- {escaped(str(answer.value))}" for answer in answers))
 
 
 def answer_text(question: Question) -> str:
     """Return what the model predicts."""
-    return tr(
-        "The model predicts {label} ({share}).",
-        label=escaped(tr_class(question.predicted)),
-        share=tr_message(question.shown),
-    )
+    return escaped(tr("The model predicts {label} ({share}).", label=question.predicted, share=question.shown))
+
+
+def class_text(question: Question) -> str:
+    """Return which class the model predicts."""
+    return escaped(tr("The model predicts {label}.", label=question.predicted))
 
 
 def choice_text(question: Question, choice: str) -> str:
@@ -145,8 +145,8 @@ def _shares(answers: Sequence[Answer]) -> None:
     st.markdown(_share_text(tr("Right without it"), second))
     st.markdown(
         tr(
-            "Difference: {points} percentage points. Chance alone brings one of this size in {chance} of such classes "
-            "(Fisher's exact test).",
+            "Difference: {points} percentage points. If the heatmap does not matter, chance alone brings at least as "
+            "large a difference in {chance} of classes like this (Fisher's exact test).",
             points=f"{100 * gap.value:+.0f}".replace("-", "\N{MINUS SIGN}"),
             chance=percent(gap.chance, 0, exact=True),
         )

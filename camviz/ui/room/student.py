@@ -10,7 +10,7 @@ from ...errors import RoomEndedError
 from ..inputs import membership
 from ..server.rooms import Question, Seat, Student, rooms
 from ..server.rooms.records import LONGEST_TEXT
-from ..session.language import tr, tr_class, tr_message
+from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..shell import room_notice
 from . import region, results
@@ -62,7 +62,7 @@ def _question(token: str, found: Student, question: Question) -> None:
     key = f"room_{found.code}_{found.number}"
     st.subheader(escaped(tr_message(question.text)), anchor=False)
     if question.tells and found.open:
-        st.markdown(tr("The model predicts {label}.", label=escaped(tr_class(question.predicted))))
+        st.markdown(results.class_text(question))
     if not found.open:
         if found.own is not None and found.own.right is not None:
             (st.success if found.own.right else st.warning)(

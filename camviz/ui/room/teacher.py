@@ -5,6 +5,7 @@ import streamlit as st
 from ...errors import RoomEndedError
 from ..inputs import membership
 from ..server.rooms import Seat, Wall, rooms
+from ..session import settings
 from ..session.language import tr
 from ..shell import room_notice
 from . import asking, wall
@@ -20,10 +21,12 @@ def draw(seat: Seat) -> None:
         st.session_state[REFUSED] = error
         st.rerun()
     show_refusal()
+    if settings.switch("present"):  # for the projector
+        wall.draw(seat.token)
+        return
     left, right = st.columns([2, 5], gap="medium")
     with left:
-        if found.question is not None:
-            wall.door(found, "room_code", 130)
+        place = st.container()
         with st.expander(tr("Ask a question"), expanded=True, key="room_ask_box"):
             asking.draw(seat)
         with st.expander(tr("Send everybody to a page"), key="room_link_box"):
@@ -31,6 +34,10 @@ def draw(seat: Seat) -> None:
         st.button(tr("End the room"), key="room_end", icon=":material/close:", on_click=_end, args=(seat.token,))
     with right:
         wall.draw(seat.token)
+    found = rooms().wall(seat.token)  # with the question that was asked in this run
+    if found.question is not None:
+        with place:
+            wall.door(found, "room_code", 130)
 
 
 def _link(seat: Seat, found: Wall) -> None:

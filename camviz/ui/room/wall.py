@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
@@ -10,18 +11,18 @@ from ...errors import RoomEndedError
 from ...teaching.shares import Share
 from ...text import percent
 from ..server.rooms import Lesson, Person, Question, Wall, rooms
-from ..session.language import tr, tr_class, tr_message
+from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from ..shell import title_line
 from ..shell.pages import PAGES
-from . import results
+from . import answers_file, results
 
-SECONDS = 2.0  # from one look at the room to the next
+SECONDS = 1.5  # from one look at the room to the next: the wall is less than 3 s behind on a busy server
 
 
 @st.fragment(run_every=SECONDS)
 def draw(token: str) -> None:
-    """Draw the wall, again every two seconds; it only reads the room."""
+    """Draw the wall, again and again; it only reads the room."""
     try:
         found = rooms().wall(token)
     except RoomEndedError:
@@ -32,6 +33,16 @@ def draw(token: str) -> None:
         door(found, "room_door", 340)
     _people(token, found.people)
     _lessons(found.lessons)
+    if any(one.answers for one in (*found.asked, *found.lessons)):
+        st.download_button(
+            tr("All answers (CSV)"),
+            partial(answers_file.csv_of, found, translator()[1]),
+            f"room-{found.code}.csv",
+            "text/csv",
+            key="room_csv",
+            on_click="ignore",
+            help=tr("Without nicknames: each line is one answer."),
+        )
     minutes = max(1, round(found.seconds_left / 60))
     st.caption(tr("The room ends by itself in {minutes} min.", minutes=minutes))
 
@@ -81,7 +92,7 @@ def _question(token: str, found: Wall, question: Question) -> None:
     else:
         results.image(key, question.picture, question.maps == "everybody")
         if question.tells:
-            st.markdown(tr("The model predicts {label}.", label=escaped(tr_class(question.predicted))))
+            st.markdown(results.class_text(question))
 
 
 def _people(token: str, people: Sequence[Person]) -> None:

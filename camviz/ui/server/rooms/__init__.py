@@ -2,10 +2,11 @@
 
 from .records import Answer, GuessLike, Picture, Question, Seat
 from .rooms import Rooms, rooms
-from .views import Lesson, Person, Student, Wall
+from .views import Asked, Lesson, Person, Student, Wall
 
 __all__ = [
     "Answer",
+    "Asked",
     "GuessLike",
     "Lesson",
     "Person",

@@ -58,7 +58,6 @@ class Picture:
 
     jpeg: bytes
     size: tuple[int, int]
-    name: str
     map: StageMap
     mass: NDArray[np.float32] | None
     about: str

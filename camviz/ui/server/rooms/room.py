@@ -1,7 +1,7 @@
 """One room: its people, the present question, the answers."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from ....edits import unpack
 from ....errors import RoomError
 from ....messages import Message
-from .records import LONGEST_NAME, LONGEST_TEXT, Answer, GuessLike, Question, empty_sum, number, plain_text
-from .views import Lesson, Person, Student, Wall
+from ....stage.stage_map import StageMap
+from .records import LONGEST_NAME, LONGEST_TEXT, Answer, GuessLike, Picture, Question, empty_sum, number, plain_text
+from .views import Asked, Lesson, Person, Student, Wall
 
 PEOPLE = 60
+EARLIER = 30  # questions of the teacher whose answers are kept
 LESSON_QUESTIONS = 100  # of lessons in one room, whose guesses are kept
 BYTES = 2**22  # of one room: the present picture, and the answers
 ANSWER = 200  # bytes of an answer beside its text
+NOTHING = Picture(b"", (1, 1), StageMap(np.zeros((1, 1), np.float32), 0.0), None, "")  # of earlier questions
 AWAY = 15.0  # seconds without a run of any page, after which a student counts as away
 
 
@@ -71,13 +74,18 @@ class Room:
         self._number, self._open, self._asked = 0, False, now
         self._poll = Poll()
         self._maps: dict[str, bool] = {}  # who sees the heatmap of the present question
+        self._earlier: list[tuple[Question, Poll]] = []  # without their pictures
         self._lessons: dict[tuple[int, str, str], Poll] = {}
         self._rng = rng
 
     def bytes(self) -> int:
         """Return how much memory the room takes."""
         picture = self._question.picture.bytes if self._question else 0
-        return picture + self._poll.bytes + sum(poll.bytes for poll in self._lessons.values())
+        return picture + self._poll.bytes + self._kept_bytes()
+
+    def _kept_bytes(self) -> int:
+        kept = (*self._lessons.values(), *(poll for _, poll in self._earlier))
+        return sum(poll.bytes for poll in kept)
 
     def enter(self, token: str, nickname: str, now: float) -> None:
         """Add a student."""
@@ -90,9 +98,9 @@ class Room:
 
     def ask(self, question: Question, now: float) -> None:
         """Ask a question in the place of the present one."""
-        used = sum(poll.bytes for poll in self._lessons.values())
-        if used + question.picture.bytes > BYTES // 2:
+        if self._kept_bytes() + question.picture.bytes > BYTES // 2:
             raise RoomError("the image of the question is too large: choose another one")
+        self.clear()
         self._question, self._open, self._asked = question, True, now
         self._number += 1
         self._poll, self._maps = Poll(), {}
@@ -103,6 +111,8 @@ class Room:
 
     def clear(self) -> None:
         """Take the present question away."""
+        if self._question is not None and self._poll.answers:
+            self._earlier = [*self._earlier, (replace(self._question, picture=NOTHING), self._poll)][-EARLIER:]
         self._question, self._open, self._poll, self._maps = None, False, Poll(), {}
 
     def send_to(self, link: str) -> None:
@@ -121,6 +131,8 @@ class Room:
         self._poll.drop(token, self._is_region())
         for (_, _, kind), poll in self._lessons.items():
             poll.drop(token, kind == "region")
+        for question, poll in self._earlier:
+            poll.drop(token, question.kind == "region")
         del self.members[token]
 
     def answer(self, token: str, number_of_question: int, value: Any, now: float) -> None:
@@ -170,6 +182,7 @@ class Room:
 
     def wall(self, now: float, seconds_left: float) -> Wall:
         """Return what the teacher sees."""
+        asked = [*self._earlier, *([(self._question, self._poll)] if self._question else [])]
         lessons = sorted(self._lessons.items(), key=lambda one: one[0][0])
         return Wall(
             code=self.code,
@@ -186,6 +199,7 @@ class Room:
             regions=self._poll.regions.copy(),
             link=self.link,
             lessons=tuple(Lesson(*key, tuple(poll.answers.values()), poll.regions.copy()) for key, poll in lessons),
+            asked=tuple(Asked(one.text, one.kind, one.predicted, tuple(poll.answers.values())) for one, poll in asked),
         )
 
     def _is_region(self) -> bool:

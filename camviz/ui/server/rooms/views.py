@@ -30,6 +30,16 @@ class Lesson:
     regions: NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """An earlier or the present question of the teacher, and its answers."""
+
+    text: str
+    kind: str
+    predicted: str
+    answers: tuple[Answer, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Wall:
     """What a teacher sees. `regions` is the sum of the masks of all answers, (56, 56)."""
@@ -45,6 +55,7 @@ class Wall:
     regions: NDArray[np.int32]
     link: str
     lessons: tuple[Lesson, ...]
+    asked: tuple[Asked, ...]
 
 
 @dataclass(frozen=True, eq=False)
