@@ -13,7 +13,8 @@ from ..errors import ExtensionError, choice
 from ..explanation.explain import ask, find_method
 from ..explanation.question import Question
 from ..images import DecodedImage, decode_image
-from ..models import DEFAULT_MODEL, available_devices, shared_model
+from ..models import DEFAULT_MODEL, available_devices, local_models, shared_model
+from ..models.catalogue import source_of
 from ..registry import Method
 from ..runtime.installation import ASSETS, SAMPLES
 from ..scores import contrast
@@ -21,7 +22,7 @@ from .claims import Claim, read_claim
 
 FOLDER = ASSETS / "lessons"
 FORMER_PAGES = ("dream", "gallery", "layers")  # whose links still open the right place
-PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", *FORMER_PAGES)
+PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", "perturb", *FORMER_PAGES)
 HIDES = ("nothing", "heatmaps", "labels")
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")
@@ -44,7 +45,10 @@ class View:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson. `hides` says what is hidden until the answer is opened: one of HIDES."""
+    """One lesson. `hides` says what is hidden until the answer is opened: one of HIDES.
+
+    `needs`: a model of the catalogue, without whose weights on this machine the lesson is left out.
+    """
 
     number: int
     title: str
@@ -53,6 +57,7 @@ class Lesson:
     views: tuple[View, ...]
     hides: str = "nothing"
     claims: tuple[Claim, ...] = ()
+    needs: str = ""
 
     @property
     def heatmaps(self) -> tuple[View, ...]:
@@ -66,13 +71,17 @@ class Lesson:
 
 
 def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
-    """Return all lessons of a folder by number. Raises CamvizError with the file's name if one is invalid."""
+    """Return the lessons of a folder by number, without those whose model is not on this machine.
+
+    Raises CamvizError with the file's name if one is invalid.
+    """
     found = [read(path, language) for path in sorted(folder.glob("*.toml"))]
     numbers = [lesson.number for lesson in found]
     for number in numbers:
         if numbers.count(number) > 1:
             raise ExtensionError("two lessons have the number {number}: rename one of their files", number=number)
-    return tuple(sorted(found, key=lambda lesson: lesson.number))
+    here = [lesson for lesson in found if not lesson.needs or lesson.needs in local_models()]
+    return tuple(sorted(here, key=lambda lesson: lesson.number))
 
 
 def read(path: Path, language: str = "en") -> Lesson:
@@ -100,7 +109,14 @@ def read(path: Path, language: str = "en") -> Lesson:
         tuple(_view(path, view, language) for view in views),
         choice(data.get("hides", "nothing"), HIDES, "hides"),
         tuple(read_claim(path.name, claim) for claim in data.get("claim", ())),
+        _needed(data.get("needs", "")),
     )
+
+
+def _needed(name: str) -> str:
+    """Return the name of a model of the catalogue, or none. Raises CamvizError for another name."""
+    source, bare = source_of(name) if name else ("", "")
+    return f"timm/{bare}" if source == "timm" else bare
 
 
 def _view(path: Path, data: Any, language: str) -> View:

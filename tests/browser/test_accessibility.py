@@ -21,6 +21,8 @@ PAGES = {
     "learn?part=methods": "Paper",
     "room": "Open a room",
     "evaluate?steps=4": "Other metrics of this heatmap",
+    "perturb": "Python code",
+    "perturb?perturb=attack&attack=fgsm": "Python code",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "coffee.jpg",
 }
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.

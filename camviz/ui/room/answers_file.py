@@ -39,8 +39,8 @@ def _line(lesson: str, question: str, kind: str, predicted: str, answer: Answer)
     numbers = (f"{one:.3g}" if one is not None else "" for one in (answer.score, answer.area, answer.seconds))
     right = "" if answer.right is None else str(int(answer.right))
     value = answer.value if isinstance(answer.value, str) else f"{answer.value:g}"
-    texts = (_text(one) for one in (question, kind, predicted, value))
-    return [lesson, *texts, right, str(int(answer.with_map)), *numbers]
+    texts = map(_text, (question, kind, predicted))
+    return [lesson, *texts, value if kind == "region" else _text(value), right, str(int(answer.with_map)), *numbers]
 
 
 def _text(text: str) -> str:
