@@ -33,7 +33,7 @@ def draw(token: str) -> None:
         door(found, "room_door", 340)
     _people(token, found.people)
     _lessons(found.lessons)
-    if any(one.answers for one in (*found.asked, *found.lessons)):
+    if found.lessons or any(one.answers for one in found.asked):
         st.download_button(
             tr("All answers (CSV)"),
             partial(answers_file.csv_of, found, translator()[1]),
