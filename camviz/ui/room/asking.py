@@ -35,12 +35,15 @@ FIRST_MAPS: dict[str, Maps] = {"choice": "half", "number": "nobody", "sentence":
 
 def draw(seat: Seat) -> None:
     """Draw the form, and ask when its button is clicked."""
+    model = st.session_state["experiment"].model
+    kinds: tuple[Kind, ...] = get_args(Kind) if model.has_probabilities else ("region", "sentence")
+    if st.session_state.get("room_kind") not in kinds:
+        st.session_state["room_kind"] = "choice" if model.has_probabilities else "region"
     kind: Kind = st.segmented_control(
         tr("Kind of answer"),
-        get_args(Kind),
+        kinds,
         format_func=lambda one: tr_message(KINDS[one]),
         key="room_kind",
-        default="choice",
         required=True,
     )
     images = image_input.choices()
