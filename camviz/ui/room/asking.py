@@ -39,13 +39,14 @@ def draw(seat: Seat) -> None:
     kinds: tuple[Kind, ...] = get_args(Kind) if model.has_probabilities else ("region", "sentence")
     if st.session_state.get("room_kind") not in kinds:
         st.session_state["room_kind"] = "choice" if model.has_probabilities else "region"
-    kind: Kind = st.segmented_control(
+    st.segmented_control(
         tr("Kind of answer"),
         kinds,
         format_func=lambda one: tr_message(KINDS[one]),
         key="room_kind",
         required=True,
     )
+    kind: Kind = st.session_state["room_kind"]
     images = image_input.choices()
     image = st.selectbox(
         tr("Image"),
