@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from math import isfinite
 from typing import Any, Literal, get_args
 
 from ..edits.packed_masks import unpack
@@ -22,7 +21,8 @@ class Guess:
     text that `camviz.edits.pack` returns, of a choice its option, of a number the number, of a sentence its text.
     `correct`: of a choice or a number. `score`: 0 to 1 of a choice or a number; of a region the share of the heatmap
     inside less the share of the image's area, -1 to 1. None where nothing is right or wrong. `seconds`: from the
-    question to the guess. `with_map`: whether the heatmap was shown while guessing. Raises CamvizError for other values.
+    question to the guess. `with_map`: whether the heatmap was shown while guessing. Raises CamvizError for other
+    values.
     """
 
     lesson: int
@@ -66,7 +66,7 @@ class Guess:
 
 
 def _is_number(value: Any, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and low <= value <= high
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high  # False for NaN
 
 
 def _is_text(value: Any) -> bool:
