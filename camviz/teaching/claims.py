@@ -8,10 +8,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..adversarial.attacking import attack
+from ..edits.answers import answers_of
 from ..errors import ExtensionError, choice
-from ..evaluation.rank_correlation import rank_correlation
+from ..evaluation.rank_correlation import pairwise_rank_correlation, rank_correlation
 from ..explanation.explain import answer
 from ..explanation.explanation import Explanation
+from ..feature_visualization.synthesis import synthesize
+from ..inspection.filters import first_filters
 from ..models import shared_model
 from ..tape import forward, score_of
 
@@ -90,6 +94,32 @@ def _correlation(claim: Claim, e: Explanation, other: Explanation) -> float:
     return rank_correlation(e.attribution, other.attribution)
 
 
+def _agreement(claim: Claim, e: Explanation, other: Explanation) -> float:
+    """The rank correlation of two heatmaps as the page Compare shows it, at 56 x 56 cells."""
+    return float(pairwise_rank_correlation([e.heatmap, other.heatmap], (56, 56))[0, 1])
+
+
+def _fooled(claim: Claim, e: Explanation) -> float:
+    """The probability of the explained class after an attack by PGD with 10 steps of at most 1/255."""
+    model = e.question.model
+    assert e.target is not None
+    perturbed = attack(model, e.question.image, epsilon=1 / 255, fit=e.question.fit).perturbed_pixels
+    return float(answers_of(model, [perturbed])[0][e.target])
+
+
+def _synthesized(claim: Claim, e: Explanation) -> float:
+    """The probability of the explained class for its class image after 32 steps."""
+    model = e.question.model
+    made = synthesize(model, "class_image", target=e.target, steps=32)
+    return float(answers_of(model, [made.picture])[0][e.target])
+
+
+def _filters(claim: Claim, e: Explanation) -> float:
+    """The number of filters of the first convolution."""
+    found = first_filters(e.question.model)
+    return float(len(found.weights)) if found else 0.0
+
+
 def _score_change(claim: Claim, e: Explanation) -> float:
     """The score of the image, less that of a blank image."""
     model = e.question.model
@@ -117,11 +147,14 @@ def _predicted(claim: Claim, e: Explanation) -> str:
 
 
 MEASURES: dict[str, Callable[..., float | str]] = {
+    "agreement": _agreement,
     "cells": lambda claim, e: float(e.attribution.shape[-1]),
     "class_names": _class_names,
     "correlation": _correlation,
     "difference_untrained": _difference_untrained,
     "explained": lambda claim, e: str(e.label),
+    "filters": _filters,
+    "fooled": _fooled,
     "peak": lambda claim, e: float(e.attribution.max()),
     "peak_ratio": _peak_ratio,
     "predicted": _predicted,
