@@ -203,8 +203,11 @@ def collect(folder: Path, lessons: Sequence[Lesson], besides: Path | None = None
         try:
             work = read_hand_in(path)
             _check(work, lessons)
-        except CamvizError as error:
+        except FilesError as error:
             refused.append(error.message)
+            continue
+        except CamvizError as error:
+            refused.append(Message("{file}: {reason}", file=name, reason=error.message))
             continue
         if work in works.values():
             refused.append(Message("{file}: the same file is there twice", file=name))
@@ -235,7 +238,7 @@ def _check(work: HandIn, lessons: Sequence[Lesson]) -> None:
         if (guess.lesson, guess.question) in known:
             prompt = known[guess.lesson, guess.question][1]
             if prompt.kind != guess.kind:
-                raise FilesError("{student}: a guess is no {kind}", student=work.student, kind=prompt.kind)
+                raise CamvizError("a guess is of the kind {given} where a {kind} is asked", given=guess.kind, kind=prompt.kind)
             marking.mark(prompt, guess.value)
 
 

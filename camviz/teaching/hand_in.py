@@ -55,8 +55,8 @@ class HandIn:
 
     def __post_init__(self) -> None:
         """Check the fields, which may come from a stranger's file."""
-        _check(self.student, "a name", LONGEST_NAME)
-        _check(self.version, "a version", LONGEST_NAME)
+        _check(self.student, Message("a name"), LONGEST_NAME)
+        _check(self.version, Message("a version"), LONGEST_NAME)
         if not _TIME.fullmatch(self.made):
             raise CamvizError("a time is written as 2026-11-27T16:05:00Z; got {given}", given=repr(self.made)[:60])
         if not _LANGUAGE.fullmatch(self.language):
@@ -68,7 +68,7 @@ class HandIn:
                 links=MOST_LINKS,
             )
         for link in self.links:
-            _check(link, "a link", LONGEST_LINK)
+            _check(link, Message("a link"), LONGEST_LINK)
 
     @property
     def web_links(self) -> tuple[tuple[str, bool], ...]:
@@ -188,7 +188,7 @@ def _check(text: Any, what: str, most: int) -> None:
     if not isinstance(text, str) or not text.strip() or len(text) > most or not text.isprintable():
         raise CamvizError(
             "{what} has 1 to {most} characters on one line; got {given}",
-            what=Message(what),
+            what=what,
             most=most,
             given=repr(text)[:60],
         )

@@ -10,15 +10,25 @@ from camviz.errors import CamvizError
 from camviz.explanation.explain import answer
 from camviz.scores import contrast
 from camviz.teaching.claims import MEASURES, Claim
-from camviz.teaching.lessons import FOLDER, FORMER_PAGES, PAGES, SAMPLES, View, lessons, question_of, read
+from camviz.teaching.courses import courses
+from camviz.teaching.guesses import KINDS
+from camviz.teaching.lessons import FOLDER, FORMER_PAGES, PAGES, SAMPLES, View, files, lessons, question_of, read
 
 LESSONS = {f"{lesson.number}": lesson for lesson in lessons()}
+EXPLAINED = {}  # what several lessons show, computed once
+
+
+def explained(view):
+    question = question_of(view)
+    if question.key not in EXPLAINED:
+        EXPLAINED[question.key] = answer(question)
+    return EXPLAINED[question.key]
 
 
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
 def test_a_lesson_shows_what_it_claims(lesson):
-    explanations = [answer(question_of(view)) for view in lesson.heatmaps]
-    measured = [(claim, claim.value(explanations)) for claim in lesson.claims]
+    explanations = [explained(view) for view in lesson.heatmaps]
+    measured = [(claim, claim.value(explanations)) for claim in lesson.tested]
     assert [(claim.says, value) for claim, value in measured if not claim.holds(value)] == []
 
 
@@ -30,8 +40,19 @@ def test_the_claims_quote_the_lesson_and_are_about_each_of_its_heatmaps(lesson):
     assert {number for claim in lesson.claims for number in claim.of} == on_own_scale
 
 
-def test_the_lessons_are_numbered_from_one():
+def test_the_lessons_are_numbered_from_one_and_each_asks_for_a_guess():
     assert [lesson.number for lesson in LESSONS.values()] == list(range(1, len(LESSONS) + 1))
+    assert [lesson.number for lesson in LESSONS.values() if not lesson.prompts] == []
+    assert {prompt.kind for lesson in LESSONS.values() for prompt in lesson.prompts} == set(KINDS)
+    assert [lesson.number for lesson in LESSONS.values() if lesson.exercise and not lesson.links] == []
+
+
+def test_a_course_fills_a_class_and_every_lesson_is_in_one():
+    found = courses(tuple(LESSONS.values()))
+    minutes = [sum(LESSONS[f"{number}"].minutes for number in course.lessons) for course in found[:4]]
+    assert len(found) == 5 and all(36 <= total <= 45 for total in minutes), minutes
+    assert {number for course in found for number in course.lessons} == {lesson.number for lesson in LESSONS.values()}
+    assert [int(number) for number, lesson in LESSONS.items() if lesson.exercise] == list(found[4].lessons)
 
 
 def test_a_claim_that_does_not_hold_is_told_from_one_that_does():
@@ -79,7 +100,8 @@ def test_a_view_asks_what_its_settings_say():
 
 
 def test_every_link_is_taken_as_it_is(start) -> None:
-    views = [view for lesson in LESSONS.values() for view in lesson.links or lesson.heatmaps[-1:]]
+    shown = [view for lesson in LESSONS.values() for view in lesson.links or lesson.heatmaps[-1:]]
+    views = {(view.page, str(view.settings)): view for view in shown}.values()
     for view in views:
         app = start("" if view.page == "explain" else f"pages/{view.page}.py", **view.settings)
         assert not app.exception and not app.error, view.label
@@ -88,6 +110,10 @@ def test_every_link_is_taken_as_it_is(start) -> None:
             found = app.session_state[key]
             expected = value.split(",") if isinstance(found, list) else value
             assert found == expected or str(found) == value or (found is True and value == "1"), (view.label, key)
+
+
+LESSON = 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n'
+GUESS = LESSON + '[[guess]]\nprompt = "D?"\n'
 
 
 @pytest.mark.parametrize(
@@ -100,6 +126,14 @@ def test_every_link_is_taken_as_it_is(start) -> None:
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\npage = "home"', "no page 'home'"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\nset = {"a b" = 1}', "'a b' is not"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n[[claim]]\nsays = "C"', "has says and"),
+        ("1-a.toml", LESSON + '[[claim]]\nsays = "C"\nmeasure = "sum"\nof = [2]', "a heatmap that is not there"),
+        ("1-a.toml", "minutes = 0\n" + LESSON, "minutes is a whole number of 1 to 45; got 0"),
+        ("1-a.toml", LESSON + '[[guess]]\nkind = "region"', "has kind and prompt"),
+        ("1-a.toml", GUESS + 'kind = "region"\nview = 2', "there is no view 2"),
+        ("1-a.toml", GUESS + 'kind = "choice"\noptions = ["A", "A"]', "2 to 6 different ones"),
+        ("1-a.toml", GUESS + 'kind = "choice"\noptions = ["A", "B"]\nright = 3', "the number of the right one"),
+        ("1-a.toml", GUESS + 'kind = "number"\nexpected = 3', "has expected and tolerance"),
+        ("1-a.toml", GUESS + 'kind = "sentence"\nright = 1', "of the kind sentence has no right; it has kind, prompt"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, name, text, sentence):
@@ -111,7 +145,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, name, text, sentence
 
 
 def test_a_number_stands_for_one_lesson(tmp_path):
-    first = sorted(FOLDER.glob("*.toml"))[0]
+    first = files(FOLDER)[0]
     shutil.copy(first, tmp_path / "03-a.toml")
     shutil.copy(first, tmp_path / "03-b.toml")
     with pytest.raises(CamvizError, match="two lessons have the number 3"):
