@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..adversarial.attacking import attack
@@ -20,6 +21,7 @@ from ..models import shared_model
 from ..tape import forward, score_of
 
 Box = tuple[float, float, float, float]  # top, left, bottom, right, in parts of the image
+DARK = 60  # of 255: the three colors of a dark pixel lie below it
 FIELDS = {"says", "measure", "of", "box", "word", "equals", "over", "under"}
 
 
@@ -108,10 +110,20 @@ def _fooled(claim: Claim, e: Explanation) -> float:
 
 
 def _synthesized(claim: Claim, e: Explanation) -> float:
-    """The probability of the explained class for its class image after 32 steps."""
-    model = e.question.model
-    made = synthesize(model, "class_image", target=e.target, steps=32)
-    return float(answers_of(model, [made.picture])[0][e.target])
+    """The rise of the score of the explained class within 16 steps of its class image."""
+    objective = synthesize(e.question.model, "class_image", target=e.target, steps=16).objective
+    return objective[-1] - objective[0]
+
+
+def _dark(e: Explanation) -> NDArray[np.bool_]:
+    dark: NDArray[np.bool_] = e.view.max(axis=2) < DARK
+    return dark
+
+
+def _dark_share(claim: Claim, e: Explanation) -> float:
+    """The share of the heatmap on the dark pixels: those whose three colors are all below 60 of 255."""
+    strength = _strength(e)
+    return float(strength[_dark(e)].sum() / strength.sum())
 
 
 def _filters(claim: Claim, e: Explanation) -> float:
@@ -151,6 +163,8 @@ MEASURES: dict[str, Callable[..., float | str]] = {
     "cells": lambda claim, e: float(e.attribution.shape[-1]),
     "class_names": _class_names,
     "correlation": _correlation,
+    "dark_area": lambda claim, e: float(_dark(e).mean()),
+    "dark_share": _dark_share,
     "difference_untrained": _difference_untrained,
     "explained": lambda claim, e: str(e.label),
     "filters": _filters,
@@ -163,4 +177,5 @@ MEASURES: dict[str, Callable[..., float | str]] = {
     "share": _share,
     "strongest_in": _strongest_in,
     "sum": lambda claim, e: float(e.attribution.sum()),
+    "synthesized": _synthesized,
 }

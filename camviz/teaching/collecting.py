@@ -238,7 +238,9 @@ def _check(work: HandIn, lessons: Sequence[Lesson]) -> None:
         if (guess.lesson, guess.question) in known:
             prompt = known[guess.lesson, guess.question][1]
             if prompt.kind != guess.kind:
-                raise CamvizError("a guess is of the kind {given} where a {kind} is asked", given=guess.kind, kind=prompt.kind)
+                raise CamvizError(
+                    "a guess is of the kind {given} where a {kind} is asked", given=guess.kind, kind=prompt.kind
+                )
             marking.mark(prompt, guess.value)
 
 

@@ -79,7 +79,11 @@ def draw() -> None:
 
 def _of_course(found: dict[int, Lesson]) -> dict[int, Lesson]:
     """Draw the picker of courses, and return the lessons of the selected one, in its order."""
-    known = {course.key: course for course in courses(tuple(found.values()), language=language.current())}
+    try:
+        known = {course.key: course for course in courses(tuple(found.values()), language=language.current())}
+    except CamvizError as error:
+        st.error(language.error_text(error))
+        return found
     chosen = settings.setting("course", ALL, {ALL, *known})
     st.pills(
         tr("Course"),
