@@ -43,7 +43,7 @@ docs: $(DEV) ## Write docs/methods.md and docs/metrics.md from the docstrings, a
 	$(BIN)/python -m camviz docs docs --samples
 
 site: $(DEV) ## Build the documentation, which the dashboard then serves under /docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q # strict: a dead link or anchor is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build # strict: a dead link or anchor is an error; not so with -q
 
 format: $(DEV) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
@@ -54,6 +54,9 @@ bench: $(DEV) ## Measure speed and memory beside captum, grad-cam, torchcam and 
 
 load: $(DEV) debian ## Measure the dashboard under thirty visitors and five browsers
 	$(MALLOC) $(BIN)/python -m tests.load.load
+
+wheel: $(DEV) ## Build and check wheel, sdist and documentation: a fresh environment, first heatmap within 90 s
+	$(if $(CPU),PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu) $(BIN)/python -m deploy.release --check
 
 release: test ## Build and check wheel, sdist and documentation; write the version into the changelog
 	$(BIN)/python -m deploy.release
@@ -90,4 +93,4 @@ debian:
 		else echo "$$program is missing: its tests are skipped (sudo apt-get install $$program)"; fi; \
 	done
 
-.PHONY: help app check test lint types fast coverage docs site format bench load release translations fuzz debian
+.PHONY: help app check test lint types fast coverage docs site format bench load wheel release translations fuzz debian

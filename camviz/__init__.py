@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .errors import CamvizError
     from .explanation.explain import explain
     from .explanation.explanation import Explanation
+    from .explanation.heatmap_curve import heatmap_curve
     from .explanation.hiding import hide_and_ask_again, hide_highlighted
     from .measurement import measure
     from .models import Model, load_model
@@ -24,6 +25,7 @@ __all__ = [
     "adversarial",
     "edits",
     "explain",
+    "heatmap_curve",
     "hide_and_ask_again",
     "hide_highlighted",
     "load_model",
@@ -38,6 +40,7 @@ _MODULES = {
     "Explanation": ".explanation.explanation",
     "Model": ".models",
     "explain": ".explanation.explain",
+    "heatmap_curve": ".explanation.heatmap_curve",
     "hide_and_ask_again": ".explanation.hiding",
     "hide_highlighted": ".explanation.hiding",
     "load_model": ".models",

@@ -94,7 +94,7 @@ class Section:
 
     title: str
     text: Sequence[str] = ()
-    pictures: Sequence[ReportImage] = ()
+    images: Sequence[ReportImage] = ()
     charts: Sequence[Chart] = ()
     table: Table = ()
     code: Sequence[str] = ()
@@ -140,11 +140,11 @@ def explanation_sections(
     return [
         Section(
             Message("What the network says"),
-            pictures=[
+            images=[
                 ReportImage(
                     e.view,
-                    Message("{picture}, as the network sees it", picture=image_name),
-                    Message("{picture}, as {model} sees it", picture=image_name, model=e.model),
+                    Message("{image}, as the network sees it", image=image_name),
+                    Message("{image}, as {model} sees it", image=image_name, model=e.model),
                 )
             ],
             table=[
@@ -170,7 +170,7 @@ def explanation_sections(
         *([_edit_section(untouched, e, opacity, color_map, percentile)] if untouched else []),
         Section(
             Message("Other views"),
-            pictures=[
+            images=[
                 ReportImage(
                     rgb,
                     Message("{first}: {second}", first=Message(name), second=Message(described[name])),
@@ -216,7 +216,7 @@ def comparison_sections(
     apart = {key: found for key, found in values.items() if len(set(found)) > 1}
     rows = zip(settings, *apart.values(), strict=True)
     return [
-        Section(Message("The maps"), pictures=images),
+        Section(Message("The maps"), images=images),
         Section(Message("What they do not say"), cautions),
         *([Section(Message("How far they agree"), AGREEMENT, table=agreement)] if agreement else []),
         Section(Message("In all of them"), table=[HEAD, *alike]),

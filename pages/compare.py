@@ -27,4 +27,4 @@ if maps and quick_check.ask([chosen.at(*place) for place in maps], "proof"):
     for place, e in maps.items():
         page.caption(place, e)
 if maps:
-    downloads.show_downloads(chosen, maps, lambda: options.pictures(maps), experiment.image.name, page.image)
+    downloads.show_downloads(chosen, maps, lambda: options.images(maps), experiment.image.name, page.image)

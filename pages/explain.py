@@ -57,8 +57,10 @@ if e is not None:
         tour.step(4)
         if e.knobs.get("feature_map") is not None:
             patch.patch(e)
-    with st.expander(tr("Other views")):
-        map_views.views(e, look, percentile)
+    others = st.expander(tr("Other views"), key="views", on_change="rerun")
+    if others.open:
+        with others:
+            map_views.views(e, look, percentile)
     method_extras.draw(e, experiment)
     numbers = st.expander(tr("Numbers and Python code"), key="code", on_change="rerun")
     if numbers.open:  # the browser loads 1.5 MB to highlight code

@@ -46,7 +46,7 @@ elif part == "methods":
     st.markdown(tr(chapter.idea))
     st.latex(chapter.formula)
     st.caption(tr(chapter.symbols))
-    st.subheader(tr("Step by step: {picture}", picture=escaped(experiment.image.name)), anchor=False)
+    st.subheader(tr("Step by step: {image}", image=escaped(experiment.image.name)), anchor=False)
     steps.draw(key, experiment)
     st.subheader(tr("Limitations"), anchor=False)
     failure_modes.draw(key, experiment)

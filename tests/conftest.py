@@ -27,6 +27,7 @@ MARKERS = {
     "adversarial/test_embedded.py": "slow",
     "attacks": "attack",
     "batch": "slow",
+    "benchmarks": "slow",
     "docs/test_examples.py": "slow",
     "docs/test_site.py": "slow",
     "browser": "browser",

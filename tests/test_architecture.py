@@ -40,7 +40,7 @@ ui.inputs
 ui.results
 ui.widgets
 ui.shell
-ui.compare ui.dataset ui.evaluate ui.explain ui.inspect ui.learn
+ui.compare ui.dataset ui.evaluate ui.explain ui.inspect ui.learn ui.perturb
 ui.dashboard
 cli
 """

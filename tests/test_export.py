@@ -90,6 +90,7 @@ def test_settings_name_all_that_is_needed_to_repeat_it():
         "image_sha256": "ab" * 32,
         "fit": "crop",
         "fuse": None,
+        "edit": None,
         "model": "efficientnet_lite0",
         "weights": "imagenet",
         "method": "toy_cam",

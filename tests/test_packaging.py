@@ -42,8 +42,9 @@ def test_requirements_are_those_of_pyproject() -> None:
     extras = DECLARED["optional-dependencies"]
     agree(listed("requirements.txt"), by_name(DECLARED["dependencies"]))
     agree(listed("requirements-ray.txt"), by_name(extras["ray"]))
-    widgets = by_name(extras["notebook"])
-    agree({name: one for name, one in listed("requirements-dev.txt").items() if name in widgets}, widgets)
+    for extra in ("notebook", "heic"):
+        wanted = by_name(extras[extra])
+        agree({name: one for name, one in listed("requirements-dev.txt").items() if name in wanted}, wanted)
 
 
 def test_every_tool_is_pinned_and_no_failing_test_is_repeated() -> None:
@@ -65,3 +66,13 @@ def test_the_version_stands_in_one_place() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == camviz.__version__
     released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert released[0] == camviz.__version__
+
+
+def test_the_address_of_the_project_stands_in_pyproject_and_in_notebooks_only() -> None:
+    """Notebooks on Colab and Binder have nothing else to start from; tests/notebooks compares theirs."""
+    address = DECLARED["urls"]["Homepage"].partition("//")[2]
+    places = [path for place in ("camviz", "pages", "docs", "deploy") for path in (ROOT / place).rglob("*.*")]
+    texts = [path for path in (*places, *ROOT.glob("*.*")) if path.suffix in {".py", ".md", ".yml", ".toml", ".ipynb"}]
+    naming = {path.name for path in texts if address in path.read_text(encoding="utf-8")}
+    assert naming == {"pyproject.toml", *(path.name for path in (ROOT / "docs" / "notebooks").glob("*.ipynb"))}
+    assert all(url.startswith(f"https://{address}") for url in DECLARED["urls"].values())

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ..tape import ANY_LAYOUT, norm_arguments
 from .call_arguments import clamp_arguments, conv_arguments, pair
-from .explicit_padding import DeferredPadding, Zeros, extended, zeros_of_pad
 from .fusion_plan import Convolution, FusionPlan
 from .winograd import Kernel
 
@@ -37,20 +36,17 @@ class FusedCalls:
         self._plan, self._mode = plan, mode  # the plan also keeps the tensors alive whose ids are used as keys
         fusible = plan.fusible() if mode != "nothing" else set()
         self._convolutions = {
-            key: _FusedConvolution.of(one, mode if key in fusible else "nothing", plan.defers_padding, dtype)
+            key: _FusedConvolution.of(one, mode if key in fusible else "nothing", dtype)
             for key, one in plan.convolutions.items()
             if one.runs == 1
         }
         fused_norms = (plan.convolutions[key].batch_norm or () for key in fusible)
         self._fused_means = {id(mean) for mean, *_ in fused_norms} if mode == "weights" else set()
-        self._padding = DeferredPadding()
         self._waiting: dict[int, tuple[Tensor, Any, list[Tensor], _FusedConvolution]] = {}  # by id(result)
 
     def __call__(self, func: Any, args: Any, kwargs: Any) -> Any:
         if func is F.conv2d:
             return self._convolve(*conv_arguments(*args, **kwargs))
-        if func is F.pad and self._plan.defers_padding and (zeros := zeros_of_pad(*args, **kwargs)):
-            return self._padding.defer(args[0] if args else kwargs["input"], zeros)
         if func is F.batch_norm:
             x, mean, *_ = norm_arguments(*args, **kwargs)
             if id(x) in self._waiting:
@@ -64,10 +60,8 @@ class FusedCalls:
         return call_unchanged(func, args, kwargs)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *shape: Any) -> Tensor:
-        x, zeros = self._padding.take(x)
         if (convolution := self._convolutions.get(id(weight))) is None:
-            return F.conv2d(F.pad(x, zeros) if zeros else x, weight, bias, *shape)
-        x, shape = convolution.padded(x, zeros, shape)
+            return F.conv2d(x, weight, bias, *shape)
         if convolution.backward is None or not torch.is_grad_enabled():
             return convolution(x, shape)
         with torch.no_grad():
@@ -82,17 +76,13 @@ class _FusedConvolution:
 
     weight: Tensor
     bias: Tensor | None
-    zeros: Zeros  # that it adds around its input itself
     winograd: Kernel | None
     batch_norm: tuple[Any, ...] | None
     backward: Tensor | Kernel | None  # carries the gradient back through batch norm and convolution at once
 
     @classmethod
-    def of(
-        cls, convolution: Convolution, mode: FusionMode, defers_padding: bool, dtype: torch.dtype | None
-    ) -> "_FusedConvolution":
+    def of(cls, convolution: Convolution, mode: FusionMode, dtype: torch.dtype | None) -> "_FusedConvolution":
         """Return the faster form of a convolution, fused with its batch norm unless `mode` is "nothing"."""
-        zeros = convolution.zeros if defers_padding else ()
         winograd = convolution.winograd and dtype is None
         weight, bias = convolution.weight, convolution.bias
         backward: Tensor | Kernel | None = None
@@ -100,19 +90,12 @@ class _FusedConvolution:
             weight, bias = convolution.with_batch_norm()
         elif mode == "gradient":
             fused, _ = convolution.with_batch_norm()
-            backward = Kernel(fused) if winograd else channels_last(extended(fused, zeros))
-        weight = extended(weight.detach(), zeros)
+            backward = Kernel(fused) if winograd else channels_last(fused)
+        weight = weight.detach()
         kernel = Kernel(weight, bias) if winograd else None
         if dtype:
             weight = channels_last(weight.to(dtype))
-        return cls(weight, bias, zeros, kernel, convolution.batch_norm, backward)
-
-    def padded(self, x: Tensor, zeros: Zeros, shape: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
-        """Return the input and (stride, padding, dilation, groups) for an input x with `zeros` around it."""
-        if zeros and zeros == self.zeros:
-            _, right, _, below = zeros
-            return x, (shape[0], (below, right), *shape[2:])
-        return extended(F.pad(x, zeros) if zeros else x, self.zeros), shape
+        return cls(weight, bias, kernel, convolution.batch_norm, backward)
 
     def __call__(self, x: Tensor, shape: tuple[Any, ...]) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, *shape) if self.winograd is None else self.winograd(x)

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from ..tape import TO_NUMBERS, norm_arguments, scale_and_shift
-from .call_arguments import conv_arguments, pair
-from .explicit_padding import Zeros, zeros_of_pad
+from .call_arguments import conv_arguments
 from .winograd import suits_winograd
 
 
@@ -24,7 +23,6 @@ class Convolution:
     runs: int = 1
     batch_norm: tuple[Any, ...] | None = None  # of the batch norm that reads the result: its arguments but the input
     readers: int = 0  # number of calls that read the result
-    zeros: Zeros = ()  # what F.pad adds around its input, if the convolution can add them itself
 
     def with_batch_norm(self) -> tuple[Tensor, Tensor]:
         """Return the weight and bias of convolution and batch norm fused into one convolution."""
@@ -46,10 +44,7 @@ class FusionPlan:
     convolutions: dict[int, Convolution] = field(default_factory=dict)  # by id(weight)
     running_means: list[Tensor] = field(default_factory=list)  # one for each run of a batch norm
     reusable: bool = True  # False if the network reads values that it computes, so that another image may differ
-    defers_padding: bool = True  # whether every padded input is read once, by a convolution
     _results: dict[int, tuple[Tensor, Convolution]] = field(default_factory=dict)  # of convolutions, by id(result)
-    _padded: dict[int, tuple[Tensor, Zeros]] = field(default_factory=dict)  # results of F.pad, by id(result)
-    _padded_read: set[int] = field(default_factory=set)
 
     def observe(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Make a torch call of the pass, and record what it shows."""
@@ -61,8 +56,6 @@ class FusionPlan:
             self._observe_batch_norm(*norm_arguments(*args, **kwargs))
         if result is None or any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):  # not a question of size
             self._observe_readers(func, args, kwargs)
-        if func is F.pad and (zeros := zeros_of_pad(*args, **kwargs)):
-            self._padded[id(result)] = result, zeros
         if func in (F.conv2d, F.linear):
             weight = args[1] if len(args) > 1 else kwargs["weight"]
             work = result[0].numel() * len(result) * weight[0].numel()
@@ -73,7 +66,7 @@ class FusionPlan:
 
     def finish(self, images: int) -> None:
         """Release the tensors of the pass, and divide its work by the number of images."""
-        self._results, self._padded = {}, {}
+        self._results = {}
         self.work, self.saved_by_winograd = self.work / images, self.saved_by_winograd / images
         self.largest_tensor //= images
 
@@ -90,9 +83,6 @@ class FusionPlan:
         for leaf in tree_leaves((args, kwargs)):
             if id(leaf) in self._results:
                 self._results[id(leaf)][1].readers += 1
-            if id(leaf) in self._padded:
-                self.defers_padding &= func is F.conv2d and id(leaf) not in self._padded_read
-                self._padded_read.add(id(leaf))
 
     def _observe_convolution(
         self, result: Tensor, work: float, x: Tensor, weight: Tensor, bias: Any, *shape: Any
@@ -103,9 +93,6 @@ class FusionPlan:
         winograd = suits_winograd(weight, result, *shape)
         self.saved_by_winograd += winograd * work / 2
         found = self.convolutions[id(weight)] = Convolution(weight, bias, winograd)
-        _, padding, dilation, _ = shape
-        if weight.shape[1] == 1 and pair(padding) == (0, 0) and pair(dilation) == (1, 1):  # else a larger kernel costs
-            _, found.zeros = self._padded.get(id(x), (None, ()))
         self._results[id(result)] = result, found
 
     def _observe_batch_norm(self, x: Tensor, mean: Any, *others: Any) -> None:

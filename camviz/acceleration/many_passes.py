@@ -17,6 +17,7 @@ from ..tape import (
     NetworkError,
     autocast_to,
     counting_passes,
+    fingerprint,
     forward,
     intercepting,
     is_checked,
@@ -114,19 +115,3 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
     if plan.reusable:
         _plans[net] = state, plans | {key: (plan, fits)}
     return plan, fits
-
-
-def fingerprint(net: nn.Module) -> int:
-    """Return a number that changes when the network does: its modules, their settings and hooks, its tensors."""
-    return hash(tuple((id(getattr(type(module), "forward", None)), _token(vars(module))) for module in net.modules()))
-
-
-def _token(value: Any) -> Hashable:
-    if isinstance(value, dict):
-        held = value.copy().items()  # a copy, as other threads may run the network, and write to itself as it runs
-        return tuple((key, _token(one)) for key, one in held)
-    if isinstance(value, Tensor):
-        return id(value), 0 if value.is_inference() else value._version
-    if isinstance(value, list | tuple | set):
-        return tuple(map(_token, value))
-    return value if isinstance(value, bool | int | float | str | None) else id(value)

@@ -20,7 +20,7 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, Run
 PACKED_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[str, bytes]]:
+def images_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each image in a ZIP, whose name tells that it is one, in the archive's order.
 
     Raises CamvizError where it is no ZIP, holds more than `most` images or `most_bytes` of them, or an image that
@@ -29,7 +29,7 @@ def pictures_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[s
     try:
         _check_directory(data)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            found = [entry for entry in archive.infolist() if _is_picture(entry.filename)]
+            found = [entry for entry in archive.infolist() if _is_image(entry.filename)]
             if len(found) > most:
                 raise FilesError("expected at most {most} images; this ZIP has {count}", most=most, count=len(found))
             left = most_bytes
@@ -63,7 +63,7 @@ def _check_directory(data: bytes) -> None:
         raise FilesError("this ZIP lists more files than a gallery of images needs")
 
 
-def _is_picture(name: str) -> bool:
+def _is_image(name: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return path.suffix.lower() in SUFFIXES and not name.endswith("/") and not hidden

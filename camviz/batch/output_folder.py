@@ -45,7 +45,7 @@ COLUMNS: dict[str, pa.DataType] = {
 }
 
 
-def pictures_in(folder: Path, besides: Path) -> list[str]:
+def images_in(folder: Path, besides: Path) -> list[str]:
     """The names of all images in a folder and its folders, in order, but for those in the folder `besides`."""
     if not folder.is_dir():
         raise FilesError("there is no folder {folder}", folder=folder)
@@ -70,7 +70,7 @@ class Folder:
             done[row["file"], row["method"]] = (row["stamp"], row["settings"]) if whole else ("", "")
         asked = {key: order.asked(key) for key in order.methods}
         items = []
-        for name in pictures_in(self.source, self.out):
+        for name in images_in(self.source, self.out):
             stamp = _stamp(self.source / name)
             left = tuple(key for key in order.methods if done.get((name, key)) != (stamp, asked[key]))
             items.append(Item(name, self.source / name, left))

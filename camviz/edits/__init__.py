@@ -1,7 +1,7 @@
 """The image as an experiment: replace a part of it, corrupt it, and read the answer."""
 
 from .answers import answers_of, predictions_of
-from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve
+from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve, moved
 from .edit import TOOLS, Edit, describe, parts_of, read_text
 from .fills import FILLS, Fill, apply
 from .masks import GRID, enlarged, inverted, on_grid
@@ -23,6 +23,7 @@ __all__ = [
     "describe",
     "enlarged",
     "inverted",
+    "moved",
     "on_grid",
     "pack",
     "parts_of",

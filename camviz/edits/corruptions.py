@@ -24,6 +24,7 @@ from .answers import answers_of, predictions_of
 from .fills import rounded
 from .masks import RGB, check_view
 
+Matrix = NDArray[np.float64]  # (2, 2)
 Corruption = Literal["blur", "noise", "jpeg", "brightness", "rotation", "zoom", "stripes"]
 
 BLUR = 1 / 12  # standard deviation at strength 1, of the shorter side
@@ -91,13 +92,33 @@ def corruption_curve(
     More than 16 strengths are several batches, with `progress(done, total)` after each. Raises CamvizError.
     """
     check_progress(progress)
-    if isinstance(strengths, str) or not len(strengths):
-        raise CamvizError("strengths are numbers of 0 to 1, at least one; got {given}", given=repr(strengths)[:60])
     view = model.view(image, fit)
-    views = tuple(corrupt(view, kind, strength, seed=seed) for strength in strengths)
+    views = tuple(corrupt(view, kind, strength, seed=seed) for strength in check_strengths(strengths))
     answers = answers_of(model, views, progress)
     predictions = tuple(predictions_of(model, row) for row in answers)
     return CorruptionCurve(kind, tuple(map(float, strengths)), views, answers, predictions)
+
+
+def moved(values: Any, kind: Corruption, strength: float) -> NDArray[np.float32]:
+    """Return a map (H, W) of a view, moved as a corruption moves the view: rotated or zoomed; otherwise as it is.
+
+    A heatmap that follows a rotated view is compared with the rotated heatmap, not with the original one.
+    """
+    plane, name = np.asarray(values, np.float32), choice(kind, get_args(Corruption), Message("corruption"))
+    if plane.ndim != 2 or 0 in plane.shape:
+        raise CamvizError("a map has shape (H, W); got {shape}", shape=plane.shape)
+    number = _check_strength(strength)
+    if name not in PLACES or not number:
+        return plane.copy()
+    planes = torch.from_numpy(np.ascontiguousarray(plane))[None, None]
+    return np.asarray(_transformed(planes, PLACES[name](number))[0, 0].numpy())
+
+
+def check_strengths(strengths: Any) -> Sequence[float]:
+    """Return a list of strengths that is not empty. Raises CamvizError."""
+    if isinstance(strengths, str) or not len(strengths):
+        raise CamvizError("strengths are numbers of 0 to 1, at least one; got {given}", given=repr(strengths)[:60])
+    return strengths  # type: ignore[no-any-return]
 
 
 def _check_strength(strength: Any) -> float:
@@ -135,12 +156,20 @@ def _brightened(pixels: RGB, strength: float, seed: int) -> RGB:
 
 
 def _rotated(pixels: RGB, strength: float, seed: int) -> RGB:
+    return _image(_transformed(_planes(pixels), _rotation(strength)))
+
+
+def _rotation(strength: float) -> Matrix:
     angle = np.deg2rad(ANGLE * strength)
-    return _transformed(pixels, np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]))
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def _zoomed(pixels: RGB, strength: float, seed: int) -> RGB:
-    return _transformed(pixels, np.eye(2) / (1 + (ZOOM - 1) * strength))
+    return _image(_transformed(_planes(pixels), _zoom(strength)))
+
+
+def _zoom(strength: float) -> Matrix:
+    return np.eye(2) / (1 + (ZOOM - 1) * strength)
 
 
 def _striped(pixels: RGB, strength: float, seed: int) -> RGB:
@@ -151,14 +180,16 @@ def _striped(pixels: RGB, strength: float, seed: int) -> RGB:
     return result
 
 
-def _transformed(pixels: RGB, matrix: NDArray[np.float64]) -> RGB:
-    """Return the image whose pixel at p shows the place matrix @ p, both (x, y) from the center; bilinear, mirrored."""
-    height, width = pixels.shape[:2]
+def _transformed(planes: Tensor, matrix: Matrix) -> Tensor:
+    """Return images (1, C, H, W) whose pixel at p shows the place matrix @ p, both (x, y) from the center.
+
+    Bilinear, and mirrored beyond the border.
+    """
+    height, width = planes.shape[2:]
     unit = np.array([[1, height / width], [width / height, 1]])  # grid_sample measures each side as -1 to 1
     theta = torch.tensor(np.hstack([matrix * unit, np.zeros((2, 1))]), dtype=torch.float32, device="cpu")[None]
-    planes = _planes(pixels)
     grid = affine_grid(theta, list(planes.shape), align_corners=False)
-    return _image(grid_sample(planes, grid, padding_mode="reflection", align_corners=False))
+    return grid_sample(planes, grid, padding_mode="reflection", align_corners=False)
 
 
 def _planes(pixels: RGB) -> Tensor:
@@ -178,3 +209,5 @@ CORRUPTIONS: dict[str, Callable[[RGB, float, int], RGB]] = {
     "zoom": _zoomed,
     "stripes": _striped,
 }
+# Where each place of the changed view comes from, of the corruptions that move the image.
+PLACES: dict[str, Callable[[float], Matrix]] = {"rotation": _rotation, "zoom": _zoom}

@@ -1,4 +1,4 @@
-"""An explanation in a notebook: the stage of the dashboard as a widget, and a picture where there are no widgets."""
+"""An explanation in a notebook: the stage of the dashboard as a widget, and an image without widgets."""
 
 import base64
 import html
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
 
 LONGEST = 600  # pixels of the longer side of the image, which a saved notebook holds once for each widget
-SHORTEST = 224  # pixels of the longer side up to which the picture of a small input is enlarged
+SHORTEST = 224  # pixels of the longer side up to which the image of a small input is enlarged
 
 _CELLS: WeakKeyDictionary[nn.Module, dict[str, Cells]] = WeakKeyDictionary()
 
@@ -42,8 +42,8 @@ def mime_bundle(e: "Explanation") -> dict[str, Any] | None:
     both = encode.montage((e.view, render.overlay(e.view, e.heatmap)), 2, gap=8)
     times = max(1, SHORTEST // max(e.view.shape[:2]))
     both = both.repeat(times, axis=0).repeat(times, axis=1)
-    picture = base64.b64encode(encode.jpeg(both)).decode()
-    tag = f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{picture}">'
+    encoded = base64.b64encode(encode.jpeg(both)).decode()
+    tag = f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{encoded}">'
     return {
         **bundle,
         "text/plain": str(e.facts),

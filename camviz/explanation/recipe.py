@@ -119,9 +119,20 @@ def settings_json(explanation: Explanation) -> str:
 
 def snippet(question: Question, image_name: str) -> str:
     """Return the lines of Python that answer a question again; `image_name` is the file of the image, only quoted."""
+    return (
+        "import camviz\n\n"
+        f"model = camviz.load_model({model_arguments(question.model)})\n"
+        f"explanation = camviz.explain({explain_arguments(question, repr(image_name))})\n"
+        "print(explanation.label, explanation.shown)\n"
+        "explanation  # a notebook shows the image with the heatmap on it\n"
+    )
+
+
+def explain_arguments(question: Question, image: str) -> str:
+    """Return the arguments of `explain` that ask a question, as Python code; `image` is the code of its image."""
     name, classes = _named(question.score)
     target = str(classes[0]) if name == "logit" else f"camviz.scores.{name}({', '.join(map(str, classes))})"
-    call = ["model", repr(image_name), repr(question.method.key), f"target={target}"]
+    call = ["model", image, repr(question.method.key), f"target={target}"]
     if question.layers:
         call.append(f"layer={question.layers[0]!r}" if len(question.layers) == 1 else f"layer={[*question.layers]!r}")
     if question.fit != "crop":
@@ -135,16 +146,11 @@ def snippet(question: Question, image_name: str) -> str:
         call.append(f"edit={data!r}")
     knobs = question.method.knobs
     call += [f"{key}={value!r}" for key, value in question.settings.items() if value != knobs[key].default]
-    return (
-        "import camviz\n\n"
-        f"model = camviz.load_model({_model_arguments(question.model)})\n"
-        f"explanation = camviz.explain({', '.join(call)})\n"
-        "print(explanation.label, explanation.shown)\n"
-        "explanation  # a notebook shows the image with the heatmap on it\n"
-    )
+    return ", ".join(call)
 
 
-def _model_arguments(model: Model) -> str:
+def model_arguments(model: Model) -> str:
+    """Return the arguments of load_model that load a model, as Python code."""
     if model.weights.is_custom:
         given = ["network", f"name={model.name!r}"]
         given += ["head='none'"] if model.head == "none" else []

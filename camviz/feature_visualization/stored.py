@@ -55,7 +55,7 @@ def write(file: Path = FILE, report: Callable[[str], object] = print) -> None:
         small = replace(model, geometry=replace(model.geometry, size=(SIZE, SIZE)))
         made = synthesize(small, "activation_maximization", layer=layer, channel=channel, steps=STEPS)
         with zipfile.ZipFile(file, "a") as archive:  # closed at once: what is finished stays if the command ends
-            archive.writestr(zipfile.ZipInfo(member), _webp(made.picture))
+            archive.writestr(zipfile.ZipInfo(member), _webp(made.image))
         report(f"{member}: {made.seconds:.1f} s")
 
 

@@ -53,7 +53,7 @@ class channel_mean:
 class Synthesis:
     """An image made for a network, with its objective and everything needed to make it again."""
 
-    picture: RGB
+    image: RGB
     objective: tuple[float, ...]
     frames: tuple[RGB, ...] = field(repr=False)
     method: str
@@ -83,7 +83,7 @@ class Synthesis:
         )
 
     def _repr_html_(self) -> str:
-        source = base64.b64encode(encode.png(self.picture)).decode()
+        source = base64.b64encode(encode.png(self.image)).decode()
         facts = html.escape(self.facts)
         return f'<div><img alt="{facts}" src="data:image/png;base64,{source}"><p>{facts}</p></div>'
 
@@ -137,14 +137,14 @@ def synthesize(
     frames: list[RGB] = []
     started = spoken = time.perf_counter()
 
-    def show(done: int, total: int, picture: Tensor, value: float) -> None:
+    def show(done: int, total: int, shown: Tensor, value: float) -> None:
         nonlocal spoken
         objective.append(value)
         due = done * (FRAMES - 1) // total > (done - 1) * (FRAMES - 1) // total or done == 1
         loud = progress is not None and (done in (1, total) or time.perf_counter() - spoken > PAUSE)
         if not due and not loud:
             return
-        frame = as_rgb(picture)
+        frame = as_rgb(shown)
         if due:
             frames.append(frame)
         if progress and loud:
@@ -154,7 +154,7 @@ def synthesize(
     with model.running(), counting_passes() as account:
         result = as_rgb(found(phi, **given, **settings, progress=show))
     return Synthesis(
-        picture=result,
+        image=result,
         objective=tuple(objective),
         frames=(*frames[:-1], result),
         method=found.key,

@@ -67,7 +67,7 @@ class Peaks:
 class TopActivation:
     """A strong activation of one feature map: the index of the image, the place in the map, and the value."""
 
-    picture: int
+    image: int
     row: int
     column: int
     value: float

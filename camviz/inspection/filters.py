@@ -25,7 +25,7 @@ class Filters:
     weights: NDArray[np.float32]
 
     @property
-    def pictures(self) -> NDArray[np.uint8]:
+    def images(self) -> NDArray[np.uint8]:
         """The filters as RGB images, (n, h, w, 3), on one scale with zero as mid-gray.
 
         value = 127.5 * (1 + weight / max |weight|), the maximum over all filters and colors.

@@ -17,7 +17,7 @@ from ..errors import CamvizError, UnknownNameError, unknown
 from ..images import ImageSource, decode_image
 from ..messages import Message, listed
 from ..runtime.rng import SeededOperations
-from ..tape import forward, usual_modes
+from ..tape import scores_through, usual_modes
 from ..text import shown_answer
 from .channels import RGB_CHANNELS, Channel, in_colors, is_gray, to_channels, to_image
 from .checkpoints.weights import Weights
@@ -177,8 +177,9 @@ class Model:
             count = 0
         if count < 1:
             raise CamvizError("the number of predictions must be a whole number, at least 1; got {k}", k=repr(k)[:60])
-        with self.running(), torch.no_grad():
-            probabilities = self.probabilities(forward(self.net, self.preprocess(image, fit)))[0]
+        layer = self.net.get_submodule(self.default_layer) if self.default_layer else None
+        with self.running():
+            probabilities = self.probabilities(scores_through(self.net, self.preprocess(image, fit), layer))[0]
         best = probabilities.sort(descending=True, stable=True)
         return tuple(
             self.prediction(index, value)

@@ -3,10 +3,16 @@
 const SIDE = 320; // pixels of the longer side of the colored map
 const GAMMA = 1.3, FIRST = 0.35; // how alpha grows with the heat; the first color that is laid over the image
 const SMOOTHING = 0.03, ROUGH = 0.25; // of the contour of a map of single pixels, as in camviz/render.py
+const BINS = 1024; // by which the height of the contour is found
 const VIEWS = ['image', 'overlay', 'contour', 'spotlight', 'heatmap'];
+const colorTables = new Map(); // by name, decoded
 const groups = new Map(); // stages that share pointer and zoom, by the name of their group
 
-const decoded = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+function decoded(text) {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let place = 0; place < bytes.length; place++) bytes[place] = letters.charCodeAt(place);
+  return bytes;
+}
 const limited = (value, low, high) => Math.min(high, Math.max(low, value));
 
 function values(data) {
@@ -17,28 +23,40 @@ function values(data) {
 
 // Resize a map bilinearly without aligned corners, as the server does.
 function resized(map, rows, columns, height, width) {
-  const axis = (count, length) => Array.from({ length }, (_, place) => {
-    const at = limited((place + 0.5) * count / length - 0.5, 0, count - 1), before = Math.floor(at);
-    return [before, Math.min(count - 1, before + 1), at - before];
-  });
-  const down = axis(rows, height), right = axis(columns, width), result = new Float32Array(height * width);
-  down.forEach(([top, bottom, y], row) => right.forEach(([left, other, x], column) => {
-    const upper = map[top * columns + left] * (1 - x) + map[top * columns + other] * x;
-    const lower = map[bottom * columns + left] * (1 - x) + map[bottom * columns + other] * x;
-    result[row * width + column] = upper * (1 - y) + lower * y;
-  }));
+  const axis = (count, length) => {
+    const before = new Int32Array(length), after = new Int32Array(length), share = new Float64Array(length);
+    for (let place = 0; place < length; place++) {
+      const at = limited((place + 0.5) * count / length - 0.5, 0, count - 1);
+      before[place] = Math.floor(at); after[place] = Math.min(count - 1, before[place] + 1); share[place] = at - before[place];
+    }
+    return [before, after, share];
+  };
+  const [top, bottom, down] = axis(rows, height), [left, other, right] = axis(columns, width);
+  const result = new Float32Array(height * width);
+  for (let row = 0, place = 0; row < height; row++) {
+    const first = top[row] * columns, second = bottom[row] * columns, y = down[row];
+    for (let column = 0; column < width; column++, place++) {
+      const one = left[column], two = other[column], x = right[column];
+      const upper = map[first + one] * (1 - x) + map[first + two] * x;
+      const lower = map[second + one] * (1 - x) + map[second + two] * x;
+      result[place] = upper * (1 - y) + lower * y;
+    }
+  }
   return result;
 }
 
-// The height above which half of the map's mass lies.
+// The height above which half of the map's mass lies. Only the values near it are sorted.
 function halfOfTheMass(map) {
-  const sorted = Float32Array.from(map, Math.abs).sort(), total = sorted.reduce((sum, value) => sum + value, 0);
-  let mass = 0;
-  for (let place = sorted.length - 1; place >= 0; place--) {
-    mass += sorted[place];
-    if (mass >= total / 2) return total > 0 ? sorted[place] : Infinity;
-  }
-  return Infinity;
+  let top = 0, total = 0, mass = 0, bin = BINS;
+  for (let place = 0; place < map.length; place++) { const size = Math.abs(map[place]); total += size; if (size > top) top = size; }
+  if (!top) return Infinity;
+  const binOf = value => Math.floor(BINS * Math.abs(value) / top), masses = new Float64Array(BINS + 1);
+  for (let place = 0; place < map.length; place++) masses[binOf(map[place])] += Math.abs(map[place]);
+  while (bin > 0 && mass + masses[bin] < total / 2) mass += masses[bin--];
+  const near = map.filter(value => binOf(value) === bin).map(Math.abs).sort();
+  let place = near.length;
+  while (place > 1 && (mass += near[place - 1]) < total / 2) place--;
+  return near[place - 1];
 }
 
 // A map of single pixels, averaged over a neighborhood so that its contour can be read; other maps as they are.
@@ -115,7 +133,7 @@ class Stage {
     this.root.querySelector('.high').textContent = data.high;
     if (this.colors.length !== Object.keys(data.tables).length)
       this.colors.replaceChildren(...Object.entries(data.tables).map(([key, table]) => new Option(table.label, key)));
-    this.tables = Object.fromEntries(Object.entries(data.tables).map(([key, table]) => [key, decoded(table.colors)]));
+    for (const [key, table] of Object.entries(data.tables)) if (!colorTables.has(key)) colorTables.set(key, decoded(table.colors));
     if (data.rows && this.raw !== data.values) {
       this.raw = data.values; this.map = values(data);
       const longer = Math.max(data.width, data.height);
@@ -139,19 +157,21 @@ class Stage {
   }
 
   draw() {
-    const { view, strength, threshold } = this.look, table = this.tables[this.look.colors] || Object.values(this.tables)[0];
+    const { view, strength, threshold } = this.look, { tables } = this.data;
+    const table = colorTables.get(this.look.colors in tables ? this.look.colors : Object.keys(tables)[0]);
     for (const button of this.views.children) button.setAttribute('aria-pressed', button.dataset.view === view);
     this.strength.value = Math.round(strength * 100); this.number.textContent = this.strength.value + '%';
     this.threshold.value = Math.round(threshold * 100); this.colors.value = this.look.colors;
     if (!this.data.rows) { this.heat.width = this.line.width = 0; this.swiped(); return; }
-    const { width, height, shown } = this, pixels = new ImageData(width, height);
+    const { width, height, shown } = this, pixels = new ImageData(width, height), bytes = pixels.data;
     const signed = this.data.signed, only = view === 'heatmap', dark = view === 'spotlight';
     for (let place = 0; place < shown.length; place++) {
       const value = shown[place], size = Math.min(1, Math.abs(value)), on = size >= threshold ? size : 0;
+      if (!on && !dark && !only) continue; // it stays transparent
       const unit = signed ? (value + 1) / 2 : only ? Math.max(0, value) : FIRST + (1 - FIRST) * size;
       const color = 3 * Math.round(255 * limited(unit, 0, 1)), at = 4 * place;
-      if (!dark) for (let channel = 0; channel < 3; channel++) pixels.data[at + channel] = table[color + channel];
-      pixels.data[at + 3] = 255 * (dark ? 0.85 * (1 - on) : only ? (size >= threshold ? 1 : 0.15) : strength * on ** GAMMA);
+      if (!dark) for (let channel = 0; channel < 3; channel++) bytes[at + channel] = table[color + channel];
+      bytes[at + 3] = 255 * (dark ? 0.85 * (1 - on) : only ? (size >= threshold ? 1 : 0.15) : strength * on ** GAMMA);
     }
     this.heat.width = width; this.heat.height = height;
     if (view !== 'image' && view !== 'contour') this.heat.getContext('2d').putImageData(pixels, 0, 0);
@@ -170,12 +190,16 @@ class Stage {
     const factor = 3, { width, height, smooth, half } = this, canvas = this.line, context = canvas.getContext('2d');
     canvas.width = width * factor; canvas.height = height * factor;
     if (!wanted || half === Infinity) return;
-    const path = new Path2D(), at = (row, column) => Math.abs(smooth[row * width + column]) - half;
+    const path = new Path2D(), places = [[0, 0], [1, 0], [1, 1], [0, 1]];
+    const inner = new Uint8Array(smooth.length); // whether a place is inside
+    for (let place = 0; place < smooth.length; place++) inner[place] = Math.abs(smooth[place]) >= half;
     for (let row = 0; row + 1 < height; row++) for (let column = 0; column + 1 < width; column++) {
-      const corners = [at(row, column), at(row, column + 1), at(row + 1, column + 1), at(row + 1, column)];
-      const inside = corners.map(value => value >= 0);
-      if (inside.every(Boolean) || !inside.some(Boolean)) continue;
-      const places = [[0, 0], [1, 0], [1, 1], [0, 1]], points = [];
+      const first = row * width + column, below = first + width;
+      const count = inner[first] + inner[first + 1] + inner[below + 1] + inner[below];
+      if (count === 0 || count === 4) continue;
+      const around = [first, first + 1, below + 1, below];
+      const corners = around.map(place => Math.abs(smooth[place]) - half), inside = around.map(place => inner[place]);
+      const points = [];
       for (let side = 0; side < 4; side++) {
         const next = (side + 1) % 4;
         if (inside[side] === inside[next]) continue;

@@ -3,11 +3,22 @@
 from .batch_norm import norm_arguments, scale_and_shift
 from .biases import bias_gradients, bias_of
 from .forward_pass import ANY_LAYOUT, TO_NUMBERS, forward, is_compiled, raw_output
-from .gradients import activations, gradient_of, gradient_sums, input_gradient, record, score_gradient, score_of
+from .gradients import (
+    activations,
+    gradient_of,
+    gradient_sums,
+    input_gradient,
+    record,
+    score_gradient,
+    score_of,
+    scores_through,
+)
 from .hooks import observe, replacing_output
+from .kept_passes import KeptPass, PassKey, reusing_passes
 from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
 from .network.errors import NetworkError, StartAgainError
+from .network.fingerprint import fingerprint
 from .network.hidden_sigmoid import ends_in_sigmoid
 from .network.not_finite import broken_weights, input_not_finite, value_not_finite
 from .network.output import (
@@ -33,10 +44,12 @@ __all__ = [
     "ANY_LAYOUT",
     "SMOOTH",
     "TO_NUMBERS",
+    "KeptPass",
     "LastSteps",
     "NetworkError",
     "OutputReading",
     "PassCounts",
+    "PassKey",
     "Rule",
     "StartAgainError",
     "activations",
@@ -56,6 +69,7 @@ __all__ = [
     "described_output",
     "ends_in_sigmoid",
     "find_autocast",
+    "fingerprint",
     "forward",
     "gate_of",
     "gradient_of",
@@ -80,9 +94,11 @@ __all__ = [
     "reading_of",
     "record",
     "replacing_output",
+    "reusing_passes",
     "scale_and_shift",
     "score_gradient",
     "score_of",
+    "scores_through",
     "set_reading",
     "usual_modes",
     "value_not_finite",

@@ -1,45 +1,84 @@
 """Activations and gradients of a network, read during a forward pass without changing the network."""
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import NotFiniteError, ScoreError
+from ..errors import CamvizError, NotFiniteError, ScoreError
 from ..messages import Message
 from ..runtime.tf32 import full_precision
 from ..scores import Score
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
+from .kept_passes import PassRecorder, is_reusing, place_of
 from .network.batches_of_one import isolated
 from .network.calling_modes import usual_modes
 from .network.errors import network_errors
 from .network.not_finite import check_gradient, value_not_finite
 from .network.quantized import NoGradientError
 from .pass_counts import active_counts, add_note
-from .rules import active_rules
+from .rules import active_rules, intercepting
 
 
 @isolated
 def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor]:
     """Return the activation A of `layer` and the gradient dS/dA of the score, each (B, c, h, w).
 
-    Nothing before the layer is differentiated. Of a layer that runs several times, the last run counts.
+    Nothing before the layer is differentiated. Of a layer that runs several times, the last run counts. Inside
+    `reusing_passes`, a pass that was kept is not made again; the passes are counted as if it were.
     """
     try:
-        activation, gradient = _recorded(net, x, score, layer, torch.no_grad())
+        activation, gradient = _differentiated(score, *_pass_through(net, x, layer))
     except NoGradientError:  # a layer in a torch.no_grad() of the network, which ends in the mode before it
-        activation, gradient = _recorded(net, x, score, layer, torch.enable_grad())
+        activation, gradient = _differentiated(score, *_pass_from(net, x, layer, torch.enable_grad()))
     check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
     return activation, gradient
 
 
-def _recorded(
-    net: nn.Module, x: Tensor, score: Score, layer: nn.Module, mode: AbstractContextManager[None]
+def scores_through(net: nn.Module, x: Tensor, layer: nn.Module | None) -> Tensor:
+    """Return the class scores (B, K) of the batch x; inside `reusing_passes`, keep the pass for maps at the layer."""
+    if layer is not None and is_reusing():
+        with suppress(CamvizError):  # of a pass that is differentiated; a plain one may succeed, or tells why not
+            return _scores_through(net, x, layer)
+    with torch.no_grad():
+        return forward(net, x)
+
+
+@isolated
+def _scores_through(net: nn.Module, x: Tensor, layer: nn.Module) -> Tensor:
+    return _pass_through(net, x, layer)[1].detach()
+
+
+def _pass_through(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return what `_pass_from` returns; a pass that was kept is not made again."""
+    place = place_of(net, x, layer)
+    if place is not None and (found := place.get()) is not None:
+        _note_runs(found.runs)
+        if counts := active_counts.get():
+            counts.forward_passes += 1
+        return found.scores()
+    recorder = None if place is None else place.recorder()
+    activation, scores = _pass_from(net, x, layer, torch.no_grad(), recorder)
+    if recorder is not None and place is not None:
+        place.put(recorder.kept(activation, scores))
+    return activation, scores
+
+
+def _pass_from(
+    net: nn.Module,
+    x: Tensor,
+    layer: nn.Module,
+    mode: AbstractContextManager[None],
+    recorder: PassRecorder | None = None,
 ) -> tuple[Tensor, Tensor]:
+    """Return the activation of the layer and the class scores, which can be differentiated by it.
+
+    `mode` is torch's mode before the layer; `recorder` records what follows.
+    """
     kept: list[Tensor] = []
     runs = 0
 
@@ -48,14 +87,23 @@ def _recorded(
         runs += 1
         torch.set_grad_enabled(True)
         kept[:] = [output.detach().requires_grad_()]
-        return kept[0].clone()  # the next call may overwrite it
+        handed_on = kept[0].clone()  # the next call may overwrite it
+        if recorder is not None:
+            recorder.start(handed_on)
+        return handed_on
 
-    with listening(on_layer(layer, keep)), mode:  # until `keep` enables gradients at the layer
+    recording = nullcontext() if recorder is None else intercepting(recorder)
+    with recording, listening(on_layer(layer, keep)), mode:  # until `keep` enables gradients at the layer
         scores = forward(net, x)
-    with torch.enable_grad():
-        explained = score_of(score, scores)
     activation = require_reached(kept)
     _note_runs(runs)
+    return activation, scores
+
+
+def _differentiated(score: Score, activation: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the activation and the gradient of the score with respect to it."""
+    with torch.enable_grad():
+        explained = score_of(score, scores)
     return activation.detach(), gradient_of(explained, activation)
 
 

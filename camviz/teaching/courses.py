@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExtensionError
-from .lessons import COURSES, FOLDER, Lesson, read_toml
+from .lessons import COURSES, FOLDER, Lesson, files, lesson_number, read_toml
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,23 @@ class Course:
 
 
 def courses(known: Sequence[Lesson], folder: Path = FOLDER, language: str = "en") -> tuple[Course, ...]:
-    """Return the courses of a folder whose lessons are `known`; none without a file. Raises CamvizError."""
+    """Return the courses of a folder, without lessons that are not among the `known` ones, as their model is missing.
+
+    None without a file. Raises CamvizError if it is invalid.
+    """
     path = folder / COURSES
     if not path.is_file():
         return ()
-    numbers = {lesson.number for lesson in known}
-    found = tuple(_course(data, numbers, language) for data in read_toml(path).get("course", ()))
+    numbers = {lesson_number(one) for one in files(folder)}
+    here = {lesson.number for lesson in known}
+    found = tuple(_course(data, numbers, here, language) for data in read_toml(path).get("course", ()))
     keys = [course.key for course in found]
     if len(set(keys)) < len(keys):
         raise ExtensionError("{file}: two courses have the same key", file=COURSES)
     return found
 
 
-def _course(data: Any, numbers: set[int], language: str) -> Course:
+def _course(data: Any, numbers: set[int], here: set[int], language: str) -> Course:
     for name in ("key", "title", "about"):
         if not isinstance(data, dict) or not isinstance(data.get(name), str) or not data[name].strip():
             raise ExtensionError('{file}: a [[course]] has {key} = "..."', file=COURSES, key=name)
@@ -44,4 +48,4 @@ def _course(data: Any, numbers: set[int], language: str) -> Course:
             key=data["key"],
         )
     title, about = (str(data.get(f"{name}_{language}", data[name])) for name in ("title", "about"))
-    return Course(data["key"], title, about, tuple(chosen))
+    return Course(data["key"], title, about, tuple(number for number in chosen if number in here))

@@ -13,7 +13,8 @@ from ..errors import ExtensionError, choice
 from ..explanation.explain import ask, find_method
 from ..explanation.question import Question
 from ..images import DecodedImage, decode_image
-from ..models import DEFAULT_MODEL, available_devices, shared_model
+from ..models import DEFAULT_MODEL, available_devices, local_models, shared_model
+from ..models.catalogue import source_of
 from ..registry import Method
 from ..runtime.installation import ASSETS, SAMPLES
 from ..scores import contrast
@@ -24,7 +25,7 @@ FOLDER = ASSETS / "lessons"
 COURSES = "courses.toml"  # stands beside the lessons
 MINUTES = 5  # of a lesson that names none
 FORMER_PAGES = ("dream", "gallery", "layers")  # whose links still open the right place
-PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", *FORMER_PAGES)
+PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", "perturb", *FORMER_PAGES)
 HIDES = ("nothing", "heatmaps", "labels")
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")
@@ -49,7 +50,8 @@ class View:
 class Lesson:
     """One lesson. `hides` says what is hidden until the answer is opened: one of HIDES.
 
-    `exercise`: its links are tools with which the answer is found, and are shown with the question.
+    `exercise`: its links are tools with which the answer is found, and are shown with the question. `needs`: a model of
+    the catalogue, without whose weights on this machine the lesson is left out.
     """
 
     number: int
@@ -62,6 +64,7 @@ class Lesson:
     prompts: tuple[Prompt, ...] = ()
     minutes: int = MINUTES
     exercise: bool = False
+    needs: str = ""
 
     @property
     def tested(self) -> tuple[Claim, ...]:
@@ -80,13 +83,17 @@ class Lesson:
 
 
 def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
-    """Return all lessons of a folder by number. Raises CamvizError with the file's name if one is invalid."""
+    """Return the lessons of a folder by number, without those whose model is not on this machine.
+
+    Raises CamvizError with the file's name if one is invalid.
+    """
     found = [read(path, language) for path in files(folder)]
     numbers = [lesson.number for lesson in found]
     for number in numbers:
         if numbers.count(number) > 1:
             raise ExtensionError("two lessons have the number {number}: rename one of their files", number=number)
-    return tuple(sorted(found, key=lambda lesson: lesson.number))
+    here = [lesson for lesson in found if not lesson.needs or lesson.needs in local_models()]
+    return tuple(sorted(here, key=lambda lesson: lesson.number))
 
 
 def files(folder: Path = FOLDER) -> list[Path]:
@@ -96,10 +103,7 @@ def files(folder: Path = FOLDER) -> list[Path]:
 
 def read(path: Path, language: str = "en") -> Lesson:
     """Read a lesson from a file named like 07-rather-than.toml; texts without a translation stay in English."""
-    name = _NAME.fullmatch(path.name)
-    if not name:
-        raise ExtensionError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
-    data = read_toml(path)
+    number, data = lesson_number(path), read_toml(path)
     for key in ("title", "question", "answer"):
         if not isinstance(data.get(key), str) or not data[key].strip():
             raise ExtensionError('{file} lacks {key} = "..."', file=path.name, key=key)
@@ -109,7 +113,7 @@ def read(path: Path, language: str = "en") -> Lesson:
     texts = (data.get(f"{key}_{language}", data[key]) for key in ("title", "question", "answer"))
     title, question, answer = (" ".join(str(text).split()) for text in texts)
     lesson = Lesson(
-        int(name[1]),
+        number,
         title,
         question,
         answer,
@@ -118,6 +122,7 @@ def read(path: Path, language: str = "en") -> Lesson:
         tuple(read_claim(path.name, claim) for claim in data.get("claim", ())),
         minutes=_minutes(path, data.get("minutes", MINUTES)),
         exercise=bool(data.get("exercise", False)),
+        needs=_needed(data.get("needs", "")),
     )
     count = len(lesson.heatmaps)
     prompts = tuple(read_prompt(path.name, guess, count, language) for guess in data.get("guess", ()))
@@ -128,6 +133,14 @@ def read(path: Path, language: str = "en") -> Lesson:
                 "{file}: a claim is of a heatmap that is not there: '{says}'", file=path.name, says=claim.says
             )
     return lesson
+
+
+def lesson_number(path: Path) -> int:
+    """Return the number of a lesson, which begins the name of its file. Raises CamvizError."""
+    name = _NAME.fullmatch(path.name)
+    if not name:
+        raise ExtensionError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
+    return int(name[1])
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -144,6 +157,12 @@ def _minutes(path: Path, given: Any) -> int:
             "{file}: minutes is a whole number of 1 to 45; got {given}", file=path.name, given=repr(given)[:60]
         )
     return given
+
+
+def _needed(name: str) -> str:
+    """Return the name of a model of the catalogue, or none. Raises CamvizError for another name."""
+    source, bare = source_of(name) if name else ("", "")
+    return f"timm/{bare}" if source == "timm" else bare
 
 
 def _view(path: Path, data: Any, language: str) -> View:

@@ -1,7 +1,7 @@
 """One reference page for each method and each metric in Markdown, made from its docstring and its settings."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def method_page(method: Method, facts: Mapping[str, Any]) -> str:
             f'e = camviz.explain(model, "assets/samples/{SAMPLE}", "{method.key}")',
             "print(e.attribution.shape, e.label)",
         ),
-        _sources(method, "camviz/methods"),
+        _sources(method),
         f"Family: {FAMILIES[method.family]}. All methods: [table](../../methods.md).",
     ]
     return "\n\n".join(blocks) + "\n"
@@ -63,19 +63,22 @@ def synthesis_page(method: SynthesisMethod) -> str:
     image = f', image="assets/samples/{SAMPLE}"' if method.starts_from_image else ""
     what = "" if method.layer == "none" else ', layer="blocks.4"' + (", channel=3" if not image else "")
     what = what or ', target="koala"'
+    example = (
+        f'made = camviz.feature_visualization.synthesize(model, "{method.key}"{image}{what})',
+        "print(made.image.shape)",
+    )
+    return f"{short_page(method, example)}\nAll methods: [table](../../methods.md).\n"
+
+
+def short_page(record: Entry, example: Sequence[str]) -> str:
+    """Return the page of a record that has no map of the sample. `example`: lines of Python after `model` is loaded."""
     blocks = [
-        f"# {method.title}",
-        method.tooltip,
-        "## Idea and formula",
-        *_explained(method.doc),
-        *_settings(method),
+        *(f"# {record.title}", record.tooltip, "## Idea and formula"),
+        *_explained(record.doc),
+        *_settings(record),
         "## In Python",
-        _code(
-            f'made = camviz.feature_visualization.synthesize(model, "{method.key}"{image}{what})',
-            "print(made.picture.shape)",
-        ),
-        _sources(method, "camviz/feature_visualization"),
-        "All methods: [table](../../methods.md).",
+        _code(*example),
+        _sources(record),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -109,7 +112,7 @@ def metric_page(metric: Metric, facts: Mapping[str, Any]) -> str:
                 f'print(float(camviz.measure(e, "{metric.key}")))',
             )
         )
-    blocks += [_sources(metric, "camviz/evaluation/metrics"), "All metrics: [table](../../metrics.md)."]
+    blocks += [_sources(metric), "All metrics: [table](../../metrics.md)."]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -145,8 +148,8 @@ def _code(*lines: str) -> str:
     return "\n".join(("```python", *start, *lines, "```"))
 
 
-def _sources(record: Entry, folder: str) -> str:
+def _sources(record: Entry) -> str:
     """Return the section of the paper and the file. The hook of the site turns the path into a link."""
     file = record.function.__module__.replace(".", "/") + ".py"
-    code = f" Code: [{file}](../../../{file})." if file.startswith(folder) else ""
+    code = f" Code: [{file}](../../../{file})." if file.startswith("camviz/") else ""
     return f"## Source\n\n[Paper]({record.paper}).{code}"

@@ -31,7 +31,7 @@ def write_samples(folder: Path) -> None:
     model = load_model(MODEL)
     for key in methods:
         explanation = explain(model, SAMPLES / SAMPLE, key)
-        (folder / f"{key}.jpg").write_bytes(encode.jpeg(picture(explanation), quality=QUALITY))
+        (folder / f"{key}.jpg").write_bytes(encode.jpeg(overlay_of(explanation), quality=QUALITY))
         facts[key] = facts_of(explanation, model)
         _write(file, facts)
     maps = {key: explain(model, SAMPLES / SAMPLE, key) for key in (EXPLAINED, CONTROL)}
@@ -40,7 +40,7 @@ def write_samples(folder: Path) -> None:
         _write(file, facts)
 
 
-def picture(explanation: Explanation) -> render.RGB:
+def overlay_of(explanation: Explanation) -> render.RGB:
     """Return the heatmap over the image as the network saw it."""
     return render.overlay(explanation.view, explanation.heatmap)
 

@@ -379,54 +379,6 @@ def test_batches_follow_the_work(monkeypatch):
             assert (known.size, known.size_with_gradient) == (size, with_gradient)
 
 
-class Padded(nn.Module):
-    """Zeros put around the input of depthwise convolutions as TensorFlow does, or not; and the rest of a network."""
-
-    def __init__(self, zeros, also=""):
-        super().__init__()
-        self.zeros, self.also = zeros, also
-        self.first = nn.Conv2d(3, 6, 3, padding=1)
-        self.deep = nn.ModuleList(nn.Conv2d(6, 6, kernel, stride=2, groups=6, bias=False) for kernel in (3, 5))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(6) for _ in self.deep)
-        self.beside = nn.Conv2d(6, 6, 3, groups=6)
-        self.head = nn.Linear(6, 7)
-
-    def forward(self, x):
-        x = self.first(x).relu()
-        for deep, norm in zip(self.deep, self.norms, strict=True):
-            wide = F.pad(x, self.zeros, value=0.0)
-            x = norm(deep(wide)).relu()
-            if self.also:
-                x = x + (wide.mean() if self.also == "mean" else self.beside(wide).mean())
-        return self.head(x.mean(dim=(2, 3)))
-
-
-@pytest.mark.parametrize("fold", ["weights", "gradient", "nothing"])
-@pytest.mark.parametrize(
-    ("zeros", "also", "copies"),
-    [
-        ((1, 2, 1, 2), "", 0),
-        ((0, 1, 2, 2), "", 0),
-        ((2, 1, 1, 1), "", 2),
-        ((1, 2, 1, 2), "mean", 2),
-        ((1, 2, 1, 2), "another convolution", 2),
-    ],
-)
-def test_zeros_around_the_input_are_left_to_the_convolution(monkeypatch, zeros, also, copies, fold):
-    net, x = build(Padded, zeros=zeros, also=also), picture(size=(24, 33))
-    expected, gradient = net(x).detach(), input_gradient(net, x, SCORE)
-    made = []
-    pad = torch._C._nn.pad
-    with many_passes(net, x, fold=fold):
-        monkeypatch.setattr(torch._C._nn, "pad", lambda x, *others: made.append(x.shape) or pad(x, *others))
-        close(forward(net, channels_last(x)).detach(), expected)
-        assert len(made) == copies
-        if fold != "weights":
-            close(input_gradient(net, channels_last(x), SCORE), gradient)
-        if not copies:  # another size still gets the network's own numbers
-            close(forward(net, x[..., :20, :]).detach(), net(x[..., :20, :]).detach())
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_weights_of_another_precision_are_kept_for_autocast(way):
     net, x = build(Odd, way=way, dtype=torch.float32), picture(dtype=torch.float32)

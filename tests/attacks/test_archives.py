@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from camviz import CamvizError
-from camviz.batch.archive import pictures_in_zip
+from camviz.batch.archive import images_in_zip
 from camviz.ui.inputs import dataset_input
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ UNUSUAL = "this ZIP is damaged, encrypted, or packed in an unusual way"
 
 
 def opened(data: bytes) -> list[tuple[str, bytes]]:
-    return list(pictures_in_zip(data, dataset_input.MOST, dataset_input.MOST_BYTES))
+    return list(images_in_zip(data, dataset_input.MOST, dataset_input.MOST_BYTES))
 
 
 def archive(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -115,11 +115,11 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 from camviz import CamvizError
-from camviz.batch.archive import pictures_in_zip
+from camviz.batch.archive import images_in_zip
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[1:]:
     try:
-        list(pictures_in_zip(Path(path).read_bytes(), 60, 60 * 2**20))
+        list(images_in_zip(Path(path).read_bytes(), 60, 60 * 2**20))
     except CamvizError as error:
         assert "\\n" not in str(error)
     else:

@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from camviz.adversarial import ATTACKS
 from camviz.registry import METHODS, SYNTHESES, Knob
 from camviz.ui.session import settings
 from camviz.ui.session.markdown import escaped
@@ -51,10 +52,11 @@ HOSTILE = (
     *("," * 2000, "x," * 2000, "grad_cam," * 2000, ",".join(map(str, range(2000))), "a" * 100_000, "sample:cat," * 500),
     *("blocks.4,blocks.4", "grad_cam,lrp", "bn2", "1", "2", "13", "100000", "all", "own", "stretch", "zh"),
 )
-PAGES = ("explain", "compare", "dataset", "_inspect", "learn", "evaluate")
+PAGES = ("explain", "compare", "dataset", "_inspect", "learn", "evaluate", "perturb")
 DOORS = {  # what opens the parts of a page that are not there at first
     "learn": [{"part": "methods", "chapter": "grad_cam"}, {"part": "glossary"}],
     "evaluate": [{"test": key} for key in ("randomization", "pointing", "ranking")],
+    "perturb": [{"perturb": "attack", "pgd.steps": "2"}, {"perturb": "attack", "attack.norm": "l2", "attack": "fgsm"}],
     "_inspect": [{"inside": "depths"}, *({"inside": "visualization", "dream": key} for key in SYNTHESES)],
     "compare": [{"rows": "classes", "columns": "layers"}, {"present": "1"}],
     "explain": [{"method": "occlusion"}, {"several": "1"}],
@@ -115,7 +117,7 @@ class Page(dict[str, Any]):
 
 
 def every_knob() -> Iterator[tuple[str, Knob]]:
-    for method in (*METHODS.values(), *SYNTHESES.values()):
+    for method in (*METHODS.values(), *SYNTHESES.values(), *ATTACKS.values()):
         for name, knob in method.knobs.items():
             yield f"{method.key}.{name}", knob
 

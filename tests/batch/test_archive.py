@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from camviz import CamvizError, images
-from camviz.batch.archive import pictures_in_zip
+from camviz.batch.archive import images_in_zip
 
 MB = 2**20
 NOISE = random.Random(0).randbytes(50_000)
@@ -23,7 +23,7 @@ def archive(files, compression=zipfile.ZIP_DEFLATED):
 
 
 def opened(data, most=10, most_bytes=10 * MB):
-    return list(pictures_in_zip(data, most, most_bytes))
+    return list(images_in_zip(data, most, most_bytes))
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

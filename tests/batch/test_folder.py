@@ -18,6 +18,7 @@ from camviz.batch import output_folder as folders
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.evaluation.pixel_ranking import pixel_values
 from camviz.explanation import explain
+from tests.conftest import SAMPLES
 
 GOOD = ("coffee.jpg", "koala.JPG", "more/macaw.jpg")
 
@@ -293,4 +294,15 @@ def test_the_table_is_written_in_parts_and_sheets_in_pages(command, table, monke
 def test_a_photograph_that_cannot_be_read_is_in_the_list(tmp_path):
     for name in ("a.heic", "b.HEIF", "c.avif", "notes.txt"):
         (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    assert folders.pictures_in(tmp_path, tmp_path / "out") == ["a.heic", "b.HEIF", "c.avif"]
+    assert folders.images_in(tmp_path, tmp_path / "out") == ["a.heic", "b.HEIF", "c.avif"]
+
+
+def test_a_heic_photograph_is_a_row_with_its_map(command, table, pictures, tmp_path):
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is missing: pip install camviz[heic]")
+    for path in pictures.rglob("*.*"):
+        path.unlink()
+    coffee = Image.open(SAMPLES / "coffee.jpg")
+    heif.from_pillow(coffee).save(pictures / "IMG_0001.HEIC", quality=90)
+    assert command("--methods", "grad_cam") == 0
+    row = table()["IMG_0001.HEIC", "grad_cam"]
+    assert (row["predicted"], row["error"]) == ("espresso", None) and (tmp_path / "out" / row["map"]).exists()

@@ -12,6 +12,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from camviz import METHODS
+from camviz.feature_visualization import SYNTHESES
 from camviz.ui.server import singletons, tasks
 
 ROOT = Path(__file__).parents[2]
@@ -33,9 +34,8 @@ CASES: list[tuple[str, str, dict[str, str]]] = [
     ("method score_cam at blocks.2", "explain", {"method": "score_cam", "layer": "blocks.2"}),
     ("Dataset, 12 images", "dataset", {}),
     ("Dataset, 12 images", "dataset", {"method": "ablation_cam"}),
-    ("one layer", "layers", {"layer": "blocks.4"}),
-    *((f"synthesis {key}", "dream", {"dream": key}) for key in ("activation_maximization", "deep_dream", "inversion")),
-    ("synthesis class_image", "dream", {"dream": "class_image"}),
+    ("one layer", "_inspect", {"layer": "blocks.4"}),
+    *((f"synthesis {key}", "_inspect", {"inside": "visualization", "dream": key}) for key in SYNTHESES),
     ("Evaluate", "evaluate", {}),
     ("Evaluate", "evaluate", {"test": "randomization"}),
     ("Evaluate", "evaluate", {"test": "randomization", "method": "smooth_grad"}),

@@ -20,6 +20,8 @@ PAGES = {
     "inspect?inside=depths": "Every depth",
     "learn?part=methods": "Paper",
     "evaluate?steps=4": "Other metrics of this heatmap",
+    "perturb": "Python code",
+    "perturb?perturb=attack&attack=fgsm": "Python code",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "coffee.jpg",
 }
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.

@@ -36,6 +36,31 @@ def test_back_restores_the_view_before(page: Page, server: str) -> None:
         expect(page).to_have_url(re.compile(f"img=sample(:|%3A){name}$"))
 
 
+def test_back_and_forward_across_pages_are_one_press_each(page: Page, server: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{server}/?img=sample:panda")
+    shows(page, "panda")
+    third = page.locator(".bars button").nth(2)
+    third.click()
+    expect(third).to_have_attribute("aria-pressed", "true")
+    settled(page)
+    page.get_by_role("link", name="Compare", exact=True).first.click()
+    expect(page.get_by_role("img", name="heatmap of")).to_have_count(3)
+    settled(page)
+    page.locator(".gallery button[title=koala]").click()
+    expect(page.get_by_role("img", name="heatmap of koala")).to_have_count(3)
+    settled(page)
+    addresses = []
+    for step in (page.go_back, page.go_back, page.go_back, page.go_forward, page.go_forward):
+        step()
+        settled(page)
+        addresses.append(page.evaluate("decodeURIComponent(location.pathname + location.search)"))
+    explained = "/?img=sample:panda&target=166"
+    compared = "/compare?img=sample:panda&target=166"
+    assert addresses == [compared, explained, "/?img=sample:panda", explained, compared]
+    expect(page.get_by_role("img", name="heatmap of Treeing Walker coonhound")).to_have_count(3)
+
+
 def test_undo_and_redo_go_through_the_views(page: Page, server: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{server}/?img=sample:panda")

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-LINK = "compare?present=1&rows=pictures&rows.pictures=sample:coffee,sample:koala&columns.methods=grad_cam,layer_cam"
+LINK = "compare?present=1&rows=images&rows.images=sample:coffee,sample:koala&columns.methods=grad_cam,layer_cam"
 
 
 def test_arrow_keys_go_through_images_and_methods(page: Page, server: str) -> None:

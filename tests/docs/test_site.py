@@ -4,15 +4,20 @@ import io
 import re
 import subprocess
 import sys
+import threading
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Page, expect
 
 import camviz
 from camviz import encode
+from camviz.adversarial import ATTACKS
 from camviz.evaluation.registry import METRICS
 from camviz.feature_visualization import SYNTHESES
 from camviz.registry import METHODS
@@ -24,9 +29,12 @@ STORED = ROOT / "docs" / "reference" / "samples"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site. mkdocs is strict: a dead link or anchor, or a page outside of the navigation, is an error."""
+    """The built site. mkdocs is strict: a dead link or anchor, or a page outside of the navigation, is an error.
+
+    With -q mkdocs would count no warning.
+    """
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "-q", "--strict", "-d", str(folder)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
@@ -57,6 +65,7 @@ def test_every_method_and_metric_has_a_page_with_its_parts(site: Path) -> None:
         text = (site / "reference" / "metrics" / f"{key}.html").read_text(encoding="utf-8")
         assert all(f">{part}<" in text for part in ["How to read it", "What it does not show", "Cost"]), key
     assert all((site / "reference" / "methods" / f"{key}.html").exists() for key in SYNTHESES)
+    assert all((site / "reference" / "attacks" / f"{key}.html").exists() for key in ATTACKS)
     assert 'href="reference/methods/grad_cam.html"' in (site / "methods.html").read_text(encoding="utf-8")
 
 
@@ -82,12 +91,27 @@ def test_the_files_for_programs_name_every_page(site: Path) -> None:
     pages = {page.relative_to(site).as_posix() for page in site.rglob("*.html")} - {"404.html"}
     assert set(named) == pages and len(named) == len(pages)
     assert "Return what a metric says of an explanation" in full and "relu( sum_c relu(dS_b/dA" in full
+    assert "Return an image that the model gets wrong" in full and "camviz.hide_highlighted(" in full
     assert ":::" not in full
+
+
+def test_the_search_works_from_the_disk_and_from_a_server(site: Path, page: Page) -> None:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for start in (site.as_uri(), f"http://127.0.0.1:{server.server_port}"):
+            page.goto(f"{start}/tutorials/first-map.html?q=randomization")  # as typed into the field
+            page.locator(".md-search-result__link").first.click()
+            expect(page).to_have_url(re.compile(r"/reference/metrics/randomization\.html"))
+            assert page.url.startswith(start)
+        server.shutdown()
 
 
 @pytest.mark.parametrize("key", ["grad_cam", "guided_backprop", "center_gaussian"])
 def test_a_stored_map_is_the_method_s(lite0: camviz.Model, key: str) -> None:
-    made = samples.picture(camviz.explain(lite0, samples.SAMPLES / samples.SAMPLE, key))
+    made = samples.overlay_of(camviz.explain(lite0, samples.SAMPLES / samples.SAMPLE, key))
     stored, again = (
         np.asarray(Image.open(file).convert("RGB"), float)
         for file in (STORED / f"{key}.jpg", io.BytesIO(encode.jpeg(made, quality=samples.QUALITY)))

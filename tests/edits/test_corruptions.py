@@ -64,6 +64,19 @@ def test_the_answers_along_a_corruption_are_those_of_single_views(kind) -> None:
     assert curve.breaks_at is None or curve.breaks_at in other
 
 
+def test_a_heatmap_moves_with_the_view() -> None:
+    heat = VIEW[:, :, 0] / 255
+    assert abs(edits.moved(heat, "rotation", 0.5) - np.rot90(heat)).max() < 1e-5
+    for kind in edits.CORRUPTIONS:
+        if kind in ("rotation", "zoom"):
+            gray = np.repeat(VIEW[:, :, :1], 3, axis=2)
+            assert abs(255 * edits.moved(heat, kind, 0.3) - edits.corrupt(gray, kind, 0.3)[:, :, 0]).max() <= 0.51
+        else:
+            assert (edits.moved(heat, kind, 0.3) == heat.astype(np.float32)).all()
+    with pytest.raises(CamvizError, match="map has shape"):
+        edits.moved(VIEW, "zoom", 0.5)
+
+
 def test_answers_are_for_views_of_the_models_size() -> None:
     with pytest.raises(CamvizError, match="start from model"):
         edits.answers_of(load(Small()), [np.zeros((SIDE, SIDE + 1, 3), np.uint8)])

@@ -128,7 +128,7 @@ class Raising:
         ),
         ({"image": "https://example.org/a.jpg"}, "is an address, and CamViz reads only files"),
         ({"image": "no.png"}, "cannot read the image 'no.png': No such file"),
-        ({"image": "/tmp"}, "cannot read the image '/tmp': Is a directory"),
+        ({"image": "."}, "cannot read the image '.': (Is a directory|Permission denied)"),
         ({"image": ""}, "cannot read the image"),
         ({"image": "x" * 5000}, "cannot read the image"),
         ({"image": "a\0b"}, "image"),
@@ -247,7 +247,7 @@ def test_a_measurement_that_is_refused(arguments, settings, sentence) -> None:
 )
 def test_forms_of_a_synthesis(plain, given) -> None:
     ours, theirs = (synthesize(MODEL, **{"steps": 2} | one) for one in (given, plain))
-    np.testing.assert_array_equal(ours.picture, theirs.picture)
+    np.testing.assert_array_equal(ours.image, theirs.image)
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,8 @@ def test_every_method_makes_an_image(method: str, count: int) -> None:
 
     knobs = {"octaves": 1} if "octaves" in SYNTHESES[method].knobs else {}
     made = synthesize(model, method, image=Image.fromarray(picture), target=0, steps=16, **knobs)
-    assert made.picture.shape == (24, 24, 3) and made.picture.std() > 0
-    gray = bool(
-        (made.picture[..., 0] == made.picture[..., 1]).all() and (made.picture[..., 0] == made.picture[..., 2]).all()
-    )
+    assert made.image.shape == (24, 24, 3) and made.image.std() > 0
+    gray = bool((made.image[..., 0] == made.image[..., 1]).all() and (made.image[..., 0] == made.image[..., 2]).all())
     assert gray == (count < 3)
 
 
@@ -49,5 +47,5 @@ def test_filters_of_a_gray_network_are_gray() -> None:
     weights = model.net.get_parameter("0.weight").numpy()
     assert found is not None and found.weights.shape == (6, 1, 3, 3)
     expected = np.rint(127.5 * (1 + weights[:, 0] / np.abs(weights).max()))
-    assert all((found.pictures[..., color] == expected).all() for color in range(3))
+    assert all((found.images[..., color] == expected).all() for color in range(3))
     assert first_filters(network(4)) is None

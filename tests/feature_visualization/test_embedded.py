@@ -26,7 +26,7 @@ from camviz.feature_visualization.inversion import correlation
 )
 def test_a_picture_made_for_a_class_is_taken_for_it(lite0, method, knobs):
     made = synthesize(lite0, method, target="koala", **knobs)
-    says = lite0.predict(Image.fromarray(made.picture), 1, "stretch")[0]  # the very bytes, through preprocess
+    says = lite0.predict(Image.fromarray(made.image), 1, "stretch")[0]  # the very bytes, through preprocess
     assert says.label == "koala" and says.probability > 0.9
     third = len(made.objective) // 3
     begin, middle, end = (np.mean(made.objective[part * third : (part + 1) * third]) for part in range(3))
@@ -35,7 +35,7 @@ def test_a_picture_made_for_a_class_is_taken_for_it(lite0, method, knobs):
 
 def test_moves_make_a_picture_that_survives_another_crop(lite0):
     moved = synthesize(lite0, "activation_maximization", target="koala", steps=24)
-    seen = lite0.predict(Image.fromarray(moved.picture), 1, "crop")[0]  # enlarged and cut
+    seen = lite0.predict(Image.fromarray(moved.image), 1, "crop")[0]  # enlarged and cut
     assert seen.label == "koala" and seen.probability > 0.5
 
 
@@ -43,7 +43,7 @@ def test_a_channel_is_excited_far_beyond_what_photographs_do(lite0, coffee):
     made = synthesize(lite0, "activation_maximization", layer="blocks.2", channel=7, steps=24)
     assert made.objective[-1] > made.objective[0] + 5
     neuron = synthesize(lite0, "activation_maximization", layer="blocks.2", channel=7, row=14, column=14, steps=24)
-    gray = neuron.picture[:40].std() / neuron.picture[90:134, 90:134].std()
+    gray = neuron.image[:40].std() / neuron.image[90:134, 90:134].std()
     assert neuron.objective[-1] > made.objective[-1] and gray < 0.8  # one neuron changes only what it can see
 
 
@@ -52,7 +52,7 @@ def test_an_inversion_of_an_early_layer_is_the_picture(lite0, coffee, parametriz
     made = synthesize(
         lite0, "inversion", image=coffee, layer="blocks.0", steps=100, rate=0.1, parametrization=parametrization
     )
-    assert correlation(lite0.view(coffee), made.picture) > 0.9
+    assert correlation(lite0.view(coffee), made.image) > 0.9
     assert made.objective[-1] < 0.1 * made.objective[0]
     assert np.mean(np.diff(made.objective) < 0) > 0.9
 
@@ -62,7 +62,7 @@ def test_deep_dream_raises_what_the_layer_sees(lite0, coffee):
     first, second = made.objective[:4], made.objective[4:]
     assert first[-1] > 1.1 * first[0] and second[-1] > 1.1 * second[0]
     view = lite0.view(coffee)
-    assert 0.5 < correlation(view, made.picture) < 0.995 and {frame.shape for frame in made.frames} == {view.shape}
+    assert 0.5 < correlation(view, made.image) < 0.995 and {frame.shape for frame in made.frames} == {view.shape}
 
 
 def test_an_early_layer_costs_less_than_the_whole_network(lite0):
@@ -100,4 +100,4 @@ def test_the_growth_as_films(lite0):
         assert film.format == kind and film.n_frames == 8 and film.size == (224, 224)
         film.seek(7)
         last = np.asarray(film.convert("RGB"))
-        assert correlation(last, made.picture) > 0.9
+        assert correlation(last, made.image) > 0.9

@@ -243,11 +243,11 @@ def test_every_method_is_one_short_file_that_says_what_it_does():
 @EVERY_METHOD
 def test_the_same_seed_gives_the_same_picture_and_another_seed_another(model, image, key):
     first, same, other = (make(model, key, image, seed=seed) for seed in (1, 1, 2))
-    assert first.picture.dtype == np.uint8 and first.picture.shape == (*SIZE, 3)
-    assert np.array_equal(first.picture, same.picture) and first.objective == same.objective
-    assert not np.array_equal(first.picture, other.picture)
+    assert first.image.dtype == np.uint8 and first.image.shape == (*SIZE, 3)
+    assert np.array_equal(first.image, same.image) and first.objective == same.objective
+    assert not np.array_equal(first.image, other.image)
     assert len(first.objective) == 3 and np.isfinite(first.objective).all()
-    assert first.frames and np.array_equal(first.frames[-1], first.picture)
+    assert first.frames and np.array_equal(first.frames[-1], first.image)
 
 
 @EVERY_METHOD
@@ -269,19 +269,19 @@ def test_progress_ends_with_the_finished_picture(model, image, key):
     made = make(model, key, image, progress=lambda *what: told.append(what))
     done, total, frame = told[-1]
     assert done == total == len(made.objective)
-    assert np.array_equal(frame, made.picture)
+    assert np.array_equal(frame, made.image)
 
 
 def test_frames_are_a_small_film_of_the_growth(model, image):
     made = make(model, "activation_maximization", image, steps=100, channel=0)
     assert len(made.frames) == 32 and made.forward_passes == 101 and made.backward_passes == 100
-    away = [np.abs(frame.astype(float) - made.picture).mean() for frame in made.frames]
+    away = [np.abs(frame.astype(float) - made.image).mean() for frame in made.frames]
     assert away[0] > away[15] > away[30] > away[31] == 0
 
 
 def test_a_class_by_label_by_score_and_by_the_picture(model, image):
     by_index, by_label = (synthesize(model, "class_image", target=t, steps=2) for t in (2, model.categories[2]))
-    assert np.array_equal(by_index.picture, by_label.picture) and by_index.target == by_label.target == 2
+    assert np.array_equal(by_index.image, by_label.image) and by_index.target == by_label.target == 2
     against = synthesize(model, "class_image", target=scores.contrast(2, 3), steps=2)
     assert against.objective[0] != by_index.objective[0] and "rather than" in against.label
     predicted = synthesize(model, "class_image", image=image, steps=1)

@@ -263,7 +263,6 @@ def test_the_picture_given_is_not_changed_nor_shared():
     assert difference(given, PICTURE) == 0
 
 
-HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 AVIF = b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf"
 SVG = b'<?xml version="1.0"?>\n<!-- a drawing -->\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 REFUSED = {
@@ -271,7 +270,6 @@ REFUSED = {
     "text": (b"hello, world", r"not an image that can be read; expected"),
     "svg": (SVG, r"SVG is a drawing, not a photograph; expected"),
     "pdf": (b"%PDF-1.7 ...", r"PDF is a document"),
-    "heic": (HEIC, r"pip install camviz\[heic\]"),
     "avif": (AVIF, r"this AVIF is truncated or damaged"),
     "wav": (b"RIFF\x24\x08\0\0WAVEfmt " + bytes(2000), r"this file is not an image that can be read; expected"),
     "avi": (b"RIFF\x24\x08\0\0AVI LIST" + bytes(2000), r"this file is not an image that can be read; expected"),
@@ -315,6 +313,25 @@ def test_refusals_say_why(source, message):
             decode(source)
     assert "\n" not in str(refusal.value)
     assert time.perf_counter() - start < 1
+
+
+def test_heic_is_read_by_an_optional_package(monkeypatch):
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is missing: pip install camviz[heic]")
+    file = io.BytesIO()
+    heif.from_pillow(Image.fromarray(PICTURE)).save(file, quality=-1, matrix_coefficients=0, chroma=444)  # lossless
+    data = file.getvalue()
+    assert difference(decode(data), PICTURE) == 0
+    with pytest.raises(CamvizError, match="HEIF is truncated or damaged"):
+        decode(data[:200])
+    monkeypatch.setattr(images, "MAX_WEBP_PIXELS", WIDTH * HEIGHT - 1)
+    with pytest.raises(CamvizError, match=f"this HEIC has {WIDTH} x {HEIGHT}"):
+        decode(data)
+
+
+def test_without_that_package_heic_is_refused_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)
+    with pytest.raises(CamvizError, match=r"run pip install camviz\[heic\]"):
+        decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
 
 
 @pytest.mark.parametrize("name", [name for name in ZOO if "bit" not in name and "float" not in name])

@@ -49,14 +49,14 @@ def test_nine_strongest_equal_a_search_through_everything(lite0) -> None:
             best.append(max((v, number, r, c) for r, row in enumerate(values) for c, v in enumerate(row)))
         best.sort(reverse=True)
         finds = top_activations(found, feature_map)
-        assert [(f.picture, f.row, f.column) for f in finds] == [one[1:] for one in best[:9]]
+        assert [(f.image, f.row, f.column) for f in finds] == [one[1:] for one in best[:9]]
         assert [f.value for f in finds] == pytest.approx([one[0] for one in best[:9]], abs=1e-4)
 
 
 def test_fewer_pictures_than_nine_and_equal_ones_keep_their_order() -> None:
     same = Peaks(np.array([2.0, 3.0], np.float32), np.array([1, 2]), np.array([3, 4]))
     finds = top_activations([same, same], 1)
-    assert [(f.picture, f.row, f.column, f.value) for f in finds] == [(0, 2, 4, 3.0), (1, 2, 4, 3.0)]
+    assert [(f.image, f.row, f.column, f.value) for f in finds] == [(0, 2, 4, 3.0), (1, 2, 4, 3.0)]
 
 
 @pytest.mark.slow

@@ -12,21 +12,21 @@ def test_pictures_equal_a_plain_normalization(lite0) -> None:
     found = first_filters(lite0)
     assert found is not None and found.name == "conv_stem"
     weights = lite0.net.conv_stem.weight
-    assert found.pictures.shape == (32, 3, 3, 3)
+    assert found.images.shape == (32, 3, 3, 3)
     largest = max(abs(float(w)) for w in weights.flatten())
     for n, y, x, c in ((0, 0, 0, 0), (5, 2, 1, 2), (31, 1, 2, 1)):
-        assert found.pictures[n, y, x, c] == round(127.5 + 127.5 * float(weights[n, c, y, x]) / largest)
-    assert found.pictures.min() == 0 or found.pictures.max() == 255
+        assert found.images[n, y, x, c] == round(127.5 + 127.5 * float(weights[n, c, y, x]) / largest)
+    assert found.images.min() == 0 or found.images.max() == 255
 
 
 def test_zero_is_gray_whatever_the_other_weights_are() -> None:
     weights = np.zeros((2, 3, 1, 2), np.float32)
     weights[0, 0, 0, 0], weights[1, 2, 0, 1] = 4, -2
-    assert Filters("c", weights).pictures.tolist() == [
+    assert Filters("c", weights).images.tolist() == [
         [[[255, 128, 128], [128, 128, 128]]],
         [[[128, 128, 128], [128, 128, 64]]],
     ]
-    assert (Filters("c", 0 * weights).pictures == 128).all()
+    assert (Filters("c", 0 * weights).images == 128).all()
 
 
 def test_a_convolution_that_reads_no_colors_has_none() -> None:

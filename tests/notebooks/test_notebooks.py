@@ -1,7 +1,9 @@
 """The notebooks of docs/notebooks/ run, say what their text says, and are kept small."""
 
 import re
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -10,9 +12,12 @@ from nbformat import NotebookNode
 from tests.notebooks.run import NOTEBOOKS, executed
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+HOMEPAGE = PROJECT["urls"]["Homepage"]
+NAME = HOMEPAGE.partition("github.com/")[2]
 BADGES = (
-    "https://colab.research.google.com/github/camviz/camviz/blob/main/docs/notebooks/{name}.ipynb",
-    "https://mybinder.org/v2/gh/camviz/camviz/main?labpath=docs/notebooks/{name}.ipynb",
+    f"https://colab.research.google.com/github/{NAME}/blob/main/docs/notebooks/{{name}}.ipynb",
+    f"https://mybinder.org/v2/gh/{NAME}/main?labpath=docs/notebooks/{{name}}.ipynb",
 )
 
 
@@ -83,4 +88,6 @@ def test_they_install_camviz_elsewhere_and_are_kept_small() -> None:
         assert not any(output.output_type == "error" for output in kept)
         assert path.stat().st_size < 250_000, "run `python -m tests.notebooks.run`, which leaves the widgets out"
     (source,) = setup
-    assert 'if find_spec("camviz") is None:' in source and '"./camviz[notebook]"' in source
+    assert (
+        'if find_spec("camviz") is None:' in source and '"./camviz[notebook]"' in source and f"{HOMEPAGE}\n" in source
+    )

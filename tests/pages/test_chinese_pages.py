@@ -209,7 +209,7 @@ def names(lite0) -> set[str]:
     return {*lite0.categories, *layers, *samples, *titles, *render.COLOR_MAPS, lite0.name, lite0.title, *SYMBOLS}
 
 
-MODELS = {f"EfficientNet-Lite{number}" for number in range(3)}
+MODELS = {"MobileNet v2", *(f"EfficientNet-Lite{number}" for number in range(3))}
 
 
 def test_learn_in_chinese(start, names, explained, monkeypatch) -> None:
@@ -262,6 +262,7 @@ PAGES = {
     "compare": {"rows": "classes", "rows.classes": "967", "columns.methods": "grad_cam,edge_detector"},
     "evaluate": {"steps": "4"},
     "dataset": {},
+    "perturb": {"perturb": "attack", "attack": "fgsm"},
 }
 
 

@@ -7,10 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import camviz
+from camviz.models.checkpoints import packaged
 from camviz.ui.compare import agreement
 from camviz.ui.widgets import stage as stages
 
 SAMPLES = "assets/samples"
+MODELS = ("EfficientNet-Lite0", "EfficientNet-Lite1", "EfficientNet-Lite2", "MobileNet v2")
 
 
 @pytest.fixture
@@ -86,10 +88,24 @@ def test_the_grid_of_old_links_can_be_chosen_and_is_written_in_full(start) -> No
 
 def test_a_single_value_on_an_axis_becomes_the_row(start, cells) -> None:
     start("pages/compare.py", **{"rows": "networks", "columns.methods": "grad_cam"})
-    names = [f"Grad-CAM · EfficientNet-Lite{number}" for number in (0, 1, 2)]
-    assert alts(cells)[:3] == names  # and no image: each model crops it anew
-    assert [cell["key"] for cell in cells[:3]] == ["cell.0.0", "cell.0.1", "cell.0.2"]
-    assert relations(cells) == {f"0.{number}": {} for number in range(3)}
+    names = [f"Grad-CAM · {name}" for name in MODELS]
+    assert alts(cells)[:4] == names  # and no image: each model crops it anew
+    assert [cell["key"] for cell in cells[:4]] == [f"cell.0.{number}" for number in range(4)]
+    assert relations(cells) == {f"0.{number}": {} for number in range(4)}
+
+
+def test_one_click_compares_models_of_two_families(start, cells, monkeypatch, tmp_path) -> None:
+    app = start("pages/compare.py")
+    app.button(key="compare.models").click().run()
+    app.run()
+    assert not app.exception and not app.error
+    assert alts(cells)[-4:] == list(MODELS) and alts(cells)[-5] == MODELS[-1]  # of the run before: no other row
+    assert (app.query_params["columns"], app.query_params["rows"]) == ("networks", "none")
+    assert "compare.models" not in {one.key for one in app.button}
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # where the package with MobileNet v2 is not installed
+    monkeypatch.setattr(packaged, "PACKAGES", {})
+    app = start("pages/compare.py", columns="networks", rows="none")
+    assert not app.exception and alts(cells)[-3:] == list(MODELS[:3])
 
 
 def test_a_cell_that_fails_shows_its_error_and_the_others_stay(start, cells) -> None:
@@ -107,7 +123,7 @@ def test_a_cell_that_fails_shows_its_error_and_the_others_stay(start, cells) -> 
 def test_one_method_by_classes_and_images(start, cells) -> None:
     app = start("pages/compare.py")
     app.selectbox(key="columns").set_value("classes").run()
-    app.selectbox(key="rows").set_value("pictures").run()
+    app.selectbox(key="rows").set_value("images").run()
     assert not app.exception and not app.error
     assert "cat.jpg · cup" in alts(cells)
     cells.clear()
@@ -124,6 +140,7 @@ def test_only_heatmaps_of_one_image_and_layer_are_correlated(start, cells) -> No
         agreement="1",
         **{"rows": "pictures", "rows.pictures": "sample:cat,sample:koala", "columns.methods": "grad_cam,lrp"},
     )
+    assert app.session_state["rows"] == "images"  # the link has the axis' former name
     found = relations(cells)
     assert found.keys() == {"0.0", "0.1", "1.0", "1.1"}
     for row, name in enumerate(("cat", "koala")):

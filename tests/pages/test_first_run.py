@@ -16,7 +16,17 @@ KINDS = (
 # Without a help, because:
 OF_WHAT_STANDS_ABOVE = {"rows.layers", "columns.methods"}  # the label is hidden, the selector above carries the help
 DESCRIBED_BELOW = {"favorite"}
-SAYS_ALL = {"lang", "part", "inside", "test", "chapter", "camera_on", "camera"}  # the options, or the label, say it all
+SAYS_ALL = {
+    "lang",
+    "part",
+    "inside",
+    "test",
+    "perturb",
+    "corruption",
+    "chapter",
+    "camera_on",
+    "camera",
+}  # the options, or the label, say it all
 WITHOUT = DESCRIBED_BELOW | OF_WHAT_STANDS_ABOVE | SAYS_ALL
 
 VISITS: list[tuple[str, dict[str, str]]] = [
@@ -28,6 +38,7 @@ VISITS: list[tuple[str, dict[str, str]]] = [
     ("evaluate", {"test": "randomization"}),
     ("evaluate", {"test": "pointing"}),
     ("evaluate", {"test": "ranking"}),
+    ("perturb", {"perturb": "attack", "attack": "fgsm"}),
     ("_inspect", {"inside": "visualization", "dream": "class_image"}),
 ]
 

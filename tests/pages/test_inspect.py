@@ -12,7 +12,7 @@ import camviz
 from camviz.tape import activations
 from camviz.ui.inputs import dataset_input, image_input
 from camviz.ui.inspect import feature_maps
-from camviz.ui.inspect.feature_maps import cut, map_picture, square
+from camviz.ui.inspect.feature_maps import cut, map_image, square
 from camviz.ui.results import cost
 from camviz.ui.server import holdings, store
 from camviz.ui.session import markdown
@@ -187,10 +187,10 @@ def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> N
 
 def test_feature_map_images_squares_and_escaped_text() -> None:
     one = np.array([[-3.0, 0.0], [1.0, 2.0]], np.float32)
-    picture = map_picture(one, "gray")
+    picture = map_image(one, "gray")
     assert picture.shape == (112, 112, 3)
     assert [int(picture[y, x, 0]) for y, x in ((0, 0), (0, 111), (111, 0), (111, 111))] == [0, 0, 128, 255]
-    assert (map_picture(-np.ones((2, 2), np.float32), "gray") == 0).all()
+    assert (map_image(-np.ones((2, 2), np.float32), "gray") == 0).all()
     rgb = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3)
     assert np.array_equal(cut(rgb, (1, 2, 5, 4)), rgb[1:5, 2:4])
     assert square(rgb, 12).shape == (12, 12, 3) and (square(rgb, 12)[:, 0] == 128).all()

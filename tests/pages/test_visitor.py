@@ -102,8 +102,8 @@ def test_a_digest_without_the_token_gives_nothing(start: Start, browser: Callabl
         assert "img" not in stranger.query_params
     stranger.selectbox(key="method").set_value("layer_cam").run()
     assert notes(stranger) == [] and "img" not in stranger.query_params
-    compare = start("pages/compare.py", rows="pictures", columns="methods", **{"rows.pictures": key})
-    assert not compare.exception and key not in compare.session_state["rows.pictures"]
+    compare = start("pages/compare.py", rows="images", columns="methods", **{"rows.images": key})
+    assert not compare.exception and key not in compare.session_state["rows.images"]
     recipe = {"model": "efficientnet_lite0", "image": {"file": "x", "sha256": digest("macaw")}, "method": "grad_cam"}
     stranger.file_uploader(key="recipe").set_value(("r.json", json.dumps(recipe).encode(), "application/json")).run()
     assert shown(stranger) == "sample:coffee" and any("which is not here" in error.value for error in stranger.error)

@@ -94,7 +94,7 @@ def test_a_picture_that_is_made(home, key, lite0, coffee):
     expected = of_the_cpu(synthesize, lite0, key, steps=2, **takes)
     found = synthesize(model, key, steps=2, **takes)
     assert error(found.objective, expected.objective) < SINGLE
-    assert np.abs(found.picture.astype(int) - expected.picture).mean() < 2  # of 255
+    assert np.abs(found.image.astype(int) - expected.image).mean() < 2  # of 255
     assert estimate(model, key, steps=2, **takes) > 0
 
 

@@ -8,6 +8,7 @@ import pytest
 import camviz
 from camviz.errors import CamvizError
 from camviz.explanation.explain import answer
+from camviz.models.checkpoints import packaged
 from camviz.scores import contrast
 from camviz.teaching.claims import MEASURES, Claim
 from camviz.teaching.courses import courses
@@ -110,6 +111,17 @@ def test_every_link_is_taken_as_it_is(start) -> None:
             found = app.session_state[key]
             expected = value.split(",") if isinstance(found, list) else value
             assert found == expected or str(found) == value or (found is True and value == "1"), (view.label, key)
+
+
+def test_a_lesson_is_left_out_without_the_model_that_it_needs(monkeypatch, tmp_path) -> None:
+    assert LESSONS["15"].needs == "mobilenet_v2"
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(packaged, "PACKAGES", {})
+    assert [lesson.number for lesson in lessons()] == [number for number in range(1, 24) if number != 15]
+    assert [number for course in courses(lessons()) for number in course.lessons if number == 15] == []
+    (tmp_path / "1-a.toml").write_text('title = "A"\nquestion = "B?"\nanswer = "C"\nneeds = "mobilnet_v2"\n[[view]]\n')
+    with pytest.raises(CamvizError, match="did you mean 'mobilenet_v2'"):
+        read(tmp_path / "1-a.toml")
 
 
 LESSON = 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n'

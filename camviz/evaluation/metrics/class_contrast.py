@@ -1,4 +1,4 @@
-"""Class contrast: the similarity of maps for different classes (Adebayo et al., NeurIPS 2018)."""
+"""Class contrast: the similarity of maps for different classes, as the random logit test of Sixt et al. (ICML 2020)."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -31,7 +31,7 @@ class ClassContrastResult:
     "Class contrast",
     better="low",
     cost=6,
-    paper="https://arxiv.org/abs/1810.03292",
+    paper="https://arxiv.org/abs/1912.09818",
     limitation="Two classes can share their evidence, such as two breeds of cat in one image, "
     "so a high value alone does not prove a fault.",
 )

@@ -85,9 +85,9 @@ def road(
     with torch.no_grad(), many_passes(net, x) as passes:
         waiting: list[Tensor] = []
         for hole in holes():
-            picture = torch.from_numpy(impute(image, hole)).to(x)
-            rough = rng.normal(*picture.shape, dtype=torch.float64).to(x) * noise
-            waiting.append(picture + rough * torch.from_numpy(hole).to(x))
+            imputed = torch.from_numpy(impute(image, hole)).to(x)
+            rough = rng.normal(*imputed.shape, dtype=torch.float64).to(x) * noise
+            waiting.append(imputed + rough * torch.from_numpy(hole).to(x))
             done = len(values) + len(waiting)
             if len(waiting) == passes.size or done == 2 * steps:
                 values += score_of(score, forward(net, channels_last(torch.stack(waiting)))).tolist()

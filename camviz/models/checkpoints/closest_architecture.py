@@ -17,8 +17,9 @@ from ..catalogue import EMBEDDED, timm_architectures, torchvision_names
 Shapes = Mapping[str, tuple[int, ...]]
 
 SIMILAR, SAME = 0.3, 0.95  # shares of tensors: the least that is reported, and the one that ends the search
-COMPARED = 8  # architectures built and compared tensor by tensor
+COMPARED = 4  # architectures built and compared tensor by tensor
 LENGTH, LEAST = 64, 4  # numbers in a sketch, and those that two similar ones have in common
+MARGIN = 0.2  # by which a sketch may underestimate a share: three standard deviations
 SKETCHES = Path(__file__).with_name("sketches.txt")
 _FACTORS = np.random.default_rng(0).integers(0, 2**63, LENGTH, np.uint64) * np.uint64(2) + np.uint64(1)
 
@@ -45,22 +46,22 @@ def closest_architecture(state: Mapping[str, Tensor], asked: str) -> ClosestArch
     """
     shapes = {key: tuple(value.shape) for key, value in state.items() if not key.endswith("num_batches_tracked")}
     best = _compare(asked, shapes)
-    for name in _candidates(shapes) if best.share < SAME else ():
+    for name, estimate in _candidates(shapes) if best.share < SAME else ():
+        if best.share == 1 or best.share > estimate + MARGIN:
+            break
         found = _compare(name, shapes)
         if found.share > best.share:
             best = found
-        if best.share == 1:
-            break
     return best if best.share >= SIMILAR else None
 
 
-def _candidates(shapes: Shapes) -> list[str]:
-    """The architectures with the most similar sketches, the most similar first."""
+def _candidates(shapes: Shapes) -> list[tuple[str, float]]:
+    """The architectures with the most similar sketches, the most similar first, and their estimated shares."""
     own = sketch(shapes)
     equal = {name: sum(map(int.__eq__, own, other)) for name, other in sketches().items()}
     names = [*EMBEDDED, *torchvision_names(), *(f"timm/{name}" for name, _ in timm_architectures())]
     near = [name for name in names if equal.get(name, 0) >= LEAST]
-    return sorted(near, key=lambda name: -equal[name])[:COMPARED]
+    return [(name, equal[name] / LENGTH) for name in sorted(near, key=lambda name: -equal[name])[:COMPARED]]
 
 
 def sketch(shapes: Shapes) -> list[int]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from ...errors import WeightsError
 from ..given_files import check_readable, is_file
 from .contents import SEPARATOR, load_content, tensors_in
+from .shards import INDEX, check_is_whole, files_of
 
 _BROKEN = (
     *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
@@ -100,13 +101,36 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
 def read_checkpoint(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
     """All tensors of a weights file, in dictionaries of any depth, their keys joined by a slash: "ema/conv.weight".
 
-    No code that it may carry is run. Raises CamvizError.
+    Of the index of a checkpoint in several files, those of all files. No code that it may carry is run. Raises
+    CamvizError.
     """
     name = name or str(source)
     if isinstance(source, Path):
         if not is_file(source):
             raise WeightsError("there is no weights file {name}", name=name)
         check_readable(source)
+        if name.endswith(INDEX):
+            return _read_shards(source)
+    check_is_whole(name)
+    return _read_file(source, name)
+
+
+def _read_shards(index: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = {}
+    for file, names in files_of(index).items():
+        content = _read_file(file, file.name)
+        if absent := sorted(names - content.keys()):
+            raise WeightsError(
+                "the weights file {file} has no '{tensor}', which {name} says it has: download both again",
+                file=file.name,
+                tensor=absent[0],
+                name=index.name,
+            )
+        state |= {name: content[name] for name in names}
+    return state
+
+
+def _read_file(source: Path | bytes, name: str) -> dict[str, Tensor]:
     _check_format(source, name)
     if (kind := kind_of(source)) != "state dict":
         raise WeightsError(
@@ -144,9 +168,9 @@ def _check_format(source: Path | bytes, name: str) -> None:
         raise WeightsError(
             "{name} is a {kind} archive: unpack it, and give the weights file in it", name=name, kind=kind
         )
-    if name.endswith(".index.json"):
+    if name.endswith(INDEX):
         raise WeightsError(
-            "{name} is the index of weights in several files: merge them into one, by "
+            "{name} is the index of weights in several files, and only one can be uploaded: merge them, by "
             "torch.save(net.state_dict(), file)",
             name=name,
         )

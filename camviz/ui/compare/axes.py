@@ -7,8 +7,10 @@ from typing import Any
 
 import streamlit as st
 
+from ... import models
 from ...errors import CamvizError
 from ...explanation.question import Question
+from ...models.catalogue import EMBEDDED
 from ...models.class_names import ImageNetName
 from ...registry import METHODS, Method
 from ..inputs import image_input, model_input, pins
@@ -104,7 +106,7 @@ AXES: dict[str, Axis] = {
         "Models",
         lambda value: {"model": value},
         lambda experiment: {name: entry.title for name, entry in model_input.choices().items()},
-        lambda experiment: ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"],
+        lambda experiment: [*EMBEDDED, *models.local_models().intersection(["mobilenet_v2"])],  # of another family
         _with_network,
     ),
     "classes": Axis(
@@ -114,10 +116,10 @@ AXES: dict[str, Axis] = {
         lambda experiment: [str(one.index) for one in experiment.predictions[:3]],
         lambda cell, index: replace(cell, experiment=replace(cell.experiment, target=int(index))),
     ),
-    "pictures": Axis(
+    "images": Axis(
         "Images",
         lambda value: {"img": value},
-        lambda experiment: {key: picture.name for key, picture in image_input.choices().items()},
+        lambda experiment: {key: image.name for key, image in image_input.choices().items()},
         lambda experiment: list(dict.fromkeys([experiment.image.id, "sample:cat", "sample:panda"])),
         lambda cell, key: replace(cell, experiment=replace(cell.experiment, image=image_input.choices()[key])),
     ),
@@ -179,7 +181,11 @@ def _chosen(experiment: Experiment) -> tuple[str, str, dict[str, list[str]]]:
     The page opens with a single row. A link that names any other part of the grid, but no rows, is older than that: it
     has layers as rows, and links are still written so.
     """
-    others = ["columns", *(f"{side}.{name}" for side in ("rows", "columns") for name in AXES)]
+    sides = ("rows", "columns")
+    settings.replace_former(
+        {f"{side}.pictures": f"{side}.images" for side in sides}, {(side, "pictures"): "images" for side in sides}
+    )
+    others = ["columns", *(f"{side}.{name}" for side in sides for name in AXES)]
     given = settings.asked("rows") or st.session_state.get("rows")
     old = given is None and any(settings.asked(key) is not None for key in others)
     default = DEFAULT_ROWS if old or given == DEFAULT_ROWS else NONE
@@ -194,6 +200,8 @@ def _chosen(experiment: Experiment) -> tuple[str, str, dict[str, list[str]]]:
             first = [value for value in first if value in known]
             values[side] = settings.many(f"{side}.{name}", first, list(known), MOST)
             changed = changed or values[side] != first
+    if changed:
+        settings.choose("rows", rows)  # else it would follow the default of the line below
     settings.setting("rows", DEFAULT_ROWS if changed else NONE, [NONE, *AXES])
     return rows, columns, values
 
@@ -222,6 +230,18 @@ def _pickers(experiment: Experiment, rows: str, columns: str) -> None:
                 max_selections=MOST,
                 persist_state="session",
             )
+    if rows == NONE and columns == "methods":
+        place.button(
+            tr("Compare models"),
+            icon=":material/view_column:",
+            key="compare.models",
+            on_click=_compare_models,
+            help=tr("Show one method on several models that are on this machine."),
+        )
+
+
+def _compare_models() -> None:
+    st.session_state["columns"] = "networks"
 
 
 def _label(labels: Mapping[str, str], value: str) -> str:

@@ -45,12 +45,12 @@ class DisplayOptions:
             tops[e.method] = max(tops.get(e.method, 0.0), render.peak(e.attribution, e.view.shape[:2]))
         return tops
 
-    def pictures(self, maps: Mapping[Place, Explanation]) -> dict[Place, Any]:
+    def images(self, maps: Mapping[Place, Explanation]) -> dict[Place, Any]:
         """Return the overlay of each cell, uint8 (H, W, 3)."""
         tops = self.highs(maps)
-        return {place: self._picture(e, tops.get(e.method)) for place, e in maps.items()}
+        return {place: self._image_of(e, tops.get(e.method)) for place, e in maps.items()}
 
-    def _picture(self, e: Explanation, high: float | None) -> Any:
+    def _image_of(self, e: Explanation, high: float | None) -> Any:
         pixels = pixels_of(e.question)
         heatmap = render.heatmap(e.attribution, pixels.shape[:2], high=high)
         return render.overlay(pixels, heatmap, self.look.strength, self.look.colors)

@@ -56,14 +56,20 @@ def gallery(label: str, items: Sequence[tuple[str, str, bytes]], chosen: str, pi
     _mount(_gallery, "gallery", {"label": label, "items": shown, "chosen": chosen}, picked)
 
 
-def bars(label: str, rows: Sequence[Mapping[str, Any]], picked: Callable[[int], None], listens: str = "") -> None:
+def bars(
+    label: str,
+    rows: Sequence[Mapping[str, Any]],
+    picked: Callable[[int], None],
+    listens: str = "",
+    key: str = "bars",
+) -> None:
     """Show rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`.
 
     A row with `before`, the share without an edit, and `change` shows both. `listens` is the address that answers what
     is drawn on a stage: its answers move the bars.
     """
     data = {"label": label, "rows": list(rows), "tooltip": tr("Explain this class"), "listens": listens}
-    _mount(_bars, "bars", data, picked)
+    _mount(_bars, key, data, picked)
 
 
 def strip(label: str, steps: Sequence[dict[str, Any]], picked: Callable[[str], None]) -> None:

@@ -223,13 +223,13 @@ def one(found: Found, experiment: Experiment, method: Method) -> None:
     model, fit = experiment.model, experiment.fit
     if tile.shown_map is not None:
         with left:
-            picture = result_store().once(
+            original = result_store().once(
                 ("original of a tile", image.digest, fit, model.key),
-                lambda: stage.original(model, image.picture().decoded, fit),
+                lambda: stage.original(model, image.input_image().decoded, fit),
             )
-            stage.stage("tile_stage", picture, model.input_size, tile.shown_map, stage.look(), _alt(found), stage.keep)
+            stage.stage("tile_stage", original, model.input_size, tile.shown_map, stage.look(), _alt(found), stage.keep)
     with right:
-        st.markdown(tr("**{picture}**, by {method}", picture=escaped(image.name), method=tr_message(method.title)))
+        st.markdown(tr("**{image}**, by {method}", image=escaped(image.name), method=tr_message(method.title)))
         st.markdown(escaped(tr_message(tile.reading)))
         st.caption(tr("**Limitations.** {caution}", caution=tr_message(tile.caution)))
         if st.button(tr("Open in Explain"), icon=":material/visibility:", on_click=image.open):
@@ -238,7 +238,7 @@ def one(found: Found, experiment: Experiment, method: Method) -> None:
 
 def _alt(found: Found) -> str:
     image, tile = found
-    return tr("Heatmap of {label} over {picture}", label=tr_message(tile.explained), picture=image.name)
+    return tr("Heatmap of {label} over {image}", label=tr_message(tile.explained), image=image.name)
 
 
 def refused(found: Sequence[Found]) -> None:

@@ -184,7 +184,7 @@ def _measured(question: Question, settings: Settings, report: ReportProgress) ->
 
 def _seconds(question: Question, settings: Settings) -> float:
     steps: int = settings["steps"]
-    return 2 * (steps + 1) * cost.seconds_per_pass(question.model)
+    return 2 * (steps + 1) * cost.SERIES * cost.seconds_per_pass(question.model)
 
 
 def _key(question: Question, settings: Settings) -> Hashable:

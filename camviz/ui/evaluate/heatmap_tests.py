@@ -29,8 +29,8 @@ from ..widgets.tiles import (
     measure_snippet,
     metric_sentence,
     randomization_tiles,
-    show,
     show_limitation,
+    show_maps,
     tiles,
 )
 from . import conclusions, control_numbers
@@ -166,7 +166,7 @@ def randomization(experiment: Experiment, question: Question) -> list[Section]:
         (depths, correlations, similarities, mean), images = result
         verdict = conclusions.randomization(correlations)
         st.markdown(f"**{tr_message(verdict)}**")
-        show(images)
+        show_maps(images, "randomized", question)
         chart = Chart(
             {
                 Message("rank correlation (r)"): (depths, correlations),
@@ -213,7 +213,7 @@ def other_classes(experiment: Experiment, question: Question) -> list[Section]:
     mean, likest, images = result
     number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
     st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(tr_message(likest))))}**")
-    show(images)
+    show_maps(images, "other_classes", question)
     best = _compared(experiment, question, metric, number)
     show_limitation(metric)
     texts = [conclusions.classes(mean, likest), number, best, metric_sentence(metric)]

@@ -1,7 +1,6 @@
 """The image at each step of deletion or insertion, with the class's probability there; the browser composes it."""
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from math import nan
 
@@ -15,13 +14,10 @@ from ...measurement import subject_of
 from ...messages import Message
 from ...models import Model
 from ...text import percent, shown_answer
-from ..components import component
 from ..server.store import result_store
 from ..session.language import tr, tr_message
 from ..session.streamlit_internals import media_address
-from ..widgets import stage
-
-_perturbation = component("perturbation")
+from ..widgets import perturbation, stage
 
 
 @dataclass(frozen=True)
@@ -68,19 +64,21 @@ def draw(e: Explanation, metric: Metric, curve: Curve, filler: Filler, label: st
     image = media_address(stage.original(question.model, question.image, question.fit), "image/jpeg", f"{name}.image")
     replaced = media_address(found.filler, "image/jpeg", f"{name}.filler")
     inserted = metric.key == "insertion"
-    data = {
-        "key": hashlib.sha256(found.steps.tobytes() + found.filler + repr((image, curve)).encode()).hexdigest(),
-        "start": replaced if inserted else image,
-        "end": image if inserted else replaced,
-        "height": found.steps.shape[0],
-        "width": found.steps.shape[1],
-        "steps": base64.b64encode(found.steps.tobytes()).decode(),
-        "values": list(curve.values),
-        "first": max(1, round(first * steps)),
-        "words": {
-            "alt": tr("Image at the step that the slider shows"),
-            "slider": tr("Share of the pixels inserted") if inserted else tr("Share of the pixels deleted"),
-            "readouts": [tr_message(one) for one in readouts(question.model, metric, curve, label)],
+    highest = max(1.0, *curve.values)
+    line = perturbation.Line("", [max(0.0, value) / highest for value in curve.values], [""] * (steps + 1))
+    perturbation.show(
+        name,
+        (found.steps.shape[0], found.steps.shape[1]),
+        {
+            "start": replaced if inserted else image,
+            "end": image if inserted else replaced,
+            "steps": base64.b64encode(found.steps.tobytes()).decode(),
         },
-    }
-    _perturbation(key=name, data=data)
+        [line],
+        perturbation.Words(
+            tr("Image at the step that the slider shows"),
+            tr("Share of the pixels inserted") if inserted else tr("Share of the pixels deleted"),
+            [tr_message(one) for one in readouts(question.model, metric, curve, label)],
+        ),
+        max(1, round(first * steps)),
+    )

@@ -22,6 +22,7 @@ from ...models import Prediction
 from ...registry import METHODS, Method
 from ...report import Section
 from ...scores import logit
+from ...stage.stage_map import StageMap
 from ...text import percent
 from ..inputs import image_input
 from ..inputs.experiment import Experiment, predict
@@ -45,26 +46,29 @@ WHERE = (Message("top left"), Message("top right"), Message("bottom left"), Mess
 class GameResult:
     """The share of a method's heatmap in the correct quarter for each of the four classes, and the heatmaps.
 
-    Of a method that cannot be used on the mosaic: NaN, no heatmaps, and the reason.
+    `image` is the mosaic as a JPEG, of `size` (height, width). Of a method that cannot be used on the mosaic: NaN, no
+    heatmaps, and the reason.
     """
 
     shares: tuple[float, ...]
     tiles: list[Tile]
     refusal: str = ""
+    image: bytes = b""
+    size: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
 class Mosaic:
     """Four images, and the prediction for each of them alone."""
 
-    pictures: list[InputImage]
+    images: list[InputImage]
     predictions: list[Prediction]
 
     def views(self, question: Question) -> list[NDArray[np.uint8]]:
         """The four images as the model sees them, each RGB (H, W, 3)."""
-        views = [question.model.view(image.decoded, question.fit) for image in self.pictures]
+        views = [question.model.view(image.decoded, question.fit) for image in self.images]
         if len({view.shape for view in views}) > 1:  # the model's own preprocessing keeps the aspect ratio
-            return [question.model.view(image.decoded, "stretch") for image in self.pictures]
+            return [question.model.view(image.decoded, "stretch") for image in self.images]
         return views
 
 
@@ -116,7 +120,7 @@ def pointing(experiment: Experiment) -> list[Section]:
     )
     verdict = conclusions.pointing(float(np.mean(played[shown].shares)))
     st.markdown(f"**{tr_message(verdict)}**")
-    tiles.show(played[shown].tiles, 190)
+    tiles.show_stages(played[shown].tiles, "mosaic", played[shown].image, played[shown].size, None)
     tiles.show_limitation(metric)
     table = [tuple(columns), *zip(*([_percent(cell) for cell in column] for column in columns.values()), strict=True)]
     texts = [tiles.metric_sentence(metric), Message("{first}: {second}", first=METHODS[shown].title, second=verdict)]
@@ -262,20 +266,24 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
                     label=prediction.label,
                     place=place,
                 ),
+                StageMap.of(one.cpu().float().numpy()),
             )
             for one, prediction, place, share in zip(result.maps, mosaic.predictions, WHERE, result.shares, strict=True)
         ],
+        image=encode.jpeg(view),
+        size=(view.shape[0], view.shape[1]),
     )
 
 
 def seconds(question: Question) -> float:
     """Return the estimated seconds of four explanations of a mosaic, which is four times as large as an image."""
-    return 16 * cost.explanation_seconds(question)
+    once = cost.explanation_seconds(question)
+    return (16 if question.method.many_passes else 10) * once  # a quick method's time is partly that of drawing it
 
 
 def key_of(question: Question, mosaic: Mosaic) -> Hashable:
     """Return the cache key of a method's result on a mosaic, by content."""
-    digests = tuple(one.digest for one in mosaic.pictures)
+    digests = tuple(one.digest for one in mosaic.images)
     settings = tuple(sorted(question.settings.items()))
     return (
         *("pointing game", digests, question.fit, question.model.key, question.method.key),

@@ -139,8 +139,7 @@ def _changed(name: str, value: Any) -> None:
     st.session_state[_NUMBER] = number if isinstance(number, int) else 0
     try:
         edit = edited.read_request(value, _image) if value.get("cells") else None
-    except CamvizError as error:
-        st.session_state["edit_refused"] = error.message
+    except CamvizError:  # the page cannot have sent it
         return
     what = value.get("paste") if value.get("tool") == "paste" else value.get("fill")
     settings.choose("edit", f"{value['tool']}.{what}.{edit.mask}" if edit else "")

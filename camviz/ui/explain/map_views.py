@@ -93,7 +93,7 @@ def show_downloads(
     question, link = e.question, settings.link()
     name = text.file_name(image_name, e.model, e.method, e.layer or "", e.label)
 
-    def picture_of(view: str) -> bytes:
+    def image_of(view: str) -> bytes:
         pixels = question.original_view(LARGE)
         return encode.png(render.views(e.attribution, pixels, look.strength, look.colors, percentile)[view])
 
@@ -101,7 +101,7 @@ def show_downloads(
     for view in render.VIEWS[render.kind(e.attribution)]:
         buttons.download_button(
             f"{tr_message(view)} (PNG)",
-            partial(picture_of, view),
+            partial(image_of, view),
             f"{name}-{text.file_name(view)}.png",
             "image/png",
             on_click="ignore",
@@ -126,7 +126,7 @@ def show_downloads(
     buttons.download_button(
         tr("Report (HTML)"),
         lambda: report.to_html(
-            Message("Explanation of {picture} by {model}", model=e.model, picture=image_name),
+            Message("Explanation of {image} by {model}", model=e.model, image=image_name),
             report.explanation_sections(
                 e, predictions, image_name, look.colors, look.strength, percentile, explanations.untouched(question)
             ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from ...batch.archive import pictures_in_zip
+from ...batch.archive import images_in_zip
 from ...errors import CamvizError, FilesError
 from ...images import decode_image
 from ...runtime.installation import SAMPLES
@@ -28,7 +28,7 @@ class DatasetImage:
     data: bytes = field(repr=False)
     digest: str
 
-    def picture(self) -> image_input.InputImage:
+    def input_image(self) -> image_input.InputImage:
         """Return the decoded image. Raises CamvizError if it is damaged."""
         return image_input.InputImage(f"sha:{self.digest[:12]}", decode_image(self.data, self.name))
 
@@ -96,7 +96,7 @@ def _take() -> None:
 
 def _files(name: str, data: bytes, room: int) -> list[tuple[str, bytes]]:
     if name.lower().endswith(".zip"):
-        return list(pictures_in_zip(data, MOST, room))
+        return list(images_in_zip(data, MOST, room))
     if len(data) > room:
         raise FilesError("there is room for {limit} MB of images", limit=MOST_BYTES // 2**20)
     return [(name, data)]

@@ -16,6 +16,7 @@ from ...models import Model, Prediction
 from ...models.geometry import Fit
 from ...registry import Method
 from ...scores import Score, contrast, logit
+from ..server.kept_passes import reusing
 from ..server.queue import compute_queue
 from ..server.store import result_store
 from .image_input import InputImage
@@ -58,8 +59,13 @@ class Experiment:
     @property
     def score(self) -> Score:
         """Return the explained score."""
-        index = self.predictions[0].index if self.target < 0 else self.target
+        index = self.explained_class
         return logit(index) if self.rival in (-1, index) else contrast(index, self.rival)
+
+    @property
+    def explained_class(self) -> int:
+        """The class that is explained, the first one of a contrast."""
+        return self.predictions[0].index if self.target < 0 else self.target
 
     @property
     def view(self) -> NDArray[np.uint8]:
@@ -110,6 +116,7 @@ def _ranking(model: Model, image: DecodedImage, fit: Fit) -> tuple[NDArray[np.in
 
 
 def _rank(model: Model, image: DecodedImage, fit: Fit) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    ranked = model.predict(image, len(model.categories), fit)
+    with reusing(model):
+        ranked = model.predict(image, len(model.categories), fit)
     answers = [one.value if isnan(one.probability) else one.probability for one in ranked]
     return np.array([one.index for one in ranked]), np.array(answers)

@@ -67,7 +67,7 @@ def _asked(recipe: Any) -> dict[str, str]:
     method = find_method(text("recipe", "method", recipe["method"]))
     knobs = method.settings({name: value for name, value in recipe.items() if name not in PARTS})
     asked = {
-        "img": _picture(recipe["image"]),
+        "img": _image_id(recipe["image"]),
         **_network(recipe["model"]),
         **_target(recipe.get("target")),
         **_layer(recipe.get("layer")),
@@ -78,12 +78,12 @@ def _asked(recipe: Any) -> dict[str, str]:
     return asked | {f"{method.key}.{name}": _written(value) for name, value in knobs.items()}
 
 
-def _picture(given: Any) -> str:
+def _image_id(given: Any) -> str:
     image = fields("image", given, ("file", "sha256"))
     name, digest = (text("image", key, image.get(key, "")) for key in ("file", "sha256"))
-    for picture in image_input.choices().values():
-        if picture.digest == digest:
-            return picture.id
+    for known in image_input.choices().values():
+        if known.digest == digest:
+            return known.id
     raise RecipeError(
         "this recipe is of the image '{name}', which is not here: load it under 'Your own "
         "image', and then the recipe again",
@@ -132,13 +132,13 @@ def _layer(given: Any) -> dict[str, str]:
 
 def _edit(given: Any) -> str:
     """Return an edit as the page Explain writes it into a link: tool, fill or image, and mask."""
-    edit = check_edit(given, read_image=lambda image: image_input.choices()[_picture(image)].decoded)
+    edit = check_edit(given, read_image=lambda image: image_input.choices()[_image_id(image)].decoded)
     if edit is None:
         return ""
     if edit.seed or (edit.keep and edit.pasted):
         raise RecipeError("this recipe's edit can be made in Python only: camviz.explain(**recipe)")
     tool = "paste" if edit.pasted else "keep" if edit.keep else "hide"
-    return f"{tool}.{_picture(given['paste']) if edit.pasted else edit.fill}.{edit.mask}"
+    return f"{tool}.{_image_id(given['paste']) if edit.pasted else edit.fill}.{edit.mask}"
 
 
 def _written(value: Any) -> str:

@@ -44,8 +44,8 @@ def draw(request: SynthesisRequest) -> None:
     def fill(place: Any, one: SynthesisRequest, s: Synthesis) -> None:
         with place.container():
             alt = tr("Reconstruction from {layer}", layer=one.layer)
-            st.image(encode.jpeg(s.picture), alt=alt, width="stretch")
-            alike = tr("correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
+            st.image(encode.jpeg(s.image), alt=alt, width="stretch")
+            alike = tr("correlation {correlation}", correlation=f"{correlation(view, s.image):.2f}")
             st.caption(f"**{escaped(str(one.layer))}**  \n{alike}")
 
     for place, one, s in zip(places, requests, found, strict=True):

@@ -130,11 +130,11 @@ def grid(experiment: Experiment, found: FeatureMaps, chosen: int, color_map: str
 def _tiles(experiment: Experiment, found: FeatureMaps, numbers: Sequence[int], color_map: str) -> list[bytes]:
     return result_store().once(
         ("feature map tiles", key_of(experiment), tuple(numbers), color_map),
-        lambda: [encode.jpeg(map_picture(found.maps[number], color_map)) for number in numbers],
+        lambda: [encode.jpeg(map_image(found.maps[number], color_map)) for number in numbers],
     )
 
 
-def map_picture(one: NDArray[np.float32], color_map: str) -> RGB:
+def map_image(one: NDArray[np.float32], color_map: str) -> RGB:
     """Return a feature map (h, w) in colors: darkest at zero and below, brightest at its maximum."""
     image = Image.fromarray(render.colorize(render.minmax(one.clip(min=0), low=0), color_map))
     small = max(image.size) <= TILE
@@ -201,7 +201,7 @@ def synthesized_image(experiment: Experiment, number: int) -> None:
         steps, size = stored.STEPS, (stored.SIZE, stored.SIZE)
     else:
         key = ("synthesized_image", model.key, layer, number, STEPS)
-        seconds = 4 * STEPS * cost.seconds_per_pass(model)
+        seconds = 2.5 * STEPS * cost.seconds_per_pass(model)
         jpeg = tasks.run(
             "synthesized_image",
             key,
@@ -243,7 +243,7 @@ def _synthesize(experiment: Experiment, number: int, place: Any, report: ReportP
             steps=STEPS,
             progress=show,
         )
-    return encode.jpeg(made.picture)
+    return encode.jpeg(made.image)
 
 
 def stored_jpeg(model: Model, layer: str, number: int) -> bytes | None:

@@ -168,5 +168,5 @@ def _filters(model: Model) -> tuple[Filters | None, bytes]:
     if found is None:
         return None, b""
     scale = max(4, 48 // found.weights.shape[-1])
-    enlarged = found.pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+    enlarged = found.images.repeat(scale, axis=1).repeat(scale, axis=2)
     return found, encode.png(encode.montage(list(enlarged), 16, gap=max(1, scale // 2)))

@@ -35,12 +35,12 @@ class SynthesisRequest:
     @property
     def key(self) -> tuple[Any, ...]:
         """Return the cache key: content and settings, no objects."""
-        image = (self.experiment.image.digest, self.experiment.fit) if self.of_picture else None
+        image = (self.experiment.image.digest, self.experiment.fit) if self.starts_from_image else None
         goal = (self.layer, self.channel, self.target)
         return "synthesis", self.experiment.model.key, self.method.key, image, goal, tuple(self.knobs.items())
 
     @property
-    def of_picture(self) -> bool:
+    def starts_from_image(self) -> bool:
         """Return whether the synthesis starts from the chosen image."""
         return self.method.key in ("deep_dream", "inversion")
 
@@ -61,7 +61,7 @@ class SynthesisRequest:
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `synthesize` after model and method."""
         found = {"layer": self.layer, "channel": self.channel, "target": self.target, **self.knobs}
-        if self.of_picture:
+        if self.starts_from_image:
             found |= {"image": self.experiment.image.decoded, "fit": self.experiment.fit}
         return found
 

@@ -26,7 +26,7 @@ def show(s: Synthesis, request: SynthesisRequest) -> None:
     alt = tr("{method}: image for {goal}", method=tr_message(request.method.title), goal=request.goal)
     if s.method == "class_image":
         strong = settings.setting("dream.contrast", True, (False, True), lambda text: text != "0", lambda _: "0")
-        image = stretched(s.picture) if strong else s.picture
+        image = stretched(s.image) if strong else s.image
         st.image(encode.png(image), alt=alt, width="stretch")
         st.toggle(
             tr("Stretch the contrast"),
@@ -38,18 +38,18 @@ def show(s: Synthesis, request: SynthesisRequest) -> None:
             persist_state="session",
         )
         return
-    if not request.of_picture:
-        st.image(encode.png(s.picture), alt=alt, width="stretch")
+    if not request.starts_from_image:
+        st.image(encode.png(s.image), alt=alt, width="stretch")
         return
     before, after = st.columns(2)
     view = request.experiment.view
-    seen = tr("{picture}, as the model receives it", picture=request.experiment.image.name)
+    seen = tr("{image}, as the model receives it", image=request.experiment.image.name)
     before.image(encode.jpeg(view), alt=seen, width="stretch")
     before.caption(tr("Original image"))
-    after.image(encode.png(s.picture), alt=alt, width="stretch")
+    after.image(encode.png(s.image), alt=alt, width="stretch")
     how = ""
     if s.method == "inversion":
-        how = tr(", correlation {correlation}", correlation=f"{correlation(view, s.picture):.2f}")
+        how = tr(", correlation {correlation}", correlation=f"{correlation(view, s.image):.2f}")
     after.caption(tr("{method} of {goal}{how}", method=tr_message(request.method.title), goal=request.goal, how=how))
 
 
@@ -126,7 +126,7 @@ def show_downloads(s: Synthesis, request: SynthesisRequest) -> None:
     name = text.file_name(s.method, s.model, s.layer or "", "" if s.channel is None else str(s.channel), s.label)
     buttons = st.container(horizontal=True)
     for label, make, ending, kind in (
-        (tr("Image (PNG)"), partial(encode.png, s.picture), "png", "image/png"),
+        (tr("Image (PNG)"), partial(encode.png, s.image), "png", "image/png"),
         (tr("Animation (GIF)"), partial(gif, s.frames), "gif", "image/gif"),
         (tr("Animation (WebP)"), partial(webp, s.frames), "webp", "image/webp"),
     ):
@@ -140,7 +140,7 @@ def snippet(s: Synthesis, request: SynthesisRequest) -> str:
     """Return the Python code that computes the image again."""
     given = {"layer": s.layer, "channel": s.channel}
     call = ["model", repr(s.method)]
-    if request.of_picture:
+    if request.starts_from_image:
         call.append(f"image={request.experiment.image.name!r}")
         call += [f"fit={s.fit!r}"] if s.fit != "crop" else []
     call += [f"{key}={value!r}" for key, value in given.items() if value is not None]

@@ -57,8 +57,8 @@ def top_images(experiment: Experiment, number: int) -> None:
     for start in range(0, len(shown), 3):
         for place, (name, value, jpeg) in zip(st.columns(3), shown[start : start + 3], strict=False):
             alt = tr(
-                "{picture}: the patch with the strongest response of feature map {number}, and its projection",
-                picture=name,
+                "{image}: the patch with the strongest response of feature map {number}, and its projection",
+                image=name,
                 number=number,
             )
             place.image(jpeg, alt=alt, width="stretch")
@@ -70,7 +70,7 @@ def top_images(experiment: Experiment, number: int) -> None:
 def _over() -> list[Candidate]:
     """Return the images to search: all, a part of them, or those of the dataset."""
     every = list(image_input.choices().values())
-    own = [picture for picture in every if picture.own]
+    own = [image for image in every if image.own]
     places = {
         "all": Message("all images"),
         **({"samples": Message("sample images"), "own": Message("your own images")} if own else {}),
@@ -88,9 +88,9 @@ def _over() -> list[Candidate]:
             help=tr("The page Dataset takes many images at once, or a ZIP file of them."),
         )
     if over == "gallery":
-        return [Candidate(photo.name, photo.digest, photo.picture) for photo in dataset_input.own()]
-    chosen = own if over == "own" else [picture for picture in every if over == "all" or not picture.own]
-    return [Candidate(picture.name, picture.digest, partial(_itself, picture)) for picture in chosen]
+        return [Candidate(photo.name, photo.digest, photo.input_image) for photo in dataset_input.own()]
+    chosen = own if over == "own" else [image for image in every if over == "all" or not image.own]
+    return [Candidate(image.name, image.digest, partial(_itself, image)) for image in chosen]
 
 
 def _itself(image: InputImage) -> InputImage:
@@ -120,7 +120,7 @@ def _compute(
     made = []
     for done, (find, box) in enumerate(zip(finds, boxes, strict=True)):
         report(0.7 + 0.3 * done / len(finds), tr("{done} of {total} projected", done=done, total=len(finds)))
-        one = readable[find.picture]
+        one = readable[find.image]
         made.append((one.name, find.value, _pair(replace(experiment, image=one.open()), find, number, box)))
     return made, broken
 

@@ -29,7 +29,7 @@ def draw(experiment: Experiment) -> None:
         answer, way = st.columns([2, 3], gap="large")
         with answer:
             st.header(tr("Predictions for this image"))
-            synthesis_view.says(synthesis_view.predictions(image.picture, request))
+            synthesis_view.says(synthesis_view.predictions(image.image, request))
         with way:
             st.header(tr("Optimization progress"))
             synthesis_view.curve(image)

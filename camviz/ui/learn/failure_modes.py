@@ -78,7 +78,7 @@ def _comparison(method: str, fault: FailureMode, experiment: Experiment) -> bool
     try:
         variants = fault.variants(experiment)
         questions = [variant.question for variant in variants]
-        seconds = [explanations.expected_seconds(one) or tasks.PATIENCE / 20 for one in questions]
+        seconds = [0.0 if explanations.known(one) else cost.explanation_seconds(one) for one in questions]
         results = tasks.run(
             f"fault.{method}",
             ("failure mode", *(one.key for one in questions)),
@@ -104,8 +104,8 @@ def _comparison(method: str, fault: FailureMode, experiment: Experiment) -> bool
                 alt=f"{title}: {tr_message(e.label)}",
                 width="stretch",
             )
-            cost = tr("passes: {count}, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
-            st.caption(f"{escaped(title)}: {_describe_similarity(maps, number)}{cost}")
+            spent = tr("passes: {count}, {seconds} s", count=e.forward_passes, seconds=f"{e.seconds:.2f}")
+            st.caption(f"{escaped(title)}: {_describe_similarity(maps, number)}{spent}")
     return True
 
 

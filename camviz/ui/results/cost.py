@@ -14,6 +14,8 @@ from ..server.store import result_store
 
 CAM_PASSES = 2  # forward passes' time of a class activation map of few passes, with its backward pass and its drawing
 PIXEL_PASSES = 5  # the same of an attribution of the pixels: from a gradient, 3, to LRP, 9
+CONTROL_PASSES = 1  # the same of a control, which needs the class scores, or one activation
+SERIES = 0.65  # of the time of a forward pass alone for one of many, whose batch norms are fused
 BATCHED = 0.75  # of that time for each image of a batch, its decoding included
 
 
@@ -42,7 +44,7 @@ def explanation_seconds(question: Question, *, batched: bool = False) -> float:
     """
     key = duration_key(question)
     if not question.method.many_passes:
-        passes = CAM_PASSES if question.method.family == "cam" else PIXEL_PASSES
+        passes = {"cam": CAM_PASSES, "control": CONTROL_PASSES}.get(question.method.family, PIXEL_PASSES)
         return passes * (BATCHED if batched else 1) * seconds_per_pass(question.model)
 
     def measure() -> float:
@@ -68,5 +70,5 @@ def duration_key(question: Question) -> tuple[object, ...]:
 
 def metric_seconds(question: Question, metric: Metric, share: float = 1.0) -> float:
     """Return about how long a metric takes here; `share` is its settings' part of the default settings' work."""
-    once = explanation_seconds(question) if metric.explains_again else seconds_per_pass(question.model)
+    once = explanation_seconds(question) if metric.explains_again else SERIES * seconds_per_pass(question.model)
     return metric.cost * share * once

@@ -12,6 +12,7 @@ from ...messages import Message
 from ...registry import METHODS
 from ..inputs.experiment import Experiment
 from ..server import tasks
+from ..server.kept_passes import reusing
 from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
 from ..session.language import error_text, tr, tr_message
@@ -35,7 +36,7 @@ def compute(question: Question, report: ReportProgress = lambda *_, **__: None) 
 
 
 def _computed(question: Question, report: ReportProgress) -> Result:
-    with in_queue(report) as progress:
+    with in_queue(report) as progress, reusing(question.model):
         found = answer(question, progress)
     result_store().took(cost.duration_key(question), found.seconds)
     return found.result

@@ -1,6 +1,6 @@
 """Settings, kept in the session and in the URL, so that a link restores a view."""
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -27,7 +27,8 @@ def run(page: str) -> Iterator[None]:
 
     Settings at their default are left out. The URL is read when it came alone, as a link and the Back button send it:
     then it is the whole truth, and settings that it leaves out go to their default. The URL that comes with a change
-    of a widget may be any earlier one, because the browser learns of a new URL only after a run has been sent.
+    of a widget may be any earlier one, because the browser learns of a new URL only after a run has been sent. A page
+    that is opened by the navigation comes without a URL of its own; one that Back leads to comes with it.
     """
     streamlit_internals.restore_main_module()
     state = st.session_state
@@ -35,7 +36,9 @@ def run(page: str) -> Iterator[None]:
     moved = state.get(_PAGE, page) != page
     # A run that ends in st.rerun() is repeated with the URL that it had.
     changed = streamlit_internals.widget_has_changed() or state.pop(_ENDED, None) == link
-    popped = not moved and not changed and link != state.get(_SHOWN, {})
+    back = streamlit_internals.is_history_navigation()
+    changed = changed and not back
+    popped = back or (not moved and not changed and link != state.get(_SHOWN, {}))
     state[_ASKED] = dict(link) if popped else {}
     keys = _keys(page)
     if popped and _SHOWN in state:
@@ -88,6 +91,12 @@ def asked(key: str) -> str | None:
     """Return the value that the URL requests for a setting, if it is new and not applied yet."""
     found: str | None = st.session_state[_ASKED].get(key)
     return found
+
+
+def replace_former(keys: Mapping[str, str], values: Mapping[tuple[str, str], str]) -> None:
+    """Replace former names in what the URL requests: keys, and the values of a key."""
+    asked = st.session_state[_ASKED]
+    st.session_state[_ASKED] = {keys.get(key, key): values.get((key, value), value) for key, value in asked.items()}
 
 
 def refuse(key: str, sentence: str) -> None:

@@ -80,6 +80,12 @@ def widget_has_changed() -> bool:
     return any(held._widget_changed(widget) for widget in held._new_widget_state)
 
 
+def is_history_navigation() -> bool:
+    """Return whether the browser's Back or Forward began this run; its URL is then that of the entry in the history."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
 def media_address(data: bytes, mimetype: str, place: str) -> str:
     """Return the address at which the browser fetches a file once; a data URI where no server runs.
 

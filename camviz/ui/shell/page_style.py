@@ -17,9 +17,16 @@ _PRESENTED = """<style>
 :is(.st-key-tabs, .st-key-chosen_before) {
   display: none !important;
 }
-[data-testid=stMainBlockContainer] {
-  padding: 1rem clamp(0.75rem, 3vw, 2rem); max-width: none; --stage-surroundings: 130px;
+[data-testid=stLayoutWrapper]:has(> .st-key-title_line, > .st-key-actions, > .st-key-tabs),
+[data-testid=stLayoutWrapper]:has(> .st-key-image_strip, > .st-key-experiment_row),
+[data-testid=stLayoutWrapper]:has(> [data-testid=stExpander]) {
+  display: none; /* with the gaps around them */
 }
+[data-testid=stMainBlockContainer] {
+  padding: 1rem clamp(0.75rem, 3vw, 2rem) 4rem !important; max-width: none; --stage-surroundings: 130px;
+}
+.st-key-answer p { font-size: 1.5rem; }
+.st-key-present_stop { position: fixed; right: 1rem; bottom: 1rem; z-index: 100; width: auto; }
 </style>"""
 
 

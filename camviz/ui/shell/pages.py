@@ -74,6 +74,12 @@ PAGES = (
         ),
     ),
     Page(
+        "perturb",
+        Message("Perturb"),
+        ":material/blur_on:",
+        Message("Change the image, and watch what happens to the predictions and to the heatmap."),
+    ),
+    Page(
         "dataset",
         Message("Dataset"),
         ":material/photo_library:",

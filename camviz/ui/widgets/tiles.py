@@ -1,7 +1,7 @@
 """Parts of the page Evaluate: heatmap tiles, charts, metric limitations, the report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,21 +17,23 @@ from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...messages import Message, join
 from ...report import Chart, ReportImage, Section
+from ...stage.stage_map import Cells, StageMap
 from ..inputs.experiment import Experiment
 from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
-from . import charts
+from . import charts, stage
 
 DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (image, heatmap) to the drawing
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A heatmap over the image as a JPEG, its caption line by line, and its alt text."""
+    """A heatmap over the image as a JPEG, its caption line by line, its alt text, and the heatmap itself."""
 
     jpeg: bytes
     lines: tuple[str, ...]  # plain text
     alt: str
+    map: StageMap
 
 
 def overlay_map(view: NDArray[np.uint8], attribution: NDArray[Any]) -> NDArray[np.uint8]:
@@ -47,9 +49,11 @@ def tiles(
     draw_map: DrawMap = overlay_map,
 ) -> list[Tile]:
     """Return tiles of heatmaps, each with its own scale, over the image or drawn by `draw_map`."""
-    view = question.view
-    drawn = [encode.jpeg(draw_map(view, one.cpu().float().numpy())) for one in maps]
-    return [Tile(jpeg, lines, alt) for jpeg, lines, alt in zip(drawn, captions, alts, strict=True)]
+    values = [one.cpu().float().numpy() for one in maps]
+    return [
+        Tile(encode.jpeg(draw_map(question.view, one)), lines, alt, StageMap.of(one))
+        for one, lines, alt in zip(values, captions, alts, strict=True)
+    ]
 
 
 def randomization_tiles(question: Question, found: RandomizationResult, draw_map: DrawMap = overlay_map) -> list[Tile]:
@@ -79,8 +83,29 @@ def show(shown: Sequence[Tile], width: int = 150) -> None:
     for tile in shown:
         with box.container():
             st.image(tile.jpeg, alt=tr_message(tile.alt), width="stretch")
-            first, *others = (escaped(tr_message(line)) for line in tile.lines)
-            st.caption("  \n".join([f"**{first}**", *others]))
+            _caption(tile)
+
+
+def show_stages(shown: Sequence[Tile], key: str, image: bytes, size: tuple[int, int], cells: Cells | None) -> None:
+    """Show maps over one image of `size` (height, width) as small stages in a row that wraps, see `stage`."""
+    box, look = st.grid(min_column_width=150), stage.look()
+    for number, tile in enumerate(shown):
+        with box.container():
+            alt, of_cells = tr_message(tile.alt), replace(tile.map, cells=cells)
+            stage.stage(f"{key}.{number}", image, size, of_cells, look, alt, group=key, name=str(number))
+            _caption(tile)
+
+
+def show_maps(shown: Sequence[Tile], key: str, question: Question) -> None:
+    """Show maps of a question's image as small stages."""
+    image = stage.original(question.model, question.image, question.fit)
+    cells = stage.cells_of(question.model, question.layers, shown[0].map.values.shape) if shown else None
+    show_stages(shown, key, image, (question.view.shape[0], question.view.shape[1]), cells)
+
+
+def _caption(tile: Tile) -> None:
+    first, *others = (escaped(tr_message(line)) for line in tile.lines)
+    st.caption("  \n".join([f"**{first}**", *others]))
 
 
 def chart_of_curves(metric: Metric, found: Mapping[str, Curve], label: str) -> Chart:

@@ -2,6 +2,7 @@
 
 import argparse
 import gzip
+import json
 import pathlib
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision.models as tv
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
@@ -153,3 +155,32 @@ def test_a_network_whose_own_names_have_a_prefix(prefix: str) -> None:
     state = net().state_dict()
     loaded = camviz.load_model(nn.Sequential(net()), weights=under(prefix, state), input_size=(16, 16)).net.state_dict()
     assert all(torch.equal(loaded[f"0.{key}"], value) for key, value in state.items())
+
+
+def test_a_checkpoint_in_several_files(tmp_path: Path, state: State) -> None:
+    """The tensors that the index names, from the files that it names; else the sentence says which file to give."""
+    names = sorted(state)
+    files = {"model-00001-of-00002.safetensors": names[::2], "model-00002-of-00002.safetensors": names[1::2]}
+    for file, held in files.items():
+        save_file({name: state[name] for name in held} | {"extra": torch.zeros(1)}, tmp_path / file)
+    index = tmp_path / "model.safetensors.index.json"
+    places = {name: file for file, held in files.items() for name in held}
+    index.write_text(json.dumps({"metadata": {"total_size": 7}, "weight_map": places}))
+    loaded = camviz.load_model("squeezenet1_1", weights=index).net.state_dict()
+    assert loaded.keys() == state.keys() and all(torch.equal(loaded[name], state[name]) for name in state)
+
+    def refusal(weights: Path, content: object = None) -> str:
+        if content is not None:
+            weights.write_text(json.dumps(content))
+        with pytest.raises(camviz.CamvizError) as raised:
+            camviz.load_model("squeezenet1_1", weights=weights)
+        return str(raised.value)
+
+    other, first = tmp_path / "other.index.json", next(iter(files))
+    assert f"one of 2 weights files of a network: give their index, {index.name}" in refusal(tmp_path / first)
+    assert "expected JSON with a 'weight_map'" in refusal(other, [places])
+    assert "names the file ../x.bin: expected files in its own folder" in refusal(
+        other, {"weight_map": {"a": "../x.bin"}}
+    )
+    assert "of which 1 are missing (x.bin)" in refusal(other, {"weight_map": {"a": first, "b": "x.bin"}})
+    assert f"the weights file {first} has no 'a'" in refusal(other, {"weight_map": {"a": first}})

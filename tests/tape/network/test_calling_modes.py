@@ -79,9 +79,9 @@ def test_bare_methods_inside(mode, key):
 
 def test_synthesis_inside():
     model = load(Small())
-    made = synthesize(model, layer="second", channel=1, steps=2).picture
+    made = synthesize(model, layer="second", channel=1, steps=2).image
     with torch.inference_mode():
-        inside = synthesize(model, layer="second", channel=1, steps=2).picture
+        inside = synthesize(model, layer="second", channel=1, steps=2).image
     np.testing.assert_array_equal(inside, made)
 
 

@@ -1,0 +1,198 @@
+"""Attack: the image before and after, the perturbation, noise of its size, and the heatmaps of each."""
+
+from collections.abc import Sequence
+from functools import partial
+from math import isnan
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ... import encode, text
+from ...adversarial import Attack
+from ...explanation.explanation import Explanation
+from ...explanation.question import Question
+from ...images import decode_image
+from ...models import Prediction
+from ...scores import logit
+from ...text import passes_text, percent
+from ..components import browser
+from ..inputs.experiment import Experiment
+from ..results import cost, explanations
+from ..server import tasks
+from ..server.queue import ReportProgress
+from ..session.language import tr, tr_message
+from ..session.markdown import escaped
+from ..shell import experiment_row
+from ..widgets import method_picker, stage
+from . import attack_request, class_image, conclusions, python_code
+from .attack_request import AttackRequest
+
+SHOWN = 4  # classes below an image
+VISIBLE = 127  # 8-bit levels from gray to the strongest change of the amplified perturbation
+
+Pair = tuple[str, Question]  # what a heatmap is of, and the question that it answers
+
+
+def draw(experiment: Experiment) -> None:
+    """Draw the controls of the attack and what it does."""
+    answer = st.container(key="perturb_answer").container(key="answer")
+    left, right = st.columns([5, 2], gap="large")
+    with right:
+        request = attack_request.choose(experiment)
+        question = method_picker.ask(experiment)
+    with left:
+        status, place = st.container(), st.container(key="attacked").container()
+    with status:
+        found = attack_request.result(request)
+        if found is None:
+            stage.look()
+            return
+    with place:
+        attack, noise = found
+        wanted = "" if attack.target is None else experiment.model.categories[attack.target]
+        sentences = (conclusions.attack(attack, wanted), conclusions.control(attack, noise))
+        answer.markdown(escaped(" ".join(tr_message(one) for one in sentences)))
+        _images(attack, noise, experiment.explained_class)
+        if question is not None:
+            _heatmaps(experiment, question, attack, noise)
+        _notes(request, attack)
+    class_image.draw(experiment, experiment.explained_class)
+    python_code.show(python_code.of_attack(request, question, attack.after[0].index))
+
+
+def _images(attack: Attack, noise: Attack, explained: int) -> None:
+    factor = amplification(attack)
+    row = st.grid(4, min_column_width=150)
+    with row.cell():
+        _image(tr("Image"), encode.png(attack.pixels), attack.before, explained, "before")
+    with row.cell():
+        title = tr("Fooled image") if attack.success else tr("Perturbed image")
+        _image(title, encode.png(attack.perturbed_pixels), attack.after, explained, "after")
+    with row.cell():
+        title = tr("Perturbation, amplified {factor} times", factor=factor)
+        st.image(encode.png(attack.amplified(factor)), alt=title, width="stretch")
+        st.caption(f"**{title}**")
+        st.caption(_facts(attack))
+    with row.cell():
+        _image(
+            tr("Image with noise of the same size"), encode.png(noise.perturbed_pixels), noise.after, explained, "noise"
+        )
+
+
+def amplification(attack: Attack) -> int:
+    """Return by how much the perturbation is amplified, so that all but its strongest thousandth can be told apart."""
+    strongest = float(np.percentile(np.abs(attack.perturbation), 99.9)) * 255
+    return max(1, int(VISIBLE / max(strongest, 1.0)))
+
+
+def _image(title: str, file: bytes, found: Sequence[Prediction], explained: int, key: str) -> None:
+    alt = tr("{title}: {label}, {share}", title=title, label=found[0].label, share=found[0].shown(0))
+    st.image(file, alt=alt, width="stretch")
+    st.caption(f"**{title}**")
+    rows = [
+        {
+            "id": one.index,
+            "label": tr_message(one.label),
+            "value": tr_message(one.shown()),
+            "share": 0.0 if isnan(one.probability) else one.probability,
+            "chosen": one.index == explained,
+        }
+        for one in found[:SHOWN]
+    ]
+    browser.bars(
+        tr("{title}: choose a class to explain", title=title), rows, experiment_row.explain_class, key="bars." + key
+    )
+
+
+def _facts(attack: Attack) -> str:
+    change = np.abs(attack.perturbation)
+    return tr(
+        "Gray: unchanged. {share} of the color values change, by at most {most}/255; L2 norm {norm}. {passes}, "
+        "{seconds}.",
+        share=percent(float((change > 0).mean()), 0, exact=True),
+        most=round(float(change.max()) * 255),
+        norm=f"{float(np.linalg.norm(attack.perturbation)):.2f}",
+        passes=passes_text(attack.forward_passes, attack.backward_passes),
+        seconds=text.duration_text(attack.seconds),
+    )
+
+
+def _heatmaps(experiment: Experiment, question: Question, attack: Attack, noise: Attack) -> None:
+    asked = _questions(experiment, question, attack, noise)
+    st.subheader(tr("Heatmaps before and after: {method}", method=tr_message(question.method.title)), anchor=False)
+    look = stage.look()
+    found = _explained([one for _, one in asked])
+    if found is None:
+        return
+    row = st.grid(4, min_column_width=150)
+    for number, ((title, _), e) in enumerate(zip(asked, found, strict=True)):
+        with row.cell():
+            said = tr("{method} of {label}", method=e.question.method.title, label=e.label)
+            stage.stage(
+                f"attack.{number}",
+                encode.jpeg(e.view),
+                (e.view.shape[0], e.view.shape[1]),
+                stage.map_of(e),
+                look,
+                tr("{title}: heatmap of {label}", title=title, label=e.label),
+                group="attack",
+                name=str(number),
+            )
+            st.caption(f"**{title}**  \n{escaped(said)}")
+            for note in e.notes:
+                st.caption(escaped(tr_message(note)))
+
+
+def _questions(experiment: Experiment, question: Question, attack: Attack, noise: Attack) -> list[Pair]:
+    fooled = question.replace(image=decode_image(attack.perturbed_pixels), fit="stretch", edit=None)
+    noisy = question.replace(image=decode_image(noise.perturbed_pixels), fit="stretch", edit=None)
+    after = tr("Fooled image") if attack.success else tr("Perturbed image")
+    found = [(tr("Image"), question), (after, fooled)]
+    if attack.after[0].index != question.class_index:
+        found.append((after, fooled.replace(score=logit(attack.after[0].index))))
+    return [*found, (tr("Image with noise of the same size"), noisy)]
+
+
+def _explained(questions: Sequence[Question]) -> list[Explanation] | None:
+    """Return the explanations: at once if they are quick, else after a click. None: not yet, or refused."""
+    seconds = [0.0 if explanations.known(one) else cost.explanation_seconds(one) for one in questions]
+
+    def work(report: ReportProgress) -> bool:
+        for one, part in zip(questions, tasks.parts_of(report, seconds), strict=True):
+            explanations.compute(one, part)
+        return True
+
+    if None in [explanations.known(one) for one in questions]:
+        key = ("attack heatmaps", *(one.key for one in questions))
+        if not tasks.run("attack_maps", key, sum(seconds), tr("Compute the heatmaps"), work, keep=False):
+            return None
+    return [explanations.compute(one) for one in questions]
+
+
+def _notes(request: AttackRequest, attack: Attack) -> None:
+    if attack.success:
+        st.caption(
+            tr(
+                "**What it says.** A person sees the same image, and the model sees another class. So a high "
+                "probability does not mean that the model saw what a person sees: it also uses patterns that "
+                "people do not notice. The heatmap of the wrong class can look as sensible as that of the right one."
+            )
+        )
+    st.caption(
+        tr(
+            "**Limitations.** The attack knows the weights of this model; the same image may not fool another one. If "
+            "no attack succeeds, that does not prove that none can."
+        )
+    )
+    names: Any = (request.experiment.image.name, request.experiment.model.name, attack.method)
+    st.download_button(
+        tr("Perturbed image (PNG)"),
+        partial(encode.png, attack.perturbed_pixels),
+        f"{text.file_name(*names)}.png",
+        "image/png",
+        on_click="ignore",
+        help=tr(
+            "Without loss, so that the model predicts the same for the file, if it is stretched to the input size."
+        ),
+    )
