@@ -26,13 +26,25 @@ def run(given: argparse.Namespace) -> int:
         raise FilesError("'{folder}' holds no lesson, a file like 07-rather-than.toml", folder=str(given.folder))
     faults = sum(_faults_of(path) for path in found)
     try:
-        courses(lessons(given.folder), given.folder)
+        known = lessons(given.folder)
     except CamvizError as error:
-        if not faults:  # else a lesson that cannot be read is the reason
+        if not faults:  # else a file that cannot be read, as shown above
             print(f"FAULT  {error}")
-        faults += 1
+            faults = 1
+    else:
+        faults += _faults_of_courses(known, given.folder)
     print(f"{len(found)} lessons, {faults} faults")
     return 1 if faults else 0
+
+
+def _faults_of_courses(known: tuple[Lesson, ...], folder: Path) -> int:
+    """Print what is wrong with the courses of a folder, and return how much."""
+    try:
+        courses(known, folder)
+    except CamvizError as error:
+        print(f"FAULT  {error}")
+        return 1
+    return 0
 
 
 def _faults_of(path: Path) -> int:

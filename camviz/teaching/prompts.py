@@ -97,6 +97,7 @@ def _number(file: str, data: Mapping[str, Any], text: str, key: str) -> Prompt:
     assert isinstance(expected, int | float) and isinstance(tolerance, int | float)
     claim = None
     if "measure" in data:
-        limits = {"over": expected - tolerance, "under": expected + tolerance}
+        most = tolerance * (1 + 1e-9) + 1e-9  # a value at the limit is right too
+        limits = {"over": expected - most, "under": expected + most}
         claim = read_claim(file, {"says": key, **limits, **{name: data[name] for name in CLAIM if name in data}})
     return Prompt("number", text, key, expected=float(expected), tolerance=float(tolerance), claim=claim)

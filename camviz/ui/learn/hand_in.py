@@ -1,19 +1,19 @@
 """Hand in: what a student has guessed, as one file to download."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
 from ...edits import unpack
-from ...errors import CamvizError
 from ...teaching import hand_in
 from ...teaching.guesses import Guess
 from ...teaching.lessons import Lesson, question_of
 from ...teaching.marking import printable
 from ...text import file_name
 from ..session import language
-from ..session.language import error_text, tr
+from ..session.language import tr
 from . import lesson_guesses
 
 NAME, LINKS = "hand_in_name", "hand_in_links"
@@ -24,40 +24,44 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
     kept = lesson_guesses.kept()
     if not kept:
         return
-    with st.expander(tr("Hand in ({count} guesses)", count=len(kept)), icon=":material/assignment_turned_in:"):
-        st.caption(
-            tr(
-                "Your guesses, their scores and times as one file for your teacher. They are kept as long as this tab "
-                "is open, and only you can see them."
-            )
+    place = st.expander(tr("Hand in ({count} guesses)", count=len(kept)), icon=":material/assignment_turned_in:")
+    place.caption(
+        tr(
+            "Your guesses, their scores and times as one file for your teacher. They are kept as long as this tab is "
+            "open, and only you can see them."
         )
-        name = st.text_input(tr("Your name"), key=NAME, max_chars=hand_in.LONGEST_NAME, persist_state="session")
-        links = st.text_area(
-            tr("Links to your results, one a line (optional)"), key=LINKS, max_chars=20_000, persist_state="session"
-        )
-        student = printable(" ".join((name or "").split()), hand_in.LONGEST_NAME)
-        guesses = tuple(kept[place] for place in sorted(kept))
-        made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        translate = language.translator()[1]
-        try:
-            data = ""
-            if student:
-                work = hand_in.HandIn(student, made, guesses, hand_in.links_of(links or ""), language.current())
-                data = hand_in.to_html(work, list(lessons.values()), _pictures(lessons, guesses), translate)
-        except CamvizError as error:
-            st.error(error_text(error))
-            return
-        st.download_button(
-            tr("Download the file to hand in"),
-            data,
-            file_name=f"{file_name('camviz', student, made)}.html",
-            mime="text/html",
-            key="lesson.hand_in",
-            icon=":material/download:",
-            disabled=not student,
-            help=None if student else tr("Write your name first."),
-            on_click="ignore",
-        )
+    )
+    name = place.text_input(tr("Your name"), key=NAME, max_chars=hand_in.LONGEST_NAME, persist_state="session")
+    links = place.text_area(
+        tr("Links to your results, one a line (optional)"), key=LINKS, max_chars=20_000, persist_state="session"
+    )
+    student = printable(" ".join((name or "").split()), hand_in.LONGEST_NAME)
+    guesses = tuple(kept[one] for one in sorted(kept))
+    made = datetime.now(UTC)
+    place.download_button(
+        tr("Download the file to hand in"),
+        partial(_file, student, made, guesses, links or "", lessons, language.current(), language.translator()[1]),
+        file_name=f"{file_name('camviz', student, f'{made:%H%M%S}')}.html",
+        mime="text/html",
+        key="lesson.hand_in",
+        icon=":material/download:",
+        disabled=not student,
+        help=None if student else tr("Write your name first."),
+        on_click="ignore",
+    )
+
+
+def _file(
+    student: str,
+    made: datetime,
+    guesses: tuple[Guess, ...],
+    links: str,
+    lessons: Mapping[int, Lesson],
+    language: str,
+    translate: Callable[[str], str],
+) -> str:
+    work = hand_in.HandIn(student, f"{made:%Y-%m-%dT%H:%M:%SZ}", guesses, hand_in.links_of(links), language)
+    return hand_in.to_html(work, list(lessons.values()), _pictures(lessons, guesses), translate)
 
 
 def _pictures(lessons: Mapping[int, Lesson], guesses: tuple[Guess, ...]) -> dict[int, bytes]:
