@@ -27,8 +27,8 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
     place = st.expander(tr("Hand in ({count} guesses)", count=len(kept)), icon=":material/assignment_turned_in:")
     place.caption(
         tr(
-            "Your guesses, their scores and times as one file for your teacher. They are kept until you reload or close "
-            "this tab, and only you can see them."
+            "Your guesses, their scores and times as one file for your teacher. They are kept until you reload or "
+            "close this tab, and only you can see them."
         )
     )
     name = place.text_input(tr("Your name"), key=NAME, max_chars=hand_in.LONGEST_NAME, persist_state="session")
