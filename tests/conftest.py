@@ -55,7 +55,8 @@ MARKERS = {
 }
 IMPORTS = {
     "peer": re.compile(
-        r"^(?:import|from) (?:captum|foolbox|pytorch_grad_cam|quantus|ray|torchcam|zennit)\b", re.MULTILINE
+        r"^(?:import|from) (?:captum|foolbox|pytorch_grad_cam|quantus|ray|saliency|sklearn|torchcam|zennit)\b",
+        re.MULTILINE,
     ),
     "page": re.compile(r"^(?:import|from) (?:streamlit|camviz\.ui)\b", re.MULTILINE),
 }

@@ -1,12 +1,12 @@
 """The image as an experiment: replace a part of it, corrupt it, and read the answer."""
 
+from ..perturbation.superpixels import segments
 from .answers import answers_of, predictions_of
 from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve, moved
 from .edit import TOOLS, Edit, describe, parts_of, read_text
 from .fills import FILLS, Fill, apply
 from .masks import GRID, enlarged, inverted, on_grid
 from .packed_masks import pack, unpack
-from .superpixels import segments
 
 __all__ = [
     "CORRUPTIONS",

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from ..acceleration.conv_bn_fusion import channels_last
 from ..errors import CamvizError
+from ..images.arrays import check_view
 from ..models import Model, Prediction
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..tape import forward
-from .masks import RGB, check_view
+from .masks import RGB
 
 LARGEST_BATCH = 16  # views: one batch on every page, at a memory that every machine has
 

@@ -15,6 +15,7 @@ from torch.nn.functional import affine_grid, grid_sample
 from ..errors import CamvizError, choice
 from ..evaluation.perturbation_curve import blur
 from ..images import ImageSource
+from ..images.arrays import check_view
 from ..messages import Message
 from ..models import Model, Prediction
 from ..models.geometry import Fit
@@ -22,7 +23,7 @@ from ..runtime.progress import Progress, check_progress
 from ..runtime.rng import Rng
 from .answers import answers_of, predictions_of
 from .fills import rounded
-from .masks import RGB, check_view
+from .masks import RGB
 
 Matrix = NDArray[np.float64]  # (2, 2)
 Corruption = Literal["blur", "noise", "jpeg", "brightness", "rotation", "zoom", "stripes"]

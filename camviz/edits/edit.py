@@ -9,9 +9,10 @@ from PIL import Image
 
 from ..errors import CamvizError, choice
 from ..images import DecodedImage
+from ..images.arrays import check_view
 from ..messages import Message
 from .fills import Fill, apply
-from .masks import RGB, Mask, check_view, enlarged, inverted
+from .masks import RGB, Mask, enlarged, inverted
 from .packed_masks import unpack
 
 TOOLS = ("hide", "keep", "paste")

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ..errors import CamvizError, choice
 from ..evaluation.metrics.road import impute
 from ..evaluation.perturbation_curve import blur
+from ..images.arrays import check_view
 from ..messages import Message
 from ..runtime.rng import Rng
-from .masks import RGB, Mask, check_view, enlarged
+from .masks import RGB, Mask, enlarged
 
 Fill = Literal["blur", "gray", "mean", "noise", "inpaint"]
 GRAY = 128

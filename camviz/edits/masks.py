@@ -14,21 +14,6 @@ RGB = NDArray[np.uint8]
 GRID = 56  # cells a side of a mask that is drawn by hand
 
 
-def check_view(view: Any) -> RGB:
-    """Return a view, RGB (H, W, 3) in uint8. Raises CamvizError for anything else."""
-    found = view.detach().cpu().numpy() if isinstance(view, Tensor) else view
-    if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.ndim != 3 or found.shape[2] != 3:
-        came = f"shape {tuple(found.shape)}, {found.dtype}" if isinstance(found, np.ndarray) else type(view).__name__
-        raise CamvizError(
-            "a view is an array of shape (H, W, 3) with values of 0 to 255 (uint8), as model.view(image) returns it; "
-            "got {came}",
-            came=came,
-        )
-    if 0 in found.shape:
-        raise CamvizError("the view has no pixels: its shape is {shape}", shape=found.shape)
-    return found
-
-
 def check_mask(mask: Any) -> Mask:
     """Return a mask (h, w) of booleans, or of 0 and 1, as booleans. Raises CamvizError for anything else."""
     found = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)

@@ -49,11 +49,11 @@ def explain(
     file, its bytes, a PIL image, or an array or tensor of 0 to 255 (uint8) or 0 to 1. `method`: a key of METHODS.
     `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name or a module, None = the
     model's default; several, in a list or separated by commas, are explained one by one and fused by `fuse`: the
-    "mean" or the "max" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch". `edit`: a part of
-    the view that is replaced before (`camviz.edits.Edit`). `progress(done, total)` is called by methods of many passes;
-    what it raises ends the method. `knobs`: the method's settings. `model`, `image`, `target`, `layer` and `edit` may
-    also be what a recipe holds (`explanation.recipe.to_recipe`), so that `explain(**recipe)` computes it again. Raises
-    CamvizError on wrong input.
+    "mean", the "max" or the "product" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch".
+    `edit`: a part of the view that is replaced before (`camviz.edits.Edit`). `progress(done, total)` is called by
+    methods of many passes; what it raises ends the method. `knobs`: the method's settings. `model`, `image`, `target`,
+    `layer` and `edit` may also be what a recipe holds (`explanation.recipe.to_recipe`), so that `explain(**recipe)`
+    computes it again. Raises CamvizError on wrong input.
     """
     check_progress(progress)
     return answer(ask(model, image, method, target, layer, fit=fit, fuse=fuse, edit=edit, **knobs), progress)

@@ -21,7 +21,7 @@ from ..runtime.progress import Progress
 from ..scores import Score
 from ..targets import class_of, label_of
 
-Fusion = Literal["mean", "max"]
+Fusion = Literal["mean", "max", "product"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +102,10 @@ class Question:
 
 
 def fuse_maps(maps: Sequence[Tensor], fusion: Fusion) -> Tensor:
-    """Return one map of several, each (B, h, w) or (B, C, H, W): their mean or maximum at the finest one's size.
+    """Return one map of several, each (B, h, w) or (B, C, H, W): their mean, maximum or product at the finest size.
 
-    Every map is scaled to a largest magnitude of 1 before. A single map is returned as it is.
+    Every map is scaled to a largest magnitude of 1 before. Of a product, only positive values count, as in RefineCAM.
+    A single map is returned as it is.
     """
     if len(maps) == 1:
         return maps[0]
@@ -115,4 +116,6 @@ def fuse_maps(maps: Sequence[Tensor], fusion: Fusion) -> Tensor:
         planes = planes / planes.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=torch.finfo(one.dtype).tiny)
         scaled.append(interpolate(planes, size=size, mode="bilinear", align_corners=False).view(*one.shape[:-2], *size))
     stack = torch.stack(scaled)
+    if fusion == "product":
+        return stack.clamp(min=0).prod(dim=0)
     return stack.mean(dim=0) if fusion == "mean" else stack.amax(dim=0)

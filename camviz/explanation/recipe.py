@@ -137,8 +137,8 @@ def explain_arguments(question: Question, image: str) -> str:
         call.append(f"layer={question.layers[0]!r}" if len(question.layers) == 1 else f"layer={[*question.layers]!r}")
     if question.fit != "crop":
         call.append(f"fit={question.fit!r}")
-    if len(question.layers) > 1 and question.fusion == "max":
-        call.append("fuse='max'")
+    if len(question.layers) > 1 and question.fusion != "mean":
+        call.append(f"fuse={question.fusion!r}")
     if question.edit:
         data = _edit(question.edit)
         if "paste" in data:

@@ -1,13 +1,14 @@
-"""Images given as NumPy arrays or tensors."""
+"""Images and views given as NumPy arrays or tensors."""
 
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..errors import ImageError
+from ..errors import CamvizError, ImageError
 from ..messages import Message
 
 NOT_AN_IMAGE = Message(
@@ -61,3 +62,18 @@ def _bytes(values: Any, came: str) -> Any:
             high=high,
         )
     return np.rint(wide * (255 / top)).astype(np.uint8)
+
+
+def check_view(view: Any) -> NDArray[np.uint8]:
+    """Return a view, RGB (H, W, 3) in uint8. Raises CamvizError for anything else."""
+    found = view.detach().cpu().numpy() if isinstance(view, Tensor) else view
+    if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.ndim != 3 or found.shape[2] != 3:
+        came = f"shape {tuple(found.shape)}, {found.dtype}" if isinstance(found, np.ndarray) else type(view).__name__
+        raise CamvizError(
+            "a view is an array of shape (H, W, 3) with values of 0 to 255 (uint8), as model.view(image) returns it; "
+            "got {came}",
+            came=came,
+        )
+    if 0 in found.shape:
+        raise CamvizError("the view has no pixels: its shape is {shape}", shape=found.shape)
+    return found

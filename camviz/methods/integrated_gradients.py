@@ -1,6 +1,5 @@
 """Integrated gradients (Sundararajan et al., ICML 2017)."""
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,18 +8,13 @@ from torch import Tensor, nn
 
 from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..perturbation.references import BASELINES
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..runtime.steps import record_step
 from ..scores import Score
 from ..tape import add_note, forward, input_gradient, score_of
-
-BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
-    "mean color": torch.zeros_like,
-    "darkest": lambda x: x.amin(dim=(2, 3), keepdim=True).expand_as(x),
-    "brightest": lambda x: x.amax(dim=(2, 3), keepdim=True).expand_as(x),
-}
 
 
 @method(

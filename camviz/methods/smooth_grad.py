@@ -17,8 +17,8 @@ from ..scores import Score
 
 def base_methods() -> list[str]:
     """Return the keys of the pixel methods that need no layer and average over nothing themselves, sorted."""
-    found = (one for one in METHODS.values() if one.pixels and one.layer != "required" and "base" not in one.knobs)
-    return sorted(one.key for one in found)
+    found = (one for one in METHODS.values() if one.pixels and one.layer != "required")
+    return sorted(one.key for one in found if not {"base", "seed"} & one.knobs.keys())
 
 
 @method(

@@ -69,7 +69,7 @@ def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
         nonlocal last
         name = names.get(module, "")
         found.pop(name, None)
-        if name and _is_map(module, output, size):
+        if name and is_map(module, output, size):
             if output is last[1] and last[0].startswith(f"{name}."):
                 echoes.add(name)
             found[name] = Layer(name, type(module).__name__, *output.shape[1:])
@@ -99,7 +99,7 @@ def running_on(net: nn.Module, x: Tensor) -> Iterator[None]:
         ) from error
 
 
-def _is_map(module: nn.Module, output: Any, size: tuple[int, int]) -> bool:
+def is_map(module: nn.Module, output: Any, size: tuple[int, int]) -> bool:
     """Whether the output is (1, channels, height, width) with more than one place."""
     if not isinstance(output, Tensor) or output.ndim != 4 or len(output) != 1:
         return False

@@ -9,11 +9,12 @@ from .gradients import (
     gradient_sums,
     input_gradient,
     record,
+    record_curvature,
     score_gradient,
     score_of,
     scores_through,
 )
-from .hooks import observe, replacing_output
+from .hooks import changing_gradient, observe, replacing_output
 from .kept_passes import KeptPass, PassKey, reusing_passes
 from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
 from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
@@ -62,6 +63,7 @@ __all__ = [
     "bias_of",
     "broken_weights",
     "candidates_of",
+    "changing_gradient",
     "choose_output",
     "class_scores",
     "copy_autocast",
@@ -93,6 +95,7 @@ __all__ = [
     "raw_output",
     "reading_of",
     "record",
+    "record_curvature",
     "replacing_output",
     "reusing_passes",
     "scale_and_shift",

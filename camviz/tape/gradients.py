@@ -1,6 +1,6 @@
 """Activations and gradients of a network, read during a forward pass without changing the network."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
@@ -31,10 +31,7 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
     Nothing before the layer is differentiated. Of a layer that runs several times, the last run counts. Inside
     `reusing_passes`, a pass that was kept is not made again; the passes are counted as if it were.
     """
-    try:
-        activation, gradient = _differentiated(score, *_pass_through(net, x, layer))
-    except NoGradientError:  # a layer in a torch.no_grad() of the network, which ends in the mode before it
-        activation, gradient = _differentiated(score, *_pass_from(net, x, layer, torch.enable_grad()))
+    activation, gradient = _recorded(net, x, score, layer, gradient_of)
     check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
     return activation, gradient
 
@@ -66,6 +63,31 @@ def _pass_through(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, 
     if recorder is not None and place is not None:
         place.put(recorder.kept(activation, scores))
     return activation, scores
+
+
+@isolated
+def record_curvature(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the activation A of `layer`, the gradient dS/dA, and d2S/dA2 times A, each (B, c, h, w)."""
+    activation, both = _recorded(net, x, score, layer, _gradient_and_curvature)
+    gradient, curvature = both
+    check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
+    return activation, gradient, curvature
+
+
+def _recorded(
+    net: nn.Module, x: Tensor, score: Score, layer: nn.Module, differentiate: Callable[[Tensor, Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return the activation of `layer` and `differentiate(score, activation)`."""
+
+    def differentiated(activation: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            explained = score_of(score, scores)
+        return activation.detach(), differentiate(explained, activation)
+
+    try:
+        return differentiated(*_pass_through(net, x, layer))
+    except NoGradientError:  # a layer in a torch.no_grad() of the network, which ends in the mode before it
+        return differentiated(*_pass_from(net, x, layer, torch.enable_grad()))
 
 
 def _pass_from(
@@ -100,11 +122,13 @@ def _pass_from(
     return activation, scores
 
 
-def _differentiated(score: Score, activation: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the activation and the gradient of the score with respect to it."""
-    with torch.enable_grad():
-        explained = score_of(score, scores)
-    return activation.detach(), gradient_of(explained, activation)
+def _gradient_and_curvature(scores: Tensor, source: Tensor) -> Tensor:
+    """Return the gradient of the scores, and their Hessian times the source, stacked."""
+    gradient = gradient_of(scores, source, differentiable=True)
+    curvature = None
+    if gradient.requires_grad:  # it does not, where the scores are linear
+        (curvature,) = torch.autograd.grad(gradient, source, source.detach(), allow_unused=True)
+    return torch.stack([gradient.detach(), torch.zeros_like(source) if curvature is None else curvature]).detach()
 
 
 @isolated
@@ -185,7 +209,7 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
     return explained
 
 
-def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
+def gradient_of(scores: Tensor, source: Tensor, differentiable: bool = False) -> Tensor:
     """Return d(scores)/d(source) for every sample of the batch, in the shape of `source`."""
     gradient = None
     if scores.requires_grad:
@@ -193,7 +217,9 @@ def gradient_of(scores: Tensor, source: Tensor) -> Tensor:
             rules.before_backward(scores)
         with full_precision(source.device):
             with network_errors(Message("backward pass of the network"), source):
-                (gradient,) = torch.autograd.grad(scores, source, torch.ones_like(scores), allow_unused=True)
+                (gradient,) = torch.autograd.grad(
+                    scores, source, torch.ones_like(scores), create_graph=differentiable, allow_unused=True
+                )
     if gradient is None:
         raise NoGradientError("the score does not depend on this layer, so there is no gradient to show")
     if counts := active_counts.get():

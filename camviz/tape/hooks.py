@@ -144,6 +144,19 @@ def replacing_output(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iter
     require_reached(kept)
 
 
+@contextmanager
+def changing_gradient(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Let a backward pass inside the context go on below `layer` with `change(gradient)`, (B, c, h, w)."""
+
+    def keep(output: Tensor) -> Tensor:
+        if output.requires_grad:
+            output.register_hook(change)  # type: ignore[no-untyped-call]  # of this pass only
+        return output.clone()  # the next call may overwrite it
+
+    with replacing_output(layer, keep):
+        yield
+
+
 def require_reached(kept: list[Tensor]) -> Tensor:
     """Return the one recorded output; raise CamvizError if the forward pass did not run through the layer."""
     if not kept:

@@ -103,7 +103,8 @@ def test_every_setting_of_every_page(page: str, start: Start, asked: dict[str, A
     app = start("" if page == "explain" else path)
     for door in [{}, *DOORS.get(page, ())]:
         app.query_params.clear()
-        for key, value in {**{key: chance.choice(HOSTILE) for key in asked}, **door}.items():
+        # Not a known language: the next run of an AppTest fails when the words of its widgets have changed.
+        for key, value in {**{key: chance.choice(HOSTILE) for key in asked}, "lang": "<b>", **door}.items():
             app.query_params[key] = value
         calm(app.run())
     assert len(asked) > 10

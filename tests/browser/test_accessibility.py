@@ -109,7 +109,7 @@ class Keys:
         """What has the focus, through all shadow roots."""
         return self.page.evaluate_handle(FOCUS).as_element()
 
-    def reach(self, target: Locator, most: int = 60, key: str = "Tab") -> None:
+    def reach(self, target: Locator, most: int = 90, key: str = "Tab") -> None:
         """Press Tab until the target has the focus, and see that the focus is visible there."""
         element = target.element_handle()
         for _ in range(most):

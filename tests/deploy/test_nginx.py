@@ -113,8 +113,8 @@ def test_a_visitor_stays_with_one_replica(nginx: Nginx, replicas: list[Replica])
             assert [replica.visitors() for replica in replicas] == [0, 1]
             answer = await visitor.open()
             assert answer.maps and not answer.errors
-            assert ask(nginx.port, answer.pictures[0], Cookie="camviz_replica=b").status == 200
-            assert ask(nginx.port, answer.pictures[0], Cookie="camviz_replica=a").status == 404
+            assert ask(nginx.port, answer.maps[0], Cookie="camviz_replica=b").status == 200
+            assert ask(nginx.port, answer.maps[0], Cookie="camviz_replica=a").status == 404
             sizes = {5 * 2**20: 204, 10 * 2**20 - 2000: 204, 10 * 2**20 + 1: 413, 12 * 2**20: 413}
             for size, status in sizes.items():
                 assert await asyncio.to_thread(upload, nginx.port, visitor.visit.session, size, "b") == status, size

@@ -11,7 +11,7 @@ import skimage.segmentation
 
 import camviz
 from camviz import CamvizError, edits
-from camviz.edits.superpixels import lab
+from camviz.perturbation.superpixels import lab
 
 RNG = np.random.default_rng(0)
 VIEW = RNG.integers(0, 256, (26, 34, 3), dtype=np.uint8)

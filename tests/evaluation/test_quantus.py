@@ -17,6 +17,7 @@ from camviz.evaluation.metrics.deletion import deletion
 from camviz.evaluation.metrics.infidelity import infidelity
 from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
 from camviz.evaluation.metrics.pointing_game import share_inside
+from camviz.evaluation.metrics.relative_input_stability import relative_input_stability
 from camviz.evaluation.metrics.road import impute
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.evaluation.pixel_ranking import pixel_values
@@ -115,6 +116,21 @@ def test_max_sensitivity():
     expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=explained)[0]
     found = max_sensitivity(net, x, lambda net, x: gradient(net, x), samples=6, radius=0.05, seed=3)
     assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_relative_input_stability():
+    net, x, _ = example(dtype=torch.float32)
+    noise = torch.Generator().manual_seed(3)
+
+    def shift(arr, **_):
+        return arr + (
+            (torch.rand(x.shape, generator=noise, dtype=torch.float64) * 2 - 1).float() * 0.05
+        ).numpy().reshape(arr.shape)
+
+    peer = quantus.RelativeInputStability(nr_samples=6, perturb_func=shift, **SAME)
+    expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=explained)[0]
+    found = relative_input_stability(net, x, gradient, samples=6, radius=0.05, seed=3)
+    assert found == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("quarter", range(4))

@@ -89,7 +89,7 @@ def test_two_metrics_of_one_name_are_refused():
 
 def test_which_metrics_cost_the_method_again():
     assert {key for key, one in METRICS.items() if one.explains_again} == {
-        *("max_sensitivity", "randomization", "class_contrast", "pointing_game")
+        *("arcc", "class_contrast", "max_sensitivity", "pointing_game", "randomization", "relative_input_stability")
     }
     assert [key for key, one in METRICS.items() if one.of_mosaics] == ["pointing_game"]
 

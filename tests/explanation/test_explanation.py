@@ -121,14 +121,14 @@ def test_the_picture_is_known_by_its_pixels(tiny, tmp_path):
 # --------------------------------------------------------------------------------------------------- several layers
 
 
-@pytest.mark.parametrize("fuse", ["mean", "max"])
+@pytest.mark.parametrize("fuse", ["mean", "max", "product"])
 def test_maps_of_several_layers_are_scaled_and_fused(tiny, fuse):
     names = ("features.2", "features.4")
     e = explain(tiny, PICTURE, "layer_cam", 3, ",".join(names), fuse=fuse)
     assert (e.layer, e.question.layers, e.attribution.shape) == (",".join(names), names, (9, 13))
     maps = [bare(tiny, "layer_cam", scores.logit(3), name) for name in names]
     scaled = [render.upsample(one / one.max(), (9, 13)) for one in maps]
-    expected = sum(scaled) / 2 if fuse == "mean" else np.maximum(*scaled)
+    expected = {"mean": sum(scaled) / 2, "max": np.maximum(*scaled), "product": scaled[0] * scaled[1]}[fuse]
     np.testing.assert_allclose(e.attribution, expected, atol=1e-6)
 
 

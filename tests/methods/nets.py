@@ -162,7 +162,7 @@ def run(method, net, x, score, layer, **knobs):
 
 def quick(method, net, x, score, layer, **knobs):
     """The same with few of what a method of many passes takes many of."""
-    few = {name: 3 for name in method.knobs if name in ("samples", "steps", "masks")}
+    few = {name: 3 for name in method.knobs if name in ("samples", "steps", "masks", "cells", "scales")}
     return run(method, net, x, score, layer, **{**few, **knobs})
 
 

@@ -273,7 +273,7 @@ def test_a_report_shows_the_heatmap_before_and_after_an_edit(lite0) -> None:
     before = camviz.explain(lite0, SAMPLES / "panda.jpg")
     sections = report.explanation_sections(after, lite0.predict(SAMPLES / "panda.jpg"), "panda.jpg", untouched=before)
     (found,) = [one for one in sections if one.title == "Edit"]
-    assert [str(one.caption) for one in found.pictures] == [
+    assert [str(one.caption) for one in found.images] == [
         f"Before: giant panda {before.shown}",
         f"After: giant panda {after.shown}",
     ]

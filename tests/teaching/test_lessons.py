@@ -14,6 +14,7 @@ from camviz.teaching.claims import MEASURES, Claim
 from camviz.teaching.courses import courses
 from camviz.teaching.guesses import KINDS
 from camviz.teaching.lessons import FOLDER, FORMER_PAGES, PAGES, SAMPLES, View, files, lessons, question_of, read
+from camviz.ui.shell.pages import file_of
 
 LESSONS = {f"{lesson.number}": lesson for lesson in lessons()}
 EXPLAINED = {}  # what several lessons show, computed once
@@ -104,7 +105,7 @@ def test_every_link_is_taken_as_it_is(start) -> None:
     shown = [view for lesson in LESSONS.values() for view in lesson.links or lesson.heatmaps[-1:]]
     views = {(view.page, str(view.settings)): view for view in shown}.values()
     for view in views:
-        app = start("" if view.page == "explain" else f"pages/{view.page}.py", **view.settings)
+        app = start("" if view.page == "explain" else file_of(view.page), **view.settings)
         assert not app.exception and not app.error, view.label
         assert [w.value for w in app.warning if "Unknown" in w.value] == [], view.label
         for key, value in view.settings.items():
@@ -167,6 +168,7 @@ def test_a_number_stands_for_one_lesson(tmp_path):
 def test_a_lesson_can_link_to_every_page(tmp_path):
     pages = sorted([*(path.stem.lstrip("_") for path in (FOLDER.parents[1] / "pages").glob("*.py")), *FORMER_PAGES])
     assert sorted(PAGES) == pages and {"dataset", "gallery"} < set(pages)
+    assert all((FOLDER.parents[1] / file_of(page)).is_file() for page in pages)
     for page in pages:
         (tmp_path / "01-a.toml").write_text(
             f'title = "a"\nquestion = "b"\nanswer = "c"\n[[view]]\npage = "{page}"\n', encoding="utf-8"

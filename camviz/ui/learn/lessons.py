@@ -11,6 +11,7 @@ from ...teaching.lessons import FOLDER, Lesson, View, lessons
 from ..session import language, settings
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
+from ..shell import pages
 from . import hand_in, lesson_guesses, lesson_heatmaps
 
 ALL = "all"  # the course of all lessons
@@ -172,4 +173,4 @@ def _open(view: View) -> None:
         untrained = "random" if given["untrained"] == "1" else "default"
         given["layer"] = shared_model(given["model"], untrained, available_devices()[0]).default_layer
     settings.follow("link", given)
-    st.switch_page(f"pages/{view.page}.py")
+    st.switch_page(pages.file_of(view.page))

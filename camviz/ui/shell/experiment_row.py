@@ -18,7 +18,7 @@ from ..session.markdown import escaped
 from .pages import CLASS, IMAGE, LAYER, MODEL, Page
 
 FITS = {"crop": "center crop, as in training", "pad": "whole image, padded", "stretch": "stretched"}
-FUSES = {"mean": "mean", "max": "max"}
+FUSES = {"mean": "mean", "max": "max", "product": "product"}
 
 Place = Any  # a container, or None where the page does not use that part
 
@@ -190,7 +190,10 @@ def _fused(key: str, shown: list[str]) -> tuple[tuple[str, ...], Fusion]:
         key="fuse",
         required=True,
         persist_state="session",
-        help=tr("Mean: high where most heatmaps are high. Maximum: high where any of them is."),
+        help=tr(
+            "Mean: high where most heatmaps are high. Maximum: high where any of them is. Product: high where all of "
+            "them are."
+        ),
     )
     return tuple(layers) or (key,), fuse
 

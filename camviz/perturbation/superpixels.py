@@ -3,13 +3,15 @@
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]
 from scipy.sparse import coo_array  # type: ignore[import-untyped]
 from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
+from torch import Tensor
 
 from ..errors import CamvizError
-from .masks import check_view
+from ..images.arrays import check_view
 
 Float = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -49,6 +51,19 @@ def segments(view: Any, count: int = 120, compactness: float = 12.0) -> Labels:
         centers = _means(features, labels, rows * columns)
         labels = _nearest(features, centers, around)
     return _connected(labels.reshape(height, width))
+
+
+def segments_of(image: Tensor, count: int) -> Tensor:
+    """Return the superpixels of a normalized image (C, H, W) as numbers (H, W); as many as its size allows.
+
+    Its values are scaled to 0..255 for this; only the first three colors count.
+    """
+    colors = image.detach().cpu().double()[:3]
+    colors = colors.expand(3, -1, -1) if len(colors) < 3 else colors
+    low, high = colors.amin(), colors.amax()
+    view = (255 * (colors - low) / (high - low).clamp(min=1e-12)).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    most = max(1, view.shape[0] * view.shape[1] // 4)
+    return torch.from_numpy(segments(np.ascontiguousarray(view), min(count, most))).to(image.device)
 
 
 def lab(pixels: NDArray[np.uint8]) -> Float:

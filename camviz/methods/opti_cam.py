@@ -1,0 +1,70 @@
+"""Opti-CAM (Zhang et al., 2023)."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.many_passes import many_passes
+from ..registry import Range, method
+from ..runtime.progress import Progress
+from ..scores import Score
+from ..tape import activations, input_gradient
+
+
+@method(
+    "Opti-CAM",
+    family="cam",
+    paper="https://arxiv.org/abs/2301.07002",
+    reads="The highlighted region is evidence for {label}{where}: the image masked by this heatmap gives the highest "
+    "score.",
+    caution="The masked image is unlike the training images, and the mask may find weaknesses of the model instead of "
+    "evidence. The heatmap is only as fine as the cells of its layer.",
+)
+def opti_cam(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    layer: nn.Module,
+    *,
+    steps: Annotated[int, Range(1, 300), "Steps of the optimization, each of one forward and one backward pass"] = 100,
+    rate: Annotated[float, Range(0.01, 1, 0.01), "Learning rate"] = 0.1,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Evidence for the class at a layer: the feature maps are weighted so that the image masked by them scores highest.
+
+    map = sum_c w[c] * A[c] - its minimum, w = softmax u, u = argmax S( x * minmax( upsampled( sum_c w[c] * A[c] ) ) )
+
+    A: the feature maps; u is found by Adam, from equal weights; (B, h, w).
+
+    Asks for all weights together what Score-CAM asks for each feature map alone. Takes `steps` forward and backward
+    passes, whatever the number of channels.
+    """
+    x = x.detach()
+    activation, _ = activations(net, x, layer)
+    with torch.enable_grad(), many_passes(net, x, fold="gradient"):
+        u = torch.zeros(activation.shape[:2], dtype=x.dtype, device=x.device, requires_grad=True)
+        adam = torch.optim.Adam([u], lr=rate, maximize=True)
+        for step in range(1, steps + 1):
+            mask = masked_by(weighted(activation, u), x.shape[2:])
+            slope = (input_gradient(net, channels_last(x * mask.detach()), score) * x).sum(dim=1, keepdim=True)
+            (u.grad,) = torch.autograd.grad(mask, u, slope)
+            adam.step()
+            if progress:
+                progress(step, steps)
+    found = weighted(activation, u.detach())
+    return found - found.amin(dim=(1, 2), keepdim=True)
+
+
+def weighted(activation: Tensor, u: Tensor) -> Tensor:
+    """Return sum_c softmax(u)[b,c] * A[b,c], (B, h, w)."""
+    return torch.einsum("bc,bchw->bhw", u.softmax(dim=1), activation)
+
+
+def masked_by(maps: Tensor, size: torch.Size) -> Tensor:
+    """Return maps (B, h, w) as masks: upsampled to `size` and scaled to 0..1, (B, 1, H, W)."""
+    mask = interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)
+    low, high = mask.amin(dim=(2, 3), keepdim=True), mask.amax(dim=(2, 3), keepdim=True)
+    return (mask - low) / (high - low).clamp(min=torch.finfo(maps.dtype).tiny)

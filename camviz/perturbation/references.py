@@ -1,0 +1,29 @@
+"""Images without content, which attributions are relative to."""
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..runtime.rng import Rng
+
+RandomReference = Literal["plain colors", "noise"]
+
+BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean color": torch.zeros_like,
+    "darkest": lambda x: x.amin(dim=(2, 3), keepdim=True).expand_as(x),
+    "brightest": lambda x: x.amax(dim=(2, 3), keepdim=True).expand_as(x),
+}
+
+
+def random_references(rng: Rng, kind: RandomReference, count: int, image: Tensor) -> Tensor:
+    """Return `count` random images of the size of an image (C, H, W), normalized as the training images are.
+
+    Every value is drawn from a normal distribution of mean 0 and deviation 1: for each color of a plain image, or for
+    each pixel of noise.
+    """
+    assert kind in get_args(RandomReference)
+    shape = (image.shape[0], 1, 1) if kind == "plain colors" else image.shape
+    drawn = [rng.normal(*shape, dtype=image.dtype) for _ in range(count)]
+    return torch.stack(drawn).to(image.device).expand(count, *image.shape)

@@ -1,0 +1,28 @@
+"""FEM: against the formula, and its variant against the package grad-cam."""
+
+import numpy as np
+import torch
+from pytorch_grad_cam import FEM
+
+from camviz import scores
+from camviz.methods.fem import fem
+from tests.methods.nets import Modules, by_hand, close
+
+SCORE = scores.logit(2)
+
+
+def test_equals_the_formula_channel_by_channel():
+    net, x, hand = by_hand(Modules)
+    maps = hand.values[3].numpy()
+    expected = np.zeros((2, *maps.shape[2:]))
+    for image in range(2):
+        for channel in maps[image]:
+            expected[image] += channel.mean() * (channel > channel.mean() + 1.5 * channel.std())
+    close(fem(net, x, SCORE, net.features[3], deviations=1.5), torch.from_numpy(expected))
+
+
+def test_the_other_variant_is_that_of_the_package_grad_cam():
+    net, x, hand = by_hand(Modules)
+    with FEM(net, [net.features[6]], k=1) as peer:
+        expected = peer.get_cam_image(None, None, None, hand.values[6].numpy(), None, False)
+    close(fem(net, x, SCORE, net.features[6], deviations=1, weighting="feature maps"), torch.from_numpy(expected))

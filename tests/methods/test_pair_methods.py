@@ -1,0 +1,107 @@
+"""Guided and blur integrated gradients and XRAI against the package saliency of their authors; IDGI one by one."""
+
+import numpy as np
+import pytest
+import saliency.core as saliency
+import torch
+
+from camviz import scores
+from camviz.methods.blur_integrated_gradients import blur_integrated_gradients
+from camviz.methods.guided_integrated_gradients import guided_integrated_gradients
+from camviz.methods.idgi import idgi
+from camviz.methods.integrated_gradients import integrated_gradients
+from camviz.methods.xrai import xrai
+from camviz.perturbation.regions import densest_first, regions_of
+from camviz.perturbation.superpixels import segments_of
+from tests.methods.nets import Modules, Residual, build, close, picture
+
+SCORE = scores.logit(2)
+
+
+def gradients_of(net):
+    """The network as the package saliency calls it, with channels last."""
+
+    def call(images, call_model_args=None, expected_keys=None):
+        x = torch.from_numpy(np.asarray(images)).permute(0, 3, 1, 2).requires_grad_()
+        (gradient,) = torch.autograd.grad(net(x)[:, 2].sum(), x)
+        return {saliency.INPUT_OUTPUT_GRADIENTS: gradient.permute(0, 2, 3, 1).numpy()}
+
+    return call
+
+
+def theirs(mask, net, x, **settings):
+    """The maps of the package saliency, image by image."""
+    found = [mask.GetMask(one.permute(1, 2, 0).numpy(), gradients_of(net), **settings) for one in x]
+    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(("fraction", "distance"), [(0.25, 0.02), (0.1, 0.3), (0.5, 1.0)])
+def test_guided_integrated_gradients(fraction, distance, monkeypatch):
+    quantile = np.quantile  # whose argument `interpolation` is called `method` today
+    monkeypatch.setattr(np, "quantile", lambda a, q, interpolation: quantile(a, q, method=interpolation))
+    net, x = build(Residual), picture()
+    expected = theirs(saliency.GuidedIG(), net, x, x_steps=12, fraction=fraction, max_dist=distance)
+    close(guided_integrated_gradients(net, x, SCORE, steps=12, fraction=fraction, distance=distance), expected, 1e-6)
+
+
+def test_guided_integrated_gradients_keep_to_the_straight_path_at_distance_zero():
+    net, x = build(Modules), picture()
+    straight = guided_integrated_gradients(net, x, SCORE, steps=5, distance=0.0)
+    places = torch.arange(5).double() / 5
+    gradients = [torch.autograd.functional.jacobian(lambda p: net(p)[:, 2].sum(), place * x) for place in places]
+    close(straight, x * torch.stack(gradients).mean(dim=0), 1e-6)
+
+
+@pytest.mark.parametrize("spacing", ["even", "square root"])
+def test_blur_integrated_gradients(spacing):
+    net, x = build(Residual), picture()
+    expected = theirs(saliency.BlurIG(), net, x, max_sigma=6, steps=10, sqrt=spacing == "square root")
+    close(blur_integrated_gradients(net, x, SCORE, steps=10, sigma=6.0, spacing=spacing), expected, 1e-6)
+
+
+def test_idgi_equals_the_loop_over_steps_and_sums_to_the_increase():
+    net, x = build(Residual), picture()
+    expected = torch.zeros_like(x)
+    for step in range(20):
+        here, there = (((step + more) / 20 * x).requires_grad_() for more in (0, 1))
+        before, after = net(here)[:, 2], net(there)[:, 2]
+        (gradient,) = torch.autograd.grad(before.sum(), here)
+        share = gradient**2 / (gradient**2).sum(dim=(1, 2, 3), keepdim=True)
+        expected += share * (after - before).detach()[:, None, None, None]
+    found = idgi(net, x, SCORE, steps=20)
+    close(found, expected)
+    with torch.no_grad():
+        close(found.sum(dim=(1, 2, 3)), (net(x) - net(torch.zeros_like(x)))[:, 2])
+
+
+def test_xrai_ranks_regions_as_the_package_of_its_authors():
+    net, x = build(Modules), picture(1, size=(40, 48))
+    found = xrai(net, x, SCORE, steps=4, scales=3)
+    attribution = (
+        sum(integrated_gradients(net, x, SCORE, steps=4, baseline=end) for end in ("darkest", "brightest")) / 2
+    )
+    regions = regions_of(x[0], 3)
+    masks = [np.isin(np.arange(40 * 48), region).reshape(40, 48) for region in regions]
+    extra = saliency.XRAIParameters()
+    extra.experimental_params["min_pixel_diff"] = 2
+    expected = saliency.XRAI().GetMask(
+        x[0].permute(1, 2, 0).numpy(),
+        None,
+        segments=masks,
+        base_attribution=attribution[0].permute(1, 2, 0).numpy(),
+        extra_parameters=extra,
+    )
+    close(found[0], torch.from_numpy(expected))
+
+
+def test_regions_are_superpixels_widened_and_the_rest_gets_its_mean():
+    image = picture(1, size=(40, 48))[0]
+    labels = segments_of(image, 15).numpy()
+    for number, region in enumerate(regions_of(image, 1)):
+        rows, columns = np.nonzero(labels == number)
+        distance = abs(np.arange(40)[:, None, None] - rows) ** 2 + abs(np.arange(48)[None, :, None] - columns) ** 2
+        assert np.array_equal(np.flatnonzero(distance.min(axis=2) <= 1), region)
+    values = np.array([[1.0, 5.0, 2.0, 3.0]])
+    regions = [np.array([0, 1]), np.array([1]), np.array([2])]
+    assert densest_first(values, regions, 1).tolist() == [[1, 5, 2, 3]]
+    assert densest_first(values, regions, 2).tolist() == [[3, 3, 2.5, 2.5]]

@@ -1,0 +1,53 @@
+"""ShapleyCAM: against the package grad-cam, against a Hessian in full, and Grad-CAM where the score is linear."""
+
+import pytest
+import torch
+from pytorch_grad_cam import ShapleyCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputReST
+from torch import nn
+
+from camviz import CamvizError, scores
+from camviz.methods.grad_cam import grad_cam
+from camviz.methods.shapley_cam import shapley_cam
+from tests.methods.nets import Modules, Residual, build, by_hand, close, picture
+
+SCORE = scores.logit(2)
+
+
+def test_equals_the_weights_of_the_package_grad_cam():
+    net, x = build(Residual, dtype=torch.float32), picture(dtype=torch.float32)
+    net.relu.inplace = False
+    peer = ShapleyCAM(net, [net.second])
+    with peer:
+        peer.activations_and_grads.detach = False
+        output = peer.activations_and_grads(x)
+        loss = sum(ClassifierOutputReST(2)(one) for one in output)
+        loss.backward(retain_graph=True, create_graph=True)
+        activation, gradient = (
+            found[0] for found in (peer.activations_and_grads.activations, peer.activations_and_grads.gradients)
+        )
+        weight = torch.from_numpy(peer.get_cam_weights(x, None, None, activation, gradient))[:, :, None, None]
+    expected = (weight * activation.detach()).sum(dim=1).relu()
+    close(shapley_cam(net, x, SCORE, net.second), expected, 1e-4)
+
+
+def test_equals_the_whole_hessian():
+    net, x = build(Modules, activation=nn.SiLU), picture(1)
+
+    def utility(maps):
+        z = net.head(net.features[6](maps))
+        return 2 * z[0, 2] - z.logsumexp(dim=1)[0]
+
+    maps = net.features[:6](x).detach()
+    gradient = torch.autograd.functional.jacobian(utility, maps)
+    hessian = torch.autograd.functional.hessian(utility, maps).reshape(maps.numel(), maps.numel())
+    weight = gradient - (hessian @ maps.flatten()).reshape(maps.shape) / 2
+    expected = (weight.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu()
+    close(shapley_cam(net, x, SCORE, net.features[5]), expected)
+
+
+def test_is_grad_cam_where_the_score_is_linear():
+    net, x, _ = by_hand(Modules)
+    close(shapley_cam(net, x, SCORE, net.features[4], utility="score"), grad_cam(net, x, SCORE, net.features[4]))
+    with pytest.raises(CamvizError, match="utility='score'"):
+        shapley_cam(net, x, scores.contrast(1, 2), net.features[4])
