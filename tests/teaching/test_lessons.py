@@ -14,6 +14,7 @@ from camviz.teaching.claims import MEASURES, Claim
 from camviz.teaching.courses import courses
 from camviz.teaching.guesses import KINDS
 from camviz.teaching.lessons import FOLDER, FORMER_PAGES, PAGES, SAMPLES, View, files, lessons, question_of, read
+from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.shell.pages import file_of
 
 LESSONS = {f"{lesson.number}": lesson for lesson in lessons()}
@@ -103,7 +104,11 @@ def test_a_view_asks_what_its_settings_say():
 
 def test_every_link_is_taken_as_it_is(start) -> None:
     shown = [view for lesson in LESSONS.values() for view in lesson.links or lesson.heatmaps[-1:]]
-    views = {(view.page, str(view.settings)): view for view in shown}.values()
+    chapters = [view for view in shown if view.page == "learn"]
+    assert {
+        view.settings["chapter"] for view in chapters
+    } <= CHAPTERS.keys()  # one is opened: they are slow
+    views = [view for view in shown if view not in chapters[1:]]
     for view in views:
         app = start("" if view.page == "explain" else file_of(view.page), **view.settings)
         assert not app.exception and not app.error, view.label
