@@ -105,9 +105,7 @@ def test_a_view_asks_what_its_settings_say():
 def test_every_link_is_taken_as_it_is(start) -> None:
     shown = [view for lesson in LESSONS.values() for view in lesson.links or lesson.heatmaps[-1:]]
     chapters = [view for view in shown if view.page == "learn"]
-    assert {
-        view.settings["chapter"] for view in chapters
-    } <= CHAPTERS.keys()  # one is opened: they are slow
+    assert {view.settings["chapter"] for view in chapters} <= CHAPTERS.keys()  # one is opened: they are slow
     views = [view for view in shown if view not in chapters[1:]]
     for view in views:
         app = start("" if view.page == "explain" else file_of(view.page), **view.settings)
