@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import adversarial, edits, scores
+    from . import adversarial, edits, scores, training
     from .errors import CamvizError
     from .explanation.explain import explain
     from .explanation.explanation import Explanation
@@ -32,6 +32,7 @@ __all__ = [
     "measure",
     "scores",
     "serve",
+    "training",
 ]
 
 _MODULES = {

@@ -25,7 +25,7 @@ method_call
 registry encode render
 tape
 models relevance acceleration
-perturbation targets inspection
+perturbation targets inspection training
 stage
 methods evaluation
 edits
@@ -40,7 +40,7 @@ ui.inputs
 ui.results
 ui.widgets
 ui.shell
-ui.compare ui.dataset ui.evaluate ui.explain ui.inspect ui.learn ui.perturb
+ui.compare ui.dataset ui.evaluate ui.explain ui.inspect ui.learn ui.perturb ui.train
 ui.dashboard
 cli
 """

@@ -22,6 +22,7 @@ from .checkpoints.closest_architecture import closest_architecture
 from .checkpoints.contents import tensors_in
 from .checkpoints.download import Progress
 from .checkpoints.heads import fitting_heads
+from .checkpoints.saved_names import saved_class_names
 from .checkpoints.selection import select
 from .checkpoints.weights import Weights
 from .class_names import ClassNames, read_class_names
@@ -114,7 +115,7 @@ def load_model(
         if input_channels is not None
         else _default_channels(net, geometry.size)
     )
-    names = None if categories is None else read_class_names(categories)
+    names = saved_class_names(weights) if categories is None else read_class_names(categories)
     with one_input(net):
         shape = (len(channels), *geometry.size)
         given = head is not None or output is not None or not source.from_catalogue

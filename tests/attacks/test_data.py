@@ -150,7 +150,7 @@ def test_class_names_keep_their_markup_as_letters() -> None:
         ("1. item", r"1\. item"),
         ("- item", r"\- item"),
         ("two\n\n# lines", "two # lines"),
-        ("www.evil.example a@b.c", r"www\.evil.example a\@b.c"),
+        ("www.evil.example a@b.c http://e", "www\u2060.evil.example a\u2060@b.c http\\:\u2060//e"),
         ("&lt;b&gt; {x} |", r"\&lt;b\&gt; {x} \|"),
         (":material/home: :+1: a: b", r"\:material/home: \:+1: a: b"),
     ],

@@ -244,7 +244,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     picture = tmp_path / FILE
     Image.open(ROOT / "assets" / "samples" / "cat.jpg").save(picture)
     page.goto(f"http://127.0.0.1:{port}/?model=birds&fit=![x](http://evil.example/u.png)&layer=<img src=x>")
-    expect(page.get_by_text("Unknown fit '![x](http://evil.example/u.png)'")).to_be_visible()
+    expect(page.get_by_text("Unknown fit '![x](http:\u2060//evil.example/u.png)'")).to_be_visible()
     page.get_by_role("button", name="Your image").click()
     page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(picture)
     expect(page.get_by_role("button", name=picture.stem)).to_be_visible()
@@ -253,7 +253,10 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     def harmless() -> None:
         settled(page)
         main = page.locator(".stApp")
-        for element in ("a[href*=evil]", "img[src*=evil]", "a[href^=javascript]", "img[onerror]", ".katex"):
+        # A link of the page itself may carry what came in its own address. At any time: notes go with the next run.
+        leads = "links => links.map(one => one.href).filter(one => new URL(one).hostname.includes('evil'))"
+        assert main.locator("a[href*=evil]").evaluate_all(leads) == []
+        for element in ("img[src*=evil]", "a[href^=javascript]", "img[onerror]", ".katex"):
             expect(main.locator(element)).to_have_count(0)
         assert page.evaluate("window.pwned") is None and dialogs == []
 
@@ -265,7 +268,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
         page.get_by_role("button", name="Report (HTML)").click()
     report = tmp_path / "report.html"
     download.value.save_as(report)
-    for name in ("Inspect", "Dataset", "Learn"):
+    for name in ("Inspect", "Dataset", "Train", "Learn"):
         page.get_by_role("link", name=name).first.click()
         expect(page.get_by_role("link", name=name).first).to_have_attribute("aria-current", "page")
         harmless()

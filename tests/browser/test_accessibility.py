@@ -15,6 +15,7 @@ PAGES = {
     "?img=sample:cat": "Load a recipe",
     "compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4": "Download",
     "dataset": "Download",
+    "train": "Pretrained model",
     "inspect?layer=blocks.4": "Images with the strongest response",
     "inspect?inside=visualization&dream.for=class": "Inspect",
     "inspect?inside=depths": "Every depth",

@@ -424,7 +424,7 @@ def test_a_notebook_shows_picture_overlay_and_facts_and_no_foreign_html(tiny):
         ({"counterfactual": 1}, "counterfactual of grad_cam must be bool; got 1"),
         ({"counterfactuals": True}, "not in the settings of grad_cam; did you mean 'counterfactual'"),
         ({"fit": "croped"}, "fit 'croped' is not in .*; did you mean 'crop'"),
-        ({"fuse": "maximum"}, "fuse 'maximum' is not in mean, max; did you mean 'max'"),
+        ({"fuse": "maximum"}, "fuse 'maximum' is not in mean, max, product; did you mean 'max'"),
         ({"image": b"no image"}, "."),
         ({"target": lambda values: values}, r"one number for each sample, shape \(1,\); got \(1, 7\)"),
     ],

@@ -167,6 +167,7 @@ def test_a_lesson_without_chinese_stays_in_english(tmp_path: Path) -> None:
 
 READ = ("label", "body", "value", "help", "placeholder", "caption", "alt", "options", "body_text", "text")
 PROPER = {"ReLU", "sigmoid", "bootstrap", "CamViz", "EfficientNet-Lite", "TorchScript", "English", "Language", "Python"}
+PROPER |= {"ARCC", "DeepLIFT", "DeepSHAP", "FEM", "HSIC", "IDGI", "KernelSHAP", "LIME", "MuFidelity", "Sobol", "XRAI"}
 PAPER = re.compile(r".*(ICLR|ICML|ICCV|ECCV|CVPR|PLOS ONE).*", re.DOTALL)
 
 
@@ -269,6 +270,7 @@ PAGES = {
     "evaluate": {"steps": "4"},
     "dataset": {},
     "perturb": {"perturb": "attack", "attack": "fgsm"},
+    "train": {},
 }
 
 

@@ -33,6 +33,7 @@ VISITS: list[tuple[str, dict[str, str]]] = [
     ("", {"several": "1", "method": "guided_backprop"}),
     ("compare", {"rows.layers": "bn2", "columns.methods": "grad_cam"}),
     ("dataset", {}),
+    ("train", {}),
     ("_inspect", {"layer": "blocks.4"}),
     ("learn", {"part": "methods", "chapter": "guided_backprop"}),
     ("evaluate", {"test": "randomization"}),

@@ -68,7 +68,7 @@ def test_opens_with_everything_that_is_fast(visit, wait) -> None:
     assert "Synthesized input: 64 steps, 160 × 160 pixels" in captions(app)  # stored
     app.button(key="last_layer").click().run()
     assert headers(app)[0] == "Feature maps of bn2" and dict(app.query_params) == {"layer": "bn2"}
-    assert "Synthesize an image (about 4.3 min)" in labels(app) and "Show bn2" not in labels(app)
+    assert "Synthesize an image (about 2.7 min)" in labels(app) and "Show bn2" not in labels(app)
 
 
 def test_every_depth_shows_one_method_at_every_main_layer(visit) -> None:

@@ -17,9 +17,11 @@ from torch import nn
 import camviz
 from camviz import models
 from camviz.models import offers
+from camviz.training import to_file, train_head
 from camviz.ui.server import holdings
 from camviz.ui.session.markdown import escaped
 
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 Start = Callable[..., AppTest]
 NAMES = b"wren\nrobin\n<b>tit</b>"
 
@@ -55,6 +57,15 @@ def present(app: AppTest) -> camviz.Model:
     assert not app.exception
     model: camviz.Model = app.session_state["experiment"].model
     return model
+
+
+def test_a_file_from_the_page_train_names_its_architecture_and_classes(start: Start, lite0) -> None:
+    samples = {name: SAMPLES / f"{name}.jpg" for name in ("cat", "koala", "panda", "macaw", "rocket", "coffee")}
+    trained = train_head(lite0, {"fur": list(samples.values())[:3], "other": list(samples.values())[3:]}).model
+    app = bring(start(), to_file(trained, "efficientnet_lite0"), "zoo.safetensors")  # with SqueezeNet chosen
+    model = present(app)
+    assert (model.categories, model.layers) == (("fur", "other"), trained.layers)
+    assert app.session_state["experiment"].predictions == trained.predict(samples["coffee"])
 
 
 def test_brought_along_and_explained(start: Start) -> None:

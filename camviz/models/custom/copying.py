@@ -26,14 +26,16 @@ from ...tape import (
 REFUSALS = (Exception,)  # a network's own __deepcopy__ or __reduce__ may raise anything
 
 
-def copied(net: nn.Module) -> nn.Module:
+def copied(net: nn.Module, *, shares_tensors: bool = False) -> nn.Module:
     """Return a copy of a network, which is only read. Raises CamvizError if it cannot be copied.
 
     Computed tensors, such as cached activations and the weight of a pruned layer, are copied without their graph. What
-    cannot be copied, such as locks, generators and open files, is shared with the copy.
+    cannot be copied, such as locks, generators and open files, is shared with the copy. With `shares_tensors` so are
+    the parameters and buffers: for copies whose modules are replaced and whose tensors are never changed.
     """
+    shared = [*net.parameters(), *net.buffers()] if shares_tensors else []
     try:
-        copy_of_it = _deep_copy(net)
+        copy_of_it = _deep_copy(net, {id(tensor): tensor for tensor in shared})
     except REFUSALS as error:
         raise ModelError(
             "this {kind} cannot be copied, so it cannot be loaded ({error}): delete what it holds besides modules and "
@@ -58,11 +60,11 @@ def origin_of(net: nn.Module) -> nn.Module | None:
     return _origins[net]() if net in _origins else None
 
 
-def _deep_copy(net: nn.Module) -> nn.Module:
+def _deep_copy(net: nn.Module, shared: dict[int, Any]) -> nn.Module:
     try:
-        return copy.deepcopy(net)
+        return copy.deepcopy(net, dict(shared))
     except REFUSALS:
-        memo: dict[int, Any] = {}
+        memo = dict(shared)
         _prepare(net, memo, set())
         return copy.deepcopy(net, memo)
 
@@ -73,7 +75,7 @@ def _prepare(value: Any, memo: dict[int, Any], seen: set[int]) -> None:
         return
     seen.add(id(value))
     if isinstance(value, Tensor):
-        if not value.is_leaf:
+        if not value.is_leaf and id(value) not in memo:
             memo[id(value)] = value.detach().clone()
         return
     parts = _parts(value)

@@ -1,6 +1,7 @@
 """The images of the page Dataset: the samples, or uploaded images and ZIP files."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,28 +78,42 @@ def hold(photos: list[DatasetImage]) -> None:
     image_input.remove_opened({photo.digest for photo in photos})
 
 
-def _take() -> None:
-    held: Any = st.session_state.get("album_upload") or []
+def read_uploads(held: Sequence[Any], most: int, most_bytes: int) -> tuple[list[DatasetImage], list[tuple[str, str]]]:
+    """Return the images of uploaded files and ZIP files, and the refused files, each with the reason.
+
+    There are at most `most` images, of `most_bytes` in total; they are not decoded yet.
+    """
     taken: dict[str, bytes] = {}
     refused: list[tuple[str, str]] = []
     for file in held:
         try:
-            found = _files(file.name, file.getvalue(), MOST_BYTES - sum(map(len, taken.values())))
-            if len(taken) + len(found) > MOST:
-                raise FilesError("there is room for {most} images", most=MOST)
+            left = most_bytes - sum(map(len, taken.values()))
+            found = _files(file.name, file.getvalue(), most, left, most_bytes)
+            if len(taken) + len(found) > most:
+                raise FilesError("there is room for {most} images", most=most)
             for name, data in found:
                 taken[_free(name, taken)] = data
         except CamvizError as error:
             refused.append((file.name, error.message))
+    return [_photo(name, data) for name, data in taken.items()], refused
+
+
+def samples() -> list[DatasetImage]:
+    """Return the sample images."""
+    return _samples()
+
+
+def _take() -> None:
+    taken, refused = read_uploads(st.session_state.get("album_upload") or [], MOST, MOST_BYTES)
     st.session_state["album_refused"] = refused
-    hold([_photo(name, data) for name, data in taken.items()])
+    hold(taken)
 
 
-def _files(name: str, data: bytes, room: int) -> list[tuple[str, bytes]]:
+def _files(name: str, data: bytes, most: int, room: int, most_bytes: int) -> list[tuple[str, bytes]]:
     if name.lower().endswith(".zip"):
-        return list(images_in_zip(data, MOST, room))
+        return list(images_in_zip(data, most, room))
     if len(data) > room:
-        raise FilesError("there is room for {limit} MB of images", limit=MOST_BYTES // 2**20)
+        raise FilesError("there is room for {limit} MB of images", limit=most_bytes // 2**20)
     return [(name, data)]
 
 

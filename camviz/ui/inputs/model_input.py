@@ -14,6 +14,7 @@ from ...errors import CamvizError, RecipeError, WeightsError, in_memory
 from ...models import Entry, Model, Weights
 from ...models.catalogue import source_of
 from ...models.checkpoints.download import DownloadError
+from ...models.checkpoints.saved_names import saved_architecture, saved_class_names
 from ...models.checkpoints.weights import kind_of, read_checkpoint
 from ...models.class_names import read_class_names
 from ..server import queue
@@ -23,9 +24,12 @@ from ..session.markdown import escaped
 from . import visitor
 
 FILES = ["pth", "pt", "ckpt", "bin", "safetensors", "tar"]
-KEPT = 4  # of a visitor's own networks
+KEPT = 4  # of the networks that a visitor has uploaded
+KEPT_TRAINED = 3  # of those that a visitor has trained here
 HERE = ("localhost", "127.0.0.1", "[::1]")
 CUSTOM = "custom:"  # before the digest of a network that a visitor brought, in the URL
+TRAINED = f"{CUSTOM}trained-"  # the same of a network that a visitor trained here
+TRAINED_BYTES = 2**21  # of its new layer and its modules; the other tensors are those of the shared network
 
 NO_NAME = re.compile(r"[^\w .-]")
 
@@ -114,7 +118,8 @@ def same(name: str, weights: Weights) -> str:
 def bring(architecture: str, file: str, content: bytes, names: bytes | None, sigmoid: bool, device: str) -> str:
     """Add a network to this visitor's own, and return its name. Raises CamvizError.
 
-    Nothing of it is written to a disk, and nobody finds it but who brings the same content.
+    Nothing of it is written to a disk, and nobody finds it but who brings the same content. A file from the page Train
+    names its architecture and its classes.
     """
     kind = kind_of(content)
     if kind != "state dict":
@@ -124,21 +129,43 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
             file=file,
             kind=kind,
         )
+    architecture = saved_architecture(content) or architecture
     source_of(architecture)  # else a path that is no name of the catalogue would be opened
     model = models.load_model(
         architecture,
         weights=read_checkpoint(content, file),
         device=device,
         head="sigmoid" if sigmoid else None,
-        categories=None if names is None else read_class_names(names),
+        categories=saved_class_names(content) if names is None else read_class_names(names),
     )
-    title = f"{NO_NAME.sub('', PurePath(file).stem)[:60]} (yours)"
+    title = own_title(PurePath(file).stem)
     model = models.with_digest(replace(model, name=title, title=title))
     key = CUSTOM + hashlib.sha256(content + repr((architecture, names, sigmoid, title)).encode()).hexdigest()[:12]
     visitor.hold("network", key, model, _bytes(model))
-    for oldest in list(_own())[:-KEPT]:
-        visitor.remove("network", oldest)
+    _drop_oldest([one for one in _own() if not one.startswith(TRAINED)], KEPT)
     return key
+
+
+def own_title(name: str) -> str:
+    """Return the title of a visitor's own network of that name."""
+    return f"{NO_NAME.sub('', name)[:60]} (yours)"
+
+
+def hold_trained(model: Model) -> str:
+    """Add a network that was trained on the page to this visitor's own, and return its name; the last three are kept.
+
+    Its tensors, but for the last layer, are those of the shared network, so that it takes little memory.
+    """
+    key = TRAINED + hashlib.sha256(repr(model.key).encode()).hexdigest()[:12]
+    if key not in _own():
+        visitor.hold("network", key, model, TRAINED_BYTES)
+        _drop_oldest([one for one in _own() if one.startswith(TRAINED)], KEPT_TRAINED)
+    return key
+
+
+def _drop_oldest(keys: list[str], most: int) -> None:
+    for oldest in keys[:-most]:
+        visitor.remove("network", oldest)
 
 
 def allowed() -> bool:

@@ -90,6 +90,13 @@ PAGES = (
         frozenset({MODEL, CLASS, LAYER}),
     ),
     Page(
+        "train",
+        Message("Train"),
+        ":material/model_training:",
+        Message("Teach a network your own classes from a few images of each, and see what its predictions depend on."),
+        frozenset(),
+    ),
+    Page(
         "learn",
         Message("Learn"),
         ":material/school:",

@@ -1,0 +1,74 @@
+"""The last linear layer of a network: what enters it for an image, and a copy of the network with another one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.many_passes import many_passes
+from ..errors import ModelError
+from ..images import ImageSource
+from ..models import Model
+from ..models.custom.copying import copied
+from ..models.geometry import Fit
+from ..runtime.batching import batches
+from ..runtime.progress import Progress
+from ..tape import as_matrix, forward, observe, reading_of
+
+
+def find_head(model: Model) -> str:
+    """Return the dotted name of the linear layer that computes the class scores. Raises CamvizError."""
+    names: dict[nn.Module, str] = {
+        module: name for name, module in model.net.named_modules() if isinstance(module, nn.Linear)
+    }
+    outputs: dict[nn.Module, Tensor] = {}
+
+    def see(module: nn.Module, output: Tensor) -> None:
+        if module in names:
+            outputs[module] = output
+
+    reading = reading_of(model.net)
+    x = model.preprocess(np.zeros((*model.input_size, 3), np.uint8))
+    with model.running(), torch.no_grad():
+        observe(model.net, x, see)
+        scores = forward(model.net, x)
+    for module, output in reversed(outputs.items()):
+        if output.ndim == 2 and output.shape == scores.shape and not (reading and reading.computed_back):
+            if torch.allclose(output, scores, atol=1e-4):
+                return names[module]
+            break
+    raise ModelError(
+        "{model} does not end in a linear layer, so no new one can be trained: choose a network whose last layer is an "
+        "nn.Linear, such as efficientnet_lite0",
+        model=model.name,
+    )
+
+
+def head_features(
+    model: Model, images: Sequence[ImageSource], fit: Fit = "crop", progress: Progress | None = None
+) -> NDArray[np.float32]:
+    """Return what enters the last linear layer for each image, (n, d). Raises CamvizError."""
+    net = copied(model.net, shares_tensors=True)
+    net.set_submodule(find_head(model), nn.Identity())
+    found = []
+    with model.running(), torch.no_grad(), many_passes(net, model.preprocess(images[0], fit)) as sizes:
+        for part in batches(len(images), sizes.size, progress):
+            x = channels_last(torch.cat([model.preprocess(image, fit) for image in images[part]]))
+            found.append(as_matrix(forward(net, x), len(x)).float().cpu().numpy())
+    return np.concatenate(found)
+
+
+def with_head(net: nn.Module, name: str, weight: Tensor, bias: Tensor) -> nn.Module:
+    """Return a copy of a network with another linear layer of that name; all other tensors are those of the network."""
+    old = net.get_submodule(name)
+    reference = next(old.parameters())
+    head = nn.Linear(weight.shape[1], weight.shape[0], device=reference.device, dtype=reference.dtype)
+    head.requires_grad_(False)
+    head.weight.copy_(weight)
+    head.bias.copy_(bias)
+    changed = copied(net, shares_tensors=True)
+    changed.set_submodule(name, head.eval())
+    return changed

@@ -1,0 +1,35 @@
+"""The linear layer against scikit-learn's logistic regression, and against its own optimality condition."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from camviz.training import logistic_regression
+
+
+def clusters(classes: int, each: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), each)
+    return rng.normal(size=(classes, size))[labels] * 1.5 + 3 * rng.normal(size=(len(labels), size)) + 7, labels
+
+
+def scaled(features: np.ndarray) -> np.ndarray:
+    centered = features - features.mean(axis=0)
+    return centered / np.sqrt((centered**2).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize(("classes", "each", "size"), [(3, 20, 100), (5, 30, 12), (2, 4, 50)])
+@pytest.mark.parametrize("strength", [1.0, 100.0])
+def test_it_is_the_one_of_scikit_learn(classes: int, each: int, size: int, strength: float) -> None:
+    features, labels = clusters(classes, each, size)
+    layer = logistic_regression.fit(features, labels, classes, strength)
+    # Of two classes scikit-learn trains one row, whose penalty is half of what two opposite rows cost.
+    peer = LogisticRegression(C=strength * 2 if classes == 2 else strength, tol=1e-10, max_iter=10_000)
+    expected = peer.fit(scaled(features), labels).predict_proba(scaled(features))
+    assert np.abs(layer.probabilities(features) - expected).max() < 1e-4
+    assert layer.weight.shape == (classes, size) and np.abs(layer.weight.sum(axis=0)).max() < 1e-6
+
+
+def test_images_without_a_difference_are_equally_probable() -> None:
+    layer = logistic_regression.fit(np.ones((6, 4)), np.array([0, 0, 1, 1, 2, 2]), 3)
+    assert np.allclose(layer.probabilities(np.ones((1, 4))), 1 / 3)
