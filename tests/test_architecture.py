@@ -29,10 +29,10 @@ perturbation targets inspection training
 stage
 methods evaluation
 edits
-explanation feature_visualization
+explanation feature_visualization adversarial
 measurement
 captions teaching export
-figures report adversarial
+figures report
 batch
 ui.session
 ui.server ui.components

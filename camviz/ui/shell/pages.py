@@ -168,6 +168,12 @@ FORMER = {
 }
 
 
+def file_of(name: str) -> str:
+    """Return the file of a page, or of the successor of a former one, by its name in a lesson."""
+    path = FORMER[name][0] if name in FORMER else name
+    return next(f"pages/{page.file}.py" for page in PAGES if path in (page.file, page.path))
+
+
 def tabs() -> None:
     """Draw the links to all pages that narrow screens show at their lower edge."""
     with st.container(key="tabs", horizontal=True):
