@@ -16,9 +16,11 @@ from camviz.methods.guided_backprop import guided_backprop
 from camviz.teaching import marking
 from camviz.teaching.hand_in import read_hand_in
 from camviz.teaching.lessons import FOLDER, lessons
+from camviz.ui.inputs import membership
 from camviz.ui.learn import lessons as lesson_page
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.learn.glossary import GLOSSARY
+from camviz.ui.server.rooms import rooms
 
 SAMPLES = FOLDER.parent / "samples"
 
@@ -110,7 +112,10 @@ def test_a_guess_is_checked_with_the_answer_and_handed_in(start, downloads, tmp_
     assert all(0 <= guess.seconds < 600 for guess in work.guesses)
 
 
-def test_an_exercise_has_its_tools_beside_the_question_and_a_number_is_checked(start) -> None:
+def test_an_exercise_has_its_tools_beside_the_question_and_a_number_is_checked(start, monkeypatch) -> None:
+    teacher = rooms().open()
+    student = rooms().enter(rooms().wall(teacher.token).code, "Ada", "ada")
+    monkeypatch.setattr(membership, "seat", lambda: student)
     app = start("pages/learn.py", lesson="18", course="layers")
     assert [one.label for one in app.button if str(one.key).startswith("lesson.link")] == [
         "Both in Compare",
@@ -122,6 +127,11 @@ def test_an_exercise_has_its_tools_beside_the_question_and_a_number_is_checked(s
     assert not app.exception
     assert [one.value for one in app.success][1:] == ["Right: They are equal but for one factor"]
     assert [one.value for one in app.warning] == ["You have 0.9; expected is 1, give or take 0.005: 0.1 away."]
+    told = rooms().wall(teacher.token).lessons  # the room has both guesses
+    assert [(one.lesson, [answer.value for answer in one.answers]) for one in told] == [
+        (18, [lessons()[17].prompts[0].keys[0]]),
+        (18, [0.9]),
+    ]
 
 
 def test_a_heatmap_of_a_lesson_opens_in_explain(start, monkeypatch) -> None:

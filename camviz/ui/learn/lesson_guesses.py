@@ -9,7 +9,7 @@ import torch
 
 from ... import edits
 from ...edits import predictions_of
-from ...errors import CamvizError
+from ...errors import CamvizError, RoomError
 from ...explanation.explanation import Explanation
 from ...messages import Message
 from ...models import Prediction
@@ -17,8 +17,10 @@ from ...teaching import marking
 from ...teaching.guesses import LONGEST, Guess
 from ...teaching.lessons import Lesson, View
 from ...teaching.prompts import Prompt
+from ..inputs import membership
 from ..server.forward_batches import forward_batches
 from ..server.store import result_store
+from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from . import regions
@@ -114,7 +116,16 @@ def mark(lesson: Lesson, found: Sequence[Explanation]) -> None:
         e = found[prompt.view - 1] if prompt.kind == "region" else None
         with_map = bool(lesson.heatmaps) and lesson.hides != "heatmaps"
         guess = marking.guess(lesson.number, prompt, value, round(seconds, 1), with_map, e)
-        kept().setdefault((lesson.number, place), guess)
+        if kept().setdefault((lesson.number, place), guess) is guess:
+            _send(guess)
+
+
+def _send(guess: Guess) -> None:
+    """Give a guess to the room that the student is in; outside of a room nothing happens."""
+    try:
+        membership.send(guess)
+    except RoomError as error:
+        settings.note(error_text(error))
 
 
 def results(lesson: Lesson, found: Sequence[Explanation], open_view: Callable[[View], None]) -> None:
