@@ -151,7 +151,7 @@ def test_the_bases_are_the_pixel_methods_that_need_no_layer(monkeypatch):
     assert {"smooth_grad", "guided_grad_cam", "full_grad", "rise", "edge_detector"}.isdisjoint(BASES)
     added = replace(METHODS["gradient_x_input"], key="added", function=lambda net, x, score: 7 * x)
     monkeypatch.setitem(METHODS, "added", added)
-    assert METHODS["smooth_grad"].knobs["base"].choices == tuple(sorted([*BASES, "added"]))
+    assert METHODS["smooth_grad"].knobs["base"].choices == tuple(sorted([*BASES, *SLOW, "added"]))
     net, x, _ = by_hand(Modules)
     assert METHODS["smooth_grad"].settings({"base": "added"})["base"] == "added"
     close(smooth_grad(net, x, SCORE, base="added", level=0.0), 7 * x)
