@@ -14,6 +14,8 @@ COMMANDS = {
     "serve": ("start the dashboard; `camviz` alone does it too", ".cli.serve"),
     "explain": ("explain all images of a folder", ".batch.cli"),
     "methods": ("print the table of methods as Markdown", ".cli.methods"),
+    "lessons": ("check the lessons of a folder, and their claims on the networks at hand", ".cli.lessons"),
+    "collect": ("make a table and a page of what a class has handed in", ".cli.collect"),
     "doctor": ("print versions, devices, weights and missing parts, for a bug report", ".cli.doctor"),
     "docs": ("write the reference pages of the methods and metrics", ".cli.docs"),
     "visualize": ("add the missing feature visualizations to the file that is shipped", ".cli.visualize"),

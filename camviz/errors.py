@@ -147,6 +147,16 @@ class ServerError(CamvizError):
     code = "server-not-started"
 
 
+class RoomError(CamvizError):
+    """A room does not allow this."""
+
+    code = "room-refused"
+
+
+class RoomEndedError(RoomError):
+    """The room has ended, or the seat in it was never given."""
+
+
 class ConfigurationError(CamvizError):
     """The operator's configuration file has a fault."""
 

@@ -29,10 +29,10 @@ perturbation targets inspection training
 stage
 methods evaluation
 edits
-explanation feature_visualization
+explanation feature_visualization adversarial
 measurement
 captions teaching export
-figures report adversarial
+figures report
 batch
 ui.session
 ui.server ui.components
@@ -40,7 +40,7 @@ ui.inputs
 ui.results
 ui.widgets
 ui.shell
-ui.compare ui.dataset ui.evaluate ui.explain ui.inspect ui.learn ui.perturb ui.train
+ui.compare ui.dataset ui.evaluate ui.explain ui.inspect ui.learn ui.perturb ui.train ui.room
 ui.dashboard
 cli
 """

@@ -56,23 +56,24 @@ def blur_integrated_gradients(
         for number, image in enumerate(x):
             for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 here = sigmas[part]
-                points, slopes = map(torch.stack, zip(*[blurred(image, one) for one in here], strict=True))
+                points, slopes = map(torch.stack, zip(*(blurred_and_slope(image, one) for one in here), strict=True))
                 lengths = x.new_tensor(sigmas[part.start + 1 : part.stop + 1]) - x.new_tensor(here)
                 gradient = input_gradient(net, channels_last(points), score)
                 result[number] -= (lengths[:, None, None, None] * gradient * slopes).sum(dim=0)
     return result
 
 
-def blurred(image: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """Return an image (C, H, W) blurred by a Gaussian of that standard deviation, 0 outside, and its slope d/dsigma."""
-    down, right = (gaussian_matrix(length, sigma) for length in image.shape[1:])
-    next_down, next_right = (gaussian_matrix(length, sigma + STEP) for length in image.shape[1:])
-    # The matrices are subtracted, in float64, as two blurred images in float32 differ by little more than rounding.
-    more_down, more_right = (next_down - down) / STEP, (next_right - right) / STEP
-    down, right, next_right, more_down, more_right = (
-        one.to(image) for one in (down, right, next_right, more_down, more_right)
-    )
-    return down @ image @ right, more_down @ image @ next_right + down @ image @ more_right
+def blurred_and_slope(image: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """Return an image (C, H, W) blurred by a Gaussian of that standard deviation, 0 outside of it, and dx/dsigma.
+
+    The difference of two blurred images would be lost to rounding in float32, so it is that of the Gaussians in
+    float64: D'xR' - DxR = (D' - D)xR' + Dx(R' - R).
+    """
+    now, then = ([gaussian_matrix(length, one) for length in image.shape[1:]] for one in (sigma, sigma + STEP))
+    down, right = (one.to(image) for one in now)
+    down_slope, right_slope = (((after - one) / STEP).to(image) for one, after in zip(now, then, strict=True))
+    half = down @ image
+    return half @ right, down_slope @ image @ then[1].to(image) + half @ right_slope
 
 
 def gaussian_matrix(length: int, sigma: float) -> Tensor:

@@ -52,7 +52,7 @@ def expected_gradients(
             for part in batches(samples, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 count = part.stop - part.start
                 start = random_references(colors, reference, count, image)
-                place = torch.cat([places.uniform(1) for _ in range(count)]).to(x)
+                place = torch.cat([places.uniform(1, dtype=torch.float64) for _ in range(count)]).to(x)
                 points = channels_last(start + place[:, None, None, None] * (image - start))
                 result[number] += ((image - start) * input_gradient(net, points, score)).sum(dim=0)
     return result / samples

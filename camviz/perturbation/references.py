@@ -21,9 +21,9 @@ def random_references(rng: Rng, kind: RandomReference, count: int, image: Tensor
     """Return `count` random images of the size of an image (C, H, W), normalized as the training images are.
 
     Every value is drawn from a normal distribution of mean 0 and deviation 1: for each color of a plain image, or for
-    each pixel of noise.
+    each pixel of noise. They are drawn in float64, as torch draws other numbers in another dtype.
     """
     assert kind in get_args(RandomReference)
     shape = (image.shape[0], 1, 1) if kind == "plain colors" else image.shape
-    drawn = [rng.normal(*shape, dtype=image.dtype) for _ in range(count)]
-    return torch.stack(drawn).to(image.device).expand(count, *image.shape)
+    drawn = [rng.normal(*shape, dtype=torch.float64) for _ in range(count)]
+    return torch.stack(drawn).to(image).expand(count, *image.shape)

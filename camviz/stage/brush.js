@@ -10,6 +10,7 @@ const ICONS = { // paths in a square of 16
   undo: '<path d="M6 3L3 6l3 3M3 6h6a4 4 0 0 1 0 8H6"/>',
   redo: '<path d="M10 3l3 3-3 3M13 6H7a4 4 0 0 0 0 8h3"/>',
 };
+const TOOLS = ['look', 'hide', 'keep', 'paste', 'window'];
 const UNDO = 100; // states of the mask that are kept
 
 const bitsOf = mask => {
@@ -40,6 +41,7 @@ class Brush {
   }
 
   update(data) {
+    if (!this.data) this.tool = data.first_tool || 'look';
     this.data = data;
     const { words } = data;
     if (this.words !== JSON.stringify(words)) { this.words = JSON.stringify(words); this.build(); }
@@ -47,7 +49,7 @@ class Brush {
     if (data.number >= this.number && given !== this.seen) { // another one than was drawn here: a link, Back, another image
       this.mask = data.cells ? maskOf(data.cells) : new Uint8Array(CELLS * CELLS);
       this.past = []; this.future = []; this.tried = [];
-      if (data.cells) { this.tool = data.tool; this.fill.value = data.fill; this.paste.value = data.paste; }
+      if (data.cells) { this.tool = this.marks ? this.tool : data.tool; this.fill.value = data.fill; this.paste.value = data.paste; }
       this.guess = data.guess;
     }
     if (data.number >= this.number) { this.seen = given; this.number = data.number; }
@@ -59,7 +61,7 @@ class Brush {
     const { words, fills, images } = this.data;
     this.modes.setAttribute('aria-label', words.edit);
     const button = (name, act, pressed) => {
-      const one = element('button', '', { type: 'button', textContent: words[name], onclick: act });
+      const one = element('button', '', { type: 'button', textContent: words[name] || '', onclick: act });
       one.dataset.name = name;
       if (ICONS[name]) {
         one.innerHTML = `<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.5" aria-hidden="true">${ICONS[name]}</svg>`;
@@ -68,9 +70,11 @@ class Brush {
       if (pressed !== undefined) one.setAttribute('aria-pressed', pressed);
       return one;
     };
-    this.modes.replaceChildren(...['look', 'hide', 'keep', 'paste', 'window'].map(name => button(name, () => this.choose(name), false)));
+    const tools = this.data.tools || TOOLS;
+    this.modes.hidden = tools.length < 2;
+    this.modes.replaceChildren(...tools.map(name => button(name, () => this.choose(name), false)));
     this.shapes = element('div', 'views'); this.shapes.setAttribute('role', 'group'); this.shapes.setAttribute('aria-label', words.shape);
-    this.shapes.append(...SHAPES.map(name => button(name, () => { this.shape = name; if (name === 'segment') this.loadSegments(); this.show(); }, false)));
+    this.shapes.append(...(this.marks ? SHAPES.slice(0, 3) : SHAPES).map(name => button(name, () => { this.shape = name; if (name === 'segment') this.loadSegments(); this.show(); }, false)));
     const select = (name, options) => {
       const one = element('select', 'colors');
       one.setAttribute('aria-label', words[name]); one.title = words[name];
@@ -95,6 +99,7 @@ class Brush {
   }
 
   get draws() { return this.tool !== 'look'; }
+  get marks() { return this.data.tool === 'mark'; } // a region is marked for a guess, and the image is not changed
 
   choose(name) {
     const before = this.tool;
@@ -110,8 +115,9 @@ class Brush {
     for (const one of this.modes.children) one.setAttribute('aria-pressed', one.dataset.name === this.tool);
     for (const one of this.shapes.children) one.setAttribute('aria-pressed', one.dataset.name === this.shape);
     this.first.setAttribute('aria-pressed', this.asking);
-    this.shapes.hidden = this.first.hidden = this.tool === 'window';
-    this.fill.hidden = this.tool === 'paste'; this.paste.hidden = this.tool !== 'paste';
+    this.shapes.hidden = this.tool === 'window';
+    this.first.hidden = this.tool === 'window' || this.marks;
+    this.fill.hidden = this.tool === 'paste' || this.marks; this.paste.hidden = this.tool !== 'paste';
     this.back.disabled = !this.past.length; this.again.disabled = !this.future.length;
     this.clear.disabled = !this.mask.some(Boolean) && !this.tried.length;
     this.stage.screen.title = this.draws ? this.data.words.keys : this.stage.data.words.keys;
@@ -129,13 +135,15 @@ class Brush {
         if (!count[place]) return;
         pixels.data.set([...(value < 0 ? [214, 40, 40] : [40, 90, 214]), 30 + 190 * Math.abs(value) / top], 4 * place);
       });
-    } else if (this.draws) {
+    } else if (this.draws || this.marks) {
       const keep = this.tool === 'keep' && this.mask.some(Boolean), inside = place => Boolean(this.mask[place]) !== keep;
       for (let place = 0; place < CELLS * CELLS; place++) {
         if (!inside(place)) continue;
         const column = place % CELLS, edge = [column && place - 1, column < CELLS - 1 && place + 1, place - CELLS, place + CELLS];
-        const border = edge.some(other => other > 0 && other < CELLS * CELLS && !inside(other));
-        pixels.data.set([20, 20, 40, border ? 150 : this.before ? 120 : 40], 4 * place); // a finished stroke is in the image
+        const rim = this.marks && (!column || column === CELLS - 1 || place < CELLS || place >= CELLS * (CELLS - 1));
+        const border = rim || edge.some(other => other > 0 && other < CELLS * CELLS && !inside(other));
+        if (this.marks) pixels.data.set([255, 176, 0, border ? 255 : this.draws ? 90 : 0], 4 * place);
+        else pixels.data.set([20, 20, 40, border ? 150 : this.before ? 120 : 40], 4 * place); // a finished stroke is in the image
       }
     }
     this.canvas.getContext('2d').putImageData(pixels, 0, 0);
@@ -262,6 +270,7 @@ class Brush {
   }
 
   ask(window = null, stays = false) {
+    if (!this.data.address) return;
     if (this.asking && !this.guess && this.tool !== 'window' && this.mask.some(Boolean)) {
       if (!this.before) { this.question.hidden = false; this.question.querySelector('button').focus(); }
       return;

@@ -6,16 +6,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
+from ..adversarial.attacking import attack
+from ..edits.answers import answers_of
 from ..errors import ExtensionError, choice
-from ..evaluation.rank_correlation import rank_correlation
+from ..evaluation.rank_correlation import pairwise_rank_correlation, rank_correlation
 from ..explanation.explain import answer
 from ..explanation.explanation import Explanation
+from ..feature_visualization.synthesis import synthesize
+from ..inspection.filters import first_filters
 from ..models import shared_model
 from ..tape import forward, score_of
 
 Box = tuple[float, float, float, float]  # top, left, bottom, right, in parts of the image
+DARK = 60  # of 255: the three colors of a dark pixel lie below it
 FIELDS = {"says", "measure", "of", "box", "word", "equals", "over", "under"}
 
 
@@ -90,6 +96,42 @@ def _correlation(claim: Claim, e: Explanation, other: Explanation) -> float:
     return rank_correlation(e.attribution, other.attribution)
 
 
+def _agreement(claim: Claim, e: Explanation, other: Explanation) -> float:
+    """The rank correlation of two heatmaps as the page Compare shows it, at 56 x 56 cells."""
+    return float(pairwise_rank_correlation([e.heatmap, other.heatmap], (56, 56))[0, 1])
+
+
+def _fooled(claim: Claim, e: Explanation) -> float:
+    """The probability of the explained class after an attack by PGD with 10 steps of at most 1/255."""
+    model = e.question.model
+    assert e.target is not None
+    perturbed = attack(model, e.question.image, epsilon=1 / 255, fit=e.question.fit).perturbed_pixels
+    return float(answers_of(model, [perturbed])[0][e.target])
+
+
+def _synthesized(claim: Claim, e: Explanation) -> float:
+    """The rise of the score of the explained class within 16 steps of its class image."""
+    objective = synthesize(e.question.model, "class_image", target=e.target, steps=16).objective
+    return objective[-1] - objective[0]
+
+
+def _dark(e: Explanation) -> NDArray[np.bool_]:
+    dark: NDArray[np.bool_] = e.view.max(axis=2) < DARK
+    return dark
+
+
+def _dark_share(claim: Claim, e: Explanation) -> float:
+    """The share of the heatmap on the dark pixels: those whose three colors are all below 60 of 255."""
+    strength = _strength(e)
+    return float(strength[_dark(e)].sum() / strength.sum())
+
+
+def _filters(claim: Claim, e: Explanation) -> float:
+    """The number of filters of the first convolution."""
+    found = first_filters(e.question.model)
+    return float(len(found.weights)) if found else 0.0
+
+
 def _score_change(claim: Claim, e: Explanation) -> float:
     """The score of the image, less that of a blank image."""
     model = e.question.model
@@ -117,11 +159,16 @@ def _predicted(claim: Claim, e: Explanation) -> str:
 
 
 MEASURES: dict[str, Callable[..., float | str]] = {
+    "agreement": _agreement,
     "cells": lambda claim, e: float(e.attribution.shape[-1]),
     "class_names": _class_names,
     "correlation": _correlation,
+    "dark_area": lambda claim, e: float(_dark(e).mean()),
+    "dark_share": _dark_share,
     "difference_untrained": _difference_untrained,
     "explained": lambda claim, e: str(e.label),
+    "filters": _filters,
+    "fooled": _fooled,
     "peak": lambda claim, e: float(e.attribution.max()),
     "peak_ratio": _peak_ratio,
     "predicted": _predicted,
@@ -130,4 +177,5 @@ MEASURES: dict[str, Callable[..., float | str]] = {
     "share": _share,
     "strongest_in": _strongest_in,
     "sum": lambda claim, e: float(e.attribution.sum()),
+    "synthesized": _synthesized,
 }

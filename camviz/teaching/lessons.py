@@ -1,9 +1,9 @@
-"""Lessons: small data files with a question, the heatmaps that it is about, its answer, and claims that are tested."""
+"""Lessons: small data files with a question, its heatmaps, what is guessed, the answer, and claims that are tested."""
 
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,13 @@ from ..registry import Method
 from ..runtime.installation import ASSETS, SAMPLES
 from ..scores import contrast
 from .claims import Claim, read_claim
+from .prompts import Prompt, read_prompt
 
 FOLDER = ASSETS / "lessons"
+COURSES = "courses.toml"  # stands beside the lessons
+MINUTES = 5  # of a lesson that names none
 FORMER_PAGES = ("dream", "gallery", "layers")  # whose links still open the right place
-PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", "perturb", *FORMER_PAGES)
+PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", "perturb", "train", *FORMER_PAGES)
 HIDES = ("nothing", "heatmaps", "labels")
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")
@@ -47,7 +50,8 @@ class View:
 class Lesson:
     """One lesson. `hides` says what is hidden until the answer is opened: one of HIDES.
 
-    `needs`: a model of the catalogue, without whose weights on this machine the lesson is left out.
+    `exercise`: its links are tools with which the answer is found, and are shown with the question. `needs`: a model of
+    the catalogue, without whose weights on this machine the lesson is left out.
     """
 
     number: int
@@ -57,7 +61,15 @@ class Lesson:
     views: tuple[View, ...]
     hides: str = "nothing"
     claims: tuple[Claim, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    minutes: int = MINUTES
+    exercise: bool = False
     needs: str = ""
+
+    @property
+    def tested(self) -> tuple[Claim, ...]:
+        """The claims, and those of the numbers that are guessed."""
+        return *self.claims, *(prompt.claim for prompt in self.prompts if prompt.claim)
 
     @property
     def heatmaps(self) -> tuple[View, ...]:
@@ -75,7 +87,7 @@ def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
 
     Raises CamvizError with the file's name if one is invalid.
     """
-    found = [read(path, language) for path in sorted(folder.glob("*.toml"))]
+    found = [read(path, language) for path in files(folder)]
     numbers = [lesson.number for lesson in found]
     for number in numbers:
         if numbers.count(number) > 1:
@@ -84,15 +96,14 @@ def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
     return tuple(sorted(here, key=lambda lesson: lesson.number))
 
 
+def files(folder: Path = FOLDER) -> list[Path]:
+    """Return the files of the lessons of a folder."""
+    return sorted(path for path in folder.glob("*.toml") if path.name != COURSES)
+
+
 def read(path: Path, language: str = "en") -> Lesson:
     """Read a lesson from a file named like 07-rather-than.toml; texts without a translation stay in English."""
-    name = _NAME.fullmatch(path.name)
-    if not name:
-        raise ExtensionError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ExtensionError("{file} is not a TOML file: {error}", file=path.name, error=str(error)) from error
+    number, data = lesson_number(path), read_toml(path)
     for key in ("title", "question", "answer"):
         if not isinstance(data.get(key), str) or not data[key].strip():
             raise ExtensionError('{file} lacks {key} = "..."', file=path.name, key=key)
@@ -101,16 +112,51 @@ def read(path: Path, language: str = "en") -> Lesson:
         raise ExtensionError("{file} lacks a [[view]]: the heatmap or link that the lesson shows", file=path.name)
     texts = (data.get(f"{key}_{language}", data[key]) for key in ("title", "question", "answer"))
     title, question, answer = (" ".join(str(text).split()) for text in texts)
-    return Lesson(
-        int(name[1]),
+    lesson = Lesson(
+        number,
         title,
         question,
         answer,
         tuple(_view(path, view, language) for view in views),
         choice(data.get("hides", "nothing"), HIDES, "hides"),
         tuple(read_claim(path.name, claim) for claim in data.get("claim", ())),
-        _needed(data.get("needs", "")),
+        minutes=_minutes(path, data.get("minutes", MINUTES)),
+        exercise=bool(data.get("exercise", False)),
+        needs=_needed(data.get("needs", "")),
     )
+    count = len(lesson.heatmaps)
+    prompts = tuple(read_prompt(path.name, guess, count, language) for guess in data.get("guess", ()))
+    lesson = replace(lesson, prompts=prompts)
+    for claim in lesson.tested:
+        if not set(claim.of) <= set(range(1, count + 1)):
+            raise ExtensionError(
+                "{file}: a claim is of a heatmap that is not there: '{says}'", file=path.name, says=claim.says
+            )
+    return lesson
+
+
+def lesson_number(path: Path) -> int:
+    """Return the number of a lesson, which begins the name of its file. Raises CamvizError."""
+    name = _NAME.fullmatch(path.name)
+    if not name:
+        raise ExtensionError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
+    return int(name[1])
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds. Raises CamvizError with the file's name."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ExtensionError("{file} is not a TOML file: {error}", file=path.name, error=str(error)) from error
+
+
+def _minutes(path: Path, given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= 45:
+        raise ExtensionError(
+            "{file}: minutes is a whole number of 1 to 45; got {given}", file=path.name, given=repr(given)[:60]
+        )
+    return given
 
 
 def _needed(name: str) -> str:

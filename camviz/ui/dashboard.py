@@ -6,7 +6,7 @@ from ..errors import CamvizError
 from ..runtime.installation import ASSETS
 from .compare import presentation
 from .session import language, settings, streamlit_internals
-from .shell import experiment_row, page_style, pages, title_line
+from .shell import experiment_row, page_style, pages, room_notice, title_line
 
 
 def run() -> None:
@@ -19,6 +19,8 @@ def run() -> None:
         presented = page_style.is_presented()
         title_line.draw(page)
         messages = st.container()
+        with messages:
+            room_notice.draw(page)
         experiment_row.draw(page)
         pages.tabs()
         if not streamlit_internals.is_guest():

@@ -52,7 +52,7 @@ HOSTILE = (
     *("," * 2000, "x," * 2000, "grad_cam," * 2000, ",".join(map(str, range(2000))), "a" * 100_000, "sample:cat," * 500),
     *("blocks.4,blocks.4", "grad_cam,lrp", "bn2", "1", "2", "13", "100000", "all", "own", "stretch", "zh"),
 )
-PAGES = ("explain", "compare", "dataset", "_inspect", "learn", "evaluate", "perturb", "train")
+PAGES = ("explain", "compare", "dataset", "_inspect", "learn", "evaluate", "perturb", "train", "room")
 DOORS = {  # what opens the parts of a page that are not there at first
     "learn": [{"part": "methods", "chapter": "grad_cam"}, {"part": "glossary"}],
     "evaluate": [{"test": key} for key in ("randomization", "pointing", "ranking")],

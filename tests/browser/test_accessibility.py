@@ -20,6 +20,8 @@ PAGES = {
     "inspect?inside=visualization&dream.for=class": "Inspect",
     "inspect?inside=depths": "Every depth",
     "learn?part=methods": "Paper",
+    "room": "Open a room",
+    "learn?course=first_maps": "First heatmaps",
     "evaluate?steps=4": "Other metrics of this heatmap",
     "perturb": "Python code",
     "perturb?perturb=attack&attack=fgsm": "Python code",

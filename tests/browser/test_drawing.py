@@ -85,7 +85,7 @@ def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str) -> Non
     expect(page.locator(".stage .readout").first).to_have_text("Rectangle at row 26, column 28, size 14")
     page.keyboard.press("Space")
     expect(page.locator(".bars .value").first).to_have_text("93.4%")  # not before the guess
-    expect(page.get_by_text("What will happen to the explained class?")).to_be_visible()
+    expect(page.locator(".stage .question").first).to_contain_text("What will happen to the explained class?")
     page.keyboard.press("Enter")  # "It stays"
     mask = np.zeros((56, 56), bool)
     mask[19:33, 21:35] = True

@@ -17,8 +17,8 @@ def draws(x, count, reference, seed):
     """The references and the places on the paths, drawn one after another."""
     colors, places = Rng(seed), Rng(seed + 1)
     shape = (x.shape[1], 1, 1) if reference == "plain colors" else x.shape[1:]
-    start = torch.stack([colors.normal(*shape, dtype=x.dtype).expand(x.shape[1:]) for _ in range(count)])
-    return start, [float(places.uniform(1)) for _ in range(count)]
+    start = torch.stack([colors.normal(*shape, dtype=torch.float64).expand(x.shape[1:]) for _ in range(count)])
+    return start.to(x), [float(places.uniform(1, dtype=torch.float64)) for _ in range(count)]
 
 
 @pytest.mark.parametrize("reference", ["plain colors", "noise"])

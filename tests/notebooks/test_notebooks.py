@@ -74,8 +74,14 @@ def test_compare_and_evaluate(run: Mapping[str, NotebookNode]) -> None:
     assert widgets(run["compare_and_evaluate"]) == 3
 
 
+def test_exercises(run: Mapping[str, NotebookNode]) -> None:
+    said = text(run["exercises"])
+    assert "the same gradient: True" in said and "CAM / Grad-CAM: 49.00 to 49.00, cells: 49" in said
+    assert "largest change: 1 of 255" in said and "8 answers, 8 right" in said and "wrong" not in said
+
+
 def test_they_install_camviz_elsewhere_and_are_kept_small() -> None:
-    assert len(NOTEBOOKS) == 3
+    assert len(NOTEBOOKS) == 4
     setup = set()
     for path in NOTEBOOKS:
         notebook = nbformat.read(path, 4)

@@ -22,7 +22,7 @@ from camviz.models import Prediction, Weights
 from camviz.models.layers import Layer
 from camviz.registry import FAMILIES, SYNTHESES
 from camviz.scores import contrast, logit
-from camviz.teaching import lessons, walkthroughs
+from camviz.teaching import courses, lessons, walkthroughs
 from camviz.ui.inputs import dataset_input
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.results import explanations as computed
@@ -149,6 +149,12 @@ def test_every_lesson_has_its_chinese() -> None:
         for view, other in zip(english.views, translated.views, strict=True):
             assert (view.page, view.settings) == (other.page, other.settings)
             assert view.label == other.label == "Open the example" or CHINESE.search(other.label)
+        for prompt, other in zip(english.prompts, translated.prompts, strict=True):
+            assert (prompt.key, prompt.keys) == (other.key, other.keys) == (prompt.text, prompt.options)
+            for said, meant in ((other.text, prompt.text), *zip(other.options, prompt.options, strict=True)):
+                assert CHINESE.search(said) or (said == meant and (len(said) < 3 or NAMES.fullmatch(said)))
+    for course in courses.courses(lessons.lessons(language="zh"), language="zh"):
+        assert CHINESE.search(course.title) and CHINESE.search(course.about)
 
 
 def test_a_lesson_without_chinese_stays_in_english(tmp_path: Path) -> None:

@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 
 import camviz
-from camviz import scores
+from camviz import edits, scores
 from camviz.evaluation.metrics.randomization import randomization
 from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.methods.grad_cam import grad_cam
 from camviz.methods.guided_backprop import guided_backprop
+from camviz.teaching import marking
+from camviz.teaching.hand_in import read_hand_in
 from camviz.teaching.lessons import FOLDER, lessons
+from camviz.ui.inputs import membership
 from camviz.ui.learn import lessons as lesson_page
 from camviz.ui.learn.chapters import CHAPTERS
 from camviz.ui.learn.glossary import GLOSSARY
+from camviz.ui.server.rooms import rooms
 
 SAMPLES = FOLDER.parent / "samples"
 
@@ -68,6 +72,66 @@ def test_a_blind_lesson_does_not_tell_its_heatmaps_apart(start) -> None:
     assert not [button for button in app.button if button.label == "Open in Explain"]
     app.button(key="lesson.answer").click().run()
     assert [("untrained" in caption.value) for caption in app.caption if "lynx" in caption.value] == [True, False]
+
+
+def test_a_guess_is_checked_with_the_answer_and_handed_in(start, downloads, tmp_path) -> None:
+    app = start("pages/learn.py", lesson="1", course="first_maps")
+    (stage,) = stages(app)
+    assert app.selectbox(key="lesson").label == "Lesson 1 of 5" and "5 lessons, 45 minutes." in text(app)
+    assert stage["rows"] == 0 and stage["edit"]["tools"] == ["look", "mark"] and "address" not in stage["edit"]
+    app.button(key="lesson.check").click().run()
+    assert [one.value for one in app.warning] == ["Mark a region of the image first."] and not app.success
+    region = np.zeros((56, 56), bool)
+    region[2:34, 8:42] = True
+    app.session_state["_regions"] = {(1, 0): (edits.pack(region), 1)}  # as regions.draw keeps what the browser sends
+    app.button(key="lesson.check").click().run()
+    assert not app.exception and app.success[0].value == lessons()[0].answer
+    e = camviz.explain("efficientnet_lite0", SAMPLES / "coffee.jpg", "grad_cam")
+    fit, model = marking.overlap(region, e), e.question.model
+    alone = model.predict(edits.apply(e.view, ~region, "blur"), 1, "stretch")[0]
+    found = text(app).replace("\\", "")
+    assert f"holds {fit.mass:.0%} of the heatmap on 35% of the image: {fit.mass / fit.area:.1f} times" in found
+    assert f"everything else blurred: **espresso, {alone.shown(0)}**" in found
+    assert stages(app)[0]["edit"]["tools"] == ["look"] and stages(app)[0]["rows"] == 7
+    app.session_state["lesson"] = 8
+    app.run()
+    app.radio(key="guess.8.0").set_value("The image is blurred or dark").run()
+    app.button(key="lesson.check").click().run()
+    assert "You chose: The image is blurred or dark. Right is: No class of the model is a moose" in [
+        one.value for one in app.warning
+    ]
+    app.button(key="lesson.answer").click().run()  # hidden again: a second guess would know the answer
+    assert not [one for one in app.button if one.key == "lesson.check"]
+    app.text_input(key="hand_in_name").set_value("Ann <b>").run()
+    (tmp_path / "ann.html").write_text(downloads["Download the file to hand in"](), encoding="utf-8")
+    work = read_hand_in(tmp_path / "ann.html")
+    assert (work.student, [guess.lesson for guess in work.guesses]) == ("Ann <b>", [1, 8])
+    where, vote = work.guesses
+    assert where.value == edits.pack(region) and where.score == fit.score and not where.with_map
+    assert (vote.value, vote.correct, vote.score, vote.with_map) == ("The image is blurred or dark", False, 0, True)
+    assert all(0 <= guess.seconds < 600 for guess in work.guesses)
+
+
+def test_an_exercise_has_its_tools_beside_the_question_and_a_number_is_checked(start, monkeypatch) -> None:
+    teacher = rooms().open()
+    student = rooms().enter(rooms().wall(teacher.token).code, "Ada", "ada")
+    monkeypatch.setattr(membership, "seat", lambda: student)
+    app = start("pages/learn.py", lesson="18", course="layers")
+    assert [one.label for one in app.button if str(one.key).startswith("lesson.link")] == [
+        "Both in Compare",
+        "Grad-CAM, step by step",
+    ]
+    app.radio(key="guess.18.0").set_value(lessons()[17].prompts[0].keys[0])
+    app.number_input(key="guess.18.1").set_value(0.9)
+    app.button(key="lesson.check").click().run()
+    assert not app.exception
+    assert [one.value for one in app.success][1:] == ["Right: They are equal but for one factor"]
+    assert [one.value for one in app.warning] == ["You have 0.9; expected is 1, give or take 0.005: 0.1 away."]
+    told = rooms().wall(teacher.token).lessons  # the room has both guesses
+    assert [(one.lesson, [answer.value for answer in one.answers]) for one in told] == [
+        (18, [lessons()[17].prompts[0].keys[0]]),
+        (18, [0.9]),
+    ]
 
 
 def test_a_heatmap_of_a_lesson_opens_in_explain(start, monkeypatch) -> None:

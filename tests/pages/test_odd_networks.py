@@ -14,7 +14,7 @@ from camviz import models
 from camviz.models import offers
 
 Start = Callable[..., AppTest]
-PAGES = ("explain", "compare", "dataset", "_inspect", "learn", "evaluate", "perturb")
+PAGES = ("explain", "compare", "dataset", "_inspect", "learn", "evaluate", "perturb", "room")
 
 
 def plain(classes: int = 3, channels: int = 3, norm: nn.Module | None = None) -> nn.Sequential:

@@ -11,15 +11,27 @@ from camviz.explanation.explain import answer
 from camviz.models.checkpoints import packaged
 from camviz.scores import contrast
 from camviz.teaching.claims import MEASURES, Claim
-from camviz.teaching.lessons import FOLDER, FORMER_PAGES, PAGES, SAMPLES, View, lessons, question_of, read
+from camviz.teaching.courses import courses
+from camviz.teaching.guesses import KINDS
+from camviz.teaching.lessons import FOLDER, FORMER_PAGES, PAGES, SAMPLES, View, files, lessons, question_of, read
+from camviz.ui.learn.chapters import CHAPTERS
+from camviz.ui.shell.pages import file_of
 
 LESSONS = {f"{lesson.number}": lesson for lesson in lessons()}
+EXPLAINED = {}  # what several lessons show, computed once
+
+
+def explained(view):
+    question = question_of(view)
+    if question.key not in EXPLAINED:
+        EXPLAINED[question.key] = answer(question)
+    return EXPLAINED[question.key]
 
 
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
 def test_a_lesson_shows_what_it_claims(lesson):
-    explanations = [answer(question_of(view)) for view in lesson.heatmaps]
-    measured = [(claim, claim.value(explanations)) for claim in lesson.claims]
+    explanations = [explained(view) for view in lesson.heatmaps]
+    measured = [(claim, claim.value(explanations)) for claim in lesson.tested]
     assert [(claim.says, value) for claim, value in measured if not claim.holds(value)] == []
 
 
@@ -31,8 +43,19 @@ def test_the_claims_quote_the_lesson_and_are_about_each_of_its_heatmaps(lesson):
     assert {number for claim in lesson.claims for number in claim.of} == on_own_scale
 
 
-def test_the_lessons_are_numbered_from_one():
+def test_the_lessons_are_numbered_from_one_and_each_asks_for_a_guess():
     assert [lesson.number for lesson in LESSONS.values()] == list(range(1, len(LESSONS) + 1))
+    assert [lesson.number for lesson in LESSONS.values() if not lesson.prompts] == []
+    assert {prompt.kind for lesson in LESSONS.values() for prompt in lesson.prompts} == set(KINDS)
+    assert [lesson.number for lesson in LESSONS.values() if lesson.exercise and not lesson.links] == []
+
+
+def test_a_course_fills_a_class_and_every_lesson_is_in_one():
+    found = courses(tuple(LESSONS.values()))
+    minutes = [sum(LESSONS[f"{number}"].minutes for number in course.lessons) for course in found[:4]]
+    assert len(found) == 5 and all(36 <= total <= 45 for total in minutes), minutes
+    assert {number for course in found for number in course.lessons} == {lesson.number for lesson in LESSONS.values()}
+    assert [int(number) for number, lesson in LESSONS.items() if lesson.exercise] == list(found[4].lessons)
 
 
 def test_a_claim_that_does_not_hold_is_told_from_one_that_does():
@@ -80,9 +103,12 @@ def test_a_view_asks_what_its_settings_say():
 
 
 def test_every_link_is_taken_as_it_is(start) -> None:
-    views = [view for lesson in LESSONS.values() for view in lesson.links or lesson.heatmaps[-1:]]
+    shown = [view for lesson in LESSONS.values() for view in lesson.links or lesson.heatmaps[-1:]]
+    chapters = [view for view in shown if view.page == "learn"]
+    assert {view.settings["chapter"] for view in chapters} <= CHAPTERS.keys()  # one is opened: they are slow
+    views = [view for view in shown if view not in chapters[1:]]
     for view in views:
-        app = start("" if view.page == "explain" else f"pages/{view.page}.py", **view.settings)
+        app = start("" if view.page == "explain" else file_of(view.page), **view.settings)
         assert not app.exception and not app.error, view.label
         assert [w.value for w in app.warning if "Unknown" in w.value] == [], view.label
         for key, value in view.settings.items():
@@ -95,10 +121,15 @@ def test_a_lesson_is_left_out_without_the_model_that_it_needs(monkeypatch, tmp_p
     assert LESSONS["15"].needs == "mobilenet_v2"
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(packaged, "PACKAGES", {})
-    assert [lesson.number for lesson in lessons()] == list(range(1, 15))
+    assert [lesson.number for lesson in lessons()] == [number for number in range(1, 24) if number != 15]
+    assert [number for course in courses(lessons()) for number in course.lessons if number == 15] == []
     (tmp_path / "1-a.toml").write_text('title = "A"\nquestion = "B?"\nanswer = "C"\nneeds = "mobilnet_v2"\n[[view]]\n')
     with pytest.raises(CamvizError, match="did you mean 'mobilenet_v2'"):
         read(tmp_path / "1-a.toml")
+
+
+LESSON = 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n'
+GUESS = LESSON + '[[guess]]\nprompt = "D?"\n'
 
 
 @pytest.mark.parametrize(
@@ -111,6 +142,14 @@ def test_a_lesson_is_left_out_without_the_model_that_it_needs(monkeypatch, tmp_p
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\npage = "home"', "no page 'home'"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\nset = {"a b" = 1}', "'a b' is not"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n[[claim]]\nsays = "C"', "has says and"),
+        ("1-a.toml", LESSON + '[[claim]]\nsays = "C"\nmeasure = "sum"\nof = [2]', "a heatmap that is not there"),
+        ("1-a.toml", "minutes = 0\n" + LESSON, "minutes is a whole number of 1 to 45; got 0"),
+        ("1-a.toml", LESSON + '[[guess]]\nkind = "region"', "has kind and prompt"),
+        ("1-a.toml", GUESS + 'kind = "region"\nview = 2', "there is no view 2"),
+        ("1-a.toml", GUESS + 'kind = "choice"\noptions = ["A", "A"]', "2 to 6 different ones"),
+        ("1-a.toml", GUESS + 'kind = "choice"\noptions = ["A", "B"]\nright = 3', "the number of the right one"),
+        ("1-a.toml", GUESS + 'kind = "number"\nexpected = 3', "has expected and tolerance"),
+        ("1-a.toml", GUESS + 'kind = "sentence"\nright = 1', "of the kind sentence has no right; it has kind, prompt"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, name, text, sentence):
@@ -122,7 +161,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, name, text, sentence
 
 
 def test_a_number_stands_for_one_lesson(tmp_path):
-    first = sorted(FOLDER.glob("*.toml"))[0]
+    first = files(FOLDER)[0]
     shutil.copy(first, tmp_path / "03-a.toml")
     shutil.copy(first, tmp_path / "03-b.toml")
     with pytest.raises(CamvizError, match="two lessons have the number 3"):
@@ -132,6 +171,7 @@ def test_a_number_stands_for_one_lesson(tmp_path):
 def test_a_lesson_can_link_to_every_page(tmp_path):
     pages = sorted([*(path.stem.lstrip("_") for path in (FOLDER.parents[1] / "pages").glob("*.py")), *FORMER_PAGES])
     assert sorted(PAGES) == pages and {"dataset", "gallery"} < set(pages)
+    assert all((FOLDER.parents[1] / file_of(page)).is_file() for page in pages)
     for page in pages:
         (tmp_path / "01-a.toml").write_text(
             f'title = "a"\nquestion = "b"\nanswer = "c"\n[[view]]\npage = "{page}"\n', encoding="utf-8"

@@ -17,32 +17,40 @@ from ..server.queue import ReportProgress
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..widgets import stage as stages
+from . import lesson_guesses, regions
 
+FoundAll = Callable[[list[Explanation]], None]
 WIDTH = 460  # pixels of a single stage
 
 
-def draw(lesson: Lesson, opened: bool, open_view: Callable[[View], None]) -> None:
-    """Draw the heatmaps, without what the lesson hides until its answer is `opened`. Raises CamvizError.
+def draw(
+    lesson: Lesson, opened: bool, asked: bool, open_view: Callable[[View], None], found_all: FoundAll
+) -> list[Explanation]:
+    """Draw the heatmaps, without what the lesson hides until its answer is `opened`, and return them if it is.
 
-    `open_view` is called in a callback, for the view that is to be opened in Explain.
+    Where a region is `asked` for, it is marked on the image without a heatmap. `open_view` is called in a callback, for
+    the view that is to be opened in Explain; `found_all` with the heatmaps before they are drawn. Raises CamvizError.
     """
     questions = [_question(view) for view in lesson.heatmaps]
+    if not questions:
+        found_all([])
+        return []
     if lesson.hides == "heatmaps" and not opened:
-        first = questions[0]
-        image = stages.original_of(first)
-        st.image(image, alt=tr("Image without heatmap"), width=WIDTH)
-        st.caption(tr("The heatmap is shown with the answer."))
-        return
+        _without_heatmap(lesson, questions, asked)
+        return []
     found = _computed(questions)
     if not found:
-        return
+        return []
+    if opened:
+        found_all(found)
     blind = lesson.hides == "labels" and not opened
     alone = len(found) == 1
     places = [st.container(width=WIDTH)] if alone else st.columns(len(found))
     for number, (place, view, e) in enumerate(zip(places, lesson.heatmaps, found, strict=True)):
         with place:
             scale = found[view.scale - 1] if view.scale else None
-            _stage(f"lesson.{number}", tr(view.label), e, scale, blind, alone)
+            guessed = lesson_guesses.drawing(lesson, number + 1) if opened else None
+            _stage(f"lesson.{number}", tr(view.label), e, scale, blind, alone, guessed)
             if not alone:
                 st.markdown(f"**{escaped(tr(view.label))}**")
             if opened:
@@ -56,6 +64,19 @@ def draw(lesson: Lesson, opened: bool, open_view: Callable[[View], None]) -> Non
                     on_click=open_view,
                     args=(view,),
                 )
+    return found
+
+
+def _without_heatmap(lesson: Lesson, questions: Sequence[Question], asked: bool) -> None:
+    """Draw the image alone, and let a student mark the regions that the lesson asks for."""
+    drawn = [(number, prompt) for number, prompt in enumerate(lesson.prompts) if prompt.kind == "region"]
+    if asked and drawn:
+        for number, prompt in drawn:
+            with st.container(width=WIDTH):
+                regions.draw(questions[prompt.view - 1], (lesson.number, number))
+    else:
+        st.image(stages.original_of(questions[0]), alt=tr("Image without heatmap"), width=WIDTH)
+    st.caption(tr("The heatmap is shown with the answer."))
 
 
 def _question(view: View) -> Question:
@@ -82,7 +103,15 @@ def _computed(questions: Sequence[Question]) -> list[Explanation]:
     return tasks.run("lesson", key, sum(seconds), tr("Compute the heatmaps"), work, ask="never", keep=False) or []
 
 
-def _stage(key: str, label: str, e: Explanation, scale: Explanation | None, blind: bool, tools: bool) -> None:
+def _stage(
+    key: str,
+    label: str,
+    e: Explanation,
+    scale: Explanation | None,
+    blind: bool,
+    tools: bool,
+    guessed: stages.Drawing | None,
+) -> None:
     """Draw one stage; a `blind` one does not show how strong the heatmap is."""
     size = e.view.shape[0], e.view.shape[1]
     shown = stages.map_of(e, None if scale is None else stages.map_of(scale).top)
@@ -95,6 +124,7 @@ def _stage(key: str, label: str, e: Explanation, scale: Explanation | None, blin
         tr("{map}: heatmap of {label} over the image", map=label, label=tr_message(e.label)),
         stages.keep if tools else None,
         group="lesson",
+        drawing=guessed,
     )
 
 

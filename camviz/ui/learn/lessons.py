@@ -1,15 +1,20 @@
-"""A lesson: the question on the left, its heatmaps on the right, and the answer after a click."""
+"""A lesson: question and guess on the left, its heatmaps on the right, and the answer after the guess."""
+
+from functools import partial
 
 import streamlit as st
 
 from ...errors import CamvizError
 from ...models import DEFAULT_MODEL, available_devices, shared_model
+from ...teaching.courses import courses
 from ...teaching.lessons import FOLDER, Lesson, View, lessons
 from ..session import language, settings
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
-from . import lesson_heatmaps
+from ..shell import pages
+from . import hand_in, lesson_guesses, lesson_heatmaps
 
+ALL = "all"  # the course of all lessons
 OPENED = "_lesson_view"  # in st.session_state: the view whose link was clicked
 README = f"{FOLDER.parent.name}/{FOLDER.name}/README.md"
 DEFAULTS = {"fit": "crop", "method": "grad_cam", "rather_than": "-1", "several": "0", "target": "-1", "untrained": "0"}
@@ -27,18 +32,33 @@ def draw() -> None:
     if not found:
         st.info(tr("There are no lessons. To add one, see `{file}`.", file=README))
         return
-    lesson = found[_pick(found)]
+    lesson = found[_pick(_of_course(found))]
     opened = settings.setting("answer", 0, {0, *found}, int) == lesson.number
+    asked = lesson_guesses.asks(lesson) and not opened
+    lesson_guesses.begin(lesson, opened)
     wide = len(lesson.heatmaps)
-    left, right = st.columns([2, 3] if wide == 1 else [1, 2] if wide < 4 else [1, 3], gap="medium")
+    left, right = st.columns([2, 3] if wide <= 1 else [1, 2] if wide < 4 else [1, 3], gap="medium")
     with left:
         st.header(f"{lesson.number}. {lesson.title}", anchor=False)
+        st.caption(tr("{minutes} minutes", minutes=lesson.minutes))
         st.markdown(lesson.question)
+        if lesson.exercise and not opened:
+            _links(lesson)
         if opened:
             st.success(lesson.answer)
+        result = st.container()
+        if asked:
+            lesson_guesses.draw(lesson, _open_answer)
+        elif lesson.prompts and not opened and not lesson_guesses.given(lesson):
+            st.caption(tr("The answer has been opened, so a guess no longer counts."))
         st.button(
-            tr("Hide the answer") if opened else tr("Show the answer"),
+            tr("Hide the answer")
+            if opened
+            else tr("Show the answer without a guess")
+            if asked
+            else tr("Show the answer"),
             key="lesson.answer",
+            type="tertiary" if asked else "secondary",
             icon=":material/visibility_off:" if opened else ":material/visibility:",
             on_click=_open_answer,
             args=(0 if opened else lesson.number,),
@@ -47,9 +67,47 @@ def draw() -> None:
             _links(lesson)
     with right:
         try:
-            lesson_heatmaps.draw(lesson, opened, _open_later)
+            mark = partial(lesson_guesses.mark, lesson)
+            heatmaps = lesson_heatmaps.draw(lesson, opened, asked, _open_later, mark)
         except CamvizError as error:
             st.error(language.error_text(error))
+            return
+    if opened:
+        with result:
+            lesson_guesses.results(lesson, heatmaps, _open_later)
+    hand_in.draw(found)
+
+
+def _of_course(found: dict[int, Lesson]) -> dict[int, Lesson]:
+    """Draw the picker of courses, and return the lessons of the selected one, in its order."""
+    try:
+        known = {course.key: course for course in courses(tuple(found.values()), language=language.current())}
+    except CamvizError as error:
+        st.error(language.error_text(error))
+        return found
+    chosen = settings.setting("course", ALL, {ALL, *known})
+    st.pills(
+        tr("Course"),
+        [ALL, *known],
+        format_func=lambda key: tr("All lessons") if key == ALL else known[key].title,
+        key="course",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if chosen == ALL:
+        return found
+    course = known[chosen]
+    minutes = sum(found[number].minutes for number in course.lessons)
+    st.caption(
+        tr(
+            "{about} {count} lessons, {minutes} minutes.",
+            about=course.about,
+            count=len(course.lessons),
+            minutes=minutes,
+        )
+    )
+    return {number: found[number] for number in course.lessons}
 
 
 def _pick(found: dict[int, Lesson]) -> int:
@@ -115,4 +173,4 @@ def _open(view: View) -> None:
         untrained = "random" if given["untrained"] == "1" else "default"
         given["layer"] = shared_model(given["model"], untrained, available_devices()[0]).default_layer
     settings.follow("link", given)
-    st.switch_page(f"pages/{view.page}.py")
+    st.switch_page(pages.file_of(view.page))

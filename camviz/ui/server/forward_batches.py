@@ -2,18 +2,21 @@
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...acceleration.conv_bn_fusion import channels_last
+from ...acceleration.many_passes import many_passes
 from ...errors import CamvizError
 from ...models import Model
 from ...tape import forward, is_checked, mark_batches_of_one, near
 from .singletons import process_singleton
 
 LARGEST_BATCH = 16  # inputs: more take no less time each, and the first ones wait longer
+FUSED_FROM = 4  # inputs
 POLL_SECONDS = 0.1
 BATCHED = (torch.float32, torch.float64)  # rounding of smaller types differs too much between batches
 
@@ -122,7 +125,9 @@ def _answer(model: Model, batch: Sequence[_Request]) -> None:
 
 
 def _passed(model: Model, x: Tensor) -> Tensor:
-    with model.running(), torch.no_grad():
+    # Fused convolutions take a quarter less time for a batch, but more for a single input.
+    fused = many_passes(model.net, x) if len(x) >= FUSED_FROM else nullcontext()
+    with model.running(), torch.no_grad(), fused:
         return forward(model.net, x)
 
 

@@ -103,6 +103,13 @@ PAGES = (
         Message("Work through lessons, follow each method step by step, and look up terms."),
         frozenset(),
     ),
+    Page(
+        "room",
+        Message("Room"),
+        ":material/groups:",
+        Message("A teacher asks, a class answers: guesses, votes and the model's answer side by side."),
+        frozenset(),
+    ),
 )
 
 
@@ -150,7 +157,7 @@ def _open(file: str, given: Mapping[str, str]) -> None:
         st.html(f"<script>history.back() // {len(opened)}</script>", unsafe_allow_javascript=True)
         return
     opened += [link, now]  # Streamlit writes the settings under the former address first
-    _go(file, now)
+    go(file, now)
 
 
 # Former pages: the path of the successor, and what opens it.
@@ -159,6 +166,12 @@ FORMER = {
     "layers": ("inspect", _open_layers),
     "dream": ("inspect", _open_dream),
 }
+
+
+def file_of(name: str) -> str:
+    """Return the file of a page, or of the successor of a former one, by its name in a lesson."""
+    path = FORMER[name][0] if name in FORMER else name
+    return next(f"pages/{page.file}.py" for page in PAGES if path in (page.file, page.path))
 
 
 def tabs() -> None:
@@ -171,10 +184,10 @@ def tabs() -> None:
 def open_button(key: str, file: str, label: str, given: Mapping[str, str]) -> None:
     """Draw a button that opens another page with these settings, as a link would write them."""
     if st.button(label, key=key):
-        _go(file, {**settings.used(), **given})
+        go(file, {**settings.used(), **given})
 
 
-def _go(file: str, link: Mapping[str, str]) -> NoReturn:
+def go(file: str, link: Mapping[str, str]) -> NoReturn:
     """Open a page at once under the address that its settings will write: one step of the browser's history."""
     settings.follow("link", dict(link))
     st.switch_page(FOLDER / f"{file}.py", query_params=link)

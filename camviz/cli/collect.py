@@ -1,0 +1,35 @@
+"""`camviz collect FOLDER`: a table and a page of what a class has handed in."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from ..teaching.collecting import collect
+from ..teaching.lessons import FOLDER, lessons
+from ..ui.session.language import LANGUAGES, translated
+
+HELP = "Makes a table (CSV) and a page (HTML) of the files that a class has handed in on Learn."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("folder", type=Path, help="the folder with the HTML files of the class")
+    parser.add_argument(
+        "--output", type=Path, default=Path("class.html"), help="the page; the table stands beside it (class.html)"
+    )
+    parser.add_argument("--lessons", type=Path, default=FOLDER, help="the lessons that the class has done, if your own")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of the page (en)")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Write both files."""
+    page = given.output.with_suffix(".html")
+    found = collect(given.folder, lessons(given.lessons, given.language), besides=page)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(found.to_html(given.language, partial(translated, language=given.language)), encoding="utf-8")
+    table = page.with_suffix(".csv")
+    table.write_text(found.to_csv(), encoding="utf-8-sig")  # spreadsheets need the mark to read more than ASCII
+    for sentence in found.refused:
+        print(f"Left out: {sentence}.")
+    print(f"{found.counted} {page} and {table} are written.")
+    return 0

@@ -1,0 +1,78 @@
+"""Hand in: what a student has guessed, as one file to download."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+
+import streamlit as st
+
+from ...edits import unpack
+from ...teaching import hand_in
+from ...teaching.guesses import Guess
+from ...teaching.lessons import Lesson, question_of
+from ...teaching.marking import printable
+from ...text import file_name
+from ..session import language
+from ..session.language import tr
+from . import lesson_guesses
+
+NAME, LINKS = "hand_in_name", "hand_in_links"
+
+
+def draw(lessons: Mapping[int, Lesson]) -> None:
+    """Draw the name, the links and the button below the lesson, once there is a guess."""
+    kept = lesson_guesses.kept()
+    if not kept:
+        return
+    place = st.expander(tr("Hand in ({count} guesses)", count=len(kept)), icon=":material/assignment_turned_in:")
+    place.caption(
+        tr(
+            "Your guesses, their scores and times as one file for your teacher. They are kept until you reload or "
+            "close this tab, and only you can see them."
+        )
+    )
+    name = place.text_input(tr("Your name"), key=NAME, max_chars=hand_in.LONGEST_NAME, persist_state="session")
+    links = place.text_area(
+        tr("Links to your results, one a line (optional)"), key=LINKS, max_chars=20_000, persist_state="session"
+    )
+    student = printable(" ".join((name or "").split()), hand_in.LONGEST_NAME)
+    guesses = tuple(kept[one] for one in sorted(kept))
+    made = datetime.now(UTC)
+    place.download_button(
+        tr("Download the file to hand in"),
+        partial(_file, student, made, guesses, links or "", lessons, language.current(), language.translator()[1]),
+        file_name=f"{file_name('camviz', student, f'{made:%H%M%S}')}.html",
+        mime="text/html",
+        key="lesson.hand_in",
+        icon=":material/download:",
+        disabled=not student,
+        help=None if student else tr("Write your name first."),
+        on_click="ignore",
+    )
+
+
+def _file(
+    student: str,
+    made: datetime,
+    guesses: tuple[Guess, ...],
+    links: str,
+    lessons: Mapping[int, Lesson],
+    language: str,
+    translate: Callable[[str], str],
+) -> str:
+    work = hand_in.HandIn(student, f"{made:%Y-%m-%dT%H:%M:%SZ}", guesses, hand_in.links_of(links), language)
+    return hand_in.to_html(work, list(lessons.values()), _pictures(lessons, guesses), translate)
+
+
+def _pictures(lessons: Mapping[int, Lesson], guesses: tuple[Guess, ...]) -> dict[int, bytes]:
+    """Return the images of the guessed regions by the places of their guesses."""
+    found = {}
+    for place, guess in enumerate(guesses):
+        if guess.kind != "region" or guess.lesson not in lessons:
+            continue
+        lesson = lessons[guess.lesson]
+        prompt = next(one for one in lesson.prompts if one.key == guess.question)
+        view = question_of(lesson.heatmaps[prompt.view - 1])
+        shown = view.model.view(view.image, view.fit)
+        found[place] = hand_in.picture(shown, unpack(str(guess.value)))
+    return found

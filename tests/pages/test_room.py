@@ -1,0 +1,135 @@
+"""A teacher and two students in one room: each has a session of its own on the same server."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+from camviz import edits
+from camviz.ui.room import region
+from camviz.ui.server.rooms import rooms
+
+Start = Callable[..., AppTest]
+PAGE = "pages/room.py"
+CHOICES = {
+    "A": "chocolate sauce",
+    "B": "coffee mug",
+    "C": "consommé (clear soup) (ImageNet: consomme)",
+    "D": "cup",
+    "E": "espresso",
+}
+
+
+def texts(app: AppTest) -> str:
+    assert not app.exception
+    kinds = (app.markdown, app.caption, app.info, app.header, app.subheader, app.success, app.warning, app.error)
+    return "\n".join(str(one.value) for kind in kinds for one in kind)
+
+
+def components(app: AppTest, name: str) -> list[dict[str, Any]]:
+    protos = (component.proto for component in app.get("bidi_component"))
+    return [json.loads(proto.json) for proto in protos if proto.component_name == f"camviz_{name}"]
+
+
+def open_room(start: Start) -> tuple[AppTest, str]:
+    teacher = start(PAGE)
+    teacher.button(key="room_open").click().run()
+    return teacher, str(teacher.metric[0].value)
+
+
+def enter(start: Start, code: str, name: str, **link: str) -> AppTest:
+    student = start(PAGE, **link)
+    if not link:
+        student.text_input(key="room_code.").set_value(code.lower())
+    student.text_input(key="room_name").set_value(name)
+    student.button(key="room_enter_now").click().run()
+    return student
+
+
+def test_a_vote_with_and_without_the_heatmap(start: Start) -> None:
+    teacher, code = open_room(start)
+    ada = enter(start, code, "Ada *<b>*")
+    invitation = next(iter(rooms()._rooms.values())).invitation
+    ben = enter(start, code, "Ben", room=f"{code}-{invitation}")
+    assert "room" not in ben.query_params and "Wait for a question" in texts(ben)
+    assert "**Room** (2): Ada \\*\\<b\\>\\*, Ben" in texts(teacher.run())
+
+    teacher.button(key="room_ask").click().run()
+    wall = texts(teacher)
+    assert "Which class does the model predict?" in wall and "espresso" not in wall and not components(teacher, "chart")
+    seen = []
+    for student, answer in ((ada, "espresso"), (ben, "cup")):
+        student.run()
+        (stage,) = components(student, "stage")
+        seen.append(stage["rows"])
+        assert student.radio[0].options == [f"{letter} · {label}" for letter, label in sorted(CHOICES.items())]
+        student.radio[0].set_value(answer).run()
+        assert "Your answer is in." in texts(student) and "The model predicts" not in texts(student)
+    assert sorted(seen) == [0, 7]  # the heatmap of layer bn2 by one, no heatmap by the other
+    teacher.run()
+    assert "Ada \\*\\<b\\>\\* ✓, Ben ✓" in texts(teacher) and not components(teacher, "chart")
+
+    teacher.button(key="room_show").click().run()
+    (bars,) = components(teacher, "chart")
+    assert {row["name"]: row["value"] for row in bars["rows"] if row["value"]} == {
+        next(f"{letter} · {label}" for letter, label in CHOICES.items() if label == name): 1
+        for name in ("espresso", "cup")
+    }
+    assert "The model predicts espresso (" in texts(teacher)
+    with_map, without = ("1 of 1, 100%", "0 of 1, 0%") if seen[0] else ("0 of 1, 0%", "1 of 1, 100%")
+    assert f"Right with the heatmap: {with_map}" in texts(teacher) and f"Right without it: {without}" in texts(teacher)
+    assert re.search(r"95% interval [23]% to 100%", texts(teacher)) and "(95% interval 0% to 98%)" in texts(teacher)
+    assert "Your answer was right." in texts(ada.run()) and "Your answer was not right." in texts(ben.run())
+    assert len(components(ada, "chart")) == 1
+
+    teacher.text_input(key="room_link_text").set_value("https://evil.example/compare?rows=none&x=1").run()
+    teacher.button(key="room_link_send").click().run()
+    ben.switch_page("pages/learn.py").run()
+    ben.run()  # as the notice does by itself every three seconds
+    assert "Your teacher shows a view of the page Compare." in texts(ben)
+    assert "**Learn, lesson 1** (1): Ben" in texts(teacher.run())
+    ben.button(key="room_follow").click().run()
+    assert not ben.exception and ben.title[0].value == "Compare" and "Your teacher" not in texts(ben)
+
+    teacher.button(key="room_end").click().run()
+    assert "Open a room" in texts(teacher) and not rooms()._rooms
+    assert "This room has ended" in texts(ada.run()) and "Your teacher" not in texts(ben.run())
+
+
+def test_regions_of_the_class_beside_the_heatmap(start: Start) -> None:
+    teacher, code = open_room(start)
+    ada = enter(start, code, "Ada")
+    teacher.segmented_control(key="room_kind").set_value("region").run()
+    teacher.button(key="room_ask").click().run()
+    (token,) = rooms()._students
+    (stage,) = components(ada.run(), "stage")
+    assert stage["rows"] == 0 and stage["edit"]["tools"] == ["mark"] and stage["edit"]["cells"] == ""
+    assert "The model predicts espresso." in texts(ada)
+    mask = np.zeros((56, 56), bool)
+    mask[14:42, 14:42] = True
+    sent = base64.b64encode(np.packbits(mask).tobytes()).decode()
+    assert region.read({"cells": sent}) == edits.pack(mask)
+    for other in (None, 3, {}, {"cells": "?"}, {"cells": sent * 2}, {"cells": 5}):
+        assert region.read(other) in (None, edits.pack(0 * mask))
+    rooms().answer(token, 1, edits.pack(mask))
+    (stage,) = components(ada.run(), "stage")
+    assert stage["edit"]["cells"] == sent
+    teacher.button(key="room_show").click().run()
+    shown, heat = components(teacher, "stage")
+    assert (shown["rows"], shown["high"], heat["rows"]) == (56, "1", 7)
+    assert "lie inside a marked region, which covers 25% of the image" in texts(teacher)
+
+
+def test_what_is_refused_is_said(start: Start) -> None:
+    teacher, _ = open_room(start)
+    teacher.text_input(key="room_link_text").set_value("https://example.org/other").run()
+    teacher.button(key="room_link_send").click().run()
+    assert "is no link to a page of this dashboard" in teacher.error[0].value
+    stranger = enter(start, "AAAA", "Eve")
+    assert "There is no room 'AAAA'" in stranger.error[0].value and "Open a room" in texts(stranger)
+    assert not components(stranger, "visitor")  # no cookie before there is something to keep
+    assert start(PAGE, room="no code").warning
