@@ -23,7 +23,7 @@ check: $(DEV) $(DOCS) ## Lint, formatting, types and the fast core of the tests:
 	@$(MAKE) --no-print-directory -j 2 -O lint types fast
 
 test: $(DEV) $(DOCS) debian lint types ## Everything: lint, types and all tests, with Chromium, nginx and Ray
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile # three for two cores: browser tests wait
 
 lint: $(DEV) ## Look for faults and for unformatted code
 	$(BIN)/ruff check .
