@@ -86,7 +86,7 @@ def test_a_list_says_both_names_and_a_sentence_the_common_one(lite0):
     assert language.tr_class(LEMUR) == "ring-tailed lemur (ImageNet: Madagascar cat)"
     assert [language.tr_class(lite0.categories[index]) for index in (105, 242)] == ["koala", "boxer (dog)"]
     assert language.tr("Predicted: {label}", label=lite0.categories[383]) == "Predicted: ring-tailed lemur"
-    assert language.translated(language.Message("{label}: {share}", label=LEMUR, share="3%"), "zh") == "环尾狐猴: 3%"
+    assert language.translated(language.Message("{label}: {share}", label=LEMUR, share="3%"), "zh") == "环尾狐猴：3%"
 
 
 def test_chinese_sentences_have_spaces_around_latin_names_only():
