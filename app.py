@@ -34,7 +34,9 @@ else:
     from camviz import documentation
     from camviz.ui.server.front_end import Documentation, LightFrontEnd  # load no PyTorch: the server answers before
     from camviz.ui.server.live_answers import AnswerRequests
+    from camviz.ui.session import streamlit_internals
 
+    streamlit_internals.expect_navigation()
     base = st.get_option("server.baseUrlPath")
     pages = Middleware(Documentation, find=documentation.site, base=base)
     app = st.App(__file__, middleware=[Middleware(AnswerRequests, base=base), pages, Middleware(LightFrontEnd)])

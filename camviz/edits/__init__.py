@@ -6,7 +6,7 @@ from .corruptions import CORRUPTIONS, CorruptionCurve, corrupt, corruption_curve
 from .edit import TOOLS, Edit, describe, parts_of, read_text
 from .fills import FILLS, Fill, apply
 from .masks import GRID, enlarged, inverted, on_grid
-from .packed_masks import pack, unpack
+from .packed_masks import from_bits, pack, to_bits, unpack
 
 __all__ = [
     "CORRUPTIONS",
@@ -22,6 +22,7 @@ __all__ = [
     "corruption_curve",
     "describe",
     "enlarged",
+    "from_bits",
     "inverted",
     "moved",
     "on_grid",
@@ -30,5 +31,6 @@ __all__ = [
     "predictions_of",
     "read_text",
     "segments",
+    "to_bits",
     "unpack",
 ]

@@ -1,4 +1,4 @@
-"""A mask of 56 x 56 cells as a short text for a link."""
+"""A mask of 56 x 56 cells as a short text for a link, and as the bits that a browser draws."""
 
 import base64
 import binascii
@@ -48,6 +48,24 @@ def unpack(text: str) -> Mask:
     if len(bits) != BYTES or not opened.eof or opened.unused_data:
         raise _damaged(text)
     return np.unpackbits(np.frombuffer(bits, np.uint8)).reshape(GRID, GRID).astype(np.bool_)
+
+
+def to_bits(mask: Mask) -> str:
+    """Return a mask (56, 56) as a browser is given it: its bits row by row, in Base64."""
+    return base64.b64encode(np.packbits(mask).tobytes()).decode()
+
+
+def from_bits(text: Any) -> Mask:
+    """Return the mask (56, 56) that a browser has sent. Raises CamvizError for anything else."""
+    try:
+        bits = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+        return np.unpackbits(bits).reshape(GRID, GRID).astype(np.bool_)
+    except (TypeError, ValueError) as error:
+        raise CamvizError(
+            "a mask has {cells} x {cells} cells, one bit each, in base64; got {given}",
+            cells=GRID,
+            given=repr(text)[:30],
+        ) from error
 
 
 def _damaged(text: Any) -> CamvizError:

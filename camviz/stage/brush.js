@@ -28,7 +28,7 @@ class Brush {
   constructor(stage) {
     this.stage = stage; this.tool = 'look'; this.shape = 'brush'; this.size = 8; this.number = 0; this.seen = '';
     this.mask = new Uint8Array(CELLS * CELLS); this.past = []; this.future = []; this.tried = [];
-    this.cursor = [24, 24]; this.guess = ''; this.asking = false;
+    this.guess = ''; this.asking = false;
     const world = stage.world, screen = stage.screen;
     this.canvas = element('canvas', 'mask', { width: CELLS, height: CELLS }); this.canvas.setAttribute('aria-hidden', 'true');
     this.outline = element('div', 'brush', { hidden: true });

@@ -13,7 +13,6 @@ GO = re.compile(r"Synthesize the image \(about")
 def test_an_old_link_opens_it_and_the_image_grows_and_is_downloaded(page: Page, server: str) -> None:
     page.goto(f"{server}/dream?layer=blocks.2&activation_maximization.channel=7&activation_maximization.steps=24")
     expect(page).to_have_url(re.compile("/inspect.*inside=visualization.*activation_maximization.steps=24"))
-    page.reload()
     settled(page)
     made = page.get_by_role("img", name="Activation maximization: image for channel 7")
     if not made.is_visible():  # where it takes over 5 s

@@ -23,6 +23,7 @@ from ..server.live_answers import Gone, address, live_answers
 from ..server.store import result_store
 from ..session import settings
 from ..session.language import class_namer, current, tr, tr_message, translator
+from ..widgets import drawing
 from ..widgets.stage import Drawing
 from . import edited, guesses
 from .edited import Edited
@@ -32,32 +33,18 @@ _NUMBER, _SESSION = "_edit_number", "_edit_session"
 EVERYTHING = edits.pack(np.ones((edits.GRID, edits.GRID), np.bool_))
 WORDS = {
     "edit": Message("Change the image"),
-    "look": Message("Look"),
+    **drawing.WORDS,
     "hide": Message("Hide"),
     "keep": Message("Keep only"),
     "paste": Message("Paste"),
     "window": Message("Occlude"),
-    "shape": Message("Shape"),
-    "brush": Message("Brush"),
-    "eraser": Message("Eraser"),
-    "rectangle": Message("Rectangle"),
     "segment": Message("Segment"),
-    "size": Message("Size"),
     "fill": Message("Replace by"),
     "image": Message("Image to paste from"),
-    "undo": Message("Undo"),
-    "redo": Message("Redo"),
-    "reset": Message("Reset"),
     "guess_first": Message("Guess first"),
     "question": guesses.QUESTION,
     **guesses.ANSWERS,
     "offline": Message("The server does not answer."),
-    "place": Message(
-        "Rectangle at row {row}, column {column}, size {size}", row="{row}", column="{column}", size="{size}"
-    ),
-    "keys": Message(
-        "Arrow keys: move. Shift and arrow keys: size. Space: take. Delete: give back. Ctrl+Z: undo. Esc: end."
-    ),
 }
 FILLS = {
     "blur": Message("Blur"),
@@ -84,7 +71,7 @@ class _Texts:
 def read(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> tuple[Edited | None, Drawing]:
     """Return the edit of the link or the session with its answers, and what a stage needs so that one can draw."""
     edit = _edit()
-    found = drawing(experiment, edit, shown, chosen)
+    found = _drawing(experiment, edit, shown, chosen)
     if edit is None:
         return None, found
     return Edited(edit, chosen, experiment.answers, edited.kept_answers(experiment, edit)), found
@@ -103,7 +90,7 @@ def _edit() -> edits.Edit | None:
     return edit
 
 
-def drawing(experiment: Experiment, edit: edits.Edit | None, shown: tuple[int, ...], chosen: int) -> Drawing:
+def _drawing(experiment: Experiment, edit: edits.Edit | None, shown: tuple[int, ...], chosen: int) -> Drawing:
     """Return what a stage needs so that one can draw on the image of this experiment."""
     state, words = st.session_state, {key: tr_message(word) for key, word in WORDS.items()}
     tool, what, _ = edits.parts_of(state["edit"]) if edit else ("", "", "")
@@ -117,7 +104,7 @@ def drawing(experiment: Experiment, edit: edits.Edit | None, shown: tuple[int, .
         "tool": tool,
         "fill": "blur" if tool in ("", "paste") else what,
         "paste": what if tool == "paste" else next(iter(images), ""),
-        "cells": edited.bits_of(edits.unpack(edit.mask)) if edit else "",
+        "cells": edits.to_bits(edits.unpack(edit.mask)) if edit else "",
         "number": state.get(_NUMBER, 0),
         "guess": state["guess"],
         "guess_first": state["guess_first"],

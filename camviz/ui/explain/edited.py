@@ -1,6 +1,5 @@
 """What a model answers to an edited image, beside its answers to the untouched one."""
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -113,16 +112,7 @@ def sentence(model: Model, found: Edited) -> Message:
 
 def read_request(given: Mapping[str, Any], find_image: Callable[[str], DecodedImage | None]) -> edits.Edit | None:
     """Return the edit that a browser asks about; None if nothing is edited. Raises CamvizError."""
-    cells, tool = given.get("cells"), given.get("tool")
-    try:
-        bits = np.frombuffer(base64.b64decode(cells, validate=True), np.uint8)  # type: ignore[arg-type]
-        mask = np.unpackbits(bits).reshape(edits.GRID, edits.GRID).astype(np.bool_)
-    except (TypeError, ValueError) as error:
-        raise CamvizError(
-            "a mask has {cells} x {cells} cells, one bit each, in base64; got {given}",
-            cells=edits.GRID,
-            given=repr(cells)[:30],
-        ) from error
+    mask, tool = edits.from_bits(given.get("cells")), given.get("tool")
     if not mask.any():
         return None
     if tool not in edits.TOOLS:
@@ -132,11 +122,6 @@ def read_request(given: Mapping[str, Any], find_image: Callable[[str], DecodedIm
         raise CamvizError("the image to paste, '{name}', is not here", name=str(given.get("paste"))[:60])
     fill = "blur" if pasted else given.get("fill")
     return edits.Edit(edits.pack(mask), fill, keep=tool == "keep", pasted=pasted)  # type: ignore[arg-type]
-
-
-def bits_of(mask: NDArray[np.bool_]) -> str:
-    """Return a mask as a browser is given it: its bits row by row, in base64."""
-    return base64.b64encode(np.packbits(mask).tobytes()).decode()
 
 
 def _change(change: float, is_share: bool) -> str:

@@ -4,18 +4,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
+from ... import edits
 from ...errors import RoomEndedError
+from ...stage.look import Look
 from ..inputs import membership
 from ..server.rooms import Question, Seat, Student, rooms
 from ..server.rooms.records import LONGEST_TEXT
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..shell import room_notice
-from . import region, results
+from ..widgets import drawing
+from ..widgets import stage as stages
+from . import results
 from .entrance import REFUSED, attempt, show_refusal
 
+NO_REGION = edits.pack(np.zeros((edits.GRID, edits.GRID), np.bool_))
+_NUMBER = "_room_region"  # in st.session_state: how many regions the browser has sent
 SECONDS = 2.0  # from one look at the room to the next
 
 
@@ -74,7 +81,7 @@ def _question(token: str, found: Student, question: Question) -> None:
     send = partial(_send, token, found.number)
     with left:
         if question.kind == "region":
-            region.draw(f"{key}_region", question.picture, str(found.own.value) if found.own else "", send)
+            _image_to_mark(f"{key}_region", question, str(found.own.value) if found.own else "", send)
         else:
             results.image(key, question.picture, found.with_map)
         if found.with_map:
@@ -90,6 +97,24 @@ def _question(token: str, found: Student, question: Question) -> None:
 
 def _send(token: str, number: int, value: Any) -> None:
     attempt(lambda: rooms().answer(token, number, value))
+
+
+def _image_to_mark(key: str, question: Question, mask: str, send: Callable[[Any], None]) -> None:
+    def marked(mask: str, number: int) -> None:
+        st.session_state[_NUMBER] = number
+        send(mask or NO_REGION)
+
+    picture = question.picture
+    stages.stage(
+        key,
+        picture.jpeg,
+        picture.size,
+        None,
+        Look(),
+        tr("Image without heatmap: mark a region on it"),
+        lambda _: None,
+        drawing=drawing.region(mask, ("mark",), st.session_state.get(_NUMBER, 0), marked),
+    )
 
 
 def _region(key: str, question: Question, send: Callable[[Any], None]) -> None:

@@ -44,6 +44,7 @@ class WebServer:
         self.url = f"http://{_shown('localhost' if host in ('127.0.0.1', *EVERY_ADDRESS) else host)}:{number}"
         inside = streamlit_internals.network_address() if host in EVERY_ADDRESS else None
         self.network_url = f"http://{inside}:{number}" if inside else None
+        streamlit_internals.expect_navigation()
         pages = Middleware(Documentation, find=documentation.site)
         app = st.App(APP, middleware=[Middleware(AnswerRequests), pages, Middleware(LightFrontEnd)])
         streamlit_internals.load_settings(APP, {"server.address": host, "server.port": number})

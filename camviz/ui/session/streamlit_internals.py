@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit import config, net_util
 from streamlit.runtime import Runtime, RuntimeState
 from streamlit.runtime.caching.global_cache_budget import reconfigure_global_cache_budget_from_config
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 from streamlit.web import bootstrap
 
@@ -39,6 +40,14 @@ def load_settings(script: Path, settings: Mapping[str, Any]) -> None:
     config._main_script_path = str(script)
     bootstrap.load_config_options(dict(settings))
     reconfigure_global_cache_budget_from_config()
+
+
+def expect_navigation() -> None:
+    """Let the server know before its first visitor that `st.navigation` names the pages, not the folder `pages`.
+
+    Otherwise the first visitor who comes by a former page's address is told that there is no such page.
+    """
+    PagesManager.uses_pages_directory = False
 
 
 def network_address() -> str | None:
