@@ -1,4 +1,4 @@
-"""Train: a classifier of one's own classes, from a few images of each."""
+"""Train: a classifier for the visitor's classes, from a few images of each."""
 
 import streamlit as st
 
@@ -13,6 +13,11 @@ from camviz.ui.train import class_editor, result_view, runs, training_set
 if not settings.is_running():
     pages.experiment()  # runs app.py first
 left, right = st.columns([5, 4], gap="large")
+with left:
+    place = st.container(key="train_result")
+with place:
+    waiting = st.empty()
+waiting.caption(tr("The result is being computed."))  # before the classes: on a phone it stands above them
 given = training_set.current()
 with right:
     name = settings.setting("base", EMBEDDED[0], EMBEDDED)
@@ -28,14 +33,13 @@ with right:
         persist_state="session",
         help=tr("Its features are used as they are; only a new last layer is trained."),
     )
-with left:
-    place = st.container()
 kept = runs.kept()
 with place:
     now = kept[-1] if kept else None
     if now is None:
         now = runs.example_run(training_set.example(), base)
     before = result_view.before_of(kept)
+waiting.empty()
 with action:
     if fault is not None:
         st.info(escaped(tr_message(fault)))

@@ -118,7 +118,7 @@ def heatmaps(image: DatasetImage, now: Run, before: Run | None) -> None:
         title = tr("Before") if run is not now else tr("Now") if len(runs) > 1 else ""
         with place:
             stage.stage(
-                f"train_map{runs.index(run)}",
+                f"stage_slot_train{runs.index(run)}",
                 stage.original(model, decoded, "crop"),
                 model.input_size,
                 stage.map_of(e),
