@@ -71,7 +71,8 @@ def _images(attack: Attack, noise: Attack, explained: int) -> None:
         _image(title, encode.png(attack.perturbed_pixels), attack.after, explained, "after")
     with row.cell():
         title = tr("Perturbation, amplified {factor} times", factor=factor)
-        st.image(encode.png(attack.amplified(factor)), alt=title, width="stretch")
+        with st.container(key="attack_image_perturbation"):
+            st.image(encode.png(attack.amplified(factor)), alt=title, width="stretch")
         st.caption(f"**{title}**")
         st.caption(_facts(attack))
     with row.cell():
@@ -88,7 +89,8 @@ def amplification(attack: Attack) -> int:
 
 def _image(title: str, file: bytes, found: Sequence[Prediction], explained: int, key: str) -> None:
     alt = tr("{title}: {label}, {share}", title=title, label=found[0].label, share=found[0].shown(0))
-    st.image(file, alt=alt, width="stretch")
+    with st.container(key=f"attack_image_{key}"):
+        st.image(file, alt=alt, width="stretch")
     st.caption(f"**{title}**")
     rows = [
         {
