@@ -42,7 +42,7 @@ class Edited:
 
 
 def answers_to(model: Model, view: NDArray[np.uint8]) -> Answers:
-    """Return the answers of a model to a view, (K,): in one batch with everybody who asks this model now."""
+    """Return the answers of a model to a view, (K,): in one batch with the other visitors' requests."""
     scores = forward_batches().scores(model, model.normalize(np.ascontiguousarray(view)))
     with torch.no_grad():
         found: Answers = model.probabilities(scores)[0].double().cpu().numpy()

@@ -29,7 +29,7 @@ def outcome(same_class: bool, before: float, after: float) -> str:
 
 
 def ask(key: str) -> str | None:
-    """Draw the question where one guesses first; return the guess, "" where nobody asks, and None before the guess."""
+    """Draw the question if "Guess first" is on; return the guess, "" if it is off, and None before the guess."""
     if not st.session_state.get("guess_first"):
         return ""
     found: Any = st.segmented_control(

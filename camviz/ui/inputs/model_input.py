@@ -118,7 +118,7 @@ def same(name: str, weights: Weights) -> str:
 def bring(architecture: str, file: str, content: bytes, names: bytes | None, sigmoid: bool, device: str) -> str:
     """Add a network to this visitor's own, and return its name. Raises CamvizError.
 
-    Nothing of it is written to a disk, and nobody finds it but who brings the same content. A file from the page Train
+    It is never written to disk, and is found only by uploading the same content. A file from the page Train
     names its architecture and its classes.
     """
     kind = kind_of(content)

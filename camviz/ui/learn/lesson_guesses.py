@@ -211,7 +211,7 @@ def said(fit: marking.Overlap | None) -> Message:
 
 
 def _alone(e: Explanation, text: str) -> Prediction:
-    """Return the first prediction for a region by itself: one forward pass, with everybody who waits for one."""
+    """Return the first prediction for a region by itself: one forward pass, in a batch with other requests."""
     model = e.question.model
 
     def compute() -> Prediction:

@@ -1,4 +1,4 @@
-"""What a corruption does to the predictions and to the heatmap at each level: computed once, kept for everybody."""
+"""What a corruption does to the predictions and to the heatmap at each level: computed once, kept for all visitors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -88,7 +88,7 @@ def answers(experiment: Experiment, kind: Corruption) -> Answers | None:
 
 
 def known_maps(question: Question, kind: Corruption) -> Maps | None:
-    """Return the heatmaps of a corruption if they were computed before, by anybody."""
+    """Return the heatmaps of a corruption if they were computed before, for any visitor."""
     found: Maps | None = result_store().get(_key(question, kind))
     return found
 

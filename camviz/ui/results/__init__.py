@@ -1,1 +1,1 @@
-"""Explanations and metrics: computed once, kept for everybody."""
+"""Explanations and metrics: computed once, kept for all visitors."""

@@ -1,4 +1,4 @@
-"""Forward passes that this process keeps for everybody, so that another class or method at a layer is quick."""
+"""Forward passes kept for all visitors, so that another class or method at a layer is quick."""
 
 import threading
 from collections import OrderedDict
@@ -61,7 +61,7 @@ class KeptPasses:
 
 @process_singleton
 def kept_passes() -> KeptPasses:
-    """Return the passes of everybody on this server."""
+    """Return the kept passes of this server."""
     return KeptPasses()
 
 

@@ -1,4 +1,4 @@
-"""Answers to what a browser asks while somebody draws: one small request each, without a run of the page.
+"""Answer the requests that a browser sends while a visitor draws, without a run of the page.
 
 Nothing here loads PyTorch: the server answers before.
 """

@@ -37,7 +37,7 @@ def short_link(page: Page, settings: Mapping[str, str]) -> str:
 
 
 def draw(page: Page) -> None:
-    """Draw the notice for a student; nothing for anybody else, and on the page Room, which shows it itself."""
+    """Draw the notice for a student; nothing for other visitors, and on the page Room, which shows it itself."""
     held = membership.seat()
     if held is not None and not held.teaches and page.file != "room":
         _notice(held.token, page.file)

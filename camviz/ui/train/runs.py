@@ -64,7 +64,7 @@ def kept() -> tuple[Run, ...]:
 
 
 def example_run(given: TrainingSet, base: Model) -> Run | None:
-    """Return the training of the example, computed once for everybody. None: it waits for a click."""
+    """Return the training of the example, computed once for all visitors. None: it waits for a click."""
     return tasks.run(
         "train",
         run_key(given, base),

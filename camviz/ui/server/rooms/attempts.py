@@ -1,4 +1,4 @@
-"""How often something may be tried: wrong codes of one visitor, and events of everybody within a minute."""
+"""Rate limits: wrong codes of one visitor, and events of all visitors within a minute."""
 
 from collections import OrderedDict, deque
 from math import ceil
@@ -40,7 +40,7 @@ class WrongCodes:
 
 
 class PerMinute:
-    """At most `most` events of everybody together within a minute."""
+    """At most `most` events of all visitors together within a minute."""
 
     def __init__(self, most: int) -> None:
         self._most = most

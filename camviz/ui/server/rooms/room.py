@@ -116,7 +116,7 @@ class Room:
         self._question, self._open, self._poll, self._maps = None, False, Poll(), {}
 
     def send_to(self, link: str) -> None:
-        """Show everybody a link."""
+        """Show a link to all students."""
         self.link, self.link_number = link, self.link_number + 1
 
     def remove(self, name: str) -> str | None:

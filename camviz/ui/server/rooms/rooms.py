@@ -18,9 +18,9 @@ from .views import Student, Wall
 
 ROOMS = 50
 LIFETIME = 2 * 60 * 60.0  # seconds from the opening of a room to its end
-IDLE = 30 * 60.0  # seconds without a sign of anybody inside, after which a room ends
+IDLE = 30 * 60.0  # seconds without activity, after which a room ends
 LETTERS = "ABCDEFGHJKLMNPQRTUVWXY"  # I, O, S and Z look like digits
-WRONG_CODES, OPENINGS = 30, 10  # of everybody together, a minute
+WRONG_CODES, OPENINGS = 30, 10  # of all visitors together, a minute
 
 
 class Rooms:
@@ -54,8 +54,8 @@ class Rooms:
     def enter(self, code: str, nickname: str, visitor: str, invitation: str = "") -> Seat:
         """Enter a room by its code; return a student's seat.
 
-        Wrong codes are counted, and no code is tried while one has to wait. The invitation of a room, which its QR code
-        holds and nobody guesses, is always tried.
+        Wrong codes are counted, and no code is tried during the delay that follows them. The invitation of a room, a long
+        secret in its QR code, is always tried.
         """
         code = str(code).strip().upper()
         with self._now() as now:
