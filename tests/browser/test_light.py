@@ -93,3 +93,14 @@ def test_nothing_moves_while_a_page_loads(browser: Browser, forgetful_server: st
         size: opened(browser, forgetful_server, name, size) for size in ((1440, 900), (390, 844))
     }  # the first one computes
     assert max(moved.values()) < LARGEST_SHIFT, moved
+
+
+def test_the_navigation_leaves_room_for_the_actions(page: Page, server: str) -> None:
+    page.goto(f"{server}/learn")
+    settled(page)
+    for width in (820, 1024, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 700})
+        actions = page.locator(".st-key-actions").bounding_box()
+        navigation = page.get_by_test_id("stTopNav").bounding_box()
+        assert actions is not None and navigation is not None
+        assert navigation["x"] + navigation["width"] <= actions["x"], width

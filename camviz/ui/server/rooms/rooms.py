@@ -54,7 +54,7 @@ class Rooms:
     def enter(self, code: str, nickname: str, visitor: str, invitation: str = "") -> Seat:
         """Enter a room by its code; return a student's seat.
 
-        Wrong codes are counted, and no code is tried during the delay that follows them. The invitation of a room, a long
+        Wrong codes are counted, and no code is tried during the delay after them. The invitation of a room, a long
         secret in its QR code, is always tried.
         """
         code = str(code).strip().upper()
