@@ -24,8 +24,7 @@ def upload(page: Page, file: File) -> None:
     """Upload an image."""
     page.get_by_role("button", name="Your image").click()
     page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(file)
-    # A popover that closes takes its uploader along, and with it what is still on its way.
-    expect(page.get_by_test_id("stPopoverBody").get_by_text(str(file["name"]))).to_be_visible()
+    expect(page.get_by_role("button", name=f"Remove {file['name']}")).to_be_visible()
     settled(page)
     page.keyboard.press("Escape")
 

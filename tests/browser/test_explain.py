@@ -3,7 +3,7 @@
 import re
 import time
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.actions import own_picture, upload
 
@@ -41,6 +41,23 @@ def test_an_uploaded_image_is_named_and_explained(page: Page, server: str) -> No
     expect(page.locator(".bars button").first).to_contain_text("macaw")
     expect(page.get_by_text("predicts macaw")).to_be_visible()
     expect(page).to_have_url(re.compile("img=sha"))
+
+
+def test_an_image_on_its_way_arrives_though_its_popover_is_left(page: Page, server: str) -> None:
+    page.goto(server)
+    expect(page.get_by_text("predicts espresso")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/_stcore/upload_file/**", lambda route: held.append(route))
+    page.get_by_role("button", name="Your image").click()
+    page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(own_picture())
+    expect(page.get_by_role("button", name="Cancel upload of my macaw.png")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("heading", name="Explain").click()
+    (on_its_way,) = held
+    on_its_way.continue_()
+    expect(page.get_by_text("predicts macaw")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stPopoverBody")).to_be_hidden()
 
 
 def test_a_broken_picture_gets_a_sentence_and_nothing_is_lost(page: Page, server: str) -> None:
