@@ -3,7 +3,6 @@
 Streamlit imports this file to serve the `app` in it, and runs it as `__main__` for each change that a visitor makes.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,8 +19,6 @@ if __name__ == "__main__":
         english, chinese = "CamViz is starting: it loads PyTorch.", "CamViz 正在启动：正在载入 PyTorch。"
         starting.info(f"{english}  \n{chinese}")
 
-    # OpenMP reads this when torch is loaded: waiting threads of one computation soon yield to those of other visitors.
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     # A computation takes the interpreter lock some hundred times and must not wait 5 ms each time.
     sys.setswitchinterval(0.0005)
     from camviz.ui import dashboard

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .runtime import openmp as _openmp
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .models import Model, load_model
     from .registry import METHODS
     from .ui.server.serve import serve
+
+_openmp.set_wait_policy()  # before anything loads PyTorch
 
 __all__ = [
     "METHODS",

@@ -15,14 +15,12 @@ if TYPE_CHECKING:
 
 HELP = "Starts the dashboard and opens it in a browser. With a file of weights it shows that network first."
 
-# Read when the process starts: glibc keeps freed memory for the next batch, in one pool for all threads; waiting
-# threads of one computation soon yield to those of other visitors.
+# Read when the process starts: glibc keeps freed memory for the next batch, in one pool for all threads.
 ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "MALLOC_TOP_PAD_": "536870912",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
-    "GOMP_SPINCOUNT": "20000",
 }
 
 

@@ -285,6 +285,8 @@ def main() -> None:
     print(f", {torch.cuda.get_device_name()}." if chosen.device == "cuda" else ".")
     for network in chosen.networks:
         table(network, chosen.only, chosen.repeats, not chosen.no_memory, chosen.device)
+    if chosen.networks == [*NETWORKS] and not chosen.only and chosen.device == "cpu":
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.contention"], check=True, cwd=ROOT)
 
 
 if __name__ == "__main__":
