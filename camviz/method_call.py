@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from operator import index
 from typing import Any, SupportsIndex
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from .errors import CamvizError, LayerError, NotFiniteError, ScoreError, unknown
 from .messages import Message
+from .runtime.modules import every_module
 from .runtime.progress import check_progress
 from .scores import logit
 
@@ -21,7 +23,7 @@ def method_arguments(title: str, function: Callable[..., Any], args: Any, kwargs
     A Model stands for its network, an integer score for the score of that class, a name for the layer of that name, a
     single input (C, H, W) for a batch of one, a NumPy array for a tensor. Raises CamvizError for anything else.
     """
-    signature = inspect.signature(function)
+    signature = _signature(function)
     try:
         given = signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -40,6 +42,9 @@ def method_arguments(title: str, function: Callable[..., Any], args: Any, kwargs
         found["layer"] = _layer(net, found["layer"])
     check_progress(found.get("progress"))
     return given
+
+
+_signature = cache(inspect.signature)
 
 
 def _network(net: Any) -> nn.Module:
@@ -97,16 +102,16 @@ def _score(score: Any) -> Any:
 
 
 def _layer(net: nn.Module, layer: Any) -> nn.Module:
-    modules = dict(net.named_modules())
-    name = layer if isinstance(layer, str) else getattr(layer, "name", None)
     if isinstance(layer, nn.Module):
-        if any(layer is module for module in modules.values()):
+        if any(layer is module for module in every_module(net)):
             return layer
         raise LayerError(
             "the network's forward pass does not run through this layer ({kind}): it is none of its modules; give "
             "one of them, or its dotted name",
             kind=type(layer).__name__,
         )
+    modules = dict(net.named_modules())
+    name = layer if isinstance(layer, str) else getattr(layer, "name", None)
     if not isinstance(name, str):
         raise LayerError("a layer is a module of the network or its dotted name; got {layer}", layer=repr(layer)[:60])
     if name not in modules:

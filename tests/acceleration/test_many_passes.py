@@ -22,6 +22,7 @@ SCORE = scores.logit(2)
 @pytest.fixture(autouse=True)
 def _small_maps_too(monkeypatch):
     monkeypatch.setattr(winograd, "MIN_CELLS", 1)  # the tests' images are small
+    monkeypatch.setattr(winograd, "MIN_CHANNELS_TOGETHER", 2 * MIN_CHANNELS)  # on every processor
 
 
 def draw(*shape, seed=0, dtype=torch.float64):
