@@ -22,7 +22,7 @@ SCORE = scores.logit(2)
 @pytest.fixture(autouse=True)
 def _small_maps_too(monkeypatch):
     monkeypatch.setattr(winograd, "MIN_CELLS", 1)  # the tests' images are small
-    monkeypatch.setattr(winograd, "MIN_CHANNELS_TOGETHER", 2 * MIN_CHANNELS)  # on every processor
+    monkeypatch.setattr(winograd, "MIN_CHANNELS_TOGETHER", 0)  # as without AVX-512
 
 
 def draw(*shape, seed=0, dtype=torch.float64):
@@ -249,9 +249,12 @@ def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
 @pytest.mark.parametrize(("channels", "size", "expected"), [(128, 28, 1), (127, 28, 0), (128, 27, 0), (512, 14, 0)])
 def test_winograd_needs_many_channels_and_a_large_map(monkeypatch, channels, size, expected):
     monkeypatch.undo()
+    monkeypatch.setattr(winograd, "MIN_CHANNELS_TOGETHER", 256)
     weight, result = torch.empty(channels, 128, 3, 3), torch.empty(1, channels, size, size)
     assert winograd.suits_winograd(weight, result, 1, 1, 1, 1) == expected
     assert not winograd.suits_winograd(weight, result, 2, 1, 1, 1)
+    monkeypatch.setattr(winograd, "MIN_CHANNELS_TOGETHER", 384)
+    assert not winograd.suits_winograd(weight, result, 1, 1, 1, 1)
 
 
 @pytest.mark.parametrize(("error", "fits"), [(0.9e-5, True), (1.1e-5, False)])
