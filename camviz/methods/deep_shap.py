@@ -12,7 +12,6 @@ from ..registry import Range, method
 from ..relevance.differences import rescaled_gradient
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
-from ..runtime.rng import Rng
 from ..scores import Score
 
 
@@ -46,9 +45,8 @@ def deep_shap(
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="nothing") as passes:
         for number, image in enumerate(x):
-            rng = Rng(seed)
             for part in batches(samples, passes.size_with_gradient, partial_progress(progress, number, len(x))):
-                start = random_references(rng, reference, part.stop - part.start, image)
+                start = random_references(seed, reference, range(samples)[part], image)
                 points = channels_last(image.expand_as(start))
                 multiplier = rescaled_gradient(net, points, score, lambda _, start=start: start)  # type: ignore[misc]
                 result[number] += ((image - start) * multiplier).sum(dim=0)

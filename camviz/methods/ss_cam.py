@@ -2,13 +2,12 @@
 
 from typing import Annotated, Literal
 
-import torch
 from torch import Tensor, nn
 
 from ..perturbation.masked_scores import masked_cam
 from ..registry import Range, method
+from ..runtime.noise import normal_noise
 from ..runtime.progress import Progress
-from ..runtime.rng import Rng
 from ..scores import Score
 from ..tape import score_of
 
@@ -43,14 +42,9 @@ def ss_cam(
 
     Smoother than Score-CAM; costs `samples` times as much.
     """
-    rng = Rng(seed)
 
     def noisy(masks: Tensor, passes: range) -> Tensor:
-        if passes.start == 0:
-            rng.reset()
-        # Drawn one by one, so that the noise does not depend on the batch size.
-        fields = [rng.normal(*masks.shape[2:]) for _ in passes]
-        return masks + noise * torch.stack(fields)[:, None].to(masks)
+        return masks + noise * normal_noise(seed, passes, masks.shape[1:], masks)
 
     return masked_cam(
         net,

@@ -10,6 +10,7 @@ from camviz import scores
 from camviz.methods.is_cam import is_cam
 from camviz.methods.score_cam import score_cam
 from camviz.methods.ss_cam import ss_cam
+from camviz.runtime.noise import normal_noise
 from camviz.tape import counting_passes
 from tests.methods.nets import Modules, Residual, build, by_hand, picture
 
@@ -38,9 +39,9 @@ def naive(net, x, activation, variants):
 
 
 def noise_of(seed, samples, channels, size):
-    """The noise of the living channels: one field after the other, for each image from the seed on."""
-    generator = torch.Generator().manual_seed(seed)
-    return [[torch.randn(size, generator=generator).double() for _ in range(samples)] for _ in range(channels)]
+    """The noise of the living channels: one field after the other, the same for each image."""
+    fields = [normal_noise(seed, [number], size, torch.zeros((), dtype=torch.float64))[0] for number in range(99)]
+    return [fields[channel * samples : (channel + 1) * samples] for channel in range(channels)]
 
 
 @EVERY_NET
