@@ -97,11 +97,11 @@ def _score(score: Any) -> Any:
 
 
 def _layer(net: nn.Module, layer: Any) -> nn.Module:
+    if isinstance(layer, nn.Module) and any(layer is one for one in net.modules()):
+        return layer
     modules = dict(net.named_modules())
     name = layer if isinstance(layer, str) else getattr(layer, "name", None)
     if isinstance(layer, nn.Module):
-        if any(layer is module for module in modules.values()):
-            return layer
         raise LayerError(
             "the network's forward pass does not run through this layer ({kind}): it is none of its modules; give "
             "one of them, or its dotted name",

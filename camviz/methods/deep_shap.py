@@ -5,8 +5,8 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..perturbation.references import RandomReference, random_references
 from ..registry import Range, method
 from ..relevance.differences import rescaled_gradient
@@ -47,7 +47,7 @@ def deep_shap(
         for number, image in enumerate(x):
             for part in batches(samples, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 start = random_references(seed, reference, range(samples)[part], image)
-                points = channels_last(image.expand_as(start))
+                points = in_fastest_layout(image.expand_as(start))
                 multiplier = rescaled_gradient(net, points, score, lambda _, start=start: start)  # type: ignore[misc]
                 result[number] += ((image - start) * multiplier).sum(dim=0)
     return result / samples

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..registry import METHODS, Choices, Range, method
 from ..runtime.batching import batches
 from ..runtime.noise import normal_noise
@@ -72,7 +72,7 @@ def smooth_grad(
             first, total, squares = (torch.zeros_like(image) for _ in range(3))
             for part in batches(samples, size, report):
                 noise = normal_noise(seed, range(samples)[part], image.shape, x)
-                noisy = channels_last(image + deviation * noise)
+                noisy = in_fastest_layout(image + deviation * noise)
                 if chosen.many_passes:
                     found = explain(net, noisy, score, progress=partial_progress(inner, part.start, samples))
                 else:

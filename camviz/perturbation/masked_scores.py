@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
+from ..acceleration.memory_layout import in_fastest_layout
 from ..runtime.batching import batches
 from ..runtime.devices import fast_dtype
 from ..runtime.progress import Progress
@@ -54,9 +54,10 @@ def masked_cam(
             scores = x.new_empty(len(channels) * times)
             for part in batches(len(scores), passes.size, report):
                 numbers = range(part.start, part.stop)
-                mask = masks_of(channels[[number // times for number in numbers]], x.shape[-2:])
+                places = torch.arange(part.start, part.stop, device=x.device) // times
+                mask = masks_of(channels[places], x.shape[-2:])
                 masked = image * (mask if alter is None else alter(mask, numbers))
-                output = forward(net, channels_last(masked)).to(x.dtype)
+                output = forward(net, in_fastest_layout(masked)).to(x.dtype)
                 scores[part] = read(output)
             weight = weigh(scores.view(len(channels), times).mean(dim=1))
             record_step(channels=channels, scores=scores, weight=weight)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .devices import is_accelerator
+
 ROUNDS = 10
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
 _KEY_STEPS = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
@@ -30,15 +32,15 @@ def normal_noise(seed: int, draws: Sequence[int], shape: Sequence[int], like: Te
     count, dtype = math.prod(shape), like.dtype if like.dtype == torch.float64 else torch.float32
     runs = -(-count // (2 * _RUN))
     found = torch.empty(len(draws), runs, 2, _RUN, dtype=dtype, device=like.device)
-    if like.device.type == "cpu":
+    if is_accelerator(like.device):
+        _fill_normal(found, philox_words(seed, draws, runs * _RUN // 4, like.device))
+    else:
         for part, draw in zip(found, draws, strict=True):
             counter = np.array([0, 0, draw, 0], np.uint64)  # NumPy adds 1 before each output
             generator = np.random.Philox(key=np.array([seed, 0], np.uint64), counter=counter)
             for some in part.split(_RUNS_AT_A_TIME):
                 words = generator.random_raw(len(some) * _RUN).view(np.int64)
                 _fill_normal(some, torch.from_numpy(words))
-    else:
-        _fill_normal(found, philox_words(seed, draws, runs * _RUN // 4, like.device))
     return found.flatten(1)[:, :count].reshape(len(draws), *shape).to(like.dtype)
 
 
