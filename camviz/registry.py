@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from .errors import CamvizError, ExtensionError, UnknownKeyError, unknown
 from .messages import Message
 from .method_call import checked_settings, finite_map, method_arguments
+from .runtime.precision import MODES, computing, current_mode
 from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
@@ -92,6 +93,15 @@ class Knob:
         return number
 
 
+MODE = Knob(
+    name="mode",
+    type=str,
+    default="exact",
+    help="Fast computes with fewer bits where that is quicker: bfloat16 in passes without gradients, TF32 on CUDA",
+    accepted=MODES,
+)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One function of a table, with its title, paper and settings; callable as the bare function."""
@@ -137,11 +147,14 @@ class Method(Entry):
     caution: str = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        mode = current_mode()
+        if self.knobs.get(MODE.name) == MODE:
+            mode = MODE.check(kwargs.pop(MODE.name, mode), self.key)
         given = method_arguments(self.title, self.function, args, kwargs)
         checked_settings(self.knobs, given, self.key)
         if not self.many_passes:
             return finite_map(self.title, self.function(*given.args, **given.kwargs))
-        with heartbeat(given.arguments.get("progress")) as given.arguments["progress"]:
+        with computing(mode), heartbeat(given.arguments.get("progress")) as given.arguments["progress"]:
             return finite_map(self.title, self.function(*given.args, **given.kwargs))
 
 
@@ -194,18 +207,22 @@ def method(
     """Add the decorated function to METHODS under its own name, and return it unchanged.
 
     The signature is the declaration: a parameter `layer` makes it a layer method (with a default: optional),
-    `progress` a method of many passes; the other keyword-only parameters are its knobs. `requires`: what a network
-    must have, if not every network has it. `class_specific=False`: the map is the same for every class.
+    `progress` a method of many passes, which has the knob MODE too; the other keyword-only parameters are its knobs.
+    `requires`: what a network must have, if not every network has it. `class_specific=False`: the map is the same for
+    every class.
     `pixels=True`: the map is signed and has a value for each color of each pixel, (B, C, H, W). `reads`: what its
     heatmap shows, with {score}, {label} and {where} (the layer); without it the tooltip. `caution`: what it does not.
     """
 
     def add(function: Function) -> Function:
+        fields, many_passes = declared(function, title, paper), "progress" in inspect.signature(function).parameters
+        if many_passes:
+            fields["knobs"].setdefault(MODE.name, MODE)
         entry = Method(
-            **declared(function, title, paper),
+            **fields,
             family=family,
             layer=_layer_use(function),
-            many_passes="progress" in inspect.signature(function).parameters,
+            many_passes=many_passes,
             requires=Message(requires),
             class_specific=class_specific,
             pixels=pixels,

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ..errors import CamvizError
 from ..runtime.batching import batch_size
-from ..runtime.devices import pays_to_replace_calls
+from ..runtime.devices import fast_dtype, pays_to_replace_calls
+from ..runtime.precision import is_fast
 from ..runtime.progress import Progress
 from ..runtime.rng import SeededOperations
 from ..tape import (
@@ -57,8 +58,11 @@ def many_passes(
     read. `fold`: "weights" is for passes without
     gradients; "gradient" fuses in the backward pass only, so that each ReLU opens exactly where it does in the network
     itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the passes run under
-    autocast to it, and the weights of the convolutions are converted once.
+    autocast to it, and the weights of the convolutions are converted once; in the mode "fast", passes without gradients
+    run in the dtype that is the fastest there.
     """
+    if is_fast() and fold == "weights" and x.dtype == torch.float32:
+        dtype = dtype or fast_dtype(x.device)
     with usual_modes(), torch.no_grad():
         replace, sizes = _prepared(net, x, fold, dtype)
     with nullcontext() if replace is None else intercepting(replace), autocast_to(dtype):

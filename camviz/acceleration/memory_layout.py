@@ -3,9 +3,8 @@
 from torch import Tensor
 
 from ..runtime.devices import fastest_format
-from ..tape import pass_dtype
 
 
 def in_fastest_layout(x: Tensor) -> Tensor:
     """Return a batch (B, C, H, W) in the memory layout in which its device runs forward and backward passes fastest."""
-    return x.contiguous(memory_format=fastest_format(x.device, pass_dtype(x)))
+    return x.contiguous(memory_format=fastest_format(x.device, x.dtype))

@@ -24,7 +24,6 @@ from ..tape import (
     mark_batches_of_one,
     near,
     needs_batches_of_one,
-    pass_dtype,
     replacing_output,
     usual_modes,
     value_not_finite,
@@ -96,7 +95,7 @@ class PartialForward:
     def __call__(self, activations: Tensor) -> Tensor:
         if self.alone and len(activations) > 1:
             return torch.cat([self(activation) for activation in activations.chunk(len(activations))])
-        layout = fastest_format(activations.device, pass_dtype(activations))
+        layout = fastest_format(activations.device, activations.dtype)
         values = {0: activations.clone(memory_format=layout)}  # a copy, as the first call may overwrite it
         with usual_modes(), full_precision(activations.device), torch.no_grad():
             for call in self._calls:

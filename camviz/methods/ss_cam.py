@@ -1,6 +1,6 @@
 """SS-CAM (Wang et al., 2020)."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from torch import Tensor, nn
 
@@ -30,7 +30,6 @@ def ss_cam(
     samples: Annotated[int, Range(1, 100), "Number of noisy masks for each feature map"] = 35,
     noise: Annotated[float, Range(0, 5, 0.1), "Standard deviation of the noise, for masks from 0 to 1"] = 2.0,
     seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the noise: the same seed gives the same map"] = 0,
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
     """Score-CAM with the score of each feature map averaged over noisy masks.
@@ -54,6 +53,5 @@ def ss_cam(
         weigh=lambda scores: scores.softmax(dim=0),
         times=samples,
         alter=noisy,
-        fast=mode == "fast",
         progress=progress,
     )

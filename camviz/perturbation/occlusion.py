@@ -13,7 +13,7 @@ from ..runtime.batching import batches
 from ..runtime.devices import fastest_format
 from ..runtime.progress import Progress
 from ..scores import logit, probabilities
-from ..tape import activations, forward, pass_dtype, score_of
+from ..tape import activations, forward, score_of
 
 Box = tuple[int, int, int, int]
 
@@ -93,7 +93,7 @@ def hidden(
     for number, image in enumerate(x):
         for part in batches(len(boxes), size, partial_progress(progress, number, len(x))):
             here = boxes[part]
-            layout = fastest_format(x.device, pass_dtype(x))
+            layout = fastest_format(x.device, x.dtype)
             points = image.expand(len(here), -1, -1, -1).clone(memory_format=layout)
             for point, ((top, bottom), (left, right)) in zip(points, here, strict=True):
                 point[:, top:bottom, left:right] = 0

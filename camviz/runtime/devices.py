@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
+from .precision import is_fast
 from .progress import Progress
 
 
@@ -51,10 +52,11 @@ def synchronized(device: torch.device, progress: Progress | None = None) -> Iter
 def fastest_format(device: torch.device, dtype: torch.dtype) -> torch.memory_format:
     """Return the memory layout in which the device computes convolutions of this dtype fastest.
 
-    On an accelerator, tensor cores read channels-last, and they compute in 16 bits; its float32 kernels are made for
-    the plain layout.
+    Tensor cores, which CUDA uses for 16 bits and in the mode "fast", read channels-last; the kernels of an accelerator
+    for exact float32 are made for the plain layout.
     """
-    if not is_accelerator(device) or dtype in (torch.bfloat16, torch.float16):
+    tensor_cores = dtype in (torch.bfloat16, torch.float16) or (device.type == "cuda" and is_fast())
+    if tensor_cores or not is_accelerator(device):
         return torch.channels_last
     return torch.contiguous_format
 

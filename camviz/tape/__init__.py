@@ -17,7 +17,7 @@ from .gradients import (
 from .hooks import changing_gradient, observe, replacing_output
 from .kept_passes import KeptPass, PassKey, reusing_passes
 from .network.batches_of_one import is_checked, isolated, mark_batches_of_one, near, needs_batches_of_one
-from .network.calling_modes import autocast_to, copy_autocast, find_autocast, pass_dtype, usual_modes
+from .network.calling_modes import autocast_to, copy_autocast, find_autocast, usual_modes
 from .network.errors import NetworkError, StartAgainError
 from .network.fingerprint import fingerprint
 from .network.hidden_sigmoid import ends_in_sigmoid
@@ -92,7 +92,6 @@ __all__ = [
     "norm_arguments",
     "observe",
     "output_at",
-    "pass_dtype",
     "raw_output",
     "reading_of",
     "record",

@@ -51,11 +51,6 @@ def autocast_to(dtype: torch.dtype | None) -> Iterator[None]:
         autocast_dtype.reset(token)
 
 
-def pass_dtype(x: Tensor) -> torch.dtype:
-    """Return the dtype in which a forward pass of x computes convolutions."""
-    return autocast_dtype.get() or x.dtype
-
-
 _autocasting: WeakSet[nn.Module] = WeakSet()
 
 
