@@ -1,14 +1,16 @@
 """The tables of attribution methods and synthesis methods, filled by the decorators `method` and `synthesis`."""
 
 import inspect
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from .errors import CamvizError, ExtensionError, UnknownKeyError, unknown
+from .errors import ExtensionError, UnknownKeyError, unknown
 from .messages import Message
+from .method_call import Choices as Choices
+from .method_call import Knob as Knob
+from .method_call import Range as Range
 from .method_call import checked_settings, finite_map, method_arguments
 from .runtime.precision import MODES, computing, current_mode
 from .runtime.progress import heartbeat
@@ -24,73 +26,6 @@ FAMILIES: dict[Family, str] = {
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
 Record = TypeVar("Record", bound="Entry")
-
-
-@dataclass(frozen=True)
-class Range:
-    """The closed interval that a numeric knob may take, and the step of its slider."""
-
-    low: float
-    high: float
-    step: float | None = None
-
-
-@dataclass(frozen=True)
-class Choices:
-    """The values that a text knob may take, where a Literal cannot list them: `find` lists them whenever asked."""
-
-    find: Callable[[], Iterable[str]]
-
-
-@dataclass(frozen=True)
-class Knob:
-    """One setting: a keyword-only parameter, as the function's signature declares it."""
-
-    name: str
-    type: type
-    default: Any
-    help: str = ""
-    range: Range | None = None
-    accepted: tuple[str, ...] | Choices = ()
-    optional: bool = False
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The values that a text knob may take; empty for a number or a switch."""
-        return tuple(self.accepted.find()) if isinstance(self.accepted, Choices) else self.accepted
-
-    def check(self, value: Any, owner: str) -> Any:
-        """Return `value` converted to the knob's type. Raises CamvizError if it does not fit."""
-        if value is None and self.optional:
-            return None
-        if choices := self.choices:
-            if not isinstance(value, str) or value not in choices:
-                where = Message("the choices of {owner}", owner=owner)
-                raise unknown(Message(self.name), str(value)[:60], choices, where)
-            return value
-        try:
-            number = self.type(value)
-            whole = bool((self.range or math.isfinite(number)) and (self.type is float or number == value))
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # as of an array of several numbers
-            number, whole = None, False
-        if not whole or (self.type is bool) != (type(value).__name__ in ("bool", "bool_")):  # of Python, of NumPy
-            raise CamvizError(
-                "{name} of {owner} must be {kind}; got {value}",
-                name=self.name,
-                owner=owner,
-                kind=self.type.__name__,
-                value=repr(value)[:60],
-            )
-        if self.range and not self.range.low <= number <= self.range.high:
-            raise CamvizError(
-                "{name} of {owner} must lie in {low:g} to {high:g}; got {value}",
-                name=self.name,
-                owner=owner,
-                low=self.range.low,
-                high=self.range.high,
-                value=repr(value),
-            )
-        return number
 
 
 MODE = Knob(
