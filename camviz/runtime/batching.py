@@ -13,7 +13,7 @@ MAX_BATCH_WORK = 25e9  # multiply-adds in one batch: about 250 ms on two cores, 
 
 # On an accelerator, a batch takes all passes if possible: a small one leaves most of it idle.
 ACCELERATOR_FACTOR = 64  # samples in a batch there, for each one on the CPU
-MAX_ACCELERATOR_WORK = 1.2e12  # multiply-adds in one batch: 38 images of VGG16 with gradients, so that Cancel takes effect
+MAX_ACCELERATOR_WORK = 1.2e12  # multiply-adds in one batch: 38 images of VGG16 with gradients
 MEMORY_SHARE = 0.5  # of the free memory; the rest is for the workspace of convolutions and for other threads
 TENSORS_ALIVE = 8  # tensors of the largest size that a pass without gradients holds at a time
 
