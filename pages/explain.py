@@ -47,7 +47,7 @@ if e is not None:
             beside = ",".join(dict.fromkeys((e.method, *method_picker.FAVORITES[:3])))
             pages.open_button("beside", "compare", tr("Open in Compare"), {"rows": "none", "columns.methods": beside})
             pin_button.draw(experiment, e)
-            map_views.show_downloads(e, experiment.image.name, best, look, percentile)
+            map_views.show_downloads(e, experiment, best, look, percentile)
         with checks:
             quick_check.show(e.question)
         hide_region.draw(e, hides, st.container(key="hidden_regions"))

@@ -13,6 +13,7 @@ from camviz import edits, models, report, scores
 from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.methods.grad_cam import grad_cam
+from camviz.ui.explain import occlusion
 from camviz.ui.server import tasks
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
@@ -265,6 +266,27 @@ def test_a_link_holds_an_edit_and_a_guess(start, code, lite0) -> None:
     assert "Unknown edit" in text(app) and "predicts giant panda (97%)" in text(app)
     app = start(img="sample:panda", edit=f"paste.sha:0123456789ab.{text_of}")
     assert "The image that was pasted is not stored here" in text(app)
+
+
+def test_a_link_holds_the_windows_that_were_tried(start, code, lite0) -> None:
+    windows = [(4, 8, 20, 24), (6, 8, 22, 24), (30, 30, 50, 50)]
+    app = start(img="sample:panda", tried=f"gray.{edits.pack_windows(windows)}")
+    assert not app.exception and not app.warning
+    names: dict = {"lite0": lite0}
+    lines = code(app).replace("camviz.load_model('efficientnet_lite0')", "lite0")
+    exec(lines.replace("'panda.jpg'", repr(str(SAMPLES / "panda.jpg"))), names)
+    found = names["tried"]
+    assert found.windows == tuple(windows) and found.target == 388
+    experiment = app.session_state["experiment"]
+    tried = occlusion.Windows.parse(f"gray.{edits.pack_windows(windows)}")
+    told = occlusion.changes(lite0, experiment.image.decoded, "crop", 388, tried)
+    assert told == pytest.approx(found.changes, abs=1e-6) and abs(told).max() > 0.001
+    section = occlusion.section(experiment, tried)
+    assert "3 windows were tried (gray). Red: the answer for giant panda fell" in section.text[0]
+    changed = (section.images[0].rgb != experiment.view).any(axis=2).mean()
+    assert (~np.isnan(found.map)).mean() == pytest.approx(changed, abs=0.01)
+    app = start(img="sample:panda", tried="gray.xx")
+    assert "Unknown tried" in text(app)
 
 
 def test_a_report_shows_the_heatmap_before_and_after_an_edit(lite0) -> None:

@@ -147,8 +147,8 @@ def _target(experiment: Experiment) -> int | None:
     return None if target < 0 else target
 
 
-def result(request: AttackRequest) -> tuple[Attack, Attack] | None:
-    """Return the attack, and noise of its size; after a click if it is slow. None: not yet, or refused."""
+def result(request: AttackRequest, place: Any) -> tuple[Attack, Attack] | None:
+    """Return the attack, and noise of its size; after a click in `place` if it is slow. None: not yet, or refused."""
 
     def work(report: ReportProgress) -> tuple[Attack, Attack]:
         model, image = request.experiment.model, request.experiment.image.decoded
@@ -159,4 +159,4 @@ def result(request: AttackRequest) -> tuple[Attack, Attack] | None:
         return found, control
 
     what = tr("Run {method}", method=tr_message(request.method.title))
-    return tasks.run(PREFIX, request.key, request.seconds, what, work)
+    return tasks.run(PREFIX, request.key, request.seconds, what, work, place=place)
