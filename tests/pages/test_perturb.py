@@ -34,13 +34,13 @@ def scrubbed(app: AppTest) -> dict[str, Any]:
 
 @pytest.fixture
 def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The downloads that a page has drawn last: their title, sections, numbers and code."""
+    """The downloads that a page has drawn last: their title, sections and data."""
     found: dict[str, Any] = {}
     offer = downloads.offer
 
-    def note(experiment: Any, title: str, sections: Any, numbers: Any, code: str, name: str) -> None:
-        found.update(title=title, sections=sections, numbers=numbers, code=code)
-        offer(experiment, title, sections, numbers, code, name)
+    def note(experiment: Any, title: str, sections: Any, asked: Any, numbers: Any, *rest: str) -> None:
+        found.update(title=title, sections=sections, data=lambda: {**asked(), **numbers()})
+        offer(experiment, title, sections, asked, numbers, *rest)
 
     monkeypatch.setattr(downloads, "offer", note)
     return found
@@ -104,7 +104,7 @@ def test_a_corruption_shows_the_numbers_of_the_package(
     lines = code(app).replace("'coffee.jpg'", repr(str(coffee)))
     exec(lines, names)
     assert names["heatmaps"].similarities == pytest.approx(heatmaps.similarities, abs=1e-4)
-    data = json.loads(json.dumps(offered["numbers"](), allow_nan=False))
+    data = json.loads(json.dumps(offered["data"](), allow_nan=False))
     assert [one["probability"] for one in data["explained"]] == pytest.approx(curve.of_class(967), abs=1e-5)
     assert [one["label"] for one in data["predicted"]] == [one[0].label for one in curve.predictions]
     assert (data["breaks_at"], data["heatmap_breaks_at"]) == (curve.breaks_at, heatmaps.breaks_at)
@@ -159,7 +159,7 @@ def test_an_attack_shows_the_numbers_of_the_package(
     names: dict[str, Any] = {}
     exec(lines.replace("'coffee.jpg'", repr(str(coffee))), names)
     assert (names["attack"].perturbed_pixels == found.perturbed_pixels).all()
-    data = json.loads(json.dumps(offered["numbers"](), allow_nan=False))
+    data = json.loads(json.dumps(offered["data"](), allow_nan=False))
     assert (
         data["attack"]["epsilon"]
         == 8 / 255

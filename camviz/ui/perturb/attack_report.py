@@ -8,6 +8,7 @@ import numpy as np
 from ... import render
 from ...adversarial import ATTACKS, Attack
 from ...explanation.explanation import Explanation
+from ...explanation.recipe import to_recipe
 from ...images import decode_image
 from ...messages import Message
 from ...report import HEAD, ReportImage, Section
@@ -60,8 +61,19 @@ def sections(
     return found
 
 
-def numbers(request: AttackRequest, attack: Attack, noise: Attack, maps: Sequence[Titled], file: str) -> dict[str, Any]:
-    """Return the numbers of an attack as data; `file` is that of the perturbed image."""
+def asked(request: AttackRequest, attack: Attack, maps: Sequence[Titled], file: str) -> dict[str, Any]:
+    """Return the attack, and the recipes of the heatmaps, as data; `file` is that of the perturbed image."""
+    image = request.experiment.image
+    names = {image.digest: image.name, decode_image(attack.perturbed_pixels).digest: file}
+    questions = [e.question for _, e in maps if e.question.image.digest in names]  # that of the noise has no file
+    return {
+        "attack": {**request.arguments, **request.knobs, "norm": attack.norm, "epsilon": attack.epsilon},
+        "heatmaps": [to_recipe(question, names[question.image.digest]) for question in questions],
+    }
+
+
+def numbers(attack: Attack, noise: Attack) -> dict[str, Any]:
+    """Return the numbers of an attack as data."""
 
     def about(one: Attack) -> dict[str, Any]:
         return {
@@ -71,22 +83,13 @@ def numbers(request: AttackRequest, attack: Attack, noise: Attack, maps: Sequenc
             "after": [downloads.prediction_data(prediction) for prediction in one.after],
         }
 
-    image = request.experiment.image.name
-    perturbed = decode_image(attack.perturbed_pixels).digest
-    names = {request.experiment.image.digest: image, perturbed: file}
     return {
-        "attack": {**request.arguments, **request.knobs, "norm": attack.norm, "epsilon": attack.epsilon},
         "before": [downloads.prediction_data(prediction) for prediction in attack.before],
         **about(attack),
         "forward_passes": attack.forward_passes,
         "backward_passes": attack.backward_passes,
         "seconds": attack.seconds,
         "noise_of_the_same_size": about(noise),
-        "heatmaps": [
-            downloads.recipe_of(e.question, names[e.question.image.digest])
-            for _, e in maps
-            if e.question.image.digest in names
-        ],
     }
 
 

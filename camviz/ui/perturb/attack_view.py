@@ -62,7 +62,8 @@ def draw(experiment: Experiment) -> None:
         experiment,
         Message("{name} of {image}", name=request.method.title, image=experiment.image.name),
         lambda: attack_report.sections(attack, noise, wanted, amplification(attack), maps, look, made),
-        lambda: attack_report.numbers(request, attack, noise, maps, _file(request)),
+        lambda: attack_report.asked(request, attack, maps, _file(request)),
+        lambda: attack_report.numbers(attack, noise),
         code,
         attack.method,
     )

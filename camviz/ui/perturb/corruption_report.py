@@ -7,6 +7,7 @@ from ... import render
 from ...edits.corruptions import STRENGTHS, Corruption
 from ...explanation.heatmap_curve import BROKEN
 from ...explanation.question import Question
+from ...explanation.recipe import to_recipe
 from ...messages import Message
 from ...report import Chart, ReportImage, Section
 from ...stage.look import Look
@@ -40,16 +41,20 @@ def sections(
     ]
 
 
-def numbers(kind: Corruption, found: Answers, maps: Maps | None, question: Question | None, image: str) -> Any:
-    """Return the numbers of a corruption as data; `image` is the file of the image."""
+def asked(kind: Corruption, question: Question | None, image: str) -> dict[str, Any]:
+    """Return the corruption, and the recipe of the heatmap, as data; `image` is the file of the image."""
+    heatmap = {} if question is None else {"heatmap": to_recipe(question, image)}
+    return {"corruption": kind, "strengths": list(STRENGTHS), **heatmap}
+
+
+def numbers(found: Answers, maps: Maps | None) -> dict[str, Any]:
+    """Return the numbers of a corruption as data."""
     first = found.predictions[0][0].index
     changed = next((level for level in range(LEVELS) if found.predictions[level][0].index != first), None)
     broken = (
         None if maps is None else next((level for level, one in enumerate(maps.similarities) if one < BROKEN), None)
     )
     data: dict[str, Any] = {
-        "corruption": kind,
-        "strengths": list(STRENGTHS),
         "explained": [downloads.prediction_data(one) for one in found.explained],
         "predicted": [downloads.prediction_data(best[0]) for best in found.predictions],
         "breaks_at": None if changed is None else STRENGTHS[changed],
@@ -57,8 +62,6 @@ def numbers(kind: Corruption, found: Answers, maps: Maps | None, question: Quest
     if maps is not None:
         data["similarities"] = list(maps.similarities)
         data["heatmap_breaks_at"] = None if broken is None else STRENGTHS[broken]
-    if question is not None:
-        data["heatmap"] = downloads.recipe_of(question, image)
     return data
 
 

@@ -84,7 +84,8 @@ def draw(experiment: Experiment, kind: Corruption) -> None:
         experiment,
         Message("{name} of {image}", name=Message(TITLES[kind]), image=experiment.image.name),
         lambda: corruption_report.sections(experiment, kind, found, maps, look),
-        lambda: corruption_report.numbers(kind, found, maps, question, experiment.image.name),
+        lambda: corruption_report.asked(kind, question, experiment.image.name),
+        lambda: corruption_report.numbers(found, maps),
         code,
         kind,
     )

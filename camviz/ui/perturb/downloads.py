@@ -8,7 +8,6 @@ import streamlit as st
 
 from ... import report, text
 from ...explanation import recipe
-from ...explanation.question import Question
 from ...messages import Message
 from ...models import Prediction
 from ...report import ReportImage, Section
@@ -21,23 +20,25 @@ def offer(
     experiment: Experiment,
     title: str,
     sections: Callable[[], Sequence[Section]],
+    asked: Callable[[], Mapping[str, Any]],
     numbers: Callable[[], Mapping[str, Any]],
     code: str,
     name: str,
 ) -> None:
-    """Draw the downloads. `sections` and `numbers` are called when a download is clicked; they must not draw.
+    """Draw the downloads. The functions are called when a download is clicked; they must not draw.
 
-    `code` is the Python code, `name` tells the files of an experiment from others.
+    `asked` returns the settings and the recipes of the heatmaps, `numbers` what came out. `code` is the Python code,
+    `name` tells the files of an experiment from others.
     """
     link, (language, say) = settings.link(), translator()
     stem = text.file_name(experiment.image.name, experiment.model.name, name)
 
-    def data() -> str:
-        return json.dumps({**_about(experiment), **numbers()}, indent=2, ensure_ascii=False)
+    def settings_json(**more: Any) -> str:
+        return json.dumps({**_about(experiment), **asked(), **more}, indent=2, ensure_ascii=False)
 
     def make() -> str:
         whole = [_input(experiment), *sections(), _settings(experiment)]
-        whole.append(Section(report.AGAIN, report.PYTHON, code=[code, data()]))
+        whole.append(Section(report.AGAIN, report.PYTHON, code=[code, settings_json()]))
         return report.to_html(title, whole, link, language, say)
 
     row = st.container(key="perturb_downloads", horizontal=True)
@@ -51,7 +52,7 @@ def offer(
     )
     row.download_button(
         tr("Settings and numbers (JSON)"),
-        data,
+        lambda: settings_json(**numbers()),
         f"{stem}.json",
         "application/json",
         on_click="ignore",
@@ -59,11 +60,6 @@ def offer(
             "All settings and numbers. Each recipe in it computes a heatmap again: use `camviz.explain(**recipe)`."
         ),
     )
-
-
-def recipe_of(question: Question | None, image_name: str) -> dict[str, Any] | None:
-    """Return the recipe of a heatmap; `image_name` is the file of its image."""
-    return None if question is None else recipe.to_recipe(question, image_name)
 
 
 def prediction_data(one: Prediction) -> dict[str, Any]:
