@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 import camviz
 from camviz import edits, models, report, scores
 from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.methods.grad_cam import grad_cam
-from camviz.ui.explain import occlusion
+from camviz.ui.explain import map_views, occlusion
 from camviz.ui.server import tasks
+from camviz.ui.server.singletons import clear_singletons
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -233,7 +235,18 @@ def test_one_click_tests_the_map(start) -> None:
     assert numbers["insertion"] > numbers["deletion"]
 
 
-def test_the_highlighted_region_is_hidden_and_asked_again(start, lite0) -> None:
+@pytest.fixture
+def reports(monkeypatch) -> list:
+    """The sections of the reports that the page offers, all made as if they were downloaded."""
+    found: list = []
+    monkeypatch.setattr(map_views.report, "to_html", lambda title, sections, *_: found.append(sections))
+    monkeypatch.setattr(
+        DeltaGenerator, "download_button", lambda self, label, data, *_, **__: "Report" in label and data()
+    )
+    return found
+
+
+def test_the_highlighted_region_is_hidden_and_asked_again(start, code, lite0, reports) -> None:
     app = start(img="sample:panda")
     e = camviz.explain(lite0, SAMPLES / "panda.jpg", "grad_cam")
     expected, steps = camviz.hide_highlighted(e), camviz.hide_and_ask_again(e)
@@ -246,9 +259,23 @@ def test_the_highlighted_region_is_hidden_and_asked_again(start, lite0) -> None:
     assert not app.exception and len(steps) == 5
     assert f"Round 5  \n{steps[4].result.predictions[0].label} {steps[4].result.predictions[0].shown(0)}" in text(app)
     assert not [button.key for button in app.button if str(button.key).startswith("hide")]
+    assert app.query_params["hide"] == "again"
+    clear_singletons()  # as on a server that has not been asked yet
+    fresh = start(img="sample:panda", hide="again", guess_first="1", hide_guess="stays")
+    assert text(fresh).count(str(expected.sentence)) == 1 and "Round 5" in text(fresh)
+    assert dict(fresh.query_params) == {
+        "img": "sample:panda",
+        "hide": "again",
+        "guess_first": "1",
+        "hide_guess": "stays",
+    }
+    once, again = (one for one in reports[-1] if one.title in ("Hide it and see", "Hide it and ask again"))
+    assert once.text[0] == expected.sentence and "our guess" in once.text[1]
+    assert [len(once.images), len(again.images)] == [3, 5]
+    assert "camviz.hide_highlighted(explanation)" in code(fresh)
 
 
-def test_a_link_holds_an_edit_and_a_guess(start, code, lite0) -> None:
+def test_a_link_holds_an_edit_and_a_guess(start, code, lite0, reports) -> None:
     mask = np.zeros((56, 56), bool)
     mask[:28] = True
     text_of = edits.pack(mask)
@@ -259,6 +286,8 @@ def test_a_link_holds_an_edit_and_a_guess(start, code, lite0) -> None:
     assert said in text(app)
     assert "Your guess: the class falls. What happened: another class comes first." in text(app)
     assert f"edit={{'mask': '{text_of}'}}" in code(app)
+    (section,) = [one for one in reports[-1] if one.title == "Edit"]
+    assert said in section.text[0] and "What happened: another class comes first." in section.text[1]
     app.segmented_control(key="hide_guess").set_value("stays").run()
     app.button(key="hide.start").click().run()
     assert "Your guess was right: the class stays." in text(app) or "Your guess: the class stays." in text(app)
