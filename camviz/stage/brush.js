@@ -48,7 +48,7 @@ class Brush {
     this.data = data;
     const { words } = data;
     if (this.words !== JSON.stringify(words)) { this.words = JSON.stringify(words); this.build(); }
-    const given = data.cells ? [data.tool, data.fill, data.paste, data.cells].join() : '';
+    const given = data.cells ? [data.tool, data.tool === 'paste' ? data.paste : data.fill, data.cells].join() : '';
     if (data.number >= this.number && given !== this.seen) { // another one than was drawn here: a link, Back, another image
       this.mask = data.cells ? maskOf(data.cells) : new Uint8Array(CELLS * CELLS);
       this.past = []; this.future = [];
@@ -357,7 +357,7 @@ class Brush {
     const tool = this.tool === 'look' || this.tool === 'window' ? this.data.tool || 'hide' : this.tool;
     if (this.asking && !this.guess && this.mask.some(Boolean)) return;
     const cells = this.mask.some(Boolean) ? bitsOf(this.mask) : '';
-    const seen = cells ? [tool, this.fill.value, this.paste.value, cells].join() : '';
+    const seen = cells ? [tool, tool === 'paste' ? this.paste.value : this.fill.value, cells].join() : ''; // as `update` reads it
     if (seen === this.seen) return;
     this.seen = seen; this.number++;
     this.stage.remember('edit', { tool, fill: this.fill.value, paste: this.paste.value, cells, guess: this.guess, number: this.number });
