@@ -14,6 +14,7 @@ from ..inputs.experiment import Experiment
 from ..results import cost
 from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
+from ..server.store import result_store
 from ..session import settings
 from ..session.language import sources, tr, tr_classes, tr_message
 from ..widgets import method_picker
@@ -145,6 +146,11 @@ def _target(experiment: Experiment) -> int | None:
         help=tr("The class that the model is to predict. A chosen class takes a larger change than any other one."),
     )
     return None if target < 0 else target
+
+
+def is_known(request: AttackRequest) -> bool:
+    """Return whether the attack was computed before, for any visitor."""
+    return result_store().get(request.key) is not None
 
 
 def result(request: AttackRequest, place: Any) -> tuple[Attack, Attack] | None:

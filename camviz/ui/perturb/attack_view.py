@@ -39,15 +39,18 @@ def draw(experiment: Experiment) -> None:
     """Draw the controls of the attack and what it does."""
     answer = st.container(key="perturb_answer").container(key="answer")
     left, right = st.columns([5, 2], gap="large")
-    place = left.container(key="attacked").container()  # before the controls, which stand below it on a phone
+    place = left.container(key="attacked").empty()  # before the controls, which stand below it on a phone
     with right:
         request = attack_request.choose(experiment)
         question = method_picker.ask(experiment)
+    if not attack_request.is_known(request):
+        with place.container():
+            _untouched(experiment)
     found = attack_request.result(request, answer)
     if found is None:
         stage.look()
         return
-    with place:
+    with place.container():
         attack, noise = found
         wanted = "" if attack.target is None else experiment.model.categories[attack.target]
         sentences = (conclusions.attack(attack, wanted), conclusions.control(attack, noise))
@@ -68,6 +71,12 @@ def draw(experiment: Experiment) -> None:
         attack.method,
     )
     python_code.show(code)
+
+
+def _untouched(experiment: Experiment) -> None:
+    """Draw the image where it will stand beside the others."""
+    with st.grid(4, min_column_width=150).cell(), st.container(key="attack_image_untouched"):
+        st.image(encode.png(experiment.view), alt=tr("Image"), width="stretch")
 
 
 def _images(attack: Attack, noise: Attack, explained: int) -> None:
