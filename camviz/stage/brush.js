@@ -132,7 +132,8 @@ class Brush {
     this.shapes.hidden = this.tool === 'window';
     this.first.hidden = this.tool === 'window' || this.marks;
     this.fill.hidden = this.tool === 'paste' || this.marks; this.paste.hidden = this.tool !== 'paste';
-    this.back.disabled = !this.past.length; this.again.disabled = !this.future.length;
+    const windows = this.tool === 'window';
+    this.back.disabled = !(windows ? this.tried : this.past).length; this.again.disabled = windows || !this.future.length;
     this.clear.disabled = !this.mask.some(Boolean) && !this.tried.length;
     this.stage.screen.title = this.draws ? this.data.words.keys : this.stage.data.words.keys;
     this.draw();
@@ -251,6 +252,10 @@ class Brush {
   }
 
   undo(from, to) {
+    if (this.tool === 'window') { // the last window is taken back, and cannot come again
+      if (from === this.past && this.tried.length) { this.tried.pop(); this.show(); this.saveTried(); }
+      return;
+    }
     if (!from.length) return;
     to.push(this.mask.slice()); this.mask = from.pop();
     this.show(); this.ask(); this.save();

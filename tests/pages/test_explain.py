@@ -314,6 +314,8 @@ def test_a_link_holds_the_windows_that_were_tried(start, code, lite0) -> None:
     assert "3 windows were tried (gray). Red: the answer for giant panda fell" in section.text[0]
     changed = (section.images[0].rgb != experiment.view).any(axis=2).mean()
     assert (~np.isnan(found.map)).mean() == pytest.approx(changed, abs=0.01)
+    app.session_state["img"] = "sample:koala"
+    assert "tried" not in app.run().query_params
     app = start(img="sample:panda", tried="gray.xx")
     assert "Unknown tried" in text(app)
 

@@ -71,7 +71,7 @@ class _Texts:
 def read(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> tuple[Edited | None, Drawing]:
     """Return the edit of the link or the session with its answers, and what a stage needs so that one can draw."""
     edit = _edit()
-    found = _drawing(experiment, edit, occlusion.read(), shown, chosen)
+    found = _drawing(experiment, edit, occlusion.read(experiment), shown, chosen)
     if edit is None:
         return None, found
     return Edited(edit, chosen, experiment.answers, edited.kept_answers(experiment, edit)), found

@@ -99,7 +99,7 @@ def show_downloads(
     percentile: float,
 ) -> None:
     """Draw the menu of downloads."""
-    question, link, tried, image_name = e.question, settings.link(), occlusion.read(), experiment.image.name
+    question, link, tried, image_name = e.question, settings.link(), occlusion.read(experiment), experiment.image.name
     name = text.file_name(image_name, e.model, e.method, e.layer or "", e.label)
 
     def image_of(view: str) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from ... import edits
@@ -21,6 +22,7 @@ from ..server.queue import compute_queue
 from ..server.store import result_store
 from ..session import settings
 
+_TRIED_ON = "_tried_on"  # in st.session_state: the digest of the image that the windows were tried on
 FELL, ROSE = (214, 40, 40), (40, 90, 214)  # as in brush.js
 FAINTEST, STRONGEST = 30 / 255, 220 / 255
 
@@ -59,8 +61,12 @@ class _Texts:
         return True
 
 
-def read() -> Windows | None:
-    """Return the tried windows of the link or the session."""
+def read(experiment: Experiment) -> Windows | None:
+    """Return the tried windows of the link or the session; another image than before starts without any."""
+    state, digest = st.session_state, experiment.image.digest
+    if settings.asked("tried") is None and state.get(_TRIED_ON, digest) != digest:
+        settings.choose("tried", "")
+    state[_TRIED_ON] = digest
     text = settings.setting("tried", "", _Texts())
     return Windows.parse(text) if text else None
 
@@ -96,7 +102,8 @@ def changes(model: Model, image: DecodedImage, fit: Fit, chosen: int, tried: Win
 
 def python_code(e: Explanation, image_name: str) -> str:
     """Return the lines of Python that try the same windows, "" without any; `model` is the explained one."""
-    tried = read()
+    text = st.session_state.get("tried")
+    tried = Windows.parse(text) if text else None
     if tried is None or e.target is None:
         return ""
     packed = tried.text.partition(".")[2]
