@@ -47,7 +47,8 @@ def labels(app) -> list[str]:
     return [button.label for button in app.main.button if button.key not in ("present_start", "tour")]
 
 
-def test_opens_with_everything_that_is_fast(visit, wait) -> None:
+def test_opens_with_everything_that_is_fast(visit, wait, monkeypatch) -> None:
+    monkeypatch.setattr("camviz.ui.inspect.feature_maps.STEPS", 64)
     app = visit()
     assert not app.exception and not app.warning and not app.error
     assert headers(app)[:2] == ["Feature maps of blocks.6", "Feature map 99"]
