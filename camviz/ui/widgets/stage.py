@@ -159,5 +159,6 @@ def _mount(
         data=data,
         on_look_change=change,
         on_edit_change=partial(draw, "edit"),
+        on_tried_change=partial(draw, "tried"),
         on_guess_first_change=partial(draw, "guess_first"),
     )
