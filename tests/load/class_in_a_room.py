@@ -185,9 +185,9 @@ async def one_round(teacher: Visitor, students: list[Student], lesson: int, log:
         wall = await teacher.look(teacher.clicked("Show the answer now", wall))
         counted = bars_of(wall)
         log.check(counted == Counter(choice for _, choice in votes.values()), f"the wall counts {counted}")
-        await teacher.look(teacher.clicked("Remove the question", wall))
 
     await asyncio.gather(ask(), *(one.vote(asked, votes, log) for one in students))
+    await teacher.look(teacher.clicked("Remove the question", await teacher.look()))
     await asyncio.gather(*(one.paint(log) for one in students))
 
 
