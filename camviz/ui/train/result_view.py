@@ -151,8 +151,7 @@ def actions(image: DatasetImage, now: Run) -> None:
             "camviz.load_model."
         ),
     )
-    with row:
-        sharing.draw(now)
+    sharing.draw(now, row)
     if now.is_kept:
         st.caption(
             tr(

@@ -1,5 +1,7 @@
 """Share a trained model with the room that the visitor is in."""
 
+from typing import Any
+
 import streamlit as st
 
 from ...errors import CamvizError
@@ -10,13 +12,13 @@ from .runs import Run
 _REFUSED = "_share_refused"  # in st.session_state: why the last click was refused
 
 
-def draw(run: Run) -> None:
-    """Draw the button that shares the model of a run, for who is in a room."""
+def draw(run: Run, row: Any) -> None:
+    """Draw the button that shares the model of a run in a row of buttons, for a visitor who is in a room."""
     seat = membership.seat()
     if seat is None:
         return
     is_shared = room_models.is_shared(run.base.name, run.trained.model)
-    st.button(
+    row.button(
         tr("Shared in the room {code}", code=seat.code)
         if is_shared
         else tr("Share in the room {code}", code=seat.code),
