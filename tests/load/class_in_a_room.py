@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from camviz.teaching.lessons import lessons
@@ -227,6 +228,7 @@ def main() -> None:
     parser.add_argument("--lessons", type=int, nargs="+", default=ROUNDS, help="in ascending order")
     parser.add_argument("--strokes", type=int, default=10)
     given = parser.parse_args()
+    torch.set_num_threads(1)  # what is computed here to compare with takes little from the server
     log = asyncio.run(whole_lesson(given.people, tuple(given.lessons), given.strokes))
     print("| what | times | median | 95% under | longest |\n|---|---|---|---|---|")
     for name, taken in {**log.seconds, "from a guess or a vote to the wall": log.late}.items():
