@@ -10,6 +10,7 @@ from camviz import edits
 from camviz.explanation.explanation import Explanation
 from camviz.teaching import marking
 from camviz.teaching.lessons import lessons, question_of
+from camviz.ui.session.language import tr_message
 
 
 @cache
@@ -36,7 +37,7 @@ def told_of(lesson: int, value: str) -> list[str]:
     shares = "|".join(str(one) for one in (share - 1, share, share + 1))  # the server computes several in one batch
     return [
         re.escape(f"holds {fit.mass:.0%} of the heatmap on {fit.area:.0%} of the image"),
-        rf"\*\*{re.escape(best.label)}, ({shares})%\*\*",
+        rf"\*\*{re.escape(tr_message(best.label))}, ({shares})%\*\*",
     ]
 
 
