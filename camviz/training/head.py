@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
+from ..acceleration.memory_layout import in_fastest_layout
 from ..errors import ModelError
 from ..images import ImageSource
 from ..messages import Message
@@ -58,7 +58,7 @@ def head_features(
     found = []
     with model.running(), torch.no_grad(), many_passes(net, model.preprocess(images[0], fit)) as sizes:
         for part in batches(len(images), sizes.size, progress):
-            x = channels_last(torch.cat([model.preprocess(image, fit) for image in images[part]]))
+            x = in_fastest_layout(torch.cat([model.preprocess(image, fit) for image in images[part]]))
             found.append(as_matrix(forward(net, x), len(x)).float().cpu().numpy())
     return np.concatenate(found)
 

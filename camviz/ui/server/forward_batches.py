@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...acceleration.conv_bn_fusion import channels_last
 from ...acceleration.many_passes import many_passes
+from ...acceleration.memory_layout import in_fastest_layout
 from ...errors import CamvizError
 from ...models import Model
 from ...tape import forward, is_checked, mark_batches_of_one, near
@@ -105,7 +105,7 @@ class ForwardBatches:
 def _answer(model: Model, batch: Sequence[_Request]) -> None:
     if len(batch) > 1 and not model.draws_random_numbers and batch[0].x.dtype in BATCHED:
         try:
-            found = _passed(model, channels_last(torch.cat([request.x for request in batch])))
+            found = _passed(model, in_fastest_layout(torch.cat([request.x for request in batch])))
         except Exception:  # noqa: BLE001  # whose input causes it is found one by one
             found = None
         if found is not None and is_checked(model.net):
