@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
-from ..perturbation.references import BASELINES
+from ..perturbation.references import BASELINES, note_own_statistics
 from ..registry import Range, method
 from ..runtime.progress import Progress
 from ..scores import Score
@@ -52,6 +52,7 @@ def guided_integrated_gradients(
     """
     x = x.detach()
     start = BASELINES[baseline](x)
+    note_own_statistics(net, baseline)
     points, result = start.clone(), torch.zeros_like(x)
     with many_passes(net, x, fold="gradient"):
         for step in range(1, steps + 1):

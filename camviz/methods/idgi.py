@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
-from ..perturbation.references import BASELINES
+from ..perturbation.references import BASELINES, note_own_statistics
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
@@ -48,6 +48,7 @@ def idgi(
     """
     x = x.detach()
     start = BASELINES[baseline](x)
+    note_own_statistics(net, baseline)
     place = torch.arange(steps + 1, dtype=x.dtype, device=x.device)[:, None, None, None] / steps
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="gradient") as passes:
