@@ -21,7 +21,7 @@ from ..tape import input_gradient
     pixels=True,
     reads="The highlighted pixels contribute most to {score}. The contributions are relative to the baseline, along a "
     "path that avoids steep places.",
-    caution="The path depends on the model and on the image, so two heatmaps are hard to compare.",
+    caution="The path depends on the model, on the image and even on rounding, so two heatmaps are hard to compare.",
 )
 def guided_integrated_gradients(
     net: nn.Module,
@@ -49,6 +49,7 @@ def guided_integrated_gradients(
     one; none leaves the interval of k/N -+ distance of its own way.
 
     Avoids the noise that integrated gradients collect where the straight path is steep; its passes come one by one.
+    Each step decides by small gradients, so that in float32 rounding leads to another path than in float64.
     """
     x = x.detach()
     start = BASELINES[baseline](x)

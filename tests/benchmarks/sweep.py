@@ -57,10 +57,10 @@ Run {date} with CamViz {camviz}, {versions}, Python {python}, one thread, by:
 python -m tests.benchmarks.sweep --write
 ```
 
-The input has {side} pixels on a side, or as many as the network accepts. The settings are the default ones, but for
-speed {few}, or the least that a method accepts. The layer is the default one; the methods that make a pass for
-each channel ({for_each_channel}) get the layer with the fewest channels, and are not run where these are more than
-{widest}.
+- The input has {side} pixels on a side, or as many as the network accepts.
+- The settings are the default ones, but for speed {few}, or the least that a method accepts.
+- The layer is the default one. {for_each_channel} make a pass for each channel: they get the layer with the fewest
+  channels, and are not run where these are more than {widest}.
 
 ## Networks
 
