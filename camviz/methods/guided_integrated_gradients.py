@@ -49,7 +49,6 @@ def guided_integrated_gradients(
     one; none leaves the interval of k/N -+ distance of its own way.
 
     Avoids the noise that integrated gradients collect where the straight path is steep; its passes come one by one.
-    Each step decides by small gradients, so that in float32 rounding leads to another path than in float64.
     """
     x = x.detach()
     start = BASELINES[baseline](x)

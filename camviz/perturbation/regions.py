@@ -1,5 +1,7 @@
 """Regions of an image at several scales, joined to one map by the density of an attribution (XRAI)."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]
@@ -28,14 +30,10 @@ def regions_of(image: Tensor, scales: int) -> list[Places]:
     radius = max(1, round(WIDENED * min(size) / SIDE))
     rows, columns = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disk = rows**2 + columns**2 <= radius**2
-    pixels = image[:3].detach().cpu().double().permute(1, 2, 0).numpy()
-    low, high = pixels.min(), pixels.max()
-    pixels = 2 * (pixels - low) / max(high - low, 1e-12) - 1
-    pixels = resize(pixels, (SIDE, SIDE), order=3, mode="constant", preserve_range=True, anti_aliasing=True)
+    pixels = image[:3].detach().cpu().double().permute(1, 2, 0).contiguous().numpy()
     found = []
     for scale in SCALES[:scales]:
-        labels = felzenszwalb(pixels, scale=scale, sigma=SMOOTHING, min_size=SMALLEST)
-        labels = resize(labels, size, order=0, mode="constant", preserve_range=True, anti_aliasing=False).astype(int)
+        labels = _labels(pixels.tobytes(), pixels.shape, scale)
         for number, part in enumerate(ndimage.find_objects(labels + 1)):
             if part is None:  # too small for the size of this image
                 continue
@@ -44,6 +42,18 @@ def regions_of(image: Tensor, scales: int) -> list[Places]:
             mask[box] = ndimage.binary_dilation(labels[box] == number, disk)
             found.append(np.flatnonzero(mask))
     return found
+
+
+@lru_cache(maxsize=4 * len(SCALES))  # for another class or model
+def _labels(values: bytes, shape: tuple[int, int, int], scale: int) -> Places:
+    """Return the segments of an image (H, W, C) of float64 as numbers (H, W)."""
+    pixels = np.frombuffer(values).reshape(shape)
+    low, high = pixels.min(), pixels.max()
+    pixels = 2 * (pixels - low) / max(high - low, 1e-12) - 1
+    pixels = resize(pixels, (SIDE, SIDE), order=3, mode="constant", preserve_range=True, anti_aliasing=True)
+    labels = felzenszwalb(pixels, scale=scale, sigma=SMOOTHING, min_size=SMALLEST)
+    found = resize(labels, shape[:2], order=0, mode="constant", preserve_range=True, anti_aliasing=False)
+    return np.asarray(found, np.intp)
 
 
 def densest_first(attribution: Float, regions: list[Places], least: int) -> Float:

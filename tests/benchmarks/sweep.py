@@ -36,7 +36,7 @@ SIDE = 96  # pixels; networks of a fixed size get theirs
 MEMORY = 1000  # MB that a method may take
 # One pass or more for each channel of the layer, so they get the layer with the fewest channels.
 FOR_EACH_CHANNEL = ("ablation_cam", "is_cam", "score_cam", "ss_cam")
-WIDEST = 192  # channels of a layer for these methods
+WIDEST = 96  # channels of a layer for these methods
 # Few of what a method takes many of, or as few as it accepts.
 FEW: dict[str, Any] = {
     "samples": 2, "steps": 2, "masks": 4, "cells": 2, "superpixels": 8, "scales": 2, "contrasts": 1, "levels": 2,
