@@ -203,7 +203,7 @@ async def study(port: int, number: int, until: float, planned: Plan, truth: dict
             answer = await person.open()
             log.seconds["first page"].append(answer.seconds)
             answer = await person.upload(f"own-{number}.png", own_picture(number))
-            log.seconds["own image, first map"].append(answer.seconds)
+            log.seconds["own image, first heatmap"].append(answer.seconds)
             _check(answer, f"own image {number}", truth["own"][number], log)
             for pause, work in planned.steps:
                 if time.monotonic() >= until:

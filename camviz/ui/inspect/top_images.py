@@ -11,19 +11,19 @@ import streamlit as st
 from ... import encode, render
 from ...errors import CamvizError
 from ...inspection.feature_maps import Peaks, TopActivation, peaks, top_activations
-from ...inspection.receptive_field import Box, receptive_fields
-from ...inspection.summary import blank
+from ...inspection.receptive_field import Box
 from ...messages import Message
 from ..inputs import dataset_input, image_input
 from ..inputs.experiment import Experiment
 from ..inputs.image_input import InputImage
 from ..results import cost, explanations
 from ..server import tasks
-from ..server.queue import ReportProgress, compute_queue, in_queue
+from ..server.queue import ReportProgress, compute_queue
 from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr
 from ..session.markdown import escaped
+from ..widgets.stage import receptive_field_of
 from .feature_maps import TILE, cut, projection, square
 
 IMAGES_SHOWN = 9
@@ -101,26 +101,22 @@ def _compute(
     experiment: Experiment, number: int, chosen: Sequence[Candidate], report: ReportProgress
 ) -> tuple[list[tuple[str, float, bytes]], list[str]]:
     """Return name, strength and JPEG of the strongest responses, and the names of unreadable images."""
-    model = experiment.model
-    layer = model.module(experiment.layer)
     found: list[Peaks] = []
     readable: list[Candidate] = []
     broken: list[str] = []
     for done, one in enumerate(chosen):
-        report(0.3 * done / len(chosen), tr("{done} of {total} images searched", done=done, total=len(chosen)))
+        report(0.5 * done / len(chosen), tr("{done} of {total} images searched", done=done, total=len(chosen)))
         try:
             found.append(_peaks(experiment, one))
             readable.append(one)
         except CamvizError:
             broken.append(one.name)
     finds = top_activations(found, number, IMAGES_SHOWN)
-    with in_queue(report, 0.3, 0.7) as progress:
-        places = [(layer, find.row, find.column) for find in finds]
-        boxes = receptive_fields(model.net, blank(model), places, progress)
     made = []
-    for done, (find, box) in enumerate(zip(finds, boxes, strict=True)):
-        report(0.7 + 0.3 * done / len(finds), tr("{done} of {total} projected", done=done, total=len(finds)))
+    for done, find in enumerate(finds):
+        report(0.5 + 0.5 * done / len(finds), tr("{done} of {total} projected", done=done, total=len(finds)))
         one = readable[find.image]
+        box = receptive_field_of(experiment.model, experiment.layer, find.row, find.column)
         made.append((one.name, find.value, _pair(replace(experiment, image=one.open()), find, number, box)))
     return made, broken
 

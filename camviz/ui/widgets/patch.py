@@ -4,11 +4,12 @@ import streamlit as st
 
 from ... import encode, render
 from ...explanation.explanation import Explanation
-from ...inspection.receptive_field import Box, receptive_field, strongest
+from ...inspection.receptive_field import strongest
 from ..server.queue import compute_queue
 from ..server.store import result_store
 from ..session.language import tr
 from ..session.markdown import escaped
+from .stage import receptive_field_of
 
 
 def patch(e: Explanation) -> None:
@@ -16,8 +17,8 @@ def patch(e: Explanation) -> None:
     if len(e.question.layers) != 1:
         return
     (layer,) = e.question.layers
-    box, row, column = result_store().once(("patch", e.question.key), lambda: _patch(e))
-    top, left, bottom, right = box
+    row, column = result_store().once(("strongest", e.question.key), lambda: _strongest(e))
+    top, left, bottom, right = receptive_field_of(e.question.model, layer, row, column)
     found, projected = st.columns(2)
     for place, image, name in (
         (found, e.view, tr("Image patch in the receptive field")),
@@ -37,10 +38,10 @@ def patch(e: Explanation) -> None:
     )
 
 
-def _patch(e: Explanation) -> tuple[Box, int, int]:
+def _strongest(e: Explanation) -> tuple[int, int]:
     question, knobs = e.question, e.knobs
     net, layer = question.model.net, question.model.module(question.layers[0])
-    x = question.model.normalize(e.view)
     with compute_queue().turn(lambda _: None):
-        row, column = strongest(net, x, layer, knobs["feature_map"], knobs["row"], knobs["column"])
-        return receptive_field(net, x, layer, row, column), row, column
+        return strongest(
+            net, question.model.normalize(e.view), layer, knobs["feature_map"], knobs["row"], knobs["column"]
+        )

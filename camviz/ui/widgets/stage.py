@@ -12,6 +12,8 @@ from ... import encode, render
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...images import DecodedImage
+from ...inspection.receptive_field import Box, receptive_field
+from ...inspection.summary import blank
 from ...models import Model
 from ...models.geometry import Fit
 from ...stage import component
@@ -47,9 +49,19 @@ def map_of(e: Explanation, high: float | None = None) -> StageMap:
 def cells_of(model: Model, layers: tuple[str, ...], shape: tuple[int, ...]) -> Cells | None:
     """Return the cells that the values of a map of this shape belong to, if it has the resolution of one layer."""
     name = layer_of(model, layers, shape)
-    if name is None:
-        return None
+    return None if name is None else _measured_cells(model, name)
 
+
+def receptive_field_of(model: Model, name: str, row: int, column: int) -> Box:
+    """Return the receptive field of one cell of a layer as (top, left, bottom, right) in pixels of the input."""
+    fields = _measured_cells(model, name).fields
+    if fields is not None:
+        return fields.box(row, column)
+    with compute_queue().turn(lambda _: None):
+        return receptive_field(model.net, blank(model), model.module(name), row, column)
+
+
+def _measured_cells(model: Model, name: str) -> Cells:
     def measured() -> Cells:
         with compute_queue().turn(lambda _: None):
             return Cells.measured(model, name)

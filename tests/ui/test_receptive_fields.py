@@ -1,0 +1,22 @@
+"""The receptive field that the pages show for a cell: measured once for a layer, then taken from what was measured."""
+
+import torch
+
+import camviz
+from camviz.inspection.receptive_field import receptive_field
+from camviz.inspection.summary import blank
+from camviz.ui.server import singletons
+from camviz.ui.widgets import stage
+from tests.methods.nets import Modules, build
+
+
+def test_the_field_of_a_cell_is_measured_once_for_its_layer(monkeypatch):
+    singletons.clear_singletons()
+    model = camviz.load_model(build(Modules, dtype=torch.float32), name="tiny", input_size=(32, 40))
+    (layer, *_) = [layer.name for layer in model.layers if layer.height > 2]
+    height, width = model.layer(layer).height, model.layer(layer).width
+    corners = [(0, 0), (height - 1, width - 1), (height // 2, 1)]
+    plain = [receptive_field(model.net, blank(model), model.module(layer), *corner) for corner in corners]
+    first = stage.receptive_field_of(model, layer, *corners[0])
+    monkeypatch.setattr(model.net, "forward", None)  # nothing is measured from here on
+    assert [first, *(stage.receptive_field_of(model, layer, *corner) for corner in corners[1:])] == plain
