@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
-from ..perturbation.references import BASELINES, note_own_statistics
+from ..perturbation.references import start_of_path
 from ..registry import Range, method
 from ..runtime.progress import Progress
 from ..scores import Score
@@ -51,8 +51,7 @@ def guided_integrated_gradients(
     Avoids the noise that integrated gradients collect where the straight path is steep; its passes come one by one.
     """
     x = x.detach()
-    start = BASELINES[baseline](x)
-    note_own_statistics(net, baseline)
+    start = start_of_path(net, x, baseline)
     points, result = start.clone(), torch.zeros_like(x)
     with many_passes(net, x, fold="gradient"):
         for step in range(1, steps + 1):

@@ -19,8 +19,8 @@ BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def note_own_statistics(net: nn.Module, baseline: str) -> None:
-    """Add a note if the gradient at the baseline itself depends on rounding.
+def start_of_path(net: nn.Module, x: Tensor, baseline: str) -> Tensor:
+    """Return the baseline; add a note if the gradient at the baseline itself depends on rounding.
 
     A network that normalizes each image by its own statistics divides by the deviation of its feature maps, which is 0
     for an image of the mean color: unlike another color, it does not differ from the zeros of the padding.
@@ -31,6 +31,7 @@ def note_own_statistics(net: nn.Module, baseline: str) -> None:
             "This model normalizes each image by its own statistics. The baseline of one color has no variance, so the "
             "gradient at it depends on rounding: compare with the baselines darkest and brightest."
         )
+    return BASELINES[baseline](x)
 
 
 def random_references(rng: Rng, kind: RandomReference, count: int, image: Tensor) -> Tensor:
