@@ -33,17 +33,15 @@ with right:
         persist_state="session",
         help=tr("Its features are used as they are; only a new last layer is trained."),
     )
-kept = runs.kept()
+kept, example = runs.kept(), training_set.example()
 with place:
-    now = kept[-1] if kept else None
-    if now is None:
-        now = runs.example_run(training_set.example(), base)
+    now = kept[-1] if kept else runs.example_run(example, base)
     before = result_view.before_of(kept)
 waiting.empty()
 with action:
     if fault is not None:
         st.info(escaped(tr_message(fault)))
-    elif now is None or now.key != runs.run_key(given, base):
+    elif (now.key if now else runs.run_key(example, base)) != runs.run_key(given, base):
         runs.train_button(given, base, now)
 if now is not None:
     with place:

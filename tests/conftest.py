@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,14 +122,34 @@ def coffee() -> Path:
     return SAMPLES / "coffee.jpg"
 
 
+@pytest.fixture(scope="session")
+def packages_scanned_once() -> None:
+    """Look for components in the installed packages once, as a server does, not in every run of an AppTest."""
+    from streamlit.components.v2 import manifest_scanner  # here, since most tests need no Streamlit
+
+    manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
+
+
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Callable[..., AppTest]":
+def work_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all work of the pages wait for a click, however quick it is: for tests of what stands around it."""
+    from camviz.ui.server import tasks
+
+    monkeypatch.setattr(tasks, "PATIENCE", -1.0)
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packages_scanned_once: None) -> "Callable[..., AppTest]":
     """Start the dashboard without a browser, with a link, on a page."""
-    import streamlit as st  # here, since most tests need no Streamlit
+    import streamlit as st
     from streamlit.testing.v1 import AppTest
 
+    from camviz.ui.inspect import feature_maps
     from camviz.ui.server import singletons
+    from camviz.ui.session import streamlit_internals
 
+    streamlit_internals.expect_navigation()
+    monkeypatch.setattr(feature_maps, "STEPS", 2)  # of the image that is synthesized for a channel, instead of 64
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -137,9 +158,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Callable[..., App
     def run(page: str = "", **link: str) -> AppTest:
         app = AppTest.from_file(ROOT / "app.py", default_timeout=120)
         if page:
-            app.run()
             app.switch_page(page)
-            del app.session_state["_page"]  # as if the link had led here at once
         for key, value in link.items():
             app.query_params[key] = value
         return app.run()

@@ -96,6 +96,7 @@ def calm(app: AppTest) -> None:
         assert not re.search(r"[<$\[*`]|:(?=\w)|www\.", re.sub(r"\\.", "x", note.value)), note.value
 
 
+@pytest.mark.usefixtures("work_waits")
 @pytest.mark.parametrize("page", PAGES)
 def test_every_setting_of_every_page(page: str, start: Start, asked: dict[str, Any]) -> None:
     chance = random.Random(page)

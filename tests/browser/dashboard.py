@@ -1,9 +1,14 @@
-"""The dashboard for the browser tests: on SIGUSR1 it forgets its results and uploads, as if it had just started."""
+"""The dashboard for the browser tests: on SIGUSR1 it forgets its results and uploads, as if it had just started.
+
+The images that Inspect synthesizes for a channel take two steps instead of 64.
+"""
 
 import signal
 import sys
 
 from streamlit.web.cli import main
+
+from camviz.ui.inspect import feature_maps
 
 
 def forget(*_: object) -> None:
@@ -13,5 +18,6 @@ def forget(*_: object) -> None:
 
 
 if __name__ == "__main__":
+    feature_maps.STEPS = 2
     signal.signal(signal.SIGUSR1, forget)
     main(["run", "app.py", *sys.argv[1:]])

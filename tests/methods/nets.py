@@ -184,7 +184,11 @@ def state(net):
             name: (id(m), type(m), m.training, list(vars(m)), list(m._modules), hooks_of(m))
             for name, m in net.named_modules()
         },
-        "everywhere": {name: list(value) for name, value in vars(torch_module).items() if is_hooks(name, value)},
+        "everywhere": {  # but for the hook that CamViz registers once, at its first use, and leaves there
+            name: [key for key, hook in value.items() if hook is not hooks._on_forward]
+            for name, value in vars(torch_module).items()
+            if is_hooks(name, value)
+        },
         "modes": (torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()),
         "switches": (torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.get_default_dtype()),
         "chance": content(torch.get_rng_state()),

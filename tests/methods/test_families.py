@@ -1,6 +1,9 @@
-"""Every method on torchvision's families, with random weights: a finite map, or a sentence that says why not."""
+"""Every method on families of networks with random weights: a finite map, or a sentence that says why not."""
+
+from functools import partial
 
 import pytest
+import timm
 import torch
 from torch import nn
 from torchvision import models
@@ -9,17 +12,18 @@ from camviz import METHODS, CamvizError, load_model, scores
 from tests.methods.nets import quick
 
 SIDE = 48
-NO_CAM = {"vgg11", "squeezenet1_1", "densenet121", "convnext_tiny"}  # no pooling + linear right after the layer
-NO_RELU = {"efficientnet_b0", "convnext_tiny"}
+NO_CAM = {"vgg11", "squeezenet1_1", "densenet121", "convnext_atto"}  # no pooling + linear right after the layer
+NO_RELU = {"efficientnet_b0", "convnext_atto"}
 FAMILIES = [
     *("vgg11", "resnet18", "squeezenet1_1", "densenet121", "mobilenet_v2", "shufflenet_v2_x0_5", "googlenet"),
-    *("efficientnet_b0", "convnext_tiny"),
+    *("efficientnet_b0", "convnext_atto"),
 ]
 
 
 @pytest.fixture(scope="module")
 def model(request):
-    net = models.get_model(request.param, weights=None)
+    build = timm.create_model if request.param == "convnext_atto" else partial(models.get_model, weights=None)
+    net = build(request.param)
     if request.param == "vgg11":  # its hidden layers of 4,096 channels take most of the time and add nothing
         net.classifier = nn.Sequential(nn.Linear(25088, 16), nn.ReLU(), nn.Dropout(), nn.Linear(16, 1000))
     return load_model(net, name=request.param, input_size=(SIDE, SIDE))

@@ -14,7 +14,7 @@ from camviz.ui.server import singletons
 
 
 @pytest.fixture(autouse=True)
-def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packages_scanned_once: None) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     st.cache_data.clear()
     st.cache_resource.clear()

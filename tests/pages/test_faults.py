@@ -77,7 +77,7 @@ def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytes
 
 
 def test_an_error_outside_a_panel_is_shown_on_the_page(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("camviz.ui.widgets.patch.receptive_field", allocate)
+    monkeypatch.setattr("camviz.ui.widgets.patch.strongest", allocate)
     app = start(**{"method": "deconvnet", "layer": "blocks.0", "deconvnet.feature_map": "3"})
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
     assert not app.exception

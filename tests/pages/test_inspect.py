@@ -11,7 +11,6 @@ from torch import nn
 import camviz
 from camviz.tape import activations
 from camviz.ui.inputs import dataset_input, image_input
-from camviz.ui.inspect import feature_maps
 from camviz.ui.inspect.feature_maps import cut, map_image, square
 from camviz.ui.results import cost
 from camviz.ui.server import holdings, store
@@ -48,7 +47,8 @@ def labels(app) -> list[str]:
     return [button.label for button in app.main.button if button.key not in ("present_start", "tour")]
 
 
-def test_opens_with_everything_that_is_fast(visit, wait) -> None:
+def test_opens_with_everything_that_is_fast(visit, wait, monkeypatch) -> None:
+    monkeypatch.setattr("camviz.ui.inspect.feature_maps.STEPS", 64)
     app = visit()
     assert not app.exception and not app.warning and not app.error
     assert headers(app)[:2] == ["Feature maps of blocks.6", "Feature map 99"]
@@ -92,8 +92,7 @@ def test_explain_keeps_its_own_default_layer(visit, wait) -> None:
     assert app.session_state["layer"] == "bn2" and dict(app.query_params) == {}
 
 
-def test_what_is_quick_comes_without_a_click(visit, at_once, monkeypatch) -> None:
-    monkeypatch.setattr(feature_maps, "STEPS", 2)
+def test_what_is_quick_comes_without_a_click(visit, at_once) -> None:
     app = visit(layer="blocks.1")
     assert not app.exception and not app.error
     seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Receptive field (pixels)"], strict=True))
@@ -162,8 +161,7 @@ def test_maps_sorted_by_relevance_show_their_shares_and_the_pixels_of_the_first(
     assert dict(app.query_params) == {"img": "sample:koala", "layer": "blocks.3", "sort": "relevance"}
 
 
-def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, monkeypatch, lite0) -> None:
-    monkeypatch.setattr(feature_maps, "STEPS", 2)
+def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, lite0) -> None:
     app = visit(layer="blocks.0", map="5", sort="number")
     assert not app.exception and not app.error
     strength = {}
@@ -218,8 +216,7 @@ def test_feature_map_images_squares_and_escaped_text() -> None:
     assert markdown.escaped("a_b*[x](y).jpg") == r"a\_b\*\[x\](y).jpg"
 
 
-def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_once, monkeypatch, lite0) -> None:
-    monkeypatch.setattr(feature_maps, "STEPS", 2)
+def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_once, lite0) -> None:
     photos = {name: (image_input.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
     app = visit(layer="blocks.0", map="5", sort="number")
     files = [dataset_input._photo(f"{name}.jpg", data) for name, data in photos.items()]

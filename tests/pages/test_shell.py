@@ -26,6 +26,7 @@ def sent(app: AppTest, component: str) -> dict[str, Any]:
     return json.loads(found.json)
 
 
+@pytest.mark.usefixtures("work_waits")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.file)
 def test_a_page_shows_its_name_and_only_what_acts_on_it(start: Start, page: Page) -> None:
     app = start(f"pages/{page.file}.py" if page.path else "", layer="blocks.4")

@@ -1,13 +1,11 @@
 """docs/methods.md and docs/metrics.md are what `make docs` writes."""
 
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
 import pytest
 
-from camviz import METHODS
+from camviz import METHODS, __main__
 from camviz.evaluation.registry import METRICS
 from camviz.feature_visualization import SYNTHESES
 from camviz.teaching import reference
@@ -47,11 +45,11 @@ def test_a_page_has_a_row_and_a_section_for_each_record(name: str) -> None:
         assert record.doc in section and all(f"\n| `{knob}` |" in section for knob in record.knobs)
 
 
-@pytest.mark.slow
-def test_the_commands_print_and_write_them(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "camviz"]
-    printed = subprocess.run([*command, "methods"], capture_output=True, text=True, check=True).stdout
-    assert printed.strip() == reference.methods_table()
-    subprocess.run([*command, "docs", tmp_path / "new"], check=True)
+def test_the_commands_print_and_write_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for arguments in (["methods"], ["docs", str(tmp_path / "new")]):
+        with pytest.raises(SystemExit) as end:
+            __main__.main(arguments)
+        assert not end.value.code
+    assert capsys.readouterr().out.startswith(reference.methods_table())
     written = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "new").iterdir()}
     assert written == {name: page() for name, page in reference.PAGES.items()}

@@ -66,10 +66,10 @@ def kept() -> tuple[Run, ...]:
 def example_run(given: TrainingSet, base: Model) -> Run | None:
     """Return the training of the example, computed once for all visitors. None: it waits for a click."""
     return tasks.run(
-        "train",
+        "example_training",
         run_key(given, base),
         _seconds(given, base),
-        tr("Train"),
+        tr("Train the example"),
         lambda report: _train(given, base, 0, report),
         kind="primary",
     )
