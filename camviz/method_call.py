@@ -1,7 +1,9 @@
-"""Turn what a caller gives a method into the arguments of its function: (net, x, score[, layer])."""
+"""The settings of a method, and the arguments of its function, (net, x, score[, layer]), from what a caller gives."""
 
 import inspect
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from operator import index
 from typing import Any, SupportsIndex
 
@@ -13,6 +15,73 @@ from .errors import CamvizError, LayerError, NotFiniteError, ScoreError, unknown
 from .messages import Message
 from .runtime.progress import check_progress
 from .scores import logit
+
+
+@dataclass(frozen=True)
+class Range:
+    """The closed interval that a numeric knob may take, and the step of its slider."""
+
+    low: float
+    high: float
+    step: float | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The values that a text knob may take, where a Literal cannot list them: `find` lists them whenever asked."""
+
+    find: Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One setting: a keyword-only parameter, as the function's signature declares it."""
+
+    name: str
+    type: type
+    default: Any
+    help: str = ""
+    range: Range | None = None
+    accepted: tuple[str, ...] | Choices = ()
+    optional: bool = False
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values that a text knob may take; empty for a number or a switch."""
+        return tuple(self.accepted.find()) if isinstance(self.accepted, Choices) else self.accepted
+
+    def check(self, value: Any, owner: str) -> Any:
+        """Return `value` converted to the knob's type. Raises CamvizError if it does not fit."""
+        if value is None and self.optional:
+            return None
+        if choices := self.choices:
+            if not isinstance(value, str) or value not in choices:
+                where = Message("the choices of {owner}", owner=owner)
+                raise unknown(Message(self.name), str(value)[:60], choices, where)
+            return value
+        try:
+            number = self.type(value)
+            whole = bool((self.range or math.isfinite(number)) and (self.type is float or number == value))
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # as of an array of several numbers
+            number, whole = None, False
+        if not whole or (self.type is bool) != (type(value).__name__ in ("bool", "bool_")):  # of Python, of NumPy
+            raise CamvizError(
+                "{name} of {owner} must be {kind}; got {value}",
+                name=self.name,
+                owner=owner,
+                kind=self.type.__name__,
+                value=repr(value)[:60],
+            )
+        if self.range and not self.range.low <= number <= self.range.high:
+            raise CamvizError(
+                "{name} of {owner} must lie in {low:g} to {high:g}; got {value}",
+                name=self.name,
+                owner=owner,
+                low=self.range.low,
+                high=self.range.high,
+                value=repr(value),
+            )
+        return number
 
 
 def method_arguments(title: str, function: Callable[..., Any], args: Any, kwargs: Any) -> inspect.BoundArguments:
@@ -97,11 +166,11 @@ def _score(score: Any) -> Any:
 
 
 def _layer(net: nn.Module, layer: Any) -> nn.Module:
+    if isinstance(layer, nn.Module) and any(layer is one for one in net.modules()):
+        return layer
     modules = dict(net.named_modules())
     name = layer if isinstance(layer, str) else getattr(layer, "name", None)
     if isinstance(layer, nn.Module):
-        if any(layer is module for module in modules.values()):
-            return layer
         raise LayerError(
             "the network's forward pass does not run through this layer ({kind}): it is none of its modules; give "
             "one of them, or its dotted name",

@@ -1,15 +1,18 @@
 """The tables of attribution methods and synthesis methods, filled by the decorators `method` and `synthesis`."""
 
 import inspect
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from .errors import CamvizError, ExtensionError, UnknownKeyError, unknown
+from .errors import ExtensionError, UnknownKeyError, unknown
 from .messages import Message
+from .method_call import Choices as Choices
+from .method_call import Knob as Knob
+from .method_call import Range as Range
 from .method_call import checked_settings, finite_map, method_arguments
+from .runtime.precision import MODES, computing, current_mode
 from .runtime.progress import heartbeat
 
 Family = Literal["gradient", "cam", "perturbation", "relevance", "control"]
@@ -25,71 +28,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Record = TypeVar("Record", bound="Entry")
 
 
-@dataclass(frozen=True)
-class Range:
-    """The closed interval that a numeric knob may take, and the step of its slider."""
-
-    low: float
-    high: float
-    step: float | None = None
-
-
-@dataclass(frozen=True)
-class Choices:
-    """The values that a text knob may take, where a Literal cannot list them: `find` lists them whenever asked."""
-
-    find: Callable[[], Iterable[str]]
-
-
-@dataclass(frozen=True)
-class Knob:
-    """One setting: a keyword-only parameter, as the function's signature declares it."""
-
-    name: str
-    type: type
-    default: Any
-    help: str = ""
-    range: Range | None = None
-    accepted: tuple[str, ...] | Choices = ()
-    optional: bool = False
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The values that a text knob may take; empty for a number or a switch."""
-        return tuple(self.accepted.find()) if isinstance(self.accepted, Choices) else self.accepted
-
-    def check(self, value: Any, owner: str) -> Any:
-        """Return `value` converted to the knob's type. Raises CamvizError if it does not fit."""
-        if value is None and self.optional:
-            return None
-        if choices := self.choices:
-            if not isinstance(value, str) or value not in choices:
-                where = Message("the choices of {owner}", owner=owner)
-                raise unknown(Message(self.name), str(value)[:60], choices, where)
-            return value
-        try:
-            number = self.type(value)
-            whole = bool((self.range or math.isfinite(number)) and (self.type is float or number == value))
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # as of an array of several numbers
-            number, whole = None, False
-        if not whole or (self.type is bool) != (type(value).__name__ in ("bool", "bool_")):  # of Python, of NumPy
-            raise CamvizError(
-                "{name} of {owner} must be {kind}; got {value}",
-                name=self.name,
-                owner=owner,
-                kind=self.type.__name__,
-                value=repr(value)[:60],
-            )
-        if self.range and not self.range.low <= number <= self.range.high:
-            raise CamvizError(
-                "{name} of {owner} must lie in {low:g} to {high:g}; got {value}",
-                name=self.name,
-                owner=owner,
-                low=self.range.low,
-                high=self.range.high,
-                value=repr(value),
-            )
-        return number
+MODE = Knob(
+    name="mode",
+    type=str,
+    default="exact",
+    help="Fast computes with fewer bits where that is quicker: bfloat16 in passes without gradients, TF32 on CUDA",
+    accepted=MODES,
+)
 
 
 @dataclass(frozen=True)
@@ -137,11 +82,14 @@ class Method(Entry):
     caution: str = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        mode = current_mode()
+        if self.knobs.get(MODE.name) == MODE:
+            mode = MODE.check(kwargs.pop(MODE.name, mode), self.key)
         given = method_arguments(self.title, self.function, args, kwargs)
         checked_settings(self.knobs, given, self.key)
         if not self.many_passes:
             return finite_map(self.title, self.function(*given.args, **given.kwargs))
-        with heartbeat(given.arguments.get("progress")) as given.arguments["progress"]:
+        with computing(mode), heartbeat(given.arguments.get("progress")) as given.arguments["progress"]:
             return finite_map(self.title, self.function(*given.args, **given.kwargs))
 
 
@@ -194,18 +142,22 @@ def method(
     """Add the decorated function to METHODS under its own name, and return it unchanged.
 
     The signature is the declaration: a parameter `layer` makes it a layer method (with a default: optional),
-    `progress` a method of many passes; the other keyword-only parameters are its knobs. `requires`: what a network
-    must have, if not every network has it. `class_specific=False`: the map is the same for every class.
+    `progress` a method of many passes, which has the knob MODE too; the other keyword-only parameters are its knobs.
+    `requires`: what a network must have, if not every network has it. `class_specific=False`: the map is the same for
+    every class.
     `pixels=True`: the map is signed and has a value for each color of each pixel, (B, C, H, W). `reads`: what its
     heatmap shows, with {score}, {label} and {where} (the layer); without it the tooltip. `caution`: what it does not.
     """
 
     def add(function: Function) -> Function:
+        fields, many_passes = declared(function, title, paper), "progress" in inspect.signature(function).parameters
+        if many_passes:
+            fields["knobs"].setdefault(MODE.name, MODE)
         entry = Method(
-            **declared(function, title, paper),
+            **fields,
             family=family,
             layer=_layer_use(function),
-            many_passes="progress" in inspect.signature(function).parameters,
+            many_passes=many_passes,
             requires=Message(requires),
             class_specific=class_specific,
             pixels=pixels,

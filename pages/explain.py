@@ -47,10 +47,12 @@ if e is not None:
             beside = ",".join(dict.fromkeys((e.method, *method_picker.FAVORITES[:3])))
             pages.open_button("beside", "compare", tr("Open in Compare"), {"rows": "none", "columns.methods": beside})
             pin_button.draw(experiment, e)
-            map_views.show_downloads(e, experiment.image.name, best, look, percentile)
+            files = st.container(width="content")
         with checks:
             quick_check.show(e.question)
         hide_region.draw(e, hides, st.container(key="hidden_regions"))
+        with files:  # after all that the report holds
+            map_views.show_downloads(e, experiment, edit, best, look, percentile)
         if edit:
             edit_result.compare(e, look, st.container(key="edit_maps"))
             st.markdown(escaped(tr_message(captions.reading(e, best[0]))))

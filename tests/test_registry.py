@@ -11,7 +11,7 @@ from torch import nn
 import camviz
 import camviz.methods
 from camviz import METHODS, CamvizError, registry, scores
-from camviz.registry import Choices, Knob, Method, Range, SynthesisMethod, knobs_of, method, synthesis
+from camviz.registry import MODE, Choices, Knob, Method, Range, SynthesisMethod, knobs_of, method, synthesis
 from tests.methods.nets import Modules, build, picture, quick
 
 
@@ -56,7 +56,8 @@ def test_a_signature_is_the_declaration():
 def test_the_decorator_fills_the_table_and_returns_the_function():
     assert method("Toy", family="control", paper="https://example.org")(toy) is toy
     record = registry._METHODS["toy"]
-    assert record == Method("toy", "Toy", "https://example.org", toy, knobs_of(toy), "control", "optional", True)
+    knobs = {**knobs_of(toy), "mode": MODE}  # of many passes
+    assert record == Method("toy", "Toy", "https://example.org", toy, knobs, "control", "optional", True)
     assert (record.tooltip, record.doc) == ("Does nothing.", "Does nothing.\n\nIn two paragraphs.")
     net, x, score = nn.Flatten(), torch.zeros(1, 3, 4, 4), scores.logit(0)
     found = record(net, x, score, samples=4)
@@ -193,7 +194,15 @@ def test_any_other_value_is_refused_in_a_sentence(name, value, sentence):
 def test_settings_are_complete_and_checked():
     method("Toy", family="cam", paper="")(toy)
     record = registry._METHODS["toy"]
-    defaults = {"samples": 50, "level": 0.1, "over": "class", "plain": "b", "signed": False, "row": None}
+    defaults = {
+        "samples": 50,
+        "level": 0.1,
+        "over": "class",
+        "plain": "b",
+        "signed": False,
+        "row": None,
+        "mode": "exact",
+    }
     assert record.settings({}) == defaults
     assert record.settings({"samples": 7.0, "row": 3}) == {**defaults, "samples": 7, "row": 3}
     with pytest.raises(CamvizError, match=r"setting 'sample' is not .* settings of toy; did you mean 'samples'"):

@@ -16,13 +16,8 @@ FusionMode = Literal["weights", "gradient", "nothing"]
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """Return x in channels-last memory layout, the fastest for a batch."""
+    """Return x in channels-last memory layout, the fastest on the CPU."""
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def call_unchanged(func: Any, args: Any, kwargs: Any) -> Any:
-    """Make a torch call as it is, for any memory layout."""
-    return ANY_LAYOUT.get(func, func)(*args, **kwargs)
 
 
 class FusedCalls:
@@ -42,6 +37,8 @@ class FusedCalls:
         }
         fused_norms = (plan.convolutions[key].batch_norm or () for key in fusible)
         self._fused_means = {id(mean) for mean, *_ in fused_norms} if mode == "weights" else set()
+        winograd = any(one.winograd for one in self._convolutions.values())
+        self.replaces_calls = bool(fusible or winograd or dtype)  # whether any call is replaced by another one
         self._waiting: dict[int, tuple[Tensor, Any, list[Tensor], _FusedConvolution]] = {}  # by id(result)
 
     def __call__(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -57,7 +54,7 @@ class FusedCalls:
             x, low, high, inplace = clamp_arguments(func, *args, **kwargs)
             if inplace and x.requires_grad and not x.is_leaf:
                 return _InPlaceClamp.apply(x, low, high)
-        return call_unchanged(func, args, kwargs)
+        return ANY_LAYOUT.get(func, func)(*args, **kwargs)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *shape: Any) -> Tensor:
         if (convolution := self._convolutions.get(id(weight))) is None:

@@ -41,6 +41,7 @@ class FusionPlan:
     work: float = 0.0  # multiply-adds of one image
     saved_by_winograd: float = 0.0  # of them
     largest_tensor: int = 0  # bytes, of one image
+    kept_bytes: int = 0  # of all results, of one image: about what a backward pass needs
     convolutions: dict[int, Convolution] = field(default_factory=dict)  # by id(weight)
     running_means: list[Tensor] = field(default_factory=list)  # one for each run of a batch norm
     reusable: bool = True  # False if the network reads values that it computes, so that another image may differ
@@ -51,7 +52,9 @@ class FusionPlan:
         result = func(*args, **kwargs)
         self.reusable &= func not in TO_NUMBERS
         if isinstance(result, Tensor) and result.ndim == 4:
-            self.largest_tensor = max(self.largest_tensor, result.numel() * result.element_size())
+            self.largest_tensor = max(self.largest_tensor, result.nbytes)
+            if not any(one is result for one in args):  # not in place
+                self.kept_bytes += result.nbytes
         if func is F.batch_norm:
             self._observe_batch_norm(*norm_arguments(*args, **kwargs))
         if result is None or any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):  # not a question of size
@@ -69,6 +72,7 @@ class FusionPlan:
         self._results = {}
         self.work, self.saved_by_winograd = self.work / images, self.saved_by_winograd / images
         self.largest_tensor //= images
+        self.kept_bytes //= images
 
     def fusible(self) -> set[int]:
         """Return id(weight) of each convolution that runs once and whose result one batch norm alone reads."""

@@ -1,7 +1,7 @@
 """Many passes of one network at a lower cost each: batch norms fused, fast convolutions, channels-last batches."""
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from ..errors import CamvizError
 from ..runtime.batching import batch_size
+from ..runtime.devices import fast_dtype, pays_to_replace_calls
+from ..runtime.precision import is_fast
 from ..runtime.progress import Progress
 from ..runtime.rng import SeededOperations
 from ..tape import (
@@ -26,15 +28,19 @@ from ..tape import (
     needs_batches_of_one,
     usual_modes,
 )
-from .conv_bn_fusion import FusedCalls, FusionMode, call_unchanged, channels_last
+from .conv_bn_fusion import FusedCalls, FusionMode
 from .fusion_plan import FusionPlan
+from .memory_layout import in_fastest_layout
 
 MAX_RELATIVE_ERROR = 1e-5  # of the class scores, relative to the largest one
 
 
 @dataclass(frozen=True)
 class BatchSizes:
-    """The number of samples in a batch, without and with gradients. It depends on the network's work only."""
+    """The number of samples in a batch, without and with gradients.
+
+    It depends on the network, and on an accelerator on its free memory.
+    """
 
     size: int
     size_with_gradient: int
@@ -44,31 +50,38 @@ class BatchSizes:
 def many_passes(
     net: nn.Module, x: Tensor, fold: FusionMode = "weights", dtype: torch.dtype | None = None
 ) -> Iterator[BatchSizes]:
-    """Run the passes of this network inside the context faster; they take channels-last batches of x's size.
+    """Run the passes of this network inside the context faster; they take batches of x's size `in_fastest_layout`.
 
     On the CPU, batch norms are fused into the convolutions before them, and wide 3 x 3 convolutions run by Winograd's
     algorithm, if the class scores of x then differ from the network's own by at most 1e-5 of the largest one;
-    otherwise the network runs unchanged. The network itself is only read. `fold`: "weights" is for passes without
+    otherwise the network runs unchanged. Calls are intercepted only where some are replaced. The network itself is only
+    read. `fold`: "weights" is for passes without
     gradients; "gradient" fuses in the backward pass only, so that each ReLU opens exactly where it does in the network
     itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the passes run under
-    autocast to it, and the weights of the convolutions are converted once.
+    autocast to it, and the weights of the convolutions are converted once; in the mode "fast", passes without gradients
+    run in the dtype that is the fastest there.
     """
+    if is_fast() and fold == "weights" and x.dtype == torch.float32:
+        dtype = dtype or fast_dtype(x.device)
     with usual_modes(), torch.no_grad():
         replace, sizes = _prepared(net, x, fold, dtype)
-    with intercepting(replace), autocast_to(dtype):
+    with nullcontext() if replace is None else intercepting(replace), autocast_to(dtype):
         yield sizes
 
 
 def _prepared(
     net: nn.Module, x: Tensor, fold: FusionMode, dtype: torch.dtype | None
-) -> tuple[Callable[[Any, Any, Any], Any], BatchSizes]:
-    """Return what replaces the calls of the passes, and the sizes of their batches."""
+) -> tuple[Callable[[Any, Any, Any], Any] | None, BatchSizes]:
+    """Return what replaces the calls of the passes, None if nothing does, and the sizes of their batches."""
     plan, fits = _plan_for(net, x[:1] if needs_batches_of_one(net) else x, fold, winograd=dtype is None)
     alone = needs_batches_of_one(net)  # the plan may have found that it does
-    replace: Callable[[Any, Any, Any], Any] = FusedCalls(plan, fold, dtype) if fits else call_unchanged
+    fused = FusedCalls(plan, fold, dtype) if fits else None
     work = plan.work - plan.saved_by_winograd * fits
-    sizes = (1 if alone else batch_size(part, x.device, plan.largest_tensor) for part in (work, 2 * work))
-    return replace, BatchSizes(*sizes)
+    sizes = (
+        1 if alone else batch_size(factor * work, x.device, plan.largest_tensor, kept)
+        for factor, kept in ((1, 0), (2, plan.kept_bytes))
+    )
+    return fused if fused and fused.replaces_calls else None, BatchSizes(*sizes)
 
 
 def partial_progress(progress: Progress | None, number: int, parts: int) -> Progress | None:
@@ -104,8 +117,8 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
                 scores = forward(net, x)
         plan.finish(len(x))
         unknown = len(x) == 1 and not is_checked(net) and x.dtype in (torch.float32, torch.float64)
-        batch = channels_last(torch.cat([1 - x / 2, x]) if unknown else x)
-        if x.device.type == "cpu":  # on an accelerator, replacing calls costs more time than it saves
+        batch = in_fastest_layout(torch.cat([1 - x / 2, x]) if unknown else x)
+        if pays_to_replace_calls(x.device):
             try:
                 with intercepting(FusedCalls(plan, fold)):
                     again = forward(net, batch)[-len(x) :]
@@ -115,8 +128,7 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
             except CamvizError:  # fused weights may overflow
                 fits = False
         if unknown and not is_checked(net):
-            with intercepting(call_unchanged):
-                mark_batches_of_one(net, needed=not fits and not near(forward(net, batch)[-1:], scores))
+            mark_batches_of_one(net, needed=not fits and not near(forward(net, batch)[-1:], scores))
     if plan.reusable:
         _plans[net] = state, plans | {key: (plan, fits)}
     return plan, fits

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
 from ..errors import CamvizError, GradientError, ModelError
+from ..runtime.devices import fastest_format
 from ..runtime.tf32 import full_precision
 from ..tape import (
     ANY_LAYOUT,
@@ -94,8 +95,8 @@ class PartialForward:
     def __call__(self, activations: Tensor) -> Tensor:
         if self.alone and len(activations) > 1:
             return torch.cat([self(activation) for activation in activations.chunk(len(activations))])
-        # A copy, as the first call may overwrite it; channels-last is the fastest layout for a batch.
-        values = {0: activations.clone(memory_format=torch.channels_last)}
+        layout = fastest_format(activations.device, activations.dtype)
+        values = {0: activations.clone(memory_format=layout)}  # a copy, as the first call may overwrite it
         with usual_modes(), full_precision(activations.device), torch.no_grad():
             for call in self._calls:
                 leaves = [

@@ -7,6 +7,7 @@ from .edit import TOOLS, Edit, describe, parts_of, read_text
 from .fills import FILLS, Fill, apply
 from .masks import GRID, enlarged, inverted, on_grid
 from .packed_masks import from_bits, pack, to_bits, unpack
+from .windows import TriedWindows, Window, pack_windows, try_windows, unpack_windows
 
 __all__ = [
     "CORRUPTIONS",
@@ -16,6 +17,8 @@ __all__ = [
     "CorruptionCurve",
     "Edit",
     "Fill",
+    "TriedWindows",
+    "Window",
     "answers_of",
     "apply",
     "corrupt",
@@ -27,10 +30,13 @@ __all__ = [
     "moved",
     "on_grid",
     "pack",
+    "pack_windows",
     "parts_of",
     "predictions_of",
     "read_text",
     "segments",
     "to_bits",
+    "try_windows",
     "unpack",
+    "unpack_windows",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.memory_layout import in_fastest_layout
 from ..errors import CamvizError
 from ..images.arrays import check_view
 from ..models import Model, Prediction
@@ -34,7 +34,7 @@ def answers_of(model: Model, views: Sequence[RGB], progress: Progress | None = N
             )
     found = []
     for part in batches(len(views), 1 if model.draws_random_numbers else LARGEST_BATCH, progress):
-        x = channels_last(torch.cat([model.normalize(np.ascontiguousarray(view)) for view in views[part]]))
+        x = in_fastest_layout(torch.cat([model.normalize(np.ascontiguousarray(view)) for view in views[part]]))
         with model.running(), torch.no_grad():
             found.append(model.probabilities(forward(model.net, x)).float().cpu())
     return np.asarray(torch.cat(found).numpy())

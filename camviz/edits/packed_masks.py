@@ -30,24 +30,37 @@ def pack(mask: Any) -> str:
             cells=GRID,
             shape=chosen.shape,
         )
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, RAW)
-    data = squeeze.compress(np.packbits(chosen).tobytes()) + squeeze.flush()
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return deflated(np.packbits(chosen).tobytes())
 
 
 def unpack(text: str) -> Mask:
     """Return the mask (56, 56) of a text that `pack` wrote. Raises CamvizError for any other text."""
-    if not isinstance(text, str) or not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}", text):
+    bits = inflated(text, LONGEST, BYTES)
+    if bits is None or len(bits) != BYTES:
         raise _damaged(text)
+    return np.unpackbits(np.frombuffer(bits, np.uint8)).reshape(GRID, GRID).astype(np.bool_)
+
+
+def deflated(data: bytes) -> str:
+    """Return bytes as a short text for a link: deflated, in the URL-safe Base64 alphabet."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, RAW)
+    return base64.urlsafe_b64encode(squeeze.compress(data) + squeeze.flush()).decode().rstrip("=")
+
+
+def inflated(text: Any, longest: int, most: int) -> bytes | None:
+    """Return the bytes of a text that `deflated` wrote, of at most `longest` characters; None for any other text.
+
+    Nor are more than `most` bytes returned.
+    """
+    if not isinstance(text, str) or not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{longest}}}", text):
+        return None
     opened = zlib.decompressobj(RAW)
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        bits = opened.decompress(data, BYTES + 1)  # a bomb ends here
-    except (binascii.Error, zlib.error) as error:
-        raise _damaged(text) from error
-    if len(bits) != BYTES or not opened.eof or opened.unused_data:
-        raise _damaged(text)
-    return np.unpackbits(np.frombuffer(bits, np.uint8)).reshape(GRID, GRID).astype(np.bool_)
+        found = opened.decompress(data, most + 1)  # a bomb ends here
+    except (binascii.Error, zlib.error):
+        return None
+    return found if len(found) <= most and opened.eof and not opened.unused_data else None
 
 
 def to_bits(mask: Mask) -> str:

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
+from ..acceleration.memory_layout import in_fastest_layout
 from ..perturbation.gaussian_blur import gaussian_blur
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
@@ -63,7 +63,7 @@ def perturbation_curve(
     with torch.no_grad(), many_passes(net, x) as passes:
         for part in batches(len(counts), passes.size, progress):
             replaced = torch.stack([replaced_at <= step for step in range(len(counts))[part]])[:, None]
-            values += score_of(score, forward(net, channels_last(torch.where(replaced, end, start)))).tolist()
+            values += score_of(score, forward(net, in_fastest_layout(torch.where(replaced, end, start)))).tolist()
     return Curve(tuple(count / heatmap.numel() for count in counts), tuple(values))
 
 

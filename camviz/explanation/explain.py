@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .. import scores
-from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.memory_layout import in_fastest_layout
 from ..edits.edit import Edit, check_edit
 from ..errors import CamvizError, LayerError, choice
 from ..images import ImageSource
@@ -146,7 +146,7 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
     if len(questions) > 1 and not _fit_one_batch(questions):
         answers, one_by_one = zip(*(answer_batch([question]) for question in questions), strict=True)
         return [explanation for (explanation,) in answers], torch.cat(one_by_one)
-    x = channels_last(torch.cat([model.normalize(question.view) for question in questions]))
+    x = in_fastest_layout(torch.cat([model.normalize(question.view) for question in questions]))
     started = time.perf_counter()
     with model.running(), counting_passes() as counts, scores.headed(model.probabilities):
         score = _score_of(first, x)

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
@@ -58,7 +58,7 @@ def blur_integrated_gradients(
                 here = sigmas[part]
                 points, slopes = map(torch.stack, zip(*(blurred_and_slope(image, one) for one in here), strict=True))
                 lengths = x.new_tensor(sigmas[part.start + 1 : part.stop + 1]) - x.new_tensor(here)
-                gradient = input_gradient(net, channels_last(points), score)
+                gradient = input_gradient(net, in_fastest_layout(points), score)
                 result[number] -= (lengths[:, None, None, None] * gradient * slopes).sum(dim=0)
     return result
 

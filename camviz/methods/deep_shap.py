@@ -5,14 +5,13 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..perturbation.references import RandomReference, random_references
 from ..registry import Range, method
 from ..relevance.differences import rescaled_gradient
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
-from ..runtime.rng import Rng
 from ..scores import Score
 
 
@@ -46,10 +45,9 @@ def deep_shap(
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="nothing") as passes:
         for number, image in enumerate(x):
-            rng = Rng(seed)
             for part in batches(samples, passes.size_with_gradient, partial_progress(progress, number, len(x))):
-                start = random_references(rng, reference, part.stop - part.start, image)
-                points = channels_last(image.expand_as(start))
+                start = random_references(seed, reference, range(samples)[part], image)
+                points = in_fastest_layout(image.expand_as(start))
                 multiplier = rescaled_gradient(net, points, score, lambda _, start=start: start)  # type: ignore[misc]
                 result[number] += ((image - start) * multiplier).sum(dim=0)
     return result / samples

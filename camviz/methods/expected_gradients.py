@@ -5,8 +5,8 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..perturbation.references import RandomReference, random_references
 from ..registry import Range, method
 from ..runtime.batching import batches
@@ -48,11 +48,11 @@ def expected_gradients(
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="gradient") as passes:
         for number, image in enumerate(x):
-            colors, places = Rng(seed), Rng(seed + 1)
+            places = Rng(seed + 1)
             for part in batches(samples, passes.size_with_gradient, partial_progress(progress, number, len(x))):
-                count = part.stop - part.start
-                start = random_references(colors, reference, count, image)
-                place = torch.cat([places.uniform(1, dtype=torch.float64) for _ in range(count)]).to(x)
-                points = channels_last(start + place[:, None, None, None] * (image - start))
+                draws = range(samples)[part]
+                start = random_references(seed, reference, draws, image)
+                place = torch.cat([places.uniform(1, dtype=torch.float64) for _ in draws]).to(x)
+                points = in_fastest_layout(start + place[:, None, None, None] * (image - start))
                 result[number] += ((image - start) * input_gradient(net, points, score)).sum(dim=0)
     return result / samples

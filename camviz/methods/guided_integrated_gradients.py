@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
+from ..acceleration.memory_layout import in_fastest_layout
 from ..perturbation.references import start_of_path
 from ..registry import Range, method
 from ..runtime.progress import Progress
@@ -55,7 +55,7 @@ def guided_integrated_gradients(
     points, result = start.clone(), torch.zeros_like(x)
     with many_passes(net, x, fold="gradient"):
         for step in range(1, steps + 1):
-            gradient = input_gradient(net, channels_last(points), score)
+            gradient = input_gradient(net, in_fastest_layout(points), score)
             ways = zip(points, start, x, gradient, strict=True)
             after = torch.stack([moved(*way, step / steps, fraction, distance) for way in ways])
             result += gradient * (after - points)

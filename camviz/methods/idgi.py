@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..perturbation.references import start_of_path
 from ..registry import Range, method
 from ..runtime.batching import batches
@@ -73,5 +73,5 @@ def gradient_and_score(net: nn.Module, points: Tensor, score: Score) -> tuple[Te
         seen["score"] = explained.detach()
         return explained
 
-    gradient = input_gradient(net, channels_last(points), kept)
+    gradient = input_gradient(net, in_fastest_layout(points), kept)
     return gradient, seen["score"]

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..perturbation.references import BASELINES
 from ..registry import Range, method
 from ..runtime.batching import batches
@@ -56,11 +56,11 @@ def integrated_gradients(
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="gradient") as passes:
         with torch.no_grad():
-            end, begin = score_of(score, forward(net, channels_last(torch.cat([x, start])))).chunk(2)
+            end, begin = score_of(score, forward(net, in_fastest_layout(torch.cat([x, start])))).chunk(2)
             rise = end - begin
         for number, (first, last) in enumerate(zip(start, x, strict=True)):
             for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
-                points = channels_last(first + place[part] * (last - first))
+                points = in_fastest_layout(first + place[part] * (last - first))
                 gradient = input_gradient(net, points, score)
                 record_step(place=place[part], weight=weight[part], points=points, gradient=gradient)
                 result[number] += (weight[part] * gradient).sum(dim=0)

@@ -32,7 +32,6 @@ def is_cam(
         Literal["summed", "even"],
         "Cumulative strengths as in the paper, or equal steps up to 1 as in integrated gradients",
     ] = "summed",
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
     """Score-CAM with the score of each feature map averaged over masks of increasing strength.
@@ -55,6 +54,5 @@ def is_cam(
         weigh=lambda scores: scores.softmax(dim=0),
         times=steps,
         alter=lambda masks, passes: masks * strength[[p % steps for p in passes]][:, None, None, None],
-        fast=mode == "fast",
         progress=progress,
     )

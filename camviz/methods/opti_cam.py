@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
+from ..acceleration.memory_layout import in_fastest_layout
 from ..registry import Range, method
 from ..runtime.progress import Progress
 from ..scores import Score
@@ -50,7 +50,7 @@ def opti_cam(
         adam = torch.optim.Adam([u], lr=rate, maximize=True)
         for step in range(1, steps + 1):
             mask = masked_by(weighted(activation, u), x.shape[2:])
-            slope = (input_gradient(net, channels_last(x * mask.detach()), score) * x).sum(dim=1, keepdim=True)
+            slope = (input_gradient(net, in_fastest_layout(x * mask.detach()), score) * x).sum(dim=1, keepdim=True)
             (u.grad,) = torch.autograd.grad(mask, u, slope)
             adam.step()
             if progress:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
@@ -65,7 +65,7 @@ def rise(
                         for one, (top, left) in zip(grown, shifts[part], strict=True)
                     ]
                 )
-                scores = forward(net, channels_last(image * mask))
+                scores = forward(net, in_fastest_layout(image * mask))
                 weight = score_of(score, scores if measure == "score" else probabilities(scores))
                 result[number] += torch.einsum("n,nihw->hw", weight, mask)
     return result / (masks * keep)

@@ -29,7 +29,6 @@ def score_cam(
     weighting: Annotated[
         Literal["channel softmax", "class probability"], "The paper's softmax over channels, or the class probability"
     ] = "channel softmax",
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
     """Evidence for the class at a layer: each feature map is weighted by the score of the image masked by it.
@@ -45,6 +44,5 @@ def score_cam(
         layer,
         read=lambda output: score_of(score, output if softmax else probabilities(output)),
         weigh=lambda scores: scores.softmax(dim=0) if softmax else scores,
-        fast=mode == "fast",
         progress=progress,
     )

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes, partial_progress
+from ..acceleration.memory_layout import in_fastest_layout
 from ..registry import METHODS, Choices, Range, method
 from ..runtime.batching import batches
+from ..runtime.noise import normal_noise
 from ..runtime.progress import Progress
-from ..runtime.rng import Rng
 from ..scores import Score
 
 
@@ -65,16 +65,14 @@ def smooth_grad(
     with many_passes(net, x, fold="gradient") as passes:
         size = 1 if chosen.many_passes else passes.size_with_gradient
         for number, image in enumerate(x):
-            rng = Rng(seed)
             deviation = level * (image.max() - image.min())
             report, inner = partial_progress(progress, number, len(x)), None
             if chosen.many_passes:
                 report, inner = None, report  # the base method reports each of its own passes
             first, total, squares = (torch.zeros_like(image) for _ in range(3))
             for part in batches(samples, size, report):
-                draws = range(samples)[part]
-                noise = torch.stack([rng.normal(*image.shape, dtype=x.dtype) for _ in draws])
-                noisy = channels_last(image + deviation * noise.to(x.device))
+                noise = normal_noise(seed, range(samples)[part], image.shape, x)
+                noisy = in_fastest_layout(image + deviation * noise)
                 if chosen.many_passes:
                     found = explain(net, noisy, score, progress=partial_progress(inner, part.start, samples))
                 else:

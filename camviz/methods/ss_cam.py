@@ -1,14 +1,13 @@
 """SS-CAM (Wang et al., 2020)."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-import torch
 from torch import Tensor, nn
 
 from ..perturbation.masked_scores import masked_cam
 from ..registry import Range, method
+from ..runtime.noise import normal_noise
 from ..runtime.progress import Progress
-from ..runtime.rng import Rng
 from ..scores import Score
 from ..tape import score_of
 
@@ -31,7 +30,6 @@ def ss_cam(
     samples: Annotated[int, Range(1, 100), "Number of noisy masks for each feature map"] = 35,
     noise: Annotated[float, Range(0, 5, 0.1), "Standard deviation of the noise, for masks from 0 to 1"] = 2.0,
     seed: Annotated[int, Range(0, 2**31 - 1), "Seed of the noise: the same seed gives the same map"] = 0,
-    mode: Annotated[Literal["exact", "fast"], "Fast computes in bfloat16 if the processor supports it"] = "exact",
     progress: Progress | None = None,
 ) -> Tensor:
     """Score-CAM with the score of each feature map averaged over noisy masks.
@@ -43,14 +41,9 @@ def ss_cam(
 
     Smoother than Score-CAM; costs `samples` times as much.
     """
-    rng = Rng(seed)
 
     def noisy(masks: Tensor, passes: range) -> Tensor:
-        if passes.start == 0:
-            rng.reset()
-        # Drawn one by one, so that the noise does not depend on the batch size.
-        fields = [rng.normal(*masks.shape[2:]) for _ in passes]
-        return masks + noise * torch.stack(fields)[:, None].to(masks)
+        return masks + noise * normal_noise(seed, passes, masks.shape[1:], masks)
 
     return masked_cam(
         net,
@@ -60,6 +53,5 @@ def ss_cam(
         weigh=lambda scores: scores.softmax(dim=0),
         times=samples,
         alter=noisy,
-        fast=mode == "fast",
         progress=progress,
     )

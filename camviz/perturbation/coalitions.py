@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
+from ..acceleration.memory_layout import in_fastest_layout
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
 from ..scores import Score
@@ -35,7 +35,7 @@ def scores_of_masks(
     for part in batches(count, size, progress):
         mask = masks(range(part.start, part.stop))
         masked = image * mask if behind is None else behind + (image - behind) * mask
-        found[part] = score_of(score, forward(net, channels_last(masked)))
+        found[part] = score_of(score, forward(net, in_fastest_layout(masked)))
     return found
 
 

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
+from ..acceleration.memory_layout import in_fastest_layout
 from ..runtime.batching import batches
-from ..runtime.devices import fast_dtype
 from ..runtime.progress import Progress
 from ..runtime.steps import record_step
 from ..tape import activations, forward
@@ -26,19 +25,17 @@ def masked_cam(
     *,
     times: int = 1,
     alter: Alter | None = None,
-    fast: bool = False,
     progress: Progress | None = None,
 ) -> Tensor:
     """Return relu( sum_c w[c] * A[c] ) for each image, (B, h, w), with w = weigh(s), s[c] = mean read(net(x * M[c])).
 
     M[c] = minmax( upsampled(A[c]) ). Each mask is used `times` times, changed by `alter(masks, passes)`: masks
     (n, 1, H, W) of n passes, where pass p is repetition p % times of channel p // times. Constant channels are left
-    out and not counted. `fast` computes in bfloat16 if the device computes it faster.
+    out and not counted.
     """
     activation, _ = activations(net, x, layer)
-    dtype = fast_dtype(x.device) if fast and x.dtype == torch.float32 else None
     total, done, maps = activation[:, :, 0, 0].numel() * times, 0, []
-    with torch.no_grad(), many_passes(net, x, dtype=dtype) as passes:
+    with torch.no_grad(), many_passes(net, x) as passes:
         for image, channels in zip(x, activation, strict=True):
             flat = channels.flatten(1)
             alive = flat.amax(dim=1) > flat.amin(dim=1)
@@ -54,10 +51,10 @@ def masked_cam(
             scores = x.new_empty(len(channels) * times)
             for part in batches(len(scores), passes.size, report):
                 numbers = range(part.start, part.stop)
-                mask = masks_of(channels[[number // times for number in numbers]], x.shape[-2:])
+                places = torch.arange(part.start, part.stop, device=x.device) // times
+                mask = masks_of(channels[places], x.shape[-2:])
                 masked = image * (mask if alter is None else alter(mask, numbers))
-                output = forward(net, channels_last(masked)).to(x.dtype)
-                scores[part] = read(output)
+                scores[part] = read(forward(net, in_fastest_layout(masked)))
             weight = weigh(scores.view(len(channels), times).mean(dim=1))
             record_step(channels=channels, scores=scores, weight=weight)
             maps.append((weight[:, None, None] * channels).sum(dim=0).relu())

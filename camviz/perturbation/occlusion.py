@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..acceleration.many_passes import many_passes, partial_progress
 from ..errors import LayerError
 from ..runtime.batching import batches
+from ..runtime.devices import fastest_format
 from ..runtime.progress import Progress
 from ..scores import logit, probabilities
 from ..tape import activations, forward, score_of
@@ -92,7 +93,8 @@ def hidden(
     for number, image in enumerate(x):
         for part in batches(len(boxes), size, partial_progress(progress, number, len(x))):
             here = boxes[part]
-            points = image.expand(len(here), -1, -1, -1).clone(memory_format=torch.channels_last)
+            layout = fastest_format(x.device, x.dtype)
+            points = image.expand(len(here), -1, -1, -1).clone(memory_format=layout)
             for point, ((top, bottom), (left, right)) in zip(points, here, strict=True):
                 point[:, top:bottom, left:right] = 0
             yield number, part, points

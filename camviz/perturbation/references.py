@@ -1,13 +1,13 @@
 """Images without content, which attributions are relative to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from ..runtime.rng import Rng
+from ..runtime.noise import normal_noise
 from ..tape import add_note, needs_batches_of_one
 
 RandomReference = Literal["plain colors", "noise"]
@@ -34,13 +34,12 @@ def start_of_path(net: nn.Module, x: Tensor, baseline: str) -> Tensor:
     return BASELINES[baseline](x)
 
 
-def random_references(rng: Rng, kind: RandomReference, count: int, image: Tensor) -> Tensor:
-    """Return `count` random images of the size of an image (C, H, W), normalized as the training images are.
+def random_references(seed: int, kind: RandomReference, draws: Sequence[int], image: Tensor) -> Tensor:
+    """Return the random images with the numbers `draws` of a seed, (len(draws), C, H, W), for an image (C, H, W).
 
-    Every value is drawn from a normal distribution of mean 0 and deviation 1: for each color of a plain image, or for
-    each pixel of noise. They are drawn in float64, as torch draws other numbers in another dtype.
+    They are normalized as the training images are. Every value is drawn from a normal distribution of mean 0 and
+    deviation 1: for each color of a plain image, or for each pixel of noise.
     """
     assert kind in get_args(RandomReference)
     shape = (image.shape[0], 1, 1) if kind == "plain colors" else image.shape
-    drawn = [rng.normal(*shape, dtype=torch.float64) for _ in range(count)]
-    return torch.stack(drawn).to(image).expand(count, *image.shape)
+    return normal_noise(seed, draws, shape, image).expand(len(draws), *image.shape)

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 
 import torch
 
-from .devices import device_memory
+from .devices import free_memory, is_accelerator
 from .progress import Progress
 
 MAX_BATCH_SIZE = 8  # samples in a batch on the CPU: larger ones do not fit its cache
 MAX_TENSOR_BYTES = 2**25  # of one tensor: glibc requests larger ones from the system each time
-TENSORS_ON_DEVICE = 128  # tensors of the largest size that must fit on an accelerator, for a pass with gradients
 MAX_BATCH_WORK = 25e9  # multiply-adds in one batch: about 250 ms on two cores, so that Cancel takes effect soon
+
+# On an accelerator, a batch takes all passes if possible: a small one leaves most of it idle.
+ACCELERATOR_FACTOR = 64  # samples in a batch there, for each one on the CPU
+MAX_ACCELERATOR_WORK = 1.2e12  # multiply-adds in one batch: 38 images of VGG16 with gradients
+MEMORY_SHARE = 0.5  # of the free memory; the rest is for the workspace of convolutions and for other threads
+TENSORS_ALIVE = 8  # tensors of the largest size that a pass without gradients holds at a time
 
 
 def batches(total: int, size: int, progress: Progress | None) -> Iterator[slice]:
@@ -23,8 +28,20 @@ def batches(total: int, size: int, progress: Progress | None) -> Iterator[slice]
             progress(stop, total)
 
 
-def batch_size(work: float, device: torch.device, room: float = 0, largest: int = MAX_BATCH_SIZE) -> int:
-    """Return the samples in a batch, each of `work` multiply-adds and of `room` bytes in its largest tensor."""
-    if device.type == "cpu":
-        return max(1, min(largest, int(MAX_BATCH_WORK / max(1.0, work)), int(MAX_TENSOR_BYTES / max(1.0, room))))
-    return max(1, min(16 * largest, int(device_memory(device) / TENSORS_ON_DEVICE / max(1.0, room))))
+def batch_size(
+    work: float,
+    device: torch.device,
+    tensor_bytes: float = 0,
+    kept_bytes: float = 0,
+    largest: int = MAX_BATCH_SIZE,
+) -> int:
+    """Return the samples in a batch, at most `largest` on the CPU and 64 times as many on an accelerator.
+
+    Of one sample: `work` multiply-adds, its largest tensor, and the tensors kept for a backward pass, in bytes.
+    """
+    if is_accelerator(device):
+        room = MEMORY_SHARE * free_memory(device) / max(1.0, kept_bytes + TENSORS_ALIVE * tensor_bytes)
+        limits = ACCELERATOR_FACTOR * largest, MAX_ACCELERATOR_WORK / max(1.0, work), room
+    else:
+        limits = largest, MAX_BATCH_WORK / max(1.0, work), MAX_TENSOR_BYTES / max(1.0, tensor_bytes)
+    return max(1, int(min(limits)))

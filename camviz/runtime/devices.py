@@ -6,12 +6,18 @@ from contextlib import contextmanager
 
 import torch
 
+from .precision import is_fast
 from .progress import Progress
+
+
+def is_accelerator(device: torch.device) -> bool:
+    """Whether the device works beside the CPU, which queues its work."""
+    return device.type != "cpu"
 
 
 def stopwatch(device: torch.device) -> Callable[[], float]:
     """Return a clock for estimates, in seconds; on the CPU it counts the time of this thread only."""
-    if device.type == "cpu":
+    if not is_accelerator(device):
         return time.thread_time
 
     def clock() -> float:
@@ -23,7 +29,7 @@ def stopwatch(device: torch.device) -> Callable[[], float]:
 
 def synchronize(device: torch.device) -> None:
     """Wait until the device has finished all queued work."""
-    if device.type != "cpu":
+    if is_accelerator(device):
         torch.accelerator.synchronize(device)
 
 
@@ -39,15 +45,33 @@ def synchronized(device: torch.device, progress: Progress | None = None) -> Iter
         if progress is not None:
             progress(done, total)
 
-    yield progress if progress is None or device.type == "cpu" else report
+    yield report if progress is not None and is_accelerator(device) else progress
     synchronize(device)
 
 
-def device_memory(device: torch.device) -> int:
-    """Return the memory of an accelerator, in bytes."""
+def fastest_format(device: torch.device, dtype: torch.dtype) -> torch.memory_format:
+    """Return the memory layout in which the device computes convolutions of this dtype fastest.
+
+    Tensor cores, which CUDA uses for 16 bits and in the mode "fast", read channels-last; the kernels of an accelerator
+    for exact float32 are made for the plain layout.
+    """
+    tensor_cores = dtype in (torch.bfloat16, torch.float16) or (device.type == "cuda" and is_fast())
+    if tensor_cores or not is_accelerator(device):
+        return torch.channels_last
+    return torch.contiguous_format
+
+
+def pays_to_replace_calls(device: torch.device) -> bool:
+    """Whether a faster form of a call saves more time there than intercepting every call costs."""
+    return not is_accelerator(device)
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the memory of an accelerator that is free, in bytes, with what torch has reserved and does not use."""
     if device.type == "mps":
-        return torch.mps.recommended_max_memory()
-    return int(torch.cuda.get_device_properties(device).total_memory)
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
 
 
 def fast_dtype(device: torch.device) -> torch.dtype | None:

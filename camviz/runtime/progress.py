@@ -69,6 +69,11 @@ def heartbeat(progress: Progress | None) -> Iterator[Progress | None]:
         _heartbeat.reset(token)
 
 
+def has_heartbeat() -> bool:
+    """Whether a progress callback listens in this thread."""
+    return _heartbeat.get() is not None
+
+
 def seconds_since_report() -> float:
     """Return the seconds since the last progress report; 0 without a callback."""
     current = _heartbeat.get()

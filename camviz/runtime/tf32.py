@@ -11,14 +11,17 @@ from threading import Lock
 import torch
 from torch.backends import cudnn
 
+from .precision import is_fast
+
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Disable TF32 convolutions on a CUDA device inside the context; on other devices do nothing.
+    """Disable TF32 convolutions on a CUDA device inside the context, unless the mode is "fast"; elsewhere do nothing.
 
     The setting belongs to the process: the first thread that enters disables it, and the last that leaves restores it.
+    Meanwhile a fast computation in another thread is exact too.
     """
-    if device.type != "cuda":
+    if device.type != "cuda" or is_fast():
         yield
         return
     _tf32.disable()

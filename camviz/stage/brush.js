@@ -12,6 +12,8 @@ const ICONS = { // paths in a square of 16
 };
 const TOOLS = ['look', 'hide', 'keep', 'paste', 'window'];
 const UNDO = 100; // states of the mask that are kept
+const MOST_TRIED = 200; // windows, as in camviz/edits/windows.py
+const SAVED_AFTER = 400; // milliseconds without another window
 
 const bitsOf = mask => {
   const bytes = new Uint8Array(CELLS * CELLS / 8);
@@ -27,7 +29,8 @@ const element = (kind, className, properties = {}) => Object.assign(document.cre
 class Brush {
   constructor(stage) {
     this.stage = stage; this.tool = 'look'; this.shape = 'brush'; this.size = 8; this.number = 0; this.seen = '';
-    this.mask = new Uint8Array(CELLS * CELLS); this.past = []; this.future = []; this.tried = [];
+    this.mask = new Uint8Array(CELLS * CELLS); this.past = []; this.future = [];
+    this.tried = []; this.triedFill = ''; this.seenTried = ''; // windows with the change that each brought, null while unknown
     this.guess = ''; this.asking = false;
     const world = stage.world, screen = stage.screen;
     this.canvas = element('canvas', 'mask', { width: CELLS, height: CELLS }); this.canvas.setAttribute('aria-hidden', 'true');
@@ -45,16 +48,25 @@ class Brush {
     this.data = data;
     const { words } = data;
     if (this.words !== JSON.stringify(words)) { this.words = JSON.stringify(words); this.build(); }
-    const given = data.cells ? [data.tool, data.fill, data.paste, data.cells].join() : '';
+    const given = data.cells ? [data.tool, data.tool === 'paste' ? data.paste : data.fill, data.cells].join() : '';
     if (data.number >= this.number && given !== this.seen) { // another one than was drawn here: a link, Back, another image
       this.mask = data.cells ? maskOf(data.cells) : new Uint8Array(CELLS * CELLS);
-      this.past = []; this.future = []; this.tried = [];
+      this.past = []; this.future = [];
       if (data.cells) { this.tool = this.marks ? this.tool : data.tool; this.fill.value = data.fill; this.paste.value = data.paste; }
       this.guess = data.guess;
     }
+    const tried = data.tried ? JSON.stringify(data.tried.windows) + data.tried.fill : '';
+    if (data.number >= this.number && tried !== this.seenTried) {
+      this.tried = data.tried ? data.tried.windows.map(window => ({ window, change: null })) : [];
+      if (data.tried) { this.triedFill = data.tried.fill; if (!data.cells) { this.tool = 'window'; this.fill.value = this.triedFill; } }
+      this.seenTried = tried;
+    }
     if (data.number >= this.number) { this.seen = given; this.number = data.number; }
-    if (this.address !== data.address) { this.address = data.address; this.segments = null; this.tried = []; }
-    this.show();
+    if (this.address !== data.address) {
+      this.address = data.address; this.segments = null;
+      for (const one of this.tried) one.change = null;
+    }
+    this.show(); this.loadTried();
   }
 
   build() {
@@ -79,7 +91,7 @@ class Brush {
       const one = element('select', 'colors');
       one.setAttribute('aria-label', words[name]); one.title = words[name];
       one.replaceChildren(...Object.entries(options).map(([key, label]) => new Option(label, key)));
-      one.onchange = () => { if (this.tool === 'window') this.tried = []; this.ask(); this.save(); };
+      one.onchange = () => { if (this.tool === 'window') { this.tried = []; this.show(); this.saveTried(); } else { this.ask(); this.save(); } };
       return one;
     };
     this.fill = select('fill', fills); this.paste = select('image', images);
@@ -103,22 +115,25 @@ class Brush {
 
   choose(name) {
     const before = this.tool;
-    this.tool = name; this.tried = [];
+    this.tool = name;
+    if (name === 'window' && this.tried.length) this.fill.value = this.triedFill;
     if ((name === 'window') !== (before === 'window')) this.stage.told(null);
-    this.show();
+    this.show(); this.loadTried();
     if (name !== 'look' && name !== 'window' && before !== name && this.mask.some(Boolean)) { this.ask(); this.save(); }
   }
 
   show() {
     const { root } = this.stage;
     root.classList.toggle('draws', this.draws); root.classList.toggle('edits', true);
+    root.classList.toggle('occludes', this.tool === 'window'); // its map stands alone, within the heatmap's contour
     for (const one of this.modes.children) one.setAttribute('aria-pressed', one.dataset.name === this.tool);
     for (const one of this.shapes.children) one.setAttribute('aria-pressed', one.dataset.name === this.shape);
     this.first.setAttribute('aria-pressed', this.asking);
     this.shapes.hidden = this.tool === 'window';
     this.first.hidden = this.tool === 'window' || this.marks;
     this.fill.hidden = this.tool === 'paste' || this.marks; this.paste.hidden = this.tool !== 'paste';
-    this.back.disabled = !this.past.length; this.again.disabled = !this.future.length;
+    const windows = this.tool === 'window';
+    this.back.disabled = !(windows ? this.tried : this.past).length; this.again.disabled = windows || !this.future.length;
     this.clear.disabled = !this.mask.some(Boolean) && !this.tried.length;
     this.stage.screen.title = this.draws ? this.data.words.keys : this.stage.data.words.keys;
     this.draw();
@@ -129,7 +144,7 @@ class Brush {
     const pixels = new ImageData(CELLS, CELLS);
     if (this.tool === 'window') {
       const sum = new Float32Array(CELLS * CELLS), count = new Uint16Array(CELLS * CELLS);
-      for (const { cells, change } of this.tried) for (const place of cells) { sum[place] += change; count[place]++; }
+      for (const { window, change } of this.tried) if (change !== null) for (const place of this.cellsOf(window)) { sum[place] += change; count[place]++; }
       const mean = sum.map((value, place) => count[place] ? value / count[place] : 0), top = Math.max(1e-9, ...mean.map(Math.abs));
       mean.forEach((value, place) => {
         if (!count[place]) return;
@@ -214,6 +229,7 @@ class Brush {
   }
 
   up() {
+    if (this.pressed) this.saveTried();
     this.pressed = false; this.box = null;
     if (!this.before) return;
     const before = this.before; this.before = null;
@@ -236,6 +252,10 @@ class Brush {
   }
 
   undo(from, to) {
+    if (this.tool === 'window') { // the last window is taken back, and cannot come again
+      if (from === this.past && this.tried.length) { this.tried.pop(); this.show(); this.saveTried(); }
+      return;
+    }
     if (!from.length) return;
     to.push(this.mask.slice()); this.mask = from.pop();
     this.show(); this.ask(); this.save();
@@ -245,6 +265,7 @@ class Brush {
     const before = this.mask.slice();
     this.tried = []; this.guess = ''; this.mask.fill(0);
     if (before.some(Boolean)) this.keep(before); else this.show();
+    this.saveTried();
     if (this.tool === 'window') this.ask([]);
   }
 
@@ -266,7 +287,38 @@ class Brush {
   // Occlusion by hand: a window follows the pointer; what it changes stays where it was dragged.
   tryWindow() {
     this.frame();
-    this.ask(this.cellsOf(this.around(this.at)), this.pressed || this.keyboard);
+    const [left, top, right, bottom] = this.around(this.at).map((side, number) => limited(number < 2 ? Math.ceil(side - 0.5) : Math.floor(side + 0.5), 0, CELLS));
+    if (left < right && top < bottom) this.ask([left, top, right, bottom], this.pressed || this.keyboard);
+  }
+
+  took(window, change, fill) {
+    if (fill !== this.triedFill) this.tried = [];
+    this.triedFill = fill;
+    this.tried = [...this.tried.filter(one => String(one.window) !== String(window)), { window, change }].slice(-MOST_TRIED);
+    this.show(); this.saveTried();
+  }
+
+  // Ask what windows of a link have changed, or those that were tried before another class or image was chosen.
+  async loadTried() {
+    const { tried } = this.data;
+    if (this.tool !== 'window' || this.loading || !tried || this.tried.every(one => one.change !== null)) return;
+    if (JSON.stringify(this.tried.map(one => one.window)) !== JSON.stringify(tried.windows)) return; // they are still being saved
+    this.loading = true;
+    const address = this.address, asked = this.tried, found = await this.request({ part: 'tried', windows: tried.text });
+    this.loading = false;
+    if (found && address === this.address) { asked.forEach((one, number) => { one.change = found.changes[number]; }); this.show(); }
+    else if (address !== this.address) this.loadTried();
+  }
+
+  saveTried() {
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => {
+      if (this.pressed) { this.saveTried(); return; }
+      const windows = this.tried.map(one => one.window), seen = windows.length ? JSON.stringify(windows) + this.triedFill : '';
+      if (seen === this.seenTried) return;
+      this.seenTried = seen; this.number++;
+      this.stage.remember('tried', { windows, fill: this.triedFill, number: this.number });
+    }, SAVED_AFTER);
   }
 
   ask(window = null, stays = false) {
@@ -276,7 +328,7 @@ class Brush {
       return;
     }
     const mask = window ? new Uint8Array(CELLS * CELLS) : this.mask;
-    if (window) for (const place of window) mask[place] = 1;
+    if (window) for (const place of this.cellsOf(window)) mask[place] = 1;
     const tool = window ? 'hide' : this.tool === 'look' || this.tool === 'window' ? 'hide' : this.tool;
     this.wanted = { request: { part: 'answer', tool, fill: this.fill.value, paste: this.paste.value, cells: bitsOf(mask) }, window, stays };
     if (!this.busy) this.answers();
@@ -288,7 +340,7 @@ class Brush {
       const { request, window, stays } = this.wanted; this.wanted = null;
       const address = this.address, found = await this.request(request);
       if (!found || address !== this.address) continue;
-      if (window && stays && window.length) { this.tried.push({ cells: window, change: found.change }); this.show(); }
+      if (window && stays && window.length) this.took(window, found.change, request.fill);
       this.stage.told(found, address);
     }
     this.busy = false;
@@ -310,7 +362,7 @@ class Brush {
     const tool = this.tool === 'look' || this.tool === 'window' ? this.data.tool || 'hide' : this.tool;
     if (this.asking && !this.guess && this.mask.some(Boolean)) return;
     const cells = this.mask.some(Boolean) ? bitsOf(this.mask) : '';
-    const seen = cells ? [tool, this.fill.value, this.paste.value, cells].join() : '';
+    const seen = cells ? [tool, tool === 'paste' ? this.paste.value : this.fill.value, cells].join() : ''; // as `update` reads it
     if (seen === this.seen) return;
     this.seen = seen; this.number++;
     this.stage.remember('edit', { tool, fill: this.fill.value, paste: this.paste.value, cells, guess: this.guess, number: this.number });

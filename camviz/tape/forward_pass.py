@@ -77,7 +77,7 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
                     return forward(net, x)
             raise
         check_scores(net, x, scores, lambda: _pass(net, x, None))
-    return scores
+    return scores if autocast_dtype.get() is None else scores.to(x.dtype)
 
 
 def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import LayerError
 from ..messages import Message
-from ..runtime.progress import HEARTBEAT_SECONDS, repeat_report, seconds_since_report
+from ..runtime.progress import HEARTBEAT_SECONDS, has_heartbeat, repeat_report, seconds_since_report
 from ..runtime.tf32 import full_precision
 from .network.calling_modes import usual_modes
 from .network.training_mode import check_eval
@@ -34,7 +34,8 @@ def register_once() -> None:
 
 
 def _on_forward(module: nn.Module, inputs: Any, output: Any) -> Any:
-    _send_heartbeat(output)
+    if has_heartbeat():
+        _send_heartbeat(output)
     if torch._C._is_any_autocast_enabled():
         autocast_seen.set(True)
     see = _listener.get()

@@ -1,17 +1,19 @@
-"""The last linear layer of a network: what enters it for an image, and a copy of the network with another one."""
+"""The last linear layer of a network: what enters it for an image, and the network with another one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..acceleration.conv_bn_fusion import channels_last
 from ..acceleration.many_passes import many_passes
+from ..acceleration.memory_layout import in_fastest_layout
 from ..errors import ModelError
 from ..images import ImageSource
-from ..models import Model
+from ..messages import Message
+from ..models import Model, Weights, with_digest
 from ..models.custom.copying import copied
 from ..models.geometry import Fit
 from ..runtime.batching import batches
@@ -56,9 +58,36 @@ def head_features(
     found = []
     with model.running(), torch.no_grad(), many_passes(net, model.preprocess(images[0], fit)) as sizes:
         for part in batches(len(images), sizes.size, progress):
-            x = channels_last(torch.cat([model.preprocess(image, fit) for image in images[part]]))
+            x = in_fastest_layout(torch.cat([model.preprocess(image, fit) for image in images[part]]))
             found.append(as_matrix(forward(net, x), len(x)).float().cpu().numpy())
     return np.concatenate(found)
+
+
+def head_of(model: Model) -> tuple[Tensor, Tensor]:
+    """Return weight (K, d) and bias (K,) of the last linear layer. Raises CamvizError."""
+    layer = model.net.get_submodule(find_head(model))
+    assert isinstance(layer, nn.Linear)
+    bias = torch.zeros(layer.out_features) if layer.bias is None else layer.bias
+    return layer.weight.detach().cpu(), bias.detach().cpu()
+
+
+def with_classes(
+    model: Model, class_names: tuple[str, ...], weight: Tensor, bias: Tensor, name: str | Message
+) -> Model:
+    """Return a classifier of these classes: the network with another last layer, whose other tensors are shared."""
+    return with_digest(
+        replace(
+            model,
+            name=str(name),
+            title=name,
+            weights=Weights("custom"),
+            net=with_head(model.net, find_head(model), weight, bias),
+            categories=class_names,
+            head="softmax",
+            has_probabilities=True,
+            unit="",
+        )
+    )
 
 
 def with_head(net: nn.Module, name: str, weight: Tensor, bias: Tensor) -> nn.Module:

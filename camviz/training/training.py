@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ..errors import CamvizError, ClassNamesError
 from ..images import DecodedImage, ImageSource, decode_image
 from ..messages import Message
-from ..models import Model, Weights, with_digest
+from ..models import Model
 from ..models.class_names import read_class_names
 from ..models.geometry import Fit, check_fit
 from ..runtime.progress import Progress, check_progress
 from ..runtime.rng import Rng
 from . import logistic_regression
-from .head import find_head, head_features, with_head
+from .head import head_features, with_classes
 from .record import Trained
 
 MOST_CLASSES = 5
@@ -78,19 +78,9 @@ def train_on_features(
     layer = logistic_regression.fit(exact, labels, classes)
     weight, bias = torch.from_numpy(layer.weight), torch.from_numpy(layer.bias)
     title = name or Message("{classes} ({network})", classes=", ".join(names)[:60], network=model.name)
-    trained = replace(
-        model,
-        name=str(title),
-        title=title,
-        weights=Weights("custom"),
-        net=with_head(model.net, find_head(model), weight, bias),
-        categories=names,
-        head="softmax",
-        has_probabilities=True,
-        unit="",
-    )
+    trained = with_classes(model, names, weight, bias, title)
     return Trained(
-        with_digest(trained),
+        trained,
         labels,
         held_out,
         int(parts.max()) + 1,

@@ -27,6 +27,8 @@ from camviz.models import available_devices
 from camviz.runtime.devices import synchronize
 from camviz.scores import logit
 
+from . import quick
+
 ROOT = Path(__file__).parents[2]
 CLASS = 967
 NETWORKS = {"efficientnet_lite0": "blocks.5", "vgg16": "features.29", "resnet50": "layer4"}
@@ -271,6 +273,9 @@ def main() -> None:
     parser.add_argument("--without", default="", help="with --only-memory, leave this peer out")
     parser.add_argument("--memory", nargs=3, metavar=("NETWORK", "ROW", "WHO"), help="measure the memory of one run")
     parser.add_argument("--device", default="cpu", choices=available_devices())
+    parser.add_argument(
+        "--quick", action="store_true", help="the main rows, exact and fast, with their goals, in minutes"
+    )
     chosen = parser.parse_args()
     if chosen.memory:
         memory(*chosen.memory, chosen.device)
@@ -283,6 +288,9 @@ def main() -> None:
     print(f"{name.partition(': ')[2] or platform.processor()}, {torch.get_num_threads()} threads, ", end="")
     print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}", end="")
     print(f", {torch.cuda.get_device_name()}." if chosen.device == "cuda" else ".")
+    if chosen.quick:
+        quick.tables(chosen, load, rows)
+        return
     for network in chosen.networks:
         table(network, chosen.only, chosen.repeats, not chosen.no_memory, chosen.device)
 

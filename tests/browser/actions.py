@@ -4,11 +4,13 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageOps
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.waiting import settled
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
+
+MOST = 80  # presses of Tab through a page
 
 File = dict[str, object]
 
@@ -49,3 +51,12 @@ def open_settings(page: Page) -> None:
     page.get_by_role("button", name="Settings", exact=True).click()
     expect(page.get_by_text("Untrained model")).to_be_visible()
     settled(page)
+
+
+def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
+    """Press Tab until an element has the focus."""
+    for _ in range(MOST):
+        if wanted.evaluate("element => element === element.getRootNode().activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{wanted} cannot be reached by {key}")

@@ -38,6 +38,20 @@ def expect_bars(page: Page, expected: dict[str, float]) -> None:
         expect(row.locator(".value")).to_have_text(re.compile(f"^{re.escape(shown)}"))
 
 
+def tinted(page: Page) -> list[int]:
+    """The pixels of the map of what has been tried, once there are some."""
+    return page.locator(".stage .mask").first.evaluate(
+        """canvas => new Promise(done => {
+             const look = () => {
+               const pixels = [...canvas.getContext('2d').getImageData(0, 0, 56, 56).data];
+               const colored = pixels.some((value, place) => place % 2 == 0 && value > 200); // red or blue
+               if (colored) done(pixels); else setTimeout(look, 50);
+             };
+             look();
+           })"""
+    )
+
+
 def test_a_rectangle_is_hidden_and_comes_back_from_its_link(page: Page, server: str, browser: Browser) -> None:
     page.goto(f"{server}/{LINK}")
     expect(page.get_by_text("predicts koala")).to_be_visible()
@@ -72,7 +86,7 @@ def test_a_rectangle_is_hidden_and_comes_back_from_its_link(page: Page, server: 
     expect(page).to_have_url(re.compile("koala$"))
 
 
-def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str) -> None:
+def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str, browser: Browser) -> None:
     page.goto(f"{server}/{LINK}&guess_first=1")
     expect(page.get_by_text("predicts koala")).to_be_visible()
     settled(page)
@@ -98,14 +112,16 @@ def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str) -> Non
     page.get_by_role("button", name="Occlude").click()
     drag(page, (20, 12), (22, 14), (24, 16))
     expect(page.locator(".stage .readout").first).to_have_text(re.compile(r"^koala: \d"))
-    page.locator(".stage .mask").first.evaluate(
-        """canvas => new Promise(done => {
-             const pixels = () => canvas.getContext('2d').getImageData(0, 0, 56, 56).data;
-             const tinted = () => pixels().filter((value, place) => place % 4 == 3 && value).length;
-             const look = () => tinted() > 100 ? done() : setTimeout(look, 50);
-             look();
-           })"""
-    )
-    assert page.url == link
+    expect(page).to_have_url(re.compile("tried=blur"))
+    settled(page)
+    tried = tinted(page)
+    assert sum(tried[3::4]) > 0 and page.url.split("&tried")[0] == link
+    with browser.new_context() as fresh:
+        other = fresh.new_page()
+        other.goto(page.url)
+        expect(other.get_by_text("goes from 93%")).to_be_visible()
+        settled(other)
+        other.get_by_role("button", name="Occlude").click()
+        assert tinted(other) == tried
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Look")).to_have_attribute("aria-pressed", "true")

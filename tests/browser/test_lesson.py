@@ -3,24 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 import camviz
 from camviz import edits
 from camviz.teaching import marking
 from camviz.teaching.hand_in import read_hand_in
+from tests.browser.actions import tab_to
 from tests.browser.waiting import settled
-
-MOST = 80  # presses of Tab through the page
-
-
-def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
-    """Press Tab until an element has the focus."""
-    for _ in range(MOST):
-        if wanted.evaluate("element => element === element.getRootNode().activeElement"):
-            return
-        page.keyboard.press(key)
-    raise AssertionError(f"{wanted} cannot be reached by {key}")
 
 
 def test_a_lesson_is_done_and_handed_in_by_keyboard(page: Page, server: str, tmp_path: Path) -> None:
@@ -60,3 +50,6 @@ def test_a_lesson_is_done_and_handed_in_by_keyboard(page: Page, server: str, tmp
     work = read_hand_in(tmp_path / "ann.html")
     (guess,) = work.guesses
     assert (work.student, guess.kind, guess.value, guess.score) == ("Ann", "region", edits.pack(region), fit.score)
+    page.reload()  # a new session, which finds the guess by the visitor's cookie
+    expect(page.get_by_text("Hand in (1 guesses)")).to_be_visible()
+    expect(page.get_by_text(f"Your region holds {fit.mass:.0%} of the heatmap on 25% of the image")).to_be_visible()

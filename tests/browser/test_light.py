@@ -95,6 +95,10 @@ def test_nothing_moves_while_a_page_loads(browser: Browser, forgetful_server: st
     assert max(moved.values()) < LARGEST_SHIFT, moved
 
 
+def test_nothing_moves_while_an_attack_is_computed_on_a_phone(browser: Browser, forgetful_server: str) -> None:
+    assert opened(browser, forgetful_server, "perturb?perturb=attack&attack=fgsm", (390, 844)) < LARGEST_SHIFT
+
+
 def test_the_navigation_leaves_room_for_the_actions(page: Page, server: str) -> None:
     page.goto(f"{server}/learn")
     settled(page)

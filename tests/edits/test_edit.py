@@ -71,3 +71,34 @@ def test_an_edit_says_what_it_does() -> None:
 def test_a_wrong_edit_is_said(lite0, edit, says) -> None:
     with pytest.raises(CamvizError, match=says):
         ask(lite0, SAMPLES.format("koala"), edit=edit)
+
+
+def test_windows_change_the_answer_as_one_by_one(lite0) -> None:
+    windows = [(10, 4, 30, 24), (20, 14, 40, 34), (0, 0, 56, 56)]
+    assert edits.unpack_windows(edits.pack_windows(windows)) == tuple(windows)
+    found = edits.try_windows(lite0, SAMPLES.format("koala"), windows, "koala", fill="gray")
+    view, index = lite0.view(SAMPLES.format("koala")), lite0.class_index("koala")
+    before = edits.answers_of(lite0, [view])[0][index]
+    total, count = np.zeros((56, 56)), np.zeros((56, 56))
+    for (left, top, right, bottom), change in zip(windows, found.changes, strict=True):
+        hidden = view.copy()
+        hidden[4 * top : 4 * bottom, 4 * left : 4 * right] = 128
+        assert change == pytest.approx(edits.answers_of(lite0, [hidden])[0][index] - before, abs=1e-5)
+        total[top:bottom, left:right] += change
+        count[top:bottom, left:right] += 1
+    np.testing.assert_allclose(found.map, total / count)
+    assert np.isnan(edits.TriedWindows(((1, 2, 3, 4),), np.array([0.5]), 0).map).sum() == 56 * 56 - 4
+
+
+@pytest.mark.parametrize(
+    "windows", [[], [(0, 0, 57, 4)], [(4, 0, 4, 4)], [(0.5, 0, 4, 4)], [(0, 0, 4)], 3, [(0, 0, 1, 1)] * 201]
+)
+def test_what_is_no_list_of_windows_is_refused(windows) -> None:
+    with pytest.raises(CamvizError, match="window"):
+        edits.pack_windows(windows)
+
+
+@pytest.mark.parametrize("text", ["", "xx", edits.pack(MASK), None, "A" * 2000])
+def test_what_holds_no_windows_is_refused(text) -> None:
+    with pytest.raises(CamvizError, match="holds no windows"):
+        edits.unpack_windows(text)

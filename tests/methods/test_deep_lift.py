@@ -10,7 +10,6 @@ from camviz import scores
 from camviz.methods.deep_lift import deep_lift
 from camviz.methods.deep_shap import deep_shap
 from camviz.perturbation.references import random_references
-from camviz.runtime.rng import Rng
 from camviz.tape import counting_passes
 from tests.methods.nets import NETS, Modules, build, by_hand, close, picture
 
@@ -79,8 +78,7 @@ def test_equals_captum_on_separate_modules_and_is_the_same_on_reused_ones():
     reused = Reused()
     reused.load_state_dict(net.state_dict())
     close(deep_lift(reused, x, SCORE), expected, 1e-5)
-    rng = Rng(0)
-    start = random_references(rng, "noise", 3, x[0])
+    start = random_references(0, "noise", range(3), x[0])
     expected = captum.attr.DeepLiftShap(net).attribute(x[:1], start, target=2).detach()
     close(deep_shap(reused, x[:1], SCORE, samples=3, reference="noise"), expected, 1e-5)
 
@@ -109,10 +107,9 @@ def test_says_when_the_sum_misses_the_difference():
 
 def test_deep_shap_is_the_mean_over_references():
     net, x, _ = by_hand(Modules)
-    rng = Rng(4)
     total = torch.zeros_like(x[0])
-    for _ in range(5):
-        start = rng.normal(3, 1, 1, dtype=torch.float64).expand_as(x[:1])
+    for number in range(5):
+        start = random_references(4, "plain colors", [number], x[0])
         total += deep_lift(_Shifted(net, start), x[:1] - start, SCORE)[0]
     close(deep_shap(net, x[:1], SCORE, samples=5, seed=4)[0], total / 5)
 

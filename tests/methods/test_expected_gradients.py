@@ -7,6 +7,7 @@ import torch
 
 from camviz import scores
 from camviz.methods.expected_gradients import expected_gradients
+from camviz.runtime.noise import normal_noise
 from camviz.runtime.rng import Rng
 from tests.methods.nets import Modules, Residual, build, close, picture
 
@@ -15,10 +16,10 @@ SCORE = scores.logit(2)
 
 def draws(x, count, reference, seed):
     """The references and the places on the paths, drawn one after another."""
-    colors, places = Rng(seed), Rng(seed + 1)
+    places = Rng(seed + 1)
     shape = (x.shape[1], 1, 1) if reference == "plain colors" else x.shape[1:]
-    start = torch.stack([colors.normal(*shape, dtype=torch.float64).expand(x.shape[1:]) for _ in range(count)])
-    return start.to(x), [float(places.uniform(1, dtype=torch.float64)) for _ in range(count)]
+    start = torch.cat([normal_noise(seed, [number], shape, x).expand(x[:1].shape) for number in range(count)])
+    return start, [float(places.uniform(1, dtype=torch.float64)) for _ in range(count)]
 
 
 @pytest.mark.parametrize("reference", ["plain colors", "noise"])

@@ -14,6 +14,7 @@ from camviz.methods.gradient_x_input import gradient_x_input
 from camviz.methods.guided_backprop import guided_backprop
 from camviz.methods.integrated_gradients import integrated_gradients
 from camviz.methods.smooth_grad import smooth_grad
+from camviz.runtime.noise import normal_noise
 from camviz.tape import counting_passes
 from tests.methods.nets import NETS, ByHand, Modules, Residual, build, by_hand, close, of_class, picture
 
@@ -141,8 +142,7 @@ def test_integrated_gradients_cost_a_pass_for_each_step(monkeypatch):
 
 def noisy(x, samples, level, seed):
     """The noisy copies of each image, drawn anew."""
-    chance = torch.Generator().manual_seed(seed)
-    noise = [torch.randn(x.shape[1:], generator=chance, dtype=x.dtype) for _ in range(samples)]
+    noise = [normal_noise(seed, [number], x.shape[1:], x)[0] for number in range(samples)]
     return [x + torch.stack([level * (one.max() - one.min()) * drawn for one in x]) for drawn in noise]
 
 
@@ -181,9 +181,10 @@ def test_equals_the_statistics_of_the_base_method_s_maps(base):
 @pytest.mark.parametrize(
     ("statistic", "name"), [("mean", "smoothgrad"), ("squared", "smoothgrad_sq"), ("variance", "vargrad")]
 )
-def test_equals_captum_s_noise_tunnel_on_the_same_noise(statistic, name):
+def test_equals_captum_s_noise_tunnel_on_the_same_noise(monkeypatch, statistic, name):
     net, x = build(Modules, dtype=torch.float32), picture(1, dtype=torch.float32)
-    torch.manual_seed(3)
+    drawn = normal_noise(3, range(8), x.shape[1:], x)
+    monkeypatch.setattr(torch, "normal", lambda mean, deviation: mean + deviation * drawn)
     tunnel = captum.attr.NoiseTunnel(captum.attr.Saliency(net))
     deviation = 0.2 * float(x.max() - x.min())
     expected = tunnel.attribute(x, nt_type=name, nt_samples=8, stdevs=deviation, target=2, abs=False)

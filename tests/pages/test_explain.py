@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 import camviz
 from camviz import edits, models, report, scores
 from camviz.evaluation.rank_correlation import rank_correlation
 from camviz.evaluation.registry import METRICS, Subject
 from camviz.methods.grad_cam import grad_cam
+from camviz.ui.explain import map_views, occlusion
 from camviz.ui.server import tasks
+from camviz.ui.server.singletons import clear_singletons
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
@@ -232,7 +235,18 @@ def test_one_click_tests_the_map(start) -> None:
     assert numbers["insertion"] > numbers["deletion"]
 
 
-def test_the_highlighted_region_is_hidden_and_asked_again(start, lite0) -> None:
+@pytest.fixture
+def reports(monkeypatch) -> list:
+    """The sections of the reports that the page offers, all made as if they were downloaded."""
+    found: list = []
+    monkeypatch.setattr(map_views.report, "to_html", lambda title, sections, *_: found.append(sections))
+    monkeypatch.setattr(
+        DeltaGenerator, "download_button", lambda self, label, data, *_, **__: "Report" in label and data()
+    )
+    return found
+
+
+def test_the_highlighted_region_is_hidden_and_asked_again(start, code, lite0, reports) -> None:
     app = start(img="sample:panda")
     e = camviz.explain(lite0, SAMPLES / "panda.jpg", "grad_cam")
     expected, steps = camviz.hide_highlighted(e), camviz.hide_and_ask_again(e)
@@ -245,9 +259,23 @@ def test_the_highlighted_region_is_hidden_and_asked_again(start, lite0) -> None:
     assert not app.exception and len(steps) == 5
     assert f"Round 5  \n{steps[4].result.predictions[0].label} {steps[4].result.predictions[0].shown(0)}" in text(app)
     assert not [button.key for button in app.button if str(button.key).startswith("hide")]
+    assert app.query_params["hide"] == "again"
+    clear_singletons()  # as on a server that has not been asked yet
+    fresh = start(img="sample:panda", hide="again", guess_first="1", hide_guess="stays")
+    assert text(fresh).count(str(expected.sentence)) == 1 and "Round 5" in text(fresh)
+    assert dict(fresh.query_params) == {
+        "img": "sample:panda",
+        "hide": "again",
+        "guess_first": "1",
+        "hide_guess": "stays",
+    }
+    once, again = (one for one in reports[-1] if one.title in ("Hide it and see", "Hide it and ask again"))
+    assert once.text[0] == expected.sentence and "our guess" in once.text[1]
+    assert [len(once.images), len(again.images)] == [3, 5]
+    assert "camviz.hide_highlighted(explanation)" in code(fresh)
 
 
-def test_a_link_holds_an_edit_and_a_guess(start, code, lite0) -> None:
+def test_a_link_holds_an_edit_and_a_guess(start, code, lite0, reports) -> None:
     mask = np.zeros((56, 56), bool)
     mask[:28] = True
     text_of = edits.pack(mask)
@@ -258,6 +286,8 @@ def test_a_link_holds_an_edit_and_a_guess(start, code, lite0) -> None:
     assert said in text(app)
     assert "Your guess: the class falls. What happened: another class comes first." in text(app)
     assert f"edit={{'mask': '{text_of}'}}" in code(app)
+    (section,) = [one for one in reports[-1] if one.title == "Edit"]
+    assert said in section.text[0] and "What happened: another class comes first." in section.text[1]
     app.segmented_control(key="hide_guess").set_value("stays").run()
     app.button(key="hide.start").click().run()
     assert "Your guess was right: the class stays." in text(app) or "Your guess: the class stays." in text(app)
@@ -265,6 +295,29 @@ def test_a_link_holds_an_edit_and_a_guess(start, code, lite0) -> None:
     assert "Unknown edit" in text(app) and "predicts giant panda (97%)" in text(app)
     app = start(img="sample:panda", edit=f"paste.sha:0123456789ab.{text_of}")
     assert "The image that was pasted is not stored here" in text(app)
+
+
+def test_a_link_holds_the_windows_that_were_tried(start, code, lite0) -> None:
+    windows = [(4, 8, 20, 24), (6, 8, 22, 24), (30, 30, 50, 50)]
+    app = start(img="sample:panda", tried=f"gray.{edits.pack_windows(windows)}")
+    assert not app.exception and not app.warning
+    names: dict = {"lite0": lite0}
+    lines = code(app).replace("camviz.load_model('efficientnet_lite0')", "lite0")
+    exec(lines.replace("'panda.jpg'", repr(str(SAMPLES / "panda.jpg"))), names)
+    found = names["tried"]
+    assert found.windows == tuple(windows) and found.target == 388
+    experiment = app.session_state["experiment"]
+    tried = occlusion.Windows.parse(f"gray.{edits.pack_windows(windows)}")
+    told = occlusion.changes(lite0, experiment.image.decoded, "crop", 388, tried)
+    assert told == pytest.approx(found.changes, abs=1e-6) and abs(told).max() > 0.001
+    section = occlusion.section(experiment, tried)
+    assert "3 windows were tried (gray). Red: the answer for giant panda fell" in section.text[0]
+    changed = (section.images[0].rgb != experiment.view).any(axis=2).mean()
+    assert (~np.isnan(found.map)).mean() == pytest.approx(changed, abs=0.01)
+    app.session_state["img"] = "sample:koala"
+    assert "tried" not in app.run().query_params
+    app = start(img="sample:panda", tried="gray.xx")
+    assert "Unknown tried" in text(app)
 
 
 def test_a_report_shows_the_heatmap_before_and_after_an_edit(lite0) -> None:

@@ -29,10 +29,15 @@ def text(app) -> str:
     return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.error])
 
 
+def components(app, name: str) -> list[dict]:
+    """What the components of that name on the page are told."""
+    protos = [element.proto for element in app.get("bidi_component")]
+    return [json.loads(proto.json) for proto in protos if proto.component_name == f"camviz_{name}"]
+
+
 def stages(app) -> list[dict]:
     """The data of each stage of the page."""
-    protos = [element.proto for element in app.get("bidi_component")]
-    return [json.loads(proto.json) for proto in protos if proto.component_name == "camviz_stage"]
+    return components(app, "stage")
 
 
 def test_a_lesson_opens_with_its_question_and_heatmaps_and_without_its_answer(start) -> None:
@@ -110,6 +115,35 @@ def test_a_guess_is_checked_with_the_answer_and_handed_in(start, downloads, tmp_
     assert where.value == edits.pack(region) and where.score == fit.score and not where.with_map
     assert (vote.value, vote.correct, vote.score, vote.with_map) == ("The image is blurred or dark", False, 0, True)
     assert all(0 <= guess.seconds < 600 for guess in work.guesses)
+
+
+def test_a_reload_and_a_second_tab_find_the_guesses_for_the_hand_in(start, downloads, tmp_path) -> None:
+    first = start("pages/learn.py", lesson="8")
+    assert first.session_state["_visitor"] == "" and not components(first, "visitor")  # there is nothing to keep yet
+    first.radio(key="guess.8.0").set_value("The image is blurred or dark").run()
+    first.button(key="lesson.check").click().run()
+    token = first.session_state["_visitor"]
+    assert components(first, "visitor") == [{"name": "camviz", "token": token}]  # the browser sends it from now on
+    first.text_input(key="hand_in_name").set_value("Ann").run()
+
+    tab, stranger = start("pages/learn.py", lesson="8"), start("pages/learn.py", lesson="8")
+    tab.session_state["_visitor"] = token  # as the cookie says
+    tab.run()
+    assert "no longer counts" not in text(tab) and not [one for one in tab.button if one.key == "lesson.check"]
+    assert tab.text_input(key="hand_in_name").value == "Ann"
+    tab.session_state["lesson"] = 7
+    tab.run()
+    tab.text_area(key="guess.7.0").set_value("its scales")
+    tab.button(key="lesson.check").click().run()
+    first.run()
+    (tmp_path / "ann.html").write_text(downloads["Download the file to hand in"](), encoding="utf-8")
+    work = read_hand_in(tmp_path / "ann.html")
+    assert (work.student, [(guess.lesson, guess.value) for guess in work.guesses]) == (
+        "Ann",
+        [(7, "its scales"), (8, "The image is blurred or dark")],
+    )
+    stranger.session_state["_visitor"] = "x" * 22
+    assert not [one for one in stranger.run().expander if one.label.startswith("Hand in")]
 
 
 def test_an_exercise_has_its_tools_beside_the_question_and_a_number_is_checked(start, monkeypatch) -> None:

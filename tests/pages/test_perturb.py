@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import camviz
-from camviz import edits
+from camviz import edits, report
 from camviz.models import Prediction
-from camviz.ui.perturb import attack_request, conclusions
+from camviz.ui.perturb import attack_request, conclusions, downloads
 from camviz.ui.perturb.attack_view import amplification
 from camviz.ui.session.language import tr_message
 
@@ -30,6 +30,26 @@ def scrubbed(app: AppTest) -> dict[str, Any]:
         if one.proto.component_name == "camviz_perturbation"
     ]
     return found
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The downloads that a page has drawn last: their title, sections and data."""
+    found: dict[str, Any] = {}
+    offer = downloads.offer
+
+    def note(experiment: Any, title: str, sections: Any, asked: Any, numbers: Any, *rest: str) -> None:
+        found.update(title=title, sections=sections, data=lambda: {**asked(), **numbers()})
+        offer(experiment, title, sections, asked, numbers, *rest)
+
+    monkeypatch.setattr(downloads, "offer", note)
+    return found
+
+
+def report_of(offered: dict[str, Any]) -> str:
+    sections = offered["sections"]()
+    assert all(one.alt and one.base64 for section in sections for one in section.images)
+    return report.to_html(offered["title"], sections)
 
 
 def best(*classes: int) -> list[tuple[Prediction, ...]]:
@@ -57,7 +77,11 @@ def test_the_sentence_says_when_the_heatmap_changes() -> None:
 
 
 def test_a_corruption_shows_the_numbers_of_the_package(
-    start: Callable[..., AppTest], lite0: camviz.Model, coffee: Any, code: Callable[[AppTest], str]
+    start: Callable[..., AppTest],
+    lite0: camviz.Model,
+    coffee: Any,
+    code: Callable[[AppTest], str],
+    offered: dict[str, Any],
 ) -> None:
     app = start(PAGE, corruption="zoom")
     assert not app.exception and not app.error
@@ -80,6 +104,14 @@ def test_a_corruption_shows_the_numbers_of_the_package(
     lines = code(app).replace("'coffee.jpg'", repr(str(coffee)))
     exec(lines, names)
     assert names["heatmaps"].similarities == pytest.approx(heatmaps.similarities, abs=1e-4)
+    data = json.loads(json.dumps(offered["data"](), allow_nan=False))
+    assert [one["probability"] for one in data["explained"]] == pytest.approx(curve.of_class(967), abs=1e-5)
+    assert [one["label"] for one in data["predicted"]] == [one[0].label for one in curve.predictions]
+    assert (data["breaks_at"], data["heatmap_breaks_at"]) == (curve.breaks_at, heatmaps.breaks_at)
+    assert camviz.explain(**{**data["heatmap"], "image": str(coffee)}).question.key == e.question.key
+    written = report_of(offered)
+    assert f"The prediction changes from level {level} on" in written and written.count("<polyline") == 3
+    assert written.count("<img") >= 6 and "5: 2.5 times as large" in written
 
 
 def test_slow_heatmaps_wait_for_a_click_and_the_predictions_do_not(
@@ -103,6 +135,7 @@ def test_an_attack_shows_the_numbers_of_the_package(
     coffee: Any,
     monkeypatch: pytest.MonkeyPatch,
     code: Callable[[AppTest], str],
+    offered: dict[str, Any],
 ) -> None:
     monkeypatch.setattr("camviz.ui.server.tasks.PATIENCE", 1e6)
     link = {"perturb": "attack", "attack.epsilon": "8", "pgd.steps": "3"}
@@ -126,6 +159,20 @@ def test_an_attack_shows_the_numbers_of_the_package(
     names: dict[str, Any] = {}
     exec(lines.replace("'coffee.jpg'", repr(str(coffee))), names)
     assert (names["attack"].perturbed_pixels == found.perturbed_pixels).all()
+    data = json.loads(json.dumps(offered["data"](), allow_nan=False))
+    assert (
+        data["attack"]["epsilon"]
+        == 8 / 255
+        == data["largest_change"]
+        == data["noise_of_the_same_size"]["largest_change"]
+    )
+    assert data["l2_norm"] == pytest.approx(np.linalg.norm(found.perturbation)) and data["success"] is True
+    assert [one["label"] for one in data["after"]] == [one.label for one in found.after]
+    fooled_recipe = data["heatmaps"][1]
+    assert fooled_recipe["image"]["sha256"] == camviz.images.decode_image(found.perturbed_pixels).digest
+    written = report_of(offered)
+    assert "A change of at most 8/255 per pixel turns espresso" in written and written.count("<img") == 8
+    assert "<td>8/255</td><td>8/255</td>" in written and f"heatmap of {found.after[0].label}" in written
     app.selectbox(key="attack.target").set_value(967).run()
     assert "already" in text(app) and not app.exception  # a target that is predicted anyway
 

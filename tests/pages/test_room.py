@@ -5,12 +5,19 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+import camviz
 from camviz import edits
+from camviz.teaching.lessons import lessons
+from camviz.ui.inputs import room_models
 from camviz.ui.server.rooms import rooms
+from camviz.ui.server.store import result_store
+from camviz.ui.train import training_set
+from camviz.ui.train.runs import run_key
 from camviz.ui.widgets.drawing import read_region
 
 Start = Callable[..., AppTest]
@@ -122,6 +129,45 @@ def test_regions_of_the_class_beside_the_heatmap(start: Start) -> None:
     shown, heat = components(teacher, "stage")
     assert (shown["rows"], shown["high"], heat["rows"]) == (56, "1", 7)
     assert "lie inside a marked region, which covers 25% of the image" in texts(teacher)
+
+
+def test_a_trained_model_is_shared_and_a_lesson_is_watched(start: Start) -> None:
+    teacher, code = open_room(start)
+    ada, stranger = enter(start, code, "Ada_1"), start(PAGE)
+    ada.switch_page("pages/train.py").run()
+    ada.button(key="train_share").click().run()
+    assert not ada.exception and ada.button(key="train_share").label == f"Shared in the room {code}"
+    (shared,) = rooms().shared(next(iter(rooms()._students)))
+    name = f"custom:room-{shared.head.digest}"
+    del shared
+    assert "Models shared in this room: mammal - reptile or bird (Ada1)." in texts(teacher.run())
+    for app, inside in ((teacher, True), (stranger, False)):
+        app.session_state["model"] = name
+        app.switch_page("pages/explain.py").run()
+        found = app.session_state["experiment"].model
+        assert ("mammal" in found.categories) is inside and bool(app.warning) is not inside
+        assert not app.exception
+    run = result_store().get(run_key(training_set.example(), camviz.models.shared_model("efficientnet_lite0")))
+    assert teacher.session_state["experiment"].model.weights == run.trained.model.weights  # to the last bit
+    assert "only people inside can use it" in stranger.warning[0].value
+
+    ada.switch_page("pages/learn.py")
+    ada.session_state["lesson"] = 1
+    ada.session_state["_regions"] = {(1, 0): (edits.pack(np.eye(56, dtype=bool)), 1)}  # as the browser sends it
+    ada.run()
+    ada.button(key="lesson.check").click().run()
+    teacher.switch_page(PAGE)
+    teacher.session_state["lang"] = "zh"
+    teacher.run()
+    prompt = lessons(language="zh")[0].prompts[0]
+    assert prompt.text in texts(teacher) and prompt.key not in texts(teacher)
+    teacher.session_state[f"room_guesses_1_region_{crc32(prompt.key.encode())}"] = True
+    shown, heat = components(teacher.run(), "stage")
+    assert (shown["rows"], shown["high"], heat["rows"]) == (56, "1", 7)
+
+    teacher.button(key="room_end").click().run()
+    teacher.switch_page("pages/explain.py").run()
+    assert "mammal" not in teacher.session_state["experiment"].model.categories and not room_models._built
 
 
 def test_what_is_refused_is_said(start: Start) -> None:

@@ -1,7 +1,5 @@
 """How large a batch is, and who waits for whom, on the CPU and on accelerators."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
@@ -19,14 +17,35 @@ def waited(monkeypatch):
     return found
 
 
+@pytest.fixture
+def memory(monkeypatch):
+    """Set the free memory of an accelerator, in bytes: some of it is torch's own reserve."""
+
+    def set_free(free):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free - 3 * GIGABYTE, 80 * GIGABYTE))
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 4 * GIGABYTE)
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: GIGABYTE)
+        monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: free + GIGABYTE)
+        monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: GIGABYTE)
+
+    return set_free
+
+
+# Of VGG16 at 224 pixels: 13 MB in its largest tensor, 60 MB kept for gradients, 31e9 multiply-adds both ways.
 @pytest.mark.parametrize(
-    ("total", "room", "size"), [(80, 2**24, 40), (8, 2**24, 4), (8, 2**20, 64), (80, 2**20, 128), (1, 2**30, 1)]
+    ("free", "work", "tensor", "kept", "size"),
+    [
+        (80, 31e9, 13e6, 60e6, 38),  # by the work
+        (8, 31e9, 13e6, 60e6, 26),  # half of the memory
+        (8, 15e9, 13e6, 0, 41),
+        (80, 1e9, 5e6, 40e6, 512),  # as many as there may be
+        (1, 1e9, 2**30, 0, 1),
+    ],
 )
-def test_an_accelerator_takes_what_its_memory_holds(monkeypatch, total, room, size):
-    properties = SimpleNamespace(total_memory=total * GIGABYTE)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
-    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: total * GIGABYTE)
-    assert batching.batch_size(1e9, CUDA, room) == batching.batch_size(1e9, MPS, room) == size
+def test_an_accelerator_takes_what_its_memory_holds(memory, free, work, tensor, kept, size):
+    memory(free * GIGABYTE)
+    assert batching.batch_size(work, CUDA, tensor, kept) == batching.batch_size(work, MPS, tensor, kept) == size
+    assert batching.batch_size(work, CPU, tensor, kept) <= 8
 
 
 def test_progress_is_told_when_the_device_has_come_as_far(waited):
@@ -40,6 +59,20 @@ def test_progress_is_told_when_the_device_has_come_as_far(waited):
     with devices.synchronized(CPU, told.append) as progress:
         assert progress == told.append
     assert len(waited) == 4
+
+
+def test_convolutions_in_float32_run_in_the_plain_layout_on_an_accelerator():
+    plain, last = torch.contiguous_format, torch.channels_last
+    for device, dtype, expected in (
+        (CPU, torch.float32, last),
+        (CPU, torch.bfloat16, last),
+        (CUDA, torch.float32, plain),
+        (CUDA, torch.float64, plain),
+        (CUDA, torch.bfloat16, last),
+        (MPS, torch.float32, plain),
+        (MPS, torch.float16, last),
+    ):
+        assert devices.fastest_format(device, dtype) is expected
 
 
 def test_a_clock_waits_for_an_accelerator_and_never_for_the_cpu(waited):

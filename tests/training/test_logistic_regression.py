@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit
 
+import camviz
 from camviz.training import logistic_regression
+from camviz.training.training import _parts, train_on_features
+from tests.models.nets import Small
 
 
 def clusters(classes: int, each: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -28,6 +32,22 @@ def test_it_is_the_one_of_scikit_learn(classes: int, each: int, size: int, stren
     expected = peer.fit(scaled(features), labels).predict_proba(scaled(features))
     assert np.abs(layer.probabilities(features) - expected).max() < 1e-4
     assert layer.weight.shape == (classes, size) and np.abs(layer.weight.sum(axis=0)).max() < 1e-6
+
+
+def test_the_accuracy_by_cross_validation_is_that_of_scikit_learn() -> None:
+    features, labels = clusters(3, 20, 100)
+    features += 9 * np.random.default_rng(1).normal(size=features.shape)  # so that some are classified wrongly
+    found = train_on_features(camviz.load_model(Small(), input_size=24), ("a", "b", "c"), features, labels, seed=3)
+    expected = np.empty((60, 3))
+    folds = PredefinedSplit(_parts(labels, 5, 3))
+    for inside, outside in folds.split():
+        mean = features[inside].mean(axis=0)
+        scale = np.sqrt(((features[inside] - mean) ** 2).sum(axis=1).mean())
+        peer = LogisticRegression(C=100, tol=1e-10, max_iter=10_000)
+        peer.fit((features[inside] - mean) / scale, labels[inside])
+        expected[outside] = peer.predict_proba((features[outside] - mean) / scale)
+    assert folds.get_n_splits() == 5 and np.abs(found.held_out - expected).max() < 1e-4
+    assert found.held_out_accuracy == (expected.argmax(axis=1) == labels).mean() < 1
 
 
 def test_images_without_a_difference_are_equally_probable() -> None:

@@ -2,14 +2,22 @@
 
 import threading
 import time
+from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 
+import camviz
 from camviz import CamvizError
+from camviz.images import decode_image
 from camviz.tape import forward
+from camviz.ui.inputs.experiment import Experiment, predict
+from camviz.ui.inputs.image_input import InputImage
+from camviz.ui.results import explanations
 from camviz.ui.server.forward_batches import ForwardBatches, forward_batches
-from tests.models.nets import SIDE, Small, load
+from camviz.ui.server.singletons import clear_singletons
+from tests.models.nets import SIDE, Small, images, load
 
 THREADS = 30
 
@@ -17,9 +25,7 @@ THREADS = 30
 class Slow(Small):
     """A pass takes 5 ms, so that others ask meanwhile; counts its passes and the largest batch."""
 
-    def __init__(self, kind: str = "") -> None:
-        super().__init__(kind)
-        self.sizes: list[int] = []
+    sizes: ClassVar[list[int]] = []  # of the class: a network with other attributes is another one, and is planned anew
 
     def forward(self, x):
         time.sleep(0.005)
@@ -144,3 +150,43 @@ def test_one_asker_does_not_wait_for_company() -> None:
     assert batches is forward_batches()
     (x,) = inputs(1)
     assert torch.equal(batches.scores(model, x), alone(model, x))
+
+
+def test_predictions_of_different_images_share_passes() -> None:
+    model = load(Slow())
+    decoded = [decode_image(image) for image in images(THREADS)]
+    expected = [model.predict(image) for image in decoded]
+    at_once(
+        *(lambda x=x: forward_batches().scores(model, x) for x in inputs(THREADS))
+    )  # finds out that batches are right
+    clear_singletons()
+    model.net.sizes.clear()
+
+    def ask(image):
+        return predict(model, image, "crop", map_follows=False)
+
+    found = at_once(*(lambda image=image: ask(image) for image in decoded))
+    passes = list(model.net.sizes)
+    assert len(passes) < THREADS / 2 and sum(passes) == THREADS
+    for ours, theirs in zip(found, expected, strict=True):
+        assert [one.index for one in ours] == [one.index for one in theirs]
+        assert [one.probability for one in ours] == pytest.approx([one.probability for one in theirs], abs=1e-5)
+    again = at_once(*(lambda: ask(decoded[0]) for _ in range(5)), lambda: predict(model, decoded[0], "crop"))
+    assert again == [found[0]] * 6 and model.net.sizes == passes
+
+
+def test_a_prediction_that_a_heatmap_follows_has_its_pass_alone() -> None:
+    """So the heatmap is the single user's to the last bit, and takes no other pass."""
+    model, method = load(Slow()), camviz.METHODS["grad_cam"]
+    decoded = [decode_image(image) for image in images(6)]
+    expected = [camviz.explain(model, image, "grad_cam").attribution for image in decoded]
+    clear_singletons()
+    model.net.sizes.clear()
+
+    def ask(image):
+        one = Experiment(InputImage("sha:own", image), model, (model.default_layer,), "crop")
+        return explanations.compute(one.question(method)).attribution
+
+    found = at_once(*(lambda image=image: ask(image) for image in decoded))
+    assert model.net.sizes == [1] * 6
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))

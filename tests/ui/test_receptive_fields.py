@@ -1,5 +1,8 @@
 """The receptive field that the pages show for a cell: measured once for a layer, then taken from what was measured."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 
 import camviz
@@ -20,3 +23,22 @@ def test_the_field_of_a_cell_is_measured_once_for_its_layer(monkeypatch):
     first = stage.receptive_field_of(model, layer, *corners[0])
     monkeypatch.setattr(model.net, "forward", None)  # nothing is measured from here on
     assert [first, *(stage.receptive_field_of(model, layer, *corner) for corner in corners[1:])] == plain
+
+
+def test_a_class_that_opens_a_lesson_at_once_measures_a_layer_once(monkeypatch):
+    singletons.clear_singletons()
+    model = camviz.load_model(build(Modules, dtype=torch.float32), name="tiny", input_size=(32, 40))
+    (layer, *_) = [layer.name for layer in model.layers if layer.height > 2]
+    calls, measured, together = [], stage.Cells.measured, threading.Barrier(8)
+
+    def counted(*given):
+        calls.append(given)
+        return measured(*given)
+
+    def visit(_):
+        together.wait()
+        return stage.receptive_field_of(model, layer, 0, 0)
+
+    monkeypatch.setattr(stage.Cells, "measured", counted)
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(visit, range(8)))) == len(calls) == 1

@@ -2,7 +2,9 @@
 
 import random
 import re
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +16,11 @@ from camviz.errors import RoomEndedError, RoomError
 from camviz.stage.stage_map import StageMap
 from camviz.teaching.shares import Difference, Share
 from camviz.ui.room import answers_file
-from camviz.ui.server.rooms import Picture, Question, Rooms, Seat
+from camviz.ui.server.rooms import Picture, Question, Rooms, Seat, SharedHead
 from camviz.ui.server.rooms.attempts import FREE
 from camviz.ui.server.rooms.room import BYTES, LESSON_QUESTIONS, PEOPLE
 from camviz.ui.server.rooms.rooms import IDLE, LIFETIME, OPENINGS, ROOMS, WRONG_CODES
+from camviz.ui.server.rooms.shared_heads import MODELS
 
 LEFT = np.zeros((56, 56), bool)
 LEFT[:, :14] = True
@@ -250,6 +253,45 @@ def test_ten_thousand_guesses_stay_small(rooms: Rooms) -> None:
         rooms.guess(ben.token, guess(5, "x" * 5000))
     rooms.leave(ada.token)
     assert sum(len(one.answers) for one in rooms.wall(teacher.token).lessons) == 2
+
+
+def head(classes: int = 2, features: int = 1280, network: str = "efficientnet_lite0") -> SharedHead:
+    names = tuple(f"class {one}" for one in range(classes))
+    return SharedHead(network, names, np.ones((classes, features), np.float32), np.zeros(classes, np.float32))
+
+
+def test_models_are_shared_inside_a_room_alone(rooms: Rooms) -> None:
+    teacher, students = with_students(rooms, MODELS)
+    other = rooms.open()
+    first, second, last = head(), head(3), head(5)
+    rooms.share(students[0].token, first)
+    rooms.share(teacher.token, second)
+    rooms.share(students[0].token, last)  # in the place of the first
+    for seat in (teacher, students[1]):
+        assert [(one.head, one.by) for one in rooms.shared(seat.token)] == [(last, "student 0"), (second, "")]
+    assert rooms.shared(other.token) == ()
+    with pytest.raises(RoomEndedError):
+        rooms.shared("guessed")
+    assert first.digest == head().digest != last.digest
+    for one in students[1 : MODELS - 1]:
+        rooms.share(one.token, head())
+    with pytest.raises(RoomError, match=f"this room has {MODELS} models"):
+        rooms.share(students[-1].token, head())
+    assert rooms._teachers[teacher.token].bytes() < BYTES / 8
+    for make, sentence in (
+        (lambda: head(5, 10_000), "too large"),
+        (lambda: head(network="alexnet"), "only models of the page Train"),
+        (lambda: replace(first, class_names=("one",)), "one row and one bias"),
+        (lambda: replace(first, class_names=("x" * 10**6, "y")), "text of 1 to"),
+    ):
+        with pytest.raises(CamvizError, match=sentence):
+            make()
+    rooms.remove(teacher.token, "student 0")
+    assert [one.by for one in rooms.shared(teacher.token)][:2] == ["", "student 1"]
+    gone = weakref.ref(second)
+    del second, one
+    rooms.end(teacher.token)
+    assert gone() is None
 
 
 def test_all_answers_are_a_table_without_nicknames(rooms: Rooms) -> None:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from ...acceleration.conv_bn_fusion import channels_last
 from ...acceleration.many_passes import many_passes
+from ...acceleration.memory_layout import in_fastest_layout
 from ...registry import Range
 from ...runtime.batching import batches
 from ...runtime.progress import Progress
@@ -66,7 +66,7 @@ def infidelity(
     with torch.no_grad(), many_passes(net, x) as passes:
         whole = score_of(score, forward(net, x)).cpu().double()
         for part in batches(samples, passes.size, progress):
-            actual[part] = whole - score_of(score, forward(net, channels_last(x - removed[part]))).cpu().double()
+            actual[part] = whole - score_of(score, forward(net, in_fastest_layout(x - removed[part]))).cpu().double()
     if normalization != "none" and (power := float(predicted.square().mean())) > 0:
         predicted = predicted * ((predicted * actual).mean() / power)
     error, total = float((predicted - actual).square().mean()), float(actual.square().mean())

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ...acceleration.conv_bn_fusion import channels_last
 from ...acceleration.many_passes import many_passes
+from ...acceleration.memory_layout import in_fastest_layout
 from ...registry import Range
 from ...runtime.batching import batches
 from ...runtime.progress import Progress
@@ -60,5 +60,5 @@ def mu_fidelity(
         for part in batches(samples, passes.size, progress):
             mask = interpolate(hidden[part], size=size, mode="nearest")
             predicted[part] = (mask[:, 0] * flat).sum(dim=(1, 2))
-            actual[part] = whole - score_of(score, forward(net, channels_last(x * (1 - mask))))
+            actual[part] = whole - score_of(score, forward(net, in_fastest_layout(x * (1 - mask))))
     return rank_correlation(predicted.cpu().double().numpy(), actual.cpu().double().numpy())

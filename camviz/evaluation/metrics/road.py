@@ -11,8 +11,8 @@ from scipy.sparse import csc_array  # type: ignore[import-untyped]
 from scipy.sparse.linalg import splu  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from ...acceleration.conv_bn_fusion import channels_last
 from ...acceleration.many_passes import many_passes
+from ...acceleration.memory_layout import in_fastest_layout
 from ...errors import MetricError
 from ...registry import Range
 from ...runtime.progress import Progress
@@ -90,7 +90,7 @@ def road(
             waiting.append(imputed + rough * torch.from_numpy(hole).to(x))
             done = len(values) + len(waiting)
             if len(waiting) == passes.size or done == 2 * steps:
-                values += score_of(score, forward(net, channels_last(torch.stack(waiting)))).tolist()
+                values += score_of(score, forward(net, in_fastest_layout(torch.stack(waiting)))).tolist()
                 waiting = []
             if progress:
                 progress(done, 2 * steps)

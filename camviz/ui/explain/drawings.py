@@ -25,7 +25,7 @@ from ..session import settings
 from ..session.language import class_namer, current, tr, tr_message, translator
 from ..widgets import drawing
 from ..widgets.stage import Drawing
-from . import edited, guesses
+from . import edited, guesses, occlusion
 from .edited import Edited
 
 # In st.session_state: how many edits the browser has sent, and what tells this visitor's requests from others'.
@@ -71,7 +71,7 @@ class _Texts:
 def read(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> tuple[Edited | None, Drawing]:
     """Return the edit of the link or the session with its answers, and what a stage needs so that one can draw."""
     edit = _edit()
-    found = _drawing(experiment, edit, shown, chosen)
+    found = _drawing(experiment, edit, occlusion.read(experiment), shown, chosen)
     if edit is None:
         return None, found
     return Edited(edit, chosen, experiment.answers, edited.kept_answers(experiment, edit)), found
@@ -90,7 +90,13 @@ def _edit() -> edits.Edit | None:
     return edit
 
 
-def _drawing(experiment: Experiment, edit: edits.Edit | None, shown: tuple[int, ...], chosen: int) -> Drawing:
+def _drawing(
+    experiment: Experiment,
+    edit: edits.Edit | None,
+    tried: occlusion.Windows | None,
+    shown: tuple[int, ...],
+    chosen: int,
+) -> Drawing:
     """Return what a stage needs so that one can draw on the image of this experiment."""
     state, words = st.session_state, {key: tr_message(word) for key, word in WORDS.items()}
     tool, what, _ = edits.parts_of(state["edit"]) if edit else ("", "", "")
@@ -105,6 +111,7 @@ def _drawing(experiment: Experiment, edit: edits.Edit | None, shown: tuple[int, 
         "fill": "blur" if tool in ("", "paste") else what,
         "paste": what if tool == "paste" else next(iter(images), ""),
         "cells": edits.to_bits(edits.unpack(edit.mask)) if edit else "",
+        "tried": tried.data if tried else None,
         "number": state.get(_NUMBER, 0),
         "guess": state["guess"],
         "guess_first": state["guess_first"],
@@ -123,7 +130,11 @@ def _changed(name: str, value: Any) -> None:
     if not isinstance(value, dict):
         return
     number = value.get("number")
-    st.session_state[_NUMBER] = number if isinstance(number, int) else 0
+    before = st.session_state.get(_NUMBER, 0)  # what was drawn and what was tried may come in one run
+    st.session_state[_NUMBER] = max(before, number) if isinstance(number, int) else before
+    if name == "tried":
+        occlusion.keep(value)
+        return
     try:
         edit = edited.read_request(value, _image) if value.get("cells") else None
     except CamvizError:  # the page cannot have sent it
@@ -170,6 +181,9 @@ def _answerer(
         view = model.view(image, fit)
         if request.get("part") == "segments":
             return {"segments": _segments(key, view)}
+        if request.get("part") == "tried":
+            tried = occlusion.Windows.parse(request.get("windows"))
+            return {"changes": occlusion.changes(model, image, fit, chosen, tried).tolist()}
         edit = edited.read_request(request, find_image)
         if edit is None:
             after = before

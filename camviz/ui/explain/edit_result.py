@@ -1,11 +1,15 @@
 """What an edit has changed: a sentence, the guess before it, and the heatmaps before, after and their difference."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from ...explanation.explanation import Explanation
+from ...messages import Message
+from ...report import Section
 from ...stage.look import Look
 from ...stage.stage_map import StageMap
 from ..inputs.experiment import Experiment
@@ -21,6 +25,15 @@ def say(experiment: Experiment, found: Edited) -> None:
     """Show in a sentence what the edit has changed, and whether it was guessed."""
     st.markdown(f"**{escaped(tr_message(edited.sentence(experiment.model, found)))}**")
     guesses.say(st.session_state["guess"], found.outcome)
+
+
+def in_report(sections: Sequence[Section], experiment: Experiment, found: Edited, guess: str) -> list[Section]:
+    """Return the sections of a report with what the edit has changed, and whether it was guessed."""
+    said = [edited.sentence(experiment.model, found), *([guesses.verdict(guess, found.outcome)] if guess else [])]
+    title = Message("Edit")
+    if title not in [one.title for one in sections]:
+        return [*sections[:2], Section(title, said), *sections[2:]]
+    return [replace(one, text=said) if one.title == title else one for one in sections]
 
 
 def compare(e: Explanation, look: Look, place: Any) -> None:

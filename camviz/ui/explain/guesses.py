@@ -5,7 +5,8 @@ from typing import Any
 import streamlit as st
 
 from ...messages import Message
-from ..session.language import tr, tr_message
+from ..session import settings
+from ..session.language import tr_message
 
 FALLS = 0.1  # the loss of probability from which the explained class "falls"
 QUESTION = Message("What will happen to the explained class?")
@@ -32,18 +33,21 @@ def ask(key: str) -> str | None:
     """Draw the question if "Guess first" is on; return the guess, "" if it is off, and None before the guess."""
     if not st.session_state.get("guess_first"):
         return ""
+    settings.setting(key, None, (None, *ANSWERS))
     found: Any = st.segmented_control(
         tr_message(QUESTION), ANSWERS, format_func=lambda one: tr_message(ANSWERS[one]), key=key
     )
     return found if found in ANSWERS else None
 
 
+def verdict(guess: str, happened: str) -> Message:
+    """Return whether a guess was right."""
+    if guess == happened:
+        return Message("Your guess was right: {guess}.", guess=GUESSED[guess])
+    return Message("Your guess: {guess}. What happened: {outcome}.", guess=GUESSED[guess], outcome=GUESSED[happened])
+
+
 def say(guess: str, happened: str) -> None:
     """Show whether a guess was right; nothing for no guess."""
-    if not guess:
-        return
-    guessed, found = tr_message(GUESSED[guess]), tr_message(GUESSED[happened])
-    if guess == happened:
-        st.caption(tr("Your guess was right: {guess}.", guess=guessed))
-    else:
-        st.caption(tr("Your guess: {guess}. What happened: {outcome}.", guess=guessed, outcome=found))
+    if guess:
+        st.caption(tr_message(verdict(guess, happened)))

@@ -19,6 +19,8 @@ from ..server.store import result_store
 from ..session import settings
 from ..session.language import tr, tr_message, translator
 from ..widgets import stage as stages
+from . import edit_result, hide_region, occlusion
+from .edited import Edited
 
 LARGE = 1024  # pixels of the longer side of downloaded images
 
@@ -83,14 +85,21 @@ def views(e: Explanation, look: Look, percentile: float) -> None:
 
 def python_code(e: Explanation, experiment: Experiment) -> None:
     """Show the Python code that computes the heatmap."""
-    st.code(recipe.snippet(e.question, experiment.image.name), language="python")
+    name = experiment.image.name
+    code = recipe.snippet(e.question, name) + hide_region.python_code() + occlusion.python_code(e, name)
+    st.code(code, language="python")
 
 
 def show_downloads(
-    e: Explanation, image_name: str, predictions: Sequence[Prediction], look: Look, percentile: float
+    e: Explanation,
+    experiment: Experiment,
+    edit: Edited | None,
+    predictions: Sequence[Prediction],
+    look: Look,
+    percentile: float,
 ) -> None:
     """Draw the menu of downloads."""
-    question, link = e.question, settings.link()
+    question, link, tried, image_name = e.question, settings.link(), occlusion.read(experiment), experiment.image.name
     name = text.file_name(image_name, e.model, e.method, e.layer or "", e.label)
 
     def image_of(view: str) -> bytes:
@@ -123,17 +132,24 @@ def show_downloads(
         ),
     )
     language, say = translator()
+
+    hidden = hide_region.sections(e)
+    guess = st.session_state["guess"]
+
+    def make_report() -> str:
+        title = Message("Explanation of {image} by {model}", model=e.model, image=image_name)
+        before = explanations.untouched(question)
+        sections = report.explanation_sections(
+            e, predictions, image_name, look.colors, look.strength, percentile, before
+        )
+        sections[2:2] = [*hidden(), *([occlusion.section(experiment, tried)] if tried else [])]
+        if edit is not None:
+            sections = edit_result.in_report(sections, experiment, edit, guess)
+        return report.to_html(title, sections, link, language, say)
+
     buttons.download_button(
         tr("Report (HTML)"),
-        lambda: report.to_html(
-            Message("Explanation of {image} by {model}", model=e.model, image=image_name),
-            report.explanation_sections(
-                e, predictions, image_name, look.colors, look.strength, percentile, explanations.untouched(question)
-            ),
-            link,
-            language,
-            say,
-        ),
+        make_report,
         f"{name}.html",
         "text/html",
         on_click="ignore",

@@ -6,9 +6,11 @@ from math import isnan
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...errors import in_memory
 from ...explanation.explain import layers_for
 from ...explanation.question import Fusion, Question
 from ...images import DecodedImage
@@ -16,10 +18,13 @@ from ...models import Model, Prediction
 from ...models.geometry import Fit
 from ...registry import Method
 from ...scores import Score, contrast, logit
+from ..server.forward_batches import forward_batches
 from ..server.kept_passes import reusing
 from ..server.queue import compute_queue
 from ..server.store import result_store
 from .image_input import InputImage
+
+Ranking = tuple[NDArray[np.int64], NDArray[np.float64]]  # all classes, most probable first, and their answers
 
 
 @dataclass(frozen=True)
@@ -99,24 +104,41 @@ class Experiment:
         )
 
 
-def predict(model: Model, image: DecodedImage, fit: Fit) -> tuple[Prediction, ...]:
-    """Return the five most probable classes, most probable first."""
-    classes, answers = _ranking(model, image, fit)
+def predict(model: Model, image: DecodedImage, fit: Fit, *, map_follows: bool = True) -> tuple[Prediction, ...]:
+    """Return the five most probable classes, most probable first.
+
+    `map_follows`: a heatmap at the default layer is likely to be asked for next. Then the image gets a forward pass of
+    its own, which is kept for that map (see `reusing`). Otherwise it shares a batch with what other visitors ask of the
+    same network at that moment.
+    """
+    classes, answers = _ranking(model, image, fit, map_follows)
     best = zip(classes[:5].tolist(), answers[:5].tolist(), strict=True)
     return tuple(model.prediction(index, answer) for index, answer in best)
 
 
-def _ranking(model: Model, image: DecodedImage, fit: Fit) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _ranking(model: Model, image: DecodedImage, fit: Fit, map_follows: bool = True) -> Ranking:
     """Return all classes, most probable first, and the answers of the model for them, (K,) each; computed once."""
     key = ("ranking", image.digest, fit, model.key)
-    if (found := result_store().get(key)) is None:
+    found: Ranking | None = result_store().get(key)
+    if found is not None:
+        return found
+    if map_follows:
         with compute_queue().turn(lambda _: None):
-            found = result_store().once(key, lambda: _rank(model, image, fit))
-    return found  # type: ignore[no-any-return]
+            return result_store().once(key, lambda: _rank(model, image, fit))
+    with result_store().claim(key, lambda _: None):
+        return result_store().once(key, lambda: _rank_in_batch(model, image, fit))
 
 
-def _rank(model: Model, image: DecodedImage, fit: Fit) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _rank(model: Model, image: DecodedImage, fit: Fit) -> Ranking:
     with reusing(model):
         ranked = model.predict(image, len(model.categories), fit)
     answers = [one.value if isnan(one.probability) else one.probability for one in ranked]
     return np.array([one.index for one in ranked]), np.array(answers)
+
+
+def _rank_in_batch(model: Model, image: DecodedImage, fit: Fit) -> Ranking:
+    with in_memory():
+        scores = forward_batches().scores(model, model.normalize(model.view(image, fit)))
+    with torch.no_grad():
+        ranked = model.probabilities(scores)[0].sort(descending=True, stable=True)
+    return ranked.indices.cpu().numpy(), ranked.values.double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""The networks to choose from: those that everybody is offered, and those that this visitor has brought along."""
+"""The networks to choose from: those that everybody is offered, this visitor's own, and those of the room."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ from ..server import queue
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
-from . import visitor
+from . import room_models, visitor
 
 FILES = ["pth", "pt", "ckpt", "bin", "safetensors", "tar"]
 KEPT = 4  # of the networks that a visitor has uploaded
@@ -38,11 +38,11 @@ _SHOWN = "_shown_model"  # in st.session_state: the model of the last run
 
 
 def choices() -> dict[str, Entry]:
-    """By name: this visitor's own, then those of everybody."""
+    """By name: this visitor's own, those of the visitor's room, then those of everybody."""
     if at_this_machine():
         for fault in models.operator_config().faults:
             settings.note(tr("Not available: {fault}.", fault=escaped(tr_message(fault))))
-    found = {**_own_entries(), **{entry.name: entry for entry in models.offered_models()}}
+    found = {**_private_entries(), **{entry.name: entry for entry in models.offered_models()}}
     titles = Counter(entry.title for entry in found.values())  # by which the browser tells them apart
     return {
         name: entry if titles[entry.title] == 1 else replace(entry, title=f"{entry.title} · {name}")
@@ -53,7 +53,7 @@ def choices() -> dict[str, Entry]:
 def load(name: str, untrained: bool, device: str) -> Model:
     """The network of that name, out of `choices`. Raises CamvizError."""
     model = _own().get(name)
-    if model is None:
+    if model is None and (model := room_models.load(name, device)) is None:
         return network(name, "random" if untrained else "default", device)
     if untrained:
         raise CamvizError("random weights are for networks of the catalogue")
@@ -104,7 +104,7 @@ def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
 def same(name: str, weights: Weights) -> str:
     """The key of the network here that is of that name and has these very weights of its own. Raises CamvizError."""
     device = st.session_state.get("device", models.available_devices()[0])
-    for entry in (*_own_entries().values(), *models.offered_models()):
+    for entry in (*_private_entries().values(), *models.offered_models()):
         named = entry.source == "custom" and name in (entry.name, entry.title)
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
@@ -249,7 +249,9 @@ def _remove(name: str) -> None:
 def _check_chosen(entries: Container[str]) -> None:
     """Say why an uploaded model that the link or the session asks for is not among these."""
     asked, present = settings.asked("model") or "", st.session_state.get("model") or ""
-    if asked.startswith(CUSTOM) and asked not in entries:
+    if (asked or present).startswith(room_models.PREFIX) and (asked or present) not in entries:
+        settings.refuse("model", room_models.missing_text())
+    elif asked.startswith(CUSTOM) and asked not in entries:
         settings.refuse(
             "model",
             tr("This link refers to a private model that is not stored here. Upload the model to see the same result."),
@@ -262,8 +264,9 @@ def _own() -> dict[str, Model]:
     return visitor.uploads("network")
 
 
-def _own_entries() -> dict[str, Entry]:
-    return {key: Entry(key, model.title, "custom") for key, model in _own().items()}
+def _private_entries() -> dict[str, Entry]:
+    """Return this visitor's own models, and those of the visitor's room."""
+    return {key: Entry(key, model.title, "custom") for key, model in _own().items()} | room_models.entries()
 
 
 def _bytes(model: Model) -> int:

@@ -1,8 +1,8 @@
 """The visitor's uploads, held under a secret token that is kept in a cookie of the visitor's browser.
 
-A reload and other tabs of the same browser find the uploads by the cookie. It is set at the first upload, or when one
-enters a room, is sent to this server only, and ends with the browser's session. Knowing an upload's id is of no use
-without the token.
+A reload and other tabs of the same browser find the uploads by the cookie. It is set at the first upload, when
+one enters a room, and at the first guess in a lesson. It is sent to this server only, and ends with the browser's
+session. Knowing an upload's id is of no use without the token.
 """
 
 import re

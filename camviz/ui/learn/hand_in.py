@@ -14,26 +14,42 @@ from ...teaching.marking import printable
 from ...text import file_name
 from ..session import language
 from ..session.language import tr
-from . import lesson_guesses
+from . import kept_work
 
 NAME, LINKS = "hand_in_name", "hand_in_links"
+LONGEST_LINKS = 20_000  # characters of all links
 
 
 def draw(lessons: Mapping[int, Lesson]) -> None:
     """Draw the name, the links and the button below the lesson, once there is a guess."""
-    kept = lesson_guesses.kept()
+    kept = kept_work.guesses()
     if not kept:
         return
     place = st.expander(tr("Hand in ({count} guesses)", count=len(kept)), icon=":material/assignment_turned_in:")
     place.caption(
         tr(
-            "Your guesses, their scores and times as one file for your teacher. They are kept until you reload or "
-            "close this tab, and only you can see them."
+            "Your guesses, their scores and times as one file for your teacher. They are kept in this server's memory "
+            "until two hours after your last action, and only this browser can see them."
         )
     )
-    name = place.text_input(tr("Your name"), key=NAME, max_chars=hand_in.LONGEST_NAME, persist_state="session")
+    for number, key in enumerate((NAME, LINKS)):
+        if key not in st.session_state and (written := kept_work.text(number)):
+            st.session_state[key] = written
+    name = place.text_input(
+        tr("Your name"),
+        key=NAME,
+        max_chars=hand_in.LONGEST_NAME,
+        persist_state="session",
+        on_change=_keep,
+        args=(0, NAME, hand_in.LONGEST_NAME),
+    )
     links = place.text_area(
-        tr("Links to your results, one a line (optional)"), key=LINKS, max_chars=20_000, persist_state="session"
+        tr("Links to your results, one a line (optional)"),
+        key=LINKS,
+        max_chars=LONGEST_LINKS,
+        persist_state="session",
+        on_change=_keep,
+        args=(1, LINKS, LONGEST_LINKS),
     )
     student = printable(" ".join((name or "").split()), hand_in.LONGEST_NAME)
     guesses = tuple(kept[one] for one in sorted(kept))
@@ -49,6 +65,10 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
         help=None if student else tr("Write your name first."),
         on_click="ignore",
     )
+
+
+def _keep(number: int, key: str, longest: int) -> None:
+    kept_work.keep_text(number, str(st.session_state[key] or "")[:longest])
 
 
 def _file(

@@ -23,17 +23,10 @@ from ..server.store import result_store
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
-from . import regions
+from . import kept_work, regions
 
-# In st.session_state: the guesses by lesson and prompt, when each lesson was first shown, the lessons whose answer has
-# been seen, the values that are to be marked, and what is wrong with one.
-_GUESSES, _STARTED, _SEEN, _GIVEN, _REFUSED = "_guesses", "_lesson_started", "_answers_seen", "_given", "_guess_refused"
-
-
-def kept() -> dict[tuple[int, int], Guess]:
-    """Return the guesses of this student, by the number of the lesson and that of the prompt."""
-    found: dict[tuple[int, int], Guess] = st.session_state.setdefault(_GUESSES, {})
-    return found
+# In st.session_state: when each lesson was first shown, and what is wrong with a value.
+_STARTED, _REFUSED = "_lesson_started", "_guess_refused"
 
 
 def started() -> dict[int, float]:
@@ -45,18 +38,18 @@ def started() -> dict[int, float]:
 def begin(lesson: Lesson, opened: bool) -> None:
     """Note that a lesson is shown, and whether its answer is."""
     started().setdefault(lesson.number, time.time())
-    if opened:
-        _seen().add(lesson.number)
+    if opened and lesson.prompts:
+        kept_work.see(lesson.number)
 
 
 def asks(lesson: Lesson) -> bool:
     """Return whether the prompts of a lesson can still be answered: not once its answer has been seen."""
-    return bool(lesson.prompts) and lesson.number not in _seen()
+    return bool(lesson.prompts) and lesson.number not in kept_work.seen()
 
 
 def given(lesson: Lesson) -> bool:
     """Return whether a guess of this lesson is kept."""
-    return any(number == lesson.number for number, _ in kept())
+    return any(number == lesson.number for number, _ in kept_work.guesses())
 
 
 def draw(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
@@ -102,21 +95,22 @@ def _check(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
             return
         values.append(value)
     seconds = min(time.time() - started().get(lesson.number, time.time()), 86_400.0)
-    st.session_state[_GIVEN] = lesson.number, values, max(0.0, seconds)
+    kept_work.give(lesson.number, values, max(0.0, seconds))
     open_answer(lesson.number)
 
 
 def mark(lesson: Lesson, found: Sequence[Explanation]) -> None:
     """Mark the guesses that were just given; `found`: the heatmaps of the lesson, none if they were canceled."""
-    number, values, seconds = st.session_state.get(_GIVEN, (None, [], 0.0))
-    if number != lesson.number or len(found) < len(lesson.heatmaps):
+    given = kept_work.given(lesson.number)
+    if given is None or len(found) < len(lesson.heatmaps):
         return
-    del st.session_state[_GIVEN]
+    kept_work.marked(lesson.number)
+    values, seconds = given
     for place, (prompt, value) in enumerate(zip(lesson.prompts, values, strict=True)):
         e = found[prompt.view - 1] if prompt.kind == "region" else None
         with_map = bool(lesson.heatmaps) and lesson.hides != "heatmaps"
         guess = marking.guess(lesson.number, prompt, value, round(seconds, 1), with_map, e)
-        if kept().setdefault((lesson.number, place), guess) is guess:
+        if kept_work.keep_guess((lesson.number, place), guess):
             _send(guess)
 
 
@@ -130,8 +124,9 @@ def _send(guess: Guess) -> None:
 
 def results(lesson: Lesson, found: Sequence[Explanation], open_view: Callable[[View], None]) -> None:
     """Say what each guess of a lesson was worth; `open_view` is called in a callback."""
+    guesses = kept_work.guesses()
     for place, prompt in enumerate(lesson.prompts):
-        guess = kept().get((lesson.number, place))
+        guess = guesses.get((lesson.number, place))
         if guess is None:
             continue
         if guess.kind == "region" and found:
@@ -142,8 +137,9 @@ def results(lesson: Lesson, found: Sequence[Explanation], open_view: Callable[[V
 
 def drawing(lesson: Lesson, view: int) -> Any:
     """Return the guessed region for the stage of a heatmap, by its number; None without one."""
+    guesses = kept_work.guesses()
     for place, prompt in enumerate(lesson.prompts):
-        guess = kept().get((lesson.number, place))
+        guess = guesses.get((lesson.number, place))
         if prompt.kind == "region" and prompt.view == view and guess is not None:
             return regions.shown(str(guess.value))
     return None
@@ -221,8 +217,3 @@ def _alone(e: Explanation, text: str) -> Prediction:
         return predictions_of(model, answers, 1)[0]
 
     return result_store().once(("alone", e.question.key, text), compute)
-
-
-def _seen() -> set[int]:
-    found: set[int] = st.session_state.setdefault(_SEEN, set())
-    return found

@@ -7,11 +7,10 @@ import streamlit as st
 
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
-from ...scores import logit
 from ...stage.look import Look
-from ...teaching.lessons import Lesson, View, question_of
-from ..inputs.experiment import predict
+from ...teaching.lessons import Lesson, View
 from ..results import explanations
+from ..results.lesson_views import view_question
 from ..server import tasks
 from ..server.queue import ReportProgress
 from ..session.language import tr, tr_message
@@ -31,7 +30,7 @@ def draw(
     Where a region is `asked` for, it is marked on the image without a heatmap. `open_view` is called in a callback, for
     the view that is to be opened in Explain; `found_all` with the heatmaps before they are drawn. Raises CamvizError.
     """
-    questions = [_question(view) for view in lesson.heatmaps]
+    questions = [view_question(view) for view in lesson.heatmaps]
     if not questions:
         found_all([])
         return []
@@ -77,14 +76,6 @@ def _without_heatmap(lesson: Lesson, questions: Sequence[Question], asked: bool)
     else:
         st.image(stages.original_of(questions[0]), alt=tr("Image without heatmap"), width=WIDTH)
     st.caption(tr("The heatmap is shown with the answer."))
-
-
-def _question(view: View) -> Question:
-    """Return the question of a view, for the predicted class if it names none."""
-    question = question_of(view)
-    if question.score is not None:
-        return question
-    return question.replace(score=logit(predict(question.model, question.image, question.fit)[0].index))
 
 
 def _computed(questions: Sequence[Question]) -> list[Explanation]:

@@ -14,6 +14,7 @@ from ..inputs.experiment import Experiment
 from ..results import cost
 from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
+from ..server.store import result_store
 from ..session import settings
 from ..session.language import sources, tr, tr_classes, tr_message
 from ..widgets import method_picker
@@ -147,8 +148,13 @@ def _target(experiment: Experiment) -> int | None:
     return None if target < 0 else target
 
 
-def result(request: AttackRequest) -> tuple[Attack, Attack] | None:
-    """Return the attack, and noise of its size; after a click if it is slow. None: not yet, or refused."""
+def is_known(request: AttackRequest) -> bool:
+    """Return whether the attack was computed before, for any visitor."""
+    return result_store().get(request.key) is not None
+
+
+def result(request: AttackRequest, place: Any) -> tuple[Attack, Attack] | None:
+    """Return the attack, and noise of its size; after a click in `place` if it is slow. None: not yet, or refused."""
 
     def work(report: ReportProgress) -> tuple[Attack, Attack]:
         model, image = request.experiment.model, request.experiment.image.decoded
@@ -159,4 +165,4 @@ def result(request: AttackRequest) -> tuple[Attack, Attack] | None:
         return found, control
 
     what = tr("Run {method}", method=tr_message(request.method.title))
-    return tasks.run(PREFIX, request.key, request.seconds, what, work)
+    return tasks.run(PREFIX, request.key, request.seconds, what, work, place=place)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 from math import isnan
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -13,8 +12,10 @@ from ...adversarial import Attack
 from ...explanation.explanation import Explanation
 from ...explanation.question import Question
 from ...images import decode_image
+from ...messages import Message
 from ...models import Prediction
 from ...scores import logit
+from ...stage.look import Look
 from ...text import passes_text, percent
 from ..components import browser
 from ..inputs.experiment import Experiment
@@ -25,7 +26,7 @@ from ..session.language import tr, tr_message
 from ..session.markdown import escaped
 from ..shell import experiment_row
 from ..widgets import method_picker, stage
-from . import attack_request, class_image, conclusions, python_code
+from . import attack_report, attack_request, class_image, conclusions, downloads, python_code
 from .attack_request import AttackRequest
 
 SHOWN = 4  # classes below an image
@@ -38,27 +39,44 @@ def draw(experiment: Experiment) -> None:
     """Draw the controls of the attack and what it does."""
     answer = st.container(key="perturb_answer").container(key="answer")
     left, right = st.columns([5, 2], gap="large")
+    place = left.container(key="attacked").empty()  # before the controls, which stand below it on a phone
     with right:
         request = attack_request.choose(experiment)
         question = method_picker.ask(experiment)
-    with left:
-        status, place = st.container(), st.container(key="attacked").container()
-    with status:
-        found = attack_request.result(request)
-        if found is None:
-            stage.look()
-            return
-    with place:
+    if not attack_request.is_known(request):
+        with place.container():
+            _untouched(experiment)
+    found = attack_request.result(request, answer)
+    if found is None:
+        stage.look()
+        return
+    with place.container():
         attack, noise = found
         wanted = "" if attack.target is None else experiment.model.categories[attack.target]
         sentences = (conclusions.attack(attack, wanted), conclusions.control(attack, noise))
         answer.markdown(escaped(" ".join(tr_message(one) for one in sentences)))
         _images(attack, noise, experiment.explained_class)
-        if question is not None:
-            _heatmaps(experiment, question, attack, noise)
+        look = stage.look()
+        maps = _heatmaps(experiment, question, attack, noise, look) if question is not None else []
         _notes(request, attack)
-    class_image.draw(experiment, experiment.explained_class)
-    python_code.show(python_code.of_attack(request, question, attack.after[0].index))
+    made = class_image.draw(experiment, experiment.explained_class)
+    code = python_code.of_attack(request, question, attack.after[0].index)
+    downloads.offer(
+        experiment,
+        Message("{name} of {image}", name=request.method.title, image=experiment.image.name),
+        lambda: attack_report.sections(attack, noise, wanted, amplification(attack), maps, look, made),
+        lambda: attack_report.asked(request, attack, maps, _file(request)),
+        lambda: attack_report.numbers(attack, noise),
+        code,
+        attack.method,
+    )
+    python_code.show(code)
+
+
+def _untouched(experiment: Experiment) -> None:
+    """Draw the image where it will stand beside the others."""
+    with st.grid(4, min_column_width=150).cell(), st.container(key="attack_image_untouched"):
+        st.image(encode.png(experiment.view), alt=tr("Image"), width="stretch")
 
 
 def _images(attack: Attack, noise: Attack, explained: int) -> None:
@@ -120,16 +138,19 @@ def _facts(attack: Attack) -> str:
     )
 
 
-def _heatmaps(experiment: Experiment, question: Question, attack: Attack, noise: Attack) -> None:
+def _heatmaps(
+    experiment: Experiment, question: Question, attack: Attack, noise: Attack, look: Look
+) -> list[tuple[str, Explanation]]:
+    """Draw the heatmaps and return them with what each is of; none yet if they wait for a click."""
     asked = _questions(experiment, question, attack, noise)
     st.subheader(tr("Heatmaps before and after: {method}", method=tr_message(question.method.title)), anchor=False)
-    look = stage.look()
     found = _explained([one for _, one in asked])
     if found is None:
-        return
+        return []
     row = st.grid(4, min_column_width=150)
     for number, ((title, _), e) in enumerate(zip(asked, found, strict=True)):
         with row.cell():
+            title = tr_message(title)
             said = tr("{method} of {label}", method=e.question.method.title, label=e.label)
             stage.stage(
                 f"attack.{number}",
@@ -144,16 +165,17 @@ def _heatmaps(experiment: Experiment, question: Question, attack: Attack, noise:
             st.caption(f"**{title}**  \n{escaped(said)}")
             for note in e.notes:
                 st.caption(escaped(tr_message(note)))
+    return [(title, e) for (title, _), e in zip(asked, found, strict=True)]
 
 
 def _questions(experiment: Experiment, question: Question, attack: Attack, noise: Attack) -> list[Pair]:
     fooled = question.replace(image=decode_image(attack.perturbed_pixels), fit="stretch", edit=None)
     noisy = question.replace(image=decode_image(noise.perturbed_pixels), fit="stretch", edit=None)
-    after = tr("Fooled image") if attack.success else tr("Perturbed image")
-    found = [(tr("Image"), question), (after, fooled)]
+    after = Message("Fooled image") if attack.success else Message("Perturbed image")
+    found: list[Pair] = [(Message("Image"), question), (after, fooled)]
     if attack.after[0].index != question.class_index:
         found.append((after, fooled.replace(score=logit(attack.after[0].index))))
-    return [*found, (tr("Image with noise of the same size"), noisy)]
+    return [*found, (Message("Image with noise of the same size"), noisy)]
 
 
 def _explained(questions: Sequence[Question]) -> list[Explanation] | None:
@@ -181,20 +203,20 @@ def _notes(request: AttackRequest, attack: Attack) -> None:
                 "people do not notice. The heatmap of the wrong class can look as sensible as that of the right one."
             )
         )
-    st.caption(
-        tr(
-            "**Limitations.** The attack knows the weights of this model; the same image may not fool another one. If "
-            "no attack succeeds, that does not prove that none can."
-        )
-    )
-    names: Any = (request.experiment.image.name, request.experiment.model.name, attack.method)
+    st.caption(tr("**Limitations.** {caution}", caution=conclusions.ONE_MODEL))
     st.download_button(
         tr("Perturbed image (PNG)"),
         partial(encode.png, attack.perturbed_pixels),
-        f"{text.file_name(*names)}.png",
+        _file(request),
         "image/png",
         on_click="ignore",
         help=tr(
             "Without loss, so that the model predicts the same for the file, if it is stretched to the input size."
         ),
     )
+
+
+def _file(request: AttackRequest) -> str:
+    """Return the name of the file of the perturbed image."""
+    found: str = text.file_name(request.experiment.image.name, request.experiment.model.name, request.method.key)
+    return f"{found}.png"

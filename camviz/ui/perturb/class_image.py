@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from ... import encode
@@ -25,17 +27,19 @@ WIDTH = 300  # pixels
 
 @dataclass(frozen=True)
 class ClassImage:
-    """The synthesized image as a PNG, and what the model predicts for it."""
+    """The synthesized image of a class, (H, W, 3), as a PNG too, and what the model predicts for it."""
 
+    label: str
+    pixels: NDArray[np.uint8] = field(repr=False)
     png: bytes = field(repr=False)
     predictions: tuple[Prediction, ...]
 
 
-def draw(experiment: Experiment, index: int) -> None:
-    """Draw the image of a class, which a click computes."""
+def draw(experiment: Experiment, index: int) -> ClassImage | None:
+    """Draw the image of a class, which a click computes, and return it."""
     model, label = experiment.model, experiment.model.categories[index]
     if not model.has_probabilities:
-        return
+        return None
     st.header(escaped(tr("An image that only the model takes for {label}", label=label)), anchor=False)
     st.caption(
         tr(
@@ -56,13 +60,13 @@ def draw(experiment: Experiment, index: int) -> None:
                 **SETTINGS,
             )
             predictions = model.predict(Image.fromarray(made.image), 3, "stretch")
-        return ClassImage(encode.png(made.image), predictions)
+        return ClassImage(label, made.image, encode.png(made.image), predictions)
 
     key = ("unregularized class image", model.key, index)
     seconds = PASSES * SETTINGS["steps"] * cost.seconds_per_pass(model)
     found = tasks.run("class_image", key, seconds, tr("Synthesize the image"), work, ask="always", kind="secondary")
     if found is None:
-        return
+        return None
     picture, said = st.columns([1, 2], gap="medium")
     first = found.predictions[0]
     picture.image(found.png, alt=tr("Synthesized image for {label}", label=label), width=WIDTH)
@@ -76,3 +80,4 @@ def draw(experiment: Experiment, index: int) -> None:
             share=tr_message(first.shown()),
         )
     )
+    return found

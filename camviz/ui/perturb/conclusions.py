@@ -7,6 +7,15 @@ from ...explanation.heatmap_curve import BROKEN
 from ...messages import Message
 from ...models import Prediction
 
+ONE_IMAGE = Message(
+    "One image shows one case. A heatmap can stay the same while the prediction changes, and the reverse; neither says "
+    "which of them is right."
+)
+ONE_MODEL = Message(
+    "The attack knows the weights of this model; the same image may not fool another one. If no attack succeeds, that "
+    "does not prove that none can."
+)
+
 
 def predictions(along: Sequence[Sequence[Prediction]], explained: Sequence[Prediction]) -> Message:
     """Return at which level another class is predicted than for the untouched image."""

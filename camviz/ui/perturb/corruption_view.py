@@ -9,6 +9,7 @@ import streamlit as st
 from ...edits.corruptions import STRENGTHS, Corruption
 from ...explanation.heatmap_curve import BROKEN
 from ...explanation.question import Question
+from ...messages import Message
 from ...models import Prediction
 from ...stage.look import Look
 from ..inputs.experiment import Experiment
@@ -17,7 +18,7 @@ from ..session.language import tr, tr_class, tr_message
 from ..session.markdown import escaped
 from ..session.streamlit_internals import media_address
 from ..widgets import method_picker, perturbation, stage
-from . import conclusions, corruptions, python_code
+from . import conclusions, corruption_report, corruptions, downloads, python_code
 from .corruptions import LEVELS, TITLES, Answers, Maps
 
 FIRST_COLOR, OTHER_COLOR = "#0b84a5", "#d55e00"
@@ -44,10 +45,10 @@ def draw(experiment: Experiment, kind: Corruption) -> None:
     """Draw what a corruption does."""
     look, answer = stage.look(), st.container(key="perturb_answer").container(key="answer")
     left, right = st.columns([5, 3], gap="large")
+    with left:  # before the controls, which stand below it on a phone
+        status, place = st.container(), st.container(key="corrupted").container()
     with right:
         question = method_picker.ask(experiment)
-    with left:
-        status, place = st.container(), st.container(key="corrupted").container()
     with status:
         found = corruptions.answers(experiment, kind)
         if found is None:
@@ -75,15 +76,20 @@ def draw(experiment: Experiment, kind: Corruption) -> None:
                 broken=BROKEN,
             )
         )
-        st.caption(
-            tr(
-                "**Limitations.** One image shows one case. A heatmap can stay the same while the prediction changes, "
-                "and the reverse; neither says which of them is right."
-            )
-        )
+        st.caption(tr("**Limitations.** {caution}", caution=conclusions.ONE_IMAGE))
     with st.expander(tr("Table of all numbers")):
         st.table(_table(experiment, kind, found, maps))
-    python_code.show(python_code.of_corruption(experiment, kind, question))
+    code = python_code.of_corruption(experiment, kind, question)
+    downloads.offer(
+        experiment,
+        Message("{name} of {image}", name=Message(TITLES[kind]), image=experiment.image.name),
+        lambda: corruption_report.sections(experiment, kind, found, maps, look),
+        lambda: corruption_report.asked(kind, question, experiment.image.name),
+        lambda: corruption_report.numbers(found, maps),
+        code,
+        kind,
+    )
+    python_code.show(code)
 
 
 def _maps(question: Question | None, kind: Corruption) -> Maps | None:
@@ -209,7 +215,7 @@ def _table(experiment: Experiment, kind: Corruption, found: Answers, maps: Maps 
     size = experiment.model.input_size
     table: dict[str, list[Any]] = {
         tr("Level of the corruption"): [
-            f"{level}: {corruptions.amount(kind, level, size)}" for level in range(len(STRENGTHS))
+            f"{level}: {tr_message(corruptions.amount(kind, level, size))}" for level in range(len(STRENGTHS))
         ],
         tr("First prediction"): [
             f"{escaped(tr_message(best[0].label))}, {tr_message(best[0].shown())}" for best in found.predictions

@@ -20,7 +20,7 @@ from ..results import cost, explanations
 from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
-from ..session.language import tr, tr_message
+from ..session.language import tr
 
 TITLES: dict[str, str] = {
     "blur": Message("Blur"),
@@ -149,11 +149,11 @@ def _film(images: Sequence[NDArray[np.uint8]]) -> bytes:
     return encode.jpeg(np.concatenate(images), quality=QUALITY)
 
 
-def amount(kind: Corruption, level: int, size: tuple[int, int]) -> str:
-    """Return what a level stands for, in the visitor's language; "" for the untouched image."""
+def amount(kind: Corruption, level: int, size: tuple[int, int]) -> Message:
+    """Return what a level stands for."""
     strength = STRENGTHS[level]
     if not strength:
-        return tr("untouched image")
+        return Message("untouched image")
     shown = {
         "blur": Message("blur of {pixels} pixels", pixels=f"{strength * edits.corruptions.BLUR * min(size):.1f}"),
         "noise": Message("noise of {share}", share=percent(strength * edits.corruptions.NOISE, 0)),
@@ -163,4 +163,4 @@ def amount(kind: Corruption, level: int, size: tuple[int, int]) -> str:
         "zoom": Message("{times} times as large", times=f"{1 + (edits.corruptions.ZOOM - 1) * strength:.1f}"),
         "stripes": Message("{share} covered", share=percent(strength * edits.corruptions.COVERED, 0)),
     }
-    return tr_message(shown[kind])
+    return shown[kind]

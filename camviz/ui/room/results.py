@@ -23,12 +23,12 @@ LETTERS = "ABCDEFGHIJ"
 STEP = 10  # percentage points of a bar
 
 
-def draw(key: str, question: Question, answers: Sequence[Answer], regions: NDArray[np.int32], told: bool) -> None:
+def draw(key: str, question: Question, answers: Sequence[Answer], masks: NDArray[np.int32], told: bool) -> None:
     """Show the answers and, if `told`, what is right."""
     if told:
         st.markdown(f"**{answer_text(question)}**")
     if question.kind == "region" and answers:
-        _regions(key, question, answers, regions, told)
+        _regions(key, question, answers, masks, told)
         return
     left, right = st.columns([4, 3], gap="medium")
     with left:
@@ -52,6 +52,11 @@ def _choices(key: str, question: Question, answers: Sequence[Answer]) -> None:
 
 
 def _sentences(key: str, question: Question, answers: Sequence[Answer]) -> None:
+    sentences(answers)
+
+
+def sentences(answers: Sequence[Answer]) -> None:
+    """Show all sentences as a list."""
     st.markdown("\n".join(f"- {escaped(str(answer.value))}" for answer in answers))
 
 
@@ -87,15 +92,19 @@ def _alt(picture: Picture) -> str:
     return tr("{about} over the image", about=tr_message(picture.about))
 
 
-def _regions(key: str, question: Question, answers: Sequence[Answer], regions: NDArray[np.int32], told: bool) -> None:
+def regions(key: str, original: bytes, size: tuple[int, int], masks: NDArray[np.int32], count: int) -> None:
+    """Show the sum of the masks of `count` people over an image, a JPEG of that (height, width)."""
+    with st.container(key=f"stage_slot_{key}_class"):
+        stages.stage(f"{key}.class", original, size, class_map(masks), LOOK, tr("All regions of the class"))
+    st.caption(tr("The class: how many of {count} marked each place.", count=count))
+
+
+def _regions(key: str, question: Question, answers: Sequence[Answer], masks: NDArray[np.int32], told: bool) -> None:
     """Show the sum of all regions, and beside it the heatmap."""
     left, right = st.columns(2)
     picture = question.picture
     with left:
-        with st.container(key=f"stage_slot_{key}_class"):
-            shown = class_map(regions)
-            stages.stage(f"{key}.class", picture.jpeg, picture.size, shown, LOOK, tr("All regions of the class"))
-        st.caption(tr("The class: how many of {count} marked each place.", count=len(answers)))
+        regions(key, picture.jpeg, picture.size, masks, len(answers))
     if not told:
         return
     with right:
@@ -114,10 +123,10 @@ def _regions(key: str, question: Question, answers: Sequence[Answer], regions: N
         )
 
 
-def class_map(regions: NDArray[np.int32]) -> StageMap:
+def class_map(masks: NDArray[np.int32]) -> StageMap:
     """Return the sum of masks as a map whose scale ends at the largest count."""
-    top = int(regions.max())
-    return StageMap((regions / max(1, top)).astype(np.float32), float(top))
+    top = int(masks.max())
+    return StageMap((masks / max(1, top)).astype(np.float32), float(top))
 
 
 def _numbers(key: str, question: Question, answers: Sequence[Answer]) -> None:

@@ -18,7 +18,7 @@ from ..session.markdown import escaped
 from ..shell import room_notice
 from ..widgets import drawing
 from ..widgets import stage as stages
-from . import results
+from . import results, shared_models
 from .entrance import REFUSED, attempt, show_refusal
 
 NO_REGION = edits.pack(np.zeros((edits.GRID, edits.GRID), np.bool_))
@@ -54,6 +54,7 @@ def _room(token: str) -> None:
         )
     room_notice.link(found)
     show_refusal()
+    shared_models.draw()
     if found.question is None:
         st.info(tr("Wait for a question of your teacher. This page shows it by itself."))
     else:

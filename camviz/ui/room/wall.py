@@ -8,14 +8,12 @@ from urllib.parse import urlsplit, urlunsplit
 import streamlit as st
 
 from ...errors import RoomEndedError
-from ...teaching.shares import Share
-from ...text import percent
-from ..server.rooms import Lesson, Person, Question, Wall, rooms
+from ..server.rooms import Person, Question, Wall, rooms
 from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from ..shell import title_line
 from ..shell.pages import PAGES
-from . import answers_file, results
+from . import answers_file, lesson_results, results, shared_models
 
 SECONDS = 1.5  # from one look at the room to the next: the wall is less than 3 s behind on a busy server
 
@@ -32,7 +30,8 @@ def draw(token: str) -> None:
     else:
         door(found, "room_door", 340)
     _people(token, found.people)
-    _lessons(found.lessons)
+    shared_models.draw()
+    lesson_results.draw(found.lessons)
     if found.lessons or any(one.answers for one in found.asked):
         st.download_button(
             tr("All answers (CSV)"),
@@ -117,27 +116,3 @@ def _place(person: Person) -> str:
     if person.lesson is None:
         return title
     return tr("{page}, lesson {number}", page=title, number=person.lesson)
-
-
-def _lessons(lessons: Sequence[Lesson]) -> None:
-    """Show how many guessed at the questions of lessons, and how many were right."""
-    if not lessons:
-        return
-    st.subheader(tr("Guesses in lessons"), anchor=False)
-    for one in lessons:
-        judged = [answer for answer in one.answers if answer.right is not None]
-        share = Share.of(sum(bool(answer.right) for answer in judged), len(judged))
-        said = tr(
-            "Lesson {number}: {question} Guesses: {count}.",
-            number=one.lesson,
-            question=escaped(one.question),
-            count=len(one.answers),
-        )
-        if share is not None:
-            said += " " + tr(
-                "Right: {share} (95% interval {low} to {high}).",
-                share=percent(share.value, 0, exact=True),
-                low=percent(share.low, 0, exact=True),
-                high=percent(share.high, 0, exact=True),
-            )
-        st.markdown(said)

@@ -1,4 +1,10 @@
-"""One forward pass for all who wait for one: single inputs of several threads, in one batch for each network."""
+"""One forward pass for all who wait for one: single inputs of several threads, in one batch for each network.
+
+Edited images use it, and predictions that no heatmap follows. Heatmaps do not: an activation from a batch differs in
+its last bits from that of a pass alone, and a heatmap must be the same for everybody, whoever else asks at that moment.
+A prediction that a heatmap follows takes the heatmap's own pass, which then runs once (`kept_passes`); a batch would be
+a second one.
+"""
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -8,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...acceleration.conv_bn_fusion import channels_last
 from ...acceleration.many_passes import many_passes
+from ...acceleration.memory_layout import in_fastest_layout
 from ...errors import CamvizError
 from ...models import Model
 from ...tape import forward, is_checked, mark_batches_of_one, near
@@ -105,7 +111,7 @@ class ForwardBatches:
 def _answer(model: Model, batch: Sequence[_Request]) -> None:
     if len(batch) > 1 and not model.draws_random_numbers and batch[0].x.dtype in BATCHED:
         try:
-            found = _passed(model, channels_last(torch.cat([request.x for request in batch])))
+            found = _passed(model, in_fastest_layout(torch.cat([request.x for request in batch])))
         except Exception:  # noqa: BLE001  # whose input causes it is found one by one
             found = None
         if found is not None and is_checked(model.net):

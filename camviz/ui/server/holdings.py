@@ -9,7 +9,8 @@ from typing import Any
 
 from .singletons import process_singleton
 
-MAX_BYTES = {"image": 2**29, "files": 2**28, "network": 2**30, "seat": 2**20}  # of all visitors together, by kind
+# Of all visitors together, by kind.
+MAX_BYTES = {"image": 2**29, "files": 2**28, "network": 2**30, "seat": 2**20, "work": 2**25}
 LIFETIME = 2 * 60 * 60.0  # seconds without a run of the visitor's, after which uploads are dropped
 
 

@@ -161,6 +161,17 @@ def choose(key: str, value: Any) -> None:
     st.session_state.get(_DEFAULTS, {}).pop(key, None)
 
 
+def show(key: str, value: str) -> None:
+    """Set a setting to what the page shows in the end, and the link with it; "", its default, is left out."""
+    choose(key, value)
+    st.session_state[_ASKED].pop(key, None)
+    _keys(st.session_state.get(_PAGE, "")).add(key)
+    if value:
+        st.session_state[_USED][key] = value
+    else:
+        st.session_state[_USED].pop(key, None)
+
+
 def used() -> dict[str, str]:
     """Return the settings of the current view that are not at their default, as a link writes them."""
     return dict(st.session_state[_USED])

@@ -37,7 +37,8 @@ def draw(page: Page) -> None:
     fit = _fit(more)
     opening = "" if page.opens_deep else opening_layer(model, image.decoded, fit)
     layers, fusion = _layers(model, places[LAYER], more, opening or model.default_layer)
-    first = predict(model, image.decoded, fit)[0]
+    follows = LAYER in page.uses and page.opens_deep and model.default_layer in layers
+    first = predict(model, image.decoded, fit, map_follows=follows)[0]
     predicted = (
         tr("Predicted: {label}", label=first.label) if IMAGE in page.uses else tr("Predicted class of each image")
     )

@@ -16,6 +16,7 @@ from ..results import explanations
 from ..session.language import tr
 from ..session.markdown import escaped
 from ..widgets import stage
+from . import sharing
 from .class_editor import thumbnail
 from .runs import Run
 
@@ -150,6 +151,7 @@ def actions(image: DatasetImage, now: Run) -> None:
             "camviz.load_model."
         ),
     )
+    sharing.draw(now, row)
     if now.is_kept:
         st.caption(
             tr(

@@ -62,11 +62,12 @@ def receptive_field_of(model: Model, name: str, row: int, column: int) -> Box:
 
 
 def _measured_cells(model: Model, name: str) -> Cells:
-    def measured() -> Cells:
+    key = ("cells", model.key, name)
+    found: Cells | None = result_store().get(key)
+    if found is None:  # of a class that opens a lesson at once, one measures, and the others find it in their turn
         with compute_queue().turn(lambda _: None):
-            return Cells.measured(model, name)
-
-    return result_store().once(("cells", model.key, name), measured)
+            found = result_store().once(key, lambda: Cells.measured(model, name))
+    return found
 
 
 def look() -> Look:
@@ -159,5 +160,6 @@ def _mount(
         data=data,
         on_look_change=change,
         on_edit_change=partial(draw, "edit"),
+        on_tried_change=partial(draw, "tried"),
         on_guess_first_change=partial(draw, "guess_first"),
     )

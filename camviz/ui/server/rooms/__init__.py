@@ -2,6 +2,7 @@
 
 from .records import Answer, GuessLike, Picture, Question, Seat
 from .rooms import Rooms, rooms
+from .shared_heads import Shared, SharedHead
 from .views import Asked, Lesson, Person, Student, Wall
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Question",
     "Rooms",
     "Seat",
+    "Shared",
+    "SharedHead",
     "Student",
     "Wall",
     "rooms",

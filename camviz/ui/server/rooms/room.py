@@ -12,6 +12,7 @@ from ....errors import RoomError
 from ....messages import Message
 from ....stage.stage_map import StageMap
 from .records import LONGEST_NAME, LONGEST_TEXT, Answer, GuessLike, Picture, Question, empty_sum, number, plain_text
+from .shared_heads import MODELS, Shared, SharedHead
 from .views import Asked, Lesson, Person, Student, Wall
 
 PEOPLE = 60
@@ -20,6 +21,7 @@ LESSON_QUESTIONS = 100  # of lessons in one room, whose guesses are kept
 BYTES = 2**22  # of one room: the present picture, and the answers
 ANSWER = 200  # bytes of an answer beside its text
 NOTHING = Picture(b"", (1, 1), StageMap(np.zeros((1, 1), np.float32), 0.0), None, "")  # of earlier questions
+FULL = Message("this room is full: its teacher can open another one")
 AWAY = 15.0  # seconds without a run of any page, after which a student counts as away
 
 
@@ -46,7 +48,7 @@ class Poll:
         before = self.answers.get(token)
         more = _size(answer) - (0 if before is None else _size(before))
         if more > spare:
-            raise RoomError("this room is full: its teacher can open another one")
+            raise RoomError(FULL.template)
         self._add(before, is_region, -1)
         self._add(answer, is_region, 1)
         self.answers[token] = answer
@@ -76,12 +78,13 @@ class Room:
         self._maps: dict[str, bool] = {}  # who sees the heatmap of the present question
         self._earlier: list[tuple[Question, Poll]] = []  # without their pictures
         self._lessons: dict[tuple[int, str, str], Poll] = {}
+        self._heads: dict[str, SharedHead] = {}  # by the token of who shares it
         self._rng = rng
 
     def bytes(self) -> int:
         """Return how much memory the room takes."""
         picture = self._question.picture.bytes if self._question else 0
-        return picture + self._poll.bytes + self._kept_bytes()
+        return picture + self._poll.bytes + self._kept_bytes() + sum(head.bytes for head in self._heads.values())
 
     def _kept_bytes(self) -> int:
         kept = (*self._lessons.values(), *(poll for _, poll in self._earlier))
@@ -133,6 +136,7 @@ class Room:
             poll.drop(token, kind == "region")
         for question, poll in self._earlier:
             poll.drop(token, question.kind == "region")
+        self._heads.pop(token, None)
         del self.members[token]
 
     def answer(self, token: str, number_of_question: int, value: Any, now: float) -> None:
@@ -161,6 +165,23 @@ class Room:
         poll = self._lessons.get(key, Poll())
         poll.put(token, answer, is_region, BYTES - self.bytes() - ANSWER)
         self._lessons[key] = poll
+
+    def share(self, token: str, head: SharedHead) -> None:
+        """Share a trained layer with everybody in the room, in the place of an earlier one of the same person."""
+        if token not in self._heads and len(self._heads) >= MODELS:
+            raise RoomError(
+                "this room has {count} models and takes no more: ask somebody who shares one to leave, or open another "
+                "room",
+                count=MODELS,
+            )
+        if self.bytes() + head.bytes > BYTES:
+            raise RoomError(FULL.template)
+        self._heads[token] = head
+
+    def shared(self) -> tuple[Shared, ...]:
+        """Return the layers that people share, the first one first."""
+        names = {token: member.name for token, member in self.members.items()}
+        return tuple(Shared(head, names.get(token, "")) for token, head in self._heads.items())
 
     def student(self, token: str) -> Student:
         """Return what a student sees."""

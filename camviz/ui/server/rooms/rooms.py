@@ -14,6 +14,7 @@ from ..singletons import process_singleton
 from .attempts import PerMinute, WrongCodes
 from .records import LONGEST_TEXT, GuessLike, Question, Seat, plain_text
 from .room import Room
+from .shared_heads import Shared, SharedHead
 from .views import Student, Wall
 
 ROOMS = 50
@@ -132,6 +133,16 @@ class Rooms:
         with self._of_student(student) as (room, _):
             room.guess(student, guess)
 
+    def share(self, token: str, head: SharedHead) -> None:
+        """Share a trained layer in the room of a student or a teacher, in the place of an earlier one of the same."""
+        with self._of_anybody(token) as room:
+            room.share(token, head)
+
+    def shared(self, token: str) -> tuple[Shared, ...]:
+        """Return the layers that are shared in the room of a student or a teacher."""
+        with self._of_anybody(token) as room:
+            return room.shared()
+
     def be_at(self, student: str, page: str, lesson: int | None) -> None:
         """Say which page a student has open."""
         with self._of_student(student) as (room, now):
@@ -167,6 +178,11 @@ class Rooms:
     def _of_student(self, token: str) -> Iterator[tuple[Room, float]]:
         with self._now() as now:
             yield self._inside(self._students, token, now), now
+
+    @contextmanager
+    def _of_anybody(self, token: str) -> Iterator[Room]:
+        with self._now() as now:
+            yield self._inside(self._teachers if token in self._teachers else self._students, token, now)
 
     @staticmethod
     def _inside(seats: dict[str, Room], token: str, now: float) -> Room:

@@ -1,0 +1,82 @@
+"""What a student has done in lessons, held on the server as uploads are: a reload and a second tab find it.
+
+Each guess has a place of its own, so that two tabs never overwrite one another's.
+"""
+
+from typing import Any
+
+from ...teaching.guesses import Guess
+from ..inputs import visitor
+
+Place = tuple[int, int]  # the number of a lesson, and that of its prompt
+
+_KIND = "work"
+_GUESS, _GIVEN, _SEEN, _TEXT = "guess", "given", "seen", "text"
+_BYTES = 500  # of anything that is held, beside its texts
+
+
+def guesses() -> dict[Place, Guess]:
+    """Return the guesses of this student."""
+    return {(place[0], place[1]): guess for place, guess in _all(_GUESS).items()}
+
+
+def keep_guess(place: Place, guess: Guess) -> bool:
+    """Keep a guess, unless there is one at this place; return whether it was kept."""
+    if place in guesses():
+        return False
+    _hold(_GUESS, place, guess, len(str(guess.value)) + len(guess.question))
+    return True
+
+
+def given(lesson: int) -> tuple[list[Any], float] | None:
+    """Return the values that were given in a lesson and the seconds they took, until `marked`."""
+    found: tuple[list[Any], float] | None = _all(_GIVEN).get((lesson,))
+    return found
+
+
+def give(lesson: int, values: list[Any], seconds: float) -> None:
+    """Keep the values given in a lesson until they are marked, for which its heatmaps are computed."""
+    _hold(_GIVEN, (lesson,), (values, seconds), sum(len(str(value)) for value in values))
+
+
+def marked(lesson: int) -> None:
+    """Drop the values that were given in a lesson."""
+    visitor.remove(_KIND, _id(_GIVEN, (lesson,)))
+
+
+def seen() -> set[int]:
+    """Return the lessons whose answer was seen."""
+    return {place[0] for place in _all(_SEEN)}
+
+
+def see(lesson: int) -> None:
+    """Note that the answer of a lesson was seen."""
+    if lesson not in seen():
+        _hold(_SEEN, (lesson,), True)
+
+
+def text(number: int) -> str:
+    """Return a text that the student has written for the hand-in, "" for none."""
+    return str(_all(_TEXT).get((number,), ""))
+
+
+def keep_text(number: int, written: str) -> None:
+    """Keep a text of the hand-in."""
+    _hold(_TEXT, (number,), written, len(written))
+
+
+def _id(what: str, place: tuple[int, ...]) -> str:
+    return ".".join((what, *map(str, place)))
+
+
+def _all(what: str) -> dict[tuple[int, ...], Any]:
+    found = {}
+    for key, value in visitor.uploads(_KIND).items():
+        name, *place = key.split(".")
+        if name == what:
+            found[tuple(map(int, place))] = value
+    return found
+
+
+def _hold(what: str, place: tuple[int, ...], value: Any, characters: int = 0) -> None:
+    visitor.hold(_KIND, _id(what, place), value, _BYTES + 4 * characters)

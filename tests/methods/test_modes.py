@@ -1,0 +1,41 @@
+"""The modes exact and fast of every method of many passes."""
+
+import pytest
+import torch
+
+from camviz import METHODS, CamvizError, scores
+from camviz.runtime.devices import fastest_format
+from camviz.runtime.precision import computing, is_fast
+from camviz.runtime.tf32 import full_precision
+from tests.methods.nets import Modules, build, picture, quick
+
+SCORE = scores.logit(4)
+MANY = [method for method in METHODS.values() if method.many_passes]
+# Their passes have no gradients, so they run in bfloat16.
+REDUCED = {"score_cam", "ss_cam", "is_cam", "occlusion", "rise", "sobol", "hsic", "lime", "kernel_shap"}
+
+
+@pytest.mark.parametrize("method", MANY, ids=lambda method: method.key)
+def test_fast_is_near_exact_and_rounds_only_passes_without_gradients(monkeypatch, method):
+    monkeypatch.setattr("camviz.acceleration.many_passes.fast_dtype", lambda device: torch.bfloat16)
+    net, x = build(Modules, dtype=torch.float32), picture(1, dtype=torch.float32)
+    exact, fast = (quick(method, net, x, SCORE, net.features[6], mode=mode) for mode in ("exact", "fast"))
+    assert fast.dtype == torch.float32 and not is_fast()
+    assert torch.equal(exact, fast) == (method.key not in REDUCED)
+    assert float((fast - exact).norm() / exact.norm()) < 0.05
+
+
+def test_the_mode_is_a_setting_of_these_methods_alone():
+    assert {method.key for method in METHODS.values() if "mode" in method.knobs} == {method.key for method in MANY}
+    with pytest.raises(CamvizError, match="mode 'quick' is not in the choices of rise"):
+        METHODS["rise"](build(Modules), picture(1), SCORE, mode="quick")
+
+
+def test_fast_passes_on_cuda_may_use_tensor_cores(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    cuda = torch.device("cuda")
+    with computing("fast"), full_precision(cuda):
+        assert torch.backends.cudnn.allow_tf32 and fastest_format(cuda, torch.float32) is torch.channels_last
+    with computing("exact"), full_precision(cuda):
+        assert not torch.backends.cudnn.allow_tf32
+        assert fastest_format(cuda, torch.float32) is torch.contiguous_format
