@@ -5,7 +5,7 @@ A file named inspect.py would hide the standard library's module from the other 
 
 import streamlit as st
 
-from camviz.ui.inspect import depth_sweep, feature_maps, layer_choice, overview, top_images, visualization
+from camviz.ui.inspect import depth_sweep, feature_maps, layer_choice, overview, ranking, top_images, visualization
 from camviz.ui.session import settings
 from camviz.ui.session.language import tr
 from camviz.ui.session.markdown import escaped
@@ -34,9 +34,9 @@ elif part == "depths":
     depth_sweep.draw(experiment, look.colors)
 else:
     overview.strip(experiment)
-    found = feature_maps.maps_of(experiment)
+    found = ranking.maps_of(experiment)
     if found is not None:
-        number = feature_maps.chosen_channel(experiment, found)
+        number = ranking.chosen_channel(experiment, found)
         left, right = st.columns([2, 3], gap="medium")
         with left:
             st.header(tr("Feature maps of {layer}", layer=escaped(experiment.layer)))
@@ -47,6 +47,8 @@ else:
             response, inputs = st.columns(2)
             with response:
                 feature_maps.over_image(experiment, found.maps[number], number, look)
+                if ranking.order(found) == "relevance":
+                    feature_maps.relevant(experiment, number, look.colors)
             with inputs:
                 synthesized = st.container()
                 feature_maps.excited(experiment, found, number)

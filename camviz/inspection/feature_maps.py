@@ -1,4 +1,4 @@
-"""The feature maps of a layer: strength, weight for a class, and strongest activation."""
+"""The feature maps of a layer: strength, weight and relevance for a class, and strongest activation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +9,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..errors import unknown
+from ..errors import CamvizError, unknown
 from ..messages import Message
+from ..relevance.channels import channel_relevance
+from ..relevance.rules import Composite
 from ..scores import Score
 from ..tape import activations, record
 
 Float = NDArray[np.float32]
-SortOrder = Literal["strength", "weight", "number"]
+SortOrder = Literal["strength", "weight", "relevance", "number"]
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """The feature maps (c, h, w) of a layer for one image, and their weights (c,) for a score: the mean gradient."""
+    """The feature maps (c, h, w) of a layer for one image, and their weights (c,) for a score: the mean gradient.
+
+    `relevances` (c,): their shares of the relevance for the score, if they are known.
+    """
 
     maps: Float
     weights: Float
+    relevances: Float | None = None
 
     @property
     def strengths(self) -> Float:
@@ -32,9 +38,10 @@ class FeatureMaps:
         return strongest
 
     def order(self, by: SortOrder) -> NDArray[np.intp]:
-        """Return the indices of the maps by strength, by weight (both descending) or in the order of the layer.
+        """Return the indices of the maps by strength, weight or relevance (descending), or in the order of the layer.
 
-        Of equally strong maps (a ReLU6 has a maximum of 6) the one with the larger mean comes first.
+        Of equally strong maps (a ReLU6 has a maximum of 6) the one with the larger mean comes first. Raises CamvizError
+        for the order by relevance, if it is not known.
         """
         if by not in get_args(SortOrder):
             raise unknown(Message("order"), by, get_args(SortOrder), Message("the orders of feature maps"))
@@ -42,6 +49,10 @@ class FeatureMaps:
             return np.arange(len(self.maps))
         if by == "weight":
             return np.argsort(-self.weights, kind="stable")
+        if by == "relevance":
+            if self.relevances is None:
+                raise CamvizError("the relevance of these feature maps is not known: add that of relevance_shares")
+            return np.argsort(-self.relevances, kind="stable")
         return np.lexsort((-self.maps.mean(axis=(1, 2)), -self.strengths))
 
 
@@ -52,6 +63,17 @@ def feature_maps(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> F
     """
     activation, gradient = record(net, x, score, layer)
     return FeatureMaps(_numpy(activation[0]), _numpy(gradient[0].mean(dim=(1, 2))))
+
+
+def relevance_shares(net: nn.Module, x: Tensor, score: Score, layer: nn.Module, composite: Composite) -> Float:
+    """Return each feature map's share of the relevance for a score at a layer, for one image (1, 3, H, W): (c,).
+
+    share[c] = R[c] / sum_k |R[k]|, R[c]: the relevance of layer-wise relevance propagation, summed over the places of
+    the map. A negative share speaks against the score. As Achtibat et al. (2023) rank the channels of a layer.
+    """
+    relevance = channel_relevance(net, x, score, layer, composite)[0].double()
+    total = relevance.abs().sum()
+    return _numpy(relevance / total if total > 0 else relevance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ def full_grad(
     """
     gradient, biases, explained = bias_gradients(net, x, score)
     terms = [gradient * x.detach(), *biases]
-    shares = torch.stack([term.flatten(1).sum(dim=1) for term in terms]).sum(dim=0) / explained
+    shares = torch.stack([term.reshape(len(x), -1).sum(dim=1) for term in terms]).sum(dim=0) / explained
     if (shares - 1).abs().max() > 0.01:
         add_note(
             "The terms sum up to {shares} of the score: not all is ReLU here.",
@@ -48,7 +48,8 @@ def full_grad(
         )
     result = torch.zeros_like(x[:, :1])
     for term in terms:
-        if term.ndim == 4:  # biases of linear layers after the pooling have no place in the image
+        # Biases of linear layers after the pooling have no place in the image, nor have those of parts in a batch.
+        if term.ndim == 4 and len(term) == len(x):
             place = spread if scale == "none" else enlarge
             result += place(scaled(term, scale).sum(dim=1, keepdim=True), x.shape[-2:])
     return result[:, 0]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..acceleration.many_passes import many_passes
 from ..acceleration.memory_layout import in_fastest_layout
-from ..perturbation.references import BASELINES
+from ..perturbation.references import start_of_path
 from ..registry import Range, method
 from ..runtime.progress import Progress
 from ..scores import Score
@@ -21,7 +21,7 @@ from ..tape import input_gradient
     pixels=True,
     reads="The highlighted pixels contribute most to {score}. The contributions are relative to the baseline, along a "
     "path that avoids steep places.",
-    caution="The path depends on the model and on the image, so two heatmaps are hard to compare.",
+    caution="The path depends on the model, on the image and even on rounding, so two heatmaps are hard to compare.",
 )
 def guided_integrated_gradients(
     net: nn.Module,
@@ -51,7 +51,7 @@ def guided_integrated_gradients(
     Avoids the noise that integrated gradients collect where the straight path is steep; its passes come one by one.
     """
     x = x.detach()
-    start = BASELINES[baseline](x)
+    start = start_of_path(net, x, baseline)
     points, result = start.clone(), torch.zeros_like(x)
     with many_passes(net, x, fold="gradient"):
         for step in range(1, steps + 1):

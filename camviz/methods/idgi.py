@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..acceleration.many_passes import many_passes, partial_progress
 from ..acceleration.memory_layout import in_fastest_layout
-from ..perturbation.references import BASELINES
+from ..perturbation.references import start_of_path
 from ..registry import Range, method
 from ..runtime.batching import batches
 from ..runtime.progress import Progress
@@ -47,7 +47,7 @@ def idgi(
     Removes the noise of directions in which the image changes and the score does not.
     """
     x = x.detach()
-    start = BASELINES[baseline](x)
+    start = start_of_path(net, x, baseline)
     place = torch.arange(steps + 1, dtype=x.dtype, device=x.device)[:, None, None, None] / steps
     result = torch.zeros_like(x)
     with many_passes(net, x, fold="gradient") as passes:

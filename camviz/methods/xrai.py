@@ -28,16 +28,16 @@ def xrai(
     score: Score,
     *,
     steps: Annotated[int, Range(1, 500), "Points on each of the two paths of integrated gradients"] = 32,
-    scales: Annotated[int, Range(1, 6), "Divisions of the image, from 15 superpixels on, each with twice as many"] = 5,
+    scales: Annotated[int, Range(1, 6), "Divisions of the image into segments, each with larger ones"] = 6,
     progress: Progress | None = None,
 ) -> Tensor:
     """Regions of the image, ranked by the density of integrated gradients in them.
 
     map[b,i,j] = mean of max_k IG[b,k] over the pixels that were added together with i,j, (B, H, W)
 
-    IG: the mean of integrated gradients from the darkest and from the brightest color of the image. Superpixels of
-    several scales, widened by a few pixels, are added one by one, the one with the highest mean of IG first; pixels
-    that are covered already do not count again. The paper divides the image by another algorithm (Felzenszwalb).
+    IG: the mean of integrated gradients from the darkest and from the brightest color of the image. Segments of
+    several scales (Felzenszwalb & Huttenlocher, 2004), widened by a few pixels, are added one by one, the one with the
+    highest mean of IG first; pixels that are covered already do not count again.
 
     Easier to read than single pixels, and not bound to the cells of a layer.
     """

@@ -1,15 +1,19 @@
 """Regions of an image at several scales, joined to one map by the density of an attribution (XRAI)."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]
 from scipy.sparse import csr_array  # type: ignore[import-untyped]
+from skimage.segmentation import felzenszwalb
+from skimage.transform import resize
 from torch import Tensor
 
-from .superpixels import segments_of
-
-COARSEST = 15  # superpixels of the first scale; each further one has twice as many
-SIDE = 224  # of the images for which the paper chose the numbers below
+SCALES = (50, 100, 150, 250, 500, 1200)  # of Felzenszwalb's segmentation: the larger, the larger the segments
+SMOOTHING = 0.8  # pixels, before the segmentation
+SMALLEST = 150  # pixels of a segment
+SIDE = 224  # of the images for which the paper chose all of these numbers
 WIDENED = 5  # pixels by which a region is widened, for an image of that side
 LEAST = 50  # pixels that a region has to add
 
@@ -18,19 +22,38 @@ Places = NDArray[np.intp]
 
 
 def regions_of(image: Tensor, scales: int) -> list[Places]:
-    """Return the superpixels of a normalized image (C, H, W) at several scales, widened, as flat indices of pixels."""
-    radius = max(1, round(WIDENED * min(image.shape[1:]) / SIDE))
+    """Return the segments of a normalized image (C, H, W) at the first scales, widened, as flat indices of pixels.
+
+    Felzenszwalb and Huttenlocher (IJCV 2004), on the image at the size of the paper.
+    """
+    size = (image.shape[1], image.shape[2])
+    radius = max(1, round(WIDENED * min(size) / SIDE))
     rows, columns = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disk = rows**2 + columns**2 <= radius**2
+    pixels = image[:3].detach().cpu().double().permute(1, 2, 0).contiguous().numpy()
     found = []
-    for scale in range(scales):
-        labels = segments_of(image, COARSEST * 2**scale).cpu().numpy()
-        for number, (down, right) in enumerate(ndimage.find_objects(labels + 1)):
-            box = tuple(slice(max(0, side.start - radius), side.stop + radius) for side in (down, right))
-            mask = np.zeros(labels.shape, np.bool_)
+    for scale in SCALES[:scales]:
+        labels = _labels(pixels.tobytes(), pixels.shape, scale)
+        for number, part in enumerate(ndimage.find_objects(labels + 1)):
+            if part is None:  # too small for the size of this image
+                continue
+            box = tuple(slice(max(0, side.start - radius), side.stop + radius) for side in part)
+            mask = np.zeros(size, np.bool_)
             mask[box] = ndimage.binary_dilation(labels[box] == number, disk)
             found.append(np.flatnonzero(mask))
     return found
+
+
+@lru_cache(maxsize=4 * len(SCALES))  # for another class or model
+def _labels(values: bytes, shape: tuple[int, int, int], scale: int) -> Places:
+    """Return the segments of an image (H, W, C) of float64 as numbers (H, W)."""
+    pixels = np.frombuffer(values).reshape(shape)
+    low, high = pixels.min(), pixels.max()
+    pixels = 2 * (pixels - low) / max(high - low, 1e-12) - 1
+    pixels = resize(pixels, (SIDE, SIDE), order=3, mode="constant", preserve_range=True, anti_aliasing=True)
+    labels = felzenszwalb(pixels, scale=scale, sigma=SMOOTHING, min_size=SMALLEST)
+    found = resize(labels, shape[:2], order=0, mode="constant", preserve_range=True, anti_aliasing=False)
+    return np.asarray(found, np.intp)
 
 
 def densest_first(attribution: Float, regions: list[Places], least: int) -> Float:

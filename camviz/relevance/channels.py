@@ -12,7 +12,7 @@ from .rules import Composite
 
 def channel_relevance(net: nn.Module, x: Tensor, score: Score, layer: nn.Module, composite: Composite) -> Tensor:
     """Return the relevance of each channel of a layer for a score, summed over its places: (B, c), signed."""
-    with propagating(composite):
+    with propagating(composite, to_layer=True):
         _, relevance = record(net, x, relevance_of(score), layer)
     return relevance.sum(dim=(2, 3))
 

@@ -17,9 +17,13 @@ from .unseen import name_of, nodes_between, nodes_of_tensors, unseen_steps
 
 
 @contextmanager
-def propagating(composite: Composite) -> Iterator[None]:
-    """Let autograd propagate relevance inside the context. A batch norm belongs to the layer before it."""
-    propagation = _Propagation(composite)
+def propagating(composite: Composite, *, to_layer: bool = False) -> Iterator[None]:
+    """Let autograd propagate relevance inside the context. A batch norm belongs to the layer before it.
+
+    `to_layer`: back to the output of a layer rather than to the pixels, so that the first convolution of the network is
+    among those that are not differentiated.
+    """
+    propagation = _Propagation(composite, to_layer)
     with intercepting(propagation, every_step=True, before_backward=propagation.watch_unseen):
         yield
     if propagation.unruled:
@@ -53,8 +57,8 @@ def relevance_per_layer(
 class _Propagation:
     """Replaces the calls of one forward pass as the composite says; a handler returns None to leave a call as it is."""
 
-    def __init__(self, composite: Composite) -> None:
-        self.composite, self.first, self.unruled = composite, True, set[str]()
+    def __init__(self, composite: Composite, to_layer: bool = False) -> None:
+        self.composite, self.to_layer, self.first, self.unruled = composite, to_layer, True, set[str]()
         self.seen = set[Any]()  # nodes of autograd's graph that belong to calls without a rule
 
     def __call__(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -104,6 +108,7 @@ class _Propagation:
     def affine(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
         x, weight, bias, *others = [*args, None] if len(args) == 2 else args
         if not x.requires_grad:
+            self.first = self.first and not (self.to_layer and name != "linear")
             return None
 
         def op(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:

@@ -1,5 +1,6 @@
 """Activations and gradients of a network, read during a forward pass without changing the network."""
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
@@ -8,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import CamvizError, NotFiniteError, ScoreError
+from ..errors import CamvizError, MethodError, NotFiniteError, ScoreError
 from ..messages import Message
 from ..runtime.tf32 import full_precision
 from ..scores import Score
+from .attention import written_out
 from .forward_pass import forward
 from .hooks import listening, on_layer, require_reached
 from .kept_passes import PassRecorder, is_reusing, place_of
@@ -22,6 +24,10 @@ from .network.not_finite import check_gradient, value_not_finite
 from .network.quantized import NoGradientError
 from .pass_counts import active_counts, add_note
 from .rules import active_rules, intercepting
+
+
+class NoSecondDerivativeError(MethodError):
+    """An operation of the network has no second derivative."""
 
 
 @isolated
@@ -68,7 +74,11 @@ def _pass_through(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, 
 @isolated
 def record_curvature(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
     """Return the activation A of `layer`, the gradient dS/dA, and d2S/dA2 times A, each (B, c, h, w)."""
-    activation, both = _recorded(net, x, score, layer, _gradient_and_curvature)
+    try:
+        activation, both = _recorded(net, x, score, layer, _gradient_and_curvature)
+    except NoSecondDerivativeError:
+        with intercepting(written_out):
+            activation, both = _recorded(net, x, score, layer, _gradient_and_curvature)
     gradient, curvature = both
     check_gradient(net, x, gradient, lambda x: score(forward(net, x)))
     return activation, gradient, curvature
@@ -127,7 +137,16 @@ def _gradient_and_curvature(scores: Tensor, source: Tensor) -> Tensor:
     gradient = gradient_of(scores, source, differentiable=True)
     curvature = None
     if gradient.requires_grad:  # it does not, where the scores are linear
-        (curvature,) = torch.autograd.grad(gradient, source, source.detach(), allow_unused=True)
+        try:
+            (curvature,) = torch.autograd.grad(gradient, source, source.detach(), allow_unused=True)
+        except RuntimeError as error:
+            if (found := re.search(r"derivative for (\S+) is not implemented", str(error))) is None:
+                raise
+            raise NoSecondDerivativeError(
+                "this method needs second derivatives, which torch does not have for {operation} of this network; "
+                "use Grad-CAM",
+                operation=found[1],
+            ) from error
     return torch.stack([gradient.detach(), torch.zeros_like(source) if curvature is None else curvature]).detach()
 
 

@@ -27,11 +27,15 @@ def test_weights_are_the_mean_gradient_and_maps_the_activation() -> None:
 def test_orders_equal_a_plain_sort() -> None:
     rng = np.random.default_rng(0)
     maps = np.minimum(rng.normal(size=(40, 5, 6)), 1.5).astype(np.float32)  # many reach the same top
-    found = FeatureMaps(maps, rng.normal(size=40).astype(np.float32))
+    weights, relevances = rng.normal(size=(2, 40)).astype(np.float32)
+    found = FeatureMaps(maps, weights, relevances)
     strong = sorted(range(40), key=lambda c: (max(maps[c].flat), maps[c].mean()), reverse=True)
     assert found.order("strength").tolist() == strong
     assert found.order("weight").tolist() == sorted(range(40), key=lambda c: -found.weights[c])
+    assert found.order("relevance").tolist() == sorted(range(40), key=lambda c: -found.relevances[c])
     assert found.order("number").tolist() == list(range(40))
+    with pytest.raises(CamvizError, match="relevance_shares"):
+        FeatureMaps(maps, weights).order("relevance")
     with pytest.raises(CamvizError, match="did you mean 'weight'"):
         found.order("weigth")  # type: ignore[arg-type]
 

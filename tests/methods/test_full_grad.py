@@ -107,6 +107,26 @@ def test_linear_layers_over_the_places_of_a_picture_as_in_convnext():
     assert shapes == [(2, 5, 18, 26), (2, 4, 18, 26), (2, 4, 18, 26), (2, 7)]
 
 
+class Windows(Functional):
+    """Its last convolution runs on four windows of the feature maps, which are in its batch."""
+
+    def forward(self, x):
+        x = F.relu(self.two(F.relu(self.one(x))))
+        x = x[:, :, :18, :26].unflatten(2, (2, 9)).unflatten(4, (2, 13)).permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
+        x = F.relu(self.three(x)).unflatten(0, (-1, 4)).mean(dim=1)
+        return self.head(x.mean(dim=(2, 3)))
+
+
+def test_parts_of_the_image_in_a_batch_count_to_the_sum_and_have_no_place():
+    net, x = build(Windows), picture()
+    with counting_passes() as counts:
+        found = full_grad(net, x, scores.logit(1), scale="none")
+    assert not counts.notes  # the terms sum up to the score
+    gradient, terms, _ = bias_gradients(net, x, scores.logit(1))
+    assert [len(term) for term in terms] == [2, 2, 8, 2]
+    close(found.sum(dim=(1, 2)), sum(term.flatten(1).sum(dim=1) for term in (gradient * x, *terms[:2])))
+
+
 @EVERY_NET
 def test_signed_maps_keep_the_sum_of_all_terms_that_have_a_place(kind):
     net, x, _ = by_hand(kind)

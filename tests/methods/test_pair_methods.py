@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import saliency.core as saliency
 import torch
+from saliency.core.xrai import _get_segments_felzenszwalb as pair_segments
+from torch.nn.functional import interpolate
 
 from camviz import scores
 from camviz.methods.blur_integrated_gradients import blur_integrated_gradients
@@ -12,7 +14,7 @@ from camviz.methods.idgi import idgi
 from camviz.methods.integrated_gradients import integrated_gradients
 from camviz.methods.xrai import xrai
 from camviz.perturbation.regions import densest_first, regions_of
-from camviz.perturbation.superpixels import segments_of
+from camviz.tape import counting_passes
 from tests.methods.nets import Modules, Residual, build, close, picture
 
 SCORE = scores.logit(2)
@@ -94,14 +96,28 @@ def test_xrai_ranks_regions_as_the_package_of_its_authors():
     close(found[0], torch.from_numpy(expected))
 
 
-def test_regions_are_superpixels_widened_and_the_rest_gets_its_mean():
-    image = picture(1, size=(40, 48))[0]
-    labels = segments_of(image, 15).numpy()
-    for number, region in enumerate(regions_of(image, 1)):
-        rows, columns = np.nonzero(labels == number)
-        distance = abs(np.arange(40)[:, None, None] - rows) ** 2 + abs(np.arange(48)[None, :, None] - columns) ** 2
-        assert np.array_equal(np.flatnonzero(distance.min(axis=2) <= 1), region)
+def test_regions_are_those_of_the_package_of_its_authors():
+    image = interpolate(picture(1, size=(7, 9)), size=(112, 140), mode="bicubic")[0]
+    masks = pair_segments(image.permute(1, 2, 0).numpy(), dilation_rad=2)
+    expected = {np.flatnonzero(mask).tobytes() for mask in masks if mask.any()}
+    assert {region.tobytes() for region in regions_of(image, 6)} == expected and len(expected) > 20
+
+
+def test_what_no_region_covers_gets_its_mean():
     values = np.array([[1.0, 5.0, 2.0, 3.0]])
     regions = [np.array([0, 1]), np.array([1]), np.array([2])]
     assert densest_first(values, regions, 1).tolist() == [[1, 5, 2, 3]]
     assert densest_first(values, regions, 2).tolist() == [[3, 3, 2.5, 2.5]]
+
+
+@pytest.mark.parametrize("method", [guided_integrated_gradients, idgi])
+def test_a_network_with_statistics_of_its_own_is_noted_at_the_baseline_of_one_color(method):
+    net, x = build(Modules), picture(1)
+    notes = []
+    for norm in (torch.nn.BatchNorm2d(4), torch.nn.InstanceNorm2d(4)):
+        net.features[1] = norm.double().eval()
+        for baseline in ("mean color", "brightest"):
+            with counting_passes() as counts:
+                method(net, x, SCORE, steps=2, baseline=baseline)
+            notes.append([note.template[:36] for note in counts.notes])
+    assert notes == [[], [], ["This model normalizes each image by "], []]

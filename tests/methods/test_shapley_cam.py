@@ -46,6 +46,30 @@ def test_equals_the_whole_hessian():
     close(shapley_cam(net, x, SCORE, net.features[5]), expected)
 
 
+def attention_written_out(q, k, v):
+    return (q @ k.mT / q.shape[3] ** 0.5).softmax(dim=3) @ v
+
+
+class Attending(nn.Module):
+    """Attention over places by torch's fused kernel, which has no second derivative, or written out."""
+
+    def __init__(self, fused):
+        super().__init__()
+        self.conv, self.heads, self.last = nn.Conv2d(3, 8, 3, 4), nn.Linear(8, 24), nn.Linear(8, 7)
+        self.fused = fused
+
+    def forward(self, x):
+        q, k, v = self.heads(self.conv(x).flatten(2).mT).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+        attention = nn.functional.scaled_dot_product_attention if self.fused else attention_written_out
+        return self.last(attention(q, k, v).transpose(1, 2).flatten(2).mean(dim=1))
+
+
+def test_attention_is_differentiated_twice():
+    fused, plain = (build(Attending, fused=one) for one in (True, False))
+    x = picture()
+    close(shapley_cam(fused, x, SCORE, fused.conv), shapley_cam(plain, x, SCORE, plain.conv))
+
+
 def test_is_grad_cam_where_the_score_is_linear():
     net, x, _ = by_hand(Modules)
     close(shapley_cam(net, x, SCORE, net.features[4], utility="score"), grad_cam(net, x, SCORE, net.features[4]))

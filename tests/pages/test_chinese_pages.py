@@ -252,7 +252,7 @@ def test_learn_in_chinese(start, names, explained, monkeypatch) -> None:
 
 
 def test_inspect_in_chinese(start, names) -> None:
-    app = start("pages/_inspect.py")
+    app = start("pages/_inspect.py", sort="relevance")
     assert not app.exception and len(shown(app)) > 30
     assert english_in(shown(app), names) == []
 

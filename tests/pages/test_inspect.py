@@ -140,6 +140,27 @@ def test_the_first_map_follows_the_order(visit, wait, lite0) -> None:
     assert headers(app)[1] == f"Feature map {int(found.weights.argmax())}"
 
 
+def test_maps_sorted_by_relevance_show_their_shares_and_the_pixels_of_the_first(
+    visit, wait, lite0, monkeypatch
+) -> None:
+    from camviz.inspection.feature_maps import relevance_shares
+    from camviz.methods.lrp import composites
+    from camviz.ui.components import browser
+
+    shown = []
+    monkeypatch.setattr(browser, "tiles", lambda label, items, *_, **__: shown.append(items))
+    app = visit(img="sample:koala", layer="blocks.3", sort="relevance")
+    assert not app.exception and not app.warning and not app.error
+    image = image_input.SAMPLES / "koala.jpg"
+    x, score = lite0.preprocess(image), camviz.scores.logit(lite0.predict(image, 1)[0].index)
+    shares = relevance_shares(lite0.net, x, score, lite0.module("blocks.3"), composites()["epsilon-plus-flat"])
+    first = int(shares.argmax())
+    assert headers(app)[1] == f"Feature map {first}"
+    assert [text for _, _, text, _ in shown[0]][:2] == [f"{c}\n{shares[c]:.1%}" for c in (-shares).argsort()[:2]]
+    assert "Pixels that contribute to koala through this feature map" in captions(app)
+    assert dict(app.query_params) == {"img": "sample:koala", "layer": "blocks.3", "sort": "relevance"}
+
+
 def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, lite0) -> None:
     app = visit(layer="blocks.0", map="5", sort="number")
     assert not app.exception and not app.error

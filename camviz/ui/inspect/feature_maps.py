@@ -12,24 +12,24 @@ from ... import encode, render
 from ...errors import CamvizError
 from ...explanation.question import Question
 from ...feature_visualization import stored, synthesize
-from ...inspection.feature_maps import FeatureMaps, SortOrder, feature_maps
+from ...inspection.feature_maps import FeatureMaps, SortOrder
 from ...inspection.receptive_field import Box
 from ...models import Model
 from ...registry import METHODS
-from ...scores import contrast
 from ...stage.look import Look
 from ...stage.stage_map import StageMap
 from ..components import browser
 from ..inputs.experiment import Experiment
 from ..results import cost, explanations
 from ..server import tasks
-from ..server.queue import ReportProgress, compute_queue, in_queue
+from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
-from ..session.settings import Span, setting
+from ..session.settings import setting
 from ..widgets import patch, stage
+from .ranking import BYS, class_name, key_of, order, through_channel
 
 RGB = NDArray[np.uint8]
 
@@ -37,43 +37,13 @@ PAGE = 24  # feature maps in one page
 TILE = 112  # pixels of a feature map's image
 STEPS = 64  # of a synthesized image
 SHOWN = 200  # pixels of its width on the page
-BYS: dict[SortOrder, str] = {"strength": "strength", "weight": "weight for the class", "number": "number"}
-
-
-def maps_of(experiment: Experiment) -> FeatureMaps | None:
-    """Return the layer's feature maps and their weights; None, with a message, if there are none."""
-    if not experiment.layer:
-        st.info(tr("This model has no layer with spatial feature maps."))
-        return None
-    try:
-        return result_store().once(("feature maps", key_of(experiment), experiment.score), lambda: _maps(experiment))
-    except CamvizError as error:
-        st.error(error_text(error))
-        return None
-
-
-def _maps(experiment: Experiment) -> FeatureMaps:
-    model = experiment.model
-    with compute_queue().turn(lambda _: None):
-        return feature_maps(model.net, experiment.x, experiment.score, model.module(experiment.layer))
-
-
-def chosen_channel(experiment: Experiment, found: FeatureMaps) -> int:
-    """Return the number of the selected feature map: the one in the link, or the first in the selected order."""
-    of = experiment.model.name, experiment.layer
-    if st.session_state.get("maps_of", of) != of:
-        st.session_state["map"], st.session_state["maps"] = None, 1
-    st.session_state["maps_of"] = of
-    by: SortOrder = setting("sort", "strength", BYS)
-    number = setting("map", None, Span(0, len(found.maps) - 1, optional=True), int)
-    return int(found.order(by)[0]) if number is None else int(number)
 
 
 def grid(experiment: Experiment, found: FeatureMaps, chosen: int, color_map: str) -> None:
     """Show all feature maps in pages; a click selects one."""
     count = len(found.maps)
     pages = -(-count // PAGE)
-    by: SortOrder = st.session_state["sort"]
+    by = order(found)
     page = setting("maps", 1, range(1, pages + 1), int)
     st.segmented_control(
         tr("Sort by"),
@@ -84,20 +54,21 @@ def grid(experiment: Experiment, found: FeatureMaps, chosen: int, color_map: str
         persist_state="session",
         help=tr(
             "Strength: the largest activation. Weight: how much the score grows with the feature map, averaged "
-            "over its cells, as in Grad-CAM."
+            "over its cells, as in Grad-CAM. Relevance: the share of the score that relevance propagation assigns to "
+            "the feature map."
         ),
     )
-    strengths, numbers = found.strengths, found.order(by)[(page - 1) * PAGE : page * PAGE].tolist()
+    numbers = found.order(by)[(page - 1) * PAGE : page * PAGE].tolist()
     items = [
         (
             one,
             tr(
                 "Feature map {number}, maximum {most}, weight {weight}",
                 number=one,
-                most=f"{strengths[one]:.2g}",
+                most=f"{found.strengths[one]:.2g}",
                 weight=f"{found.weights[one]:.2g}",
             ),
-            f"{one}\nw {found.weights[one]:.1g}" if by == "weight" else f"{one}\nmax {strengths[one]:.2g}",
+            f"{one}\n{_value(found, one, by)}",
             jpeg,
         )
         for one, jpeg in zip(numbers, _tiles(experiment, found, numbers, color_map), strict=True)
@@ -125,6 +96,21 @@ def grid(experiment: Experiment, found: FeatureMaps, chosen: int, color_map: str
             label=escaped(class_name(experiment)),
         )
     )
+    if by == "relevance":
+        st.caption(
+            tr(
+                "Each percentage is a share of the relevance for {label} in this layer. A negative one speaks against "
+                "it. The absolute values add up to 100%.",
+                label=escaped(class_name(experiment)),
+            )
+        )
+
+
+def _value(found: FeatureMaps, number: int, by: SortOrder) -> str:
+    """Return the value of a feature map by which it is sorted, in short."""
+    if by == "relevance" and found.relevances is not None:
+        return f"{found.relevances[number]:.1%}"
+    return f"w {found.weights[number]:.1g}" if by == "weight" else f"max {found.maps[number].max():.2g}"
 
 
 def _tiles(experiment: Experiment, found: FeatureMaps, numbers: Sequence[int], color_map: str) -> list[bytes]:
@@ -147,6 +133,26 @@ def over_image(experiment: Experiment, one: NDArray[np.float32], number: int, lo
     alt = tr("Feature map {number} of {layer} over the image", number=number, layer=experiment.layer)
     image = stage.original(experiment.model, experiment.image.decoded, experiment.fit)
     stage.stage("map_stage", image, experiment.model.input_size, StageMap.of(one), look, alt, stage.keep)
+
+
+def relevant(experiment: Experiment, number: int, color_map: str) -> None:
+    """Show the pixels that contribute to the score through a feature map, over the image."""
+    label = class_name(experiment)
+    try:
+        e = explanations.compute(through_channel(experiment, number))
+    except CamvizError as error:
+        st.warning(error_text(error))
+        return
+    jpeg = result_store().once(
+        ("small overlay", color_map, e.question.key),
+        lambda: encode.jpeg(render.overlay(e.view, e.heatmap, 0.6, color_map)),
+    )
+    alt = tr("Relevance for {label} through feature map {number}, over the image", label=label, number=number)
+    st.image(jpeg, alt=alt, width=SHOWN)
+    st.caption(
+        tr("Pixels that contribute to {label} through this feature map", label=escaped(label)),
+        help=tr_message(METHODS["concept_relevance"].tooltip),
+    )
 
 
 def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
@@ -267,14 +273,6 @@ def _visualize(number: int) -> None:
     )
 
 
-def class_name(experiment: Experiment) -> str:
-    """Return the name of the explained class."""
-    score, names = experiment.score, experiment.model.categories
-    if isinstance(score, contrast):
-        return tr("{label} rather than {rival}", label=names[score.a], rival=names[score.b])
-    return tr_message(names[getattr(score, "c", 0)])
-
-
 def projection(experiment: Experiment, number: int, row: int | None = None, column: int | None = None) -> Question:
     """Return the question by which the deconvnet projects one activation back; its strongest one if no place is given.
 
@@ -286,8 +284,3 @@ def projection(experiment: Experiment, number: int, row: int | None = None, colu
 
 def _choose_map(number: int) -> None:
     st.session_state["map"] = number
-
-
-def key_of(experiment: Experiment) -> tuple[Any, ...]:
-    """Return the cache key of a layer's feature maps: image, fit, model, layer."""
-    return *experiment.key, experiment.layer

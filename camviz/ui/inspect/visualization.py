@@ -4,7 +4,7 @@ import streamlit as st
 
 from ..inputs.experiment import Experiment
 from ..session.language import tr, tr_message
-from . import by_layer, feature_maps, synthesis_view
+from . import by_layer, ranking, synthesis_view
 from .synthesis_controls import choose, result
 
 
@@ -43,5 +43,5 @@ def draw(experiment: Experiment) -> None:
 
 def _first_channel(experiment: Experiment) -> int:
     """Return the channel that is selected among the feature maps; 0, with a message, if there are none."""
-    found = feature_maps.maps_of(experiment)
-    return 0 if found is None else feature_maps.chosen_channel(experiment, found)
+    found = ranking.maps_of(experiment)
+    return 0 if found is None else ranking.chosen_channel(experiment, found)
