@@ -80,12 +80,14 @@ def test_served_and_brought_along(served: str, page: Page) -> None:
     weights.set_input_files(
         {"name": "garden birds.pth", "mimeType": "application/octet-stream", "buffer": checkpoint()}
     )
-    expect(page.get_by_text("garden birds.pth")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove garden birds.pth")).to_be_visible()
+    expect(page.get_by_role("button", name="Use this model")).to_be_enabled()  # its run has come back
     expect(resting).to_be_visible()
     names.set_input_files(
         {"name": "names.json", "mimeType": "application/json", "buffer": b'{"tit": 2, "wren": 0, "robin": 1}'}
     )
-    expect(page.get_by_text("names.json")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove names.json")).to_be_visible()
+    expect(resting).to_be_visible()
     page.get_by_role("button", name="Use this model").click()
     expect(bars).to_contain_text("wren")
     expect(page).to_have_url(re.compile("model=custom(:|%3A)"))
