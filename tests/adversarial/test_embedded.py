@@ -14,7 +14,7 @@ from tests.conftest import SAMPLES
 EPSILON = 4 / 255
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2"])
 def test_samples_are_fooled_and_noise_does_not_fool(name) -> None:
     model = camviz.load_model(name)
     for sample in ("koala", "macaw"):
