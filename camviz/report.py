@@ -17,7 +17,7 @@ from .explanation import recipe
 from .explanation.explanation import Explanation
 from .explanation.recipe import versions
 from .messages import SEMICOLON, Message, Value, join
-from .models import Prediction
+from .models import Model, Prediction
 from .registry import METHODS
 from .render import RGB
 
@@ -120,6 +120,19 @@ def to_html(
     )
 
 
+def prediction_section(model: Model, view: RGB, image_name: str, predictions: Sequence[Prediction]) -> Section:
+    """Return the section that shows the input and lists the predictions."""
+    given = ReportImage(
+        view,
+        Message("{image}, as the network sees it", image=image_name),
+        Message("{image}, as {model} sees it", image=image_name, model=model.name),
+    )
+    rows = ((one.label, one.shown()) for one in predictions)
+    return Section(
+        Message("Input and predictions"), images=[given], table=[(Message("class"), _answer_name(model)), *rows]
+    )
+
+
 def explanation_sections(
     e: Explanation,
     predictions: Sequence[Prediction],
@@ -138,20 +151,7 @@ def explanation_sections(
     overlay = views.pop("Overlay")
     method = METHODS[e.method]
     return [
-        Section(
-            Message("What the network says"),
-            images=[
-                ReportImage(
-                    e.view,
-                    Message("{image}, as the network sees it", image=image_name),
-                    Message("{image}, as {model} sees it", image=image_name, model=e.model),
-                )
-            ],
-            table=[
-                (Message("class"), _answer_name(e)),
-                *((one.label, one.shown()) for one in predictions),
-            ],
-        ),
+        prediction_section(e.question.model, e.view, image_name, predictions),
         Section(
             Message("Why: {method} of {label}", method=method.title, label=e.label),
             [
@@ -249,7 +249,7 @@ def facts(e: Explanation) -> dict[str, str]:
         Message("network"): f"{e.model} ({e.question.model.weights})",
         Message("method"): METHODS[e.method].title,
         Message("explained"): Message("{label} ({score})", label=e.label, score=str(e.score)),
-        _answer_name(e): e.shown,
+        _answer_name(e.question.model): e.shown,
         Message("layer"): e.layer or "",
         Message("layers fused by"): e.question.fusion if len(e.question.layers) > 1 else "",
         Message("image fitted by"): e.question.fit,
@@ -272,8 +272,8 @@ def _value(value: Value) -> Value:
     return Message(value) if isinstance(value, str) else value
 
 
-def _answer_name(e: Explanation) -> Message:
-    return Message("probability") if e.question.model.has_probabilities else Message("value")
+def _answer_name(model: Model) -> Message:
+    return Message("probability") if model.has_probabilities else Message("value")
 
 
 def _chance(e: Explanation) -> str:

@@ -24,7 +24,7 @@ class Visitor(Person):
 
     def __init__(self, port: int) -> None:
         super().__init__(port)
-        self.boxes: dict[str, str] = {}  # label of an expander that the server is told of: its widget id, the last one
+        self.boxes: dict[str, str] = {}  # label of an expander: its latest widget id
 
     async def _receive(self) -> ForwardMsg:
         message = await super()._receive()

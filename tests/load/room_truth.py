@@ -1,4 +1,4 @@
-"""What a single user is told of a guess in a lesson, computed without a server."""
+"""The expected results of a guess in a lesson, computed without a server."""
 
 import re
 from functools import cache

@@ -60,7 +60,7 @@ class Shown:
 def draw(e: Explanation, button: Any, place: Any) -> None:
     """Draw the button in one place, and the results of the test in another one.
 
-    The link says what is shown: "once" the test, "again" its rounds too. Whoever opens it sees that without a click.
+    The link keeps what is shown: "once" for the test, "again" for its rounds too.
     """
     asked = settings.asked(SHOWN) or ""
     if not asked and st.session_state.get(_GUESSED) not in (None, e.question.key):

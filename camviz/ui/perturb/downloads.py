@@ -10,7 +10,7 @@ from ... import report, text
 from ...explanation import recipe
 from ...messages import Message
 from ...models import Prediction
-from ...report import ReportImage, Section
+from ...report import Section
 from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import tr, translator
@@ -37,7 +37,8 @@ def offer(
         return json.dumps({**_about(experiment), **asked(), **more}, indent=2, ensure_ascii=False)
 
     def make() -> str:
-        whole = [_input(experiment), *sections(), _settings(experiment)]
+        shown = experiment.view, experiment.image.name, experiment.predictions
+        whole = [report.prediction_section(experiment.model, *shown), *sections(), _settings(experiment)]
         whole.append(Section(report.AGAIN, report.PYTHON, code=[code, settings_json()]))
         return report.to_html(title, whole, link, language, say)
 
@@ -77,22 +78,6 @@ def _about(experiment: Experiment) -> dict[str, Any]:
         "image": {"file": experiment.image.name, "sha256": experiment.image.digest},
         "fit": experiment.fit,
     }
-
-
-def _input(experiment: Experiment) -> Section:
-    image, model = experiment.image.name, experiment.model
-    answer = Message("probability") if model.has_probabilities else Message("value")
-    return Section(
-        Message("What the network says"),
-        images=[
-            ReportImage(
-                experiment.view,
-                Message("{image}, as the network sees it", image=image),
-                Message("{image}, as {model} sees it", image=image, model=model.name),
-            )
-        ],
-        table=[(Message("class"), answer), *((one.label, one.shown()) for one in experiment.predictions)],
-    )
 
 
 def _settings(experiment: Experiment) -> Section:

@@ -1,7 +1,7 @@
 """One forward pass for all who wait for one: single inputs of several threads, in one batch for each network.
 
 Edited images use it, and predictions that no heatmap follows. Heatmaps do not: an activation from a batch differs in
-its last bits from that of a pass alone, and a heatmap must be the same for everybody, whoever else asks at that moment.
+its last bits from that of a pass alone, and a heatmap must not depend on what others compute.
 A prediction that a heatmap follows takes the heatmap's own pass, which then runs once (`kept_passes`); a batch would be
 a second one.
 """

@@ -35,7 +35,7 @@ def region(
     """Return what a stage needs so that one can mark a region, or look at one.
 
     `mask`: the region as `edits.pack` writes it, "" for none. `tools`: "look" and "mark", or one of them. `number`: how
-    often the browser has sent a region; `marked(mask, number)` is told the next one.
+    many regions the browser has sent; the next one calls `marked(mask, number)`.
     """
 
     def changed(name: str, value: Any) -> None:
