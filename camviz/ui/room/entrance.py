@@ -61,7 +61,7 @@ def draw() -> None:
         )
     st.caption(
         tr(
-            "A room lives in this server's memory only and ends after two hours, or when its teacher ends it. Its "
+            "A room is kept in this server's memory only and ends after two hours, or when its teacher ends it. Its "
             "nicknames and answers are then forgotten. Only people inside can see them."
         )
     )
