@@ -1,4 +1,4 @@
-"""For every person: axe-core on every page, light and dark; 390 pixels; keys alone; names for screen readers."""
+"""Every page for everybody: axe-core in light and dark, 390 pixels, no moving while loading, keys, screen readers."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+ROOT = Path(__file__).parents[2]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 SERIOUS = ("serious", "critical")
 # page: what is on it last; without a computation that waits for a click
@@ -16,7 +17,7 @@ PAGES = {
     "compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4": "Download",
     "dataset": "Download",
     "train": "Pretrained model",
-    "inspect?layer=blocks.4": "Images with the strongest response",
+    "inspect": "Images with the strongest response",
     "inspect?inside=visualization&dream.for=class": "Inspect",
     "inspect?inside=depths": "Every depth",
     "learn?part=methods": "Paper",
@@ -27,6 +28,13 @@ PAGES = {
     "perturb?perturb=attack&attack=fgsm": "Python code",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "coffee.jpg",
 }
+LARGEST_SHIFT = 0.1  # "good" in Web Vitals
+SHIFTS = """() => {
+  window.shift = 0;
+  new PerformanceObserver(list => list.getEntries().forEach(entry => {
+    if (!entry.hadRecentInput) window.shift += entry.value;
+  })).observe({ type: 'layout-shift', buffered: true });
+}"""
 # What is not ours to change, rule: (part of the selector, why). Nothing at present.
 STREAMLITS: dict[str, tuple[str, str]] = {}
 
@@ -69,15 +77,28 @@ def findings(page: Page, rules: str = "") -> list[str]:
     ]
 
 
+def shift(page: Page) -> float:
+    """Return by how much the page has moved by itself since it was opened."""
+    page.wait_for_load_state("networkidle")
+    return float(page.evaluate("window.shift"))
+
+
+def test_no_page_is_forgotten() -> None:
+    listed = {re.split(r"[?]", path)[0] or "explain" for path in PAGES}
+    assert listed == {path.stem.lstrip("_") for path in (ROOT / "pages").glob("*.py")}
+
+
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious_and_nothing_sticks_out(page: Page, server: str, path: str) -> None:
+def test_page_is_accessible_fits_a_phone_and_does_not_move(page: Page, forgetful_server: str, path: str) -> None:
+    page.add_init_script(f"({SHIFTS})()")
     page.emulate_media(color_scheme="light")
-    page.goto(f"{server}/{path}")
+    page.goto(f"{forgetful_server}/{path}")
     last = (
         page.get_by_role("heading", name=PAGES[path], exact=True).or_(page.get_by_text(PAGES[path], exact=True)).first
     )
     expect(last).to_be_visible()
     settled(page)
+    assert shift(page) < LARGEST_SHIFT
     page.evaluate(AXE)
     assert findings(page) == []
     page.emulate_media(color_scheme="dark")
@@ -85,13 +106,25 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(page: Page, server: st
     settled(page)
     assert findings(page, "runOnly: ['color-contrast']") == []
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').clientWidth <= 390")
-    page.wait_for_timeout(300)
+    page.reload()
+    expect(last).to_be_attached()
+    settled(page)
+    assert shift(page) < LARGEST_SHIFT
     wide = "() => [document.scrollingElement, document.querySelector('[data-testid=stMain]')].map(e => e.scrollWidth)"
     assert max(page.evaluate(wide)) <= 390
     assert page.evaluate(OUTSIDE) == []
     assert page.evaluate(COVERED) == []
+    page.evaluate(AXE)
     assert findings(page, "runOnly: ['scrollable-region-focusable', 'target-size']") == []
+
+
+def test_nothing_moves_while_an_attack_is_computed_on_a_phone(page: Page, forgetful_server: str) -> None:
+    page.add_init_script(f"({SHIFTS})()")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{forgetful_server}/perturb?perturb=attack&attack=fgsm")
+    expect(page.get_by_text("Python code", exact=True)).to_be_attached()
+    settled(page)
+    assert shift(page) < LARGEST_SHIFT
 
 
 FOCUS = """() => {

@@ -1,25 +1,14 @@
-"""Light and steady: few bytes at first, compressed once, a notice from the start, and no page that moves by itself."""
+"""The first load: few bytes, compressed once, a notice from the start, and a navigation that covers nothing."""
 
 import gzip
 import re
 import urllib.request
-from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.waiting import settled
 
-ROOT = Path(__file__).parents[2]
-PAGES = [path.stem.lstrip("_") for path in sorted((ROOT / "pages").glob("*.py"))]
 LARGEST_LOAD = 2.5e6  # bytes of the first page in an empty cache
-LARGEST_SHIFT = 0.1  # what is called good
-SHIFTS = """() => {
-  window.shift = 0;
-  new PerformanceObserver(list => list.getEntries().forEach(entry => {
-    if (!entry.hadRecentInput) window.shift += entry.value;
-  })).observe({ type: 'layout-shift', buffered: true });
-}"""
 
 
 def answered(url: str, **headers: str) -> tuple[dict[str, str], bytes]:
@@ -73,30 +62,6 @@ def test_the_page_says_that_it_starts_before_any_script_has_come(page: Page, ser
     page.goto(server)
     expect(page.get_by_text("Numbers and Python code")).to_be_visible()
     expect(page.locator("#starting")).to_be_hidden()
-
-
-def opened(browser: Browser, server: str, name: str, size: tuple[int, int]) -> float:
-    """Open a page in an empty cache; return by how much it has moved when it is complete."""
-    with browser.new_context(viewport={"width": size[0], "height": size[1]}) as context:
-        page = context.new_page()
-        page.add_init_script(f"({SHIFTS})()")
-        page.goto(f"{server}/{'' if name == 'explain' else name}")
-        expect(page.get_by_test_id("stMain").get_by_role("heading").first).to_be_attached()
-        settled(page)
-        page.wait_for_load_state("networkidle")
-        return float(page.evaluate("window.shift"))
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_nothing_moves_while_a_page_loads(browser: Browser, forgetful_server: str, name: str) -> None:
-    moved = {
-        size: opened(browser, forgetful_server, name, size) for size in ((1440, 900), (390, 844))
-    }  # the first one computes
-    assert max(moved.values()) < LARGEST_SHIFT, moved
-
-
-def test_nothing_moves_while_an_attack_is_computed_on_a_phone(browser: Browser, forgetful_server: str) -> None:
-    assert opened(browser, forgetful_server, "perturb?perturb=attack&attack=fgsm", (390, 844)) < LARGEST_SHIFT
 
 
 def test_the_navigation_leaves_room_for_the_actions(page: Page, server: str) -> None:
