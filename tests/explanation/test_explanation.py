@@ -75,7 +75,7 @@ def custom_score(values):
         (scores.logit(3), scores.logit(3), 3, "ray"),
         (scores.probability(3), scores.probability(3), 3, "ray"),
         (scores.contrast(1, 3), scores.contrast(1, 3), 1, "goldfish rather than ray"),
-        (custom_score, custom_score, None, "own"),
+        (custom_score, custom_score, None, "custom_score"),
     ],
 )
 def test_target_may_be_an_index_a_label_or_a_score(tiny, target, score, index, label):

@@ -11,7 +11,8 @@ KINDS = (
 )
 HELP_ABOVE = {"rows.layers", "columns.methods"}  # the label is hidden, the selector above has the help text
 HELP_BELOW = {"favorite"}
-CLEAR_LABELS = {"lang", "part", "inside", "test", "perturb", "corruption", "chapter", "camera_on", "camera"}
+CLEAR_LABELS = {"lang", "part", "inside", "test", "perturb", "corruption", "chapter", "course", "room_code."}
+CLEAR_LABELS |= {"camera_on", "camera"}
 
 
 def settings_of(app: AppTest) -> Iterator[tuple[str, Any]]:

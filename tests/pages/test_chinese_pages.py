@@ -222,33 +222,33 @@ MODELS = {"MobileNet v2", *(f"EfficientNet-Lite{number}" for number in range(3))
 def test_learn_page_is_translated(start, names, explained, monkeypatch) -> None:
     # The maps do not matter here, only the texts beside them.
     monkeypatch.setattr(computed, "compute", lambda question, *_, **__: camviz.Explanation(question, explained.result))
-
-    def quick(net, x, score, layer):  # at a layer of 16 channels: each takes a pass
-        return walkthroughs.of_score_cam(net, x, score, net.get_submodule("blocks.0"))
-
-    monkeypatch.setitem(walkthroughs.WALKTHROUGHS, "score_cam", quick)
     app = start("pages/learn.py", layer="blocks.0")
     for lesson in lessons.lessons(language="zh"):
         app.session_state["lesson"] = app.session_state["answer"] = lesson.number
         app.run()
-        assert not app.exception and {
-            lesson.question,
-            lesson.answer,
-            language.catalogue("zh")["Open in Explain"],
-        } <= shown(app)
-        assert len(shown(app)) > 20 and english_in(shown(app), names | MODELS) == [], lesson.title
-    app.session_state["part"] = "methods"
-    for chapter in CHAPTERS:
-        app.session_state["chapter"] = chapter
-        app.run()
-        for button in ("steps.score_cam.start", f"fault.{chapter}.start"):
-            if any(one.key == button for one in app.button):
-                app.button(key=button).click().run()
-        assert not app.exception and not app.error
-        assert len(shown(app)) > 15 and english_in(shown(app), names) == [], chapter
+        texts = shown(app)
+        assert not app.exception
+        assert {lesson.question, lesson.answer, language.catalogue("zh")["Open in Explain"]} <= texts
+        assert len(texts) > 20 and english_in(texts, names | MODELS) == [], lesson.title
     app.session_state["part"] = "glossary"
     app.run()
     assert not app.exception and english_in(shown(app), names | {"ReLU", "Softmax", "class activation map"}) == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_chapter_is_drawn_and_translated(start, names, chapter) -> None:
+    app = start("pages/learn.py", part="methods", chapter=chapter, layer="blocks.0")
+    for button in ("steps.score_cam.start", f"fault.{chapter}.start", f"randomization.{chapter}.start"):
+        if any(one.key == button for one in app.button):
+            app.button(key=button).click().run()
+    assert not app.exception and not app.error
+    texts, catalogue = shown(app), language.catalogue("zh")
+    assert len(texts) > 15 and english_in(texts, names) == []
+    everything = "\n".join(texts)
+    assert catalogue[CHAPTERS[chapter].idea] in everything and CHAPTERS[chapter].paper in everything
+    passes = re.escape(catalogue["passes: {count}, {seconds} s"])
+    assert re.search(passes.replace(r"\{count\}", r"\d+").replace(r"\{seconds\}", r"\d+\.\d\d"), everything)
+    assert [latex.value for latex in app.latex] == [f"$$\n{CHAPTERS[chapter].formula}\n$$"]
 
 
 def test_inspect_page_is_translated(start, names) -> None:

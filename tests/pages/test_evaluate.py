@@ -183,7 +183,7 @@ def test_pointing_game_uses_images_with_confident_predictions(start, quick, down
     )
     assert "Most of the heatmap lies on the image of the explained class." in text(app)
     page = page_of(downloads)
-    assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 8
+    assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 4
     quarters.set_value(quarters.value[:3]).run()
     assert "Choose four images." in text(app) and not app.exception
 

@@ -63,7 +63,6 @@ def test_methods_do_not_depend_on_the_device(device_name, method, kind):
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_metrics_do_not_depend_on_the_device(device_name, metric):
-
     dtype, most = precision(device_name)
 
     def number(place):
@@ -109,7 +108,7 @@ def test_occlusion_maps_do_not_depend_on_the_device(device_name):
     assert relative_error(found.strength.cpu(), expected.strength) < most
 
 
-@pytest.mark.parametrize("key", ["grad_cam", "guided_backprop", "score_cam", "lrp", "smooth_grad"])
+@pytest.mark.parametrize("key", ["grad_cam", "guided_backprop", "score_cam"])
 def test_explanations_do_not_depend_on_the_device(device_name, key, lite0, coffee):
     layer = None if METHODS[key].layer == "none" else "blocks.1"
     expected = on_the_cpu(explain, lite0, coffee, key, layer=layer)
@@ -122,7 +121,7 @@ def test_explanations_do_not_depend_on_the_device(device_name, key, lite0, coffe
 @pytest.mark.parametrize("device", available_devices())
 def test_eight_threads_share_a_device(device, coffee):
     model = shared_model("efficientnet_lite0", device=device)
-    jobs = [key for key in ("grad_cam", "guided_backprop", "deconvnet", "vanilla_backprop") for _ in range(8)]
+    jobs = [key for key in ("grad_cam", "guided_backprop", "deconvnet", "vanilla_backprop") for _ in range(4)]
     alone = {key: explain(model, coffee, key).attribution for key in set(jobs)}
     with ThreadPoolExecutor(8) as pool:
         for key, found in zip(jobs, pool.map(lambda key: explain(model, coffee, key).attribution, jobs), strict=True):

@@ -55,8 +55,16 @@ def test_scores_of_a_batch_equal_single_samples(kind):
         assert (passes.size, passes.size_with_gradient) == (1, 1)
 
 
-@pytest.mark.parametrize("kind", ["norm", "mean", "view"])
-@pytest.mark.parametrize("key", [key for key in METHODS if key not in ("smooth_grad", "random_cam", "cam")])
+FEW_METHODS = ("grad_cam", "vanilla_backprop", "score_cam", "integrated_gradients", "lrp", "occlusion")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        *(("norm", key) for key in METHODS if key not in ("smooth_grad", "random_cam", "cam")),
+        *((kind, key) for kind in ("mean", "view") for key in FEW_METHODS),
+    ],
+)
 def test_methods_on_a_batch_equal_single_samples(kind, key):
     net, exact = network(kind)
     many = METHODS[key].many_passes
