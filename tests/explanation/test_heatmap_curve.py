@@ -1,4 +1,4 @@
-"""Heatmaps along a corruption: those of single views, compared with the untouched one, which moves with the view."""
+"""Heatmaps along a corruption: equal to those of single views, and compared with the moved original heatmap."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.models.nets import Small, images, load
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "guided_backprop", "occlusion"])
-def test_heatmaps_along_a_corruption_are_those_of_single_views(method) -> None:
+def test_heatmap_curve_equals_single_explanations(method) -> None:
     model, (image,) = load(Small()), images(1)
     e = camviz.explain(model, image, method, target=2)
     curve, done = edits.corruption_curve(model, image, "rotation", (0, 0.5, 1)), []

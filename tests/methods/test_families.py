@@ -1,4 +1,4 @@
-"""Every method on families of networks with random weights: a finite map, or a sentence that says why not."""
+"""Every method on families of networks with random weights: a finite map, or an error that names the reason."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ def model(request):
 
 
 @pytest.mark.parametrize("model", FAMILIES, indirect=True)
-def test_a_finite_map_or_a_sentence(model):
+def test_methods_give_a_finite_map_or_an_error(model):
     x = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     narrow = min((layer for layer in model.layers if layer.height < SIDE), key=lambda layer: layer.channels).name
     refused = {}
