@@ -64,7 +64,7 @@ def test_each_sample_of_a_batch_has_its_own_class():
     (gradient,) = torch.autograd.grad(scores.logit_of((1, 0))(values).sum(), values)
     assert gradient.tolist() == [[0, 1, 0], [1, 0, 0]]
     assert scores.logit_of((1, 0)) == scores.logit_of((1, 0)) != scores.logit_of((0, 1))
-    with pytest.raises(CamvizError, match="1 classes are for as many samples; got 2"):
+    with pytest.raises(CamvizError, match="1 classes need as many samples; got 2"):
         scores.logit_of((1,))(VALUES)
     with pytest.raises(CamvizError, match="class 3 does not exist"):
         scores.logit_of((1, 3))(VALUES)
@@ -85,7 +85,7 @@ def test_a_score_as_data(data, score):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ({}, "a score has one name, one of logit, probability, contrast; got 0 names"),
+        ({}, "a score must have one name, one of logit, probability, contrast; got 0 names"),
         ({"logit": 1, "contrast": [1, 2]}, "got 2 names"),
         ({"logits": 1}, "score 'logits' is not in CamViz; did you mean 'logit'"),
         ({"logit": "1"}, "the score 'logit' takes the index of a class; got 1"),
@@ -123,8 +123,8 @@ def test_the_probability_is_that_of_the_networks_head(method: str, knobs: dict[s
     assert not np.allclose(attribution(0.0, "softmax"), attribution(1.0, "softmax"), rtol=1e-3)
 
 
-def test_headed_ends_where_it_ends() -> None:
+def test_using_head_ends_with_its_context() -> None:
     values = torch.tensor([[2.0, 1.0]])
-    with scores.headed(torch.sigmoid):
+    with scores.using_head(torch.sigmoid):
         assert scores.probability(0)(values).item() == pytest.approx(0.880797, abs=1e-6)
     assert scores.probability(0)(values).item() == pytest.approx(0.731059, abs=1e-6)

@@ -105,7 +105,7 @@ def test_batch_norms_are_folded_away(monkeypatch):
         count.calls["batch_norm"] = 0
         forward(net, x)
         assert count.calls["batch_norm"] == 0
-    with many_passes(net, x, fold="nothing"), torch.no_grad():
+    with many_passes(net, x, fusion="nothing"), torch.no_grad():
         count.calls["batch_norm"] = 0
         forward(net, x)
         assert count.calls["batch_norm"] == 4
@@ -116,7 +116,7 @@ def test_without_folding_every_layer_keeps_its_own_output():
     for name in ("first.conv1", "first.bn1", "second.conv2", "second"):
         layer = net.get_submodule(name)
         expected, _ = activations(net, x, layer)
-        with many_passes(net, x, fold="nothing"):
+        with many_passes(net, x, fusion="nothing"):
             close(activations(net, x, layer)[0], expected)
 
 
@@ -157,7 +157,7 @@ ACTIVATIONS = {
 def test_on_the_way_back_a_batch_norm_is_one_with_its_convolution(monkeypatch, activation):
     net, x = build(Normed, activation=activation), picture(size=(24, 32))
     expected, before = input_gradient(net, x, SCORE), content(net.features[1].weight)
-    with many_passes(net, x, fold="gradient"):
+    with many_passes(net, x, fusion="gradient"):
         count = Counting(monkeypatch)
         found = input_gradient(net, channels_last(x), SCORE)
         assert count.calls == {"batch_norm": 0, "_convolved": 2}  # the last convolution, there and back
@@ -167,10 +167,10 @@ def test_on_the_way_back_a_batch_norm_is_one_with_its_convolution(monkeypatch, a
 
 def test_folded_on_the_way_back_the_scores_are_the_network_s_own_to_the_bit():
     net, x = build(Normed, activation=nn.ReLU6).float(), channels_last(picture(size=(24, 32)).float())
-    with many_passes(net, x, fold="nothing"):
+    with many_passes(net, x, fusion="nothing"):
         with torch.enable_grad():
             plain = forward(net, x.clone().requires_grad_())
-    with many_passes(net, x, fold="gradient"):
+    with many_passes(net, x, fusion="gradient"):
         with torch.enable_grad():
             found = forward(net, x.clone().requires_grad_())
     assert torch.equal(found, plain)
@@ -296,7 +296,7 @@ def test_a_network_is_learned_once(monkeypatch):
     first = scores_of(net, x)
     assert runs == [2, 2, 2]  # to look, to check, and the pass itself
     assert torch.equal(scores_of(net, x), first) and len(runs) == 4
-    for changes in ({"fold": "gradient"}, {"fold": "nothing"}, {"dtype": torch.bfloat16}):
+    for changes in ({"fusion": "gradient"}, {"fusion": "nothing"}, {"dtype": torch.bfloat16}):
         for again in (2, 0):
             before = len(runs)
             with many_passes(net, x, **changes):

@@ -189,7 +189,7 @@ def test_a_network_whose_answers_are_probabilities() -> None:
         ({"jpeg_copies": -1}, "jpeg_copies"),
         ({"speed": 1}, "setting 'speed'"),
         ({"target": "zebra"}, "class 'zebra'"),
-        ({"progress": 1}, "progress is a function"),
+        ({"progress": 1}, "progress must be a function"),
     ],
 )
 def test_wrong_input_is_said(settings, says) -> None:

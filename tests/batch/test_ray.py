@@ -31,4 +31,4 @@ def test_the_results_are_those_of_the_local_engine(command, table, tmp_path):
 def test_without_ray_it_says_what_to_install(command, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert command("--engine", "ray") == 2
-    assert "pip install -r requirements-ray.txt" in capsys.readouterr().err
+    assert 'pip install "camviz[ray]"' in capsys.readouterr().err

@@ -213,7 +213,7 @@ def test_what_a_method_says_is_said_of_each_picture_of_a_batch():
 
 
 def test_a_batch_is_not_for_methods_of_many_passes(tiny):
-    with pytest.raises(CamvizError, match="Score-CAM takes many passes for each image, so its images go one by"):
+    with pytest.raises(CamvizError, match="Score-CAM takes many passes for each image: answer its questions one by"):
         together(tiny, "score_cam")
 
 
@@ -290,7 +290,7 @@ def test_a_recipe_of_a_program_file(suffix, photo, tmp_path):
 def test_a_recipe_is_for_one_picture(lite0, photo):
     recipe = to_recipe(explain(lite0, photo).question, photo)
     OTHER.save(photo)
-    with pytest.raises(CamvizError, match="the image 'my photo\\.png' is not the one that the recipe was made of"):
+    with pytest.raises(CamvizError, match="the pixels of 'my photo\\.png' differ"):
         explain(**recipe)
     assert explain(**{**recipe, "image": OTHER}).question.image.digest == images.digest(OTHER)
 
@@ -305,7 +305,7 @@ def test_a_recipe_of_another_version_is_followed_with_a_note(lite0, photo):
 def test_a_network_of_ones_own_must_be_given(tiny, photo):
     e = explain(tiny, photo, target=3)
     recipe = to_recipe(e.question, photo)
-    with pytest.raises(CamvizError, match="this recipe is of a network of your own, 'tiny'"):
+    with pytest.raises(CamvizError, match="this recipe is for your own network 'tiny'"):
         explain(**recipe)
     np.testing.assert_array_equal(explain(**{**recipe, "model": tiny}).attribution, e.attribution)
 
@@ -313,7 +313,7 @@ def test_a_network_of_ones_own_must_be_given(tiny, photo):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"model": "efficientnet_lite9"}, "model 'efficientnet_lite9' is not in the catalogue"),
+        ({"model": "efficientnet_lite9"}, "model 'efficientnet_lite9' is not in the catalog"),
         ({"model": {"name": 7}}, "the model of a recipe needs a 'name', as text; got '7'"),
         ({"model": {"nam": "x"}}, "field 'nam' is not in the model of a recipe; did you mean 'name'"),
         ({"model": ["efficientnet_lite0"]}, "a model is what camviz.load_model returns, .* got list"),

@@ -76,7 +76,7 @@ def test_every_method_is_right_or_refused(key: str, plain: camviz.Model, compile
         return
     layer = "body" if method.layer == "required" else None
     if key in REFUSED:
-        with pytest.raises(CamvizError, match=r"this network is compiled .* as this method needs"):
+        with pytest.raises(CamvizError, match=r"this network is compiled .* so this method cannot follow"):
             camviz.explain(compiled, coffee, key, 1, layer)
         return
     if key == "cam":
@@ -126,7 +126,9 @@ def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(CamvizError, match="exported for batches of 2, and CamViz needs any: export it by"):
         camviz.load_model(export(Net().eval(), (torch.rand(2, 3, *SIZE),)))
     torch.save(Net().state_dict(), tmp_path / "state.pth")
-    with pytest.raises(CamvizError, match=r"holds no network of its own: name the architecture .*'resnet18', weights="):
+    with pytest.raises(
+        CamvizError, match=r"holds weights without a network: name the architecture .*'resnet18', weights="
+    ):
         camviz.load_model(tmp_path / "state.pth")
     torch.jit.save(torch.jit.script(Net()), tmp_path / "program.pth")
     with pytest.raises(CamvizError, match=r"holds a program \(TorchScript\) and not a state dict: load it without"):
@@ -134,5 +136,5 @@ def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(CamvizError, match="there is no file"):
         camviz.load_model(tmp_path / "none.pt")
     (tmp_path / "broken.pt2").write_bytes((tmp_path / "program.pth").read_bytes()[:-200])
-    with pytest.raises(CamvizError, match="holds no network of its own"):
+    with pytest.raises(CamvizError, match="holds weights without a network"):
         camviz.load_model(tmp_path / "broken.pt2")

@@ -83,8 +83,8 @@ def test_a_value_that_does_not_depend_on_the_image_is_named():
     constant = torch.ones(1, 16, 8, dtype=torch.float64)
     _, notes = relevance(Net(lambda q, k, v: F.scaled_dot_product_attention(q, k, constant) + v))
     assert [str(note) for note in notes] == [
-        "Relevance has no rule for scaled_dot_product_attention, which passed on the plain gradient: the map need not "
-        "sum up to the score."
+        "Relevance has no rule for scaled_dot_product_attention, which passed on the plain gradient: the map may not "
+        "sum to the score."
     ]
 
 

@@ -127,7 +127,7 @@ def test_a_head_of_several_layers_is_told_how_to_load() -> None:
 @pytest.mark.parametrize("suffix", [".ckpt", ".bin", ".safetensors", ".pth.tar"])
 def test_weights_given_as_the_network(suffix: str, state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / f"own{suffix}")
-    with pytest.raises(camviz.CamvizError, match="holds no network of its own: name the architecture"):
+    with pytest.raises(camviz.CamvizError, match="holds weights without a network: name the architecture"):
         camviz.load_model(str(tmp_path / f"own{suffix}"))
 
 

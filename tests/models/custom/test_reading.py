@@ -201,7 +201,7 @@ def test_a_sigmoid_in_a_compiled_network_is_computed_back(way):
 
 
 def test_a_head_that_contradicts_the_last_step_is_refused():
-    with pytest.raises(CamvizError, match="ends in softmax, so its head is not 'sigmoid'"):
+    with pytest.raises(CamvizError, match="ends in softmax, so its head cannot be 'sigmoid'"):
         load(Ending(lambda z: z.softmax(1)), head="sigmoid")
     with pytest.raises(CamvizError, match="head 'tanh'"):
         load(Ending(lambda z: z), head="tanh")
