@@ -37,7 +37,7 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}")  # three words on end
 NAMES = re.compile(r"[A-Za-z+-]*CAM(\+\+)?|FullGrad|RISE|ROAD|SmoothGrad|DeepDream")
 SYMBOLS = {"alpha", "beta", "gamma", "epsilon", "Alpha", "Beta"}
 # What nobody has translated yet may be shown in English: tests/pages/test_language.py warns of it.
-MISSING = {text for text, _ in translations.sentences()} - language.catalogue("zh").keys()
+MISSING = {text for text, _ in translations.sentences()} - language.catalog("zh").keys()
 
 
 @pytest.fixture(autouse=True)
@@ -234,7 +234,7 @@ def test_learn_in_chinese(start, names, explained, monkeypatch) -> None:
         assert not app.exception and {
             lesson.question,
             lesson.answer,
-            language.catalogue("zh")["Open in Explain"],
+            language.catalog("zh")["Open in Explain"],
         } <= shown(app)
         assert len(shown(app)) > 20 and english_in(shown(app), names | MODELS) == [], lesson.title
     app.session_state["part"] = "methods"
