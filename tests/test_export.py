@@ -173,7 +173,7 @@ def test_snippet_writes_scores_as_python(score, target):
 
 @pytest.mark.parametrize("score", [lambda values: values[:, 0], max])
 def test_snippet_refuses_a_score_that_it_cannot_write(score):
-    with pytest.raises(CamvizError, match="score of your own"):
+    with pytest.raises(CamvizError, match="your own score"):
         recipe.snippet(explanation(score).question, "a.jpg")
 
 

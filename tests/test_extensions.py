@@ -73,7 +73,7 @@ assert [entry.name for entry in models.offered_models()[:3]] == ["bare", "birds"
 try:
     camviz.load_model("birds", weights="random")
 except camviz.CamvizError as error:
-    assert "birds comes loaded from its package" in str(error)
+    assert "birds is a loaded model of another package" in str(error)
 
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file(str(APP), default_timeout=120)
@@ -134,7 +134,7 @@ def test_broken_package_is_named(source: str, fault: str, tmp_path: Path, monkey
     ("name", "value", "fault"),
     [
         ("birds", "os:sep", "offers the model 'birds', which names no function"),
-        ("resnet18", "os:getcwd", "offers the model 'resnet18', which is a name of the catalogue"),
+        ("resnet18", "os:getcwd", "offers the model 'resnet18', which is a name of the catalog"),
         ("birds", "os:getcwd", "offers the model 'birds', but returns no camviz.Model and no nn.Module; got str"),
         ("birds", "os:abort_", "which fails: AttributeError"),
     ],

@@ -104,7 +104,7 @@ def test_numpy_scores_work_without_gradients() -> None:
         ({"score": 4}, "class 4 does not exist; this network has classes 0 to 3"),
         ({"score": -1}, "class -1 does not exist"),
         ({"score": 10**30}, "class 10{30} does not exist"),
-        ({"score": scores.logit("x")}, "a class of a score is its index, a whole number; got 'x'"),
+        ({"score": scores.logit("x")}, "a score needs the index of a class, a whole number; got 'x'"),
         ({"score": scores.logit(True)}, "got True"),
         ({"score": scores.probability(np.array(["q"]))}, "got array"),
         ({"score": scores.contrast(1, None)}, "got None"),
@@ -152,8 +152,8 @@ def test_missing_arguments_are_refused() -> None:
         ("size", 10**400, "must lie in 1 to 512"),
         ("measure", np.array(["score"] * 2), "is not in the choices of occlusion"),
         ("measure", None, "measure 'None' is not in the choices of occlusion"),
-        ("progress", 3, "progress is a function .*; got int"),
-        ("progress", False, "progress is a function .*; got bool"),
+        ("progress", 3, "progress must be a function .*; got int"),
+        ("progress", False, "progress must be a function .*; got bool"),
     ],
 )
 def test_wrong_settings_are_refused(setting, value, sentence) -> None:

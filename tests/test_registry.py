@@ -87,7 +87,7 @@ def test_two_methods_of_one_name_are_refused():
         """Another file's."""
 
     other.__name__, other.__module__ = "toy", "elsewhere"
-    with pytest.raises(CamvizError, match="two functions are called 'toy'"):
+    with pytest.raises(CamvizError, match="two functions have the name 'toy'"):
         add(other)
     assert registry._METHODS["toy"].function is toy
 

@@ -108,7 +108,7 @@ def test_report_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
     assert float(rows["sum"]) == pytest.approx(e.attribution.sum(dtype=float), rel=1e-5)
     assert (
         rows["layer"] == "bn2"
-        and rows["method's settings"] == "counterfactual: False"
+        and rows["settings"] == "counterfactual: False"
         and rows["explained"] == "espresso (logit(c=967))"
     )
     assert rows["passes"] == "1 forward, 1 backward" and rows["image's sha256"] == e.question.image.digest
@@ -139,7 +139,7 @@ def test_report_escapes_every_name(lite0, coffee, e):
     page = Page(report.to_html(HOSTILE, [*sections, *maps, report.Section(HOSTILE, [HOSTILE], code=[HOSTILE])], link))
     assert_self_contained(page)
     assert "".join(page.text).count(HOSTILE) > 12
-    assert page.all("img")[0]["alt"] == f"{HOSTILE}, as the network sees it"
+    assert page.all("img")[0]["alt"] == f"{HOSTILE}, as the model sees it"
     assert page.all("a") == [{"href": link}]
 
 
@@ -173,7 +173,7 @@ def test_report_notes_an_empty_map(lite0):
     page = Page(report.to_html("Flat", report.explanation_sections(e, lite0.predict(flat), "flat.png")))
     assert "The map is empty." in "".join(page.text) and "nan" not in page.cells
     assert images.digest(flat) in page.cells
-    assert page.code == [] and "score of your own" in "".join(page.text)
+    assert page.code == [] and "your own score" in "".join(page.text)
 
 
 def test_chart_is_drawn_to_scale():

@@ -64,7 +64,7 @@ def test_logit_of_takes_one_class_per_sample():
     (gradient,) = torch.autograd.grad(scores.logit_of((1, 0))(values).sum(), values)
     assert gradient.tolist() == [[0, 1, 0], [1, 0, 0]]
     assert scores.logit_of((1, 0)) == scores.logit_of((1, 0)) != scores.logit_of((0, 1))
-    with pytest.raises(CamvizError, match="1 classes are for as many samples; got 2"):
+    with pytest.raises(CamvizError, match="1 classes need as many samples; got 2"):
         scores.logit_of((1,))(VALUES)
     with pytest.raises(CamvizError, match="class 3 does not exist"):
         scores.logit_of((1, 3))(VALUES)
@@ -85,7 +85,7 @@ def test_score_is_read_from_data(data, score):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ({}, "a score has one name, one of logit, probability, contrast; got 0 names"),
+        ({}, "a score must have one name, one of logit, probability, contrast; got 0 names"),
         ({"logit": 1, "contrast": [1, 2]}, "got 2 names"),
         ({"logits": 1}, "score 'logits' is not in CamViz; did you mean 'logit'"),
         ({"logit": "1"}, "the score 'logit' takes the index of a class; got 1"),
@@ -123,8 +123,8 @@ def test_probability_follows_the_head_of_the_network(method: str, knobs: dict[st
     assert not np.allclose(attribution(0.0, "softmax"), attribution(1.0, "softmax"), rtol=1e-3)
 
 
-def test_headed_is_limited_to_its_block() -> None:
+def test_using_head_is_limited_to_its_block() -> None:
     values = torch.tensor([[2.0, 1.0]])
-    with scores.headed(torch.sigmoid):
+    with scores.using_head(torch.sigmoid):
         assert scores.probability(0)(values).item() == pytest.approx(0.880797, abs=1e-6)
     assert scores.probability(0)(values).item() == pytest.approx(0.731059, abs=1e-6)

@@ -134,7 +134,7 @@ def of_knob(knob: Knob) -> Iterator[str]:
 
 
 def template() -> Catalog:
-    """Return the catalogue without translations."""
+    """Return the catalog without translations."""
     found = Catalog(project="CamViz", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC))
     for text, where in sentences():
         found.add(text, auto_comments=[where])

@@ -1,4 +1,4 @@
-"""Regions of an image at several scales, joined to one map by the density of an attribution (XRAI)."""
+"""Regions of an image at several scales, combined to one map by the density of an attribution (XRAI)."""
 
 from functools import lru_cache
 
@@ -13,9 +13,9 @@ from torch import Tensor
 SCALES = (50, 100, 150, 250, 500, 1200)  # of Felzenszwalb's segmentation: the larger, the larger the segments
 SMOOTHING = 0.8  # pixels, before the segmentation
 SMALLEST = 150  # pixels of a segment
-SIDE = 224  # of the images for which the paper chose all of these numbers
+SIDE = 224  # pixels of a side of the images for which the paper chose these numbers
 WIDENED = 5  # pixels by which a region is widened, for an image of that side
-LEAST = 50  # pixels that a region has to add
+LEAST = 50  # new pixels that a region must add
 
 Float = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -35,7 +35,7 @@ def regions_of(image: Tensor, scales: int) -> list[Places]:
     for scale in SCALES[:scales]:
         labels = _labels(pixels.tobytes(), pixels.shape, scale)
         for number, part in enumerate(ndimage.find_objects(labels + 1)):
-            if part is None:  # too small for the size of this image
+            if part is None:  # the segment disappeared when it was resized
                 continue
             box = tuple(slice(max(0, side.start - radius), side.stop + radius) for side in part)
             mask = np.zeros(size, np.bool_)
@@ -44,7 +44,7 @@ def regions_of(image: Tensor, scales: int) -> list[Places]:
     return found
 
 
-@lru_cache(maxsize=4 * len(SCALES))  # for another class or model
+@lru_cache(maxsize=4 * len(SCALES))  # another class or model needs the same segments
 def _labels(values: bytes, shape: tuple[int, int, int], scale: int) -> Places:
     """Return the segments of an image (H, W, C) of float64 as numbers (H, W)."""
     pixels = np.frombuffer(values).reshape(shape)
@@ -57,10 +57,10 @@ def _labels(values: bytes, shape: tuple[int, int, int], scale: int) -> Places:
 
 
 def densest_first(attribution: Float, regions: list[Places], least: int) -> Float:
-    """Return a map (H, W): of each pixel the mean attribution of the pixels with which it was added.
+    """Return a map (H, W) with the value of each pixel: the mean attribution of the pixels that were added with it.
 
-    Again and again the region is added whose pixels that are not yet covered have the highest mean attribution. Regions
-    that add fewer than `least` pixels are left out; the pixels that remain get their mean.
+    Regions are added one by one, each time the one whose uncovered pixels have the highest mean attribution. Regions
+    that would add fewer than `least` pixels are left out; the remaining pixels get their mean.
     """
     values = attribution.ravel()
     starts = np.cumsum([0, *map(len, regions)])
@@ -81,5 +81,5 @@ def densest_first(attribution: Float, regions: list[Places], least: int) -> Floa
 
 
 def least_pixels(size: tuple[int, int]) -> int:
-    """Return how many pixels a region has to add to a map of this size."""
+    """Return the number of new pixels that a region must add, for a map of this size."""
     return max(1, round(LEAST * size[0] * size[1] / SIDE**2))

@@ -108,7 +108,7 @@ def test_batch_norms_are_fused_into_convolutions(monkeypatch):
         count.calls["batch_norm"] = 0
         forward(net, x)
         assert count.calls["batch_norm"] == 0
-    with many_passes(net, x, fold="nothing"), torch.no_grad():
+    with many_passes(net, x, fusion="nothing"), torch.no_grad():
         count.calls["batch_norm"] = 0
         forward(net, x)
         assert count.calls["batch_norm"] == 4
@@ -119,7 +119,7 @@ def test_without_fusion_every_layer_keeps_its_output():
     for name in ("first.conv1", "first.bn1", "second.conv2", "second"):
         layer = net.get_submodule(name)
         expected, _ = activations(net, x, layer)
-        with many_passes(net, x, fold="nothing"):
+        with many_passes(net, x, fusion="nothing"):
             close(activations(net, x, layer)[0], expected)
 
 
@@ -160,7 +160,7 @@ ACTIVATIONS = {
 def test_backward_pass_of_fused_batch_norms_equals_autograd(monkeypatch, activation):
     net, x = build(Normed, activation=activation), random_images(size=(24, 32))
     expected, before = input_gradient(net, x, SCORE), content(net.features[1].weight)
-    with many_passes(net, x, fold="gradient"):
+    with many_passes(net, x, fusion="gradient"):
         count = CallCounter(monkeypatch)
         found = input_gradient(net, channels_last(x), SCORE)
         assert count.calls == {"batch_norm": 0, "_convolved": 2}  # the last convolution, there and back
@@ -170,10 +170,10 @@ def test_backward_pass_of_fused_batch_norms_equals_autograd(monkeypatch, activat
 
 def test_scores_are_bit_identical_when_only_the_backward_pass_is_fused():
     net, x = build(Normed, activation=nn.ReLU6).float(), channels_last(random_images(size=(24, 32)).float())
-    with many_passes(net, x, fold="nothing"):
+    with many_passes(net, x, fusion="nothing"):
         with torch.enable_grad():
             plain = forward(net, x.clone().requires_grad_())
-    with many_passes(net, x, fold="gradient"):
+    with many_passes(net, x, fusion="gradient"):
         with torch.enable_grad():
             found = forward(net, x.clone().requires_grad_())
     assert torch.equal(found, plain)
@@ -299,7 +299,7 @@ def test_network_is_profiled_once(monkeypatch):
     first = scores_of(net, x)
     assert runs == [2, 2, 2]  # the profile, its check, and the pass itself
     assert torch.equal(scores_of(net, x), first) and len(runs) == 4
-    for changes in ({"fold": "gradient"}, {"fold": "nothing"}, {"dtype": torch.bfloat16}):
+    for changes in ({"fusion": "gradient"}, {"fusion": "nothing"}, {"dtype": torch.bfloat16}):
         for again in (2, 0):
             before = len(runs)
             with many_passes(net, x, **changes):

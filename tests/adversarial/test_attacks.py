@@ -189,7 +189,7 @@ def test_attack_on_a_network_that_returns_probabilities() -> None:
         ({"jpeg_copies": -1}, "jpeg_copies"),
         ({"speed": 1}, "setting 'speed'"),
         ({"target": "zebra"}, "class 'zebra'"),
-        ({"progress": 1}, "progress is a function"),
+        ({"progress": 1}, "progress must be a function"),
     ],
 )
 def test_wrong_settings_are_refused(settings, says) -> None:

@@ -83,7 +83,7 @@ def test_too_many_entries_are_refused(monkeypatch):
     data = archive({f"{number:050}.txt": b"" for number in range(100)})
     assert read_images(data) == []
     monkeypatch.setattr("camviz.batch.archive.MOST_ENTRIES", 99)
-    with pytest.raises(CamvizError, match="lists more files than a gallery"):
+    with pytest.raises(CamvizError, match="lists more files than the"):
         read_images(data)
 
 

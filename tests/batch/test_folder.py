@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import camviz
-from camviz.batch import Item, Order, Worker
+from camviz.batch import Item, Job, Worker
 from camviz.batch import output_folder as folders
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.evaluation.pixel_ranking import pixel_values
@@ -82,7 +82,7 @@ def test_repeated_command_computes_nothing(command, table, batches, capsys):
     capsys.readouterr()
     assert command("--methods", "grad_cam", "--batch", "2") == 0
     assert len(batches) == 2 and table() == before
-    assert "4 images: 0 maps to compute, 4 are there." in capsys.readouterr().out
+    assert "4 images: 0 maps to compute, 4 already computed." in capsys.readouterr().out
 
 
 def test_only_missing_or_changed_results_are_computed(command, table, batches, images, tmp_path):
@@ -105,17 +105,17 @@ def test_only_missing_or_changed_results_are_computed(command, table, batches, i
 
 
 def test_interrupted_command_continues(command, table, batches, capsys, monkeypatch):
-    original = folders.Folder.note
+    original = folders.OutputFolder.append
 
     def interrupted(self, rows):
         original(self, rows)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(folders.Folder, "note", interrupted)
+    monkeypatch.setattr(folders.OutputFolder, "append", interrupted)
     assert command("--methods", "grad_cam", "--batch", "2") == 130
     assert len(table()) == 2  # one batch
-    assert "goes on from here" in capsys.readouterr().err
-    monkeypatch.setattr(folders.Folder, "note", original)
+    assert "continues the run" in capsys.readouterr().err
+    monkeypatch.setattr(folders.OutputFolder, "append", original)
     batches.clear()
     assert command("--methods", "grad_cam", "--batch", "2") == 0
     assert batches == [("grad_cam", 2)] and len(table()) == 4
@@ -200,17 +200,17 @@ def test_failing_metric_is_a_note(command, table, monkeypatch):
     ("arguments", "sentence"),
     [
         (("--methods", "grad_camm"), "Method 'grad_camm' is not in CamViz; did you mean 'grad_cam'?"),
-        (("--methods", ""), "There must be at least one method"),
+        (("--methods", ""), "There is no method to compute: name at least one"),
         (("--metrics", "deletoin"), "Metric 'deletoin' is not in CamViz; did you mean 'deletion'"),
         (("--metrics", "pointing_game"), "is measured on mosaics of four images"),
-        (("--model", "efficientnet_lite9"), "Model 'efficientnet_lite9' is not in the catalogue"),
+        (("--model", "efficientnet_lite9"), "Model 'efficientnet_lite9' is not in the catalog"),
         (("--layer", "blocks.99"), "Layer 'blocks.99' is not in efficientnet_lite0"),
         (("--target", "espreso"), "Class 'espreso' is not in efficientnet_lite0; did you mean 'espresso'"),
         (("--target", "4000"), "efficientnet_lite0 has the classes 0 to 999; got 4000"),
-        (("--rather-than", "3"), "Needs the class that it is held against"),
+        (("--rather-than", "3"), "--rather-than needs a class to contrast with"),
         (("--batch", "0"), "A batch holds at least 1 image; got 0"),
         (("--engine", "rays"), "Engine 'rays' is not in local, ray; did you mean 'ray'"),
-        (("--set", "score_cam.mode=fast"), "A setting is for 'score_cam', which is not among what is to be computed"),
+        (("--set", "score_cam.mode=fast"), "A setting is for 'score_cam', which is not computed"),
         (("--weights", "nowhere.pth"), "there is no file nowhere.pth"),
     ],
 )
@@ -262,7 +262,7 @@ def test_few_images_are_read_ahead(monkeypatch, tmp_path, images):
     """While the first batch is computed, the next two at most are in memory."""
     from camviz.batch import engines
 
-    order = Order(metrics=(), batch=1)
+    job = Job(metrics=(), batch=1)
     read = []
 
     def read_ahead(self, items):
@@ -271,7 +271,7 @@ def test_few_images_are_read_ahead(monkeypatch, tmp_path, images):
 
     monkeypatch.setattr(Worker, "read", read_ahead)
     batches = [[Item(str(number), b"", ("grad_cam",))] for number in range(20)]
-    rows = engines.local(order, folders.Folder(images, tmp_path / "out"), batches, 1)
+    rows = engines.local(order, folders.OutputFolder(images, tmp_path / "out"), batches, 1)
     next(rows)
     time.sleep(0.3)
     assert 1 <= len(read) <= 3

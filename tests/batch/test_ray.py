@@ -31,4 +31,4 @@ def test_ray_results_equal_the_local_engine(command, table, tmp_path):
 def test_missing_ray_names_the_command_that_installs_it(command, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert command("--engine", "ray") == 2
-    assert "pip install -r requirements-ray.txt" in capsys.readouterr().err
+    assert 'pip install "camviz[ray]"' in capsys.readouterr().err

@@ -7,7 +7,7 @@ from PIL import Image
 from torchvision import transforms
 
 import camviz
-from camviz.batch.worker import Item, Order, Worker
+from camviz.batch.worker import Item, Job, Worker
 from tests.models.nets import SIDE, Small, images, load, relative
 
 
@@ -20,9 +20,9 @@ def items(pictures, methods) -> list[Item]:
     return found
 
 
-def run(model, order, pictures):
-    worker = Worker(order, model)
-    outcomes = worker.explain(worker.read(items(pictures, order.methods)))
+def run(model, job, pictures):
+    worker = Worker(job, model)
+    outcomes = worker.explain(worker.read(items(pictures, job.methods)))
     return {(outcome.name, outcome.method): outcome for outcome in outcomes}
 
 
@@ -30,8 +30,8 @@ def test_images_of_several_sizes_equal_single_explanations():
     keeps_ratio = transforms.Compose([transforms.Resize(SIDE), transforms.ToTensor()])
     model = camviz.load_model(Small("norm"), preprocess=keeps_ratio)
     pictures = [*images(1, 30, 60), *images(1, 60, 30), *images(1)]
-    order = Order(methods=("grad_cam", "occlusion"), metrics=("deletion",), target=1, knobs={"occlusion": {"size": 12}})
-    outcomes = run(model, order, pictures)
+    job = Job(methods=("grad_cam", "occlusion"), metrics=("deletion",), target=1, knobs={"occlusion": {"size": 12}})
+    outcomes = run(model, job, pictures)
     assert len(outcomes) == 6 and not any(outcome.error for outcome in outcomes.values())
     for number, image in enumerate(pictures):
         for method, knobs in (("grad_cam", {}), ("occlusion", {"size": 12})):
@@ -53,7 +53,7 @@ class NanForUniform(Small):
 def test_image_without_a_result_does_not_affect_the_others():
     model = load(NanForUniform())
     pictures = [*images(1), Image.new("RGB", (SIDE, SIDE), "gray"), *images(1)]
-    outcomes = run(model, Order(methods=("grad_cam", "occlusion", "edge_detector"), metrics=()), pictures)
+    outcomes = run(model, Job(methods=("grad_cam", "occlusion", "edge_detector"), metrics=()), pictures)
     assert len(outcomes) == 9
     for (name, _), outcome in outcomes.items():
         assert ("nan" in outcome.error) == (name == "1.png")

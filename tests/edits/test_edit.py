@@ -63,8 +63,8 @@ def test_edit_describes_itself() -> None:
         ({"mask": "???"}, "is no mask"),
         ({"mask": TEXT, "fill": "blurr"}, "did you mean 'blur'"),
         ({"mask": TEXT, "color": 3}, "an edit is a camviz.edits.Edit"),
-        ({"mask": TEXT, "keep": 1}, "keep is True or False"),
-        ({"mask": TEXT, "seed": 0.5}, "a seed is a whole number"),
+        ({"mask": TEXT, "keep": 1}, "keep must be True or False"),
+        ({"mask": TEXT, "seed": 0.5}, "seed must be a whole number"),
         (TEXT, "an edit is a camviz.edits.Edit"),
     ],
 )

@@ -83,7 +83,7 @@ def test_two_metrics_of_one_name_are_refused():
     def deletion(heatmap):
         """Another."""
 
-    with pytest.raises(CamvizError, match="two functions are called 'deletion'"):
+    with pytest.raises(CamvizError, match="two functions have the name 'deletion'"):
         metric("Deletion", better="low", cost=1, paper="", limitation="")(deletion)
 
 

@@ -156,7 +156,7 @@ class Raising:
         ({"target": "cat"}, "class 'cat' is not in Small"),
         ({"target": scores.contrast(0, "cat")}, "class 'cat' is not in Small"),
         ({"target": scores.probability(1.5)}, "a class is an index or a label; got 1.5"),
-        ({"target": {}}, "a score has one name"),
+        ({"target": {}}, "a score must have one name"),
         ({"target": {"logits": 1}}, "score 'logits' is not in CamViz; did you mean 'logit'"),
         ({"target": {"logit": "x"}}, "the score 'logit' takes the index of a class; got x"),
         ({"target": {"contrast": [1]}}, "takes the indices of 2 classes"),
@@ -182,7 +182,7 @@ class Raising:
         ({"layer": ""}, "layer '' is not in Small"),
         *(({"fit": one}, "fit '.*' is not in crop, pad, stretch") for one in ("zoom", None, 3, [], np.zeros(2))),
         *(({"fuse": one}, "fuse '.*' is not in mean, max") for one in ("min", None, 3, {}, np.zeros(2))),
-        *(({"progress": one}, "progress is a function .*; got ") for one in (3, True, "x", [], np.zeros(2))),
+        *(({"progress": one}, "progress must be a function .*; got ") for one in (3, True, "x", [], np.zeros(2))),
         ({"steps": 3}, "setting 'steps' is not in the settings of grad_cam"),
         *(
             ({"counterfactual": one}, "counterfactual of grad_cam must be bool; got ")
@@ -211,18 +211,15 @@ def test_accepted_forms_of_measure_give_equal_numbers(metric, steps) -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings", "sentence"),
     [
-        *(
-            ((one, "deletion"), {}, "a metric measures an explanation, .*; got ")
-            for one in (None, 3, IMAGE, [EXPLANATION])
-        ),
-        *(((EXPLANATION, one), {}, "a metric is given by its key") for one in (None, 3, [], ["deletion"], print)),
+        *(((one, "deletion"), {}, "measure takes an explanation, .*; got ") for one in (None, 3, IMAGE, [EXPLANATION])),
+        *(((EXPLANATION, one), {}, "metric must be a key of METRICS") for one in (None, 3, [], ["deletion"], print)),
         ((EXPLANATION, "deletions"), {}, "metric 'deletions' is not in CamViz; did you mean 'deletion'"),
         ((EXPLANATION, "deletion"), {"foo": 1}, "setting 'foo' is not in the settings of deletion"),
         ((EXPLANATION, "deletion"), {"steps": "x"}, "steps of deletion must be int; got 'x'"),
         ((EXPLANATION, "deletion"), {"steps": True}, "steps of deletion must be int"),
         ((EXPLANATION, "deletion"), {"steps": 10**9}, "steps of deletion must lie in"),
-        ((EXPLANATION, "deletion"), {"progress": 3}, "progress is a function"),
-        ((EXPLANATION, "deletion"), {"progress": 0}, "progress is a function"),
+        ((EXPLANATION, "deletion"), {"progress": 3}, "progress must be a function"),
+        ((EXPLANATION, "deletion"), {"progress": 0}, "progress must be a function"),
     ],
 )
 def test_wrong_arguments_of_measure_are_refused(arguments, settings, sentence) -> None:
@@ -253,7 +250,7 @@ def test_accepted_forms_of_synthesize_give_equal_images(plain, given) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        *(({"model": one}, "an image is made for a model, .*; got ") for one in (None, 3, NET, "resnet18")),
+        *(({"model": one}, "synthesize takes a Model, .*; got ") for one in (None, 3, NET, "resnet18")),
         *(({"method": one}, "synthesis '.*' is not in CamViz") for one in (None, 3, [], "dream")),
         *(
             ({"channel": one}, "layer .* has channels 0 to 7; got ")
@@ -261,11 +258,11 @@ def test_accepted_forms_of_synthesize_give_equal_images(plain, given) -> None:
         ),
         *(({"layer": one, "channel": 1}, "layer '.*' is not in Small") for one in ("x", "", 3, [], np.zeros(2))),
         *(({"target": one}, "a target is|has the classes|class 'x'") for one in (True, 9, "x", [1], 1.5)),
-        ({}, "choose a channel of the layer, or a class|choose a class"),
+        ({}, "there is nothing to synthesize|there is no class to synthesize"),
         ({"target": lambda z: None}, "a score must return one number"),
         ({"target": lambda z: z[:, 9]}, "the explained score fails"),
         ({"target": lambda z: z.detach()[:, 1]}, "does not depend on the class scores"),
-        *(({"target": 1, "progress": one}, "progress is a function") for one in (3, True, "x")),
+        *(({"target": 1, "progress": one}, "progress must be a function") for one in (3, True, "x")),
         *(
             ({"target": 1, "steps": one}, "steps of activation_maximization must")
             for one in (0, 1.5, "x", True, np.ones(2))

@@ -215,7 +215,7 @@ def test_notes_are_kept_for_each_image_of_a_batch():
 
 
 def test_batch_refuses_methods_of_many_passes(tiny):
-    with pytest.raises(CamvizError, match="Score-CAM takes many passes for each image, so its images go one by"):
+    with pytest.raises(CamvizError, match="Score-CAM takes many passes for each image: answer its questions one by"):
         together(tiny, "score_cam")
 
 
@@ -292,7 +292,7 @@ def test_recipe_reproduces_a_program_file(suffix, photo, tmp_path):
 def test_recipe_refuses_another_image(lite0, photo):
     recipe = to_recipe(explain(lite0, photo).question, photo)
     OTHER.save(photo)
-    with pytest.raises(CamvizError, match="the image 'my photo\\.png' is not the one that the recipe was made of"):
+    with pytest.raises(CamvizError, match="the pixels of 'my photo\\.png' differ"):
         explain(**recipe)
     assert explain(**{**recipe, "image": OTHER}).question.image.digest == images.digest(OTHER)
 
@@ -307,7 +307,7 @@ def test_recipe_of_another_version_adds_a_note(lite0, photo):
 def test_recipe_of_a_custom_network_needs_the_network(tiny, photo):
     e = explain(tiny, photo, target=3)
     recipe = to_recipe(e.question, photo)
-    with pytest.raises(CamvizError, match="this recipe is of a network of your own, 'tiny'"):
+    with pytest.raises(CamvizError, match="this recipe is for your own network 'tiny'"):
         explain(**recipe)
     np.testing.assert_array_equal(explain(**{**recipe, "model": tiny}).attribution, e.attribution)
 
@@ -315,7 +315,7 @@ def test_recipe_of_a_custom_network_needs_the_network(tiny, photo):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"model": "efficientnet_lite9"}, "model 'efficientnet_lite9' is not in the catalogue"),
+        ({"model": "efficientnet_lite9"}, "model 'efficientnet_lite9' is not in the catalog"),
         ({"model": {"name": 7}}, "the model of a recipe needs a 'name', as text; got '7'"),
         ({"model": {"nam": "x"}}, "field 'nam' is not in the model of a recipe; did you mean 'name'"),
         ({"model": ["efficientnet_lite0"]}, "a model is what camviz.load_model returns, .* got list"),

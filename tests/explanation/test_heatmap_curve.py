@@ -30,5 +30,5 @@ def test_heatmap_curve_equals_single_explanations(method) -> None:
     assert found.similarities[0] == pytest.approx(1, abs=1e-6)
     under = [strength for strength, one in zip(found.strengths, found.similarities, strict=True) if one < 0.5]
     assert found.breaks_at == (under[0] if under else None)
-    with pytest.raises(CamvizError, match="start from an explanation"):
+    with pytest.raises(CamvizError, match="heatmap_curve takes an explanation"):
         camviz.heatmap_curve(curve, "rotation")  # type: ignore[arg-type]

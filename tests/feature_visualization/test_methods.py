@@ -293,7 +293,7 @@ def test_target_may_be_a_label_a_score_or_the_predicted_class(model, image):
     [
         ("activation_maximizaton", {}, "did you mean 'activation_maximization'"),
         ("deep_dream", {"layer": "second"}, "starts from an image"),
-        ("activation_maximization", {"layer": "second"}, "choose a channel of the layer, or a class"),
+        ("activation_maximization", {"layer": "second"}, "there is nothing to synthesize: give a channel of the layer"),
         ("activation_maximization", {"layer": "second", "channel": 6}, "channels 0 to 5; got 6"),
         ("activation_maximization", {"layer": "secnd", "channel": 1}, "did you mean 'second'"),
         ("activation_maximization", {"layer": "second", "channel": 1, "row": 99}, "rows 0 to 4; got 99"),

@@ -72,7 +72,7 @@ def test_given_array_is_not_changed() -> None:
     np.testing.assert_array_equal(given, PIXELS)
 
 
-FORMS = r"an image as an array has the shape \(H, W\), .*; got "
+FORMS = r"an array must have the shape \(H, W\), .*; got "
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ FORMS = r"an image as an array has the shape \(H, W\), .*; got "
         (torch.empty(3, 20, 20, device="meta"), FORMS + "torch.float32, torch.strided, meta"),
         (torch.zeros(3, 20, 20).to_sparse(), FORMS + "torch.float32, torch.sparse_coo, cpu"),
         (torch.zeros(3, 20, 20, dtype=torch.complex64), FORMS),
-        (np.full((20, 20, 3), np.nan), "values that are not finite numbers"),
-        (np.full((20, 20, 3), np.inf, np.float32), "values that are not finite numbers"),
+        (np.full((20, 20, 3), np.nan), "values that are not finite"),
+        (np.full((20, 20, 3), np.inf, np.float32), "values that are not finite"),
         (PIXELS.astype(float), "an image of float64 has values of 0 to 1; got 0 to 255: give the image itself"),
         (PIXELS / 255 - 0.5, "got -0.5 to 0.5"),
         (PIXELS.astype(int) - 1, "an image of int64 has values of 0 to 255; got -1 to 254"),

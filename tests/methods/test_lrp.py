@@ -583,7 +583,7 @@ def test_calls_without_a_rule_are_noted():
         lrp(net, x, SCORE)
     assert counts.notes == [
         "The image has values outside the box of -3 to 3 that the first layer's rule assumes.",
-        "Relevance has no rule for exp, which passed on the plain gradient: the map need not sum up to the score.",
+        "Relevance has no rule for exp, which passed on the plain gradient: the map may not sum to the score.",
     ]
     with counting_passes() as counts:  # a gate gets no relevance, so its operations need no rule
         lrp(between(lambda a, b: a * b.exp().mean(dim=(2, 3), keepdim=True)), x.clamp(-3, 3), SCORE)

@@ -68,7 +68,7 @@ def test_class_index_accepts_label_and_number(lite0: camviz.Model) -> None:
     assert lite0.class_index("Cardigan") == 264  # the dog; the jacket is 474: exact case decides
     assert lite0.class_index("cardigan") == 474
     for wrong, sentence in {
-        "CARDIGAN": r"'CARDIGAN' stands for the classes 264 and 474; give the number",
+        "CARDIGAN": r"'CARDIGAN' stands for the classes 264 and 474; give the index",
         "expresso": r"'expresso' is not in efficientnet_lite0; did you mean 'espresso'\?",
         1000: r"classes 0 to 999; got 1000",
         -1: r"classes 0 to 999; got -1",

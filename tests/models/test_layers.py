@@ -205,7 +205,7 @@ def test_double_precision_is_kept() -> None:
         ({"input_size": (32, 32)}, r"Flat does not run on an image of shape \(1, 3, 32, 32\).*mat1 and mat2"),
         ({"input_size": (16, 16), "categories": ["a", "b"]}, "Flat has 4 classes; got 2 categories"),
         ({"input_size": (16, 16), "mean": (0.5,)}, "mean must be three numbers, for red, green and blue; got 1"),
-        ({"input_size": (16, 16), "weights": "random"}, "random weights are for networks of the catalogue"),
+        ({"input_size": (16, 16), "weights": "random"}, "random weights are for networks of the catalog"),
         ({"input_size": (16, 16), "weights": "no.pth"}, "'default', 'random' or a file; there is no file no.pth"),
     ],
 )
@@ -224,5 +224,5 @@ def test_network_must_end_in_class_scores() -> None:
 def test_custom_labels_and_duplicates() -> None:
     model = models.load_model(Flat(), input_size=(16, 16), categories=["crane", "heron", "crane", "Stork"])
     assert model.class_index("stork") == 3
-    with pytest.raises(camviz.CamvizError, match="'crane' stands for the classes 0 and 2; give the number"):
+    with pytest.raises(camviz.CamvizError, match="'crane' stands for the classes 0 and 2; give the index"):
         model.class_index("crane")

@@ -123,7 +123,7 @@ LONG = "x" * 5000
         ({"input_channels": ["red", "green", "bleu"]}, "input channel 'bleu' is not in .*; did you mean 'blue'"),
         ({"input_channels": [1, 2, 3]}, "input channel '1' is not in red, green, blue"),
         ({"input_channels": [[]] * 3}, r"input channel '\[\]' is not in"),
-        ({"device": "gpu"}, "device 'gpu' cannot be used on this machine, which has cpu"),
+        ({"device": "gpu"}, "device 'gpu' cannot be used on this machine: use one of cpu"),
         *(
             ({"device": one}, "cannot be used on this machine")
             for one in (0, 99, -7, 10**30, "quantum", [1], 1.5, b"", {})
@@ -132,9 +132,9 @@ LONG = "x" * 5000
             ({"weights": one}, "weights are 'default', 'random', the path .*; got ")
             for one in (3, True, [1], b"", object())
         ),
-        ({"weights": {}}, "a state dict holds tensors by name"),
-        ({"weights": {"a": 1}}, "a state dict holds tensors by name"),
-        ({"weights": "random"}, "random weights are for networks of the catalogue"),
+        ({"weights": {}}, "weights hold no tensors"),
+        ({"weights": {"a": 1}}, "weights hold no tensors"),
+        ({"weights": "random"}, "random weights are for networks of the catalog"),
         ({"weights": "no.pth"}, "there is no file no.pth"),
         ({"weights": LONG}, "there is no file x{200}\n"),
         ({"weights": "a\0b"}, "there is no file"),
@@ -163,7 +163,7 @@ LONG = "x" * 5000
             for one in (3, True, b"a", LONG, "a\nb", "a\0", [], np.zeros(3))
         ),
         *(({"unit": one}, "unit must be text of one line") for one in (3, True, b"a", LONG, "a\nb", ["m"], NET)),
-        *(({"progress": one}, "progress is a function") for one in (3, True, "x", [])),
+        *(({"progress": one}, "progress must be a function") for one in (3, True, "x", [])),
         *(({"preprocess": one, "input_size": None}, "preprocess") for one in (3, "x", [], True)),
         ({"preprocess": print}, "preprocess replaces input_size, mean, std and input_channels"),
     ],
@@ -176,7 +176,7 @@ def test_wrong_arguments_are_refused(given, sentence) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (None, "load_model takes a name of the catalogue, an nn.Module, .*; got NoneType"),
+        (None, "load_model takes a name of the catalog, an nn.Module, .*; got NoneType"),
         (3, "got int"),
         (True, "got bool"),
         (b"resnet18", "got bytes"),

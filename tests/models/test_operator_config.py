@@ -43,7 +43,7 @@ def test_networks_of_the_configuration_are_offered(folder: Path) -> None:
         ("birds", "Birds of the garden", "custom"),
         ("small", "small", "custom"),
     ]
-    assert offered[2:] == models.catalogue()
+    assert offered[2:] == models.catalog()
     model = models.shared_model("birds")
     assert (model.name, model.title, model.head) == ("birds", "Birds of the garden", "sigmoid")
     assert (model.categories, model.input_size) == (("wren", "robin", "tit"), (64, 96))
@@ -53,16 +53,18 @@ def test_networks_of_the_configuration_are_offered(folder: Path) -> None:
     assert models.shared_model("birds") is model
     assert len(models.shared_model("small").categories) == 1000
     assert models.default_model_name() == "efficientnet_lite0"
-    with pytest.raises(CamvizError, match="birds was brought along, and random weights are for"):
+    with pytest.raises(
+        CamvizError, match="birds is not in the catalog, and only networks of the catalog have random weights"
+    ):
         models.shared_model("birds", "random")
 
 
-def test_configuration_restricts_the_catalogue(folder: Path) -> None:
+def test_configuration_restricts_the_catalog(folder: Path) -> None:
     (folder / "camviz.toml").write_text('catalogue = ["resnet18", "efficientnet_lite1", "resnet81"]\n' + BIRDS)
     names = [entry.name for entry in models.offered_models()]
     assert names[0] == "birds" and set(names[1:]) == {"efficientnet_lite0", "efficientnet_lite1", "resnet18"}
     (fault,) = models.operator_config().faults
-    assert fault.startswith("network 'resnet81' is not in the catalogue, which ") and "did you mean 'resnet" in fault
+    assert fault.startswith("network 'resnet81' is not in the catalog, which ") and "did you mean 'resnet" in fault
     (folder / "camviz.toml").write_text("catalogue = [")
     assert [entry.name for entry in models.offered_models()] == ["efficientnet_lite0"]
 
@@ -76,7 +78,7 @@ def test_changed_configuration_is_read_again(folder: Path) -> None:
     assert second is not first and second.weights != first.weights
     (folder / "camviz.toml").write_text("uploads = false\n")
     assert models.operator_config().uploads is False
-    assert models.offered_models() == models.catalogue()
+    assert models.offered_models() == models.catalog()
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
@@ -98,7 +100,7 @@ def test_program_needs_no_architecture(folder: Path) -> None:
         ("[[model]]\ntitle = 'x'", "camviz.toml, model 1: it needs a name"),
         (
             "[[model]]\nname = 'x'",
-            "camviz.toml, model 1 'x': it needs an architecture of the catalogue, weights, or both",
+            "camviz.toml, model 1 'x': it needs an architecture of the catalog, weights, or both",
         ),
         (BIRDS + BIRDS, "has two networks of the name 'birds'"),
         (BIRDS + "[[model]]\nname = 'x'\narchitecture = 'resnet81'", "model 2 'x': model 'resnet81' is not in the cat"),
@@ -117,7 +119,7 @@ def test_error_names_the_entry(text: str, sentence: str, folder: Path, caplog: p
     kept = ("birds",) if (text.startswith(BIRDS) and "model 2" in sentence) or text == BIRDS + BIRDS else ()
     assert tuple(models.operator_config().offers) == kept
     closed = models.operator_config().uploads is False  # the file is invalid as a whole
-    rest = [entry for entry in models.catalogue() if not closed or entry.name == "efficientnet_lite0"]
+    rest = [entry for entry in models.catalog() if not closed or entry.name == "efficientnet_lite0"]
     assert list(models.offered_models()[len(kept) :]) == rest
     assert models.shared_model("efficientnet_lite0").name == "efficientnet_lite0"
 
@@ -166,15 +168,15 @@ def registered(bias: float = 0, **settings: Any) -> camviz.Model:
 def test_registered_network_is_first_until_unregistered() -> None:
     model = registered()
     assert models.offered_models()[0].name == models.default_model_name() == "mine"
-    assert models.offered_models()[1:] == models.catalogue()
+    assert models.offered_models()[1:] == models.catalog()
     assert models.shared_model("mine") is model
     models.unregister("mine")
     assert models.default_model_name() == "efficientnet_lite0"
-    with pytest.raises(CamvizError, match="model 'mine' is not in the catalogue"):
+    with pytest.raises(CamvizError, match="model 'mine' is not in the catalog"):
         models.shared_model("mine")
 
 
-def test_registered_network_hides_the_catalogue_entry_of_its_name() -> None:
+def test_registered_network_hides_the_catalog_entry_of_its_name() -> None:
     models.register(camviz.load_model(flat(), input_size=(16, 16), name="resnet18"))
     names = [entry.name for entry in models.offered_models()]
     assert names.count("resnet18") == 1 and names[0] == "resnet18"
@@ -211,5 +213,5 @@ def test_recipe_of_another_network_of_that_name_is_refused() -> None:
     old = str(registered().weights)
     assert str(models.shared_model("mine", old).weights) == old
     registered(bias=1)
-    with pytest.raises(CamvizError, match=f"the network mine that is here .* is another one than '{old}'"):
+    with pytest.raises(CamvizError, match=f"the loaded network mine has the weights .*, not '{old}'"):
         models.shared_model("mine", old)

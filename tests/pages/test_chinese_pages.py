@@ -37,7 +37,7 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}")  # three words on end
 NAMES = re.compile(r"[A-Za-z+-]*CAM(\+\+)?|FullGrad|RISE|ROAD|SmoothGrad|DeepDream")
 SYMBOLS = {"alpha", "beta", "gamma", "epsilon", "Alpha", "Beta"}
 # Missing translations may be shown in English: tests/pages/test_language.py warns of them.
-MISSING = {text for text, _ in translations.sentences()} - language.catalogue("zh").keys()
+MISSING = {text for text, _ in translations.sentences()} - language.catalog("zh").keys()
 
 
 @pytest.fixture(autouse=True)
@@ -230,7 +230,7 @@ def test_learn_page_is_translated(start, names, explained, monkeypatch) -> None:
         app.run()
         texts = shown(app)
         assert not app.exception
-        assert {lesson.question, lesson.answer, language.catalogue("zh")["Open in Explain"]} <= texts
+        assert {lesson.question, lesson.answer, language.catalog("zh")["Open in Explain"]} <= texts
         assert len(texts) > 20 and english_in(texts, names | MODELS) == [], lesson.title
     app.session_state["part"] = "glossary"
     app.run()

@@ -205,12 +205,12 @@ def test_canceled_work_keeps_finished_results(start, shown, monkeypatch) -> None
     original = tiles.in_queue
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
-    order = tiles._order(experiment, experiment.question(camviz.METHODS["grad_cam"]))
+    job = tiles._job(experiment, experiment.question(camviz.METHODS["grad_cam"]))
     photos = dataset_input._samples()
-    keys = {one.name: tiles._key(experiment, order, one) for one in photos}
+    keys = {one.name: tiles._key(experiment, job, one) for one in photos}
     monkeypatch.setattr(tiles, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
-        tiles._work(batch.Worker(order, experiment.model), photos, keys, 0.1, lambda *_, **__: None, lambda: None)
+        tiles._work(batch.Worker(job, experiment.model), photos, keys, 0.1, lambda *_, **__: None, lambda: None)
     assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 4 + [False] * 8
 
 

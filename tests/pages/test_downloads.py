@@ -197,4 +197,4 @@ def test_report_of_compare_contains_every_map_and_correlations(start, downloads)
     heat = camviz.render.heatmap(e.attribution, pixels.shape[:2])
     assert pixels.shape == (350, 350, 3)
     assert np.abs(shown - camviz.render.overlay(pixels, heat)).mean() < 4
-    assert page.count("data:image") == 4 and "How far they agree" in page and "<td>1.00</td>" in page
+    assert page.count("data:image") == 4 and "Agreement of the heatmaps" in page and "<td>1.00</td>" in page

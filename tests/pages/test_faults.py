@@ -22,7 +22,7 @@ from camviz.ui.results import explanations
 from camviz.ui.server import queue, store
 
 Start = Callable[..., AppTest]
-TOO_MUCH = "needs more memory than there is: try a smaller network, or a setting that does less at once."
+TOO_MUCH = "needs more memory than is available: use a smaller network, a smaller image or fewer samples."
 
 
 def allocate_too_much(*arguments: Any, **settings: Any) -> Any:

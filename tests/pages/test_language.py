@@ -1,4 +1,4 @@
-"""Message catalogues: fields agree, missing translations warn; how sentences are found and translated."""
+"""Message catalogs: fields agree, missing translations warn; how sentences are found and translated."""
 
 import ast
 import re
@@ -45,7 +45,7 @@ class TranslationWarning(UserWarning):
     """A translation is missing or unused: work for a translator, no fault of the code."""
 
 
-# ---------------------------------------------------------------------------------------------------- the catalogues
+# ---------------------------------------------------------------------------------------------------- the catalogs
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +54,14 @@ def templates() -> dict[str, str]:
     return dict(translations.sentences())
 
 
-def test_every_language_has_a_catalogue():
+def test_every_language_has_a_catalog():
     assert sorted(set(language.LANGUAGES) - {"en"}) == TRANSLATED
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
 def test_missing_and_unused_translations_warn(code: str, templates: dict[str, str]):
     assert len(templates) > 900
-    known = language.catalogue(code)
+    known = language.catalog(code)
     for text in templates.keys() - known.keys():
         warnings.warn(f"{code}: no translation of {text!r} ({templates[text]})", TranslationWarning, stacklevel=1)
     for text in known.keys() - templates.keys():
@@ -76,7 +76,7 @@ def fields(template: str) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("code", TRANSLATED)
 def test_translations_keep_the_fields_of_the_original(code: str):
-    known = language.catalogue(code).items()
+    known = language.catalog(code).items()
     assert [
         english
         for english, translated in known
@@ -105,7 +105,7 @@ def test_new_method_needs_no_translation(monkeypatch: pytest.MonkeyPatch):
     found = dict(translations.sentences())
     assert {"Brand new", "Show something that nobody has translated."} <= found.keys()
     error = errors.CamvizError(
-        "{method} takes many passes for each image, so its images go one by one", method=method.title
+        "{method} takes many passes for each image: answer its questions one by one", method=method.title
     )
     assert "Brand new" in language.translated(error.message, "zh")
     with pytest.warns(TranslationWarning, match="Brand new"):
@@ -131,7 +131,7 @@ def test_every_message_gets_the_values_that_it_names(name: str):
 
 
 def test_no_message_is_an_f_string():
-    """An f-string would reach the catalogue with its values filled in."""
+    """An f-string would reach the catalog with its values filled in."""
     composed = [
         f"{path.name}:{call.lineno}"
         for name in translations.CALLS
@@ -203,8 +203,8 @@ def error_of(call) -> errors.CamvizError:
     return raised.value
 
 
-def test_english_needs_no_catalogue(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(language, "catalogue", lambda code: pytest.fail("English was looked up"))
+def test_english_needs_no_catalog(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(language, "catalog", lambda code: pytest.fail("English was looked up"))
     assert language.tr("{count} before you", count=3) == "3 before you"
     assert language.tr_message("Deletion") == "Deletion"
     page = report.to_html("a", [], *("", *language.translator()))

@@ -155,8 +155,8 @@ def test_hostile_uploads_are_refused(start: Start, tmp_path: Path) -> None:
     zeros = saved({key: torch.zeros_like(value) for key, value in torch.load(io.BytesIO(birds())).items()})
     app = start()
     for content, names, sentence in [
-        (pickle.dumps(Payload(touched), protocol=2), None, "which would have to be run as code, and is not"),
-        (saved(Payload(touched)), None, "which would have to be run as code, and is not"),
+        (pickle.dumps(Payload(touched), protocol=2), None, "and CamViz runs no code of a file"),
+        (saved(Payload(touched)), None, "and CamViz runs no code of a file"),
         (program.getvalue(), None, "holds a program (TorchScript), which could do anything"),
         (compressed(zeros), None, "cannot be used"),
         (birds()[:-3000], None, "cannot be used"),
@@ -279,9 +279,10 @@ def test_compiled_model_names_the_reason_for_missing_layers(start: Start) -> Non
     app = start()
     assert shown_model(app).name == "program"
     assert [error.value for error in app.error] == [
-        "Program has no layer of feature maps, as its layers are hidden in TorchScript, which Grad-CAM needs."
+        "Program has no layer of feature maps, as its layers are hidden in TorchScript, which Grad-CAM needs: use a "
+        "method without a layer, such as occlusion."
     ]
     assert "TorchScript hides the layers of this model" in app.info[0].value
     app = start(method="lrp")
-    assert app.error[0].value.startswith("This network is compiled (TorchScript or torch.export), so its single")
+    assert app.error[0].value.startswith("This network is compiled (TorchScript or torch.export), so this method")
     assert not start(method="vanilla_backprop").error

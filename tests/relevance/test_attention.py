@@ -83,8 +83,8 @@ def test_attention_with_constant_values_has_a_note():
     constant = torch.ones(1, 16, 8, dtype=torch.float64)
     _, notes = relevance(Net(lambda q, k, v: F.scaled_dot_product_attention(q, k, constant) + v))
     assert [str(note) for note in notes] == [
-        "Relevance has no rule for scaled_dot_product_attention, which passed on the plain gradient: the map need not "
-        "sum up to the score."
+        "Relevance has no rule for scaled_dot_product_attention, which passed on the plain gradient: the map may not "
+        "sum to the score."
     ]
 
 

@@ -114,7 +114,7 @@ def test_full_grad_is_equal_for_every_form_of_relu(form):
 def test_smooth_step_without_a_rule_has_a_note(act, name):
     _, notes = explained("lrp", act)
     assert notes == [
-        f"Relevance has no rule for {name}, which passed on the plain gradient: the map need not sum up to the score."
+        f"Relevance has no rule for {name}, which passed on the plain gradient: the map may not sum to the score."
     ]
     _, notes = explained("full_grad", act)
     assert len(notes) == 1 and notes[0].endswith("of the score: not all is ReLU here.")

@@ -16,7 +16,7 @@ from camviz.explanation.explain import answer
 from camviz.teaching import marking
 from camviz.teaching.collecting import collect
 from camviz.teaching.guesses import Guess
-from camviz.teaching.hand_in import HandIn, links_of, picture, read_hand_in, to_html
+from camviz.teaching.hand_in import HandIn, links_of, read_hand_in, region_image, to_html
 from camviz.teaching.lessons import lessons, question_of
 
 LESSONS = lessons()
@@ -111,7 +111,7 @@ def test_hand_in_file_is_read_back_and_escaped(tmp_path, espresso):
         sentence,
         links=links_of(f"https://a.org/?x=1&y=2\n\njavascript:alert(1)\n{HOSTILE}"),
     )
-    html = to_html(work, LESSONS, {0: picture(espresso.view, CUP_REGION)})
+    html = to_html(work, LESSONS, {0: region_image(espresso.view, CUP_REGION)})
     path = tmp_path / "one.html"
     path.write_text(html, encoding="utf-8")
     assert read_hand_in(path) == work
@@ -145,13 +145,13 @@ def test_class_results_are_collected_and_marked_again(tmp_path, espresso):
     where, vote, sentence, number = (next(q for q in found.questions if q.lesson.number == n) for n in (1, 4, 7, 10))
     scores = [marking.overlap(mask, espresso).score for mask in (CUP_REGION, left)]
     assert [guess.score for guess in where.guesses.values()] == scores
-    assert where.said.values["score"] == f"{np.mean(scores):.2f}" and len(where.pictures) == 2
+    assert where.summary.values["score"] == f"{np.mean(scores):.2f}" and len(where.images) == 2
     assert [(v.answer, v.count, v.percent, v.right) for v in vote.votes] == [("A", 1, 50, True), ("B", 1, 50, False)]
-    assert str(vote.said) == "1 of 2 are right."
+    assert str(vote.summary) == "1 of 2 are right."
     assert sentence.sentences == (("=1+1", "Its toes."),)
-    assert str(number.said) == "1 of 2 are right (expected: 12.8); the median is 12, from 11.5 to 12.5."
+    assert str(number.summary) == "1 of 2 are right (expected: 12.8); the median is 12 (11.5 to 12.5)."
     assert [sentence.split(":")[0] for sentence in found.refused[:1]] == ["ann.html"]
-    assert str(found.refused[1]) == "1 guesses are at questions that these lessons do not have"
+    assert str(found.refused[1]) == "1 guesses are at questions that are not in these lessons"
     rows = list(csv.DictReader(io.StringIO(found.to_csv())))
     assert len(rows) == 7 and {row["student"] for row in rows} == {"Ann", "Bo", "'=1+1"}
     assert [row["correct"] for row in rows if row["lesson"] == "4"] == ["True", "False"]
@@ -167,13 +167,13 @@ def test_class_results_are_collected_and_marked_again(tmp_path, espresso):
         ("DATA:{", "damaged"),
         ("DATA:" + "[" * 200_000, "damaged"),
         ("DATA:" + "9" * 10_000, "damaged"),
-        ('DATA:{"kind": "other"}', "not those of a hand-in"),
+        ('DATA:{"kind": "other"}', "not a hand-in of CamViz"),
         ("WORK:format=2", "update CamViz"),
-        ("WORK:guesses=5", "no lists"),
+        ("WORK:guesses=5", "no list"),
         ("WORK:guesses=[{}]", "a guess is an object"),
         ("WORK:student=7", "no text"),
         ('WORK:student=""', "a name has 1 to 80"),
-        ('WORK:made="today"', "a time is written"),
+        ('WORK:made="today"', "a time must look"),
         ("WORK:links=[1]", "a link has 1 to 2000"),
         ("WORK:links=" + json.dumps(["a"] * 51), "at most 200 guesses and 50 links"),
         (b"x" * 2_000_001, "larger than 2 MB"),
@@ -213,7 +213,9 @@ def test_guess_that_fits_no_question_is_refused(tmp_path):
 
 
 def test_only_the_border_of_a_region_is_drawn(espresso):
-    drawn = np.asarray(camviz.images.decode_image(picture(espresso.view, CUP_REGION)).pixels).astype(int)
+    drawn = np.asarray(camviz.images.decode_image(region_image(espresso.view, CUP_REGION)).pixels).astype(int)
     assert np.abs(drawn[8, 30:140] - (255, 176, 0)).max() < 60
-    small = np.asarray(camviz.images.decode_image(picture(espresso.view, np.zeros((56, 56), bool))).pixels).astype(int)
+    small = np.asarray(camviz.images.decode_image(region_image(espresso.view, np.zeros((56, 56), bool))).pixels).astype(
+        int
+    )
     assert np.abs(drawn - small)[20:100, 50:130].max() < 60

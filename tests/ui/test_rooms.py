@@ -337,4 +337,4 @@ def test_intervals_equal_scipy() -> None:
     gap = Difference.of(first, second)
     likely = hypergeom(30, 20, 15).pmf(range(16))  # of 20 right ones, how many fall among the 15 with the heatmap
     assert gap.value == pytest.approx(4 / 15)
-    assert gap.chance == pytest.approx(likely[likely <= likely[12] * (1 + 1e-9)].sum())
+    assert gap.p_value == pytest.approx(likely[likely <= likely[12] * (1 + 1e-9)].sum())

@@ -11,7 +11,7 @@ import torchvision.models as tv
 from torch import nn
 
 import camviz
-from camviz.models.catalogue import EMBEDDED, timm_architectures, torchvision_names
+from camviz.models.catalog import EMBEDDED, timm_architectures, torchvision_names
 from camviz.models.checkpoints import closest_architecture as searching
 from camviz.models.checkpoints.closest_architecture import (
     ClosestArchitecture,
@@ -87,17 +87,17 @@ def test_error_names_tensors_and_the_closest_architecture(tmp_path: Path) -> Non
     sentence = load_error("resnet18", tv.resnet34(num_classes=7).state_dict(), tmp_path)
     assert sentence == (
         "the weights file own.pth does not fit resnet18: resnet18 has no 'layer1.2.conv1.weight' (and 95 more); "
-        "the closest in the catalogue is resnet34, which it fits"
+        "the closest in the catalog is resnet34, which it fits"
     )
     state = dict(tv.resnet18().state_dict())
     del state["layer1.0.conv1.weight"], state["bn1.bias"]
     state |= {"extra": torch.zeros(1), "layer1.0.bn1.bias": torch.zeros(3)}
     assert load_error("resnet18", state, tmp_path) == (
         "the weights file own.pth does not fit resnet18: it has no 'bn1.bias' (and 1 more); resnet18 has no 'extra'; "
-        "'layer1.0.bn1.bias' has the shape (3,) instead of (64,); resnet18 is still the closest in the catalogue "
+        "'layer1.0.bn1.bias' has the shape (3,) instead of (64,); resnet18 is still the closest in the catalog "
         "(99 of 103 tensors match)"
     )
-    assert load_error("resnet18", {"w": torch.zeros(2)}, tmp_path).endswith("; no network of the catalogue is similar")
+    assert load_error("resnet18", {"w": torch.zeros(2)}, tmp_path).endswith("; no network of the catalog is similar")
 
 
 @pytest.mark.parametrize("wrapper", ["model.", "net.backbone.", "_orig_mod.", "module.model."])
@@ -115,7 +115,7 @@ def test_prefix_of_the_network_itself_is_kept(tmp_path: Path) -> None:
     assert list(select(net.state_dict(), net)) == ["model.weight", "model.bias"]
 
 
-def test_stored_sketches_equal_the_catalogue() -> None:
+def test_stored_sketches_equal_the_catalog() -> None:
     names = [*EMBEDDED, *torchvision_names(), *(f"timm/{name}" for name, _ in timm_architectures())]
     assert list(searching.sketches()) == names
     for name in ("efficientnet_lite1", "resnet34", "googlenet", "timm/starnet_s2", "timm/regnety_002"):

@@ -10,7 +10,7 @@ import torchvision
 import camviz
 from camviz import models
 from camviz.explanation.recipe import snippet, to_recipe
-from camviz.models.catalogue import torchvision_weights
+from camviz.models.catalog import torchvision_weights
 from camviz.models.checkpoints import download, packaged
 from camviz.models.sources import find_source
 

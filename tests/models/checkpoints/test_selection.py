@@ -127,7 +127,7 @@ def test_error_for_a_deeper_head_names_the_remedy() -> None:
 @pytest.mark.parametrize("suffix", [".ckpt", ".bin", ".safetensors", ".pth.tar"])
 def test_weights_file_without_architecture_is_refused(suffix: str, state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / f"own{suffix}")
-    with pytest.raises(camviz.CamvizError, match="holds no network of its own: name the architecture"):
+    with pytest.raises(camviz.CamvizError, match="holds weights without a network: name the architecture"):
         camviz.load_model(str(tmp_path / f"own{suffix}"))
 
 

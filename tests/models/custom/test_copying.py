@@ -163,6 +163,6 @@ def test_network_that_refuses_to_be_copied_is_refused():
         def __deepcopy__(self, memo):
             raise TypeError("not this one")
 
-    with pytest.raises(CamvizError, match=r"this Stubborn cannot be copied.*\(not this one\): delete what it holds"):
+    with pytest.raises(CamvizError, match=r"this Stubborn cannot be copied.*\(not this one\): delete its attributes"):
         load(Stubborn())
     assert isinstance(copied(nn.Identity()), nn.Identity)

@@ -201,7 +201,7 @@ def test_sigmoid_in_a_compiled_network_is_inverted(way):
 
 
 def test_head_that_contradicts_the_last_step_is_refused():
-    with pytest.raises(CamvizError, match="ends in softmax, so its head is not 'sigmoid'"):
+    with pytest.raises(CamvizError, match="ends in softmax, so its head cannot be 'sigmoid'"):
         load(WithEnding(lambda z: z.softmax(1)), head="sigmoid")
     with pytest.raises(CamvizError, match="head 'tanh'"):
         load(WithEnding(lambda z: z), head="tanh")

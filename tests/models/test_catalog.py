@@ -14,7 +14,7 @@ from huggingface_hub import constants
 
 import camviz
 from camviz import models
-from camviz.models.catalogue import EMBEDDED, source_of
+from camviz.models.catalog import EMBEDDED, source_of
 from camviz.models.checkpoints import download
 
 CURATED = [
@@ -24,8 +24,8 @@ CURATED = [
 ]
 
 
-def test_catalogue_is_ordered_by_source() -> None:
-    entries = models.catalogue()
+def test_catalog_is_ordered_by_source() -> None:
+    entries = models.catalog()
     assert [entry.name for entry in entries if entry.curated] == CURATED == [entry.name for entry in entries[:15]]
     assert [entry.source for entry in entries[:4]] == ["embedded", "embedded", "embedded", "torchvision"]
     sources = [entry.source for entry in entries]
@@ -35,8 +35,8 @@ def test_catalogue_is_ordered_by_source() -> None:
     assert next(entry for entry in entries if entry.name == "resnet18").note == "11.7 million parameters, 45 MB"
 
 
-def test_the_catalogue_holds_cnns_only() -> None:
-    names = [entry.name for entry in models.catalogue()]
+def test_the_catalog_holds_cnns_only() -> None:
+    names = [entry.name for entry in models.catalog()]
     assert {"resnet101", "regnet_y_400mf", "timm/resnet50.a1_in1k", "timm/convnext_tiny.in12k_ft_in1k"} < set(names)
     starts = ("vit", "swin", "maxvit", "maxxvit", "deit", "beit", "mixer", "levit", "pvt", "coatnet", "caformer", "eva")
     assert not [name for name in names if name.removeprefix("timm/").startswith(starts)]
@@ -63,11 +63,11 @@ def test_names_lead_to_their_source(name: str, source: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("resnet51", "model 'resnet51' is not in the catalogue; did you mean 'resnet5"),
+        ("resnet51", "model 'resnet51' is not in the catalog; did you mean 'resnet5"),
         ("efficientnet-lite0", "did you mean 'efficientnet_lite0'"),
         ("timm/resnet50.nonsense", "did you mean 'timm/resnet50"),
-        ("../secret", "'../secret' is not in the catalogue"),
-        ("torchvision/resnet26", "'torchvision/resnet26' is not in the catalogue"),
+        ("../secret", "'../secret' is not in the catalog"),
+        ("torchvision/resnet26", "'torchvision/resnet26' is not in the catalog"),
         ("timm/vit_small_patch14_dinov2", "ends in features, not in class scores"),
     ],
 )
