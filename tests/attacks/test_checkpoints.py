@@ -185,7 +185,7 @@ def test_uploaded_programs_are_refused(tmp_path: Path) -> None:
     assert not ran.exists()
 
 
-def test_architecture_must_be_a_name_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_architecture_must_be_a_name_of_the_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client without a browser can send any name."""
     content = saved(tv.squeezenet1_1(num_classes=3).state_dict())
     program = tmp_path / "x.pt"

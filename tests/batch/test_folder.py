@@ -271,7 +271,7 @@ def test_few_images_are_read_ahead(monkeypatch, tmp_path, images):
 
     monkeypatch.setattr(Worker, "read", read_ahead)
     batches = [[Item(str(number), b"", ("grad_cam",))] for number in range(20)]
-    rows = engines.local(order, folders.OutputFolder(images, tmp_path / "out"), batches, 1)
+    rows = engines.local(job, folders.OutputFolder(images, tmp_path / "out"), batches, 1)
     next(rows)
     time.sleep(0.3)
     assert 1 <= len(read) <= 3

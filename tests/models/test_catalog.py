@@ -1,4 +1,4 @@
-"""The catalogue of models by name, and random weights."""
+"""The catalog of models by name, and random weights."""
 
 import math
 import random

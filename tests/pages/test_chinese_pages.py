@@ -244,11 +244,11 @@ def test_every_chapter_is_drawn_and_translated(start, names, chapter) -> None:
         if any(one.key == button for one in app.button):
             app.button(key=button).click().run()
     assert not app.exception and not app.error
-    texts, catalogue = shown(app), language.catalogue("zh")
+    texts, catalog = shown(app), language.catalog("zh")
     assert len(texts) > 15 and english_in(texts, names) == []
     everything = "\n".join(texts)
-    assert catalogue[CHAPTERS[chapter].idea] in everything and CHAPTERS[chapter].paper in everything
-    passes = re.escape(catalogue["passes: {count}, {seconds} s"])
+    assert catalog[CHAPTERS[chapter].idea] in everything and CHAPTERS[chapter].paper in everything
+    passes = re.escape(catalog["passes: {count}, {seconds} s"])
     assert re.search(passes.replace(r"\{count\}", r"\d+").replace(r"\{seconds\}", r"\d+\.\d\d"), everything)
     assert [latex.value for latex in app.latex] == [f"$$\n{CHAPTERS[chapter].formula}\n$$"]
 
