@@ -23,7 +23,7 @@ from ..server.store import result_store
 from ..session import settings
 
 _TRIED_ON = "_tried_on"  # in st.session_state: the digest of the image that the windows were tried on
-FELL, ROSE = (214, 40, 40), (40, 90, 214)  # as in brush.js
+FELL, ROSE = (214, 40, 40), (40, 90, 214)  # as in camviz/stage/mask.js
 FAINTEST, STRONGEST = 30 / 255, 220 / 255
 
 
