@@ -60,7 +60,8 @@ def draw(experiment: Experiment) -> None:
         maps = _heatmaps(experiment, question, attack, noise, look) if question is not None else []
         _notes(request, attack)
     made = class_image.draw(experiment, experiment.explained_class)
-    code = python_code.of_attack(request, question, attack.after[0].index)
+    class_of_image = None if made is None else experiment.explained_class
+    code = python_code.of_attack(request, question, attack.after[0].index, class_of_image)
     downloads.offer(
         experiment,
         Message("{name} of {image}", name=request.method.title, image=experiment.image.name),
