@@ -180,7 +180,7 @@ def test_programs_are_not_taken_from_a_browser(tmp_path: Path) -> None:
         with pytest.raises(
             CamvizError, match=f"holds a program \\({kind}\\), which could do anything and is not taken"
         ):
-            model_input.bring(ARCHITECTURE, "x.pth", content.getvalue(), None, False, "cpu")
+            model_input.add_upload(ARCHITECTURE, "x.pth", content.getvalue(), None, False, "cpu")
         assert f"holds a program ({kind})" in refused(content.getvalue())
     assert not ran.exists()
 
@@ -192,4 +192,4 @@ def test_an_architecture_is_a_name_and_never_a_file(tmp_path: Path, monkeypatch:
     program.write_bytes(content)
     for name in (str(program), "../x.pt", "x.pth", "/etc/passwd", "timm/../../x", "hf-hub:someone/something", ""):
         with pytest.raises(CamvizError, match="is not in the catalogue"):
-            model_input.bring(name, "x.pth", content, None, False, "cpu")
+            model_input.add_upload(name, "x.pth", content, None, False, "cpu")

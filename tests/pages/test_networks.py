@@ -45,7 +45,7 @@ def birds(seed: int = 0) -> bytes:
 
 def bring(app: AppTest, content: bytes, file: str = "birds.pth", names: bytes | None = None) -> AppTest:
     app.selectbox(key="own_architecture").set_value("squeezenet1_1")
-    number = app.session_state["_brought"]
+    number = app.session_state["_model_uploads"]
     app.file_uploader(key=f"own_weights{number}").set_value((file, content, "application/octet-stream"))
     if names is not None:
         app.file_uploader(key=f"own_names{number}").set_value(("names.txt", names, "text/plain"))
@@ -77,7 +77,7 @@ def test_brought_along_and_explained(start: Start) -> None:
     assert all(torch.equal(value.cpu(), state[key]) for key, value in model.net.state_dict().items())
     key = app.selectbox(key="model").value
     assert key.startswith("custom:") and app.query_params["model"] == key
-    assert app.session_state["_brought"] == 1  # new, empty uploaders
+    assert app.session_state["_model_uploads"] == 1  # new, empty uploaders
     assert not [error.value for error in app.error]
     # Back to another one, and to one's own again.
     app.selectbox(key="model").set_value("efficientnet_lite0").run()

@@ -105,7 +105,7 @@ def test_classes_of_ones_own_become_a_model_on_every_page(
     app.button(key="train_open").click().run()
     assert not app.exception and app.session_state["model"] == models[-1]
     experiment = app.session_state["experiment"]
-    assert experiment.model is second and experiment.image.own
+    assert experiment.model is second and experiment.image.is_uploaded
     assert {one.label for one in experiment.predictions} == {"fur", "羽毛"}
     assert np.isclose(experiment.answers.sum(), 1)
     app.switch_page("pages/compare.py").run()

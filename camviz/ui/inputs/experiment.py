@@ -41,7 +41,7 @@ class Experiment:
 
     @property
     def layer(self) -> str:
-        """The first chosen layer, or "" if the model has none."""
+        """Return the first chosen layer, or "" if the model has none."""
         return next(iter(self.layers), "")
 
     @property
@@ -51,7 +51,7 @@ class Experiment:
 
     @property
     def answers(self) -> NDArray[np.float64]:
-        """The answers of the model for all classes, (K,)."""
+        """Return the answers of the model for all classes, (K,)."""
         classes, answers = _ranking(self.model, self.image.decoded, self.fit)
         found = np.empty_like(answers)
         found[classes] = answers
@@ -69,22 +69,22 @@ class Experiment:
 
     @property
     def explained_class(self) -> int:
-        """The class that is explained, the first one of a contrast."""
+        """Return the explained class, the first one of a contrast."""
         return self.predictions[0].index if self.target < 0 else self.target
 
     @property
     def view(self) -> NDArray[np.uint8]:
-        """The image as the model sees it, RGB (H, W, 3)."""
+        """Return the image as the model sees it, RGB (H, W, 3)."""
         return self.model.view(self.image.decoded, self.fit)
 
     @property
     def x(self) -> Tensor:
-        """The model's input, (1, C, H, W)."""
+        """Return the model's input, (1, C, H, W)."""
         return self.model.normalize(self.view)
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What decides how the model sees this image, by content."""
+        """Return, by content, everything that decides how the model sees this image."""
         return self.image.digest, self.fit, self.model.key
 
     def question(self, method: Method, settings: Mapping[str, Any] | None = None) -> Question:

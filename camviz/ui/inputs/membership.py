@@ -9,7 +9,7 @@ from ..server.rooms import GuessLike, Seat, rooms
 from . import visitor
 
 _KIND, _BYTES = "seat", 200
-_TRIES = "_room_tries"  # in st.session_state: what tells this visitor's wrong codes from others'
+_TRIES = "_room_tries"  # in st.session_state: the id under which this visitor's wrong codes are counted
 
 
 def seat() -> Seat | None:

@@ -18,7 +18,7 @@ from ..session.language import error_text, tr
 from . import image_input, model_input
 
 LARGEST = 1  # MB
-LONGEST = 400  # characters of what is said of a file
+LONGEST = 400  # characters of an error about a file
 PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse", "edit")
 
 
@@ -45,13 +45,13 @@ def _take() -> None:
     try:
         session_settings.follow("recipe", settings_of(held.getvalue()))
     except CamvizError as error:
-        said = error.message  # a file that somebody made may name something of any length
-        st.session_state["recipe_refused"] = said if len(said) <= LONGEST else said[:LONGEST]
+        message = error.message  # which may quote a name of any length
+        st.session_state["recipe_refused"] = message if len(message) <= LONGEST else message[:LONGEST]
 
 
 def settings_of(data: bytes) -> dict[str, str]:
     """Return the settings of a recipe as a link writes them. Raises CamvizError."""
-    if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
+    if len(data) > LARGEST * 2**20:  # a client other than the browser ignores its limit
         raise RecipeError("this file is over {limit} MB, so it is no recipe", limit=LARGEST)
     try:
         return _asked(json.loads(data))
@@ -100,7 +100,7 @@ def _network(given: Any) -> dict[str, str]:
     model = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
     name, weights = text("model", "name", model.get("name", "")), model.get("weights", "default")
     if isinstance(weights, str) and Weights.parse(weights).is_custom:
-        return {"model": model_input.same(name, Weights.parse(weights)), "untrained": "0"}
+        return {"model": model_input.find_custom(name, Weights.parse(weights)), "untrained": "0"}
     if weights not in ("default", "random") and not _is_default(name, weights):
         raise RecipeError(
             "this recipe's network has weights of its own ('{weights}'), which only Python can load",

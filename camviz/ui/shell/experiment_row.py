@@ -63,7 +63,7 @@ def _image(drawn: bool) -> image_input.InputImage:
         with st.container(key="image_strip", horizontal=True, vertical_alignment="center", gap="small"):
             with st.popover(tr("Your image"), key="own_image", icon=":material/add_photo_alternate:"):
                 _upload()
-                image_input.removal(found[key])
+                image_input.remove_button(found[key])
             browser.gallery(tr("Available images"), items, key, image_input.choose)
         if refused := st.session_state.get("refused"):
             st.error(f"{escaped(refused[0])}: {escaped(tr_message(refused[1]))}")
@@ -75,12 +75,12 @@ def _upload() -> None:
         tr("Your own image"),
         type=image_input.FORMATS,
         key="upload",
-        max_upload_size=image_input.uploadable(image_input.LARGEST_UPLOAD),
+        max_upload_size=image_input.upload_limit(image_input.LARGEST_UPLOAD),
         on_change=image_input.take,
         args=("upload",),
         help=visitor.storage_text(),
     )
-    if image_input.camera_is_given() and st.toggle(tr("Turn on the camera"), key="camera_on"):
+    if image_input.is_camera_allowed() and st.toggle(tr("Turn on the camera"), key="camera_on"):
         st.camera_input(
             tr("Camera"), key="camera", on_change=image_input.take, args=("camera",), label_visibility="collapsed"
         )
@@ -114,7 +114,7 @@ def _model(place: Place, more: Place) -> Model:
                     key="device",
                     help=tr("All devices give the same results."),
                 )
-            if model_input.allowed():
+            if model_input.is_upload_allowed():
                 model_input.uploader(device)
     if model.weights.is_random:
         settings.note(

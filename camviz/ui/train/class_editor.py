@@ -84,7 +84,7 @@ def _add(index: int, now: TrainingSet) -> None:
         type=[*image_input.FORMATS, "zip"],
         accept_multiple_files=True,
         key=upload,
-        max_upload_size=image_input.uploadable(training_set.MOST_BYTES // 2**20),
+        max_upload_size=image_input.upload_limit(training_set.MOST_BYTES // 2**20),
         on_change=lambda: training_set.take_files(index, _held(upload)),
         help=tr("At most {most} images in all classes together.", most=training_set.MOST)
         + f" {visitor.storage_text()}",
@@ -99,7 +99,7 @@ def _add(index: int, now: TrainingSet) -> None:
         on_change=lambda: training_set.add(index, [free[name] for name in st.session_state[samples] if name in free]),
         help=tr("Images that come with CamViz and are in no class yet."),
     )
-    if image_input.camera_is_given() and st.toggle(
+    if image_input.is_camera_allowed() and st.toggle(
         tr("Turn on the camera"),
         key=f"train_camera{index}",
         help=tr("Each photo is added to this class."),

@@ -172,7 +172,7 @@ def _open(image: DatasetImage, run: Run) -> None:
     sample = f"sample:{image.name.removesuffix('.jpg')}"
     same = image_input.choices().get(sample)
     is_sample = same is not None and same.digest == decode_image(image.data).digest
-    image_input.choose(sample if is_sample else image_input.bring(image.name, image.data))
+    image_input.choose(sample if is_sample else image_input.add_upload(image.name, image.data))
     state["target"] = state["rather_than"] = -1
 
 
