@@ -39,7 +39,7 @@ TABLES = {
     "TRIALS",
     "THREE",
     "BETTER",
-    "BYS",
+    "SORT_ORDERS",
     "FILLERS",
     "COLORS",
     "ORDERS",

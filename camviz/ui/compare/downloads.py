@@ -27,7 +27,7 @@ def show_downloads(
 ) -> None:
     """Draw the downloads of `maps`; `draw` returns them as images, `name` is the name of the image of the page.
 
-    `image` asks about the image that stands before the heatmaps of a single row.
+    `image` is a question about the image that is drawn before the heatmaps of a single row.
     """
     st.header(tr("Download"))
     buttons = st.container(horizontal=True)

@@ -19,7 +19,7 @@ from . import axes
 
 def show() -> None:
     """Show the computed cells of the grid chosen on Compare, one at a time, each image before its heatmaps."""
-    with st.container(key="chosen_before"):
+    with st.container(key="grid_controls"):
         chosen = axes.choose(pages.experiment())
     look = stage.look()
     done = grid.run(chosen, lambda *_: None, quick_only=True)

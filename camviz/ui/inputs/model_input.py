@@ -170,7 +170,7 @@ def _drop_oldest(keys: list[str], most: int) -> None:
 
 
 def is_upload_allowed() -> bool:
-    """Return whether this visitor may upload a model: by the operator's file, otherwise only on the server's machine."""
+    """Return whether this visitor may upload a model: by the operator's file, else on the server's machine."""
     uploads = models.operator_config().uploads
     return is_local() if uploads is None else uploads
 

@@ -66,9 +66,9 @@ def of_attack(request: AttackRequest, question: Question | None, predicted: int,
         calls = [f"    camviz.explain({recipe.explain_arguments(one, source)})," for one, source in asked]
         lines += ["heatmaps = [", *calls, "]", "heatmaps[1]  # a notebook shows the image with the heatmap on it"]
     if class_image is not None:
-        settings = "".join(f", {key}={value!r}" for key, value in SETTINGS.items())
+        settings = "".join(f", {key}={value!r}" for key, value in {"target": class_image, **SETTINGS}.items())
         lines += [
-            f"class_image = camviz.feature_visualization.synthesize(model, 'class_image', target={class_image}{settings})",
+            f"class_image = camviz.feature_visualization.synthesize(model, 'class_image'{settings})",
             "print(model.predict(class_image.image, 3, 'stretch'))",
         ]
     return "\n".join(lines) + "\n"

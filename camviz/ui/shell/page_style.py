@@ -14,7 +14,7 @@ _STYLE, _reader = read("page.css"), component("reader")
 _PRESENTED = """<style>
 :is([data-testid=stSidebar], [data-testid=stHeader], [data-testid=stExpandSidebarButton]),
 :is(.st-key-title_line, .st-key-actions, .st-key-image_strip, .st-key-experiment_row),
-:is(.st-key-tabs, .st-key-chosen_before) {
+:is(.st-key-tabs, .st-key-grid_controls) {
   display: none !important;
 }
 [data-testid=stLayoutWrapper]:has(> .st-key-title_line, > .st-key-actions, > .st-key-tabs),
