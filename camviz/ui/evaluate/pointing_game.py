@@ -270,9 +270,7 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
                 ),
                 StageMap.of(one.cpu().float().numpy()),
             )
-            for one, prediction, place, share in zip(
-                result.maps, mosaic.predictions, QUARTERS, result.shares, strict=True
-            )
+            for one, prediction, place, share in parts
         ],
         image=encode.jpeg(view),
         size=(view.shape[0], view.shape[1]),

@@ -80,9 +80,8 @@ def table(experiment: Experiment) -> list[Section]:
         return []
     subjects = {key: replace(experiment, image=one, target=-1, rival=-1) for key, one in over.items()}
     has_mosaics = any(metric.of_mosaics for metric in metrics)
-    places = (
-        {key: (one, quarter) for key, one, quarter in pointing_game.mosaics(experiment, over)} if has_mosaics else {}
-    )
+    mosaics = pointing_game.mosaics(experiment, over) if has_mosaics else []
+    places = {key: (mosaic, quarter) for key, mosaic, quarter in mosaics}
 
     def cell(key: str, method: Method, metric: Metric) -> Cell:
         return Cell(subjects[key].question(method), metric, *(places.get(key, ()) if metric.of_mosaics else ()))

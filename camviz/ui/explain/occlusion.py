@@ -86,7 +86,7 @@ def changes(model: Model, image: DecodedImage, fit: Fit, chosen: int, tried: Win
     key, store = ("tried windows", image.digest, fit, model.key, chosen, tried.text), result_store()
     with store.claim(key, lambda _: None):
         if (found := store.get(key)) is None:
-            with compute_queue().turn(lambda _: None) as let_others:
+            with compute_queue().turn(lambda _: None) as yield_turn:
                 found = edits.try_windows(
                     model,
                     image,
@@ -94,7 +94,7 @@ def changes(model: Model, image: DecodedImage, fit: Fit, chosen: int, tried: Win
                     chosen,
                     fill=tried.fill,
                     fit=fit,
-                    progress=lambda done, total: let_others(),
+                    progress=lambda done, total: yield_turn(),
                 ).changes
             store.put(key, found)
     return found  # type: ignore[no-any-return]
