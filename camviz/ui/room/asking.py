@@ -1,4 +1,4 @@
-"""The question that a teacher asks: an image, its prediction and heatmap by the present model, and who sees what."""
+"""The form for a teacher's question: an image, its prediction and heatmap by the current model, who sees what."""
 
 from dataclasses import replace
 from typing import get_args
@@ -103,7 +103,7 @@ def _ask_next() -> None:
 
 
 def first_text(kind: Kind, experiment: Experiment) -> Message:
-    """Return the question where the teacher writes none."""
+    """Return the default question of a kind, for a teacher who writes none."""
     if kind == "number":
         return Message("With what probability does the model predict {label}?", label=experiment.predictions[0].label)
     return {

@@ -1,4 +1,4 @@
-"""Enter a room, or open one."""
+"""The entrance: enter a room, or open one."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class _Codes:
 
 
 def draw() -> None:
-    """Draw both."""
+    """Draw the form that enters a room, and the button that opens one."""
     given = str(settings.setting("room", "", _Codes()))
     show_refusal()
     left, right = st.columns(2, gap="large")
@@ -78,6 +78,6 @@ def attempt(act: Callable[[], None]) -> None:
 
 
 def show_refusal() -> None:
-    """Show what the last click was refused for."""
+    """Show why the last click was refused."""
     if error := st.session_state.pop(REFUSED, None):
         st.error(error_text(error))

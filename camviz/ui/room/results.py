@@ -24,7 +24,7 @@ STEP = 10  # percentage points of a bar
 
 
 def draw(key: str, question: Question, answers: Sequence[Answer], masks: NDArray[np.int32], told: bool) -> None:
-    """Show the answers and, if `told`, what is right."""
+    """Show the answers and, if `told`, the right answer."""
     if told:
         st.markdown(f"**{answer_text(question)}**")
     if question.kind == "region" and answers:
@@ -83,7 +83,7 @@ def image(key: str, picture: Picture, with_map: bool) -> None:
 
 
 def heatmap(key: str, picture: Picture) -> None:
-    """Show the model's heatmap, and say what it shows."""
+    """Show the model's heatmap with a caption."""
     image(f"{key}_model", picture, True)
     st.caption(escaped(tr_message(picture.about)))
 
@@ -140,7 +140,7 @@ def _numbers(key: str, question: Question, answers: Sequence[Answer]) -> None:
 
 
 def _shares(answers: Sequence[Answer]) -> None:
-    """Say how many were right, with and without the heatmap."""
+    """Show how many answers were right, with and without the heatmap."""
     judged = [answer for answer in answers if answer.right is not None]
     groups = [[answer for answer in judged if answer.with_map is with_map] for with_map in (True, False)]
     first, second = (Share.of(sum(bool(one.right) for one in group), len(group)) for group in groups)

@@ -1,4 +1,4 @@
-"""What a student sees of a room: the present question, and its answer once the teacher shows it."""
+"""The page Room for a student: the current question, and its answer once the teacher shows it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +23,7 @@ from .entrance import REFUSED, attempt, show_refusal
 
 NO_REGION = edits.pack(np.zeros((edits.GRID, edits.GRID), np.bool_))
 _NUMBER = "_room_region"  # in st.session_state: how many regions the browser has sent
-SECONDS = 2.0  # from one look at the room to the next
+SECONDS = 2.0  # between two runs of the page
 
 
 def draw(seat: Seat) -> None:

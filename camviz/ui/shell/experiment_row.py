@@ -20,7 +20,7 @@ from .pages import CLASS, IMAGE, LAYER, MODEL, Page
 FITS = {"crop": "center crop, as in training", "pad": "whole image, padded", "stretch": "stretched"}
 FUSES = {"mean": "mean", "max": "max", "product": "product"}
 
-Place = Any  # a container, or None where the page does not use that part
+Place = Any  # a container, or None if the page does not use that part
 
 
 def draw(page: Page) -> None:

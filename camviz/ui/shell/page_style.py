@@ -31,7 +31,7 @@ _PRESENTED = """<style>
 
 
 def is_presented() -> bool:
-    """Return whether the page is shown without its controls; if so, hide them."""
+    """Return whether the page is presented without its controls; if so, hide them."""
     presented = settings.switch("present")
     if presented:
         st.html(_PRESENTED)
@@ -46,7 +46,7 @@ def leave_button() -> None:
 def apply_page_style() -> None:
     """Set the style and the language of the page, at the start of every run."""
     st.html(f"<style>{_STYLE}</style>")
-    _reader(key="reader", data={"language": language.in_html(), "words": _streamlit_texts()})
+    _reader(key="reader", data={"language": language.html_language(), "words": _streamlit_texts()})
 
 
 def _streamlit_texts() -> dict[str, str]:

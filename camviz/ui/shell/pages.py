@@ -136,7 +136,7 @@ def _open_dream() -> None:
 
 
 def _channel(first: Mapping[str, str]) -> dict[str, str]:
-    """Return what a link to a channel left out on the former pages: the last layer, and the first channel."""
+    """Return the defaults of the former pages that a link to a channel left out: the last layer, the first channel."""
     if any(key in ("layer", "map", "maps") or key.endswith(".channel") for key in st.query_params):
         return {"layer": experiment().model.default_layer, **first}
     return {}
@@ -151,9 +151,9 @@ def _open(file: str, given: Mapping[str, str]) -> None:
     now = {**given, **link}
     opened = st.session_state.setdefault(_FORMER_LINKS, [])
     if link in opened:
-        settings.leave_link()
+        settings.keep_link()
         opened.append(link)
-        # The number makes each script another one, which the browser runs.
+        # With the number each script differs from the last one, so the browser runs it.
         st.html(f"<script>history.back() // {len(opened)}</script>", unsafe_allow_javascript=True)
         return
     opened += [link, now]  # Streamlit writes the settings under the former address first
@@ -200,5 +200,5 @@ def experiment() -> Experiment:
         # app.py.
         st.navigation([page.entry() for page in PAGES], position="hidden")
         st.rerun()
-    present: Experiment = st.session_state["experiment"]
-    return present
+    current: Experiment = st.session_state["experiment"]
+    return current

@@ -1,4 +1,4 @@
-"""What a teacher tells a class on every page: a question is asked, or a link is to be opened."""
+"""The notice of a teacher on every page of a student: a question was asked, or a link is to be opened."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -13,7 +13,7 @@ from ..server.rooms import Student, rooms
 from ..session.language import tr, tr_message
 from .pages import PAGES, Page, go
 
-SECONDS = 3.0  # from one look at the room to the next
+SECONDS = 3.0  # between two runs of the notice
 _FOLLOWED = "_room_followed"  # in st.session_state: code of the room and number of the link that was opened last
 _GOES = "_room_goes"  # in st.session_state: the link that was clicked, "" for the page Room
 NO_LINK = Message(
