@@ -246,7 +246,7 @@ def facts(e: Explanation) -> dict[str, str]:
         if value is not None
     ]
     found: dict[str, str] = {
-        Message("network"): f"{e.model} ({e.question.model.weights})",
+        Message("model"): f"{e.model} ({e.question.model.weights})",
         Message("method"): METHODS[e.method].title,
         Message("explained"): Message("{label} ({score})", label=e.label, score=str(e.score)),
         _answer_name(e.question.model): e.shown,

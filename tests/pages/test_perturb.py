@@ -122,11 +122,11 @@ def test_slow_heatmaps_wait_for_a_click_and_the_predictions_do_not(
     app = start(PAGE, level="7")
     assert not app.exception
     shown = scrubbed(app)
-    assert shown["first"] == 7 and len(shown["lines"]) == 2 and "heats" not in shown
+    assert shown["first"] == 7 and len(shown["lines"]) == 2 and "overlays" not in shown
     (button,) = [one for one in app.button if one.key == "corruption_maps.start"]
     assert button.label.startswith("Compute the heatmaps of all levels")
     button.click().run()
-    assert not app.exception and len(scrubbed(app)["lines"]) == 3 and scrubbed(app)["heats"]
+    assert not app.exception and len(scrubbed(app)["lines"]) == 3 and scrubbed(app)["overlays"]
     assert dict(app.query_params) == {"level": "7"}
 
 

@@ -67,7 +67,7 @@ class SynthesisRequest:
 
 
 def known(request: SynthesisRequest) -> Synthesis | None:
-    """Return the synthesis if it was computed before, by anybody."""
+    """Return the synthesis if it was computed before, for any visitor."""
     found: Synthesis | None = result_store().get(request.key)
     return found
 

@@ -40,7 +40,7 @@ class Variant:
 
     @property
     def question(self) -> Question:
-        """What it asks. Raises CamvizError if it cannot be asked here."""
+        """Return the question for the heatmap. Raises CamvizError if it cannot be asked here."""
         method = METHODS[self.method]
         return self.experiment.question(method, method.settings(dict(self.knobs)))
 

@@ -1,4 +1,4 @@
-"""Hand in: what a student has guessed, as one file to download."""
+"""The hand-in of a student: the guesses as one file to download."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What the experiments of the page Perturb say, in sentences: pure functions of their numbers."""
+"""Sentences on the results of the page Perturb: pure functions of their numbers."""
 
 from collections.abc import Sequence
 
@@ -66,7 +66,7 @@ def heatmaps(similarities: Sequence[float], empty: Sequence[bool]) -> Message:
 
 
 def size(found: Attack) -> Message:
-    """Return how large the allowed change is."""
+    """Return the size of the allowed change."""
     if found.norm == "linf":
         return Message("A change of at most {levels}/255 per pixel", levels=round(255 * found.epsilon))
     return Message("A change of L2 norm {epsilon}", epsilon=f"{found.epsilon:g}")

@@ -1,4 +1,4 @@
-"""What a report says of a corruption: its curves, the images at chosen levels, all numbers."""
+"""The report on a corruption: curves, images at chosen levels, all numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Metrics on a page: computed in turn, the numbers kept for everybody."""
+"""Metrics on a page: computed in the queue, the numbers kept for all visitors."""
 
 from math import isnan
 from typing import Any
@@ -46,5 +46,5 @@ def number(question: Question, metric: Metric, report: ReportProgress) -> float:
 
 
 def keep(question: Question, metric: Metric, value: float) -> None:
-    """Keep a number for everybody on this server; it is found only by the content of the question."""
+    """Keep a number for all visitors; it is found only by the content of the question."""
     result_store().put(("metric", metric.key, question.key), value)

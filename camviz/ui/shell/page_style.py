@@ -8,7 +8,7 @@ from ..components import component, read
 from ..session import language, settings
 from ..session.language import tr
 
-_STYLE, _reader = read("page.css"), component("reader")
+_STYLE, _page_fixes = read("page.css"), component("page_fixes")
 
 
 _PRESENTED = """<style>
@@ -46,7 +46,7 @@ def leave_button() -> None:
 def apply_page_style() -> None:
     """Set the style and the language of the page, at the start of every run."""
     st.html(f"<style>{_STYLE}</style>")
-    _reader(key="reader", data={"language": language.html_language(), "words": _streamlit_texts()})
+    _page_fixes(key="page_fixes", data={"language": language.html_language(), "words": _streamlit_texts()})
 
 
 def _streamlit_texts() -> dict[str, str]:

@@ -32,7 +32,7 @@ def draw(now: TrainingSet) -> None:
         st.button(
             tr("Begin with empty classes"),
             key="train_anew",
-            on_click=training_set.begin_anew,
+            on_click=training_set.start_empty,
             help=tr("Removes all classes and their images, for classes of your own."),
         )
         if training_set.is_own():

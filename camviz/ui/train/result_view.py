@@ -1,4 +1,4 @@
-"""The result of a training: the accuracy beside the one before, wrong images first, heatmaps, the download."""
+"""The result of a training: accuracy before and now, images with the wrong ones first, heatmaps, the download."""
 
 from collections.abc import Sequence
 
@@ -108,7 +108,7 @@ def images(now: Run) -> DatasetImage:
 
 
 def heatmaps(image: DatasetImage, now: Run, before: Run | None) -> None:
-    """Show what the model looks at in an image, beside the same of the run before, for the same class."""
+    """Show the heatmap of an image, beside that of the run before, for the same class."""
     runs = [now] if before is None else [before, now]
     decoded = decode_image(image.data, image.name)
     label = now.trained.model.predict(decoded, 1)[0].label
@@ -134,7 +134,7 @@ def heatmaps(image: DatasetImage, now: Run, before: Run | None) -> None:
 
 
 def actions(image: DatasetImage, now: Run) -> None:
-    """Draw what can be done with the model: open it in Explain with an image, and download it."""
+    """Draw the buttons that open the model in Explain with an image, download it and share it."""
     row = st.container(horizontal=True)
     if row.button(
         tr("Open in Explain"), icon=":material/visibility:", key="train_open", on_click=_open, args=(image, now)

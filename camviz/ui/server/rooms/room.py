@@ -157,8 +157,7 @@ class Room:
         key = int(guess.lesson), text, str(guess.kind)
         if key not in self._lessons and len(self._lessons) >= LESSON_QUESTIONS:
             raise RoomError(
-                "this room has guesses at {count} questions of lessons, which is the limit: its teacher can open another "
-                "room",
+                "this room has guesses at {count} questions of lessons already: its teacher can open another room",
                 count=LESSON_QUESTIONS,
             )
         is_region = key[2] == "region"
