@@ -20,7 +20,7 @@ from camviz.ui.session.markdown import escaped
 from camviz.ui.shell import pages
 from camviz.ui.widgets import stage
 
-PARTS = {"maps": "Feature maps", "visualization": "Feature visualization", "depths": "Every depth"}
+PARTS = {"maps": "Feature maps", "visualization": "Feature visualization", "depths": "Heatmaps by layer"}
 
 experiment = layer_choice.inspected(pages.experiment())
 part = settings.setting("inside", "maps", PARTS)

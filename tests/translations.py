@@ -44,9 +44,10 @@ TABLES = {
     "COLORS",
     "ORDERS",
     "HOW",
+    "GOALS",
 }
 # Settings whose values are shown through tr().
-VALUES = ("channel", "class", "link", "recipe", "Rows", "Columns", "Open the example", *COLOR_MAPS, *get_args(Fit))
+VALUES = ("link", "recipe", "Rows", "Columns", "Open the example", *COLOR_MAPS, *get_args(Fit))
 # What only a terminal shows: the command for many images, and the server's start.
 TERMINAL = {"batch/cli.py", "batch/engines.py", "batch/output_folder.py", "batch/job.py", "ui/server/serve.py"} | {
     "ui/server/web_server.py",

@@ -178,7 +178,7 @@ def test_programs_are_not_taken_from_a_browser(tmp_path: Path) -> None:
             target.writestr(name, code)
     for content, kind in [(script, "TorchScript"), (hostile, "TorchScript"), (exported, "torch.export")]:
         with pytest.raises(
-            CamvizError, match=f"holds a program \\({kind}\\), which could do anything and is not taken"
+            CamvizError, match=f"holds a program \\({kind}\\), which cannot be uploaded, as it could do anything"
         ):
             model_input.add_upload(ARCHITECTURE, "x.pth", content.getvalue(), None, False, "cpu")
         assert f"holds a program ({kind})" in refused(content.getvalue())

@@ -94,7 +94,7 @@ def test_a_recipe_nested_deeply(key: str, recipe: dict[str, Any]) -> None:
 
 def test_a_recipe_of_odd_sizes(recipe: dict[str, Any]) -> None:
     good = json.dumps(recipe)
-    assert "is over 1 MB, so it is no recipe" in answered(good.encode() + b" " * 50_000_000)
+    assert "has over 1 MB, so it is not a recipe" in answered(good.encode() + b" " * 50_000_000)
     many = {**recipe, **{f"x{number}": number for number in range(50_000)}}
     assert "setting 'x0' is not in the settings of smooth_grad" in answered(json.dumps(many).encode())
     assert answered((good[:-1] + ', "samples": 9}').encode()).count("'smooth_grad.samples': '9'") == 1  # the last one

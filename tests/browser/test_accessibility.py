@@ -18,7 +18,7 @@ PAGES = {
     "train": "Pretrained model",
     "inspect?layer=blocks.4": "Images with the strongest response",
     "inspect?inside=visualization&dream.for=class": "Inspect",
-    "inspect?inside=depths": "Every depth",
+    "inspect?inside=depths": "Heatmaps by layer",
     "learn?part=methods": "Paper",
     "room": "Open a room",
     "learn?course=first_maps": "First heatmaps",
@@ -298,7 +298,7 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
         '- button "Previous"',
         '- button "Next"',
         '- slider "Strength"',
-        '- button "Leave"',
+        '- button "Leave presentation"',
         'img "Grad-CAM: ',
     ):
         assert part in slides, slides

@@ -124,4 +124,4 @@ def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str, browse
         other.get_by_role("button", name="Occlude").click()
         assert tinted(other) == tried
     page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Look")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="View")).to_have_attribute("aria-pressed", "true")

@@ -70,7 +70,7 @@ def test_a_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
     e = camviz.explain("efficientnet_lite0", picture, "layer_cam")
     recipe, app = to_recipe(e.question, "my panda.png"), start()
     load(app, recipe)
-    assert "This recipe is of the image 'my panda.png', which is not here: load it" in app.error[0].value
+    assert "The image 'my panda.png' of this recipe is not stored here: upload it" in app.error[0].value
     assert "predicts espresso" in text(app)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
@@ -95,7 +95,7 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
     models.register(camviz.load_model(other, input_size=(28, 28), name="mine"))
     app = start(model="efficientnet_lite0")
     load(app, recipe)
-    assert "This recipe is of a network of somebody's own, 'mine', which is not here" in app.error[0].value
+    assert "The model 'mine' of this recipe is not stored here" in app.error[0].value
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,14 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
         ({"model": {"name": "efficientnet_lite0", "weights": "/etc/passwd"}}, "weights of its own ('/etc/passwd')"),
         (
             {"model": {"name": "mine", "weights": "custom 0123abcd"}},
-            "a network of somebody's own, 'mine', which is not here with the same weights: bring it along",
+            "the model 'mine' of this recipe is not stored here with the same weights: upload it",
         ),
         ({"model": 7}, "the model of a recipe has the fields name, weights, made_with"),
-        ({"image": {"file": "/etc/passwd", "sha256": "00"}}, "the image '/etc/passwd', which is not here"),
-        ({"target": {"probability": 3}}, "this recipe explains a probability, which only Python does"),
+        (
+            {"image": {"file": "/etc/passwd", "sha256": "00"}},
+            "the image '/etc/passwd' of this recipe is not stored here",
+        ),
+        ({"target": {"probability": 3}}, "this recipe explains a probability, which is possible in Python only"),
         ({"target": {"__class__": 3}}, "score '__class__' is not in CamViz"),
         ({"target": "3"}, "the score 'logit' takes the index of a class"),
         ({"layer": "x" * 3000}, "the recipe needs a 'layer', as text"),

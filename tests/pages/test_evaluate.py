@@ -111,7 +111,7 @@ def test_canceled_controls_are_pending_and_the_finished_ones_are_kept(start, wai
 
 def test_the_other_metrics_equal_those_of_the_package(start, quick, lite0, coffee, monkeypatch) -> None:
     keys = ("average_drop", "sparseness")
-    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", keys)
+    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.SINGLE_METRICS", keys)
     app = start(PAGE, steps="2", filler="mean")
     assert not app.exception
     (table,) = (table.value for table in app.table)
@@ -296,7 +296,7 @@ def test_the_report_of_the_curves_has_numbers_and_map(start, waiting, downloads,
 def test_the_code_in_the_report_gives_the_same_numbers(
     start, quick, downloads, lite0, coffee, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("sparseness",))
+    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.SINGLE_METRICS", ("sparseness",))
     start(PAGE, steps="2")
     page = html.unescape(page_of(downloads))
     blocks = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)

@@ -53,7 +53,7 @@ def test_opens_with_everything_that_is_fast(visit, wait, monkeypatch) -> None:
     assert not app.exception and not app.warning and not app.error
     assert headers(app)[:2] == ["Feature maps of blocks.6", "Feature map 99"]
     assert dict(app.query_params) == {} and app.session_state["layer"] == "blocks.6"
-    assert "Table of all 4,652,008 parameters and the receptive fields" in [box.label for box in app.expander]
+    assert "Layers, parameters (4,652,008 in total) and receptive fields" in [box.label for box in app.expander]
     table = app.dataframe[0].value
     assert table["Parameters"].sum() == 4652008
     assert table["Step"].tolist()[1] == "bn1" and table["Step"].tolist()[-3:-1] == ["▸ blocks.6", "bn2"]

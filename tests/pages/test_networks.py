@@ -157,7 +157,7 @@ def test_what_is_refused(start: Start, tmp_path: Path) -> None:
     for content, names, sentence in [
         (pickle.dumps(Payload(touched), protocol=2), None, "which would have to be run as code, and is not"),
         (saved(Payload(touched)), None, "which would have to be run as code, and is not"),
-        (program.getvalue(), None, "holds a program (TorchScript), which could do anything"),
+        (program.getvalue(), None, "holds a program (TorchScript), which cannot be uploaded"),
         (compressed(zeros), None, "cannot be used"),
         (birds()[:-3000], None, "cannot be used"),
         (b"\x10\x00\x00\x00\x00\x00\x00\x00{", None, "cannot be used"),

@@ -128,7 +128,7 @@ def test_regions_of_the_class_beside_the_heatmap(start: Start) -> None:
     teacher.button(key="room_show").click().run()
     shown, heat = components(teacher, "stage")
     assert (shown["rows"], shown["high"], heat["rows"]) == (56, "1", 7)
-    assert "lie inside a marked region, which covers 25% of the image" in texts(teacher)
+    assert "lies inside a marked region, which covers 25% of the image" in texts(teacher)
 
 
 def test_a_trained_model_is_shared_and_a_lesson_is_watched(start: Start) -> None:

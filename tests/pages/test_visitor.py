@@ -106,7 +106,7 @@ def test_a_digest_without_the_token_gives_nothing(start: Start, browser: Callabl
     assert not compare.exception and key not in compare.session_state["rows.images"]
     recipe = {"model": "efficientnet_lite0", "image": {"file": "x", "sha256": digest("macaw")}, "method": "grad_cam"}
     stranger.file_uploader(key="recipe").set_value(("r.json", json.dumps(recipe).encode(), "application/json")).run()
-    assert shown(stranger) == "sample:coffee" and any("which is not here" in error.value for error in stranger.error)
+    assert shown(stranger) == "sample:coffee" and any("is not stored here" in error.value for error in stranger.error)
     mine = upload(stranger)  # who has the same image sees the same, and removes only an own copy
     assert mine == key
     stranger.file_uploader(key="upload").set_value([]).run()

@@ -21,7 +21,7 @@ from ..widgets import charts, quick_check, stage
 from . import agreement
 from .downloads import pixels_of
 
-SCALES = {"own": "own", "shared": "shared"}
+SCALES = {"own": "Own", "shared": "Shared"}
 GROUP = "compare"  # the group of all stages of the page
 WIDEST, FEWEST = 4, 3  # cells in one line
 NARROWEST = 150  # pixels of a cell

@@ -35,7 +35,7 @@ def show() -> None:
         browser.slides(slides, look.strength, _leave)
     else:
         st.info(tr("No heatmap is computed yet: leave the presentation view, and choose or compute some."))
-        st.button(tr("Leave"), on_click=_leave)
+        st.button(tr("Leave presentation"), on_click=_leave)
 
 
 def _image_slide(question: Question, row: int, column: int) -> browser.Slide:

@@ -46,7 +46,12 @@ def slides(shown: Sequence[Slide], strength: float, left: Callable[[], None]) ->
         }
         for number, slide in enumerate(shown)
     ]
-    words = {"before": tr("Previous"), "next": tr("Next"), "leave": tr("Leave"), "strength_label": tr("Strength")}
+    words = {
+        "before": tr("Previous"),
+        "next": tr("Next"),
+        "leave": tr("Leave presentation"),
+        "strength_label": tr("Strength"),
+    }
     _slides(key="slides", data={"slides": data, "strength": strength, **words}, on_left_change=left)
 
 

@@ -48,12 +48,12 @@ Found = tuple[DatasetImage, Tile]
 WIDTH = 116  # pixels of a tile, at least
 AT_ONCE = 4  # images that are computed before the page is drawn again
 ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
-    "name": ("name", lambda found: found[0].name.lower()),
-    "class": ("predicted class", lambda found: (tr_message(found[1].predicted).lower(), -found[1].probability)),
-    "unsure": ("lowest probability first", lambda found: found[1].probability),
-    "sure": ("highest probability first", lambda found: -found[1].probability),
-    "sparse": ("smallest region first", lambda found: -found[1].sparseness),
-    "spread": ("largest region first", lambda found: found[1].sparseness),
+    "name": ("Name", lambda found: found[0].name.lower()),
+    "class": ("Predicted class", lambda found: (tr_message(found[1].predicted).lower(), -found[1].probability)),
+    "unsure": ("Lowest probability first", lambda found: found[1].probability),
+    "sure": ("Highest probability first", lambda found: -found[1].probability),
+    "sparse": ("Smallest region first", lambda found: -found[1].sparseness),
+    "spread": ("Largest region first", lambda found: found[1].sparseness),
 }
 
 
@@ -85,7 +85,7 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
             "dataset",
             ("dataset", *keys.values()),
             len(missing) * each,
-            tr("Explain {count} images", count=len(missing)),
+            tr("Explain the missing images: {count}", count=len(missing)),
             lambda report: _work(Worker(order, experiment.model), missing, keys, each, report, show),
             ask="never" if quick else "if slow",
             keep=False,

@@ -24,7 +24,7 @@ from ..session.settings import Span, setting
 from ..widgets.tiles import chart_of_curves, draw, measure_snippet, metric_sentence, show_limitation
 from . import conclusions, perturbed_images
 
-FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean color"}
+FILLERS = {"published": "As published", "blur": "Blur", "mean": "Mean color"}
 KEYS = ("deletion", "insertion")
 # Heights in pixels that are reserved while the curves are computed, so that nothing moves.
 SENTENCE_HEIGHT, TEST_HEIGHT, CHART_HEIGHT = 52, 1080, 340

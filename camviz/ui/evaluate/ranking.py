@@ -178,8 +178,8 @@ def downloads(experiment: Experiment, ranking: Ranking, ids: Sequence[str]) -> N
     name = file_name("camviz-ranking", experiment.model.name, experiment.layer)
     buttons = st.container(horizontal=True)
     for part, label, make in (
-        ("table", tr("Means (CSV)"), summary),
-        ("numbers", tr("All values (CSV)"), partial(numbers, ids=ids)),
+        ("table", tr("Download means (CSV)"), summary),
+        ("numbers", tr("Download all values (CSV)"), partial(numbers, ids=ids)),
     ):
         buttons.download_button(
             label,

@@ -50,15 +50,16 @@ def compare(e: Explanation, look: Look, place: Any) -> None:
     shown = (
         (tr("Before"), before, stages.map_of(before, top)),
         (tr("After"), e, stages.map_of(e, top)),
-        (tr("Difference: red rose, blue fell"), e, difference(before, e)),
+        (tr("Difference (red: higher, blue: lower)"), e, difference(before, e)),
     )
     with place:
-        for column, (title, one, values) in zip(st.columns(3), shown, strict=True):
+        for number, (column, (title, one, values)) in enumerate(zip(st.columns(3), shown, strict=True)):
             with column:
                 st.caption(title)
                 alt = tr("{title}: heatmap of {label}", title=title, label=tr_message(one.label))
-                key = f"stage_slot_edit_{len(title)}_{title[:1]}"
-                stages.stage(key, stages.original_of(one.question), size, values, look, alt, group="edit")
+                stages.stage(
+                    f"stage_slot_edit_{number}", stages.original_of(one.question), size, values, look, alt, group="edit"
+                )
 
 
 def difference(before: Explanation, after: Explanation) -> StageMap:

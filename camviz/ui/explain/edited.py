@@ -119,7 +119,9 @@ def read_request(given: Mapping[str, Any], find_image: Callable[[str], DecodedIm
         raise CamvizError("a tool is one of {known}; got {given}", known=", ".join(edits.TOOLS), given=repr(tool)[:30])
     pasted = find_image(str(given.get("paste"))) if tool == "paste" else None
     if tool == "paste" and pasted is None:
-        raise CamvizError("the image to paste, '{name}', is not here", name=str(given.get("paste"))[:60])
+        raise CamvizError(
+            "the image to paste, '{name}', is not stored here: choose another one", name=str(given.get("paste"))[:60]
+        )
     fill = "blur" if pasted else given.get("fill")
     return edits.Edit(edits.pack(mask), fill, keep=tool == "keep", pasted=pasted)  # type: ignore[arg-type]
 

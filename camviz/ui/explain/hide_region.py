@@ -30,8 +30,8 @@ REGIONS = (
     Message("Least highlighted region hidden"),
 )
 ROUNDS = Message(
-    "Each round hides what the heatmap highlights in the image that is left. The number shows how much the model still "
-    "finds elsewhere."
+    "Each round hides what the heatmap of the remaining image highlights. The probability shows how much evidence the "
+    "model still finds."
 )
 
 

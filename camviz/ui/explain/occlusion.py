@@ -129,8 +129,8 @@ def section(experiment: Experiment, tried: Windows) -> Section:
         Message("Occlusion by hand"),
         [
             Message(
-                "{count} windows were tried ({fill}). Red: the answer for {label} fell; blue: it rose; the mean over "
-                "the windows that covered a place.",
+                "Tried windows: {count} ({fill}). Red: the output for {label} fell; blue: it rose. Each place shows "
+                "the mean over the windows that covered it.",
                 count=len(tried.windows),
                 fill=Message(tried.fill),
                 label=model.categories[index],

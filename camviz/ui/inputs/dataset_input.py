@@ -90,7 +90,10 @@ def read_uploads(held: Sequence[Any], most: int, most_bytes: int) -> tuple[list[
             left = most_bytes - sum(map(len, taken.values()))
             found = _files(file.name, file.getvalue(), most, left, most_bytes)
             if len(taken) + len(found) > most:
-                raise FilesError("there is room for {most} images", most=most)
+                count = len(taken) + len(found)
+                raise FilesError(
+                    "{count} images are too many, at most {most} fit: choose fewer", count=count, most=most
+                )
             for name, data in found:
                 taken[_free_name(name, taken)] = data
         except CamvizError as error:
@@ -113,7 +116,9 @@ def _files(name: str, data: bytes, most: int, room: int, most_bytes: int) -> lis
     if name.lower().endswith(".zip"):
         return list(images_in_zip(data, most, room))
     if len(data) > room:
-        raise FilesError("there is room for {limit} MB of images", limit=most_bytes // 2**20)
+        raise FilesError(
+            "the images are larger than {limit} MB in total: choose fewer or smaller ones", limit=most_bytes // 2**20
+        )
     return [(name, data)]
 
 

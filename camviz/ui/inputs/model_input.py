@@ -57,7 +57,11 @@ def load(name: str, untrained: bool, device: str) -> Model:
     if model is None and (model := room_models.load(name, device)) is None:
         return network(name, "random" if untrained else "default", device)
     if untrained:
-        raise CamvizError("random weights are for networks of the catalogue")
+        raise CamvizError(
+            "an uploaded model cannot have random weights: turn off 'Untrained model', or choose another model than "
+            "{name}",
+            name=name,
+        )
     visitor.use("network", name)
     return model
 
@@ -110,8 +114,8 @@ def find_custom(name: str, weights: Weights) -> str:
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
     raise RecipeError(
-        "this recipe is of a network of somebody's own, '{name}', which is not here with the same "
-        "weights: bring it along, and then the recipe again",
+        "the model '{name}' of this recipe is not stored here with the same weights: upload it under 'Your own model', "
+        "then load the recipe again",
         name=name[:60],
     )
 
@@ -125,8 +129,8 @@ def add_upload(architecture: str, file: str, content: bytes, names: bytes | None
     kind = kind_of(content)
     if kind != "state dict":
         raise WeightsError(
-            "{file} holds a program ({kind}), which could do anything and is not taken from a "
-            "browser: save the tensors alone, by torch.save(net.state_dict(), file)",
+            "{file} holds a program ({kind}), which cannot be uploaded, as it could do anything: save the tensors "
+            "alone, by torch.save(net.state_dict(), file)",
             file=file,
             kind=kind,
         )

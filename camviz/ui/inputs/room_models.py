@@ -61,8 +61,8 @@ def title(one: Shared) -> str:
 def missing_text() -> str:
     """Return why a model of a room cannot be shown."""
     return tr(
-        "This model is shared in a room, and only people inside can use it. It ends with the room, or when another one "
-        "is shared in its place."
+        "This model is shared in a room, and only people inside can use it, until the room ends or another model "
+        "replaces it."
     )
 
 

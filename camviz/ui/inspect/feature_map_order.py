@@ -18,10 +18,10 @@ from ..session.language import error_text, tr, tr_message
 from ..session.settings import Span, setting
 
 SORT_ORDERS: dict[SortOrder, str] = {
-    "strength": "strength",
-    "weight": "weight for the class",
-    "relevance": "relevance",
-    "number": "number",
+    "strength": "Strength",
+    "weight": "Weight for the class",
+    "relevance": "Relevance",
+    "number": "Number",
 }
 
 

@@ -67,7 +67,7 @@ def network_table(experiment: Experiment) -> None:
     """Show all steps of the model in a collapsed table."""
     rows = rows_of(experiment, bool(st.session_state.get("all_layers")))
     count = f"{sum(row.parameters for row in rows):,}"
-    with st.expander(tr("Table of all {count} parameters and the receptive fields", count=count)):
+    with st.expander(tr("Layers, parameters ({count} in total) and receptive fields", count=count)):
         _table(experiment, rows)
 
 
@@ -145,7 +145,7 @@ def filters(model: Model) -> None:
         return
     count, _, height, width = found.weights.shape
     about = tr(
-        "{count} filters of `{layer}`, {height} x {width} pixels each",
+        "{count} filters of `{layer}`, {height} × {width} pixels each",
         count=count,
         layer=found.name,
         height=height,

@@ -72,9 +72,9 @@ def _candidates() -> list[Candidate]:
     every = list(image_input.choices().values())
     uploaded = [image for image in every if image.is_uploaded]
     places = {
-        "all": Message("all images"),
-        **({"samples": Message("sample images"), "own": Message("your own images")} if uploaded else {}),
-        **({"gallery": Message("your images on the page Dataset")} if dataset_input.uploaded_images() else {}),
+        "all": Message("All images"),
+        **({"samples": Message("Sample images"), "own": Message("Your own images")} if uploaded else {}),
+        **({"gallery": Message("Your images on the page Dataset")} if dataset_input.uploaded_images() else {}),
     }
     chosen = settings.setting("search_in", "all", places)
     if len(places) > 1:

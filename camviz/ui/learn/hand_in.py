@@ -25,7 +25,7 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
     kept = kept_work.guesses()
     if not kept:
         return
-    place = st.expander(tr("Hand in ({count} guesses)", count=len(kept)), icon=":material/assignment_turned_in:")
+    place = st.expander(tr("Hand in your guesses ({count})", count=len(kept)), icon=":material/assignment_turned_in:")
     place.caption(
         tr(
             "Your guesses, their scores and times as one file for your teacher. They are kept in this server's memory "
@@ -44,7 +44,7 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
         args=(0, NAME, hand_in.LONGEST_NAME),
     )
     links = place.text_area(
-        tr("Links to your results, one a line (optional)"),
+        tr("Links to your results, one per line (optional)"),
         key=LINKS,
         max_chars=LONGEST_LINKS,
         persist_state="session",

@@ -156,15 +156,15 @@ def _result(prompt: Prompt, guess: Guess) -> None:
             st.success(tr("Right: {answer}", answer=chosen))
         else:
             right = prompt.options[prompt.right - 1]
-            st.warning(tr("You chose: {answer}. Right is: {right}", answer=chosen, right=right))
+            st.warning(tr("You chose: {answer}. The right answer is: {right}", answer=chosen, right=right))
     else:
         value = float(guess.value)
         words = {"answer": f"{value:g}", "right": f"{prompt.expected:g}", "tolerance": f"{prompt.tolerance:g}"}
         if guess.correct:
-            st.success(tr("Right: you have {answer}; expected is {right}, give or take {tolerance}.", **words))
+            st.success(tr("Right: your answer is {answer}, the expected one {right} ± {tolerance}.", **words))
         else:
             words["away"] = f"{abs(value - prompt.expected):.3g}"
-            st.warning(tr("You have {answer}; expected is {right}, give or take {tolerance}: {away} away.", **words))
+            st.warning(tr("Your answer is {answer}, the expected one {right} ± {tolerance}: {away} away.", **words))
 
 
 def _region(

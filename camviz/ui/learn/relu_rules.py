@@ -55,7 +55,7 @@ def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
     shares = {name: text.percent(float((passed != 0).float().mean()), exact=True) for name, passed in outcomes.items()}
     st.caption(
         tr(
-            "Channel {channel} of {count}, {rows} x {columns} cells; red raises the score, blue lowers it. "
+            "Channel {channel} of {count}, {rows} × {columns} cells; red raises the score, blue lowers it. "
             "Share of the cells that pass on a signal: {shares}.",
             channel=relu.channel,
             count=relu.channels,

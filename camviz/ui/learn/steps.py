@@ -105,7 +105,7 @@ def _weighted(found: records.GradCamWalkthrough, experiment: Experiment) -> None
     if len(found.gradient) and float((found.gradient - found.gradient[:, :1, :1]).abs().max()) <= 1e-5 * steep:
         st.caption(
             tr(
-                "Each gradient is the same in all cells: behind this layer the model only averages the cells and "
+                "Each gradient is the same in all cells: after this layer the model only averages the cells and "
                 "applies a linear layer. Here Grad-CAM equals CAM. At an earlier layer the gradients differ."
             )
         )

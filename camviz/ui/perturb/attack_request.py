@@ -73,7 +73,7 @@ def choose(experiment: Experiment) -> AttackRequest:
         key=PREFIX,
         required=True,
         persist_state="session",
-        help=tr("How the change is searched for. Each attack knows the weights of the model."),
+        help=tr("The algorithm that finds the change. Each attack uses the weights of the model."),
     )
     st.caption(f"{tr_message(method.tooltip)} {sources(method)}")
     norm: Norm = settings.setting("attack.norm", "linf", NORMS)
@@ -100,8 +100,8 @@ def choose(experiment: Experiment) -> AttackRequest:
         key="attack.jpeg",
         persist_state="session",
         help=tr(
-            "Each step averages over so many JPEG copies of random quality, so that the result survives compression. "
-            "0: none. The time grows with the number."
+            "Each step averages over this number of JPEG copies of random quality, so that the result survives "
+            "compression (0: no copies). More copies take longer."
         ),
     )
     return AttackRequest(experiment, method, norm, epsilon, target, copies, knobs)
@@ -143,7 +143,7 @@ def _target(experiment: Experiment) -> int | None:
         format_func=lambda index: anything if index < 0 else f"{labels[index]} · {index}",
         key="attack.target",
         persist_state="session",
-        help=tr("The class that the model is to predict. A chosen class takes a larger change than any other one."),
+        help=tr("The class that the model should predict. A chosen class needs a larger change than 'Any other class'."),
     )
     return None if target < 0 else target
 

@@ -199,21 +199,19 @@ def _notes(request: AttackRequest, attack: Attack) -> None:
     if attack.success:
         st.caption(
             tr(
-                "**What it says.** A person sees the same image, and the model sees another class. So a high "
+                "**What it shows.** A person sees the same image, and the model sees another class. So a high "
                 "probability does not mean that the model saw what a person sees: it also uses patterns that "
                 "people do not notice. The heatmap of the wrong class can look as sensible as that of the right one."
             )
         )
     st.caption(tr("**Limitations.** {caution}", caution=conclusions.ONE_MODEL))
     st.download_button(
-        tr("Perturbed image (PNG)"),
+        tr("Download perturbed image (PNG)"),
         partial(encode.png, attack.perturbed_pixels),
         _file(request),
         "image/png",
         on_click="ignore",
-        help=tr(
-            "Without loss, so that the model predicts the same for the file, if it is stretched to the input size."
-        ),
+        help=tr("A file without loss: the model predicts the same for it, if it is stretched to the input size."),
     )
 
 

@@ -22,7 +22,7 @@ def predictions(along: Sequence[Sequence[Prediction]], explained: Sequence[Predi
     first, last = along[0][0], len(along) - 1
     if len(along[0]) == 1:  # one answer, as of a regression
         return Message(
-            "The answer goes from {before} to {after} at level {level}.",
+            "The output goes from {before} to {after} at level {level}.",
             before=explained[0].shown(0),
             after=explained[-1].shown(0),
             level=last,

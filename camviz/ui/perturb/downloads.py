@@ -46,7 +46,7 @@ def offer(
 
     row = st.container(key="perturb_downloads", horizontal=True)
     row.download_button(
-        tr("Report (HTML)"),
+        tr("Download report (HTML)"),
         make,
         f"{stem}.html",
         "text/html",
@@ -54,7 +54,7 @@ def offer(
         help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
     row.download_button(
-        tr("Settings and numbers (JSON)"),
+        tr("Download settings and numbers (JSON)"),
         lambda: settings_json(**numbers()),
         f"{stem}.json",
         "application/json",

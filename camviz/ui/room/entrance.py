@@ -34,10 +34,10 @@ def draw() -> None:
         key = f"room_code.{given}"
         st.text_input(tr("Code"), code.upper(), max_chars=4, key=key)
         st.text_input(
-            tr("Nickname"), max_chars=LONGEST_NAME, key="room_name", help=tr("Your teacher and your class see it.")
+            tr("Nickname"), max_chars=LONGEST_NAME, key="room_name", help=tr("Your teacher and your class can see it.")
         )
         st.form_submit_button(
-            tr("Enter"),
+            tr("Enter the room"),
             key="room_enter_now",
             type="primary",
             on_click=lambda: attempt(
@@ -62,7 +62,7 @@ def draw() -> None:
     st.caption(
         tr(
             "A room is kept in this server's memory only and ends after two hours, or when its teacher ends it. Its "
-            "nicknames and answers are then forgotten. Only people inside can see them."
+            "nicknames and answers are then deleted. Only people inside can see them."
         )
     )
 

@@ -122,4 +122,4 @@ def _regions(key: str, guessed: Guessed, lesson: Lesson, prompt: Prompt) -> None
             alt = tr("{map}: heatmap of {label} over the image", map=tr(view.label), label=language.tr_message(e.label))
             with st.container(key=f"stage_slot_{key}_model"):
                 stages.stage(f"{key}.model", original, size, stages.map_of(e), results.LOOK, alt)
-            st.caption(tr("The heatmap of the network."))
+            st.caption(tr("The heatmap of the model."))

@@ -17,8 +17,8 @@ from ..session.language import tr, tr_classes, tr_message
 from ..session.markdown import escaped
 from .pages import CLASS, IMAGE, LAYER, MODEL, Page
 
-FITS = {"crop": "center crop, as in training", "pad": "whole image, padded", "stretch": "stretched"}
-FUSES = {"mean": "mean", "max": "max", "product": "product"}
+FITS = {"crop": "Center crop, as in training", "pad": "Whole image, padded", "stretch": "Stretched"}
+FUSES = {"mean": "Mean", "max": "Maximum", "product": "Product"}
 
 Place = Any  # a container, or None if the page does not use that part
 
@@ -163,7 +163,9 @@ def _layers(model: Model, place: Place, more: Place, opening: str) -> tuple[tupl
         help=tr("Early layers respond to edges, in fine detail; late layers respond to objects, at low resolution."),
     )
     with more:
-        st.toggle(tr("Show all layers"), key="all_layers", help=tr("Otherwise only the last layer of each block."))
+        st.toggle(
+            tr("Show all layers"), key="all_layers", help=tr("Otherwise only the last layer of each block is listed.")
+        )
         several = settings.switch("several")
         st.toggle(
             tr("Fuse several layers"),

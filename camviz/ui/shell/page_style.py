@@ -40,7 +40,9 @@ def is_presented() -> bool:
 
 def leave_button() -> None:
     """Draw the button that ends the presentation."""
-    st.button(tr("Leave"), key="present_stop", shortcut="Esc", on_click=settings.choose, args=("present", False))
+    st.button(
+        tr("Leave presentation"), key="present_stop", shortcut="Esc", on_click=settings.choose, args=("present", False)
+    )
 
 
 def apply_page_style() -> None:

@@ -61,7 +61,9 @@ PAGES = (
         "_inspect",  # a file named inspect.py would hide the standard library's module from the other files beside it
         Message("Inspect"),
         ":material/layers:",
-        Message("Look inside the model: its feature maps, what each channel responds to, and every depth."),
+        Message(
+            "Look inside the model: its feature maps, what each channel responds to, and the heatmaps of each layer."
+        ),
         opens_deep=False,
     ),
     Page(
@@ -93,7 +95,9 @@ PAGES = (
         "train",
         Message("Train"),
         ":material/model_training:",
-        Message("Teach a network your own classes from a few images of each, and see what its predictions depend on."),
+        Message(
+            "Train a model on your own classes, with a few images of each, and see what its predictions depend on."
+        ),
         frozenset(),
     ),
     Page(
@@ -107,7 +111,7 @@ PAGES = (
         "room",
         Message("Room"),
         ":material/groups:",
-        Message("A teacher asks, a class answers: guesses, votes and the model's answer side by side."),
+        Message("A teacher asks, a class answers: guesses, votes and the model's prediction side by side."),
         frozenset(),
     ),
 )

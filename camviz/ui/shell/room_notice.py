@@ -57,7 +57,7 @@ def _notice(token: str, file: str) -> None:
     if found.open and found.own is None:
         with st.container(horizontal=True, vertical_alignment="center", key="room_asks"):
             st.markdown(tr("Your teacher asks a question."))
-            st.button(tr("Answer it"), key="room_answer", type="primary", on_click=_go_next, args=("",))
+            st.button(tr("Answer the question"), key="room_answer", type="primary", on_click=_go_next, args=("",))
             if clicked == "":
                 st.switch_page(FOLDER / "room.py")
 
@@ -75,7 +75,7 @@ def link(found: Student) -> str | None:
     with st.container(horizontal=True, vertical_alignment="center", key="room_link"):
         st.markdown(tr("Your teacher shows a view of the page {page}.", page=tr_message(page.title)))
         st.button(
-            tr("Open it"),
+            tr("Open the page"),
             key="room_follow",
             icon=":material/open_in_browser:",
             type="primary",

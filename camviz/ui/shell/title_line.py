@@ -31,7 +31,7 @@ def draw(page: Page) -> None:
             key="present_start",
             on_click=settings.choose,
             args=("present", True),
-            help=tr("Show this page without its controls, for a projector; Esc leaves."),
+            help=tr("Show this page without its controls, for a projector. Press Esc to leave."),
         )
         tour.offer(page.path)
         with st.popover(":material/language:", key="more", help=tr("Language")):
@@ -53,7 +53,7 @@ def _share() -> None:
         link = shared_address(settings.link())
         _link(
             key="link",
-            data={"link": link, "label": tr("Link to this view"), "copy": tr("Copy"), "copied": tr("Copied")},
+            data={"link": link, "label": tr("Link to this view"), "copy": tr("Copy link"), "copied": tr("Copied")},
         )
         st.image(qr_code(link), width=220, alt=tr("QR code of the link"))
         if urlsplit(settings.link()).hostname in _HERE:

@@ -30,7 +30,7 @@ def draw(now: TrainingSet) -> None:
         if len(now.classes) < MOST_CLASSES:
             st.button(tr("Add a class"), icon=":material/add:", key="train_add", on_click=training_set.add_class)
         st.button(
-            tr("Begin with empty classes"),
+            tr("Start with empty classes"),
             key="train_anew",
             on_click=training_set.start_empty,
             help=tr("Removes all classes and their images, for classes of your own."),
@@ -61,7 +61,7 @@ def _class(index: int, one: TrainingClass, now: TrainingSet) -> None:
         with st.popover(tr("Add images"), icon=":material/add_photo_alternate:", key=f"train_more{index}"):
             _add(index, now)
     st.caption(
-        tr("{count} images; click one to remove it.", count=len(one.images))
+        tr("Images: {count}. Click one to remove it.", count=len(one.images))
         if one.images
         else tr("No images yet: add at least {fewest}.", fewest=FEWEST_IMAGES)
     )

@@ -52,7 +52,7 @@ def accuracy(now: Run, before: Run | None) -> None:
         st.caption(
             tr(
                 "**These are few images.** The smallest class has {fewest}, and each image counts {step} percentage "
-                "points. From {few} images of each class on the accuracy is more reliable.",
+                "points. With {few} or more images of each class the accuracy is more reliable.",
                 fewest=fewest,
                 step=f"{100 / trained.count:.0f}",
                 few=FEW,
@@ -76,8 +76,8 @@ def _number(label: str, trained: Trained, change: float | None = None) -> None:
 def confusion(trained: Trained) -> None:
     """Show how many held-out images of each class are predicted as each class."""
     names = [escaped(name) for name in trained.class_names]
-    table = {tr("class"): names} | {
-        tr("predicted: {label}", label=name): [str(count) for count in trained.confusion[:, column]]
+    table = {tr("Class"): names} | {
+        tr("Predicted: {label}", label=name): [str(count) for count in trained.confusion[:, column]]
         for column, name in enumerate(names)
     }
     st.table(table)
@@ -147,7 +147,7 @@ def actions(image: DatasetImage, now: Run) -> None:
         "application/octet-stream",
         on_click="ignore",
         help=tr(
-            "A state dict (safetensors) with the class names. Load it by Settings, Your own model, or by "
+            "A state dict (safetensors) with the class names. Load it under 'Your own model' in Settings, or by "
             "camviz.load_model."
         ),
     )
@@ -155,7 +155,7 @@ def actions(image: DatasetImage, now: Run) -> None:
     if now.is_kept:
         st.caption(
             tr(
-                "On all pages, the list of models has this one as {name}.",
+                "The list of models on all pages contains this one as {name}.",
                 name=escaped(now.trained.model.title),
             )
         )

@@ -82,7 +82,7 @@ def train_button(given: TrainingSet, base: Model, before: Run | None) -> None:
         "train",
         ("own training", run_key(given, base)),
         _seconds(given, base),
-        tr("Train") if before is None else tr("Train again"),
+        tr("Train the model") if before is None else tr("Train the model again"),
         lambda report: _train(given, base, number, report),
         ask="always",
         kind="primary",

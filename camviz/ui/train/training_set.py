@@ -73,7 +73,7 @@ class TrainingSet:
         for one in self.classes:
             if len(one.images) < FEWEST_IMAGES:
                 return Message(
-                    "The class {name} has {count} images: add images until it has at least {fewest}.",
+                    "The class {name} has too few images, {count}: add images until it has at least {fewest}.",
                     name=one.name,
                     count=len(one.images),
                     fewest=FEWEST_IMAGES,

@@ -10,7 +10,7 @@ from ..session.language import tr_message
 from .stage import Drawing
 
 WORDS = {
-    "look": Message("Look"),
+    "look": Message("View"),
     "shape": Message("Shape"),
     "brush": Message("Brush"),
     "eraser": Message("Eraser"),
@@ -23,7 +23,7 @@ WORDS = {
         "Rectangle at row {row}, column {column}, size {size}", row="{row}", column="{column}", size="{size}"
     ),
     "keys": Message(
-        "Arrow keys: move. Shift and arrow keys: size. Space: take. Delete: give back. Ctrl+Z: undo. Esc: end."
+        "Arrow keys: move. Shift and arrow keys: resize. Space: add. Delete: remove. Ctrl+Z: undo. Esc: stop drawing."
     ),
 }
 REGION_WORDS = {**WORDS, "edit": Message("Mark a region"), "mark": Message("Mark")}
