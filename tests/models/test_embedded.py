@@ -21,9 +21,9 @@ def first_guesses() -> list[tuple[str, str]]:
 def test_first_guess_is_what_attribution_says(lite0: camviz.Model, file: str, said: str) -> None:
     first, second = lite0.predict(SAMPLES / file, k=2)
     assert said.startswith(first.label)
-    for prediction, percent in zip((first, second), re.findall(r"(\d+) %", said), strict=False):
+    for prediction, percent in zip((first, second), re.findall(r"(\d+)%", said), strict=False):
         assert round(100 * prediction.probability) == int(percent)
-        assert f"{prediction.label} {percent} %" in said
+        assert f"{prediction.label} {percent}%" in said
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from zlib import crc32
 
@@ -16,6 +17,7 @@ from camviz.teaching.lessons import lessons
 from camviz.ui.inputs import room_models
 from camviz.ui.server.rooms import rooms
 from camviz.ui.server.store import result_store
+from camviz.ui.shell import room_notice
 from camviz.ui.train import training_set
 from camviz.ui.train.runs import run_key
 from camviz.ui.widgets.drawing import read_region
@@ -179,3 +181,10 @@ def test_what_is_refused_is_said(start: Start) -> None:
     assert "There is no room 'AAAA'" in stranger.error[0].value and "Open a room" in texts(stranger)
     assert not components(stranger, "visitor")  # no cookie before there is something to keep
     assert start(PAGE, room="no code").warning
+
+
+def test_a_click_on_a_notice_counts_only_in_the_run_that_follows() -> None:
+    """The teacher may remove the question in between: a later question must not open the page Room by itself."""
+    room_notice._go_next("")
+    found = SimpleNamespace(code="ABCD", link="", link_number=0)
+    assert [room_notice.link(found) for _ in range(2)] == ["", None]  # type: ignore[arg-type]

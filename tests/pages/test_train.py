@@ -3,9 +3,11 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -13,7 +15,10 @@ import camviz
 from camviz.training import train_head
 from camviz.ui.components import browser
 from camviz.ui.inputs import model_input
+from camviz.ui.inputs.dataset_input import DatasetImage
 from camviz.ui.server.holdings import holdings
+from camviz.ui.server.store import result_store
+from camviz.ui.train import runs, training_set
 from camviz.ui.train.training_set import MAMMALS, OTHERS
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
@@ -110,3 +115,36 @@ def test_classes_of_ones_own_become_a_model_on_every_page(
     assert np.isclose(experiment.answers.sum(), 1)
     app.switch_page("pages/compare.py").run()
     assert not app.exception and app.session_state["experiment"].model is second
+
+
+def training_set_of(names: str) -> training_set.TrainingSet:
+    one = training_set.TrainingClass("one", tuple(DatasetImage(name, b"", name) for name in names))
+    return training_set.TrainingSet((one, training_set.TrainingClass("other")))
+
+
+def test_a_training_set_keeps_its_limit_for_samples_too(monkeypatch) -> None:
+    held: list[training_set.TrainingSet] = []
+    monkeypatch.setattr(training_set, "MOST", 3)
+    monkeypatch.setattr(training_set, "current", lambda: training_set_of("ab"))
+    monkeypatch.setattr(training_set, "hold", held.append)
+    training_set.add(1, [DatasetImage(name, b"", name) for name in "acd"])
+    assert [one.name for one in held[0].classes[1].images] == ["c"]
+    assert [name for name, _ in training_set.st.session_state.pop(training_set.REFUSED)] == ["a", "d"]
+
+
+def test_features_that_are_dropped_in_between_do_not_break_a_training(monkeypatch) -> None:
+    given, base = training_set_of("ab"), SimpleNamespace(key="base", name="net")
+    for image in given.images:
+        result_store().put(runs._key(image, base), np.ones(2))  # type: ignore[arg-type]
+    store, get = result_store(), result_store().get
+    monkeypatch.setattr(store, "get", lambda key: (get(key), store._kept.pop(key, None))[0])  # as if the store was full
+    taken: list[Any] = []
+
+    def train(*arguments: Any) -> Any:
+        taken.extend(arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr(runs, "train_on_features", train)
+    with pytest.raises(InterruptedError):
+        runs._train(given, base, 0, lambda *_, **__: None)  # type: ignore[arg-type]
+    assert taken[2].tolist() == [[1, 1], [1, 1]]

@@ -143,7 +143,9 @@ def _target(experiment: Experiment) -> int | None:
         format_func=lambda index: anything if index < 0 else f"{labels[index]} · {index}",
         key="attack.target",
         persist_state="session",
-        help=tr("The class that the model should predict. A chosen class needs a larger change than 'Any other class'."),
+        help=tr(
+            "The class that the model should predict. A chosen class needs a larger change than 'Any other class'."
+        ),
     )
     return None if target < 0 else target
 
