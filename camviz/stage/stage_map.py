@@ -66,12 +66,12 @@ class StageMap:
 
     @property
     def bits(self) -> int:
-        """The bits of each value that is sent: 16 of a coarse map, 8 of one of many values."""
+        """Return the bits of each value that is sent: 16 for a coarse map, 8 for a fine one."""
         return 16 if self.values.size <= FINE else 8
 
     @property
     def encoded(self) -> str:
-        """The values as signed integers of `bits` bits in base64; the largest integer stands for 1."""
+        """Return the values as signed integers of `bits` bits in base64; the largest integer stands for 1."""
         whole = self.values.clip(-1, 1) * (2 ** (self.bits - 1) - 1)
         return base64.b64encode(np.rint(whole).astype("<i2" if self.bits == 16 else np.int8).tobytes()).decode()
 

@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Axis:
-    """One way to vary an experiment: its values (id: label), the ones shown first, and what a value changes.
+    """One way to vary an experiment: its values (id: label), the default ones, and the change that a value makes.
 
     `link` returns the settings that show a value on other pages.
     """

@@ -56,7 +56,7 @@ def show_downloads(
 
 
 def pixels_of(question: Question) -> Any:
-    """Return the part of the image that the model sees, in the image's own pixels, uint8 (H, W, 3)."""
+    """Return the part of the image that the model sees, in its original pixels, uint8 (H, W, 3)."""
     return np.asarray(question.model.original_view(question.image, question.fit))
 
 

@@ -89,7 +89,7 @@ def _open_in_explain(link: dict[str, str]) -> None:
 
 
 def follow_opened_cell() -> None:
-    """Go to Explain, with the settings of the cell that was opened there, if there is one."""
+    """Switch to Explain with the settings of a cell, if the visitor has opened one there."""
     if (opened := st.session_state.pop(_OPENED, None)) is None:
         return
     link = {**opened, **({"several": "0"} if "layer" in opened else {})}
@@ -124,7 +124,7 @@ class GridView:
                 self._line(row, columns)
 
     def draw(self, row: int, column: int, result: Explanation | CamvizError) -> None:
-        """Fill one cell, on its own scale or on the scale that is known so far."""
+        """Draw the heatmap of one cell, on its own scale or on the shared scale known so far."""
         place = row, column
         if isinstance(result, CamvizError):
             self.stages[place].error(error_text(result))

@@ -186,7 +186,7 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
 
 
 def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> dict[str, GameResult]:
-    """Compute what is missing, and return each method's result by its key; say which methods cannot be used."""
+    """Compute missing results, return all by the key of the method, and show which methods cannot be used."""
     questions: dict[str, Question] = {}
     refused: dict[str, str] = {}
     for one in methods:

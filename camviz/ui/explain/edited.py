@@ -1,4 +1,4 @@
-"""What a model answers to an edited image, beside its answers to the untouched one."""
+"""The answers of a model to an edited image and to the untouched one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

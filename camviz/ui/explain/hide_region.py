@@ -60,7 +60,7 @@ class Shown:
 def draw(e: Explanation, button: Any, place: Any) -> None:
     """Draw the button in one place, and the results of the test in another one.
 
-    The link keeps what is shown: "once" for the test, "again" for its rounds too.
+    The link keeps the parts that are shown: "once" is the test, "again" the test and its rounds.
     """
     asked = settings.asked(SHOWN) or ""
     if not asked and st.session_state.get(_GUESSED) not in (None, e.question.key):
@@ -71,7 +71,7 @@ def draw(e: Explanation, button: Any, place: Any) -> None:
 
 def _draw(e: Explanation, button: Any, place: Any, asked: str) -> str:
     """Draw the results that are known or asked for; return the value of the link's setting."""
-    if not e.heatmap.any():  # the page says so
+    if not e.heatmap.any():  # the page shows a note on it
         return ""
     with button:
         guess = guesses.ask(GUESS)

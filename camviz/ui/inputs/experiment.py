@@ -29,7 +29,7 @@ Ranking = tuple[NDArray[np.int64], NDArray[np.float64]]  # all classes, most pro
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that is chosen but the method."""
+    """All choices of the visitor except the method."""
 
     image: InputImage
     model: Model
@@ -107,9 +107,8 @@ class Experiment:
 def predict(model: Model, image: DecodedImage, fit: Fit, *, map_follows: bool = True) -> tuple[Prediction, ...]:
     """Return the five most probable classes, most probable first.
 
-    `map_follows`: a heatmap at the default layer is likely to be asked for next. Then the image gets a forward pass of
-    its own, which is kept for that map (see `reusing`). Otherwise it shares a batch with what other visitors ask of the
-    same network at that moment.
+    `map_follows`: a heatmap at the default layer is likely to follow. Then the image gets a separate forward pass, which
+    is kept for that heatmap (see `reusing`). Otherwise it shares a batch with the requests of other visitors.
     """
     classes, answers = _ranking(model, image, fit, map_follows)
     best = zip(classes[:5].tolist(), answers[:5].tolist(), strict=True)

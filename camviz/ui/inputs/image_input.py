@@ -20,7 +20,7 @@ FIRST = "sample:coffee"
 FORMATS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
 LARGEST_UPLOAD = 20  # MB
 KEEP_CLASS = "keep_class"  # the setting that keeps the explained class when another image is chosen
-KEPT = 6  # of a visitor's own images
+KEPT = 6  # uploaded images of a visitor
 KEPT_PIXELS = 40e6  # in all of them together
 UPLOADED = "sha:"  # before the digest of an uploaded image, in the URL
 
@@ -58,7 +58,7 @@ def choices() -> dict[str, InputImage]:
 
 
 def check_chosen(found: Container[str]) -> None:
-    """Say why an uploaded image that the link or the session asks for is not among those found."""
+    """Show a note if an uploaded image, requested by the link or the session, is not among `found`."""
     asked, present = settings.asked("img") or "", st.session_state.get("img") or ""
     if asked.startswith(UPLOADED) and asked not in found:
         settings.refuse(
@@ -88,7 +88,7 @@ def add_upload(name: str, data: bytes, file: str = "") -> str:
 
 
 def remove(key: str) -> None:
-    """Remove an uploaded image; the first sample takes its place where it was shown."""
+    """Remove an uploaded image; if it is the current one, choose the first sample."""
     visitor.remove("image", key)
     if st.session_state.get("img") == key:
         choose(FIRST)

@@ -252,7 +252,7 @@ def _remove(name: str) -> None:
 
 
 def _check_chosen(entries: Container[str]) -> None:
-    """Say why an uploaded model that the link or the session asks for is not among these."""
+    """Show a note if an uploaded model, requested by the link or the session, is not among these."""
     asked, present = settings.asked("model") or "", st.session_state.get("model") or ""
     if (asked or present).startswith(room_models.PREFIX) and (asked or present) not in entries:
         settings.refuse("model", room_models.missing_text())

@@ -21,7 +21,7 @@ def guesses() -> dict[Place, Guess]:
 
 
 def keep_guess(place: Place, guess: Guess) -> bool:
-    """Keep a guess, unless there is one at this place; return whether it was kept."""
+    """Keep a guess, unless this prompt has one already; return whether it was kept."""
     if place in guesses():
         return False
     _hold(_GUESS, place, guess, len(str(guess.value)) + len(guess.question))

@@ -76,7 +76,7 @@ def setting_label(text: str) -> str:
 def run(
     grid: Grid, draw: Draw, *, quick_only: bool = False, quick_place: Any = None
 ) -> dict[Place, Explanation | CamvizError]:
-    """Compute what is missing, cell by cell: the quick ones at once, the slow ones after a click.
+    """Compute the missing cells one by one: quick ones at once, slow ones after a click.
 
     With `quick_only`, slow cells and their button are left out. The progress of quick ones is drawn at `quick_place`.
     """

@@ -12,7 +12,7 @@ from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
 from . import explanations
 
-CONTROLS = ("random_cam", "edge_detector", "center_gaussian")  # what a method must beat
+CONTROLS = ("random_cam", "edge_detector", "center_gaussian")  # methods that any other one must beat
 
 
 def controls_for(experiment: Experiment) -> list[Method]:

@@ -51,7 +51,7 @@ def lessons_of(numbers: set[int], language: str) -> dict[int, Lesson]:
             if lesson_number(path) in numbers:
                 lesson = _read(path, path.stat().st_mtime_ns, language)
                 found[lesson.number] = lesson
-        except (CamvizError, OSError):  # the page Learn says what is wrong with it
+        except (CamvizError, OSError):  # the page Learn shows the error
             continue
     return found
 

@@ -24,7 +24,7 @@ def draw(token: str) -> None:
     try:
         found = rooms().wall(token)
     except RoomEndedError:
-        st.rerun()  # the page says so
+        st.rerun()  # the page shows a note on it
     if found.question is not None:
         _question(token, found, found.question)
     else:
@@ -95,7 +95,7 @@ def _question(token: str, found: Wall, question: Question) -> None:
 
 
 def _people(token: str, people: Sequence[Person]) -> None:
-    """Say who is on which page; a tick is for an answer."""
+    """Show which page each person has open, with a tick for an answer."""
     st.subheader(tr("People: {count}", count=len(people)), anchor=False)
     places: dict[str, list[str]] = defaultdict(list)
     for one in people:

@@ -124,7 +124,7 @@ def checked_place(host: Any, port: Any) -> int | None:
 def bound(host: str, port: int | None) -> socket.socket:
     """Return a socket at a host and a port; None = 8501, or any free one. Raises CamvizError if it is not free."""
     place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    if os.name != "nt":  # where it would let two servers share a port
+    if os.name != "nt":  # on Windows it would let two servers share a port
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for candidate in (FIRST_PORT, 0) if port is None else (port,):
         with contextlib.suppress(OSError, ValueError):

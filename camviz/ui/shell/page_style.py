@@ -52,7 +52,7 @@ def apply_page_style() -> None:
 
 
 def _streamlit_texts() -> dict[str, str]:
-    """Return Streamlit's own widget texts and their translations."""
+    """Return texts of Streamlit's widgets and their translations."""
     return {
         "Upload": tr("Upload"),
         "per file": tr("per file"),

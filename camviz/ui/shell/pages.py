@@ -149,7 +149,7 @@ def _channel(first: Mapping[str, str]) -> dict[str, str]:
 def _open(file: str, given: Mapping[str, str]) -> None:
     """Open the successor of a former page with the settings of the link.
 
-    The browser keeps the former address as steps of its own, so Back from the successor leads here, and on from here.
+    The browser keeps the former address in its history, so Back from the successor leads here, and one step further.
     """
     link = st.query_params.to_dict()
     now = {**given, **link}

@@ -20,7 +20,7 @@ from . import sharing
 from .class_editor import thumbnail
 from .runs import Run
 
-FEW = 20  # images of a class, below which the page says that they are few
+FEW = 20  # images of a class; the page warns if there are fewer
 SHOWN = 27  # images beside their predictions
 CHOSEN = "train_image"  # in st.session_state: the digest of the chosen image
 

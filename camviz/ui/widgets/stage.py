@@ -87,7 +87,7 @@ def keep(look: Look) -> None:
 
 
 def original(model: Model, image: DecodedImage, fit: Fit) -> bytes:
-    """Return the part of the image that the model sees as a JPEG, in the image's own pixels."""
+    """Return the part of the image that the model sees as a JPEG, in the original pixels."""
     return result_store().once(
         ("original", image.digest, fit, model.key),
         lambda: encode.jpeg(np.asarray(model.original_view(image, fit, LONGEST)), quality=85),
@@ -95,7 +95,7 @@ def original(model: Model, image: DecodedImage, fit: Fit) -> bytes:
 
 
 def original_of(question: Question) -> bytes:
-    """Return what the model sees of the image of a question as a JPEG, edited, in the image's own pixels."""
+    """Return the part of a question's image that the model sees as a JPEG, edited, in the original pixels."""
     if question.edit is None:
         return original(question.model, question.image, question.fit)
     return result_store().once(
