@@ -107,8 +107,8 @@ class Experiment:
 def predict(model: Model, image: DecodedImage, fit: Fit, *, map_follows: bool = True) -> tuple[Prediction, ...]:
     """Return the five most probable classes, most probable first.
 
-    `map_follows`: a heatmap at the default layer is likely to follow. Then the image gets a separate forward pass, which
-    is kept for that heatmap (see `reusing`). Otherwise it shares a batch with the requests of other visitors.
+    `map_follows`: a heatmap at the default layer is likely to follow. Then the image gets a forward pass alone, kept
+    for that heatmap (see `reusing`). Otherwise it shares a batch with the requests of other visitors.
     """
     classes, answers = _ranking(model, image, fit, map_follows)
     best = zip(classes[:5].tolist(), answers[:5].tolist(), strict=True)

@@ -51,7 +51,7 @@ def is_shared(network: str, model: Model) -> bool:
 
 
 def title(one: Shared) -> str:
-    """Return the title in the list of models: the classes, and the nickname of the student, or the code for a teacher."""
+    """Return the title in the list of models: the classes, and the student's nickname or, for a teacher, the code."""
     held = membership.seat()
     by = one.by or (held.code if held else "")
     text = f"{' - '.join(one.head.class_names)[:60]} ({by})"
