@@ -98,7 +98,7 @@ def test_a_recipe_of_odd_sizes(recipe: dict[str, Any]) -> None:
     many = {**recipe, **{f"x{number}": number for number in range(50_000)}}
     assert "setting 'x0' is not in the settings of smooth_grad" in answered(json.dumps(many).encode())
     assert answered((good[:-1] + ', "samples": 9}').encode()).count("'smooth_grad.samples': '9'") == 1  # the last one
-    assert "is no recipe" in answered((good[:-1] + f', "samples": {"9" * 5000}}}').encode())
+    assert "is not a recipe" in answered((good[:-1] + f', "samples": {"9" * 5000}}}').encode())
     for encoding in ("utf-16", "utf-32", "utf-8-sig"):
         answered(good.encode(encoding))
 

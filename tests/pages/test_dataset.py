@@ -184,7 +184,7 @@ def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) ->
     shown.clear()
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
     assert "tiles" not in shown
-    (button,) = [one for one in app.button if one.label.startswith("Explain 2 images (about 1.4 min)")]
+    (button,) = [one for one in app.button if one.label.startswith("Explain the missing images: 2 (about 1.4 min)")]
     button.click().run()
     assert not app.exception and len(shown["tiles"]) == 2
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat"), "three.png": photo("macaw")})
