@@ -279,7 +279,7 @@ def test_models_are_shared_inside_a_room_alone(rooms: Rooms) -> None:
         rooms.share(students[-1].token, head())
     assert rooms._teachers[teacher.token].bytes() < BYTES / 8
     for make, sentence in (
-        (lambda: head(5, 10_000), "too large"),
+        (lambda: head(5, 10_000), "at most 64 kB; got 195"),
         (lambda: head(network="alexnet"), "only models of the page Train"),
         (lambda: replace(first, class_names=("one",)), "one row and one bias"),
         (lambda: replace(first, class_names=("x" * 10**6, "y")), "text of 1 to"),
