@@ -33,7 +33,7 @@ class InputImage:
 
     id: str
     decoded: DecodedImage
-    file: str = ""  # the digest of the data set's file that it was opened from
+    file: str = ""  # the digest of the dataset's file that it was opened from
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ def check_chosen(found: Container[str]) -> None:
 def add_upload(name: str, data: bytes, file: str = "") -> str:
     """Add an image to the visitor's uploads and return its id. Raises CamvizError.
 
-    `file` is the digest of the data set's file that the image comes from.
+    `file` is the digest of the dataset's file that the image comes from.
     """
     image = decode_image(data, name)
     key = f"{UPLOADED}{image.digest[:12]}"
@@ -95,7 +95,7 @@ def remove(key: str) -> None:
 
 
 def remove_opened(files: Container[str]) -> None:
-    """Remove the images that were opened from files of the data set, except from those of these digests."""
+    """Remove the images that were opened from files of the dataset, except from those of these digests."""
     for image in _uploads().values():
         if image.file and image.file not in files:
             remove(image.id)

@@ -25,7 +25,7 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
     kept = kept_work.guesses()
     if not kept:
         return
-    place = st.expander(tr("Hand in your guesses ({count})", count=len(kept)), icon=":material/assignment_turned_in:")
+    place = st.expander(tr("Hand in (guesses: {count})", count=len(kept)), icon=":material/assignment_turned_in:")
     place.caption(
         tr(
             "Your guesses, their scores and times as one file for your teacher. They are kept in this server's memory "
@@ -91,7 +91,9 @@ def _pictures(lessons: Mapping[int, Lesson], guesses: tuple[Guess, ...]) -> dict
         if guess.kind != "region" or guess.lesson not in lessons:
             continue
         lesson = lessons[guess.lesson]
-        prompt = next(one for one in lesson.prompts if one.key == guess.question)
+        prompt = next((one for one in lesson.prompts if one.key == guess.question), None)
+        if prompt is None:  # its file was changed since
+            continue
         view = question_of(lesson.heatmaps[prompt.view - 1])
         shown = view.model.view(view.image, view.fit)
         found[place] = hand_in.picture(shown, unpack(str(guess.value)))

@@ -141,15 +141,6 @@ class _Parts:
         self.report(done, text, ahead=ahead)
 
 
-def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
-    """Return the progress callback of one of several equal parts of a work, number 0 being the first."""
-
-    def part(share: float, text: str = "", *, ahead: int = 0) -> None:
-        report((number + share) / parts, text, ahead=ahead)
-
-    return part
-
-
 def waiting_text(ahead: int) -> str:
     """Return the progress text on the place in the queue."""
     return tr("{count} ahead of you in the queue", count=ahead)
