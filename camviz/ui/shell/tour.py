@@ -48,7 +48,7 @@ def step(number: int) -> None:
         "asked": st.session_state[_ASKED],
         "target": _TARGETS[number - 1],
         "name": tr("Tour, step {number} of {steps}", number=number, steps=STEPS),
-        "title": f"{number}/{STEPS} {title}",
+        "title": f"{number}/{STEPS} {title}.",
         "text": text,
         "next": tr("Done") if last else tr("Next"),
         "skip": "" if last else tr("Skip the tour"),
