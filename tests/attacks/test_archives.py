@@ -59,7 +59,7 @@ def test_a_zip_of_zips_is_not_opened_further() -> None:
     assert opened(archive({f"{number}.zip": inner for number in range(16)})) == []
     (found,) = opened(archive({"a.jpg": inner}, zipfile.ZIP_STORED))
     with pytest.raises(CamvizError, match="this file is not an image"):
-        dataset_input._photo(*found).open()
+        dataset_input._dataset_image(*found).open()
 
 
 def test_a_third_of_a_megabyte_that_claims_ten_gigabytes() -> None:
@@ -154,5 +154,5 @@ def test_paths_and_links_are_names_and_bytes(tmp_path: Path, monkeypatch: pytest
     found = opened(file.getvalue())
     assert dict(found)["link.png"] == b"/etc/passwd"  # its text, and not what it leads to
     with pytest.raises(CamvizError, match="this file is not an image"):
-        dataset_input._photo(*found[-1]).open()
+        dataset_input._dataset_image(*found[-1]).open()
     assert list(tmp_path.iterdir()) == [] and not Path("/etc/up.png").exists()

@@ -18,7 +18,7 @@ def test_a_student_votes_by_keyboard_and_the_wall_shows_it(page: Page, browser: 
     tab_to(student, student.get_by_role("textbox", name="Nickname"))
     student.keyboard.type("<b>Ada</b>")
     student.keyboard.press("Enter")
-    expect(student.get_by_text("Wait for a question of your teacher.")).to_be_visible()
+    expect(student.get_by_text("Wait for your teacher's question.")).to_be_visible()
     expect(wall.get_by_text("Room (1): <b>Ada</b>")).to_be_visible()  # the wall shows it by itself, as text
 
     wall.get_by_role("button", name="Ask the class").click()

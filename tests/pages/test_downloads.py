@@ -103,7 +103,10 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
     [
         ({"method": "<b>x</b>"}, "method '<b>x</b>' is not in CamViz"),
         ({"method": ["grad_cam"]}, "the recipe needs a 'method', as text"),
-        ({"model": {"name": "efficientnet_lite0", "weights": "/etc/passwd"}}, "weights of its own ('/etc/passwd')"),
+        (
+            {"model": {"name": "efficientnet_lite0", "weights": "/etc/passwd"}},
+            "the weights '/etc/passwd' of this recipe",
+        ),
         (
             {"model": {"name": "mine", "weights": "custom 0123abcd"}},
             "the model 'mine' of this recipe is not stored here with the same weights: upload it",

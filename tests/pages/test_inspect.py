@@ -96,7 +96,7 @@ def test_what_is_quick_comes_without_a_click(visit, at_once) -> None:
     app = visit(layer="blocks.1")
     assert not app.exception and not app.error
     seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Receptive field (pixels)"], strict=True))
-    assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 x 3", "19 x 19", "whole image")
+    assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 × 3", "19 × 19", "whole image")
     assert labels(app) == ["Open in Feature visualization"]
     assert "Synthesized input: 2 steps, 224 × 224 pixels" in captions(app)
 
@@ -219,8 +219,8 @@ def test_feature_map_images_squares_and_escaped_text() -> None:
 def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_once, lite0) -> None:
     photos = {name: (image_input.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
     app = visit(layer="blocks.0", map="5", sort="number")
-    files = [dataset_input._photo(f"{name}.jpg", data) for name, data in photos.items()]
-    files.append(dataset_input._photo("broken.jpg", b"\xff\xd8 not an image"))
+    files = [dataset_input._dataset_image(f"{name}.jpg", data) for name, data in photos.items()]
+    files.append(dataset_input._dataset_image("broken.jpg", b"\xff\xd8 not an image"))
     app.session_state["_visitor"] = "visitor"
     holdings.holdings().put("visitor", "files", "album", files, 1)
     app.run()

@@ -159,7 +159,7 @@ def test_an_exercise_has_its_tools_beside_the_question_and_a_number_is_checked(s
     app.number_input(key="guess.18.1").set_value(0.9)
     app.button(key="lesson.check").click().run()
     assert not app.exception
-    assert [one.value for one in app.success][1:] == ["Right: They are equal but for one factor"]
+    assert [one.value for one in app.success][1:] == ["Right: They are equal except for one factor"]
     assert [one.value for one in app.warning] == ["Your answer is 0.9, the expected one 1 ± 0.005: 0.1 away."]
     told = rooms().wall(teacher.token).lessons  # the room has both guesses
     assert [(one.lesson, [answer.value for answer in one.answers]) for one in told] == [

@@ -64,7 +64,7 @@ def test_a_vote_with_and_without_the_heatmap(start: Start) -> None:
     ada = enter(start, code, "Ada *<b>*")
     invitation = next(iter(rooms()._rooms.values())).invitation
     ben = enter(start, code, "Ben", room=f"{code}-{invitation}")
-    assert "room" not in ben.query_params and "Wait for a question" in texts(ben)
+    assert "room" not in ben.query_params and "Wait for your teacher's question" in texts(ben)
     assert "**Room** (2): Ada \\*\\<b\\>\\*, Ben" in texts(teacher.run())
 
     teacher.button(key="room_ask").click().run()

@@ -69,7 +69,7 @@ def test_classes_of_ones_own_become_a_model_on_every_page(
 
     # Own images: a damaged file is refused, a photo is reduced, too few images cannot be trained.
     app.button(key="train_anew").click().run()
-    assert "has 0 images" in text(app) and numbers(app)  # the result stays until there is another
+    assert "too few images, 0" in text(app) and numbers(app)  # the result stays until there is another
     for index, names in enumerate((MAMMALS[:3], OTHERS)):
         app.text_input(key=f"train_name{index}").set_value(("fur", "羽毛")[index]).run()
         (uploader,) = [one for one in app.file_uploader if one.key.startswith(f"train_upload{index}")]

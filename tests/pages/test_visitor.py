@@ -58,7 +58,7 @@ def own(app: AppTest) -> list[str]:
 
 
 def album(token: str) -> list[Any]:
-    return list(holdings().of(token, "files").get("album", ()))
+    return list(holdings().of(token, "files").get("dataset", ()))
 
 
 def cookies(app: AppTest) -> list[dict[str, Any]]:
