@@ -27,7 +27,7 @@ def test_a_student_votes_by_keyboard_and_the_wall_shows_it(page: Page, browser: 
     tab_to(student, choices.first)
     student.keyboard.press("ArrowUp")  # from the first one to the last
     expect(choices.last).to_be_checked()
-    expect(student.get_by_text("Your answer is in.")).to_be_visible()
+    expect(student.get_by_text("Your answer was sent.")).to_be_visible()
     expect(wall.get_by_text("1 of 1 have answered")).to_be_visible()
     expect(wall.get_by_text("The model predicts")).to_have_count(0)
 

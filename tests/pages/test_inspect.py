@@ -222,7 +222,7 @@ def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_onc
     files = [dataset_input._dataset_image(f"{name}.jpg", data) for name, data in photos.items()]
     files.append(dataset_input._dataset_image("broken.jpg", b"\xff\xd8 not an image"))
     app.session_state["_visitor"] = "visitor"
-    holdings.holdings().put("visitor", "files", "album", files, 1)
+    holdings.holdings().put("visitor", "files", "dataset", files, 1)
     app.run()
     app.segmented_control(key="search_in").set_value("gallery").run()
     assert not app.exception and not app.error

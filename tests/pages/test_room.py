@@ -77,7 +77,7 @@ def test_a_vote_with_and_without_the_heatmap(start: Start) -> None:
         seen.append(stage["rows"])
         assert student.radio[0].options == [f"{letter} · {label}" for letter, label in sorted(CHOICES.items())]
         student.radio[0].set_value(answer).run()
-        assert "Your answer is in." in texts(student) and "The model predicts" not in texts(student)
+        assert "Your answer was sent." in texts(student) and "The model predicts" not in texts(student)
     assert sorted(seen) == [0, 7]  # the heatmap of layer bn2 by one, no heatmap by the other
     teacher.run()
     assert "Ada \\*\\<b\\>\\* ✓, Ben ✓" in texts(teacher) and not components(teacher, "chart")
@@ -92,7 +92,7 @@ def test_a_vote_with_and_without_the_heatmap(start: Start) -> None:
     with_map, without = ("1 of 1, 100%", "0 of 1, 0%") if seen[0] else ("0 of 1, 0%", "1 of 1, 100%")
     assert f"Right with the heatmap: {with_map}" in texts(teacher) and f"Right without it: {without}" in texts(teacher)
     assert re.search(r"95% interval [23]% to 100%", texts(teacher)) and "(95% interval 0% to 98%)" in texts(teacher)
-    assert "Your answer was right." in texts(ada.run()) and "Your answer was not right." in texts(ben.run())
+    assert "Your answer was right." in texts(ada.run()) and "Your answer was wrong." in texts(ben.run())
     assert len(components(ada, "chart")) == 1
 
     teacher.text_input(key="room_link_text").set_value("https://evil.example/compare?rows=none&x=1").run()

@@ -91,7 +91,7 @@ def test_classes_of_ones_own_become_a_model_on_every_page(
     # Mend the data, train again: before and after.
     removed.append(held.images[3].digest)
     app.run().run()
-    assert "has 2 images" in text(app)
+    assert "too few images, 2" in text(app)
     (samples,) = [one for one in app.multiselect if one.key.startswith("train_samples1")]
     samples.set_value(["koala.jpg", "rocket.jpg"]).run()
     app.button(key="train.start").click().run()
