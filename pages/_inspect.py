@@ -5,14 +5,22 @@ A file named inspect.py would hide the standard library's module from the other 
 
 import streamlit as st
 
-from camviz.ui.inspect import depth_sweep, feature_maps, layer_choice, overview, ranking, top_images, visualization
+from camviz.ui.inspect import (
+    depth_sweep,
+    feature_map_order,
+    feature_maps,
+    layer_choice,
+    overview,
+    top_images,
+    visualization,
+)
 from camviz.ui.session import settings
 from camviz.ui.session.language import tr
 from camviz.ui.session.markdown import escaped
 from camviz.ui.shell import pages
 from camviz.ui.widgets import stage
 
-PARTS = {"maps": "Feature maps", "visualization": "Feature visualization", "depths": "Every depth"}
+PARTS = {"maps": "Feature maps", "visualization": "Feature visualization", "depths": "Heatmaps by layer"}
 
 experiment = layer_choice.inspected(pages.experiment())
 part = settings.setting("inside", "maps", PARTS)
@@ -34,9 +42,9 @@ elif part == "depths":
     depth_sweep.draw(experiment, look.colors)
 else:
     overview.strip(experiment)
-    found = ranking.maps_of(experiment)
+    found = feature_map_order.maps_of(experiment)
     if found is not None:
-        number = ranking.chosen_channel(experiment, found)
+        number = feature_map_order.chosen_channel(experiment, found)
         left, right = st.columns([2, 3], gap="medium")
         with left:
             st.header(tr("Feature maps of {layer}", layer=escaped(experiment.layer)))
@@ -47,11 +55,11 @@ else:
             response, inputs = st.columns(2)
             with response:
                 feature_maps.over_image(experiment, found.maps[number], number, look)
-                if ranking.order(found) == "relevance":
-                    feature_maps.relevant(experiment, number, look.colors)
+                if feature_map_order.order(found) == "relevance":
+                    feature_maps.relevance_through(experiment, number, look.colors)
             with inputs:
                 synthesized = st.container()
-                feature_maps.excited(experiment, found, number)
+                feature_maps.strongest_patch(experiment, found, number)
         st.header(tr("Images with the strongest response"))
         strongest = st.container()
     st.header(tr("First-layer filters"))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.ui.evaluate import curve_tests, heatmap_tests, league_table, pointing_game
+from camviz.ui.evaluate import curve_tests, heatmap_tests, pointing_game, ranking_view
 from camviz.ui.results import explanations
 from camviz.ui.session import settings
 from camviz.ui.session.language import tr
@@ -56,5 +56,5 @@ elif test == "pointing":
     shown += pointing_game.pointing(experiment)
 elif test == "ranking":
     st.header(tr("Methods compared over several images"))
-    shown += league_table.table(experiment)
+    shown += ranking_view.table(experiment)
 tiles.offer(TESTS[test], experiment, e, shown, settings.link())

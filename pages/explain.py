@@ -34,7 +34,7 @@ if e is not None:
     best = predictions.best(experiment, edit)
     with answer:
         if edit:
-            edit_result.say(experiment, edit)
+            edit_result.show(experiment, edit)
         else:
             st.markdown(escaped(tr_message(captions.reading(e, best[0]))))
     percentile = settings.setting("percentile", 99.0, settings.Span(90, 100), float)

@@ -39,14 +39,15 @@ TABLES = {
     "TRIALS",
     "THREE",
     "BETTER",
-    "BYS",
+    "SORT_ORDERS",
     "FILLERS",
     "COLORS",
     "ORDERS",
     "HOW",
+    "GOALS",
 }
 # Settings whose values are shown through tr().
-VALUES = ("channel", "class", "link", "recipe", "Rows", "Columns", "Open the example", *COLOR_MAPS, *get_args(Fit))
+VALUES = ("link", "recipe", "Rows", "Columns", "Open the example", *COLOR_MAPS, *get_args(Fit))
 # Files whose messages only a terminal shows.
 TERMINAL = {"batch/cli.py", "batch/engines.py", "batch/output_folder.py", "batch/job.py", "ui/server/serve.py"} | {
     "ui/server/web_server.py",

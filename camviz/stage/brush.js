@@ -1,36 +1,12 @@
-// Draw on the image to hide, keep or replace a part. The server answers during a stroke: one request at a time, the next
-// one with the newest state of the mask. A finished stroke is saved.
-const CELLS = 56; // per side of the mask
-const SHAPES = ['brush', 'eraser', 'rectangle', 'segment'];
-const ICONS = { // paths in a square of 16
-  brush: '<circle cx="8" cy="8" r="5" fill="currentColor"/>',
-  eraser: '<circle cx="8" cy="8" r="5"/><path d="M4.5 11.5l7-7"/>',
-  rectangle: '<rect x="3" y="4" width="10" height="8"/>',
-  segment: '<path d="M3 5l4-2 3 2 3 1-1 4-2 3-4-1-3-2z"/>',
-  undo: '<path d="M6 3L3 6l3 3M3 6h6a4 4 0 0 1 0 8H6"/>',
-  redo: '<path d="M10 3l3 3-3 3M13 6H7a4 4 0 0 0 0 8h3"/>',
-};
-const TOOLS = ['look', 'hide', 'keep', 'paste', 'window'];
+// Draw on the image which part is hidden, kept or replaced. The answers come from the server while one draws: one request
+// at a time, the newest state of the mask next. A finished stroke is saved.
 const UNDO = 100; // states of the mask that are kept
-const MOST_TRIED = 200; // windows, as in camviz/edits/windows.py
-const SAVED_AFTER = 400; // milliseconds without another window, after which windows are saved
-
-const bitsOf = mask => {
-  const bytes = new Uint8Array(CELLS * CELLS / 8);
-  mask.forEach((on, place) => { if (on) bytes[place >> 3] |= 128 >> (place & 7); });
-  return btoa(String.fromCharCode(...bytes));
-};
-const maskOf = bits => {
-  const bytes = decoded(bits);
-  return Uint8Array.from({ length: CELLS * CELLS }, (_, place) => bytes[place >> 3] >> (7 - (place & 7)) & 1);
-};
-const element = (kind, className, properties = {}) => Object.assign(document.createElement(kind), { className }, properties);
 
 class Brush {
   constructor(stage) {
     this.stage = stage; this.tool = 'look'; this.shape = 'brush'; this.size = 8; this.number = 0; this.seen = '';
     this.mask = new Uint8Array(CELLS * CELLS); this.past = []; this.future = [];
-    this.tried = []; this.triedFill = ''; this.seenTried = ''; // windows with the change by each, null while unknown
+    this.tried = new TriedWindows(this);
     this.guess = ''; this.asking = false;
     const world = stage.world, screen = stage.screen;
     this.canvas = element('canvas', 'mask', { width: CELLS, height: CELLS }); this.canvas.setAttribute('aria-hidden', 'true');
@@ -47,85 +23,61 @@ class Brush {
     if (!this.data) this.tool = data.first_tool || 'look';
     this.data = data;
     const { words } = data;
-    if (this.words !== JSON.stringify(words)) { this.words = JSON.stringify(words); this.build(); }
+    if (this.words !== JSON.stringify(words)) { this.words = JSON.stringify(words); this.asking = data.guess_first; buildTools(this); }
     const given = data.cells ? [data.tool, data.tool === 'paste' ? data.paste : data.fill, data.cells].join() : '';
-    if (data.number >= this.number && given !== this.seen) { // an edit that was not drawn here: of a link, Back, another image
+    if (data.number >= this.number && given !== this.seen) { // another one than was drawn here: a link, Back, another image
       this.mask = data.cells ? maskOf(data.cells) : new Uint8Array(CELLS * CELLS);
       this.past = []; this.future = [];
       if (data.cells) { this.tool = this.marks ? this.tool : data.tool; this.fill.value = data.fill; this.paste.value = data.paste; }
       this.guess = data.guess;
     }
-    const tried = data.tried ? JSON.stringify(data.tried.windows) + data.tried.fill : '';
-    if (data.number >= this.number && tried !== this.seenTried) {
-      this.tried = data.tried ? data.tried.windows.map(window => ({ window, change: null })) : [];
-      if (data.tried) { this.triedFill = data.tried.fill; if (!data.cells) { this.tool = 'window'; this.fill.value = this.triedFill; } }
-      this.seenTried = tried;
+    if (data.number >= this.number && this.tried.take(data.tried) && data.tried && !data.cells) {
+      this.tool = 'window'; this.fill.value = this.tried.fill;
     }
     if (data.number >= this.number) { this.seen = given; this.number = data.number; }
     if (this.address !== data.address) {
       this.address = data.address; this.segments = null;
-      for (const one of this.tried) one.change = null;
+      this.tried.forgetChanges();
     }
     this.show(); this.loadTried();
   }
 
-  build() {
-    const { words, fills, images } = this.data;
-    this.modes.setAttribute('aria-label', words.edit);
-    const button = (name, act, pressed) => {
-      const one = element('button', '', { type: 'button', textContent: words[name] || '', onclick: act });
-      one.dataset.name = name;
-      if (ICONS[name]) {
-        one.innerHTML = `<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.5" aria-hidden="true">${ICONS[name]}</svg>`;
-        one.title = words[name]; one.setAttribute('aria-label', words[name]);
-      }
-      if (pressed !== undefined) one.setAttribute('aria-pressed', pressed);
-      return one;
-    };
-    const tools = this.data.tools || TOOLS;
-    this.modes.hidden = tools.length < 2;
-    this.modes.replaceChildren(...tools.map(name => button(name, () => this.choose(name), false)));
-    this.shapes = element('div', 'views'); this.shapes.setAttribute('role', 'group'); this.shapes.setAttribute('aria-label', words.shape);
-    this.shapes.append(...(this.marks ? SHAPES.slice(0, 3) : SHAPES).map(name => button(name, () => { this.shape = name; if (name === 'segment') this.loadSegments(); this.show(); }, false)));
-    const select = (name, options) => {
-      const one = element('select', 'colors');
-      one.setAttribute('aria-label', words[name]); one.title = words[name];
-      one.replaceChildren(...Object.entries(options).map(([key, label]) => new Option(label, key)));
-      one.onchange = () => { if (this.tool === 'window') { this.tried = []; this.show(); this.saveTried(); } else { this.ask(); this.save(); } };
-      return one;
-    };
-    this.fill = select('fill', fills); this.paste = select('image', images);
-    const label = element('label', 'strength'); label.append(element('span', '', { textContent: words.size }));
-    this.slider = element('input', '', { type: 'range', min: 2, max: 28, value: this.size, oninput: () => { this.size = Number(this.slider.value); this.frame(); } });
-    label.append(this.slider);
-    this.back = button('undo', () => this.undo(this.past, this.future)); this.again = button('redo', () => this.undo(this.future, this.past));
-    this.clear = button('reset', () => this.reset());
-    const actions = element('div', 'views'); actions.append(this.back, this.again, this.clear);
-    this.first = button('guess_first', () => { this.asking = !this.asking; this.stage.remember('guess_first', this.asking); this.show(); }, false);
-    this.asking = this.data.guess_first;
-    this.bar.replaceChildren(this.shapes, label, this.fill, this.paste, actions, this.first);
-    this.first.className = 'alone';
-    this.question.replaceChildren(element('span', '', { textContent: words.question }), ...['stays', 'falls', 'other'].map(name => button(name, () => {
-      this.guess = name; this.question.hidden = true; this.ask(); this.save(); this.stage.screen.focus();
-    })));
-  }
-
   get draws() { return this.tool !== 'look'; }
-  get marks() { return this.data.tool === 'mark'; } // whether a region is marked for a guess, without changing the image
+  get marks() { return this.data.tool === 'mark'; } // a region is marked for a guess, and the image is not changed
 
   choose(name) {
     const before = this.tool;
     this.tool = name;
-    if (name === 'window' && this.tried.length) this.fill.value = this.triedFill;
+    if (name === 'window' && this.tried.length) this.fill.value = this.tried.fill;
     if ((name === 'window') !== (before === 'window')) this.stage.showAnswer(null);
     this.show(); this.loadTried();
     if (name !== 'look' && name !== 'window' && before !== name && this.mask.some(Boolean)) { this.ask(); this.save(); }
   }
 
+  chooseShape(name) {
+    this.shape = name;
+    if (name === 'segment') this.loadSegments();
+    this.show();
+  }
+
+  resize(size) { this.size = size; this.frame(); }
+
+  // Ask again with the fill or the image that was chosen; windows that were tried with another fill are dropped.
+  replaceFill() {
+    if (this.tool === 'window') { this.tried.list = []; this.show(); this.tried.save(); } else { this.ask(); this.save(); }
+  }
+
+  toggleGuess() { this.asking = !this.asking; this.stage.remember('guess_first', this.asking); this.show(); }
+
+  takeGuess(name) {
+    this.guess = name; this.question.hidden = true;
+    this.ask(); this.save(); this.stage.screen.focus();
+  }
+
   show() {
     const { root } = this.stage;
     root.classList.toggle('draws', this.draws); root.classList.toggle('edits', true);
-    root.classList.toggle('occludes', this.tool === 'window'); // its map replaces the heatmap, whose contour stays
+    root.classList.toggle('occludes', this.tool === 'window'); // its map stands alone, within the heatmap's contour
     for (const one of this.modes.children) one.setAttribute('aria-pressed', one.dataset.name === this.tool);
     for (const one of this.shapes.children) one.setAttribute('aria-pressed', one.dataset.name === this.shape);
     this.first.setAttribute('aria-pressed', this.asking);
@@ -139,33 +91,20 @@ class Brush {
     this.draw();
   }
 
-  // Color the cells that are replaced, or the cells under tried windows by the mean change of the answer.
+  // Tint the cells that are replaced or marked, or those that windows were tried on.
   draw() {
-    const pixels = new ImageData(CELLS, CELLS);
-    if (this.tool === 'window') {
-      const sum = new Float32Array(CELLS * CELLS), count = new Uint16Array(CELLS * CELLS);
-      for (const { window, change } of this.tried) if (change !== null) for (const place of this.cellsOf(window)) { sum[place] += change; count[place]++; }
-      const mean = sum.map((value, place) => count[place] ? value / count[place] : 0), top = Math.max(1e-9, ...mean.map(Math.abs));
-      mean.forEach((value, place) => {
-        if (!count[place]) return;
-        pixels.data.set([...(value < 0 ? [214, 40, 40] : [40, 90, 214]), 30 + 190 * Math.abs(value) / top], 4 * place);
-      });
-    } else if (this.draws || this.marks) {
-      const keep = this.tool === 'keep' && this.mask.some(Boolean), inside = place => Boolean(this.mask[place]) !== keep;
-      for (let place = 0; place < CELLS * CELLS; place++) {
-        if (!inside(place)) continue;
-        const column = place % CELLS, edge = [column && place - 1, column < CELLS - 1 && place + 1, place - CELLS, place + CELLS];
-        const rim = this.marks && (!column || column === CELLS - 1 || place < CELLS || place >= CELLS * (CELLS - 1));
-        const border = rim || edge.some(other => other > 0 && other < CELLS * CELLS && !inside(other));
-        if (this.marks) pixels.data.set([255, 176, 0, border ? 255 : this.draws ? 90 : 0], 4 * place);
-        else pixels.data.set([20, 20, 40, border ? 150 : this.before ? 120 : 40], 4 * place); // a finished stroke is in the image
-      }
+    let pixels = new ImageData(CELLS, CELLS);
+    if (this.tool === 'window') pixels = changePixels(this.tried.list);
+    else if (this.marks) pixels = maskPixels(this.mask, { color: MARKED, inner: this.draws ? 90 : 0, border: 255, rim: true });
+    else if (this.draws) { // a finished stroke is in the image
+      const keep = this.tool === 'keep' && this.mask.some(Boolean);
+      pixels = maskPixels(this.mask, { keep, color: REPLACED, inner: this.before ? 120 : 40, border: 150 });
     }
     this.canvas.getContext('2d').putImageData(pixels, 0, 0);
     this.frame();
   }
 
-  // Show the area in which a brush, a rectangle or a window would act.
+  // Show where a brush, a rectangle or a window would act.
   frame() {
     this.outline.hidden = !this.draws || !this.at;
     if (this.outline.hidden) return;
@@ -176,22 +115,9 @@ class Brush {
 
   around([x, y]) { const half = this.size / 2; return [x - half, y - half, x + half, y + half]; }
 
-  // The cells of a box or, for a brush, of the circle in it, by their centers.
-  cellsOf([left, top, right, bottom], round = false) {
-    const found = [];
-    for (let row = Math.max(0, Math.floor(top)); row < Math.min(CELLS, Math.ceil(bottom)); row++)
-      for (let column = Math.max(0, Math.floor(left)); column < Math.min(CELLS, Math.ceil(right)); column++) {
-        const x = column + 0.5, y = row + 0.5;
-        if (x < left || x > right || y < top || y > bottom) continue;
-        if (round && Math.hypot(x - (left + right) / 2, y - (top + bottom) / 2) > (right - left) / 2) continue;
-        found.push(row * CELLS + column);
-      }
-    return found;
-  }
-
   set(cells, on) { for (const place of cells) this.mask[place] = on ? 1 : 0; }
 
-  // Handlers of pointers: each returns whether it has handled the event.
+  // Pointers: each returns whether it has acted.
   down(event, place, several) {
     if (!this.draws) return false;
     if (several) { this.cancel(); return false; }
@@ -217,19 +143,19 @@ class Brush {
       this.mask.set(this.before);
       const [x, y] = this.start, [right, bottom] = this.at;
       this.box = [Math.min(x, right), Math.min(y, bottom), Math.max(x, right), Math.max(y, bottom)];
-      this.set(this.cellsOf(this.box), true);
+      this.set(cellsOf(this.box), true);
     } else {
       const steps = Math.max(1, Math.ceil(Math.hypot(this.at[0] - from[0], this.at[1] - from[1]) / Math.max(1, this.size / 4)));
       for (let step = 1; step <= steps; step++) {
         const point = [0, 1].map(axis => from[axis] + (this.at[axis] - from[axis]) * step / steps);
-        this.set(this.cellsOf(this.around(point), true), this.shape !== 'eraser');
+        this.set(cellsOf(this.around(point), true), this.shape !== 'eraser');
       }
     }
     this.draw(); this.ask();
   }
 
   up() {
-    if (this.pressed) this.saveTried();
+    if (this.pressed) this.tried.save();
     this.pressed = false; this.box = null;
     if (!this.before) return;
     const before = this.before; this.before = null;
@@ -252,8 +178,8 @@ class Brush {
   }
 
   undo(from, to) {
-    if (this.tool === 'window') { // removes the last window, without redo
-      if (from === this.past && this.tried.length) { this.tried.pop(); this.show(); this.saveTried(); }
+    if (this.tool === 'window') { // the last window is removed, without redo
+      if (from === this.past && this.tried.length) this.tried.removeLast();
       return;
     }
     if (!from.length) return;
@@ -263,9 +189,9 @@ class Brush {
 
   reset() {
     const before = this.mask.slice();
-    this.tried = []; this.guess = ''; this.mask.fill(0);
+    this.tried.list = []; this.guess = ''; this.mask.fill(0);
     if (before.some(Boolean)) this.keep(before); else this.show();
-    this.saveTried();
+    this.tried.save();
     if (this.tool === 'window') this.ask([]);
   }
 
@@ -276,50 +202,26 @@ class Brush {
   }
 
   async takeSegment() {
-    const [x, y] = this.at.map(part => limited(Math.floor(part), 0, CELLS - 1)), before = this.mask.slice();
+    const [x, y] = this.at.map(part => limited(Math.floor(part), 0, CELLS - 1));
     await this.loadSegments();
     if (!this.segments) return;
+    const before = this.mask.slice(); // after the wait, in which one may have drawn
     const number = this.segments[y * CELLS + x], on = !this.mask[y * CELLS + x];
     this.set([...this.segments.keys()].filter(place => this.segments[place] === number), on);
     this.keep(before);
   }
 
-  // Occlusion by hand: a window follows the pointer, and its change is kept where it is dragged.
+  // Occlusion by hand: a window follows the pointer; what it changes stays where it was dragged.
   tryWindow() {
     this.frame();
     const [left, top, right, bottom] = this.around(this.at).map((side, number) => limited(number < 2 ? Math.ceil(side - 0.5) : Math.floor(side + 0.5), 0, CELLS));
     if (left < right && top < bottom) this.ask([left, top, right, bottom], this.pressed || this.keyboard);
   }
 
-  keepWindow(window, change, fill) {
-    if (fill !== this.triedFill) this.tried = [];
-    this.triedFill = fill;
-    this.tried = [...this.tried.filter(one => String(one.window) !== String(window)), { window, change }].slice(-MOST_TRIED);
-    this.show(); this.saveTried();
-  }
+  loadTried() { if (this.tool === 'window') this.tried.load(this.data.tried); }
 
-  // Request the changes by windows of a link, or by windows that were tried with another class.
-  async loadTried() {
-    const { tried } = this.data;
-    if (this.tool !== 'window' || this.loading || !tried || this.tried.every(one => one.change !== null)) return;
-    if (JSON.stringify(this.tried.map(one => one.window)) !== JSON.stringify(tried.windows)) return; // they are still being saved
-    this.loading = true;
-    const address = this.address, asked = this.tried, found = await this.request({ part: 'tried', windows: tried.text });
-    this.loading = false;
-    if (found && address === this.address) { asked.forEach((one, number) => { one.change = found.changes[number]; }); this.show(); }
-    else if (address !== this.address) this.loadTried();
-  }
-
-  saveTried() {
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => {
-      if (this.pressed) { this.saveTried(); return; }
-      const windows = this.tried.map(one => one.window), seen = windows.length ? JSON.stringify(windows) + this.triedFill : '';
-      if (seen === this.seenTried) return;
-      this.seenTried = seen; this.number++;
-      this.stage.remember('tried', { windows, fill: this.triedFill, number: this.number });
-    }, SAVED_AFTER);
-  }
+  // Save a change under the next number, by which it is told from those of a link.
+  remember(name, value) { this.stage.remember(name, { ...value, number: ++this.number }); }
 
   ask(window = null, stays = false) {
     if (!this.data.address) return;
@@ -328,7 +230,7 @@ class Brush {
       return;
     }
     const mask = window ? new Uint8Array(CELLS * CELLS) : this.mask;
-    if (window) for (const place of this.cellsOf(window)) mask[place] = 1;
+    if (window) for (const place of cellsOf(window)) mask[place] = 1;
     const tool = window ? 'hide' : this.tool === 'look' || this.tool === 'window' ? 'hide' : this.tool;
     this.wanted = { request: { part: 'answer', tool, fill: this.fill.value, paste: this.paste.value, cells: bitsOf(mask) }, window, stays };
     if (!this.busy) this.answers();
@@ -340,7 +242,7 @@ class Brush {
       const { request, window, stays } = this.wanted; this.wanted = null;
       const address = this.address, found = await this.request(request);
       if (!found || address !== this.address) continue;
-      if (window && stays && window.length) this.keepWindow(window, found.change, request.fill);
+      if (window && stays && window.length) this.tried.add(window, found.change, request.fill);
       this.stage.showAnswer(found, address);
     }
     this.busy = false;
@@ -364,8 +266,8 @@ class Brush {
     const cells = this.mask.some(Boolean) ? bitsOf(this.mask) : '';
     const seen = cells ? [tool, tool === 'paste' ? this.paste.value : this.fill.value, cells].join() : ''; // as `update` reads it
     if (seen === this.seen) return;
-    this.seen = seen; this.number++;
-    this.stage.remember('edit', { tool, fill: this.fill.value, paste: this.paste.value, cells, guess: this.guess, number: this.number });
+    this.seen = seen;
+    this.remember('edit', { tool, fill: this.fill.value, paste: this.paste.value, cells, guess: this.guess });
   }
 
   // Keys: arrows move a rectangle, Shift and arrows resize it, Space adds its cells to the mask, Delete removes them.
@@ -378,11 +280,11 @@ class Brush {
     else if (event.key === 'Escape') this.choose('look');
     else if (steps || event.key === ' ' || event.key === 'Enter' || event.key === 'Delete' || event.key === 'Backspace') {
       this.keyboard = true; this.at = this.at || [CELLS / 2, CELLS / 2];
-      if (steps && event.shiftKey) { this.size = limited(this.size + 2 * (steps[0] - steps[1]), 2, 28); this.slider.value = this.size; }
+      if (steps && event.shiftKey) { this.size = limited(this.size + 2 * (steps[0] - steps[1]), SMALLEST, LARGEST); this.slider.value = this.size; }
       else if (steps) this.at = this.at.map((part, axis) => limited(part + 2 * steps[axis], 0, CELLS));
       this.frame();
       if (this.tool === 'window') this.tryWindow();
-      else if (!steps) { const before = this.mask.slice(); this.set(this.cellsOf(this.around(this.at)), event.key === ' ' || event.key === 'Enter'); this.keep(before); }
+      else if (!steps) { const before = this.mask.slice(); this.set(cellsOf(this.around(this.at)), event.key === ' ' || event.key === 'Enter'); this.keep(before); }
       else this.stage.readout.textContent = this.data.words.place.replace('{row}', Math.round(this.at[1])).replace('{column}', Math.round(this.at[0])).replace('{size}', this.size);
     } else return false;
     return true;

@@ -11,4 +11,5 @@ def read(file: str) -> str:
 
 
 HTML, CSS = read("stage.html"), read("stage.css")
-SCRIPT = read("stage.js") + read("brush.js")
+SCRIPTS = ("heatmap.js", "stage.js", "mask.js", "drawing_tools.js", "tried_windows.js", "brush.js")  # one module
+SCRIPT = "".join(map(read, SCRIPTS))

@@ -122,7 +122,7 @@ def _readout(cells: Cells | None) -> dict[str, Message]:
         "short": short,
         "field": Message(
             "Value {value}, {share} of the scale; row {row}, column {column} of {layer}; receptive field "
-            "{height} x {width} pixels",
+            "{height} × {width} pixels",
             **filled,
         ),
         "whole": Message(

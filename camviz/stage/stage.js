@@ -1,85 +1,10 @@
-// An image and its heatmap, colored, swiped, zoomed and read in the browser without the server. A stage without a map
-// shows only the image; one without an image shows only the tools of its group.
+// An image and its heatmap: colored, swiped, zoomed and read in the browser, without the server. A stage without a map
+// shows the image alone; one without an image shows the tools of its group.
 const SIDE = 320; // pixels of the longer side of the colored map
-const GAMMA = 1.3, FIRST = 0.35; // exponent of the opacity, and the place of the first color, as in camviz/render.py
-const SMOOTHING = 0.03, ROUGH = 0.25; // of the contour of a map of single pixels, as in camviz/render.py
-const BINS = 1024; // of the histogram by which the level of the contour is found
+const GAMMA = 1.3, FIRST = 0.35; // how alpha grows with the heat; the first color that is laid over the image
 const VIEWS = ['image', 'overlay', 'contour', 'spotlight', 'heatmap'];
 const colorTables = new Map(); // by name, decoded
 const groups = new Map(); // stages that share pointer and zoom, by the name of their group
-
-function decoded(text) {
-  const letters = atob(text), bytes = new Uint8Array(letters.length);
-  for (let place = 0; place < bytes.length; place++) bytes[place] = letters.charCodeAt(place);
-  return bytes;
-}
-const limited = (value, low, high) => Math.min(high, Math.max(low, value));
-
-function values(data) {
-  const bytes = decoded(data.values);
-  const whole = data.bits === 16 ? new Int16Array(bytes.buffer) : new Int8Array(bytes.buffer);
-  return Float32Array.from(whole, value => value / (data.bits === 16 ? 32767 : 127));
-}
-
-// Resize a map bilinearly without aligned corners, as the server does.
-function resized(map, rows, columns, height, width) {
-  const axis = (count, length) => {
-    const before = new Int32Array(length), after = new Int32Array(length), share = new Float64Array(length);
-    for (let place = 0; place < length; place++) {
-      const at = limited((place + 0.5) * count / length - 0.5, 0, count - 1);
-      before[place] = Math.floor(at); after[place] = Math.min(count - 1, before[place] + 1); share[place] = at - before[place];
-    }
-    return [before, after, share];
-  };
-  const [top, bottom, down] = axis(rows, height), [left, other, right] = axis(columns, width);
-  const result = new Float32Array(height * width);
-  for (let row = 0, place = 0; row < height; row++) {
-    const first = top[row] * columns, second = bottom[row] * columns, y = down[row];
-    for (let column = 0; column < width; column++, place++) {
-      const one = left[column], two = other[column], x = right[column];
-      const upper = map[first + one] * (1 - x) + map[first + two] * x;
-      const lower = map[second + one] * (1 - x) + map[second + two] * x;
-      result[place] = upper * (1 - y) + lower * y;
-    }
-  }
-  return result;
-}
-
-// Return the value above which half of the map's mass lies. Only the values near it are sorted.
-function halfOfTheMass(map) {
-  let top = 0, total = 0, mass = 0, bin = BINS;
-  for (let place = 0; place < map.length; place++) { const size = Math.abs(map[place]); total += size; if (size > top) top = size; }
-  if (!top) return Infinity;
-  const binOf = value => Math.floor(BINS * Math.abs(value) / top), masses = new Float64Array(BINS + 1);
-  for (let place = 0; place < map.length; place++) masses[binOf(map[place])] += Math.abs(map[place]);
-  while (bin > 0 && mass + masses[bin] < total / 2) mass += masses[bin--];
-  const near = map.filter(value => binOf(value) === bin).map(Math.abs).sort();
-  let place = near.length;
-  while (place > 1 && (mass += near[place - 1]) < total / 2) place--;
-  return near[place - 1];
-}
-
-// Return a map of single pixels averaged over a neighborhood, so that its contour is simple; other maps unchanged.
-function smoothed(map, width, height) {
-  let steps = 0, sum = 0;
-  for (let place = 0; place < map.length; place++) {
-    sum += Math.abs(map[place]);
-    if (place % width) steps += Math.abs(map[place] - map[place - 1]);
-  }
-  if (steps <= ROUGH * sum) return map;
-  const reach = Math.round(SMOOTHING * Math.max(width, height));
-  const averaged = (from, count, lines, step, jump) => {
-    const result = new Float32Array(from.length);
-    for (let line = 0; line < lines; line++) for (let place = 0; place < count; place++) {
-      const first = Math.max(0, place - reach), last = Math.min(count - 1, place + reach);
-      let total = 0;
-      for (let at = first; at <= last; at++) total += from[line * jump + at * step];
-      result[line * jump + place * step] = total / (last - first + 1);
-    }
-    return result;
-  };
-  return averaged(averaged(map.map(Math.abs), width, height, 1, width), height, width, width, 1);
-}
 
 class Stage {
   constructor(root) {
@@ -103,9 +28,9 @@ class Stage {
     this.full.onclick = () => {
       if (document.fullscreenElement) document.exitFullscreen();
       else if (this.root.requestFullscreen) this.root.requestFullscreen();
-      else { this.root.classList.toggle('large'); this.swiped(); } // phones that show only videos in full screen
+      else { this.root.classList.toggle('large'); this.placeSwipe(); } // phones that show only videos in full screen
     };
-    this.root.onfullscreenchange = () => this.swiped();
+    this.root.onfullscreenchange = () => this.placeSwipe();
     this.listen();
   }
 
@@ -162,7 +87,7 @@ class Stage {
     for (const button of this.views.children) button.setAttribute('aria-pressed', button.dataset.view === view);
     this.strength.value = Math.round(strength * 100); this.number.textContent = this.strength.value + '%';
     this.threshold.value = Math.round(threshold * 100); this.colors.value = this.look.colors;
-    if (!this.data.rows) { this.heat.width = this.line.width = 0; this.swiped(); return; }
+    if (!this.data.rows) { this.heat.width = this.line.width = 0; this.placeSwipe(); return; }
     const { width, height, shown } = this, pixels = new ImageData(width, height), bytes = pixels.data;
     const signed = this.data.signed, only = view === 'heatmap', dark = view === 'spotlight';
     for (let place = 0; place < shown.length; place++) {
@@ -182,35 +107,15 @@ class Stage {
       line.data[4 * place + 3] = Math.abs(signed ? 2 * place / 255 - 1 : place / 255) >= threshold ? 255 : 60;
     }
     context.putImageData(line, 0, 0);
-    this.swiped();
+    this.placeSwipe();
   }
 
-  // The contour by marching squares, with a dark edge under a light line.
+  // The contour as a light line with a dark edge.
   outline(wanted) {
     const factor = 3, { width, height, smooth, half } = this, canvas = this.line, context = canvas.getContext('2d');
     canvas.width = width * factor; canvas.height = height * factor;
     if (!wanted || half === Infinity) return;
-    const path = new Path2D(), places = [[0, 0], [1, 0], [1, 1], [0, 1]];
-    const inner = new Uint8Array(smooth.length); // whether a place is inside
-    for (let place = 0; place < smooth.length; place++) inner[place] = Math.abs(smooth[place]) >= half;
-    for (let row = 0; row + 1 < height; row++) for (let column = 0; column + 1 < width; column++) {
-      const first = row * width + column, below = first + width;
-      const count = inner[first] + inner[first + 1] + inner[below + 1] + inner[below];
-      if (count === 0 || count === 4) continue;
-      const around = [first, first + 1, below + 1, below];
-      const corners = around.map(place => Math.abs(smooth[place]) - half), inside = around.map(place => inner[place]);
-      const points = [];
-      for (let side = 0; side < 4; side++) {
-        const next = (side + 1) % 4;
-        if (inside[side] === inside[next]) continue;
-        const share = corners[side] / (corners[side] - corners[next]);
-        points.push(places[side].map((value, axis) => value + share * (places[next][axis] - value)));
-      }
-      for (let number = 0; number + 1 < points.length; number += 2) {
-        path.moveTo((column + 0.5 + points[number][0]) * factor, (row + 0.5 + points[number][1]) * factor);
-        path.lineTo((column + 0.5 + points[number + 1][0]) * factor, (row + 0.5 + points[number + 1][1]) * factor);
-      }
-    }
+    const path = contourPath(smooth, width, height, half, factor);
     context.lineCap = 'round';
     const thick = Math.max(1, canvas.width / (2 * (this.screen.clientWidth || canvas.width))); // in small cells
     for (const [color, wide] of [['#000b', 7], ['#fff', 3]]) {
@@ -218,17 +123,17 @@ class Stage {
     }
   }
 
-  swiped() {
+  placeSwipe() {
     const large = this.root.matches(':fullscreen, .large');
     this.swipe.hidden = this.look.view === 'image' || !this.data.rows || Boolean(this.data.small && !large);
     this.swipe.style.left = `clamp(16px, ${100 * this.cut}%, 100% - 16px)`;
-    // The handle is positioned on the screen, and the map in the zoomed content.
+    // The handle stands on the screen, the map in the zoomed world.
     const { scale, x } = this.zoom, wide = this.screen.clientWidth || 1;
     const cut = 100 * limited((this.cut * wide - x) / (scale * wide), 0, 1);
     this.heat.style.clipPath = this.line.style.clipPath = `inset(0 0 0 ${cut}%)`;
   }
 
-  // Show the answer to an edit, here and on the bars with the same address; null shows the answer to the untouched image.
+  // Show the answer to an edit, here and on the bars that belong to its address; null: the answer to the untouched image.
   showAnswer(found, address = this.brush.address) {
     this.readout.textContent = found ? found.said : '';
     document.dispatchEvent(new CustomEvent('camviz-answer', { detail: { address, rows: found && found.rows } }));
@@ -238,7 +143,7 @@ class Stage {
     const { scale, x, y } = this.zoom;
     this.world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
     this.screen.classList.toggle('zoomed', scale > 1);
-    this.swiped();
+    this.placeSwipe();
   }
 
   zoomTo(scale, left, top) {
@@ -257,12 +162,12 @@ class Stage {
 
   everywhere(act) { for (const stage of this.others()) if (stage.root.isConnected) act(stage); }
 
-  // Show the value, the cell and its receptive field under a point of the image, [x, y] in [0, 1].
+  // Show the value, the cell and its receptive field under a point of the image, in parts of 1.
   point(place) {
     this.everywhere(stage => { stage.mark(place, this.data); stage.relate(place && this.data); });
   }
 
-  // Show the correlation of this map with that of the stage under the pointer, if it is known.
+  // Show the correlation of this map with that of the stage that is pointed at, where there is one.
   relate(source) {
     const table = [...this.others()].map(stage => stage.data.relations).find(Boolean) || {};
     const text = source && source !== this.data && (table[source.name] || {})[this.data.name];
@@ -280,15 +185,15 @@ class Stage {
     frame(this.cell, column / columns, row / rows, (column + 1) / columns, (row + 1) / rows);
     if (!this.data.rows) return;
     const value = this.map[row * columns + column];
-    const filled = { value: (value * this.data.top).toPrecision(3), share: Math.round(100 * value) + '%', row: row + 1, column: column + 1 };
+    const said = { value: (value * this.data.top).toPrecision(3), share: Math.round(100 * value) + '%', row: row + 1, column: column + 1 };
     if (fields) {
       const [top, bottom] = fields.rows[row], [left, right] = fields.columns[column], [height, width] = fields.size;
-      filled.height = bottom - top; filled.width = right - left;
-      this.field.hidden = filled.height === height && filled.width === width;
+      said.height = bottom - top; said.width = right - left;
+      this.field.hidden = said.height === height && said.width === width;
       frame(this.field, left / width, top / height, right / width, bottom / height);
     }
     const kind = this.data.small ? 'short' : this.field.hidden ? 'whole' : 'field';
-    this.readout.textContent = words.readout[kind].replace(/\{(\w+)\}/g, (all, name) => filled[name] ?? all);
+    this.readout.textContent = words.readout[kind].replace(/\{(\w+)\}/g, (all, name) => said[name] ?? all);
   }
 
   listen() {
@@ -340,7 +245,7 @@ class Stage {
     this.swipe.onpointermove = event => {
       if (!this.swipe.hasPointerCapture(event.pointerId)) return;
       const [left, , wide] = inside(event);
-      this.cut = limited(left / wide, 0, 1); this.swiped();
+      this.cut = limited(left / wide, 0, 1); this.placeSwipe();
     };
     screen.onkeydown = event => {
       if (this.brush?.key(event)) { event.preventDefault(); return; }
@@ -358,7 +263,7 @@ class Stage {
       else if (event.key === '-') this.zoomTo(this.zoom.scale / 1.5, ...middle);
       else if (event.key === '0') this.zoomTo(1, ...middle);
       else if (event.key === 'f') this.full.click();
-      else if (event.key === '[' || event.key === ']') { this.cut = limited(this.cut + (event.key === ']' ? 0.05 : -0.05), 0, 1); this.swiped(); }
+      else if (event.key === '[' || event.key === ']') { this.cut = limited(this.cut + (event.key === ']' ? 0.05 : -0.05), 0, 1); this.placeSwipe(); }
       else if (event.key === 'Escape' && this.place) this.point(null);
       else return;
       event.preventDefault();
@@ -368,7 +273,7 @@ class Stage {
 
 const stages = new WeakMap();
 
-// Show data in the HTML below parentElement. setStateValue('look', ...) is called when a person changes the look.
+// Show data in the markup below parentElement; setStateValue('look', ...) is told what a person chooses.
 function showStage({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector('.stage');
   if (!stages.has(root)) stages.set(root, new Stage(root));

@@ -71,7 +71,7 @@ class StageMap:
 
     @property
     def encoded(self) -> str:
-        """The values as signed integers of `bits` bits in base64; the largest integer stands for 1."""
+        """Return the values as signed integers of `bits` bits in base64; the largest integer stands for 1."""
         whole = self.values.clip(-1, 1) * (2 ** (self.bits - 1) - 1)
         return base64.b64encode(np.rint(whole).astype("<i2" if self.bits == 16 else np.int8).tobytes()).decode()
 

@@ -14,7 +14,7 @@ def run() -> None:
     st.logo(ASSETS / "logo.svg", size="large")
     page, script = pages.navigate()
     with settings.run(page.path):
-        settings.setting("lang", language.of_the_browser(), language.LANGUAGES)
+        settings.setting("lang", language.browser_language(), language.LANGUAGES)
         page_style.apply_page_style()
         presented = page_style.is_presented()
         title_line.draw(page)

@@ -59,7 +59,7 @@ def test_zip_inside_a_zip_is_not_opened() -> None:
     assert read_images(archive({f"{number}.zip": inner for number in range(16)})) == []
     (found,) = read_images(archive({"a.jpg": inner}, zipfile.ZIP_STORED))
     with pytest.raises(CamvizError, match="this file is not an image"):
-        dataset_input._photo(*found).open()
+        dataset_input._dataset_image(*found).open()
 
 
 def test_zip_bombs_with_false_sizes_are_refused() -> None:
@@ -152,5 +152,5 @@ def test_paths_and_links_in_a_zip_are_not_followed(tmp_path: Path, monkeypatch: 
     found = read_images(file.getvalue())
     assert dict(found)["link.png"] == b"/etc/passwd"  # its text, and not what it leads to
     with pytest.raises(CamvizError, match="this file is not an image"):
-        dataset_input._photo(*found[-1]).open()
+        dataset_input._dataset_image(*found[-1]).open()
     assert list(tmp_path.iterdir()) == [] and not Path("/etc/up.png").exists()

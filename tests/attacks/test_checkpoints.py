@@ -178,9 +178,9 @@ def test_uploaded_programs_are_refused(tmp_path: Path) -> None:
             target.writestr(name, code)
     for content, kind in [(script, "TorchScript"), (hostile, "TorchScript"), (exported, "torch.export")]:
         with pytest.raises(
-            CamvizError, match=f"holds a program \\({kind}\\), which could do anything and is not taken"
+            CamvizError, match=f"holds a program \\({kind}\\), which cannot be uploaded, as it could do anything"
         ):
-            model_input.bring(ARCHITECTURE, "x.pth", content.getvalue(), None, False, "cpu")
+            model_input.add_upload(ARCHITECTURE, "x.pth", content.getvalue(), None, False, "cpu")
         assert f"holds a program ({kind})" in refusal_message(content.getvalue())
     assert not ran.exists()
 
@@ -192,4 +192,4 @@ def test_architecture_must_be_a_name_of_the_catalog(tmp_path: Path, monkeypatch:
     program.write_bytes(content)
     for name in (str(program), "../x.pt", "x.pth", "/etc/passwd", "timm/../../x", "hf-hub:someone/something", ""):
         with pytest.raises(CamvizError, match="is not in the catalog"):
-            model_input.bring(name, "x.pth", content, None, False, "cpu")
+            model_input.add_upload(name, "x.pth", content, None, False, "cpu")

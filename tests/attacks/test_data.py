@@ -92,13 +92,13 @@ def test_deeply_nested_recipe_is_refused(key: str, recipe: dict[str, Any]) -> No
 
 def test_recipes_of_unusual_size_and_encoding(recipe: dict[str, Any]) -> None:
     good = json.dumps(recipe)
-    assert "is over 1 MB, so it is no recipe" in settings_or_refusal(good.encode() + b" " * 50_000_000)
+    assert "has over 1 MB, so it is not a recipe" in settings_or_refusal(good.encode() + b" " * 50_000_000)
     many = {**recipe, **{f"x{number}": number for number in range(50_000)}}
     assert "setting 'x0' is not in the settings of smooth_grad" in settings_or_refusal(json.dumps(many).encode())
     assert (
         settings_or_refusal((good[:-1] + ', "samples": 9}').encode()).count("'smooth_grad.samples': '9'") == 1
     )  # the last one
-    assert "is no recipe" in settings_or_refusal((good[:-1] + f', "samples": {"9" * 5000}}}').encode())
+    assert "is not a recipe" in settings_or_refusal((good[:-1] + f', "samples": {"9" * 5000}}}').encode())
     for encoding in ("utf-16", "utf-32", "utf-8-sig"):
         settings_or_refusal(good.encode(encoding))
 

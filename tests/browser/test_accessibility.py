@@ -19,7 +19,7 @@ PAGES = {
     "train": "Pretrained model",
     "inspect": "Images with the strongest response",
     "inspect?inside=visualization&dream.for=class": "Inspect",
-    "inspect?inside=depths": "Every depth",
+    "inspect?inside=depths": "Heatmaps by layer",
     "learn?part=methods": "Paper",
     "room": "Open a room",
     "learn?course=first_maps": "First heatmaps",
@@ -333,7 +333,7 @@ def test_components_have_accessible_names(page: Page, server: str) -> None:
         '- button "Previous"',
         '- button "Next"',
         '- slider "Strength"',
-        '- button "Leave"',
+        '- button "Leave presentation"',
         'img "Grad-CAM: ',
     ):
         assert part in slides, slides

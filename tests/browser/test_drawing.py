@@ -124,4 +124,4 @@ def test_guess_hide_by_keyboard_and_occlude(page: Page, server: str, browser: Br
         other.get_by_role("button", name="Occlude").click()
         assert tried_pixels(other) == tried
     page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Look")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="View")).to_have_attribute("aria-pressed", "true")

@@ -29,7 +29,7 @@ def test_ranking_is_canceled_continued_and_downloaded(page: Page, forgetful_serv
     expect(page.get_by_text("Means over 3 images with 95% bootstrap intervals")).to_be_visible()
     expect(again.or_(cancel)).to_have_count(0)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Means (CSV)").click()
+        page.get_by_role("button", name="Download means (CSV)").click()
     lines = download.value.path().read_text().splitlines()
     assert lines[0].startswith("model,weights,layer,method,metric") and len(lines) == 1 + 4 * 2
 

@@ -39,5 +39,5 @@ def test_cancel_keeps_the_last_frame(page: Page, server: str) -> None:
     expect(frame).to_be_visible()
     expect(page.get_by_role("button", name=SYNTHESIZE)).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Image (PNG)").click()
+        page.get_by_role("button", name="Download image (PNG)").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")

@@ -35,7 +35,7 @@ def test_lesson_is_answered_and_handed_in_by_keyboard(page: Page, server: str, t
     expect(page.get_by_text(f"Your region holds {fit.mass:.0%} of the heatmap on 25% of the image")).to_be_visible()
     expect(page.get_by_text("Your region by itself, with everything else blurred: espresso,")).to_be_visible()
     settled(page)
-    tab_to(page, page.locator("summary", has_text="Hand in (1 guesses)"))
+    tab_to(page, page.locator("summary", has_text="Hand in (guesses: 1)"))
     page.keyboard.press("Enter")
     tab_to(page, page.get_by_role("textbox", name="Your name"))
     page.keyboard.type("Ann")
@@ -51,5 +51,5 @@ def test_lesson_is_answered_and_handed_in_by_keyboard(page: Page, server: str, t
     (guess,) = work.guesses
     assert (work.student, guess.kind, guess.value, guess.score) == ("Ann", "region", edits.pack(region), fit.score)
     page.reload()  # a new session, which finds the guess by the visitor's cookie
-    expect(page.get_by_text("Hand in (1 guesses)")).to_be_visible()
+    expect(page.get_by_text("Hand in (guesses: 1)")).to_be_visible()
     expect(page.get_by_text(f"Your region holds {fit.mass:.0%} of the heatmap on 25% of the image")).to_be_visible()

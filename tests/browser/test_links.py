@@ -86,7 +86,7 @@ def test_share_shows_the_link_and_its_qr_code(page: Page, server: str) -> None:
         re.compile(r"^http://[0-9.]+:\d+/?\?img=sample%3Apanda$")
     )
     expect(page.get_by_alt_text("QR code of the link")).to_be_visible()
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
 
 

@@ -18,7 +18,7 @@ def test_student_votes_by_keyboard_and_the_wall_shows_it(page: Page, browser: Br
     tab_to(student, student.get_by_role("textbox", name="Nickname"))
     student.keyboard.type("<b>Ada</b>")
     student.keyboard.press("Enter")
-    expect(student.get_by_text("Wait for a question of your teacher.")).to_be_visible()
+    expect(student.get_by_text("Wait for your teacher's question.")).to_be_visible()
     expect(wall.get_by_text("Room (1): <b>Ada</b>")).to_be_visible()  # the wall shows it by itself, as text
 
     wall.get_by_role("button", name="Ask the class").click()
@@ -27,7 +27,7 @@ def test_student_votes_by_keyboard_and_the_wall_shows_it(page: Page, browser: Br
     tab_to(student, choices.first)
     student.keyboard.press("ArrowUp")  # from the first one to the last
     expect(choices.last).to_be_checked()
-    expect(student.get_by_text("Your answer is in.")).to_be_visible()
+    expect(student.get_by_text("Your answer was sent.")).to_be_visible()
     expect(wall.get_by_text("1 of 1 have answered")).to_be_visible()
     expect(wall.get_by_text("The model predicts")).to_have_count(0)
 

@@ -17,7 +17,7 @@ def test_retrained_model_is_explained(page: Page, forgetful_server: str) -> None
     page.keyboard.press("Enter")
     expect(remove).to_have_count(0)
     expect(page.get_by_text("the classes before your changes")).to_be_visible()
-    page.get_by_role("button", name="Train again").click()
+    page.get_by_role("button", name="Train the model again").click()
     expect(metric).to_have_text(["78% (n = 9)", "75% (n = 8)"])
     expect(page.get_by_role("img", name="Heatmap of reptile or bird over macaw.jpg")).to_have_count(2)
     settled(page)

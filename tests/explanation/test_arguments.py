@@ -285,7 +285,7 @@ def test_wrong_arguments_of_synthesize_are_refused(given, sentence) -> None:
     [
         (None, {}, "load_model takes .*; got NoneType"),
         (Small, {}, r"call it first, as in Small\(\)"),
-        (MODEL, {"head": "none"}, "a loaded model says itself how it sees an image"),
+        (MODEL, {"head": "none"}, "a loaded model has its settings already"),
         (MODEL, {"name": 3}, "name must be text"),
         *((MODEL, {"port": one}, "port must be a whole number of 0 to 65535") for one in (-1, "x", 10**30, True, 1.5)),
         (MODEL, {"host": 3}, "host must be an address as text"),

@@ -108,7 +108,7 @@ class Student:
                 vote = [WidgetState(id=radios[0].id, string_value=choice)]
                 sent[self.number] = time.monotonic(), choice
                 started = time.perf_counter()
-                taken = "Your answer is in" in words(await self.seat.refresh(*vote))
+                taken = "Your answer was sent" in words(await self.seat.refresh(*vote))
                 log.took("vote", started)
                 log.check(taken, f"student {self.number}: the vote was not taken")
             if "Your answer was" in text:

@@ -68,7 +68,7 @@ class Visitor(Person):
         await self.open("room", room=code)
         fields = [one for one in of_kind(self.visit.shown(), "text_input") if one.label in ("Code", "Nickname")]
         typed = [WidgetState(id=one.id, string_value=text) for one, text in zip(fields, (code, nickname), strict=True)]
-        text = words(await self.press("Enter", *typed))
+        text = words(await self.press("Enter the room", *typed))
         self.states = []
         return text
 

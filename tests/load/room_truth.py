@@ -28,7 +28,7 @@ def expected_feedback(lesson: int, value: str) -> list[str]:
     prompt = lessons()[lesson - 1].prompts[0]
     if prompt.kind == "choice":
         right = prompt.options[prompt.right - 1]
-        return [re.escape(f"Right: {right}" if value == right else f"You chose: {value}. Right is: {right}")]
+        return [re.escape(f"Right: {right}" if value == right else f"You chose: {value}. The right answer is: {right}")]
     e = _explanation(lesson)
     fit = marking.overlap(edits.unpack(value), e)
     assert fit is not None

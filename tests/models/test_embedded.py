@@ -21,9 +21,9 @@ def documented_predictions() -> list[tuple[str, str]]:
 def test_predictions_equal_those_of_attribution_md(lite0: camviz.Model, file: str, listed: str) -> None:
     first, second = lite0.predict(SAMPLES / file, k=2)
     assert listed.startswith(first.label)
-    for prediction, percent in zip((first, second), re.findall(r"(\d+) %", listed), strict=False):
+    for prediction, percent in zip((first, second), re.findall(r"(\d+)%", listed), strict=False):
         assert round(100 * prediction.probability) == int(percent)
-        assert f"{prediction.label} {percent} %" in listed
+        assert f"{prediction.label} {percent}%" in listed
 
 
 @pytest.mark.parametrize(

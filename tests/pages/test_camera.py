@@ -19,7 +19,7 @@ from camviz.ui.inputs import image_input
 )
 def test_camera_is_available_on_secure_addresses(url: str, given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_input, "st", type("", (), {"context": type("", (), {"url": url})}))
-    assert image_input.camera_is_given() is given
+    assert image_input.is_camera_allowed() is given
 
 
 def test_camera_is_offered_only_on_secure_addresses(start) -> None:

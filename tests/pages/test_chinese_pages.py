@@ -44,7 +44,7 @@ MISSING = {text for text, _ in translations.sentences()} - language.catalog("zh"
 def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Chinese browser; and Chinese where no page is drawn, as AppTest asks for the labels of options after a run."""
     settled = language.current
-    monkeypatch.setattr(language, "of_the_browser", lambda: "zh")
+    monkeypatch.setattr(language, "browser_language", lambda: "zh")
     monkeypatch.setattr(language, "current", lambda: settled() if is_page_run() else "zh")
 
 

@@ -157,11 +157,11 @@ def test_too_many_uploads_show_an_error_and_the_rest_stays(start, shown, monkeyp
     app = start("pages/dataset.py")
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})
     assert not app.exception
-    assert app.error[0].value == "c.png: there is room for 2 images."
+    assert app.error[0].value == "c.png: 3 images are too many, at most 2 fit: choose fewer."
     assert len(shown["tiles"]) == 2
     monkeypatch.setattr(dataset_input, "MOST_BYTES", 2**20)
     upload(app, **{"big.png": bytes(2**20 + 1), "no.zip": b"no zip"})
-    assert "there is room for 1 MB" in app.error[0].value and "this file is no ZIP" in app.error[1].value
+    assert "larger than 1 MB in total" in app.error[0].value and "this file is no ZIP" in app.error[1].value
 
 
 def test_chosen_tile_shows_the_image_and_opens_in_explain(start, shown) -> None:
@@ -184,12 +184,12 @@ def test_slow_method_waits_for_a_click_and_keeps_results(start, shown, monkeypat
     shown.clear()
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat")})
     assert "tiles" not in shown
-    (button,) = [one for one in app.button if one.label.startswith("Explain 2 images (about 1.4 min)")]
+    (button,) = [one for one in app.button if one.label.startswith("Explain the missing images: 2 (about 1.4 min)")]
     button.click().run()
     assert not app.exception and len(shown["tiles"]) == 2
     upload(app, **{"one.png": photo("koala"), "two.png": photo("cat"), "three.png": photo("macaw")})
     assert len(shown["tiles"]) == 2  # and the third after a click
-    assert any(one.label.startswith("Explain 1 images (about 42 s)") for one in app.button)
+    assert any(one.label.startswith("Explain the missing images: 1 (about 42 s)") for one in app.button)
 
 
 def test_canceled_work_keeps_finished_results(start, shown, monkeypatch) -> None:

@@ -70,7 +70,7 @@ def test_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
     e = camviz.explain("efficientnet_lite0", image, "layer_cam")
     recipe, app = to_recipe(e.question, "my panda.png"), start()
     load(app, recipe)
-    assert "This recipe is of the image 'my panda.png', which is not here: load it" in app.error[0].value
+    assert "The image 'my panda.png' of this recipe is not stored here: upload it" in app.error[0].value
     assert "predicts espresso" in text(app)
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
@@ -95,7 +95,7 @@ def test_recipe_of_a_registered_network_needs_the_same_weights(start, monkeypatc
     models.register(camviz.load_model(other, input_size=(28, 28), name="mine"))
     app = start(model="efficientnet_lite0")
     load(app, recipe)
-    assert "This recipe is of a network of somebody's own, 'mine', which is not here" in app.error[0].value
+    assert "The model 'mine' of this recipe is not stored here" in app.error[0].value
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,20 @@ def test_recipe_of_a_registered_network_needs_the_same_weights(start, monkeypatc
     [
         ({"method": "<b>x</b>"}, "method '<b>x</b>' is not in CamViz"),
         ({"method": ["grad_cam"]}, "the recipe needs a 'method', as text"),
-        ({"model": {"name": "efficientnet_lite0", "weights": "/etc/passwd"}}, "weights of its own ('/etc/passwd')"),
+        (
+            {"model": {"name": "efficientnet_lite0", "weights": "/etc/passwd"}},
+            "the weights '/etc/passwd' of this recipe",
+        ),
         (
             {"model": {"name": "mine", "weights": "custom 0123abcd"}},
-            "a network of somebody's own, 'mine', which is not here with the same weights: bring it along",
+            "the model 'mine' of this recipe is not stored here with the same weights: upload it",
         ),
         ({"model": 7}, "the model of a recipe has the fields name, weights, made_with"),
-        ({"image": {"file": "/etc/passwd", "sha256": "00"}}, "the image '/etc/passwd', which is not here"),
-        ({"target": {"probability": 3}}, "this recipe explains a probability, which only Python does"),
+        (
+            {"image": {"file": "/etc/passwd", "sha256": "00"}},
+            "the image '/etc/passwd' of this recipe is not stored here",
+        ),
+        ({"target": {"probability": 3}}, "this recipe explains a probability, which is possible in Python only"),
         ({"target": {"__class__": 3}}, "score '__class__' is not in CamViz"),
         ({"target": "3"}, "the score 'logit' takes the index of a class"),
         ({"layer": "x" * 3000}, "the recipe needs a 'layer', as text"),
@@ -125,7 +131,7 @@ def test_hostile_recipe_is_refused(changes, sentence) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"{", b"[" * 200_000, b"[]", b"null", b'{"model": 1}', b"NaN"])
 def test_files_that_are_no_recipe_are_refused(data) -> None:
-    with pytest.raises(camviz.CamvizError, match="is no recipe"):
+    with pytest.raises(camviz.CamvizError, match="load a file downloaded as 'Recipe"):
         recipe_input.settings_of(data)
 
 

@@ -115,7 +115,7 @@ def test_canceled_controls_are_pending_and_finished_ones_are_kept(start, waiting
 
 def test_other_metrics_equal_those_of_the_package(start, quick, lite0, coffee, monkeypatch) -> None:
     keys = ("average_drop", "sparseness")
-    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", keys)
+    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.SINGLE_METRICS", keys)
     app = start(PAGE, steps="2", filler="mean")
     assert not app.exception
     (table,) = (table.value for table in app.table)
@@ -301,7 +301,7 @@ def test_report_of_the_curves_contains_numbers_and_map(start, waiting, downloads
 
 
 def test_code_in_the_report_gives_the_same_numbers(start, quick, downloads, lite0, coffee, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("sparseness",))
+    monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.SINGLE_METRICS", ("sparseness",))
     start(PAGE, steps="2")
     page = html.unescape(page_of(downloads))
     blocks = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)

@@ -313,7 +313,7 @@ def test_link_restores_tried_windows(start, code, lite0) -> None:
     changes = occlusion.changes(lite0, experiment.image.decoded, "crop", 388, tried)
     assert changes == pytest.approx(found.changes, abs=1e-6) and abs(changes).max() > 0.001
     section = occlusion.section(experiment, tried)
-    assert "3 windows were tried (gray). Red: the answer for giant panda fell" in section.text[0]
+    assert "Tried windows: 3 (gray). Red: the output for giant panda fell" in section.text[0]
     changed = (section.images[0].rgb != experiment.view).any(axis=2).mean()
     assert (~np.isnan(found.map)).mean() == pytest.approx(changed, abs=0.01)
     app.session_state["img"] = "sample:koala"

@@ -53,7 +53,7 @@ def test_inspect_opens_with_all_fast_parts(visit, wait_for_click, monkeypatch) -
     assert not app.exception and not app.warning and not app.error
     assert headers(app)[:2] == ["Feature maps of blocks.6", "Feature map 99"]
     assert dict(app.query_params) == {} and app.session_state["layer"] == "blocks.6"
-    assert "Table of all 4,652,008 parameters and the receptive fields" in [box.label for box in app.expander]
+    assert "Layers, parameters (4,652,008 in total) and receptive fields" in [box.label for box in app.expander]
     table = app.dataframe[0].value
     assert table["Parameters"].sum() == 4652008
     assert table["Step"].tolist()[1] == "bn1" and table["Step"].tolist()[-3:-1] == ["▸ blocks.6", "bn2"]
@@ -213,10 +213,10 @@ def test_feature_map_images_and_escaped_text() -> None:
 def test_search_in_the_dataset_reports_damaged_files(visit, wait_for_click, monkeypatch, lite0) -> None:
     photos = {name: (image_input.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
     app = visit(layer="blocks.0", map="5", sort="number")
-    files = [dataset_input._photo(f"{name}.jpg", data) for name, data in photos.items()]
-    files.append(dataset_input._photo("broken.jpg", b"\xff\xd8 not an image"))
+    files = [dataset_input._dataset_image(f"{name}.jpg", data) for name, data in photos.items()]
+    files.append(dataset_input._dataset_image("broken.jpg", b"\xff\xd8 not an image"))
     app.session_state["_visitor"] = "visitor"
-    holdings.holdings().put("visitor", "files", "album", files, 1)
+    holdings.holdings().put("visitor", "files", "dataset", files, 1)
     app.run()
     monkeypatch.setattr(cost, "seconds_per_pass", lambda model: 0.0)
     app.segmented_control(key="search_in").set_value("gallery").run()

@@ -101,7 +101,7 @@ def test_guess_is_checked_and_handed_in(start, downloads, tmp_path) -> None:
     app.run()
     app.radio(key="guess.8.0").set_value("The image is blurred or dark").run()
     app.button(key="lesson.check").click().run()
-    assert "You chose: The image is blurred or dark. Right is: No class of the model is a moose" in [
+    assert "You chose: The image is blurred or dark. The right answer is: No class of the model is a moose" in [
         one.value for one in app.warning
     ]
     app.button(key="lesson.answer").click().run()  # hidden again: a second guess would know the answer
@@ -158,8 +158,8 @@ def test_exercise_links_tools_and_checks_a_number(start, monkeypatch) -> None:
     app.number_input(key="guess.18.1").set_value(0.9)
     app.button(key="lesson.check").click().run()
     assert not app.exception
-    assert [one.value for one in app.success][1:] == ["Right: They are equal but for one factor"]
-    assert [one.value for one in app.warning] == ["You have 0.9; expected is 1, give or take 0.005: 0.1 away."]
+    assert [one.value for one in app.success][1:] == ["Right: They are equal except for one factor"]
+    assert [one.value for one in app.warning] == ["Your answer is 0.9, the expected one 1 ± 0.005: 0.1 away."]
     answers = rooms().wall(teacher.token).lessons  # the room has both guesses
     assert [(one.lesson, [answer.value for answer in one.answers]) for one in answers] == [
         (18, [lessons()[17].prompts[0].keys[0]]),

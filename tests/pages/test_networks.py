@@ -45,7 +45,7 @@ def birds(seed: int = 0) -> bytes:
 
 def upload_model(app: AppTest, content: bytes, file: str = "birds.pth", names: bytes | None = None) -> AppTest:
     app.selectbox(key="own_architecture").set_value("squeezenet1_1")
-    number = app.session_state["_brought"]
+    number = app.session_state["_model_uploads"]
     app.file_uploader(key=f"own_weights{number}").set_value((file, content, "application/octet-stream"))
     if names is not None:
         app.file_uploader(key=f"own_names{number}").set_value(("names.txt", names, "text/plain"))
@@ -77,7 +77,7 @@ def test_uploaded_model_is_explained_and_removed(start: Start) -> None:
     assert all(torch.equal(value.cpu(), state[key]) for key, value in model.net.state_dict().items())
     key = app.selectbox(key="model").value
     assert key.startswith("custom:") and app.query_params["model"] == key
-    assert app.session_state["_brought"] == 1  # new, empty uploaders
+    assert app.session_state["_model_uploads"] == 1  # new, empty uploaders
     assert not [error.value for error in app.error]
     # Select another model, and the uploaded one again.
     app.selectbox(key="model").set_value("efficientnet_lite0").run()
@@ -157,7 +157,7 @@ def test_hostile_uploads_are_refused(start: Start, tmp_path: Path) -> None:
     for content, names, sentence in [
         (pickle.dumps(Payload(touched), protocol=2), None, "and CamViz runs no code of a file"),
         (saved(Payload(touched)), None, "and CamViz runs no code of a file"),
-        (program.getvalue(), None, "holds a program (TorchScript), which could do anything"),
+        (program.getvalue(), None, "holds a program (TorchScript), which cannot be uploaded"),
         (compressed(zeros), None, "cannot be used"),
         (birds()[:-3000], None, "cannot be used"),
         (b"\x10\x00\x00\x00\x00\x00\x00\x00{", None, "cannot be used"),

@@ -13,6 +13,7 @@ from camviz import edits, report
 from camviz.models import Prediction
 from camviz.ui.perturb import attack_request, conclusions, downloads
 from camviz.ui.perturb.attack_view import amplification
+from camviz.ui.server.store import result_store
 from camviz.ui.session.language import tr_message
 
 PAGE = "pages/perturb.py"
@@ -121,11 +122,11 @@ def test_slow_heatmaps_wait_for_a_click_but_predictions_do_not(
     app = start(PAGE, level="7")
     assert not app.exception
     shown = slider_data(app)
-    assert shown["first"] == 7 and len(shown["lines"]) == 2 and "heats" not in shown
+    assert shown["first"] == 7 and len(shown["lines"]) == 2 and "overlays" not in shown
     (button,) = [one for one in app.button if one.key == "corruption_maps.start"]
     assert button.label.startswith("Compute the heatmaps of all levels")
     button.click().run()
-    assert not app.exception and len(slider_data(app)["lines"]) == 3 and slider_data(app)["heats"]
+    assert not app.exception and len(slider_data(app)["lines"]) == 3 and slider_data(app)["overlays"]
     assert dict(app.query_params) == {"level": "7"}
 
 
@@ -159,6 +160,10 @@ def test_attack_shows_the_numbers_of_the_package(
     names: dict[str, Any] = {}
     exec(lines.replace("'coffee.jpg'", repr(str(coffee))), names)
     assert (names["attack"].perturbed_pixels == found.perturbed_pixels).all()
+    shown = [e.question for e in names["heatmaps"]]  # of the image, of the fooled one twice, and of the noise
+    assert [one.class_index for one in shown] == [967, 967, found.after[0].index, 967]
+    pixels = [found.perturbed_pixels, found.perturbed_pixels, noise.perturbed_pixels]
+    assert [one.image.digest for one in shown[1:]] == [camviz.images.decode_image(one).digest for one in pixels]
     data = json.loads(json.dumps(offered["data"](), allow_nan=False))
     assert (
         data["attack"]["epsilon"]
@@ -178,7 +183,11 @@ def test_attack_shows_the_numbers_of_the_package(
 
 
 def test_class_image_is_synthesized_after_a_click(
-    start: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., AppTest],
+    lite0: camviz.Model,
+    coffee: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    code: Callable[[AppTest], str],
 ) -> None:
     monkeypatch.setitem(camviz.ui.perturb.class_image.SETTINGS, "steps", 2)
     monkeypatch.setattr(attack_request, "PASSES", 0)
@@ -188,3 +197,7 @@ def test_class_image_is_synthesized_after_a_click(
     button.click().run()
     assert not app.exception and "The model predicts **" in text(app)
     assert "An image that only the model takes for giant panda" in [one.value for one in app.header]
+    names: dict[str, Any] = {}
+    exec(code(app).replace("'coffee.jpg'", repr(str(coffee))), names)  # the code makes the same image
+    key = ("unregularized class image", lite0.key, 388)
+    assert (names["class_image"].image == result_store().get(key).pixels).all()

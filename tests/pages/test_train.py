@@ -3,9 +3,11 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -13,7 +15,10 @@ import camviz
 from camviz.training import train_head
 from camviz.ui.components import browser
 from camviz.ui.inputs import model_input
+from camviz.ui.inputs.dataset_input import DatasetImage
 from camviz.ui.server.holdings import holdings
+from camviz.ui.server.store import result_store
+from camviz.ui.train import runs, training_set
 from camviz.ui.train.training_set import MAMMALS, OTHERS
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
@@ -64,7 +69,7 @@ def test_custom_classes_become_a_model_on_every_page(
 
     # Own images: a damaged file is refused, a photo is reduced, too few images cannot be trained.
     app.button(key="train_anew").click().run()
-    assert "has 0 images" in text(app) and numbers(app)  # the result stays until there is another
+    assert "too few images, 0" in text(app) and numbers(app)  # the result stays until there is another
     for index, names in enumerate((MAMMALS[:3], OTHERS)):
         app.text_input(key=f"train_name{index}").set_value(("fur", "羽毛")[index]).run()
         (uploader,) = [one for one in app.file_uploader if one.key.startswith(f"train_upload{index}")]
@@ -86,7 +91,7 @@ def test_custom_classes_become_a_model_on_every_page(
     # Mend the data, train again: before and after.
     removed.append(held.images[3].digest)
     app.run().run()
-    assert "has 2 images" in text(app)
+    assert "too few images, 2" in text(app)
     (samples,) = [one for one in app.multiselect if one.key.startswith("train_samples1")]
     samples.set_value(["koala.jpg", "rocket.jpg"]).run()
     app.button(key="train.start").click().run()
@@ -105,8 +110,41 @@ def test_custom_classes_become_a_model_on_every_page(
     app.button(key="train_open").click().run()
     assert not app.exception and app.session_state["model"] == models[-1]
     experiment = app.session_state["experiment"]
-    assert experiment.model is second and experiment.image.own
+    assert experiment.model is second and experiment.image.is_uploaded
     assert {one.label for one in experiment.predictions} == {"fur", "羽毛"}
     assert np.isclose(experiment.answers.sum(), 1)
     app.switch_page("pages/compare.py").run()
     assert not app.exception and app.session_state["experiment"].model is second
+
+
+def training_set_of(names: str) -> training_set.TrainingSet:
+    one = training_set.TrainingClass("one", tuple(DatasetImage(name, b"", name) for name in names))
+    return training_set.TrainingSet((one, training_set.TrainingClass("other")))
+
+
+def test_a_training_set_keeps_its_limit_for_samples_too(monkeypatch) -> None:
+    held: list[training_set.TrainingSet] = []
+    monkeypatch.setattr(training_set, "MOST", 3)
+    monkeypatch.setattr(training_set, "current", lambda: training_set_of("ab"))
+    monkeypatch.setattr(training_set, "hold", held.append)
+    training_set.add(1, [DatasetImage(name, b"", name) for name in "acd"])
+    assert [one.name for one in held[0].classes[1].images] == ["c"]
+    assert [name for name, _ in training_set.st.session_state.pop(training_set.REFUSED)] == ["a", "d"]
+
+
+def test_features_that_are_dropped_in_between_do_not_break_a_training(monkeypatch) -> None:
+    given, base = training_set_of("ab"), SimpleNamespace(key="base", name="net")
+    for image in given.images:
+        result_store().put(runs._key(image, base), np.ones(2))  # type: ignore[arg-type]
+    store, get = result_store(), result_store().get
+    monkeypatch.setattr(store, "get", lambda key: (get(key), store._kept.pop(key, None))[0])  # as if the store was full
+    taken: list[Any] = []
+
+    def train(*arguments: Any) -> Any:
+        taken.extend(arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr(runs, "train_on_features", train)
+    with pytest.raises(InterruptedError):
+        runs._train(given, base, 0, lambda *_, **__: None)  # type: ignore[arg-type]
+    assert taken[2].tolist() == [[1, 1], [1, 1]]

@@ -58,7 +58,7 @@ def own_images(app: AppTest) -> list[str]:
 
 
 def album(token: str) -> list[Any]:
-    return list(holdings().of(token, "files").get("album", ()))
+    return list(holdings().of(token, "files").get("dataset", ()))
 
 
 def cookies(app: AppTest) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def test_digest_without_the_token_shows_no_image(start: Start, browser: Callable
     assert not compare.exception and key not in compare.session_state["rows.images"]
     recipe = {"model": "efficientnet_lite0", "image": {"file": "x", "sha256": digest("macaw")}, "method": "grad_cam"}
     stranger.file_uploader(key="recipe").set_value(("r.json", json.dumps(recipe).encode(), "application/json")).run()
-    assert shown(stranger) == "sample:coffee" and any("which is not here" in error.value for error in stranger.error)
+    assert shown(stranger) == "sample:coffee" and any("is not stored here" in error.value for error in stranger.error)
     mine = upload(stranger)  # who has the same image sees the same, and removes only an own copy
     assert mine == key
     stranger.file_uploader(key="upload").set_value([]).run()

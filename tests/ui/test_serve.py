@@ -74,6 +74,8 @@ assert "camviz" not in [thread.name for thread in threading.enumerate()]
 port = int(server.url.rpartition(":")[2])
 after = camviz.serve(net, block=False, **(settings | dict(port=port)))
 assert after is not server and after.url == server.url and answers(after)
+server.stop()  # again: the later dashboard is not forgotten
+assert camviz.serve(net, name="third", block=False, **settings) is after
 after.stop()
 print("finished")
 """
@@ -121,7 +123,7 @@ def test_script_waits_until_ctrl_c(tmp_path: Path) -> None:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().split()[-1]
-            assert process.stdout.readline() == "Ctrl-C ends it.\n"
+            assert process.stdout.readline() == "Press Ctrl-C to stop the dashboard.\n"
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=20) as answer:
                 assert answer.read() == b"ok"
             assert process.poll() is None
@@ -137,18 +139,18 @@ def test_wrong_arguments_of_serve_are_refused(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(CamvizError, match="has 2 classes; got 1 categories"):
         camviz.serve(net, input_size=(16, 16), categories=["cat"])
     model = camviz.load_model(net, input_size=(16, 16))
-    with pytest.raises(CamvizError, match="says itself how it sees an image; give these settings to load_model"):
+    with pytest.raises(CamvizError, match="has its settings already: give them to load_model"):
         camviz.serve(model, categories=["cat", "dog"])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(CamvizError, match=f"127.0.0.1, port {port} is not free for a server"):
+        with pytest.raises(CamvizError, match=f"port {port} of 127.0.0.1 cannot be used: choose another port"):
             camviz.serve(model, port=port)
     with pytest.raises(CamvizError, match="port must be a whole number of 0 to 65535; got 70000"):
         camviz.serve(model, port=70000)
     monkeypatch.setattr(web_server, "APP", tmp_path / "app.py")
-    with pytest.raises(CamvizError, match=r"app\.py is missing: install CamViz again"):
+    with pytest.raises(CamvizError, match=r"app\.py is missing: run pip install"):
         camviz.serve(model)
 
 

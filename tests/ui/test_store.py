@@ -97,11 +97,11 @@ def test_long_computation_yields_to_a_short_one() -> None:
     turns, log = ComputeQueue(), []
 
     def long() -> None:
-        with turns.turn(lambda _: None) as let_others:
+        with turns.turn(lambda _: None) as yield_turn:
             for step in range(5):
                 time.sleep(0.05)
                 log.append(f"long {step}")
-                let_others()
+                yield_turn()
 
     def short() -> None:
         with turns.turn(lambda _: None):
@@ -143,11 +143,11 @@ def test_new_request_precedes_those_that_had_a_turn() -> None:
     turns, log, begun = ComputeQueue(), [], threading.Barrier(4)
 
     def long(name: int) -> None:
-        with turns.turn(lambda _: None) as let_others:
+        with turns.turn(lambda _: None) as yield_turn:
             for _ in range(6):
                 time.sleep(0.03)
                 log.append(name)
-                let_others()
+                yield_turn()
 
     def short() -> None:
         begun.wait()

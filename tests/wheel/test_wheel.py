@@ -92,7 +92,7 @@ def test_dashboard_draws_a_heatmap_and_ends_at_ctrl_c(
             try:
                 assert server.stdout is not None
                 url = server.stdout.readline().split()[-1]
-                assert server.stdout.readline() == "Ctrl-C ends it.\n"
+                assert server.stdout.readline() == "Press Ctrl-C to stop the dashboard.\n"
                 page.goto(url)
                 expect(page.get_by_test_id("stMain").locator("canvas").first).to_be_visible()
                 expect(page.get_by_text("Numbers and Python code")).to_be_visible()

@@ -1,4 +1,4 @@
-"""How far heatmaps agree: rank correlations of heatmaps of one image, one crop and one layer."""
+"""The agreement of heatmaps: rank correlations of heatmaps of one image, one crop and one layer."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ SIZE = (56, 56)  # the size at which heatmaps are ranked
 
 
 def are_comparable(a: Question, b: Question) -> bool:
-    """Return whether the places of two heatmaps mean the same: one image and crop, and no different layers.
+    """Return whether two heatmaps cover the same part of one image, and do not come from different layers.
 
     A method without a layer is comparable with every layer.
     """
@@ -44,7 +44,7 @@ def correlations(maps: Mapping[Place, Explanation]) -> dict[Place, dict[Place, f
 def groups(maps: Mapping[Place, Explanation]) -> list[tuple[list[Place], NDArray[np.float64]]]:
     """Return the largest sets of two or more comparable heatmaps, each with its rank correlations (n, n).
 
-    A heatmap that stands in several cells is taken once, beside those of the layer if possible.
+    A heatmap that occurs in several cells is taken once, if possible from a row or a column with the others.
     """
     by_view: dict[Hashable, dict[Hashable, list[Place]]] = {}
     for place, e in maps.items():
@@ -54,21 +54,21 @@ def groups(maps: Mapping[Place, Explanation]) -> list[tuple[list[Place], NDArray
     for by_layer in by_view.values():
         pixels = by_layer.pop(None, [])
         for places in by_layer.values() or ([],):
-            distinct = {maps[place].question.key: place for place in [*_beside(places, pixels), *places]}
+            distinct = {maps[place].question.key: place for place in [*_nearest_last(places, pixels), *places]}
             members = sorted(distinct.values())
             if len(members) > 1:
                 found.append((members, _matrix([maps[place] for place in members])))
     return found
 
 
-def _beside(places: list[Place], others: list[Place]) -> list[Place]:
-    """Return `others` with those last that share rows and columns with `places`, and then the first ones."""
+def _nearest_last(places: list[Place], others: list[Place]) -> list[Place]:
+    """Return `others` in an order in which those come last that share rows and columns with `places`."""
     rows, columns = {row for row, _ in places}, {column for _, column in places}
     return sorted(others, key=lambda place: (place[0] in rows, place[1] in columns, -place[0], -place[1]))
 
 
 def _view(question: Question) -> Hashable:
-    """Return what decides which part of which image a heatmap covers, and at which size."""
+    """Return a key of the part of the image that a heatmap covers, and of its size."""
     model: Any = question.model
     how = model.geometry if model.transform is None else model.key
     return question.image.digest, question.fit, how

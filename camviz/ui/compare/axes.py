@@ -23,12 +23,12 @@ from ..widgets import method_picker
 MOST = 8  # values of an axis
 NONE = "none"  # the value of "rows" for a single row
 FIRST = ["grad_cam", "layer_cam", "guided_backprop"]  # the methods of a single row
-DEFAULT_ROWS = "layers"  # of a link that names other parts of the grid, but no rows
+DEFAULT_ROWS = "layers"  # if a link names other parts of the grid, but no rows
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one cell of the grid will ask: an experiment, and the method with its settings."""
+    """The parts of the question of one cell: an experiment, and the method with its settings."""
 
     experiment: Experiment
     method: Method
@@ -36,13 +36,13 @@ class Cell:
 
     @property
     def question(self) -> Question:
-        """The question itself. Raises CamvizError if it cannot be asked."""
+        """Return the question of the cell. Raises CamvizError if it cannot be asked."""
         return self.experiment.question(self.method, self.settings)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One way to vary an experiment: its values (id: label), the ones shown first, and what a value changes.
+    """One way to vary an experiment: its values (id: label), the default ones, and the change that a value makes.
 
     `link` returns the settings that show a value on other pages.
     """
@@ -149,15 +149,15 @@ def choose(experiment: Experiment) -> Grid:
         rows, columns, down, across = columns, rows, across, down
 
     def cell(row: str, column: str) -> Question | CamvizError:
-        made = start
-        # A model is put in before the layer and the class that are looked up in it.
+        changed = start
+        # The model comes first: the layer and the class are looked up in it.
         for name, value in sorted(((rows, row), (columns, column)), key=lambda pair: pair[0] != "networks"):
             try:
-                made = AXES[name].change(made, value) if name != NONE else made
+                changed = AXES[name].change(changed, value) if name != NONE else changed
             except CamvizError as error:
                 return error
         try:
-            return made.question
+            return changed.question
         except CamvizError as error:
             return error
 
@@ -178,8 +178,8 @@ def choose(experiment: Experiment) -> Grid:
 def _chosen(experiment: Experiment) -> tuple[str, str, dict[str, list[str]]]:
     """Return the axis of the rows and of the columns, and the values of both, from the settings.
 
-    The page opens with a single row. A link that names any other part of the grid, but no rows, is older than that: it
-    has layers as rows, and links are still written so.
+    The page opens with a single row. A link that names any other part of the grid, but no rows, is of an earlier
+    version: its rows are layers. Links are still written in this way.
     """
     sides = ("rows", "columns")
     settings.replace_former(

@@ -27,7 +27,7 @@ def show_downloads(
 ) -> None:
     """Draw the downloads of `maps`; `draw` returns them as images, `name` is the name of the image of the page.
 
-    `image` asks about the image that stands before the heatmaps of a single row.
+    `image` is a question about the image that is drawn before the heatmaps of a single row.
     """
     st.header(tr("Download"))
     buttons = st.container(horizontal=True)
@@ -56,7 +56,7 @@ def show_downloads(
 
 
 def pixels_of(question: Question) -> Any:
-    """Return the part of the image that the model sees, in the image's own pixels, uint8 (H, W, 3)."""
+    """Return the part of the image that the model sees, in its original pixels, uint8 (H, W, 3)."""
     return np.asarray(question.model.original_view(question.image, question.fit))
 
 

@@ -21,8 +21,8 @@ from ..widgets import charts, quick_check, stage
 from . import agreement
 from .downloads import pixels_of
 
-SCALES = {"own": "own", "shared": "shared"}
-GROUP = "compare"  # of all stages of the page
+SCALES = {"own": "Own", "shared": "Shared"}
+GROUP = "compare"  # the group of all stages of the page
 WIDEST, FEWEST = 4, 3  # cells in one line
 NARROWEST = 150  # pixels of a cell
 
@@ -62,7 +62,7 @@ def display_options() -> DisplayOptions:
 
 
 def look_controls(place: Any, options: DisplayOptions, maps: Mapping[Place, Explanation]) -> None:
-    """Draw the tools of all cells; they also hold how far the finished heatmaps agree."""
+    """Draw the tools of all cells, with the agreement of the finished heatmaps."""
     relations = {
         _name(*cell): {_name(*other): f"r {value:.2f}" for other, value in found.items()}
         for cell, found in agreement.correlations(maps).items()
@@ -89,7 +89,7 @@ def _open_in_explain(link: dict[str, str]) -> None:
 
 
 def follow_opened_cell() -> None:
-    """Go to Explain, with the settings of the cell that was opened there, if there is one."""
+    """Switch to Explain with the settings of a cell, if the visitor has opened one there."""
     if (opened := st.session_state.pop(_OPENED, None)) is None:
         return
     link = {**opened, **({"several": "0"} if "layer" in opened else {})}
@@ -101,7 +101,7 @@ def follow_opened_cell() -> None:
 
 
 class GridView:
-    """The cells of a grid on the page: a stage with its caption each; pointer, zoom and look are shared by all stages.
+    """The cells of a grid on the page, a stage and a caption each. All stages share pointer, zoom and look.
 
     A single row begins with the image, if all cells show the same part of it.
     """
@@ -111,10 +111,10 @@ class GridView:
         self.stages: dict[Place, Any] = {}
         self.captions: dict[Place, Any] = {}
         self.tops = options.highs(grid.known)  # of the shared scales, by method
-        self.drawn: dict[Place, float | None] = {}  # the end of the scale on which a cell was drawn
+        self.drawn: dict[Place, float | None] = {}  # the maximum of the scale on which a cell was drawn
         self.image = agreement.common_view(grid.questions) if len(grid.rows) == 1 else None
         answers = {(question.model.key, question.image.digest, question.label) for question in grid.questions}
-        self.answer = st.empty() if len(answers) == 1 else None  # what all cells explain is written once
+        self.answer = st.empty() if len(answers) == 1 else None  # if all cells explain the same
         st.html(f"<style>{_STYLE}{self._ratio()}</style>")
         if not grid.places:
             st.info(tr("Nothing to compare yet: choose at least one row and one column above."))
@@ -124,7 +124,7 @@ class GridView:
                 self._line(row, columns)
 
     def draw(self, row: int, column: int, result: Explanation | CamvizError) -> None:
-        """Fill one cell, on its own scale or on the scale that is known so far."""
+        """Draw the heatmap of one cell, on its own scale or on the shared scale known so far."""
         place = row, column
         if isinstance(result, CamvizError):
             self.stages[place].error(error_text(result))
@@ -135,13 +135,13 @@ class GridView:
         self.caption(place, result)
 
     def share_scale(self, maps: Mapping[Place, Explanation]) -> None:
-        """Draw those finished cells again whose shared scale has grown since."""
+        """Draw the finished cells again whose shared scale has grown."""
         for place, e in maps.items():
             if self.drawn[place] != self.tops.get(e.method):
                 self._stage(place, e, again=True)
 
     def caption(self, place: Place, e: Explanation) -> None:
-        """Write what a cell explains, with its metrics if they are known."""
+        """Write the explained class of a cell, and its metrics if they are known."""
         answer = f"{escaped(tr_message(e.label))} {tr_message(e.shown)}"
         numbers = quick_check.line(self.grid.at(*place))
         if self.answer is not None:
@@ -204,7 +204,7 @@ class GridView:
 
 
 def show_agreement(grid: Grid, maps: Mapping[Place, Explanation]) -> None:
-    """Say how to read the agreement of the heatmaps, and show it as a matrix of each image and layer on request."""
+    """Explain how to read the agreement of the heatmaps, and show a matrix for each image and layer on request."""
     found = agreement.groups(maps)
     if not found:
         return

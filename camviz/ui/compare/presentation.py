@@ -19,7 +19,7 @@ from . import axes
 
 def show() -> None:
     """Show the computed cells of the grid chosen on Compare, one at a time, each image before its heatmaps."""
-    with st.container(key="chosen_before"):
+    with st.container(key="grid_controls"):
         chosen = axes.choose(pages.experiment())
     look = stage.look()
     done = grid.run(chosen, lambda *_: None, quick_only=True)
@@ -35,7 +35,7 @@ def show() -> None:
         browser.slides(slides, look.strength, _leave)
     else:
         st.info(tr("No heatmap is computed yet: leave the presentation view, and choose or compute some."))
-        st.button(tr("Leave"), on_click=_leave)
+        st.button(tr("Leave presentation"), on_click=_leave)
 
 
 def _image_slide(question: Question, row: int, column: int) -> browser.Slide:

@@ -19,18 +19,18 @@ _strip, _tiles, _slides = component("strip"), component("tiles"), component("sli
 
 @dataclass(frozen=True)
 class Slide:
-    """One slide of a presentation: title, sentence, the image and perhaps its overlay as JPEGs, its row and column."""
+    """One slide of a presentation: title, sentence, image and overlay (None without) as JPEGs, row and column."""
 
     title: str
     sentence: str
     base: bytes
-    heat: bytes | None
+    overlay: bytes | None
     row: int
     column: int
 
 
 def slides(shown: Sequence[Slide], strength: float, left: Callable[[], None]) -> None:
-    """Show slides, one at a time, without the server. Esc calls `left()`."""
+    """Show slides, one at a time, without a server run. Esc calls `left()`."""
 
     def source(jpeg: bytes | None, place: str) -> str:
         return media_address(jpeg, "image/jpeg", f"slides.{place}") if jpeg else ""
@@ -42,11 +42,16 @@ def slides(shown: Sequence[Slide], strength: float, left: Callable[[], None]) ->
             "row": slide.row,
             "column": slide.column,
             "base": source(slide.base, f"{number}.base"),
-            "heat": source(slide.heat, f"{number}.heat"),
+            "heat": source(slide.overlay, f"{number}.heat"),
         }
         for number, slide in enumerate(shown)
     ]
-    words = {"before": tr("Previous"), "next": tr("Next"), "leave": tr("Leave"), "strength_label": tr("Strength")}
+    words = {
+        "before": tr("Previous"),
+        "next": tr("Next"),
+        "leave": tr("Leave presentation"),
+        "strength_label": tr("Strength"),
+    }
     _slides(key="slides", data={"slides": data, "strength": strength, **words}, on_left_change=left)
 
 
@@ -65,8 +70,8 @@ def bars(
 ) -> None:
     """Show rows of {id, label, value, share, chosen} as bars that are buttons; a click calls `picked(id)`.
 
-    A row with `before`, the share without an edit, and `change` shows both. `listens` is the address that answers what
-    is drawn on a stage: its answers move the bars.
+    A row with `before`, the share without an edit, and `change` shows both. `listens` is the address of the answers to
+    a drawing on a stage, which move the bars.
     """
     data = {"label": label, "rows": list(rows), "tooltip": tr("Explain this class"), "listens": listens}
     _mount(_bars, key, data, picked)

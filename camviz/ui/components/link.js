@@ -6,9 +6,11 @@ export default function({ data, parentElement }) {
   field.onfocus = () => field.select();
   button.onclick = async () => {
     field.select();
-    // The clipboard is given to https and localhost only; elsewhere the older command copies what is selected.
-    if (navigator.clipboard) await navigator.clipboard.writeText(data.link);
-    else document.execCommand('copy');
+    try {
+      await navigator.clipboard.writeText(data.link);
+    } catch { // no clipboard but over https and on localhost, or it was denied: the older command copies the selection
+      document.execCommand('copy');
+    }
     button.textContent = data.copied;
   };
 }

@@ -1,4 +1,5 @@
-// An image at each step of a slider: one of a film, or composed of two images and the step at which each pixel changes.
+// An image at each step of a slider: one of a column of images, or composed of two images and the step at which each
+// pixel changes.
 const SVG = 'http://www.w3.org/2000/svg';
 const LONGEST = 640; // pixels of the longer side, about
 
@@ -25,12 +26,12 @@ function drawn(name, attributes) {
 
 class Perturbation {
   constructor(root) {
-    for (const name of ['shown', 'readout', 'step', 'rows', 'heats', 'legend', 'curve', 'places']) this[name] = root.querySelector('.' + name);
+    for (const name of ['shown', 'readout', 'step', 'rows', 'overlays', 'legend', 'curve', 'places']) this[name] = root.querySelector('.' + name);
     this.svg = this.curve.querySelector('svg');
     this.slider = this.step;
-    this.heat = this.heats.querySelector('input');
+    this.toggle = this.overlays.querySelector('input');
     this.root = root;
-    this.slider.oninput = this.heat.onchange = () => this.draw();
+    this.slider.oninput = this.toggle.onchange = () => this.draw();
     this.slider.onchange = () => {
       if (!this.data.told) return;
       clearTimeout(this.timer); // a key that is held down is told once
@@ -44,8 +45,8 @@ class Perturbation {
     this.shown.setAttribute('aria-label', words.alt);
     this.slider.setAttribute('aria-label', words.slider);
     this.rows.setAttribute('aria-label', words.rows || '');
-    this.heats.lastElementChild.textContent = words.heats || '';
-    this.heats.hidden = !data.heats; this.rows.hidden = !data.rows; this.legend.hidden = this.places.hidden = !data.told;
+    this.overlays.lastElementChild.textContent = words.overlays || '';
+    this.overlays.hidden = !data.overlays; this.rows.hidden = !data.rows; this.legend.hidden = this.places.hidden = !data.told;
     this.root.classList.toggle('several', Boolean(data.told));
     if (data.key === this.key) {
       if (data.told && data.first !== this.sent) this.slider.value = this.sent = data.first; // not the echo of the slider itself
@@ -85,23 +86,23 @@ class Perturbation {
     this.root.style.setProperty('--ratio', data.width / data.height);
     this.root.hidden = false; // not before: its parts would move
     this.draw();
-    await (data.film ? this.load(data) : this.compose(data));
+    await (data.levels ? this.load(data) : this.compose(data));
     if (data.key !== this.key) return; // another one has come while the images were loaded
     this.ready = true;
     this.draw();
   }
 
   async load(data) {
-    const [film, heats] = await Promise.all([loaded(data.film), data.heats ? loaded(data.heats) : null]);
+    const [levels, overlaid] = await Promise.all([loaded(data.levels), data.overlays ? loaded(data.overlays) : null]);
     if (data.key !== this.key) return;
-    this.film = film; this.heated = heats;
+    this.levels = levels; this.overlaid = overlaid;
     this.shown.width = data.width; this.shown.height = data.height;
   }
 
   async compose(data) {
     const [start, end] = await Promise.all([loaded(data.start), loaded(data.end)]);
     if (data.key !== this.key) return;
-    this.film = null;
+    this.levels = null;
     const scale = Math.max(1, Math.round(LONGEST / Math.max(data.width, data.height)));
     const width = this.shown.width = data.width * scale, height = this.shown.height = data.height * scale;
     const small = Uint8Array.from(atob(data.steps), letter => letter.charCodeAt(0));
@@ -131,9 +132,9 @@ class Perturbation {
     }));
     if (!this.ready) return;
     const context = this.shown.getContext('2d');
-    if (this.film) {
-      const { width, height } = data, film = this.heated && this.heat.checked ? this.heated : this.film;
-      context.drawImage(film, 0, step * height, width, height, 0, 0, width, height);
+    if (this.levels) {
+      const { width, height } = data, column = this.overlaid && this.toggle.checked ? this.overlaid : this.levels;
+      context.drawImage(column, 0, step * height, width, height, 0, 0, width, height);
     } else {
       const { steps, start, end, colors } = this;
       for (let place = 0; place < steps.length; place++) colors[place] = steps[place] <= step ? end[place] : start[place];

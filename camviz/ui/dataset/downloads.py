@@ -19,12 +19,12 @@ def table(found: Sequence[Found]) -> None:
     st.dataframe(
         [
             {
-                tr("image"): image.name,
-                tr("predicted class"): tr_class(tile.predicted),
-                tr("probability"): tile.probability,
-                tr("explained class"): tr_class(tile.explained),
-                tr("probability of the explained class"): tile.explained_probability,
-                tr("sparseness"): tile.sparseness,
+                tr("Image"): image.name,
+                tr("Predicted class"): tr_class(tile.predicted),
+                tr("Probability"): tile.probability,
+                tr("Explained class"): tr_class(tile.explained),
+                tr("Probability of the explained class"): tile.explained_probability,
+                tr("Sparseness"): tile.sparseness,
             }
             for image, tile in found
         ],

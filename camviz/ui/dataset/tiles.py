@@ -46,14 +46,14 @@ class Tile:
 
 Found = tuple[DatasetImage, Tile]
 WIDTH = 116  # pixels of a tile, at least
-AT_ONCE = 4  # images between two looks at the page
+AT_ONCE = 4  # images that are computed before the page is drawn again
 ORDERS: dict[str, tuple[str, Callable[[Found], Any]]] = {
-    "name": ("name", lambda found: found[0].name.lower()),
-    "class": ("predicted class", lambda found: (tr_message(found[1].predicted).lower(), -found[1].probability)),
-    "unsure": ("lowest probability first", lambda found: found[1].probability),
-    "sure": ("highest probability first", lambda found: -found[1].probability),
-    "sparse": ("smallest region first", lambda found: -found[1].sparseness),
-    "spread": ("largest region first", lambda found: found[1].sparseness),
+    "name": ("Name", lambda found: found[0].name.lower()),
+    "class": ("Predicted class", lambda found: (tr_message(found[1].predicted).lower(), -found[1].probability)),
+    "unsure": ("Lowest probability first", lambda found: found[1].probability),
+    "sure": ("Highest probability first", lambda found: -found[1].probability),
+    "sparse": ("Smallest region first", lambda found: -found[1].sparseness),
+    "spread": ("Largest region first", lambda found: found[1].sparseness),
 }
 
 
@@ -70,29 +70,29 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
     def finished() -> list[Found]:
         return [(image, tile) for image in images if (tile := result_store().get(keys[image.name])) is not None]
 
-    looks = count()
+    numbers = count()
 
     def show() -> None:
         done = finished()
-        with spot.container():
-            tiles([one for one in done if not one[1].error], len(images) - len(done), f"tiles.{next(looks)}")
+        with tiles_place.container():
+            tiles([one for one in done if not one[1].error], len(images) - len(done), f"tiles.{next(numbers)}")
 
     if missing:
         quick = not question.method.many_passes
         each = cost.explanation_seconds(question, batched=True)
-        box, spot = st.container(), place.empty()
+        box, tiles_place = st.container(), place.empty()
         tasks.run(
             "dataset",
             ("dataset", *keys.values()),
             len(missing) * each,
-            tr("Explain {count} images", count=len(missing)),
+            tr("Explain the missing images: {count}", count=len(missing)),
             lambda report: _work(Worker(job, experiment.model), missing, keys, each, report, show),
             ask="never" if quick else "if slow",
             keep=False,
             keeps=tr("Keeps the finished heatmaps."),
             place=box,
         )
-        spot.empty()
+        tiles_place.empty()
     return finished()
 
 
@@ -104,7 +104,7 @@ def _work(
     report: ReportProgress,
     show: Callable[[], None],
 ) -> int:
-    """Compute the missing tiles, each of `each` expected seconds; call `show` before, and after every few."""
+    """Compute the missing tiles, each in `each` expected seconds; call `show` first, and after every few tiles."""
     (method,) = worker.job.methods
     size = 1 if METHODS[method].many_passes else AT_ONCE
     groups = [missing[start : start + size] for start in range(0, len(missing), size)]
@@ -115,9 +115,9 @@ def _work(
     show()
     parts = tasks.parts_of(report, [each * len(group) for group in groups], finished)
     for group, part in zip(groups, parts, strict=True):
-        images = worker.read([Item(image.name, image.data, worker.job.methods) for image in group])
+        items = worker.read([Item(image.name, image.data, worker.job.methods) for image in group])
         with in_queue(part) as progress:
-            for outcome in worker.explain(images, partial(progress, 0, 1)):
+            for outcome in worker.explain(items, partial(progress, 0, 1)):
                 result_store().put(keys[outcome.name], _tile(outcome))
         show()
     return len(missing)

@@ -9,7 +9,7 @@ from ...evaluation.registry import Metric
 from ...messages import Message, listed
 from ...text import percent
 
-EARLY = 0.1  # the share of pixels at which a curve is read out
+EARLY = 0.1  # the share of pixels at which a curve is described
 BETTER = {"low": Message("Lower is better."), "high": Message("Higher is better.")}
 
 
@@ -49,7 +49,7 @@ def best(metric: Metric, controls: Mapping[str, float]) -> tuple[str, float]:
 
 
 def best_control(metric: Metric, controls: Mapping[str, float], decimals: int = 3) -> Message:
-    """Name the control with the best value of a metric; without values it is pending."""
+    """Name the control with the best value of a metric, or say that it is pending."""
     if not controls:
         return Message("Best control: pending.")
     title, value = best(metric, controls)
@@ -67,7 +67,7 @@ def randomization(correlations: Sequence[float]) -> Message:
         )
     if kept[0] > 0.9:
         return Message(
-            "The heatmap does not change when the last layer is randomized, only when deeper layers are: it "
+            "The heatmap does not change when the last layer is randomized, only when earlier layers are: it "
             "shows what the model detects, not why it predicts this class."
         )
     if kept[-1] > 0.5:
@@ -83,8 +83,8 @@ def randomization(correlations: Sequence[float]) -> Message:
     return Message("The heatmap changes as soon as the last layers are randomized: it depends on the learned weights.")
 
 
-def classes(correlation: float, likest: str) -> Message:
-    """Describe how similar the heatmaps of other classes are; `likest` is the class of the most similar one."""
+def classes(correlation: float, most_similar: str) -> Message:
+    """Describe how similar the heatmaps of other classes are; `most_similar` is the class of the most similar one."""
     if correlation > 0.9:
         return Message(
             "The heatmap is nearly the same for every class: it does not explain this prediction, but shows "
@@ -96,8 +96,8 @@ def classes(correlation: float, likest: str) -> Message:
         )
     return Message(
         "The heatmaps of most other classes highlight other places: this one is specific to its class. "
-        "Most similar: {likest}.",
-        likest=likest,
+        "Most similar: {label}.",
+        label=most_similar,
     )
 
 

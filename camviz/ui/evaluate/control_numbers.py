@@ -1,4 +1,4 @@
-"""A metric of the controls, as what a heatmap's number is compared with."""
+"""A metric of the controls, with which a heatmap's number is compared."""
 
 from collections.abc import Hashable, Mapping
 from math import isnan, nan

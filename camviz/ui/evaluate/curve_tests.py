@@ -24,9 +24,9 @@ from ..session.settings import Span, setting
 from ..widgets.tiles import chart_of_curves, draw, measure_snippet, metric_sentence, show_limitation
 from . import conclusions, perturbed_images
 
-FILLERS = {"published": "as published", "blur": "a blur", "mean": "the mean color"}
+FILLERS = {"published": "As published", "blur": "Blur", "mean": "Mean color"}
 KEYS = ("deletion", "insertion")
-# Pixels that are kept free while the curves are computed, so that nothing moves: of the sentence, a test, its chart.
+# Heights in pixels that are reserved while the curves are computed, so that nothing moves.
 SENTENCE_HEIGHT, TEST_HEIGHT, CHART_HEIGHT = 52, 1080, 340
 
 Settings = Mapping[str, Any]
@@ -35,7 +35,7 @@ Pair = tuple[Curve, Curve]  # deletion and insertion
 
 @dataclass(frozen=True)
 class CurveTest:
-    """A test's part of the page: its curve is one of a pair, `number` says which."""
+    """A test on the page; `number` is the position of its curve in a pair."""
 
     metric: Metric
     number: int
@@ -48,7 +48,7 @@ class CurveTest:
         return chart_of_curves(self.metric, found, label)
 
     def compare(self, others: Mapping[str, Pair]) -> None:
-        """Draw the best control's area; without controls it is said to be pending."""
+        """Draw the area of the best control, or that it is pending."""
         areas = {title: float(pair[self.number]) for title, pair in others.items()}
         best = conclusions.best_control(self.metric, areas)
         self.best.markdown(f"{tr_message(best)} {tr_message(conclusions.BETTER[self.metric.better])}")

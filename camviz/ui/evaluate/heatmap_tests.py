@@ -37,14 +37,14 @@ from . import conclusions, control_numbers
 
 ARROWS = {"low": "↓", "high": "↑"}  # the direction of good values
 FEW_PASSES = 2  # forward passes of a metric that is computed at once
-ALONE = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_sensitivity", "sparseness")
+SINGLE_METRICS = ("road", "average_drop", "increase_in_confidence", "infidelity", "max_sensitivity", "sparseness")
 
 Settings = Mapping[str, Any]
 
 
 def measures(experiment: Experiment, question: Question) -> list[Section]:
     """Show the other metrics of the heatmap beside the best control in a table; return a report's section."""
-    wanted = [METRICS[key] for key in ALONE]
+    wanted = [METRICS[key] for key in SINGLE_METRICS]
     controls = [experiment.question(one) for one in metrics.controls_for(experiment) if one != question.method]
     status, place = st.container(), st.container(key="other_metrics").empty()
 
@@ -203,20 +203,20 @@ def other_classes(experiment: Experiment, question: Question) -> list[Section]:
         captions = [(first,), *((name, f"r = {r:.2f}") for name, r in zip(others, found.correlations, strict=True))]
         title = question.method.title
         alts = [Message("Heatmap of {label} by {method}", label=names[index], method=title) for index in found.classes]
-        most, likest = max(zip(found.correlations, others, strict=True))
-        nearest = Message("{label}, r = {correlation:.2f}", label=likest, correlation=most)
-        return float(found), nearest, tiles(question, found.maps, captions, alts)
+        correlation, label = max(zip(found.correlations, others, strict=True))
+        most_similar = Message("{label}, r = {correlation:.2f}", label=label, correlation=correlation)
+        return float(found), most_similar, tiles(question, found.maps, captions, alts)
 
     result = _run("classes", question, metric, tr("Compute the heatmaps of other classes"), work)
     if result is None:
         return []
-    mean, likest, images = result
+    mean, most_similar, images = result
     number = Message("Mean rank correlation: {mean:.2f}.", mean=mean)
-    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(tr_message(likest))))}**")
+    st.markdown(f"**{tr_message(conclusions.classes(mean, escaped(tr_message(most_similar))))}**")
     show_maps(images, "other_classes", question)
     best = _compared(experiment, question, metric, number)
     show_limitation(metric)
-    texts = [conclusions.classes(mean, likest), number, best, metric_sentence(metric)]
+    texts = [conclusions.classes(mean, most_similar), number, best, metric_sentence(metric)]
     return [Section(Message("Heatmaps of other classes"), texts, as_report_images(images))]
 
 
@@ -232,7 +232,7 @@ def _run(
 
 
 def _compared(experiment: Experiment, question: Question, metric: Metric, number: str, **settings: Any) -> Message:
-    """Show a number of the heatmap beside that of the best control, which is returned as a sentence."""
+    """Show a number of the heatmap beside that of the best control, and return the latter as a sentence."""
     place = st.empty()
 
     def show_number(best: Message) -> None:
@@ -246,7 +246,7 @@ def _compared(experiment: Experiment, question: Question, metric: Metric, number
 
 
 def map_of(e: Explanation) -> None:
-    """Show the tested heatmap, small."""
+    """Show the tested heatmap on a small stage."""
     question = e.question
     title, label = tr_message(question.method.title), tr_message(e.label)
     stage.stage(

@@ -29,7 +29,7 @@ class Replacement:
 
 
 def replacement(e: Explanation, steps: int, filler: Filler) -> Replacement:
-    """Return how a test of `steps` steps replaces the pixels of an image, by its heatmap."""
+    """Return the replacement of the pixels of an image in a test of `steps` steps, in the order of its heatmap."""
 
     def make() -> Replacement:
         subject = subject_of(e)
@@ -40,7 +40,7 @@ def replacement(e: Explanation, steps: int, filler: Filler) -> Replacement:
 
 
 def readouts(model: Model, metric: Metric, curve: Curve, label: str) -> list[str]:
-    """Return what the image at each step says: the share of replaced pixels and the class's probability."""
+    """Return a sentence for each step: the share of replaced pixels and the class's probability."""
     template = (
         Message("{share} of the pixels inserted: the probability of {label} is {probability}.")
         if metric.key == "insertion"

@@ -38,8 +38,8 @@ from ..widgets import tiles
 from ..widgets.tiles import Tile
 from . import conclusions
 
-PLAYERS = ("grad_cam", "layer_cam", "guided_backprop", "gradient_x_input", *metrics.CONTROLS)
-WHERE = (Message("top left"), Message("top right"), Message("bottom left"), Message("bottom right"))
+DEFAULT_METHODS = ("grad_cam", "layer_cam", "guided_backprop", "gradient_x_input", *metrics.CONTROLS)
+QUARTERS = (Message("top left"), Message("top right"), Message("bottom left"), Message("bottom right"))
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Mosaic:
     predictions: list[Prediction]
 
     def views(self, question: Question) -> list[NDArray[np.uint8]]:
-        """The four images as the model sees them, each RGB (H, W, 3)."""
+        """Return the four images as the model sees them, each RGB (H, W, 3)."""
         views = [question.model.view(image.decoded, question.fit) for image in self.images]
         if len({view.shape for view in views}) > 1:  # the model's own preprocessing keeps the aspect ratio
             return [question.model.view(image.decoded, "stretch") for image in self.images]
@@ -80,7 +80,8 @@ def pointing(experiment: Experiment) -> list[Section]:
     if chosen is None:
         return []
     keys = list(METHODS)
-    players = [METHODS[key] for key in settings.many("pointing_methods", [key for key in PLAYERS if key in keys], keys)]
+    default = [key for key in DEFAULT_METHODS if key in keys]
+    methods = [METHODS[key] for key in settings.many("pointing_methods", default, keys)]
     st.multiselect(
         tr("Methods"),
         keys,
@@ -90,16 +91,16 @@ def pointing(experiment: Experiment) -> list[Section]:
         persist_state="session",
         help=tr("The last three of the default methods are controls, which contain no information about the decision."),
     )
-    played = _run(experiment, chosen, players)
-    if not played:
+    results = _run(experiment, chosen, methods)
+    if not results:
         return []
-    rows = sorted(played.items(), key=lambda row: -float(np.mean(row[1].shares)))
+    rows = sorted(results.items(), key=lambda row: -float(np.mean(row[1].shares)))
     columns: dict[str, list[Any]] = {
         Message("Method"): [_name(METHODS[key]) for key, _ in rows],
         Message("In the correct quarter"): [float(np.mean(one.shares)) for _, one in rows],
     }
     for quarter, prediction in enumerate(chosen.predictions):
-        columns[Message("{place}: {label}", place=WHERE[quarter], label=prediction.label)] = [
+        columns[Message("{place}: {label}", place=QUARTERS[quarter], label=prediction.label)] = [
             one.shares[quarter] for _, one in rows
         ]
     shares = [tr_message(name) for name in columns if name != "Method"]
@@ -118,14 +119,14 @@ def pointing(experiment: Experiment) -> list[Section]:
         persist_state="session",
         help=tr("The heatmaps for the four classes of the mosaic."),
     )
-    verdict = conclusions.pointing(float(np.mean(played[shown].shares)))
+    verdict = conclusions.pointing(float(np.mean(results[shown].shares)))
     st.markdown(f"**{tr_message(verdict)}**")
-    tiles.show_stages(played[shown].tiles, "mosaic", played[shown].image, played[shown].size, None)
+    tiles.show_stages(results[shown].tiles, "mosaic", results[shown].image, results[shown].size, None)
     tiles.show_limitation(metric)
     table = [tuple(columns), *zip(*([_percent(cell) for cell in column] for column in columns.values()), strict=True)]
     texts = [tiles.metric_sentence(metric), Message("{first}: {second}", first=METHODS[shown].title, second=verdict)]
     title = Message("Mosaic of four images")
-    return [Section(title, texts, tiles.as_report_images(played[shown].tiles), table=table)]
+    return [Section(title, texts, tiles.as_report_images(results[shown].tiles), table=table)]
 
 
 def _percent(cell: str | float) -> str:
@@ -137,7 +138,7 @@ def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tupl
 
     The four most confident images make the first mosaic, and so on; the last one is completed with earlier images.
     """
-    best, first = _sure(experiment, over)
+    best, first = _suitable(experiment, over)
     found = []
     for start in range(0, len(best), 4) if len(best) >= 4 else ():
         own = best[start : start + 4]
@@ -147,7 +148,7 @@ def mosaics(experiment: Experiment, over: Mapping[str, InputImage]) -> list[tupl
     return found
 
 
-def _sure(experiment: Experiment, over: Mapping[str, InputImage]) -> tuple[list[str], dict[str, Prediction]]:
+def _suitable(experiment: Experiment, over: Mapping[str, InputImage]) -> tuple[list[str], dict[str, Prediction]]:
     """Return the images suitable for mosaics, most confident first, and the top prediction of each image."""
     first = {key: predict(experiment.model, one.decoded, experiment.fit)[0] for key, one in over.items()}
     keys = list(first)
@@ -157,20 +158,20 @@ def _sure(experiment: Experiment, over: Mapping[str, InputImage]) -> tuple[list[
 
 def _mosaic(experiment: Experiment) -> Mosaic | None:
     found = image_input.choices()
-    fit, first = _sure(experiment, found)
-    if len(fit) < 4:
+    suitable, first = _suitable(experiment, found)
+    if len(suitable) < 4:
         st.info(
             tr(
                 "A mosaic needs four images of different classes that this model predicts with 50% or more; "
                 "there are {count}. Upload more images, or choose another model.",
-                count=len(fit),
+                count=len(suitable),
             )
         )
         return None
-    quarters = settings.many("quarters", fit[:4], fit, 4)
+    quarters = settings.many("quarters", suitable[:4], suitable, 4)
     st.multiselect(
         tr("Images predicted with 50% or more, one for each quarter"),
-        fit,
+        suitable,
         format_func=lambda key: f"{found[key].name}: {tr_message(first[key].label)}",
         key="quarters",
         placeholder=tr("Choose options"),
@@ -185,7 +186,7 @@ def _mosaic(experiment: Experiment) -> Mosaic | None:
 
 
 def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> dict[str, GameResult]:
-    """Compute what is missing, and return each method's result by its key; say which methods cannot be used."""
+    """Compute missing results, return all by the key of the method, and show which methods cannot be used."""
     questions: dict[str, Question] = {}
     refused: dict[str, str] = {}
     for one in methods:
@@ -193,13 +194,13 @@ def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> d
             questions[one.key] = experiment.question(one)
         except CamvizError as error:
             refused[one.title] = error.message
-    missing = [question for question in questions.values() if before(question, mosaic) is None]
+    missing = [question for question in questions.values() if known(question, mosaic) is None]
     if missing:
         expected = [seconds(question) for question in missing]
 
         def work(report: ReportProgress) -> bool:
             for question, part in zip(missing, tasks.parts_of(report, expected), strict=True):
-                play(question, mosaic, part)
+                compute(question, mosaic, part)
             return True
 
         key = ("pointing", *(key_of(question, mosaic) for question in questions.values()))
@@ -207,24 +208,24 @@ def _run(experiment: Experiment, mosaic: Mosaic, methods: Sequence[Method]) -> d
         if len(missing) < len(questions):
             what = tr("Continue with the missing methods: {count}", count=len(missing))
         tasks.run("pointing", key, sum(expected), what, work, keep=False)
-    played = {key: found for key, question in questions.items() if (found := before(question, mosaic))}
-    refused |= {questions[key].method.title: found.refusal for key, found in played.items() if found.refusal}
+    results = {key: found for key, question in questions.items() if (found := known(question, mosaic))}
+    refused |= {questions[key].method.title: found.refusal for key, found in results.items() if found.refusal}
     for title, reason in refused.items():
         st.warning(
             tr("{method} cannot be used here: {reason}.", method=tr_message(title), reason=escaped(tr_message(reason)))
         )
-    return {key: found for key, found in played.items() if not found.refusal}
+    return {key: found for key, found in results.items() if not found.refusal}
 
 
-def before(question: Question, mosaic: Mosaic) -> GameResult | None:
+def known(question: Question, mosaic: Mosaic) -> GameResult | None:
     """Return a method's cached result on a mosaic, or None."""
     found: GameResult | None = result_store().get(key_of(question, mosaic))
     return found
 
 
-def play(question: Question, mosaic: Mosaic, report: ReportProgress) -> GameResult:
+def compute(question: Question, mosaic: Mosaic, report: ReportProgress) -> GameResult:
     """Return a method's result on a mosaic, from the cache or computed now."""
-    if (found := before(question, mosaic)) is not None:
+    if (found := known(question, mosaic)) is not None:
         return found
     try:
         found = _computed(question, mosaic, report)
@@ -251,6 +252,7 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
             progress=report_pass,
         )
     view = encode.montage(views, columns=2)
+    parts = zip(result.maps, mosaic.predictions, QUARTERS, result.shares, strict=True)
     return GameResult(
         result.shares,
         [
@@ -268,7 +270,7 @@ def _computed(question: Question, mosaic: Mosaic, report: ReportProgress) -> Gam
                 ),
                 StageMap.of(one.cpu().float().numpy()),
             )
-            for one, prediction, place, share in zip(result.maps, mosaic.predictions, WHERE, result.shares, strict=True)
+            for one, prediction, place, share in parts
         ],
         image=encode.jpeg(view),
         size=(view.shape[0], view.shape[1]),

@@ -1,4 +1,4 @@
-"""The ranking of methods: means with intervals, comparison with the controls, downloads."""
+"""The numbers of the ranking of methods: means with intervals, comparison with the controls, downloads."""
 
 import csv
 import io
@@ -25,9 +25,9 @@ HOW = (
     "each control in {sure} of the resampled sets of images. With few images the intervals themselves are "
     "uncertain."
 )
-SURE = 0.95  # in what share of bootstrap samples a method must be ahead to be called better
-FEWEST = 3  # images that an interval or a comparison needs
-NOTHING = "–"  # in a cell without a number
+SURE = 0.95  # the share of bootstrap samples in which a better method must be ahead
+FEWEST = 3  # images for an interval or a comparison
+NOTHING = "–"  # the text of a cell without a number
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def is_control(self) -> bool:
-        """Whether the method is a control."""
+        """Return whether the method is a control."""
         return self.method.family == "control"
 
     def numbers(self, metric: Metric) -> dict[int, float]:
@@ -63,7 +63,7 @@ class Ranking:
 
     @property
     def count(self) -> int:
-        """The number of images behind the means: that of the metric with the most images."""
+        """Return the number of images behind the means, of the metric with the most images."""
         return max((len(self.images(metric)) for metric in self.metrics), default=0)
 
     def standing(self, row: Row, metric: Metric) -> Interval | None:
@@ -90,7 +90,7 @@ class Ranking:
 
     @property
     def sentence(self) -> str:
-        """How the means were computed, and over how many images."""
+        """Return how the means were computed, and over how many images."""
         text = (
             Message(HOW, count=self.count, sure=percent(SURE, 0))
             if self.count > 1
@@ -175,11 +175,11 @@ def _words(cell: str | float) -> str:
 
 def downloads(experiment: Experiment, ranking: Ranking, ids: Sequence[str]) -> None:
     """Draw the downloads of the means and of all values."""
-    name = file_name("camviz-league", experiment.model.name, experiment.layer)
+    name = file_name("camviz-ranking", experiment.model.name, experiment.layer)
     buttons = st.container(horizontal=True)
     for part, label, make in (
-        ("table", tr("Means (CSV)"), summary),
-        ("numbers", tr("All values (CSV)"), partial(numbers, ids=ids)),
+        ("table", tr("Download means (CSV)"), summary),
+        ("numbers", tr("Download all values (CSV)"), partial(numbers, ids=ids)),
     ):
         buttons.download_button(
             label,

@@ -1,4 +1,4 @@
-"""Draw on the image of the page Explain: the edit in the link, and the answers while one draws."""
+"""Drawing on the image of the page Explain: the edit in the link, and the answers while a visitor draws."""
 
 import base64
 import secrets
@@ -28,7 +28,7 @@ from ..widgets.stage import Drawing
 from . import edited, guesses, occlusion
 from .edited import Edited
 
-# In st.session_state: how many edits the browser has sent, and what tells this visitor's requests from others'.
+# In st.session_state: how many edits the browser has sent, and the id of this session in its requests.
 _NUMBER, _SESSION = "_edit_number", "_edit_session"
 EVERYTHING = edits.pack(np.ones((edits.GRID, edits.GRID), np.bool_))
 WORDS = {
@@ -69,7 +69,7 @@ class _Texts:
 
 
 def read(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> tuple[Edited | None, Drawing]:
-    """Return the edit of the link or the session with its answers, and what a stage needs so that one can draw."""
+    """Return the edit of the link or the session with its answers, and the data of a stage for drawing."""
     edit = _edit()
     found = _drawing(experiment, edit, occlusion.read(experiment), shown, chosen)
     if edit is None:
@@ -97,7 +97,7 @@ def _drawing(
     shown: tuple[int, ...],
     chosen: int,
 ) -> Drawing:
-    """Return what a stage needs so that one can draw on the image of this experiment."""
+    """Return the data of a stage for drawing on the image of this experiment."""
     state, words = st.session_state, {key: tr_message(word) for key, word in WORDS.items()}
     tool, what, _ = edits.parts_of(state["edit"]) if edit else ("", "", "")
     images = {
@@ -123,14 +123,14 @@ def _drawing(
 
 
 def _changed(name: str, value: Any) -> None:
-    """Follow what a browser has sent; what it cannot have sent is ignored."""
+    """Apply a change that the browser has sent; ignore a value that it cannot have sent."""
     if name == "guess_first":
         settings.choose("guess_first", value is True)
         return
     if not isinstance(value, dict):
         return
     number = value.get("number")
-    before = st.session_state.get(_NUMBER, 0)  # what was drawn and what was tried may come in one run
+    before = st.session_state.get(_NUMBER, 0)  # a drawing and a window may come in one run
     st.session_state[_NUMBER] = max(before, number) if isinstance(number, int) else before
     if name == "tried":
         occlusion.keep(value)
@@ -145,7 +145,7 @@ def _changed(name: str, value: Any) -> None:
 
 
 def answers_address(experiment: Experiment, shown: tuple[int, ...], chosen: int) -> str:
-    """Return the address at which this visitor's browser asks what the model answers to an edited image."""
+    """Return the address at which this visitor's browser asks for the answers to an edited image."""
     session = st.session_state.setdefault(_SESSION, secrets.token_urlsafe(16))
     key = (session, experiment.key, shown, chosen, current())
     token = live_answers().offer(key, _answerer(experiment, shown, chosen))
@@ -171,7 +171,7 @@ def _answerer(
 
     @lru_cache(maxsize=2)
     def replaced(fill: Fill, pasted: str) -> NDArray[np.uint8]:
-        """Return the view with everything replaced; for each mask, a part of it is pasted."""
+        """Return the view with all of its pixels replaced; the mask of a request selects a part of it."""
         model, image = found()
         everywhere = edits.Edit(EVERYTHING, fill, pasted=find_image(pasted))
         return everywhere.apply(model.view(image, fit), lambda other: model.view(other, fit))
@@ -193,7 +193,7 @@ def _answerer(
             after = edited.answers_to(model, edits.apply(view, edit.cells, other))
         return {
             "rows": edited.rows(model, shown, chosen, before, after, label),
-            "said": say(edited.said(model, chosen, before, after)),
+            "said": say(edited.summary(model, chosen, before, after)),
             "change": float(after[chosen] - before[chosen]),
         }
 

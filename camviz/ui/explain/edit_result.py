@@ -1,4 +1,4 @@
-"""What an edit has changed: a sentence, the guess before it, and the heatmaps before, after and their difference."""
+"""The result of an edit: a sentence, the guess before it, and the heatmaps before and after with their difference."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,14 +21,14 @@ from . import edited, guesses
 from .edited import Edited
 
 
-def say(experiment: Experiment, found: Edited) -> None:
-    """Show in a sentence what the edit has changed, and whether it was guessed."""
+def show(experiment: Experiment, found: Edited) -> None:
+    """Show a sentence on what the edit has changed, and whether the guess was right."""
     st.markdown(f"**{escaped(tr_message(edited.sentence(experiment.model, found)))}**")
-    guesses.say(st.session_state["guess"], found.outcome)
+    guesses.show(st.session_state["guess"], found.outcome)
 
 
 def in_report(sections: Sequence[Section], experiment: Experiment, found: Edited, guess: str) -> list[Section]:
-    """Return the sections of a report with what the edit has changed, and whether it was guessed."""
+    """Return the sections of a report with a section on the edit and the guess."""
     said = [edited.sentence(experiment.model, found), *([guesses.verdict(guess, found.outcome)] if guess else [])]
     title = Message("Edit")
     if title not in [one.title for one in sections]:
@@ -37,7 +37,7 @@ def in_report(sections: Sequence[Section], experiment: Experiment, found: Edited
 
 
 def compare(e: Explanation, look: Look, place: Any) -> None:
-    """Show the heatmap of the untouched image, that of the edited one and their difference, on one scale."""
+    """Show the heatmaps of the untouched and of the edited image and their difference, on one scale."""
     untouched = e.question.replace(edit=None)
     slow = untouched.method.many_passes
     before = explanations.known(untouched) if slow else explanations.compute(untouched)
@@ -50,19 +50,20 @@ def compare(e: Explanation, look: Look, place: Any) -> None:
     shown = (
         (tr("Before"), before, stages.map_of(before, top)),
         (tr("After"), e, stages.map_of(e, top)),
-        (tr("Difference: red rose, blue fell"), e, difference(before, e)),
+        (tr("Difference (red: higher, blue: lower)"), e, difference(before, e)),
     )
     with place:
-        for column, (title, one, values) in zip(st.columns(3), shown, strict=True):
+        for number, (column, (title, one, values)) in enumerate(zip(st.columns(3), shown, strict=True)):
             with column:
                 st.caption(title)
                 alt = tr("{title}: heatmap of {label}", title=title, label=tr_message(one.label))
-                key = f"stage_slot_edit_{len(title)}_{title[:1]}"
-                stages.stage(key, stages.original_of(one.question), size, values, look, alt, group="edit")
+                stages.stage(
+                    f"stage_slot_edit_{number}", stages.original_of(one.question), size, values, look, alt, group="edit"
+                )
 
 
 def difference(before: Explanation, after: Explanation) -> StageMap:
-    """Return what a heatmap has gained and lost, signed, at its own resolution."""
+    """Return the signed change of a heatmap, at its own resolution."""
     first, second = (
         one.attribution.clip(min=0) if one.attribution.ndim == 2 else np.abs(one.attribution).sum(axis=0)
         for one in (before, after)

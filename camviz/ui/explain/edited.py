@@ -1,4 +1,4 @@
-"""What a model answers to an edited image, beside its answers to the untouched one."""
+"""The answers of a model to an edited image and to the untouched one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from . import guesses
 Answers = NDArray[np.float64]  # of all classes, (K,)
 Translate = Callable[[str], str]
 
-NEWCOMERS = 2  # classes that an edit brings among the first ones
+NEW_CLASSES = 2  # the most probable classes after an edit, which are shown too
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Edited:
 
     @property
     def outcome(self) -> str:
-        """What happened, as one guesses it."""
+        """Return what happened, a key of the answers to the guess."""
         same = bool(self.before.argmax() == self.after.argmax())
         return guesses.outcome(same, float(self.before[self.chosen]), float(self.after[self.chosen]))
 
@@ -61,8 +61,8 @@ def kept_answers(experiment: Experiment, edit: edits.Edit) -> Answers:
 def rows(
     model: Model, shown: Sequence[int], chosen: int, before: Answers, after: Answers, label: Translate
 ) -> list[dict[str, Any]]:
-    """Return the bars of the shown classes and of those that come among the first ones, with their change."""
-    best = np.argsort(-after, kind="stable")[:NEWCOMERS]
+    """Return the bars of the shown classes and of the most probable ones after the edit, with their change."""
+    best = np.argsort(-after, kind="stable")[:NEW_CLASSES]
     found = []
     for index in (*shown, *(int(one) for one in best if one not in shown)):
         one = model.prediction(index, float(after[index]))
@@ -81,8 +81,8 @@ def rows(
     return found
 
 
-def said(model: Model, chosen: int, before: Answers, after: Answers) -> Message:
-    """Return in one line what the explained class has become."""
+def summary(model: Model, chosen: int, before: Answers, after: Answers) -> Message:
+    """Return the new answer for the explained class and its change, in one line."""
     change = float(after[chosen] - before[chosen])
     return Message(
         "{label}: {after} ({change})",
@@ -93,7 +93,7 @@ def said(model: Model, chosen: int, before: Answers, after: Answers) -> Message:
 
 
 def sentence(model: Model, found: Edited) -> Message:
-    """Return what an edit has changed, as a sentence."""
+    """Return a sentence on what an edit has changed."""
     chosen, before, after = found.chosen, found.before, found.after
     first, now = int(before.argmax()), int(after.argmax())
     values: dict[str, Any] = {
@@ -119,7 +119,9 @@ def read_request(given: Mapping[str, Any], find_image: Callable[[str], DecodedIm
         raise CamvizError("a tool is one of {known}; got {given}", known=", ".join(edits.TOOLS), given=repr(tool)[:30])
     pasted = find_image(str(given.get("paste"))) if tool == "paste" else None
     if tool == "paste" and pasted is None:
-        raise CamvizError("the image to paste, '{name}', is not here", name=str(given.get("paste"))[:60])
+        raise CamvizError(
+            "the image to paste, '{name}', is not stored here: choose another one", name=str(given.get("paste"))[:60]
+        )
     fill = "blur" if pasted else given.get("fill")
     return edits.Edit(edits.pack(mask), fill, keep=tool == "keep", pasted=pasted)  # type: ignore[arg-type]
 

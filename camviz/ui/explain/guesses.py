@@ -1,4 +1,4 @@
-"""Guess what an edit will do before the answer is shown."""
+"""Guesses at the effect of an edit, before its result is shown."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def verdict(guess: str, happened: str) -> Message:
     return Message("Your guess: {guess}. What happened: {outcome}.", guess=GUESSED[guess], outcome=GUESSED[happened])
 
 
-def say(guess: str, happened: str) -> None:
+def show(guess: str, happened: str) -> None:
     """Show whether a guess was right; nothing for no guess."""
     if guess:
         st.caption(tr_message(verdict(guess, happened)))

@@ -1,4 +1,4 @@
-"""Hide what a heatmap highlights, and see whether the prediction changes; then find what the model falls back on."""
+"""The test that hides what a heatmap highlights, and its rounds, which hide what each next heatmap highlights."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,14 +30,14 @@ REGIONS = (
     Message("Least highlighted region hidden"),
 )
 ROUNDS = Message(
-    "Each round hides what the heatmap highlights in the image that is left. The number shows how much the model still "
-    "finds elsewhere."
+    "Each round hides what the heatmap of the remaining image highlights. The probability shows how much evidence the "
+    "model still finds."
 )
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An image without a part of it, and the two answers below it: the first prediction, and the explained class."""
+    """An image with a hidden region, its first prediction, and the prediction of the explained class."""
 
     image: bytes = field(repr=False)
     predicted: Prediction
@@ -45,12 +45,12 @@ class Shown:
 
     @classmethod
     def of(cls, hidden: hiding.Hidden) -> "Shown":
-        """Return what is shown of a result."""
+        """Return the parts of a result that are shown."""
         return cls(encode.jpeg(hidden.view), hidden.predictions[0], hidden.explained)
 
     @property
     def text(self) -> str:
-        """The first prediction, and the answer for the explained class where it is another one."""
+        """Return the first prediction, and that of the explained class if it is another one."""
         answers = dict.fromkeys(
             f"{escaped(tr_message(one.label))} {one.shown(0)}" for one in (self.predicted, self.explained)
         )
@@ -60,7 +60,7 @@ class Shown:
 def draw(e: Explanation, button: Any, place: Any) -> None:
     """Draw the button in one place, and the results of the test in another one.
 
-    The link keeps what is shown: "once" for the test, "again" for its rounds too.
+    The link keeps the parts that are shown: "once" is the test, "again" the test and its rounds.
     """
     asked = settings.asked(SHOWN) or ""
     if not asked and st.session_state.get(_GUESSED) not in (None, e.question.key):
@@ -70,8 +70,8 @@ def draw(e: Explanation, button: Any, place: Any) -> None:
 
 
 def _draw(e: Explanation, button: Any, place: Any, asked: str) -> str:
-    """Draw all that is known or asked for, and return what is shown."""
-    if not e.heatmap.any():  # the page says so
+    """Draw the results that are known or asked for; return the value of the link's setting."""
+    if not e.heatmap.any():  # the page shows a note on it
         return ""
     with button:
         guess = guesses.ask(GUESS)
@@ -84,7 +84,7 @@ def _draw(e: Explanation, button: Any, place: Any, asked: str) -> str:
     sentence, outcome, images = found
     with place:
         st.markdown(f"**{escaped(tr_message(sentence))}**")
-        guesses.say(guess, outcome)
+        guesses.show(guess, outcome)
         _row([tr_message(title) for title in REGIONS], images)
         again = st.container()
         seconds = hiding.ROUNDS * (cost.explanation_seconds(e.question) + cost.seconds_per_pass(e.question.model))
@@ -120,7 +120,7 @@ def sections(e: Explanation) -> Callable[[], list[Section]]:
 
 
 def python_code() -> str:
-    """Return the lines of Python that do what the page shows of this test; `explanation` is the heatmap."""
+    """Return the lines of Python that compute what the page shows of this test; `explanation` is the heatmap."""
     shown = st.session_state.get(SHOWN)
     once = "\nhidden = camviz.hide_highlighted(explanation)\nprint(hidden.sentence)\n"
     again = "for step in camviz.hide_and_ask_again(explanation):\n    print(step.probability)\n"

@@ -1,4 +1,4 @@
-"""Further results on the page Explain: fast and exact heatmaps compared, the class map of occlusion."""
+"""Further results of some methods on the page Explain: fast against exact heatmaps, the class map of occlusion."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Occlusion by hand on the page Explain: the windows that were tried, in the link, the report and Python code."""
+"""Occlusion by hand on the page Explain: the tried windows, in the link, in the report and as Python code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ from ..server.store import result_store
 from ..session import settings
 
 _TRIED_ON = "_tried_on"  # in st.session_state: the digest of the image that the windows were tried on
-FELL, ROSE = (214, 40, 40), (40, 90, 214)  # as in brush.js
+FELL, ROSE = (214, 40, 40), (40, 90, 214)  # as in camviz/stage/mask.js
 FAINTEST, STRONGEST = 30 / 255, 220 / 255
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows that were tried, and what the part under them was replaced by. `text` is both in a link."""
+    """Tried windows, and the fill of the pixels under them. `text` is both as a link writes them."""
 
     text: str
     fill: Fill
@@ -44,7 +44,7 @@ class Windows:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the script of the stage is told."""
+        """Return the data for the script of the stage."""
         return {"text": self.text, "fill": self.fill, "windows": [list(one) for one in self.windows]}
 
 
@@ -72,7 +72,7 @@ def read(experiment: Experiment) -> Windows | None:
 
 
 def keep(given: Mapping[str, Any]) -> None:
-    """Keep the windows that a browser has tried; what it cannot have sent is ignored."""
+    """Keep the windows that the browser has sent; ignore a value that it cannot have sent."""
     try:
         packed = edits.pack_windows(given["windows"]) if given.get("windows") else ""
         text = Windows.parse(f"{given.get('fill')}.{packed}").text if packed else ""
@@ -86,7 +86,7 @@ def changes(model: Model, image: DecodedImage, fit: Fit, chosen: int, tried: Win
     key, store = ("tried windows", image.digest, fit, model.key, chosen, tried.text), result_store()
     with store.claim(key, lambda _: None):
         if (found := store.get(key)) is None:
-            with compute_queue().turn(lambda _: None) as let_others:
+            with compute_queue().turn(lambda _: None) as yield_turn:
                 found = edits.try_windows(
                     model,
                     image,
@@ -94,7 +94,7 @@ def changes(model: Model, image: DecodedImage, fit: Fit, chosen: int, tried: Win
                     chosen,
                     fill=tried.fill,
                     fit=fit,
-                    progress=lambda done, total: let_others(),
+                    progress=lambda done, total: yield_turn(),
                 ).changes
             store.put(key, found)
     return found  # type: ignore[no-any-return]
@@ -118,7 +118,7 @@ def python_code(e: Explanation, image_name: str) -> str:
 
 
 def section(experiment: Experiment, tried: Windows) -> Section:
-    """Return the section of a report: the map of what has been tried, and the windows that changed the answer most."""
+    """Return the section of a report: the map of the tried windows, and those that changed the answer most."""
     model, index = experiment.model, experiment.explained_class
     found = edits.TriedWindows(
         tried.windows, changes(model, experiment.image.decoded, experiment.fit, index, tried), index
@@ -129,8 +129,8 @@ def section(experiment: Experiment, tried: Windows) -> Section:
         Message("Occlusion by hand"),
         [
             Message(
-                "{count} windows were tried ({fill}). Red: the answer for {label} fell; blue: it rose; the mean over "
-                "the windows that covered a place.",
+                "Tried windows: {count} ({fill}). Red: the output for {label} fell; blue: it rose. Each place shows "
+                "the mean over the windows that covered it.",
                 count=len(tried.windows),
                 fill=Message(tried.fill),
                 label=model.categories[index],
@@ -145,7 +145,7 @@ def section(experiment: Experiment, tried: Windows) -> Section:
 
 
 def painted(view: NDArray[np.uint8], values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return a view (H, W, 3) under the map of what has been tried (56, 56), as the stage tints it."""
+    """Return a view (H, W, 3) under the map of the tried windows (56, 56), in the colors of the stage."""
     height, width = view.shape[:2]
     rows, columns = (((2 * np.arange(side) + 1) * edits.GRID) // (2 * side) for side in (height, width))
     plane = values[rows[:, None], columns]

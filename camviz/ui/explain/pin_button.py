@@ -1,4 +1,4 @@
-"""Pinning the heatmap on Explain, to compare it with others later."""
+"""The button that pins a heatmap on Explain, to compare it with others later."""
 
 import streamlit as st
 

@@ -12,9 +12,9 @@ from .edited import Edited
 
 
 def predictions(experiment: Experiment, shown: tuple[int, ...], edit: Edited | None, listens: str) -> None:
-    """Show classes as bars, with what an edit has changed; a click explains that class.
+    """Show classes as bars, with the changes by an edit; a click explains that class.
 
-    `listens` is the address whose answers to a drawing move the bars.
+    `listens` is the address of the answers to a drawing, which move the bars.
     """
     chosen = explained(experiment)
     if edit is None:
@@ -33,7 +33,7 @@ def explained(experiment: Experiment) -> int:
 
 
 def best(experiment: Experiment, edit: Edited | None) -> tuple[Prediction, ...]:
-    """Return the five most probable classes of the image, edited where it is, best first."""
+    """Return the five most probable classes of the image, after the edit if there is one, best first."""
     if edit is None:
         return experiment.predictions
     order = (-edit.after).argsort(kind="stable")[: len(experiment.predictions)]

@@ -18,7 +18,7 @@ from . import image_input, visitor
 MOST = 60  # images
 MOST_BYTES = 60 * 2**20  # of all of them together, packed as they came
 
-_ALBUM = "album"  # the id under which a visitor's files are held together
+_DATASET = "dataset"  # the id under which a visitor's files are held together
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ class DatasetImage:
 
     def open(self) -> None:
         """Select the image on all pages. Raises CamvizError if it is damaged."""
-        image_input.choose(image_input.bring(self.name, self.data, self.digest))
+        image_input.choose(image_input.add_upload(self.name, self.data, self.digest))
 
 
 def dataset_images() -> list[DatasetImage]:
     """Return the images of the dataset."""
-    return own() or _samples()
+    return uploaded_images() or _samples()
 
 
-def own() -> list[DatasetImage]:
+def uploaded_images() -> list[DatasetImage]:
     """Return the images that the visitor has uploaded to the dataset."""
-    return list(visitor.uploads("files").get(_ALBUM, ()))
+    return list(visitor.uploads("files").get(_DATASET, ()))
 
 
 def uploader() -> None:
@@ -59,23 +59,23 @@ def uploader() -> None:
         type=[*image_input.FORMATS, "zip"],
         accept_multiple_files=True,
         key="album_upload",
-        max_upload_size=image_input.uploadable(MOST_BYTES // 2**20),
+        max_upload_size=image_input.upload_limit(MOST_BYTES // 2**20),
         on_change=_take,
         help=visitor.storage_text(),
     )
     for file, error in st.session_state.get("album_refused", ()):
         st.error(error_text(error, file))
-    if own() and not st.session_state.get("album_upload"):  # else each file has a button in the uploader
+    if uploaded_images() and not st.session_state.get("album_upload"):  # else each file has a button in the uploader
         st.button(tr("Remove your images"), icon=":material/delete:", key="remove_album", on_click=hold, args=([],))
 
 
-def hold(photos: list[DatasetImage]) -> None:
-    """Replace the visitor's files; images that were opened from earlier ones go with them."""
-    if photos:
-        visitor.hold("files", _ALBUM, photos, sum(len(photo.data) for photo in photos))
+def hold(images: list[DatasetImage]) -> None:
+    """Replace the visitor's files, and remove images that were opened from earlier files."""
+    if images:
+        visitor.hold("files", _DATASET, images, sum(len(image.data) for image in images))
     else:
-        visitor.remove("files", _ALBUM)
-    image_input.remove_opened({photo.digest for photo in photos})
+        visitor.remove("files", _DATASET)
+    image_input.remove_opened({image.digest for image in images})
 
 
 def read_uploads(held: Sequence[Any], most: int, most_bytes: int) -> tuple[list[DatasetImage], list[tuple[str, str]]]:
@@ -90,12 +90,15 @@ def read_uploads(held: Sequence[Any], most: int, most_bytes: int) -> tuple[list[
             left = most_bytes - sum(map(len, taken.values()))
             found = _files(file.name, file.getvalue(), most, left, most_bytes)
             if len(taken) + len(found) > most:
-                raise FilesError("there is room for {most} images", most=most)
+                count = len(taken) + len(found)
+                raise FilesError(
+                    "{count} images are too many, at most {most} fit: choose fewer", count=count, most=most
+                )
             for name, data in found:
-                taken[_free(name, taken)] = data
+                taken[_free_name(name, taken)] = data
         except CamvizError as error:
             refused.append((file.name, error.message))
-    return [_photo(name, data) for name, data in taken.items()], refused
+    return [_dataset_image(name, data) for name, data in taken.items()], refused
 
 
 def samples() -> list[DatasetImage]:
@@ -113,11 +116,13 @@ def _files(name: str, data: bytes, most: int, room: int, most_bytes: int) -> lis
     if name.lower().endswith(".zip"):
         return list(images_in_zip(data, most, room))
     if len(data) > room:
-        raise FilesError("there is room for {limit} MB of images", limit=most_bytes // 2**20)
+        raise FilesError(
+            "the images are larger than {limit} MB in total: choose fewer or smaller ones", limit=most_bytes // 2**20
+        )
     return [(name, data)]
 
 
-def _free(name: str, taken: dict[str, bytes]) -> str:
+def _free_name(name: str, taken: dict[str, bytes]) -> str:
     number, path = 1, Path(name)
     while name in taken:
         number += 1
@@ -125,10 +130,10 @@ def _free(name: str, taken: dict[str, bytes]) -> str:
     return name
 
 
-def _photo(name: str, data: bytes) -> DatasetImage:
+def _dataset_image(name: str, data: bytes) -> DatasetImage:
     return DatasetImage(name, data, hashlib.sha256(data).hexdigest())
 
 
 @st.cache_resource(show_spinner=False)
 def _samples() -> list[DatasetImage]:
-    return [_photo(path.name, path.read_bytes()) for path in sorted(SAMPLES.glob("*.jpg"))]
+    return [_dataset_image(path.name, path.read_bytes()) for path in sorted(SAMPLES.glob("*.jpg"))]

@@ -29,7 +29,7 @@ Ranking = tuple[NDArray[np.int64], NDArray[np.float64]]  # all classes, most pro
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that is chosen but the method."""
+    """All choices of the visitor except the method."""
 
     image: InputImage
     model: Model
@@ -41,7 +41,7 @@ class Experiment:
 
     @property
     def layer(self) -> str:
-        """The first chosen layer, or "" if the model has none."""
+        """Return the first chosen layer, or "" if the model has none."""
         return next(iter(self.layers), "")
 
     @property
@@ -51,7 +51,7 @@ class Experiment:
 
     @property
     def answers(self) -> NDArray[np.float64]:
-        """The answers of the model for all classes, (K,)."""
+        """Return the answers of the model for all classes, (K,)."""
         classes, answers = _ranking(self.model, self.image.decoded, self.fit)
         found = np.empty_like(answers)
         found[classes] = answers
@@ -69,22 +69,22 @@ class Experiment:
 
     @property
     def explained_class(self) -> int:
-        """The class that is explained, the first one of a contrast."""
+        """Return the explained class, the first one of a contrast."""
         return self.predictions[0].index if self.target < 0 else self.target
 
     @property
     def view(self) -> NDArray[np.uint8]:
-        """The image as the model sees it, RGB (H, W, 3)."""
+        """Return the image as the model sees it, RGB (H, W, 3)."""
         return self.model.view(self.image.decoded, self.fit)
 
     @property
     def x(self) -> Tensor:
-        """The model's input, (1, C, H, W)."""
+        """Return the model's input, (1, C, H, W)."""
         return self.model.normalize(self.view)
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What decides how the model sees this image, by content."""
+        """Return, by content, everything that decides how the model sees this image."""
         return self.image.digest, self.fit, self.model.key
 
     def question(self, method: Method, settings: Mapping[str, Any] | None = None) -> Question:
@@ -107,9 +107,8 @@ class Experiment:
 def predict(model: Model, image: DecodedImage, fit: Fit, *, map_follows: bool = True) -> tuple[Prediction, ...]:
     """Return the five most probable classes, most probable first.
 
-    `map_follows`: a heatmap at the default layer is likely to be asked for next. Then the image gets a forward pass of
-    its own, which is kept for that map (see `reusing`). Otherwise it shares a batch with what other visitors ask of the
-    same network at that moment.
+    `map_follows`: a heatmap at the default layer is likely to follow. Then the image gets a forward pass alone, kept
+    for that heatmap (see `reusing`). Otherwise it shares a batch with the requests of other visitors.
     """
     classes, answers = _ranking(model, image, fit, map_follows)
     best = zip(classes[:5].tolist(), answers[:5].tolist(), strict=True)

@@ -20,11 +20,11 @@ FIRST = "sample:coffee"
 FORMATS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
 LARGEST_UPLOAD = 20  # MB
 KEEP_CLASS = "keep_class"  # the setting that keeps the explained class when another image is chosen
-KEPT = 6  # of a visitor's own images
+KEPT = 6  # uploaded images of a visitor
 KEPT_PIXELS = 40e6  # in all of them together
 UPLOADED = "sha:"  # before the digest of an uploaded image, in the URL
 
-_BROUGHT = "_brought_by"  # in st.session_state: the image that each uploader shows, by the uploader's key
+_UPLOADED_BY = "_uploaded_by"  # in st.session_state: the image that each uploader shows, by the uploader's key
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,20 @@ class InputImage:
 
     id: str
     decoded: DecodedImage
-    file: str = ""  # the digest of the data set's file that it was opened from
+    file: str = ""  # the digest of the dataset's file that it was opened from
 
     @property
     def name(self) -> str:
-        """The name of its file."""
+        """Return the name of its file."""
         return self.decoded.name
 
     @property
     def digest(self) -> str:
-        """The digest of its pixels."""
+        """Return the digest of its pixels."""
         return self.decoded.digest
 
     @property
-    def own(self) -> bool:
+    def is_uploaded(self) -> bool:
         """Return whether the visitor uploaded the image."""
         return self.id.startswith(UPLOADED)
 
@@ -54,11 +54,11 @@ class InputImage:
 def choices() -> dict[str, InputImage]:
     """Return the samples, then the visitor's uploads, by id."""
     visitor.use("image", st.session_state.get("img", ""))
-    return {**_samples(), **_own()}
+    return {**_samples(), **_uploads()}
 
 
 def check_chosen(found: Container[str]) -> None:
-    """Say why an uploaded image that the link or the session asks for is not among those found."""
+    """Show a note if an uploaded image, requested by the link or the session, is not among `found`."""
     asked, present = settings.asked("img") or "", st.session_state.get("img") or ""
     if asked.startswith(UPLOADED) and asked not in found:
         settings.refuse(
@@ -69,51 +69,53 @@ def check_chosen(found: Container[str]) -> None:
         settings.note(tr("Your image is no longer stored here. Upload it again."))
 
 
-def bring(name: str, data: bytes, file: str = "") -> str:
+def add_upload(name: str, data: bytes, file: str = "") -> str:
     """Add an image to the visitor's uploads and return its id. Raises CamvizError.
 
-    `file` is the digest of the data set's file that the image comes from.
+    `file` is the digest of the dataset's file that the image comes from.
     """
     image = decode_image(data, name)
     key = f"{UPLOADED}{image.digest[:12]}"
     visitor.hold("image", key, InputImage(key, image, file), 3 * _pixels(image))
-    own = _own()
-    while len(own) > KEPT or (len(own) > 1 and sum(_pixels(one.decoded) for one in own.values()) > KEPT_PIXELS):
-        oldest = next(iter(own))
+    uploads = _uploads()
+    while len(uploads) > KEPT or (
+        len(uploads) > 1 and sum(_pixels(one.decoded) for one in uploads.values()) > KEPT_PIXELS
+    ):
+        oldest = next(iter(uploads))
         visitor.remove("image", oldest)
-        del own[oldest]
+        del uploads[oldest]
     return key
 
 
 def remove(key: str) -> None:
-    """Remove an uploaded image; the first sample takes its place where it was shown."""
+    """Remove an uploaded image; if it is the current one, choose the first sample."""
     visitor.remove("image", key)
     if st.session_state.get("img") == key:
         choose(FIRST)
 
 
 def remove_opened(files: Container[str]) -> None:
-    """Remove the images that were opened from files of the data set, except from those of these digests."""
-    for image in _own().values():
+    """Remove the images that were opened from files of the dataset, except from those of these digests."""
+    for image in _uploads().values():
         if image.file and image.file not in files:
             remove(image.id)
 
 
-def removal(image: InputImage) -> None:
-    """Draw the button that removes the present image, unless its uploader shows it with a button of its own."""
-    shown = {key for widget, key in st.session_state.get(_BROUGHT, {}).items() if st.session_state.get(widget)}
-    if image.own and image.id not in shown:
+def remove_button(image: InputImage) -> None:
+    """Draw the button that removes the current image, unless its uploader has one already."""
+    shown = {key for widget, key in st.session_state.get(_UPLOADED_BY, {}).items() if st.session_state.get(widget)}
+    if image.is_uploaded and image.id not in shown:
         st.button(
             tr("Remove this image"), icon=":material/delete:", key="remove_image", on_click=remove, args=(image.id,)
         )
 
 
-def uploadable(megabytes: int) -> int:
+def upload_limit(megabytes: int) -> int:
     """Return the upload limit in MB: the given one, or the server's if that is lower."""
     return min(megabytes, int(st.get_option("server.maxUploadSize")))
 
 
-def camera_is_given() -> bool:
+def is_camera_allowed() -> bool:
     """Return whether the browser allows the camera: over https, or on the same machine."""
     url = urlsplit(st.context.url or "")
     return url.scheme == "https" or url.hostname in ("localhost", "127.0.0.1", "::1")
@@ -135,16 +137,16 @@ def take(widget: str) -> None:
     An error is kept and shown below it.
     """
     st.session_state["refused"] = None
-    brought: dict[str, str] = st.session_state.setdefault(_BROUGHT, {})
-    before = brought.pop(widget, None)
+    uploaded: dict[str, str] = st.session_state.setdefault(_UPLOADED_BY, {})
+    before = uploaded.pop(widget, None)
     held: Any = st.session_state.get(widget)
     if held is None:
         if before:
             remove(before)
         return
     try:
-        brought[widget] = bring(held.name, held.getvalue())
-        choose(brought[widget])
+        uploaded[widget] = add_upload(held.name, held.getvalue())
+        choose(uploaded[widget])
     except CamvizError as error:
         st.session_state["refused"] = held.name, error.message
 
@@ -177,5 +179,5 @@ def _pixels(image: DecodedImage) -> int:
     return image.pixels.width * image.pixels.height
 
 
-def _own() -> dict[str, InputImage]:
+def _uploads() -> dict[str, InputImage]:
     return visitor.uploads("image")

@@ -1,4 +1,4 @@
-"""The room that this visitor is in: the seat is kept as uploads are, so that a reload finds it."""
+"""The room of this visitor: the seat is held like uploads, so that a reload finds it."""
 
 import secrets
 
@@ -9,7 +9,7 @@ from ..server.rooms import GuessLike, Seat, rooms
 from . import visitor
 
 _KIND, _BYTES = "seat", 200
-_TRIES = "_room_tries"  # in st.session_state: what tells this visitor's wrong codes from others'
+_TRIES = "_room_tries"  # in st.session_state: the id under which this visitor's wrong codes are counted
 
 
 def seat() -> Seat | None:
@@ -35,7 +35,7 @@ def forget() -> None:
 
 
 def be_at(page: str, lesson: int | None = None) -> None:
-    """Tell the room of a student which page is open; nothing outside of a room."""
+    """Report the open page of a student to the room, if there is one."""
     held = seat()
     if held is None or held.teaches:
         return

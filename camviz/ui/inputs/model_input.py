@@ -1,4 +1,4 @@
-"""The networks to choose from: those that everybody is offered, this visitor's own, and those of the room."""
+"""The models to choose from: those of every visitor, this visitor's uploads, and those of the room."""
 
 import hashlib
 import re
@@ -24,26 +24,27 @@ from ..session.markdown import escaped
 from . import room_models, visitor
 
 FILES = ["pth", "pt", "ckpt", "bin", "safetensors", "tar"]
-KEPT = 4  # of the networks that a visitor has uploaded
-KEPT_TRAINED = 3  # of those that a visitor has trained here
+KEPT = 4  # uploaded models of a visitor
+KEPT_TRAINED = 3  # trained models of a visitor
 HERE = ("localhost", "127.0.0.1", "[::1]")
-CUSTOM = "custom:"  # before the digest of a network that a visitor brought, in the URL
-TRAINED = f"{CUSTOM}trained-"  # the same of a network that a visitor trained here
+CUSTOM = "custom:"  # before the digest of a visitor's model, in the URL
+TRAINED = f"{CUSTOM}trained-"  # the same of a model that was trained on the page Train
 TRAINED_BYTES = 2**21  # of its new layer and its modules; the other tensors are those of the shared network
 
-NO_NAME = re.compile(r"[^\w .-]")
+NOT_IN_NAMES = re.compile(r"[^\w .-]")
 
-_BEGUN, _BROUGHT = "_bring", "_network"  # in st.session_state: that the button was clicked, and what came of it
+# In st.session_state: whether the button was clicked, the name of the model that was read, and how many were read.
+_BEGUN, _UPLOADED, _NUMBER = "_model_upload", "_uploaded_model", "_model_uploads"
 _SHOWN = "_shown_model"  # in st.session_state: the model of the last run
 
 
 def choices() -> dict[str, Entry]:
-    """By name: this visitor's own, those of the visitor's room, then those of everybody."""
-    if at_this_machine():
+    """Return the models by name: the visitor's, those of the visitor's room, then those of every visitor."""
+    if is_local():
         for fault in models.operator_config().faults:
             settings.note(tr("Not available: {fault}.", fault=escaped(tr_message(fault))))
     found = {**_private_entries(), **{entry.name: entry for entry in models.offered_models()}}
-    titles = Counter(entry.title for entry in found.values())  # by which the browser tells them apart
+    titles = Counter(entry.title for entry in found.values())  # the browser identifies options by them
     return {
         name: entry if titles[entry.title] == 1 else replace(entry, title=f"{entry.title} · {name}")
         for name, entry in found.items()
@@ -51,12 +52,16 @@ def choices() -> dict[str, Entry]:
 
 
 def load(name: str, untrained: bool, device: str) -> Model:
-    """The network of that name, out of `choices`. Raises CamvizError."""
+    """Return the model of that name, one of `choices`. Raises CamvizError."""
     model = _own().get(name)
     if model is None and (model := room_models.load(name, device)) is None:
         return network(name, "random" if untrained else "default", device)
     if untrained:
-        raise CamvizError("random weights are for networks of the catalog")
+        raise CamvizError(
+            "an uploaded model cannot have random weights: turn off 'Untrained model', or choose another model than "
+            "{name}",
+            name=name,
+        )
     visitor.use("network", name)
     return model
 
@@ -67,8 +72,8 @@ def chosen(entries: Mapping[str, Entry], untrained: bool, device: str) -> Model:
     Picker and URL then name the model that is shown, a message says why, and the details are drawn here, collapsed.
     """
     state, default = st.session_state, models.default_model_name()
-    if brought := state.pop(_BROUGHT, None):
-        state["model"] = brought
+    if uploaded := state.pop(_UPLOADED, None):
+        state["model"] = uploaded
     _check_chosen(entries)
     name = settings.asked("model") or str(state.get("model"))
     if name not in entries:
@@ -84,7 +89,7 @@ def chosen(entries: Mapping[str, Entry], untrained: bool, device: str) -> Model:
         still = tr(" Still showing {network}.", network=title)
         instead = tr(" Showing {network} instead.", network=title)
         settings.refuse("model", error_text(error) + (still if kept == before else instead))
-        if isinstance(error.__cause__, DownloadError) and at_this_machine():  # paths are not for strangers
+        if isinstance(error.__cause__, DownloadError) and is_local():  # paths are not for strangers
             st.expander(tr("Details of the download")).caption(error_text(error.__cause__))
         state["model"] = kept
         model = load(kept, untrained and entries[kept].source != "custom", device)
@@ -101,22 +106,22 @@ def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
     }
 
 
-def same(name: str, weights: Weights) -> str:
-    """The key of the network here that is of that name and has these very weights of its own. Raises CamvizError."""
+def find_custom(name: str, weights: Weights) -> str:
+    """Return the key of the custom model with this name and exactly these weights. Raises CamvizError."""
     device = st.session_state.get("device", models.available_devices()[0])
     for entry in (*_private_entries().values(), *models.offered_models()):
         named = entry.source == "custom" and name in (entry.name, entry.title)
         if named and load(entry.name, False, device).weights == weights:
             return entry.name
     raise RecipeError(
-        "this recipe is of a network of somebody's own, '{name}', which is not here with the same "
-        "weights: bring it along, and then the recipe again",
+        "the model '{name}' of this recipe is not stored here with the same weights: upload it under 'Your own model', "
+        "then load the recipe again",
         name=name[:60],
     )
 
 
-def bring(architecture: str, file: str, content: bytes, names: bytes | None, sigmoid: bool, device: str) -> str:
-    """Add a network to this visitor's own, and return its name. Raises CamvizError.
+def add_upload(architecture: str, file: str, content: bytes, names: bytes | None, sigmoid: bool, device: str) -> str:
+    """Add an uploaded model to those of the visitor, and return its name. Raises CamvizError.
 
     It is never written to disk, and is found only by uploading the same content. A file from the page Train
     names its architecture and its classes.
@@ -124,13 +129,13 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
     kind = kind_of(content)
     if kind != "state dict":
         raise WeightsError(
-            "{file} holds a program ({kind}), which could do anything and is not taken from a "
-            "browser: save the tensors alone, by torch.save(net.state_dict(), file)",
+            "{file} holds a program ({kind}), which cannot be uploaded, as it could do anything: save the tensors "
+            "alone, by torch.save(net.state_dict(), file)",
             file=file,
             kind=kind,
         )
     architecture = saved_architecture(content) or architecture
-    source_of(architecture)  # else a path that is no name of the catalog would be opened
+    source_of(architecture)  # raises for a path, which load_model would open
     model = models.load_model(
         architecture,
         weights=read_checkpoint(content, file),
@@ -147,14 +152,14 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
 
 
 def own_title(name: str) -> str:
-    """Return the title of a visitor's own network of that name."""
-    return f"{NO_NAME.sub('', name)[:60]} (yours)"
+    """Return the title of a visitor's model of that name."""
+    return f"{NOT_IN_NAMES.sub('', name)[:60]} (yours)"
 
 
 def hold_trained(model: Model) -> str:
-    """Add a network that was trained on the page to this visitor's own, and return its name; the last three are kept.
+    """Add a model that was trained on the page Train, and return its name; the last three are kept.
 
-    Its tensors, but for the last layer, are those of the shared network, so that it takes little memory.
+    It shares all tensors except those of the last layer with the pretrained network, so it takes little memory.
     """
     key = TRAINED + hashlib.sha256(repr(model.key).encode()).hexdigest()[:12]
     if key not in _own():
@@ -168,24 +173,24 @@ def _drop_oldest(keys: list[str], most: int) -> None:
         visitor.remove("network", oldest)
 
 
-def allowed() -> bool:
-    """Whether this visitor may bring a network: as the operator's file says, else who sits at this very machine."""
+def is_upload_allowed() -> bool:
+    """Return whether this visitor may upload a model: by the operator's file, else on the server's machine."""
     uploads = models.operator_config().uploads
-    return at_this_machine() if uploads is None else uploads
+    return is_local() if uploads is None else uploads
 
 
-def at_this_machine() -> bool:
-    """Whether this visitor's browser runs here: no other address or name, and no proxy that it came through."""
+def is_local() -> bool:
+    """Return whether this visitor's browser runs on the server's machine, without a proxy in between."""
     headers = {name.lower(): value for name, value in st.context.headers.items()}
-    passed_on = {"x-forwarded-for", "x-real-ip", "forwarded"} & headers.keys()
-    # A page of somebody else's, whose name was made to lead to this machine, still says its own name.
+    forwarded = {"x-forwarded-for", "x-real-ip", "forwarded"} & headers.keys()
+    # DNS rebinding: a foreign page whose name resolves to this machine still sends its own name as the host.
     host = re.sub(r":\d+$", "", headers.get("host", "localhost"))
     here = st.context.ip_address in (None, "::ffff:127.0.0.1")  # as a server on IPv6 sees 127.0.0.1
-    return here and not passed_on and host in HERE
+    return here and not forwarded and host in HERE
 
 
 def uploader(device: str) -> None:
-    """The widgets with which a visitor brings a network along."""
+    """Draw the widgets that upload a model."""
     with st.expander(tr("Your own model")):
         titles = {entry.name: entry.title for entry in models.catalog()}
         chosen = st.selectbox(
@@ -195,7 +200,7 @@ def uploader(device: str) -> None:
             key="own_architecture",
             help=tr("The architecture of the model; the number of classes is read from the weights."),
         )
-        number = st.session_state.setdefault("_brought", 0)  # a new key empties the uploaders and frees their memory
+        number = st.session_state.setdefault(_NUMBER, 0)  # a new key empties the uploaders and frees their memory
         file = st.file_uploader(
             tr("Weights"),
             FILES,
@@ -221,10 +226,10 @@ def uploader(device: str) -> None:
         st.button(tr("Use this model"), key="own_use", disabled=file is None, on_click=_begin)
         if (present := st.session_state["model"]) in _own():
             st.button(tr("Remove this model"), key="own_remove", on_click=_remove, args=(present,))
-        if st.session_state.get(_BEGUN) and file is not None:  # stays where another change interrupts the reading
+        if st.session_state.get(_BEGUN) and file is not None:  # also after a run that another change has interrupted
             try:
                 with st.spinner(tr("Reading the model"), show_time=True), queue.compute_queue().turn(lambda _: None):
-                    name = bring(
+                    name = add_upload(
                         chosen, file.name, file.getvalue(), None if names is None else names.getvalue(), sigmoid, device
                     )
             except CamvizError as error:
@@ -232,8 +237,8 @@ def uploader(device: str) -> None:
                 st.error(error_text(error))
                 return
             st.session_state[_BEGUN] = False
-            st.session_state["_brought"] = number + 1
-            st.session_state[_BROUGHT] = name
+            st.session_state[_NUMBER] = number + 1
+            st.session_state[_UPLOADED] = name
             st.rerun()
 
 
@@ -247,7 +252,7 @@ def _remove(name: str) -> None:
 
 
 def _check_chosen(entries: Container[str]) -> None:
-    """Say why an uploaded model that the link or the session asks for is not among these."""
+    """Show a note if an uploaded model, requested by the link or the session, is not among these."""
     asked, present = settings.asked("model") or "", st.session_state.get("model") or ""
     if (asked or present).startswith(room_models.PREFIX) and (asked or present) not in entries:
         settings.refuse("model", room_models.missing_text())
@@ -274,7 +279,7 @@ def _bytes(model: Model) -> int:
 
 
 def network(name: str, weights: str, device: str = "cpu") -> Model:
-    """The network of that name, one copy for everybody; missing weights are fetched with a progress bar."""
+    """Return the network of that name, which all visitors share; show the download of missing weights."""
     place = st.empty()
 
     def show(done: int, total: int) -> None:

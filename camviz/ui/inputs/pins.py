@@ -46,12 +46,12 @@ class Pin:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings that show this heatmap on Explain, as a link writes them."""
+        """Return the settings that show this heatmap on Explain, as a link writes them."""
         return {"img": self.img, "model": self.model, "layer": self.layer, "target": self.target, "method": self.method}
 
     @property
     def label(self) -> str:
-        """What a list shows."""
+        """Return the text that a list shows."""
         return f"{tr_message(METHODS[self.method].title)} · {image_input.choices()[self.img].name} · {self.layer}"
 
 

@@ -18,7 +18,7 @@ from ..session.language import error_text, tr
 from . import image_input, model_input
 
 LARGEST = 1  # MB
-LONGEST = 400  # characters of what is said of a file
+LONGEST = 400  # characters of an error about a file
 PARTS = ("model", "image", "method", "target", "layer", "fit", "fuse", "edit")
 
 
@@ -45,25 +45,33 @@ def _take() -> None:
     try:
         session_settings.follow("recipe", settings_of(held.getvalue()))
     except CamvizError as error:
-        said = error.message  # a file that somebody made may name something of any length
-        st.session_state["recipe_refused"] = said if len(said) <= LONGEST else said[:LONGEST]
+        message = error.message  # which may quote a name of any length
+        st.session_state["recipe_refused"] = message if len(message) <= LONGEST else message[:LONGEST]
 
 
 def settings_of(data: bytes) -> dict[str, str]:
     """Return the settings of a recipe as a link writes them. Raises CamvizError."""
-    if len(data) > LARGEST * 2**20:  # the browser's limit is no limit to who writes to the server without one
-        raise RecipeError("this file is over {limit} MB, so it is no recipe", limit=LARGEST)
+    if len(data) > LARGEST * 2**20:  # a client other than the browser ignores its limit
+        raise RecipeError(
+            "this file has over {limit} MB, so it is not a recipe: load a file downloaded as 'Recipe (JSON)'",
+            limit=LARGEST,
+        )
     try:
         return _asked(json.loads(data))
     except CamvizError:
         raise
     except (ValueError, RecursionError) as error:
-        raise RecipeError("this file is not JSON, so it is no recipe") from error
+        raise RecipeError(
+            "this file is not JSON, so it is not a recipe: load a file downloaded as 'Recipe (JSON)'"
+        ) from error
 
 
 def _asked(recipe: Any) -> dict[str, str]:
     if not isinstance(recipe, dict) or not {"model", "image", "method"} <= recipe.keys():
-        raise RecipeError("this file is no recipe: it names no model, image and method")
+        raise RecipeError(
+            "a recipe names a model, an image and a method, and this file does not: load a file downloaded as "
+            "'Recipe (JSON)'"
+        )
     method = find_method(text("recipe", "method", recipe["method"]))
     knobs = method.settings({name: value for name, value in recipe.items() if name not in PARTS})
     asked = {
@@ -85,8 +93,8 @@ def _image_id(given: Any) -> str:
         if known.digest == digest:
             return known.id
     raise RecipeError(
-        "this recipe is of the image '{name}', which is not here: load it under 'Your own "
-        "image', and then the recipe again",
+        "the image '{name}' of this recipe is not stored here: upload it under 'Your own image', then load the recipe "
+        "again",
         name=name[:60],
     )
 
@@ -100,10 +108,10 @@ def _network(given: Any) -> dict[str, str]:
     model = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
     name, weights = text("model", "name", model.get("name", "")), model.get("weights", "default")
     if isinstance(weights, str) and Weights.parse(weights).is_custom:
-        return {"model": model_input.same(name, Weights.parse(weights)), "untrained": "0"}
+        return {"model": model_input.find_custom(name, Weights.parse(weights)), "untrained": "0"}
     if weights not in ("default", "random") and not _is_default(name, weights):
         raise RecipeError(
-            "this recipe's network has weights of its own ('{weights}'), which only Python can load",
+            "the weights '{weights}' of this recipe can only be loaded in Python: camviz.explain(**recipe)",
             weights=str(weights)[:60],
         )
     return {"model": name, "untrained": str(int(weights == "random"))}
@@ -117,7 +125,7 @@ def _target(given: Any) -> dict[str, str]:
         return {"target": str(score.a), "rather_than": str(score.b)}
     if isinstance(score, logit):
         return {"target": str(score.c), "rather_than": "-1"}
-    raise RecipeError("this recipe explains a probability, which only Python does: camviz.explain(**recipe)")
+    raise RecipeError("this recipe explains a probability, which is possible in Python only: camviz.explain(**recipe)")
 
 
 def _layer(given: Any) -> dict[str, str]:

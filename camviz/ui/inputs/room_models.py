@@ -1,4 +1,4 @@
-"""The models that people share in a room: for those inside, models like any other, until the room ends."""
+"""The models that people share in a room, which all people inside can choose until the room ends."""
 
 from weakref import WeakKeyDictionary
 
@@ -51,7 +51,7 @@ def is_shared(network: str, model: Model) -> bool:
 
 
 def title(one: Shared) -> str:
-    """Return what the list of models shows: the classes, and who shares them, for the teacher the room's code."""
+    """Return the title in the list of models: the classes, and the student's nickname or, for a teacher, the code."""
     held = membership.seat()
     by = one.by or (held.code if held else "")
     text = f"{' - '.join(one.head.class_names)[:60]} ({by})"
@@ -61,8 +61,8 @@ def title(one: Shared) -> str:
 def missing_text() -> str:
     """Return why a model of a room cannot be shown."""
     return tr(
-        "This model is shared in a room, and only people inside can use it. It ends with the room, or when another one "
-        "is shared in its place."
+        "This model is shared in a room, and only people inside can use it, until the room ends or another model "
+        "replaces it."
     )
 
 
@@ -72,5 +72,5 @@ def _shared() -> dict[str, Shared]:
         return {}
     try:
         return {PREFIX + one.head.digest: one for one in rooms().shared(held.token)}
-    except RoomEndedError:  # the page Room says so
+    except RoomEndedError:  # the page Room shows a note on it
         return {}

@@ -29,11 +29,11 @@ from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from ..session.settings import setting
 from ..widgets import patch, stage
-from .ranking import BYS, class_name, key_of, order, through_channel
+from .feature_map_order import SORT_ORDERS, class_name, key_of, order, through_channel
 
 RGB = NDArray[np.uint8]
 
-PAGE = 24  # feature maps in one page
+PAGE = 24  # feature maps on one page
 TILE = 112  # pixels of a feature map's image
 STEPS = 64  # of a synthesized image
 SHOWN = 200  # pixels of its width on the page
@@ -47,8 +47,8 @@ def grid(experiment: Experiment, found: FeatureMaps, chosen: int, color_map: str
     page = setting("maps", 1, range(1, pages + 1), int)
     st.segmented_control(
         tr("Sort by"),
-        BYS,
-        format_func=lambda by: tr(BYS[by]),
+        SORT_ORDERS,
+        format_func=lambda by: tr(SORT_ORDERS[by]),
         key="sort",
         required=True,
         persist_state="session",
@@ -135,7 +135,7 @@ def over_image(experiment: Experiment, one: NDArray[np.float32], number: int, lo
     stage.stage("map_stage", image, experiment.model.input_size, StageMap.of(one), look, alt, stage.keep)
 
 
-def relevant(experiment: Experiment, number: int, color_map: str) -> None:
+def relevance_through(experiment: Experiment, number: int, color_map: str) -> None:
     """Show the pixels that contribute to the score through a feature map, over the image."""
     label = class_name(experiment)
     try:
@@ -155,7 +155,7 @@ def relevant(experiment: Experiment, number: int, color_map: str) -> None:
     )
 
 
-def excited(experiment: Experiment, found: FeatureMaps, number: int) -> None:
+def strongest_patch(experiment: Experiment, found: FeatureMaps, number: int) -> None:
     """Show the strongest activation of a feature map, projected back, beside its patch of the image."""
     place = st.container()
     _extension()

@@ -16,7 +16,7 @@ def inspected(experiment: Experiment) -> Experiment:
 
 
 def note(experiment: Experiment) -> None:
-    """Say why another layer than the default one is shown, and offer that one."""
+    """Show a note if the page opens at another layer than the default one, and a button for the latter."""
     default = experiment.model.default_layer
     if experiment.layer == default or settings.is_chosen("layer"):
         return

@@ -67,7 +67,7 @@ def network_table(experiment: Experiment) -> None:
     """Show all steps of the model in a collapsed table."""
     rows = rows_of(experiment, bool(st.session_state.get("all_layers")))
     count = f"{sum(row.parameters for row in rows):,}"
-    with st.expander(tr("Table of all {count} parameters and the receptive fields", count=count)):
+    with st.expander(tr("Layers, parameters ({count} in total) and receptive fields", count=count)):
         _table(experiment, rows)
 
 
@@ -82,7 +82,7 @@ def _table(experiment: Experiment, rows: Sequence[LayerRow]) -> None:
         tr("Channels × height × width"): [row.shape for row in rows],
         tr("Parameters"): [row.parameters for row in rows],
         tr("Depth"): [row.depth for row in rows],
-        tr("Receptive field (pixels)"): [seen(fields.get(row.name), size) for row in rows],
+        tr("Receptive field (pixels)"): [box_text(fields.get(row.name), size) for row in rows],
     }
     place.dataframe(
         columns,
@@ -124,12 +124,12 @@ def fields_of(model: Model, rows: Sequence[LayerRow]) -> dict[str, Box]:
     return tasks.run("fields", key, seconds, tr("Compute the receptive fields"), work) or {}
 
 
-def seen(box: Box | None, size: tuple[int, int]) -> str:
-    """Format a receptive field: '31 x 31', 'whole image', or '' if not known."""
+def box_text(box: Box | None, size: tuple[int, int]) -> str:
+    """Format a receptive field: '31 × 31', 'whole image', or '' if not known."""
     if box is None:
         return ""
     top, left, bottom, right = box
-    return tr("whole image") if (bottom - top, right - left) == size else f"{bottom - top} x {right - left}"
+    return tr("whole image") if (bottom - top, right - left) == size else f"{bottom - top} × {right - left}"
 
 
 def filters(model: Model) -> None:
@@ -145,7 +145,7 @@ def filters(model: Model) -> None:
         return
     count, _, height, width = found.weights.shape
     about = tr(
-        "{count} filters of `{layer}`, {height} x {width} pixels each",
+        "{count} filters of `{layer}`, {height} × {width} pixels each",
         count=count,
         layer=found.name,
         height=height,

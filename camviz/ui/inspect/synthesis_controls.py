@@ -19,7 +19,8 @@ from ..widgets import method_picker
 from .feature_maps import stored_jpeg
 from .synthesis_request import RGB, SynthesisRequest, compute, expected_seconds, known
 
-EVERY = 0.5  # seconds from frame to frame
+EVERY = 0.5  # seconds between two frames
+GOALS = {"channel": "Channel", "class": "Class"}
 
 
 def choose(experiment: Experiment, first_channel: Callable[[], int]) -> SynthesisRequest | None:
@@ -46,7 +47,7 @@ def choose(experiment: Experiment, first_channel: Callable[[], int]) -> Synthesi
         st.segmented_control(
             tr("Goal"),
             goals,
-            format_func=tr,
+            format_func=lambda goal: tr(GOALS[goal]),
             key="dream.for",
             required=True,
             persist_state="session",
@@ -141,9 +142,9 @@ def _last_frame(request: SynthesisRequest, done: int, total: int, frame: RGB) ->
     st.image(encode.jpeg(frame), alt=_at_step(request, done), width="stretch")
     st.caption(tr("Stopped at step {done} of {total}.", done=done, total=total))
     st.download_button(
-        tr("Image (PNG)"),
+        tr("Download image (PNG)"),
         partial(encode.png, frame),
-        "camviz-dream.png",
+        "camviz-visualization.png",
         "image/png",
         on_click="ignore",
         key="dream.png",

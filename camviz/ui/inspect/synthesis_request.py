@@ -67,7 +67,7 @@ class SynthesisRequest:
 
 
 def known(request: SynthesisRequest) -> Synthesis | None:
-    """Return the synthesis if it was computed before, by anybody."""
+    """Return the synthesis if it was computed before, for any visitor."""
     found: Synthesis | None = result_store().get(request.key)
     return found
 
@@ -82,11 +82,11 @@ def compute(
 
     `show(done, total, frame)` is called with the image as it grows, `report` with `text`.
     """
-    with compute_queue().turn(lambda ahead: report(0.0, ahead=ahead)) as let_others:
+    with compute_queue().turn(lambda ahead: report(0.0, ahead=ahead)) as yield_turn:
         started = time.monotonic()
 
         def progress(done: int, total: int, frame: RGB) -> None:
-            let_others()
+            yield_turn()
             show(done, total, frame)
             left = time_left((time.monotonic() - started) * (total - done) / max(1, done))
             report(done / total, tr(text, done=done, total=total, left=left))

@@ -104,7 +104,7 @@ def predictions(image: RGB, request: SynthesisRequest) -> tuple[Prediction, ...]
     return request.experiment.model.predict(Image.fromarray(image), 5, "stretch")
 
 
-def says(found: Sequence[Prediction]) -> None:
+def show_predictions(found: Sequence[Prediction]) -> None:
     """Show the predictions as a list."""
     lines = [f"- **{tr_message(one.shown())}** {escaped(tr_message(one.label))}" for one in found]
     st.markdown("\n".join(lines))

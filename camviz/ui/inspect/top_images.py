@@ -40,7 +40,7 @@ class Candidate:
 
 def top_images(experiment: Experiment, number: int) -> None:
     """Show the images with the strongest response: each one's patch, and its projection."""
-    chosen = _over()
+    chosen = _candidates()
     model = experiment.model
     digests = tuple(one.digest for one in chosen)
     smooth = bool(st.session_state.get("smooth", False))
@@ -67,30 +67,31 @@ def top_images(experiment: Experiment, number: int) -> None:
         st.warning(tr("These images could not be read: {names}.", names=", ".join(map(escaped, broken))))
 
 
-def _over() -> list[Candidate]:
-    """Return the images to search: all, a part of them, or those of the dataset."""
+def _candidates() -> list[Candidate]:
+    """Draw the choice of images to search, and return them."""
     every = list(image_input.choices().values())
-    own = [image for image in every if image.own]
+    uploaded = [image for image in every if image.is_uploaded]
     places = {
-        "all": Message("all images"),
-        **({"samples": Message("sample images"), "own": Message("your own images")} if own else {}),
-        **({"gallery": Message("your images on the page Dataset")} if dataset_input.own() else {}),
+        "all": Message("All images"),
+        **({"samples": Message("Sample images"), "own": Message("Your own images")} if uploaded else {}),
+        **({"gallery": Message("Your images on the page Dataset")} if dataset_input.uploaded_images() else {}),
     }
-    over = settings.setting("search_in", "all", places)
+    chosen = settings.setting("search_in", "all", places)
     if len(places) > 1:
         st.segmented_control(
             tr("Search in"),
             places,
-            format_func=lambda over: tr(places[over]),
+            format_func=lambda key: tr(places[key]),
             key="search_in",
             required=True,
             persist_state="session",
             help=tr("The page Dataset takes many images at once, or a ZIP file of them."),
         )
-    if over == "gallery":
-        return [Candidate(photo.name, photo.digest, photo.input_image) for photo in dataset_input.own()]
-    chosen = own if over == "own" else [image for image in every if over == "all" or not image.own]
-    return [Candidate(image.name, image.digest, partial(_itself, image)) for image in chosen]
+    if chosen == "gallery":
+        found = dataset_input.uploaded_images()
+        return [Candidate(image.name, image.digest, image.input_image) for image in found]
+    images = uploaded if chosen == "own" else [image for image in every if chosen == "all" or not image.is_uploaded]
+    return [Candidate(image.name, image.digest, partial(_itself, image)) for image in images]
 
 
 def _itself(image: InputImage) -> InputImage:
@@ -111,14 +112,14 @@ def _compute(
             readable.append(one)
         except CamvizError:
             broken.append(one.name)
-    finds = top_activations(found, number, IMAGES_SHOWN)
-    made = []
-    for done, find in enumerate(finds):
-        report(0.5 + 0.5 * done / len(finds), tr("{done} of {total} projected", done=done, total=len(finds)))
-        one = readable[find.image]
-        box = receptive_field_of(experiment.model, experiment.layer, find.row, find.column)
-        made.append((one.name, find.value, _pair(replace(experiment, image=one.open()), find, number, box)))
-    return made, broken
+    strongest = top_activations(found, number, IMAGES_SHOWN)
+    shown = []
+    for done, top in enumerate(strongest):
+        report(0.5 + 0.5 * done / len(strongest), tr("{done} of {total} projected", done=done, total=len(strongest)))
+        one = readable[top.image]
+        box = receptive_field_of(experiment.model, experiment.layer, top.row, top.column)
+        shown.append((one.name, top.value, _pair(replace(experiment, image=one.open()), top, number, box)))
+    return shown, broken
 
 
 def _peaks(experiment: Experiment, one: Candidate) -> Peaks:
@@ -132,10 +133,10 @@ def _peaks(experiment: Experiment, one: Candidate) -> Peaks:
     return result_store().once(("peaks", one.digest, experiment.fit, model.key, experiment.layer), make)
 
 
-def _pair(experiment: Experiment, find: TopActivation, number: int, box: Box) -> bytes:
+def _pair(experiment: Experiment, top: TopActivation, number: int, box: Box) -> bytes:
     """Return the patch of an activation beside its projection, if the deconvnet can be used, as a JPEG."""
     parts = [experiment.view]
     with suppress(CamvizError):  # the page already shows why
-        e = explanations.compute(projection(experiment, number, find.row, find.column))
+        e = explanations.compute(projection(experiment, number, top.row, top.column))
         parts.append(render.color(e.attribution))
     return encode.jpeg(np.concatenate([square(cut(part, box), 2 * TILE) for part in parts], axis=1))

@@ -4,7 +4,7 @@ import streamlit as st
 
 from ..inputs.experiment import Experiment
 from ..session.language import tr, tr_message
-from . import by_layer, ranking, synthesis_view
+from . import by_layer, feature_map_order, synthesis_view
 from .synthesis_controls import choose, result
 
 
@@ -29,7 +29,7 @@ def draw(experiment: Experiment) -> None:
         answer, way = st.columns([2, 3], gap="large")
         with answer:
             st.header(tr("Predictions for this image"))
-            synthesis_view.says(synthesis_view.predictions(image.image, request))
+            synthesis_view.show_predictions(synthesis_view.predictions(image.image, request))
         with way:
             st.header(tr("Optimization progress"))
             synthesis_view.curve(image)
@@ -43,5 +43,5 @@ def draw(experiment: Experiment) -> None:
 
 def _first_channel(experiment: Experiment) -> int:
     """Return the channel that is selected among the feature maps; 0, with a message, if there are none."""
-    found = ranking.maps_of(experiment)
-    return 0 if found is None else ranking.chosen_channel(experiment, found)
+    found = feature_map_order.maps_of(experiment)
+    return 0 if found is None else feature_map_order.chosen_channel(experiment, found)

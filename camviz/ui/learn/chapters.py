@@ -53,7 +53,7 @@ CHAPTERS = {
         "shows where there is evidence for the class, at the layer's resolution.",
         r"w_c = \frac{1}{hw}\sum_{i,j} \frac{\partial S}{\partial A_{cij}}, \qquad "
         r"M = \operatorname{ReLU}\Big(\sum_c w_c A_c\Big)",
-        "A: the layer's feature maps, with index c and h x w cells each; w: their weights; S: the score of the class.",
+        "A: the layer's feature maps, with index c and h × w cells each; w: their weights; S: the score of the class.",
         "Ramprasaath R. Selvaraju, Michael Cogswell, Abhishek Das, Ramakrishna Vedantam, Devi Parikh, Dhruv Batra: "
         "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization. ICCV, 2017.",
     ),

@@ -1,4 +1,4 @@
-"""The image of a chapter: its example, on which the method can be seen, or the current image."""
+"""The image of a chapter: its example, or the current image."""
 
 import streamlit as st
 

@@ -40,7 +40,7 @@ class Variant:
 
     @property
     def question(self) -> Question:
-        """What it asks. Raises CamvizError if it cannot be asked here."""
+        """Return the question for the heatmap. Raises CamvizError if it cannot be asked here."""
         method = METHODS[self.method]
         return self.experiment.question(method, method.settings(dict(self.knobs)))
 
@@ -119,8 +119,8 @@ def _randomization(method: str, fault: RandomizationTest, experiment: Experiment
 
         def work(report: ReportProgress) -> list[list[tiles.Tile]]:
             found = []
-            for number, question in enumerate(questions):
-                part = tasks.part_of(report, number, len(questions))
+            parts = tasks.parts_of(report, [1.0] * len(questions))
+            for question, part in zip(questions, parts, strict=True):
                 result = metrics.compute(question, metric, part, stages=STAGES)
                 found.append(tiles.randomization_tiles(question, result, _draw_heatmap))
             return found

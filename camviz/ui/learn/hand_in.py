@@ -1,4 +1,4 @@
-"""Hand in: what a student has guessed, as one file to download."""
+"""The hand-in of a student: the guesses as one file to download."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
     kept = kept_work.guesses()
     if not kept:
         return
-    place = st.expander(tr("Hand in ({count} guesses)", count=len(kept)), icon=":material/assignment_turned_in:")
+    place = st.expander(tr("Hand in (guesses: {count})", count=len(kept)), icon=":material/assignment_turned_in:")
     place.caption(
         tr(
             "Your guesses, their scores and times as one file for your teacher. They are kept in this server's memory "
@@ -44,7 +44,7 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
         args=(0, NAME, hand_in.LONGEST_NAME),
     )
     links = place.text_area(
-        tr("Links to your results, one a line (optional)"),
+        tr("Links to your results, one per line (optional)"),
         key=LINKS,
         max_chars=LONGEST_LINKS,
         persist_state="session",
@@ -91,7 +91,9 @@ def _pictures(lessons: Mapping[int, Lesson], guesses: tuple[Guess, ...]) -> dict
         if guess.kind != "region" or guess.lesson not in lessons:
             continue
         lesson = lessons[guess.lesson]
-        prompt = next(one for one in lesson.prompts if one.key == guess.question)
+        prompt = next((one for one in lesson.prompts if one.key == guess.question), None)
+        if prompt is None:  # its file was changed since
+            continue
         view = question_of(lesson.heatmaps[prompt.view - 1])
         shown = view.model.view(view.image, view.fit)
         found[place] = hand_in.region_image(shown, unpack(str(guess.value)))

@@ -1,6 +1,6 @@
-"""What a student has done in lessons, held on the server as uploads are: a reload and a second tab find it.
+"""The work of a student in lessons, held on the server like uploads: a reload and a second tab find it.
 
-Each guess has a place of its own, so that two tabs never overwrite one another's.
+Each guess is held separately, so that two tabs do not overwrite each other's guesses.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ Place = tuple[int, int]  # the number of a lesson, and that of its prompt
 
 _KIND = "work"
 _GUESS, _GIVEN, _SEEN, _TEXT = "guess", "given", "seen", "text"
-_BYTES = 500  # of anything that is held, beside its texts
+_BYTES = 500  # of each entry besides its texts
 
 
 def guesses() -> dict[Place, Guess]:
@@ -21,7 +21,7 @@ def guesses() -> dict[Place, Guess]:
 
 
 def keep_guess(place: Place, guess: Guess) -> bool:
-    """Keep a guess, unless there is one at this place; return whether it was kept."""
+    """Keep a guess, unless this prompt has one already; return whether it was kept."""
     if place in guesses():
         return False
     _hold(_GUESS, place, guess, len(str(guess.value)) + len(guess.question))

@@ -1,4 +1,4 @@
-"""What a student guesses in a lesson before the answer is opened, and what the answer says of the guess."""
+"""The guesses of a student in a lesson before its answer is opened, and the results of the guesses."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
 from . import kept_work, regions
 
-# In st.session_state: when each lesson was first shown, and what is wrong with a value.
+# In st.session_state: when each lesson was first shown, and why a value was refused.
 _STARTED, _REFUSED = "_lesson_started", "_guess_refused"
 
 
@@ -36,14 +36,14 @@ def started() -> dict[int, float]:
 
 
 def begin(lesson: Lesson, opened: bool) -> None:
-    """Note that a lesson is shown, and whether its answer is."""
+    """Store that a lesson is shown, and whether its answer is opened."""
     started().setdefault(lesson.number, time.time())
     if opened and lesson.prompts:
         kept_work.see(lesson.number)
 
 
 def asks(lesson: Lesson) -> bool:
-    """Return whether the prompts of a lesson can still be answered: not once its answer has been seen."""
+    """Return whether the prompts of a lesson can still be answered, before its answer has been seen."""
     return bool(lesson.prompts) and lesson.number not in kept_work.seen()
 
 
@@ -80,7 +80,7 @@ def draw(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
 
 
 def _check(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
-    """Take the guesses if all are there, and open the answer."""
+    """Keep the guesses if all are complete, and open the answer."""
     values: list[Any] = []
     for number, prompt in enumerate(lesson.prompts):
         place = (lesson.number, number)
@@ -100,7 +100,7 @@ def _check(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
 
 
 def mark(lesson: Lesson, found: Sequence[Explanation]) -> None:
-    """Mark the guesses that were just given; `found`: the heatmaps of the lesson, none if they were canceled."""
+    """Mark the guesses that were given last; `found`: the heatmaps of the lesson, empty if they were canceled."""
     given = kept_work.given(lesson.number)
     if given is None or len(found) < len(lesson.heatmaps):
         return
@@ -115,7 +115,7 @@ def mark(lesson: Lesson, found: Sequence[Explanation]) -> None:
 
 
 def _send(guess: Guess) -> None:
-    """Give a guess to the room that the student is in; outside of a room nothing happens."""
+    """Send a guess to the room of the student, if there is one."""
     try:
         membership.send(guess)
     except RoomError as error:
@@ -123,7 +123,7 @@ def _send(guess: Guess) -> None:
 
 
 def results(lesson: Lesson, found: Sequence[Explanation], open_view: Callable[[View], None]) -> None:
-    """Say what each guess of a lesson was worth; `open_view` is called in a callback."""
+    """Show the result of each guess of a lesson; `open_view` is called in a callback."""
     guesses = kept_work.guesses()
     for place, prompt in enumerate(lesson.prompts):
         guess = guesses.get((lesson.number, place))
@@ -132,7 +132,7 @@ def results(lesson: Lesson, found: Sequence[Explanation], open_view: Callable[[V
         if guess.kind == "region" and found:
             _region(lesson, place, prompt, str(guess.value), found[prompt.view - 1], open_view)
         elif guess.kind != "region":
-            _told(prompt, guess)
+            _result(prompt, guess)
 
 
 def drawing(lesson: Lesson, view: int) -> Any:
@@ -145,7 +145,7 @@ def drawing(lesson: Lesson, view: int) -> Any:
     return None
 
 
-def _told(prompt: Prompt, guess: Guess) -> None:
+def _result(prompt: Prompt, guess: Guess) -> None:
     if prompt.kind == "sentence":
         st.info(tr("You wrote: {sentence}", sentence=escaped(str(guess.value))))
     elif prompt.kind == "choice":
@@ -156,24 +156,23 @@ def _told(prompt: Prompt, guess: Guess) -> None:
             st.success(tr("Right: {answer}", answer=chosen))
         else:
             right = prompt.options[prompt.right - 1]
-            st.warning(tr("You chose: {answer}. Right is: {right}", answer=chosen, right=right))
+            st.warning(tr("You chose: {answer}. The right answer is: {right}", answer=chosen, right=right))
     else:
         value = float(guess.value)
         words = {"answer": f"{value:g}", "right": f"{prompt.expected:g}", "tolerance": f"{prompt.tolerance:g}"}
         if guess.correct:
-            st.success(tr("Right: you have {answer}; expected is {right}, give or take {tolerance}.", **words))
+            st.success(tr("Right: your answer is {answer}, the expected one {right} ± {tolerance}.", **words))
         else:
             words["away"] = f"{abs(value - prompt.expected):.3g}"
-            st.warning(tr("You have {answer}; expected is {right}, give or take {tolerance}: {away} away.", **words))
+            st.warning(tr("Your answer is {answer}, the expected one {right} ± {tolerance}: {away} away.", **words))
 
 
 def _region(
     lesson: Lesson, place: int, prompt: Prompt, text: str, e: Explanation, open_view: Callable[[View], None]
 ) -> None:
     fit = marking.overlap(edits.unpack(text), e)
-    sentences = [tr_message(said(fit))]
     with st.container(border=True):
-        st.markdown(escaped(" ".join(sentences)))
+        st.markdown(escaped(tr_message(overlap_text(fit))))
         best = _alone(e, text)
         st.markdown(
             tr(
@@ -193,8 +192,8 @@ def _region(
         )
 
 
-def said(fit: marking.Overlap | None) -> Message:
-    """Return how a region fits the heatmap, in a sentence."""
+def overlap_text(fit: marking.Overlap | None) -> Message:
+    """Return a sentence on how a region fits the heatmap."""
     if fit is None:
         return Message("The heatmap is empty, so no region fits it.")
     return Message(

@@ -25,10 +25,10 @@ WIDTH = 460  # pixels of a single stage
 def draw(
     lesson: Lesson, opened: bool, asked: bool, open_view: Callable[[View], None], found_all: FoundAll
 ) -> list[Explanation]:
-    """Draw the heatmaps, without what the lesson hides until its answer is `opened`, and return them if it is.
+    """Draw the heatmaps, without the parts that the lesson hides until its answer is `opened`, and return them.
 
-    Where a region is `asked` for, it is marked on the image without a heatmap. `open_view` is called in a callback, for
-    the view that is to be opened in Explain; `found_all` with the heatmaps before they are drawn. Raises CamvizError.
+    If a region is `asked` for, it is marked on the image without a heatmap. `open_view` is called in a callback with
+    the view to open in Explain, `found_all` with the heatmaps before they are drawn. Raises CamvizError.
     """
     questions = [view_question(view) for view in lesson.heatmaps]
     if not questions:

@@ -122,9 +122,7 @@ def _pick(found: dict[int, Lesson]) -> int:
         format_func=lambda one: f"{one}. {found[one].title}",
         key="lesson",
         persist_state="session",
-        help=tr(
-            "Each lesson is a file; to add one, see `{file}`.", file=f"{FOLDER.parent.name}/{FOLDER.name}/README.md"
-        ),
+        help=tr("Each lesson is a file; to add one, see `{file}`.", file=README),
     )
     for step, label, icon in (
         (-1, tr("Previous lesson"), ":material/arrow_back:"),

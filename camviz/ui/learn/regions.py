@@ -18,7 +18,7 @@ def marked(place: Place) -> str:
 
 
 def draw(question: Question, place: Place) -> None:
-    """Show the image of a heatmap without it, so that one can mark a region."""
+    """Show the image without its heatmap, to mark a region on it."""
     mask, number = _regions().get(place, ("", 0))
 
     def keep(mask: str, number: int) -> None:
@@ -37,7 +37,7 @@ def draw(question: Question, place: Place) -> None:
 
 
 def shown(mask: str) -> stages.Drawing:
-    """Return what a stage needs to show the border of a guessed region over its heatmap."""
+    """Return the drawing of the border of a guessed region over its heatmap."""
     return drawing.region(mask, ("look",))
 
 

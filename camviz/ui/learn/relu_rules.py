@@ -1,4 +1,4 @@
-"""The rules that vanilla backpropagation, deconvnet and guided backpropagation differ by, on Learn."""
+"""The ReLU rules of vanilla backpropagation, deconvnet and guided backpropagation, on the page Learn."""
 
 import numpy as np
 import pandas as pd  # Streamlit brings it
@@ -17,7 +17,7 @@ from ..widgets.step_drawings import cells, over, side_by_side
 
 
 def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
-    """What each of the three rules does to a small matrix and at a real ReLU, and what reaches the pixels."""
+    """Draw what each of the three rules does to a small matrix and at a real ReLU, and what reaches the pixels."""
     _matrix()
     if found.feature_map is not None:
         st.caption(
@@ -55,7 +55,7 @@ def rectified(found: ReluWalkthrough, experiment: Experiment) -> None:
     shares = {name: text.percent(float((passed != 0).float().mean()), exact=True) for name, passed in outcomes.items()}
     st.caption(
         tr(
-            "Channel {channel} of {count}, {rows} x {columns} cells; red raises the score, blue lowers it. "
+            "Channel {channel} of {count}, {rows} × {columns} cells; red raises the score, blue lowers it. "
             "Share of the cells that pass on a signal: {shares}.",
             channel=relu.channel,
             count=relu.channels,
@@ -80,11 +80,11 @@ def _matrix() -> None:
     above = np.array([[2.0, -1.0, -3.0], [3.0, 1.0, -2.0], [1.0, -4.0, 0.5]])
     with up:
         st.caption(tr("Input in the forward pass"))
-        came = _editor("came", start)
+        forward_input = _editor("came", start)
     with down:
         st.caption(tr("Signal in the backward pass"))
-        back = _editor("back", above)
-    outcomes = apply_relu_rules(torch.from_numpy(back), torch.from_numpy(came) > 0)
+        backward_signal = _editor("back", above)
+    outcomes = apply_relu_rules(torch.from_numpy(backward_signal), torch.from_numpy(forward_input) > 0)
     for place, (name, values) in zip(st.columns(len(outcomes)), outcomes.items(), strict=True):
         place.caption(tr_message(name).capitalize())
         place.dataframe(pd.DataFrame(values.numpy()), hide_index=True, width="stretch")

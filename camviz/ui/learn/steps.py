@@ -1,4 +1,4 @@
-"""How a method makes its map of the present image, step by step, drawn from its own run."""
+"""The steps by which a method computes its heatmap of the current image, drawn from a run of the method."""
 
 from collections.abc import Callable
 from inspect import signature
@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from ... import render
+from ...errors import CamvizError
 from ...registry import METHODS
 from ...teaching import walkthrough_records as records
 from ...teaching.walkthroughs import WALKTHROUGHS
@@ -17,7 +18,7 @@ from ..results import cost
 from ..server import tasks
 from ..server.queue import ReportProgress, in_queue
 from ..session import settings
-from ..session.language import tr, tr_message
+from ..session.language import error_text, tr, tr_message
 from ..widgets import charts
 from ..widgets.step_drawings import cells, over, side_by_side
 from .relu_rules import rectified
@@ -27,12 +28,15 @@ COLORS = ("red", "green", "blue")
 
 
 def draw(method: str, experiment: Experiment) -> None:
-    """The steps of that method; a slow one waits for a click."""
-    layer = METHODS[method].layer == "required"
-    if layer and len(experiment.layers) != 1:
-        st.info(tr("This method works at a single layer: choose one in the sidebar."))
+    """Draw the steps of a method; a slow one waits for a click."""
+    if METHODS[method].layer == "required" and len(experiment.layers) > 1:
+        st.info(tr("These steps are of a single layer: on Explain, turn off 'Fuse several layers' in Settings."))
         return
-    question = experiment.question(METHODS[method])
+    try:
+        question = experiment.question(METHODS[method])
+    except CamvizError as error:
+        st.info(error_text(error))
+        return
     seconds = cost.explanation_seconds(question) if method in SLOW else 0.0
     found = tasks.run(
         f"steps.{method}",
@@ -101,7 +105,7 @@ def _weighted(found: records.GradCamWalkthrough, experiment: Experiment) -> None
     if len(found.gradient) and float((found.gradient - found.gradient[:, :1, :1]).abs().max()) <= 1e-5 * steep:
         st.caption(
             tr(
-                "Each gradient is the same in all cells: behind this layer the model only averages the cells and "
+                "Each gradient is the same in all cells: after this layer the model only averages the cells and "
                 "applies a linear layer. Here Grad-CAM equals CAM. At an earlier layer the gradients differ."
             )
         )

@@ -1,4 +1,4 @@
-"""What a report says of an attack: the images, the predictions, the heatmaps before and after, the size."""
+"""The report on an attack: images, predictions, heatmaps before and after, the size of the change."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from . import conclusions, downloads
 from .attack_request import NORMS, AttackRequest
 from .class_image import ClassImage
 
-Titled = tuple[str, Explanation]  # a heatmap, and what it is of
+Titled = tuple[str, Explanation]  # the title of a heatmap, and the heatmap
 
 
 def sections(

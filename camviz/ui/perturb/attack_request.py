@@ -1,4 +1,4 @@
-"""An attack that the page asks for: its controls, its key, and its computation."""
+"""The request for an attack: its controls, its cache key, and its computation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from ..widgets import method_picker
 NORMS: dict[str, str] = {"linf": Message("L-infinity"), "l2": Message("L2")}
 LARGEST, LARGEST_L2 = 32, 10.0  # epsilon: in 8-bit levels, and of the L2 norm
 MOST_COPIES = 8
-PASSES = 4  # forward passes' time of a step: a gradient, and what is around it
+PASSES = 4  # duration of a step, in forward passes: a gradient, and the operations around it
 PREFIX = "attack"
 
 
 @dataclass(frozen=True)
 class AttackRequest:
-    """Everything that decides an attack."""
+    """All settings of an attack."""
 
     experiment: Experiment
     method: AttackMethod
@@ -46,7 +46,7 @@ class AttackRequest:
 
     @property
     def seconds(self) -> float:
-        """About how long it takes here."""
+        """Return about how many seconds the attack takes here."""
         steps = int(self.knobs.get("steps", 1)) + 1
         return PASSES * steps * max(1, self.jpeg_copies) * cost.seconds_per_pass(self.experiment.model)
 
@@ -73,7 +73,7 @@ def choose(experiment: Experiment) -> AttackRequest:
         key=PREFIX,
         required=True,
         persist_state="session",
-        help=tr("How the change is searched for. Each attack knows the weights of the model."),
+        help=tr("The algorithm that finds the change. Each attack uses the weights of the model."),
     )
     st.caption(f"{tr_message(method.tooltip)} {sources(method)}")
     norm: Norm = settings.setting("attack.norm", "linf", NORMS)
@@ -100,8 +100,8 @@ def choose(experiment: Experiment) -> AttackRequest:
         key="attack.jpeg",
         persist_state="session",
         help=tr(
-            "Each step averages over so many JPEG copies of random quality, so that the result survives compression. "
-            "0: none. The time grows with the number."
+            "Each step averages over this number of JPEG copies of random quality, so that the result survives "
+            "compression (0: no copies). More copies take longer."
         ),
     )
     return AttackRequest(experiment, method, norm, epsilon, target, copies, knobs)
@@ -143,7 +143,9 @@ def _target(experiment: Experiment) -> int | None:
         format_func=lambda index: anything if index < 0 else f"{labels[index]} · {index}",
         key="attack.target",
         persist_state="session",
-        help=tr("The class that the model is to predict. A chosen class takes a larger change than any other one."),
+        help=tr(
+            "The class that the model should predict. A chosen class needs a larger change than 'Any other class'."
+        ),
     )
     return None if target < 0 else target
 
@@ -154,7 +156,7 @@ def is_known(request: AttackRequest) -> bool:
 
 
 def result(request: AttackRequest, place: Any) -> tuple[Attack, Attack] | None:
-    """Return the attack, and noise of its size; after a click in `place` if it is slow. None: not yet, or refused."""
+    """Return the attack and noise of its size, after a click in `place` if it is slow. None: not yet, or refused."""
 
     def work(report: ReportProgress) -> tuple[Attack, Attack]:
         model, image = request.experiment.model, request.experiment.image.decoded

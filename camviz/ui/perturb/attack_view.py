@@ -32,11 +32,11 @@ from .attack_request import AttackRequest
 SHOWN = 4  # classes below an image
 VISIBLE = 127  # 8-bit levels from gray to the strongest change of the amplified perturbation
 
-Pair = tuple[str, Question]  # what a heatmap is of, and the question that it answers
+Pair = tuple[str, Question]  # the title of a heatmap, and its question
 
 
 def draw(experiment: Experiment) -> None:
-    """Draw the controls of the attack and what it does."""
+    """Draw the controls of the attack and its results."""
     answer = st.container(key="perturb_answer").container(key="answer")
     left, right = st.columns([5, 2], gap="large")
     place = left.container(key="attacked").empty()  # before the controls, which stand below it on a phone
@@ -60,7 +60,8 @@ def draw(experiment: Experiment) -> None:
         maps = _heatmaps(experiment, question, attack, noise, look) if question is not None else []
         _notes(request, attack)
     made = class_image.draw(experiment, experiment.explained_class)
-    code = python_code.of_attack(request, question, attack.after[0].index)
+    class_of_image = None if made is None else experiment.explained_class
+    code = python_code.of_attack(request, question, attack.after[0].index, class_of_image)
     downloads.offer(
         experiment,
         Message("{name} of {image}", name=request.method.title, image=experiment.image.name),
@@ -74,7 +75,7 @@ def draw(experiment: Experiment) -> None:
 
 
 def _untouched(experiment: Experiment) -> None:
-    """Draw the image where it will stand beside the others."""
+    """Draw the image at its place beside the later results."""
     with st.grid(4, min_column_width=150).cell(), st.container(key="attack_image_untouched"):
         st.image(encode.png(experiment.view), alt=tr("Image"), width="stretch")
 
@@ -100,7 +101,7 @@ def _images(attack: Attack, noise: Attack, explained: int) -> None:
 
 
 def amplification(attack: Attack) -> int:
-    """Return by how much the perturbation is amplified, so that all but its strongest thousandth can be told apart."""
+    """Return the factor that amplifies the perturbation; only its strongest thousandth is clipped."""
     strongest = float(np.percentile(np.abs(attack.perturbation), 99.9)) * 255
     return max(1, int(VISIBLE / max(strongest, 1.0)))
 
@@ -141,7 +142,7 @@ def _facts(attack: Attack) -> str:
 def _heatmaps(
     experiment: Experiment, question: Question, attack: Attack, noise: Attack, look: Look
 ) -> list[tuple[str, Explanation]]:
-    """Draw the heatmaps and return them with what each is of; none yet if they wait for a click."""
+    """Draw the heatmaps and return them with their titles; empty while they wait for a click."""
     asked = _questions(experiment, question, attack, noise)
     st.subheader(tr("Heatmaps before and after: {method}", method=tr_message(question.method.title)), anchor=False)
     found = _explained([one for _, one in asked])
@@ -198,21 +199,19 @@ def _notes(request: AttackRequest, attack: Attack) -> None:
     if attack.success:
         st.caption(
             tr(
-                "**What it says.** A person sees the same image, and the model sees another class. So a high "
+                "**What it shows.** A person sees the same image, and the model sees another class. So a high "
                 "probability does not mean that the model saw what a person sees: it also uses patterns that "
                 "people do not notice. The heatmap of the wrong class can look as sensible as that of the right one."
             )
         )
     st.caption(tr("**Limitations.** {caution}", caution=conclusions.ONE_MODEL))
     st.download_button(
-        tr("Perturbed image (PNG)"),
+        tr("Download perturbed image (PNG)"),
         partial(encode.png, attack.perturbed_pixels),
         _file(request),
         "image/png",
         on_click="ignore",
-        help=tr(
-            "Without loss, so that the model predicts the same for the file, if it is stretched to the input size."
-        ),
+        help=tr("A file without loss: the model predicts the same for it, if it is stretched to the input size."),
     )
 
 

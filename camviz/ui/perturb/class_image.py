@@ -1,4 +1,4 @@
-"""An image that the model takes for a class and no person does: gradient ascent without regularization."""
+"""An image with a high score for a class in which no person sees it: gradient ascent without regularization."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from ..session.language import sources, tr, tr_message
 from ..session.markdown import escaped
 
 SETTINGS: dict[str, Any] = {"regularized": False, "steps": 128}
-PASSES = 4  # forward passes' time of a step
+PASSES = 4  # duration of a step, in forward passes
 WIDTH = 300  # pixels
 
 

@@ -1,4 +1,4 @@
-"""What the experiments of the page Perturb say, in sentences: pure functions of their numbers."""
+"""Sentences on the results of the page Perturb: pure functions of their numbers."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def predictions(along: Sequence[Sequence[Prediction]], explained: Sequence[Predi
     first, last = along[0][0], len(along) - 1
     if len(along[0]) == 1:  # one answer, as of a regression
         return Message(
-            "The answer goes from {before} to {after} at level {level}.",
+            "The output goes from {before} to {after} at level {level}.",
             before=explained[0].shown(0),
             after=explained[-1].shown(0),
             level=last,
@@ -66,7 +66,7 @@ def heatmaps(similarities: Sequence[float], empty: Sequence[bool]) -> Message:
 
 
 def size(found: Attack) -> Message:
-    """Return how large the allowed change is."""
+    """Return the size of the allowed change."""
     if found.norm == "linf":
         return Message("A change of at most {levels}/255 per pixel", levels=round(255 * found.epsilon))
     return Message("A change of L2 norm {epsilon}", epsilon=f"{found.epsilon:g}")

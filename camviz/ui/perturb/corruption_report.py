@@ -1,4 +1,4 @@
-"""What a report says of a corruption: its curves, the images at chosen levels, all numbers."""
+"""The report on a corruption: curves, images at chosen levels, all numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -104,8 +104,8 @@ def _chart(found: Answers, maps: Maps | None) -> Chart:
     return Chart(
         lines,
         Message("strength of the corruption"),
-        Message("probability and similarity") if found.explained[0].probability >= 0 else Message("answer"),
-        Message("Answers and similarity of the heatmap along the strength of the corruption"),
+        Message("probability and similarity") if found.explained[0].probability >= 0 else Message("output"),
+        Message("Outputs and similarity of the heatmap along the strength of the corruption"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Corrupt: one corruption along its levels, with the predictions, the heatmap and when they break."""
+"""Corrupt: one corruption along its levels, with the predictions, the heatmap and the levels at which they change."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
@@ -42,7 +42,7 @@ def choose() -> Corruption:
 
 
 def draw(experiment: Experiment, kind: Corruption) -> None:
-    """Draw what a corruption does."""
+    """Draw the effect of a corruption."""
     look, answer = stage.look(), st.container(key="perturb_answer").container(key="answer")
     left, right = st.columns([5, 3], gap="large")
     with left:  # before the controls, which stand below it on a phone
@@ -106,10 +106,10 @@ def _images(
     experiment: Experiment, question: Question | None, kind: Corruption, maps: Maps | None, look: Look
 ) -> dict[str, str]:
     """Return the addresses of the images of all levels, without and with the heatmaps."""
-    found = {"film": media_address(corruptions.film(experiment, kind), "image/jpeg", f"{KEY}.film")}
+    found = {"levels": media_address(corruptions.level_images(experiment, kind), "image/jpeg", f"{KEY}.levels")}
     if maps is not None and question is not None:
-        heats = corruptions.heated_film(experiment, question, kind, maps, look)
-        found["heats"] = media_address(heats, "image/jpeg", f"{KEY}.heats")
+        overlays = corruptions.level_overlays(experiment, question, kind, maps, look)
+        found["overlays"] = media_address(overlays, "image/jpeg", f"{KEY}.overlays")
     return found
 
 
@@ -137,7 +137,7 @@ def _scrubber(
 
 
 def _opening_level(found: Answers, maps: Maps | None) -> int:
-    """Return the level at which the page opens: where the prediction breaks, or the heatmap, or else the middle."""
+    """Return the level at which the page opens: where the prediction changes, or the heatmap, or else the middle."""
     first = found.predictions[0][0].index
     changed = _first(best[0].index != first for best in found.predictions)
     broken = _first(one < BROKEN for one in maps.similarities) if maps else None
@@ -145,7 +145,7 @@ def _opening_level(found: Answers, maps: Maps | None) -> int:
 
 
 def _first(broken: Iterable[bool]) -> int | None:
-    """Return the first level at which something is broken; None if there is none."""
+    """Return the first level that is True; None if there is none."""
     return next((level for level, one in enumerate(broken) if one), None)
 
 

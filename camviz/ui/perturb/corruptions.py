@@ -1,4 +1,4 @@
-"""What a corruption does to the predictions and to the heatmap at each level: computed once, kept for all visitors."""
+"""The predictions and heatmaps at each level of a corruption: computed once, kept for all visitors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,12 +33,12 @@ TITLES: dict[str, str] = {
 }
 LEVELS = len(STRENGTHS)
 FINE = 4096  # values of a map from which 8 bits are kept of each
-QUALITY = 85  # of the JPEG that holds the images of all levels: what it loses is less than what most levels lose
+QUALITY = 85  # of the JPEG that holds the images of all levels; it loses less than most levels do
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the model answers at each level: the best classes, and the explained one."""
+    """The model's answers at each level: the best classes, and the explained class."""
 
     predictions: tuple[tuple[Prediction, ...], ...]
     explained: tuple[Prediction, ...]
@@ -54,7 +54,7 @@ class Maps:
 
     @classmethod
     def of(cls, found: HeatmapCurve) -> "Maps":
-        """Return what is kept of heatmaps along a corruption: fine ones in 8 bits."""
+        """Return the kept part of heatmaps along a corruption; fine heatmaps are kept in 8 bits."""
         heatmaps = [one.heatmap for one in found.explanations]
         kept = [
             one.attribution if one.attribution.size <= FINE else np.rint(255 * heatmap).astype(np.uint8)
@@ -76,8 +76,8 @@ def answers(experiment: Experiment, kind: Corruption) -> Answers | None:
     seconds = LEVELS * cost.seconds_per_pass(model)
 
     def work(report: ReportProgress) -> Answers:
-        with in_queue(report) as told:
-            progress = told if seconds > tasks.SHORT else None  # a bar that comes and goes moves the page
+        with in_queue(report) as shown:
+            progress = shown if seconds > tasks.SHORT else None  # a bar that comes and goes moves the page
             found = edits.corruption_curve(model, experiment.image.decoded, kind, fit=experiment.fit, progress=progress)
         explained = tuple(model.prediction(index, answer) for answer in found.of_class(index))
         return Answers(found.predictions, explained)
@@ -125,32 +125,32 @@ def _key(question: Question, kind: Corruption) -> tuple[object, ...]:
     return "corruption maps", question.key, kind
 
 
-def film(experiment: Experiment, kind: Corruption) -> bytes:
+def level_images(experiment: Experiment, kind: Corruption) -> bytes:
     """Return the images of all levels, one below the other, as one JPEG."""
-    return result_store().once(("corruption film", *experiment.key, kind), lambda: _film(views(experiment, kind)))
+    return result_store().once(("corruption levels", *experiment.key, kind), lambda: _stacked(views(experiment, kind)))
 
 
-def heated_film(experiment: Experiment, question: Question, kind: Corruption, found: Maps, look: Look) -> bytes:
-    """Return the same under the heatmaps."""
+def level_overlays(experiment: Experiment, question: Question, kind: Corruption, found: Maps, look: Look) -> bytes:
+    """Return the same images under their heatmaps."""
 
     def make() -> bytes:
         size = experiment.model.input_size
-        return _film(
+        return _stacked(
             [
                 render.overlay(view, render.heatmap(one, size), look.strength, look.colors)
                 for view, one in zip(views(experiment, kind), found.heatmaps, strict=True)
             ]
         )
 
-    return result_store().once(("corruption heats", question.key, kind, look.strength, look.colors), make)
+    return result_store().once(("corruption overlays", question.key, kind, look.strength, look.colors), make)
 
 
-def _film(images: Sequence[NDArray[np.uint8]]) -> bytes:
+def _stacked(images: Sequence[NDArray[np.uint8]]) -> bytes:
     return encode.jpeg(np.concatenate(images), quality=QUALITY)
 
 
 def amount(kind: Corruption, level: int, size: tuple[int, int]) -> Message:
-    """Return what a level stands for."""
+    """Return a description of the corruption at a level."""
     strength = STRENGTHS[level]
     if not strength:
         return Message("untouched image")

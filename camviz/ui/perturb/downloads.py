@@ -14,6 +14,7 @@ from ...report import Section
 from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import tr, translator
+from ..widgets import tiles
 
 
 def offer(
@@ -27,8 +28,8 @@ def offer(
 ) -> None:
     """Draw the downloads. The functions are called when a download is clicked; they must not draw.
 
-    `asked` returns the settings and the recipes of the heatmaps, `numbers` what came out. `code` is the Python code,
-    `name` tells the files of an experiment from others.
+    `asked` returns the settings and the recipes of the heatmaps, `numbers` the results. `code` is the Python code,
+    `name` a part of the names of the files.
     """
     link, (language, say) = settings.link(), translator()
     stem = text.file_name(experiment.image.name, experiment.model.name, name)
@@ -37,14 +38,15 @@ def offer(
         return json.dumps({**_about(experiment), **asked(), **more}, indent=2, ensure_ascii=False)
 
     def make() -> str:
+        settings = tiles.settings_section(experiment, (Message("image's sha256"), experiment.image.digest))
         shown = experiment.view, experiment.image.name, experiment.predictions
-        whole = [report.prediction_section(experiment.model, *shown), *sections(), _settings(experiment)]
+        whole = [report.prediction_section(experiment.model, *shown), *sections(), settings]
         whole.append(Section(report.AGAIN, report.PYTHON, code=[code, settings_json()]))
         return report.to_html(title, whole, link, language, say)
 
     row = st.container(key="perturb_downloads", horizontal=True)
     row.download_button(
-        tr("Report (HTML)"),
+        tr("Download report (HTML)"),
         make,
         f"{stem}.html",
         "text/html",
@@ -52,7 +54,7 @@ def offer(
         help=tr("One file with the images, settings, numbers and how to read them; print it to get a PDF."),
     )
     row.download_button(
-        tr("Settings and numbers (JSON)"),
+        tr("Download settings and numbers (JSON)"),
         lambda: settings_json(**numbers()),
         f"{stem}.json",
         "application/json",
@@ -78,15 +80,3 @@ def _about(experiment: Experiment) -> dict[str, Any]:
         "image": {"file": experiment.image.name, "sha256": experiment.image.digest},
         "fit": experiment.fit,
     }
-
-
-def _settings(experiment: Experiment) -> Section:
-    model = experiment.model
-    table = [
-        report.HEAD,
-        (Message("model"), f"{model.name} ({model.weights})"),
-        (Message("layer"), ", ".join(experiment.layers)),
-        (Message("image fit"), Message(experiment.fit)),
-        (Message("image's sha256"), experiment.image.digest),
-    ]
-    return Section(Message("Settings"), table=[row for row in table if row[1]])

@@ -1,4 +1,4 @@
-"""The lines of Python that do the same as the page Perturb."""
+"""The lines of Python that compute what the page Perturb shows."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from ...scores import logit
 from ..inputs.experiment import Experiment
 from ..session.language import tr
 from .attack_request import AttackRequest
+from .class_image import SETTINGS
 
 
 def show(code: str) -> None:
@@ -38,23 +39,38 @@ def of_corruption(experiment: Experiment, kind: Corruption, question: Question |
     return "\n".join(lines) + "\n"
 
 
-def of_attack(request: AttackRequest, question: Question | None, predicted: int) -> str:
-    """Return the code of an attack, with the heatmap of the class that it led to."""
+def of_attack(request: AttackRequest, question: Question | None, predicted: int, class_image: int | None) -> str:
+    """Return the code of an attack, with the heatmaps of a question and the image of a class that the page shows.
+
+    `predicted` is the class that the attack led to, `class_image` the class of the image, None without one.
+    """
     experiment = request.experiment
     given = "".join(f", {key}={_value(key, value)}" for key, value in request.arguments.items())
     size = "".join(
         f", {key}={_value(key, value)}" for key, value in request.arguments.items() if key in ("norm", "epsilon", "fit")
     )
+    image = repr(experiment.image.name)
     lines = [
         *_start(experiment),
-        f"attack = camviz.adversarial.attack(model, {experiment.image.name!r}{given})",
+        f"attack = camviz.adversarial.attack(model, {image}{given})",
         "print(attack.success, attack.before[0], attack.after[0])",
-        f"noise = camviz.adversarial.noise(model, {experiment.image.name!r}{size})",
+        f"noise = camviz.adversarial.noise(model, {image}{size})",
         "print(noise.after[0])",
     ]
     if question is not None:
-        asked = question.replace(score=logit(predicted), fit="stretch", edit=None)
-        lines.append(f"camviz.explain({recipe.explain_arguments(asked, 'attack.perturbed')})")
+        changed = question.replace(fit="stretch", edit=None)
+        asked = [(question, image), (changed, "attack.perturbed")]
+        if predicted != question.class_index:
+            asked.append((changed.replace(score=logit(predicted)), "attack.perturbed"))
+        asked.append((changed, "noise.perturbed"))
+        calls = [f"    camviz.explain({recipe.explain_arguments(one, source)})," for one, source in asked]
+        lines += ["heatmaps = [", *calls, "]", "heatmaps[1]  # a notebook shows the image with the heatmap on it"]
+    if class_image is not None:
+        settings = "".join(f", {key}={value!r}" for key, value in {"target": class_image, **SETTINGS}.items())
+        lines += [
+            f"class_image = camviz.feature_visualization.synthesize(model, 'class_image'{settings})",
+            "print(model.predict(class_image.image, 3, 'stretch'))",
+        ]
     return "\n".join(lines) + "\n"
 
 

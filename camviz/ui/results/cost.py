@@ -1,4 +1,4 @@
-"""How long a computation takes on this machine: the one cost model of all pages."""
+"""The expected duration of computations on this machine: the cost model of all pages."""
 
 import torch
 
@@ -12,11 +12,12 @@ from ...tape import forward
 from ..server.queue import compute_queue
 from ..server.store import result_store
 
-CAM_PASSES = 2  # forward passes' time of a class activation map of few passes, with its backward pass and its drawing
-PIXEL_PASSES = 5  # the same of an attribution of the pixels: from a gradient, 3, to LRP, 9
-CONTROL_PASSES = 1  # the same of a control, which needs the class scores, or one activation
-SERIES = 0.65  # of the time of a forward pass alone for one of many, whose batch norms are fused
-BATCHED = 0.75  # of that time for each image of a batch, its decoding included
+# Durations, in forward passes, backward pass and drawing included.
+CAM_PASSES = 2  # of a class activation map of few passes
+PIXEL_PASSES = 5  # of an attribution of the pixels: from 3 for a gradient to 9 for LRP
+CONTROL_PASSES = 1  # of a control, which needs the class scores, or one activation
+SERIES = 0.65  # of one of many forward passes with fused batch norms, relative to a pass alone
+BATCHED = 0.75  # of each image of a batch, its decoding included, relative to a pass alone
 
 
 def seconds_per_pass(model: Model) -> float:
@@ -39,7 +40,7 @@ def seconds_per_pass(model: Model) -> float:
 def explanation_seconds(question: Question, *, batched: bool = False) -> float:
     """Return about how many seconds an explanation takes here, whether or not it is in the store.
 
-    `batched`: as one of several images in a batch. 0 for a question that has no answer: computing it will tell the
+    `batched`: as one of several images in a batch. Returns 0 for a question without an answer; computing it raises the
     reason.
     """
     key = duration_key(question)
@@ -58,7 +59,7 @@ def explanation_seconds(question: Question, *, batched: bool = False) -> float:
 
 
 def duration_key(question: Question) -> tuple[object, ...]:
-    """Return what the duration of an explanation depends on: not on the image, nor on the class."""
+    """Return the key of the duration of an explanation, which depends on neither the image nor the class."""
     return (
         "explanation",
         *question.model.key,
@@ -69,6 +70,6 @@ def duration_key(question: Question) -> tuple[object, ...]:
 
 
 def metric_seconds(question: Question, metric: Metric, share: float = 1.0) -> float:
-    """Return about how long a metric takes here; `share` is its settings' part of the default settings' work."""
+    """Return about how long a metric takes here; `share` is its work in relation to that of the default settings."""
     once = explanation_seconds(question) if metric.explains_again else SERIES * seconds_per_pass(question.model)
     return metric.cost * share * once

@@ -1,4 +1,4 @@
-"""Explanations on a page: computed in turn, kept for everybody."""
+"""Explanations on a page: computed in the queue, kept for all visitors."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from . import cost
 
 
 def known(question: Question) -> Explanation | None:
-    """Return the explanation if it was computed before, by anybody."""
+    """Return the explanation if it was computed before, for any visitor."""
     result = result_store().get(question.key)
     return None if result is None else Explanation(question, result)
 
@@ -50,7 +50,7 @@ def expected_seconds(question: Question) -> float:
 
 
 def explanation(question: Question) -> Explanation | None:
-    """Compute what the page asks for: at once if it is quick, else after a click. None: not yet, or refused."""
+    """Return the explanation: at once if it is quick, else after a click. None: not yet, or refused."""
     place = st.container()
     try:
         what = tr("Run {method}", method=tr_message(question.method.title))

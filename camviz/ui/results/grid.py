@@ -32,7 +32,7 @@ class Grid:
 
     @property
     def places(self) -> list[Place]:
-        """All (row, column), row by row."""
+        """Return all (row, column), row by row."""
         return [(row, column) for row in range(len(self.rows)) for column in range(len(self.columns))]
 
     def at(self, row: int, column: int) -> Question:
@@ -48,12 +48,12 @@ class Grid:
 
     @property
     def questions(self) -> list[Question]:
-        """All cells that can be asked, row by row."""
+        """Return all cells that can be asked, row by row."""
         return [cell for row in self.cells for cell in row if not isinstance(cell, CamvizError)]
 
     @property
     def known(self) -> dict[Place, Explanation]:
-        """The cells that were computed before, row by row."""
+        """Return the cells that were computed before, row by row."""
         found = {
             (row, column): explanations.known(cell)
             for row, column in self.places
@@ -76,10 +76,9 @@ def setting_label(text: str) -> str:
 def run(
     grid: Grid, draw: Draw, *, quick_only: bool = False, quick_place: Any = None
 ) -> dict[Place, Explanation | CamvizError]:
-    """Compute what is missing, cell by cell: the quick ones at once, the slow ones after a click.
+    """Compute the missing cells one by one: quick ones at once, slow ones after a click.
 
-    With `quick_only` slow ones are left out, and no button stands for them. `quick_place` is where the progress of
-    quick ones is drawn.
+    With `quick_only`, slow cells and their button are left out. The progress of quick ones is drawn at `quick_place`.
     """
     done: dict[Place, Explanation | CamvizError] = {}
 

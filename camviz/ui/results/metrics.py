@@ -1,4 +1,4 @@
-"""Metrics on a page: computed in turn, the numbers kept for everybody."""
+"""Metrics on a page: computed in the queue, the numbers kept for all visitors."""
 
 from math import isnan
 from typing import Any
@@ -12,7 +12,7 @@ from ..server.queue import ReportProgress, in_queue
 from ..server.store import result_store
 from . import explanations
 
-CONTROLS = ("random_cam", "edge_detector", "center_gaussian")  # what a method must beat
+CONTROLS = ("random_cam", "edge_detector", "center_gaussian")  # methods that any other one must beat
 
 
 def controls_for(experiment: Experiment) -> list[Method]:
@@ -46,5 +46,5 @@ def number(question: Question, metric: Metric, report: ReportProgress) -> float:
 
 
 def keep(question: Question, metric: Metric, value: float) -> None:
-    """Keep a number for everybody on this server; it is found only by the content of the question."""
+    """Keep a number for all visitors; it is found only by the content of the question."""
     result_store().put(("metric", metric.key, question.key), value)

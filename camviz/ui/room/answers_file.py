@@ -18,7 +18,7 @@ COLUMNS = (
     "area",
     "seconds",
 )
-FORMULAS = ("=", "+", "-", "@")  # with which a cell begins that a spreadsheet would compute
+FORMULAS = ("=", "+", "-", "@")  # the first characters of cells that a spreadsheet would compute
 
 
 def csv_of(wall: Wall, say: Callable[[str], str] = str) -> str:

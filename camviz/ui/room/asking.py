@@ -1,4 +1,4 @@
-"""The question that a teacher asks: an image, its prediction and heatmap by the present model, and who sees what."""
+"""The form for a teacher's question: an image, its prediction and heatmap by the current model, who sees what."""
 
 from dataclasses import replace
 from typing import get_args
@@ -29,7 +29,7 @@ KINDS = {
     "number": Message("Number"),
     "sentence": Message("Sentence"),
 }
-MAPS = {"nobody": Message("Nobody"), "half": Message("Half, by lot"), "everybody": Message("Everybody")}
+MAPS = {"nobody": Message("Nobody"), "half": Message("Half, at random"), "everybody": Message("Everybody")}
 FIRST_MAPS: dict[str, Maps] = {"choice": "half", "number": "nobody", "sentence": "nobody"}
 
 
@@ -68,7 +68,7 @@ def draw(seat: Seat) -> None:
         methods.index("grad_cam") if "grad_cam" in methods else 0,
         format_func=lambda key: tr_message(METHODS[key].title),
         key="room_method",
-        help=tr("Model and layer are those that are chosen on Explain."),
+        help=tr("The model and the layer are those chosen on Explain."),
     )
     maps: Maps = "nobody"
     if kind != "region":
@@ -79,15 +79,15 @@ def draw(seat: Seat) -> None:
             key=f"room_maps_{kind}",
             default=FIRST_MAPS[kind],
             required=True,
-            help=tr("With half of the class, the answers show whether the heatmap helps."),
+            help=tr("If half of the class sees it, the answers show whether the heatmap helps."),
         )
-    tells = kind in ("region", "sentence") and st.toggle(tr("Tell the predicted class"), True, key="room_tells")
+    tells = kind in ("region", "sentence") and st.toggle(tr("Show the predicted class"), True, key="room_tells")
     text = st.text_input(
         tr("Question"),
         max_chars=LONGEST_TEXT,
         placeholder=tr_message(first_text(kind, experiment)),
         key="room_text",
-        help=tr("Left empty, the question is the one in gray, in the language of each student."),
+        help=tr("If this is empty, the question in gray is asked, in the language of each student."),
     )
     st.button(tr("Ask the class"), key="room_ask", type="primary", disabled=method is None, on_click=_ask_next)
     if st.session_state.pop(_ASKS, False):
@@ -103,7 +103,7 @@ def _ask_next() -> None:
 
 
 def first_text(kind: Kind, experiment: Experiment) -> Message:
-    """Return the question where the teacher writes none."""
+    """Return the default question of a kind, for a teacher who writes none."""
     if kind == "number":
         return Message("With what probability does the model predict {label}?", label=experiment.predictions[0].label)
     return {

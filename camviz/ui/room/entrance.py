@@ -1,4 +1,4 @@
-"""Enter a room, or open one."""
+"""The entrance: enter a room, or open one."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class _Codes:
 
 
 def draw() -> None:
-    """Draw both."""
+    """Draw the form that enters a room, and the button that opens one."""
     given = str(settings.setting("room", "", _Codes()))
     show_refusal()
     left, right = st.columns(2, gap="large")
@@ -34,10 +34,10 @@ def draw() -> None:
         key = f"room_code.{given}"
         st.text_input(tr("Code"), code.upper(), max_chars=4, key=key)
         st.text_input(
-            tr("Nickname"), max_chars=LONGEST_NAME, key="room_name", help=tr("Your teacher and your class see it.")
+            tr("Nickname"), max_chars=LONGEST_NAME, key="room_name", help=tr("Your teacher and your class can see it.")
         )
         st.form_submit_button(
-            tr("Enter"),
+            tr("Enter the room"),
             key="room_enter_now",
             type="primary",
             on_click=lambda: attempt(
@@ -62,7 +62,7 @@ def draw() -> None:
     st.caption(
         tr(
             "A room is kept in this server's memory only and ends after two hours, or when its teacher ends it. Its "
-            "nicknames and answers are then forgotten. Only people inside can see them."
+            "nicknames and answers are then deleted. Only people inside can see them."
         )
     )
 
@@ -78,6 +78,6 @@ def attempt(act: Callable[[], None]) -> None:
 
 
 def show_refusal() -> None:
-    """Show what the last click was refused for."""
+    """Show why the last click was refused."""
     if error := st.session_state.pop(REFUSED, None):
         st.error(error_text(error))

@@ -1,4 +1,4 @@
-"""The guesses of a class at the questions of lessons, each below the question's text."""
+"""The guesses of a class at the questions of lessons, each below its question."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from . import results
 
 
 def draw(guessed: Sequence[Guessed]) -> None:
-    """Show how many guessed at each question and how many were right; what they guessed where it is opened."""
+    """Show how many students guessed at each question and how many were right, and the guesses if opened."""
     if not guessed:
         return
     st.subheader(tr("Guesses in lessons"), anchor=False)
@@ -51,7 +51,7 @@ def lessons_of(numbers: set[int], language: str) -> dict[int, Lesson]:
             if lesson_number(path) in numbers:
                 lesson = _read(path, path.stat().st_mtime_ns, language)
                 found[lesson.number] = lesson
-        except (CamvizError, OSError):  # the page Learn says what is wrong with it
+        except (CamvizError, OSError):  # the page Learn shows the error
             continue
     return found
 
@@ -64,7 +64,7 @@ def prompt_of(lesson: Lesson | None, guessed: Guessed) -> Prompt | None:
 
 @lru_cache(maxsize=100)
 def _read(path: Path, changed: int, language: str) -> Lesson:
-    """Read a lesson; once for each version of its file, as the wall looks every 1.5 s."""
+    """Read a lesson, once for each version of its file: the teacher's page runs every 1.5 s."""
     return read(path, language)
 
 
@@ -122,4 +122,4 @@ def _regions(key: str, guessed: Guessed, lesson: Lesson, prompt: Prompt) -> None
             alt = tr("{map}: heatmap of {label} over the image", map=tr(view.label), label=language.tr_message(e.label))
             with st.container(key=f"stage_slot_{key}_model"):
                 stages.stage(f"{key}.model", original, size, stages.map_of(e), results.LOOK, alt)
-            st.caption(tr("The heatmap of the network."))
+            st.caption(tr("The heatmap of the model."))

@@ -24,7 +24,7 @@ STEP = 10  # percentage points of a bar
 
 
 def draw(key: str, question: Question, answers: Sequence[Answer], masks: NDArray[np.int32], told: bool) -> None:
-    """Show the answers and, if `told`, what is right."""
+    """Show the answers and, if `told`, the right answer."""
     if told:
         st.markdown(f"**{answer_text(question)}**")
     if question.kind == "region" and answers:
@@ -83,7 +83,7 @@ def image(key: str, picture: Picture, with_map: bool) -> None:
 
 
 def heatmap(key: str, picture: Picture) -> None:
-    """Show the model's heatmap, and say what it shows."""
+    """Show the model's heatmap with a caption."""
     image(f"{key}_model", picture, True)
     st.caption(escaped(tr_message(picture.about)))
 
@@ -115,7 +115,7 @@ def _regions(key: str, question: Question, answers: Sequence[Answer], masks: NDA
         area = float(np.mean([answer.area for answer in scored if answer.area is not None]))
         st.markdown(
             tr(
-                "On average {inside} of the heatmap lie inside a marked region, which covers {area} of the image; a "
+                "On average {inside} of the heatmap lies inside a marked region, which covers {area} of the image; a "
                 "random region would hold {area}.",
                 inside=percent(inside, 0, exact=True),
                 area=percent(area, 0, exact=True),
@@ -135,12 +135,12 @@ def _numbers(key: str, question: Question, answers: Sequence[Answer]) -> None:
     counts = Counter(min(100 - STEP, max(0, int(value // STEP) * STEP)) for value in values)
     lows = range(0, 100, STEP)
     names = [tr("{low} to {high}%", low=low, high=low + STEP) for low in lows]
-    charts.bars(f"{key}.bars", names, [counts[low] for low in lows], tr("Answers by size"))
+    charts.bars(f"{key}.bars", names, [counts[low] for low in lows], tr("Answers by value"))
     st.markdown(tr("The median of the class is {value}.", value=percent(median(values) / 100, exact=True)))
 
 
 def _shares(answers: Sequence[Answer]) -> None:
-    """Say how many were right, with and without the heatmap."""
+    """Show how many answers were right, with and without the heatmap."""
     judged = [answer for answer in answers if answer.right is not None]
     groups = [[answer for answer in judged if answer.with_map is with_map] for with_map in (True, False)]
     first, second = (Share.of(sum(bool(one.right) for one in group), len(group)) for group in groups)
@@ -154,8 +154,8 @@ def _shares(answers: Sequence[Answer]) -> None:
     st.markdown(_share_text(tr("Right without it"), second))
     st.markdown(
         tr(
-            "Difference: {points} percentage points. If the heatmap does not matter, chance alone brings at least as "
-            "large a difference in {chance} of classes like this (Fisher's exact test).",
+            "Difference: {points} percentage points. If the heatmap has no effect, a difference of this size or more "
+            "occurs by chance in {chance} of such classes (Fisher's exact test).",
             points=f"{100 * gap.value:+.0f}".replace("-", "\N{MINUS SIGN}"),
             chance=percent(gap.p_value, 0, exact=True),
         )

@@ -1,4 +1,4 @@
-"""Which models the people of a room share."""
+"""The list of models that people share in a room."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from ..session.markdown import escaped
 
 
 def draw() -> None:
-    """Name the models that are shared in this visitor's room; nothing where there are none."""
+    """List the models that are shared in this visitor's room; draw nothing if there are none."""
     titles = [entry.title for entry in room_models.entries().values()]
     if titles:
         st.caption(

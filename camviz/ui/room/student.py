@@ -1,4 +1,4 @@
-"""What a student sees of a room: the present question, and its answer once the teacher shows it."""
+"""The page Room for a student: the current question, and its answer once the teacher shows it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +23,7 @@ from .entrance import REFUSED, attempt, show_refusal
 
 NO_REGION = edits.pack(np.zeros((edits.GRID, edits.GRID), np.bool_))
 _NUMBER = "_room_region"  # in st.session_state: how many regions the browser has sent
-SECONDS = 2.0  # from one look at the room to the next
+SECONDS = 2.0  # between two runs of the page
 
 
 def draw(seat: Seat) -> None:
@@ -56,7 +56,7 @@ def _room(token: str) -> None:
     show_refusal()
     shared_models.draw()
     if found.question is None:
-        st.info(tr("Wait for a question of your teacher. This page shows it by itself."))
+        st.info(tr("Wait for your teacher's question. This page shows it automatically."))
     else:
         _question(token, found, found.question)
 
@@ -74,7 +74,7 @@ def _question(token: str, found: Student, question: Question) -> None:
     if not found.open:
         if found.own is not None and found.own.right is not None:
             (st.success if found.own.right else st.warning)(
-                tr("Your answer was right.") if found.own.right else tr("Your answer was not right.")
+                tr("Your answer was right.") if found.own.right else tr("Your answer was wrong.")
             )
         results.draw(f"{key}_shown", question, found.answers, found.regions, True)
         return
@@ -93,7 +93,7 @@ def _question(token: str, found: Student, question: Question) -> None:
             st.session_state[widget] = found.own.value  # after a reload
         INPUTS[question.kind](widget, question, send)
         if found.own is not None:
-            st.success(tr("Your answer is in. You can change it until your teacher shows the answer."))
+            st.success(tr("Your answer was sent. You can change it until your teacher shows the answer."))
 
 
 def _send(token: str, number: int, value: Any) -> None:
@@ -144,7 +144,7 @@ def _sentence(key: str, question: Question, send: Callable[[Any], None]) -> None
 
 
 def _send_button(key: str, send: Callable[[Any], None]) -> None:
-    st.button(tr("Send"), key=f"{key}_send", type="primary", on_click=lambda: send(st.session_state[key]))
+    st.button(tr("Send answer"), key=f"{key}_send", type="primary", on_click=lambda: send(st.session_state[key]))
 
 
 INPUTS = {"region": _region, "choice": _choice, "number": _number, "sentence": _sentence}

@@ -1,4 +1,4 @@
-"""What a teacher sees of a room: how to enter it, what to ask, and the wall."""
+"""The page Room for a teacher: how to enter the room, what to ask, and the answers of the class."""
 
 import streamlit as st
 
@@ -41,7 +41,7 @@ def draw(seat: Seat) -> None:
 
 
 def _link(seat: Seat, found: Wall) -> None:
-    """Draw what sends the class to a page."""
+    """Draw the form that sends the class to a page."""
     text = st.text_input(
         tr("Link"), key="room_link_text", help=tr("A link to a page of this dashboard, as Share copies it.")
     )

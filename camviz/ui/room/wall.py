@@ -24,7 +24,7 @@ def draw(token: str) -> None:
     try:
         found = rooms().wall(token)
     except RoomEndedError:
-        st.rerun()  # the page says so
+        st.rerun()  # the page shows a note on it
     if found.question is not None:
         _question(token, found, found.question)
     else:
@@ -34,7 +34,7 @@ def draw(token: str) -> None:
     lesson_results.draw(found.lessons)
     if found.lessons or any(one.answers for one in found.asked):
         st.download_button(
-            tr("All answers (CSV)"),
+            tr("Download all answers (CSV)"),
             partial(answers_file.csv_of, found, translator()[1]),
             f"room-{found.code}.csv",
             "text/csv",
@@ -43,7 +43,7 @@ def draw(token: str) -> None:
             help=tr("Without nicknames: each line is one answer."),
         )
     minutes = max(1, round(found.seconds_left / 60))
-    st.caption(tr("The room ends by itself in {minutes} min.", minutes=minutes))
+    st.caption(tr("The room ends automatically in {minutes} min.", minutes=minutes))
 
 
 def door(found: Wall, key: str, width: int) -> None:
@@ -79,9 +79,9 @@ def _question(token: str, found: Wall, question: Question) -> None:
                 args=(token,),
             )
             live = st.toggle(
-                tr("Show the answers as they come"),
+                tr("Show answers as they arrive"),
                 key="room_live",
-                help=tr("People who see what others answered answer differently."),
+                help=tr("The answers of others influence people who see them."),
             )
         st.button(tr("Remove the question"), key="room_clear", on_click=rooms().clear, args=(token,))
     if not found.open:
@@ -95,8 +95,8 @@ def _question(token: str, found: Wall, question: Question) -> None:
 
 
 def _people(token: str, people: Sequence[Person]) -> None:
-    """Say who is on which page; a tick is for an answer."""
-    st.subheader(tr("{count} people", count=len(people)), anchor=False)
+    """Show which page each person has open, with a tick for an answer."""
+    st.subheader(tr("People: {count}", count=len(people)), anchor=False)
     places: dict[str, list[str]] = defaultdict(list)
     for one in people:
         places[_place(one)].append(escaped(one.name) + (" ✓" if one.answered else ""))
@@ -106,7 +106,12 @@ def _people(token: str, people: Sequence[Person]) -> None:
         with st.popover(tr("Remove a person"), key="room_remove_box"):
             name = st.selectbox(tr("Nickname"), [one.name for one in people], key="room_remove_name")
             if name is not None:
-                st.button(tr("Remove with all answers"), key="room_remove", on_click=rooms().remove, args=(token, name))
+                st.button(
+                    tr("Remove the person and all answers"),
+                    key="room_remove",
+                    on_click=rooms().remove,
+                    args=(token, name),
+                )
 
 
 def _place(person: Person) -> str:

@@ -1,1 +1,1 @@
-"""What all visitors of this process share: results, the queue, long tasks."""
+"""Shared by all visitors of this process: results, the queue, long tasks."""

@@ -1,9 +1,8 @@
-"""One forward pass for all who wait for one: single inputs of several threads, in one batch for each network.
+"""One forward pass for all threads that wait for one: their single inputs in one batch for each network.
 
 Edited images use it, and predictions that no heatmap follows. Heatmaps do not: an activation from a batch differs in
 its last bits from that of a pass alone, and a heatmap must not depend on what others compute.
-A prediction that a heatmap follows takes the heatmap's own pass, which then runs once (`kept_passes`); a batch would be
-a second one.
+A prediction that a heatmap follows uses the pass of that heatmap (`kept_passes`); a batch would be a second pass.
 """
 
 import threading
@@ -28,14 +27,14 @@ BATCHED = (torch.float32, torch.float64)  # rounding of smaller types differs to
 
 
 class _Request:
-    """An input (1, C, H, W), and its class scores (1, K) or the error that it meets."""
+    """An input (1, C, H, W), and its class scores (1, K) or its error."""
 
     def __init__(self, x: Tensor) -> None:
         self.x = x
         self.scores: Tensor | None = None
         self.error: Exception | None = None
         self.computes = False  # its thread is to compute the next batch
-        self.woken = threading.Event()  # it is answered, or its thread is to compute
+        self.woken = threading.Event()  # set once it is answered, or its thread is to compute
 
     @property
     def answered(self) -> bool:
@@ -45,8 +44,8 @@ class _Request:
 class ForwardBatches:
     """Batches the forward passes that threads ask for at the same time.
 
-    The first thread computes at once. Those that ask meanwhile wait for the next batch, which one of them computes. So
-    there is no thread of its own, and no delay for a single asker.
+    The first thread computes at once. Threads that ask meanwhile wait for the next batch, which one of them computes.
+    So no extra thread is needed, and a single request is not delayed.
     """
 
     def __init__(self, largest: int = LARGEST_BATCH) -> None:
@@ -57,7 +56,7 @@ class ForwardBatches:
     def scores(self, model: Model, x: Tensor, waiting: Callable[[], Any] = lambda: None) -> Tensor:
         """Return the class scores (1, K) of one input (1, C, H, W): those of a forward pass of it alone, to rounding.
 
-        An error is raised for the asker whose input causes it, and for no other. `waiting()` is called ten times a
+        An error is raised only in the thread whose input causes it. `waiting()` is called ten times a
         second while another thread computes; what it raises ends the wait. A network whose result for an input depends
         on its batch, or that draws random numbers, sees one input at a time. Raises CamvizError.
         """
@@ -139,5 +138,5 @@ def _passed(model: Model, x: Tensor) -> Tensor:
 
 @process_singleton
 def forward_batches() -> ForwardBatches:
-    """Return the batches of everybody on this server."""
+    """Return the batches of this server."""
     return ForwardBatches()

@@ -1,6 +1,6 @@
-"""How the dashboard's server answers for the front end: compressed, with a first notice; and for the documentation.
+"""The front end and the documentation as the server sends them: compressed, the page with a first notice.
 
-Nothing here loads PyTorch: the server answers before.
+Nothing here loads PyTorch, so the server can answer before it is loaded.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COMPONENTS = Path(__file__).parents[1] / "components"
-# The pages' own style, which Streamlit would apply late, and the heights of what comes late: nothing is to move.
+# The style of the pages, which Streamlit would apply late, and the heights of parts that come late: nothing moves.
 STYLES = [COMPONENTS / "page.css", COMPONENTS / "heights.css"]
 UPLOADS = COMPONENTS / "uploads.js"  # in the page itself: a component's script arrives after the first upload
 ROOT = b'<div id="root"></div>'
@@ -103,7 +103,7 @@ async def _response(app: ASGIApp, scope: Scope) -> Response:
     asked = False
 
     async def request() -> Message:
-        """Return the request once. That this visitor leaves must not cut short what is kept for all."""
+        """Return the request once, and never a disconnect: the answer is kept for all visitors."""
         nonlocal asked
         if asked:
             await asyncio.Event().wait()

@@ -9,9 +9,9 @@ from typing import Any
 
 from .singletons import process_singleton
 
-# Of all visitors together, by kind.
+# All visitors together, by kind.
 MAX_BYTES = {"image": 2**29, "files": 2**28, "network": 2**30, "seat": 2**20, "work": 2**25}
-LIFETIME = 2 * 60 * 60.0  # seconds without a run of the visitor's, after which uploads are dropped
+LIFETIME = 2 * 60 * 60.0  # seconds after the visitor's last run, at which uploads are dropped
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class _Upload:
 
 
 class Holdings:
-    """Uploads by token, kind and id. Of a kind that is full, the least recently used ones of all visitors go."""
+    """Uploads by token, kind and id. If a kind is full, its least recently used uploads are dropped, of any visitor."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Holdings:
         self._lock = threading.Lock()
 
     def of(self, token: str, kind: str) -> dict[str, Any]:
-        """Return a visitor's uploads of a kind by id, the first upload first; this counts as a sign of life."""
+        """Return a visitor's uploads of a kind by id, the first upload first, and renew their lifetime."""
         with self._lock:
             self._drop_expired()
             if token in self._seen:
@@ -46,7 +46,7 @@ class Holdings:
         return {key: upload.value for key, upload in sorted(own, key=lambda one: one[1].number)}
 
     def use(self, token: str, kind: str, key: str) -> None:
-        """Count an upload as used now, so that others go before it."""
+        """Count an upload as used now, so that others are dropped before it."""
         with self._lock:
             if (token, key) in self._kept[kind]:
                 self._kept[kind].move_to_end((token, key))

@@ -1,4 +1,4 @@
-"""Forward passes kept for all visitors, so that another class or method at a layer is quick."""
+"""Forward passes that are kept for all visitors, so that another class or method at a layer is quick."""
 
 import threading
 from collections import OrderedDict
@@ -16,7 +16,7 @@ MAX_BYTES = 64 * 2**20  # of all passes together: some 200 at the last layer of 
 
 
 class KeptPasses:
-    """Passes by network and key, up to a number of bytes; any thread may use it. It keeps no network alive."""
+    """Passes by network and key, up to a number of bytes, for all threads. No network is kept alive."""
 
     def __init__(self, limit: int = MAX_BYTES) -> None:
         self._limit = limit
@@ -36,11 +36,11 @@ class KeptPasses:
             return found
 
     def refuses(self, net: nn.Module, key: PassKey) -> bool:
-        """Whether a pass at the same layer could not be repeated."""
+        """Return whether a pass at the same layer could not be repeated."""
         return key[:2] in self._refused.get(net, ())
 
     def put(self, net: nn.Module, key: PassKey, found: KeptPass | None) -> None:
-        """Keep a pass, or None for one that cannot be repeated; the ones that were not used for the longest time go."""
+        """Keep a pass, or None for one that cannot be repeated; drop the least recently used ones if it is full."""
         with self._lock:
             if found is None:
                 self._refused.setdefault(net, set()).add(key[:2])

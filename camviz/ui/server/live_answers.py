@@ -1,6 +1,6 @@
-"""Answer the requests that a browser sends while a visitor draws, without a run of the page.
+"""The answers to requests that a browser sends while a visitor draws, without a run of the page.
 
-Nothing here loads PyTorch: the server answers before.
+Nothing here loads PyTorch, so the server can answer before it is loaded.
 """
 
 import json
@@ -22,13 +22,13 @@ from .singletons import process_singleton
 Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 PATH = "/camviz/answers"
-KEPT = 500  # offers: the least recently used ones go
+KEPT = 500  # offers; the least recently used ones are dropped
 LARGEST = 4096  # bytes of a request: a mask takes 524
-THREADS = 64  # that answer at the same time
+THREADS = 64  # answers at the same time
 
 
 class Gone(Exception):
-    """What was asked about is no longer here."""
+    """The image or the model of a request is no longer here."""
 
 
 class LiveAnswers:
@@ -43,7 +43,7 @@ class LiveAnswers:
     def offer(self, key: Hashable, answer: Answer) -> str:
         """Return the token under which `answer` is asked; the same one for the same key, as long as it is kept.
 
-        `key` says by content what is asked about, and who may ask.
+        `key` names by content the subject of the requests, and who may send them.
         """
         with self._lock:
             token = self._tokens.setdefault(key, secrets.token_urlsafe(16))
@@ -66,7 +66,7 @@ class LiveAnswers:
 
 @process_singleton
 def live_answers() -> LiveAnswers:
-    """Return the answers of this server."""
+    """Return the live answers of this server."""
     return LiveAnswers()
 
 

@@ -15,29 +15,29 @@ Waiting = Callable[[int], None]
 
 
 class ReportProgress(Protocol):
-    """Tell the share that is done, 0 to 1, and a text; a rerun of the page ends the work here.
+    """Report the finished share of the work, 0 to 1, and a text; a rerun of the page ends the work by an exception.
 
-    `ahead`: how many computations come first in the queue, 0 while this one runs.
+    `ahead`: the number of computations before this one in the queue, 0 while it runs.
     """
 
     def __call__(self, share: float, text: str = "", *, ahead: int = 0) -> Any: ...
 
 
-POLL_SECONDS = 0.3  # seconds from one word about the queue to the next
+POLL_SECONDS = 0.3  # seconds between two reports of the place in the queue
 
 
 class _Place:
     """A place in the queue."""
 
     def __init__(self) -> None:
-        self.had_a_turn = False
+        self.had_turn = False
         self.first = threading.Event()
 
 
 class ComputeQueue:
-    """One computation at a time in this process, first come first served; long ones let the others in between.
+    """One computation at a time in this process, first come, first served; long ones yield their turn in between.
 
-    A visitor who has not had a turn yet goes before those who have, so a short job does not wait for a long one to end.
+    A computation that has not had a turn yet goes before those that have, so a short one does not wait for a long one.
     """
 
     def __init__(self) -> None:
@@ -47,32 +47,32 @@ class ComputeQueue:
 
     @contextmanager
     def turn(self, waiting: Waiting) -> Iterator[Callable[[], None]]:
-        """Wait for one's turn, and hold it. Yields a function that lets everybody else who waits go first.
+        """Wait for the turn of this thread, and hold it. Yields a function that lets all waiting threads go first.
 
-        `waiting(n)` is called every 0.3 s while n others are before; what it raises ends the wait.
-        What finds too little memory in its turn raises CamvizError. A turn within a turn is the same turn.
+        `waiting(n)` is called every 0.3 s while n others come first; what it raises ends the wait.
+        Raises CamvizError if the memory does not suffice in the turn. A turn within a turn is the same turn.
         """
         if (mine := getattr(self._mine, "turn", None)) is not None:
             yield mine
             return
-        ticket = _Place()
+        place = _Place()
 
         def queue_up() -> None:
             with self._lock:
-                later = [place for place, other in enumerate(self._queue) if place and other.had_a_turn]
-                self._queue.insert(later[0] if later and not ticket.had_a_turn else len(self._queue), ticket)
+                later = [index for index, other in enumerate(self._queue) if index and other.had_turn]
+                self._queue.insert(later[0] if later and not place.had_turn else len(self._queue), place)
                 self._queue[0].first.set()
-            while not ticket.first.wait(POLL_SECONDS):
-                waiting(self._queue.index(ticket))
-            ticket.had_a_turn = True
+            while not place.first.wait(POLL_SECONDS):
+                waiting(self._queue.index(place))
+            place.had_turn = True
 
         def leave() -> None:
-            ticket.first.clear()
-            self._queue.remove(ticket)
+            place.first.clear()
+            self._queue.remove(place)
             if self._queue:
                 self._queue[0].first.set()
 
-        def let_others() -> None:
+        def yield_turn() -> None:
             with self._lock:
                 if len(self._queue) == 1:
                     return
@@ -81,33 +81,33 @@ class ComputeQueue:
 
         try:
             queue_up()
-            self._mine.turn = let_others
+            self._mine.turn = yield_turn
             with in_memory():
-                yield let_others
+                yield yield_turn
         finally:
             self._mine.turn = None
             with self._lock:
-                if ticket in self._queue:
+                if place in self._queue:
                     leave()
 
 
 @process_singleton
 def compute_queue() -> ComputeQueue:
-    """The queue of everybody on this server."""
+    """Return the queue of this server."""
     return ComputeQueue()
 
 
 @contextmanager
 def in_queue(report: ReportProgress, start: float = 0.0, end: float = 1.0) -> Iterator[Callable[[int, int], None]]:
-    """Hold a turn to compute; yield progress(done, total), which tells the time left and lets others in between.
+    """Hold a turn to compute; yield progress(done, total), which reports the time left and yields the turn to others.
 
-    What it reports is the part from `start` to `end` of a longer work.
+    It reports this work as the part from `start` to `end` of a longer one.
     """
-    with compute_queue().turn(lambda ahead: report(start, ahead=ahead)) as let_others:
+    with compute_queue().turn(lambda ahead: report(start, ahead=ahead)) as yield_turn:
         started = time.monotonic()
 
         def progress(done: int, total: int) -> None:
-            let_others()
+            yield_turn()
             text = tr("Starting")
             if done:
                 left = duration_text((time.monotonic() - started) * (total - done) / done)

@@ -1,4 +1,4 @@
-"""serve: the dashboard on a network that lives in a script or a notebook, in the same process."""
+"""The function `serve`: the dashboard on a network of a script or a notebook, in the same process."""
 
 import asyncio
 import html
@@ -21,7 +21,7 @@ from .web_server import WebServer, checked_place
 
 
 class Server(WebServer):
-    """A dashboard that runs in this process: `url` is where, `stop()` ends it."""
+    """A dashboard that runs in this process: `url` is its address, `stop()` ends it."""
 
     def __init__(self, host: str, port: int | None) -> None:
         super().__init__(host, port)
@@ -29,7 +29,7 @@ class Server(WebServer):
         streamlit_internals.keep_main_module()
 
     def offer(self, model: Model) -> None:
-        """Show this model too."""
+        """Add a model to those that the dashboard shows."""
         models.register(model)
         self.names.append(model.name)
 
@@ -37,9 +37,10 @@ class Server(WebServer):
         """End the dashboard, and forget the models that it showed."""
         global _running
         super().stop()
-        for name in self.names:
-            models.unregister(name)
-        _running = None
+        while self.names:  # once, as a later dashboard may show models of these names
+            models.unregister(self.names.pop())
+        if _running is self:
+            _running = None
 
     def __repr__(self) -> str:
         return f"<dashboard of {', '.join(self.names)} at {self.url}>" if self.running else "<dashboard, stopped>"
@@ -72,19 +73,20 @@ def serve(
     browser: bool = True,
     block: bool | None = None,
 ) -> Server:
-    """Open the dashboard on a network of your own; it is copied as it is now, and never touched.
+    """Open the dashboard on your network, which is copied and never modified.
 
-    What says how it sees an image is as in `load_model`; what load_model returns will do too. A second call shows
-    one more network on the same dashboard, or in place of the one of the same name. `host`: "127.0.0.1" is for this
-    machine only, "0.0.0.0" for whoever can reach it. `port`: None = 8501, or any free one. `browser`: open one.
-    `block`: wait until Ctrl-C; None = in a script, but not in a notebook or at a prompt. Raises CamvizError.
+    `network` may be a Model, as `load_model` returns it; for any other one the settings are those of `load_model`. A
+    second call adds a network to the same dashboard, or replaces the one of the same name. `host`: "127.0.0.1" is for
+    this machine only, "0.0.0.0" for all machines that can reach it. `port`: None = 8501, or any free one. `browser`:
+    open a browser. `block`: wait until Ctrl-C; None = in a script, but not in a notebook or at a prompt. Raises
+    CamvizError.
     """
     global _running
     name, port = text_of(name, "name"), checked_place(host, port)
     given = (categories, preprocess, input_size, mean, std, input_channels, head, output, unit or None)
     if isinstance(network, Model):
         if any(one is not None for one in given):
-            raise CamvizError("a loaded model says itself how it sees an image; give these settings to load_model")
+            raise CamvizError("a loaded model has its settings already: give them to load_model instead of serve")
         model = replace(network, name=name or network.name, title=name or network.title)
     else:
         model = models.load_model(
@@ -114,7 +116,7 @@ def serve(
 
 
 def _interactive() -> bool:
-    """Whether somebody can go on typing while the dashboard runs: a notebook, or a prompt."""
+    """Return whether a person can type while the dashboard runs: in a notebook, or at a prompt."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

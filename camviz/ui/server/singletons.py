@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 Thing = TypeVar("Thing")
 
-
 _singletons: dict[Callable[[], Any], Any] = {}
-
-
 _guard = threading.Lock()
 
 
 def process_singleton(make: Callable[[], Thing]) -> Callable[[], Thing]:
-    """Made once in this process, and there for everybody; st.cache_resource any visitor's browser could clear."""
+    """Decorate a function so that it runs once in this process, and its result is kept for all visitors.
+
+    st.cache_resource would not do: any visitor's browser can clear it.
+    """
 
     @wraps(make)
     def get() -> Thing:
@@ -29,6 +29,6 @@ def process_singleton(make: Callable[[], Thing]) -> Callable[[], Thing]:
 
 
 def clear_singletons() -> None:
-    """Begin anew, as a server that was just started; for tests."""
+    """Forget all singletons, as in a server that was just started; for tests."""
     with _guard:
         _singletons.clear()

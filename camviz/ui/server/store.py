@@ -1,4 +1,4 @@
-"""Results that this process keeps for everybody, found only by the content that they depend on."""
+"""Results that this process keeps for all visitors, found only by the content that they depend on."""
 
 import threading
 import time
@@ -18,11 +18,11 @@ Value = TypeVar("Value")
 
 MAX_BYTES = 256 * 2**20  # of all results together: some 300 pixel maps, or 1,500 class activation maps
 MAX_DURATIONS = 5_000  # estimated durations that are kept
-SMALLEST = 500  # bytes that any result counts at least: its key and its place
+SMALLEST = 500  # bytes that are counted for each result beside its value
 
 
 class Store:
-    """Results by what they depend on; the least recently used ones go when it is full."""
+    """Results by the content that they depend on; if it is full, the least recently used ones are dropped."""
 
     def __init__(self, limit: int = MAX_BYTES) -> None:
         self._limit, self._size = limit, 0
@@ -33,9 +33,9 @@ class Store:
 
     @contextmanager
     def claim(self, key: Hashable, waiting: Waiting) -> Iterator[None]:
-        """Only one thread at a time computes a key; the others wait, and then find it here.
+        """Hold a key so that no other thread computes it at the same time; the others wait, and then find its result.
 
-        `waiting(1)` is called ten times a second while another thread has it; what it raises ends the wait.
+        `waiting(1)` is called ten times a second while another thread holds the key; what it raises ends the wait.
         """
         while not self._take(key):
             waiting(1)
@@ -71,12 +71,12 @@ class Store:
         return value
 
     def once(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the result of that key, computed if it is not here; for what is quick."""
+        """Return the result of that key, computed if it is missing; for quick computations."""
         found: Value | None = self.get(key)
         return self.put(key, make()) if found is None else found
 
     def seconds(self, key: Hashable, measure: Callable[[], float]) -> float:
-        """Return the estimated duration for that key: measured once, then corrected by what the work takes."""
+        """Return the estimated duration for that key: measured once, then corrected by each run of the work."""
         if (found := self._seconds.get(key)) is None:
             found = measure()
             with self._lock:
@@ -86,7 +86,7 @@ class Store:
         return found
 
     def took(self, key: Hashable, seconds: float) -> None:
-        """Correct an estimate by what the work took; upwards by half at most, since other work may have slowed it."""
+        """Correct an estimate by the duration of a run; upwards by half at most: other work may have slowed it."""
         with self._lock:
             if key in self._seconds:
                 self._seconds[key] = min(seconds, 1.5 * self._seconds[key])

@@ -1,4 +1,4 @@
-"""Slow work on a page: tell its time, wait for a click, queue, show progress, offer Cancel, keep the result."""
+"""Slow work on a page: show the expected time, wait for a click, queue, show progress and Cancel, keep the result."""
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -14,9 +14,9 @@ from .store import result_store
 
 Result = TypeVar("Result")
 
-PATIENCE = 5.0  # seconds that a computation may take without being asked
-TOLD = 1.0  # seconds from which the button of a computation tells its time
-SHORT = 2.0  # seconds that a computation may take without a button to cancel it
+PATIENCE = 5.0  # seconds of the longest computation that starts without a click
+TIMED = 1.0  # seconds of the shortest computation whose button shows the expected time
+SHORT = 2.0  # seconds of the longest computation without a Cancel button
 
 CLICKED = "_clicked"  # in st.session_state: the name of the task whose button was clicked
 CANCELED = "_canceled"  # in st.session_state: the keys of the tasks that were canceled, by their names
@@ -35,21 +35,21 @@ def run(
     keeps: str = "",
     place: Any = None,
 ) -> Result | None:
-    """Return the result of `work(report)`: kept from before, at once if it is quick, or after a click. None: not yet.
+    """Return the result of `work(report)`: the kept one, at once if it is quick, or after a click. None: not yet.
 
-    `key` is what the result depends on, by content: everybody on this server finds it under that key. `name` tells the
-    buttons of a page apart, `what` stands on the button. Work over 5 seconds waits for a click, unless `ask` says
-    otherwise, and so does work that was canceled. `keep` is False for work that keeps its results itself, one by one.
-    `keeps` says what Cancel keeps; `place` is where button and bar are drawn.
+    `key` names by content what the result depends on: all visitors of this server find it under that key. `name`
+    identifies the buttons of the work on the page, `what` is their label. Work over 5 seconds waits for a click, unless
+    `ask` says otherwise, and so does work that was canceled. `keep` is False for work that keeps its results itself,
+    one by one. `keeps` says what Cancel keeps; button and bar are drawn at `place`.
     """
     if (before := result_store().get(key)) is not None:
         return before  # type: ignore[no-any-return]
     place = place or st
-    spot, found = place.empty(), None
-    row = spot.container(horizontal=True, vertical_alignment="center")
+    slot, found = place.empty(), None
+    row = slot.container(horizontal=True, vertical_alignment="center")
     bar, end = row.empty(), row.empty()  # the bar where the button was: a second click there cancels nothing
     asks = ask == "always" or (ask == "if slow" and seconds > PATIENCE) or was_canceled(name, key)
-    timed = tr("{what} (about {time})", what=what, time=duration_text(seconds)) if seconds >= TOLD else what
+    timed = tr("{what} (about {time})", what=what, time=duration_text(seconds)) if seconds >= TIMED else what
     if asks and not clicked(bar, name, timed, kind):
         return None
     if asks or ask == "never" or seconds > SHORT:
@@ -70,12 +70,12 @@ def run(
         found = once(key, work, report) if keep else work(report)
     except CamvizError as error:
         place.error(error_text(error))
-    spot.empty()
+    slot.empty()
     return found
 
 
 def once(key: Hashable, work: Callable[[ReportProgress], Result], report: ReportProgress) -> Result:
-    """Return the result of `work(report)`: kept from before, computed now, or by another visitor at this moment."""
+    """Return the result of `work(report)`: the kept one, or computed now, here or for another visitor."""
     another = tr("Already being computed for another visitor")
     with result_store().claim(key, lambda ahead: report(0.0, another, ahead=ahead)):
         found = result_store().get(key)
@@ -85,7 +85,7 @@ def once(key: Hashable, work: Callable[[ReportProgress], Result], report: Report
 def clicked(place: Any, name: str, label: str, kind: Literal["primary", "secondary"] = "primary") -> bool:
     """Return whether the button of that name was clicked, once; draw it if it was not."""
     if st.session_state.get(CLICKED) == name:
-        del st.session_state[CLICKED]  # so that Cancel, which is a rerun, does not begin again
+        del st.session_state[CLICKED]  # so that Cancel, which is a rerun, does not start it again
         return True
     place.button(label, key=f"{name}.start", type=kind, on_click=_click, args=(name,))
     return False
@@ -107,7 +107,7 @@ def _cancel(name: str, key: Hashable) -> None:
 def parts_of(
     report: ReportProgress, seconds: Sequence[float], finished: Callable[[int], str] = lambda done: ""
 ) -> Iterator[ReportProgress]:
-    """Yield the progress callback of each part of a longer work, of the parts' expected seconds.
+    """Yield the progress callback of each part of a longer work; `seconds` are expected for each.
 
     The text is `finished(number of finished parts)` with the place in the queue, or with the time left for all parts.
     """
@@ -119,7 +119,7 @@ def parts_of(
 
 
 class _Parts:
-    """Turns the progress of one part into that of the whole work; the time in the queue counts as no work."""
+    """The progress of one part, turned into that of the whole work; the time in the queue is not counted."""
 
     def __init__(self, report: ReportProgress, total: float, finished: Callable[[int], str]) -> None:
         self.report, self.total, self.finished = report, total, finished
@@ -141,20 +141,11 @@ class _Parts:
         self.report(done, text, ahead=ahead)
 
 
-def part_of(report: ReportProgress, number: int, parts: int) -> ReportProgress:
-    """Return the progress callback of one of several equal parts of a work, number 0 being the first."""
-
-    def part(share: float, text: str = "", *, ahead: int = 0) -> None:
-        report((number + share) / parts, text, ahead=ahead)
-
-    return part
-
-
 def waiting_text(ahead: int) -> str:
-    """Return how a progress text tells the place in the queue."""
+    """Return the progress text on the place in the queue."""
     return tr("{count} ahead of you in the queue", count=ahead)
 
 
 def time_left(seconds: float) -> str:
-    """Return how a progress text tells the time that a work still needs."""
+    """Return the progress text on the time that a work still needs."""
     return tr("about {time} left", time=duration_text(seconds))

@@ -1,4 +1,4 @@
-"""The first visit to a server that was just started, so that nobody waits for PyTorch and the default network.
+"""The first visit to a server that was just started, so that no visitor waits for PyTorch and the default network.
 
 Beside `streamlit run app.py`: `python -I camviz/ui/server/warm.py [URL]`. It imports nothing of CamViz.
 """
@@ -9,11 +9,11 @@ import urllib.error
 import urllib.request
 
 LONGEST_START = 60  # seconds until the server answers
-LONGEST_RUN = 90  # seconds until the page stands
+LONGEST_RUN = 90  # seconds until the page is drawn
 
 
 def warm(server: str) -> str:
-    """Have the server run its first page once. Returns its word: "ok", or what was wrong."""
+    """Have the server run its first page once, and return "ok", or what was wrong."""
     due = time.monotonic() + LONGEST_START
     while True:
         try:
@@ -30,4 +30,4 @@ def warm(server: str) -> str:
 if __name__ == "__main__":
     answer = warm(sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8501")
     if answer != "ok":
-        sys.exit(f"The first page could not be made ready: {answer}")
+        sys.exit(f"The first page could not be prepared: {answer}")

@@ -30,12 +30,14 @@ EVERY_ADDRESS = ("0.0.0.0", "::")
 class WebServer:
     """The dashboard at a host and a port: `url` is its address on this machine, `network_url` that for others.
 
-    `port`: None = 8501, or any free one. Raises CamvizError if there is no such place.
+    `port`: None = 8501, or any free one. Raises CamvizError if it cannot be used.
     """
 
     def __init__(self, host: str, port: int | None) -> None:
         if not APP.is_file():
-            raise ServerError("the dashboard's {file} is missing: install CamViz again, pip install camviz", file=APP)
+            raise ServerError(
+                "the dashboard's file {file} is missing: run pip install --force-reinstall camviz", file=APP
+            )
         if streamlit_internals.has_server():
             raise ServerError("this process runs a Streamlit server already: call serve from a script or a notebook")
         streamlit_internals.forget_server()
@@ -58,7 +60,7 @@ class WebServer:
         self._thread = threading.Thread(target=self._server.run, args=([place],), name="camviz", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer; returns when it does. Raises CamvizError where it can't."""
+        """Start the server, and return when it answers. Raises CamvizError if it does not start."""
         self._thread.start()
         waited = threading.Event()
         for _ in range(int(LONGEST_START / 0.05)):
@@ -67,25 +69,25 @@ class WebServer:
             if not self._thread.is_alive():
                 break
             waited.wait(0.05)
-        raise ServerError("the dashboard's server did not start; its reason stands above")
+        raise ServerError("the dashboard's server did not start: see the error that is printed above")
 
     @property
     def running(self) -> bool:
-        """Whether it answers."""
+        """Return whether the server runs."""
         return self._thread.is_alive()
 
     def open_browser(self) -> None:
-        """Show the dashboard in a browser, where this machine has a screen."""
+        """Open the dashboard in a browser, if this machine has a screen."""
         if sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
             webbrowser.open(self.url)
 
     def warm(self) -> None:
-        """Have the first page computed in the background, so that the first visitor does not wait for PyTorch."""
+        """Compute the first page in the background, so that the first visitor does not wait for PyTorch."""
 
         def run() -> None:
             answer = warm(self.url)
             if answer != "ok" and self.running and not self._server.should_exit:
-                print(f"The first page could not be made ready: {answer}", file=sys.stderr)
+                print(f"The first page could not be prepared: {answer}", file=sys.stderr)
 
         threading.Thread(target=run, name="camviz warm", daemon=True).start()
 
@@ -95,9 +97,9 @@ class WebServer:
         self._thread.join(LONGEST_STOP)
 
     def wait(self) -> None:
-        """Block until somebody stops it, or Ctrl-C is pressed; says so."""
+        """Block until the dashboard is stopped, or Ctrl-C is pressed."""
         try:
-            print("Ctrl-C ends it.", flush=True)
+            print("Press Ctrl-C to stop the dashboard.", flush=True)
             while self.running:
                 self._thread.join(0.5)
         except KeyboardInterrupt:
@@ -105,7 +107,7 @@ class WebServer:
 
 
 def checked_place(host: Any, port: Any) -> int | None:
-    """Return the port as a number, None if any will do. Raises CamvizError for what is no host or no port."""
+    """Return the port as a number, or None for any port. Raises CamvizError for a wrong host or port."""
     if not isinstance(host, str):
         raise CamvizError("host must be an address as text, such as '127.0.0.1'; got {host}", host=repr(host)[:60])
     if port is None:
@@ -122,14 +124,18 @@ def checked_place(host: Any, port: Any) -> int | None:
 def bound(host: str, port: int | None) -> socket.socket:
     """Return a socket at a host and a port; None = 8501, or any free one. Raises CamvizError if it is not free."""
     place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    if os.name != "nt":  # where it would let two servers share a port
+    if os.name != "nt":  # on Windows it would let two servers share a port
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for candidate in (FIRST_PORT, 0) if port is None else (port,):
         with contextlib.suppress(OSError, ValueError):
             place.bind((host, candidate))
             return place
     place.close()
-    raise ServerError("{host}, port {port} is not free for a server", host=host, port=port or "any")
+    raise ServerError(
+        "port {port} of {host} cannot be used: choose another port, or stop the program that uses it",
+        host=host,
+        port=port or "any",
+    )
 
 
 def _shown(host: str) -> str:

@@ -1,7 +1,7 @@
 """Common names for the classes of ImageNet, in each language.
 
-ImageNet's own names are often those of WordNet's synonyms ("Madagascar cat" is a ring-tailed lemur), and are English.
-`locale/LANGUAGE/imagenet.txt` has a common name for each class, one a line, in the order of the classes.
+ImageNet's own names are often synonyms of WordNet ("Madagascar cat" is a ring-tailed lemur), and are English.
+`locale/LANGUAGE/imagenet.txt` has a common name for each class, one per line, in the order of the classes.
 """
 
 from functools import cache

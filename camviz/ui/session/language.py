@@ -1,4 +1,4 @@
-"""The language of the page: sentences are English where they are used, and a gettext catalog translates them."""
+"""The language of the page: the code holds English sentences, which a gettext catalog translates."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -18,29 +18,29 @@ from .markdown import escaped
 from .streamlit_internals import is_page_run
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
-EDGE = "\ue000"  # a character of no meaning on both sides of a class name, until the spaces around it are settled
+EDGE = "\ue000"  # a private character that marks both ends of a class name while spaces are removed
 # A Chinese sentence has spaces around a name in Latin letters, and none around one in Chinese.
 NEEDLESS = re.compile(f"(?<=[\u3400-\u9fff]) (?={EDGE}[\u3400-\u9fff])|(?<=[\u3400-\u9fff]{EDGE}) (?=[\u3400-\u9fff])")
 
 
-def of_the_browser() -> str:
-    """Return the language that this person's browser prefers, a key of LANGUAGES."""
+def browser_language() -> str:
+    """Return the language that the visitor's browser prefers, a key of LANGUAGES."""
     return "zh" if (st.context.locale or "").lower().startswith("zh") else "en"
 
 
 def current() -> str:
     """Return the language of this run, a key of LANGUAGES: the chosen one, else the link's, else the browser's.
 
-    English where no page is drawn: in a script, in a test, in another thread.
+    English outside of a page run: in a script, in a test, in another thread.
     """
     if not is_page_run():
         return "en"
     found = st.session_state.get("lang") or st.query_params.get("lang")
-    return str(found) if found in LANGUAGES else of_the_browser()
+    return str(found) if found in LANGUAGES else browser_language()
 
 
 def tr(template: str, /, **values: Value) -> str:
-    """Return a sentence of the interface in the person's language, with its {values} filled in.
+    """Return a sentence of the interface in the visitor's language, with its {values} filled in.
 
     >>> tr("{count} of {total} images", count=3, total=4)
     '3 of 4 images'
@@ -49,12 +49,12 @@ def tr(template: str, /, **values: Value) -> str:
 
 
 def tr_message(text: str) -> str:
-    """Return a text of the package (an error, a caption, a tooltip, a class) in the person's language."""
+    """Return a text of the package (an error, a caption, a tooltip, a class) in the visitor's language."""
     return translated(text, current())
 
 
 def tr_class(label: str) -> str:
-    """Return the name of a class for a list: its common name, and ImageNet's unless that is a part of it.
+    """Return the name of a class for a list: its common name, and ImageNet's name unless the former contains it.
 
     >>> tr_class(ImageNetName("Madagascar cat")), tr_class("Madagascar cat"), tr_class(ImageNetName("tabby"))
     ('ring-tailed lemur (ImageNet: Madagascar cat)', 'Madagascar cat', 'tabby cat')
@@ -63,12 +63,12 @@ def tr_class(label: str) -> str:
 
 
 def tr_classes(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return what `tr_class` returns for each of these: quick for the thousand classes of a list."""
+    """Return `tr_class` of each label, faster than one by one."""
     return tuple(map(class_namer(), labels))
 
 
 def class_namer() -> Callable[[str], str]:
-    """Return `tr_class` in this run's language, for use after the run."""
+    """Return `tr_class` for the language of this run, to be called after the run."""
     language = current()
 
     def name(label: str) -> str:
@@ -80,20 +80,20 @@ def class_namer() -> Callable[[str], str]:
     return name
 
 
-def in_html() -> str:
-    """Return the language of this run as HTML's lang attribute writes it."""
+def html_language() -> str:
+    """Return the language of this run as a value of HTML's attribute lang."""
     return {"zh": "zh-Hans"}.get(current(), current())
 
 
 def translator() -> tuple[str, Callable[[str], str]]:
-    """Return this run's language, as HTML writes it, and `tr_message` in it: for a file that is made after the run."""
-    return in_html(), partial(translated, language=current())
+    """Return the HTML language of this run and its `tr_message`, for a file that is written after the run."""
+    return html_language(), partial(translated, language=current())
 
 
 def error_text(error: str | Exception, about: str = "") -> str:
-    """Return what an error says as a sentence of the page, safe in markdown; `about` names what it is about.
+    """Return an error as a sentence of the page, safe in markdown; `about` names its subject.
 
-    Where the documentation is here, a link to its explanation of the error's code follows.
+    If the documentation is built, a link to its explanation of the error's code follows.
 
     >>> error_text(ValueError("there is no layer 'x'"))
     "There is no layer 'x'."
@@ -108,7 +108,7 @@ def error_text(error: str | Exception, about: str = "") -> str:
 
 
 def sources(record: Entry) -> str:
-    """Return links in markdown: the paper of a method or a metric and, where the documentation is here, its page."""
+    """Return links in markdown: the paper of a method or a metric and, if the documentation is built, its page."""
     page = documentation.metric_page if isinstance(record, Metric) else documentation.method_page
     found = documentation.link(page(record.key))
     return f"[{tr('Paper')}]({record.paper})" + (f" · [{tr('Documentation')}]({found})" if found else "")
@@ -120,7 +120,7 @@ def _code_link(error: str | Exception) -> str:
 
 
 def translated(text: str, language: str) -> str:
-    """Return `text` in a language, its values included; in English what the catalog lacks.
+    """Return `text` and its values in a language; what the catalog lacks stays English.
 
     A class of ImageNet gets its common name.
     """

@@ -1,4 +1,4 @@
-"""Text in markdown."""
+"""Escaping of text for markdown."""
 
 import re
 

@@ -25,10 +25,10 @@ NOTED = 5  # unknown parts that are reported
 def run(page: str) -> Iterator[None]:
     """Run app.py once: read the settings from the URL before, write them into the URL after.
 
-    Settings at their default are left out. The URL is read when it came alone, as a link and the Back button send it:
-    then it is the whole truth, and settings that it leaves out go to their default. The URL that comes with a change
-    of a widget may be any earlier one, because the browser learns of a new URL only after a run has been sent. A page
-    that is opened by the navigation comes without a URL of its own; one that Back leads to comes with it.
+    Settings at their default are left out. The URL is read if no widget has changed, as after a link or the Back
+    button: then settings that it leaves out return to their default. The URL that comes with a change of a widget may
+    be any earlier one, because the browser learns of a new URL only after the run. A page that is opened by the
+    navigation comes without settings in its URL, a page that Back leads to comes with them.
     """
     streamlit_internals.restore_main_module()
     state = st.session_state
@@ -64,7 +64,7 @@ def run(page: str) -> Iterator[None]:
 
 
 def _write_link(link: dict[str, str], changed: bool) -> None:
-    """Write the settings into the URL. With a change came an older URL, if another one is still on its way."""
+    """Write the settings into the URL. The URL that came with a change is older if a newer one is still on its way."""
     state = st.session_state
     if state[_USED] != link or (changed and state[_USED] != state.get(_SHOWN, link)):
         st.query_params.from_dict(state[_USED])
@@ -162,7 +162,7 @@ def choose(key: str, value: Any) -> None:
 
 
 def show(key: str, value: str) -> None:
-    """Set a setting to what the page shows in the end, and the link with it; "", its default, is left out."""
+    """Set a setting to the value that the page shows at its end, also in the link; "", its default, is left out."""
     choose(key, value)
     st.session_state[_ASKED].pop(key, None)
     _keys(st.session_state.get(_PAGE, "")).add(key)
@@ -177,8 +177,8 @@ def used() -> dict[str, str]:
     return dict(st.session_state[_USED])
 
 
-def leave_link() -> None:
-    """Leave the URL of this run as it is."""
+def keep_link() -> None:
+    """Keep the URL of this run as it is."""
     st.session_state[_USED] = st.query_params.to_dict()
 
 

@@ -45,7 +45,7 @@ def load_settings(script: Path, settings: Mapping[str, Any]) -> None:
 def expect_navigation() -> None:
     """Let the server know before its first visitor that `st.navigation` names the pages, not the folder `pages`.
 
-    Otherwise the first visitor who comes by a former page's address is told that there is no such page.
+    Otherwise the first visitor who opens the address of a former page sees an error.
     """
     PagesManager.uses_pages_directory = False
 
@@ -76,7 +76,7 @@ def restore_main_module() -> None:
 
 
 def is_guest() -> bool:
-    """Return whether the dashboard runs in the process of a script or a notebook that has objects of its own."""
+    """Return whether the dashboard runs in the process of a script or a notebook."""
     return _main is not None
 
 
@@ -98,7 +98,7 @@ def is_history_navigation() -> bool:
 def media_address(data: bytes, mimetype: str, place: str) -> str:
     """Return the address at which the browser fetches a file once; a data URI where no server runs.
 
-    `place` names the element that shows the file: what it showed before is forgotten.
+    `place` names the element that shows the file; its earlier file is forgotten.
     """
     if not has_server():
         return f"data:{mimetype};base64,{base64.b64encode(data).decode()}"

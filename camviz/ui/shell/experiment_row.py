@@ -17,10 +17,10 @@ from ..session.language import tr, tr_classes, tr_message
 from ..session.markdown import escaped
 from .pages import CLASS, IMAGE, LAYER, MODEL, Page
 
-FITS = {"crop": "center crop, as in training", "pad": "whole image, padded", "stretch": "stretched"}
-FUSES = {"mean": "mean", "max": "max", "product": "product"}
+FITS = {"crop": "Center crop, as in training", "pad": "Whole image, padded", "stretch": "Stretched"}
+FUSES = {"mean": "Mean", "max": "Maximum", "product": "Product"}
 
-Place = Any  # a container, or None where the page does not use that part
+Place = Any  # a container, or None if the page does not use that part
 
 
 def draw(page: Page) -> None:
@@ -63,7 +63,7 @@ def _image(drawn: bool) -> image_input.InputImage:
         with st.container(key="image_strip", horizontal=True, vertical_alignment="center", gap="small"):
             with st.popover(tr("Your image"), key="own_image", icon=":material/add_photo_alternate:"):
                 _upload()
-                image_input.removal(found[key])
+                image_input.remove_button(found[key])
             browser.gallery(tr("Available images"), items, key, image_input.choose)
         if refused := st.session_state.get("refused"):
             st.error(f"{escaped(refused[0])}: {escaped(tr_message(refused[1]))}")
@@ -75,12 +75,12 @@ def _upload() -> None:
         tr("Your own image"),
         type=image_input.FORMATS,
         key="upload",
-        max_upload_size=image_input.uploadable(image_input.LARGEST_UPLOAD),
+        max_upload_size=image_input.upload_limit(image_input.LARGEST_UPLOAD),
         on_change=image_input.take,
         args=("upload",),
         help=visitor.storage_text(),
     )
-    if image_input.camera_is_given() and st.toggle(tr("Turn on the camera"), key="camera_on"):
+    if image_input.is_camera_allowed() and st.toggle(tr("Turn on the camera"), key="camera_on"):
         st.camera_input(
             tr("Camera"), key="camera", on_change=image_input.take, args=("camera",), label_visibility="collapsed"
         )
@@ -114,7 +114,7 @@ def _model(place: Place, more: Place) -> Model:
                     key="device",
                     help=tr("All devices give the same results."),
                 )
-            if model_input.allowed():
+            if model_input.is_upload_allowed():
                 model_input.uploader(device)
     if model.weights.is_random:
         settings.note(
@@ -163,7 +163,9 @@ def _layers(model: Model, place: Place, more: Place, opening: str) -> tuple[tupl
         help=tr("Early layers respond to edges, in fine detail; late layers respond to objects, at low resolution."),
     )
     with more:
-        st.toggle(tr("Show all layers"), key="all_layers", help=tr("Otherwise only the last layer of each block."))
+        st.toggle(
+            tr("Show all layers"), key="all_layers", help=tr("Otherwise only the last layer of each block is listed.")
+        )
         several = settings.switch("several")
         st.toggle(
             tr("Fuse several layers"),

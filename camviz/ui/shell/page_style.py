@@ -8,13 +8,13 @@ from ..components import component, read
 from ..session import language, settings
 from ..session.language import tr
 
-_STYLE, _reader = read("page.css"), component("reader")
+_STYLE, _page_fixes = read("page.css"), component("page_fixes")
 
 
 _PRESENTED = """<style>
 :is([data-testid=stSidebar], [data-testid=stHeader], [data-testid=stExpandSidebarButton]),
 :is(.st-key-title_line, .st-key-actions, .st-key-image_strip, .st-key-experiment_row),
-:is(.st-key-tabs, .st-key-chosen_before) {
+:is(.st-key-tabs, .st-key-grid_controls) {
   display: none !important;
 }
 [data-testid=stLayoutWrapper]:has(> .st-key-title_line, > .st-key-actions, > .st-key-tabs),
@@ -31,7 +31,7 @@ _PRESENTED = """<style>
 
 
 def is_presented() -> bool:
-    """Return whether the page is shown without its controls; if so, hide them."""
+    """Return whether the page is presented without its controls; if so, hide them."""
     presented = settings.switch("present")
     if presented:
         st.html(_PRESENTED)
@@ -40,17 +40,19 @@ def is_presented() -> bool:
 
 def leave_button() -> None:
     """Draw the button that ends the presentation."""
-    st.button(tr("Leave"), key="present_stop", shortcut="Esc", on_click=settings.choose, args=("present", False))
+    st.button(
+        tr("Leave presentation"), key="present_stop", shortcut="Esc", on_click=settings.choose, args=("present", False)
+    )
 
 
 def apply_page_style() -> None:
     """Set the style and the language of the page, at the start of every run."""
     st.html(f"<style>{_STYLE}</style>")
-    _reader(key="reader", data={"language": language.in_html(), "words": _streamlit_texts()})
+    _page_fixes(key="page_fixes", data={"language": language.html_language(), "words": _streamlit_texts()})
 
 
 def _streamlit_texts() -> dict[str, str]:
-    """Return Streamlit's own widget texts and their translations."""
+    """Return texts of Streamlit's widgets and their translations."""
     return {
         "Upload": tr("Upload"),
         "per file": tr("per file"),

@@ -61,7 +61,9 @@ PAGES = (
         "_inspect",  # a file named inspect.py would hide the standard library's module from the other files beside it
         Message("Inspect"),
         ":material/layers:",
-        Message("Look inside the model: its feature maps, what each channel responds to, and every depth."),
+        Message(
+            "Look inside the model: its feature maps, what each channel responds to, and the heatmaps of each layer."
+        ),
         opens_deep=False,
     ),
     Page(
@@ -93,7 +95,9 @@ PAGES = (
         "train",
         Message("Train"),
         ":material/model_training:",
-        Message("Teach a network your own classes from a few images of each, and see what its predictions depend on."),
+        Message(
+            "Train a model on your own classes, with a few images of each, and see what its predictions depend on."
+        ),
         frozenset(),
     ),
     Page(
@@ -107,7 +111,7 @@ PAGES = (
         "room",
         Message("Room"),
         ":material/groups:",
-        Message("A teacher asks, a class answers: guesses, votes and the model's answer side by side."),
+        Message("A teacher asks, a class answers: guesses, votes and the model's prediction side by side."),
         frozenset(),
     ),
 )
@@ -136,7 +140,7 @@ def _open_dream() -> None:
 
 
 def _channel(first: Mapping[str, str]) -> dict[str, str]:
-    """Return what a link to a channel left out on the former pages: the last layer, and the first channel."""
+    """Return the defaults of the former pages that a link to a channel left out: the last layer, the first channel."""
     if any(key in ("layer", "map", "maps") or key.endswith(".channel") for key in st.query_params):
         return {"layer": experiment().model.default_layer, **first}
     return {}
@@ -145,15 +149,15 @@ def _channel(first: Mapping[str, str]) -> dict[str, str]:
 def _open(file: str, given: Mapping[str, str]) -> None:
     """Open the successor of a former page with the settings of the link.
 
-    The browser keeps the former address as steps of its own, so Back from the successor leads here, and on from here.
+    The browser keeps the former address in its history, so Back from the successor leads here, and one step further.
     """
     link = st.query_params.to_dict()
     now = {**given, **link}
     opened = st.session_state.setdefault(_FORMER_LINKS, [])
     if link in opened:
-        settings.leave_link()
+        settings.keep_link()
         opened.append(link)
-        # The number makes each script another one, which the browser runs.
+        # With the number each script differs from the last one, so the browser runs it.
         st.html(f"<script>history.back() // {len(opened)}</script>", unsafe_allow_javascript=True)
         return
     opened += [link, now]  # Streamlit writes the settings under the former address first
@@ -200,5 +204,5 @@ def experiment() -> Experiment:
         # app.py.
         st.navigation([page.entry() for page in PAGES], position="hidden")
         st.rerun()
-    present: Experiment = st.session_state["experiment"]
-    return present
+    current: Experiment = st.session_state["experiment"]
+    return current

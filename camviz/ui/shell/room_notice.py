@@ -1,4 +1,4 @@
-"""What a teacher tells a class on every page: a question is asked, or a link is to be opened."""
+"""The notice of a teacher on every page of a student: a question was asked, or a link is to be opened."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -13,9 +13,9 @@ from ..server.rooms import Student, rooms
 from ..session.language import tr, tr_message
 from .pages import PAGES, Page, go
 
-SECONDS = 3.0  # from one look at the room to the next
+SECONDS = 3.0  # between two runs of the notice
 _FOLLOWED = "_room_followed"  # in st.session_state: code of the room and number of the link that was opened last
-_GOES = "_room_goes"  # in st.session_state: the link that was clicked, "" for the page Room
+_CLICKED = "_room_clicked"  # in st.session_state: the link that was clicked, "" for the page Room
 NO_LINK = Message(
     "'{text}' is no link to a page of this dashboard: copy one from Share, such as compare?columns=methods"
 )
@@ -53,36 +53,40 @@ def _notice(token: str, file: str) -> None:
     except RoomEndedError:
         membership.forget()
         return
-    link(found)
+    clicked = link(found)
     if found.open and found.own is None:
         with st.container(horizontal=True, vertical_alignment="center", key="room_asks"):
             st.markdown(tr("Your teacher asks a question."))
-            st.button(tr("Answer it"), key="room_answer", type="primary", on_click=_go_next, args=("",))
-            if st.session_state.pop(_GOES, None) == "":
+            st.button(tr("Answer the question"), key="room_answer", type="primary", on_click=_go_next, args=("",))
+            if clicked == "":
                 st.switch_page(FOLDER / "room.py")
 
 
-def link(found: Student) -> None:
-    """Draw the button that opens the link of a teacher, until it was used."""
+def link(found: Student) -> str | None:
+    """Draw the button that opens the link of a teacher, until it was used; return the link that was clicked.
+
+    A click counts only in the run that follows it: the question or the link may be another one in a later run.
+    """
+    clicked: str | None = st.session_state.pop(_CLICKED, None)
     number = found.code, found.link_number
     if not found.link or st.session_state.get(_FOLLOWED) == number:
-        return
+        return clicked
     page, given = read_link(found.link)
     with st.container(horizontal=True, vertical_alignment="center", key="room_link"):
         st.markdown(tr("Your teacher shows a view of the page {page}.", page=tr_message(page.title)))
         st.button(
-            tr("Open it"),
+            tr("Open the page"),
             key="room_follow",
             icon=":material/open_in_browser:",
             type="primary",
             on_click=_go_next,
             args=(found.link,),
         )
-        if st.session_state.get(_GOES) == found.link:
-            del st.session_state[_GOES]
+        if clicked == found.link:
             st.session_state[_FOLLOWED] = number
             go(page.file, given)
+    return clicked
 
 
 def _go_next(link: str) -> None:
-    st.session_state[_GOES] = link
+    st.session_state[_CLICKED] = link

@@ -1,4 +1,4 @@
-"""The first line of every page: its title, what it is for, undo and redo, Share, Present, and the language."""
+"""The first line of every page: title, purpose, undo and redo, Share, Present, and the language."""
 
 import socket
 from io import BytesIO
@@ -19,7 +19,7 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def draw(page: Page) -> None:
-    """Draw the line, and the actions that wide screens show in the header."""
+    """Draw the line, and the actions, which wide screens show in the header."""
     with st.container(key="title_line", horizontal=True, vertical_alignment="center", gap="small"):
         st.title(tr_message(page.title), anchor=False, width="content")
         st.caption(tr_message(page.sentence))
@@ -31,7 +31,7 @@ def draw(page: Page) -> None:
             key="present_start",
             on_click=settings.choose,
             args=("present", True),
-            help=tr("Show this page without its controls, for a projector; Esc leaves."),
+            help=tr("Show this page without its controls, for a projector. Press Esc to leave."),
         )
         tour.offer(page.path)
         with st.popover(":material/language:", key="more", help=tr("Language")):
@@ -53,7 +53,7 @@ def _share() -> None:
         link = shared_address(settings.link())
         _link(
             key="link",
-            data={"link": link, "label": tr("Link to this view"), "copy": tr("Copy"), "copied": tr("Copied")},
+            data={"link": link, "label": tr("Link to this view"), "copy": tr("Copy link"), "copied": tr("Copied")},
         )
         st.image(qr_code(link), width=220, alt=tr("QR code of the link"))
         if urlsplit(settings.link()).hostname in _HERE:
@@ -62,7 +62,7 @@ def _share() -> None:
 
 
 def shared_address(link: str) -> str:
-    """Return a link that other devices of the local network can open, where the given one names this machine only."""
+    """Return a link that other devices of the local network can open: "localhost" is replaced by an address."""
     parts = urlsplit(link)
     if parts.hostname not in _HERE or (host := _local_address()) is None:
         return link

@@ -30,9 +30,9 @@ def draw(now: TrainingSet) -> None:
         if len(now.classes) < MOST_CLASSES:
             st.button(tr("Add a class"), icon=":material/add:", key="train_add", on_click=training_set.add_class)
         st.button(
-            tr("Begin with empty classes"),
+            tr("Start with empty classes"),
             key="train_anew",
-            on_click=training_set.begin_anew,
+            on_click=training_set.start_empty,
             help=tr("Removes all classes and their images, for classes of your own."),
         )
         if training_set.is_own():
@@ -61,7 +61,7 @@ def _class(index: int, one: TrainingClass, now: TrainingSet) -> None:
         with st.popover(tr("Add images"), icon=":material/add_photo_alternate:", key=f"train_more{index}"):
             _add(index, now)
     st.caption(
-        tr("{count} images; click one to remove it.", count=len(one.images))
+        tr("Images: {count}. Click one to remove it.", count=len(one.images))
         if one.images
         else tr("No images yet: add at least {fewest}.", fewest=FEWEST_IMAGES)
     )
@@ -84,7 +84,7 @@ def _add(index: int, now: TrainingSet) -> None:
         type=[*image_input.FORMATS, "zip"],
         accept_multiple_files=True,
         key=upload,
-        max_upload_size=image_input.uploadable(training_set.MOST_BYTES // 2**20),
+        max_upload_size=image_input.upload_limit(training_set.MOST_BYTES // 2**20),
         on_change=lambda: training_set.take_files(index, _held(upload)),
         help=tr("At most {most} images in all classes together.", most=training_set.MOST)
         + f" {visitor.storage_text()}",
@@ -99,7 +99,7 @@ def _add(index: int, now: TrainingSet) -> None:
         on_change=lambda: training_set.add(index, [free[name] for name in st.session_state[samples] if name in free]),
         help=tr("Images that come with CamViz and are in no class yet."),
     )
-    if image_input.camera_is_given() and st.toggle(
+    if image_input.is_camera_allowed() and st.toggle(
         tr("Turn on the camera"),
         key=f"train_camera{index}",
         help=tr("Each photo is added to this class."),

@@ -1,4 +1,4 @@
-"""The result of a training: the accuracy beside the one before, wrong images first, heatmaps, the download."""
+"""The result of a training: accuracy before and now, images with the wrong ones first, heatmaps, the download."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from . import sharing
 from .class_editor import thumbnail
 from .runs import Run
 
-FEW = 20  # images of a class, below which the page says that they are few
+FEW = 20  # images of a class; the page warns if there are fewer
 SHOWN = 27  # images beside their predictions
 CHOSEN = "train_image"  # in st.session_state: the digest of the chosen image
 
@@ -52,7 +52,7 @@ def accuracy(now: Run, before: Run | None) -> None:
         st.caption(
             tr(
                 "**These are few images.** The smallest class has {fewest}, and each image counts {step} percentage "
-                "points. From {few} images of each class on the accuracy is more reliable.",
+                "points. With {few} or more images of each class the accuracy is more reliable.",
                 fewest=fewest,
                 step=f"{100 / trained.count:.0f}",
                 few=FEW,
@@ -76,8 +76,8 @@ def _number(label: str, trained: Trained, change: float | None = None) -> None:
 def confusion(trained: Trained) -> None:
     """Show how many held-out images of each class are predicted as each class."""
     names = [escaped(name) for name in trained.class_names]
-    table = {tr("class"): names} | {
-        tr("predicted: {label}", label=name): [str(count) for count in trained.confusion[:, column]]
+    table = {tr("Class"): names} | {
+        tr("Predicted: {label}", label=name): [str(count) for count in trained.confusion[:, column]]
         for column, name in enumerate(names)
     }
     st.table(table)
@@ -108,7 +108,7 @@ def images(now: Run) -> DatasetImage:
 
 
 def heatmaps(image: DatasetImage, now: Run, before: Run | None) -> None:
-    """Show what the model looks at in an image, beside the same of the run before, for the same class."""
+    """Show the heatmap of an image, beside that of the run before, for the same class."""
     runs = [now] if before is None else [before, now]
     decoded = decode_image(image.data, image.name)
     label = now.trained.model.predict(decoded, 1)[0].label
@@ -134,7 +134,7 @@ def heatmaps(image: DatasetImage, now: Run, before: Run | None) -> None:
 
 
 def actions(image: DatasetImage, now: Run) -> None:
-    """Draw what can be done with the model: open it in Explain with an image, and download it."""
+    """Draw the buttons that open the model in Explain with an image, download it and share it."""
     row = st.container(horizontal=True)
     if row.button(
         tr("Open in Explain"), icon=":material/visibility:", key="train_open", on_click=_open, args=(image, now)
@@ -147,7 +147,7 @@ def actions(image: DatasetImage, now: Run) -> None:
         "application/octet-stream",
         on_click="ignore",
         help=tr(
-            "A state dict (safetensors) with the class names. Load it by Settings, Your own model, or by "
+            "A state dict (safetensors) with the class names. Load it under 'Your own model' in Settings, or by "
             "camviz.load_model."
         ),
     )
@@ -155,7 +155,7 @@ def actions(image: DatasetImage, now: Run) -> None:
     if now.is_kept:
         st.caption(
             tr(
-                "On all pages, the list of models has this one as {name}.",
+                "The list of models on all pages contains this one as {name}.",
                 name=escaped(now.trained.model.title),
             )
         )
@@ -172,7 +172,7 @@ def _open(image: DatasetImage, run: Run) -> None:
     sample = f"sample:{image.name.removesuffix('.jpg')}"
     same = image_input.choices().get(sample)
     is_sample = same is not None and same.digest == decode_image(image.data).digest
-    image_input.choose(sample if is_sample else image_input.bring(image.name, image.data))
+    image_input.choose(sample if is_sample else image_input.add_upload(image.name, image.data))
     state["target"] = state["rather_than"] = -1
 
 

@@ -1,4 +1,4 @@
-"""Training on the page: the latest run and the one before it, and their models among the visitor's own."""
+"""Training runs: the latest one and the one before it, and their models among those of the visitor."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ from ..server.store import result_store
 from ..session.language import tr
 from .training_set import TrainingSet
 
-_RUNS = "training runs"  # the id under which they are held
+_RUNS = "training runs"  # the id under which the runs are held
 OVERHEAD = 0.5  # seconds of a training besides the features
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its number, the training set, the network whose features were used, and what came of it."""
+    """One training: its number, the training set, the network whose features were used, and the result."""
 
     number: int
     given: TrainingSet
@@ -34,26 +34,26 @@ class Run:
 
     @property
     def images(self) -> tuple[DatasetImage, ...]:
-        """The images that it was trained on."""
+        """Return the images of the training set."""
         return self.given.images
 
     @property
     def key(self) -> Hashable:
-        """What it depends on, by content."""
+        """Return the cache key, by content."""
         return run_key(self.given, self.base)
 
     @property
     def is_kept(self) -> bool:
-        """Whether its model is one of the visitor's own: the example's is not, until it is opened."""
+        """Return whether its model is among those of the visitor; the example's is not, until it is opened."""
         return self.number > 0
 
     def open(self) -> str:
-        """Add the model to the visitor's own, and return its name there."""
+        """Add the model to those of the visitor, and return its name there."""
         return model_input.hold_trained(self.trained.model)
 
 
 def run_key(given: TrainingSet, base: Model) -> Hashable:
-    """Return what a training depends on, by content."""
+    """Return the cache key of a training, by content."""
     return "training", given.key, base.key
 
 
@@ -76,13 +76,13 @@ def example_run(given: TrainingSet, base: Model) -> Run | None:
 
 
 def train_button(given: TrainingSet, base: Model, before: Run | None) -> None:
-    """Draw the button that trains; after it the page runs again with the new run."""
+    """Draw the button that trains; after the training the page runs again with the new run."""
     number = before.number + 1 if before else 1
     run = tasks.run(
         "train",
         ("own training", run_key(given, base)),
         _seconds(given, base),
-        tr("Train") if before is None else tr("Train again"),
+        tr("Train the model") if before is None else tr("Train the model again"),
         lambda report: _train(given, base, number, report),
         ask="always",
         kind="primary",
@@ -96,8 +96,8 @@ def train_button(given: TrainingSet, base: Model, before: Run | None) -> None:
 
 
 def _train(given: TrainingSet, base: Model, number: int, report: ReportProgress) -> Run:
-    missing = [image for image in given.images if result_store().get(_key(image, base)) is None]
     found = {image.digest: result_store().get(_key(image, base)) for image in given.images}
+    missing = [image for image in given.images if found[image.digest] is None]
     with in_queue(report) as progress:
         if missing:
             features = head_features(base, [image.data for image in missing], progress=progress)

@@ -29,7 +29,7 @@ def draw(run: Run, row: Any) -> None:
         args=(run,),
         help=tr(
             "Everybody in the room can then choose your model on every page, until the room ends. Only the class names "
-            "and the new layer are shared, no image. A later model takes its place."
+            "and the new layer are shared, no image. A later model replaces it."
         ),
     )
     if refused := st.session_state.pop(_REFUSED, None):

@@ -19,10 +19,10 @@ from ..session.language import tr
 
 MOST = 100  # images of all classes together
 MOST_BYTES = 60 * 2**20  # of the files of one upload
-SHORTER_SIDE = 512  # pixels to which a larger image is reduced, so that the images of a whole class fit into the memory
+SHORTER_SIDE = 512  # pixels to which larger images are reduced, so that the images of a whole class fit into memory
 LONGEST_NAME = 40  # characters
 
-_SET = "training set"  # the id under which it is held
+_SET = "training set"  # the id under which the set is held
 REFUSED = "_train_refused"  # in st.session_state: files that could not be used, each with the reason
 NUMBER = "_train_number"  # in st.session_state: part of the keys of the uploaders, which a new number empties
 
@@ -47,33 +47,33 @@ class TrainingSet:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the classes."""
+        """Return the names of the classes."""
         return tuple(one.name for one in self.classes)
 
     @property
     def images(self) -> tuple[DatasetImage, ...]:
-        """The images of all classes, class by class."""
+        """Return the images of all classes, class by class."""
         return tuple(image for one in self.classes for image in one.images)
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """The index of the class of each image."""
+        """Return the index of the class of each image."""
         return tuple(index for index, one in enumerate(self.classes) for _ in one.images)
 
     @property
     def key(self) -> Hashable:
-        """What training depends on, by content."""
+        """Return a key of the set, by content."""
         return tuple((one.name, tuple(image.digest for image in one.images)) for one in self.classes)
 
     def fault(self) -> Message | None:
-        """Return why this set cannot be trained on, if so."""
+        """Return why a model cannot be trained on this set; None if it can."""
         names = [name.lower() for name in self.names]
         if len(set(names)) < len(names):
             return Message("Two classes have the same name: give each its own.")
         for one in self.classes:
             if len(one.images) < FEWEST_IMAGES:
                 return Message(
-                    "The class {name} has {count} images: add images until it has at least {fewest}.",
+                    "The class {name} has too few images, {count}: add images until it has at least {fewest}.",
                     name=one.name,
                     count=len(one.images),
                     fewest=FEWEST_IMAGES,
@@ -111,19 +111,19 @@ def hold(changed: TrainingSet) -> None:
     st.session_state[NUMBER] = st.session_state.get(NUMBER, 0) + 1
 
 
-def begin_anew() -> None:
-    """Replace the classes by two that are empty."""
+def start_empty() -> None:
+    """Replace the classes by two empty ones."""
     hold(TrainingSet(tuple(TrainingClass(tr("Class {number}", number=number)) for number in (1, 2))))
 
 
 def show_example() -> None:
-    """Go back to the example."""
+    """Drop the visitor's classes, so that the example is shown again."""
     visitor.remove("files", _SET)
     st.session_state[NUMBER] = st.session_state.get(NUMBER, 0) + 1
 
 
 def add_class() -> None:
-    """Add an empty class with a name of its own."""
+    """Add an empty class with an unused name."""
     now = current()
     names = {name.lower() for name in now.names}
     free = (tr("Class {number}", number=number) for number in range(len(names) + 1, 99))
@@ -132,14 +132,14 @@ def add_class() -> None:
 
 
 def remove_class(index: int) -> None:
-    """Remove a class with its images; two stay."""
+    """Remove a class with its images, unless only two classes are left."""
     now = current()
     if len(now.classes) > 2:
         hold(TrainingSet(now.classes[:index] + now.classes[index + 1 :]))
 
 
 def rename(index: int, name: str) -> None:
-    """Give a class another name; an empty one is ignored."""
+    """Rename a class; an empty name is ignored."""
     now, name = current(), " ".join(name.split())[:LONGEST_NAME]
     if name and name.isprintable():
         hold(now.with_class(index, replace(now.classes[index], name=name)))
@@ -153,6 +153,11 @@ def add(index: int, images: Iterable[DatasetImage]) -> None:
     for image in images:
         if image.digest in known:
             refused.append((image.name, Message("this image is in the class {name} already", name=known[image.digest])))
+            continue
+        if len(known) >= MOST:
+            refused.append(
+                (image.name, Message("all classes together have {most} images at most: remove one", most=MOST))
+            )
             continue
         known[image.digest] = now.classes[index].name
         added.append(image)
@@ -169,7 +174,7 @@ def remove(index: int, digest: str) -> None:
 
 
 def take_files(index: int, held: list[object]) -> None:
-    """Add uploaded files, ZIP files or photos to a class; what cannot be used is kept with the reason."""
+    """Add uploaded files, ZIP files or photos to a class; refused files are kept with the reason."""
     room = MOST - len(current().images)
     read, refused = dataset_input.read_uploads(held, room, MOST_BYTES)
     small = []

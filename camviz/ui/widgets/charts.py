@@ -63,7 +63,7 @@ def bars(key: str, names: Sequence[str], values: Sequence[float], alt: str) -> N
 
 
 def matrix(key: str, table: Matrix, alt: str) -> None:
-    """Show a table of colored cells; each cell says under the pointer what it is."""
+    """Show a table of colored cells, each with a tooltip."""
     data = {
         "kind": "matrix",
         "cells": [[[cell.text, cell.color, tr_message(cell.tooltip)] for cell in row] for row in table.cells],

@@ -1,4 +1,4 @@
-"""Drawing on a stage: the words of its tools, and a region that one marks."""
+"""Drawing on a stage: the texts of its tools, and regions that a visitor marks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from ..session.language import tr_message
 from .stage import Drawing
 
 WORDS = {
-    "look": Message("Look"),
+    "look": Message("View"),
     "shape": Message("Shape"),
     "brush": Message("Brush"),
     "eraser": Message("Eraser"),
@@ -23,7 +23,7 @@ WORDS = {
         "Rectangle at row {row}, column {column}, size {size}", row="{row}", column="{column}", size="{size}"
     ),
     "keys": Message(
-        "Arrow keys: move. Shift and arrow keys: size. Space: take. Delete: give back. Ctrl+Z: undo. Esc: end."
+        "Arrow keys: move. Shift and arrow keys: resize. Space: add. Delete: remove. Ctrl+Z: undo. Esc: stop drawing."
     ),
 }
 REGION_WORDS = {**WORDS, "edit": Message("Mark a region"), "mark": Message("Mark")}
@@ -32,10 +32,10 @@ REGION_WORDS = {**WORDS, "edit": Message("Mark a region"), "mark": Message("Mark
 def region(
     mask: str, tools: Sequence[str], number: int = 0, marked: Callable[[str, int], None] = lambda *_: None
 ) -> Drawing:
-    """Return what a stage needs so that one can mark a region, or look at one.
+    """Return the drawing by which a visitor marks a region, or looks at one.
 
-    `mask`: the region as `edits.pack` writes it, "" for none. `tools`: "look" and "mark", or one of them. `number`: how
-    many regions the browser has sent; the next one calls `marked(mask, number)`.
+    `mask`: the region as `edits.pack` writes it, "" for none. `tools`: "look" and "mark", or one of them. `number`: the
+    number of regions that the browser has sent; the next one calls `marked(mask, number)`.
     """
 
     def changed(name: str, value: Any) -> None:
@@ -62,7 +62,7 @@ def region(
 
 
 def read_region(value: Any) -> str | None:
-    """Return the region that a browser has sent, packed, "" for an empty one; None for what it cannot have sent."""
+    """Return the region that a browser has sent, packed, "" for an empty one; None for an impossible value."""
     cells = value.get("cells") if isinstance(value, Mapping) else None
     if cells == "":
         return ""

@@ -12,7 +12,7 @@ from ..inputs.experiment import Experiment
 from ..session import settings
 from ..session.language import error_text, sources, tr, tr_message
 
-FAVORITES = ("grad_cam", "layer_cam", "guided_backprop", "occlusion")  # which everybody finds without the menu
+FAVORITES = ("grad_cam", "layer_cam", "guided_backprop", "occlusion")  # buttons beside the menu
 
 
 def method_picker(find_refusals: Callable[[], Mapping[str, str]] | None = None) -> Method:

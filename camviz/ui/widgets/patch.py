@@ -25,7 +25,7 @@ def patch(e: Explanation) -> None:
         (projected, render.color(e.attribution), tr("Projection in the receptive field")),
     ):
         place.image(encode.png(image[top:bottom, left:right]), alt=name, width="stretch")
-        size = tr(" ({width} x {height} pixels)", width=right - left, height=bottom - top)
+        size = tr(" ({width} × {height} pixels)", width=right - left, height=bottom - top)
         place.caption(f"{name}{size}")
     st.caption(
         tr(

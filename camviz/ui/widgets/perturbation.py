@@ -1,4 +1,4 @@
-"""An image at each step of a slider, above curves of what is said of it; the browser changes it without the server."""
+"""An image at each step of a slider, above curves of its numbers; the browser changes it without the server."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ _perturbation = component("perturbation")
 
 @dataclass(frozen=True)
 class Line:
-    """A curve along the steps: its name, its heights in 0 to 1, and how each of its values is written.
+    """A curve along the steps: its name, its heights in 0 to 1, and its values as text.
 
     `color` and `dash` are those of SVG; an upright line marks the step `mark`.
     """
@@ -27,20 +27,19 @@ class Line:
     mark: int | None = None
 
 
-Row = tuple[
-    str, str, float, bool
-]  # the name of a class, its probability as text and in 0 to 1, whether it is explained
+# The name of a class, its probability as text and in 0 to 1, and whether it is explained.
+Row = tuple[str, str, float, bool]
 
 
 @dataclass(frozen=True)
 class Words:
-    """What is said: alt text, label of the slider, a sentence for each step; labels of the classes and the switch."""
+    """The texts: alt text, label of the slider, a sentence for each step; labels of the classes and of the toggle."""
 
     alt: str
     slider: str
     readouts: Sequence[str]
     rows: str = ""
-    heats: str = ""
+    overlays: str = ""
 
 
 def show(
@@ -56,9 +55,9 @@ def show(
 ) -> None:
     """Show the image of step `first`, (height, width), with a slider for the step.
 
-    `images`: the addresses "film" (all images, one below the other) and "heats" (the same under their heatmaps), or
+    `images`: the addresses "levels" (all images, one below the other) and "overlays" (the same under heatmaps), or
     "start", "end" and "steps", the step at which each pixel changes in base64. `rows`: the best classes at each step.
-    `moved(step)` is called when the slider was released; then the curves have a legend and a scale.
+    `moved(step)` is called when the slider is released; with it, the curves have a legend and a scale.
     """
     content = {
         **images,

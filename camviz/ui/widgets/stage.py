@@ -1,4 +1,4 @@
-"""The stage on a page: its look in the session and the link, and its place in the caches."""
+"""The stage on a page, its settings in the session and the link, and its cached parts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _stage = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Drawing:
-    """What the script of a stage is given so that one can draw on the image; `changed(name, value)` is told by it."""
+    """The data by which the script of a stage allows drawing on the image; it calls `changed(name, value)`."""
 
     data: Mapping[str, Any]
     changed: Callable[[str, Any], None]
@@ -64,7 +64,7 @@ def receptive_field_of(model: Model, name: str, row: int, column: int) -> Box:
 def _measured_cells(model: Model, name: str) -> Cells:
     key = ("cells", model.key, name)
     found: Cells | None = result_store().get(key)
-    if found is None:  # of a class that opens a lesson at once, one measures, and the others find it in their turn
+    if found is None:  # if many visitors ask at once, one of them measures, and the others find the result
         with compute_queue().turn(lambda _: None):
             found = result_store().once(key, lambda: Cells.measured(model, name))
     return found
@@ -87,7 +87,7 @@ def keep(look: Look) -> None:
 
 
 def original(model: Model, image: DecodedImage, fit: Fit) -> bytes:
-    """Return the part of the image that the model sees as a JPEG, in the image's own pixels."""
+    """Return the part of the image that the model sees as a JPEG, in the original pixels."""
     return result_store().once(
         ("original", image.digest, fit, model.key),
         lambda: encode.jpeg(np.asarray(model.original_view(image, fit, LONGEST)), quality=85),
@@ -95,7 +95,7 @@ def original(model: Model, image: DecodedImage, fit: Fit) -> bytes:
 
 
 def original_of(question: Question) -> bytes:
-    """Return what the model sees of the image of a question as a JPEG, edited, in the image's own pixels."""
+    """Return the part of a question's image that the model sees as a JPEG, edited, in the original pixels."""
     if question.edit is None:
         return original(question.model, question.image, question.fit)
     return result_store().once(

@@ -1,4 +1,4 @@
-"""What the steps of a method are drawn with: rows of images, and coarse maps cell by cell."""
+"""Drawings of the steps of a method: rows of images, and coarse maps cell by cell."""
 
 import numpy as np
 import streamlit as st
@@ -10,7 +10,7 @@ from ..inputs.experiment import Experiment
 
 
 def side_by_side(*images: tuple[str, NDArray[np.uint8]]) -> None:
-    """Images beside one another, each under its name."""
+    """Show images side by side, each above its name."""
     grid = st.grid(max(3, len(images)), min_column_width=110)
     for name, image in images:
         with grid.cell():
@@ -19,7 +19,7 @@ def side_by_side(*images: tuple[str, NDArray[np.uint8]]) -> None:
 
 
 def cells(values: Tensor, colors: str, high: float) -> NDArray[np.uint8]:
-    """Every cell as a square, (H, W, 3): coarse maps stay as coarse as they are."""
+    """Return a map with each cell as a square, (H, W, 3), without interpolation."""
     plane = values.detach().cpu().numpy().astype(np.float64)
     scaled = plane / high if high else plane
     if colors == "blue-red":
@@ -31,6 +31,6 @@ def cells(values: Tensor, colors: str, high: float) -> NDArray[np.uint8]:
 
 
 def over(experiment: Experiment, attribution: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A map over the image that the network sees."""
+    """Return a heatmap over the image that the model sees."""
     view = experiment.view
     return render.overlay(view, render.heatmap(attribution, view.shape[:2]))

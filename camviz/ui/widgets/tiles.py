@@ -23,7 +23,7 @@ from ..session.language import tr, tr_message, translator
 from ..session.markdown import escaped
 from . import charts, stage
 
-DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # (image, heatmap) to the drawing
+DrawMap = Callable[[NDArray[np.uint8], NDArray[Any]], NDArray[np.uint8]]  # draws a heatmap over an image
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def _caption(tile: Tile) -> None:
 def chart_of_curves(metric: Metric, found: Mapping[str, Curve], label: str) -> Chart:
     """Return the curves of deletion or insertion of one class, by method, with their areas."""
     areas = [Message("area {area:.3f} for {method}", area=curve.area, method=name) for name, curve in found.items()]
-    brought_in = metric.key == "insertion"
+    is_insertion = metric.key == "insertion"
     return Chart(
         {
             Message("{name}: {area:.3f}", name=name, area=curve.area): (curve.fractions, curve.values)
             for name, curve in found.items()
         },
-        Message("share of the pixels inserted") if brought_in else Message("share of the pixels deleted"),
+        Message("share of the pixels inserted") if is_insertion else Message("share of the pixels deleted"),
         Message("probability of {label}", label=label),
         Message("{first}: {second}", first=metric.title, second=join(areas)),
     )
@@ -174,7 +174,7 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
 
     def make() -> str:
         if e is None:
-            return report.to_html(title, [*sections, _settings(experiment)], link, language, say)
+            return report.to_html(title, [*sections, settings_section(experiment)], link, language, say)
         what, why, views, facts, code = report.explanation_sections(e, experiment.predictions, experiment.image.name)
         return report.to_html(title, [what, why, *sections, views, facts, code], link, language, say)
 
@@ -189,12 +189,14 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
     )
 
 
-def _settings(experiment: Experiment) -> Section:
+def settings_section(experiment: Experiment, *more: tuple[str, str]) -> Section:
+    """Return the section of a report on model, layers and image fit, with more rows of name and value."""
     table = [
         report.HEAD,
         (Message("model"), f"{experiment.model.name} ({experiment.model.weights})"),
         (Message("layer"), ", ".join(experiment.layers)),
         (Message("image fit"), Message(experiment.fit)),
+        *more,
     ]
     return Section(Message("Settings"), table=[row for row in table if row[1]])
 

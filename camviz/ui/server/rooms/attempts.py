@@ -7,7 +7,7 @@ from ....errors import RoomError
 
 FREE = 3  # wrong codes of a visitor before a wait
 LONGEST = 300.0  # seconds of a visitor's wait
-KEPT = 10_000  # visitors who are remembered; the earliest ones go
+KEPT = 10_000  # visitors who are remembered; the earliest ones are dropped
 MINUTE = 60.0
 
 
@@ -35,7 +35,7 @@ class WrongCodes:
             self._tried.popitem(last=False)
 
     def forget(self, visitor: str) -> None:
-        """Forget what a visitor tried who has entered."""
+        """Forget the wrong codes of a visitor who has entered."""
         self._tried.pop(visitor, None)
 
 

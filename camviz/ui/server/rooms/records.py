@@ -1,4 +1,4 @@
-"""What a room holds: seats, questions, answers."""
+"""The records of a room: seats, questions, answers."""
 
 import math
 import unicodedata
@@ -64,15 +64,15 @@ class Picture:
 
     @property
     def bytes(self) -> int:
-        """How much memory it takes."""
+        """Return the size in memory."""
         return len(self.jpeg) + self.map.values.nbytes + (0 if self.mass is None else self.mass.nbytes)
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What a teacher asks. `maps` says who sees the heatmap, `tells` whether the prediction is told before the answer.
+    """A teacher's question. `maps` says who sees the heatmap, `tells` whether the prediction is shown from the start.
 
-    `correct` is a choice, or a number; None of a region and of a sentence. `predicted` and `shown` are the model's
+    `correct` is a choice or a number, None for a region and a sentence. `predicted` and `shown` are the model's
     class and its probability.
     """
 
@@ -108,7 +108,7 @@ class Question:
 class Answer:
     """One person's answer: a region as a packed mask, a choice, a number or a sentence.
 
-    Of a region `score` is the share of the heatmap inside it, and `area` the share of the image.
+    For a region, `score` is the share of the heatmap inside it, and `area` its share of the image.
     """
 
     value: str | float
@@ -120,14 +120,14 @@ class Answer:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """The region, (56, 56)."""
+        """Return the region, (56, 56)."""
         return unpack(str(self.value))
 
 
 def number(value: Any) -> float:
     """Return a finite number. Raises RoomError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 1e12:
-        raise RoomError("'{value}' is not a number: answer with one", value=str(value)[:30])
+        raise RoomError("'{value}' is not a number: enter a number, such as 50", value=str(value)[:30])
     return float(value)
 
 
@@ -138,7 +138,7 @@ def plain_text(value: Any, longest: int, what: str) -> str:
     kept = " ".join(filter(None, visible))
     if not isinstance(value, str) or not kept or len(kept) > longest:
         raise RoomError(
-            "{what} has 1 to {longest} characters; got {count}: write another one",
+            "{what} has 1 to {longest} characters; got {count}: write a text of this length",
             what=what,
             longest=longest,
             count=len(str(value)),

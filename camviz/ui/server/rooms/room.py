@@ -1,4 +1,4 @@
-"""One room: its people, the present question, the answers."""
+"""One room: its people, the current question, the answers."""
 
 import random
 from dataclasses import dataclass, field, replace
@@ -18,11 +18,11 @@ from .views import Asked, Lesson, Person, Student, Wall
 PEOPLE = 60
 EARLIER = 30  # questions of the teacher whose answers are kept
 LESSON_QUESTIONS = 100  # of lessons in one room, whose guesses are kept
-BYTES = 2**22  # of one room: the present picture, and the answers
-ANSWER = 200  # bytes of an answer beside its text
-NOTHING = Picture(b"", (1, 1), StageMap(np.zeros((1, 1), np.float32), 0.0), None, "")  # of earlier questions
-FULL = Message("this room is full: its teacher can open another one")
-AWAY = 15.0  # seconds without a run of any page, after which a student counts as away
+BYTES = 2**22  # of one room: the current image and the answers
+ANSWER = 200  # bytes of an answer besides its text
+NOTHING = Picture(b"", (1, 1), StageMap(np.zeros((1, 1), np.float32), 0.0), None, "")  # the image of earlier questions
+FULL = Message("the memory of this room is full: its teacher can open another room")
+AWAY = 15.0  # seconds after the last run of a page, at which a student counts as away
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Poll:
     bytes: int = 0
 
     def put(self, token: str, answer: Answer, is_region: bool, spare: int) -> None:
-        """Take an answer in the place of an earlier one. Raises RoomError if more than `spare` bytes are needed."""
+        """Accept an answer, which replaces an earlier one. Raises RoomError if it needs more than `spare` bytes."""
         before = self.answers.get(token)
         more = _size(answer) - (0 if before is None else _size(before))
         if more > spare:
@@ -66,7 +66,7 @@ class Poll:
 
 
 class Room:
-    """A room; `Rooms` calls it under its lock, with the present time."""
+    """A room; `Rooms` calls it under its lock, with the current time."""
 
     def __init__(self, code: str, invitation: str, now: float, rng: random.Random) -> None:
         self.code, self.invitation, self.opened, self.seen = code, invitation, now, now
@@ -75,7 +75,7 @@ class Room:
         self._question: Question | None = None
         self._number, self._open, self._asked = 0, False, now
         self._poll = Poll()
-        self._maps: dict[str, bool] = {}  # who sees the heatmap of the present question
+        self._maps: dict[str, bool] = {}  # who sees the heatmap of the current question
         self._earlier: list[tuple[Question, Poll]] = []  # without their pictures
         self._lessons: dict[tuple[int, str, str], Poll] = {}
         self._heads: dict[str, SharedHead] = {}  # by the token of who shares it
@@ -94,13 +94,17 @@ class Room:
         """Add a student."""
         name = plain_text(nickname, LONGEST_NAME, Message("a nickname"))
         if len(self.members) >= PEOPLE:
-            raise RoomError("the room {code} is full: it has {count} people", code=self.code, count=PEOPLE)
+            raise RoomError(
+                "the room {code} is full: it has {count} people; wait until somebody leaves",
+                code=self.code,
+                count=PEOPLE,
+            )
         if name.casefold() in (member.name.casefold() for member in self.members.values()):
             raise RoomError("the nickname '{name}' is taken in this room: choose another one", name=name)
         self.members[token] = Member(name, "room", None, now)
 
     def ask(self, question: Question, now: float) -> None:
-        """Ask a question in the place of the present one."""
+        """Ask a question, which replaces the current one."""
         if self._kept_bytes() + question.picture.bytes > BYTES // 2:
             raise RoomError("the image of the question is too large: choose another one")
         self.clear()
@@ -109,11 +113,11 @@ class Room:
         self._poll, self._maps = Poll(), {}
 
     def show(self) -> None:
-        """Show the answer to the present question; no more answers are taken."""
+        """Show the answer to the current question; no more answers are accepted."""
         self._open = False
 
     def clear(self) -> None:
-        """Take the present question away."""
+        """Remove the current question."""
         if self._question is not None and self._poll.answers:
             self._earlier = [*self._earlier, (replace(self._question, picture=NOTHING), self._poll)][-EARLIER:]
         self._question, self._open, self._poll, self._maps = None, False, Poll(), {}
@@ -130,7 +134,7 @@ class Room:
         return token
 
     def leave(self, token: str) -> None:
-        """Take a student out with all answers."""
+        """Remove a student with all answers."""
         self._poll.drop(token, self._is_region())
         for (_, _, kind), poll in self._lessons.items():
             poll.drop(token, kind == "region")
@@ -140,19 +144,22 @@ class Room:
         del self.members[token]
 
     def answer(self, token: str, number_of_question: int, value: Any, now: float) -> None:
-        """Take a student's answer to the present question."""
+        """Accept a student's answer to the current question."""
         question = self._question
         if question is None or not self._open or number_of_question != self._number:
-            raise RoomError("this question is closed: answer the next one")
+            raise RoomError("this question is closed: wait for the next one")
         given = question.answer(value, self._sees_map(token), now - self._asked)
         self._poll.put(token, given, self._is_region(), BYTES - self.bytes())
 
     def guess(self, token: str, guess: GuessLike) -> None:
-        """Take a student's guess at a question of a lesson."""
+        """Accept a student's guess at a question of a lesson."""
         text = plain_text(guess.question, LONGEST_TEXT * 4, Message("a question"))
         key = int(guess.lesson), text, str(guess.kind)
         if key not in self._lessons and len(self._lessons) >= LESSON_QUESTIONS:
-            raise RoomError("this room takes guesses at {count} questions of lessons", count=LESSON_QUESTIONS)
+            raise RoomError(
+                "this room has guesses at {count} questions of lessons already: its teacher can open another room",
+                count=LESSON_QUESTIONS,
+            )
         is_region = key[2] == "region"
         if is_region:
             unpack(guess.value)
@@ -167,11 +174,10 @@ class Room:
         self._lessons[key] = poll
 
     def share(self, token: str, head: SharedHead) -> None:
-        """Share a trained layer with everybody in the room, in the place of an earlier one of the same person."""
+        """Share a trained layer with all people in the room; it replaces an earlier one of the same person."""
         if token not in self._heads and len(self._heads) >= MODELS:
             raise RoomError(
-                "this room has {count} models and takes no more: ask somebody who shares one to leave, or open another "
-                "room",
+                "this room has {count} models already: ask a person who shares one to leave, or open another room",
                 count=MODELS,
             )
         if self.bytes() + head.bytes > BYTES:
@@ -179,7 +185,7 @@ class Room:
         self._heads[token] = head
 
     def shared(self) -> tuple[Shared, ...]:
-        """Return the layers that people share, the first one first."""
+        """Return the shared layers, in the order in which they were shared."""
         names = {token: member.name for token, member in self.members.items()}
         return tuple(Shared(head, names.get(token, "")) for token, head in self._heads.items())
 
@@ -227,7 +233,7 @@ class Room:
         return self._question is not None and self._question.kind == "region"
 
     def _sees_map(self, token: str) -> bool:
-        """Return whether a student sees the heatmap; of "half" the next one joins the smaller group, or one by lot."""
+        """Return whether a student sees the heatmap; a new student joins the smaller half, or a random one."""
         assert self._question is not None
         if self._question.maps != "half":
             return self._question.maps == "everybody"

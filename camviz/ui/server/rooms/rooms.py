@@ -1,4 +1,4 @@
-"""The rooms of this process, found by the secrets of those who are inside."""
+"""The rooms of this process, found by the secret tokens of the people inside."""
 
 import random
 import secrets
@@ -25,9 +25,9 @@ WRONG_CODES, OPENINGS = 30, 10  # of all visitors together, a minute
 
 
 class Rooms:
-    """All rooms. Every function takes the secret of a seat, but `open` and `enter`, which give one.
+    """All rooms. Every function takes the token of a seat, except `open` and `enter`, which return one.
 
-    Teachers' functions refuse the secret of a student. `visitor` tells visitors apart who try codes.
+    The functions of a teacher refuse the token of a student. `visitor` identifies a visitor who tries codes.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, rng: random.Random | None = None) -> None:
@@ -42,7 +42,7 @@ class Rooms:
         """Open a room; return its teacher's seat."""
         with self._now() as now:
             if len(self._rooms) >= ROOMS:
-                raise RoomError("this server has {count} rooms, and all are in use: try again later", count=ROOMS)
+                raise RoomError("all {count} rooms of this server are in use: try again later", count=ROOMS)
             if wait := self._openings.wait(now):
                 raise RoomError("too many rooms were opened in the last minute: try again in {seconds} s", seconds=wait)
             self._openings.count(now)
@@ -94,17 +94,17 @@ class Rooms:
             room.ask(question, now)
 
     def show(self, teacher: str) -> None:
-        """Show the answer to the present question to the class."""
+        """Show the class the answer to the current question."""
         with self._of_teacher(teacher) as (room, _):
             room.show()
 
     def clear(self, teacher: str) -> None:
-        """Take the present question away."""
+        """Remove the current question."""
         with self._of_teacher(teacher) as (room, _):
             room.clear()
 
     def send_to(self, teacher: str, link: str) -> None:
-        """Show the class a link: the path and the settings of a page of this dashboard. "" takes it away."""
+        """Show the class a link: the path and the settings of a page of this dashboard. "" removes it."""
         with self._of_teacher(teacher) as (room, _):
             room.send_to(plain_text(link, LONGEST_TEXT * 8, Message("a link")) if link else "")
 
@@ -124,7 +124,7 @@ class Rooms:
             return room.student(student)
 
     def answer(self, student: str, number: int, value: Any) -> None:
-        """Answer the present question, which has this number. A second answer replaces the first."""
+        """Answer the current question, which has this number. A second answer replaces the first."""
         with self._of_student(student) as (room, now):
             room.answer(student, number, value, now)
 
@@ -134,7 +134,7 @@ class Rooms:
             room.guess(student, guess)
 
     def share(self, token: str, head: SharedHead) -> None:
-        """Share a trained layer in the room of a student or a teacher, in the place of an earlier one of the same."""
+        """Share a trained layer in the room of a student or a teacher; it replaces that person's earlier one."""
         with self._of_anybody(token) as room:
             room.share(token, head)
 
@@ -144,13 +144,13 @@ class Rooms:
             return room.shared()
 
     def be_at(self, student: str, page: str, lesson: int | None) -> None:
-        """Say which page a student has open."""
+        """Store which page a student has open."""
         with self._of_student(student) as (room, now):
             member = room.members[student]
             member.page, member.lesson, member.seen = str(page)[:30], lesson, now
 
     def leave(self, student: str) -> None:
-        """Leave a room; the answers go too."""
+        """Leave a room; the answers are dropped."""
         with self._of_student(student) as (room, _):
             room.leave(student)
             del self._students[student]
@@ -188,7 +188,7 @@ class Rooms:
     def _inside(seats: dict[str, Room], token: str, now: float) -> Room:
         room = seats.get(token)
         if room is None:
-            raise RoomEndedError("this room has ended, or you were removed from it: enter or open another one")
+            raise RoomEndedError("this room has ended, or you were removed from it: enter or open another room")
         room.seen = now
         return room
 

@@ -1,4 +1,4 @@
-"""Models that people share in a room: the last layers that they have trained, without any image."""
+"""The models that people share in a room: trained last layers, without any image."""
 
 import hashlib
 from dataclasses import dataclass
@@ -30,22 +30,30 @@ class SharedHead:
     def __post_init__(self) -> None:
         """Check the layer."""
         if self.network not in EMBEDDED:
-            raise RoomError("only models of the page Train can be shared; got one of {network}", network=self.network)
+            raise RoomError("only models of the page Train can be shared; got {network}", network=self.network)
         read_class_names(self.class_names)
         if self.weight.nbytes > HEAD_BYTES:
-            raise RoomError("this model is too large to be shared: train one with fewer classes")
+            raise RoomError(
+                "a shared layer has at most {most} kB; got {size}: train a model with fewer classes",
+                most=HEAD_BYTES // 1024,
+                size=self.weight.nbytes // 1024,
+            )
         count = len(self.class_names)
         if self.weight.ndim != 2 or len(self.weight) != count or self.bias.shape != (count,):
-            raise RoomError("the layer of a shared model has one row and one bias for each class")
+            raise RoomError(
+                "the layer of a shared model has one row and one bias for each class; got {shape} for {count} classes",
+                shape=self.weight.shape,
+                count=count,
+            )
 
     @property
     def bytes(self) -> int:
-        """How much memory it takes."""
+        """Return the size in memory."""
         return self.weight.nbytes + self.bias.nbytes + sum(map(len, self.class_names))
 
     @cached_property
     def digest(self) -> str:
-        """Tells this layer from others, by content."""
+        """Return a digest of the layer's content."""
         found = hashlib.sha256(repr((self.network, self.class_names, self.weight.shape)).encode())
         for array in (self.weight, self.bias):
             found.update(np.ascontiguousarray(array, "<f4").tobytes())
@@ -54,7 +62,7 @@ class SharedHead:
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """A shared layer, and the nickname of who shares it; "" of the teacher."""
+    """A shared layer, and the nickname of the person who shares it, "" for the teacher."""
 
     head: SharedHead
     by: str

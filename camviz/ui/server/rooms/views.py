@@ -1,4 +1,4 @@
-"""What a teacher and a student are shown of a room: copies that no later answer changes."""
+"""Views of a room for a teacher and a student: copies that no later answer changes."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from .records import Answer, Question
 
 @dataclass(frozen=True)
 class Person:
-    """A student: nickname, the page that was last open, the lesson on it, and whether it is still open."""
+    """A student: nickname, last page and lesson, whether it is still open, and whether the student has answered."""
 
     name: str
     page: str
@@ -32,7 +32,7 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Asked:
-    """An earlier or the present question of the teacher, and its answers."""
+    """A question of the teacher, the current or an earlier one, and its answers."""
 
     text: str
     kind: str

@@ -1,4 +1,4 @@
-"""The feature maps of the inspected layer, their order, and the one that is selected."""
+"""The feature maps of the inspected layer, their order, and the selected one."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,18 +17,18 @@ from ..server.store import result_store
 from ..session.language import error_text, tr, tr_message
 from ..session.settings import Span, setting
 
-BYS: dict[SortOrder, str] = {
-    "strength": "strength",
-    "weight": "weight for the class",
-    "relevance": "relevance",
-    "number": "number",
+SORT_ORDERS: dict[SortOrder, str] = {
+    "strength": "Strength",
+    "weight": "Weight for the class",
+    "relevance": "Relevance",
+    "number": "Number",
 }
 
 
 def maps_of(experiment: Experiment) -> FeatureMaps | None:
     """Return the layer's feature maps and their weights; None, with a message, if there are none.
 
-    With their shares of the relevance if they are sorted by it; with a message if there are no shares.
+    If they are sorted by relevance, the shares are included; a message says if there are none.
     """
     if not experiment.layer:
         st.info(tr("This model has no layer with spatial feature maps."))
@@ -39,7 +39,7 @@ def maps_of(experiment: Experiment) -> FeatureMaps | None:
     except CamvizError as error:
         st.error(error_text(error))
         return None
-    if setting("sort", "strength", BYS) != "relevance":
+    if setting("sort", "strength", SORT_ORDERS) != "relevance":
         return found
     try:
         shares = result_store().once(("relevance of feature maps", *key), lambda: _relevances(experiment))
@@ -63,7 +63,7 @@ def _relevances(experiment: Experiment) -> Float:
 
 def order(found: FeatureMaps) -> SortOrder:
     """Return the order in which the feature maps are shown: the chosen one, or strength without shares of relevance."""
-    by: SortOrder = st.session_state["sort"]  # which maps_of has read
+    by: SortOrder = st.session_state["sort"]  # `maps_of` has read the setting
     return "strength" if by == "relevance" and found.relevances is None else by
 
 

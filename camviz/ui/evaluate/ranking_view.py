@@ -1,4 +1,4 @@
-"""The ranking: methods and controls by metrics over several images."""
+"""The ranking of methods on the page Evaluate: methods and controls by metrics, over several images."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -42,8 +42,8 @@ class Cell:
     def value(self) -> float | None:
         """Return the value if known; NaN if the metric cannot be used on this heatmap."""
         if self.mosaic is not None:
-            played = pointing_game.before(self.question, self.mosaic)
-            return None if played is None else played.shares[self.quarter]
+            result = pointing_game.known(self.question, self.mosaic)
+            return None if result is None else result.shares[self.quarter]
         return nan if self.metric.of_mosaics else metrics.known(self.question, self.metric)
 
     @property
@@ -64,7 +64,7 @@ class Cell:
     def compute(self, report: ReportProgress) -> None:
         """Compute and cache the value; NaN if the metric cannot be used on this heatmap."""
         if self.mosaic is not None:
-            pointing_game.play(self.question, self.mosaic, report)
+            pointing_game.compute(self.question, self.mosaic, report)
             return
         try:
             metrics.number(self.question, self.metric, report)
@@ -79,8 +79,9 @@ def table(experiment: Experiment) -> list[Section]:
         st.info(tr("Choose at least one method, one metric and one image."))
         return []
     subjects = {key: replace(experiment, image=one, target=-1, rival=-1) for key, one in over.items()}
-    asked = any(metric.of_mosaics for metric in metrics)
-    places = {key: (one, quarter) for key, one, quarter in pointing_game.mosaics(experiment, over)} if asked else {}
+    has_mosaics = any(metric.of_mosaics for metric in metrics)
+    mosaics = pointing_game.mosaics(experiment, over) if has_mosaics else []
+    places = {key: (mosaic, quarter) for key, mosaic, quarter in mosaics}
 
     def cell(key: str, method: Method, metric: Metric) -> Cell:
         return Cell(subjects[key].question(method), metric, *(places.get(key, ()) if metric.of_mosaics else ()))

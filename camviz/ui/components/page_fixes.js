@@ -1,4 +1,4 @@
-// Mends Streamlit's own elements: horizontal scroll areas are reachable by keyboard, and texts are translated.
+// Fixes for Streamlit's own elements: horizontal scroll areas are reachable by keyboard, and texts are translated.
 const SCROLLING = 'pre, .katex-display';
 const TRANSLATED = [
   '[data-testid=stFileUploaderDropzone] p', '[data-testid=stFileUploaderDropzoneInstructions] span',
@@ -24,7 +24,7 @@ export default function({ data }) {
     }
   };
   let asked = 0;
-  const look = () => {
+  const fix = () => {
     for (const box of document.querySelectorAll(SCROLLING)) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute('tabindex');
@@ -32,7 +32,7 @@ export default function({ data }) {
     for (const text of changed.keys()) if (!text.isConnected) changed.delete(text);
     if (words.length) document.querySelectorAll(TRANSLATED).forEach(translate);
   };
-  const reach = () => { cancelAnimationFrame(asked); asked = requestAnimationFrame(look); };
+  const reach = () => { cancelAnimationFrame(asked); asked = requestAnimationFrame(fix); };
   const seen = new MutationObserver(reach);
   seen.observe(document.body, { childList: true, subtree: true });
   window.addEventListener('resize', reach);
