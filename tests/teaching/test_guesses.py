@@ -119,7 +119,11 @@ def test_a_class_is_added_up_and_marked_again(tmp_path, espresso):
     cheat = replace(marking.guess(4, prompt(4), "B", 60, True), correct=True, score=1.0)
     works = {
         "ann": hand_in(
-            "Ann", region(CUP), marking.guess(4, prompt(4), "A", 30, True), marking.guess(10, prompt(10), 12.5, 9, True)
+            "Ann",
+            region(CUP),
+            marking.guess(4, prompt(4), "A", 30, True),
+            marking.guess(10, prompt(10), 12.5, 9, True),
+            links=("https://a.org/explain?x=1",),
         ),
         "sub/bo": hand_in("Bo", region(left), cheat, marking.guess(10, prompt(10), 11.5, 9, True)),
         "formula": hand_in(
@@ -146,6 +150,7 @@ def test_a_class_is_added_up_and_marked_again(tmp_path, espresso):
     assert len(rows) == 7 and {row["student"] for row in rows} == {"Ann", "Bo", "'=1+1"}
     assert [row["correct"] for row in rows if row["lesson"] == "4"] == ["True", "False"]
     html = found.to_html()
+    assert '<b>Ann</b>: <a href="https://a.org/explain?x=1"' in html
     assert html.count("data:image/jpeg") == 2 and "Its toes." in html and "<script" not in html
 
 

@@ -12,9 +12,9 @@ from ...teaching.guesses import Guess
 from ...teaching.lessons import Lesson, question_of
 from ...teaching.marking import printable
 from ...text import file_name
+from ..inputs import kept_work
 from ..session import language
 from ..session.language import tr
-from . import kept_work
 
 NAME, LINKS = "hand_in_name", "hand_in_links"
 LONGEST_LINKS = 20_000  # characters of all links
@@ -25,7 +25,7 @@ def draw(lessons: Mapping[int, Lesson]) -> None:
     kept = kept_work.guesses()
     if not kept:
         return
-    place = st.expander(tr("Hand in ({count} guesses)", count=len(kept)), icon=":material/assignment_turned_in:")
+    place = st.expander(tr("Hand in (guesses: {count})", count=len(kept)), icon=":material/assignment_turned_in:")
     place.caption(
         tr(
             "Your guesses, their scores and times as one file for your teacher. They are kept in this server's memory "

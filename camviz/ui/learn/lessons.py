@@ -6,8 +6,8 @@ import streamlit as st
 
 from ...errors import CamvizError
 from ...models import DEFAULT_MODEL, available_devices, shared_model
-from ...teaching.courses import courses
-from ...teaching.lessons import FOLDER, Lesson, View, lessons
+from ...teaching.courses import shown_courses, shown_lessons
+from ...teaching.lessons import Lesson, View
 from ..session import language, settings
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
@@ -16,7 +16,6 @@ from . import hand_in, lesson_guesses, lesson_heatmaps
 
 ALL = "all"  # the course of all lessons
 OPENED = "_lesson_view"  # in st.session_state: the view whose link was clicked
-README = f"{FOLDER.parent.name}/{FOLDER.name}/README.md"
 DEFAULTS = {"fit": "crop", "method": "grad_cam", "rather_than": "-1", "several": "0", "target": "-1", "untrained": "0"}
 
 
@@ -24,13 +23,11 @@ def draw() -> None:
     """Show the selected lesson below the picker of lessons."""
     if view := st.session_state.pop(OPENED, None):
         _open(view)
-    try:
-        found = {lesson.number: lesson for lesson in lessons(language=language.current())}
-    except CamvizError as error:
-        st.error(tr("The lessons cannot be shown: {error}.", error=escaped(tr_message(error.message))))
-        return
+    found, faults = shown_lessons(language.current())
+    for fault in faults:
+        st.warning(tr("A lesson is left out: {error}.", error=escaped(tr_message(fault))))
     if not found:
-        st.info(tr("There are no lessons. To add one, see `{file}`.", file=README))
+        st.info(tr("There are no lessons."))
         return
     lesson = found[_pick(_of_course(found))]
     opened = settings.setting("answer", 0, {0, *found}, int) == lesson.number
@@ -80,11 +77,9 @@ def draw() -> None:
 
 def _of_course(found: dict[int, Lesson]) -> dict[int, Lesson]:
     """Draw the picker of courses, and return the lessons of the selected one, in its order."""
-    try:
-        known = {course.key: course for course in courses(tuple(found.values()), language=language.current())}
-    except CamvizError as error:
-        st.error(language.error_text(error))
-        return found
+    known, faults = shown_courses(found, language.current())
+    for fault in faults:
+        st.warning(tr("A course is left out: {error}.", error=escaped(tr_message(fault))))
     chosen = settings.setting("course", ALL, {ALL, *known})
     st.pills(
         tr("Course"),
@@ -122,9 +117,7 @@ def _pick(found: dict[int, Lesson]) -> int:
         format_func=lambda one: f"{one}. {found[one].title}",
         key="lesson",
         persist_state="session",
-        help=tr(
-            "Each lesson is a file; to add one, see `{file}`.", file=f"{FOLDER.parent.name}/{FOLDER.name}/README.md"
-        ),
+        help=tr("Each lesson is a file. Lessons of your own: `camviz serve --lessons FOLDER`."),
     )
     for step, label, icon in (
         (-1, tr("Previous lesson"), ":material/arrow_back:"),

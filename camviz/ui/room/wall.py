@@ -96,7 +96,7 @@ def _question(token: str, found: Wall, question: Question) -> None:
 
 def _people(token: str, people: Sequence[Person]) -> None:
     """Say who is on which page; a tick is for an answer."""
-    st.subheader(tr("{count} people", count=len(people)), anchor=False)
+    st.subheader(tr("People: {count}", count=len(people)), anchor=False)
     places: dict[str, list[str]] = defaultdict(list)
     for one in people:
         places[_place(one)].append(escaped(one.name) + (" ✓" if one.answered else ""))
