@@ -1,4 +1,4 @@
-"""A lesson: question and guess on the left, its heatmaps on the right, and the answer after the guess."""
+"""A lesson: question and guess, its heatmaps beside them, and the answer after the guess."""
 
 from functools import partial
 
@@ -33,14 +33,15 @@ def draw() -> None:
     opened = settings.setting("answer", 0, {0, *found}, int) == lesson.number
     asked = lesson_guesses.asks(lesson) and not opened
     lesson_guesses.begin(lesson, opened)
-    wide = len(lesson.heatmaps)
-    left, right = st.columns([2, 3] if wide <= 1 else [1, 2] if wide < 4 else [1, 3], gap="medium")
-    with left:
+    with st.container(key=f"lesson_body{min(4, len(lesson.heatmaps))}"):  # page.css lays out its three parts
+        ask, show, guess = (st.container(key=f"lesson_{name}") for name in ("ask", "show", "guess"))
+    with ask:
         st.header(f"{lesson.number}. {lesson.title}", anchor=False)
         st.caption(tr("{minutes} minutes", minutes=lesson.minutes))
         st.markdown(lesson.question)
         if lesson.exercise and not opened:
             _links(lesson)
+    with guess:
         if opened:
             st.success(lesson.answer)
         result = st.container()
@@ -62,7 +63,7 @@ def draw() -> None:
         )
         if opened:
             _links(lesson)
-    with right:
+    with show:
         try:
             mark = partial(lesson_guesses.mark, lesson)
             heatmaps = lesson_heatmaps.draw(lesson, opened, asked, _open_later, mark)
@@ -110,7 +111,7 @@ def _pick(found: dict[int, Lesson]) -> int:
     numbers = list(found)
     number: int = settings.setting("lesson", numbers[0], numbers, int)
     place = numbers.index(number)
-    row = st.container(horizontal=True, vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="lesson_row")
     row.selectbox(
         tr("Lesson {number} of {count}", number=place + 1, count=len(numbers)),
         numbers,
