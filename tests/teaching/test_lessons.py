@@ -144,7 +144,7 @@ GUESS = LESSON + '[[guess]]\nprompt = "D?"\n'
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\nset = {"a b" = 1}', "'a b' is not"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n[[claim]]\nsays = "C"', "has says and"),
         ("1-a.toml", CLAIM + 'measure = "sum"\nof = [2]\nover = 1', "a heatmap that is not there"),
-        ("1-a.toml", "minuts = 9\n" + LESSON, "a lesson has no minuts; it has answer"),
+        ("1-a.toml", "length = 9\n" + LESSON, "a lesson has no length; it has answer"),
         ("1-a.toml", LESSON + "scale = 2", "from 1 to 1"),
         ("1-a.toml", CLAIM + 'measure = "sum"', "says nothing of its measure sum: give it over or under"),
         ("1-a.toml", CLAIM + 'measure = "predicted"\nover = 1', "of its measure predicted: give it equals"),

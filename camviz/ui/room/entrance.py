@@ -32,7 +32,7 @@ def draw() -> None:
         st.subheader(tr("Enter a room"), anchor=False)
         code, _, invitation = given.partition("-")
         key = f"room_code.{given}"
-        st.text_input(tr("Code"), code.upper(), max_chars=4, key=key)
+        st.text_input(tr("Room code"), code.upper(), max_chars=4, key=key)
         st.text_input(
             tr("Nickname"), max_chars=LONGEST_NAME, key="room_name", help=tr("Your teacher and your class see it.")
         )
