@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from ..teaching.collecting import collect
-from ..teaching.lessons import FOLDER, lessons
+from ..teaching.lessons import FOLDER, check_folder, lessons
 from ..ui.session.language import LANGUAGES, translated
 
 HELP = "Makes a table (CSV) and a page (HTML) of the files that a class has handed in on Learn."
@@ -17,14 +17,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("class.html"), help="the page (class.html); the table is written beside it"
     )
-    parser.add_argument("--lessons", type=Path, default=FOLDER, help="the folder of the lessons, if they are your own")
+    parser.add_argument("--lessons", type=Path, help="the folder of your own lessons, if the class has done some")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the page (en)")
 
 
 def run(given: argparse.Namespace) -> int:
     """Write both files."""
     page = given.output.with_suffix(".html")
-    found = collect(given.folder, lessons(given.lessons, given.language), besides=page)
+    known = {lesson.number: lesson for lesson in lessons(FOLDER, given.language)}
+    if given.lessons is not None:
+        check_folder(given.lessons)
+        known |= {lesson.number: lesson for lesson in lessons(given.lessons, given.language)}
+    found = collect(given.folder, tuple(known.values()), besides=page)
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(found.to_html(given.language, partial(translated, language=given.language)), encoding="utf-8")
     table = page.with_suffix(".csv")

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from ..errors import CamvizError, FilesError
+from ..errors import CamvizError
 from ..explanation.explain import answer
 from ..models.local import local_models
 from ..teaching.courses import courses
-from ..teaching.lessons import FOLDER, Lesson, files, lessons, question_of, read
+from ..teaching.lessons import FOLDER, Lesson, check_folder, files, lessons, question_of, read
 
 HELP = "Checks files of lessons, and shows which claims hold on the networks of this machine (exit status 1: not all)."
 
@@ -19,13 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print a line for each lesson and each of its claims."""
-    if not given.folder.is_dir():
-        raise FilesError("'{folder}' is not a folder: name the one with the lessons", folder=str(given.folder))
+    check_folder(given.folder)
     found = files(given.folder)
-    if not found:
-        raise FilesError(
-            "'{folder}' holds no lesson: expected files such as 07-rather-than.toml", folder=str(given.folder)
-        )
     faults = sum(_faults_of(path) for path in found)
     try:
         known = lessons(given.folder)

@@ -35,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, help="default: 8501, or any free one; 0: any free one")
     add("--no-browser", action="store_false", dest="browser", help="do not open a browser")
     add("--config", type=Path, help="a TOML file with models to offer, like the variable CAMVIZ_CONFIG")
+    add("--lessons", type=Path, help="a folder of your own lessons for Learn, like the variable CAMVIZ_LESSONS")
 
 
 def run(given: argparse.Namespace) -> NoReturn:
@@ -43,6 +44,10 @@ def run(given: argparse.Namespace) -> NoReturn:
         if not given.config.is_file():
             raise CamvizError("there is no file {file}: give --config the path of a TOML file", file=given.config)
         os.environ["CAMVIZ_CONFIG"] = str(given.config.absolute())
+    if given.lessons is not None:
+        if not given.lessons.is_dir():
+            raise CamvizError("there is no folder {folder} for --lessons", folder=given.lessons)
+        os.environ["CAMVIZ_LESSONS"] = str(given.lessons.absolute())
     for option in ("architecture", "classes", "name"):
         if given.model is None and (value := vars(given)[option]):
             raise CamvizError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from ..explanation.explain import answer
 from ..explanation.explanation import Explanation
 from ..feature_visualization.synthesis import synthesize
 from ..inspection.filters import first_filters
+from ..messages import Message
 from ..models import shared_model
 from ..tape import forward, score_of
 
 Box = tuple[float, float, float, float]  # top, left, bottom, right, as shares of the image's height and width
 DARK = 60  # of 255: all three colors of a dark pixel are below it
+TEXTS = ("predicted", "explained")  # the measures that give a text
 FIELDS = {"says", "measure", "of", "box", "word", "equals", "over", "under"}
 
 
@@ -51,9 +54,9 @@ class Claim:
         return value == self.equals if isinstance(value, str) else self.over < value < self.under
 
 
-def read_claim(file: str, data: Mapping[str, Any]) -> Claim:
+def read_claim(file: str, data: Any) -> Claim:
     """Return the claim of a [[claim]] table. Raises CamvizError if it is invalid."""
-    if not {"says", "measure"} <= data.keys() <= FIELDS:
+    if not isinstance(data, Mapping) or not {"says", "measure"} <= data.keys() <= FIELDS:
         raise ExtensionError(
             "{file}: a [[claim]] needs says and measure, and may have {fields}",
             file=file,
@@ -61,7 +64,52 @@ def read_claim(file: str, data: Mapping[str, Any]) -> Claim:
         )
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
     fields["measure"] = choice(data["measure"], MEASURES, "measure")
-    return Claim(**fields)
+    wrong = next((key for key, value in fields.items() if not _fits(key, value)), None)
+    if wrong is not None:
+        raise ExtensionError(
+            "{file}: {field} of a [[claim]] cannot be {given}: says, word and equals are texts, over and under are "
+            "numbers, of is a list of the numbers of heatmaps, and box is [top, left, bottom, right] from 0 to 1",
+            file=file,
+            field=wrong,
+            given=repr(data[wrong])[:60],
+        )
+    claim = Claim(**fields)
+    count = len(signature(MEASURES[claim.measure]).parameters) - 1
+    if len(claim.of) != count:
+        raise ExtensionError(
+            "{file}: the measure {measure} is of {count} heatmaps, as in of = {example}",
+            file=file,
+            measure=claim.measure,
+            count=count,
+            example=str(list(range(1, count + 1))),
+        )
+    if not fields.keys() & ({"equals"} if claim.measure in TEXTS else {"over", "under"}):
+        raise ExtensionError(
+            "{file}: the claim '{says}' says nothing of its measure {measure}: give it {limits}",
+            file=file,
+            says=claim.says,
+            measure=claim.measure,
+            limits='equals = "..."' if claim.measure in TEXTS else Message("over or under, a number"),
+        )
+    return claim
+
+
+def _fits(field: str, value: Any) -> bool:
+    """Return whether a field of a [[claim]] can have this value."""
+    if field in ("says", "measure", "word", "equals"):
+        return isinstance(value, str)
+    if field in ("over", "under"):
+        return _is_number(value)
+    if field == "of":
+        return isinstance(value, tuple) and all(isinstance(one, int) and _is_number(one) for one in value)
+    if not isinstance(value, tuple) or len(value) != 4 or not all(_is_number(one) and 0 <= one <= 1 for one in value):
+        return False
+    top, left, bottom, right = value
+    return bool(top < bottom and left < right)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def strength(e: Explanation) -> NDArray[np.floating]:

@@ -32,6 +32,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a formula in a
 WORDS = {
     "title": Message("What the class guessed"),
     "students": Message("Students"),
+    "links": Message("Links"),
     "refused": Message("Files that were left out"),
     "columns": (
         Message("student"),
@@ -133,7 +134,7 @@ class Collected:
     def summary(self) -> Message:
         """The number of students and of questions."""
         return Message(
-            "{students} students, {questions} questions.", students=len(self.files), questions=len(self.questions)
+            "Students: {students}, questions: {questions}.", students=len(self.files), questions=len(self.questions)
         )
 
     @property
@@ -155,6 +156,11 @@ class Collected:
                 )
             )
         return rows
+
+    @property
+    def links(self) -> list[tuple[str, tuple[tuple[str, bool], ...]]]:
+        """The links of each student who has some, each with whether it is an address of the web."""
+        return [(work.student, work.web_links) for _, work in self.files if work.links]
 
     def to_csv(self) -> str:
         """Return one row for each guess. A text that a spreadsheet would run as a formula begins with an apostrophe."""

@@ -181,7 +181,9 @@ def region_image(view: RGB, region: Mask, side: int = 200) -> bytes:
 def _result(guess: Guess) -> str:
     if guess.correct is not None:
         return Message("right") if guess.correct else Message("wrong")
-    return "" if guess.score is None else f"{guess.score:.2f}"
+    if guess.score is None:
+        return ""
+    return Message("{score}: the share of the heatmap inside, less the share of the image", score=f"{guess.score:.2f}")
 
 
 def _check(text: Any, what: str, most: int) -> None:

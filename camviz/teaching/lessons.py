@@ -9,24 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from ..edits.edit import read_text
-from ..errors import ExtensionError, choice
+from ..errors import ExtensionError, FilesError, choice
 from ..explanation.explain import ask, find_method
 from ..explanation.question import Question
 from ..images import DecodedImage, decode_image
+from ..messages import Message
+from ..method_call import Knob
 from ..models import DEFAULT_MODEL, available_devices, local_models, shared_model
 from ..models.catalog import source_of
 from ..registry import Method
 from ..runtime.installation import ASSETS, SAMPLES
 from ..scores import contrast
 from .claims import Claim, read_claim
-from .prompts import Prompt, read_prompt
+from .prompts import Prompt, check_fields, read_prompt
 
 FOLDER = ASSETS / "lessons"
 COURSES = "courses.toml"  # in the folder of the lessons
 MINUTES = 5  # default duration of a lesson
 FORMER_PAGES = ("dream", "gallery", "layers")  # links to them are redirected
 PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", "perturb", "room", "train", *FORMER_PAGES)
+TRANSLATED = {"title", "question", "answer"}
+FIELDS = TRANSLATED | {"hides", "minutes", "exercise", "needs", "view", "guess", "claim"}
 HIDES = ("nothing", "heatmaps", "labels")
+SAME_NUMBER = Message("two lessons have the number {number}: rename one of their files")
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
 _SETTING = re.compile(r"[a-z_.]+")
 _SAMPLE = re.compile(r"sample:([a-z_]+)")
@@ -91,9 +96,17 @@ def lessons(folder: Path = FOLDER, language: str = "en") -> tuple[Lesson, ...]:
     numbers = [lesson.number for lesson in found]
     for number in numbers:
         if numbers.count(number) > 1:
-            raise ExtensionError("two lessons have the number {number}: rename one of their files", number=number)
+            raise ExtensionError(SAME_NUMBER.template, number=number)
     here = [lesson for lesson in found if not lesson.needs or lesson.needs in local_models()]
     return tuple(sorted(here, key=lambda lesson: lesson.number))
+
+
+def check_folder(folder: Path) -> None:
+    """Raise CamvizError if there is no such folder, or no lesson in it."""
+    if not folder.is_dir():
+        raise FilesError("'{folder}' is not a folder: name the one with the lessons", folder=str(folder))
+    if not files(folder):
+        raise FilesError("'{folder}' holds no lesson, a file like 07-rather-than.toml", folder=str(folder))
 
 
 def files(folder: Path = FOLDER) -> list[Path]:
@@ -104,11 +117,12 @@ def files(folder: Path = FOLDER) -> list[Path]:
 def read(path: Path, language: str = "en") -> Lesson:
     """Read a lesson from a file named like 07-rather-than.toml; texts without a translation stay in English."""
     number, data = lesson_number(path), read_toml(path)
+    check_fields(path.name, Message("a lesson"), data, FIELDS, TRANSLATED)
     for key in ("title", "question", "answer"):
         if not isinstance(data.get(key), str) or not data[key].strip():
             raise ExtensionError('{file} lacks {key} = "..."', file=path.name, key=key)
-    views = data.get("view")
-    if not isinstance(views, list) or not views:
+    views, claims, guesses = (tables(path, data, name) for name in ("view", "claim", "guess"))
+    if not views:
         raise ExtensionError("{file} lacks a [[view]]: the heatmap or link that the lesson shows", file=path.name)
     texts = (data.get(f"{key}_{language}", data[key]) for key in ("title", "question", "answer"))
     title, question, answer = (" ".join(str(text).split()) for text in texts)
@@ -119,14 +133,19 @@ def read(path: Path, language: str = "en") -> Lesson:
         answer,
         tuple(_view(path, view, language) for view in views),
         choice(data.get("hides", "nothing"), HIDES, "hides"),
-        tuple(read_claim(path.name, claim) for claim in data.get("claim", ())),
+        tuple(read_claim(path.name, claim) for claim in claims),
         minutes=_minutes(path, data.get("minutes", MINUTES)),
         exercise=bool(data.get("exercise", False)),
-        needs=_needed(data.get("needs", "")),
+        needs=_needed(str(data.get("needs", ""))),
     )
     count = len(lesson.heatmaps)
-    prompts = tuple(read_prompt(path.name, guess, count, language) for guess in data.get("guess", ()))
+    prompts = tuple(read_prompt(path.name, guess, count, language) for guess in guesses)
     lesson = replace(lesson, prompts=prompts)
+    for view in lesson.heatmaps:
+        if view.scale not in range(count + 1):
+            raise ExtensionError(
+                "{file}: scale is the number of a heatmap, from 1 to {count}", file=path.name, count=count
+            )
     for claim in lesson.tested:
         if not set(claim.of) <= set(range(1, count + 1)):
             raise ExtensionError(
@@ -150,8 +169,16 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file. Raises CamvizError with the file's name."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ExtensionError("{file} is not a TOML file: {error}", file=path.name, error=str(error)) from error
+
+
+def tables(path: Path, data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return the tables of a name, such as [[view]]. Raises CamvizError for anything else."""
+    found = data.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        raise ExtensionError("{file}: {name} is written as [[{name}]], in two brackets", file=path.name, name=name)
+    return found
 
 
 def _minutes(path: Path, given: Any) -> int:
@@ -169,17 +196,21 @@ def _needed(name: str) -> str:
 
 
 def _view(path: Path, data: Any, language: str) -> View:
-    page = data.get("page", "explain")
+    check_fields(path.name, Message("a [[view]]"), data, {"label", "page", "set", "scale"}, {"label"})
+    page, settings, scale = data.get("page", "explain"), data.get("set", {}), data.get("scale", 0)
     if page not in PAGES:
         raise ExtensionError(
             "{file}: there is no page '{page}'; use one of {pages}", file=path.name, page=page, pages=", ".join(PAGES)
         )
-    settings = data.get("set", {})
+    if not isinstance(settings, Mapping) or not isinstance(scale, int):
+        raise ExtensionError(
+            '{file}: a [[view]] has set = {{ img = "sample:coffee" }} and scale, a whole number', file=path.name
+        )
     for key in settings:
         if not _SETTING.fullmatch(key):
             raise ExtensionError("{file}: '{key}' is not the name of a setting in a link", file=path.name, key=key)
     label = data.get(f"label_{language}", data.get("label", "Open the example"))
-    return View(str(label), page, {key: str(value) for key, value in settings.items()}, int(data.get("scale", 0)))
+    return View(str(label), page, {key: str(value) for key, value in settings.items()}, int(scale))
 
 
 def question_of(view: View) -> Question:
@@ -189,7 +220,7 @@ def question_of(view: View) -> Question:
     name = settings.get("model", DEFAULT_MODEL)
     model = shared_model(name, "random" if untrained else "default", available_devices()[0])
     method = find_method(settings.get("method", "grad_cam"))
-    target, rival = (int(settings.get(key, "-1")) for key in ("target", "rather_than"))
+    target, rival = (_whole(settings, key) for key in ("target", "rather_than"))
     return ask(
         model,
         _sample(settings.get("img", "sample:coffee")),
@@ -201,9 +232,27 @@ def question_of(view: View) -> Question:
     )
 
 
+def _whole(settings: Mapping[str, str], key: str) -> int:
+    """Return the class index of a setting, -1 for none. Raises CamvizError."""
+    try:
+        return int(settings.get(key, "-1"))
+    except ValueError as error:
+        raise ExtensionError(
+            "{key} = '{value}' in a lesson is no class index, a number such as 105", key=key, value=settings[key][:60]
+        ) from error
+
+
 def _knobs(method: Method, settings: Mapping[str, str]) -> dict[str, Any]:
     given = {key.removeprefix(f"{method.key}."): value for key, value in settings.items() if "." in key}
-    return {name: method.knobs[name].type(value) for name, value in given.items() if name in method.knobs}
+    return {name: _parsed(method.knobs[name], value) for name, value in given.items() if name in method.knobs}
+
+
+def _parsed(knob: Knob, value: str) -> Any:
+    """Return the value of a setting; a text that is none stays as it is, for which the method has its own sentence."""
+    try:
+        return knob.type(value)
+    except ValueError:
+        return value
 
 
 @cache

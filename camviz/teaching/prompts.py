@@ -1,10 +1,11 @@
 """The prompts of a lesson, before its answer is opened: for a region, a choice, a number or a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ExtensionError, choice
+from ..messages import Message
 from .claims import Claim, read_claim
 from .guesses import KINDS, Kind
 
@@ -47,17 +48,8 @@ def read_prompt(file: str, data: Any, heatmaps: int, language: str) -> Prompt:
     if not isinstance(data, Mapping) or not isinstance(data.get("prompt"), str) or not data["prompt"].strip():
         raise ExtensionError('{file}: a [[guess]] needs kind and prompt = "..."', file=file)
     kind: Kind = choice(data.get("kind"), KINDS, "kind")  # type: ignore[assignment]
-    known = {"kind", "prompt", *FIELDS[kind]}
-    for name in data:
-        base = name.rpartition("_")[0] if len(name.rpartition("_")[2]) == 2 else name
-        if name not in known and base not in known & {"prompt", "options"}:
-            raise ExtensionError(
-                "{file}: a [[guess]] of the kind {kind} has no {name}; it has {known}",
-                file=file,
-                kind=kind,
-                name=name,
-                known=", ".join(sorted(known)),
-            )
+    table = Message("a [[guess]] of the kind {kind}", kind=kind)
+    check_fields(file, table, data, {"kind", "prompt", *FIELDS[kind]}, {"prompt", "options"})
     text = str(data.get(f"prompt_{language}", data["prompt"]))
     prompt, key = (" ".join(one.split()) for one in (text, data["prompt"]))
     if kind == "choice":
@@ -73,6 +65,20 @@ def read_prompt(file: str, data: Any, heatmaps: int, language: str) -> Prompt:
             view=repr(view)[:60],
         )
     return Prompt(kind, prompt, key, view=view)
+
+
+def check_fields(file: str, table: str, data: Mapping[str, Any], known: Set[str], translated: Set[str]) -> None:
+    """Raise CamvizError for a field that a table does not have. Fields that are `translated` may end like _zh."""
+    for name in data:
+        base, _, language = name.rpartition("_")
+        if name not in known and (len(language) != 2 or base not in known & translated):
+            raise ExtensionError(
+                "{file}: {table} has no {name}; it has {known}",
+                file=file,
+                table=table,
+                name=name[:60],
+                known=", ".join(sorted(known)),
+            )
 
 
 def _choice(file: str, data: Mapping[str, Any], text: str, key: str, language: str) -> Prompt:

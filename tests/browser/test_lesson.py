@@ -26,7 +26,11 @@ def test_lesson_is_answered_and_handed_in_by_keyboard(page: Page, server: str, t
     expect(page.get_by_role("group", name="Shape").get_by_role("button")).to_have_count(3)
     expect(page.get_by_text("Mark it on the image")).to_have_count(0)
     settled(page)
-    tab_to(page, page.get_by_role("button", name="Check my guess"), "Shift+Tab")
+    page.reload()  # a new session, which finds the region that is not checked yet by the visitor's cookie
+    expect(page.locator(".stage.ready")).to_be_visible()
+    settled(page)
+    expect(page.get_by_text("Mark it on the image")).to_have_count(0)
+    tab_to(page, page.get_by_role("button", name="Check my guess"))
     page.keyboard.press("Enter")
     region = np.zeros((56, 56), bool)
     region[4:32, 14:42] = True
@@ -53,3 +57,18 @@ def test_lesson_is_answered_and_handed_in_by_keyboard(page: Page, server: str, t
     page.reload()  # a new session, which finds the guess by the visitor's cookie
     expect(page.get_by_text("Hand in (guesses: 1)")).to_be_visible()
     expect(page.get_by_text(f"Your region holds {fit.mass:.0%} of the heatmap on 25% of the image")).to_be_visible()
+
+
+def test_a_sentence_is_found_after_a_reload_without_leaving_its_field(page: Page, server: str) -> None:
+    page.goto(f"{server}/learn?lesson=7")
+    field = page.get_by_role("textbox", name="Which parts of the animal")
+    field.press_sequentially("its scales")
+    expect(field).to_be_focused()
+    settled(page)
+    page.wait_for_function("document.cookie.includes('camviz=')")  # the first guess that is kept
+    field.press_sequentially(" and toes")
+    page.wait_for_timeout(1500)  # longer than the pause after which it is sent
+    settled(page)
+    expect(field).to_be_focused()
+    page.reload()
+    expect(field).to_have_value("its scales and toes")

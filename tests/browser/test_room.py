@@ -13,7 +13,7 @@ def test_student_votes_by_keyboard_and_the_wall_shows_it(page: Page, browser: Br
     code = wall.get_by_test_id("stMetricValue").inner_text()
 
     student.goto(f"{server}/room?room={code}")
-    expect(student.get_by_role("textbox", name="Code")).to_have_value(code)
+    expect(student.get_by_role("textbox", name="Room code")).to_have_value(code)
     settled(student)
     tab_to(student, student.get_by_role("textbox", name="Nickname"))
     student.keyboard.type("<b>Ada</b>")

@@ -46,6 +46,10 @@ def test_lessons_command_checks_claims_and_files(capsys: pytest.CaptureFixture[s
     status, out, _ = run_command(capsys, "lessons", str(tmp_path))
     assert status == 1 and '  FAILS  predicted = koala  "a koala"' in out and "2 lessons, 2 faults" in out
     assert 'FAULT  2-b.toml lacks title = "..."' in out
+    (tmp_path / "1-a.toml").write_text(LESSON.replace("[[claim]]", "[claim]"))
+    assert (
+        "1-a.toml: claim is written as [[claim]], in two brackets" in run_command(capsys, "lessons", str(tmp_path))[1]
+    )
     (tmp_path / "empty").mkdir()
     assert run_command(capsys, "lessons", str(tmp_path / "empty"))[0] == 2
 
@@ -60,7 +64,7 @@ def test_collect_command_writes_a_table_and_a_page(capsys: pytest.CaptureFixture
     page = tmp_path / "class.html"
     for _ in range(2):  # the page itself is no file of the class
         status, out, _ = run_command(capsys, "collect", str(tmp_path), "--output", str(page), "--language", "zh")
-        assert status == 0 and "2 students, 1 questions" in out
+        assert status == 0 and "Students: 2, questions: 1." in out
         assert [line.split(":")[1] for line in out.splitlines() if line.startswith("Left out")] == [" other.html"]
     rows = list(csv.DictReader(page.with_suffix(".csv").read_text(encoding="utf-8-sig").splitlines()))
     assert [(row["student"], row["value"], row["correct"]) for row in rows] == [

@@ -66,7 +66,7 @@ class Visitor(Person):
     async def enter(self, code: str, nickname: str) -> str:
         """Enter a room; return what the page says."""
         await self.open("room", room=code)
-        fields = [one for one in of_kind(self.visit.shown(), "text_input") if one.label in ("Code", "Nickname")]
+        fields = [one for one in of_kind(self.visit.shown(), "text_input") if one.label in ("Room code", "Nickname")]
         typed = [WidgetState(id=one.id, string_value=text) for one, text in zip(fields, (code, nickname), strict=True)]
         text = words(await self.press("Enter the room", *typed))
         self.states = []

@@ -19,6 +19,7 @@ from camviz.teaching.lessons import FOLDER, lessons
 from camviz.ui.inputs import membership
 from camviz.ui.learn import lessons as lesson_page
 from camviz.ui.learn.glossary import GLOSSARY
+from camviz.ui.server.holdings import holdings
 from camviz.ui.server.rooms import rooms
 
 SAMPLES = FOLDER.parent / "samples"
@@ -143,6 +144,47 @@ def test_reload_and_second_tab_keep_the_guesses(start, downloads, tmp_path) -> N
     )
     stranger.session_state["_visitor"] = "x" * 22
     assert not [one for one in stranger.run().expander if one.label.startswith("Hand in")]
+
+
+def test_a_guess_that_is_not_checked_is_found_by_the_same_browser_only(start) -> None:
+    first = start("pages/learn.py", lesson="18")
+    right = lessons()[17].prompts[0].keys[0]
+    first.radio(key="guess.18.0").set_value(right).run()
+    first.number_input(key="guess.18.1").set_value(0.9).run()
+    first.session_state["lesson"] = 20
+    first.run().text_area(key="guess.20.1").set_value("wombat, 12%").run()
+    token = first.session_state["_visitor"]
+    assert components(first, "visitor") == [{"name": "camviz", "token": token}]
+
+    tab, stranger = (start("pages/learn.py", lesson="20") for _ in range(2))
+    tab.session_state["_visitor"], stranger.session_state["_visitor"] = token, "x" * 22  # as the cookies say
+    assert tab.run().text_area(key="guess.20.1").value == "wombat, 12%" and tab.radio(key="guess.20.0").value is None
+    assert stranger.run().text_area(key="guess.20.1").value == ""
+    tab.text_area(key="guess.20.1").set_value("").run()  # taken back, for the first tab too
+    again = start("pages/learn.py", lesson="20")
+    again.session_state["_visitor"] = token
+    assert again.run().text_area(key="guess.20.1").value == ""
+    again.session_state["lesson"] = 18
+    again.run()
+    assert (again.radio(key="guess.18.0").value, again.number_input(key="guess.18.1").value) == (right, 0.9)
+    again.button(key="lesson.check").click().run()
+    assert [one.value for one in again.success][1:] == ["Right: They are equal except for one factor"]
+    assert not [key for key in holdings().of(token, "work") if key.startswith("draft")]
+
+
+def test_lessons_of_a_teacher_are_shown_and_one_with_a_mistake_is_left_out(start, monkeypatch, tmp_path) -> None:
+    head = 'title = "Mine"\nquestion = "Q?"\nanswer = "A."\n[[view]]\n'
+    (tmp_path / "08-mine.toml").write_text(head)
+    (tmp_path / "24-wrong.toml").write_text(head + "scale = 5")
+    (tmp_path / "courses.toml").write_text('[[course]]\nkey = "own"\ntitle = "T"\nabout = "About."\nlessons = [8, 1]')
+    monkeypatch.setenv("CAMVIZ_LESSONS", str(tmp_path))
+    app = start("pages/learn.py", course="own")
+    assert app.header[0].value == "8. Mine" and "About. 2 lessons, 14 minutes." in text(app)
+    assert [one.value for one in app.warning] == [
+        "A lesson is left out: 24-wrong.toml: scale is the number of a heatmap, from 1 to 1."
+    ]
+    (tmp_path / "08-mine.toml").write_text(head.replace("Mine", "Changed"))
+    assert app.run().header[0].value == "8. Changed"
 
 
 def test_exercise_links_tools_and_checks_a_number(start, monkeypatch) -> None:

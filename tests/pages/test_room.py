@@ -172,6 +172,40 @@ def test_trained_model_is_shared_and_guesses_are_shown(start: Start) -> None:
     assert "mammal" not in teacher.session_state["experiment"].model.categories and not room_models._built
 
 
+def test_guesses_from_before_the_room_are_on_its_wall_once(start: Start) -> None:
+    teacher, code = open_room(start)
+    ada, tab = start("pages/learn.py", lesson="8"), start(PAGE)
+    ada.radio(key="guess.8.0").set_value("The image is blurred or dark").run()
+    ada.button(key="lesson.check").click().run()
+    assert not rooms().wall(next(iter(rooms()._teachers))).lessons
+    ada.switch_page(PAGE).run()
+    tab.session_state["_visitor"] = ada.session_state["_visitor"]  # the same browser, which has the page open already
+    tab.run()
+    for app, name in ((ada, "Ada"), (tab, "Ben")):
+        assert "Your teacher sees your guesses in lessons" in texts(app)
+        app.text_input(key="room_code.").set_value(code)
+        app.text_input(key="room_name").set_value(name)
+    for app, name in ((ada, "Ada"), (tab, "Ben")):
+        app.button(key="room_enter_now").click().run()
+        assert f"**Room** (1): {name}" in texts(teacher.run())  # one browser has one seat
+        assert "Guesses: 1. Right: 0% (" in texts(teacher)
+    teacher.selectbox(key="room_remove_name").set_value("Ben").run()
+    teacher.button(key="room_remove").click().run()
+    assert "or you were removed from it" in texts(tab.run()) and "Guesses:" not in texts(teacher.run())
+    tab.text_input(key="room_code.").set_value(code)
+    tab.text_input(key="room_name").set_value("Cid")
+    tab.button(key="room_enter_now").click().run()
+    assert "**Room** (1): Cid" in texts(teacher.run()) and "Guesses:" not in texts(teacher)
+
+    other = start(PAGE)  # of the teacher, opened before the room was
+    other.session_state["_visitor"] = teacher.session_state["_visitor"]
+    other.text_input(key="room_code.").set_value(code)
+    other.text_input(key="room_name").set_value("Teacher")
+    other.button(key="room_enter_now").click().run()
+    assert other.metric[0].value == code and len(rooms()._students) == 1
+    assert f"This browser has the room {code} open as its teacher" in other.error[0].value
+
+
 def test_wrong_links_and_codes_are_refused(start: Start) -> None:
     teacher, _ = open_room(start)
     teacher.text_input(key="room_link_text").set_value("https://example.org/other").run()

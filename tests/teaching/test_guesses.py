@@ -130,6 +130,7 @@ def test_class_results_are_collected_and_marked_again(tmp_path, espresso):
             region(CUP_REGION),
             marking.guess(4, prompt(4), "A", 30, True),
             marking.guess(10, prompt(10), 12.5, 9, True),
+            links=("https://a.org/explain?x=1",),
         ),
         "sub/bo": hand_in("Bo", region(left), cheat, marking.guess(10, prompt(10), 11.5, 9, True)),
         "formula": hand_in(
@@ -156,6 +157,7 @@ def test_class_results_are_collected_and_marked_again(tmp_path, espresso):
     assert len(rows) == 7 and {row["student"] for row in rows} == {"Ann", "Bo", "'=1+1"}
     assert [row["correct"] for row in rows if row["lesson"] == "4"] == ["True", "False"]
     html = found.to_html()
+    assert '<b>Ann</b>: <a href="https://a.org/explain?x=1"' in html
     assert html.count("data:image/jpeg") == 2 and "Its toes." in html and "<script" not in html
 
 

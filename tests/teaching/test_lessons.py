@@ -129,6 +129,7 @@ def test_lesson_without_its_model_is_left_out(monkeypatch, tmp_path) -> None:
 
 
 LESSON = 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n'
+CLAIM = LESSON + '[[claim]]\nsays = "C"\n'
 GUESS = LESSON + '[[guess]]\nprompt = "D?"\n'
 
 
@@ -142,11 +143,14 @@ GUESS = LESSON + '[[guess]]\nprompt = "D?"\n'
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\npage = "home"', "no page 'home'"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\nset = {"a b" = 1}', "'a b' is not"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n[[claim]]\nsays = "C"', "needs says and"),
-        (
-            "1-a.toml",
-            LESSON + '[[claim]]\nsays = "C"\nmeasure = "sum"\nof = [2]',
-            "a heatmap that the lesson does not have",
-        ),
+        ("1-a.toml", CLAIM + 'measure = "sum"\nof = [2]\nover = 1', "a heatmap that the lesson does not have"),
+        ("1-a.toml", "length = 9\n" + LESSON, "a lesson has no length; it has answer"),
+        ("1-a.toml", LESSON + "scale = 2", "from 1 to 1"),
+        ("1-a.toml", CLAIM + 'measure = "sum"', "says nothing of its measure sum: give it over or under"),
+        ("1-a.toml", CLAIM + 'measure = "predicted"\nover = 1', "of its measure predicted: give it equals"),
+        ("1-a.toml", CLAIM + 'measure = "sum"\nover = "1"', "over of a [[claim]] cannot be '1'"),
+        ("1-a.toml", CLAIM + 'measure = "share"\nbox = [0.5, 0, 0.5, 1]\nover = 1', "box of a [[claim]] cannot be"),
+        ("1-a.toml", CLAIM + 'measure = "peak_ratio"\nover = 1', "is of 2 heatmaps, as in of = [1, 2]"),
         ("1-a.toml", "minutes = 0\n" + LESSON, "minutes must be a whole number of 1 to 45; got 0"),
         ("1-a.toml", LESSON + '[[guess]]\nkind = "region"', "needs kind and prompt"),
         ("1-a.toml", GUESS + 'kind = "region"\nview = 2', "there is no view 2"),
@@ -162,6 +166,13 @@ def test_wrong_lesson_files_are_refused_with_a_reason(tmp_path, name, text, sent
     with pytest.raises(CamvizError) as raised:
         read(path)
     assert sentence in str(raised.value) and name in str(raised.value)
+
+
+def test_the_example_of_the_readme_is_a_lesson(tmp_path):
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "1-a.toml").write_text(readme.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    lesson = read(tmp_path / "1-a.toml")
+    assert (lesson.needs, [prompt.kind for prompt in lesson.prompts]) == ("mobilenet_v2", ["region"])
 
 
 def test_duplicate_lesson_numbers_are_refused(tmp_path):

@@ -12,9 +12,9 @@ from ...teaching.guesses import Guess
 from ...teaching.lessons import Lesson, question_of
 from ...teaching.marking import printable
 from ...text import file_name
+from ..inputs import kept_work
 from ..session import language
 from ..session.language import tr
-from . import kept_work
 
 NAME, LINKS = "hand_in_name", "hand_in_links"
 LONGEST_LINKS = 20_000  # characters of all links

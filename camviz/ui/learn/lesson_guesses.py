@@ -17,16 +17,19 @@ from ...teaching import marking
 from ...teaching.guesses import LONGEST, Guess
 from ...teaching.lessons import Lesson, View
 from ...teaching.prompts import Prompt
-from ..inputs import membership
+from ..components import component
+from ..inputs import kept_work, membership
 from ..server.forward_batches import forward_batches
 from ..server.store import result_store
 from ..session import settings
 from ..session.language import error_text, tr, tr_message
 from ..session.markdown import escaped
-from . import kept_work, regions
+from . import regions
 
 # In st.session_state: when each lesson was first shown, and why a value was refused.
 _STARTED, _REFUSED = "_lesson_started", "_guess_refused"
+
+_typing = component("typing")
 
 
 def started() -> dict[int, float]:
@@ -37,7 +40,8 @@ def started() -> dict[int, float]:
 
 def begin(lesson: Lesson, opened: bool) -> None:
     """Store that a lesson is shown, and whether its answer is opened."""
-    started().setdefault(lesson.number, time.time())
+    if lesson.number not in started():
+        started()[lesson.number] = kept_work.started(lesson.number) or time.time()
     if opened and lesson.prompts:
         kept_work.see(lesson.number)
 
@@ -55,18 +59,27 @@ def given(lesson: Lesson) -> bool:
 def draw(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
     """Draw the prompts of a lesson, and the button that checks the guesses and opens the answer."""
     for number, prompt in enumerate(lesson.prompts):
+        place = lesson.number, number
         key = f"guess.{lesson.number}.{number}"
+        _restore(key, place, prompt)
+        common: dict[str, Any] = {
+            "key": key,
+            "persist_state": "session",
+            "on_change": lambda key=key, place=place: keep_draft(place, st.session_state[key]),
+        }
         if prompt.kind == "choice":
             shown = dict(zip(prompt.keys, prompt.options, strict=True))
-            st.radio(prompt.text, prompt.keys, format_func=shown.get, index=None, key=key, persist_state="session")
+            st.radio(prompt.text, prompt.keys, format_func=shown.get, index=None, **common)
         elif prompt.kind == "number":
-            st.number_input(prompt.text, value=None, format="%g", key=key, persist_state="session")
+            st.number_input(prompt.text, value=None, format="%g", **common)
         elif prompt.kind == "sentence":
-            st.text_area(prompt.text, max_chars=LONGEST, key=key, persist_state="session")
+            st.text_area(prompt.text, max_chars=LONGEST, **common)
         else:
             st.markdown(prompt.text)
-            if not regions.marked((lesson.number, number)):
+            if not regions.marked(place):
                 st.caption(tr("Mark it on the image with the brush, or with the arrow keys and the space bar."))
+    if any(prompt.kind == "sentence" for prompt in lesson.prompts):
+        _typing(key="typing")
     if refused := st.session_state.pop(_REFUSED, None):
         st.warning(error_text(refused))
     st.button(
@@ -77,6 +90,21 @@ def draw(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
         on_click=_check,
         args=(lesson, open_answer),
     )
+
+
+def _restore(key: str, place: kept_work.Place, prompt: Prompt) -> None:
+    """Give a widget that is empty what was guessed before a reload, or in another tab."""
+    kept = kept_work.draft(place)
+    if kept is None or st.session_state.get(key) not in (None, ""):
+        return
+    fits = {"choice": kept in prompt.keys, "number": isinstance(kept, float), "sentence": isinstance(kept, str)}
+    if fits.get(prompt.kind):  # else a lesson that has changed
+        st.session_state[key] = kept
+
+
+def keep_draft(place: kept_work.Place, value: str | float | None) -> None:
+    """Keep a guess that is not checked yet, for a reload; for callbacks."""
+    kept_work.keep_draft(place, value, started().get(place[0], time.time()))
 
 
 def _check(lesson: Lesson, open_answer: Callable[[int], None]) -> None:

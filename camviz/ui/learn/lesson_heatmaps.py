@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -72,7 +73,9 @@ def _without_heatmap(lesson: Lesson, questions: Sequence[Question], asked: bool)
     if asked and drawn:
         for number, prompt in drawn:
             with st.container(width=WIDTH):
-                regions.draw(questions[prompt.view - 1], (lesson.number, number))
+                place = lesson.number, number
+                keep = partial(lesson_guesses.keep_draft, place)
+                regions.draw(questions[prompt.view - 1], place, keep)
     else:
         st.image(stages.original_of(questions[0]), alt=tr("Image without heatmap"), width=WIDTH)
     st.caption(tr("The heatmap is shown with the answer."))

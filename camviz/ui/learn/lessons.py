@@ -1,4 +1,4 @@
-"""A lesson: question and guess on the left, its heatmaps on the right, and the answer after the guess."""
+"""A lesson: question and guess, its heatmaps beside them, and the answer after the guess."""
 
 from functools import partial
 
@@ -6,8 +6,8 @@ import streamlit as st
 
 from ...errors import CamvizError
 from ...models import DEFAULT_MODEL, available_devices, shared_model
-from ...teaching.courses import courses
-from ...teaching.lessons import FOLDER, Lesson, View, lessons
+from ...teaching.courses import shown_courses, shown_lessons
+from ...teaching.lessons import Lesson, View
 from ..session import language, settings
 from ..session.language import tr, tr_message
 from ..session.markdown import escaped
@@ -16,7 +16,6 @@ from . import hand_in, lesson_guesses, lesson_heatmaps
 
 ALL = "all"  # the course of all lessons
 OPENED = "_lesson_view"  # in st.session_state: the view whose link was clicked
-README = f"{FOLDER.parent.name}/{FOLDER.name}/README.md"
 DEFAULTS = {"fit": "crop", "method": "grad_cam", "rather_than": "-1", "several": "0", "target": "-1", "untrained": "0"}
 
 
@@ -24,26 +23,25 @@ def draw() -> None:
     """Show the selected lesson below the picker of lessons."""
     if view := st.session_state.pop(OPENED, None):
         _open(view)
-    try:
-        found = {lesson.number: lesson for lesson in lessons(language=language.current())}
-    except CamvizError as error:
-        st.error(tr("The lessons cannot be shown: {error}.", error=escaped(tr_message(error.message))))
-        return
+    found, faults = shown_lessons(language.current())
+    for fault in faults:
+        st.warning(tr("A lesson is left out: {error}.", error=escaped(tr_message(fault))))
     if not found:
-        st.info(tr("There are no lessons. To add one, see `{file}`.", file=README))
+        st.info(tr("There are no lessons."))
         return
     lesson = found[_pick(_of_course(found))]
     opened = settings.setting("answer", 0, {0, *found}, int) == lesson.number
     asked = lesson_guesses.asks(lesson) and not opened
     lesson_guesses.begin(lesson, opened)
-    wide = len(lesson.heatmaps)
-    left, right = st.columns([2, 3] if wide <= 1 else [1, 2] if wide < 4 else [1, 3], gap="medium")
-    with left:
+    with st.container(key=f"lesson_body{min(4, len(lesson.heatmaps))}"):  # page.css lays out its three parts
+        ask, show, guess = (st.container(key=f"lesson_{name}") for name in ("ask", "show", "guess"))
+    with ask:
         st.header(f"{lesson.number}. {lesson.title}", anchor=False)
         st.caption(tr("{minutes} minutes", minutes=lesson.minutes))
         st.markdown(lesson.question)
         if lesson.exercise and not opened:
             _links(lesson)
+    with guess:
         if opened:
             st.success(lesson.answer)
         result = st.container()
@@ -65,7 +63,7 @@ def draw() -> None:
         )
         if opened:
             _links(lesson)
-    with right:
+    with show:
         try:
             mark = partial(lesson_guesses.mark, lesson)
             heatmaps = lesson_heatmaps.draw(lesson, opened, asked, _open_later, mark)
@@ -80,11 +78,9 @@ def draw() -> None:
 
 def _of_course(found: dict[int, Lesson]) -> dict[int, Lesson]:
     """Draw the picker of courses, and return the lessons of the selected one, in its order."""
-    try:
-        known = {course.key: course for course in courses(tuple(found.values()), language=language.current())}
-    except CamvizError as error:
-        st.error(language.error_text(error))
-        return found
+    known, faults = shown_courses(found, language.current())
+    for fault in faults:
+        st.warning(tr("A course is left out: {error}.", error=escaped(tr_message(fault))))
     chosen = settings.setting("course", ALL, {ALL, *known})
     st.pills(
         tr("Course"),
@@ -115,14 +111,14 @@ def _pick(found: dict[int, Lesson]) -> int:
     numbers = list(found)
     number: int = settings.setting("lesson", numbers[0], numbers, int)
     place = numbers.index(number)
-    row = st.container(horizontal=True, vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="lesson_row")
     row.selectbox(
         tr("Lesson {number} of {count}", number=place + 1, count=len(numbers)),
         numbers,
         format_func=lambda one: f"{one}. {found[one].title}",
         key="lesson",
         persist_state="session",
-        help=tr("Each lesson is a file; to add one, see `{file}`.", file=README),
+        help=tr("Each lesson is a file. Lessons of your own: `camviz serve --lessons FOLDER`."),
     )
     for step, label, icon in (
         (-1, tr("Previous lesson"), ":material/arrow_back:"),

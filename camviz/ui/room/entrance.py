@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from ...errors import CamvizError
-from ..inputs import membership
+from ..inputs import kept_work, membership
 from ..server.rooms.records import LONGEST_NAME
 from ..session import settings
 from ..session.language import error_text, tr
@@ -32,10 +32,12 @@ def draw() -> None:
         st.subheader(tr("Enter a room"), anchor=False)
         code, _, invitation = given.partition("-")
         key = f"room_code.{given}"
-        st.text_input(tr("Code"), code.upper(), max_chars=4, key=key)
+        st.text_input(tr("Room code"), code.upper(), max_chars=4, key=key)
         st.text_input(
             tr("Nickname"), max_chars=LONGEST_NAME, key="room_name", help=tr("Your teacher and your class can see it.")
         )
+        if kept_work.guesses():
+            st.caption(tr("Your teacher sees your guesses in lessons, without your nickname."))
         st.form_submit_button(
             tr("Enter the room"),
             key="room_enter_now",

@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 from statistics import median
 from zlib import crc32
 
 import streamlit as st
 
-from ...errors import CamvizError
-from ...teaching.lessons import Lesson, files, lesson_number, read
+from ...teaching.courses import shown_lessons
+from ...teaching.lessons import Lesson
 from ...teaching.prompts import Prompt
 from ...teaching.shares import Share
 from ...text import percent
@@ -31,7 +29,7 @@ def draw(guessed: Sequence[Guessed]) -> None:
     if not guessed:
         return
     st.subheader(tr("Guesses in lessons"), anchor=False)
-    known = lessons_of({one.lesson for one in guessed}, language.current())
+    known, _ = shown_lessons(language.current())  # the page Learn says what is wrong with a file
     for one in guessed:
         lesson = known.get(one.lesson)
         prompt = prompt_of(lesson, one)
@@ -43,29 +41,10 @@ def draw(guessed: Sequence[Guessed]) -> None:
                 _shown(f"{key}_shown", one, lesson, prompt)
 
 
-def lessons_of(numbers: set[int], language: str) -> dict[int, Lesson]:
-    """Return the lessons of these numbers in a language; those whose file cannot be read are left out."""
-    found = {}
-    for path in files():
-        try:
-            if lesson_number(path) in numbers:
-                lesson = _read(path, path.stat().st_mtime_ns, language)
-                found[lesson.number] = lesson
-        except (CamvizError, OSError):  # the page Learn shows the error
-            continue
-    return found
-
-
 def prompt_of(lesson: Lesson | None, guessed: Guessed) -> Prompt | None:
     """Return the question of a lesson that was guessed at; None if it is no longer there."""
     prompts = lesson.prompts if lesson else ()
     return next((one for one in prompts if (one.key, one.kind) == (guessed.question, guessed.kind)), None)
-
-
-@lru_cache(maxsize=100)
-def _read(path: Path, changed: int, language: str) -> Lesson:
-    """Read a lesson, once for each version of its file: the teacher's page runs every 1.5 s."""
-    return read(path, language)
 
 
 def _summary(guessed: Guessed, prompt: Prompt | None) -> str:

@@ -49,8 +49,7 @@ def _room(token: str) -> None:
             key="room_leave",
             type="tertiary",
             icon=":material/logout:",
-            on_click=_leave,
-            args=(token,),
+            on_click=membership.leave,
         )
     room_notice.link(found)
     show_refusal()
@@ -59,11 +58,6 @@ def _room(token: str) -> None:
         st.info(tr("Wait for your teacher's question. This page shows it automatically."))
     else:
         _question(token, found, found.question)
-
-
-def _leave(token: str) -> None:
-    rooms().leave(token)
-    membership.forget()
 
 
 def _question(token: str, found: Student, question: Question) -> None:

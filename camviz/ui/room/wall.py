@@ -53,7 +53,7 @@ def door(found: Wall, key: str, width: int) -> None:
     with st.container(key=key, horizontal=True, vertical_alignment="center"):
         st.image(title_line.qr_code(link), width=width, alt=tr("QR code that leads into this room"))
         with st.container(width="content"):
-            st.metric(tr("Code"), found.code)
+            st.metric(tr("Room code"), found.code)
             st.caption(
                 tr("Open `{address}` and enter the code, or scan the QR code.", address=f"{parts.netloc}{parts.path}")
             )

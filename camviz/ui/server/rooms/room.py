@@ -138,6 +138,7 @@ class Room:
         self._poll.drop(token, self._is_region())
         for (_, _, kind), poll in self._lessons.items():
             poll.drop(token, kind == "region")
+        self._lessons = {key: poll for key, poll in self._lessons.items() if poll.answers}
         for question, poll in self._earlier:
             poll.drop(token, question.kind == "region")
         self._heads.pop(token, None)

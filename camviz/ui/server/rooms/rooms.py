@@ -83,6 +83,11 @@ class Rooms:
             self._students[token] = room
         return Seat(room.code, token, False)
 
+    def has(self, token: str) -> bool:
+        """Return whether this is the seat of somebody in a room."""
+        with self._now():
+            return token in self._teachers or token in self._students
+
     def wall(self, teacher: str) -> Wall:
         """Return what a teacher sees."""
         with self._of_teacher(teacher) as (room, now):

@@ -1,17 +1,18 @@
 """The work of a student in lessons, held on the server like uploads: a reload and a second tab find it.
 
-Each guess is held separately, so that two tabs do not overwrite each other's guesses.
+Each guess is held separately, so that two tabs do not overwrite each other's guesses. A draft is a guess that is not
+checked yet.
 """
 
 from typing import Any
 
-from ...teaching.guesses import Guess
-from ..inputs import visitor
+from ...teaching.guesses import LONGEST, Guess
+from . import visitor
 
 Place = tuple[int, int]  # the number of a lesson, and that of its prompt
 
 _KIND = "work"
-_GUESS, _GIVEN, _SEEN, _TEXT = "guess", "given", "seen", "text"
+_GUESS, _DRAFT, _GIVEN, _SEEN, _TEXT = "guess", "draft", "given", "seen", "text"
 _BYTES = 500  # of each entry besides its texts
 
 
@@ -26,6 +27,29 @@ def keep_guess(place: Place, guess: Guess) -> bool:
         return False
     _hold(_GUESS, place, guess, len(str(guess.value)) + len(guess.question))
     return True
+
+
+def draft(place: Place) -> str | float | None:
+    """Return what was guessed at a prompt and is not checked yet; None for nothing."""
+    found: tuple[str | float | None, float] = _all(_DRAFT).get(place, (None, 0.0))
+    return found[0]
+
+
+def started(lesson: int) -> float | None:
+    """Return when the student began with a lesson, in seconds of the clock; None if nothing is guessed there yet."""
+    return min((since for place, (_, since) in _all(_DRAFT).items() if place[0] == lesson), default=None)
+
+
+def keep_draft(place: Place, value: str | float | None, since: float) -> None:
+    """Keep a guess that is not checked yet, in the place of an earlier one; None and "" drop it.
+
+    `since`: when the lesson was first shown.
+    """
+    if value is None or value == "":
+        visitor.remove(_KIND, _id(_DRAFT, place))
+        return
+    kept = value[:LONGEST] if isinstance(value, str) else value
+    _hold(_DRAFT, place, (kept, since), len(str(kept)))
 
 
 def given(lesson: int) -> tuple[list[Any], float] | None:
@@ -50,8 +74,11 @@ def seen() -> set[int]:
 
 
 def see(lesson: int) -> None:
-    """Note that the answer of a lesson was seen."""
+    """Note that the answer of a lesson was seen; its drafts no longer count."""
     if lesson not in seen():
+        for place in _all(_DRAFT):
+            if place[0] == lesson:
+                visitor.remove(_KIND, _id(_DRAFT, place))
         _hold(_SEEN, (lesson,), True)
 
 
