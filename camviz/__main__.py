@@ -9,13 +9,13 @@ from importlib import import_module
 from .errors import CamvizError
 from .version import __version__
 
-# Each command, its line in the help, and its module of `arguments(parser)` and `run(given)`, the exit status.
+# By command: its line in the help, and its module with `arguments(parser)` and `run(given)`, which returns a status.
 COMMANDS = {
-    "serve": ("start the dashboard; `camviz` alone does it too", ".cli.serve"),
+    "serve": ("start the dashboard, like `camviz` without a command", ".cli.serve"),
     "explain": ("explain all images of a folder", ".batch.cli"),
     "methods": ("print the table of methods as Markdown", ".cli.methods"),
-    "lessons": ("check the lessons of a folder, and their claims on the networks at hand", ".cli.lessons"),
-    "collect": ("make a table and a page of what a class has handed in", ".cli.collect"),
+    "lessons": ("check the lessons of a folder, and their claims on the networks of this machine", ".cli.lessons"),
+    "collect": ("make a table and a page of the files that a class has handed in", ".cli.collect"),
     "doctor": ("print versions, devices, weights and missing parts, for a bug report", ".cli.doctor"),
     "docs": ("write the reference pages of the methods and metrics", ".cli.docs"),
     "visualize": ("add the missing feature visualizations to the file that is shipped", ".cli.visualize"),
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         for name, (sentence, module) in COMMANDS.items():
             command = commands.add_parser(name, help=sentence)
-            if name == given[0]:  # the others need not be imported
+            if name == given[0]:  # importing the others would only take time
                 chosen = import_module(module, __package__)
                 command.description = chosen.HELP
                 chosen.arguments(command)
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # of `camviz methods | head`; what Python flushes at its end must go somewhere
+    except BrokenPipeError:  # as in `camviz methods | head`; Python flushes at exit, which must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

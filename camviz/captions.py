@@ -1,4 +1,4 @@
-"""What a result means, in plain words: one sentence of reading, one of caution. Each method brings its own."""
+"""Captions of a heatmap: a sentence on how to read it and one on what it does not show, both from its method."""
 
 from math import isnan
 
@@ -7,12 +7,12 @@ from .messages import Message
 from .models import Prediction
 from .registry import METHODS, Method
 
-UNDECIDED = 0.3  # a lower probability is said as such
+UNDECIDED = 0.3  # probability below which the sentence says that the model is undecided
 OF_ANY_METHOD = Message("It does not show how parts of the image work together.")
 
 
 def reading(e: Explanation, predicted: Prediction) -> Message:
-    """Return what the model predicts, and what the highlighted parts mean."""
+    """Return the prediction of the model and the meaning of the highlighted parts."""
     template = Message("The model predicts {label} ({share}). {meaning}")
     if not isnan(predicted.probability) and predicted.probability < UNDECIDED:
         template = Message("The model predicts {label} with only {share}: it is undecided. {meaning}")

@@ -26,8 +26,8 @@ def png(rgb: RGB) -> bytes:
 
 
 def jpeg(rgb: RGB, quality: int = 90) -> bytes:
-    """Return an image (H, W, 3) uint8 as a JPEG file, which is many times faster to encode than a PNG."""
-    # The color of a saliency map changes from pixel to pixel, so chroma keeps its full resolution.
+    """Return an image (H, W, 3) uint8 as a JPEG file, which is encoded many times faster than a PNG."""
+    # The color of a saliency map changes from pixel to pixel, so the chroma is not subsampled.
     return _file(_image(rgb), "JPEG", quality=quality, subsampling=0)
 
 
@@ -106,7 +106,7 @@ def wrap(text: str, width: float, size: int, lines: int | None = None) -> list[s
     ImageText.wrap breaks at spaces only, and raises an error for words as long as some names of layers.
     """
     font = _font(size)
-    # The built-in font has no multiplication sign, which layer sizes are written with.
+    # Sizes of layers contain a multiplication sign, which the built-in font lacks.
     words = re.split(r"(?<=[\s\-._/,])(?![\s\-._/,])", " ".join(text.replace("×", "x").split()))
     broken = [""]
     while words:

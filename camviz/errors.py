@@ -1,4 +1,4 @@
-"""The one exception that a wrong input raises, with the nearest valid name."""
+"""CamvizError and its subclasses, which invalid input raises, and suggestions of the nearest valid name."""
 
 import difflib
 import re
@@ -9,37 +9,37 @@ from typing import ClassVar
 from . import documentation
 from .messages import Message, Value
 
-_NO_MEMORY = re.compile("can't allocate memory|out of memory", re.IGNORECASE)  # as torch says it, on CPU and on GPU
+_NO_MEMORY = re.compile("can't allocate memory|out of memory", re.IGNORECASE)  # in torch's messages on CPU and GPU
 
 
 class CamvizError(ValueError):
-    """A wrong input: says what is expected and what was given. Pages show it as an error box.
+    """Invalid input. The message says what was given, what is accepted, and what to do next.
 
     `CamvizError(template, **values)`: `message` keeps both, and `str()` is the formatted sentence. `code` is the same
-    in all versions; docs/reference/errors.md explains each code, and a traceback says where to find it.
+    in all versions; docs/reference/errors.md explains each code, and a traceback ends with the address of this page.
     """
 
     code: ClassVar[str] = "argument-invalid"
 
     def __init__(self, template: str, /, **values: Value) -> None:
         self.message = Message(template, **values)
-        ValueError.__init__(self, self.message)  # of two base classes the other may take other arguments
+        ValueError.__init__(self, self.message)  # super() could call a second base class, with other arguments
         self.add_note(self.help)
 
     @property
     def help(self) -> str:
-        """Return the code, and where it is explained."""
+        """Return the code, and the address of its explanation."""
         return f"Error code {self.code}: {documentation.error_address(self.code)}"
 
 
 class UnknownNameError(CamvizError):
-    """A layer, class, method, setting or file type of that name is not there."""
+    """There is no layer, class, method, setting or file type of this name."""
 
     code = "name-unknown"
 
 
 class UnknownKeyError(UnknownNameError, KeyError):
-    """A key that a table does not have."""
+    """There is no entry with this key in a table."""
 
     def __str__(self) -> str:
         return str(self.message)
@@ -52,13 +52,13 @@ class ImageError(CamvizError):
 
 
 class FilesError(CamvizError):
-    """A folder, an archive or a file of it cannot be used."""
+    """A folder, an archive or a file in it cannot be used."""
 
     code = "files-unreadable"
 
 
 class LayerError(CamvizError):
-    """The layer, or the channel of it, cannot be used."""
+    """The layer, or its channel, cannot be used."""
 
     code = "layer-unsuitable"
 
@@ -70,7 +70,7 @@ class MethodError(CamvizError):
 
 
 class ScoreError(CamvizError):
-    """What is to be explained is no score."""
+    """The target is not a score."""
 
     code = "score-invalid"
 
@@ -88,13 +88,13 @@ class OutputError(CamvizError):
 
 
 class NotFiniteError(CamvizError):
-    """A NaN or an infinite value."""
+    """There is a NaN or an infinite value in the computation."""
 
     code = "values-not-finite"
 
 
 class GradientError(CamvizError):
-    """No gradient of the score arrives where it is needed."""
+    """The gradient of the score does not reach the layer or the image."""
 
     code = "gradient-missing"
 
@@ -118,19 +118,19 @@ class WeightsFitError(CamvizError):
 
 
 class ClassNamesError(CamvizError):
-    """The class names cannot be read, or are not those of this network."""
+    """The class names cannot be read, or do not fit this network."""
 
     code = "class-names-invalid"
 
 
 class PreprocessingError(CamvizError):
-    """The preprocessing, its size, its channels or its statistics cannot be used."""
+    """The preprocessing function, the input size, the channels, the mean or the deviation cannot be used."""
 
     code = "preprocessing-invalid"
 
 
 class RecipeError(CamvizError):
-    """The recipe cannot be read, or what it names is not here."""
+    """The recipe cannot be read, or its image or network is missing or differs."""
 
     code = "recipe-invalid"
 
@@ -148,29 +148,29 @@ class ServerError(CamvizError):
 
 
 class RoomError(CamvizError):
-    """A room does not allow this."""
+    """The room refuses the request."""
 
     code = "room-refused"
 
 
 class RoomEndedError(RoomError):
-    """The room has ended, or the seat in it was never given."""
+    """The room has ended, or the secret of the person is unknown."""
 
 
 class ConfigurationError(CamvizError):
-    """The operator's configuration file has a fault."""
+    """The configuration file of the operator is invalid."""
 
     code = "configuration-invalid"
 
 
 class ExtensionError(CamvizError):
-    """A method, a metric or a lesson that was added has a fault."""
+    """A method, a metric or a lesson of an extension is invalid."""
 
     code = "extension-invalid"
 
 
 def message_of(error: object) -> str:
-    """Return what an error says: the Message of a CamvizError, the text of any other."""
+    """Return the message of an error: the Message of a CamvizError, the text of any other error."""
     return error.message if isinstance(error, CamvizError) else str(error)
 
 
@@ -183,7 +183,7 @@ def in_memory() -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
-            "this needs more memory than there is: try a smaller network, or a setting that does less at once"
+            "this needs more memory than is available: use a smaller network, a smaller image or fewer samples"
         ) from error
 
 
@@ -194,7 +194,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def choice(value: object, choices: Iterable[str], kind: str) -> str:
-    """Return the one of `choices` that a value is. Raises CamvizError, with the nearest one, for anything else."""
+    """Return `value` if it is one of `choices`. Raises CamvizError, with the nearest choice, otherwise."""
     known = tuple(choices)
     for one in known:
         if isinstance(value, str) and value == one:
@@ -205,7 +205,7 @@ def choice(value: object, choices: Iterable[str], kind: str) -> str:
 def unknown(kind: str, name: str, names: Iterable[str], where: str) -> CamvizError:
     """Return the error for a name that is not among `names`, with the nearest one.
 
-    `kind` and `where` are Messages if a translation has its own words for them.
+    `kind` and `where` are Messages if they can be translated.
 
     >>> str(unknown("layer", "layer9", ["layer3", "layer4"], "resnet50"))
     "layer 'layer9' is not in resnet50; did you mean 'layer4'?"

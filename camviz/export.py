@@ -1,4 +1,4 @@
-"""Downloads: one explanation as an NPZ file, many files as a ZIP."""
+"""Files to download: one explanation as NPZ, many files as ZIP."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def grid_zip(named: Mapping[str, bytes], settings: Any) -> bytes:
                 safe = f"{file_name(stem, str(number))}{dot}{slugify(ending)}"
                 number += 1
             taken.add(safe)
-            # A fixed date: the same results give the same file.
+            # ZipInfo has a fixed date, so that the same results give the same file.
             archive.writestr(zipfile.ZipInfo(safe), content)
         text = json.dumps(settings, indent=2, ensure_ascii=False)
         archive.writestr(zipfile.ZipInfo("settings.json"), text, zipfile.ZIP_DEFLATED)

@@ -1,4 +1,4 @@
-"""Tables of colored cells: the agreement of heatmaps, and which class is the most probable at each place."""
+"""Tables of colored cells: the agreement of heatmaps, and the most probable class at each place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ AGREEMENT = ["rgb(67,147,195)", "rgb(146,197,222)", "rgb(247,247,247)", "rgb(244
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its text, its color in CSS, and what it says when it is pointed at."""
+    """A cell: its text, its color in CSS, and its tooltip."""
 
     text: str
     color: str
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A table of cells by row; the names of its rows and columns, and what each color of the legend stands for."""
+    """A table of cells by row, with the names of its rows and columns, and a legend: colors with their meaning."""
 
     cells: tuple[tuple[Cell, ...], ...]
     rows: tuple[str, ...] = ()
@@ -37,9 +37,10 @@ class Matrix:
 
 
 def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str]) -> Matrix:
-    """Return which class is the most probable at each place, (rows, columns): a letter and a color for each class.
+    """Return a table of the most probable class at each place (rows, columns), with a letter and a color per class.
 
-    `names` are all classes' names by index. The seven most frequent classes have a color each, the rest share one.
+    `names` are the names of all classes by index. The seven most frequent classes have their own colors, the rest share
+    one.
     """
     found, counts = np.unique(categories, return_counts=True)
     order = found[np.argsort(-counts, kind="stable")]
@@ -62,7 +63,7 @@ def class_map(categories: NDArray[np.integer[Any]], names: Sequence[str]) -> Mat
 def correlation_matrix(matrix: NDArray[np.floating[Any]], names: Sequence[str]) -> Matrix:
     """Return the rank correlations of n heatmaps, (n, n): blue at -1, white at 0, red at 1.
 
-    Rows are labeled with a number and a name, columns with the number alone, so that long names fit.
+    Rows are labeled with a number and a name, columns only with the number, so that long names fit.
     """
     n = len(names)
     if matrix.shape != (n, n):

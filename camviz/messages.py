@@ -1,20 +1,20 @@
-"""A sentence together with its template and its values, so that it can be translated after it was composed."""
+"""Messages: sentences that keep their template and their values, so that they can be translated later."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# A translation shows a Message in its own language, and all else as it is.
+# A translation translates a value that is a Message, and leaves any other value unchanged.
 Value = str | Path | int | float | bool | None | tuple[Any, ...]
 
 
 class Message(str):
     """An English text that keeps the `template` and the `values` that it was formatted from.
 
-    It is the text `template.format(**values)`; without values it is the template as it stands. Values may be Messages.
+    It is the text `template.format(**values)`; without values it is the unformatted template. Values may be Messages.
 
-    >>> said = Message("{count} of {total} images", count=3, total=4)
-    >>> said, said.template, said.values["total"]
+    >>> message = Message("{count} of {total} images", count=3, total=4)
+    >>> message, message.template, message.values["total"]
     ('3 of 4 images', '{count} of {total} images', 4)
     """
 
@@ -22,7 +22,7 @@ class Message(str):
     values: Mapping[str, Value]
 
     def __new__(cls, template: str, /, **values: Value) -> "Message":
-        """Return the text; a Message without further values as it is."""
+        """Return the Message; an existing Message is returned unchanged if there are no values."""
         if isinstance(template, cls) and not values:
             return template
         self = super().__new__(cls, template.format(**values) if values else template)
@@ -45,7 +45,7 @@ COMMA, SEMICOLON = Message("{first}, {rest}"), Message("{first}; {rest}")
 
 
 def join(parts: Sequence[str], joint: Message = COMMA) -> str:
-    """Return the parts in a row, joined by a template of `first` and `rest`, as COMMA and SEMICOLON are.
+    """Return the parts joined by a template with `first` and `rest`, such as COMMA or SEMICOLON.
 
     >>> join(["a", "b", "c"], SEMICOLON)
     'a; b; c'
@@ -55,7 +55,7 @@ def join(parts: Sequence[str], joint: Message = COMMA) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence has them.
+    """Return names as an enumeration in a sentence.
 
     >>> listed(["a", "b", "c"])
     'a, b and c'

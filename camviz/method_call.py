@@ -1,4 +1,4 @@
-"""The settings of a method, and the arguments of its function, (net, x, score[, layer]), from what a caller gives."""
+"""Check and convert the settings of a method and the arguments of its function, (net, x, score[, layer])."""
 
 import inspect
 import math
@@ -30,14 +30,14 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """The values that a text knob may take, where a Literal cannot list them: `find` lists them whenever asked."""
+    """The values that a text knob may take, if a Literal cannot list them: `find()` returns the present ones."""
 
     find: Callable[[], Iterable[str]]
 
 
 @dataclass(frozen=True)
 class Knob:
-    """One setting: a keyword-only parameter, as the function's signature declares it."""
+    """One setting: a keyword-only parameter of a method, as its signature declares it."""
 
     name: str
     type: type
@@ -64,9 +64,9 @@ class Knob:
         try:
             number = self.type(value)
             whole = bool((self.range or math.isfinite(number)) and (self.type is float or number == value))
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # as of an array of several numbers
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # for example for an array of several numbers
             number, whole = None, False
-        if not whole or (self.type is bool) != (type(value).__name__ in ("bool", "bool_")):  # of Python, of NumPy
+        if not whole or (self.type is bool) != (type(value).__name__ in ("bool", "bool_")):  # Python's or NumPy's
             raise CamvizError(
                 "{name} of {owner} must be {kind}; got {value}",
                 name=self.name,
@@ -87,10 +87,10 @@ class Knob:
 
 
 def method_arguments(title: str, function: Callable[..., Any], args: Any, kwargs: Any) -> inspect.BoundArguments:
-    """Return the arguments of a method's function, converted where the meaning is plain.
+    """Return the arguments of a method's function, converted if their meaning is clear.
 
-    A Model stands for its network, an integer score for the score of that class, a name for the layer of that name, a
-    single input (C, H, W) for a batch of one, a NumPy array for a tensor. Raises CamvizError for anything else.
+    A Model is replaced by its network, an integer by the score of this class, a name by the layer of this name, a
+    single input (C, H, W) by a batch of one, a NumPy array by a tensor. Raises CamvizError for anything else.
     """
     signature = _signature(function)
     try:
@@ -200,8 +200,8 @@ def finite_map(title: str, result: Any) -> Any:
     """Return the map of a method; raise CamvizError if it holds nan or inf."""
     if hasattr(result, "isfinite") and not bool(result.isfinite().all()):
         raise NotFiniteError(
-            "the map of {method} holds nan or inf: check that the image, the network's weights and the explained "
-            "score are finite, or take another method",
+            "the map of {method} contains nan or inf: check that the image, the network's weights and the explained "
+            "score are finite, or use another method",
             method=title,
         )
     return result

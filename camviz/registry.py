@@ -22,7 +22,7 @@ FAMILIES: dict[Family, str] = {
     "cam": Message("class activation maps"),
     "perturbation": Message("what happens when parts are hidden"),
     "relevance": Message("relevance propagation"),
-    "control": Message("controls that look at no reasons"),
+    "control": Message("controls that ignore the prediction"),
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
 Record = TypeVar("Record", bound="Entry")
@@ -102,7 +102,7 @@ class SynthesisMethod(Entry):
 
 
 class Table(dict[str, Record]):
-    """The entries of one kind by their keys. Another key raises a KeyError that names the nearest one."""
+    """The entries of one kind by their keys. An unknown key raises a KeyError that names the nearest one."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -145,8 +145,9 @@ def method(
     `progress` a method of many passes, which has the knob MODE too; the other keyword-only parameters are its knobs.
     `requires`: what a network must have, if not every network has it. `class_specific=False`: the map is the same for
     every class.
-    `pixels=True`: the map is signed and has a value for each color of each pixel, (B, C, H, W). `reads`: what its
-    heatmap shows, with {score}, {label} and {where} (the layer); without it the tooltip. `caution`: what it does not.
+    `pixels=True`: the map is signed and has a value for each color of each pixel, (B, C, H, W). `reads`: what the
+    heatmap shows, with {score}, {label} and {where} (the layer); by default the tooltip. `caution`: what it does not
+    show.
     """
 
     def add(function: Function) -> Function:
@@ -204,7 +205,7 @@ def register(table: dict[str, Record], entry: Record) -> None:
     """Add an entry to its table. Raises CamvizError if a function of another file has the same name."""
     if (before := table.get(entry.key)) and before.function.__module__ != entry.function.__module__:
         raise ExtensionError(
-            "two functions are called '{key}': one in {first}, one in {second}; rename one of them",
+            "two functions have the name '{key}', one in {first} and one in {second}: rename one of them",
             key=entry.key,
             first=before.function.__module__,
             second=entry.function.__module__,

@@ -38,10 +38,10 @@ COLOR_MAPS: dict[str, ColorMap] = {
     "jet": ColorMap("Rainbow, as in older papers; its bands suggest edges that are not there", "jet"),
 }
 
-GAMMA = 1.3  # how the opacity of an overlay grows with the heat
+GAMMA = 1.3  # exponent of the opacity of an overlay: opacity * value ** GAMMA
 FIRST_COLOR = 0.35  # place in the color map of the first color that an overlay shows
-SMOOTHING = 0.03  # of the longer side: how far a rough heatmap is smoothed before its contour is drawn
-ROUGH = 0.25  # change from pixel to pixel, as a share of the values, from which a heatmap counts as rough
+SMOOTHING = 0.03  # share of the longer side over which a rough heatmap is averaged before its contour is drawn
+ROUGH = 0.25  # change from pixel to pixel, as a share of the values, above which a heatmap counts as rough
 
 VIEWS: dict[Kind, dict[str, str]] = {
     "pixel": {
@@ -84,10 +84,10 @@ def minmax(values: Array, low: float | None = None, high: float | None = None) -
     """
     wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
-        raise NotFiniteError("the attribution holds values that are not finite numbers, so it cannot be shown")
+        raise NotFiniteError("the attribution contains values that are not finite, so it cannot be shown")
     low = float(wide.min()) if low is None else low
     high = float(wide.max()) if high is None else high
-    # Upsampling a constant leaves differences in the last bit, which would otherwise fill the range.
+    # Upsampling a constant gives differences in the last bit, which must not be scaled to the whole range.
     if not high - low > 1e-6 * max(abs(low), abs(high)):
         return np.zeros(values.shape, np.float32)
     return ((wide - low) / (high - low)).clip(0, 1).astype(np.float32)
@@ -99,7 +99,7 @@ def color(attribution: Array) -> RGB:
 
 
 def grayscale(attribution: Array, percentile: float = 99.0) -> Float:
-    """Return the sum over channels of |g|, (H, W), min-max normalized up to that percentile (100: the maximum)."""
+    """Return the sum over channels of |g|, (H, W), min-max normalized up to a percentile (100: the maximum)."""
     strength = np.abs(_pixels(attribution)).sum(axis=2)
     return minmax(strength, None, _top(strength, percentile))
 
@@ -160,10 +160,10 @@ def diverging(signed: Array, color_map: str = "blue-red") -> RGB:
 
 
 def overlay(view: RGB, heatmap: Array, opacity: float = 0.8, color_map: str = "inferno") -> RGB:
-    """Return the heatmap over the image: the warmer a place, the more of its color; cool places keep the image.
+    """Return the heatmap over the image: large values are drawn in color, and small values leave the image visible.
 
-    alpha = opacity * heat^1.3, and the color of a heat h is that of 0.35 + 0.65 h in the color map. A white line with a
-    dark edge encloses half of the heatmap's mass. Opacity 0 is the image alone.
+    For a value h of the heatmap, alpha = opacity * h^1.3, and the color is that of 0.35 + 0.65 h in the color map. A
+    white line with a dark edge encloses half of the heatmap's mass. With opacity 0 the image is unchanged.
     """
     if not 0 <= opacity <= 1:
         raise CamvizError("opacity must lie in 0 to 1; got {opacity:g}", opacity=opacity)
@@ -177,9 +177,9 @@ def overlay(view: RGB, heatmap: Array, opacity: float = 0.8, color_map: str = "i
 
 
 def half_of_the_mass(heatmap: Array) -> float:
-    """Return the largest value such that the places of at least this value hold half of the heatmap's mass.
+    """Return the largest value v such that the places with values >= v hold half of the heatmap's mass.
 
-    Infinity for a heatmap of zeros.
+    It is infinity for a heatmap of zeros.
     """
     falling = np.sort(np.abs(heatmap.astype(np.float64)), axis=None)[::-1]
     mass = falling.cumsum()
@@ -187,7 +187,7 @@ def half_of_the_mass(heatmap: Array) -> float:
 
 
 def highlighted(heatmap: Array) -> NDArray[np.bool_]:
-    """Return the region (H, W) that holds half of the heatmap's mass; a heatmap of single pixels is smoothed before."""
+    """Return the region (H, W) that holds half of the heatmap's mass; a rough heatmap is smoothed first."""
     values = torch.from_numpy(np.ascontiguousarray(heatmap, np.float32))[None, None]
     reach = round(SMOOTHING * max(heatmap.shape))
     if _is_rough(values):
@@ -197,7 +197,7 @@ def highlighted(heatmap: Array) -> NDArray[np.bool_]:
 
 
 def contour(heatmap: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the places (H, W) of the line around the highlighted region, and of its edge.
+    """Return the pixels (H, W) of the line around the highlighted region, and of the dark edge around the line.
 
     The line is 1 pixel wide for each 400 pixels of the image.
     """
@@ -294,7 +294,7 @@ def _top(strength: NDArray[np.float64], percentile: float) -> float:
 def _same_size(view: RGB, heatmap: Array) -> None:
     if view.shape[:2] != heatmap.shape:
         raise CamvizError(
-            "the image is {size} and the heatmap {shape}; they must be the same size",
+            "the image has the size {size} and the heatmap {shape}; they must have the same size",
             size=view.shape[:2],
             shape=heatmap.shape,
         )

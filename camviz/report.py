@@ -1,4 +1,4 @@
-"""A result as one HTML file that needs nothing else: images inside it, no script, and it prints well."""
+"""Reports: a result as one self-contained HTML file, with its images, without scripts, suitable for printing."""
 
 import base64
 import functools
@@ -25,11 +25,11 @@ Table = Sequence[Sequence[str]]  # the first row names the columns
 Translator = Callable[[str], str]  # a text in the language of the report
 
 HERE = Path(__file__).parent
-STYLE = Markup((HERE / "report.css").read_text(encoding="utf-8"))  # not escaped: it is CamViz's own
+STYLE = Markup((HERE / "report.css").read_text(encoding="utf-8"))  # trusted, so it is not escaped
 
 HEAD = (Message("setting"), Message("value"))
 AGAIN = Message("Compute it again")
-PYTHON = [Message("In Python, with the image's file beside it:")]
+PYTHON = [Message("In Python, with the image file in the working directory:")]
 AGREEMENT = [
     Message(
         "Rank correlation: 1 = same order of pixels, 0 = unrelated, -1 = opposite order. "
@@ -40,7 +40,7 @@ AGREEMENT = [
 
 @dataclass(frozen=True)
 class ReportImage:
-    """An image, (H, W, 3) or a JPEG, with what it shows, for those who do not see it, and a caption for all."""
+    """An image, (H, W, 3) or a JPEG, with its alternative text and a caption."""
 
     rgb: RGB | bytes = field(repr=False)
     alt: str
@@ -54,7 +54,7 @@ class ReportImage:
 
 @dataclass(frozen=True)
 class Chart:
-    """Named lines of (x, y), x from 0 to 1; what the axes say, and what the chart shows in words."""
+    """Named lines of (x, y), x from 0 to 1, with the titles of the axes and an alternative text."""
 
     lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]
     across: str
@@ -63,7 +63,7 @@ class Chart:
 
     @property
     def axes(self) -> Message:
-        """What both axes show."""
+        """The titles of both axes in one sentence."""
         return Message("{up}, against {across}", up=self.up, across=self.across)
 
     @property
@@ -90,7 +90,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report; what is empty is left out. All of it is plain text."""
+    """A part of a report, in plain text. Empty fields are left out."""
 
     title: str
     text: Sequence[str] = ()
@@ -124,13 +124,11 @@ def prediction_section(model: Model, view: RGB, image_name: str, predictions: Se
     """Return the section that shows the input and lists the predictions."""
     given = ReportImage(
         view,
-        Message("{image}, as the network sees it", image=image_name),
+        Message("{image}, as the model sees it", image=image_name),
         Message("{image}, as {model} sees it", image=image_name, model=model.name),
     )
-    rows = ((one.label, one.shown()) for one in predictions)
-    return Section(
-        Message("Input and predictions"), images=[given], table=[(Message("class"), _answer_name(model)), *rows]
-    )
+    table = [(Message("class"), _answer_name(model)), *((one.label, one.shown()) for one in predictions)]
+    return Section(Message("Input and predictions"), images=[given], table=table)
 
 
 def explanation_sections(
@@ -142,9 +140,9 @@ def explanation_sections(
     percentile: float = 99.0,
     untouched: Explanation | None = None,
 ) -> list[Section]:
-    """The sections on one explanation: what the network sees and says, the map, how to read it, how to get it again.
+    """Return the sections on one explanation: input and predictions, heatmap, other views, settings, reproduction.
 
-    `untouched`: that of the image without its edit.
+    `untouched`: the explanation of the image without its edit.
     """
     views = render.views(e.attribution, e.view, opacity, color_map, percentile)
     described = render.VIEWS[render.kind(e.attribution)]
@@ -191,15 +189,15 @@ def explanation_sections(
 def comparison_sections(
     maps: Mapping[str, Explanation], shown: Mapping[str, RGB], image_names: Mapping[str, str], agreement: Table = ()
 ) -> list[Section]:
-    """The sections on several maps by their names: side by side, how far they agree, the settings of each.
+    """Return the sections on several heatmaps by name: side by side, their agreement, the settings of each.
 
-    `shown` are the images of the maps, `image_names` the files that they explain, `agreement` a table with names.
+    `shown`: the overlays. `image_names`: the files of the explained images. `agreement`: a table with names.
     """
     images = [
         ReportImage(
             shown[name],
             Message("{name}: heatmap of {label} over the image", name=name, label=e.label),
-            Message("{first}: {second}", first=name, second=_chance(e)),
+            Message("{first}: {second}", first=name, second=_label_with_answer(e)),
         )
         for name, e in maps.items()
     ]
@@ -216,11 +214,11 @@ def comparison_sections(
     apart = {key: found for key, found in values.items() if len(set(found)) > 1}
     rows = zip(settings, *apart.values(), strict=True)
     return [
-        Section(Message("The maps"), images=images),
-        Section(Message("What they do not say"), cautions),
-        *([Section(Message("How far they agree"), AGREEMENT, table=agreement)] if agreement else []),
-        Section(Message("In all of them"), table=[HEAD, *alike]),
-        Section(Message("In each of them"), table=[(Message("map"), *apart), *rows]),
+        Section(Message("Heatmaps"), images=images),
+        Section(Message("Limitations"), cautions),
+        *([Section(Message("Agreement of the heatmaps"), AGREEMENT, table=agreement)] if agreement else []),
+        Section(Message("Common settings"), table=[HEAD, *alike]),
+        Section(Message("Settings of each heatmap"), table=[(Message("heatmap"), *apart), *rows]),
         _reproduction(
             lambda: list(dict.fromkeys(recipe.snippet(e.question, image_names[name]) for name, e in maps.items()))
         ),
@@ -228,25 +226,26 @@ def comparison_sections(
 
 
 def _edit_section(before: Explanation, after: Explanation, *style: Any) -> Section:
-    """The heatmaps before and after an edit, and what the explained class has become. `style`: that of render.views."""
+    """Return the section on an edit: the heatmaps before and after it. `style`: arguments of render.views."""
     assert after.question.edit is not None
     images = []
     for title, one in ((Message("Before"), before), (Message("After"), after)):
         alt = Message("{title}: heatmap of {label}", title=title, label=one.label)
         overlay = render.views(one.attribution, one.view, *style)["Overlay"]
-        images.append(ReportImage(overlay, alt, Message("{first}: {second}", first=title, second=_chance(one))))
+        caption = Message("{first}: {second}", first=title, second=_label_with_answer(one))
+        images.append(ReportImage(overlay, alt, caption))
     return Section(Message("Edit"), [describe(after.question.edit)], images)
 
 
 def facts(e: Explanation) -> dict[str, str]:
-    """What an explanation is, what came out and what it cost, as a report names it."""
+    """Return the question, the result and the cost of an explanation, as rows of a table."""
     knobs: list[str] = [
         Message("{first}: {second}", first=Message(name.replace("_", " ")), second=_value(value))
         for name, value in e.knobs.items()
         if value is not None
     ]
     found: dict[str, str] = {
-        Message("network"): f"{e.model} ({e.question.model.weights})",
+        Message("model"): f"{e.model} ({e.question.model.weights})",
         Message("method"): METHODS[e.method].title,
         Message("explained"): Message("{label} ({score})", label=e.label, score=str(e.score)),
         _answer_name(e.question.model): e.shown,
@@ -254,7 +253,7 @@ def facts(e: Explanation) -> dict[str, str]:
         Message("layers fused by"): e.question.fusion if len(e.question.layers) > 1 else "",
         Message("image fitted by"): e.question.fit,
         Message("edit"): describe(e.question.edit) if e.question.edit else "",
-        Message("method's settings"): join(knobs, SEMICOLON) if knobs else "",
+        Message("settings"): join(knobs, SEMICOLON) if knobs else "",
         Message("largest value"): f"{e.attribution.max():.6g}",
         Message("smallest value"): f"{e.attribution.min():.6g}",
         Message("sum"): f"{e.attribution.sum(dtype=float):.6g}",
@@ -268,7 +267,7 @@ def facts(e: Explanation) -> dict[str, str]:
 
 
 def _value(value: Value) -> Value:
-    """Return a setting's value: a choice by its name, a number as it is."""
+    """Return the value of a setting; the name of a choice is a Message."""
     return Message(value) if isinstance(value, str) else value
 
 
@@ -276,7 +275,7 @@ def _answer_name(model: Model) -> Message:
     return Message("probability") if model.has_probabilities else Message("value")
 
 
-def _chance(e: Explanation) -> str:
+def _label_with_answer(e: Explanation) -> str:
     return Message("{label} {share}", label=e.label, share=e.shown) if e.shown else e.label
 
 

@@ -21,7 +21,7 @@ _head: ContextVar[Head | None] = ContextVar("head", default=None)
 
 
 @contextmanager
-def headed(head: Head) -> Iterator[None]:
+def using_head(head: Head) -> Iterator[None]:
     """Use `head` instead of softmax to turn class scores into probabilities inside the context."""
     token = _head.set(head)
     try:
@@ -31,9 +31,9 @@ def headed(head: Head) -> Iterator[None]:
 
 
 def probabilities(scores: Tensor) -> Tensor:
-    """Return the probabilities (B, K) of class scores (B, K), by the head of `headed`.
+    """Return the probabilities (B, K) of class scores (B, K), by the head of `using_head`.
 
-    Without one they are the softmax of several scores, and the sigmoid of a single one.
+    Without a head, they are the softmax of several scores, or the sigmoid of a single one.
     """
     if (head := _head.get()) is not None:
         return head(scores)
@@ -52,7 +52,7 @@ class logit:
 
 @dataclass(frozen=True)
 class probability:
-    """The probability of class c, by the head of `headed` or by softmax; it depends on the other scores too."""
+    """The probability of class c, by the head of `using_head` or by softmax; it depends on the other scores too."""
 
     c: int
 
@@ -80,7 +80,7 @@ class logit_of:
     def __call__(self, scores: Tensor) -> Tensor:
         if len(self.classes) != len(scores):
             raise ScoreError(
-                "{classes} classes are for as many samples; got {samples}",
+                "{classes} classes need as many samples; got {samples}",
                 classes=len(self.classes),
                 samples=len(scores),
             )
@@ -104,7 +104,7 @@ def from_data(data: Mapping[str, Any]) -> Score:
     """
     if len(data) != 1:
         raise ScoreError(
-            "a score has one name, one of {names}; got {count} names", names=", ".join(SCORES), count=len(data)
+            "a score must have one name, one of {names}; got {count} names", names=", ".join(SCORES), count=len(data)
         )
     ((name, given),) = data.items()
     if name not in SCORES:
@@ -127,7 +127,7 @@ def _column(scores: Tensor, c: int) -> Tensor:
 
 def _check(scores: Tensor, c: Any) -> None:
     if isinstance(c, bool | np.bool_) or not isinstance(c, SupportsIndex) or getattr(c, "ndim", 0) != 0:
-        raise ScoreError("a class of a score is its index, a whole number; got {c}", c=repr(c)[:60])
+        raise ScoreError("a score needs the index of a class, a whole number; got {c}", c=repr(c)[:60])
     if not 0 <= index(c) < scores.shape[1]:
         raise UnknownNameError(
             "class {c} does not exist; this network has classes 0 to {last}", c=index(c), last=scores.shape[1] - 1

@@ -13,7 +13,7 @@ Target = int | str | Score | Mapping[str, Any] | None
 
 
 def resolve_target(model: Model, target: Target) -> Score | None:
-    """Return the score that a target stands for; None stays None, the predicted class.
+    """Return the score of a target; None for None, the predicted class.
 
     `target`: an index, a label, a score, or the score of a recipe such as {"contrast": [281, 282]}. Raises CamvizError
     if the model has no such class.
@@ -44,11 +44,11 @@ def class_of(score: Score | None) -> int | None:
 
 
 def label_of(model: Model, score: Score | None) -> str:
-    """Return what a score explains, in words: a label, "a rather than b", or the name of a custom score."""
+    """Return the label of a score: that of its class, "a rather than b", or the name of a custom score."""
     if isinstance(score, contrast):
         return Message("{label} rather than {rival}", label=model.categories[score.a], rival=model.categories[score.b])
     index = class_of(score)
     if index is not None:
         return model.categories[index]
     name = str(getattr(score, "__name__", type(score).__name__))
-    return Message("a score of your own") if name == "<lambda>" else name
+    return Message("your own score") if name == "<lambda>" else name

@@ -17,7 +17,7 @@ def file_name(*parts: str) -> str:
     slugs = [slugify(part) for part in parts]
     slugs = [slug for slug in slugs if slug][:32] or ["camviz"]
     while len("-".join(slugs)) > 64:
-        # The longest part loses most, so that a long image name does not push out the method and the layer.
+        # The longest part is shortened, so that the method and the layer stay readable beside a long image name.
         longest = max(range(len(slugs)), key=lambda place: len(slugs[place]))
         slugs[longest] = slugs[longest][:-1]
     return "-".join(slugs)
@@ -32,8 +32,8 @@ def slugify(text: str) -> str:
 def percent(share: float, decimals: Literal[0, 1] = 1, *, exact: bool = False) -> str:
     """Return a share of 1 as a percentage, with one decimal for tables and none for sentences.
 
-    A probability never reads as impossible or certain: where it would without decimals, it has one. With `exact`, 0 and
-    1 of a counted share are written as such.
+    A probability is never shown as 0% or 100%: if it would be without decimals, it has one. With `exact`, for shares
+    that are counted, 0 and 1 are shown as 0% and 100%.
 
     >>> percent(0.9534), percent(0.9534, 0), percent(0.0004), percent(0.9996), percent(1, 0, exact=True)
     ('95.3%', '95%', '<0.1%', '>99.9%', '100%')
@@ -51,7 +51,7 @@ def percent(share: float, decimals: Literal[0, 1] = 1, *, exact: bool = False) -
 
 
 def shown_answer(probability: float, value: float, unit: str = "", decimals: Literal[0, 1] = 1) -> str:
-    """Return a probability as a percentage; where it is NaN, the value with its unit; "" if that is NaN too.
+    """Return a probability as a percentage; if it is NaN, the value with its unit; "" if that is NaN too.
 
     >>> shown_answer(0.953, math.nan), shown_answer(math.nan, 41.3, "years"), shown_answer(math.nan, math.nan)
     ('95.3%', '41.3 years', '')
@@ -75,7 +75,7 @@ def duration_text(seconds: float) -> str:
 
 
 def passes_text(forward: int, backward: int) -> Message:
-    """Return how many passes something took.
+    """Return numbers of passes in words.
 
     >>> passes_text(1, 1), passes_text(320, 0)
     ('1 forward pass and 1 backward pass', '320 forward passes and no backward pass')

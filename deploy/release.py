@@ -1,8 +1,8 @@
 """Prepare a release: python -m deploy.release. `make release` runs it after the tests.
 
-It builds the documentation, and wheel and sdist with it into dist/, installs the wheel in a fresh environment, explains
-an image there, has the dashboard draw its first heatmap, and writes the version into the changelog. Nothing is
-uploaded. With --check, as `make wheel` calls it, the changelog stays as it is.
+It builds the documentation, then wheel and sdist in dist/, installs the wheel in a fresh environment, explains an image
+there, opens the dashboard until it shows a heatmap, and writes the version into the changelog. It uploads nothing. With
+--check, as `make wheel` calls it, it leaves the changelog unchanged.
 """
 
 import argparse
@@ -24,16 +24,16 @@ from camviz.version import __version__
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 UNRELEASED = "## [Unreleased]\n"
-LARGEST = 8e6  # bytes of the wheel
-LONGEST = 90.0  # seconds from the downloaded packages to the first heatmap
-GPU = re.compile("(?:cuda|nvidia|triton)[_-]")  # what PyPI's PyTorch brings for a GPU, 5 GB; a CPU build has none
+MAX_BYTES = 8e6  # of the wheel
+MAX_SECONDS = 90.0  # from the downloaded packages to the first heatmap
+GPU_LIBRARY = re.compile("(?:cuda|nvidia|triton)[_-]")  # a dependency of PyPI's PyTorch; its CPU build has none
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def released(changelog: str, version: str, day: datetime.date) -> str:
-    """Return a changelog whose unreleased entries stand under a version; unchanged if it names the version already.
+    """Return a changelog with its unreleased entries under a version; unchanged if it has that version already.
 
-    Raises ValueError if there is nothing to release.
+    Raises ValueError if there are no unreleased entries.
     """
     if re.search(rf"^## \[{re.escape(version)}\]", changelog, re.MULTILINE):
         return changelog
@@ -50,14 +50,14 @@ def run(*command: str | Path, folder: Path = ROOT) -> None:
 
 
 def build() -> Path:
-    """Build documentation, sdist and wheel, and return the wheel. Raises ValueError if that is too large."""
+    """Build documentation, sdist and wheel, and return the wheel. Raises ValueError if it has over MAX_BYTES."""
     shutil.rmtree(DIST, ignore_errors=True)
     run(sys.executable, "-m", "mkdocs", "build", "--strict")
     run(sys.executable, "-m", "build", "--outdir", DIST)
     (wheel,) = DIST.glob("*.whl")
-    if wheel.stat().st_size > LARGEST:
+    if wheel.stat().st_size > MAX_BYTES:
         raise ValueError(
-            f"{wheel.name} has {wheel.stat().st_size / 1e6:.1f} MB; at most {LARGEST / 1e6:.0f} are allowed"
+            f"{wheel.name} has {wheel.stat().st_size / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are allowed"
         )
     return wheel
 
@@ -66,7 +66,7 @@ def check(wheel: Path) -> float:
     """Install the wheel in a fresh virtual environment, and use it in an empty folder.
 
     Return the seconds from the downloaded packages to the first heatmap; libraries for a GPU count as a part of the
-    download. Raises TimeoutError if there are too many.
+    download. Raises TimeoutError if it takes more than MAX_SECONDS.
     """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
@@ -78,7 +78,7 @@ def check(wheel: Path) -> float:
         programs = folder / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
         pip = (programs / "python", "-m", "pip")
         run(*pip, "wheel", "-q", "-w", packages, wheel)
-        if libraries := [file for file in packages.iterdir() if GPU.match(file.name)]:
+        if libraries := [file for file in packages.iterdir() if GPU_LIBRARY.match(file.name)]:
             run(*pip, "install", "-q", "--no-index", "--no-deps", *libraries)
         work.mkdir()
         began, busy = time.monotonic(), _processor_seconds()
@@ -92,17 +92,20 @@ def check(wheel: Path) -> float:
         shutil.copy(ROOT / "assets" / "samples" / "koala.jpg", work / "images")
         run(programs / "camviz", "explain", "images", "--methods", "grad_cam", "--out", "out", folder=work)
         if not (work / "out" / "table.parquet").exists():
-            raise FileNotFoundError("camviz explain has written no table")
-    if seconds > LONGEST:
+            raise FileNotFoundError("camviz explain wrote no out/table.parquet")
+    if seconds > MAX_SECONDS:
         raise TimeoutError(
-            f"the first heatmap came after {seconds:.0f} s, at most {LONGEST:.0f} s are allowed: {took}; if that is "
-            "far less, the machine was busy: try again"
+            f"the first heatmap came after {seconds:.0f} s, at most {MAX_SECONDS:.0f} s are allowed; {took}. If the "
+            "processor time is far less, the machine was busy: try again"
         )
     return seconds
 
 
 def first_heatmap(camviz: Path, folder: Path, browser: str) -> float:
-    """Start the dashboard, and return the seconds until a browser shows a heatmap. Its documentation must be there."""
+    """Return the seconds from the start of the dashboard until a browser shows a heatmap.
+
+    Raises FileNotFoundError if the dashboard does not serve its documentation.
+    """
     command = (camviz, "--no-browser")
     print("$", *command, flush=True)
     began = time.monotonic()
@@ -114,7 +117,7 @@ def first_heatmap(camviz: Path, folder: Path, browser: str) -> float:
                 opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
                 page = opened.new_page(viewport={"width": 1440, "height": 1000})
                 page.goto(url)
-                page.get_by_test_id("stMain").locator("canvas").first.wait_for(timeout=2000 * LONGEST)
+                page.get_by_test_id("stMain").locator("canvas").first.wait_for(timeout=2000 * MAX_SECONDS)
                 seconds = time.monotonic() - began
                 opened.close()
             with urllib.request.urlopen(f"{url}/docs/tutorials/first-map.html", timeout=20) as answer:
@@ -142,13 +145,13 @@ def main() -> None:
 
 
 def _processor_seconds() -> float:
-    """Return the processor time of the finished commands; 0 on Windows, which does not tell."""
+    """Return the processor time of the finished commands; 0 on Windows, which does not report it."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of the commands, in which no package is found but those installed in theirs."""
+    """Return an environment in which a command finds only the packages of its own virtual environment."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     return {**kept, "PYTHONUNBUFFERED": "1", "NO_MKDOCS_2_WARNING": "1"}
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from camviz.models.catalogue import CURATED, EMBEDDED
+from camviz.models.catalog import CURATED, EMBEDDED
 from camviz.ui.inputs import model_input
 from camviz.ui.session import settings
 from camviz.ui.session.language import tr, tr_message

@@ -68,6 +68,7 @@ IMPORTS = {
 }
 
 
+@cache
 def markers_of(path: Path) -> set[str]:
     """Return the markers that every test under a path carries."""
     place = path.relative_to(ROOT / "tests").as_posix()

@@ -1,4 +1,4 @@
-"""The part of Streamlit's wire protocol that tests need: what a browser sends, and what it keeps of the answers.
+"""The part of Streamlit's protocol that tests need: messages of a browser, and the elements of a page.
 
 The protocol is private: this fits the version that requirements.txt pins.
 """
@@ -12,11 +12,11 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-LONGEST = 60.0  # seconds for an answer over HTTP
+TIMEOUT = 60.0  # seconds for an answer over HTTP
 
 
 class Visit:
-    """What one session knows of itself, and the elements that its page shows."""
+    """The state of one session, and the elements that its page shows."""
 
     def __init__(self) -> None:
         self.session = ""
@@ -32,7 +32,7 @@ class Visit:
         return bytes(message.SerializeToString())
 
     def request_address(self, name: str) -> bytes:
-        """Write the message that asks where the server would take a file of that name."""
+        """Write the message that requests the upload address of a file."""
         message = BackMsg()
         message.file_urls_request.request_id = "one"
         message.file_urls_request.file_names.append(name)
@@ -40,7 +40,7 @@ class Visit:
         return bytes(message.SerializeToString())
 
     def apply(self, message: ForwardMsg) -> bool:
-        """Follow one message of the server; whether it ends the run."""
+        """Apply one message of the server; return whether it ends the run."""
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self.session = message.new_session.initialize.session_id or self.session
@@ -68,8 +68,8 @@ def parse(data: Any) -> ForwardMsg:
 
 
 def upload(port: int, urls: Any, widget: str, name: str, data: bytes) -> WidgetState:
-    """Bring a file to the address that the server gave; return the state of the uploader that holds it."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=LONGEST) as answer:
+    """Upload a file to the address that the server gave; return the state of the uploader that holds it."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=TIMEOUT) as answer:
         cookie = answer.headers["Set-Cookie"].partition(";")[0]
     put(port, urls.upload_url, name, data, {"Cookie": cookie, "X-Xsrftoken": cookie.partition("=")[2]})
     state = WidgetState(id=widget)
@@ -80,10 +80,10 @@ def upload(port: int, urls: Any, widget: str, name: str, data: bytes) -> WidgetS
 
 
 def put(port: int, url: str, name: str, data: bytes, headers: dict[str, str]) -> int:
-    """Send a file to an address of the server's; return the status."""
+    """Send a file to an upload address; return the status."""
     head = f'--edge\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n\r\n'.encode()
     body = head + data + b"\r\n--edge--\r\n"
     more = {"Content-Type": "multipart/form-data; boundary=edge", **headers}
     request = urllib.request.Request(f"http://127.0.0.1:{port}{url}", body, more, method="PUT")
-    with urllib.request.urlopen(request, timeout=LONGEST) as answer:
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         return int(answer.status)

@@ -1,4 +1,4 @@
-"""The house rules of DESIGN.md, sections 1 and 2: who may import whom, and what is kept in one place."""
+"""Rules of DESIGN.md, sections 1 and 2: layers of imports, and code that is kept in one place."""
 
 import ast
 import functools
@@ -50,7 +50,7 @@ MODULES = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path 
 
 
 def imported(path, tree):
-    """Dotted names of what a file imports, relative ones resolved; not what is for the type checker only."""
+    """Yield dotted names of a file's imports, relative ones resolved, without those for type checking."""
     for_types = {
         inner
         for node in ast.walk(tree)
@@ -75,7 +75,7 @@ def names_imported(path):
 
 
 def part(name):
-    """The part of camviz that a dotted name belongs to: 'methods' of camviz.methods.grad_cam, or 'ui.learn'."""
+    """Return the part of camviz that contains a dotted name: 'methods' of camviz.methods.grad_cam, or 'ui.learn'."""
     parts = name.split(".")
     if parts[0] != "camviz":
         return ""
@@ -83,7 +83,7 @@ def part(name):
 
 
 def modules_imported(path):
-    """The modules of this project that a file imports, by their dotted names."""
+    """Yield the dotted names of modules of this project that a file imports."""
     for name in names_imported(path):
         found = name if name in MODULES else name.rpartition(".")[0]
         if found in MODULES:
@@ -93,7 +93,7 @@ def modules_imported(path):
 NEEDED = {name: set(modules_imported(path)) - {name} for name, path in MODULES.items()}
 
 
-def test_the_checks_see_the_imports():
+def test_imports_are_detected():
     path = Path("camviz/methods/grad_cam.py")
     assert {"torch.nn", "camviz.registry.method", "camviz.tape.record"} <= names_imported(path)
     assert "camviz.models.shared" in set(modules_imported(Path("camviz/models/__init__.py")))
@@ -111,8 +111,8 @@ def test_imports_point_downwards(module):
         assert part(other) == own or LAYER_OF[part(other)] < LAYER_OF[own], f"{module} must not import {other}"
 
 
-def test_no_import_circles():
-    """Not even inside functions: every module can be placed after all that it imports."""
+def test_there_are_no_import_cycles():
+    """Check imports inside functions too: the modules can be sorted by their imports."""
     waiting = dict(NEEDED)
     while ready := [name for name, needs in waiting.items() if not needs & waiting.keys()]:
         for name in ready:
@@ -120,14 +120,14 @@ def test_no_import_circles():
     assert not waiting, f"each of these is in a circle, or imports one: {sorted(waiting)}"
 
 
-def test_folders_and_files_stay_small():
+def test_folders_and_files_are_small():
     for folder in {path.parent for path in TREES if path.parts[0] == "camviz"} - {Path("camviz/methods")}:
         assert len([path for path in TREES if path.parent == folder and path.name != "__init__.py"]) <= 16, folder
     for path in TREES:
         assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= 300, path
 
 
-def test_the_registry_needs_the_standard_library_only():
+def test_registry_imports_only_the_standard_library():
     for path in (
         Path("camviz/registry.py"),
         Path("camviz/runtime/progress.py"),
@@ -142,7 +142,7 @@ def test_the_registry_needs_the_standard_library_only():
         assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
 
 
-def test_streamlit_is_a_skin():
+def test_only_the_dashboard_imports_streamlit():
     users = {path for path in TREES if any(n.startswith("streamlit") for n in names_imported(path))}
     assert Path("app.py") in users and Path("camviz/ui/explain/map_views.py") in users
     assert {
@@ -150,14 +150,14 @@ def test_streamlit_is_a_skin():
     } == set()
 
 
-def test_widgets_are_imported_when_one_is_shown():
+def test_widgets_are_imported_lazily():
     users = {path for path in TREES if any(n.startswith("anywidget") for n in names_imported(path))}
     assert users == {Path("camviz/stage/widget.py")}
     assert not any("camviz.stage.widget" in modules_imported(path) for path in TREES)
 
 
 def names_in(tree):
-    """Every name and attribute that a file uses or calls, without its comments and strings."""
+    """Yield every name and attribute of a file, without comments and strings."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name | ast.Attribute):
             yield node.id if isinstance(node, ast.Name) else node.attr
@@ -172,7 +172,7 @@ def methods_called(tree):
 
 
 @pytest.mark.parametrize("path", TREES, ids=str)
-def test_hooks_backward_and_locks_are_kept_in_their_places(path):
+def test_hooks_backward_and_locks_are_used_in_their_folders_only(path):
     names = set(names_in(TREES[path]))
     if path.parts[:2] != ("camviz", "tape"):
         assert not {name for name in names if re.fullmatch(r"register_\w*hook\w*", name)}
@@ -182,7 +182,7 @@ def test_hooks_backward_and_locks_are_kept_in_their_places(path):
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-def test_a_method_is_one_short_file_that_says_what_it_does(method):
+def test_method_is_one_short_documented_file(method):
     path = Path("camviz/methods") / f"{method.key}.py"
     source = (ROOT / path).read_text(encoding="utf-8")
     assert len(source.splitlines()) <= 90
@@ -193,6 +193,6 @@ def test_a_method_is_one_short_file_that_says_what_it_does(method):
     assert all(knob.help for knob in method.knobs.values())
 
 
-def test_every_method_of_the_folder_is_in_the_table():
+def test_every_method_file_is_registered():
     files = {path.stem for path in (ROOT / "camviz" / "methods").glob("*.py")} - {"__init__"}
     assert files == set(METHODS)

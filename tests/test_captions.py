@@ -1,4 +1,4 @@
-"""What a result means, in plain words."""
+"""Captions: the sentences below a result."""
 
 import re
 from dataclasses import replace
@@ -49,13 +49,13 @@ from camviz.models import Prediction
         ("edge_detector", {}, "The highlighted pixels are the edges in the image. This heatmap is the same for every"),
     ],
 )
-def test_reading(lite0, coffee, method, settings, sentence):
+def test_reading_of_each_kind_of_method(lite0, coffee, method, settings, sentence):
     e = camviz.explain(lite0, coffee, method, **settings)
     text = captions.reading(e, Prediction(967, "espresso", 0.957))
     assert text.startswith("The model predicts espresso (96%). ") and sentence in text
 
 
-def test_every_method_says_itself_what_it_shows_and_what_not():
+def test_every_method_has_a_reading_and_a_caution():
     for texts in ([one.reads for one in METHODS.values()], [one.caution for one in METHODS.values()]):
         assert len(set(texts)) == len(METHODS)
         assert [text for text in texts if not re.fullmatch(r"[A-Z{].*\.", text) or len(text) > 240] == []
@@ -65,17 +65,17 @@ def test_every_method_says_itself_what_it_shows_and_what_not():
 
 
 @pytest.mark.parametrize("key", ["guided_backprop", "deconvnet"])
-def test_methods_of_nearly_the_same_lines_for_every_class_say_so(key):
+def test_class_insensitive_methods_have_a_caution(key):
     assert "nearly the same for every class" in METHODS[key].reads and "reason" in METHODS[key].caution
 
 
 @pytest.mark.parametrize("key", ["integrated_gradients", "gradient_x_input"])
-def test_contributions_are_relative_to_a_baseline(key):
+def test_contributions_are_described_relative_to_a_baseline(key):
     assert "contribute most" in METHODS[key].reads and "get none" in METHODS[key].caution
     assert "sensitive" not in METHODS[key].caution
 
 
-def test_a_method_that_says_neither_is_read_by_its_tooltip(lite0, coffee, monkeypatch):
+def test_method_without_a_reading_uses_its_tooltip(lite0, coffee, monkeypatch):
     silent = replace(METHODS["grad_cam"], reads="", caution="")
     monkeypatch.setitem(METHODS, "grad_cam", silent)
     e = camviz.explain(lite0, coffee)
@@ -83,7 +83,7 @@ def test_a_method_that_says_neither_is_read_by_its_tooltip(lite0, coffee, monkey
     assert captions.caution(e) == captions.OF_ANY_METHOD
 
 
-def test_the_caution_is_that_of_the_method_and_untrained_networks_say_so(lite0, coffee):
+def test_caution_is_that_of_the_method_and_names_untrained_networks(lite0, coffee):
     assert captions.caution(camviz.explain(lite0, coffee)) == METHODS["grad_cam"].caution
     noisy = camviz.explain(lite0, coffee, "smooth_grad", samples=1, base="guided_backprop")
     assert captions.caution(noisy).startswith(METHODS["guided_backprop"].caution + " It explains noisy copies")
@@ -104,6 +104,6 @@ def test_the_caution_is_that_of_the_method_and_untrained_networks_say_so(lite0, 
         (nan, "The model predicts espresso (3 years). The"),
     ],
 )
-def test_a_low_probability_is_said_as_such(lite0, coffee, probability, sentence):
+def test_low_probability_is_called_undecided(lite0, coffee, probability, sentence):
     predicted = Prediction(967, "espresso", probability, 3.0, "years")
     assert captions.reading(camviz.explain(lite0, coffee), predicted).startswith(sentence)

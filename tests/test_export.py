@@ -26,7 +26,7 @@ VIEW = RANDOM.integers(0, 256, (16, 24, 3), dtype=np.uint8)
 
 
 def explanation(score=MUG, settings=None, layers=("blocks.6",), fit="crop", probability=0.25, **model):
-    """An explanation that nothing computed, by a method and of a model that are here for their settings alone."""
+    """Return an explanation with given settings and an invented map."""
     named = {
         "name": "efficientnet_lite0",
         "weights": Weights("default", "imagenet"),
@@ -55,25 +55,25 @@ def toy_method(monkeypatch):
     monkeypatch.setitem(METHODS, "toy_cam", toy)
 
 
-def opened(content):
+def decode(content):
     return Image.open(io.BytesIO(content))
 
 
-def test_png_keeps_every_pixel_and_jpeg_nearly():
-    np.testing.assert_array_equal(np.asarray(opened(encode.png(VIEW))), VIEW)
+def test_png_is_lossless_and_jpeg_nearly():
+    np.testing.assert_array_equal(np.asarray(decode(encode.png(VIEW))), VIEW)
     smooth = render.colorize(np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64))
-    picture = opened(encode.jpeg(smooth))
+    picture = decode(encode.jpeg(smooth))
     assert picture.format == "JPEG"
     assert np.abs(np.asarray(picture).astype(int) - smooth).mean() < 3
     striped = np.tile(np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8), (16, 8, 1))  # color changes at every pixel
-    assert np.abs(np.asarray(opened(encode.jpeg(striped))).astype(int) - striped).mean() < 20
+    assert np.abs(np.asarray(decode(encode.jpeg(striped))).astype(int) - striped).mean() < 20
     assert len(encode.jpeg(VIEW, quality=30)) < len(encode.jpeg(VIEW, quality=95))
     for bad in (VIEW[:, :, 0], VIEW / 255, np.zeros((4, 4, 4), np.uint8)):
         with pytest.raises(CamvizError, match="uint8 of shape"):
             encode.png(bad)
 
 
-def test_npz_holds_the_raw_map_and_its_settings():
+def test_npz_contains_the_raw_map_and_its_settings():
     e = explanation()
     archive = np.load(io.BytesIO(export.npz(e)))  # no pickle needed
     np.testing.assert_array_equal(archive["attribution"], e.attribution)
@@ -82,7 +82,7 @@ def test_npz_holds_the_raw_map_and_its_settings():
     assert json.loads(str(archive["settings"])) == recipe.settings(e)
 
 
-def test_settings_name_all_that_is_needed_to_repeat_it():
+def test_settings_contain_all_that_reproduces_the_map():
     settings = json.loads(recipe.settings_json(explanation()))
     assert settings == {
         "camviz": camviz.__version__,
@@ -120,7 +120,7 @@ def calls(code):
     }
 
 
-def test_snippet_says_only_what_differs_from_the_default():
+def test_snippet_contains_only_settings_that_differ_from_the_default():
     code = recipe.snippet(explanation().question, "mug.jpg")
     assert len([line for line in code.splitlines() if line]) == 5
     found = calls(code)
@@ -129,7 +129,7 @@ def test_snippet_says_only_what_differs_from_the_default():
     assert found["camviz.explain"] == (arguments, {"target": "504", "layer": "'blocks.6'"})
 
 
-def test_snippet_carries_every_setting():
+def test_snippet_contains_every_setting():
     random = Weights("random")
     e = explanation(scores.contrast(281, 282), {"samples": 7, "fast": False}, (), "pad", weights=random)
     name = 'my "best"\nmug\'s.jpg'
@@ -154,7 +154,7 @@ def test_snippet_carries_every_setting():
         (Weights("custom", "1a2b3c4d"), (["network"], {"name": "'resnet18'"})),
     ],
 )
-def test_snippet_names_weights_only_where_load_model_needs_them(weights, call):
+def test_snippet_names_weights_only_if_load_model_needs_them(weights, call):
     code = recipe.snippet(explanation(name="resnet18", weights=weights).question, "a.jpg")
     assert calls(code)["camviz.load_model"] == call
 
@@ -173,7 +173,7 @@ def test_snippet_writes_scores_as_python(score, target):
 
 @pytest.mark.parametrize("score", [lambda values: values[:, 0], max])
 def test_snippet_refuses_a_score_that_it_cannot_write(score):
-    with pytest.raises(CamvizError, match="score of your own"):
+    with pytest.raises(CamvizError, match="your own score"):
         recipe.snippet(explanation(score).question, "a.jpg")
 
 
@@ -195,7 +195,7 @@ def test_file_names_never_exceed_the_limit():
         assert re.fullmatch(r"[a-z0-9_-]{1,64}", text.file_name(*parts))
 
 
-def test_wrap_fits_every_line_and_loses_nothing():
+def test_wrap_fits_every_line_and_loses_no_text():
     text = "Guided Grad-CAM at features.18.conv_of_a_long_name, " + "W" * 60
     lines = encode.wrap(text, 120, 16)
     assert all(encode._font(16).getlength(line) <= 120 for line in lines)
@@ -206,13 +206,13 @@ def test_wrap_fits_every_line_and_loses_nothing():
     assert encode.wrap("", 120, 16) == []
 
 
-def test_a_contact_sheet_holds_its_images_and_labels_without_overlap():
+def test_contact_sheet_has_no_overlap():
     side, gap = encode.CELL, encode.GAP
     red, blue = np.full((side, side, 3), (200, 0, 0), np.uint8), np.full((30, 60, 3), (0, 0, 200), np.uint8)
     columns = ["Grad-CAM " * 20, "b"]
     tiles = [red, "no ReLU " * 99, blue, red]
     sheet = encode.contact_sheet(tiles, 2, title="Title", row_labels=["row " * 40, "r" * 90], column_labels=columns)
-    np.testing.assert_array_equal(np.asarray(opened(encode.png(sheet))), sheet)
+    np.testing.assert_array_equal(np.asarray(decode(encode.png(sheet))), sheet)
     grid = sheet.astype(int)
     reds = np.argwhere((grid == (200, 0, 0)).all(axis=2))
     top, left = reds.min(axis=0)
@@ -234,7 +234,7 @@ def test_a_contact_sheet_holds_its_images_and_labels_without_overlap():
     assert missing.min() < 120
 
 
-def test_a_contact_sheet_with_captions_and_a_square_without_an_image():
+def test_contact_sheet_with_captions_and_a_missing_image():
     red = np.full((224, 224, 3), (200, 0, 0), np.uint8)
     sheet = encode.contact_sheet([red, "no ReLU", red], 2, ["one", "two", "three"])
     cell, gap, margin, caption = encode.CELL, encode.GAP, encode.MARGIN, encode.CAPTION
@@ -255,12 +255,12 @@ def test_a_contact_sheet_with_captions_and_a_square_without_an_image():
         ({"captions": ["a"]}, "and 1 captions"),
     ],
 )
-def test_a_contact_sheet_refuses_labels_of_another_number(labels, message):
+def test_contact_sheet_refuses_a_wrong_number_of_labels(labels, message):
     with pytest.raises(CamvizError, match=message):
         encode.contact_sheet(["", ""], 2, **labels)
 
 
-def test_a_montage_puts_images_row_by_row():
+def test_montage_places_images_row_by_row():
     images = np.arange(3 * 2 * 4 * 3, dtype=np.uint8).reshape(3, 2, 4, 3)
     whole = encode.montage(list(images), columns=2, gap=1)
     assert whole.shape == (2 + 1 + 2, 4 + 1 + 4, 3)
@@ -270,7 +270,7 @@ def test_a_montage_puts_images_row_by_row():
     np.testing.assert_array_equal(encode.montage(list(images[:2]), columns=2), np.concatenate(list(images[:2]), axis=1))
 
 
-def test_zip_keeps_names_safe_and_apart():
+def test_zip_names_are_safe_and_unique():
     settings = {"cells": [1, 2]}
     files = {"../Café.png": b"1", "cafe.PNG": b"2", "settings.json": b"3", "plain": b"4"}
     content = export.grid_zip(files, settings)

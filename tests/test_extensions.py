@@ -1,4 +1,4 @@
-"""A package of somebody else's adds a method, a metric and a model; a broken one is named."""
+"""An extension package adds a method, a metric and models; a broken one is named in the error."""
 
 import os
 import subprocess
@@ -73,7 +73,7 @@ assert [entry.name for entry in models.offered_models()[:3]] == ["bare", "birds"
 try:
     camviz.load_model("birds", weights="random")
 except camviz.CamvizError as error:
-    assert "birds comes loaded from its package" in str(error)
+    assert "birds is a loaded model of another package" in str(error)
 
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file(str(APP), default_timeout=120)
@@ -82,12 +82,12 @@ app.run()
 assert not app.exception
 assert "Energy" in app.selectbox(key="method").options and app.session_state["method"] == "energy_cam"
 assert app.session_state["experiment"].model.categories == ("finch", "wren")
-print("lived")
+print("finished")
 """
 
 
 def install(folder: Path, name: str, entries: str, **modules: str) -> None:
-    """Write what pip leaves of a package: its modules, and its metadata with the entry points."""
+    """Write an installed package: its modules, and its metadata with the entry points."""
     info = folder / f"{name}-1.2.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
@@ -96,7 +96,7 @@ def install(folder: Path, name: str, entries: str, **modules: str) -> None:
         (folder / f"{module}.py").write_text(source)
 
 
-def test_a_package_adds_a_method_a_metric_and_models(tmp_path: Path) -> None:
+def test_package_adds_a_method_a_metric_and_models(tmp_path: Path) -> None:
     entries = (
         "[camviz.methods]\nenergy = energy_methods\n[camviz.metrics]\nlargest = energy_metrics\n"
         "[camviz.models]\nbirds = energy_models:birds\nbare = energy_models:net\n"
@@ -106,7 +106,7 @@ def test_a_package_adds_a_method_a_metric_and_models(tmp_path: Path) -> None:
     run = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout == "lived\n"
+    assert done.stdout == "finished\n"
 
 
 @pytest.mark.parametrize(
@@ -121,12 +121,12 @@ def test_a_package_adds_a_method_a_metric_and_models(tmp_path: Path) -> None:
     ],
     ids=["import", "error", "empty"],
 )
-def test_a_broken_package_is_named(source: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_package_is_named(source: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "broken-maps", "[camviz.methods]\nall = broken_maps\n", broken_maps=source)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "broken_maps", raising=False)
-    said = rf"the package broken-maps 1\.2 extends CamViz by broken_maps \(camviz\.methods\), {fault}"
-    with pytest.raises(CamvizError, match=said):
+    message = rf"the package broken-maps 1\.2 extends CamViz by broken_maps \(camviz\.methods\), {fault}"
+    with pytest.raises(CamvizError, match=message):
         extensions.load_into({}, extensions.METHODS)
 
 
@@ -134,13 +134,13 @@ def test_a_broken_package_is_named(source: str, fault: str, tmp_path: Path, monk
     ("name", "value", "fault"),
     [
         ("birds", "os:sep", "offers the model 'birds', which names no function"),
-        ("resnet18", "os:getcwd", "offers the model 'resnet18', which is a name of the catalogue"),
+        ("resnet18", "os:getcwd", "offers the model 'resnet18', which is a name of the catalog"),
         ("birds", "os:getcwd", "offers the model 'birds', but returns no camviz.Model and no nn.Module; got str"),
         ("birds", "os:abort_", "which fails: AttributeError"),
     ],
     ids=["no function", "name", "no model", "missing"],
 )
-def test_a_broken_model_is_named(name: str, value: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_model_is_named(name: str, value: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one = EntryPoint(name, value, extensions.MODELS)
     monkeypatch.setattr(extensions, "found", lambda group: (one,))
     offers.packaged_models.cache_clear()

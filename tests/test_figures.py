@@ -18,7 +18,7 @@ def test_percent_never_claims_certainty(probability, text):
     ("share", "text"),
     [(0, "0%"), (0.0004, "<0.1%"), (0.5, "50.0%"), (0.9996, ">99.9%"), (1, "100%"), (2.5, "250.0%")],
 )
-def test_percent_of_a_counted_share_may_be_none_or_all(share, text):
+def test_percent_of_a_count_may_be_0_or_100(share, text):
     assert percent(share, exact=True) == text
 
 
@@ -27,7 +27,7 @@ def test_percent_rounds_to_whole_numbers_in_sentences():
     assert [percent(p, 0) for p in (0.994, 0.996, 1)] == ["99%", "99.6%", ">99.9%"]
 
 
-def test_the_correlation_matrix_has_numbers_and_a_fixed_color_scale():
+def test_correlation_matrix_has_numbers_and_a_fixed_color_scale():
     matrix = np.array([[1, -0.25], [-0.25, 1]])
     table = figures.correlation_matrix(matrix, ["Grad-CAM", "<i> & a layer"])
     assert [[cell.text for cell in row] for row in table.cells] == [["1.00", "-0.25"], ["-0.25", "1.00"]]
@@ -39,7 +39,7 @@ def test_the_correlation_matrix_has_numbers_and_a_fixed_color_scale():
         figures.correlation_matrix(matrix, ["a", "b", "c"])
 
 
-def test_the_class_map_has_a_letter_a_color_and_a_share_for_each_class():
+def test_class_map_has_letter_color_and_share_of_each_class():
     categories = np.array([[3, 3, 0], [3, 1, 0]])
     table = figures.class_map(categories, ["cup", "<pot>", "bowl", "espresso"])
     assert [str(sentence) for _, sentence in table.legend] == [
@@ -52,7 +52,7 @@ def test_the_class_map_has_a_letter_a_color_and_a_share_for_each_class():
     assert [color for color, _ in table.legend] == figures.KINDS[:3]
 
 
-def test_the_class_map_gives_rare_classes_one_color():
+def test_class_map_groups_rare_classes():
     table = figures.class_map(np.arange(12).reshape(3, 4), [f"class {index}" for index in range(12)])
     assert str(table.legend[-1][1]) == "H 5 other classes: 41.7% of the places"
     cells = [cell for row in table.cells for cell in row]

@@ -1,4 +1,4 @@
-"""Markers by folder, and what the fast run leaves out."""
+"""Markers by folder, and the tests that --fast leaves out."""
 
 import sys
 from pathlib import Path
@@ -22,15 +22,15 @@ HEAVY = {"captum", "hypothesis", "playwright", "pytorch_grad_cam", "quantus", "r
         ("test_registry.py", set()),
     ],
 )
-def test_a_test_is_marked_by_its_folder_and_its_imports(file: str, markers: set[str]) -> None:
+def test_tests_are_marked_by_folder_and_imports(file: str, markers: set[str]) -> None:
     assert markers_of(TESTS / file) == markers
 
 
-def test_the_fast_run_imports_nothing_heavy(request: pytest.FixtureRequest) -> None:
+def test_fast_run_imports_no_heavy_package(request: pytest.FixtureRequest) -> None:
     if not request.config.getoption("fast"):
         pytest.skip("only `make check` leaves the heavy packages out")
     assert HEAVY & sys.modules.keys() == set()
 
 
-def test_every_place_with_a_marker_exists() -> None:
+def test_every_marked_path_exists() -> None:
     assert [place for place in MARKERS if not (TESTS / place).exists()] == []

@@ -1,4 +1,4 @@
-"""What a method of METHODS is called with: each form that is accepted equals the plain one, others are sentences."""
+"""Arguments of a method of METHODS: accepted forms give equal maps, others are refused."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def grad_cam(net=NET, x=X, score=1, layer="second", **knobs):
 
 @pytest.fixture(scope="module")
 def plain() -> torch.Tensor:
-    """Grad-CAM by torch.autograd alone."""
+    """Compute Grad-CAM by torch.autograd alone."""
     first = NET.pool(NET.relu(NET.norm(NET.first(X))))
     activation = NET.second(first).detach().requires_grad_()
     score = NET.classifier(NET.last_relu(activation).mean(dim=(2, 3)))[:, 1].sum()
@@ -55,21 +55,21 @@ def plain() -> torch.Tensor:
     ],
     ids=lambda given: ", ".join(f"{name} {type(one).__name__}" for name, one in given.items()),
 )
-def test_a_form_that_is_accepted(given, plain) -> None:
+def test_accepted_forms_of_arguments_give_equal_maps(given, plain) -> None:
     torch.testing.assert_close(grad_cam(**given), plain, rtol=1e-5, atol=1e-7)
 
 
-def test_one_image_without_a_batch(plain) -> None:
+def test_image_without_a_batch_dimension_is_accepted(plain) -> None:
     for x in (X[0], X[0].numpy()):
         torch.testing.assert_close(grad_cam(x=x), plain[:1], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("layer", ["second", NET.second], ids=["name", "module"])
-def test_arguments_by_name(layer, plain) -> None:
+def test_arguments_are_accepted_by_name(layer, plain) -> None:
     torch.testing.assert_close(GRAD_CAM(layer=layer, score=1, x=X, net=NET), plain, rtol=1e-5, atol=1e-7)
 
 
-def test_a_score_of_numpy_is_for_methods_without_gradients() -> None:
+def test_numpy_scores_work_without_gradients() -> None:
     found = OCCLUSION(NET, X, lambda z: z[:, 1].detach().numpy(), size=8, stride=8)
     torch.testing.assert_close(found, OCCLUSION(NET, X, 1, size=8, stride=8))
 
@@ -104,7 +104,7 @@ def test_a_score_of_numpy_is_for_methods_without_gradients() -> None:
         ({"score": 4}, "class 4 does not exist; this network has classes 0 to 3"),
         ({"score": -1}, "class -1 does not exist"),
         ({"score": 10**30}, "class 10{30} does not exist"),
-        ({"score": scores.logit("x")}, "a class of a score is its index, a whole number; got 'x'"),
+        ({"score": scores.logit("x")}, "a score needs the index of a class, a whole number; got 'x'"),
         ({"score": scores.logit(True)}, "got True"),
         ({"score": scores.probability(np.array(["q"]))}, "got array"),
         ({"score": scores.contrast(1, None)}, "got None"),
@@ -126,12 +126,12 @@ def test_a_score_of_numpy_is_for_methods_without_gradients() -> None:
         ({"counterfactual": X}, "counterfactual of grad_cam must be bool"),
     ],
 )
-def test_a_form_that_is_refused(given, sentence) -> None:
+def test_wrong_arguments_are_refused(given, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         grad_cam(**given)
 
 
-def test_missing_arguments() -> None:
+def test_missing_arguments_are_refused() -> None:
     with pytest.raises(CamvizError, match="missing a required argument: 'layer'"):
         GRAD_CAM(NET, X, 1)
     with pytest.raises(CamvizError, match="missing a required argument: 'net'"):
@@ -152,22 +152,22 @@ def test_missing_arguments() -> None:
         ("size", 10**400, "must lie in 1 to 512"),
         ("measure", np.array(["score"] * 2), "is not in the choices of occlusion"),
         ("measure", None, "measure 'None' is not in the choices of occlusion"),
-        ("progress", 3, "progress is a function .*; got int"),
-        ("progress", False, "progress is a function .*; got bool"),
+        ("progress", 3, "progress must be a function .*; got int"),
+        ("progress", False, "progress must be a function .*; got bool"),
     ],
 )
-def test_settings_that_are_refused(setting, value, sentence) -> None:
+def test_wrong_settings_are_refused(setting, value, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         OCCLUSION(NET, X, 1, **{setting: value})
 
 
 @pytest.mark.parametrize("size", [8, 8.0, np.int64(8), np.float32(8), torch.tensor(8)])
-def test_settings_of_other_number_types(size) -> None:
+def test_settings_accept_other_number_types(size) -> None:
     torch.testing.assert_close(OCCLUSION(NET, X, 1, size=size, stride=8), OCCLUSION(NET, X, 1, size=8, stride=8))
 
 
 @pytest.mark.parametrize("key", [None, 3, [], {}, "gradcam", METHODS["grad_cam"]])
-def test_keys_that_are_in_no_table(key) -> None:
+def test_unknown_keys_are_refused(key) -> None:
     for table in (METHODS, SYNTHESES, METRICS):
         with pytest.raises(CamvizError, match=r"^(method|synthesis|metric) '.*' is not in CamViz"):
             table[key]
@@ -175,7 +175,7 @@ def test_keys_that_are_in_no_table(key) -> None:
             table[key]
 
 
-class TwoTold(ValueError):
+class TwoArguments(ValueError):
     """An error whose text is made of two arguments."""
 
     def __init__(self, one: int, two: int) -> None:
@@ -186,10 +186,10 @@ class TwoTold(ValueError):
         return f"{self.one} and {self.two}"
 
 
-def test_the_error_of_a_score_is_of_its_own_type_and_can_be_read() -> None:
+def test_error_of_a_score_keeps_its_type_and_text() -> None:
     def score(_):
-        raise TwoTold(1, 2)
+        raise TwoArguments(1, 2)
 
-    with pytest.raises(TwoTold, match=r"the explained score fails for an input of shape .*: 1 and 2") as caught:
+    with pytest.raises(TwoArguments, match=r"the explained score fails for an input of shape .*: 1 and 2") as caught:
         grad_cam(score=score)
     assert isinstance(caught.value, CamvizError)

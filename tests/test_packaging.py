@@ -20,14 +20,14 @@ def by_name(lines: list[str]) -> dict[str, Requirement]:
     return {canonicalize_name(one.name): one for one in found}
 
 
-def listed(name: str) -> dict[str, Requirement]:
-    """The packages of a requirements file, without those of the files that it includes."""
+def read_requirements(name: str) -> dict[str, Requirement]:
+    """Read the packages of a requirements file, without those of the files that it includes."""
     lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
     return by_name([line for line in lines if line and not line.startswith("-")])
 
 
-def agree(pinned: dict[str, Requirement], declared: dict[str, Requirement]) -> None:
-    """The same packages; a pin lies within what pyproject.toml allows, any other specifier is the same."""
+def assert_consistent(pinned: dict[str, Requirement], declared: dict[str, Requirement]) -> None:
+    """Check that both name the same packages, and that pins satisfy pyproject.toml."""
     assert pinned.keys() == declared.keys()
     for name, one in pinned.items():
         exact = [specifier.version for specifier in one.specifier if specifier.operator == "=="]
@@ -38,29 +38,31 @@ def agree(pinned: dict[str, Requirement], declared: dict[str, Requirement]) -> N
             assert one.specifier == declared[name].specifier, f"{one} is not {declared[name]} of pyproject.toml"
 
 
-def test_requirements_are_those_of_pyproject() -> None:
+def test_requirements_match_pyproject() -> None:
     extras = DECLARED["optional-dependencies"]
-    agree(listed("requirements.txt"), by_name(DECLARED["dependencies"]))
-    agree(listed("requirements-ray.txt"), by_name(extras["ray"]))
+    assert_consistent(read_requirements("requirements.txt"), by_name(DECLARED["dependencies"]))
+    assert_consistent(read_requirements("requirements-ray.txt"), by_name(extras["ray"]))
     for extra in ("notebook", "heic"):
         wanted = by_name(extras[extra])
-        agree({name: one for name, one in listed("requirements-dev.txt").items() if name in wanted}, wanted)
+        assert_consistent(
+            {name: one for name, one in read_requirements("requirements-dev.txt").items() if name in wanted}, wanted
+        )
 
 
-def test_every_tool_is_pinned_and_no_failing_test_is_repeated() -> None:
-    tools = listed("requirements-dev.txt")
+def test_development_tools_are_pinned_and_no_test_is_rerun() -> None:
+    tools = read_requirements("requirements-dev.txt")
     assert all(str(one.specifier).startswith("==") for one in tools.values())
     assert not tools.keys() & {"pytest-rerunfailures", "flaky"}
 
 
-def test_pre_commit_uses_the_same_tools() -> None:
+def test_pre_commit_uses_the_installed_tools() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     (local,) = hooks["repos"]
     assert local["repo"] == "local"  # a remote one would bring versions of its own
     assert {hook["entry"].split()[0].rpartition("/")[0] for hook in local["hooks"]} == {".venv/bin"}
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_version_is_defined_once() -> None:
     assert "version" in DECLARED["dynamic"] and "version" not in DECLARED
     assert PROJECT["tool"]["hatch"]["version"] == {"path": "camviz/version.py"}
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == camviz.__version__
@@ -68,7 +70,7 @@ def test_the_version_stands_in_one_place() -> None:
     assert released[0] == camviz.__version__
 
 
-def test_the_address_of_the_project_stands_in_pyproject_and_in_notebooks_only() -> None:
+def test_project_address_is_defined_once() -> None:
     """Notebooks on Colab and Binder have nothing else to start from; tests/notebooks compares theirs."""
     address = DECLARED["urls"]["Homepage"].partition("//")[2]
     places = [path for place in ("camviz", "pages", "docs", "deploy") for path in (ROOT / place).rglob("*.*")]

@@ -1,4 +1,4 @@
-"""The examples, links and commands of README.md and of the other pages work."""
+"""Examples, links and commands of README.md and of the other pages."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ PAGES = [
 PRESENT = [page for page in PAGES if page.name != "CHANGELOG.md"]  # the changelog names removed files too
 
 
-def test_the_python_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readme_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     first, own = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     scope: dict[str, object] = {}
@@ -33,7 +33,7 @@ def test_the_python_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scope["model"].name == "mine" and scope["model"].categories[999] == "class 999"
 
 
-def test_the_examples_of_own_models_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_of_custom_models_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     monkeypatch.chdir(tmp_path)
@@ -52,7 +52,7 @@ def test_the_examples_of_own_models_run(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(scope["fine"].predict(image, k=9)) == len(scope["fixed"].predict(image, k=9)) == 3
 
 
-def test_the_network_in_the_example_of_a_server_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configuration_example_offers_its_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     (table,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     net = camviz.load_model("resnet18", weights="random").net
@@ -66,7 +66,7 @@ def test_the_network_in_the_example_of_a_server_is_offered(tmp_path: Path, monke
     assert (model.head, model.has_probabilities, answer.unit) == ("none", False, "years")
 
 
-def test_the_method_of_the_page_on_extending_is_one() -> None:
+def test_example_of_a_new_method_is_registered() -> None:
     (method_file,) = re.findall(r"```python\n(.*?)```", EXTEND, re.DOTALL)
     exec(method_file.replace("from ..", "from camviz."), {"__name__": "camviz.methods.energy_cam"})
     try:
@@ -84,22 +84,22 @@ def test_every_linked_file_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PRESENT, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_path_in_code_marks_exists(page: Path) -> None:
+def test_every_path_in_backticks_exists(page: Path) -> None:
     named = re.findall(r"`((?:camviz|tests|pages|docs|deploy|assets)/[\w./-]+)`", page.read_text(encoding="utf-8"))
     missing = [path for path in named if not (ROOT / path).exists()]
     assert not missing
 
 
-def test_every_make_command_does_something() -> None:
-    told = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    targets = set(re.findall(r"(?:`|^)make (\w+)", told, re.MULTILINE))
+def test_every_make_command_exists() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    targets = set(re.findall(r"(?:`|^)make (\w+)", text, re.MULTILINE))
     assert {"app", "check", "test", "format", "docs", "site", "bench", "load", "fuzz"} <= targets
     for target in targets:
         done = subprocess.run(["make", "-n", target], capture_output=True, text=True, check=True, cwd=ROOT)
         assert ".venv" in done.stdout or "awk" in done.stdout, target
 
 
-def test_make_help_names_every_command() -> None:
+def test_make_help_lists_every_command() -> None:
     shown = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"^make (\w+)", shown, re.MULTILINE)) == set(phony.split()) - {"debian"}

@@ -12,7 +12,7 @@ import camviz
 import camviz.methods
 from camviz import METHODS, CamvizError, registry, scores
 from camviz.registry import MODE, Choices, Knob, Method, Range, SynthesisMethod, knobs_of, method, synthesis
-from tests.methods.nets import Modules, build, picture, quick
+from tests.methods.nets import Modules, build, quick, random_images
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def toy(
     return net, x, score, layer, samples
 
 
-def test_a_signature_is_the_declaration():
+def test_settings_are_declared_by_the_signature():
     assert knobs_of(toy) == {
         "samples": Knob("samples", int, 50, "How many", Range(1, 200, 1)),
         "level": Knob("level", float, 0.1, "", Range(0, 1)),
@@ -53,7 +53,7 @@ def test_a_signature_is_the_declaration():
     }
 
 
-def test_the_decorator_fills_the_table_and_returns_the_function():
+def test_decorator_registers_and_returns_the_function():
     assert method("Toy", family="control", paper="https://example.org")(toy) is toy
     record = registry._METHODS["toy"]
     knobs = {**knobs_of(toy), "mode": MODE}  # of many passes
@@ -72,7 +72,7 @@ def test_the_decorator_fills_the_table_and_returns_the_function():
         (lambda net, x, score, layer=None, *, progress=None: None, "optional", True),
     ],
 )
-def test_what_a_method_needs_is_read_off_its_parameters(function, layer, many):
+def test_needs_of_a_method_are_read_from_its_parameters(function, layer, many):
     method("Toy", family="cam", paper="")(function)
     record = registry._METHODS["<lambda>"]
     assert (record.layer, record.many_passes, record.tooltip) == (layer, many, "")
@@ -87,7 +87,7 @@ def test_two_methods_of_one_name_are_refused():
         """Another file's."""
 
     other.__name__, other.__module__ = "toy", "elsewhere"
-    with pytest.raises(CamvizError, match="two functions are called 'toy'"):
+    with pytest.raises(CamvizError, match="two functions have the name 'toy'"):
         add(other)
     assert registry._METHODS["toy"].function is toy
 
@@ -100,7 +100,7 @@ def test_two_methods_of_one_name_are_refused():
         Annotated[int, Range(1, 2)] | None,  # the range would be lost: Annotated[int | None, Range(1, 2)]
     ],
 )
-def test_a_knob_that_no_widget_can_show_is_refused(hint):
+def test_setting_of_an_unsupported_type_is_refused(hint):
     def function(net, x, score, *, knob=None):
         """Only here for its knob."""
 
@@ -110,7 +110,7 @@ def test_a_knob_that_no_widget_can_show_is_refused(hint):
     assert registry._METHODS == {}
 
 
-def test_a_knob_without_a_default_is_refused():
+def test_setting_without_a_default_is_refused():
     def function(net, x, score, *, knob: int):
         """Only here for its knob."""
 
@@ -118,7 +118,7 @@ def test_a_knob_without_a_default_is_refused():
         method("Toy", family="cam", paper="")(function)
 
 
-def test_choices_are_looked_up_whenever_they_are_asked_for():
+def test_choices_are_evaluated_on_access():
     found = ["a"]
 
     def function(net, x, score, *, base: Annotated[str, Choices(lambda: found), "Which"] = "a"):
@@ -132,7 +132,7 @@ def test_choices_are_looked_up_whenever_they_are_asked_for():
         knob.check("c", "toy")
 
 
-def test_a_synthesis_is_declared_by_its_signature_too():
+def test_synthesis_is_declared_by_its_signature():
     def dream(phi, image, layer, *, steps: Annotated[int, Range(1, 9), "Steps"] = 3, progress=None):
         """Dreams."""
         return steps
@@ -157,7 +157,7 @@ def test_a_synthesis_is_declared_by_its_signature_too():
         ("row", 9, 9),
     ],
 )
-def test_a_fitting_value_is_converted(name, value, expected):
+def test_valid_value_is_converted(name, value, expected):
     checked = knobs_of(toy)[name].check(value, "toy")
     assert checked == expected and type(checked) is type(expected)
 
@@ -186,7 +186,7 @@ def test_a_fitting_value_is_converted(name, value, expected):
         ("row", False, "row of toy must be int; got False"),
     ],
 )
-def test_any_other_value_is_refused_in_a_sentence(name, value, sentence):
+def test_invalid_value_is_refused(name, value, sentence):
     with pytest.raises(CamvizError, match=sentence.replace("?", r"\?")):
         knobs_of(toy)[name].check(value, "toy")
 
@@ -211,7 +211,7 @@ def test_settings_are_complete_and_checked():
         record.settings({"samples": 0})
 
 
-def test_every_file_of_the_package_is_a_method_and_a_broken_one_fails_loudly(tmp_path, monkeypatch):
+def test_every_file_is_imported_and_a_broken_one_raises(tmp_path, monkeypatch):
     package = tmp_path / "own_methods"
     package.mkdir()
     (package / "__init__.py").write_text(inspect.getsource(camviz.methods), encoding="utf-8")
@@ -241,8 +241,8 @@ def test_every_file_of_the_package_is_a_method_and_a_broken_one_fails_loudly(tmp
 @pytest.mark.parametrize(
     "key", [key for key, one in METHODS.items() if one.layer == "required" and "base" not in one.knobs]
 )
-def test_a_copied_file_under_a_new_name_is_a_new_method(key, tmp_path, monkeypatch):
-    """One file is all that a method needs: the record and the map of the copy are those of the original."""
+def test_copied_file_under_a_new_name_is_a_new_method(key, tmp_path, monkeypatch):
+    """A method needs only one file: record and map of the copy equal the original."""
     package = tmp_path / "copied_methods"
     package.mkdir()
     (package / "__init__.py").write_text(inspect.getsource(camviz.methods), encoding="utf-8")
@@ -261,11 +261,12 @@ def test_a_copied_file_under_a_new_name_is_a_new_method(key, tmp_path, monkeypat
     net = build(Modules)
     layer = net.features[6]
     assert torch.equal(
-        quick(copied, net, picture(), scores.logit(2), layer), quick(original, net, picture(), scores.logit(2), layer)
+        quick(copied, net, random_images(), scores.logit(2), layer),
+        quick(original, net, random_images(), scores.logit(2), layer),
     )
 
 
-def test_camviz_has_the_seven_of_the_first_issue():
+def test_methods_are_registered_by_their_function_name():
     assert {
         "vanilla_backprop",
         "guided_backprop",

@@ -15,7 +15,7 @@ for array in (VIEW, PIXELS, MAP):
     array.flags.writeable = False  # every test also shows that nothing is changed
 
 
-def naive_upsample(values, size):
+def upsample_by_loop(values, size):
     (h, w), (H, W) = values.shape, size
     out = np.zeros(size)
     for i in range(H):
@@ -30,18 +30,18 @@ def naive_upsample(values, size):
     return out
 
 
-def test_upsample_is_bilinear_with_the_corners_as_edges():
+def test_upsample_equals_bilinear_interpolation():
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # torch warns where it is given read-only memory
         result = render.upsample(MAP, SIZE)
     assert result.dtype == np.float32
-    np.testing.assert_allclose(result, naive_upsample(MAP.astype(np.float64), SIZE), atol=1e-6)
+    np.testing.assert_allclose(result, upsample_by_loop(MAP.astype(np.float64), SIZE), atol=1e-6)
     np.testing.assert_array_equal(render.upsample(MAP[::-1], MAP.shape), MAP[::-1])
     with pytest.raises(CamvizError, match=r"shape \(h, w\)"):
         render.upsample(PIXELS, SIZE)
 
 
-def test_minmax_stretches_cuts_off_and_never_divides_by_zero():
+def test_minmax_scales_clips_and_never_divides_by_zero():
     values = np.array([-2.0, 0.0, 2.0])
     np.testing.assert_allclose(render.minmax(values), [0, 0.5, 1])
     np.testing.assert_allclose(render.minmax(values, 0, 4), [0, 0, 0.5])
@@ -54,13 +54,13 @@ def test_minmax_stretches_cuts_off_and_never_divides_by_zero():
             render.minmax(np.array([0.0, bad]))
 
 
-def test_color_is_minmax_over_all_channels_jointly():
+def test_color_scales_all_channels_jointly():
     gradient = np.array([[[-1.0, 0.0]], [[1.0, 0.0]], [[0.5, 3.0]]], np.float32)  # (3, 1, 2)
     expected = np.array([[[0, 0.5, 0.375], [0.25, 0.25, 1]]]) * 255
     np.testing.assert_array_equal(render.color(gradient), np.rint(expected))
 
 
-def test_grayscale_clips_its_top_at_the_percentile():
+def test_grayscale_clips_at_the_percentile():
     strength = np.abs(PIXELS.astype(np.float64)).sum(axis=0)
     top = np.percentile(strength, 90)
     expected = np.clip((strength - strength.min()) / (top - strength.min()), 0, 1)
@@ -73,7 +73,7 @@ def test_grayscale_clips_its_top_at_the_percentile():
             render.grayscale(PIXELS, bad)
 
 
-def test_grayscale_of_very_few_marked_pixels_is_not_blank():
+def test_grayscale_of_very_few_pixels_is_not_blank():
     sparse = np.zeros((3, 40, 40), np.float32)
     sparse[0, 5, 5], sparse[1, 6, 6] = 2, -1
     gray = render.grayscale(sparse)
@@ -89,20 +89,20 @@ def test_positive_and_negative_saliency():
     np.testing.assert_array_equal(render.negative(np.abs(PIXELS)), np.zeros((12, 20, 3)))
 
 
-def test_heatmap_of_a_map_is_upsampled_then_cut_at_zero_then_stretched():
-    positive = naive_upsample(MAP.astype(np.float64), SIZE).clip(0)
+def test_heatmap_is_upsampled_then_clipped_then_scaled():
+    positive = upsample_by_loop(MAP.astype(np.float64), SIZE).clip(0)
     np.testing.assert_allclose(render.heatmap(MAP, SIZE), positive / positive.max(), atol=1e-6)
     above = np.array([[1.0, 2.0]], np.float32)
     np.testing.assert_allclose(render.heatmap(above, (1, 2)), [[0, 1]])
 
 
 @pytest.mark.parametrize("values", [0.1, 0.7, 1e-9, 0.0, -3.0])
-def test_heatmap_of_a_flat_map_is_all_zero(values):
+def test_heatmap_of_a_constant_map_is_zero(values):
     flat = np.full((7, 7), values, np.float32)  # 0.1 upsampled is not constant to the last bit
     np.testing.assert_array_equal(render.heatmap(flat, (224, 200)), np.zeros((224, 200)))
 
 
-def test_heatmap_of_a_wholly_negative_map_is_all_zero():
+def test_heatmap_of_a_negative_map_is_zero():
     np.testing.assert_array_equal(render.heatmap(-np.abs(MAP) - 0.1, SIZE), np.zeros(SIZE))
     assert render.peak(-np.abs(MAP), SIZE) == 0
 
@@ -112,7 +112,7 @@ def test_heatmap_of_a_pixel_attribution_is_its_grayscale():
 
 
 @pytest.mark.parametrize("attribution", [PIXELS, MAP])
-def test_a_shared_scale_keeps_proportions(attribution):
+def test_shared_scale_keeps_proportions(attribution):
     high = max(render.peak(attribution, SIZE), render.peak(attribution * 4, SIZE))
     assert high == pytest.approx(4 * render.peak(attribution, SIZE))
     small = render.heatmap(attribution, SIZE, high=high)
@@ -141,14 +141,14 @@ def test_signed_keeps_zero_and_sign():
     np.testing.assert_allclose(render.signed(PIXELS, SIZE), expected, atol=1e-6)
 
 
-def test_diverging_puts_zero_in_the_pale_middle():
+def test_diverging_colors_are_pale_at_zero():
     negative, zero, positive = render.diverging(np.array([[-1.0, 0.0, 1.0]]))[0].astype(int)
     assert zero.min() > 240
     assert negative[2] > negative[0] + 40  # blue
     assert positive[0] > positive[2] + 40  # red
 
 
-def test_color_maps_are_in_order_and_run_from_end_to_end():
+def test_color_maps_equal_plotly():
     first, *_, last = render.COLOR_MAPS
     assert (first, last) == ("cividis", "jet")
     for name, plotly_name in [("cividis", "cividis"), ("viridis", "viridis"), ("blue-red", "rdbu_r"), ("jet", "jet")]:
@@ -160,7 +160,7 @@ def test_color_maps_are_in_order_and_run_from_end_to_end():
     assert (np.diff(lightness) > 0).all()
 
 
-def test_colorize_looks_up_the_nearest_of_256_and_names_the_nearest_map():
+def test_colorize_uses_256_colors_and_suggests_names():
     heat = np.array([[0.0, 0.5, 1.0]], np.float32)
     np.testing.assert_array_equal(render.colorize(heat, "jet")[0], render.color_table("jet")[[0, 128, 255]])
     with pytest.raises(CamvizError, match="did you mean 'cividis'"):
@@ -169,7 +169,7 @@ def test_colorize_looks_up_the_nearest_of_256_and_names_the_nearest_map():
         render.color_table("jet")[0] = 0  # it is shared by every visitor
 
 
-def test_the_overlay_grows_with_the_heat_and_leaves_cool_places_alone():
+def test_overlay_opacity_grows_with_the_heatmap():
     heat = render.heatmap(MAP, SIZE)
     np.testing.assert_array_equal(render.overlay(VIEW, heat, 0), VIEW)
     line, edge = render.contour(heat)
@@ -185,7 +185,7 @@ def test_the_overlay_grows_with_the_heat_and_leaves_cool_places_alone():
         render.overlay(VIEW, heat.T)
 
 
-def test_the_contour_encloses_half_of_the_mass():
+def test_contour_encloses_half_of_the_mass():
     rows, columns = np.mgrid[-1:1:200j, -1:1:200j]
     heat = np.exp(-(rows**2 + columns**2) / 0.18).astype(np.float32)  # a Gaussian of sigma 0.3
     line, edge = render.contour(heat)
@@ -199,7 +199,7 @@ def test_the_contour_encloses_half_of_the_mass():
     assert render.contour(speckled)[0].sum() < 3 * line.sum()  # one outline, and not one for each pixel
 
 
-def test_masked_is_the_picture_times_the_heatmap():
+def test_masked_is_the_image_times_the_heatmap():
     view = np.full((1, 3, 3), 200, np.uint8)
     masked = render.masked(view, np.array([[0.0, 0.5, 1.0]], np.float32))
     np.testing.assert_array_equal(masked[0, :, 0], [0, 100, 200])
@@ -207,7 +207,7 @@ def test_masked_is_the_picture_times_the_heatmap():
         render.masked(view, np.zeros((3, 1), np.float32))
 
 
-def test_views_are_the_named_ones_drawn_by_the_functions():
+def test_views_equal_the_drawing_functions():
     heat = render.heatmap(PIXELS, SIZE, 95)
     expected = {
         "Color": render.color(PIXELS),
@@ -228,6 +228,6 @@ def test_views_are_the_named_ones_drawn_by_the_functions():
 
 def assert_views(drawn, expected, kind):
     assert list(drawn) == list(expected) == list(render.VIEWS[kind])
-    for name, picture in drawn.items():
-        assert picture.dtype == np.uint8 and picture.shape == (12, 20, 3), name
-        np.testing.assert_array_equal(picture, expected[name], err_msg=name)
+    for name, image in drawn.items():
+        assert image.dtype == np.uint8 and image.shape == (12, 20, 3), name
+        np.testing.assert_array_equal(image, expected[name], err_msg=name)

@@ -1,4 +1,4 @@
-"""The report: one file that needs nothing else, with the explanation's own numbers, and nothing foreign in it."""
+"""The report: one self-contained file with the explanation's numbers and escaped text."""
 
 import base64
 import dataclasses
@@ -21,7 +21,7 @@ VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """A page taken apart: elements with their attributes, text, cells of tables, code; every element must be closed."""
+    """A parsed page: elements with their attributes, text, table cells, code; every element must be closed."""
 
     def __init__(self, text):
         super().__init__()
@@ -55,8 +55,8 @@ def decoded(attributes):
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
-def assert_needs_nothing(page):
-    """Nothing is run, and nothing is fetched: not by an element, not by a style."""
+def assert_self_contained(page):
+    """Check that no element or style runs code or loads a file."""
     assert {tag for tag, _ in page.elements} <= {
         *("html", "head", "meta", "title", "style", "body", "h1", "h2", "section", "p", "div", "figure", "figcaption"),
         *("img", "table", "thead", "tbody", "tr", "th", "td", "pre", "footer", "a"),
@@ -80,14 +80,14 @@ def page(lite0, coffee, e):
     return Page(report.to_html("Why espresso?", sections, "http://localhost:8501/?method=grad_cam&img=sample:coffee"))
 
 
-def test_it_needs_nothing_else_and_every_picture_is_described(page):
-    assert_needs_nothing(page)
+def test_report_is_self_contained_and_every_image_has_alt_text(page):
+    assert_self_contained(page)
     assert page.all("html") == [{"lang": "en"}]
-    assert all(len(picture["alt"]) > 10 for picture in page.all("img"))
+    assert all(len(image["alt"]) > 10 for image in page.all("img"))
     assert "@media print" in report.STYLE
 
 
-def test_its_pictures_are_the_view_and_every_view_of_the_map(page, e):
+def test_report_images_are_the_view_and_every_view_of_the_map(page, e):
     expected = [
         e.view,
         *(render.views(e.attribution, e.view)[name] for name in ("Overlay", "Heatmap", "Masked image")),
@@ -98,7 +98,7 @@ def test_its_pictures_are_the_view_and_every_view_of_the_map(page, e):
         np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(encode.jpeg(rgb))))
 
 
-def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
+def test_report_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
     rows = dict(zip(page.cells[::2], page.cells[1::2], strict=True))
     for one in lite0.predict(coffee):
         assert rows[one.label] == f"{100 * one.probability:.1f}%" or one.probability < 0.001
@@ -108,13 +108,13 @@ def test_its_numbers_are_those_of_the_explanation(page, e, lite0, coffee):
     assert float(rows["sum"]) == pytest.approx(e.attribution.sum(dtype=float), rel=1e-5)
     assert (
         rows["layer"] == "bn2"
-        and rows["method's settings"] == "counterfactual: False"
+        and rows["settings"] == "counterfactual: False"
         and rows["explained"] == "espresso (logit(c=967))"
     )
     assert rows["passes"] == "1 forward, 1 backward" and rows["image's sha256"] == e.question.image.digest
 
 
-def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, coffee):
+def test_report_contains_captions_and_reproducing_code(page, e, monkeypatch, coffee):
     text = "".join(page.text)
     assert captions.reading(e, Prediction(967, "espresso", e.probability)) in text
     assert f"Limitations: {captions.caution(e)}" in text
@@ -128,7 +128,7 @@ def test_it_says_how_to_read_it_and_how_to_get_it_again(page, e, monkeypatch, co
     np.testing.assert_array_equal(camviz.explain(**json.loads(recipe)).attribution, e.attribution)
 
 
-def test_nothing_that_somebody_named_gets_into_the_page(lite0, coffee, e):
+def test_report_escapes_every_name(lite0, coffee, e):
     model = dataclasses.replace(lite0, name=HOSTILE, weights=Weights("file", HOSTILE), categories=(HOSTILE,) * 1000)
     question = e.question.replace(model=model, layers=(HOSTILE,), settings={"counterfactual": HOSTILE})
     hostile = Explanation(question, dataclasses.replace(e.result, notes=(HOSTILE,)))
@@ -137,20 +137,20 @@ def test_nothing_that_somebody_named_gets_into_the_page(lite0, coffee, e):
     maps = report.comparison_sections({HOSTILE: hostile}, {HOSTILE: e.view}, {HOSTILE: HOSTILE}, [[HOSTILE], [HOSTILE]])
     link = f"http://localhost/?x={HOSTILE}"
     page = Page(report.to_html(HOSTILE, [*sections, *maps, report.Section(HOSTILE, [HOSTILE], code=[HOSTILE])], link))
-    assert_needs_nothing(page)
+    assert_self_contained(page)
     assert "".join(page.text).count(HOSTILE) > 12
-    assert page.all("img")[0]["alt"] == f"{HOSTILE}, as the network sees it"
+    assert page.all("img")[0]["alt"] == f"{HOSTILE}, as the model sees it"
     assert page.all("a") == [{"href": link}]
 
 
-def test_several_maps_with_how_far_they_agree(lite0, coffee, e):
+def test_report_of_several_maps_contains_correlations(lite0, coffee, e):
     other = camviz.explain(lite0, coffee, "vanilla_backprop", scores.contrast(967, 968))
     maps = {"1. late": e, "2. pixels": other}
     shown = {name: render.overlay(one.view, one.heatmap) for name, one in maps.items()}
     agreement = [["map", "1", "2"], ["1. late", "1.00", "0.25"], ["2. pixels", "0.25", "1.00"]]
     sections = report.comparison_sections(maps, shown, dict.fromkeys(maps, "coffee.jpg"), agreement)
     page = Page(report.to_html("Two", sections))
-    assert_needs_nothing(page)
+    assert_self_contained(page)
     for attributes, rgb in zip(page.all("img"), shown.values(), strict=True):
         np.testing.assert_array_equal(decoded(attributes), Image.open(io.BytesIO(encode.jpeg(rgb))))
     text = "".join(page.text)
@@ -161,22 +161,22 @@ def test_several_maps_with_how_far_they_agree(lite0, coffee, e):
     assert page.all("a") == []
 
 
-def test_what_is_empty_is_left_out():
+def test_empty_parts_are_left_out():
     page = Page(report.to_html("Empty", [report.Section("Nothing")]))
     assert [tag for tag in ("img", "table", "pre", "div", "a") if page.all(tag)] == []
 
 
-def test_an_empty_map_is_told(lite0):
+def test_report_notes_an_empty_map(lite0):
     flat = Image.new("RGB", (64, 64), "gray")
     e = camviz.explain(lite0, flat, target=lambda class_scores: class_scores[:, 0])
     e = dataclasses.replace(e, result=dataclasses.replace(e.result, notes=("The map is empty.",)))
     page = Page(report.to_html("Flat", report.explanation_sections(e, lite0.predict(flat), "flat.png")))
     assert "The map is empty." in "".join(page.text) and "nan" not in page.cells
     assert images.digest(flat) in page.cells
-    assert page.code == [] and "score of your own" in "".join(page.text)
+    assert page.code == [] and "your own score" in "".join(page.text)
 
 
-def test_a_chart_is_drawn_to_scale():
+def test_chart_is_drawn_to_scale():
     lines = {"<map>": ([0, 0.5, 1], [1.0, 0.0, -1.0]), "random": ([0, 1], [0.5, 2.0])}
     chart = report.Chart(lines, "share of pixels", "probability", "Two lines of <map>")
     page = Page(report.to_html("Chart", [report.Section("Curves", charts=[chart])]))

@@ -14,7 +14,7 @@ from camviz.models.custom.reading import Head
 VALUES = torch.tensor([[0.0, 2.0, -1.0], [5.0, 1.0, 1.0]], dtype=torch.float64)
 
 
-def test_values():
+def test_scores_of_known_values():
     assert scores.logit(1)(VALUES).tolist() == [2, 1]
     assert scores.contrast(0, 2)(VALUES).tolist() == [1, 4]
     assert scores.contrast(1, 1)(VALUES).tolist() == [0, 0]
@@ -22,7 +22,7 @@ def test_values():
     assert scores.probability(1)(VALUES).tolist() == pytest.approx(expected, rel=1e-14)
 
 
-def test_a_probability_falls_when_another_class_rises():
+def test_gradient_of_a_probability():
     values = VALUES.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(scores.probability(1)(values).sum(), values)
     p = VALUES.softmax(dim=1)
@@ -31,7 +31,7 @@ def test_a_probability_falls_when_another_class_rises():
     assert gradient[0, 0] < 0 < gradient[0, 1]
 
 
-def test_a_score_is_a_value():
+def test_scores_are_immutable_values():
     assert scores.logit(3) == scores.logit(3) != scores.probability(3)
     assert scores.contrast(1, 2) != scores.contrast(2, 1)
     assert [repr(score) for score in (scores.logit(3), scores.probability(4), scores.contrast(1, 2))] == [
@@ -47,24 +47,24 @@ def test_a_score_is_a_value():
 @pytest.mark.parametrize(
     "score", [scores.logit(3), scores.probability(3), scores.contrast(0, 3), scores.contrast(3, 0)]
 )
-def test_a_class_that_does_not_exist_is_refused(score):
+def test_missing_class_is_refused(score):
     with pytest.raises(CamvizError, match="class 3 does not exist; this network has classes 0 to 2"):
         score(VALUES)
 
 
-def test_a_negative_class_is_not_counted_from_the_end():
+def test_negative_class_is_refused():
     with pytest.raises(CamvizError, match="class -1 does not exist"):
         scores.logit(-1)(VALUES)
 
 
-def test_each_sample_of_a_batch_has_its_own_class():
+def test_logit_of_takes_one_class_per_sample():
     assert scores.logit_of((1, 0))(VALUES).tolist() == [2, 5]
     assert scores.logit_of((2, 2))(VALUES).tolist() == scores.logit(2)(VALUES).tolist()
     values = VALUES.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(scores.logit_of((1, 0))(values).sum(), values)
     assert gradient.tolist() == [[0, 1, 0], [1, 0, 0]]
     assert scores.logit_of((1, 0)) == scores.logit_of((1, 0)) != scores.logit_of((0, 1))
-    with pytest.raises(CamvizError, match="1 classes are for as many samples; got 2"):
+    with pytest.raises(CamvizError, match="1 classes need as many samples; got 2"):
         scores.logit_of((1,))(VALUES)
     with pytest.raises(CamvizError, match="class 3 does not exist"):
         scores.logit_of((1, 3))(VALUES)
@@ -78,14 +78,14 @@ def test_each_sample_of_a_batch_has_its_own_class():
         ({"contrast": [1, 2]}, scores.contrast(1, 2)),
     ],
 )
-def test_a_score_as_data(data, score):
+def test_score_is_read_from_data(data, score):
     assert scores.from_data(data) == score
 
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ({}, "a score has one name, one of logit, probability, contrast; got 0 names"),
+        ({}, "a score must have one name, one of logit, probability, contrast; got 0 names"),
         ({"logit": 1, "contrast": [1, 2]}, "got 2 names"),
         ({"logits": 1}, "score 'logits' is not in CamViz; did you mean 'logit'"),
         ({"logit": "1"}, "the score 'logit' takes the index of a class; got 1"),
@@ -94,7 +94,7 @@ def test_a_score_as_data(data, score):
         ({"contrast": [1, 2, 3]}, r"takes the indices of 2 classes; got \[1, 2, 3\]"),
     ],
 )
-def test_what_is_no_score_is_refused(data, sentence):
+def test_wrong_score_data_are_refused(data, sentence):
     with pytest.raises(CamvizError, match=sentence):
         scores.from_data(data)
 
@@ -107,8 +107,8 @@ def test_what_is_no_score_is_refused(data, sentence):
         ("occlusion", {"measure": "class probability", "size": 8, "stride": 8}),
     ],
 )
-def test_the_probability_is_that_of_the_networks_head(method: str, knobs: dict[str, object], coffee: Path) -> None:
-    """A class that is asked by itself does not change with the others' scores."""
+def test_probability_follows_the_head_of_the_network(method: str, knobs: dict[str, object], coffee: Path) -> None:
+    """A sigmoid probability does not depend on the scores of other classes."""
 
     def attribution(others: float, head: Head) -> NDArray[np.float32]:
         torch.manual_seed(3)
@@ -123,8 +123,8 @@ def test_the_probability_is_that_of_the_networks_head(method: str, knobs: dict[s
     assert not np.allclose(attribution(0.0, "softmax"), attribution(1.0, "softmax"), rtol=1e-3)
 
 
-def test_headed_ends_where_it_ends() -> None:
+def test_using_head_is_limited_to_its_block() -> None:
     values = torch.tensor([[2.0, 1.0]])
-    with scores.headed(torch.sigmoid):
+    with scores.using_head(torch.sigmoid):
         assert scores.probability(0)(values).item() == pytest.approx(0.880797, abs=1e-6)
     assert scores.probability(0)(values).item() == pytest.approx(0.731059, abs=1e-6)

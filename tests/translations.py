@@ -47,7 +47,7 @@ TABLES = {
 }
 # Settings whose values are shown through tr().
 VALUES = ("channel", "class", "link", "recipe", "Rows", "Columns", "Open the example", *COLOR_MAPS, *get_args(Fit))
-# What only a terminal shows: the command for many images, and the server's start.
+# Files whose messages only a terminal shows.
 TERMINAL = {"batch/cli.py", "batch/engines.py", "batch/output_folder.py", "batch/job.py", "ui/server/serve.py"} | {
     "ui/server/web_server.py",
     "cli/serve.py",
@@ -116,7 +116,7 @@ def literals(node: ast.expr | None) -> Iterator[str]:
 
 
 def of_registries() -> Iterator[Found]:
-    """Yield what methods, syntheses, metrics and attacks say of themselves and of their knobs."""
+    """Yield the texts of methods, syntheses, metrics, attacks and their settings."""
     for one in (*METHODS.values(), *SYNTHESES.values(), *METRICS.values(), *ATTACKS.values()):
         more = (str(getattr(one, name, "")) for name in ("limitation", "requires", "reads", "caution"))
         texts = [str(one.title), one.tooltip, *more]
@@ -126,7 +126,7 @@ def of_registries() -> Iterator[Found]:
 
 
 def of_knob(knob: Knob) -> Iterator[str]:
-    """Yield a knob's label, its name as messages say it, its help and its choices."""
+    """Yield a setting's label, its name in messages, its help and its choices."""
     if knob.name not in NAMES:
         yield knob.name.replace("_", " ").capitalize()
         yield knob.name.replace("_", " ")
@@ -134,7 +134,7 @@ def of_knob(knob: Knob) -> Iterator[str]:
 
 
 def template() -> Catalog:
-    """Return the catalogue without translations."""
+    """Return the catalog without translations."""
     found = Catalog(project="CamViz", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC))
     for text, where in sentences():
         found.add(text, auto_comments=[where])

@@ -1,4 +1,4 @@
-"""What one observed forward pass shows of a network: its convolutions, their batch norms, and the work."""
+"""The convolutions of a network, their batch norms and the work of a forward pass, found by observing one pass."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class FusionPlan:
                 self.kept_bytes += result.nbytes
         if func is F.batch_norm:
             self._observe_batch_norm(*norm_arguments(*args, **kwargs))
-        if result is None or any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):  # not a question of size
+        if result is None or any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):  # not a call such as size()
             self._observe_readers(func, args, kwargs)
         if func in (F.conv2d, F.linear):
             weight = args[1] if len(args) > 1 else kwargs["weight"]

@@ -48,34 +48,34 @@ class BatchSizes:
 
 @contextmanager
 def many_passes(
-    net: nn.Module, x: Tensor, fold: FusionMode = "weights", dtype: torch.dtype | None = None
+    net: nn.Module, x: Tensor, fusion: FusionMode = "weights", dtype: torch.dtype | None = None
 ) -> Iterator[BatchSizes]:
     """Run the passes of this network inside the context faster; they take batches of x's size `in_fastest_layout`.
 
     On the CPU, batch norms are fused into the convolutions before them, and wide 3 x 3 convolutions run by Winograd's
-    algorithm, if the class scores of x then differ from the network's own by at most 1e-5 of the largest one;
-    otherwise the network runs unchanged. Calls are intercepted only where some are replaced. The network itself is only
-    read. `fold`: "weights" is for passes without
-    gradients; "gradient" fuses in the backward pass only, so that each ReLU opens exactly where it does in the network
-    itself; "nothing" leaves every module its own output, for methods that read one. With `dtype`, the passes run under
-    autocast to it, and the weights of the convolutions are converted once; in the mode "fast", passes without gradients
-    run in the dtype that is the fastest there.
+    algorithm. If the class scores of x then differ from those of the network by more than 1e-5 of the largest one, the
+    network runs unchanged. It is only read. Calls are intercepted only if some of them are replaced.
+
+    `fusion`: "weights" is for passes without gradients; "gradient" fuses in the backward pass only, so that each ReLU
+    is active for the same inputs as in the network itself; "nothing" leaves the output of every module unchanged, for
+    methods that read one. With `dtype`, the passes run under autocast to it, and the weights of the convolutions are
+    converted once; in the mode "fast", passes without gradients run in the fastest dtype of the device.
     """
-    if is_fast() and fold == "weights" and x.dtype == torch.float32:
+    if is_fast() and fusion == "weights" and x.dtype == torch.float32:
         dtype = dtype or fast_dtype(x.device)
     with usual_modes(), torch.no_grad():
-        replace, sizes = _prepared(net, x, fold, dtype)
+        replace, sizes = _prepared(net, x, fusion, dtype)
     with nullcontext() if replace is None else intercepting(replace), autocast_to(dtype):
         yield sizes
 
 
 def _prepared(
-    net: nn.Module, x: Tensor, fold: FusionMode, dtype: torch.dtype | None
+    net: nn.Module, x: Tensor, fusion: FusionMode, dtype: torch.dtype | None
 ) -> tuple[Callable[[Any, Any, Any], Any] | None, BatchSizes]:
-    """Return what replaces the calls of the passes, None if nothing does, and the sizes of their batches."""
-    plan, fits = _plan_for(net, x[:1] if needs_batches_of_one(net) else x, fold, winograd=dtype is None)
+    """Return the function that replaces calls (None if no call is replaced), and the sizes of the batches."""
+    plan, fits = _plan_for(net, x[:1] if needs_batches_of_one(net) else x, fusion, winograd=dtype is None)
     alone = needs_batches_of_one(net)  # the plan may have found that it does
-    fused = FusedCalls(plan, fold, dtype) if fits else None
+    fused = FusedCalls(plan, fusion, dtype) if fits else None
     work = plan.work - plan.saved_by_winograd * fits
     sizes = (
         1 if alone else batch_size(factor * work, x.device, plan.largest_tensor, kept)
@@ -94,13 +94,13 @@ def partial_progress(progress: Progress | None, number: int, parts: int) -> Prog
 _plans: WeakKeyDictionary[nn.Module, tuple[int, dict[Hashable, tuple[FusionPlan, bool]]]] = WeakKeyDictionary()
 
 
-def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tuple[FusionPlan, bool]:
+def _plan_for(net: nn.Module, x: Tensor, fusion: FusionMode, winograd: bool) -> tuple[FusionPlan, bool]:
     """Return the plan that a pass of x gives, and whether a second pass with it reproduces the network's scores.
 
-    Both are kept until the network changes. Of a network that is not checked yet, the second pass also shows whether
-    the scores of one image x depend on another one in its batch.
+    Both are kept until the network changes. If it is not known yet whether the network needs batches of one, the second
+    pass also shows whether the scores of one image x depend on another one in its batch.
     """
-    state, key = fingerprint(net), (x.shape[1:], x.dtype, x.device, fold, winograd)
+    state, key = fingerprint(net), (x.shape[1:], x.dtype, x.device, fusion, winograd)
     before, plans = _plans.get(net, (None, {}))
     if before != state:
         plans = {}
@@ -120,7 +120,7 @@ def _plan_for(net: nn.Module, x: Tensor, fold: FusionMode, winograd: bool) -> tu
         batch = in_fastest_layout(torch.cat([1 - x / 2, x]) if unknown else x)
         if pays_to_replace_calls(x.device):
             try:
-                with intercepting(FusedCalls(plan, fold)):
+                with intercepting(FusedCalls(plan, fusion)):
                     again = forward(net, batch)[-len(x) :]
                 fits = bool((again - scores).abs().max() <= MAX_RELATIVE_ERROR * scores.abs().max())
             except NetworkError:

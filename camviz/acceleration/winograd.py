@@ -13,7 +13,7 @@ from .call_arguments import pair
 MIN_CHANNELS = 128  # with fewer, rearranging the tiles costs more time than the saved multiplications
 # Input and output channels together: with AVX-512, torch's own convolution of 128 to 128 channels is the faster one.
 MIN_CHANNELS_TOGETHER = 384 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 2 * MIN_CHANNELS
-MIN_CELLS = 28 * 28  # height x width: on smaller maps too, and ResNet50 becomes slower
+MIN_CELLS = 28 * 28  # height x width: with smaller maps included, ResNet50 becomes slower
 _MAX_TILE_BYTES = 12e6  # tiles at a time: more do not fit the processor's cache
 
 # A 6 x 6 tile d and a 3 x 3 kernel g give 4 x 4 values: A [ (G g G') * (B d B') ] A', where * is elementwise.
@@ -23,7 +23,7 @@ _G = "6 0 0   -4 -4 -4   -4 4 -4   1 2 4   1 -2 4   0 0 24"  # times 24
 
 
 def suits_winograd(weight: Tensor, result: Tensor, *shape: Any) -> bool:
-    """Whether Winograd's algorithm can compute a convolution, faster than torch does.
+    """Return whether Winograd's algorithm can compute a convolution, faster than torch does.
 
     `shape` is (stride, padding, dilation, groups). On VGG16, occlusion becomes 1.5x faster, integrated gradients 1.2x.
     """

@@ -1,4 +1,4 @@
-"""Adversarial examples: changes of an image that a person does not see and that change what a model predicts."""
+"""Adversarial examples: changes of an image that a person does not see and that change the prediction of a model."""
 
 from . import attacks as attacks  # importing it fills ATTACKS
 from .attacking import Attack, attack, noise

@@ -1,4 +1,4 @@
-"""Fool a model: change an image so little that a person sees no difference, and the model sees another class."""
+"""Fool a model: change an image so little that a person sees no difference, and the model predicts another class."""
 
 import math
 import time
@@ -29,11 +29,11 @@ NOISE = "noise"
 
 @dataclass(frozen=True, eq=False)
 class Attack:
-    """A view before and after a perturbation, and what the model predicts for each.
+    """A view before and after a perturbation, with the predictions of the model.
 
     `pixels` and `perturbed_pixels`: (H, W, 3) in uint8. `method`: a key of ATTACKS, or "noise". `target`: the index of
-    the class that was wanted, None for any other one. `success`: the target is predicted, or another class than before.
-    `before` and `after`: the best five classes.
+    the wanted class, None for any other class. `success`: the target is predicted, or another class than before.
+    `before` and `after`: the five most probable classes.
     """
 
     pixels: RGB = field(repr=False)
@@ -51,7 +51,7 @@ class Attack:
 
     @property
     def view(self) -> Float:
-        """The image as the model saw it, (H, W, 3) in [0, 1]."""
+        """The image as the model sees it, (H, W, 3) in [0, 1]."""
         return self.pixels / 255.0
 
     @property
@@ -91,18 +91,18 @@ def attack(
     """Return an image that the model gets wrong, within `epsilon` of the view.
 
     `target`: None = any class but the predicted one; an index or a label = this class. `method`: a key of ATTACKS;
-    "fgsm" takes one step whatever `steps` says. `norm`: "linf" = no value of a pixel changes by more than epsilon
+    "fgsm" takes one step and ignores `steps`. `norm`: "linf" = no value of a pixel changes by more than epsilon
     (rounded down to whole 8-bit levels); "l2" = the root of the summed squares of all changes is at most epsilon, for
-    example 0.5 to 3. `loss`: "margin" or "cross-entropy", see AttackLoss. `jpeg_copies`: average each step over that
-    many JPEG copies of random quality, so that the result survives compression. `settings`: the method's own.
-    `progress(done, total)` is called after each step; what it raises ends the attack. Raises CamvizError on wrong
-    input, and for a network with one answer only.
+    example 0.5 to 3. `loss`: "margin" or "cross-entropy", see AttackLoss. `jpeg_copies`: average each step over this
+    number of JPEG copies of random quality, so that the result survives compression. `settings`: other settings of the
+    method. `progress(done, total)` is called after each step; an exception from it ends the attack. Raises CamvizError
+    for invalid input, and for a network without a second class.
     """
     check_progress(progress)
     entry = ATTACKS[method]
     name = choice(loss, get_args(Loss), Message("loss"))
     if isinstance(jpeg_copies, bool) or not isinstance(jpeg_copies, int) or not 0 <= jpeg_copies <= 16:
-        raise CamvizError("jpeg_copies is a whole number of 0 to 16; got {given}", given=repr(jpeg_copies)[:60])
+        raise CamvizError("jpeg_copies must be a whole number of 0 to 16; got {given}", given=repr(jpeg_copies)[:60])
     shared = {key: value for key, value in (("steps", steps), ("seed", seed)) if key in entry.knobs}
     chosen = entry.settings(shared | settings)
     ball = _ball(model, image, fit, norm, epsilon)
@@ -111,7 +111,7 @@ def attack(
     index = None if target is None else model.class_index(target)
     if index == predicted:
         raise CamvizError(
-            "the model predicts {label} already: choose another target, or None for any other class",
+            "the model already predicts {label}: choose another target, or None for any other class",
             label=model.categories[predicted],
         )
     objective = Objective(model, _loss(model, predicted, index, name), jpeg_copies, seed)
@@ -133,11 +133,11 @@ def noise(
     seed: int = 0,
     fit: Fit = "crop",
 ) -> Attack:
-    """Return the view under random noise of the size of an attack's perturbation: the control, which rarely fools.
+    """Return the view with random noise as large as an attack's perturbation: a control, which rarely fools the model.
 
-    "linf": each value of a pixel changes by a uniformly random number of -epsilon to epsilon, which has about the L2
-    norm of an attack by PGD too. "l2": normal noise of the norm epsilon. A prediction that was undecided may change.
-    Raises CamvizError on wrong input.
+    "linf": each value of a pixel changes by a uniformly random number of -epsilon to epsilon; its L2 norm is about that
+    of an attack by PGD. "l2": normal noise of the norm epsilon. An undecided prediction may change. Raises CamvizError
+    for invalid input.
     """
     ball = _ball(model, image, fit, norm, epsilon)
     before = answers_of(model, [ball.view])[0]
@@ -176,7 +176,7 @@ def _attacked(
 def _ball(model: Any, image: ImageSource, fit: Fit, norm: Any, epsilon: Any) -> Ball:
     if not isinstance(model, Model):
         raise CamvizError(
-            "an attack is on a Model, as camviz.load_model returns it; got {kind}", kind=type(model).__name__
+            "attack takes a Model, as camviz.load_model returns it; got {kind}", kind=type(model).__name__
         )
     checked: Norm = choice(norm, get_args(Norm), Message("norm"))  # type: ignore[assignment]
     try:
@@ -186,7 +186,7 @@ def _ball(model: Any, image: ImageSource, fit: Fit, norm: Any, epsilon: Any) -> 
     most = 1.0 if checked == "linf" else math.sqrt(math.prod(model.input_size) * 3)
     if isinstance(epsilon, bool | str) or not 1 / 255 - 1e-9 <= size <= most:
         raise CamvizError(
-            "epsilon lies in 1/255, the smallest change of a pixel, to {most:g} in this norm; got {given}",
+            "epsilon must be a number of 1/255, the smallest change of a pixel, to {most:g} in this norm; got {given}",
             most=most,
             given=repr(epsilon)[:60],
         )
@@ -199,19 +199,19 @@ def _loss(model: Model, predicted: int, target: int | None, loss: str) -> Attack
     if not model.has_probabilities:
         raise CamvizError(
             "{model} returns a number and no classes, so there is no class to change: hide or corrupt parts of the "
-            "image instead, by camviz.edits",
+            "image instead, with camviz.edits",
             model=model.name,
         )
     if len(model.categories) < 2:
         raise CamvizError(
-            "{model} has one class, so no other one can win: load it with two names, as in "
+            "{model} has one class, so there is no other class to predict: load it with two names, as in "
             "load_model(net, categories=('no', 'yes'))",
             model=model.name,
         )
     if loss == "cross-entropy" and model.head != "softmax":
         raise CamvizError(
             "cross-entropy needs a network whose scores become probabilities by softmax; {model} has the head "
-            "'{head}': take loss='margin'",
+            "'{head}': use loss='margin'",
             model=model.name,
             head=model.head,
         )

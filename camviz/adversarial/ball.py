@@ -47,7 +47,7 @@ class Ball:
         return allowed
 
     def direction(self, gradient: Perturbation) -> Perturbation:
-        """Return the direction of norm 1 in which the gradient promises most; zero for a gradient of zeros."""
+        """Return the direction of norm 1 in which the loss rises most by its gradient; zero for a gradient of zeros."""
         if self.norm == "linf":
             return np.sign(gradient)
         return gradient / max(float(np.linalg.norm(gradient)), 1e-300)

@@ -1,4 +1,4 @@
-"""What an attack raises: a loss of the class scores, as a function of the perturbed view, and its gradient."""
+"""The objective of an attack: a loss of the class scores, as a function of the perturbed view, and its gradient."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -44,9 +44,9 @@ class AttackLoss:
 class Objective:
     """The loss at the 8-bit view that a perturbation gives, and its gradient with respect to the view.
 
-    With `jpeg_copies` it is the mean over that many copies of the view under JPEG compression of random quality
-    (expectation over transformations; Athalye et al., ICML 2018). Rounding and compression have no useful gradient:
-    theirs counts as 1 (backward pass differentiable approximation; Athalye, Carlini & Wagner, ICML 2018).
+    With `jpeg_copies` it is the mean over this number of copies of the view under JPEG compression of random quality
+    (expectation over transformations; Athalye et al., ICML 2018). Rounding and compression have no useful gradient; it
+    is replaced by 1 (backward pass differentiable approximation; Athalye, Carlini & Wagner, ICML 2018).
     """
 
     model: Model

@@ -12,7 +12,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class AttackMethod(Entry):
-    """An attack of ATTACKS: it returns the perturbation that it ends at."""
+    """An attack of ATTACKS: its function returns a perturbation."""
 
 
 ATTACKS: Table[AttackMethod] = Table(Message("attack"))

@@ -1,6 +1,6 @@
-"""Many images: the same explanations for each of them, on this machine or on a Ray cluster, into a folder."""
+"""The same explanations for many images, on this machine or on a Ray cluster, written to a folder."""
 
-from .job import Order
+from .job import Job
 from .worker import Item, Outcome, Worker
 
-__all__ = ["Item", "Order", "Outcome", "Worker"]
+__all__ = ["Item", "Job", "Outcome", "Worker"]

@@ -1,4 +1,4 @@
-"""The images in a ZIP file, read into memory within limits; nothing of it is ever written."""
+"""Read the images of a ZIP file into memory, within limits. Nothing is written to disk."""
 
 import io
 import struct
@@ -14,17 +14,17 @@ from ..messages import Message
 
 MOST_ENTRIES = 10_000  # files of any kind
 LARGEST_RATIO = 100  # unpacked to packed; photographs hardly shrink
-# What Python's reader raises on damaged, encrypted and unusual archives.
+# The exceptions of Python's reader for damaged, encrypted and unusual archives.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, MemoryError, struct.error)
-# Of the others Python's reader unpacks whatever one block holds before it can be told to stop.
-PACKED_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# With other compressions, Python's reader unpacks a whole block, of any size, before it can be stopped.
+ACCEPTED_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def images_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each image in a ZIP, whose name tells that it is one, in the archive's order.
+    """Yield name and bytes of each file in a ZIP that has the suffix of an image, in the archive's order.
 
-    Raises CamvizError where it is no ZIP, holds more than `most` images or `most_bytes` of them, or an image that
-    is encrypted, damaged, over 20 MB, or packed more than a hundredfold.
+    Raises CamvizError if it is no ZIP, if it contains more than `most` images or `most_bytes` of them, or if an image
+    is encrypted, damaged, over 20 MB, or compressed to less than a hundredth of its size.
     """
     try:
         _check_directory(data)
@@ -34,9 +34,9 @@ def images_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[str
                 raise FilesError("expected at most {most} images; this ZIP has {count}", most=most, count=len(found))
             left = most_bytes
             for entry in found:
-                if entry.compress_type not in PACKED_BY:
+                if entry.compress_type not in ACCEPTED_COMPRESSIONS:
                     raise zipfile.BadZipFile("packed in an unusual way")
-                # The sizes that the archive states may be lies, so what is really read is limited too.
+                # The sizes in the archive's directory may be false, so the bytes that are read are limited too.
                 allowed = min(images.MAX_BYTES, left, LARGEST_RATIO * max(1, entry.compress_size))
                 with archive.open(entry) as file:
                     content = file.read(allowed + 1)
@@ -55,12 +55,12 @@ def images_in_zip(data: bytes, most: int, most_bytes: int) -> Iterator[tuple[str
 
 
 def _check_directory(data: bytes) -> None:
-    """Count what the archive lists before all of it is read: there may be millions."""
+    """Raise CamvizError for a file that is no ZIP, or lists too many files: reading a directory of millions is slow."""
     if data.rfind(b"PK\5\6", max(0, len(data) - 65557)) < 0:
         raise FilesError("this file is no ZIP")
-    # Each entry has to begin so. The sizes that the archive's end states can be contradicted by another end.
+    # Each entry begins like this. The number of entries at the end of the archive may be false.
     if data.count(b"PK\1\2") > MOST_ENTRIES:
-        raise FilesError("this ZIP lists more files than a gallery of images needs")
+        raise FilesError("this ZIP lists more files than the {most} that are accepted", most=MOST_ENTRIES)
 
 
 def _is_image(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Who does the work: this process, or the workers of a Ray cluster; the results are the same."""
+"""Engines that run a job: this process, or the workers of a Ray cluster. The results are the same."""
 
 import json
 import os
@@ -10,40 +10,40 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CamvizError
-from .job import Order
-from .output_folder import Folder, Row
+from .job import Job
+from .output_folder import OutputFolder, Row
 from .worker import Item, Worker
 
-Engine = Callable[[Order, Folder, Sequence[Sequence[Item]], int], Iterator[list[Row]]]
+Engine = Callable[[Job, OutputFolder, Sequence[Sequence[Item]], int], Iterator[list[Row]]]
 
-AHEAD = 2  # batches of images that wait in memory
+PREFETCHED = 2  # batches of images that wait in memory
 
 
-def local(order: Order, folder: Folder, batches: Sequence[Sequence[Item]], workers: int = 1) -> Iterator[list[Row]]:
-    """The rows of each batch, computed here; the next images are read in a thread meanwhile."""
-    worker = Worker(order)
+def local(job: Job, folder: OutputFolder, batches: Sequence[Sequence[Item]], workers: int = 1) -> Iterator[list[Row]]:
+    """Yield the rows of each batch, computed in this process, while a thread reads the next images."""
+    worker = Worker(job)
     with ThreadPoolExecutor(1) as reader:
-        waiting = iter(batches)
-        ahead = deque(reader.submit(worker.read, batch) for batch in islice(waiting, AHEAD))
+        remaining = iter(batches)
+        prefetched = deque(reader.submit(worker.read, batch) for batch in islice(remaining, PREFETCHED))
         try:
-            while ahead:
-                looked = ahead.popleft().result()
-                ahead.extend(reader.submit(worker.read, batch) for batch in islice(waiting, 1))
-                yield [folder.save(outcome, order) for outcome in worker.explain(looked)]
+            while prefetched:
+                images = prefetched.popleft().result()
+                prefetched.extend(reader.submit(worker.read, batch) for batch in islice(remaining, 1))
+                yield [folder.save(outcome, job) for outcome in worker.explain(images)]
         finally:
             reader.shutdown(cancel_futures=True)
 
 
-def on_ray(order: Order, folder: Folder, batches: Sequence[Sequence[Item]], workers: int = 2) -> Iterator[list[Row]]:
-    """The rows of each batch, computed by the workers of a Ray cluster, which must see the same folders.
+def on_ray(job: Job, folder: OutputFolder, batches: Sequence[Sequence[Item]], workers: int = 2) -> Iterator[list[Row]]:
+    """Yield the rows of each batch, computed by the workers of a Ray cluster, which must see the same folders.
 
-    Without a cluster (RAY_ADDRESS), one is started on this machine. Raises CamvizError where Ray is not installed.
+    Without a cluster (RAY_ADDRESS), one is started on this machine. Raises CamvizError if Ray is not installed.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # otherwise Ray reports to its makers
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # by default Ray sends usage statistics
     try:
         import ray
     except ImportError as error:
-        raise CamvizError("the engine 'ray' needs Ray: pip install -r requirements-ray.txt") from error
+        raise CamvizError("the engine 'ray' needs Ray: pip install \"camviz[ray]\"") from error
     started = not ray.is_initialized()
     if started:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
@@ -53,9 +53,9 @@ def on_ray(order: Order, folder: Folder, batches: Sequence[Sequence[Item]], work
         data = ray.data.from_items(rows, override_num_blocks=len(rows))
         done = data.map(
             _RayWorker,
-            fn_constructor_args=(order, folder.source.resolve(), folder.out.resolve()),
+            fn_constructor_args=(job, folder.source.resolve(), folder.out.resolve()),
             compute=ray.data.ActorPoolStrategy(size=workers),
-            num_gpus=1 if (order.device or "").startswith("cuda") else 0,
+            num_gpus=1 if (job.device or "").startswith("cuda") else 0,
         )
         for row in done.iter_rows():
             yield json.loads(row["rows"])
@@ -65,15 +65,15 @@ def on_ray(order: Order, folder: Folder, batches: Sequence[Sequence[Item]], work
 
 
 class _RayWorker:
-    """One worker of a cluster: it holds the network, and writes its maps itself."""
+    """A worker of a cluster: it holds the network and writes its own maps."""
 
-    def __init__(self, order: Order, source: Path, out: Path) -> None:
-        self.worker, self.folder = Worker(order), Folder(source, out)
+    def __init__(self, job: Job, source: Path, out: Path) -> None:
+        self.worker, self.folder = Worker(job), OutputFolder(source, out)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         batch = [Item(name, self.folder.source / name, tuple(methods)) for name, methods in json.loads(row["batch"])]
         outcomes = self.worker.explain(self.worker.read(batch))
-        return {"rows": json.dumps([self.folder.save(outcome, self.worker.order) for outcome in outcomes])}
+        return {"rows": json.dumps([self.folder.save(outcome, self.worker.job) for outcome in outcomes])}
 
 
 ENGINES: dict[str, Engine] = {"local": local, "ray": on_ray}

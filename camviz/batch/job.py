@@ -1,4 +1,4 @@
-"""What is to be done with every image."""
+"""The job of a run over many images: a network, methods and metrics with their settings."""
 
 import json
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ from ..scores import contrast
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be done with every image: a network, methods and metrics, and their settings.
+class Job:
+    """The explanations to compute for every image: a network, methods and metrics with their settings.
 
     `target`: None = the class that the network predicts for each image, an index or a label; `rather_than`: the class
-    that it is held against. `knobs` are by the method or metric that they belong to; `batch` images are computed
-    together by methods of one or two passes. Raises CamvizError where a name or a setting does not exist.
+    with which it is contrasted. `knobs`: settings by the key of their method or metric. `batch`: images in one pass of
+    methods of one or two passes. Raises CamvizError for an unknown name or setting.
     """
 
     model: str = "efficientnet_lite0"
@@ -45,21 +45,25 @@ class Order:
     def __post_init__(self) -> None:
         for key in self.methods:
             find_method(key).settings(self.knobs.get(key, {}))
-        for metric in self.measures:
+        for metric in self.metric_entries:
             metric.settings(self.knobs.get(metric.key, {}))
         for key in self.knobs:
             if key not in (*self.methods, *self.metrics):
-                raise CamvizError("a setting is for '{key}', which is not among what is to be computed", key=key)
+                raise CamvizError(
+                    "a setting is for '{key}', which is not computed; add it to the methods or metrics, {chosen}",
+                    key=key,
+                    chosen=", ".join((*self.methods, *self.metrics)),
+                )
         if not self.methods:
-            raise CamvizError("there must be at least one method")
+            raise CamvizError("there is no method to compute: name at least one, such as grad_cam")
         if self.batch < 1:
             raise CamvizError("a batch holds at least 1 image; got {batch}", batch=self.batch)
         if self.rather_than is not None and self.target is None:
-            raise CamvizError("'rather than' needs the class that it is held against: give the target too")
+            raise CamvizError("--rather-than needs a class to contrast with: give --target too")
 
     @property
-    def measures(self) -> list[Metric]:
-        """The metrics, which are those that one image is enough for."""
+    def metric_entries(self) -> list[Metric]:
+        """The metrics. Raises CamvizError for one that is unknown, or needs more than one image."""
         for key in self.metrics:
             if key not in METRICS:
                 raise unknown(Message("metric"), key, METRICS, "CamViz")
@@ -71,23 +75,23 @@ class Order:
         return [METRICS[key] for key in self.metrics]
 
     def load(self) -> Model:
-        """The network, one copy for the whole process; raises CamvizError where it has no such layer or class."""
+        """Return the model, one copy for the whole process. Raises CamvizError if it lacks the layer or the class."""
         model = shared_model(self.model, self.weights, self.device or str(torch.get_default_device()))
         for name in (self.layer or "").split(","):
             if name:
                 model.layer(name)
-        self.explained(model)
+        self.target_of(model)
         return model
 
-    def explained(self, model: Model) -> int | contrast | None:
-        """The target as `explain` takes it."""
+    def target_of(self, model: Model) -> int | contrast | None:
+        """Return the target for `explain`."""
         if self.target is None:
             return None
         index = model.class_index(self.target)
         return index if self.rather_than is None else contrast(index, model.class_index(self.rather_than))
 
-    def asked(self, method: str) -> str:
-        """All that decides the numbers of a method, as JSON text: the same text, the same numbers."""
+    def settings_of(self, method: str) -> str:
+        """Return everything that determines the numbers of a method, as JSON: equal texts give equal numbers."""
         file = Path(self.weights)
         return json.dumps(
             {
@@ -101,13 +105,13 @@ class Order:
                 "fit": self.fit,
                 "fuse": self.fuse,
                 "knobs": METHODS[method].settings(self.knobs.get(method, {})),
-                "metrics": {one.key: one.settings(self.knobs.get(one.key, {})) for one in self.measures},
+                "metrics": {one.key: one.settings(self.knobs.get(one.key, {})) for one in self.metric_entries},
             }
         )
 
 
 def setting(text: str) -> tuple[str, str, Any]:
-    """What `score_cam.mode=fast` means: the method or metric, the setting, and its value. Raises CamvizError."""
+    """Return method or metric, setting and value of a text such as score_cam.mode=fast. Raises CamvizError."""
     path, equals, value = text.partition("=")
     owner, dot, name = path.partition(".")
     if not (equals and dot):
@@ -134,7 +138,7 @@ def _parsed(knob: Knob, text: str, owner: str) -> Any:
             )
         return SWITCH[text]
     value: Any = text
-    with suppress(ValueError):  # the check says better what is wrong
+    with suppress(ValueError):  # the check below has the better error message
         value = knob.type(text)
     return knob.check(value, owner)
 

@@ -1,4 +1,4 @@
-"""What many images leave in a folder: maps, overlays, a table, contact sheets, and the journal to go on from."""
+"""The output of a run over many images: maps, overlays, a table, contact sheets, and a journal to continue from."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ from ..errors import FilesError
 from ..explanation import recipe
 from ..images.files import SUFFIXES
 from ..registry import METHODS
-from .job import Order
+from .job import Job
 from .worker import Item, Outcome
 
 Row = dict[str, Any]
@@ -46,37 +46,40 @@ COLUMNS: dict[str, pa.DataType] = {
 
 
 def images_in(folder: Path, besides: Path) -> list[str]:
-    """The names of all images in a folder and its folders, in order, but for those in the folder `besides`."""
+    """Return the sorted names of all images in a folder and its subfolders, except those in the folder `besides`."""
     if not folder.is_dir():
-        raise FilesError("there is no folder {folder}", folder=folder)
+        raise FilesError("there is no folder {folder}: name the folder of the images", folder=folder)
     found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
     inside = [file for file in found if not file.resolve().is_relative_to(besides.resolve())]
     return sorted(file.relative_to(folder).as_posix() for file in inside)
 
 
-class Folder:
-    """Where the work on the images of a folder is written, file by file and each of them whole."""
+class OutputFolder:
+    """The folder `out` for the results of the images in the folder `source`. Each file appears when it is complete."""
 
     def __init__(self, source: Path, out: Path) -> None:
         self.source, self.out = source, out
         for name in ("maps", "overlays"):
             (out / name).mkdir(parents=True, exist_ok=True)
 
-    def waiting(self, order: Order) -> list[Item]:
-        """The images, each with the methods that are not done: of the same file, by the same settings, all there."""
+    def items(self, job: Job) -> list[Item]:
+        """Return all images, each with the methods that are still to be computed.
+
+        A method is done if the journal has its row for the same file and settings, and the files of the row exist.
+        """
         done: dict[tuple[str, str], tuple[str, str]] = {}
         for _, row in self._journal():
             whole = row["error"] or all((self.out / row[kind]).is_file() for kind in ("map", "overlay"))
             done[row["file"], row["method"]] = (row["stamp"], row["settings"]) if whole else ("", "")
-        asked = {key: order.asked(key) for key in order.methods}
+        settings = {key: job.settings_of(key) for key in job.methods}
         items = []
         for name in images_in(self.source, self.out):
             stamp = _stamp(self.source / name)
-            left = tuple(key for key in order.methods if done.get((name, key)) != (stamp, asked[key]))
+            left = tuple(key for key in job.methods if done.get((name, key)) != (stamp, settings[key]))
             items.append(Item(name, self.source / name, left))
         return items
 
-    def save(self, outcome: Outcome, order: Order) -> Row:
+    def save(self, outcome: Outcome, job: Job) -> Row:
         """Write the map and the overlay of an outcome, and return its row."""
         e, predicted = outcome.explanation, outcome.predicted
         row: Row = {
@@ -84,7 +87,7 @@ class Folder:
             "method": outcome.method,
             "stamp": _stamp(self.source / outcome.name),
             "digest": outcome.digest or None,
-            "settings": order.asked(outcome.method),
+            "settings": job.settings_of(outcome.method),
             "notes": " ".join(outcome.notes) or None,
             "error": outcome.error or None,
         }
@@ -95,7 +98,7 @@ class Folder:
                 "predicted_value": _finite(predicted.value),
             }
         if e:
-            # Names that differ only in what a file name cannot hold stay apart by the digest of the name.
+            # The digest keeps apart names that differ only in characters that a file name cannot have.
             stem = text.file_name(Path(outcome.name).stem, hashlib.sha256(outcome.name.encode()).hexdigest()[:8])
             row |= {
                 kind: f"{kind}s/{stem}-{outcome.method}.{end}" for kind, end in (("map", "npz"), ("overlay", "jpg"))
@@ -110,21 +113,21 @@ class Folder:
             row |= {"recipe": json.dumps(recipe.to_recipe(e.question, outcome.name), ensure_ascii=False)}
         return row
 
-    def note(self, rows: Iterable[Row]) -> None:
-        """Add rows to the journal: what is in it is done."""
+    def append(self, rows: Iterable[Row]) -> None:
+        """Append rows to the journal, which lists the finished work."""
         with (self.out / JOURNAL).open("a", encoding="utf-8") as journal:
-            # The line's end comes first, so that a line which was cut off spoils no other.
+            # The line break comes first, so that an incomplete last line of a stopped run damages no other line.
             journal.writelines("\n" + json.dumps(row, ensure_ascii=False) for row in rows)
 
     def finish(self) -> int:
-        """Write the table, of all that was ever done here, and the contact sheets; how many rows hold an error."""
+        """Write the table of all results in this folder, and the contact sheets; return the number of errors."""
         newest: dict[tuple[str, str], int] = {}  # where in the journal a row begins
         metrics: set[str] = set()
         for position, row in self._journal():
             newest[row["file"], row["method"]] = position
             metrics.update(row.get("metrics", ()))
         schema = pa.schema({**COLUMNS, **dict.fromkeys(sorted(metrics), REAL)})
-        sheets = Sheets(self.out, len({method for _, method in newest}))
+        sheets = ContactSheets(self.out, len({method for _, method in newest}))
         errors = 0
         with _whole(self.out / TABLE) as file, pq.ParquetWriter(file, schema) as table:
             rows: list[Row] = []
@@ -137,17 +140,17 @@ class Folder:
                     table.write_table(pa.Table.from_pylist(rows, schema))
                     rows.clear()
             table.write_table(pa.Table.from_pylist(rows, schema))
-        sheets.end()
+        sheets.finish()
         return errors
 
     def _journal(self) -> Iterator[tuple[int, Row]]:
-        """All rows in the order in which they were written, each with its position in the file."""
+        """Yield all rows in the order in which they were written, each with its position in the file."""
         if not (self.out / JOURNAL).exists():
             return
         with (self.out / JOURNAL).open("rb") as journal:
             position = 0
             for line in journal:
-                with suppress(ValueError):  # cut off, or empty
+                with suppress(ValueError):  # an incomplete or empty line
                     yield position, json.loads(line)
                 position += len(line)
 
@@ -158,8 +161,8 @@ class Folder:
             return row
 
 
-class Sheets:
-    """Contact sheets: the overlays of all rows with what they show, a page at a time."""
+class ContactSheets:
+    """Contact sheets of the overlays of all rows, with captions; one page is in memory at a time."""
 
     def __init__(self, out: Path, methods: int) -> None:
         self.out, self.pages = out, 0
@@ -168,22 +171,22 @@ class Sheets:
         self.captions: list[str] = []
 
     def add(self, row: Row) -> None:
-        """The next row of the table."""
+        """Add the overlay and the caption of a row."""
         self.tiles.append("" if row["error"] else np.asarray(Image.open(self.out / row["overlay"])))
-        says = row["error"] or f"{row['target']} {_answer(row)}".strip()
-        self.captions.append(f"{row['file']}: {says}, {METHODS[row['method']].title}")
+        result = row["error"] or f"{row['target']} {_answer(row)}".strip()
+        self.captions.append(f"{row['file']}: {result}, {METHODS[row['method']].title}")
         if len(self.tiles) == self.columns * DOWN:
-            self._page()
+            self._write_page()
 
-    def end(self) -> None:
-        """The last page; pages of an earlier, longer run go."""
+    def finish(self) -> None:
+        """Write the last page, and delete pages of an earlier, longer run."""
         if self.tiles:
-            self._page()
+            self._write_page()
         for old in self.out.glob(SHEET.replace("{:04d}", "*")):
             if old.name > SHEET.format(self.pages):
                 old.unlink()
 
-    def _page(self) -> None:
+    def _write_page(self) -> None:
         self.pages += 1
         sheet = encode.contact_sheet(self.tiles, self.columns, self.captions)
         write(self.out / SHEET.format(self.pages), encode.jpeg(sheet, quality=85))
@@ -192,7 +195,7 @@ class Sheets:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file so that it is there as a whole or not at all."""
+    """Write a file atomically: an interrupted run leaves no incomplete file."""
     with _whole(path) as file:
         file.write(content)
 
@@ -206,7 +209,7 @@ def _whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _stamp(file: Path) -> str:
-    """What changes when a file does."""
+    """Return the size and the modification time of a file, which change when the file does."""
     found = file.stat()
     return f"{found.st_size} {found.st_mtime_ns}"
 

@@ -1,4 +1,4 @@
-"""The work itself: images in, explanations with their metrics out, a few images at a time."""
+"""Explain and measure a few images at a time, as a job says."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,14 +19,14 @@ from ..models import Model, Prediction
 from ..registry import METHODS, Method
 from ..scores import logit
 from ..tape import forward
-from .job import Order
+from .job import Job
 
-Beat = Callable[[], None]
+Heartbeat = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Item:
-    """An image that waits: its name, where it comes from, and the methods that are still to be computed."""
+    """An image to be explained: its name, its file or its content, and the methods that are still to be computed."""
 
     name: str
     source: Path | bytes
@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one image by one method: the explanation and its metrics, or the error why there is none."""
+    """The outcome of one method on one image: the explanation and its metrics, or the error message."""
 
     name: str
     method: str
@@ -49,40 +49,41 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ReadImage:
-    """An item whose image was read."""
+    """An item with its decoded image."""
 
     item: Item
     image: DecodedImage
 
 
 class Worker:
-    """Carries out a job on images, by the job's model or by the one given; `read` may run in a thread of its own."""
+    """Runs a job on images, with the job's model or the given one. `read` may run in another thread than `explain`."""
 
-    def __init__(self, order: Order, model: Model | None = None) -> None:
-        self.order = order
-        self.model = model or order.load()
-        self.target = order.explained(self.model)
+    def __init__(self, job: Job, model: Model | None = None) -> None:
+        self.job = job
+        self.model = model or job.load()
+        self.target = job.target_of(self.model)
 
     def read(self, items: Sequence[Item]) -> list[ReadImage | Outcome]:
-        """Decode the images and bring them to the model's size; an outcome for each method of those that are broken."""
+        """Decode the images and fit them to the input size; return outcomes with the error for those that fail."""
         found: list[ReadImage | Outcome] = []
         for item in items:
             try:
                 image = decode_image(item.source, item.name)
-                _ = self.model.view(image, self.order.fit), image.digest  # computed here, while another thread explains
+                _ = self.model.view(image, self.job.fit), image.digest  # cached now, while another thread explains
                 found.append(ReadImage(item, image))
             except CamvizError as error:
                 found += [Outcome(item.name, method, error=error.message) for method in item.methods]
         return found
 
-    def explain(self, images: Sequence[ReadImage | Outcome], beat: Beat = lambda: None) -> list[Outcome]:
-        """Run every method on every image that waits for it; `beat` is called within methods of many passes."""
+    def explain(self, images: Sequence[ReadImage | Outcome], heartbeat: Heartbeat = lambda: None) -> list[Outcome]:
+        """Run the methods of every image; `heartbeat` is called regularly inside methods of many passes."""
         read = [one for one in images if isinstance(one, ReadImage)]
         predicted: dict[str, Prediction] = {}
         results: list[tuple[ReadImage, str, Explanation | CamvizError]] = []
-        for key in self.order.methods:
+        for key in self.job.methods:
             waiting = [one for one in read if key in one.item.methods]
-            results += [(one, key, result) for one, result in self._by(METHODS[key], waiting, predicted, beat)]
+            explained = self._explain_by(METHODS[key], waiting, predicted, heartbeat)
+            results += [(one, key, result) for one, result in explained]
         faults = self._predict([one for one in read if one.item.name not in predicted], predicted)
         outcomes = [one for one in images if isinstance(one, Outcome)]
         for one, key, result in results:
@@ -91,19 +92,19 @@ class Worker:
                 error = result if isinstance(result, CamvizError) else faults[one.item.name]
                 outcomes.append(about(error=error.message))
             else:
-                numbers, notes = self._measure(result, predicted[one.item.name], beat)
+                numbers, notes = self._measure(result, predicted[one.item.name], heartbeat)
                 outcomes.append(about(result, numbers, (*result.notes, *notes)))
         return outcomes
 
     def _question(self, image: DecodedImage, method: Method) -> Question:
-        order = self.order
-        settings = order.knobs.get(method.key, {})
-        return ask(self.model, image, method, self.target, order.layer, fit=order.fit, fuse=order.fuse, **settings)
+        job = self.job
+        settings = job.knobs.get(method.key, {})
+        return ask(self.model, image, method, self.target, job.layer, fit=job.fit, fuse=job.fuse, **settings)
 
-    def _by(
-        self, method: Method, waiting: Sequence[ReadImage], predicted: dict[str, Prediction], beat: Beat
+    def _explain_by(
+        self, method: Method, waiting: Sequence[ReadImage], predicted: dict[str, Prediction], heartbeat: Heartbeat
     ) -> list[tuple[ReadImage, Explanation | CamvizError]]:
-        """One method's explanations, of all images at once if it needs only a few passes."""
+        """Return the explanations by one method, of all images in one batch if it needs only a few passes."""
         if not waiting:
             return []
         try:
@@ -115,18 +116,18 @@ class Worker:
         except CamvizError as error:
             if len(waiting) == 1:
                 return [(waiting[0], error)]
-            return [result for one in waiting for result in self._by(method, [one], predicted, beat)]
+            return [result for one in waiting for result in self._explain_by(method, [one], predicted, heartbeat)]
         alone: list[tuple[ReadImage, Explanation | CamvizError]] = []
         for one, question in zip(waiting, questions, strict=True):
             try:
-                alone.append((one, answer(question, lambda *_: beat())))
+                alone.append((one, answer(question, lambda *_: heartbeat())))
             except CamvizError as error:
                 alone.append((one, error))
         return alone
 
     def _predict(self, left: Sequence[ReadImage], predicted: dict[str, Prediction]) -> dict[str, CamvizError]:
         """Keep the predicted classes of images that no method has run on; return the errors of the others by name."""
-        inputs = [self.model.normalize(self.model.view(one.image, self.order.fit)) for one in left]
+        inputs = [self.model.normalize(self.model.view(one.image, self.job.fit)) for one in left]
         same_size = len({x.shape for x in inputs}) == 1
         try:
             with self.model.running(), torch.no_grad():
@@ -140,21 +141,23 @@ class Worker:
         return {}
 
     def _remember(self, read: Sequence[ReadImage], scores: Tensor, predicted: dict[str, Prediction]) -> None:
-        """Keep the predicted classes, out of class scores (B, K)."""
+        """Keep the predicted classes of class scores (B, K)."""
         best = self.model.probabilities(scores).max(dim=1)
         for one, probability, index in zip(read, best.values.tolist(), best.indices.tolist(), strict=True):
             predicted[one.item.name] = self.model.prediction(index, probability)
 
-    def _measure(self, e: Explanation, predicted: Prediction, beat: Beat) -> tuple[dict[str, float], tuple[str, ...]]:
-        """The numbers of the job's metrics, and why some of them are missing."""
+    def _measure(
+        self, e: Explanation, predicted: Prediction, heartbeat: Heartbeat
+    ) -> tuple[dict[str, float], tuple[str, ...]]:
+        """Return the numbers of the job's metrics, and a note for each that is undefined."""
         numbers: dict[str, float] = {}
         notes: list[str] = []
         if e.target is None:
             e = replace(e, question=replace(e.question, score=logit(predicted.index)))
-        for metric in self.order.measures:
-            given = self.order.knobs.get(metric.key, {})
+        for metric in self.job.metric_entries:
+            given = self.job.knobs.get(metric.key, {})
             try:
-                numbers[metric.key] = float(measure(e, metric, progress=lambda *_: beat(), **given))
+                numbers[metric.key] = float(measure(e, metric, progress=lambda *_: heartbeat(), **given))
             except CamvizError as error:
                 notes.append(Message("{metric}: {error}.", metric=metric.title, error=error.message))
         return numbers, tuple(notes)

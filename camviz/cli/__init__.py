@@ -1,1 +1,1 @@
-"""The commands of `camviz`, one a file; `camviz/__main__.py` lists them and imports only the one that is asked for."""
+"""The commands of `camviz`, one per file. `camviz/__main__.py` lists them and imports only the one that is called."""

@@ -1,4 +1,4 @@
-"""`camviz collect FOLDER`: a table and a page of what a class has handed in."""
+"""`camviz collect FOLDER`: a table and a page of the files that a class has handed in."""
 
 import argparse
 from functools import partial
@@ -15,10 +15,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("folder", type=Path, help="the folder with the HTML files of the class")
     parser.add_argument(
-        "--output", type=Path, default=Path("class.html"), help="the page; the table stands beside it (class.html)"
+        "--output", type=Path, default=Path("class.html"), help="the page (class.html); the table is written beside it"
     )
-    parser.add_argument("--lessons", type=Path, default=FOLDER, help="the lessons that the class has done, if your own")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of the page (en)")
+    parser.add_argument("--lessons", type=Path, default=FOLDER, help="the folder of the lessons, if they are your own")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the page (en)")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -31,5 +31,5 @@ def run(given: argparse.Namespace) -> int:
     table.write_text(found.to_csv(), encoding="utf-8-sig")  # spreadsheets need the mark to read more than ASCII
     for sentence in found.refused:
         print(f"Left out: {sentence}.")
-    print(f"{found.counted} {page} and {table} are written.")
+    print(f"{found.summary} Wrote {page} and {table}.")
     return 0

@@ -1,4 +1,4 @@
-"""`camviz doctor`: what a bug report should say about this machine."""
+"""`camviz doctor`: the facts about this machine that a bug report needs."""
 
 import argparse
 import platform
@@ -35,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
         try:
             for name, value in part():
                 _line(name, value)
-        except Exception as error:  # noqa: BLE001  # what is broken is what the report is for
+        except Exception as error:  # noqa: BLE001  # the report must show what is broken, whatever it raises
             healthy = False
             _line("problem", f"{type(error).__name__}: {error}")
     return 0 if healthy else 1
@@ -50,7 +50,7 @@ def _versions() -> Iterator[tuple[str, str]]:
     yield "camviz", f"{__version__}, {place}" + (", without the dashboard" * (not installation.APP.is_file()))
     yield "python", f"{platform.python_version()} ({platform.python_implementation()})"
     for name in PACKAGES:
-        yield name, _version(name) or "missing: pip install camviz brings it"
+        yield name, _version(name) or "missing: pip install camviz installs it"
     yield "system", platform.platform()
 
 
@@ -76,7 +76,7 @@ def _devices() -> Iterator[tuple[str, str]]:
 def _weights() -> Iterator[tuple[str, str]]:
     models = import_module("camviz.models")
     local = models.local_models()
-    yield "weights here", ", ".join(entry.name for entry in models.catalogue() if entry.name in local)
+    yield "weights here", ", ".join(entry.name for entry in models.catalog() if entry.name in local)
     config = models.operator_config()
     for name in config.offers:
         yield "offered", name
@@ -89,7 +89,7 @@ def _extensions() -> Iterator[tuple[str, str]]:
         for one in extensions.found(group):
             yield "extension", f"{extensions.package_of(one)}: {one.name} ({group})"
     for module in ("camviz.methods", "camviz.evaluation.metrics"):
-        import_module(module)  # and theirs, or it says whose fails
+        import_module(module)  # imports the extensions too; raises an error that names the package of a broken one
     import_module("camviz.models.offers").packaged_models()
 
 

@@ -1,4 +1,4 @@
-"""`camviz lessons FOLDER`: whether lessons can be read, and which of their claims hold."""
+"""`camviz lessons FOLDER`: check that lessons can be read, and that their claims hold."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from ..models.local import local_models
 from ..teaching.courses import courses
 from ..teaching.lessons import FOLDER, Lesson, files, lessons, question_of, read
 
-HELP = "Checks the files of lessons, and shows which claims hold on the networks at hand (exit status 1: not all)."
+HELP = "Checks files of lessons, and shows which claims hold on the networks of this machine (exit status 1: not all)."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +23,14 @@ def run(given: argparse.Namespace) -> int:
         raise FilesError("'{folder}' is not a folder: name the one with the lessons", folder=str(given.folder))
     found = files(given.folder)
     if not found:
-        raise FilesError("'{folder}' holds no lesson, a file like 07-rather-than.toml", folder=str(given.folder))
+        raise FilesError(
+            "'{folder}' holds no lesson: expected files such as 07-rather-than.toml", folder=str(given.folder)
+        )
     faults = sum(_faults_of(path) for path in found)
     try:
         known = lessons(given.folder)
     except CamvizError as error:
-        if not faults:  # else a file that cannot be read, as shown above
+        if not faults:  # otherwise it is about a file that is reported above
             print(f"FAULT  {error}")
             faults = 1
     else:
@@ -38,7 +40,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _faults_of_courses(known: tuple[Lesson, ...], folder: Path) -> int:
-    """Print what is wrong with the courses of a folder, and return how much."""
+    """Print the fault in the courses of a folder, if any, and return the number of faults, 0 or 1."""
     try:
         courses(known, folder)
     except CamvizError as error:
@@ -48,7 +50,7 @@ def _faults_of_courses(known: tuple[Lesson, ...], folder: Path) -> int:
 
 
 def _faults_of(path: Path) -> int:
-    """Print what a file holds, and return how many of its claims fail; 1 for a file that cannot be read."""
+    """Print the claims of a file, and return the number of those that fail; 1 for a file that cannot be read."""
     try:
         lesson = read(path)
         print(f"{path.name}: {lesson.title} ({lesson.minutes} minutes, {len(lesson.prompts)} guesses)", flush=True)

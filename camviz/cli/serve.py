@@ -1,4 +1,4 @@
-"""`camviz serve`: the dashboard, on the networks of the catalog or on one's own."""
+"""`camviz serve`: the dashboard, with the networks of the catalog or with a given one."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HELP = "Starts the dashboard and opens it in a browser. With a file of weights it shows that network first."
 
-# Read when the process starts: glibc keeps freed memory for the next batch, in one pool for all threads.
+# glibc reads these when a process starts. It then keeps freed memory for the next batch, in one pool for all threads.
 ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
@@ -29,19 +29,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, nargs="?", help="weights (.pth, .pt, .safetensors, ...), or a TorchScript or .pt2 file")
     add("--architecture", help="the network of the catalog that the weights are for, such as resnet18")
-    add("--classes", type=Path, help="the class names of the model: a file with one name a line, JSON, CSV or YAML")
-    add("--name", help="what the dashboard calls the model; default: the name of its file")
-    add("--host", default="127.0.0.1", help="default: this machine only; 0.0.0.0: everybody who can reach it")
+    add("--classes", type=Path, help="the class names of the model: a file with one name per line, JSON, CSV or YAML")
+    add("--name", help="the name of the model in the dashboard; default: the name of its file")
+    add("--host", default="127.0.0.1", help="default: this machine only; 0.0.0.0: all devices that can reach it")
     add("--port", type=int, help="default: 8501, or any free one; 0: any free one")
     add("--no-browser", action="store_false", dest="browser", help="do not open a browser")
-    add("--config", type=Path, help="a TOML file with models to offer, as CAMVIZ_CONFIG names one")
+    add("--config", type=Path, help="a TOML file with models to offer, like the variable CAMVIZ_CONFIG")
 
 
 def run(given: argparse.Namespace) -> NoReturn:
     """Serve until Ctrl-C, and end the process. Raises CamvizError for wrong input."""
     if given.config is not None:
         if not given.config.is_file():
-            raise CamvizError("there is no file {file} for --config", file=given.config)
+            raise CamvizError("there is no file {file}: give --config the path of a TOML file", file=given.config)
         os.environ["CAMVIZ_CONFIG"] = str(given.config.absolute())
     for option in ("architecture", "classes", "name"):
         if given.model is None and (value := vars(given)[option]):
@@ -52,17 +52,17 @@ def run(given: argparse.Namespace) -> NoReturn:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | ENVIRONMENT)
     server = _of_the_catalog(given) if given.model is None else _with_model(given)
     if server.network_url:
-        print(f"Others on this network find it at {server.network_url}")
+        print(f"For other devices on this network: {server.network_url}")
     server.warm()
     server.wait()
     sys.stdout.flush()
-    # What still computes for a visitor is of no use: Python would wait for it, and can abort in threads of PyTorch.
+    # A normal exit would wait for the computations of visitors, and can abort in threads of PyTorch.
     os._exit(0)
 
 
 def _of_the_catalog(given: argparse.Namespace) -> "WebServer":
     """Return a running server; it answers before it loads PyTorch."""
-    web_server = import_module("camviz.ui.server.web_server")  # with Streamlit, which --help does without
+    web_server = import_module("camviz.ui.server.web_server")  # imports Streamlit, which --help must not wait for
     server: WebServer = web_server.WebServer(given.host, web_server.checked_place(given.host, given.port))
     server.start()
     print(f"CamViz is at {server.url}", flush=True)

@@ -1,9 +1,9 @@
-"""Where the built documentation is: `make site` writes it here, and a wheel that is built then carries it."""
+"""The built documentation: `make site` writes it to this folder, and the wheel contains it."""
 
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("site")
-URL = "docs"  # under which the dashboard serves it, below its own address
+URL = "docs"  # the path at which the dashboard serves it, relative to its own address
 
 
 def site() -> Path | None:
@@ -22,12 +22,12 @@ def metric_page(key: str) -> str:
 
 
 def error_section(code: str) -> str:
-    """Return the path in the site at which an error's code is explained."""
+    """Return the path in the site of the section on an error code."""
     return f"reference/errors.html#{code}"
 
 
 def error_address(code: str) -> str:
-    """Return where a code is explained: the built page on this machine, or else its source."""
+    """Return the address of the section on an error code: in the built page on this machine, or else in its source."""
     built = site()
     return f"{built.as_uri()}/{error_section(code)}" if built else f"docs/reference/errors.md#{code}"
 

@@ -1,4 +1,4 @@
-"""The image as an experiment: replace a part of it, corrupt it, and read the answer."""
+"""Experiments on an image: replace a part of it or corrupt it, and compute the predictions again."""
 
 from ..perturbation.superpixels import segments
 from .answers import answers_of, predictions_of

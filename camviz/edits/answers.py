@@ -15,14 +15,14 @@ from ..runtime.progress import Progress
 from ..tape import forward
 from .masks import RGB
 
-LARGEST_BATCH = 16  # views: one batch on every page, at a memory that every machine has
+LARGEST_BATCH = 16  # views: all views of any page fit into one batch, which fits the memory of a small machine
 
 
 def answers_of(model: Model, views: Sequence[RGB], progress: Progress | None = None) -> NDArray[np.float32]:
-    """Return the probabilities (N, K) of N views (H, W, 3) of a model's input size; with the head "none" its answers.
+    """Return the probabilities (N, K) of N views (H, W, 3) of the input size; with the head "none" the outputs.
 
-    A network that draws random numbers sees one view at a time, so that each gets the same ones. Raises CamvizError for
-    a view of another size.
+    A network that draws random numbers gets one view at a time, so that it draws the same numbers for each. Raises
+    CamvizError for a view of another size.
     """
     for view in views:
         if check_view(view).shape[:2] != model.input_size:

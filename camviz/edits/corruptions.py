@@ -1,4 +1,4 @@
-"""Corruptions of a view along a strength from 0 to 1, and the answers of a model along it."""
+"""Corruptions of a view with a strength of 0 to 1, and the answers of a model at each strength."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -41,11 +41,11 @@ STRENGTHS = tuple(step / 10 for step in range(11))
 def corrupt(view: Any, kind: Corruption, strength: float, *, seed: int = 0) -> RGB:
     """Return a corrupted copy of a view (H, W, 3); strength 0 is the view itself, 1 the strongest.
 
-    "blur": a Gaussian with a standard deviation of up to 1/12 of the shorter side. "noise": normal noise of a standard
-    deviation of up to half of the range, of that `seed`; the same noise at every strength. "jpeg": quality 100 down to
-    1. "brightness": up to 3/4 of the range added. "rotation": up to 180 degrees counterclockwise, mirrored beyond the
-    border. "zoom": the center up to four times as large. "stripes": eight gray vertical stripes that cover up to 90%.
-    Raises CamvizError on wrong input.
+    "blur": a Gaussian with a standard deviation of up to 1/12 of the shorter side. "noise": normal noise with a
+    standard deviation of up to half of the range; `seed` gives the same noise at every strength. "jpeg": quality 100
+    down to 1. "brightness": up to 3/4 of the range added. "rotation": up to 180 degrees counterclockwise, mirrored
+    beyond the border. "zoom": the center up to four times as large. "stripes": eight gray vertical stripes that cover
+    up to 90%. Raises CamvizError on wrong input.
     """
     pixels, name = check_view(view), choice(kind, get_args(Corruption), Message("corruption"))
     number = _check_strength(strength)
@@ -54,10 +54,10 @@ def corrupt(view: Any, kind: Corruption, strength: float, *, seed: int = 0) -> R
 
 @dataclass(frozen=True, eq=False)
 class CorruptionCurve:
-    """The answers of a model along the strength of a corruption.
+    """The answers of a model at each strength of a corruption.
 
-    `views`: one for each strength. `answers`: (strengths, K), the probabilities of all classes, or the network's own
-    output for a network without probabilities. `predictions`: the best classes at each strength, best first.
+    `views`: one for each strength. `answers`: (strengths, K), the probabilities of all classes, or the outputs of a
+    network without probabilities. `predictions`: the best classes at each strength, best first.
     """
 
     kind: Corruption
@@ -101,9 +101,9 @@ def corruption_curve(
 
 
 def moved(values: Any, kind: Corruption, strength: float) -> NDArray[np.float32]:
-    """Return a map (H, W) of a view, moved as a corruption moves the view: rotated or zoomed; otherwise as it is.
+    """Return a map (H, W) rotated or zoomed as a corruption does with the view; a copy for any other corruption.
 
-    A heatmap that follows a rotated view is compared with the rotated heatmap, not with the original one.
+    A heatmap of a rotated view is compared with the rotated heatmap, not with the original one.
     """
     plane, name = np.asarray(values, np.float32), choice(kind, get_args(Corruption), Message("corruption"))
     if plane.ndim != 2 or 0 in plane.shape:
@@ -116,9 +116,11 @@ def moved(values: Any, kind: Corruption, strength: float) -> NDArray[np.float32]
 
 
 def check_strengths(strengths: Any) -> Sequence[float]:
-    """Return a list of strengths that is not empty. Raises CamvizError."""
+    """Return `strengths`. Raises CamvizError if it is no list, or empty."""
     if isinstance(strengths, str) or not len(strengths):
-        raise CamvizError("strengths are numbers of 0 to 1, at least one; got {given}", given=repr(strengths)[:60])
+        raise CamvizError(
+            "strengths must be a list of at least one number of 0 to 1; got {given}", given=repr(strengths)[:60]
+        )
     return strengths  # type: ignore[no-any-return]
 
 
@@ -128,7 +130,9 @@ def _check_strength(strength: Any) -> float:
     except (TypeError, ValueError):
         number = np.nan
     if isinstance(strength, bool | str) or not 0 <= number <= 1:
-        raise CamvizError("the strength of a corruption lies in 0 to 1; got {given}", given=repr(strength)[:60])
+        raise CamvizError(
+            "the strength of a corruption must be a number of 0 to 1; got {given}", given=repr(strength)[:60]
+        )
     return number
 
 
@@ -210,5 +214,5 @@ CORRUPTIONS: dict[str, Callable[[RGB, float, int], RGB]] = {
     "zoom": _zoomed,
     "stripes": _striped,
 }
-# Where each place of the changed view comes from, of the corruptions that move the image.
+# For corruptions that move the image: the matrix that maps a place of the changed view to its origin.
 PLACES: dict[str, Callable[[float], Matrix]] = {"rotation": _rotation, "zoom": _zoom}

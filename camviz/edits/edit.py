@@ -1,4 +1,4 @@
-"""An edit of a view as a value: which part is replaced, and by what. Links and recipes can hold it."""
+"""An edit of a view as a value: the part that is replaced and its replacement. Links and recipes can contain it."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ TOOLS = ("hide", "keep", "paste")
 class Edit:
     """A part of a view that is replaced.
 
-    `mask`: the part, 56 x 56 cells, as the text that `pack` returns. `fill`: as in `apply`; `seed` is that of "noise".
-    `keep`: the part is kept, and everything else is replaced. `pasted`: an image whose same part comes in its place;
-    then `fill` does not count. Raises CamvizError for a text that is no mask, or an unknown fill.
+    `mask`: the part, 56 x 56 cells, as the text that `pack` returns. `fill`: as in `apply`; `seed` is for "noise".
+    `keep`: the part is kept, and everything else is replaced. `pasted`: an image whose same part replaces it; `fill` is
+    ignored then. Raises CamvizError for a text that is no mask, or an unknown fill.
     """
 
     mask: str
@@ -38,13 +38,13 @@ class Edit:
         unpack(self.mask)
         choice(self.fill, get_args(Fill), Message("fill"))
         if not isinstance(self.keep, bool):
-            raise CamvizError("keep is True or False; got {given}", given=repr(self.keep)[:60])
+            raise CamvizError("keep must be True or False; got {given}", given=repr(self.keep)[:60])
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
-            raise CamvizError("a seed is a whole number; got {given}", given=repr(self.seed)[:60])
+            raise CamvizError("seed must be a whole number; got {given}", given=repr(self.seed)[:60])
 
     @property
     def key(self) -> Hashable:
-        """What decides the edited pixels, by content."""
+        """Everything that determines the edited pixels."""
         pasted = self.pasted.digest if self.pasted else None
         return self.mask, None if pasted else self.fill, self.keep, self.seed, pasted
 
@@ -64,7 +64,7 @@ class Edit:
         return apply(view, self.cells, view_of(self.pasted) if self.pasted else self.fill, seed=self.seed)
 
     def enlarge(self, original: RGB, edited: RGB) -> RGB:
-        """Return an image in its own pixels (H', W', 3) with the part of an edited view (H, W, 3) in its place."""
+        """Return an image (H', W', 3) with the edited part of the smaller view (H, W, 3), enlarged."""
         pixels = check_view(original)
         height, width = pixels.shape[:2]
         replaced = np.asarray(Image.fromarray(edited).resize((width, height), Image.Resampling.BILINEAR))
@@ -75,8 +75,8 @@ class Edit:
 def read_text(text: str, find_image: Callable[[str], DecodedImage | None]) -> Edit:
     """Return the edit of a link: "hide.FILL.MASK", "keep.FILL.MASK" or "paste.IMAGE.MASK".
 
-    `find_image` returns an image by its name in links; without it the edit has nothing to paste. Raises CamvizError for
-    another text.
+    `find_image` returns an image by its name in links; if it returns None, the edit is without a pasted image. Raises
+    CamvizError for another text.
     """
     tool, what, mask = parts_of(text)
     if tool == "paste":
@@ -98,7 +98,7 @@ def parts_of(text: str) -> tuple[str, str, str]:
 
 
 def describe(edit: Edit) -> Message:
-    """Return in words what an edit does."""
+    """Return a description of an edit."""
     share = f"{edit.share:.0%}"
     if edit.pasted is not None:
         return Message("{share} of the image replaced by {name}", share=share, name=edit.pasted.name or "another image")
@@ -106,9 +106,9 @@ def describe(edit: Edit) -> Message:
 
 
 def check_edit(given: Any, read_image: Callable[[Any], DecodedImage]) -> Edit | None:
-    """Return an edit, or what a recipe holds of one: {"mask", "fill", "keep", "seed", "paste"}. Raises CamvizError.
+    """Return an edit, or the edit of a recipe: {"mask", "fill", "keep", "seed", "paste"}. Raises CamvizError.
 
-    `read_image` reads the image that is pasted.
+    `read_image` reads the image to paste.
     """
     if given is None or isinstance(given, Edit):
         return given

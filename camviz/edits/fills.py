@@ -24,10 +24,10 @@ def apply(view: Any, mask: Any, fill: Fill | NDArray[np.uint8] = "blur", *, seed
 
     `mask`: True or 1 where the view is edited, (H, W) or coarser (see `enlarged`); `inverted(mask)` keeps the masked
     part. `fill`: "blur" = the view under a Gaussian with a standard deviation of 1/20 of the shorter side; "gray" =
-    128; "mean" = the mean color of the view; "noise" = uniformly random colors of that `seed`; "inpaint" = the smooth
+    128; "mean" = the mean color of the view; "noise" = uniformly random colors by `seed`; "inpaint" = the smooth
     continuation of the surrounding pixels, each pixel being the weighted mean of its eight neighbors (a discrete
     Laplace equation, as ROAD imputes; Rong et al., ICML 2022); or another view of the same size, whose part is pasted.
-    Raises CamvizError on wrong input.
+    Raises CamvizError for invalid input.
     """
     pixels = check_view(view)
     hidden = enlarged(mask, pixels.shape[:2])
@@ -40,7 +40,7 @@ def _pasted(fill: Any, pixels: RGB) -> RGB:
     other = check_view(fill)
     if other.shape != pixels.shape:
         raise CamvizError(
-            "a part is pasted from a view of the same size, {size}; got {other}",
+            "the view to paste from must have the size {size}; got {other}",
             size=pixels.shape[:2],
             other=other.shape[:2],
         )
@@ -78,7 +78,7 @@ def _inpainted(pixels: RGB, hidden: Mask, seed: int) -> RGB:
 
 
 def rounded(values: NDArray[np.floating[Any]]) -> RGB:
-    """Return colors as the nearest values of 8 bits."""
+    """Return colors rounded to 8 bits."""
     colors: RGB = np.rint(values).clip(0, 255).astype(np.uint8)
     return colors
 

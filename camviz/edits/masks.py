@@ -1,4 +1,4 @@
-"""Masks over a view: which pixels are edited, at the resolution of the view or on a coarser grid."""
+"""Masks of a view: the pixels to edit, at the resolution of the view or on a coarser grid."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..errors import CamvizError
 Mask = NDArray[np.bool_]
 RGB = NDArray[np.uint8]
 
-GRID = 56  # cells a side of a mask that is drawn by hand
+GRID = 56  # cells per side of a mask that is drawn by hand
 
 
 def check_mask(mask: Any) -> Mask:
@@ -55,14 +55,14 @@ def enlarged(mask: Any, size: tuple[int, int]) -> Mask:
 
 
 def on_grid(mask: Any, cells: int = GRID) -> Mask:
-    """Return a mask (H, W) on a grid of cells x cells: a cell is set if at least half of its pixels are.
+    """Return a mask (H, W) on a grid of cells x cells: a cell is True if at least half of its pixels are.
 
-    The cell of a pixel is that of `enlarged`. Raises CamvizError if the mask has fewer pixels a side than cells.
+    Pixels belong to cells as in `enlarged`. Raises CamvizError if the mask has fewer pixels per side than cells.
     """
     chosen = check_mask(mask)
     if min(chosen.shape) < cells:
         raise CamvizError(
-            "a mask of shape {shape} does not fill a grid of {cells} cells a side; give a larger mask",
+            "a mask of shape {shape} is smaller than a grid of {cells} cells per side; give a larger mask",
             shape=chosen.shape,
             cells=cells,
         )
@@ -76,5 +76,5 @@ def on_grid(mask: Any, cells: int = GRID) -> Mask:
 
 
 def inverted(mask: Any) -> Mask:
-    """Return the complement of a mask: `apply(view, inverted(mask))` keeps the masked part and edits all else."""
+    """Return the complement of a mask: `apply(view, inverted(mask))` edits everything except the masked part."""
     return ~check_mask(mask)

@@ -1,4 +1,4 @@
-"""A mask of 56 x 56 cells as a short text for a link, and as the bits that a browser draws."""
+"""A mask of 56 x 56 cells as a short text for links, and as bits for the browser."""
 
 import base64
 import binascii
@@ -19,8 +19,8 @@ RAW = -15  # deflate without header and checksum: a link has no room for them
 def pack(mask: Any) -> str:
     """Return a mask (56, 56) as text: its bits row by row, deflated, in the URL-safe Base64 alphabet.
 
-    A brush stroke takes 20 to 100 characters, a random mask 530. Raises CamvizError for another shape; `on_grid` brings
-    a mask of the view's size to 56 x 56.
+    A brush stroke takes 20 to 100 characters, a random mask 530. Raises CamvizError for another shape; `on_grid`
+    reduces a mask of the view's size to 56 x 56.
     """
     chosen = check_mask(mask)
     if chosen.shape != (GRID, GRID):
@@ -43,28 +43,28 @@ def unpack(text: str) -> Mask:
 
 def deflated(data: bytes) -> str:
     """Return bytes as a short text for a link: deflated, in the URL-safe Base64 alphabet."""
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, RAW)
-    return base64.urlsafe_b64encode(squeeze.compress(data) + squeeze.flush()).decode().rstrip("=")
+    compressor = zlib.compressobj(9, zlib.DEFLATED, RAW)
+    return base64.urlsafe_b64encode(compressor.compress(data) + compressor.flush()).decode().rstrip("=")
 
 
 def inflated(text: Any, longest: int, most: int) -> bytes | None:
-    """Return the bytes of a text that `deflated` wrote, of at most `longest` characters; None for any other text.
+    """Return the bytes of a text that `deflated` wrote; None for any other text.
 
-    Nor are more than `most` bytes returned.
+    None too if the text has more than `longest` characters, or expands to more than `most` bytes.
     """
     if not isinstance(text, str) or not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{longest}}}", text):
         return None
-    opened = zlib.decompressobj(RAW)
+    decompressor = zlib.decompressobj(RAW)
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        found = opened.decompress(data, most + 1)  # a bomb ends here
+        found = decompressor.decompress(data, most + 1)  # the limit stops a decompression bomb
     except (binascii.Error, zlib.error):
         return None
-    return found if len(found) <= most and opened.eof and not opened.unused_data else None
+    return found if len(found) <= most and decompressor.eof and not decompressor.unused_data else None
 
 
 def to_bits(mask: Mask) -> str:
-    """Return a mask (56, 56) as a browser is given it: its bits row by row, in Base64."""
+    """Return a mask (56, 56) for the browser: its bits row by row, in Base64."""
     return base64.b64encode(np.packbits(mask).tobytes()).decode()
 
 
@@ -75,7 +75,7 @@ def from_bits(text: Any) -> Mask:
         return np.unpackbits(bits).reshape(GRID, GRID).astype(np.bool_)
     except (TypeError, ValueError) as error:
         raise CamvizError(
-            "a mask has {cells} x {cells} cells, one bit each, in base64; got {given}",
+            "a mask from the browser has {cells} x {cells} cells, one bit each, in Base64; got {given}",
             cells=GRID,
             given=repr(text)[:30],
         ) from error

@@ -1,4 +1,4 @@
-"""Occlusion by hand: windows that were tried on a view, and by how much each one changed the answer for a class."""
+"""Occlusion by hand: windows on a view, and by how much each one changes the answer for a class."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ LONGEST = 1100  # characters of the windows that compress worst
 
 @dataclass(frozen=True, eq=False)
 class TriedWindows:
-    """By how much windows changed the answer for a class.
+    """Occluding windows, and the change of the answer for a class by each of them.
 
     `changes`: (N,), the answer with the part under each window replaced, minus the answer for the untouched view.
     """
@@ -55,7 +55,7 @@ def try_windows(
     fit: Fit = "crop",
     progress: Progress | None = None,
 ) -> TriedWindows:
-    """Return what replacing the part of an image under each window changes in the answer for a class.
+    """Return by how much the answer for a class changes if the part of an image under each window is replaced.
 
     `windows`: at most 200 of (left, top, right, bottom) in cells of a grid of 56 x 56 over the view, right and bottom
     excluded. `target`: an index or a label; None = the predicted class. `fill` is that of `apply`. Raises CamvizError.
@@ -101,7 +101,7 @@ def pack_windows(windows: Any) -> str:
     The windows of one stroke take 2 to 4 characters each. Raises CamvizError.
     """
     sides = np.array(check_windows(windows), np.int16)
-    sides[:, 2:] -= sides[:, :2]  # width and height, which a stroke keeps
+    sides[:, 2:] -= sides[:, :2]  # width and height, which are equal for all windows of a stroke
     steps = np.diff(sides, axis=0, prepend=np.zeros((1, 4), np.int16))
     return deflated(steps.astype(np.int8).T.tobytes())
 

@@ -30,7 +30,7 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> Interval:
     The interval of a single value has no width. Raises CamvizError if there are no values.
     """
     if not values:
-        raise CamvizError("a mean needs at least one value")
+        raise CamvizError("a mean needs at least one value; got none")
     mean = float(np.mean(values))
     if len(values) == 1:
         return Interval(mean, mean, mean, 1)
@@ -41,7 +41,7 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> Interval:
 def bootstrap_win_rate(values: Sequence[float], others: Sequence[float], better: Better, seed: int = 0) -> float:
     """Return the share of bootstrap resamples of the images in which the first method has the better mean.
 
-    `values` and `others` hold one value for each image, in the same order. Equal means count as one half.
+    `values` and `others` have one value for each image, in the same order. Equal means count as one half.
     Raises CamvizError if the lengths differ or there are no values.
     """
     if len(values) != len(others) or not values:

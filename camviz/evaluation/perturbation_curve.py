@@ -21,7 +21,7 @@ Filler = Literal["blur", "mean"]
 
 @dataclass(frozen=True)
 class Curve:
-    """The score against the share of replaced pixels; `float()` of it is the area under the curve."""
+    """The score at each share of replaced pixels; `float()` of it is the area under the curve."""
 
     fractions: tuple[float, ...]
     values: tuple[float, ...]
@@ -79,9 +79,9 @@ def replacement_steps(heatmap: Tensor, steps: int) -> Tensor:
 
 
 def filler_image(x: Tensor, filler: Filler) -> Tensor:
-    """Return the replacement of removed pixels: the strongly blurred image, or the mean color of the training data.
+    """Return the image that replaces removed pixels: strongly blurred, or the mean color of the training data.
 
-    The blur is a Gaussian with a standard deviation of 1/20 of the shorter side, cut off at three deviations.
+    The blur is a Gaussian with a standard deviation of 1/20 of the shorter side, truncated at three deviations.
     """
     if filler == "mean":
         return torch.zeros_like(x)
@@ -89,5 +89,5 @@ def filler_image(x: Tensor, filler: Filler) -> Tensor:
 
 
 def blur(x: Tensor, deviation: float) -> Tensor:
-    """Return x (B, C, H, W) under a Gaussian of that standard deviation in pixels, with replicated borders."""
+    """Return x (B, C, H, W) blurred by a Gaussian of this standard deviation in pixels, with replicated borders."""
     return gaussian_blur(x, deviation, max(1, round(3 * deviation)), "replicate")

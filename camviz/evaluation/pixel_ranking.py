@@ -14,7 +14,7 @@ def pixel_values(attribution: Tensor, size: tuple[int, int]) -> Tensor:
     A map keeps its sign; g is a pixel attribution (3, H, W). A constant attribution gives zeros.
     """
     flat = signed_map(attribution.abs(), size) if attribution.ndim == 3 else signed_map(attribution, size)
-    # Upsampling a constant leaves differences in the last bit, which would be ranked like any others.
+    # Upsampling a constant gives differences in the last bit, which must not be ranked.
     return torch.zeros_like(flat) if attribution.amin() == attribution.amax() else flat
 
 
@@ -23,7 +23,7 @@ def signed_map(attribution: Tensor, size: tuple[int, int]) -> Tensor:
     if not (attribution.ndim == 2 or (attribution.ndim == 3 and len(attribution) == 3)) or not attribution.numel():
         raise CamvizError("an attribution has shape (3, H, W) or (h, w); got {shape}", shape=tuple(attribution.shape))
     if not attribution.isfinite().all():
-        raise NotFiniteError("a map holds values that are not finite numbers, so it cannot be measured")
+        raise NotFiniteError("a map contains values that are not finite, so it cannot be measured")
     flat = attribution.sum(dim=0) if attribution.ndim == 3 else attribution
     if flat.shape == size:
         return flat
@@ -40,7 +40,7 @@ def normalize_map(heatmap: Tensor) -> Tensor:
 def pixel_ranks(heatmap: Tensor) -> Tensor:
     """Return the rank of each pixel by descending value, (H * W,); 0 is the largest.
 
-    Ties are in a fixed random order, as row by row would be a pattern.
+    Ties are in a fixed random order, because the order of rows would be a pattern.
     """
     shuffled = Rng(0).permutation(heatmap.numel()).to(heatmap.device)
     order = shuffled[heatmap.flatten()[shuffled].argsort(descending=True, stable=True)]

@@ -23,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What a metric measures: the attribution of one image. Values that the metric does not take may be left out."""
+    """The subject of a metric: the attribution of one image. Values that the metric does not take may be left out."""
 
     net: nn.Module
     x: Tensor  # (1, 3, H, W)
@@ -42,7 +42,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Metric(Entry):
-    """A metric of METRICS. `takes` names the values of a Subject that its function is called with."""
+    """A metric of METRICS. `takes` names the values of a Subject that are the arguments of its function."""
 
     better: Better
     cost: int
@@ -52,7 +52,7 @@ class Metric(Entry):
 
     @property
     def explains_again(self) -> bool:
-        """Whether the metric computes new maps, so that it costs many times the method itself."""
+        """Whether the metric computes new maps, so that it takes many times as long as the method itself."""
         return not {"explain", "explain_class"}.isdisjoint(self.takes)
 
     @property
@@ -83,7 +83,7 @@ def metric(title: str, *, better: Better, cost: int, paper: str, limitation: str
     The signature is the declaration: its positional parameters are attributes of a Subject, `progress` makes it a
     metric of many passes, and the other keyword-only ones are its knobs. `better`: the direction of good values.
     `cost`: the time at the default settings, in forward passes, or in explanations if the metric computes new maps.
-    `limitation`: what the value does not show, which is displayed with it.
+    `limitation`: what the value does not show; it is displayed with the value.
     """
 
     def add(function: Function) -> Function:

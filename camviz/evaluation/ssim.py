@@ -18,7 +18,7 @@ def ssim(a: Tensor, b: Tensor) -> float:
     """
     if a.shape != b.shape or a.ndim != 2 or min(a.shape) < WINDOW:
         raise MetricError(
-            "structural similarity needs two maps of one size, at least {window} pixels a side; "
+            "structural similarity needs two maps of one size, with at least {window} pixels per side; "
             "got {shape} and {other}",
             window=WINDOW,
             shape=tuple(a.shape),

@@ -1,4 +1,4 @@
-"""Answer a question: run its method, and keep what it returned and what it cost."""
+"""Answer a question: run its method, and return the attribution with its cost."""
 
 import math
 import time
@@ -45,15 +45,15 @@ def explain(
 ) -> Explanation:
     """Explain one image: the model's prediction (or `target`), by one method, at one layer.
 
-    `model`: a Model, an nn.Module (loaded by load_model with its defaults), or a name of the catalogue. `image`: a
+    `model`: a Model, an nn.Module (loaded by load_model with its defaults), or a name of the catalog. `image`: a
     file, its bytes, a PIL image, or an array or tensor of 0 to 255 (uint8) or 0 to 1. `method`: a key of METHODS.
     `target`: None = the predicted class, an index, a label, or a Score. `layer`: a dotted name or a module, None = the
     model's default; several, in a list or separated by commas, are explained one by one and fused by `fuse`: the
     "mean", the "max" or the "product" of the maps, each scaled to a maximum of 1. `fit`: "crop", "pad" or "stretch".
-    `edit`: a part of the view that is replaced before (`camviz.edits.Edit`). `progress(done, total)` is called by
-    methods of many passes; what it raises ends the method. `knobs`: the method's settings. `model`, `image`, `target`,
-    `layer` and `edit` may also be what a recipe holds (`explanation.recipe.to_recipe`), so that `explain(**recipe)`
-    computes it again. Raises CamvizError on wrong input.
+    `edit`: a part of the view that is replaced first (`camviz.edits.Edit`). `progress(done, total)` is called by
+    methods of many passes; an exception from it ends the method. `knobs`: the method's settings. `model`, `image`,
+    `target`, `layer` and `edit` may also be the values of a recipe (`explanation.recipe.to_recipe`), so that
+    `explain(**recipe)` reproduces it. Raises CamvizError for invalid input.
     """
     check_progress(progress)
     return answer(ask(model, image, method, target, layer, fit=fit, fuse=fuse, edit=edit, **knobs), progress)
@@ -71,7 +71,7 @@ def ask(
     edit: Edit | Mapping[str, Any] | None = None,
     **knobs: Any,
 ) -> Question:
-    """Return the question that these arguments of `explain` stand for: names, labels, files and recipes resolved."""
+    """Return the question for these arguments of `explain`, with names, labels, files and recipes resolved."""
     found = find_method(method)
     settings = found.settings(knobs)
     loaded, notes = read_model(model)
@@ -97,7 +97,8 @@ def layers_for(model: Model, method: Method, names: Sequence[str] | None) -> tup
         if not model.default_layer:
             hidden = Message(", as its layers are hidden in TorchScript") if is_compiled(model.net) else ""
             raise LayerError(
-                "{model} has no layer of feature maps{hidden}, which {method} needs",
+                "{model} has no layer of feature maps{hidden}, which {method} needs: use a method without a layer, "
+                "such as occlusion",
                 model=model.name,
                 hidden=hidden,
                 method=method.title,
@@ -114,7 +115,7 @@ def answer(question: Question, progress: Progress | None = None) -> Explanation:
     with (
         model.running(),
         counting_passes() as counts,
-        scores.headed(model.probabilities),
+        scores.using_head(model.probabilities),
         synchronized(x.device, progress) as report,
     ):
         score = _score_of(question, x)
@@ -132,27 +133,27 @@ def answer(question: Question, progress: Progress | None = None) -> Explanation:
 
 
 def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tensor]:
-    """Answer questions that differ in their images alone, in one batch; return the class scores (B, K) too.
+    """Answer questions that differ only in their images, in one batch; return the class scores (B, K) too.
 
-    For methods of one or two passes. The predicted classes come from the method's own pass, so that Grad-CAM takes one.
+    For methods of one or two passes. The predicted classes come from the method's own pass, so Grad-CAM takes one pass.
     Raises CamvizError.
     """
     first = questions[0]
     model = first.model
     if first.method.many_passes:
         raise CamvizError(
-            "{method} takes many passes for each image, so its images go one by one", method=first.method.title
+            "{method} takes many passes for each image: answer its questions one by one", method=first.method.title
         )
     if len(questions) > 1 and not _fit_one_batch(questions):
         answers, one_by_one = zip(*(answer_batch([question]) for question in questions), strict=True)
         return [explanation for (explanation,) in answers], torch.cat(one_by_one)
     x = in_fastest_layout(torch.cat([model.normalize(question.view) for question in questions]))
     started = time.perf_counter()
-    with model.running(), counting_passes() as counts, scores.headed(model.probabilities):
+    with model.running(), counting_passes() as counts, scores.using_head(model.probabilities):
         score = _score_of(first, x)
         found = first.maps(model.net, x, score)
         class_scores = score.class_scores_of(model.net, x)
-    if counts.notes and len(questions) > 1:  # what a method says is about one image
+    if counts.notes and len(questions) > 1:  # a note is about one image, and must not be given to the others
         return [answer_batch([question])[0][0] for question in questions], class_scores
     attributions, probabilities = model.in_colors(found), model.probabilities(class_scores)
     synchronize(x.device)
@@ -173,14 +174,14 @@ def answer_batch(questions: Sequence[Question]) -> tuple[list[Explanation], Tens
 
 
 def _fit_one_batch(questions: Sequence[Question]) -> bool:
-    """Whether the images of the questions have one size, and the model's samples do not depend on their batch."""
+    """Return whether the images have one size, and a result of the model does not depend on the rest of its batch."""
     model = questions[0].model
     one_size = len({question.view.shape for question in questions}) == 1
     return one_size and not needs_batches_of_one(model.net) and not model.draws_random_numbers
 
 
 def estimate(question: Question) -> float:
-    """Return about how many seconds `answer` will take on this machine, measured on its first batches."""
+    """Estimate the seconds that `answer` takes on this machine, from its first batches."""
     marks: list[tuple[float, int, int]] = []
     clock = time.thread_time if question.model.device.type == "cpu" else time.perf_counter
     started = clock()
@@ -201,7 +202,7 @@ def estimate(question: Question) -> float:
 
 
 class _Enough(BaseException):
-    """Ends a method from its progress callback when enough of it has been timed."""
+    """Ends a method from its progress callback after enough batches have been timed."""
 
 
 def find_method(given: Any) -> Method:
@@ -234,7 +235,7 @@ class _RecordingScore:
         return self.score(class_scores)
 
     def class_scores_of(self, net: nn.Module, x: Tensor) -> Tensor:
-        """Return the class scores of x, (B, K); by a pass of its own if no pass has been seen yet."""
+        """Return the class scores of x, (B, K); run a pass if none has been recorded."""
         if self.class_scores is None:
             with torch.no_grad():
                 self.class_scores = forward(net, x)
@@ -252,7 +253,7 @@ def _score_of(question: Question, x: Tensor) -> _RecordingScore:
 def _explanation(
     question: Question, probabilities: Tensor, attribution: Tensor, *, notes: tuple[str, ...], **cost: Any
 ) -> Explanation:
-    """Put an explanation together: probabilities (K,) of the image, and its attribution."""
+    """Return the explanation for the probabilities (K,) of the image and its attribution."""
     if question.score is None:
         question = replace(question, score=logit(int(probabilities.argmax())))
     index = question.class_index

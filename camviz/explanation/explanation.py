@@ -1,4 +1,4 @@
-"""The result of one method on one image, and the question that it answers."""
+"""The result of one method for one image, with the question that it answers."""
 
 import base64
 import html
@@ -21,10 +21,10 @@ from .question import Question
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a method returned, and what it cost; the question that it answers stands beside it in `Explanation`.
+    """The attribution of a method and its cost. `Explanation` holds it with its question.
 
     `attribution`: float32, raw and signed, (3, H, W) for pixel methods, (h, w) for maps. `view`: the image as the model
-    saw it, RGB (H, W, 3). `probability`: of the explained class, NaN for a custom score and for a network without
+    sees it, RGB (H, W, 3). `probability`: of the explained class, NaN for a custom score and for a network without
     probabilities, whose answer is `value`.
     """
 
@@ -45,7 +45,7 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The raw signed attribution of one image, with everything that says what it is and how to compute it again."""
+    """The raw signed attribution of one image, with the question that it answers, its cost and its notes."""
 
     question: Question
     result: Result
@@ -62,7 +62,7 @@ class Explanation:
 
     @property
     def view(self) -> NDArray[np.uint8]:
-        """The image as the model saw it, RGB (H, W, 3)."""
+        """The image as the model sees it, RGB (H, W, 3)."""
         return self.result.view
 
     @property
@@ -98,7 +98,7 @@ class Explanation:
 
     @property
     def label(self) -> str:
-        """What is explained, in words."""
+        """The explained class or score, in words."""
         return self.question.label
 
     @property
@@ -113,7 +113,7 @@ class Explanation:
 
     @property
     def seconds(self) -> float:
-        """How long the computation took."""
+        """The duration of the computation."""
         return self.result.seconds
 
     @property
@@ -128,12 +128,12 @@ class Explanation:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the map should know, one sentence each."""
+        """Facts that a reader of the map should know, one sentence each."""
         return self.result.notes
 
     @property
     def facts(self) -> Message:
-        """Return in one line what this explains, and what it cost."""
+        """The method, the class, the model, the layer and the cost, in one line."""
         layers = ", ".join(self.question.layers)
         return Message(
             "{method} of {label}{answer}, {model}{where}: {seconds:.2f} s, {passes}",

@@ -1,33 +1,31 @@
-"""The heatmap of one class along a corruption, and how similar it stays to that of the untouched view."""
+"""The heatmap of one class at each strength of a corruption, and its similarity to that of the untouched view."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import render
 from ..acceleration.many_passes import partial_progress
 from ..edits.corruptions import STRENGTHS, Corruption, check_strengths, corrupt, moved
 from ..errors import CamvizError
-from ..evaluation.rank_correlation import rank_correlation
+from ..evaluation.rank_correlation import rank_correlation, resized_map
 from ..images import decode_image
 from ..runtime.batching import batches
 from ..runtime.progress import Progress, check_progress
 from .explain import answer, answer_batch
 from .explanation import Explanation
 
-BATCH = 4  # views of a pass with gradients: those of a large network fit the memory of a small machine
-BROKEN = 0.5  # a similarity below: the heatmap is another one
+BATCH = 4  # views in one pass with gradients, so that a large network fits the memory of a small machine
+BROKEN = 0.5  # similarity below which the heatmap counts as another one
 
 
 @dataclass(frozen=True, eq=False)
 class HeatmapCurve:
-    """The heatmaps of one score along the strength of a corruption.
+    """The heatmaps of one score at each strength of a corruption.
 
     `explanations`: one for each strength. `similarities`: Spearman's rank correlation of each heatmap with that of the
-    untouched view, which is rotated or zoomed as the view is; 0 for an empty heatmap.
+    untouched view, which is rotated or zoomed with the view; 0 for an empty heatmap.
     """
 
     strengths: tuple[float, ...]
@@ -36,7 +34,7 @@ class HeatmapCurve:
 
     @property
     def breaks_at(self) -> float | None:
-        """The first strength at which the similarity is under 0.5; None if there is none."""
+        """The first strength at which the similarity is below 0.5; None if there is none."""
         pairs = zip(self.strengths, self.similarities, strict=True)
         return next((strength for strength, similarity in pairs if similarity < BROKEN), None)
 
@@ -49,13 +47,14 @@ def heatmap_curve(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> HeatmapCurve:
-    """Explain the score of an explanation on its view under a corruption of several strengths; compare the heatmaps.
+    """Explain the same score on the corrupted view at several strengths, and compare the heatmaps.
 
-    The views are those of `corruption_curve`. Methods of one or two passes take several at a time. Raises CamvizError.
+    The views are those of `corruption_curve`. Methods of one or two passes run on several views at a time. Raises
+    CamvizError.
     """
     if not isinstance(explanation, Explanation):
         raise CamvizError(
-            "heatmaps along a corruption start from an explanation, as camviz.explain returns it; got {kind}",
+            "heatmap_curve takes an explanation, as camviz.explain returns it; got {kind}",
             kind=type(explanation).__name__,
         )
     check_progress(progress)
@@ -67,21 +66,14 @@ def heatmap_curve(
     else:
         found = [one for part in batches(count, BATCH, progress) for one in answer_batch(asked[part])[0]]
     size = (explanation.view.shape[0], explanation.view.shape[1])
-    untouched = _plane(explanation.attribution, size)
+    untouched = resized_map(explanation.attribution, size)
     similarities = tuple(
-        rank_correlation(_rounded(moved(untouched, kind, strength)), _rounded(_plane(one.attribution, size)))
+        rank_correlation(_rounded(moved(untouched, kind, strength)), _rounded(resized_map(one.attribution, size)))
         for strength, one in zip(strengths, found, strict=True)
     )
     return HeatmapCurve(tuple(map(float, strengths)), tuple(found), similarities)
 
 
-def _plane(attribution: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return an attribution as one map (H, W): of pixels the sum over channels of its magnitude."""
-    flat = np.abs(attribution).sum(axis=0) if render.kind(attribution) == "pixel" else attribution
-    # Upsampling a constant leaves differences in the last bit, which would be ranked like any others.
-    return np.zeros(size, np.float32) if flat.min() == flat.max() else render.upsample(flat, size)
-
-
 def _rounded(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a map to 5 digits: interpolation leaves differences in the last bit between equal values."""
+    """Return a map rounded to 5 decimals: interpolation gives differences in the last bit between equal values."""
     return (plane / (float(np.abs(plane).max()) or 1.0)).round(5)

@@ -1,4 +1,4 @@
-"""Hide what a heatmap highlights and look whether the answer changes; then ask again what the model falls back on."""
+"""Hide the region that a heatmap highlights, and compute the prediction and the heatmap again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ from .explain import answer
 from .explanation import Explanation
 
 ROUNDS = 5
-EMPTY = Message("the heatmap is empty, so there is no highlighted region to hide: take another class, layer or method")
+EMPTY = Message("the heatmap is empty, so there is no highlighted region to hide: use another class, layer or method")
 
 
 @dataclass(frozen=True, eq=False)
 class Hidden:
-    """A view with one region hidden, and what the model then answers.
+    """A view with a hidden region, and the predictions for it.
 
-    `region` (H, W). `share`: of the view's pixels. `explained`: the prediction of the explained class; of the class
-    predicted before, for a score that belongs to no class.
+    `region` (H, W). `share`: of the view's pixels. `explained`: the prediction of the explained class; for a score that
+    belongs to no class, that of the class predicted before.
     """
 
     region: Mask
@@ -48,9 +48,9 @@ class Hidden:
 
 @dataclass(frozen=True, eq=False)
 class Hiding:
-    """The answers without the highlighted region, without a random one and without the least highlighted one.
+    """The predictions without the highlighted region, without a random one and without the least highlighted one.
 
-    The three regions have the same shape and area; the last two are the first, moved (see `hide_highlighted`).
+    The three regions have the same shape and area; the last two are the first one, moved (see `hide_highlighted`).
     `before`: the untouched view, with an empty region.
     """
 
@@ -61,16 +61,16 @@ class Hiding:
 
     @property
     def sentence(self) -> Message:
-        """What the result says, as a template with values."""
+        """The result in one sentence, as a template with values."""
         return _sentence(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One round of `hide_and_ask_again`: a map, the region that it highlights, and the answer without it.
+    """One round of `hide_and_ask_again`: a map, the region that it highlights, and the predictions without it.
 
-    `explanation`: of the original class, on the view without the regions of earlier rounds. `region`: what this round
-    hides in addition. `result`: the view without all regions so far, and the answer to it.
+    `explanation`: of the original class, on the view without the regions of earlier rounds. `region`: the region that
+    this round hides in addition. `result`: the view without all regions so far, and the predictions for it.
     """
 
     explanation: Explanation
@@ -86,20 +86,20 @@ class Step:
 def hide_highlighted(explanation: Explanation, fill: Fill | RGB = "blur", *, seed: int = 0) -> Hiding:
     """Return what the model predicts without the region that holds half of the heatmap's mass, and two controls.
 
-    A control is the same region moved over the view as a whole, beyond a border and in again at the opposite one, so
-    that its shape and area are the same. The random one is moved by a shift drawn with `seed` out of all shifts, the
-    least highlighted one by the shift at which it holds least of the heatmap's mass. `fill` is that of `apply`. One
-    batch of four views. Raises CamvizError if the heatmap is empty.
+    A control is the same region shifted cyclically: it leaves the view at one border and enters at the opposite one, so
+    its shape and area stay the same. The random one is moved by a shift drawn with `seed` from all shifts, the least
+    highlighted one by the shift at which it holds least of the heatmap's mass. `fill` is that of `apply`. One batch of
+    four views. Raises CamvizError if the heatmap is empty.
     """
     check_explanation(explanation)
-    heat = explanation.heatmap
-    region = _highlighted(heat, np.zeros(heat.shape, np.bool_))
-    rows, columns = (int(Rng(seed + place).integers(0, side - 1, 1)) for place, side in enumerate(heat.shape))
+    heatmap = explanation.heatmap
+    region = _highlighted(heatmap, np.zeros(heatmap.shape, np.bool_))
+    rows, columns = (int(Rng(seed + place).integers(0, side - 1, 1)) for place, side in enumerate(heatmap.shape))
     regions = [
         np.zeros_like(region),
         region,
         np.roll(region, (rows, columns), axis=(0, 1)),
-        np.roll(region, _least_highlighted(heat, region), axis=(0, 1)),
+        np.roll(region, _least_highlighted(heatmap, region), axis=(0, 1)),
     ]
     return Hiding(*_hidden(explanation, regions, fill, seed))
 
@@ -112,11 +112,11 @@ def hide_and_ask_again(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[Step, ...]:
-    """Hide the highlighted region, explain the same class again on what is left, and so on: a step for each round.
+    """Hide the highlighted region and explain the same class on the rest, in several rounds; return a step for each.
 
-    Each map is of the explanation's own method, settings and score, on the original view without all regions so far.
-    Of its heatmap only what is still visible counts. It ends early once the heatmap is empty there. Raises CamvizError
-    if the first one is empty, or for a number of rounds outside of 1 to 5.
+    Each map is by the method, settings and score of the explanation, on the original view without all regions so far.
+    Only the visible part of its heatmap counts. The rounds end early if the heatmap is empty there. Raises CamvizError
+    if the first heatmap is empty, or for a number of rounds outside of 1 to 5.
     """
     check_explanation(explanation)
     check_progress(progress)
@@ -150,26 +150,26 @@ def check_explanation(explanation: Any) -> None:
     """Raise CamvizError if this is no explanation."""
     if not isinstance(explanation, Explanation):
         raise CamvizError(
-            "what is hidden is the highlighted region of an explanation, as camviz.explain returns it; got {kind}",
+            "a highlighted region is that of an explanation, as camviz.explain returns it; got {kind}",
             kind=type(explanation).__name__,
         )
 
 
-def _highlighted(heat: NDArray[np.float32], hidden: Mask) -> Mask:
+def _highlighted(heatmap: NDArray[np.float32], hidden: Mask) -> Mask:
     """Return the visible region that holds half of the visible mass. Raises CamvizError if there is no mass."""
-    visible = np.where(hidden, np.float32(0), heat)
+    visible = np.where(hidden, np.float32(0), heatmap)
     region = render.highlighted(visible) & ~hidden
     if not visible.any() or not region.any():
         raise CamvizError(EMPTY)
     return region
 
 
-def _least_highlighted(heat: NDArray[np.float32], region: Mask) -> tuple[int, int]:
-    """Return the first shift (rows, columns) at which the region holds least of the mass: a circular correlation."""
-    spectrum = rfft2(heat.astype(np.float64)) * np.conj(rfft2(region.astype(np.float64)))
-    mass = irfft2(spectrum, s=heat.shape)
-    first = np.flatnonzero(mass <= mass.min() + 1e-9 * heat.sum())[0]  # several are equal but for rounding
-    return int(first // heat.shape[1]), int(first % heat.shape[1])
+def _least_highlighted(heatmap: NDArray[np.float32], region: Mask) -> tuple[int, int]:
+    """Return the first shift (rows, columns) at which the region holds least of the mass, by circular correlation."""
+    spectrum = rfft2(heatmap.astype(np.float64)) * np.conj(rfft2(region.astype(np.float64)))
+    mass = irfft2(spectrum, s=heatmap.shape)
+    first = np.flatnonzero(mass <= mass.min() + 1e-9 * heatmap.sum())[0]  # several may be equal up to rounding
+    return int(first // heatmap.shape[1]), int(first % heatmap.shape[1])
 
 
 def _hidden(explanation: Explanation, regions: Sequence[Mask], fill: Fill | RGB, seed: int) -> list[Hidden]:

@@ -1,4 +1,4 @@
-"""An explanation in a notebook: the stage of the dashboard as a widget, and an image without widgets."""
+"""The display of an explanation in a notebook: the stage of the dashboard as a widget, or an image without widgets."""
 
 import base64
 import html
@@ -20,14 +20,14 @@ from ..stage.stage_map import Cells, StageMap, layer_of
 if TYPE_CHECKING:
     from .explanation import Explanation
 
-LONGEST = 600  # pixels of the longer side of the image, which a saved notebook holds once for each widget
-SHORTEST = 224  # pixels of the longer side up to which the image of a small input is enlarged
+LONGEST = 600  # pixels of the longer side of the image, because a saved notebook contains it once for each widget
+SHORTEST = 224  # pixels of the longer side, to which the image of a smaller input is enlarged
 
 _CELLS: WeakKeyDictionary[nn.Module, dict[str, Cells]] = WeakKeyDictionary()
 
 
 def mime_bundle(e: "Explanation") -> dict[str, Any] | None:
-    """Return the widget of an explanation and what stands for it elsewhere, by MIME type; None without anywidget."""
+    """Return the widget of an explanation and its replacements elsewhere, by MIME type; None without anywidget."""
     if find_spec("anywidget") is None:
         return None
     image = e.question.original_view(LONGEST)
@@ -36,7 +36,7 @@ def mime_bundle(e: "Explanation") -> dict[str, Any] | None:
     shown = StageMap.of(e.attribution, cells=_cells(e))
     data = stage_data(shown, jpeg, (e.view.shape[0], e.view.shape[1]), Look(), alt, group=uuid4().hex)
     facts = " ".join((e.facts, *e.notes))
-    # An optional package is imported when it is used: importing camviz stays light.
+    # This imports anywidget, an optional package.
     widget = import_module("camviz.stage.widget").StageWidget(data, facts)
     bundle, _ = widget._repr_mimebundle_()
     both = encode.montage((e.view, render.overlay(e.view, e.heatmap)), 2, gap=8)

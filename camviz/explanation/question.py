@@ -1,4 +1,4 @@
-"""What is asked: one model, one image, one method, and every setting that decides the result."""
+"""A question: one model, one image, one method, and every setting that determines the result."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,11 +26,11 @@ Fusion = Literal["mean", "max", "product"]
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """One explanation that can be computed: everything that decides its values.
+    """Everything that determines the values of one explanation.
 
-    `settings` holds every setting of the method. `layers` are dotted names, none for a method without a layer; the
-    maps of several are fused by `fusion`. `score` is None for the class that the model predicts. `edit` replaces a part
-    of the view. `notes` are sentences that belong to the answer, such as that a recipe was made with another version.
+    `settings` has every setting of the method. `layers` are dotted names, none for a method without a layer; the maps
+    of several are fused by `fusion`. `score` is None for the class that the model predicts. `edit` replaces a part of
+    the view. `notes` are sentences for the answer, for example that a recipe was made with another version.
     """
 
     model: Model
@@ -53,13 +53,13 @@ class Question:
         return self.edit.apply(untouched, lambda other: self.model.view(other, self.fit))
 
     def original_view(self, longest: int = 1024) -> NDArray[np.uint8]:
-        """Return the part of the image that `view` shows, edited, in its own pixels up to `longest` a side."""
+        """Return the part of the image that `view` shows, edited, at its original resolution up to `longest` a side."""
         pixels = np.asarray(self.model.original_view(self.image, self.fit, longest))
         return pixels if self.edit is None else self.edit.enlarge(pixels, self.view)
 
     @property
     def key(self) -> Hashable:
-        """What decides the result, by content: equal keys have equal results, and every cache uses this key."""
+        """The key of every cache, by content: questions with equal keys have equal results."""
         return (
             self.image.digest,
             self.fit,
@@ -79,7 +79,7 @@ class Question:
 
     @property
     def label(self) -> str:
-        """What is explained, in words."""
+        """The explained class or score, in words."""
         return label_of(self.model, self.score)
 
     def replace(self, **changes: Any) -> "Question":
@@ -87,7 +87,7 @@ class Question:
         return replace(self, **changes)
 
     def maps(self, net: nn.Module, x: Tensor, score: Score, progress: Progress | None = None) -> Tensor:
-        """Return the method's map of any images x (B, C, H, W) on any network with these layers, layers fused.
+        """Return the method's maps of any images x (B, C, H, W) on any network with these layers, fused over layers.
 
         Shape (B, h, w) or (B, C, H, W). `progress(done, total)` is called by methods of many passes.
         """
@@ -102,10 +102,10 @@ class Question:
 
 
 def fuse_maps(maps: Sequence[Tensor], fusion: Fusion) -> Tensor:
-    """Return one map of several, each (B, h, w) or (B, C, H, W): their mean, maximum or product at the finest size.
+    """Return the mean, maximum or product of several maps, each (B, h, w) or (B, C, H, W), at the finest size.
 
-    Every map is scaled to a largest magnitude of 1 before. Of a product, only positive values count, as in RefineCAM.
-    A single map is returned as it is.
+    Every map is first scaled to a largest magnitude of 1. A product uses only positive values, as in RefineCAM. A
+    single map is returned unchanged.
     """
     if len(maps) == 1:
         return maps[0]

@@ -1,4 +1,4 @@
-"""A recipe: a question as data that JSON can hold; `camviz.explain(**recipe)` answers it again."""
+"""A recipe: a question as JSON data; `camviz.explain(**recipe)` answers it again."""
 
 import json
 import math
@@ -24,13 +24,13 @@ LayerInput = str | nn.Module | Layer | Sequence[str | nn.Module | Layer] | None
 
 LONGEST = 2000  # characters of a text in a recipe
 CUSTOM_MODEL = Message(
-    "this recipe is of a network of your own, '{name}', which data cannot hold: load it, and give it in place of the "
+    "this recipe is for your own network '{name}', which a recipe cannot contain: load it, and give it instead of the "
     "name, camviz.explain(**{{**recipe, 'model': model}})"
 )
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that decide the numbers."""
+    """Return the versions of the packages on which the numbers depend."""
     return {"camviz": __version__, "torch": str(torch.__version__)}
 
 
@@ -38,10 +38,10 @@ def versions() -> dict[str, str]:
 
 
 def to_recipe(question: Question, image_name: str) -> dict[str, Any]:
-    """Return a question as data, ready for JSON: `camviz.explain(**recipe)` gives the same numbers.
+    """Return a question as data for JSON: `camviz.explain(**recipe)` gives the same numbers.
 
-    `image_name` is the file of the image, looked for in the working directory; its pixels are checked. So is a file of
-    weights. Raises CamvizError for a custom score, which is not data.
+    `image_name` is the path of the image, relative to the working directory; its pixels are checked when the recipe is
+    read. So is a file of weights. Raises CamvizError for a custom score, which is not data.
     """
     name, classes = _named(question.score)
     return {
@@ -62,7 +62,7 @@ def to_recipe(question: Question, image_name: str) -> dict[str, Any]:
 
 
 def _edit(edit: Edit) -> dict[str, Any]:
-    """Return an edit as data: what is not at its default."""
+    """Return the fields of an edit that differ from their default, as data."""
     found: dict[str, Any] = {"mask": edit.mask}
     if edit.pasted is not None:
         found["paste"] = {"file": edit.pasted.name, "sha256": edit.pasted.digest}
@@ -81,7 +81,7 @@ def recipe_json(question: Question, image_name: str) -> str:
 
 
 def settings(explanation: Explanation) -> dict[str, Any]:
-    """Return everything that decides an explanation, its outcome and its cost, ready for JSON."""
+    """Return everything that determines an explanation, its result and its cost, as data for JSON."""
     question = explanation.question
     return {
         **versions(),
@@ -96,7 +96,7 @@ def settings(explanation: Explanation) -> dict[str, Any]:
         "target": explanation.target,
         "label": explanation.label,
         "score": repr(explanation.score),
-        # NaN, of a score without a class, is not JSON.
+        # JSON has no NaN, which is the probability of a score without a class.
         "probability": float(explanation.probability) if math.isfinite(explanation.probability) else None,
         **({} if question.model.has_probabilities else {"value": _value(explanation), "unit": question.model.unit}),
         "knobs": dict(question.settings),
@@ -118,7 +118,7 @@ def settings_json(explanation: Explanation) -> str:
 
 
 def snippet(question: Question, image_name: str) -> str:
-    """Return the lines of Python that answer a question again; `image_name` is the file of the image, only quoted."""
+    """Return the lines of Python that answer a question again; `image_name` is the path of the image."""
     return (
         "import camviz\n\n"
         f"model = camviz.load_model({model_arguments(question.model)})\n"
@@ -161,28 +161,28 @@ def model_arguments(model: Model) -> str:
 
 
 def _loaded_name(model: Model) -> str:
-    """Return what load_model must be given: a name of the catalogue, or the path of a program file."""
+    """Return the argument of load_model: a name of the catalog, or the path of a program file."""
     return model.weights.name if model.weights.kind == "program" else model.name
 
 
 def _named(score: Score | None) -> tuple[str, list[int]]:
-    """Return the name and the classes of a score that data can hold."""
+    """Return the name and the classes of a score. Raises CamvizError for a custom score."""
     if isinstance(score, contrast):
         return "contrast", [score.a, score.b]
     if isinstance(score, logit | probability):
         return type(score).__name__, [score.c]
     if score is None:
         raise RecipeError("this question has no class yet: answer it first, or give it a target")
-    raise RecipeError("'{text}' is a score of your own, so only your own code can compute it again", text=repr(score))
+    raise RecipeError("'{text}' is your own score, so only your own code can compute it again", text=repr(score))
 
 
 # ------------------------------------------------------------------------------------------------------ reading one
 
 
 def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
-    """Return the model that a recipe names, one copy for the whole process, and the notes that belong to it.
+    """Return the model of a recipe, one copy for the whole process, and notes on differing versions.
 
-    `given`: a Model, a name of the catalogue, or {"name": ..., "weights": ..., "made_with": versions}.
+    `given`: a Model, a name of the catalog, or {"name": ..., "weights": ..., "made_with": versions}.
     """
     if isinstance(given, Model):
         return given, ()
@@ -190,7 +190,7 @@ def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
         return loaded_once(given), ()
     if not isinstance(given, str | Mapping):
         raise CamvizError(
-            "a model is what camviz.load_model returns, an nn.Module, or a name of the catalogue; got {kind}",
+            "a model is what camviz.load_model returns, an nn.Module, or a name of the catalog; got {kind}",
             kind=type(given).__name__,
         )
     named = {"name": given} if isinstance(given, str) else fields("model", given, ("name", "weights", "made_with"))
@@ -217,22 +217,24 @@ def read_model(given: ModelInput) -> tuple[Model, tuple[Message, ...]]:
 
 
 def read_image(given: ImageSource | Mapping[str, Any]) -> DecodedImage:
-    """Return the decoded image; of a recipe's {"file": ..., "sha256": its digest}, only if its pixels are the same."""
+    """Return the decoded image. Raises CamvizError if its pixels differ from the recipe's digest, "sha256"."""
     if not isinstance(given, Mapping):
         return images.decode_image(given)
     named = fields("image", given, ("file", "sha256"))
     file = text("image", "file", named.get("file", ""))
     found = images.decode_image(file)
     if named.get("sha256", found.digest) != found.digest:
-        raise RecipeError("the image '{file}' is not the one that the recipe was made of: its pixels differ", file=file)
+        raise RecipeError(
+            "the pixels of '{file}' differ from those of the recipe's image: use the same file", file=file
+        )
     return found
 
 
 def read_layers(given: LayerInput, model: Model | None = None) -> tuple[str, ...] | None:
-    """Return the dotted names of layers: one text, several separated by commas, modules, or a list of them.
+    """Return the dotted names of layers, given as text (several separated by commas), as modules, or as a list of them.
 
-    A module is one of the model's network, or of the network that this is a copy of; without `model` names alone are
-    read.
+    A module belongs to the model's network, or to the network that this is a copy of. Without `model`, only names are
+    accepted.
     """
     if given is None:
         return None
@@ -268,7 +270,7 @@ def _layer_name(given: Any, model: Model | None) -> str:
 
 
 def fields(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
-    """Return a part of a recipe that has fields, none but the known ones. Raises CamvizError."""
+    """Return a part of a recipe if it is a mapping with known fields only. Raises CamvizError otherwise."""
     if not isinstance(given, Mapping):
         raise RecipeError(
             "the {part} of a recipe has the fields {fields}; got {given}",
@@ -283,7 +285,7 @@ def fields(what: str, given: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
 
 
 def text(what: str, key: str, value: Any) -> str:
-    """Return a value of a recipe that must be text. Raises CamvizError."""
+    """Return a value of a recipe if it is text. Raises CamvizError otherwise."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
         whose = Message("the recipe") if what == "recipe" else Message("the {part} of a recipe", part=Message(what))
         raise RecipeError(

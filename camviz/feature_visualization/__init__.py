@@ -1,4 +1,4 @@
-"""Feature visualization: images made for a network. Every file here is imported, and so fills SYNTHESES."""
+"""Feature visualization: images made for a network. Importing it imports every file, which fills SYNTHESES."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""The optimization of a image as an animated GIF or WebP."""
+"""The optimization of an image as an animated GIF or WebP."""
 
 import io
 from collections.abc import Sequence

@@ -14,8 +14,8 @@ from ..tape import forward, replacing_output
 class FeatureFunction:
     """The activations and class scores of a network for images (1, P, H, W) in [0, 1], normalized by `mean` and `std`.
 
-    `size` is the (height, width) of the network's input. P: 3 for red, green and blue, 1 for gray. A network that takes
-    other channels has them computed and normalized by `to_input`.
+    `size` is the (height, width) of the network's input. P: 3 for red, green and blue, 1 for gray. For a network with
+    other channels, `to_input` computes and normalizes them.
     """
 
     net: nn.Module = field(repr=False)
@@ -28,7 +28,7 @@ class FeatureFunction:
     def __call__(self, image: Tensor, layer: nn.Module | None = None) -> Tensor:
         """Return the activation of `layer` (1, c, h, w), or the class scores (1, K) without one.
 
-        The forward pass ends after the layer. Of a layer that runs several times the last run counts.
+        The forward pass ends after the layer. If a layer runs several times, its last run counts.
         """
         x = self.normalized(image)
         try:
@@ -65,7 +65,10 @@ class FeatureFunction:
                 forward(self.net, x)
         except _LayerReached:
             return found[-1]
-        raise ModelError("the network's forward pass uses this layer differently from image to image")
+        raise ModelError(
+            "the number of runs of this layer changes from image to image, so its activation is not defined: choose "
+            "another layer"
+        )
 
     def _count(self, x: Tensor, layer: nn.Module) -> int:
         times = 0

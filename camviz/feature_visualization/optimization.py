@@ -32,8 +32,8 @@ def maximize(
 ) -> Tensor:
     """Return the image (1, 3, H, W) after `steps` steps of gradient ascent on objective(image), (1,).
 
-    Regularized by `weight_decay` (shrinks z toward gray), by a Gaussian `blur` of that standard deviation in pixels
-    after `every` so many steps, and by `clipping` the gradient to that norm; 0 turns each of them off.
+    Regularization: `weight_decay` shrinks z toward gray; a Gaussian `blur` of this standard deviation in pixels is
+    applied after every `every` steps; `clipping` limits the norm of the gradient. 0 turns each of them off.
     """
     z = start.z.requires_grad_()
     moves = optimizer([z], lr=rate, weight_decay=weight_decay, maximize=True)
@@ -67,7 +67,7 @@ class RandomTransform:
         self.rng = Rng(seed + 1)
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Return the transformed image (1, 3, H, W); pixels from outside are mirrored at the edge."""
+        """Return the transformed image (1, 3, H, W), mirrored beyond its border."""
         if not any(self.maximum):
             return image
         directions = (2 * self.rng.uniform(4) - 1).tolist()

@@ -29,7 +29,7 @@ class ParametrizedImage(Protocol):
         ...
 
     def blur(self, deviation: float) -> None:
-        """Blur the image by a Gaussian of that standard deviation in pixels."""
+        """Blur the image by a Gaussian of this standard deviation in pixels."""
         ...
 
     def clamp(self) -> None:
@@ -131,6 +131,6 @@ def color_root() -> Tensor:
 
 
 def blur(x: Tensor, deviation: float) -> Tensor:
-    """Return x (B, C, H, W) under a Gaussian of that standard deviation in pixels, with mirrored borders."""
+    """Return x (B, C, H, W) blurred by a Gaussian of this standard deviation in pixels, with mirrored borders."""
     radius = min(math.ceil(3 * deviation), min(x.shape[2:]) - 1)
     return gaussian_blur(x, deviation, radius, "reflect") if radius >= 1 else x

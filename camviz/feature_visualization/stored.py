@@ -1,6 +1,6 @@
-"""Finished feature visualizations of the embedded networks, shipped as one file, and the command that makes it.
+"""The feature visualizations of the embedded networks that are shipped in one file, and the function that writes it.
 
-The file holds a WebP image for each channel that is among the strongest of the opening layer in any sample image.
+The file contains a WebP image for each channel that is among the strongest of the opening layer in any sample image.
 """
 
 import io
@@ -15,7 +15,7 @@ from PIL import Image
 from ..inspection.feature_maps import feature_maps
 from ..inspection.opening_layer import opening_layer
 from ..models import Model, load_model
-from ..models.catalogue import EMBEDDED
+from ..models.catalog import EMBEDDED
 from ..runtime.installation import ASSETS, SAMPLES
 from ..scores import logit
 from .synthesis import RGB, synthesize
@@ -28,7 +28,7 @@ QUALITY = 60  # of the WebP images
 
 
 def stored_image(model: Model, layer: str, channel: int, file: Path = FILE) -> RGB | None:
-    """Return the stored image (H, W, 3) of a channel; None if the file has none for this model, layer or channel."""
+    """Return the stored image (H, W, 3) of a channel; None if the file contains none for it."""
     if model.name not in EMBEDDED or model.weights.kind != "default" or not file.is_file():
         return None
     with zipfile.ZipFile(file) as archive:
@@ -54,7 +54,7 @@ def write(file: Path = FILE, report: Callable[[str], object] = print) -> None:
             continue
         small = replace(model, geometry=replace(model.geometry, size=(SIZE, SIZE)))
         made = synthesize(small, "activation_maximization", layer=layer, channel=channel, steps=STEPS)
-        with zipfile.ZipFile(file, "a") as archive:  # closed at once: what is finished stays if the command ends
+        with zipfile.ZipFile(file, "a") as archive:  # closed after each image, so that an interrupted run keeps it
             archive.writestr(zipfile.ZipInfo(member), _webp(made.image))
         report(f"{member}: {made.seconds:.1f} s")
 

@@ -1,4 +1,4 @@
-"""One synthesized image as one value: its objective, its frames, its settings and its cost."""
+"""Synthesize an image for a network; the result holds its objective, its frames, its settings and its cost."""
 
 import base64
 import html
@@ -51,7 +51,7 @@ class channel_mean:
 
 @dataclass(frozen=True, eq=False)
 class Synthesis:
-    """An image made for a network, with its objective and everything needed to make it again."""
+    """An image made for a network, with its objective, its frames, and the settings that reproduce it."""
 
     image: RGB
     objective: tuple[float, ...]
@@ -72,7 +72,7 @@ class Synthesis:
 
     @property
     def facts(self) -> Message:
-        """Return in one line what this was made for, and what it cost."""
+        """The method, the goal, the model and the cost, in one line."""
         return Message(
             "{method}, {goal}, {model}: {seconds:.1f} s, {passes}",
             method=SYNTHESES[self.method].title,
@@ -103,14 +103,14 @@ def synthesize(
 ) -> Synthesis:
     """Make an image for a network: for a channel of a layer, for a class, or from another image.
 
-    `layer`: a dotted name, None = the model's default where one is needed. `channel`: of that layer. `target`: a
+    `layer`: a dotted name, None = the model's default if the method needs one. `channel`: of this layer. `target`: a
     class by index or label, or a Score; None = the predicted class of `image`. `progress(done, total, frame)`, frame
-    uint8 (H, W, 3), is called up to ten times a second; what it raises ends the method. `knobs`: the method's settings.
-    Raises CamvizError on wrong input.
+    uint8 (H, W, 3), is called up to ten times a second; an exception from it ends the method. `knobs`: the method's
+    settings. Raises CamvizError for invalid input.
     """
     if not isinstance(model, Model):
         raise CamvizError(
-            "an image is made for a model, as camviz.load_model returns it; got {kind}", kind=type(model).__name__
+            "synthesize takes a Model, as camviz.load_model returns it; got {kind}", kind=type(model).__name__
         )
     check_progress(progress)
     found = find_synthesis(method)
@@ -120,7 +120,7 @@ def synthesize(
     phi, given = feature_function(model), dict[str, Any]()
     if found.starts_from_image:
         if source is None:
-            raise CamvizError("{method} starts from an image: pass one as image", method=found.title)
+            raise CamvizError("{method} starts from an image: give one, image=...", method=found.title)
         given["image"] = to_channels(model.view(source, fit), plane_names(model))[None].to(phi.mean)
     name = index = None
     if found.layer == "required" or (found.layer == "optional" and (channel is not None or target is None)):
@@ -135,21 +135,21 @@ def synthesize(
         given["score"] = None if score is None else partial(score_of, score)
     objective: list[float] = []
     frames: list[RGB] = []
-    started = spoken = time.perf_counter()
+    started = reported = time.perf_counter()
 
     def show(done: int, total: int, shown: Tensor, value: float) -> None:
-        nonlocal spoken
+        nonlocal reported
         objective.append(value)
-        due = done * (FRAMES - 1) // total > (done - 1) * (FRAMES - 1) // total or done == 1
-        loud = progress is not None and (done in (1, total) or time.perf_counter() - spoken > PAUSE)
-        if not due and not loud:
+        is_kept = done * (FRAMES - 1) // total > (done - 1) * (FRAMES - 1) // total or done == 1
+        is_reported = progress is not None and (done in (1, total) or time.perf_counter() - reported > PAUSE)
+        if not is_kept and not is_reported:
             return
         frame = as_rgb(shown)
-        if due:
+        if is_kept:
             frames.append(frame)
-        if progress and loud:
+        if progress and is_reported:
             progress(done, total, frame)
-            spoken = time.perf_counter()
+            reported = time.perf_counter()
 
     with model.running(), counting_passes() as account:
         result = as_rgb(found(phi, **given, **settings, progress=show))
@@ -188,14 +188,13 @@ def estimate(model: Model, method: str, **arguments: Any) -> float:
         progress=lambda done, total, _: marks.append((clock() - started, done)),
     )
     last, done = marks[-1]
-    paces = [(after - before) / (one - none) for (before, none), (after, one) in pairwise(marks)]
-    return last + (done * steps / few - done) * min(
-        paces, default=0.0
-    )  # the fastest step: others may be slowed by other work
+    step_seconds = [(end - start) / (after - before) for (start, before), (end, after) in pairwise(marks)]
+    # The fastest step counts, because other programs may have slowed the others.
+    return last + (done * steps / few - done) * min(step_seconds, default=0.0)
 
 
 def find_synthesis(key: str) -> SynthesisMethod:
-    """Return the synthesis method of that key. Raises CamvizError with the closest key."""
+    """Return the synthesis method with this key. Raises CamvizError with the nearest key."""
     return SYNTHESES[key]
 
 
@@ -214,7 +213,7 @@ def feature_function(model: Model) -> FeatureFunction:
     gray = [weight / sum(GRAY_WEIGHTS) for weight in GRAY_WEIGHTS] if len(planes) == 3 else [1.0]
     rows = [gray if channel == "gray" else [float(channel == plane) for plane in planes] for channel in channels]
     mix = torch.tensor(rows, device="cpu").to(reference)
-    # Of a color without a channel, those of the first channel.
+    # A color without a channel gets the mean and deviation of the first channel.
     first = [channels.index(plane) if plane in channels else 0 for plane in planes]
 
     def to_input(image: Tensor) -> Tensor:
@@ -237,7 +236,7 @@ def as_rgb(image: Tensor) -> RGB:
 def _channel(model: Model, name: str, given: Any, needed: bool) -> tuple[Score | None, str]:
     if given is None:
         if needed:
-            raise CamvizError("choose a channel of the layer, or a class")
+            raise CamvizError("there is nothing to synthesize: give a channel of the layer, or a class as target")
         return None, Message("layer {name}", name=name)
     count = model.layer(name).channels
     try:
@@ -255,5 +254,5 @@ def _target(model: Model, target: Target, source: images.DecodedImage | None, fi
     if (score := resolve_target(model, target)) is not None:
         return score
     if source is None:
-        raise CamvizError("choose a class: give its number or its label as target")
+        raise CamvizError("there is no class to synthesize: give its index or its label as target")
     return logit(model.predict(source, 1, fit)[0].index)

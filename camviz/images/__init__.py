@@ -1,4 +1,4 @@
-"""Bytes to an upright RGB image, safely: the only way in for an image."""
+"""Decode images of any source to upright RGB images, within limits of size and memory. All images pass through here."""
 
 import hashlib
 import io
@@ -29,11 +29,11 @@ from .files import check_no_address, find_reader, usual_maxima
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS, MAX_JPEG_PIXELS, MAX_WEBP_PIXELS = 40_000_000, 100_000_000, 20_000_000
 MIN_SIDE = 16
-KEEP_SIDE = 1024  # an image is brought down only as far as its shorter side stays this long
-DECODER_BYTES = 350_000_000  # for the decoded pixels and what the decoder needs beside them; 400 MB is the whole
+KEEP_SIDE = 1024  # least length of the shorter side of an image that is reduced
+DECODER_BYTES = 350_000_000  # for the decoded pixels and the decoder itself; the whole computation stays below 400 MB
 STRIP_PIXELS = 2**18
 
-UNREADABLE = (  # what Pillow's readers raise on damaged files
+UNREADABLE = (  # the exceptions of Pillow's readers for damaged files
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
 )
@@ -45,7 +45,7 @@ class DecodedImage:
 
     pixels: Image.Image = field(repr=False)
     name: str = ""
-    # What each model sees of it, by fit: computed once, for as long as the model is there.
+    # The view of each model, by fit, as long as the model exists.
     views: WeakKeyDictionary[Any, dict[str, NDArray[np.uint8]]] = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
@@ -62,7 +62,7 @@ ImageSource = bytes | str | Path | IO[bytes] | Image.Image | NDArray[Any] | Tens
 def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
     """Decode an image once; return a DecodedImage unchanged.
 
-    `name` is that of its file, found out if `source` is a path. Limits and errors are those of `decode`.
+    `name` is that of its file; it is taken from `source` if that is a path. Limits and errors are those of `decode`.
     """
     if isinstance(source, DecodedImage):
         return source
@@ -70,13 +70,13 @@ def decode_image(source: ImageSource, name: str = "") -> DecodedImage:
 
 
 def decode(source: ImageSource) -> Image.Image:
-    """The image as a new RGB image: upright, in sRGB, transparency on white, first frame of many.
+    """Return the image as a new RGB image: upright, in sRGB, transparency on white, the first frame of several.
 
-    White in a gray image of 16 bits is the value that its file names, or the least of 1023, 4095 and 65535 that no
-    value exceeds. A shorter side of 2048 pixels or more is brought down, to 1024 at least; other images keep their size
-    (but JPEGs over 40 megapixels never do). Raises CamvizError for what is not an image, is damaged, under 16
-    pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP, AVIF and HEIC: 20); sizes are checked
-    before decoding.
+    White in a gray image of 16 bits is the value that its file declares, or the smallest of 1023, 4095 and 65535 that
+    no value exceeds. An image whose shorter side has 2048 pixels or more, or a JPEG over 40 megapixels, is reduced by a
+    whole factor, its shorter side to at least 1024 pixels; other images keep their size. Raises CamvizError for a file
+    that is no image, damaged, under 16 pixels on a side, over 20 MB, or over 40 megapixels (JPEG: 100, WebP, AVIF and
+    HEIC: 20). Sizes are checked before decoding.
     """
     kind: str = Message("image")
     try:
@@ -95,9 +95,9 @@ def decode(source: ImageSource) -> Image.Image:
             _check_size(header)
             image = _load(header, data)
         rgb = _to_rgb(image)
-        orientation = _orientation(image)  # only now: a TIFF has turned itself while loading
+        orientation = _orientation(image)  # read here, because Pillow rotates a TIFF while loading
         if image is not source:
-            image.close()  # its pixels must go before the turned copy is made
+            image.close()  # releases its pixels before the rotated copy is made
         rgb.getexif()[ExifTags.Base.Orientation] = orientation
         ImageOps.exif_transpose(rgb, in_place=True)
         return rgb
@@ -111,7 +111,7 @@ def decode(source: ImageSource) -> Image.Image:
 
 
 def digest(image: Image.Image) -> str:
-    """The sha256 of the image's mode, size and RGB pixels, as hex: the key of everything computed from it."""
+    """Return the sha256 of the image's mode, size and RGB pixels as hex. It identifies the image in cache keys."""
     sha = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     for strip in _strips(image if image.mode == "RGB" else _to_rgb(image), 1):
         sha.update(strip.tobytes())
@@ -143,7 +143,7 @@ def _read(source: bytes | str | Path | IO[bytes]) -> bytes:
             kind=type(source).__name__,
         )
     if not isinstance(data, bytes):
-        raise ImageError("expected a file opened in binary mode; got one that gives text")
+        raise ImageError("expected a file opened in binary mode; got one opened in text mode: open it with 'rb'")
     if len(data) > MAX_BYTES:
         raise ImageError("expected a file of at most 20 MB; this one is larger")
     return data
@@ -190,9 +190,9 @@ def _load(image: ImageFile, data: bytes) -> Image.Image:
 
 
 def _coefficient_bytes(image: JpegImageFile, data: bytes) -> float:
-    """What libjpeg keeps of a JPEG in several scans: 2 bytes for each coefficient, whatever the scale."""
+    """Return the bytes that libjpeg needs for the coefficients of a JPEG in several scans: 2 for each, at any scale."""
     assert image.fp is not None
-    scan_header = bytes([0, 6 + 2 * image.layers, image.layers])  # of a first scan that holds all channels
+    scan_header = bytes([0, 6 + 2 * image.layers, image.layers])  # of a first scan that contains all channels
     if "progressive" not in image.info and data.startswith(scan_header, image.fp.tell() - scan_header[1]):
         return 0
     across, down = zip(*(layer[1:3] for layer in image.layer), strict=True)
@@ -203,17 +203,17 @@ def _coefficient_bytes(image: JpegImageFile, data: bytes) -> float:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except UNREADABLE:  # damaged metadata is no reason to refuse the image
+    except UNREADABLE:  # an image with damaged metadata is still accepted
         return 1
 
 
 def _factor(size: tuple[int, int]) -> int:
-    """How many times the sides are to shrink."""
+    """Return the factor by which both sides are reduced, 1 or more."""
     return max(1, min(size) // KEEP_SIDE, math.ceil(math.sqrt(size[0] * size[1] / MAX_PIXELS)))
 
 
 def _strips(image: Image.Image, factor: int) -> Iterator[Image.Image]:
-    """The image in bands of about a quarter of a megapixel, so that no step ever needs a second copy of the whole."""
+    """Yield the image in strips of about a quarter of a megapixel, so that no step needs a second copy of the image."""
     rows = factor * max(1, STRIP_PIXELS // (image.width * factor))
     for top in range(0, image.height, rows):
         yield image.crop((0, top, image.width, min(top + rows, image.height)))
@@ -247,12 +247,12 @@ def _profile(image: Image.Image, mode: str) -> ImageCms.ImageCmsTransform | None
     try:
         profile = io.BytesIO(image.info["icc_profile"])
         return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except ImageCms.PyCMSError:  # damaged, or made for another kind of image
+    except ImageCms.PyCMSError:  # a damaged profile, or one for another kind of image
         return None
 
 
 def _interval(image: Image.Image) -> tuple[float, float] | None:
-    """The values that become black and white, for an image of more than 8 bits; None for the others."""
+    """Return the values that become black and white, for an image of more than 8 bits; None for the others."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return None
     low, high = math.inf, -math.inf

@@ -12,8 +12,8 @@ from ..errors import CamvizError, ImageError
 from ..messages import Message
 
 NOT_AN_IMAGE = Message(
-    "an image as an array has the shape (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or (3, H, W), and values of 0 to 255 "
-    "(uint8), 0 to 65535 (uint16) or 0 to 1 (floating point); got {came}"
+    "an array must have the shape (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or (3, H, W) and values of 0 to 255 (uint8), "
+    "0 to 65535 (uint16) or 0 to 1 (floating point) to be an image; got {came}"
 )
 
 
@@ -21,7 +21,7 @@ def from_array(source: Any) -> Image.Image:
     """Return the image of an array or a tensor; channels first or last, of one image or a batch of one.
 
     uint8 is 0 to 255, uint16 0 to 65535, other integers 0 to 255, floating point numbers and booleans 0 to 1. Raises
-    CamvizError for anything else, such as an input that is normalized already.
+    CamvizError for anything else, such as a normalized input.
     """
     tensor = isinstance(source, Tensor)
     values: Any = source
@@ -49,13 +49,13 @@ def _bytes(values: Any, came: str) -> Any:
         raise ImageError(NOT_AN_IMAGE, came=came)
     wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
-        raise ImageError("the image holds values that are not finite numbers: {came}", came=came)
+        raise ImageError("the image contains values that are not finite ({came}): replace them first", came=came)
     top = 1.0 if values.dtype.kind in "bf" else 65535.0 if values.dtype == np.uint16 else 255.0
     low, high = float(wide.min()), float(wide.max())
     if low < 0 or high > top:
         raise ImageError(
             "an image of {dtype} has values of 0 to {top:g}; got {low:.3g} to {high:.3g}: give the image itself, and "
-            "not an input that is normalized already",
+            "not a normalized input",
             dtype=str(values.dtype),
             top=top,
             low=low,

@@ -1,4 +1,4 @@
-"""The files that hold images: which reader opens one, and how many bits its values have."""
+"""Files of images: the reader of each format, and the largest values in files of 16 bits."""
 
 import re
 import struct
@@ -18,7 +18,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ..errors import ImageError
 from ..messages import Message
 
-# Called directly: Image.open warns of images over 89 megapixels, which can only be silenced for the whole process.
+# Called directly: Image.open warns about images over 89 megapixels; only the whole process can disable the warning.
 READERS: dict[bytes, type[ImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,
     b"\x89PNG": PngImageFile,
@@ -31,7 +31,7 @@ READERS: dict[bytes, type[ImageFile]] = {
     b"MM\0+": TiffImageFile,
 }
 EXPECTED = Message("expected a photograph in JPEG, PNG, WebP, GIF, BMP, AVIF or TIFF")
-# Suffixes of photographs. Those that cannot be read are listed with the reason.
+# Suffixes of photographs. A file in another format than EXPECTED is reported with the reason, and not ignored.
 # fmt: off
 SUFFIXES = frozenset((
     ".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif", ".heic",
@@ -42,7 +42,7 @@ _MAX_SAMPLE_VALUE, _BITS_PER_SAMPLE = 281, 258
 
 
 def find_reader(data: bytes) -> type[ImageFile]:
-    """Return the reader of a file's content, by its first bytes. Raises CamvizError for what is no image."""
+    """Return the reader for a file's content, by its first bytes. Raises CamvizError if it is no image."""
     for magic, reader in READERS.items():
         if data.startswith(magic) and (data[8:12] == b"WEBP" if magic == b"RIFF" else magic != b"BM" or _is_bmp(data)):
             return reader
@@ -76,14 +76,14 @@ def _heic_reader() -> type[ImageFile]:
 
 def _is_bmp(data: bytes) -> bool:
     size, pixels = struct.unpack("<I4xI", data[2:14]) if len(data) >= 14 else (0, 0)
-    return bool(size == 0 or 14 < pixels < size)  # some writers leave the size of the file 0
+    return bool(size == 0 or 14 < pixels < size)  # some programs write 0 as the size of the file
 
 
 def check_no_address(source: str | Path) -> None:
-    """Raise CamvizError for the address of an image in a network."""
+    """Raise CamvizError for the web address of an image."""
     if re.match(r"(https?|ftp|s3|gs|data|file):", str(source), re.IGNORECASE):
         raise ImageError(
-            "'{source}' is an address, and CamViz reads only files: download the image first, and give the file's path",
+            "'{source}' is an address, and CamViz reads only files: download the image, and give the path of the file",
             source=str(source)[:80],
         )
 
@@ -91,7 +91,7 @@ def check_no_address(source: str | Path) -> None:
 def usual_maxima(image: Image.Image) -> tuple[int, ...]:
     """Return the values that can be white in an image of 16 bits, in ascending order.
 
-    A TIFF names its own, MaxSampleValue or BitsPerSample. Cameras and microscopes store values of 10 or 12 bits in 16.
+    A TIFF declares it in MaxSampleValue or BitsPerSample. Cameras and microscopes store values of 10 or 12 bits in 16.
     """
     if isinstance(image, TiffImageFile):
         largest = image.tag_v2.get(_MAX_SAMPLE_VALUE)

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from ..tape import observe
 from .receptive_field import Box, find_edges, reached, unknown_edges
 
-Edges = tuple[int, int, int, int]  # lines that the last cell does not see from top and left, the first from the others
+Edges = tuple[
+    int, int, int, int
+]  # lines outside of a field: top and left of the last cell, bottom and right of the first
 Pair = tuple[int, int]
 
 
@@ -40,12 +42,12 @@ class CellFields:
 def cell_fields(net: nn.Module, x: Tensor, layer: nn.Module, rows: int, columns: int) -> CellFields | None:
     """Return the receptive fields of all cells of a layer of rows x columns cells, or None if they are irregular.
 
-    An edge moves by the layer's stride from cell to cell until the border cuts it off:
+    An edge moves by the layer's stride from cell to cell until it reaches the border:
 
         top(r) = max(0, top(rows - 1) - stride * (rows - 1 - r)),  bottom(r) = min(H, bottom(0) + stride * r)
 
-    The edges at the corners follow from the sizes of the windows if the layers form a chain, else they are measured.
-    Three cells prove the result by NaN, see `receptive_fields`; None if the formula does not hold there.
+    If the layers form a chain, the edges at the corners follow from the sizes of the windows; otherwise they are
+    measured. The result is checked at three cells by NaN (see `receptive_fields`); None if it is wrong there.
     """
     height, width = int(x.shape[2]), int(x.shape[3])
     ends: dict[nn.Module, int] = {}
@@ -79,14 +81,14 @@ def _regular(edges: Edges, strides: Pair, cells: Pair, size: Pair) -> CellFields
 
 
 def _stride(length: int, cells: int) -> int:
-    """Return the usual stride of a layer of so many cells: the closest power of two."""
+    """Return the usual stride of a layer with this number of cells: the closest power of two."""
     return int(2 ** round(log2(length / cells)))
 
 
 def _edges_of_a_chain(net: nn.Module, x: Tensor, layer: nn.Module, strides: Pair, last: Pair) -> Edges:
-    """Return the edges at the corners as if all windows up to the layer's last run came one after another.
+    """Return the edges at the corners as if all windows up to the layer's last run were in one chain.
 
-    Of residual networks this holds too: a shortcut has no larger windows than what it passes by.
+    This also holds for residual networks, because a shortcut has no larger windows than the branch beside it.
     """
     extent, offset, before = [1, 1], [0, 0], [int(length) for length in x.shape[2:]]
     found = [1, 1], [0, 0]
@@ -102,7 +104,7 @@ def _edges_of_a_chain(net: nn.Module, x: Tensor, layer: nn.Module, strides: Pair
                 added = max(0, (cells - 1) * step + wide + 1 - before[axis]) if wide else 0
                 pixels = max(1, _stride(int(x.shape[2 + axis]), cells) // step)
                 extent[axis] += wide * pixels
-                offset[axis] += (_of(module, "padding", axis) or added // 2) * pixels  # or added by a function before
+                offset[axis] += (_of(module, "padding", axis) or added // 2) * pixels  # or padded by a function
             before[axis] = cells
         if module is layer:
             found = [*extent], [*offset]
@@ -123,7 +125,7 @@ def _of(module: nn.Module, name: str, axis: int) -> int:
 
 def _measured_edges(net: nn.Module, x: Tensor, layer: nn.Module, last: Pair) -> Edges:
     bounds = unknown_edges(x, 2)
-    for place, side in ((0, 2), (0, 3), (1, 0), (1, 1)):  # edges that these corners do not tell
+    for place, side in ((0, 2), (0, 3), (1, 0), (1, 1)):  # edges that cannot be measured at these corners
         bounds[place, side] = 0, 1
     (top, left, _, _), (_, _, below, right) = find_edges(net, x, [(layer, *last), (layer, 0, 0)], bounds).tolist()
     return top, left, below, right

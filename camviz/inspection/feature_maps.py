@@ -51,7 +51,9 @@ class FeatureMaps:
             return np.argsort(-self.weights, kind="stable")
         if by == "relevance":
             if self.relevances is None:
-                raise CamvizError("the relevance of these feature maps is not known: add that of relevance_shares")
+                raise CamvizError(
+                    "the relevance of these feature maps is not known: set relevances to relevance_shares(...)"
+                )
             return np.argsort(-self.relevances, kind="stable")
         return np.lexsort((-self.maps.mean(axis=(1, 2)), -self.strengths))
 
@@ -69,7 +71,7 @@ def relevance_shares(net: nn.Module, x: Tensor, score: Score, layer: nn.Module, 
     """Return each feature map's share of the relevance for a score at a layer, for one image (1, 3, H, W): (c,).
 
     share[c] = R[c] / sum_k |R[k]|, R[c]: the relevance of layer-wise relevance propagation, summed over the places of
-    the map. A negative share speaks against the score. As Achtibat et al. (2023) rank the channels of a layer.
+    the map. A negative share is evidence against the score. Achtibat et al. (2023) rank the channels of a layer so.
     """
     relevance = channel_relevance(net, x, score, layer, composite)[0].double()
     total = relevance.abs().sum()
@@ -108,11 +110,11 @@ def top_activations(found: Sequence[Peaks], feature_map: int, count: int = 9) ->
 
     As in figure 2 of Zeiler and Fergus (ECCV 2014), an image counts once.
     """
-    finds = [
+    strongest = [
         TopActivation(number, int(one.rows[feature_map]), int(one.columns[feature_map]), float(one.values[feature_map]))
         for number, one in enumerate(found)
     ]
-    return tuple(sorted(finds, key=lambda find: -find.value)[:count])
+    return tuple(sorted(strongest, key=lambda one: -one.value)[:count])
 
 
 def _numpy(values: Tensor) -> Float:

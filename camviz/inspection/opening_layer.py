@@ -1,4 +1,4 @@
-"""The layer at which an inspection opens: the deepest one whose feature maps can be told apart by their maxima."""
+"""The layer at which the page Inspect opens: the deepest one whose feature maps differ in their maxima."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ MOST_TIED = 0.25  # share of them that may reach the maximum of the strongest on
 
 
 def tied_share(maps: Float) -> float:
-    """Return which share of the next 23 maps (c, h, w) reach the maximum of the strongest one, to 0.1%.
+    """Return the share of the 23 next strongest maps (c, h, w) that reach the maximum of the strongest one, to 0.1%.
 
-    1 if they all do, as behind a saturated ReLU6, or if no map has a positive value.
+    It is 1 after a saturated ReLU6, and if no map has a positive value.
     """
     strongest = np.sort(maps.max(axis=(1, 2)))[::-1][:TOP]
     if strongest[0] <= 0:
@@ -25,9 +25,10 @@ def tied_share(maps: Float) -> float:
 
 
 def opening_layer(net: nn.Module, x: Tensor, layers: Sequence[tuple[str, nn.Module]]) -> str:
-    """Return the name of the deepest layer of which at most a quarter of the strongest maps share the maximum.
+    """Return the name of the deepest layer in which at most a quarter of the strongest maps share the maximum.
 
-    x: one image (1, C, H, W); `layers`: names and modules in forward order. The deepest one if all have too many ties.
+    x: one image (1, C, H, W); `layers`: names and modules in forward order. If all layers have too many ties, it is the
+    deepest one.
     """
     for name, layer in reversed(layers):
         try:

@@ -46,8 +46,8 @@ def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progres
     """Return the receptive fields of many places (layer, row, column) of one or more layers, from shared passes.
 
     Found by bisection: rows or columns of pixels from one side are set to NaN, which every operation propagates; the
-    edge of the field is where the activation stops being NaN. Every trial narrows all fields. Of a layer that
-    runs several times the last run counts; a pass ends after the last layer that is still needed.
+    edge of the field is where the activation stops being NaN. Every trial narrows all fields. If a layer runs several
+    times, its last run counts. A pass ends after the last layer that is still needed.
     """
     height, width = x.shape[2:]
     found = find_edges(net, x, places, unknown_edges(x, len(places)), progress)
@@ -55,9 +55,9 @@ def receptive_fields(net: nn.Module, x: Tensor, places: Sequence[Place], progres
 
 
 def unknown_edges(x: Tensor, count: int) -> NDArray[np.int_]:
-    """Return the bounds (count, 4, 2) of fields of which nothing is known.
+    """Return the initial bounds (count, 4, 2) of fields of which nothing is known.
 
-    Lines from the top, left, bottom and right: as many as are known to lie outside, and as many as reach inside.
+    For the top, left, bottom and right: the number of lines known to be outside, and one that reaches into the field.
     """
     height, width = x.shape[2:]
     return np.tile(np.array([[0, height], [0, width]] * 2), (count, 1, 1))
@@ -70,14 +70,14 @@ def find_edges(
     low, high = bounds[:, :, 0].copy(), bounds[:, :, 1].copy()
     whole = int(np.log2(high - low).sum())
     ends: dict[nn.Module, int] = {}
-    trials = [(side, 1) for side in range(4)]  # first: which fields reach the border?
+    trials = [(side, 1) for side in range(4)]  # first, whether the fields reach the border
     while trials and places:
-        open_ = np.flatnonzero((high - low > 1).any(axis=1))
-        poisoned = torch.cat([_poisoned(x, side, lines) for side, lines in trials])
-        seen = reached(net, poisoned, [places[place] for place in open_.tolist()], ends)
+        unknown = np.flatnonzero((high - low > 1).any(axis=1))
+        inputs = torch.cat([_with_nan_lines(x, side, lines) for side, lines in trials])
+        seen = reached(net, inputs, [places[place] for place in unknown.tolist()], ends)
         for (side, lines), reaches in zip(trials, seen, strict=True):
-            high[open_[reaches], side] = high[open_[reaches], side].clip(max=lines)
-            low[open_[~reaches], side] = low[open_[~reaches], side].clip(min=lines)
+            high[unknown[reaches], side] = high[unknown[reaches], side].clip(max=lines)
+            low[unknown[~reaches], side] = low[unknown[~reaches], side].clip(min=lines)
         if progress:
             progress(whole - int(np.log2(high - low).sum()), whole)
         middle = (low + high) // 2
@@ -86,7 +86,7 @@ def find_edges(
     return low
 
 
-def _poisoned(x: Tensor, side: int, lines: int) -> Tensor:
+def _with_nan_lines(x: Tensor, side: int, lines: int) -> Tensor:
     """Return the image with its first `lines` lines from the top (side 0), left, bottom or right set to NaN."""
     trial = x.clone()
     axis = 2 + side % 2

@@ -15,7 +15,7 @@ def stages(net: nn.Module, x: Tensor, last: nn.Module | None = None) -> list[nn.
     """Return the last module of each size of feature maps (B, c, h, w), in forward order; the last one is `last`.
 
     Without `last` it is the last module whose output has more than one place. Modules that run several times are left
-    out, as their output is not one. Raises CamvizError if there is none.
+    out, because they have several outputs. Raises CamvizError if there is none.
     """
     seen: list[tuple[nn.Module, tuple[int, int]]] = []
     runs: Counter[nn.Module] = Counter()

@@ -13,7 +13,7 @@ from ..tape import class_scores, observe
 
 Place = Literal["image", "layer", "scores", "elsewhere"]
 
-CHANNELS = 0.45  # the part of a strip's length that shows channels; the rest shows depth
+CHANNELS = 0.45  # share of a strip's length that stands for channels; the rest stands for depth
 _WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 
 

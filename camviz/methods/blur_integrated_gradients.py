@@ -54,7 +54,7 @@ def blur_integrated_gradients(
     share = torch.arange(steps + 1, **CPU) / steps
     sigmas = (sigma * share if spacing == "even" else (sigma * share).sqrt()).tolist()
     result = torch.zeros_like(x)
-    with many_passes(net, x, fold="gradient") as passes:
+    with many_passes(net, x, fusion="gradient") as passes:
         for number, image in enumerate(x):
             for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 here = sigmas[part]

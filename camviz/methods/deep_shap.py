@@ -43,7 +43,7 @@ def deep_shap(
     """
     x = x.detach()
     result = torch.zeros_like(x)
-    with many_passes(net, x, fold="nothing") as passes:
+    with many_passes(net, x, fusion="nothing") as passes:
         for number, image in enumerate(x):
             for part in batches(samples, passes.size_with_gradient, partial_progress(progress, number, len(x))):
                 start = random_references(seed, reference, range(samples)[part], image)

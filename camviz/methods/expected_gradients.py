@@ -46,7 +46,7 @@ def expected_gradients(
     """
     x = x.detach()
     result = torch.zeros_like(x)
-    with many_passes(net, x, fold="gradient") as passes:
+    with many_passes(net, x, fusion="gradient") as passes:
         for number, image in enumerate(x):
             places = Rng(seed + 1)
             for part in batches(samples, passes.size_with_gradient, partial_progress(progress, number, len(x))):

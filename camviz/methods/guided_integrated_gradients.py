@@ -53,7 +53,7 @@ def guided_integrated_gradients(
     x = x.detach()
     start = start_of_path(net, x, baseline)
     points, result = start.clone(), torch.zeros_like(x)
-    with many_passes(net, x, fold="gradient"):
+    with many_passes(net, x, fusion="gradient"):
         for step in range(1, steps + 1):
             gradient = input_gradient(net, in_fastest_layout(points), score)
             ways = zip(points, start, x, gradient, strict=True)

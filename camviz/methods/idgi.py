@@ -50,7 +50,7 @@ def idgi(
     start = start_of_path(net, x, baseline)
     place = torch.arange(steps + 1, dtype=x.dtype, device=x.device)[:, None, None, None] / steps
     result = torch.zeros_like(x)
-    with many_passes(net, x, fold="gradient") as passes:
+    with many_passes(net, x, fusion="gradient") as passes:
         for number, (first, last) in enumerate(zip(start, x, strict=True)):
             before, weight = None, None  # the score at the end of the last batch, and the shares of its step
             for part in batches(steps + 1, passes.size_with_gradient, partial_progress(progress, number, len(x))):

@@ -53,7 +53,7 @@ def integrated_gradients(
     start = BASELINES[baseline](x)
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     place, weight = (x.new_tensor(values)[:, None, None, None] for values in ((nodes + 1) / 2, weights / 2))
-    with many_passes(net, x, fold="gradient") as passes:
+    with many_passes(net, x, fusion="gradient") as passes:
         with torch.no_grad():
             end, begin = score_of(score, forward(net, in_fastest_layout(torch.cat([x, start])))).chunk(2)
             rise = end - begin

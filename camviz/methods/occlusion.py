@@ -57,7 +57,7 @@ def occlusion(
         check_feature_map(feature_map, activation.shape[1])
         return activation[:, feature_map].sum(dim=(1, 2))
 
-    with torch.no_grad(), many_passes(net, x, fold="weights" if feature_map is None else "nothing") as passes:
+    with torch.no_grad(), many_passes(net, x, fusion="weights" if feature_map is None else "nothing") as passes:
         whole = measured(forward(net, x))
         if layer is not None and feature_map is not None:
             whole = strength(x, layer, feature_map)

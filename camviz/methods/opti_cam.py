@@ -46,7 +46,7 @@ def opti_cam(
     """
     x = x.detach()
     activation = activations(net, x, layer)[0].relu()
-    with torch.enable_grad(), many_passes(net, x, fold="gradient"):
+    with torch.enable_grad(), many_passes(net, x, fusion="gradient"):
         u = torch.zeros(activation.shape[:2], dtype=x.dtype, device=x.device, requires_grad=True)
         adam = torch.optim.Adam([u], lr=rate, maximize=True)
         for step in range(1, steps + 1):

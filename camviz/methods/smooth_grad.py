@@ -62,7 +62,7 @@ def smooth_grad(
     chosen = METHODS[base]
     explain = partial(chosen.function, extended=extended) if "extended" in chosen.knobs else chosen.function
     maps = []
-    with many_passes(net, x, fold="gradient") as passes:
+    with many_passes(net, x, fusion="gradient") as passes:
         size = 1 if chosen.many_passes else passes.size_with_gradient
         for number, image in enumerate(x):
             deviation = level * (image.max() - image.min())

@@ -46,7 +46,7 @@ def xrai(
     place = torch.linspace(0, 1, steps, dtype=x.dtype, device=x.device)[:, None, None, None]
     weight = torch.full_like(place, 1 / steps)
     maps = []
-    with many_passes(net, x, fold="gradient") as passes:
+    with many_passes(net, x, fusion="gradient") as passes:
         for number, extreme in enumerate((torch.amin, torch.amax)):
             start = extreme(x, dim=(1, 2, 3), keepdim=True).expand_as(x)
             report = partial_progress(progress, number, 2)

@@ -1,6 +1,6 @@
-"""The networks: a catalogue, their weights, their layers, and how an image becomes their input."""
+"""Models: a catalog of networks, their weights, their layers, and the preprocessing of an image."""
 
-from .catalogue import Entry, catalogue
+from .catalog import Entry, catalog
 from .checkpoints.weights import Weights
 from .custom.copying import origin_of
 from .custom.fixed_inputs import FixedInputs
@@ -22,7 +22,7 @@ __all__ = [
     "Prediction",
     "Weights",
     "available_devices",
-    "catalogue",
+    "catalog",
     "default_model_name",
     "load_model",
     "loaded_once",

@@ -25,15 +25,15 @@ def default_channels(count: int) -> tuple[Channel, ...]:
     """
     if count not in (1, 3):
         raise PreprocessingError(
-            "this network has {count} input channels, but an image has red, green and blue: name them, as in "
-            "input_channels=('red', 'green', 'blue', 'black'), out of red, green, blue, gray, and black for zeros",
+            "this network has {count} input channels, but an image has red, green and blue: name the color of each, as "
+            "in input_channels=('red', 'green', 'blue', 'black'); a color is red, green, blue, gray or black (zeros)",
             count=count,
         )
     return ("gray",) if count == 1 else RGB_CHANNELS
 
 
 def check_channels(given: Sequence[str]) -> tuple[Channel, ...]:
-    """Return `given` as a tuple of channels. Raises CamvizError."""
+    """Return `given` as a tuple of channels. Raises CamvizError for an unknown channel."""
     if not isinstance(given, list | tuple) or not given:
         raise PreprocessingError(
             "input_channels must be a list of colors, one for each channel; got {value}", value=repr(given)[:60]
@@ -79,7 +79,7 @@ def in_colors(attribution: Tensor, channels: Sequence[Channel]) -> Tensor:
 
 
 def is_gray(channels: Sequence[Channel]) -> bool:
-    """Whether no channel receives a color."""
+    """Return whether no channel receives a color."""
     return not set(channels) & set(RGB_CHANNELS)
 
 
@@ -90,7 +90,7 @@ def from_rgb_values(values: Sequence[float], channels: Sequence[Channel], black:
 
 
 def check_per_channel(values: Sequence[float], channels: Sequence[Channel], what: str) -> tuple[float, ...]:
-    """Return `values` as floats, one for each channel. Raises CamvizError."""
+    """Return `values` as floats. Raises CamvizError unless there is one finite number for each channel."""
     given = repr(values)[:60]
     if not isinstance(values, Sequence) or isinstance(values, str | bytes):
         raise PreprocessingError("{what} must be numbers; got {values}", what=what, values=given)

@@ -1,4 +1,4 @@
-"""Class names from a file or a Python object, in the forms that are in use."""
+"""Read class names from a file or a Python object, in all common forms."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,18 +17,18 @@ LARGEST = 4 << 20  # bytes of a file
 
 
 class ImageNetName(str):
-    """The name of a class of ImageNet. The dashboard shows it under a more common name, in the person's language."""
+    """The name of a class of ImageNet. The dashboard shows a more common name, in the language of the page."""
 
     __slots__ = ()
 
 
 def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple[str, ...]:
-    """The class names in the order of their index.
+    """Return the class names in the order of their index.
 
-    `given`: the path of a file, the content of one, or what its JSON holds: a list of names, {index: name},
-    {index: [id, name]} as in ImageNet's class_index.json, {name: index} as torchvision's class_to_idx, pairs, or a
-    configuration with id2label. A file that is no JSON has one name a line, lines "index: name", a Python dictionary,
-    or a table (CSV, TSV) with a column of indices or a header. Raises CamvizError.
+    `given`: the path of a file, its content as bytes, or an object that its JSON can contain: a list of names, {index:
+    name}, {index: [id, name]} as in ImageNet's class_index.json, {name: index} as in torchvision's class_to_idx, pairs,
+    or a configuration with id2label. A file that is no JSON has one name per line, lines "index: name", a Python
+    dictionary, or a table (CSV, TSV) with a column of indices or a header. Raises CamvizError.
     """
     if isinstance(given, str | Path):
         file = Path(given)
@@ -59,7 +59,7 @@ def read_class_names(given: ClassNames | bytes, where: str = THE_NAMES) -> tuple
 def _parsed(content: bytes, where: str) -> Any:
     if len(content) > LARGEST:
         raise ClassNamesError(
-            "{where}: {size:.1f} MB are too much for names ({limit} MB at most)",
+            "{where}: the file has {size:.1f} MB, and at most {limit} MB are accepted",
             where=where,
             size=len(content) / 1000000.0,
             limit=LARGEST >> 20,
@@ -79,13 +79,13 @@ def _parsed(content: bytes, where: str) -> Any:
             "{where}: line {line} is no JSON ({reason})", where=where, line=error.lineno, reason=error.msg
         ) from error
     except _Twice as error:
-        raise ClassNamesError("{where}: {name} is there twice", where=where, name=_short(str(error))) from error
+        raise ClassNamesError("{where}: {name} occurs twice", where=where, name=_short(str(error))) from error
     except ValueError as error:  # a number of more digits than Python reads
         raise ClassNamesError("{where}: a number in it is too long", where=where) from error
 
 
 class _Twice(ValueError):
-    """A key that stands twice in one JSON object, of which json would keep the last."""
+    """A key occurs twice in one JSON object; json would keep only the last one."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _by_index(given: Mapping[Any, Any], where: str) -> list[Any]:
-    """What a mapping says for each index from 0, whichever of its two sides the indices are."""
+    """Return the names of a mapping {index: name} or {name: index}, in the order of the index from 0."""
     pairs = list(given.items())
     if all(_is_index(key) for key, _ in pairs):
         numbered = [(int(key), _name(value)) for key, value in pairs]
@@ -115,7 +115,7 @@ def _by_index(given: Mapping[Any, Any], where: str) -> list[Any]:
     for index, name in numbered:
         if index in found:
             raise ClassNamesError(
-                "{where}: class {index} is there twice, {first} and {name}",
+                "{where}: class {index} occurs twice, as {first} and {name}",
                 where=where,
                 index=index,
                 first=_short(found[index]),
@@ -125,7 +125,7 @@ def _by_index(given: Mapping[Any, Any], where: str) -> list[Any]:
     for index in range(len(found)):
         if index not in found:
             raise ClassNamesError(
-                "{where}: there is no class {index} among the {count}, which must count from 0",
+                "{where}: class {index} is missing; the {count} indices must count from 0 without gaps",
                 where=where,
                 index=index,
                 count=len(found),
@@ -138,13 +138,13 @@ def _is_index(key: Any) -> bool:
 
 
 def _name(value: Any) -> Any:
-    """The last of [id, name], or the name itself."""
+    """Return the name of [id, name], or the value itself."""
     return value[-1] if isinstance(value, list | tuple) and value else value
 
 
 def _short(value: Any) -> str:
     try:
         written = repr(value)
-    except RecursionError:  # JSON that could just be read
+    except RecursionError:  # json.loads allows deeper nesting than repr
         return Message("something nested deeply")
     return written if len(written) <= 60 else f"{written[:57]}..."

@@ -1,4 +1,4 @@
-"""How an image becomes the input of a network: one geometry for what is computed and what is shown."""
+"""The geometry of preprocessing: resize and crop an image to the input size, for computing and for display alike."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -19,8 +19,8 @@ AFFORDABLE = 1 << 22  # pixels of a resized image, 12 MB: 64 times as long as wi
 class Geometry:
     """The input's size, and the grid that the weights' own transform resizes to before its center crop.
 
-    `size` and `grid` are (height, width). With `keep_ratio` the image covers the grid and keeps its shape;
-    without it, it is squeezed into the grid.
+    `size` and `grid` are (height, width). With `keep_ratio` the image covers the grid and keeps its aspect ratio;
+    without it, both sides are resized to the grid.
     """
 
     size: tuple[int, int]
@@ -37,7 +37,7 @@ class Geometry:
             )
 
     def box(self, width: int, height: int, fit: Fit = "crop") -> tuple[float, float, float, float]:
-        """The part of an image that the network sees: (left, top, right, bottom) in the image's own pixels."""
+        """Return the part of an image that the network sees: (left, top, right, bottom) in pixels of the image."""
         if check_fit(fit) != "crop":
             return 0, 0, width, height
         rows, columns = self._resized(width, height)
@@ -46,7 +46,7 @@ class Geometry:
         return left * width / columns, top * height / rows, right * width / columns, bottom * height / rows
 
     def apply(self, image: Image.Image, fit: Fit = "crop", fill: tuple[int, int, int] = (0, 0, 0)) -> Image.Image:
-        """`image` (RGB) at the input's size. `fit="pad"` fills what remains with the color `fill`."""
+        """Return `image` (RGB) at the input's size. `fit="pad"` fills the rest with the color `fill`."""
         height, width = self.size
         resample = Image.Resampling[self.interpolation.upper()]
         rows, columns = self._resized(*image.size)
@@ -54,7 +54,7 @@ class Geometry:
             left, top = _offset(columns, width), _offset(rows, height)
             return image.resize((columns, rows), resample).crop((left, top, left + width, top + height))
         if fit != "pad":
-            # The whole of a 16 x 100000 image would be 1.6 million rows; only the box is resized.
+            # Resized as a whole, a 16 x 100000 image would have 1.6 million rows.
             return image.resize((width, height), resample, box=self.box(*image.size, fit))
         scale = min(width / image.width, height / image.height)
         inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -63,7 +63,7 @@ class Geometry:
         return canvas
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
-        """Rows and columns of the whole resized image, rounded as torchvision and timm round them."""
+        """Return rows and columns of the whole resized image, rounded as by torchvision and timm."""
         rows, columns = self.grid
         if not self.keep_ratio:
             return rows, columns

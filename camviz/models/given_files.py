@@ -1,4 +1,4 @@
-"""Files that a caller names."""
+"""Check and read files that a caller names."""
 
 from os.path import isfile
 from pathlib import Path
@@ -7,7 +7,7 @@ from ..errors import FilesError
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file of this path; none has a path that the system does not take, such as one too long."""
+    """Return whether there is a file at this path; False for a path that the system does not accept."""
     return isfile(path)  # noqa: PTH113 - Path.is_file raises OSError for a path that is too long
 
 

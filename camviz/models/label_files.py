@@ -1,4 +1,4 @@
-"""Class names in text files that are no JSON: one a line, with an index, a Python literal, a table, JSON lines."""
+"""Class names in text files that are no JSON: one per line, with an index, a Python literal, a table, JSON lines."""
 
 import ast
 import csv
@@ -15,16 +15,16 @@ _NAMES = ("name", "class_name", "label", "class", "category", "title", "display_
 
 
 def decoded(content: bytes, where: str) -> str:
-    """Return the text of a file in UTF-8 or, with its mark, UTF-16. Raises CamvizError."""
+    """Return the text of a file in UTF-8, or in UTF-16 with a byte order mark. Raises CamvizError."""
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ClassNamesError("{where}: the file is no text in UTF-8", where=where) from error
+        raise ClassNamesError("{where}: the file is no text in UTF-8: save it in this encoding", where=where) from error
 
 
 def literal(text: str) -> Any:
-    """Return a dictionary or list written in Python; None if the text is none. Nothing is run."""
+    """Return a dictionary or list written in Python; None if the text is none. No code is run."""
     if text.count("{") + text.count("[") + text.count("(") + text.count("-") > 50_000:
         return None
     try:
@@ -32,16 +32,16 @@ def literal(text: str) -> Any:
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
     if isinstance(value, dict) and len(value) < len(re.findall(r"(?m)^[\s{]*\d+\s*:", text)):
-        return None  # an index that is there twice
+        return None  # an index occurs twice
     return value if isinstance(value, dict | list | tuple) else None
 
 
 def lines_of(text: str, where: str) -> Any:
-    """Return the names of a text file by line, or {index: name} where the lines carry indices. Raises CamvizError."""
+    """Return the names of a text file by line, or {index: name} if the lines have indices. Raises CamvizError."""
     lines = [line.strip() for line in text.strip().splitlines()]
     if "" in lines:
         raise ClassNamesError(
-            "{where}: line {line} is empty, so the names after it would be shifted",
+            "{where}: line {line} is empty, so the names after it would be shifted: remove it, or name the class",
             where=where,
             line=lines.index("") + 1,
         )
@@ -57,7 +57,7 @@ def lines_of(text: str, where: str) -> Any:
 
 
 def json_lines(text: str) -> list[Any] | None:
-    """Return the values of a file with one JSON value a line; None if it is none."""
+    """Return the values of a file with one JSON value per line; None for any other file."""
     try:
         values = [json.loads(line) for line in text.splitlines() if line.strip()]
     except (ValueError, RecursionError):
@@ -66,7 +66,7 @@ def json_lines(text: str) -> list[Any] | None:
 
 
 def _table(lines: list[str], where: str) -> Any:
-    """The names of a table with columns: a column of indices, and one of names; None if it is none."""
+    """Return the names of a table with a column of names and perhaps one of indices; None if the lines are no table."""
     for delimiter in ("\t", ";", ",", " "):
         rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)]
         if delimiter == " ":
@@ -105,7 +105,7 @@ def _once(pairs: list[tuple[str, str]], where: str) -> dict[str, str]:
     for index, name in pairs:
         if index in found:
             raise ClassNamesError(
-                "{where}: class {index} is there twice, {first} and {name}",
+                "{where}: class {index} occurs twice, as {first} and {name}",
                 where=where,
                 index=index,
                 first=repr(found[index]),
@@ -116,7 +116,7 @@ def _once(pairs: list[tuple[str, str]], where: str) -> dict[str, str]:
 
 
 def unwrapped(content: Any, where: str) -> Any:
-    """Return the class names inside a model's config.json or a data set's description, pairs as a mapping."""
+    """Return the class names in a model's config.json or a description of a data set, and pairs as a mapping."""
     if isinstance(content, dict):
         for key in ("id2label", "label2id", "class_to_idx", "names", "classes", "categories", "labels"):
             if isinstance(content.get(key), dict | list | tuple):
@@ -158,10 +158,10 @@ def _is_index(value: Any) -> bool:
 
 
 def listed_values(given: Any, where: str) -> Any:
-    """Return an iterable of names as a list, in its order. Raises CamvizError where it has no order."""
+    """Return an iterable of names as a list, in its order. Raises CamvizError if it has no order."""
     if isinstance(given, set | frozenset):
         raise ClassNamesError(
-            "{where}: a set has no order, so the names would belong to other classes each time: give a list in the "
+            "{where}: a set has no order, so it does not say which name belongs to which class: give a list in the "
             "order of the classes, or {{index: name}}",
             where=where,
         )

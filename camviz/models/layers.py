@@ -1,4 +1,4 @@
-"""The layers of a network that hold a map of the image, found in one forward pass."""
+"""The layers of a network with feature maps, found in one forward pass."""
 
 import math
 from collections.abc import Iterator
@@ -17,17 +17,15 @@ from ..tape import class_scores, observe, reading_of
 LONGEST, SHORTEST = 25, 5  # names in the short list
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-_PASSIVE = (nn.Identity, _DropoutNd)  # they hand their input on, so they are no layers of their own
-
-
+_PASSIVE = (nn.Identity, _DropoutNd)  # they return their input, so they are not listed as layers
 _CHANNELS_LAST = (nn.Linear, nn.LayerNorm)  # not their subclasses: LayerNorm2d has its channels first
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A module whose output is a stack of maps, (channels, height, width) for the network's input size.
+    """A module whose output is feature maps, (channels, height, width) for the network's input size.
 
-    `stage` counts from 1: layers of equal down-sampling share it. `main` marks the short list for a newcomer.
+    `stage` counts the resolutions from 1. `main`: whether the layer is in the short list.
     """
 
     name: str
@@ -52,17 +50,20 @@ class Layer:
 
 @dataclass(frozen=True)
 class Probe:
-    """What one forward pass tells: the layers in the order in which they finish, and the number of classes."""
+    """The result of one forward pass: the layers in the order in which they finish, and the number of classes."""
 
     layers: tuple[Layer, ...]
     classes: int
 
 
 def probe(net: nn.Module, size: tuple[int, int], channels: int = 3) -> Probe:
-    """Run `net` once on a black image of `size` (height, width). A module that runs twice counts at its last run."""
+    """Return the layers and the number of classes of `net`, from a pass of a black image of `size` (height, width).
+
+    A module that runs several times is listed at its last run.
+    """
     names = {module: name for name, module in net.named_modules()}
     found: dict[str, Layer] = {}
-    echoes: set[str] = set()  # containers that return the very tensor of their last child
+    echoes: set[str] = set()  # containers that return the same tensor as their last child
     last: tuple[str, Any] = ("", None)
 
     def see(module: nn.Module, output: Any) -> None:
@@ -100,7 +101,7 @@ def running_on(net: nn.Module, x: Tensor) -> Iterator[None]:
 
 
 def is_map(module: nn.Module, output: Any, size: tuple[int, int]) -> bool:
-    """Whether the output is (1, channels, height, width) with more than one place."""
+    """Return whether the output is (1, channels, height, width) with more than one place."""
     if not isinstance(output, Tensor) or output.ndim != 4 or len(output) != 1:
         return False
     if isinstance(module, _PASSIVE) or type(module) in _CHANNELS_LAST:
@@ -113,7 +114,7 @@ def is_map(module: nn.Module, output: Any, size: tuple[int, int]) -> bool:
 
 
 def _skew(height: int, width: int, size: tuple[int, int]) -> float:
-    """How far the two down-sampling factors differ, in powers of two."""
+    """Return by how many powers of two the two down-sampling factors differ."""
     return abs(math.log2(size[0] / height) - math.log2(size[1] / width))
 
 
@@ -124,7 +125,7 @@ def _with_stages(layers: list[Layer], height: int) -> list[Layer]:
 
 
 def _short_list(net: nn.Module, layers: list[Layer], echoes: set[str]) -> list[str]:
-    """The names that a newcomer sees: outermost layers and the children of containers among them, each map once."""
+    """Return the names of the short list: outermost layers and the children of containers, each map once."""
     known = {layer.name: layer for layer in layers}
     outermost = [name for name in known if not any(outer in known for outer in _outside(name))]
     opened = {name for name in outermost if len(outermost) == 1 or isinstance(net.get_submodule(name), _CONTAINERS)}
@@ -142,7 +143,7 @@ def _short_list(net: nn.Module, layers: list[Layer], echoes: set[str]) -> list[s
             alike.append([name])
 
     default = layers[-1].name if layers else ""
-    # The last name says most ("layer4", not "layer4.1"), unless it is that of the whole trunk ("blocks").
+    # The last name is the most general one ("layer4", not "layer4.1"), but not that of the whole trunk ("blocks").
     shown = [
         default if default in run else next((name for name in reversed(run) if name not in trunks), run[-1])
         for run in alike
@@ -156,13 +157,13 @@ def _short_list(net: nn.Module, layers: list[Layer], echoes: set[str]) -> list[s
 
 
 def _refines(net: nn.Module, layer: Layer, before: Layer) -> bool:
-    """Whether `layer` only normalizes or gates what `before` computed: same shape, no weights of its own."""
+    """Return whether `layer` only normalizes or gates what `before` computed: same shape, no weights of its own."""
     same = replace(layer, name="", kind="") == replace(before, name="", kind="")
     return same and all(parameter.ndim < 2 for parameter in net.get_submodule(layer.name).parameters())
 
 
 def _outside(name: str) -> list[str]:
-    """The dotted names of all modules around a module, without the network itself."""
+    """Return the dotted names of all modules around a module, without the network itself."""
     parts = name.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 

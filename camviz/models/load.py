@@ -1,4 +1,4 @@
-"""load_model: a Model from a catalogue name, a file, or a network given as a Python object."""
+"""load_model: a Model from a catalog name, a file, or a network given as a Python object."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -58,28 +58,28 @@ def load_model(
     categories: ClassNames | None = None,
     name: str | None = None,
 ) -> Model:
-    """Load a network by its catalogue name, or copy one that you give, and return it as a Model.
+    """Load a network by its catalog name, or copy a given one, and return it as a Model.
 
-    `network`: a name of the catalogue, an nn.Module, an ExportedProgram of torch.export.export, or the path of a
+    `network`: a name of the catalog, an nn.Module, an ExportedProgram of torch.export.export, or the path of a
     TorchScript or torch.export file (.pt, .pt2; such a file can run any code, so open only files that you trust).
     A network given as an object is copied and never changed.
 
     `weights`: "default" = pretrained (downloaded on first use, `progress(done_bytes, total_bytes)`), "random", the
-    path of a checkpoint (.pth, .pt, .ckpt, .bin, .safetensors), or its content. Of all its tensors those are taken that
-    fit the network, whatever their prefix; plain weights before averaged ones (EMA). None = "random", as in
+    path of a checkpoint (.pth, .pt, .ckpt, .bin, .safetensors), or its content. The tensors that fit the network are
+    used, with any prefix of their names; plain weights are preferred to averaged ones (EMA). None = "random", as in
     torchvision. `device`: None = torch's default. `input_size`: (height, width), or the side of a square. It, `mean`,
-    `std` and `categories` replace the catalogue's values; for a network given as an object the defaults are 224 x 224
+    `std` and `categories` replace the catalog's values; for a network given as an object the defaults are 224 x 224
     and ImageNet's values. `categories`: class names, or the path of a file of them. `input_channels`: the content of
     each input channel, out of "red", "green", "blue", "gray", "black" (zeros); None = gray for one channel, red, green
     and blue for three. `preprocess`: a function from a PIL image to the input (C, H, W); it replaces `input_size`,
     `mean`, `std` and `input_channels`, which are inferred from it.
-    `head`: what makes probabilities of the class scores: "softmax", "sigmoid" for independent labels, or "none" if the
-    network's own output is the answer already: probabilities, or a number in `unit`. None = what the network itself
-    ends in; without such a last step sigmoid for one score (a number, if its sigmoid is exactly 0 or 1), else softmax.
-    `output`: which output holds the class scores, by index or name, where the network returns several. Two names for
-    one score s are two classes, of scores -s and s.
-    A network of several inputs is wrapped by `camviz.models.FixedInputs`. `Model.notes` says what was found that
-    belongs to every result, such as a forward pass that draws random numbers. Raises CamvizError on wrong input.
+    `head`: how class scores become probabilities: "softmax", "sigmoid" for independent labels, or "none" if the output
+    of the network is the answer itself: probabilities, or a number in `unit`. None = the last step of the network; if
+    it is none of these, sigmoid for one score (a number, if its sigmoid is exactly 0 or 1), else softmax.
+    `output`: the index or name of the output with the class scores, if the network returns several. Two names for one
+    score s are two classes, of scores -s and s.
+    A network with several inputs is wrapped by `camviz.models.FixedInputs`. `Model.notes` has facts that belong to
+    every result, such as a forward pass that draws random numbers. Raises CamvizError for invalid input.
     """
     network = network_of(network)
     name, unit = text_of(name, "name"), text_of(unit, "unit") or ""
@@ -90,7 +90,9 @@ def load_model(
         if isinstance(made, Model):
             settings = (input_size, mean, std, input_channels, preprocess, head, output, unit or None, categories)
             if weights != "default" or any(one is not None for one in settings):
-                raise CamvizError("{name} comes loaded from its package, so it takes no settings", name=network)
+                raise CamvizError(
+                    "{name} is a loaded model of another package, so it takes no settings: leave them out", name=network
+                )
             moved = made if device is None else on_device(made, str(device_of(device)))
             return with_digest(replace(moved, name=name, title=name))
         network = made
@@ -103,7 +105,7 @@ def load_model(
     if preprocess is not None:
         if any(given is not None for given in (input_size, mean, std, input_channels)):
             raise PreprocessingError(
-                "preprocess replaces input_size, mean, std and input_channels: give either it or them"
+                "preprocess replaces input_size, mean, std and input_channels: leave these out, or leave out preprocess"
             )
         inferred = infer_preprocessing(preprocess)
         input_size, mean, std, input_channels = inferred.size, inferred.mean, inferred.std, inferred.channels
@@ -118,7 +120,7 @@ def load_model(
     names = saved_class_names(weights) if categories is None else read_class_names(categories)
     with one_input(net):
         shape = (len(channels), *geometry.size)
-        given = head is not None or output is not None or not source.from_catalogue
+        given = head is not None or output is not None or not source.from_catalog
         answers = (
             read_output(net, shape, head, output, None if names is None else len(names), unit)
             if given
@@ -131,7 +133,9 @@ def load_model(
         else check_per_channel(per_channel(std, len(channels)), channels, "std")
     )
     if 0 in deviations:
-        raise PreprocessingError("std must not be 0, since it is divided by; got {deviations}", deviations=deviations)
+        raise PreprocessingError(
+            "std must not be 0, because inputs are divided by it; got {deviations}", deviations=deviations
+        )
     model = Model(
         name=name or source.name,
         title=Message("{title} (untrained)", title=source.title) if loaded.is_random else source.title,
@@ -153,7 +157,7 @@ def load_model(
         transform=preprocess,
         notes=(*notes, *answers.notes),
     )
-    if source.from_catalogue:
+    if source.from_catalog:
         mark_batches_of_one(net, needed=False)
         return model
     return checked(model)
@@ -173,16 +177,14 @@ def _build(
 ) -> tuple[nn.Module, Weights]:
     if weights == "default":
         return source.trained(progress), source.weights
-    if weights == "random" and not source.from_catalogue:
-        raise CamvizError(
-            "random weights are for networks of the catalogue; initialize your network before you give it"
-        )
+    if weights == "random" and not source.from_catalog:
+        raise CamvizError("random weights are for networks of the catalog; initialize your network before you give it")
     if weights == "random":
         return source.untrained(source.classes), Weights("random")
     if isinstance(weights, Mapping):
         state, file, loaded = tensors_in(weights), "", Weights("custom")
         if not state:
-            raise WeightsError("a state dict holds tensors by name, as net.state_dict() gives them")
+            raise WeightsError("weights hold no tensors: give a state dict, as net.state_dict() returns it")
     else:
         path = Path(weights)
         if not is_file(path):
@@ -192,29 +194,29 @@ def _build(
         state, file, loaded = files.read_checkpoint(path), path.name, Weights("file", str(weights))
     net = source.untrained(source.classes)
     state = fitting_heads(select(state, net), net, file)
-    if source.from_catalogue:
+    if source.from_catalog:
         if (classes := state_dict.classes_in(state, net, source.classes)) != source.classes:
             net = source.untrained(classes)
         if (channels := state_dict.channels_in(state, net)) != len(source.mean):
             state_dict.widen(net, channels)
-    state_dict.fill(net, state, file, source.name, _closest_hint(source.name) if source.from_catalogue else None)
-    return net, loaded if source.from_catalogue else Weights("custom")
+    state_dict.fill(net, state, file, source.name, _closest_hint(source.name) if source.from_catalog else None)
+    return net, loaded if source.from_catalog else Weights("custom")
 
 
 def _closest_hint(name: str) -> state_dict.Hint:
-    """Return a function that names the catalogue architecture closest to a checkpoint that does not fit `name`."""
+    """Return a function that names the catalog architecture closest to a checkpoint that does not fit `name`."""
 
     def hint(state: Mapping[str, Tensor]) -> str:
         found = closest_architecture(state, name)
         if found is None:
-            return Message("no network of the catalogue is similar")
+            return Message("no network of the catalog is similar")
         if found.share == 1 and found.name != name:
-            return Message("the closest in the catalogue is {network}, which it fits", network=found.name)
-        same = "{network} is still the closest in the catalogue"
+            return Message("the closest in the catalog is {network}, which it fits", network=found.name)
+        same = "{network} is still the closest in the catalog"
         return Message(
             "{closest} ({matching} of {tensors} tensors match)",
             closest=Message(
-                same if found.name == name else "the closest in the catalogue is {network}", network=found.name
+                same if found.name == name else "the closest in the catalog is {network}", network=found.name
             ),
             matching=found.matching,
             tensors=found.tensors,
@@ -227,12 +229,12 @@ def _default_channels(net: nn.Module, size: tuple[int, int]) -> tuple[Channel, .
     """Return the default channels of a network, by the number of input channels of its first convolution."""
     try:
         count = state_dict.first_convolution(net)[1].in_channels
-    except CamvizError:  # a compiled network has convolutions that are no nn.Conv2d
+    except CamvizError:  # the convolutions of a compiled network are no nn.Conv2d
         count = next((weight.shape[1] for weight in net.parameters() if weight.ndim == 4), 3)
     try:
         return default_channels(count)
     except CamvizError:
-        with suppress(CamvizError):  # the first convolution listed need not be the first to run
+        with suppress(CamvizError):  # the first convolution in the list may not be the first that runs
             probe(net, size)
             return RGB_CHANNELS
         raise

@@ -1,4 +1,4 @@
-"""What a caller gives to load_model, in the form that the rest of it takes."""
+"""Check and convert the arguments of load_model."""
 
 from decimal import Decimal
 from numbers import Real
@@ -36,7 +36,7 @@ def network_of(given: Any) -> str | Path | nn.Module | ExportedProgram:
     elif isinstance(given, dict):
         hint = ": a state dict needs its architecture, as in load_model('resnet18', weights=state_dict)"
     raise CamvizError(
-        "load_model takes a name of the catalogue, an nn.Module, an ExportedProgram or the path of a program; got "
+        "load_model takes a name of the catalog, an nn.Module, an ExportedProgram or the path of a program; got "
         "{kind}{hint}",
         kind=given.__name__ if isinstance(given, type) else type(given).__name__,
         hint=hint,
@@ -44,18 +44,18 @@ def network_of(given: Any) -> str | Path | nn.Module | ExportedProgram:
 
 
 def weights_of(given: Any, source: ModelSource) -> Any:
-    """Return weights as "default", "random", a path or a state dict; None means what it means in torchvision: random.
+    """Return weights as "default", "random", a path or a state dict. None means random, as in torchvision.
 
-    An entry of torchvision's enum, or its name, stands for the weights that the catalogue has under that name.
+    An entry of torchvision's enum, or its name, means the weights with this name in the catalog.
     """
     if given is None:
-        return "random" if source.from_catalogue else "default"
+        return "random" if source.from_catalog else "default"
     name = given.name if isinstance(given, WeightsEnum) else given
-    if isinstance(name, str) and source.from_catalogue and name in (source.weights.name, "DEFAULT"):
+    if isinstance(name, str) and source.from_catalog and name in (source.weights.name, "DEFAULT"):
         return "default"
     if isinstance(given, WeightsEnum):
         raise WeightsError(
-            "{network} is offered with the weights {known}; for others give their state dict, "
+            "{network} has the weights {known} in the catalog; for others give their state dict, "
             "weights={given}.get_state_dict()",
             network=source.name,
             known=source.weights.name,
@@ -89,7 +89,7 @@ def size_of(given: Any) -> tuple[int, int]:
 
 
 def device_of(given: Any) -> torch.device:
-    """Return the device of a name, a number (of a GPU) or a torch.device. Raises CamvizError if it is not here."""
+    """Return the device for a name, the number of a GPU or a torch.device. Raises CamvizError if it does not exist."""
     here = ["cpu"]
     if torch.accelerator.is_available():
         kind = torch.accelerator.current_accelerator()
@@ -100,7 +100,7 @@ def device_of(given: Any) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, TypeError, ValueError, OverflowError, AssertionError) as error:
         raise CamvizError(
-            "device {given} cannot be used on this machine, which has {here}",
+            "device {given} cannot be used on this machine: use one of {here}",
             given=repr(given)[:60],
             here=", ".join(here),
         ) from error
@@ -108,18 +108,18 @@ def device_of(given: Any) -> torch.device:
 
 
 def per_channel(given: Any, count: int) -> Any:
-    """Return numbers for `count` channels as a list; one number is for every channel."""
+    """Return numbers for `count` channels as a list; one number is repeated for every channel."""
     given = _plain(given)
     return [given] * count if isinstance(given, Real | Decimal) and not isinstance(given, bool | np.bool_) else given
 
 
 def channels_of(given: Any) -> Any:
-    """Return the input channels as a sequence of names; "rgb", "bgr" and "gray" stand for theirs."""
+    """Return the input channels as a sequence of names, also for "rgb", "bgr" and "gray"."""
     return _CHANNELS.get(given.lower(), given) if isinstance(given, str) else _plain(given)
 
 
 def text_of(given: Any, what: str) -> str | None:
-    """Return a name or a unit as it is, None if there is none. Raises CamvizError for what is no text."""
+    """Return a name or a unit unchanged, None if there is none. Raises CamvizError if it is no text of one line."""
     if given is not None and (not isinstance(given, str) or len(given) > LONGEST or not given.isprintable()):
         raise CamvizError(
             "{what} must be text of one line, of at most {limit} characters; got {given}",
@@ -131,7 +131,7 @@ def text_of(given: Any, what: str) -> str | None:
 
 
 def _plain(given: Any) -> Any:
-    """Return the numbers of an array or a tensor as a list, or as one number; what has none is returned unchanged."""
+    """Return the numbers of an array or a tensor as a list, or as one number; return anything else unchanged."""
     if isinstance(given, Tensor):
         return given if given.is_meta or given.is_quantized or given.layout != torch.strided else given.tolist()
     return given.tolist() if isinstance(given, np.ndarray | np.generic) else given

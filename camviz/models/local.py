@@ -1,15 +1,15 @@
-"""The models of the catalogue whose weights are on this machine."""
+"""The models of the catalog whose weights are on this machine."""
 
 from functools import cache
 from pathlib import Path
 
-from .catalogue import EMBEDDED, catalogue, torchvision_weights
+from .catalog import EMBEDDED, catalog, torchvision_weights
 from .checkpoints import download
 from .checkpoints.packaged import PACKAGES, packaged_file
 
 
 def local_models() -> frozenset[str]:
-    """Return the names of the catalogue's models that can be loaded without a download."""
+    """Return the names of the catalog's models that can be loaded without a download."""
     files, repositories = download.downloaded_files(), download.downloaded_repositories()
     files |= {name for name in PACKAGES if packaged_file(name)}
     names = {name for name, places in _files().items() if not files.isdisjoint(places)}
@@ -23,11 +23,11 @@ def local_models() -> frozenset[str]:
 
 @cache
 def _files() -> dict[str, set[str]]:
-    """Return the files in torch's hub cache by model; one of them is enough."""
+    """Return the names of files in torch's hub cache by model; one of them is sufficient."""
     import timm
 
     found = {}
-    for entry in catalogue():
+    for entry in catalog():
         if entry.source == "torchvision":
             found[entry.name] = {torchvision_weights(entry.name).url.rpartition("/")[2]}
         elif entry.source == "timm":
@@ -44,7 +44,7 @@ def _repositories() -> dict[str, tuple[str, str]]:
     """Return repository and file in the Hugging Face cache by model."""
     import timm
 
-    names = [entry.name for entry in catalogue() if entry.source == "timm"]
+    names = [entry.name for entry in catalog() if entry.source == "timm"]
     configs = {name: timm.get_pretrained_cfg(name.removeprefix("timm/")) for name in names}
     return {
         name: (config.hf_hub_id, config.hf_hub_filename or "model.safetensors")

@@ -48,8 +48,8 @@ class Model:
 
     `input_channels`, `mean` and `std` have one entry for each input channel. `head` turns scores into probabilities:
     "softmax" (they sum to 1), "sigmoid" (each class independently) or "none" (the network's own output is the answer).
-    Without `has_probabilities` the answer is a number in `unit`, as that of a regression. `notes` are sentences about
-    the network that belong to every result. `draws_random_numbers`: two passes of one image differ unless they run in
+    Without `has_probabilities` the answer is a number in `unit`, as in a regression. `notes` are sentences about the
+    network that belong to every result. `draws_random_numbers`: two passes of one image differ unless they run in
     `running()`.
     """
 
@@ -74,23 +74,23 @@ class Model:
 
     @property
     def key(self) -> tuple[str, Weights, str]:
-        """What tells this model from every other one of this process: name, weights and device."""
+        """Name, weights and device, which identify this model in this process."""
         return self.name, self.weights, str(self.device)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Compute results inside the context: outside inference mode and autocast, random numbers of torch seeded."""
+        """Leave inference mode and autocast inside the context, and seed the random numbers of the network."""
         with usual_modes(), SeededOperations() if self.draws_random_numbers else nullcontext():
             yield
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """(height, width) of the network's input."""
+        """The (height, width) of the network's input."""
         return self.geometry.size
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of the network's input."""
+        """The (channels, height, width) of the network's input."""
         return len(self.input_channels), *self.geometry.size
 
     @property
@@ -123,9 +123,9 @@ class Model:
         return known[fit]
 
     def original_view(self, image: ImageSource, fit: Fit = "crop", longest: int = 1024) -> Image.Image:
-        """Return the part of the image that `view` shows, RGB, in the image's own pixels up to `longest` a side.
+        """Return the part of the image that `view` shows, RGB, at its original resolution up to `longest` a side.
 
-        Where the model's own preprocessing or padding decides what `view` shows, it is `view` itself.
+        With a custom preprocessing function or padding, it is `view` itself.
         """
         decoded = decode_image(image)
         if self.transform is not None or fit == "pad":
@@ -156,7 +156,7 @@ class Model:
         return mean, std
 
     def probabilities(self, scores: Tensor) -> Tensor:
-        """Return the probabilities (B, K) of class scores (B, K); with the head "none" the scores as they are."""
+        """Return the probabilities (B, K) of class scores (B, K); with the head "none" the unchanged scores."""
         if self.head == "none":
             return scores
         return scores.softmax(dim=1) if self.head == "softmax" else scores.sigmoid()
@@ -187,20 +187,20 @@ class Model:
         )
 
     def prediction(self, index: int, answer: float) -> Prediction:
-        """Return the prediction of a class, of its entry in `probabilities`."""
+        """Return the prediction of a class with this entry in `probabilities`."""
         if self.has_probabilities:
             return Prediction(index, self.categories[index], answer)
         return Prediction(index, self.categories[index], math.nan, answer, self.unit)
 
     def layer(self, name: str) -> Layer:
-        """Return the layer of that dotted name. Raises CamvizError, which suggests the nearest name."""
+        """Return the layer of this dotted name. Raises CamvizError, which suggests the nearest name."""
         for layer in self.layers:
             if isinstance(name, str) and layer.name == name:
                 return layer
         raise unknown(Message("layer"), str(name)[:60], [layer.name for layer in self.layers], self.name)
 
     def module(self, name: str) -> nn.Module:
-        """Return the module of the layer of that name. Raises CamvizError, which suggests the nearest name."""
+        """Return the module of the layer of this name. Raises CamvizError, which suggests the nearest name."""
         return self.net.get_submodule(self.layer(name).name)
 
     def class_index(self, target: str | SupportsIndex) -> int:
@@ -224,7 +224,7 @@ class Model:
             found = [index for index, label in enumerate(self.categories) if same(label, target)]
             if len(found) > 1:
                 raise UnknownNameError(
-                    "the label '{target}' stands for the classes {classes}; give the number",
+                    "the label '{target}' stands for the classes {classes}; give the index of one of them",
                     target=target,
                     classes=listed([str(index) for index in found]),
                 )

@@ -1,4 +1,4 @@
-"""Networks beside those of the catalogue: registered in this process, or offered by another package."""
+"""Networks that are not in the catalog: registered in this process, or offered by another package."""
 
 import hashlib
 import threading
@@ -18,7 +18,7 @@ from ..errors import CamvizError
 from ..messages import Message
 from ..runtime import extensions
 from ..tape import reading_of
-from .catalogue import Entry, source_of
+from .catalog import Entry, source_of
 from .checkpoints.download import Progress
 from .checkpoints.weights import Weights
 from .custom.copying import copied
@@ -32,7 +32,7 @@ DEFAULT_MODEL = "efficientnet_lite0"  # comes with CamViz
 
 @dataclass(frozen=True)
 class ModelOffer:
-    """A network under the name in `entry`; `load(device, progress)` makes it. `version` changes with the network."""
+    """A network with the name of `entry`; `load(device, progress)` returns it. `version` changes with the network."""
 
     entry: Entry
     load: Load
@@ -44,9 +44,9 @@ _guard = threading.Lock()
 
 
 def register(model: Model) -> Entry:
-    """Offer a loaded model to everybody in this process, under its name, before those of the catalogue.
+    """Register a loaded model in this process under its name, which takes precedence over the catalog.
 
-    What was registered under that name is replaced.
+    A model that was registered under this name before is replaced.
     """
     model = with_digest(model)
 
@@ -60,7 +60,7 @@ def register(model: Model) -> Entry:
 
 
 def unregister(name: str) -> None:
-    """Take back what was registered under that name, if anything was."""
+    """Remove the registered model of this name, if there is one."""
     with _guard:
         _offers.pop(name, None)
 
@@ -73,14 +73,14 @@ def registered() -> dict[str, ModelOffer]:
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """A network that another package offers under the name in `entry`."""
+    """A network that another package offers under the name of `entry`."""
 
     entry: Entry
     extension: EntryPoint
     function: Callable[[], object]
 
     def make(self) -> Model | nn.Module:
-        """Return the network. Raises CamvizError, with the package, if it fails."""
+        """Return the network. Raises CamvizError, which names the package, if its function fails."""
         made = extensions.called(self.extension, self.function)
         if not isinstance(made, Model | nn.Module):
             raise CamvizError(
@@ -95,15 +95,15 @@ class PackagedModel:
 
 @cache
 def packaged_models() -> dict[str, PackagedModel]:
-    """Return the networks of other packages by name. Raises CamvizError, with the package, for a broken one."""
+    """Return the networks of other packages by name. Raises CamvizError, which names the package, for a broken one."""
     found = {}
     for extension in extensions.found(extensions.MODELS):
         function = extensions.loaded(extension)
         package, name = extensions.package_of(extension), extension.name
         fault = "" if callable(function) else Message("names no function")
-        with suppress(CamvizError):  # of an unknown name
+        with suppress(CamvizError):  # raised for a name that is not in the catalog, as it should be
             source_of(name)
-            fault = Message("is a name of the catalogue")
+            fault = Message("is a name of the catalog")
         if fault or name in found:
             raise CamvizError(
                 "the package {package} offers the model '{name}', which {fault}; update or uninstall the package",
@@ -116,17 +116,17 @@ def packaged_models() -> dict[str, PackagedModel]:
 
 
 def on_device(model: Model, device: str) -> Model:
-    """The model on a device: itself, where it is there."""
-    there = torch.device(device)
-    if model.device.type == there.type:
+    """Return the model on a device; the model itself if it is already there."""
+    target = torch.device(device)
+    if model.device.type == target.type:
         return model
-    return replace(model, net=copied(model.net).to(there), device=there)
+    return replace(model, net=copied(model.net).to(target), device=target)
 
 
 def with_digest(model: Model) -> Model:
-    """The model with a digest of its numbers, its classes and how it sees an image in what it says of its weights.
+    """Return the model with a digest of its tensors, classes and preprocessing as the name of its weights.
 
-    So no result of another network of that name, or of the same one after more training, is taken for one of this.
+    So a result of another network of this name, or of the same one before more training, is never used for this one.
     """
     inputs = (
         model.net,
@@ -150,6 +150,6 @@ def with_digest(model: Model) -> Model:
 
 
 def _probe() -> Image.Image:
-    """An image of which every part looks different, and longer than it is wide."""
+    """Return an image in which all parts differ, and whose width and height differ."""
     rows, columns = np.mgrid[:300, :400]
     return Image.fromarray(np.stack([rows % 256, columns % 256, (rows + columns) % 256], axis=-1).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""The operator's file: networks to offer beside the catalogue, and whether visitors may bring their own."""
+"""The configuration file of the operator: models beside the catalog, and whether visitors may upload models."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import CamvizError, ConfigurationError, message_of, unknown
 from ..messages import Message
-from .catalogue import Entry, catalogue, source_of
+from .catalog import Entry, catalog, source_of
 from .checkpoints.download import Progress
 from .load import load_model
 from .model import Model
@@ -20,7 +20,7 @@ from .offers import ModelOffer, with_digest
 
 VARIABLE = "CAMVIZ_CONFIG"
 
-_PLAIN: dict[str, type | tuple[type, ...]] = {  # a field of a [[model]] -> what it must be
+_FIELDS: dict[str, type | tuple[type, ...]] = {  # the type of each field of a [[model]]
     "name": str,
     "title": str,
     "architecture": str,
@@ -39,20 +39,20 @@ _KINDS = {str: Message("text"), list: Message("a list"), (int, str): Message("a 
 
 @dataclass(frozen=True)
 class OperatorConfig:
-    """What the operator's file says, and a sentence for each of its `faults`, which is left out.
+    """The content of the configuration file, and a sentence for each invalid entry, `faults`, which is left out.
 
-    `uploads`: whether visitors may bring a network; None = those at this machine.
-    `catalogue`: the names out of the catalogue that are offered beside the standard one's; None = all.
+    `uploads`: whether visitors may upload models; None = only visitors on this machine.
+    `catalog`: the names of the catalog's models that are offered beside the default one; None = all.
     """
 
     offers: Mapping[str, ModelOffer] = field(default_factory=dict)
     uploads: bool | None = None
-    catalogue: frozenset[str] | None = None
+    catalog: frozenset[str] | None = None
     faults: tuple[str, ...] = ()
 
 
 def operator_config() -> OperatorConfig:
-    """The file that the environment variable CAMVIZ_CONFIG names, read again when it changes."""
+    """Return the content of the file that the variable CAMVIZ_CONFIG names. It is read again if it changes."""
     name = os.environ.get(VARIABLE)
     if not name:
         return OperatorConfig()
@@ -76,16 +76,16 @@ def _read(file: Path, changed: int) -> OperatorConfig:
         return _closed(Message("uploads in {file} must be true or false; got {value}", file=file, value=repr(uploads)))
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         return _closed(
-            Message("catalogue in {file} must be a list of networks' names; got {value}", file=file, value=repr(names))
+            Message("catalogue in {file} must be a list of names of models; got {value}", file=file, value=repr(names))
         )
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         return _closed(Message("the networks in {file} must be tables, each under [[model]]", file=file))
     offers: dict[str, ModelOffer] = {}
     faults: list[str] = []
-    entries = {entry.name for entry in catalogue()}
-    chosen_from = Message("the catalogue, which {file} chooses from", file=file)
-    strange = [name for name in names or () if name not in entries]
-    faults += [unknown(Message("network"), name, entries, chosen_from).message for name in strange]
+    entries = {entry.name for entry in catalog()}
+    chosen_from = Message("the catalog, from which {file} chooses", file=file)
+    unknown_names = [name for name in names or () if name not in entries]
+    faults += [unknown(Message("network"), name, entries, chosen_from).message for name in unknown_names]
     for number, table in enumerate(tables, start=1):
         try:
             offer = _offer(file, number, table)
@@ -96,15 +96,15 @@ def _read(file: Path, changed: int) -> OperatorConfig:
             offers[offer.entry.name] = offer
         except CamvizError as error:
             faults.append(error.message)
-    return _told(OperatorConfig(offers, uploads, None if names is None else frozenset(names), tuple(faults)))
+    return _logged(OperatorConfig(offers, uploads, None if names is None else frozenset(names), tuple(faults)))
 
 
 def _closed(fault: str) -> OperatorConfig:
-    """Nothing is taken from a file that cannot be understood, nothing from visitors, and nothing is fetched."""
-    return _told(OperatorConfig(uploads=False, catalogue=frozenset(), faults=(fault,)))
+    """Return the configuration for an unreadable file: no models, no uploads, no downloads."""
+    return _logged(OperatorConfig(uploads=False, catalog=frozenset(), faults=(fault,)))
 
 
-def _told(found: OperatorConfig) -> OperatorConfig:
+def _logged(found: OperatorConfig) -> OperatorConfig:
     for fault in found.faults:
         logging.getLogger("camviz").warning(fault)
     return found
@@ -112,7 +112,7 @@ def _told(found: OperatorConfig) -> OperatorConfig:
 
 @contextmanager
 def located(where: str) -> Iterator[None]:
-    """What is wrong within is told of that place."""
+    """Add the place `where` to a CamvizError that is raised inside."""
     try:
         yield
     except CamvizError as error:
@@ -128,17 +128,17 @@ def _offer(file: Path, number: int, table: Mapping[str, Any]) -> ModelOffer:
         name=str(name),
     )
     for key, value in table.items():
-        if key not in _PLAIN:
-            raise unknown(Message("field"), key, _PLAIN, where)
-        if not isinstance(value, _PLAIN[key]):
-            kind = _KINDS[_PLAIN[key]]
+        if key not in _FIELDS:
+            raise unknown(Message("field"), key, _FIELDS, where)
+        if not isinstance(value, _FIELDS[key]):
+            kind = _KINDS[_FIELDS[key]]
             raise ConfigurationError(
                 "{where}: {key} must be {kind}; got {value}", where=where, key=key, kind=kind, value=repr(value)
             )
     if not isinstance(name, str) or not name.strip():
-        raise ConfigurationError("{where}: it needs a name", where=where)
+        raise ConfigurationError('{where}: it needs a name, as in name = "birds"', where=where)
     if "architecture" not in table and "weights" not in table:
-        raise ConfigurationError("{where}: it needs an architecture of the catalogue, weights, or both", where=where)
+        raise ConfigurationError("{where}: it needs an architecture of the catalog, weights, or both", where=where)
     if "architecture" in table:
         with located(where):
             source_of(table["architecture"])

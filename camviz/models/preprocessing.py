@@ -1,4 +1,4 @@
-"""Measure what a custom preprocessing function does to an image, from its output for test images."""
+"""Infer input size, channels, mean and deviation of a custom preprocessing function from its output for test images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Preprocess = Callable[[Image.Image], Any]
 
 SIDE = 384
 TOLERANCE = 0.02  # of the whole range, from black to white
-TRIES = 6  # of the same image: a random flip would be noticed with 97 %
+TRIES = 6  # of the same image: a random flip is found with a probability of 97%
 
 SHARES: dict[Channel, tuple[float, float, float]] = {
     "red": (1, 0, 0),
@@ -25,14 +25,14 @@ SHARES: dict[Channel, tuple[float, float, float]] = {
     "blue": (0, 0, 1),
     "gray": (0.299, 0.587, 0.114),
 }
-MORE = Message(
-    "preprocess must do no more than resize, crop and normalize each channel; put the rest into the network: {fault}"
+DOES_MORE = Message(
+    "preprocess must only resize, crop and normalize each channel, but {fault}: put the rest into the network"
 )
 
 
 @dataclass(frozen=True)
 class InferredPreprocessing:
-    """The input's size (height, width), and for each channel its band, mean and deviation."""
+    """The input's size (height, width), and for each channel its color, mean and deviation."""
 
     size: tuple[int, int]
     channels: tuple[Channel, ...]
@@ -41,7 +41,7 @@ class InferredPreprocessing:
 
 
 def run(preprocess: Preprocess, image: Image.Image) -> Tensor:
-    """What `preprocess` makes of an image, (C, H, W). Raises CamvizError."""
+    """Return the result of `preprocess` for an image, (C, H, W). Raises CamvizError."""
     try:
         result = preprocess(image)
         result = result if isinstance(result, Tensor) else torch.from_numpy(np.array(result))
@@ -62,7 +62,7 @@ def run(preprocess: Preprocess, image: Image.Image) -> Tensor:
 
 
 def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
-    """The size, colors, means and deviations of `preprocess`. Raises CamvizError where it does more than that."""
+    """Return the size, colors, means and deviations of `preprocess`. Raises CamvizError if it does anything else."""
     one_color = {
         color: _middle(run(preprocess, Image.new("RGB", (SIDE, SIDE), color)))
         for color in ((0, 0, 0), (255, 255, 255), (102, 102, 102), (255, 0, 0), (0, 255, 0), (0, 0, 255))
@@ -70,24 +70,25 @@ def infer_preprocessing(preprocess: Preprocess) -> InferredPreprocessing:
     black, white, dim, *colors = one_color.values()
     whole = white - black
     if not torch.isfinite(torch.stack(list(one_color.values()))).all() or not whole.any():
-        raise PreprocessingError(MORE, fault=Message("of an image of one color it keeps nothing"))
+        raise PreprocessingError(DOES_MORE, fault=Message("its result is the same for black and for white"))
     if not _near(dim, black + 0.4 * whole, whole):
         raise PreprocessingError(
-            MORE, fault=Message("a gray of 40% does not come out 40% of the way from black to white")
+            DOES_MORE, fault=Message("its result for a gray of 40% is not 40% of the way from black to white")
         )
     half = np.zeros((SIDE, SIDE, 3), np.uint8)
     half[:, : SIDE // 2], half[:, SIDE // 2 :] = 64, 192
     several = [run(preprocess, Image.fromarray(half)) for _ in range(TRIES)]
     if any(one.shape != several[0].shape or not torch.equal(one, several[0]) for one in several):
         raise PreprocessingError(
-            "preprocess gives something else every time: give the one for validation, not for training"
+            "preprocess gives another result for the same image each time: give the transform for validation, not for "
+            "training"
         )
     row = several[0][:, several[0].shape[1] // 2]
     quarter = row.shape[1] // 4
     expected = torch.stack([black + 64 / 255 * whole, black + 192 / 255 * whole])
     if not _near(torch.stack([row[:, quarter], row[:, -1 - quarter]]), expected, whole):
         raise PreprocessingError(
-            MORE, fault=Message("the same gray comes out different when there is another beside it")
+            DOES_MORE, fault=Message("its result for a gray depends on the other colors of the image")
         )
     shares = torch.stack([color - black for color in colors]) / whole
     channels = tuple(_channel(row, whole[place]) for place, row in enumerate(shares.T))
@@ -115,4 +116,4 @@ def _channel(share: Tensor, whole: Tensor) -> Channel:
         if (share - torch.tensor(expected, device="cpu")).abs().max() <= TOLERANCE:
             return name
     mixture = ", ".join(f"{value:.2f}" for value in share.tolist())
-    raise PreprocessingError(MORE, fault=Message("it mixes red, green and blue as {mixture}", mixture=mixture))
+    raise PreprocessingError(DOES_MORE, fault=Message("it mixes red, green and blue as {mixture}", mixture=mixture))

@@ -1,4 +1,4 @@
-"""The models of this process by name, one copy for everybody."""
+"""The models of this process by name, one copy for all threads."""
 
 import threading
 from collections import OrderedDict
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..errors import CamvizError, WeightsError
-from .catalogue import Entry, catalogue
+from .catalog import Entry, catalog
 from .checkpoints.download import Progress
 from .load import load_model
 from .model import Model
@@ -26,28 +26,29 @@ class _Slot:
 
 
 _slots: OrderedDict[tuple[str, str, str, str], _Slot] = OrderedDict()
-
-
 _guard = threading.Lock()
 
 
 def available_devices() -> tuple[str, ...]:
-    """Where networks can be computed here, the quickest first: cuda, mps (Apple), cpu."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    return tuple(name for name, found in there.items() if found)
+    """Return the devices of this machine, the fastest first: cuda, mps (Apple), cpu."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return tuple(name for name, found in available.items() if found)
 
 
 def shared_model(
     name: str, weights: str | Path = "default", device: str = "cpu", progress: Progress | None = None
 ) -> Model:
-    """The process's one copy of a model on a device, by its name in `offered()`; the last six are kept.
+    """Return the process's one copy of a model on a device, by a name of `offered_models()`; the last six are kept.
 
-    While another thread loads it, `progress` is called with that thread's numbers (total 0 until they are known),
-    ten times a second: what it raises ends the waiting.
+    While another thread loads it, `progress` is called ten times a second with that thread's numbers (total 0 until
+    they are known); an exception from it ends the waiting.
     """
     offer = find_offer(name)
     if offer is not None and weights == "random":
-        raise CamvizError("{name} was brought along, and random weights are for networks of the catalogue", name=name)
+        raise CamvizError(
+            "{name} is not in the catalog, and only networks of the catalog have random weights: leave weights out",
+            name=name,
+        )
     changed = " ".join(str(Path(file).stat().st_mtime_ns) for file in (name, weights) if Path(file).is_file())
     key = name, str(weights), device, offer.version if offer else changed
     with _guard:
@@ -72,7 +73,8 @@ def shared_model(
                 slot.model = load_model(name, weights=weights, device=device, progress=report)
         if offer is not None and weights not in ("default", slot.model.weights.argument):
             raise WeightsError(
-                "the network {name} that is here ({present}) is another one than '{weights}'",
+                "the loaded network {name} has the weights '{present}', not '{weights}': load the network with "
+                "those weights",
                 name=name,
                 present=str(slot.model.weights),
                 weights=str(weights),
@@ -83,30 +85,27 @@ def shared_model(
 
 
 def find_offer(name: str) -> ModelOffer | None:
-    """The network that was brought along under that name; None for all others.
-
-    Those of the operator's file come after those that were registered.
-    """
+    """Return the registered network of this name, or else that of the operator's file; None if there is neither."""
     return registered().get(name) or operator_config().offers.get(name)
 
 
 def offered_models() -> tuple[Entry, ...]:
-    """Return all models on offer.
+    """Return all models that can be chosen.
 
-    These are the registered ones, those of the operator's file, those of other packages, and what the file leaves of
-    the catalog; always the default model.
+    These are the registered ones, those of the operator's file, those of other packages, and the models of the catalog
+    that the file offers, the default model among them in any case.
     """
     config = operator_config()
     first_ones = registered()
     own = {**config.offers, **first_ones}
     first = [own[name].entry for name in dict.fromkeys((*first_ones, *own))]
     first += [model.entry for name, model in packaged_models().items() if name not in own]
-    rest = [entry for entry in catalogue() if entry.name not in own]
-    if config.catalogue is not None:
-        rest = [entry for entry in rest if entry.name in config.catalogue or entry.name == DEFAULT_MODEL]
+    rest = [entry for entry in catalog() if entry.name not in own]
+    if config.catalog is not None:
+        rest = [entry for entry in rest if entry.name in config.catalog or entry.name == DEFAULT_MODEL]
     return (*first, *rest)
 
 
 def default_model_name() -> str:
-    """The name of the network that is shown when nobody has chosen: the first registered one, or the embedded one."""
+    """Return the name of the model that a page opens with: the first registered one, or the embedded one."""
     return next(iter(registered()), DEFAULT_MODEL)

@@ -1,4 +1,4 @@
-"""How a network of each source is built, where its weights come from, and what image it wants."""
+"""The sources of networks: how each is built, its weights and its preprocessing."""
 
 import importlib
 import math
@@ -16,7 +16,7 @@ from torch.export import ExportedProgram, unflatten
 
 from ..errors import ModelError, WeightsError
 from ..runtime.rng import SeededOperations
-from .catalogue import CURATED, depends_on_packages, source_of, torchvision_weights
+from .catalog import CURATED, depends_on_packages, source_of, torchvision_weights
 from .channels import RGB_CHANNELS, check_per_channel
 from .checkpoints import download, state_dict
 from .checkpoints import weights as files
@@ -35,7 +35,7 @@ _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A network of the catalogue before it is built: `untrained(classes)` and `trained(progress)` make it."""
+    """A network before it is built: `untrained(classes)` and `trained(progress)` build it."""
 
     name: str
     title: str
@@ -48,15 +48,15 @@ class ModelSource:
     trained: Callable[[Progress | None], nn.Module]
 
     @property
-    def from_catalogue(self) -> bool:
-        """Whether the architecture is one of the catalogue, not a network that the caller gave."""
+    def from_catalog(self) -> bool:
+        """Whether the architecture is one of the catalog, not a given network."""
         return self.weights.kind == "default"
 
 
 def find_source(name: str, weights: str | None = None) -> ModelSource:
-    """The plan of a network by its catalogue name. Raises CamvizError for an unknown one.
+    """Return the source of a network by its catalog name. Raises CamvizError for an unknown one.
 
-    `weights`: the name of torchvision's weights, where an installed package decides about the default ones.
+    `weights`: the name of torchvision's weights, for networks whose default weights depend on installed packages.
     """
     source, found = source_of(name)
     if source == "torchvision":
@@ -65,13 +65,13 @@ def find_source(name: str, weights: str | None = None) -> ModelSource:
 
 
 def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> ModelSource:
-    """The plan of a copy of `network`: 224 x 224, ImageNet's mean and deviation, until the caller says otherwise."""
+    """Return the source of a copy of `network`, with 224 x 224 pixels and ImageNet's mean and deviation as defaults."""
     size, title = (224, 224), type(network).__name__
     try:
         if isinstance(network, ExportedProgram):
             size, net = _exported_size(network), cast(nn.Module, unflatten(network))
         elif isinstance(network, torch.jit.ScriptModule):
-            title, net = network.original_name, _again(network)
+            title, net = network.original_name, _copied_script(network)
         else:
             net = copied(network)
     except (RuntimeError, TypeError) as error:  # of a compiled network
@@ -88,14 +88,17 @@ def custom_source(network: nn.Module | ExportedProgram, name: str | None) -> Mod
 
 
 def program_source(file: Path, name: str | None) -> ModelSource:
-    """The plan of the network in a TorchScript or torch.export file, which may run what it likes: only trusted ones."""
+    """Return the source of the network in a TorchScript or torch.export file. Such a file can run any code."""
     if not is_file(file):
-        raise WeightsError("there is no file {file}", file=str(file)[:200])
+        raise WeightsError(
+            "there is no file {file}: check the path; a network of the catalog is given by its name",
+            file=str(file)[:200],
+        )
     check_readable(file)
     kind = files.kind_of(file)
     if kind == "state dict":
         raise WeightsError(
-            "the file {file} holds no network of its own: name the architecture that its weights "
+            "the file {file} holds weights without a network: name the architecture that they "
             "are for, camviz.load_model('resnet18', weights={path})",
             file=file,
             path=repr(str(file)),
@@ -105,8 +108,8 @@ def program_source(file: Path, name: str | None) -> ModelSource:
     return replace(custom_source(network, name or file.stem), weights=Weights("program", str(file)))
 
 
-def _again(network: torch.jit.ScriptModule) -> nn.Module:
-    """A copy of a TorchScript network: deepcopy would leave it parameters that are no leaves of autograd's graph."""
+def _copied_script(network: torch.jit.ScriptModule) -> nn.Module:
+    """Return a copy of a TorchScript network. The parameters of a deepcopy would be no leaves of autograd's graph."""
     buffer = BytesIO()
     torch.jit.save(network, buffer)
     buffer.seek(0)
@@ -119,7 +122,7 @@ def _from_torchscript(source: Path | BytesIO) -> nn.Module:
 
 
 def _exported_size(network: ExportedProgram) -> tuple[int, int]:
-    """(height, width) that a network was exported for. Raises CamvizError if its batch is fixed, except to 1."""
+    """Return the (height, width) of an exported network. Raises CamvizError if its batch is fixed, except to 1."""
     inputs = [
         node.meta["val"]
         for node in network.graph.nodes
@@ -140,7 +143,7 @@ def _exported_size(network: ExportedProgram) -> tuple[int, int]:
 
 @cache
 def imagenet_labels() -> tuple[ImageNetName, ...]:
-    """The 1000 classes of ImageNet in their order."""
+    """Return the 1000 classes of ImageNet in their order."""
     from torchvision.models import AlexNet_Weights
 
     return tuple(map(ImageNetName, AlexNet_Weights.DEFAULT.meta["categories"]))
@@ -178,7 +181,7 @@ def _torchvision(name: str, asked: str | None) -> ModelSource:
     (size,), (grid,) = transform.crop_size, transform.resize_size
     extra: dict[str, Any] = {}
     if name in ("googlenet", "inception_v3"):
-        # As the trained ones have it: the input re-scaled inside, and no heads that only training uses.
+        # As in the trained networks: the input is scaled inside, and there are no auxiliary heads.
         extra = {"aux_logits": False, "transform_input": True, "init_weights": False}
     elif name.startswith("vit_"):
         extra = {"image_size": size}
@@ -189,7 +192,7 @@ def _torchvision(name: str, asked: str | None) -> ModelSource:
     def trained(progress: Progress | None) -> nn.Module:
         file = download.cached(weights.url, progress=progress)
         net = untrained(1000)
-        # The DenseNet files are older than today's names: "norm.1" is now "norm1".
+        # The DenseNet files have old names: "norm.1" is now "norm1".
         state = {_OLD_DENSENET.sub(r"\1", key): value for key, value in files.read(file).items()}
         state_dict.fill(net, state, str(file), name)
         return net
@@ -210,7 +213,9 @@ def _timm(name: str) -> ModelSource:
     full = f"{name.partition('.')[0]}.{config.tag}" if config.tag else name
     if not config.num_classes:
         raise ModelError(
-            "timm/{full} ends in features, not in class scores, so there is no answer to explain", full=full
+            "timm/{full} ends in features, not in class scores, so there is no prediction to explain: choose a "
+            "classification network",
+            full=full,
         )
 
     def untrained(classes: int) -> nn.Module:
@@ -224,7 +229,7 @@ def _timm(name: str) -> ModelSource:
             file = download.cached(config.url, progress=progress)
         else:
             raise WeightsError(
-                "timm has no trained weights for {full}: use weights='random' or a file of your own", full=full
+                "timm has no trained weights for {full}: use weights='random' or your own file", full=full
             )
         state = files.read(file)
         with files.reading(file):

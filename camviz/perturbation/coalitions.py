@@ -1,4 +1,4 @@
-"""Scores of images of which only some superpixels are visible, for LIME and KernelSHAP."""
+"""Scores of images with only some visible superpixels, for LIME and KernelSHAP."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -14,7 +14,7 @@ from ..tape import forward, score_of
 from .superpixels import segments_of
 
 Hidden = Literal["mean color", "own color"]
-HIDDEN_HELP = "What hides a superpixel: the mean color of the training images, or the superpixel's own mean color"
+HIDDEN_HELP = "Color of hidden superpixels: the mean color of the training images, or that of the superpixel itself"
 
 
 def scores_of_masks(
@@ -40,7 +40,7 @@ def scores_of_masks(
 
 
 def superpixels_and_background(image: Tensor, count: int, hidden: Hidden) -> tuple[Tensor, Tensor]:
-    """Return the superpixels of an image (C, H, W) as numbers (H, W), and what is behind them, (C, H, W)."""
+    """Return the superpixels of an image (C, H, W) as numbers (H, W), and the image of hidden ones, (C, H, W)."""
     labels = segments_of(image, count)
     if hidden == "mean color":
         return labels, torch.zeros_like(image)

@@ -10,9 +10,9 @@ from torch.nn.functional import conv2d, pad
 def gaussian_blur(
     x: Tensor, deviation: float, radius: int, padding: Literal["replicate", "reflect", "none"] = "none"
 ) -> Tensor:
-    """Return x (B, C, H, W) convolved with a Gaussian of that standard deviation in pixels.
+    """Return x (B, C, H, W) convolved with a Gaussian of this standard deviation in pixels.
 
-    The kernel has 2 * radius + 1 weights a side, which sum to 1. Without padding the result loses `radius` pixels at
+    The kernel has 2 * radius + 1 weights per side, which sum to 1. Without padding the result loses `radius` pixels at
     each border.
     """
     steps = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)

@@ -49,7 +49,7 @@ def occlusion_maps(
     shape = (len(x), len(rows) * len(columns))
     probability, best = x.new_empty(shape), torch.empty(shape, dtype=torch.long, device=x.device)
     strength = which = None
-    with torch.no_grad(), many_passes(net, x, fold="weights" if layer is None else "nothing") as passes:
+    with torch.no_grad(), many_passes(net, x, fusion="weights" if layer is None else "nothing") as passes:
         if layer is None:
             scores = forward(net, x)
         else:

@@ -1,4 +1,4 @@
-"""Images without content, which attributions are relative to."""
+"""Baselines and random reference images: images without content, with which attributions compare."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
@@ -22,8 +22,8 @@ BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
 def start_of_path(net: nn.Module, x: Tensor, baseline: str) -> Tensor:
     """Return the baseline; add a note if the gradient at the baseline itself depends on rounding.
 
-    A network that normalizes each image by its own statistics divides by the deviation of its feature maps, which is 0
-    for an image of the mean color: unlike another color, it does not differ from the zeros of the padding.
+    A network that normalizes each image by its own statistics divides by the deviation of its feature maps. For an
+    image of the mean color, which is 0 like the padding, this deviation is 0.
     """
     instance_norm = any(isinstance(one, _InstanceNorm) and not one.track_running_stats for one in net.modules())
     if baseline == "mean color" and (instance_norm or needs_batches_of_one(net)):

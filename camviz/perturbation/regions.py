@@ -1,4 +1,4 @@
-"""Regions of an image at several scales, joined to one map by the density of an attribution (XRAI)."""
+"""Regions of an image at several scales, combined to one map by the density of an attribution (XRAI)."""
 
 from functools import lru_cache
 from typing import Any
@@ -39,7 +39,7 @@ def regions_of(image: Tensor, scales: int) -> list[Places]:
     for scale in SCALES[:scales]:
         labels = _labels(pixels.tobytes(), pixels.dtype.str, pixels.shape, scale)
         for number, part in enumerate(ndimage.find_objects(labels + 1)):
-            if part is None:  # too small for the size of this image
+            if part is None:  # the segment disappeared when it was resized
                 continue
             box = tuple(slice(max(0, side.start - WIDENED), side.stop + WIDENED) for side in part)
             mask = np.zeros(size, np.bool_)
@@ -63,8 +63,8 @@ def _labels(values: bytes, dtype: str, shape: tuple[int, int, int], scale: int) 
 def densest_first(attribution: Float, regions: list[Places], least: int = LEAST) -> Float:
     """Return a map (H, W): of each pixel the mean attribution of the pixels with which it was added.
 
-    Again and again the region is added whose pixels that are not yet covered have the highest mean attribution. Regions
-    that add fewer than `least` pixels are left out; the pixels that remain get their mean.
+    Regions are added one by one, each time the one whose uncovered pixels have the highest mean attribution. Regions
+    that would add fewer than `least` pixels are left out; the remaining pixels get their mean.
     """
     values = attribution.ravel()
     starts = np.cumsum([0, *map(len, regions)])

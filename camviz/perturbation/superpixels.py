@@ -1,4 +1,4 @@
-"""Superpixels by SLIC (Achanta et al., TPAMI 2012): parts of one color, of which a click takes one."""
+"""Superpixels by SLIC (Achanta et al., TPAMI 2012): connected parts of similar color."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ NEAR = ((0, 0), (-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1
 
 
 def segments(view: Any, count: int = 120, compactness: float = 12.0) -> Labels:
-    """Return the superpixels of a view as one number for each pixel, (H, W), from 0 without gaps.
+    """Return the superpixels of a view: the number of the superpixel of each pixel, (H, W), from 0 without gaps.
 
     k-means over color (CIELAB) and place: D^2 = |lab - lab_k|^2 + (compactness / S)^2 |xy - xy_k|^2, where S is the
     side of one of `count` equal squares, at which the centers start. Each pixel chooses among the nine centers that
@@ -54,9 +54,9 @@ def segments(view: Any, count: int = 120, compactness: float = 12.0) -> Labels:
 
 
 def segments_of(image: Tensor, count: int) -> Tensor:
-    """Return the superpixels of a normalized image (C, H, W) as numbers (H, W); as many as its size allows.
+    """Return the superpixels of a normalized image (C, H, W) as numbers (H, W); fewer than `count` for a small image.
 
-    Its values are scaled to 0..255 for this; only the first three colors count.
+    The values are scaled to 0..255 first; only the first three channels are used.
     """
     colors = image.detach().cpu().double()[:3]
     colors = colors.expand(3, -1, -1) if len(colors) < 3 else colors
@@ -76,7 +76,7 @@ def lab(pixels: NDArray[np.uint8]) -> Float:
 
 
 def _neighbors(start: Labels, rows: int, columns: int) -> list[Labels]:
-    """Return the nine centers around each pixel, each (H * W,); at a border the one beside it again."""
+    """Return the nine centers around each pixel, each (H * W,); at a border, the nearest one repeated."""
     row, column = start // columns, start % columns
     return [(row + down).clip(0, rows - 1) * columns + (column + right).clip(0, columns - 1) for down, right in NEAR]
 
@@ -98,7 +98,7 @@ def _nearest(features: Float, centers: Float, around: list[Labels]) -> Labels:
 
 
 def _connected(labels: Labels) -> Labels:
-    """Return labels of which each is one connected part: smaller parts join what is nearest to them."""
+    """Return labels that are connected parts each: smaller parts are joined to the nearest one."""
     parts = _components(labels)
     sizes = np.bincount(parts.ravel())
     of_part = np.zeros(len(sizes), np.intp)

@@ -1,4 +1,4 @@
-"""Relevance of the channels of a layer, and the relevance that passes through one of them (Achtibat et al., 2023)."""
+"""The relevance of each channel of a layer, and the relevance through one channel (Achtibat et al., 2023)."""
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,8 @@ def relevance_through(
 ) -> Tensor:
     """Return the relevance of the pixels that passes through one channel of a layer for each image, (B, C, H, W).
 
-    `channels` (B,) are indices. Summed over all channels of a layer that every path passes, this is the relevance.
+    `channels` (B,) are indices. The sum over all channels of a layer that no path bypasses is the relevance of the
+    pixels.
     """
 
     def only(relevance: Tensor) -> Tensor:

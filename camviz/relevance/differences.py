@@ -13,8 +13,8 @@ from ..scores import Score
 from ..tape import add_note, forward, gradient_of, intercepting, isolated, score_gradient, score_of
 from .steps import computed, constant, depends, ruled_step
 
-SAME = 1e-10  # inputs that differ less have the gradient as their multiplier
-LARGEST_GAP = 0.05  # of the score's difference, above which a note says that the contributions miss it
+SAME = 1e-10  # difference of inputs below which their multiplier is the gradient
+LARGEST_GAP = 0.05  # share of the score's difference that the contributions may miss without a note
 _nodes, _weights = np.polynomial.legendre.leggauss(8)
 LINE = [((node + 1) / 2, weight / 2) for node, weight in zip(_nodes.tolist(), _weights.tolist(), strict=True)]
 
@@ -53,7 +53,7 @@ def rescaled_gradient(net: nn.Module, x: Tensor, score: Score, reference: Callab
 
 @dataclass
 class _Step:
-    """A nonlinear step as a function of the inputs that depend on the image, and these in the reference's pass."""
+    """A nonlinear step: a function of the inputs that depend on the image, and these inputs in the reference's pass."""
 
     name: str
     run: Callable[..., Tensor]
@@ -61,7 +61,7 @@ class _Step:
     reference: list[Tensor] = field(default_factory=list)
 
     def back(self, gradient: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return what each input passes back."""
+        """Return the value that the backward pass gives to each input."""
         if len(inputs) == 1 and self.name in _SINGLE_VALUES:
             return (gradient * self.ratio(inputs[0], self.reference[0]),)
         if self.name in _MAXIMA:
@@ -73,7 +73,7 @@ class _Step:
         return tuple(found)
 
     def slopes(self, place: float, inputs: tuple[Tensor, ...], gradient: Tensor) -> tuple[Tensor, ...]:
-        """Return the gradients at a place, 0 to 1, of the line from the reference's inputs to these."""
+        """Return the gradients at a place, 0 to 1, on the line from the reference's inputs to these."""
         with torch.enable_grad():
             points = [
                 (start + place * (x - start)).requires_grad_() for x, start in zip(inputs, self.reference, strict=True)
@@ -81,7 +81,7 @@ class _Step:
             return torch.autograd.grad(self.run(*points), points, gradient)
 
     def ratio(self, x: Tensor, start: Tensor) -> Tensor:
-        """Return (f(x) - f(x0)) / (x - x0), or f'(x) where both inputs are the same."""
+        """Return (f(x) - f(x0)) / (x - x0), or f'(x) for equal inputs."""
         (slope,) = self.slopes(1, (x,), torch.ones_like(x))
         return slope.where((x - start).abs() < SAME, (self.run(x) - self.run(start)) / (x - start))
 
@@ -96,7 +96,7 @@ class _Step:
 
 
 class _Steps:
-    """The nonlinear steps in the order in which a pass takes them, the same for the image and the reference."""
+    """The nonlinear steps in the order of the pass, which must be the same for the image and the reference."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -104,7 +104,7 @@ class _Steps:
         self.compared = 0
 
     def record(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a step of the image's pass, with differences as its backward pass."""
+        """Run a step of the image's pass, with ratios of differences in its backward pass."""
         name = _name_of(func)
         if name not in _NONLINEAR:
             return func(*args, **kwargs)
@@ -130,7 +130,7 @@ class _Steps:
         return args[0].copy_(result) if in_place else result
 
     def compare(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a step of the reference's pass, and keep its inputs."""
+        """Run a step of the reference's pass, and record its inputs."""
         name = _name_of(func)
         if name not in _NONLINEAR:
             return func(*args, **kwargs)
@@ -151,7 +151,7 @@ class _Steps:
 
 def _other_steps() -> MethodError:
     return MethodError(
-        "this network takes other steps for another image, so differences between two passes are not defined: take "
+        "this network takes other steps for another image, so differences between two passes are not defined: use "
         "another method, such as integrated gradients"
     )
 

@@ -18,18 +18,18 @@ from .unseen import name_of, nodes_between, nodes_of_tensors, unseen_steps
 
 @contextmanager
 def propagating(composite: Composite, *, to_layer: bool = False) -> Iterator[None]:
-    """Let autograd propagate relevance inside the context. A batch norm belongs to the layer before it.
+    """Let autograd propagate relevance inside the context. A batch norm is merged with the layer before it.
 
-    `to_layer`: back to the output of a layer rather than to the pixels, so that the first convolution of the network is
-    among those that are not differentiated.
+    `to_layer`: propagate to the output of a layer instead of the pixels. Convolutions before the layer are not
+    differentiated, and the first one after it is not the first convolution of the network.
     """
     propagation = _Propagation(composite, to_layer)
     with intercepting(propagation, every_step=True, before_backward=propagation.watch_unseen):
         yield
     if propagation.unruled:
         add_note(
-            "Relevance has no rule for {operations}, which passed on the plain gradient: the map need "
-            "not sum up to the score.",
+            "Relevance has no rule for {operations}, which passed on the plain gradient: the map may "
+            "not sum to the score.",
             operations=", ".join(sorted(propagation.unruled)),
         )
 
@@ -46,7 +46,7 @@ def relevance_of(score: Score) -> Score:
 def relevance_per_layer(
     net: nn.Module, x: Tensor, score: Score, layers: Sequence[nn.Module], composite: Composite
 ) -> tuple[Tensor, ...]:
-    """Return the sum of the relevance at each layer's output, (B,): S, less what the biases after it absorb."""
+    """Return the sum of the relevance at each layer's output, (B,): S minus the part that biases after it absorb."""
     with propagating(composite):
         return gradient_sums(net, x, relevance_of(score), layers)
 
@@ -55,7 +55,7 @@ def relevance_per_layer(
 
 
 class _Propagation:
-    """Replaces the calls of one forward pass as the composite says; a handler returns None to leave a call as it is."""
+    """Replaces the calls of one forward pass by the rules of a composite. A handler returns None to keep a call."""
 
     def __init__(self, composite: Composite, to_layer: bool = False) -> None:
         self.composite, self.to_layer, self.first, self.unruled = composite, to_layer, True, set[str]()
@@ -83,7 +83,7 @@ class _Propagation:
         if not depends(result):
             return result
         if any(result is value for value in args):
-            self.unruled.add(name)  # in place
+            self.unruled.add(name)  # a call in place cannot be wrapped
             return result
 
         def back(relevance: Tensor) -> tuple[Tensor]:
@@ -165,9 +165,9 @@ class _Propagation:
         return passed_on(func, args, kwargs, _signals([value for value in args[:2] if depends(value)]), keeps_gate=True)
 
     def bilinear(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor | None:
-        """Distribute relevance in a product of matrices; attention weights count as constant, as gates do.
+        """Distribute relevance in a product of matrices; attention weights and other gates count as constant.
 
-        Of two factors that are no gates, each receives one half.
+        Two factors that are no gates receive one half each.
         """
         places = [place for place, value in enumerate(args) if depends(value)]
         if name == "scaled_dot_product_attention":

@@ -52,8 +52,8 @@ class Affine:
 
 
 @dataclass
-class Pass:
-    """Passes relevance on unchanged: in equal shares to two inputs, summed for an input that was broadcast."""
+class EqualShares:
+    """Passes relevance on in equal shares to its inputs; for an input that was broadcast, the shares are summed."""
 
     shapes: Sequence[torch.Size]
     gate: bool = False
@@ -81,7 +81,7 @@ def passed_on(
         return None
     gate = gate or (keeps_gate and len(inputs) == 1 and is_gate(inputs[0]))
     value, in_place = computed(func, args, kwargs)
-    result = ruled_step(value, Pass([x.shape for x in inputs], gate), (), inputs)
+    result = ruled_step(value, EqualShares([x.shape for x in inputs], gate), (), inputs)
     return args[0].copy_(result) if in_place else result
 
 
@@ -94,18 +94,18 @@ def computed(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, bool]:
 
 
 def constant(value: Any) -> Any:
-    """Return a parameter without its gradient, and any other value as it is."""
+    """Return a parameter without its gradient, and any other value unchanged."""
     return value.detach() if isinstance(value, nn.Parameter) else value
 
 
 def depends(value: Any) -> bool:
-    """Whether a value depends on the image: parameters are constants."""
+    """Return whether a value depends on the image: parameters are constants."""
     return isinstance(value, Tensor) and value.requires_grad
 
 
 def is_gate(x: Tensor) -> bool:
-    """Whether the last call with a rule before x, apart from views and copies, was a sigmoid or similar."""
+    """Return whether the last call with a rule before x, apart from views and copies, was a sigmoid or similar."""
     node: Any = x.grad_fn
     while node is not None and not hasattr(node, "back"):
         node = node.next_functions[-1][0] if node.next_functions else None
-    return isinstance(getattr(node, "back", None), Pass) and bool(node.back.gate)
+    return isinstance(getattr(node, "back", None), EqualShares) and bool(node.back.gate)

@@ -1,4 +1,4 @@
-"""Steps of a network that no intercepted call has made: own autograd.Functions and scripted functions."""
+"""Steps of a network that cannot be intercepted as calls: its own autograd.Functions and scripted functions."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 from ..tape import is_own_function, nodes_of
 from .steps import RelevanceFunction
 
-# Of autograd's own nodes, those that do more than move values. Intercepted calls leave none behind.
+# Nodes of autograd that do more than move values. Intercepted calls leave no such node.
 _NAMES = """
     mul div add sub addcmul addmm mm bmm baddbmm convolution linear pow exp log sqrt rsqrt reciprocal square abs neg
     mean sum prod var std norm linalgvectornorm cumsum sigmoid hardsigmoid tanh softmax logsoftmax silu gelu elu mish
@@ -40,7 +40,7 @@ def nodes_between(result: Any, ends: set[Any]) -> set[Any]:
 
 
 def unseen_steps(score: Tensor, seen: set[Any]) -> Iterator[Any]:
-    """Yield the nodes of steps that were not intercepted. What the score does with the class scores is none."""
+    """Yield the nodes of the network's steps that were not intercepted, without those of the score itself."""
     above = _above_the_network(score.grad_fn)
     for node in nodes_of(score):
         if is_own_function(node) or (node not in above and node not in seen and _operation(node) in _OPERATIONS):
@@ -48,7 +48,7 @@ def unseen_steps(score: Tensor, seen: set[Any]) -> Iterator[Any]:
 
 
 def name_of(node: Any) -> str:
-    """Return the name of a step, as a sentence gives it."""
+    """Return the name of a step for a sentence."""
     return "torch.jit.script" if "DifferentiableGraph" in node.name() else _plain_name(node)
 
 

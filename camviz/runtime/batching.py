@@ -1,4 +1,4 @@
-"""Batches of many passes: their size, and a progress report after each."""
+"""Divide many passes into batches, with a progress report after each batch."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,8 @@ MAX_BATCH_SIZE = 8  # samples in a batch on the CPU: larger ones do not fit its 
 MAX_TENSOR_BYTES = 2**25  # of one tensor: glibc requests larger ones from the system each time
 MAX_BATCH_WORK = 25e9  # multiply-adds in one batch: about 250 ms on two cores, so that Cancel takes effect soon
 
-# On an accelerator, a batch takes all passes if possible: a small one leaves most of it idle.
-ACCELERATOR_FACTOR = 64  # samples in a batch there, for each one on the CPU
+# A small batch leaves most of an accelerator idle, so batches there are as large as possible.
+ACCELERATOR_FACTOR = 64  # samples in a batch there, for each sample in a batch on the CPU
 MAX_ACCELERATOR_WORK = 1.2e12  # multiply-adds in one batch: 38 images of VGG16 with gradients
 MEMORY_SHARE = 0.5  # of the free memory; the rest is for the workspace of convolutions and for other threads
 TENSORS_ALIVE = 8  # tensors of the largest size that a pass without gradients holds at a time
@@ -35,9 +35,10 @@ def batch_size(
     kept_bytes: float = 0,
     largest: int = MAX_BATCH_SIZE,
 ) -> int:
-    """Return the samples in a batch, at most `largest` on the CPU and 64 times as many on an accelerator.
+    """Return the number of samples in a batch, at most `largest` on the CPU and 64 times as many on an accelerator.
 
-    Of one sample: `work` multiply-adds, its largest tensor, and the tensors kept for a backward pass, in bytes.
+    For one sample: `work` in multiply-adds, `tensor_bytes` of its largest tensor, and `kept_bytes` of the tensors that
+    are kept for a backward pass.
     """
     if is_accelerator(device):
         room = MEMORY_SHARE * free_memory(device) / max(1.0, kept_bytes + TENSORS_ALIVE * tensor_bytes)

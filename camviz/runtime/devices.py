@@ -11,7 +11,7 @@ from .progress import Progress
 
 
 def is_accelerator(device: torch.device) -> bool:
-    """Whether the device works beside the CPU, which queues its work."""
+    """Return whether the device computes asynchronously, with a queue that the CPU fills."""
     return device.type != "cpu"
 
 
@@ -62,12 +62,12 @@ def fastest_format(device: torch.device, dtype: torch.dtype) -> torch.memory_for
 
 
 def pays_to_replace_calls(device: torch.device) -> bool:
-    """Whether a faster form of a call saves more time there than intercepting every call costs."""
+    """Return whether faster forms of calls save more time on the device than intercepting every call costs."""
     return not is_accelerator(device)
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the memory of an accelerator that is free, in bytes, with what torch has reserved and does not use."""
+    """Return the free memory of an accelerator in bytes, including memory that torch has reserved but does not use."""
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
     free, _ = torch.cuda.mem_get_info(device)

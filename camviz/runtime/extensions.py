@@ -1,15 +1,15 @@
-"""Extensions: methods, metrics and models of other packages, which name them by entry points.
+"""Extensions: methods, metrics and models of other packages, found by entry points.
 
 In the pyproject.toml of such a package:
 
     [project.entry-points."camviz.methods"]
-    energy = "energy_maps.methods"        # a module whose functions carry @method of camviz.registry
+    energy = "energy_maps.methods"        # a module with functions decorated by @method of camviz.registry
 
     [project.entry-points."camviz.metrics"]
-    energy = "energy_maps.metrics"        # a module whose functions carry @metric of camviz.evaluation.registry
+    energy = "energy_maps.metrics"        # a module with functions decorated by @metric of camviz.evaluation.registry
 
     [project.entry-points."camviz.models"]
-    birds = "energy_maps.models:birds"    # a function that returns a camviz.Model or an nn.Module; the name is its name
+    birds = "energy_maps.models:birds"    # a function that returns a camviz.Model or an nn.Module; "birds" is its name
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ METHODS, METRICS, MODELS = GROUPS = ("camviz.methods", "camviz.metrics", "camviz
 
 
 def found(group: str) -> tuple[EntryPoint, ...]:
-    """Return the entry points of a group, by name."""
+    """Return the entry points of a group, sorted by name."""
     return tuple(sorted(entry_points(group=group), key=lambda one: one.name))
 
 
@@ -32,12 +32,12 @@ def package_of(extension: EntryPoint) -> str:
 
 
 def loaded(extension: EntryPoint) -> Any:
-    """Return what an entry point names. Raises CamvizError, with its package, if it cannot be imported."""
+    """Return the object of an entry point. Raises CamvizError, which names its package, if the import fails."""
     return called(extension, extension.load)
 
 
 def called(extension: EntryPoint, function: Callable[[], Any]) -> Any:
-    """Return what a function of an extension returns. Raises CamvizError, with its package, for whatever it raises."""
+    """Call a function of an extension. Raises CamvizError, which names its package, for any exception."""
     try:
         return function()
     except Exception as error:

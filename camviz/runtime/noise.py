@@ -1,4 +1,4 @@
-"""Normally distributed noise by number: a seed gives the same noise on every device, and in batches of every size.
+"""Normally distributed noise by seed and number: the same on every device, and in batches of every size.
 
 The generator is Philox 4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), whose output is
 a function of a key and a counter. NumPy computes it on the CPU, and integer tensor operations on other devices.
@@ -17,8 +17,8 @@ ROUNDS = 10
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
 _KEY_STEPS = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 _LOW = 2**32 - 1
-_BITS = 24  # of a uniform number: all that float32 holds
-_RUN = 512  # uniform numbers for the radius, then as many for the angle; and words of 64 bits for both
+_BITS = 24  # of a uniform number: the precision of float32
+_RUN = 512  # uniform numbers for the radius, then as many for the angle; also the words of 64 bits for both
 _RUNS_AT_A_TIME = 32  # on the CPU: more do not fit its cache
 
 

@@ -1,8 +1,8 @@
-"""How the threads of one computation wait for one another: they sleep, and leave the processors to other processes.
+"""Make waiting OpenMP threads sleep, so that they leave the processors to other processes.
 
 PyTorch divides each operation among the threads of OpenMP, and each operation ends when the last thread has done its
-part. By default the others wait in a loop. Where another process uses the processors too, such a loop takes the time
-that the last thread needs, and a computation becomes ten to a hundred times as slow.
+part. By default the other threads wait in a busy loop. If another process uses the processors too, this loop takes
+processor time from the last thread, and a computation becomes ten to a hundred times slower.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import MutableMapping
 from importlib import import_module
 from threading import Event, Thread
 
-# Each implementation of OpenMP reads the first one, when PyTorch loads it; GNU's and Intel's have one of their own too.
+# Every implementation of OpenMP reads WAIT_POLICY when PyTorch loads it. The others are specific to GNU's and Intel's.
 WAIT_POLICY = "OMP_WAIT_POLICY"
 SETTINGS = (WAIT_POLICY, "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 
@@ -19,18 +19,19 @@ ELEMENTS_PER_THREAD = 2**15  # of a tensor that PyTorch divides among its thread
 
 
 def set_wait_policy(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let waiting threads sleep, unless the environment already says how they wait. Child processes inherit it."""
+    """Make waiting threads sleep, unless the environment has a setting for it. Child processes inherit it."""
     if any(name in environment for name in SETTINGS):
         return
     environment[WAIT_POLICY] = "passive"
-    if "torch" in sys.modules and sys.platform == "linux":  # it no longer reads the environment
+    if "torch" in sys.modules and sys.platform == "linux":  # OpenMP has read the environment already
         _exceed_processors(len(os.sched_getaffinity(0)), import_module("torch").get_num_threads())
 
 
 def _exceed_processors(processors: int, threads: int) -> None:
-    """Make OpenMP have more threads than processors: GNU's then waits in its loop for two microseconds at most.
+    """Start more OpenMP threads than there are processors: GNU's loop then ends after two microseconds.
 
-    Each thread that divides an operation has a team of `threads` threads, itself included. The teams made here sleep.
+    Each Python thread that runs an operation has a team of `threads` threads, itself included. The teams started here
+    sleep.
     """
     for _ in range((processors - threads) // (threads - 1) + 1 if threads > 1 else 0):
         Thread(target=_keep_team, args=(threads,), name="camviz openmp", daemon=True).start()

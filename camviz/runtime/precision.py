@@ -1,4 +1,4 @@
-"""The two modes of a computation: exact, or fast with fewer bits where the device gains time by it."""
+"""The two modes of a computation: exact, or fast with fewer bits if this saves time on the device."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _mode: ContextVar[Mode] = ContextVar("camviz_mode", default="exact")
 
 @contextmanager
 def computing(mode: Mode) -> Iterator[None]:
-    """Let the passes inside the context be exact or fast, in this thread.
+    """Run the passes inside the context in the mode exact or fast, in this thread.
 
     Fast: passes without gradients run in bfloat16 if the device computes it faster; on CUDA, other passes may round the
     inputs of convolutions to TF32. Elsewhere they are the same as exact ones.
@@ -31,5 +31,5 @@ def current_mode() -> Mode:
 
 
 def is_fast() -> bool:
-    """Whether passes in this thread may be fast."""
+    """Return whether passes in this thread may be fast."""
     return _mode.get() == "fast"

@@ -12,21 +12,20 @@ from ..errors import CamvizError
 
 Progress = Callable[[int, int], None]
 HEARTBEAT_SECONDS = 0.2  # between two reports
-
-
-_FROM_PROGRESS = "camviz_from_progress"  # mark of an exception that a progress callback raised
+_FROM_PROGRESS = "camviz_from_progress"  # attribute that marks an exception of a progress callback
 
 
 def check_progress(progress: Any) -> None:
     """Raise CamvizError if `progress` is neither None nor a function."""
     if progress is not None and not callable(progress):
         raise CamvizError(
-            "progress is a function that is called as progress(done, total); got {kind}", kind=type(progress).__name__
+            "progress must be a function that can be called as progress(done, total); got {kind}",
+            kind=type(progress).__name__,
         )
 
 
 def raised_by_progress(error: BaseException) -> bool:
-    """Whether a progress callback raised this exception to end the computation."""
+    """Return whether a progress callback raised this exception to end the computation."""
     return _FROM_PROGRESS in getattr(error, "__dict__", {})
 
 
@@ -55,8 +54,8 @@ _heartbeat: ContextVar[_Heartbeat | None] = ContextVar("camviz_heartbeat", defau
 def heartbeat(progress: Progress | None) -> Iterator[Progress | None]:
     """Repeat the last report (done, total) to `progress` after every 0.2 s without one, in this thread.
 
-    Yields the callback that the computation has to call. Before its first report, (0, 1) is repeated. An exception
-    that `progress` raises ends the network's forward pass.
+    Yields the callback that the computation must call. Before its first report, (0, 1) is repeated. An exception of
+    `progress` ends the network's forward pass.
     """
     if progress is None:
         yield None
@@ -70,7 +69,7 @@ def heartbeat(progress: Progress | None) -> Iterator[Progress | None]:
 
 
 def has_heartbeat() -> bool:
-    """Whether a progress callback listens in this thread."""
+    """Return whether this thread has a progress callback."""
     return _heartbeat.get() is not None
 
 

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 
 
 class Rng:
-    """A seeded generator of random tensors. They are on the CPU, so that a seed gives the same numbers everywhere."""
+    """A seeded generator of random tensors on the CPU, so that a seed gives the same numbers for every device."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -68,7 +68,7 @@ class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **kwargs)
         given = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)} | kwargs
-        self.drawn += given.get("dropout_p", 1) != 0  # attention can drop, and need not
+        self.drawn += given.get("dropout_p", 1) != 0  # attention without dropout draws nothing
         if kwargs.get("generator") is not None:
             return func(*args, **kwargs)
         source = next((one for one in args if isinstance(one, Tensor)), None)
@@ -82,7 +82,7 @@ class SeededOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def apart(cls) -> AbstractContextManager[Any]:
-        """Inside a context of this class, draw from a generator of its own; otherwise do nothing."""
+        """Return a context that draws from another generator if it is nested in this class; else it does nothing."""
         inside = any(isinstance(mode, cls) for mode in _get_current_dispatch_mode_stack())
         return cls() if inside else nullcontext()
 

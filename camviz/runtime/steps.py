@@ -9,10 +9,7 @@ _recorded: ContextVar[list[dict[str, Any]] | None] = ContextVar("camviz_steps", 
 
 
 def record_step(**values: Any) -> None:
-    """Append the named values to the list of `recording_steps`; do nothing outside it.
-
-    The values are kept as they are, without a copy.
-    """
+    """Append the named values, without copies, to the list of `recording_steps`; do nothing outside it."""
     if (steps := _recorded.get()) is not None:
         steps.append(values)
 
@@ -21,7 +18,7 @@ def record_step(**values: Any) -> None:
 def recording_steps() -> Iterator[list[dict[str, Any]]]:
     """Yield the list to which every `record_step` inside the context appends its values, in this thread only.
 
-    Of nested recordings, the innermost receives the steps.
+    If recordings are nested, the innermost one receives the steps.
     """
     steps: list[dict[str, Any]] = []
     token = _recorded.set(steps)

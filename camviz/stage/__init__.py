@@ -1,1 +1,1 @@
-"""The stage: an image and its heatmap that the browser colors, swipes, zooms and reads out."""
+"""The stage: an interactive heatmap over its image. The browser colors it, zooms it and shows the value of a cell."""

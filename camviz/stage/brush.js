@@ -1,6 +1,6 @@
-// Draw on the image which part is hidden, kept or replaced. The answers come from the server while one draws: one request
-// at a time, the newest state of the mask next. A finished stroke is saved.
-const CELLS = 56; // of the mask, a side
+// Draw on the image to hide, keep or replace a part. The server answers during a stroke: one request at a time, the next
+// one with the newest state of the mask. A finished stroke is saved.
+const CELLS = 56; // per side of the mask
 const SHAPES = ['brush', 'eraser', 'rectangle', 'segment'];
 const ICONS = { // paths in a square of 16
   brush: '<circle cx="8" cy="8" r="5" fill="currentColor"/>',
@@ -13,7 +13,7 @@ const ICONS = { // paths in a square of 16
 const TOOLS = ['look', 'hide', 'keep', 'paste', 'window'];
 const UNDO = 100; // states of the mask that are kept
 const MOST_TRIED = 200; // windows, as in camviz/edits/windows.py
-const SAVED_AFTER = 400; // milliseconds without another window
+const SAVED_AFTER = 400; // milliseconds without another window, after which windows are saved
 
 const bitsOf = mask => {
   const bytes = new Uint8Array(CELLS * CELLS / 8);
@@ -30,7 +30,7 @@ class Brush {
   constructor(stage) {
     this.stage = stage; this.tool = 'look'; this.shape = 'brush'; this.size = 8; this.number = 0; this.seen = '';
     this.mask = new Uint8Array(CELLS * CELLS); this.past = []; this.future = [];
-    this.tried = []; this.triedFill = ''; this.seenTried = ''; // windows with the change that each brought, null while unknown
+    this.tried = []; this.triedFill = ''; this.seenTried = ''; // windows with the change by each, null while unknown
     this.guess = ''; this.asking = false;
     const world = stage.world, screen = stage.screen;
     this.canvas = element('canvas', 'mask', { width: CELLS, height: CELLS }); this.canvas.setAttribute('aria-hidden', 'true');
@@ -49,7 +49,7 @@ class Brush {
     const { words } = data;
     if (this.words !== JSON.stringify(words)) { this.words = JSON.stringify(words); this.build(); }
     const given = data.cells ? [data.tool, data.tool === 'paste' ? data.paste : data.fill, data.cells].join() : '';
-    if (data.number >= this.number && given !== this.seen) { // another one than was drawn here: a link, Back, another image
+    if (data.number >= this.number && given !== this.seen) { // an edit that was not drawn here: of a link, Back, another image
       this.mask = data.cells ? maskOf(data.cells) : new Uint8Array(CELLS * CELLS);
       this.past = []; this.future = [];
       if (data.cells) { this.tool = this.marks ? this.tool : data.tool; this.fill.value = data.fill; this.paste.value = data.paste; }
@@ -111,13 +111,13 @@ class Brush {
   }
 
   get draws() { return this.tool !== 'look'; }
-  get marks() { return this.data.tool === 'mark'; } // a region is marked for a guess, and the image is not changed
+  get marks() { return this.data.tool === 'mark'; } // whether a region is marked for a guess, without changing the image
 
   choose(name) {
     const before = this.tool;
     this.tool = name;
     if (name === 'window' && this.tried.length) this.fill.value = this.triedFill;
-    if ((name === 'window') !== (before === 'window')) this.stage.told(null);
+    if ((name === 'window') !== (before === 'window')) this.stage.showAnswer(null);
     this.show(); this.loadTried();
     if (name !== 'look' && name !== 'window' && before !== name && this.mask.some(Boolean)) { this.ask(); this.save(); }
   }
@@ -125,7 +125,7 @@ class Brush {
   show() {
     const { root } = this.stage;
     root.classList.toggle('draws', this.draws); root.classList.toggle('edits', true);
-    root.classList.toggle('occludes', this.tool === 'window'); // its map stands alone, within the heatmap's contour
+    root.classList.toggle('occludes', this.tool === 'window'); // its map replaces the heatmap, whose contour stays
     for (const one of this.modes.children) one.setAttribute('aria-pressed', one.dataset.name === this.tool);
     for (const one of this.shapes.children) one.setAttribute('aria-pressed', one.dataset.name === this.shape);
     this.first.setAttribute('aria-pressed', this.asking);
@@ -139,7 +139,7 @@ class Brush {
     this.draw();
   }
 
-  // Tint the cells that are replaced, or those that windows have been tried on by how far they changed the answer.
+  // Color the cells that are replaced, or the cells under tried windows by the mean change of the answer.
   draw() {
     const pixels = new ImageData(CELLS, CELLS);
     if (this.tool === 'window') {
@@ -165,7 +165,7 @@ class Brush {
     this.frame();
   }
 
-  // Show where a brush, a rectangle or a window would act.
+  // Show the area in which a brush, a rectangle or a window would act.
   frame() {
     this.outline.hidden = !this.draws || !this.at;
     if (this.outline.hidden) return;
@@ -191,7 +191,7 @@ class Brush {
 
   set(cells, on) { for (const place of cells) this.mask[place] = on ? 1 : 0; }
 
-  // Pointers: each returns whether it has acted.
+  // Handlers of pointers: each returns whether it has handled the event.
   down(event, place, several) {
     if (!this.draws) return false;
     if (several) { this.cancel(); return false; }
@@ -252,7 +252,7 @@ class Brush {
   }
 
   undo(from, to) {
-    if (this.tool === 'window') { // the last window is taken back, and cannot come again
+    if (this.tool === 'window') { // removes the last window, without redo
       if (from === this.past && this.tried.length) { this.tried.pop(); this.show(); this.saveTried(); }
       return;
     }
@@ -284,21 +284,21 @@ class Brush {
     this.keep(before);
   }
 
-  // Occlusion by hand: a window follows the pointer; what it changes stays where it was dragged.
+  // Occlusion by hand: a window follows the pointer, and its change is kept where it is dragged.
   tryWindow() {
     this.frame();
     const [left, top, right, bottom] = this.around(this.at).map((side, number) => limited(number < 2 ? Math.ceil(side - 0.5) : Math.floor(side + 0.5), 0, CELLS));
     if (left < right && top < bottom) this.ask([left, top, right, bottom], this.pressed || this.keyboard);
   }
 
-  took(window, change, fill) {
+  keepWindow(window, change, fill) {
     if (fill !== this.triedFill) this.tried = [];
     this.triedFill = fill;
     this.tried = [...this.tried.filter(one => String(one.window) !== String(window)), { window, change }].slice(-MOST_TRIED);
     this.show(); this.saveTried();
   }
 
-  // Ask what windows of a link have changed, or those that were tried before another class or image was chosen.
+  // Request the changes by windows of a link, or by windows that were tried with another class.
   async loadTried() {
     const { tried } = this.data;
     if (this.tool !== 'window' || this.loading || !tried || this.tried.every(one => one.change !== null)) return;
@@ -340,8 +340,8 @@ class Brush {
       const { request, window, stays } = this.wanted; this.wanted = null;
       const address = this.address, found = await this.request(request);
       if (!found || address !== this.address) continue;
-      if (window && stays && window.length) this.took(window, found.change, request.fill);
-      this.stage.told(found, address);
+      if (window && stays && window.length) this.keepWindow(window, found.change, request.fill);
+      this.stage.showAnswer(found, address);
     }
     this.busy = false;
   }
@@ -368,7 +368,7 @@ class Brush {
     this.stage.remember('edit', { tool, fill: this.fill.value, paste: this.paste.value, cells, guess: this.guess, number: this.number });
   }
 
-  // Keys: arrows move a rectangle, Shift and arrows resize it, Space takes its cells, Delete gives them back.
+  // Keys: arrows move a rectangle, Shift and arrows resize it, Space adds its cells to the mask, Delete removes them.
   key(event) {
     if (!this.draws) return false;
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];

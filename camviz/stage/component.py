@@ -1,4 +1,4 @@
-"""The markup, style and script of the stage, which the dashboard and notebooks share."""
+"""The HTML, CSS and JavaScript of the stage, for the dashboard and for notebooks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the script of a stage is given: the map, the image, the look, the color tables and every word that it shows."""
+"""The data for the script of a stage: the map, the image, the look, the color tables and all texts."""
 
 import base64
 import functools
@@ -29,8 +29,8 @@ def stage_data(
     """Return the data of a stage: a heatmap over the image at an address, or the image alone.
 
     `size` is (height, width) of the area that map and image cover. Stages of one `group` share pointer, zoom and look;
-    `name` tells them apart. The tools of a `small` stage appear in full screen. `peak` is what the upper end of the
-    color bar says after its value.
+    `name` identifies each of them. A `small` stage shows its tools only in full screen. `peak` is a text after the
+    value at the upper end of the color bar.
     """
     values: dict[str, Any] = {"rows": 0, "columns": 0, "top": 0.0, "signed": False, "low": "", "high": ""}
     if shown is not None:
@@ -63,7 +63,7 @@ def tools_data(
 ) -> dict[str, Any]:
     """Return the data of the tools of a group of stages: view, strength and color map.
 
-    `relations` holds what a stage shows while another one is pointed at, by the name of that one and its own name.
+    `relations[a][b]` is the text that stage b shows while the pointer is on stage a.
     """
     data: dict[str, Any] = dict.fromkeys(("image", "alt", "low", "high"), "")
     return data | {
@@ -92,10 +92,10 @@ def _drawn(look: Look, translate: Translate, shown: StageMap | None = None) -> d
         "full": Message("Full screen"),
         "keys": Message("Arrow keys: read values. + and -: zoom. [ and ]: swipe. F: full screen."),
     }
-    said: dict[str, Any] = {key: translate(word) for key, word in words.items()}
-    said["readout"] = {kind: translate(text) for kind, text in _readout(shown.cells if shown else None).items()}
+    texts: dict[str, Any] = {key: translate(word) for key, word in words.items()}
+    texts["readout"] = {kind: translate(text) for kind, text in _readout(shown.cells if shown else None).items()}
     tables = _tables(bool(shown and shown.signed), translate)
-    return {"look": dict(look.__dict__), "reset": str(look), "tables": tables, "words": said}
+    return {"look": dict(look.__dict__), "reset": str(look), "tables": tables, "words": texts}
 
 
 def _fields(cells: Cells | None) -> dict[str, Any] | None:
@@ -105,7 +105,7 @@ def _fields(cells: Cells | None) -> dict[str, Any] | None:
 
 
 def _readout(cells: Cells | None) -> dict[str, Message]:
-    """Return what is said of a value: with a receptive field, with one that is the whole image, and in short."""
+    """Return the templates for a value: with a receptive field, with the whole image as receptive field, and short."""
     filled = {name: f"{{{name}}}" for name in ("value", "share", "row", "column", "height", "width")}
     short = Message("Value {value} ({share}), row {row}, column {column}", **filled)
     if cells is None:

@@ -1,4 +1,4 @@
-"""How a stage is drawn."""
+"""The settings with which a stage is drawn."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -10,7 +10,7 @@ View = Literal["image", "overlay", "contour", "spotlight", "heatmap"]
 
 @dataclass(frozen=True)
 class Look:
-    """How a stage is drawn: strength and threshold are in 0 to 1, `colors` is a key of render.COLOR_MAPS."""
+    """The settings of a stage: strength and threshold are in [0, 1], `colors` is a key of render.COLOR_MAPS."""
 
     view: View = "overlay"
     strength: float = 0.8
@@ -19,7 +19,7 @@ class Look:
 
     @classmethod
     def parse(cls, given: Any) -> "Look":
-        """Return the look that a browser sent, with the default in place of anything unknown."""
+        """Return the look that a browser sent, with defaults for unknown values."""
         given, default = given if isinstance(given, dict) else {}, cls()
 
         def share(name: str) -> float:

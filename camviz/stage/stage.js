@@ -1,9 +1,9 @@
-// An image and its heatmap: colored, swiped, zoomed and read in the browser, without the server. A stage without a map
-// shows the image alone; one without an image shows the tools of its group.
+// An image and its heatmap, colored, swiped, zoomed and read in the browser without the server. A stage without a map
+// shows only the image; one without an image shows only the tools of its group.
 const SIDE = 320; // pixels of the longer side of the colored map
-const GAMMA = 1.3, FIRST = 0.35; // how alpha grows with the heat; the first color that is laid over the image
+const GAMMA = 1.3, FIRST = 0.35; // exponent of the opacity, and the place of the first color, as in camviz/render.py
 const SMOOTHING = 0.03, ROUGH = 0.25; // of the contour of a map of single pixels, as in camviz/render.py
-const BINS = 1024; // by which the height of the contour is found
+const BINS = 1024; // of the histogram by which the level of the contour is found
 const VIEWS = ['image', 'overlay', 'contour', 'spotlight', 'heatmap'];
 const colorTables = new Map(); // by name, decoded
 const groups = new Map(); // stages that share pointer and zoom, by the name of their group
@@ -45,7 +45,7 @@ function resized(map, rows, columns, height, width) {
   return result;
 }
 
-// The height above which half of the map's mass lies. Only the values near it are sorted.
+// Return the value above which half of the map's mass lies. Only the values near it are sorted.
 function halfOfTheMass(map) {
   let top = 0, total = 0, mass = 0, bin = BINS;
   for (let place = 0; place < map.length; place++) { const size = Math.abs(map[place]); total += size; if (size > top) top = size; }
@@ -59,7 +59,7 @@ function halfOfTheMass(map) {
   return near[place - 1];
 }
 
-// A map of single pixels, averaged over a neighborhood so that its contour can be read; other maps as they are.
+// Return a map of single pixels averaged over a neighborhood, so that its contour is simple; other maps unchanged.
 function smoothed(map, width, height) {
   let steps = 0, sum = 0;
   for (let place = 0; place < map.length; place++) {
@@ -222,14 +222,14 @@ class Stage {
     const large = this.root.matches(':fullscreen, .large');
     this.swipe.hidden = this.look.view === 'image' || !this.data.rows || Boolean(this.data.small && !large);
     this.swipe.style.left = `clamp(16px, ${100 * this.cut}%, 100% - 16px)`;
-    // The handle stands on the screen, the map in the zoomed world.
+    // The handle is positioned on the screen, and the map in the zoomed content.
     const { scale, x } = this.zoom, wide = this.screen.clientWidth || 1;
     const cut = 100 * limited((this.cut * wide - x) / (scale * wide), 0, 1);
     this.heat.style.clipPath = this.line.style.clipPath = `inset(0 0 0 ${cut}%)`;
   }
 
-  // Show the answer to an edit, here and on the bars that belong to its address; null: the answer to the untouched image.
-  told(found, address = this.brush.address) {
+  // Show the answer to an edit, here and on the bars with the same address; null shows the answer to the untouched image.
+  showAnswer(found, address = this.brush.address) {
     this.readout.textContent = found ? found.said : '';
     document.dispatchEvent(new CustomEvent('camviz-answer', { detail: { address, rows: found && found.rows } }));
   }
@@ -257,12 +257,12 @@ class Stage {
 
   everywhere(act) { for (const stage of this.others()) if (stage.root.isConnected) act(stage); }
 
-  // Show the value, the cell and its receptive field under a point of the image, in parts of 1.
+  // Show the value, the cell and its receptive field under a point of the image, [x, y] in [0, 1].
   point(place) {
     this.everywhere(stage => { stage.mark(place, this.data); stage.relate(place && this.data); });
   }
 
-  // Show the correlation of this map with that of the stage that is pointed at, where there is one.
+  // Show the correlation of this map with that of the stage under the pointer, if it is known.
   relate(source) {
     const table = [...this.others()].map(stage => stage.data.relations).find(Boolean) || {};
     const text = source && source !== this.data && (table[source.name] || {})[this.data.name];
@@ -280,15 +280,15 @@ class Stage {
     frame(this.cell, column / columns, row / rows, (column + 1) / columns, (row + 1) / rows);
     if (!this.data.rows) return;
     const value = this.map[row * columns + column];
-    const said = { value: (value * this.data.top).toPrecision(3), share: Math.round(100 * value) + '%', row: row + 1, column: column + 1 };
+    const filled = { value: (value * this.data.top).toPrecision(3), share: Math.round(100 * value) + '%', row: row + 1, column: column + 1 };
     if (fields) {
       const [top, bottom] = fields.rows[row], [left, right] = fields.columns[column], [height, width] = fields.size;
-      said.height = bottom - top; said.width = right - left;
-      this.field.hidden = said.height === height && said.width === width;
+      filled.height = bottom - top; filled.width = right - left;
+      this.field.hidden = filled.height === height && filled.width === width;
       frame(this.field, left / width, top / height, right / width, bottom / height);
     }
     const kind = this.data.small ? 'short' : this.field.hidden ? 'whole' : 'field';
-    this.readout.textContent = words.readout[kind].replace(/\{(\w+)\}/g, (all, name) => said[name] ?? all);
+    this.readout.textContent = words.readout[kind].replace(/\{(\w+)\}/g, (all, name) => filled[name] ?? all);
   }
 
   listen() {
@@ -368,7 +368,7 @@ class Stage {
 
 const stages = new WeakMap();
 
-// Show data in the markup below parentElement; setStateValue('look', ...) is told what a person chooses.
+// Show data in the HTML below parentElement. setStateValue('look', ...) is called when a person changes the look.
 function showStage({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector('.stage');
   if (!stages.has(root)) stages.set(root, new Stage(root));

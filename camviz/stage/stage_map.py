@@ -1,4 +1,4 @@
-"""A heatmap as the stage receives it, and the cells of the layer that its values belong to."""
+"""The heatmap of a stage, and the cells of the layer to which its values belong."""
 
 import base64
 from contextlib import suppress
@@ -12,12 +12,12 @@ from ..inspection.cell_fields import CellFields, cell_fields
 from ..inspection.summary import blank
 from ..models import Model
 
-FINE = 4096  # values of a map up to which each takes 16 bits, and 8 bits beyond
+FINE = 4096  # largest number of values that are sent with 16 bits each; values of a larger map have 8 bits
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells of a layer that a map has values of: the layer's name, and their receptive fields if known."""
+    """The cells of a layer whose values a map shows: the layer's name, and their receptive fields if known."""
 
     layer: str
     fields: CellFields | None
@@ -32,7 +32,7 @@ class Cells:
 
 
 def layer_of(model: Model, layers: tuple[str, ...], shape: tuple[int, ...]) -> str | None:
-    """Return the layer whose cells the values of a map of this shape belong to; None for any other map."""
+    """Return the name of the layer whose cells a map of this shape shows; None for any other map."""
     if len(layers) != 1:
         return None
     layer = model.layer(layers[0])
@@ -41,9 +41,9 @@ def layer_of(model: Model, layers: tuple[str, ...], shape: tuple[int, ...]) -> s
 
 @dataclass(frozen=True)
 class StageMap:
-    """A heatmap as the stage receives it: values (h, w), 1 for `top`, the value at the upper end of the color bar.
+    """The heatmap of a stage: scaled values (h, w), where 1 stands for `top`, the upper end of the color bar.
 
-    `signed` values lie in [-1, 1], others in [0, 1].
+    `signed` values are in [-1, 1], others in [0, 1].
     """
 
     values: NDArray[np.float32]
@@ -53,10 +53,10 @@ class StageMap:
 
     @classmethod
     def of(cls, attribution: NDArray[np.float32], high: float | None = None, cells: Cells | None = None) -> "StageMap":
-        """Return a raw attribution at its own resolution, on a scale from 0 to `high`.
+        """Return the map of a raw attribution at its own resolution, on a scale from 0 to `high`.
 
-        The scale ends at the maximum by default. Of a pixel attribution the stage shows the sum over the channels, and
-        the scale ends at the 99th percentile.
+        By default, `high` is the maximum. A pixel attribution is shown as the sum of magnitudes over the channels, up
+        to the 99th percentile by default.
         """
         if attribution.ndim == 2:
             values = attribution.clip(min=0)
@@ -66,7 +66,7 @@ class StageMap:
 
     @property
     def bits(self) -> int:
-        """The bits of each value that is sent: 16 of a coarse map, 8 of one of many values."""
+        """The bits of each value for the browser: 16 for a coarse map, 8 for one with many values."""
         return 16 if self.values.size <= FINE else 8
 
     @property

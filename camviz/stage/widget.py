@@ -1,4 +1,4 @@
-"""The stage as a widget of a notebook. Imports anywidget, so the package imports it only when a widget is shown."""
+"""The stage as a widget of a notebook. This module imports anywidget, so it is only imported to show a widget."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from . import component
 class StageWidget(anywidget.AnyWidget):
     """The stage of the dashboard in a notebook: its data, its look, and the facts below it.
 
-    The look is what the person has chosen in the browser; it stays there until the notebook is saved.
+    The look is chosen in the browser, and reaches the notebook file when the notebook is saved.
     """
 
     _esm = "\n".join(

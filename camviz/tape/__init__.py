@@ -1,4 +1,4 @@
-"""Listen to a forward pass and redirect it: the only package that knows torch's hooks and modes."""
+"""Observe a forward pass and replace its calls: the only package that uses torch's hooks and modes."""
 
 from .batch_norm import norm_arguments, scale_and_shift
 from .biases import bias_gradients, bias_of

@@ -1,4 +1,4 @@
-"""Attention as matrix products, for what torch's fused kernels cannot do."""
+"""Attention as matrix products, which have second derivatives. Torch's fused kernels have none."""
 
 import inspect
 from typing import Any
@@ -25,7 +25,7 @@ _ARGUMENTS = inspect.Signature(
 
 
 def written_out(func: Any, args: Any, kwargs: Any) -> Any:
-    """Run a call; attention as a product of matrices, a softmax and a product, which can be differentiated twice."""
+    """Run a call; attention is computed by two matrix products and a softmax, which can be differentiated twice."""
     if func is not F.scaled_dot_product_attention:
         return func(*args, **kwargs)
     given = _ARGUMENTS.bind(*args, **kwargs)

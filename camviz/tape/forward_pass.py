@@ -35,8 +35,8 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
     every_step = rules is not None and rules.every_step
     if every_step and is_compiled(net):
         raise MethodError(
-            "this network is compiled (TorchScript or torch.export), so its single steps cannot be followed, as this "
-            "method needs: load it as the Python class that it was, or take another method"
+            "this network is compiled (TorchScript or torch.export), so this method cannot follow its single steps: "
+            "load the network from its Python class, or use another method"
         )
     batch, divisible = len(x) > 1, not every_step and not is_listening()
     with usual_modes():
@@ -88,7 +88,7 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
         full_precision(x.device),
         nullcontext() if reduced else without_autocast(net),
         rules or nullcontext(),
-        last_steps(reading) as steps,  # last, as it must see what a rule returns
+        last_steps(reading) as steps,  # entered last, because it must see the results of rules
         nullcontext() if unchanged else _AnyLayout(net),
         torch.autocast(x.device.type, reduced) if reduced else nullcontext(),
         without_own_hooks(net),
@@ -99,7 +99,7 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
     if reading is None and not isinstance(output, Tensor):
         with listening(None):
             set_reading(net, OutputReading(_chosen(net, x)))
-        raise StartAgainError("how this network's output is read is known from now on")
+        raise StartAgainError("the class scores among this network's outputs are known from now on")
     if len(scores) != len(x):
         raise OutputError(
             "the network returned class scores for {returned} images; it was given {given}",
@@ -110,9 +110,9 @@ def _pass(net: nn.Module, x: Tensor, rules: CallMode | None) -> Tensor:
 
 
 def _chosen(net: nn.Module, x: Tensor) -> tuple[int | str, ...]:
-    """Return the path to the class scores, as two images show it: a loss has the shape of one image's score."""
+    """Return the path to the class scores. With two images, a loss does not have the shape of a score."""
     if len(x) == 1:
-        with suppress(Exception):  # a network that takes one image only may raise anything
+        with suppress(Exception):  # a network that accepts only one image may raise anything
             outputs, _ = raw_output(net, torch.cat([x, x]))
             return choose(outputs, batch=2)
     return choose(raw_output(net, x)[0], batch=len(x))
@@ -125,12 +125,12 @@ def _plain_pass(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def is_compiled(net: nn.Module) -> bool:
-    """Whether a network, or a part of it, is TorchScript or from torch.export, whose calls cannot be intercepted."""
+    """Return whether a part of the network is TorchScript or from torch.export. Its calls cannot be intercepted."""
     return any(isinstance(module, torch.jit.ScriptModule | InterpreterModule) for module in net.modules())
 
 
 def raw_output(net: nn.Module, x: Tensor) -> tuple[Any, LastSteps]:
-    """Return everything that a network returns for the batch x, with its graph, and the last steps that led there."""
+    """Return the whole output of a network for the batch x, with its graph, and the last steps of the pass."""
     check_eval(net)
     with usual_modes(), torch.enable_grad(), full_precision(x.device), LastSteps() as steps:
         return net(x.detach().requires_grad_().clone()), steps
@@ -148,7 +148,7 @@ _needs_contiguous: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()  # w
 
 
 class _AnyLayout(TorchFunctionMode):
-    """Accepts feature maps in any memory layout, and records whether the network needs this."""
+    """Replaces view() by reshape(), and records whether the network calls it."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

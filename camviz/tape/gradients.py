@@ -45,7 +45,7 @@ def record(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> tuple[T
 def scores_through(net: nn.Module, x: Tensor, layer: nn.Module | None) -> Tensor:
     """Return the class scores (B, K) of the batch x; inside `reusing_passes`, keep the pass for maps at the layer."""
     if layer is not None and is_reusing():
-        with suppress(CamvizError):  # of a pass that is differentiated; a plain one may succeed, or tells why not
+        with suppress(CamvizError):  # a pass without gradients may succeed, or has the better error message
             return _scores_through(net, x, layer)
     with torch.no_grad():
         return forward(net, x)
@@ -57,7 +57,7 @@ def _scores_through(net: nn.Module, x: Tensor, layer: nn.Module) -> Tensor:
 
 
 def _pass_through(net: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return what `_pass_from` returns; a pass that was kept is not made again."""
+    """Return the activation and the class scores like `_pass_from`, from a kept pass if there is one."""
     place = place_of(net, x, layer)
     if place is not None and (found := place.get()) is not None:
         _note_runs(found.runs)
@@ -96,7 +96,7 @@ def _recorded(
 
     try:
         return differentiated(*_pass_through(net, x, layer))
-    except NoGradientError:  # a layer in a torch.no_grad() of the network, which ends in the mode before it
+    except NoGradientError:  # the network's torch.no_grad() around the layer has restored the mode of before
         return differentiated(*_pass_from(net, x, layer, torch.enable_grad()))
 
 
@@ -136,7 +136,7 @@ def _gradient_and_curvature(scores: Tensor, source: Tensor) -> Tensor:
     """Return the gradient of the scores, and their Hessian times the source, stacked."""
     gradient = gradient_of(scores, source, differentiable=True)
     curvature = None
-    if gradient.requires_grad:  # it does not, where the scores are linear
+    if gradient.requires_grad:  # False for linear scores
         try:
             (curvature,) = torch.autograd.grad(gradient, source, source.detach(), allow_unused=True)
         except RuntimeError as error:
@@ -172,7 +172,7 @@ def _note_runs(runs: int) -> None:
     if runs > 1:
         add_note(
             "The layer runs {runs} times in one forward pass. The map shows its last run, stretched over the image; if "
-            "the layer runs on parts of the image, this is the last part alone.",
+            "the layer runs on parts of the image, this is only the last part.",
             runs=runs,
         )
 
@@ -217,8 +217,8 @@ def score_of(score: Score, scores: Tensor) -> Tensor:
         )
     if scores.requires_grad and not explained.requires_grad and torch.is_grad_enabled():
         raise ScoreError(
-            "the score's result does not depend on the class scores: compute it by torch alone, without NumPy and "
-            "detach(), or take a method without gradients, such as occlusion"
+            "the score's result does not depend on the class scores: compute it only with torch, without NumPy and "
+            "detach(), or use a method without gradients, such as occlusion"
         )
     if value := value_not_finite(explained):
         raise NotFiniteError(

@@ -24,7 +24,7 @@ Observer = Callable[[nn.Module, Any], Any]
 
 _listener: ContextVar[Observer | None] = ContextVar("camviz_listener", default=None)
 
-autocast_seen: ContextVar[bool] = ContextVar("camviz_autocast_seen", default=False)  # by a module since it was reset
+autocast_seen: ContextVar[bool] = ContextVar("camviz_autocast_seen", default=False)  # set by a module under autocast
 
 
 @cache
@@ -70,7 +70,7 @@ def observe(net: nn.Module, x: Tensor, see: Callable[[nn.Module, Any], None]) ->
 
 
 class _WithoutOwnHooks(TorchFunctionMode):
-    """Leaves out the hooks that a network's forward puts on tensors without a gradient, where torch refuses them."""
+    """Ignores hooks of a network's forward on tensors without a gradient, for which torch raises an error."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in (Tensor.register_hook, Tensor.retain_grad) and not args[0].requires_grad:
@@ -83,7 +83,7 @@ _hooking: WeakSet[nn.Module] = WeakSet()
 
 
 def without_own_hooks(net: nn.Module) -> AbstractContextManager[Any]:
-    """Return the context of a pass without gradients of a network whose forward registers hooks on tensors."""
+    """Return the context of a pass: it ignores hooks on tensors without a gradient if the network registers any."""
     return _WithoutOwnHooks() if net in _hooking else nullcontext()
 
 
@@ -107,7 +107,7 @@ def listening(see: Observer | None) -> Iterator[None]:
 
 
 def is_listening() -> bool:
-    """Whether modules are observed in this thread."""
+    """Return whether modules are observed in this thread."""
     return _listener.get() is not None
 
 
@@ -147,7 +147,7 @@ def replacing_output(layer: nn.Module, keep: Callable[[Tensor], Tensor]) -> Iter
 
 @contextmanager
 def changing_gradient(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Let a backward pass inside the context go on below `layer` with `change(gradient)`, (B, c, h, w)."""
+    """Replace the gradient (B, c, h, w) at `layer` by `change(gradient)` in backward passes inside the context."""
 
     def keep(output: Tensor) -> Tensor:
         if output.requires_grad:

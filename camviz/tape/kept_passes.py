@@ -17,11 +17,11 @@ from .network.fingerprint import fingerprint
 from .network.quantized import is_quantized
 from .rules import active_rules
 
-PassKey = tuple[Hashable, ...]  # the network's fingerprint, the layer, and what tells one input from another
+PassKey = tuple[Hashable, ...]  # the network's fingerprint, the layer, and the digest and the layout of the input
 
-CALL_BYTES = 1_000  # that a recorded call takes
+CALL_BYTES = 1_000  # memory of a recorded call
 
-# They compute differently where their calls are intercepted, so a recorded pass would not be a plain one.
+# These modules compute differently if their calls are intercepted, so a recorded pass would not be a plain one.
 _FAST_PATHS = (nn.MultiheadAttention, nn.TransformerEncoder, nn.TransformerEncoderLayer)
 _PLAIN = (bool, int, float, str, torch.dtype, torch.device, torch.layout)  # what a call may return beside tensors
 
@@ -37,7 +37,7 @@ class KeptPass:
 
     @property
     def nbytes(self) -> int:
-        """About how much memory it takes; the calls refer to weights of the network, which are not counted."""
+        """The approximate memory, without the weights of the network, to which the calls refer."""
         return self.activation.nbytes + CALL_BYTES * len(self._calls)
 
     def scores(self) -> tuple[Tensor, Tensor]:
@@ -71,10 +71,10 @@ class _Call:
 
 
 class PassRecorder:
-    """Records the calls that follow a layer's last run in a forward pass; to be given to `intercepting`.
+    """Records the calls after a layer's last run in a forward pass; an argument of `intercepting`.
 
-    They can be run again where nothing else from before the layer enters them. So a layer that a skip connection
-    bypasses is not recorded, nor one with most of the network behind it.
+    They can be repeated if they use no other tensor from before the layer. So a layer that a skip connection bypasses
+    is not recorded. A layer that most of the network follows is not recorded either.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -88,7 +88,7 @@ class PassRecorder:
         self._repeatable, self._skipped = True, 0
 
     def start(self, output: Tensor) -> None:
-        """Begin with what the network receives as the layer's output."""
+        """Begin with the tensor that the network receives as the layer's output."""
         self._before += len(self._calls) + self._skipped
         self._runs += 1
         self._begin()
@@ -131,12 +131,12 @@ class PassRecorder:
 
 
 def is_dense(tensor: Tensor) -> bool:
-    """Whether a copy of a tensor has the same memory layout."""
+    """Return whether a clone of a tensor has the same memory layout."""
     return tensor.is_contiguous() or tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 class PassStore(Protocol):
-    """Keeps passes by network and key. Of a key, the first two parts say which layer of which state of the network."""
+    """Keeps passes by network and key. The first two parts of a key are the state of the network and the layer."""
 
     def get(self, net: nn.Module, key: PassKey) -> KeptPass | None:
         """Return the pass of that key, or None."""
@@ -145,7 +145,7 @@ class PassStore(Protocol):
         """Keep a pass, or None for one that cannot be repeated."""
 
     def refuses(self, net: nn.Module, key: PassKey) -> bool:
-        """Whether a pass at the same layer could not be repeated."""
+        """Return whether a pass at the same layer could not be repeated."""
 
 
 _open: ContextVar[PassStore | None] = ContextVar("camviz_kept_passes", default=None)
@@ -162,13 +162,13 @@ def reusing_passes(passes: PassStore) -> Iterator[None]:
 
 
 def is_reusing() -> bool:
-    """Whether this thread is inside `reusing_passes`."""
+    """Return whether this thread is inside `reusing_passes`."""
     return _open.get() is not None
 
 
 @dataclass(frozen=True)
 class PassPlace:
-    """Where the pass of one input through one layer of a network is kept."""
+    """The place of a pass in a PassStore, for one input and one layer of a network."""
 
     _passes: PassStore
     _net: nn.Module
@@ -179,7 +179,7 @@ class PassPlace:
         return self._passes.get(self._net, self._key)
 
     def recorder(self) -> PassRecorder | None:
-        """Return what records the pass; None where passes cannot be repeated."""
+        """Return a recorder of the pass; None if passes of this network or layer cannot be repeated."""
         if self._passes.refuses(self._net, self._key) or is_quantized(self._net):
             return None
         if any(isinstance(module, _FAST_PATHS) for module in self._net.modules()):
@@ -192,7 +192,7 @@ class PassPlace:
 
 
 def place_of(net: nn.Module, x: Tensor, layer: nn.Module) -> PassPlace | None:
-    """Return where the pass of the input x is kept; None outside `reusing_passes`.
+    """Return the place of the pass of the input x; None outside `reusing_passes`.
 
     Only passes of one image are kept, without a backward rule, without fused weights and without autocast.
     """

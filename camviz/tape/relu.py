@@ -71,7 +71,7 @@ def gate_of(func: Any, args: Any, kwargs: Any) -> Gate | None:
 
 
 def is_zero(value: Any) -> bool:
-    """Whether a number, or every element of a tensor, is 0."""
+    """Return whether a number, or every element of a tensor, is 0."""
     return not value.requires_grad and not bool(value.any()) if isinstance(value, Tensor) else value == 0
 
 

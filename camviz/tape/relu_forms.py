@@ -1,4 +1,4 @@
-"""ReLUs that a network spells out, and those whose steps cannot be seen."""
+"""ReLUs that are written with other operations, and ReLUs in functions whose calls cannot be intercepted."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +15,7 @@ _WHERE = {torch.where, Tensor.where}
 _FILLS = {torch.masked_fill, Tensor.masked_fill, Tensor.masked_fill_, Tensor.__setitem__}
 IN_PLACE = {Tensor.mul_, Tensor.masked_fill_, Tensor.__setitem__}
 
-# What autograd calls the ReLUs and clamps that no Python call has made, with the attribute of their lower bound.
+# The nodes of autograd for ReLUs and clamps without an intercepted call, with the attribute of their lower bound.
 _UNSEEN = {
     "ReluBackward0": "",
     **dict.fromkeys(("ClampMinBackward0", "ClampBackward0", "ClampBackward1"), "_saved_min"),
@@ -55,7 +55,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_open(mask: Any, x: Any) -> bool:
-    """Whether a mask is 1 exactly where x is positive, and 0 somewhere."""
+    """Return whether a mask is 1 exactly where x is positive, and 0 somewhere."""
     if not isinstance(mask, Tensor) or not isinstance(x, Tensor) or not x.requires_grad or mask.requires_grad:
         return False
     if mask.shape != x.shape or not x.is_floating_point():
@@ -95,16 +95,16 @@ def watch_step(node: Any, see: Callable[[tuple[Any, ...], tuple[Any, ...]], None
 
 
 def is_own_function(node: Any) -> bool:
-    """Whether a node is an autograd.Function of the network, whose backward pass may be anything."""
+    """Return whether a node is an autograd.Function of the network, with its own backward pass."""
     made_by = getattr(type(node), "_forward_cls", None)
     return made_by is not None and not made_by.__module__.startswith(("camviz.", "torch."))
 
 
 def rule_unseen(scores: Tensor, rule: Rule, ruled: Callable[[], None], unknown: Callable[[str], None]) -> None:
-    """Apply the rule to the ReLUs that no intercepted call has made: of scripted functions and own autograd.Functions.
+    """Apply the rule to ReLUs without an intercepted call: in scripted functions and the network's autograd.Functions.
 
-    An own function counts as a ReLU where each element of its backward pass is the gradient or 0. `ruled()` is called
-    for each ReLU, `unknown(name)` for each other own function.
+    Such a function counts as a ReLU if each element of its backward pass is the gradient or 0. `ruled()` is called for
+    each ReLU, `unknown(name)` for each other function.
     """
     for node in nodes_of(scores):
         name = node.name()

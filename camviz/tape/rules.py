@@ -19,7 +19,7 @@ active_rules: ContextVar["CallMode | None"] = ContextVar("camviz_rules", default
 
 @contextmanager
 def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
-    """Let every ReLU inside the context pass back `rule(gradient, slope)` instead of gradient * slope.
+    """Make every ReLU inside the context pass back `rule(gradient, slope)` instead of gradient * slope.
 
     `slope` is the derivative of the activation: 1 where it is the identity, 0 where it is constant. ReLU and ReLU6
     are recognized in every form (module, function, in place, reused, clamp at zero). With `extended`, smooth
@@ -32,7 +32,7 @@ def backward_rule(rule: Rule, extended: bool = False) -> Iterator[None]:
         if mode.unknown:
             raise MethodError(
                 "this method is defined by what it does at a ReLU, and this network hides its activations in functions "
-                "with a backward pass of their own ({names}): use nn.ReLU in their place, or another method",
+                "with their own backward pass ({names}): replace them by nn.ReLU, or use another method",
                 names=", ".join(sorted(set(mode.unknown))),
             )
         raise MethodError(
@@ -80,7 +80,7 @@ def _intercepted_by(mode: "CallMode") -> Iterator[None]:
 
 
 class CallMode(TorchFunctionMode):
-    """Intercepts the torch calls of a network; with `every_step` it must not miss one."""
+    """Intercepts the torch calls of a network. With `every_step` it refuses networks in which calls would be missed."""
 
     every_step = True
 
@@ -102,7 +102,7 @@ class _Interception(CallMode):
         return self.replace(func, args, kwargs or {})
 
     def before_backward(self, scores: Tensor) -> None:
-        """Call the function that was given for it."""
+        """Call the given function, if there is one."""
         if self.prepare is not None:
             self.prepare(scores)
 
@@ -139,7 +139,7 @@ class _RuleMode(CallMode):
         return x.copy_(result) if func in IN_PLACE else result
 
     def before_backward(self, scores: Tensor) -> None:
-        """Let the ReLUs that were not intercepted follow the rule too."""
+        """Apply the rule to the ReLUs that were not intercepted."""
         rule_unseen(scores, self.rule, self._count, self.unknown.append)
 
     def _count(self) -> None:

@@ -1,1 +1,1 @@
-"""Walkthroughs of a method, and lessons."""
+"""Lessons, guesses and hand-ins, walkthroughs of methods, and reference pages."""

@@ -1,4 +1,4 @@
-"""The claims of a lesson: what its sentences say about its heatmaps, as numbers that the tests compute."""
+"""The claims of a lesson: its statements about its heatmaps, as numbers that can be computed and checked."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +20,17 @@ from ..inspection.filters import first_filters
 from ..models import shared_model
 from ..tape import forward, score_of
 
-Box = tuple[float, float, float, float]  # top, left, bottom, right, in parts of the image
-DARK = 60  # of 255: the three colors of a dark pixel lie below it
+Box = tuple[float, float, float, float]  # top, left, bottom, right, as shares of the image's height and width
+DARK = 60  # of 255: all three colors of a dark pixel are below it
 FIELDS = {"says", "measure", "of", "box", "word", "equals", "over", "under"}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: `measure`, a key of MEASURES, of the heatmaps with the numbers `of` lies between `over` and `under`.
+    """One claim: the value of `measure`, a key of MEASURES, for the heatmaps `of` is between `over` and `under`.
 
-    `says` quotes the question or the answer of the lesson. `equals` takes the place of both limits for a text.
+    `of`: the numbers of the heatmaps, from 1. `says`: the quoted sentence of the lesson. `equals` replaces both limits
+    if the value is a text.
     """
 
     says: str
@@ -42,11 +43,11 @@ class Claim:
     under: float = np.inf
 
     def value(self, explanations: Sequence[Explanation]) -> float | str:
-        """Return what is measured; `explanations` are those of the lesson's heatmaps, in order."""
+        """Return the measured value. `explanations`: of the lesson's heatmaps, in order."""
         return MEASURES[self.measure](self, *(explanations[number - 1] for number in self.of))
 
     def holds(self, value: float | str) -> bool:
-        """Return whether a measured value is as claimed."""
+        """Return whether a measured value confirms the claim."""
         return value == self.equals if isinstance(value, str) else self.over < value < self.under
 
 
@@ -54,7 +55,7 @@ def read_claim(file: str, data: Mapping[str, Any]) -> Claim:
     """Return the claim of a [[claim]] table. Raises CamvizError if it is invalid."""
     if not {"says", "measure"} <= data.keys() <= FIELDS:
         raise ExtensionError(
-            "{file}: a [[claim]] has says and measure, and may have {fields}",
+            "{file}: a [[claim]] needs says and measure, and may have {fields}",
             file=file,
             fields=", ".join(sorted(FIELDS - {"says", "measure"})),
         )
@@ -63,21 +64,23 @@ def read_claim(file: str, data: Mapping[str, Any]) -> Claim:
     return Claim(**fields)
 
 
-def _strength(e: Explanation) -> Any:
-    return np.abs(e.attribution).sum(axis=0) if e.attribution.ndim == 3 else e.heatmap
+def strength(e: Explanation) -> NDArray[np.floating]:
+    """Return the magnitude of an attribution at each pixel of the view, (H, W)."""
+    found: NDArray[np.floating] = np.abs(e.attribution).sum(axis=0) if e.attribution.ndim == 3 else e.heatmap
+    return found
 
 
 def _share(claim: Claim, e: Explanation) -> float:
-    """The share of the heatmap that lies in the box."""
-    strength = _strength(e)
-    height, width = strength.shape
+    """Return the share of the heatmap that lies in the box."""
+    values = strength(e)
+    height, width = values.shape
     top, left, bottom, right = claim.box
-    inside = strength[int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
-    return float(inside.sum() / strength.sum())
+    inside = values[int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
+    return float(inside.sum() / values.sum())
 
 
 def _strongest_in(claim: Claim, e: Explanation) -> float:
-    """1 if the maximum of the heatmap lies in the box, else 0."""
+    """Return 1 if the maximum of the heatmap lies in the box, else 0."""
     row, column = np.unravel_index(e.heatmap.argmax(), e.heatmap.shape)
     top, left, bottom, right = claim.box
     height, width = e.heatmap.shape
@@ -85,24 +88,24 @@ def _strongest_in(claim: Claim, e: Explanation) -> float:
 
 
 def _peak_ratio(claim: Claim, e: Explanation, other: Explanation) -> float:
-    """The maximum of the first heatmap divided by that of the second."""
+    """Return the maximum of the first heatmap divided by that of the second."""
     return float(e.attribution.max() / other.attribution.max())
 
 
 def _correlation(claim: Claim, e: Explanation, other: Explanation) -> float:
-    """The rank correlation of two heatmaps."""
+    """Return the rank correlation of two heatmaps."""
     if e.attribution.ndim == 3:
-        return rank_correlation(_strength(e), _strength(other))
+        return rank_correlation(strength(e), strength(other))
     return rank_correlation(e.attribution, other.attribution)
 
 
 def _agreement(claim: Claim, e: Explanation, other: Explanation) -> float:
-    """The rank correlation of two heatmaps as the page Compare shows it, at 56 x 56 cells."""
+    """Return the rank correlation of two heatmaps as the page Compare shows it, at 56 x 56 cells."""
     return float(pairwise_rank_correlation([e.heatmap, other.heatmap], (56, 56))[0, 1])
 
 
 def _fooled(claim: Claim, e: Explanation) -> float:
-    """The probability of the explained class after an attack by PGD with 10 steps of at most 1/255."""
+    """Return the probability of the explained class after an attack by PGD with 10 steps of at most 1/255."""
     model = e.question.model
     assert e.target is not None
     perturbed = attack(model, e.question.image, epsilon=1 / 255, fit=e.question.fit).perturbed_pixels
@@ -110,7 +113,7 @@ def _fooled(claim: Claim, e: Explanation) -> float:
 
 
 def _synthesized(claim: Claim, e: Explanation) -> float:
-    """The rise of the score of the explained class within 16 steps of its class image."""
+    """Return by how much 16 steps of gradient ascent raise the score of the explained class."""
     objective = synthesize(e.question.model, "class_image", target=e.target, steps=16).objective
     return objective[-1] - objective[0]
 
@@ -121,19 +124,19 @@ def _dark(e: Explanation) -> NDArray[np.bool_]:
 
 
 def _dark_share(claim: Claim, e: Explanation) -> float:
-    """The share of the heatmap on the dark pixels: those whose three colors are all below 60 of 255."""
-    strength = _strength(e)
-    return float(strength[_dark(e)].sum() / strength.sum())
+    """Return the share of the heatmap on the dark pixels: those whose three colors are all below 60 of 255."""
+    values = strength(e)
+    return float(values[_dark(e)].sum() / values.sum())
 
 
 def _filters(claim: Claim, e: Explanation) -> float:
-    """The number of filters of the first convolution."""
+    """Return the number of filters of the first convolution."""
     found = first_filters(e.question.model)
     return float(len(found.weights)) if found else 0.0
 
 
 def _score_change(claim: Claim, e: Explanation) -> float:
-    """The score of the image, less that of a blank image."""
+    """Return the score of the image minus that of a blank image."""
     model = e.question.model
     x = model.normalize(e.view)
     with torch.no_grad():
@@ -142,19 +145,19 @@ def _score_change(claim: Claim, e: Explanation) -> float:
 
 
 def _difference_untrained(claim: Claim, e: Explanation) -> float:
-    """The largest difference between the heatmap and that of the untrained model, for the same class."""
+    """Return the largest difference between the heatmap and that of the untrained model, for the same class."""
     untrained = shared_model(e.model, "random", str(e.question.model.device))
     other = answer(e.question.replace(model=untrained))
     return float(np.abs(e.attribution - other.attribution).max())
 
 
 def _class_names(claim: Claim, e: Explanation) -> float:
-    """The number of classes whose names contain the word."""
+    """Return the number of classes whose names contain the word."""
     return float(sum(claim.word in name.lower() for name in e.question.model.categories))
 
 
 def _predicted(claim: Claim, e: Explanation) -> str:
-    """The most probable class of the image, edited where it is."""
+    """Return the most probable class of the image, with its edit if there is one."""
     return e.question.model.predict(Image.fromarray(e.view), 1, "stretch")[0].label
 
 

@@ -1,4 +1,4 @@
-"""What a class has handed in: votes, scores, and all guessed regions as one heatmap beside the network's."""
+"""The results of a class from its hand-ins: votes, scores, and all guessed regions as one heatmap."""
 
 import base64
 import csv
@@ -28,7 +28,7 @@ COLUMNS = (
     "file", "student", "made", "lesson", "title", "question", "kind", "value", "correct", "score", "seconds",
     "with_map",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a formula in a spreadsheet
 WORDS = {
     "title": Message("What the class guessed"),
     "students": Message("Students"),
@@ -45,8 +45,8 @@ WORDS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """An image of the page, and what it shows."""
+class CaptionedImage:
+    """An image of the page with its caption."""
 
     jpeg: bytes = field(repr=False)
     caption: str
@@ -59,7 +59,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Vote:
-    """An answer of a choice and how many gave it."""
+    """An answer of a choice, and the number of students who gave it."""
 
     answer: str
     count: int
@@ -68,14 +68,14 @@ class Vote:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """One question, and the guesses at it by the names of their files, marked again. `students`: by the same names."""
+class QuestionResult:
+    """One question with the guesses at it, marked again. `guesses` and `students`: by the name of the file."""
 
     lesson: Lesson
     prompt: Prompt
     guesses: Mapping[str, Guess]
     students: Mapping[str, str]
-    pictures: tuple[Picture, ...] = ()
+    images: tuple[CaptionedImage, ...] = ()
 
     @property
     def votes(self) -> tuple[Vote, ...]:
@@ -93,22 +93,22 @@ class Asked:
         return tuple((student, str(guess.value)) for student, guess in found)
 
     @property
-    def said(self) -> Message:
+    def summary(self) -> Message:
         """The result in one sentence."""
         count = len(self.guesses)
         scores = [guess.score for guess in self.guesses.values() if guess.score is not None]
         right = sum(guess.correct is True for guess in self.guesses.values())
         if self.prompt.kind == "region" and scores:
             return Message(
-                "{count} regions; mean score {score} (share of the heatmap inside, less the share of the image: 0 is a "
-                "random region).",
+                "{count} regions; mean score {score} (share of the heatmap inside minus the share of the image; a "
+                "random region scores 0).",
                 count=count,
                 score=f"{fmean(scores):.2f}",
             )
         if self.prompt.kind == "number":
             values = [float(guess.value) for guess in self.guesses.values()]
             return Message(
-                "{right} of {count} are right (expected: {expected}); the median is {median}, from {low} to {high}.",
+                "{right} of {count} are right (expected: {expected}); the median is {median} ({low} to {high}).",
                 right=right,
                 count=count,
                 expected=f"{self.prompt.expected:g}",
@@ -123,15 +123,15 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Collected:
-    """The files of a class: who handed in, what was asked, and which files were refused, a sentence each."""
+    """The results of a class: hand-ins by the name of their file, questions, and a sentence for each refused file."""
 
     files: tuple[tuple[str, HandIn], ...]
-    questions: tuple[Asked, ...]
+    questions: tuple[QuestionResult, ...]
     refused: tuple[Message, ...]
 
     @property
-    def counted(self) -> Message:
-        """How much there is."""
+    def summary(self) -> Message:
+        """The number of students and of questions."""
         return Message(
             "{students} students, {questions} questions.", students=len(self.files), questions=len(self.questions)
         )
@@ -174,16 +174,16 @@ class Collected:
         """Return the page."""
         return html_page("class.html.j2", language, translate, found=self, words=WORDS)
 
-    def _of(self, file: str) -> Iterator[tuple[Asked, Guess]]:
+    def _of(self, file: str) -> Iterator[tuple[QuestionResult, Guess]]:
         return ((asked, asked.guesses[file]) for asked in self.questions if file in asked.guesses)
 
 
 def collect(folder: Path, lessons: Sequence[Lesson], besides: Path | None = None) -> Collected:
-    """Read all HTML files of a folder and the folders in it but one, and mark their guesses again by the lessons.
+    """Read all HTML files in a folder and its subfolders except the file `besides`, and mark their guesses again.
 
-    A file that is no hand-in is left out with a sentence. Of two files with the same contents the first one counts, and
-    of two guesses of a file at one question too. Raises CamvizError if there is no folder, or none of its files is a
-    hand-in.
+    A file that is no hand-in is left out, with a sentence that says why. The first one of two equal files counts, and
+    the first one of two guesses in a file at one question. Raises CamvizError if there is no folder, or no file in it
+    is a hand-in.
     """
     if not folder.is_dir():
         raise FilesError("'{folder}' is not a folder: name the one with the files of the class", folder=str(folder))
@@ -193,7 +193,7 @@ def collect(folder: Path, lessons: Sequence[Lesson], besides: Path | None = None
     paths = sorted(path for path in pages if besides is None or path.resolve() != besides.resolve())
     if len(paths) > MOST_FILES:
         raise FilesError(
-            "'{folder}' has {count} HTML files; a class has at most {most}",
+            "'{folder}' has {count} HTML files, and at most {most} are accepted: name the folder of one class",
             folder=str(folder),
             count=len(paths),
             most=MOST_FILES,
@@ -210,21 +210,21 @@ def collect(folder: Path, lessons: Sequence[Lesson], besides: Path | None = None
             refused.append(Message("{file}: {reason}", file=name, reason=error.message))
             continue
         if work in works.values():
-            refused.append(Message("{file}: the same file is there twice", file=name))
+            refused.append(Message("{file}: another file has the same content", file=name))
         else:
             works[name] = work
     if not works:
         raise FilesError(
-            "'{folder}' holds no file that a student has handed in: collect the HTML files that Learn makes{reasons}",
+            "'{folder}' holds no file that a student has handed in: collect the HTML files of the page Learn{reasons}",
             folder=str(folder),
             reasons="".join(f"; {sentence}" for sentence in refused[:3]),
         )
     known = _prompts(lessons)
     missing = sum((guess.lesson, guess.question) not in known for work in works.values() for guess in work.guesses)
     if missing:
-        refused.append(Message("{count} guesses are at questions that these lessons do not have", count=missing))
-    asked = (_asked(lesson, prompt, works) for lesson, prompt in known.values())
-    return Collected(tuple(works.items()), tuple(one for one in asked if one), tuple(refused))
+        refused.append(Message("{count} guesses are at questions that are not in these lessons", count=missing))
+    results = (_result(lesson, prompt, works) for lesson, prompt in known.values())
+    return Collected(tuple(works.items()), tuple(one for one in results if one), tuple(refused))
 
 
 def _prompts(lessons: Sequence[Lesson]) -> dict[tuple[int, str], tuple[Lesson, Prompt]]:
@@ -232,20 +232,22 @@ def _prompts(lessons: Sequence[Lesson]) -> dict[tuple[int, str], tuple[Lesson, P
 
 
 def _check(work: HandIn, lessons: Sequence[Lesson]) -> None:
-    """Raise CamvizError if a guess does not answer its question, as no page of CamViz would have written it."""
+    """Raise CamvizError if a guess does not answer its question. A file of the page Learn has no such guess."""
     known = _prompts(lessons)
     for guess in work.guesses:
         if (guess.lesson, guess.question) in known:
             prompt = known[guess.lesson, guess.question][1]
             if prompt.kind != guess.kind:
                 raise CamvizError(
-                    "a guess is of the kind {given} where a {kind} is asked", given=guess.kind, kind=prompt.kind
+                    "a guess is of the kind {given}, but its question asks for a {kind}",
+                    given=guess.kind,
+                    kind=prompt.kind,
                 )
             marking.mark(prompt, guess.value)
 
 
-def _asked(lesson: Lesson, prompt: Prompt, works: Mapping[str, HandIn]) -> Asked | None:
-    """Return the guesses at one question by file, marked again: what a file says of its own score does not count."""
+def _result(lesson: Lesson, prompt: Prompt, works: Mapping[str, HandIn]) -> QuestionResult | None:
+    """Return the guesses at one question by file, marked again, because the scores in a file could be edited."""
     given: dict[str, Guess] = {}
     for name, work in works.items():
         for guess in work.guesses:
@@ -259,18 +261,19 @@ def _asked(lesson: Lesson, prompt: Prompt, works: Mapping[str, HandIn]) -> Asked
         for name, guess in given.items()
     }
     students = {name: works[name].student for name in marked}
-    return Asked(lesson, prompt, marked, students, _pictures(e, tuple(marked.values())) if e is not None else ())
+    images = _images(e, tuple(marked.values())) if e is not None else ()
+    return QuestionResult(lesson, prompt, marked, students, images)
 
 
-def _pictures(e: Explanation, guesses: Sequence[Guess]) -> tuple[Picture, ...]:
+def _images(e: Explanation, guesses: Sequence[Guess]) -> tuple[CaptionedImage, ...]:
     """Return the mean of all guessed regions and the heatmap of the network, both over the image."""
     marked = np.mean([unpack(str(guess.value)) for guess in guesses], axis=0)
-    everybody = render.upsample(marked, (e.view.shape[0], e.view.shape[1]))
-    both = (
-        (everybody, Message("All regions of the class: bright where most marked")),
-        (e.heatmap, Message("The heatmap of the network")),
+    mean_region = render.upsample(marked, (e.view.shape[0], e.view.shape[1]))
+    heatmaps = (
+        (mean_region, Message("All regions of the class: bright where most students marked")),
+        (e.heatmap, Message("The heatmap of the model")),
     )
-    return tuple(Picture(encode.jpeg(render.overlay(e.view, heat)), caption) for heat, caption in both)
+    return tuple(CaptionedImage(encode.jpeg(render.overlay(e.view, one)), caption) for one, caption in heatmaps)
 
 
 def _cell(value: object) -> object:

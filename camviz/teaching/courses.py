@@ -1,4 +1,4 @@
-"""Courses: lessons in an order that fills a class of 45 minutes, and the exercises of university courses."""
+"""Courses: sequences of lessons for 45 minutes, and the exercises of university courses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Course:
 
 
 def courses(known: Sequence[Lesson], folder: Path = FOLDER, language: str = "en") -> tuple[Course, ...]:
-    """Return the courses of a folder, without lessons that are not among the `known` ones, as their model is missing.
+    """Return the courses of a folder, with the lessons among the `known` ones; others are left out.
 
-    None without a file. Raises CamvizError if it is invalid.
+    There are none without a file. Raises CamvizError if it is invalid.
     """
     path = folder / COURSES
     if not path.is_file():
@@ -32,18 +32,18 @@ def courses(known: Sequence[Lesson], folder: Path = FOLDER, language: str = "en"
     found = tuple(_course(data, numbers, here, language) for data in read_toml(path).get("course", ()))
     keys = [course.key for course in found]
     if len(set(keys)) < len(keys):
-        raise ExtensionError("{file}: two courses have the same key", file=COURSES)
+        raise ExtensionError("{file}: two courses have the same key: rename one of them", file=COURSES)
     return found
 
 
 def _course(data: Any, numbers: set[int], here: set[int], language: str) -> Course:
     for name in ("key", "title", "about"):
         if not isinstance(data, dict) or not isinstance(data.get(name), str) or not data[name].strip():
-            raise ExtensionError('{file}: a [[course]] has {key} = "..."', file=COURSES, key=name)
+            raise ExtensionError('{file}: a [[course]] needs {key} = "..."', file=COURSES, key=name)
     chosen = data.get("lessons")
     if not isinstance(chosen, list) or not chosen or not set(chosen) <= numbers or len(set(chosen)) < len(chosen):
         raise ExtensionError(
-            "{file}: the course {key} has lessons = [...], the numbers of lessons of this folder, each once",
+            "{file}: the course {key} needs lessons = [...], the numbers of lessons of this folder, each once",
             file=COURSES,
             key=data["key"],
         )

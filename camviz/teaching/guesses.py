@@ -1,4 +1,4 @@
-"""A guess at a question of a lesson: what a student thought before the answer was opened, and how it was scored."""
+"""A guess at a question of a lesson, made before the answer was opened, with its score."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -17,12 +17,11 @@ LONGEST_TIME = 86_400.0  # seconds
 class Guess:
     """One guess.
 
-    `lesson`: its number. `question`: the text that was asked. `value`: of a region the mask of 56 x 56 cells as the
-    text that `camviz.edits.pack` returns, of a choice its option, of a number the number, of a sentence its text.
-    `correct`: of a choice or a number. `score`: 0 to 1 of a choice or a number; of a region the share of the heatmap
-    inside less the share of the image's area, -1 to 1. None where nothing is right or wrong. `seconds`: from the
-    question to the guess. `with_map`: whether the heatmap was shown while guessing. Raises CamvizError for other
-    values.
+    `lesson`: its number. `question`: its text. `value`: for a region, the mask of 56 x 56 cells as the text that
+    `camviz.edits.pack` returns; for a choice, the option; for a number, the number; for a sentence, the text.
+    `correct`: for a choice or a number. `score`: for a choice or a number, 0 or 1; for a region, the share of the
+    heatmap inside minus the share of the image's area, -1 to 1. Both are None if there is no right answer. `seconds`:
+    from the question to the guess. `with_map`: whether the heatmap was shown. Raises CamvizError for other values.
     """
 
     lesson: int
@@ -35,7 +34,7 @@ class Guess:
     with_map: bool
 
     def __post_init__(self) -> None:
-        """Check the fields, which may come from a stranger's file."""
+        """Check the fields, which may come from an untrusted file."""
         _check("lesson", self.lesson, _is_number(self.lesson, 0, 9999) and isinstance(self.lesson, int))
         _check("question", self.question, _is_text(self.question))
         _check("kind", self.kind, isinstance(self.kind, str) and self.kind in KINDS)
@@ -76,7 +75,7 @@ def _is_text(value: Any) -> bool:
 def _check(name: str, value: Any, is_valid: bool) -> None:
     if not is_valid:
         raise CamvizError(
-            "{name} of a guess cannot be {given}: numbers are finite, texts have at most {most} characters",
+            "{name} of a guess cannot be {given}: numbers must be finite, texts have at most {most} characters",
             name=name,
             given=repr(value)[:60],
             most=LONGEST,

@@ -1,4 +1,4 @@
-"""What a student hands in: guesses, links and times in one HTML file, to read and to collect."""
+"""The hand-in of a student: guesses, links and times in one HTML file, for people and for `camviz collect`."""
 
 import base64
 import json
@@ -44,7 +44,7 @@ _WEB = re.compile(r"https?://[^\s<>\"']+")
 
 @dataclass(frozen=True)
 class HandIn:
-    """The work of one student. `made`: when the file was made, as 2026-11-27T16:05:00Z. Raises CamvizError."""
+    """The work of one student. `made`: the time of the file, as 2026-11-27T16:05:00Z. Raises CamvizError."""
 
     student: str
     made: str
@@ -54,13 +54,13 @@ class HandIn:
     version: str = field(default=__version__)
 
     def __post_init__(self) -> None:
-        """Check the fields, which may come from a stranger's file."""
+        """Check the fields, which may come from an untrusted file."""
         _check(self.student, Message("a name"), LONGEST_NAME)
         _check(self.version, Message("a version"), LONGEST_NAME)
         if not _TIME.fullmatch(self.made):
-            raise CamvizError("a time is written as 2026-11-27T16:05:00Z; got {given}", given=repr(self.made)[:60])
+            raise CamvizError("a time must look like 2026-11-27T16:05:00Z; got {given}", given=repr(self.made)[:60])
         if not _LANGUAGE.fullmatch(self.language):
-            raise CamvizError("a language is written as en or zh; got {given}", given=repr(self.language)[:60])
+            raise CamvizError("a language must be a code such as en or zh; got {given}", given=repr(self.language)[:60])
         if len(self.guesses) > MOST_GUESSES or len(self.links) > MOST_LINKS:
             raise CamvizError(
                 "a student hands in at most {guesses} guesses and {links} links",
@@ -72,7 +72,7 @@ class HandIn:
 
     @property
     def web_links(self) -> tuple[tuple[str, bool], ...]:
-        """The links, each with whether it is an address of the web; anything else is shown as text only."""
+        """The links, each with whether it is a web address. Other texts are not shown as links."""
         return tuple((link, bool(_WEB.fullmatch(link))) for link in self.links)
 
     def to_json(self) -> dict[str, Any]:
@@ -92,25 +92,25 @@ class HandIn:
     def from_json(cls, data: Any) -> "HandIn":
         """Return the hand-in of an object that `to_json` returned. Raises CamvizError for any other."""
         if not isinstance(data, Mapping) or data.get("kind") != KIND or set(data) != FIELDS:
-            raise CamvizError("its data are not those of a hand-in of CamViz")
+            raise CamvizError("its data are not a hand-in of CamViz: collect the files of the page Learn")
         if data["format"] != FORMAT:
             raise CamvizError(
-                "it is of format {given}, and this version of CamViz reads format {known}: update CamViz",
+                "it has the format {given}, and this version of CamViz reads format {known}: update CamViz",
                 given=repr(data["format"])[:20],
                 known=FORMAT,
             )
         if not isinstance(data["guesses"], list) or not isinstance(data["links"], list):
-            raise CamvizError("its guesses and its links are no lists")
+            raise CamvizError("its guesses or its links are no list: the file was changed")
         texts = [data[name] for name in ("student", "made", "language", "camviz")]
         if not all(isinstance(text, str) for text in texts):
-            raise CamvizError("its name, its time, its language or its version is no text")
+            raise CamvizError("its name, its time, its language or its version is no text: the file was changed")
         student, made, language, version = texts
         guesses = tuple(Guess.from_json(one) for one in data["guesses"][: MOST_GUESSES + 1])
         return cls(student, made, guesses, tuple(data["links"]), language, version)
 
 
 def links_of(text: str) -> tuple[str, ...]:
-    """Return the links that a student has written, one a line."""
+    """Return the links in a text with one link per line."""
     lines = (printable(line, LONGEST_LINK) for line in text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line))[:MOST_LINKS]
 
@@ -118,10 +118,10 @@ def links_of(text: str) -> tuple[str, ...]:
 def to_html(
     work: HandIn,
     lessons: Sequence[Lesson],
-    pictures: Mapping[int, bytes] | None = None,
+    images: Mapping[int, bytes] | None = None,
     translate: Callable[[str], str] = str,
 ) -> str:
-    """Return the HTML file of a hand-in. `pictures`: a JPEG for guesses by their place, of their regions."""
+    """Return the HTML file of a hand-in. `images`: JPEG files of guessed regions, by the index of the guess."""
     known = {lesson.number: lesson for lesson in lessons}
     rows = []
     for place, guess in enumerate(work.guesses):
@@ -133,13 +133,13 @@ def to_html(
                 "lesson": f"{guess.lesson}. {lesson.title}" if lesson else str(guess.lesson),
                 "question": prompt.text if prompt else guess.question,
                 "answer": "" if guess.kind == "region" else prompt.option(value) if prompt else value,
-                "picture": base64.b64encode((pictures or {})[place]).decode() if place in (pictures or {}) else "",
+                "image": base64.b64encode((images or {})[place]).decode() if place in (images or {}) else "",
                 "result": _result(guess),
                 "seconds": f"{guess.seconds:.0f} s",
             }
         )
     data = json.dumps(work.to_json(), ensure_ascii=True)
-    for letter in "<>&":  # no text can end the element
+    for letter in "<>&":  # so that no text can end the script element
         data = data.replace(letter, f"\\u{ord(letter):04x}")
     return html_page(
         "hand_in.html.j2", work.language, translate, work=work, rows=rows, words=WORDS, kind=KIND, data=Markup(data)
@@ -153,18 +153,18 @@ def read_hand_in(path: Path) -> HandIn:
             raise CamvizError("it is larger than {most} MB", most=LARGEST // 1_000_000)
         found = _DATA.findall(path.read_text(encoding="utf-8"))
         if len(found) != 1:
-            raise CamvizError("it is not a file that Learn has made: it holds no hand-in")
+            raise CamvizError("it is no file of the page Learn: it holds no hand-in")
         return HandIn.from_json(json.loads(found[0]))
     except CamvizError as error:
         raise FilesError("{file}: {reason}", file=_shown(path), reason=error.message) from error
     except OSError as error:
         raise FilesError("{file}: it cannot be read ({reason})", file=_shown(path), reason=str(error)[:200]) from error
-    except (ValueError, RecursionError) as error:  # broken JSON, a number of many digits, nested too deep
+    except (ValueError, RecursionError) as error:  # invalid JSON, a number of many digits, too many levels
         raise FilesError("{file}: its data are damaged", file=_shown(path)) from error
 
 
-def picture(view: RGB, region: Mask, side: int = 200) -> bytes:
-    """Return a view as a small JPEG with the border of a region on it."""
+def region_image(view: RGB, region: Mask, side: int = 200) -> bytes:
+    """Return a view as a small JPEG file with the border of a region."""
     small = np.asarray(Image.fromarray(view).resize((side, side)))
     inside = enlarged(region, (side, side))
     padded = np.pad(inside, 2)

@@ -1,4 +1,4 @@
-"""HTML files of a class, each of which needs nothing else: what a student hands in, and what a class has guessed."""
+"""Self-contained HTML files of a class: the hand-in of a student, and the results of a class."""
 
 import functools
 from collections.abc import Callable
@@ -13,8 +13,8 @@ STYLE = HERE.parent / "report.css"
 
 
 def html_page(template: str, language: str, translate: Callable[[str], str], **values: Any) -> str:
-    """Return a template of this folder, filled in; every value is escaped. `language`: the value of HTML's `lang`."""
-    style = Markup(STYLE.read_text(encoding="utf-8"))  # not escaped: it is CamViz's own
+    """Return a template of this folder with all values, escaped. `language`: the value of HTML's `lang`."""
+    style = Markup(STYLE.read_text(encoding="utf-8"))  # trusted, so it is not escaped
     return _templates().get_template(template).render(language=language, tr=translate, style=style, **values)
 
 

@@ -1,4 +1,4 @@
-"""Lessons: small data files with a question, its heatmaps, what is guessed, the answer, and claims that are tested."""
+"""Lessons: TOML files with a question, heatmaps, prompts for guesses, the answer, and claims that are tested."""
 
 import re
 import tomllib
@@ -14,7 +14,7 @@ from ..explanation.explain import ask, find_method
 from ..explanation.question import Question
 from ..images import DecodedImage, decode_image
 from ..models import DEFAULT_MODEL, available_devices, local_models, shared_model
-from ..models.catalogue import source_of
+from ..models.catalog import source_of
 from ..registry import Method
 from ..runtime.installation import ASSETS, SAMPLES
 from ..scores import contrast
@@ -22,9 +22,9 @@ from .claims import Claim, read_claim
 from .prompts import Prompt, read_prompt
 
 FOLDER = ASSETS / "lessons"
-COURSES = "courses.toml"  # stands beside the lessons
-MINUTES = 5  # of a lesson that names none
-FORMER_PAGES = ("dream", "gallery", "layers")  # whose links still open the right place
+COURSES = "courses.toml"  # in the folder of the lessons
+MINUTES = 5  # default duration of a lesson
+FORMER_PAGES = ("dream", "gallery", "layers")  # links to them are redirected
 PAGES = ("compare", "dataset", "evaluate", "explain", "inspect", "learn", "perturb", "room", "train", *FORMER_PAGES)
 HIDES = ("nothing", "heatmaps", "labels")
 _NAME = re.compile(r"(\d+)[-_](.+)\.toml")
@@ -36,8 +36,8 @@ _SAMPLE = re.compile(r"sample:([a-z_]+)")
 class View:
     """A heatmap of a lesson (`page` is "explain"), or a link to another page.
 
-    `settings` are those of the page, as a link writes them. `scale` is the number of the view on whose color scale
-    this heatmap is drawn; 0 is its own.
+    `settings` are those of the page, as in a link. `scale` is the number of the view whose color scale this heatmap
+    uses; 0 is its own.
     """
 
     label: str
@@ -48,10 +48,10 @@ class View:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson. `hides` says what is hidden until the answer is opened: one of HIDES.
+    """One lesson. `hides`, one of HIDES: the part that is hidden until the answer is opened.
 
-    `exercise`: its links are tools with which the answer is found, and are shown with the question. `needs`: a model of
-    the catalogue, without whose weights on this machine the lesson is left out.
+    `exercise`: its links help to find the answer, so they are shown with the question. `needs`: a model of the catalog;
+    without its weights on this machine the lesson is left out.
     """
 
     number: int
@@ -68,7 +68,7 @@ class Lesson:
 
     @property
     def tested(self) -> tuple[Claim, ...]:
-        """The claims, and those of the numbers that are guessed."""
+        """The claims, with those of prompts for numbers."""
         return *self.claims, *(prompt.claim for prompt in self.prompts if prompt.claim)
 
     @property
@@ -130,21 +130,24 @@ def read(path: Path, language: str = "en") -> Lesson:
     for claim in lesson.tested:
         if not set(claim.of) <= set(range(1, count + 1)):
             raise ExtensionError(
-                "{file}: a claim is of a heatmap that is not there: '{says}'", file=path.name, says=claim.says
+                "{file}: the claim '{says}' is of a heatmap that the lesson does not have; it has {count}",
+                file=path.name,
+                says=claim.says,
+                count=count,
             )
     return lesson
 
 
 def lesson_number(path: Path) -> int:
-    """Return the number of a lesson, which begins the name of its file. Raises CamvizError."""
+    """Return the number of a lesson, with which the name of its file begins. Raises CamvizError."""
     name = _NAME.fullmatch(path.name)
     if not name:
-        raise ExtensionError("{file}: a lesson's file is named by its number, like 07-rather-than.toml", file=path.name)
+        raise ExtensionError("{file}: the name of a lesson's file must be like 07-rather-than.toml", file=path.name)
     return int(name[1])
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a TOML file holds. Raises CamvizError with the file's name."""
+    """Return the content of a TOML file. Raises CamvizError with the file's name."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -154,13 +157,13 @@ def read_toml(path: Path) -> dict[str, Any]:
 def _minutes(path: Path, given: Any) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= 45:
         raise ExtensionError(
-            "{file}: minutes is a whole number of 1 to 45; got {given}", file=path.name, given=repr(given)[:60]
+            "{file}: minutes must be a whole number of 1 to 45; got {given}", file=path.name, given=repr(given)[:60]
         )
     return given
 
 
 def _needed(name: str) -> str:
-    """Return the name of a model of the catalogue, or none. Raises CamvizError for another name."""
+    """Return the catalog's name of a model, "" for "". Raises CamvizError for an unknown name."""
     source, bare = source_of(name) if name else ("", "")
     return f"timm/{bare}" if source == "timm" else bare
 
@@ -169,7 +172,7 @@ def _view(path: Path, data: Any, language: str) -> View:
     page = data.get("page", "explain")
     if page not in PAGES:
         raise ExtensionError(
-            "{file}: there is no page '{page}'; there are {pages}", file=path.name, page=page, pages=", ".join(PAGES)
+            "{file}: there is no page '{page}'; use one of {pages}", file=path.name, page=page, pages=", ".join(PAGES)
         )
     settings = data.get("set", {})
     for key in settings:
@@ -180,7 +183,7 @@ def _view(path: Path, data: Any, language: str) -> View:
 
 
 def question_of(view: View) -> Question:
-    """Return the question that a heatmap's settings ask. Raises CamvizError if it cannot be asked."""
+    """Return the question for the settings of a heatmap. Raises CamvizError for invalid settings."""
     settings = view.settings
     untrained = settings.get("untrained") == "1"
     name = settings.get("model", DEFAULT_MODEL)
@@ -208,5 +211,5 @@ def _sample(key: str) -> DecodedImage:
     name = _SAMPLE.fullmatch(key)
     path = SAMPLES / f"{name[1]}.jpg" if name else None
     if path is None or not path.is_file():
-        raise ExtensionError("'{image}' is not one of the sample images", image=key)
+        raise ExtensionError("'{image}' is not one of the sample images: use a name such as sample:koala", image=key)
     return decode_image(path)

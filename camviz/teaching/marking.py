@@ -1,10 +1,7 @@
-"""Whether a guess is right, and by how much."""
+"""Mark a guess: whether it is right, and its score."""
 
 import unicodedata
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..edits.edit import Edit
 from ..edits.masks import RGB, Mask, enlarged
@@ -12,6 +9,7 @@ from ..edits.packed_masks import unpack
 from ..errors import CamvizError
 from ..explanation.explanation import Explanation
 from ..messages import Message
+from .claims import strength
 from .guesses import LONGEST, Guess
 from .prompts import Prompt
 
@@ -20,38 +18,32 @@ NO_REGION = Message("mark a region of the image first")
 
 @dataclass(frozen=True)
 class Overlap:
-    """How a guessed region fits a heatmap: the share of the heatmap's mass inside, and of the image's area."""
+    """The overlap of a guessed region with a heatmap: the share of the heatmap's mass, and of the image's area."""
 
     mass: float
     area: float
 
     @property
     def score(self) -> float:
-        """The mass less the area: 0 for a region that is no better than a random one, at most 1."""
+        """The mass minus the area: 0 for a region that is no better than a random one, at most 1."""
         return self.mass - self.area
 
 
 def overlap(region: Mask, e: Explanation) -> Overlap | None:
-    """Return how a region (56, 56) fits a heatmap; None if the heatmap is empty."""
-    heat = strength(e)
-    inside = enlarged(region, (heat.shape[0], heat.shape[1]))
-    total = float(heat.sum())
-    return Overlap(float(heat[inside].sum()) / total, float(inside.mean())) if total > 0 else None
-
-
-def strength(e: Explanation) -> NDArray[np.floating]:
-    """Return how strong a heatmap is at each pixel of the view, (H, W), without a sign."""
-    found: NDArray[np.floating] = np.abs(e.attribution).sum(axis=0) if e.attribution.ndim == 3 else e.heatmap
-    return found
+    """Return the overlap of a region (56, 56) with a heatmap; None if the heatmap is empty."""
+    values = strength(e)
+    inside = enlarged(region, (values.shape[0], values.shape[1]))
+    total = float(values.sum())
+    return Overlap(float(values[inside].sum()) / total, float(inside.mean())) if total > 0 else None
 
 
 def alone(region: str, view: RGB) -> RGB:
-    """Return a view (H, W, 3) of which only a region, a packed mask, is left; everything else is blurred."""
+    """Return a view (H, W, 3) in which everything outside of a region, a packed mask, is blurred."""
     return Edit(region, "blur", keep=True).apply(view, lambda _: view)
 
 
 def mark(prompt: Prompt, value: str | float, e: Explanation | None = None) -> tuple[bool | None, float | None]:
-    """Return whether a value is correct, and its score, as a Guess holds them. `e`: the heatmap of a region's view.
+    """Return `correct` and `score` of a Guess for a value. `e`: the explanation of a region's view.
 
     Raises CamvizError for a value that does not answer the prompt.
     """
@@ -88,6 +80,6 @@ def guess(
 
 
 def printable(text: str, most: int = LONGEST) -> str:
-    """Return a text as it is kept: no control characters but line ends, at most so many characters."""
+    """Return at most `most` characters of a text, without control characters except line breaks."""
     kept = "".join(one if one.isprintable() or one == "\n" else " " for one in unicodedata.normalize("NFC", text))
     return kept.strip()[:most].strip()

@@ -1,4 +1,4 @@
-"""What a lesson asks before its answer is opened: a region, a choice, a number or a sentence."""
+"""The prompts of a lesson, before its answer is opened: for a region, a choice, a number or a sentence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ CLAIM = ("measure", "of", "box", "word")
 class Prompt:
     """One [[guess]] of a lesson.
 
-    `key` is the English text, by which guesses in several languages belong together; `keys` are the English `options`.
-    `right`: the number of the right option, from 1; 0 where none is right. `view`: the number of the heatmap that a
-    region is compared with. `claim`: that the expected number is what the network gives.
+    `key` is the English text, which identifies the prompt in all languages; `keys` are the English `options`.
+    `right`: the number of the right option, from 1; 0 if there is none. `view`: the number of the heatmap with which a
+    region is compared. `claim`: the network gives the expected number.
     """
 
     kind: Kind
@@ -43,9 +43,9 @@ class Prompt:
 
 
 def read_prompt(file: str, data: Any, heatmaps: int, language: str) -> Prompt:
-    """Return the prompt of a [[guess]] table of a lesson with so many heatmaps. Raises CamvizError if it is invalid."""
+    """Return the prompt of a [[guess]] table. `heatmaps`: their number in the lesson. Raises CamvizError."""
     if not isinstance(data, Mapping) or not isinstance(data.get("prompt"), str) or not data["prompt"].strip():
-        raise ExtensionError('{file}: a [[guess]] has kind and prompt = "..."', file=file)
+        raise ExtensionError('{file}: a [[guess]] needs kind and prompt = "..."', file=file)
     kind: Kind = choice(data.get("kind"), KINDS, "kind")  # type: ignore[assignment]
     known = {"kind", "prompt", *FIELDS[kind]}
     for name in data:
@@ -80,12 +80,14 @@ def _choice(file: str, data: Mapping[str, Any], text: str, key: str, language: s
     valid = isinstance(keys, list) and 2 <= len(set(map(str, keys))) == len(keys) <= 6
     if not valid or isinstance(right, bool) or right not in range(len(keys or ()) + 1):
         raise ExtensionError(
-            "{file}: a choice has options, 2 to 6 different ones, and right, the number of the right one; 0 if none is",
+            "{file}: a choice needs options, 2 to 6 different ones, and right, the number of the right one or 0",
             file=file,
         )
     options = data.get(f"options_{language}", keys)
     if not isinstance(options, list) or len(options) != len(keys or ()):
-        raise ExtensionError("{file}: options_{language} are as many as options", file=file, language=language)
+        raise ExtensionError(
+            "{file}: options_{language} needs as many entries as options", file=file, language=language
+        )
     return Prompt("choice", text, key, tuple(map(str, options)), tuple(map(str, keys or ())), right)
 
 
@@ -93,7 +95,7 @@ def _number(file: str, data: Mapping[str, Any], text: str, key: str) -> Prompt:
     expected, tolerance = data.get("expected"), data.get("tolerance")
     for one in (expected, tolerance):
         if isinstance(one, bool) or not isinstance(one, int | float) or not abs(one) < 1e12:
-            raise ExtensionError("{file}: a number has expected and tolerance, both numbers", file=file)
+            raise ExtensionError("{file}: a number needs expected and tolerance, both numbers", file=file)
     assert isinstance(expected, int | float) and isinstance(tolerance, int | float)
     claim = None
     if "measure" in data:

@@ -12,13 +12,13 @@ from ..registry import FAMILIES, METHODS, Entry, Method, SynthesisMethod
 from .reference import settings_table
 from .samples import CONTROL, EXPLAINED, SAMPLE
 
-# What stands for the score, the class and the layer in the sentence under a heatmap.
+# The words for the score, the class and the layer in the sentence under a heatmap.
 ANY = {"score": "the score", "label": "the class", "where": " at the layer"}
 DIRECTION = {"low": "Low values are good.", "high": "High values are good."}
 
 
 def record_pages(samples: Path) -> dict[str, str]:
-    """Return all pages by their path below docs/reference/. `samples`: the folder that `write_samples` has written."""
+    """Return all pages by their path below docs/reference/. `samples`: the folder of `write_samples`."""
     facts = samples / "facts.json"
     known = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
     pages = {f"methods/{key}.md": method_page(one, known.get(key, {})) for key, one in METHODS.items()}
@@ -117,13 +117,13 @@ def metric_page(metric: Metric, facts: Mapping[str, Any]) -> str:
 
 
 def _filled(sentence: str, base: str) -> str:
-    """Return a sentence of a method with words for what it explains."""
+    """Return a sentence of a method with general words for the score, the class and the layer."""
     filled = str(Message(sentence, **ANY, base=str(Message(base, **ANY, base=""))))
     return filled.strip()
 
 
 def _explained(doc: str) -> list[str]:
-    """Return what follows the first line of a docstring, formulas in fixed pitch."""
+    """Return the paragraphs of a docstring after its first line, formulas in fixed pitch."""
     paragraphs = [part.strip() for part in doc.partition("\n")[2].split("\n\n") if part.strip()]
     return [f"```text\n{part}\n```" if " = " in part or ":=" in part else _escaped(part) for part in paragraphs]
 
@@ -149,7 +149,7 @@ def _code(*lines: str) -> str:
 
 
 def _sources(record: Entry) -> str:
-    """Return the section of the paper and the file. The hook of the site turns the path into a link."""
+    """Return the section with the paper and the source file. The hook of the site corrects the link to the file."""
     file = record.function.__module__.replace(".", "/") + ".py"
     code = f" Code: [{file}](../../../{file})." if file.startswith("camviz/") else ""
     return f"## Source\n\n[Paper]({record.paper}).{code}"

@@ -20,7 +20,7 @@ EXPLAINED, CONTROL = "grad_cam", "center_gaussian"  # whose maps the metrics mea
 
 
 def write_samples(folder: Path) -> None:
-    """Add what is missing to a folder: `<key>.jpg` of each method, and facts.json. A deleted file is made again."""
+    """Write the missing files of a folder: `<key>.jpg` of each method, and facts.json."""
     file = folder / "facts.json"
     facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     methods = [key for key in METHODS if key not in facts or not (folder / f"{key}.jpg").exists()]
@@ -46,7 +46,7 @@ def overlay_of(explanation: Explanation) -> render.RGB:
 
 
 def facts_of(explanation: Explanation, model: Model) -> dict[str, Any]:
-    """Return what the page of a method says of its map."""
+    """Return the facts on a map that the page of its method shows."""
     return {
         "model": model.title,
         "label": explanation.label,

@@ -1,4 +1,4 @@
-"""The share of a class that was right, with an exact interval, and the difference of two shares."""
+"""The share of right answers in a class with an exact interval, and the difference of two shares."""
 
 from dataclasses import dataclass
 
@@ -32,13 +32,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Difference:
-    """The share of one group less that of another, and how often chance alone brings a difference of that size.
-
-    `chance` is the p-value of Fisher's exact test (two-sided).
-    """
+    """The share of one group minus that of another, and the p-value of Fisher's exact test (two-sided)."""
 
     value: float
-    chance: float
+    p_value: float
 
     @classmethod
     def of(cls, first: Share, second: Share) -> "Difference":

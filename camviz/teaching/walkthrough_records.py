@@ -1,4 +1,4 @@
-"""What is kept of the recorded steps of a method, one dataclass a kind of walkthrough."""
+"""The recorded steps of a method as far as they are shown, one dataclass for each kind of walkthrough."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""The intermediate steps of a method on one image, recorded while it computes its map, and reduced to what is drawn."""
+"""Record the intermediate steps of a method on one image, and reduce them to what a page shows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -65,8 +65,8 @@ def of_guided_backprop(net: nn.Module, x: Tensor, score: Score) -> ReluWalkthrou
 def of_deconvnet(net: nn.Module, x: Tensor, score: Score, layer: nn.Module | None = None) -> ReluWalkthrough:
     """Record every ReLU in the backward pass of the deconvnet.
 
-    With a layer it starts, as in the paper, from one feature map of the layer alone: the one whose positive activations
-    have the largest sum. Each ReLU is then kept at the channel where the rule differs most from the plain gradient.
+    With a layer it starts, as in the paper, from a single feature map: the one whose positive activations have the
+    largest sum. Each ReLU is then kept at the channel where the rule differs most from the plain gradient.
     """
     if layer is None:
         return _relu_walkthrough(deconvnet, net, x, score)
@@ -205,7 +205,7 @@ def _relu_walkthrough(
     score: Score,
     shown: Callable[[Tensor, Tensor], Tensor] = torch.mul,
 ) -> ReluWalkthrough:
-    """Record a method at every ReLU; of each the channel is kept where `shown(gradient, slope)` is largest."""
+    """Record a method at every ReLU, and keep for each the channel with the largest `shown(gradient, slope)`."""
     with _recording() as steps:
         result = method(net, x, score)
     found = [(step["gradient"][0], step["slope"][0]) for step in reversed(steps) if "slope" in step]

@@ -1,4 +1,4 @@
-"""The last linear layer of a network: what enters it for an image, and the network with another one."""
+"""The last linear layer of a network: its input for an image, and networks with another last layer."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -52,7 +52,7 @@ def find_head(model: Model) -> str:
 def head_features(
     model: Model, images: Sequence[ImageSource], fit: Fit = "crop", progress: Progress | None = None
 ) -> NDArray[np.float32]:
-    """Return what enters the last linear layer for each image, (n, d). Raises CamvizError."""
+    """Return the input of the last linear layer for each image, (n, d). Raises CamvizError."""
     net = copied(model.net, shares_tensors=True)
     net.set_submodule(find_head(model), nn.Identity())
     found = []
@@ -74,7 +74,7 @@ def head_of(model: Model) -> tuple[Tensor, Tensor]:
 def with_classes(
     model: Model, class_names: tuple[str, ...], weight: Tensor, bias: Tensor, name: str | Message
 ) -> Model:
-    """Return a classifier of these classes: the network with another last layer, whose other tensors are shared."""
+    """Return a classifier of these classes: the network with another last layer. All other tensors are shared."""
     return with_digest(
         replace(
             model,
@@ -91,7 +91,7 @@ def with_classes(
 
 
 def with_head(net: nn.Module, name: str, weight: Tensor, bias: Tensor) -> nn.Module:
-    """Return a copy of a network with another linear layer of that name; all other tensors are those of the network."""
+    """Return a copy of a network with another linear layer of this name. All other tensors are shared."""
     old = net.get_submodule(name)
     reference = next(old.parameters())
     head = nn.Linear(weight.shape[1], weight.shape[0], device=reference.device, dtype=reference.dtype)

@@ -35,7 +35,7 @@ def fit(features: Matrix, labels: NDArray[np.int64], classes: int, strength: flo
     mean = features.mean(axis=0)
     centered = features - mean
     scale = float(np.sqrt((centered**2).sum(axis=1).mean())) or 1.0
-    # The rows of the best W are combinations of the images' z: in a basis of them there are n numbers, not d.
+    # The rows of the optimal W are combinations of the z of the images, so n coordinates in their basis replace d.
     _, _, basis = np.linalg.svd(centered / scale, full_matrices=False)
     coordinates = centered / scale @ basis.T
     wanted = np.eye(classes)[labels]

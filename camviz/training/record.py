@@ -1,4 +1,4 @@
-"""What training a linear layer returns."""
+"""The result of training a linear layer."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from .file import to_file
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network with a new last layer, and how well it classifies images that it was not trained on.
+    """A network with a new last layer, and its accuracy on images on which the layer was not trained.
 
     `labels` (n,) is the class of each image, in the order in which the images were given. `held_out` (n, K) are the
     probabilities of each image by the layer that was trained without it, in cross-validation of `folds` parts. `model`

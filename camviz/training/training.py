@@ -1,4 +1,4 @@
-"""train_head: a classifier of a few own classes, from a few images of each."""
+"""train_head: train a classifier of your own classes from a few images of each."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -36,13 +36,13 @@ def train_head(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train a new last layer for your own classes on the features of a network, which stays as it is.
+    """Train a new last layer for your own classes on the features of a network, which does not change.
 
     `images_by_class`: two to five class names, each with at least three images, 500 in total. The features of an image
-    are what enters the last linear layer of `model`; the new layer is a logistic regression on them. Its accuracy is
+    are the input of the last linear layer of `model`; the new layer is a logistic regression on them. Its accuracy is
     measured by cross-validation: the images are divided into `folds` parts, fewer if a class has fewer images, and each
-    part is classified by a layer that was trained on the others. `seed` decides on the parts. `name`: of the new model.
-    `progress(done, total)` is called after each batch. Raises CamvizError on wrong input.
+    part is classified by a layer that was trained on the others. `seed` determines the parts. `name`: of the new model.
+    `progress(done, total)` is called after each batch. Raises CamvizError for invalid input.
     """
     check_progress(progress)
     names, images, labels = _checked(images_by_class)
@@ -66,7 +66,7 @@ def train_on_features(
     seed: int = 0,
     name: str | None = None,
 ) -> Trained:
-    """Train as `train_head` does, on features (n, d) that `head_features` has computed before."""
+    """Train like `train_head`, on the features (n, d) of `head_features`."""
     started = time.perf_counter()
     exact, classes = features.astype(np.float64), len(names)
     parts = _parts(labels, min(folds, int(np.bincount(labels).min())), seed)
@@ -101,7 +101,7 @@ def _checked(
         )
     names = read_class_names(tuple(given))
     if len({name.lower() for name in names}) < len(names):
-        raise ClassNamesError("two classes have the same name: give each its own")
+        raise ClassNamesError("two classes have the same name: rename one of them")
     images: list[DecodedImage] = []
     labels: list[int] = []
     seen: dict[str, str] = {}
@@ -114,12 +114,14 @@ def _checked(
                 given=len(some) if isinstance(some, list | tuple) else _kind(some),
             )
         if len(images) + len(some) > MOST_IMAGES:
-            raise CamvizError("at most {most} images can be used to train: give fewer of each class", most=MOST_IMAGES)
+            raise CamvizError(
+                "at most {most} images can be used for training: give fewer of each class", most=MOST_IMAGES
+            )
         for one in map(decode_image, some):
             if one.digest in seen:
                 raise CamvizError(
-                    "an image of the class '{name}' is in the class '{other}' already: give each image once, as one "
-                    "that is trained on cannot measure the accuracy",
+                    "an image of the class '{name}' is in the class '{other}' already: give each image once, because "
+                    "an image of the training set cannot measure the accuracy",
                     name=name,
                     other=seen[one.digest],
                 )

@@ -1,4 +1,4 @@
-"""llms.txt and llms-full.txt (https://llmstxt.org): the documentation for programs that answer questions."""
+"""The mkdocs hook that writes llms.txt and llms-full.txt (https://llmstxt.org): the documentation as plain text."""
 
 import inspect
 import re
@@ -53,7 +53,7 @@ def _all_pages(item: object) -> list[Page]:
 
 
 def _first_sentence(markdown: str) -> str:
-    """Return the first sentence of the first paragraph that is no heading, picture, table, list or code."""
+    """Return the first sentence of the first paragraph that is no heading, image, table, list or code."""
     paragraphs = (part.strip() for part in CODE.sub("", markdown).split("\n\n"))
     first = next((part for part in paragraphs if part and part[0] not in "#!|<-"), "")
     text = LINK.sub(r"\1", " ".join(first.split()))
@@ -63,6 +63,6 @@ def _first_sentence(markdown: str) -> str:
 def _described(name: str) -> str:
     found = locate(name)
     if found is None:
-        raise LookupError(f"there is no {name}")
+        raise LookupError(f"a page shows '::: {name}', but there is no such object: correct the name")
     signature = str(inspect.signature(found)) if callable(found) else ""
     return f"### {name}\n\n```text\n{name}{signature}\n\n{inspect.getdoc(found) or ''}\n```\n\n"

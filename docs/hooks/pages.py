@@ -1,4 +1,4 @@
-"""What mkdocs does besides: pages of methods, metrics and attacks, deploy/README.md, links out of docs/."""
+"""The mkdocs hook for pages of methods, metrics and attacks, for deploy/README.md, and for links out of docs/."""
 
 import posixpath
 import re
@@ -20,7 +20,7 @@ from camviz.teaching.record_pages import record_pages, short_page
 from camviz.teaching.samples import SAMPLE
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = {"deployment.md": "deploy/README.md"}  # pages whose text stands outside of docs/
+ELSEWHERE = {"deployment.md": "deploy/README.md"}  # pages whose text is outside of docs/
 ASSETS = ("assets/icon.png", "assets/explain.webp")
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Homepage"]
 CODE = re.compile(r"(```.*?```)", re.DOTALL)
@@ -42,7 +42,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages and pictures that stand in no file of docs/."""
+    """Add the pages and images that are not files of docs/."""
     pages = {f"reference/{path}": text for path, text in record_pages(ROOT / "docs/reference/samples").items()}
     pages |= {f"reference/attacks/{key}.md": _attack_page(one) for key, one in ATTACKS.items()}
     pages |= {page: (ROOT / source).read_text(encoding="utf-8") for page, source in ELSEWHERE.items()}
@@ -61,21 +61,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     folder = posixpath.dirname(ELSEWHERE.get(path, f"docs/{path}"))
     inside = {source: page for page, source in ELSEWHERE.items()} | {asset: asset for asset in ASSETS}
 
-    def lead(found: re.Match[str]) -> str:
+    def corrected(found: re.Match[str]) -> str:
         start, link = found.groups()
         if ":" in link:
             return found[0]
         target = posixpath.normpath(posixpath.join(folder, link))
         here = target.removeprefix("docs/") if target.startswith("docs/") else inside.get(target)
         if here is None and not (ROOT / target).exists():
-            raise PluginError(f"{path} links to {link}, which is not there")
+            raise PluginError(f"{path} links to {link}, but there is no {target}: correct the link")
         if here is None:
             return f"{start}{REPOSITORY}/blob/main/{target}"
         return f"{start}{posixpath.relpath(here, posixpath.dirname(path) or '.')}"
 
-    # Every other part is code.
-    parts = CODE.split(markdown)
-    return "".join(part if number % 2 else LINK.sub(lead, part) for number, part in enumerate(parts))
+    parts = CODE.split(markdown)  # text and code in turns
+    return "".join(part if number % 2 else LINK.sub(corrected, part) for number, part in enumerate(parts))
 
 
 def _attack_page(one: AttackMethod) -> str:
@@ -85,7 +84,7 @@ def _attack_page(one: AttackMethod) -> str:
 
 
 def _linked(folder: str, row: re.Match[str]) -> str:
-    """Return the start of a row with a link to the page of its key; the settings, which have none, stay as they are."""
+    """Return the start of a table row with its key as a link. A setting has no page and is returned unchanged."""
     key = row[1]
     known = METRICS if folder == "metrics" else {**METHODS, **SYNTHESES}
     return f"| [`{key}`](reference/{folder}/{key}.md) |" if key in known else row[0]

@@ -1,13 +1,13 @@
-// Browsers start no worker from a file: of the disk, so the search would not work there. Its script runs in a frame
-// instead, which has the same interface. The search asks whether the class has this name.
+// Browsers start no worker from a file: address, so the search would not work there. This class runs the script of the
+// worker in a frame instead. The search of the theme requires its name.
 class IFrameWorker extends EventTarget {
   constructor(url) {
     super();
     const frame = document.createElement("iframe");
     frame.hidden = true;
     this.ready = new Promise((resolve) => (frame.onload = resolve));
-    const answer = "postMessage = parent.postMessage.bind(parent);"; // of the frame: what it says goes to this page
-    frame.srcdoc = `<script>${answer}<\/script><script src="${new URL(url, location.href)}"><\/script>`;
+    const redirect = "postMessage = parent.postMessage.bind(parent);"; // messages of the script go to this page
+    frame.srcdoc = `<script>${redirect}<\/script><script src="${new URL(url, location.href)}"><\/script>`;
     window.addEventListener("message", (event) => {
       if (event.source === frame.contentWindow) this.dispatchEvent(new MessageEvent("message", { data: event.data }));
     });

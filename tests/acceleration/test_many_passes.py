@@ -1,4 +1,4 @@
-"""Many passes made cheaper: batch norms folded away, Winograd's convolutions, and when neither may be done."""
+"""Cheaper repeated passes: conv-BN fusion and Winograd convolutions give the network's own numbers."""
 
 import gc
 import weakref
@@ -14,23 +14,23 @@ from camviz.acceleration.conv_bn_fusion import channels_last
 from camviz.acceleration.many_passes import many_passes, partial_progress
 from camviz.acceleration.winograd import MIN_CHANNELS, Kernel
 from camviz.tape import activations, forward, input_gradient
-from tests.methods.nets import NETS, Modules, Residual, build, close, content, picture
+from tests.methods.nets import NETS, Modules, Residual, build, close, content, random_images
 
 SCORE = scores.logit(2)
 
 
 @pytest.fixture(autouse=True)
-def _small_maps_too(monkeypatch):
+def _winograd_on_small_inputs(monkeypatch):
     monkeypatch.setattr(winograd, "MIN_CELLS", 1)  # the tests' images are small
     monkeypatch.setattr(winograd, "MIN_CHANNELS_TOGETHER", 0)  # as without AVX-512
 
 
-def draw(*shape, seed=0, dtype=torch.float64):
+def random_tensor(*shape, seed=0, dtype=torch.float64):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
-class Counting:
-    """How often torch's convolution and batch norm really run."""
+class CallCounter:
+    """Count the calls of torch's batch norm and of the Winograd convolution."""
 
     def __init__(self, monkeypatch):
         self.calls = dict.fromkeys(("batch_norm", "_convolved"), 0)
@@ -53,10 +53,10 @@ class Counting:
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("size", [(4, 4), (8, 12), (1, 1), (7, 5), (14, 9), (3, 30)])
-def test_winograd_equals_the_convolution(size, layout):
-    x = draw(3, 5, *size, seed=1).contiguous(memory_format=layout).requires_grad_()
-    weight, gradient = draw(7, 5, 3, 3, seed=2), draw(3, 7, *size, seed=3)
-    bias = draw(7, seed=4)
+def test_winograd_equals_direct_convolution(size, layout):
+    x = random_tensor(3, 5, *size, seed=1).contiguous(memory_format=layout).requires_grad_()
+    weight, gradient = random_tensor(7, 5, 3, 3, seed=2), random_tensor(3, 7, *size, seed=3)
+    bias = random_tensor(7, seed=4)
     expected = F.conv2d(x, weight, bias, padding=1)
     found = Kernel(weight, bias)(x).mul_(1)  # networks go on in place
     close(found.detach(), expected.detach(), 1e-12)
@@ -66,14 +66,17 @@ def test_winograd_equals_the_convolution(size, layout):
 
 
 @pytest.mark.parametrize("budget", [1.0, 3e4, 1e5, 1e9])
-def test_winograd_does_not_depend_on_how_the_tiles_are_cut(monkeypatch, budget):
+def test_winograd_result_is_independent_of_tile_size(monkeypatch, budget):
     monkeypatch.setattr("camviz.acceleration.winograd._MAX_TILE_BYTES", budget)
-    x, weight = draw(5, 6, 21, 18), draw(4, 6, 3, 3, seed=2)
+    x, weight = random_tensor(5, 6, 21, 18), random_tensor(4, 6, 3, 3, seed=2)
     close(Kernel(weight)(x), F.conv2d(x, weight, padding=1), 1e-12)
 
 
-def test_winograd_is_exact_enough_in_float32():
-    x, weight = draw(2, 256, 28, 28, dtype=torch.float32), draw(256, 256, 3, 3, seed=2, dtype=torch.float32)
+def test_winograd_error_in_float32_is_below_5e_6():
+    x, weight = (
+        random_tensor(2, 256, 28, 28, dtype=torch.float32),
+        random_tensor(256, 256, 3, 3, seed=2, dtype=torch.float32),
+    )
     expected = F.conv2d(x.double(), weight.double(), padding=1)
     error = (Kernel(weight)(x).double() - expected).norm() / expected.norm()
     assert error < 5e-6
@@ -83,8 +86,8 @@ def test_winograd_is_exact_enough_in_float32():
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_passes_give_the_network_s_own_numbers(kind):
-    net, x = build(kind), picture(5)
+def test_fused_passes_equal_the_network(kind):
+    net, x = build(kind), random_images(5)
     with torch.no_grad():
         expected = net(x.clone())
     gradient = input_gradient(net, x, SCORE)
@@ -95,9 +98,9 @@ def test_passes_give_the_network_s_own_numbers(kind):
     assert {name: content(tensor) for name, tensor in net.state_dict().items()} == before
 
 
-def test_batch_norms_are_folded_away(monkeypatch):
-    net, x = build(Residual), picture()
-    count = Counting(monkeypatch)
+def test_batch_norms_are_fused_into_convolutions(monkeypatch):
+    net, x = build(Residual), random_images()
+    count = CallCounter(monkeypatch)
     with torch.no_grad():
         net(x)
     assert count.calls["batch_norm"] == 4
@@ -105,18 +108,18 @@ def test_batch_norms_are_folded_away(monkeypatch):
         count.calls["batch_norm"] = 0
         forward(net, x)
         assert count.calls["batch_norm"] == 0
-    with many_passes(net, x, fold="nothing"), torch.no_grad():
+    with many_passes(net, x, fusion="nothing"), torch.no_grad():
         count.calls["batch_norm"] = 0
         forward(net, x)
         assert count.calls["batch_norm"] == 4
 
 
-def test_without_folding_every_layer_keeps_its_own_output():
-    net, x = build(Residual), picture()
+def test_without_fusion_every_layer_keeps_its_output():
+    net, x = build(Residual), random_images()
     for name in ("first.conv1", "first.bn1", "second.conv2", "second"):
         layer = net.get_submodule(name)
         expected, _ = activations(net, x, layer)
-        with many_passes(net, x, fold="nothing"):
+        with many_passes(net, x, fusion="nothing"):
             close(activations(net, x, layer)[0], expected)
 
 
@@ -154,30 +157,30 @@ ACTIVATIONS = {
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
-def test_on_the_way_back_a_batch_norm_is_one_with_its_convolution(monkeypatch, activation):
-    net, x = build(Normed, activation=activation), picture(size=(24, 32))
+def test_backward_pass_of_fused_batch_norms_equals_autograd(monkeypatch, activation):
+    net, x = build(Normed, activation=activation), random_images(size=(24, 32))
     expected, before = input_gradient(net, x, SCORE), content(net.features[1].weight)
-    with many_passes(net, x, fold="gradient"):
-        count = Counting(monkeypatch)
+    with many_passes(net, x, fusion="gradient"):
+        count = CallCounter(monkeypatch)
         found = input_gradient(net, channels_last(x), SCORE)
         assert count.calls == {"batch_norm": 0, "_convolved": 2}  # the last convolution, there and back
     close(found, expected)
     assert expected.abs().max() > 0 and content(net.features[1].weight) == before
 
 
-def test_folded_on_the_way_back_the_scores_are_the_network_s_own_to_the_bit():
-    net, x = build(Normed, activation=nn.ReLU6).float(), channels_last(picture(size=(24, 32)).float())
-    with many_passes(net, x, fold="nothing"):
+def test_scores_are_bit_identical_when_only_the_backward_pass_is_fused():
+    net, x = build(Normed, activation=nn.ReLU6).float(), channels_last(random_images(size=(24, 32)).float())
+    with many_passes(net, x, fusion="nothing"):
         with torch.enable_grad():
             plain = forward(net, x.clone().requires_grad_())
-    with many_passes(net, x, fold="gradient"):
+    with many_passes(net, x, fusion="gradient"):
         with torch.enable_grad():
             found = forward(net, x.clone().requires_grad_())
     assert torch.equal(found, plain)
 
 
-class Odd(nn.Module):
-    """A convolution whose result two others read, one that runs twice, and a batch norm that runs twice."""
+class UnusualFusion(nn.Module):
+    """A network in which a batch norm cannot simply be fused; `way` says why."""
 
     def __init__(self, way):
         super().__init__()
@@ -210,9 +213,9 @@ WAYS = ("read twice", "read by a list", "convolution twice", "norm twice", "chan
 
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("way", WAYS)
-def test_odd_networks_give_their_own_numbers_too(monkeypatch, way, wide):
+def test_networks_that_cannot_be_fused_keep_their_results(monkeypatch, way, wide):
     monkeypatch.setattr(winograd, "MIN_CHANNELS", 3 if wide else 1000)
-    net, x = build(Odd, way=way), picture()
+    net, x = build(UnusualFusion, way=way), random_images()
     with torch.no_grad():
         expected = net(x)
     gradient = input_gradient(net, x, SCORE)
@@ -221,7 +224,7 @@ def test_odd_networks_give_their_own_numbers_too(monkeypatch, way, wide):
         close(input_gradient(net, channels_last(x), SCORE), gradient)
 
 
-def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
+def test_only_wide_3x3_convolutions_use_winograd(monkeypatch):
     monkeypatch.setattr(winograd, "MIN_CHANNELS", 16)
 
     class Many(nn.Module):
@@ -237,9 +240,9 @@ def test_wide_convolutions_run_by_winograd_and_others_do_not(monkeypatch):
                 x = layer(x).relu_()
             return self.head(x.mean(dim=(2, 3)))
 
-    net, x = build(Many), picture(1)
+    net, x = build(Many), random_images(1)
     gradient = input_gradient(net, x, SCORE)
-    count = Counting(monkeypatch)
+    count = CallCounter(monkeypatch)
     with many_passes(net, x):
         count.calls["_convolved"] = 0
         close(input_gradient(net, channels_last(x), SCORE), gradient)
@@ -258,8 +261,8 @@ def test_winograd_needs_many_channels_and_a_large_map(monkeypatch, channels, siz
 
 
 @pytest.mark.parametrize(("error", "fits"), [(0.9e-5, True), (1.1e-5, False)])
-def test_a_plan_is_used_only_if_the_scores_agree_to_1e_5(monkeypatch, error, fits):
-    net, x = build(Residual), picture()
+def test_plan_is_used_only_if_scores_agree_to_1e_5(monkeypatch, error, fits):
+    net, x = build(Residual), random_images()
     with torch.no_grad():
         expected = net(x)
     original = conv_bn_fusion.FusedCalls.__call__
@@ -273,10 +276,10 @@ def test_a_plan_is_used_only_if_the_scores_agree_to_1e_5(monkeypatch, error, fit
     assert abs(difference - (error if fits else 0)) < 1e-10
 
 
-def test_a_plan_that_does_not_fit_is_given_up(monkeypatch):
+def test_inexact_plan_is_discarded(monkeypatch):
     monkeypatch.setattr(Kernel, "__call__", lambda self, x: F.conv2d(x, self.weight, self.bias, padding=1) * 1.01)
     monkeypatch.setattr(winograd, "MIN_CHANNELS", 3)
-    net, x = build(Residual), picture()
+    net, x = build(Residual), random_images()
     with torch.no_grad():
         expected = net(x)
     with many_passes(net, x), torch.no_grad():
@@ -288,15 +291,15 @@ def scores_of(net, x):
         return forward(net, channels_last(x))
 
 
-def test_a_network_is_learned_once(monkeypatch):
-    net, x = build(Residual), picture()
+def test_network_is_profiled_once(monkeypatch):
+    net, x = build(Residual), random_images()
     runs = []
     original = Residual.forward
     monkeypatch.setattr(Residual, "forward", lambda self, x: runs.append(len(x)) or original(self, x))
     first = scores_of(net, x)
-    assert runs == [2, 2, 2]  # to look, to check, and the pass itself
+    assert runs == [2, 2, 2]  # the profile, its check, and the pass itself
     assert torch.equal(scores_of(net, x), first) and len(runs) == 4
-    for changes in ({"fold": "gradient"}, {"fold": "nothing"}, {"dtype": torch.bfloat16}):
+    for changes in ({"fusion": "gradient"}, {"fusion": "nothing"}, {"dtype": torch.bfloat16}):
         for again in (2, 0):
             before = len(runs)
             with many_passes(net, x, **changes):
@@ -305,15 +308,15 @@ def test_a_network_is_learned_once(monkeypatch):
     assert len(runs) == 4 + 6 + 3
 
 
-def swap(net):
+def replace_convolution(net):
     net.first.conv2 = nn.Conv2d(4, 4, 3, padding=1, bias=False, dtype=torch.float64)
 
 
-def hook(net):
+def add_hook(net):
     net.first.conv1.register_forward_hook(lambda module, inputs, output: output * 2)
 
 
-def patch(net):
+def replace_forward(net):
     net.first.conv1.forward = lambda x, run=net.first.conv1.forward: run(x) - 1
 
 
@@ -322,18 +325,18 @@ CHANGES = {
     "written to in place": lambda net: nn.init.uniform_(net.first.bn1.running_var, 1, 2),
     "a new batch norm": lambda net: setattr(net.first, "bn1", nn.BatchNorm2d(4, dtype=torch.float64).eval()),
     "no batch norm": lambda net: setattr(net.first, "bn1", nn.Identity()),
-    "a new convolution": swap,
+    "a new convolution": replace_convolution,
     "a new tensor": lambda net: setattr(net.stem, "bias", nn.Parameter(torch.ones(4, dtype=torch.float64))),
     "a setting": lambda net: setattr(net.stem, "padding", (3, 3)),
     "a number": lambda net: setattr(net.first.bn2, "eps", 0.5),
-    "a hook": hook,
-    "a method": patch,
+    "a hook": add_hook,
+    "a method": replace_forward,
 }
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_network_that_has_changed_is_learned_anew(change):
-    net, x = build(Residual), picture()
+def test_changed_network_is_profiled_again(change):
+    net, x = build(Residual), random_images()
     before = scores_of(net, x)
     change(net)
     with torch.no_grad():
@@ -342,8 +345,8 @@ def test_a_network_that_has_changed_is_learned_anew(change):
     close(scores_of(net, x), expected)
 
 
-class Choosing(nn.Module):
-    """Which convolution its batch norm follows depends on the image."""
+class InputDependent(nn.Module):
+    """The input decides which convolution the batch norm follows."""
 
     def __init__(self):
         super().__init__()
@@ -356,16 +359,16 @@ class Choosing(nn.Module):
         return self.head(x.mean(dim=(2, 3)))
 
 
-def test_a_network_that_decides_by_its_picture_is_learned_with_each():
-    net, x = build(Choosing), picture().abs()
+def test_plan_of_an_input_dependent_network_is_not_reused():
+    net, x = build(InputDependent), random_images().abs()
     for seen in (x, -x, x):
         with torch.no_grad():
             expected = net(seen)
         close(scores_of(net, seen), expected)
 
 
-def test_a_network_that_nobody_has_any_more_is_forgotten():
-    net, x = build(Residual), picture()
+def test_profile_does_not_keep_a_network_alive():
+    net, x = build(Residual), random_images()
     scores_of(net, x)
     kept = weakref.ref(net)
     del net
@@ -373,8 +376,8 @@ def test_a_network_that_nobody_has_any_more_is_forgotten():
     assert kept() is None
 
 
-def test_batches_follow_the_work(monkeypatch):
-    net, x = build(Modules), picture(3)
+def test_batch_size_follows_the_work_per_sample(monkeypatch):
+    net, x = build(Modules), random_images(3)
     # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
     work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
     for budget, size, with_gradient in ((1e9, 8, 8), (4.5, 4, 2), (0.5, 1, 1)):
@@ -384,8 +387,8 @@ def test_batches_follow_the_work(monkeypatch):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_weights_of_another_precision_are_kept_for_autocast(way):
-    net, x = build(Odd, way=way, dtype=torch.float32), picture(dtype=torch.float32)
+def test_fused_weights_are_converted_for_autocast(way):
+    net, x = build(UnusualFusion, way=way, dtype=torch.float32), random_images(dtype=torch.float32)
     with torch.no_grad():
         expected = net(x)
     with many_passes(net, x, dtype=torch.bfloat16), torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
@@ -393,7 +396,7 @@ def test_weights_of_another_precision_are_kept_for_autocast(way):
     assert 0 < (found - expected).norm() < 0.05 * expected.norm()
 
 
-def test_shares_of_progress_count_on():
+def test_partial_progress_counts_over_all_parts():
     done = []
     for number in range(3):
         report = partial_progress(lambda *now: done.append(now), number, 3)

@@ -1,4 +1,4 @@
-"""Attacks on small networks: the optimum of a linear one, 8-bit levels, norms, every kind of head and input."""
+"""Attacks on small networks: the optimum of a linear network, 8-bit levels, norms, heads and input channels."""
 
 import inspect
 from functools import partial
@@ -34,16 +34,16 @@ class Linear(nn.Module):
         return self.conv(x)[:, :, 0, 0]
 
 
-def middle(seed: int = 0) -> np.ndarray:
+def gray_noise(seed: int = 0) -> np.ndarray:
     """A view (SIDE, SIDE, 3) far from black and white."""
     return np.random.default_rng(seed).integers(64, 192, (SIDE, SIDE, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("method", ["fgsm", "pgd"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_the_optimum_of_a_linear_network_is_found(method, norm) -> None:
+def test_attack_finds_the_optimum_of_a_linear_network(method, norm) -> None:
     model = load(Linear(), mean=(0.5,) * 3, std=(0.25,) * 3)
-    view, epsilon = middle(), EPSILON if norm == "linf" else 0.7
+    view, epsilon = gray_noise(), EPSILON if norm == "linf" else 0.7
     first = model.predict(view, 3, fit="stretch")
     found = adversarial.attack(
         model, view, first[2].index, method=method, norm=norm, epsilon=epsilon, fit="stretch", loss="cross-entropy"
@@ -70,7 +70,7 @@ def test_the_optimum_of_a_linear_network_is_found(method, norm) -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("epsilon", [1 / 255, 2.5 / 255, 8 / 255, 0.5])
 @pytest.mark.parametrize("gray", [False, True])
-def test_what_is_stored_stays_in_the_ball(norm, epsilon, gray) -> None:
+def test_stored_perturbations_stay_in_the_ball(norm, epsilon, gray) -> None:
     view = np.random.default_rng(1).choice(np.array([0, 1, 127, 254, 255], np.uint8), (16, 18, 1 if gray else 3))
     ball = Ball(
         np.broadcast_to(view, (16, 18, 3)),
@@ -96,7 +96,7 @@ def test_what_is_stored_stays_in_the_ball(norm, epsilon, gray) -> None:
 
 @pytest.mark.parametrize("loss", ["margin", "cross-entropy"])
 @pytest.mark.parametrize("targeted", [False, True])
-def test_the_losses_are_those_of_the_definition(loss, targeted) -> None:
+def test_losses_equal_their_definitions(loss, targeted) -> None:
     scores = torch.randn(5, 4, dtype=torch.float64)
     for row, value in zip(scores.tolist(), AttackLoss(2, targeted, loss)(scores).tolist(), strict=True):
         margin = max(row[:2] + row[3:]) - row[2]
@@ -104,11 +104,11 @@ def test_the_losses_are_those_of_the_definition(loss, targeted) -> None:
         assert value == pytest.approx((-1) ** targeted * (margin if loss == "margin" else entropy))
 
 
-def test_the_gradient_is_that_of_finite_differences() -> None:
+def test_gradient_equals_finite_differences() -> None:
     """Of the view in [0, 1], through channels and normalization; the network's own gradient is in float64."""
     net = Linear().double()
     model = load(net, input_channels=("blue", "red", "green"), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.1))
-    ball = Ball(model.view(middle(), "stretch"), "linf", EPSILON)
+    ball = Ball(model.view(gray_noise(), "stretch"), "linf", EPSILON)
     objective = Objective(model, AttackLoss(1, False, "margin"))
     value, gradient = objective.gradient(ball, ball.zero())
     assert objective.value(ball, ball.zero()) == pytest.approx(value, abs=1e-6)
@@ -120,7 +120,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
 
 @pytest.mark.parametrize("kind", ["", *ALONE, "noise"])
 @pytest.mark.parametrize("target", [None, "a"])
-def test_an_attack_says_what_the_model_says(kind, target, tmp_path) -> None:
+def test_attack_reports_the_model_s_own_predictions(kind, target, tmp_path) -> None:
     model, (image,) = load(Small(kind), categories=("a", "b", "c", "d")), images(1)
     before = state(model.net)
     if model.predict(image)[0].label == "a":
@@ -153,14 +153,14 @@ def test_an_attack_says_what_the_model_says(kind, target, tmp_path) -> None:
         ({"input_channels": ("red", "gray", "black")}, {"jpeg_copies": 2}),
     ],
 )
-def test_other_heads_and_channels(arguments, settings) -> None:
+def test_attack_with_other_heads_and_input_channels(arguments, settings) -> None:
     model, (image,) = load(Small(), **arguments), images(1)
     found = adversarial.attack(model, image, **{"epsilon": 0.2, **settings})
     assert found.success or "target" in settings
     assert found.after[0].probability == model.predict(found.perturbed, fit="stretch")[0].probability
 
 
-def test_a_gray_network_gets_a_gray_perturbation() -> None:
+def test_gray_network_gets_a_gray_perturbation() -> None:
     model = load(nn.Sequential(nn.Conv2d(1, 3, 5), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)))
     for settings in ({}, {"norm": "l2", "epsilon": 2, "random_start": True}, {"jpeg_copies": 2}):
         found = adversarial.attack(model, images(1)[0], **{"epsilon": 0.2, **settings})
@@ -170,7 +170,7 @@ def test_a_gray_network_gets_a_gray_perturbation() -> None:
     assert (noise.perturbed == noise.perturbed[:, :, :1]).all() and noise.perturbation.any()
 
 
-def test_a_network_whose_answers_are_probabilities() -> None:
+def test_attack_on_a_network_that_returns_probabilities() -> None:
     model = load(nn.Sequential(Small(), nn.Softmax(dim=1)), head="none")
     found = adversarial.attack(model, images(1)[0], epsilon=0.3)
     assert found.success and sum(one.probability for one in found.after) == pytest.approx(1)
@@ -189,15 +189,15 @@ def test_a_network_whose_answers_are_probabilities() -> None:
         ({"jpeg_copies": -1}, "jpeg_copies"),
         ({"speed": 1}, "setting 'speed'"),
         ({"target": "zebra"}, "class 'zebra'"),
-        ({"progress": 1}, "progress is a function"),
+        ({"progress": 1}, "progress must be a function"),
     ],
 )
-def test_wrong_input_is_said(settings, says) -> None:
+def test_wrong_settings_are_refused(settings, says) -> None:
     with pytest.raises(CamvizError, match=says):
         adversarial.attack(load(Small()), images(1)[0], **settings)
 
 
-def test_what_cannot_be_attacked_is_said() -> None:
+def test_models_that_cannot_be_attacked_are_refused() -> None:
     model, (image,) = load(Small()), images(1)
     with pytest.raises(CamvizError, match="already"):
         adversarial.attack(model, image, model.predict(image)[0].index)
@@ -211,7 +211,7 @@ def test_what_cannot_be_attacked_is_said() -> None:
         adversarial.attack(load(Small(), head="sigmoid"), image, loss="cross-entropy")
 
 
-def test_progress_reports_and_ends_an_attack() -> None:
+def test_progress_is_reported_and_can_cancel_an_attack() -> None:
     model, (image,) = load(Small()), images(1)
     reports = []
     adversarial.attack(model, image, steps=4, progress=lambda *done: reports.append(done))
@@ -224,7 +224,7 @@ def test_progress_reports_and_ends_an_attack() -> None:
         adversarial.attack(model, image, progress=stop)
 
 
-def test_noise_has_the_size_of_an_attack() -> None:
+def test_noise_is_as_large_as_an_attack() -> None:
     model, (image,) = load(Small()), images(1)
     linf, l2 = adversarial.noise(model, image), adversarial.noise(model, image, norm="l2", epsilon=0.5)
     assert abs(linf.perturbation).max() == EPSILON and linf.method == "noise"
@@ -234,7 +234,7 @@ def test_noise_has_the_size_of_an_attack() -> None:
     assert (other.perturbation != linf.perturbation).mean() > 0.5
 
 
-def test_the_attacks_are_a_table() -> None:
+def test_every_attack_has_a_paper_and_documented_settings() -> None:
     assert set(adversarial.ATTACKS) == {"fgsm", "pgd"}
     for attack in adversarial.ATTACKS.values():
         assert attack.tooltip.endswith(".") and attack.paper.startswith("https://")

@@ -1,7 +1,7 @@
-"""`make fuzz`: damaged and hostile image files against camviz.images, many of them, in processes with little memory.
+"""`make fuzz`: decode many damaged and hostile image files with camviz.images, in processes with little memory.
 
 Each must give an image within the limits or a CamvizError of one sentence: no other exception, no crash, no long work.
-Input 17 of seed 0 is always the same: `--seed 0 --only 17` gives it again.
+Input 17 of seed 0 is always the same: `--seed 0 --only 17` repeats it.
 """
 
 import argparse
@@ -34,21 +34,21 @@ from camviz import images
 from camviz.errors import CamvizError
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "samples" / "coffee.jpg"
-LONGEST = 5.0  # seconds for one input
-MOST_MEMORY = 400  # MB above what the process had before: what DECODER_BYTES promises
-ROOM = 2**30  # bytes of address space beside what the process has: a bomb fails in it
+MAX_SECONDS = 5.0  # seconds for one input
+MAX_MEMORY = 400  # MB above what the process had before: what DECODER_BYTES promises
+MEMORY_LIMIT = 2**30  # bytes of address space beside what the process has: a bomb fails in it
 BATCH = 250
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x40000001)
 
 _errors: IO[str] = sys.stderr
 
-Chance = random.Random
+Random = random.Random
 Parts = list[bytes]
 
 
 @dataclass
 class Tally:
-    """What came of some inputs: how many of each outcome, the slowest, the most memory, and what failed."""
+    """Results of some inputs: how many of each outcome, the longest time, the most memory, and the failures."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
@@ -56,7 +56,7 @@ class Tally:
     failures: list[str] = field(default_factory=list)
 
     def add(self, other: "Tally") -> None:
-        """Take over what another one counted."""
+        """Add the results of another tally."""
         self.outcomes += other.outcomes
         self.slowest, self.memory = max(self.slowest, other.slowest), max(self.memory, other.memory)
         self.failures += other.failures
@@ -66,8 +66,8 @@ class Tally:
 
 
 @cache
-def seeds() -> dict[str, bytes]:
-    """Good files of every format that is accepted, by name; all of one photograph."""
+def valid_files() -> dict[str, bytes]:
+    """Return valid files of every accepted format by name, all of one photograph."""
     with Image.open(SAMPLE) as opened:
         photo = opened.convert("RGB").resize((64, 48))
     gray, alpha = photo.convert("L"), photo.copy()
@@ -78,31 +78,31 @@ def seeds() -> dict[str, bytes]:
     exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0a comment"
     exif.get_ifd(0x8825)[1] = "N"
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    told = {"exif": exif, "icc_profile": icc}
+    metadata = {"exif": exif, "icc_profile": icc}
     wanted: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
-        "jpeg": (photo, "JPEG", told),
+        "jpeg": (photo, "JPEG", metadata),
         "jpeg progressive": (photo, "JPEG", {"progressive": True, "subsampling": 0}),
         "jpeg gray": (gray, "JPEG", {"restart_marker_blocks": 2}),
         "jpeg cmyk": (photo.convert("CMYK"), "JPEG", {}),
         "jpeg large": (photo.resize((2112, 2080)), "JPEG", {"quality": 20}),
         "mpo": (photo, "MPO", {"save_all": True}),
-        "png": (photo, "PNG", told),
+        "png": (photo, "PNG", metadata),
         "png 1 bit": (gray.convert("1"), "PNG", {}),
         "png 16 bit": (sixteen, "PNG", {}),
         "png gray alpha": (alpha.convert("LA"), "PNG", {}),
-        "png alpha": (alpha, "PNG", told),
+        "png alpha": (alpha, "PNG", metadata),
         "png palette": (photo.quantize(32), "PNG", {"transparency": 3}),
         "png animated": (photo, "PNG", {"save_all": True}),
         "png large": (gray.resize((2060, 2050)), "PNG", {"compress_level": 1}),
-        "webp": (photo, "WEBP", told),
-        "webp alpha": (alpha, "WEBP", {"lossless": True, **told}),
+        "webp": (photo, "WEBP", metadata),
+        "webp alpha": (alpha, "WEBP", {"lossless": True, **metadata}),
         "webp animated": (alpha, "WEBP", {"save_all": True}),
         "gif": (photo.quantize(64), "GIF", {"transparency": 1}),
         "gif animated": (photo.quantize(16), "GIF", {"save_all": True, "disposal": 2}),
         "bmp": (photo, "BMP", {}),
         "bmp palette": (photo.quantize(16), "BMP", {}),
         "bmp 1 bit": (gray.convert("1"), "BMP", {}),
-        "tiff": (photo, "TIFF", told),
+        "tiff": (photo, "TIFF", metadata),
         "tiff lzw": (photo, "TIFF", {"compression": "tiff_lzw", "exif": exif}),
         "tiff deflate": (alpha, "TIFF", {"compression": "tiff_adobe_deflate"}),
         "tiff jpeg": (photo, "TIFF", {"compression": "jpeg"}),
@@ -131,7 +131,7 @@ def seeds() -> dict[str, bytes]:
 
 
 def split(data: bytes) -> Parts:
-    """A file as the parts that its format knows: chunks, segments, directory entries. Joined they are the file."""
+    """Split a file into the parts of its format: chunks, segments, directory entries. Joined they are the file."""
     if data.startswith(b"\x89PNG"):
         return _chunks(data, 8, ">", 4, 0)
     if data.startswith(b"RIFF"):
@@ -177,121 +177,121 @@ def _directory(data: bytes) -> Parts:
     return [data[:first], *entries, data[first + size * count :]]
 
 
-def _mended(parts: Parts, chance: Chance) -> Parts:
-    """PNG chunks with the right length and checksum, so that what is in them is read."""
+def _with_checksums(parts: Parts, rng: Random) -> Parts:
+    """Return PNG chunks with the right length and checksum, so that a decoder reads their content."""
     mended = parts[:1]
     for part in parts[1:]:
         if len(part) < 12:
             mended.append(part)
             continue
         name, body = part[4:8], part[8:-4]
-        if name == b"IDAT" and chance.random() < 0.3:
-            body = _repacked(body, chance)
+        if name == b"IDAT" and rng.random() < 0.3:
+            body = _recompressed(body, rng)
         mended.append(struct.pack(">L", len(body)) + name + body + struct.pack(">L", zlib.crc32(name + body)))
     return mended
 
 
-def _repacked(packed: bytes, chance: Chance) -> bytes:
-    """Compressed data with something else inside: damaged pixels, or some ten megabytes of zeros."""
+def _recompressed(packed: bytes, rng: Random) -> bytes:
+    """Return compressed data with other content: damaged pixels, or some ten megabytes of zeros."""
     try:
         raw = zlib.decompress(packed)
     except zlib.error:
         raw = b""
-    raw = bytes(chance.randint(0, 30_000_000)) if chance.random() < 0.02 else _bytes(raw, chance)
+    raw = bytes(rng.randint(0, 30_000_000)) if rng.random() < 0.02 else _damage_bytes(raw, rng)
     return zlib.compress(raw, 1)
 
 
 # ---------------------------------------------------------------------------------------------------------- damage
 
 
-def _bytes(data: bytes, chance: Chance) -> bytes:
-    """Some bytes of it changed, taken out or put in, as it comes; the first ones more often."""
+def _damage_bytes(data: bytes, rng: Random) -> bytes:
+    """Return the data with random bytes changed, removed or inserted, mostly near the start."""
     found = bytearray(data)
-    for _ in range(chance.choice((1, 1, 2, 5, 20))):
+    for _ in range(rng.choice((1, 1, 2, 5, 20))):
         if not found:
             break
-        at = chance.randrange(min(len(found), chance.choice((16, 64, 1024, len(found)))))
-        what = chance.random()
+        at = rng.randrange(min(len(found), rng.choice((16, 64, 1024, len(found)))))
+        what = rng.random()
         if what < 0.3:
-            found[at] ^= 1 << chance.randrange(8)
+            found[at] ^= 1 << rng.randrange(8)
         elif what < 0.5:
-            found[at] = chance.randrange(256)
+            found[at] = rng.randrange(256)
         elif what < 0.8:
-            order, value = chance.choice(("big", "little")), chance.choice((*EXTREMES, chance.randrange(2**32)))
-            size = chance.choice((2, 4))
+            order, value = rng.choice(("big", "little")), rng.choice((*EXTREMES, rng.randrange(2**32)))
+            size = rng.choice((2, 4))
             found[at : at + size] = (value % 2 ** (8 * size)).to_bytes(size, order)
         elif what < 0.9:
-            del found[at : at + chance.randint(1, 64)]
+            del found[at : at + rng.randint(1, 64)]
         else:
-            found[at:at] = chance.randbytes(chance.randint(1, 64)) if what < 0.95 else found[at : at + 200]
+            found[at:at] = rng.randbytes(rng.randint(1, 64)) if what < 0.95 else found[at : at + 200]
     return bytes(found)
 
 
-def _cut(parts: Parts, chance: Chance) -> Parts:
+def _cut(parts: Parts, rng: Random) -> Parts:
     data = b"".join(parts)
-    return [data[: chance.randrange(len(data) + 1)]]
+    return [data[: rng.randrange(len(data) + 1)]]
 
 
-def _change_all(parts: Parts, chance: Chance) -> Parts:
-    return [_bytes(b"".join(parts), chance)]
+def _change_all(parts: Parts, rng: Random) -> Parts:
+    return [_damage_bytes(b"".join(parts), rng)]
 
 
-def _change_one(parts: Parts, chance: Chance) -> Parts:
-    at = chance.randrange(len(parts))
-    return [*parts[:at], _bytes(parts[at], chance), *parts[at + 1 :]]
+def _change_one(parts: Parts, rng: Random) -> Parts:
+    at = rng.randrange(len(parts))
+    return [*parts[:at], _damage_bytes(parts[at], rng), *parts[at + 1 :]]
 
 
-def _repeat(parts: Parts, chance: Chance) -> Parts:
-    at = chance.randrange(len(parts))
+def _repeat(parts: Parts, rng: Random) -> Parts:
+    at = rng.randrange(len(parts))
     return [
         *parts[:at],
-        *[parts[at]] * chance.choice((2, 3, 50, 3000 if len(parts[at]) < 100 else 5)),
+        *[parts[at]] * rng.choice((2, 3, 50, 3000 if len(parts[at]) < 100 else 5)),
         *parts[at + 1 :],
     ]
 
 
-def _lose(parts: Parts, chance: Chance) -> Parts:
-    at = chance.randrange(len(parts))
+def _remove(parts: Parts, rng: Random) -> Parts:
+    at = rng.randrange(len(parts))
     return parts[:at] + parts[at + 1 :]
 
 
-def _swap(parts: Parts, chance: Chance) -> Parts:
-    a, b, found = chance.randrange(len(parts)), chance.randrange(len(parts)), parts[:]
+def _swap(parts: Parts, rng: Random) -> Parts:
+    a, b, found = rng.randrange(len(parts)), rng.randrange(len(parts)), parts[:]
     found[a], found[b] = found[b], found[a]
     return found
 
 
-def _graft(parts: Parts, chance: Chance) -> Parts:
-    """A part of another file, of this format or of any, in place of one of these or beside it."""
-    other = split(chance.choice(list(seeds().values())))
-    at = chance.randrange(len(parts))
-    return [*parts[:at], chance.choice(other), *parts[at + chance.randrange(2) :]]
+def _insert_foreign_part(parts: Parts, rng: Random) -> Parts:
+    """Put a part of another file beside a part of this one, or in its place."""
+    other = split(rng.choice(list(valid_files().values())))
+    at = rng.randrange(len(parts))
+    return [*parts[:at], rng.choice(other), *parts[at + rng.randrange(2) :]]
 
 
-def _other_body(parts: Parts, chance: Chance) -> Parts:
-    """The header of this file, and the rest of another."""
-    other = b"".join(split(chance.choice(list(seeds().values()))))
-    at = chance.randrange(1, len(parts) + 1)
-    return [*parts[:at], other[chance.randrange(len(other)) :]]
+def _replace_rest(parts: Parts, rng: Random) -> Parts:
+    """Join the header of this file and the rest of another."""
+    other = b"".join(split(rng.choice(list(valid_files().values()))))
+    at = rng.randrange(1, len(parts) + 1)
+    return [*parts[:at], other[rng.randrange(len(other)) :]]
 
 
-DAMAGES: tuple[Callable[[Parts, Chance], Parts], ...] = (
+DAMAGES: tuple[Callable[[Parts, Random], Parts], ...] = (
     *(_cut, _change_all, _change_all, _change_one, _change_one, _change_one, _change_one),
-    *(_repeat, _lose, _swap, _graft, _graft, _other_body),
+    *(_repeat, _remove, _swap, _insert_foreign_part, _insert_foreign_part, _replace_rest),
 )
 
 
 def make(number: int, seed: int = 0) -> tuple[str, bytes]:
-    """Input of that number: the name of the good file that it was, and what became of it."""
-    chance = random.Random(f"{seed}:{number}")
-    large = chance.random() < 0.03
-    name = chance.choice([name for name in seeds() if ("large" in name) == large])
-    parts = split(seeds()[name])
-    for _ in range(chance.choice((1, 1, 1, 2, 4))):
-        parts = chance.choice(DAMAGES)(parts, chance) or [b""]
-    if parts[0].startswith(b"\x89PNG") and chance.random() < 0.6:
-        parts = _mended(parts, chance)
-    if parts[0].startswith(b"RIFF") and chance.random() < 0.6:
+    """Return the name of the valid file that input `number` starts from, and the damaged file."""
+    rng = random.Random(f"{seed}:{number}")
+    large = rng.random() < 0.03
+    name = rng.choice([name for name in valid_files() if ("large" in name) == large])
+    parts = split(valid_files()[name])
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        parts = rng.choice(DAMAGES)(parts, rng) or [b""]
+    if parts[0].startswith(b"\x89PNG") and rng.random() < 0.6:
+        parts = _with_checksums(parts, rng)
+    if parts[0].startswith(b"RIFF") and rng.random() < 0.6:
         rest = b"".join(parts)[8:]
         parts = [b"RIFF", struct.pack("<L", len(rest)), rest]
     return name, b"".join(parts)
@@ -300,38 +300,38 @@ def make(number: int, seed: int = 0) -> tuple[str, bytes]:
 # ------------------------------------------------------------------------------------------------------- judgment
 
 
-def judge(data: bytes, decode: Callable[[bytes], Image.Image] = images.decode) -> str:
-    """ "image" or "refused"; raises AssertionError for whatever else comes of it."""
+def decode_or_refuse(data: bytes, decode: Callable[[bytes], Image.Image] = images.decode) -> str:
+    """Decode a file; return "image" or "refused", or raise AssertionError for any other outcome."""
     try:
-        picture = decode(data)
+        found = decode(data)
     except CamvizError as error:
         sentence = str(error)
         assert 10 < len(sentence) < 200 and sentence.isprintable(), f"refused by {sentence!r}"
         return "refused"
-    pixels = picture.width * picture.height
-    assert picture.mode == "RGB" and not picture.info and len(picture.tobytes()) == 3 * pixels, "no plain RGB image"
-    assert min(picture.size) >= images.MIN_SIDE and pixels <= images.MAX_PIXELS, f"an image of {picture.size}"
+    pixels = found.width * found.height
+    assert found.mode == "RGB" and not found.info and len(found.tobytes()) == 3 * pixels, "no plain RGB image"
+    assert min(found.size) >= images.MIN_SIDE and pixels <= images.MAX_PIXELS, f"an image of {found.size}"
     return "image"
 
 
-def look_at(numbers: list[int], seed: int) -> Tally:
-    """Judge the inputs of these numbers."""
+def decode_inputs(numbers: list[int], seed: int) -> Tally:
+    """Decode the inputs of these numbers."""
     gc.collect()  # what is freed later would hide what a decoder takes
     tally, before = Tally(), _memory("VmRSS")
     for number in numbers:
         name, data = make(number, seed)
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-        faulthandler.dump_traceback_later(4 * LONGEST, exit=True, file=_errors)
+        faulthandler.dump_traceback_later(4 * MAX_SECONDS, exit=True, file=_errors)
         started, wrong = time.perf_counter(), ""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                outcome = judge(data)
-        except Exception as error:  # noqa: BLE001 - what is looked for
+                outcome = decode_or_refuse(data)
+        except Exception as error:  # noqa: BLE001 - the fault that the fuzzer looks for
             outcome, wrong = "failed", f"{type(error).__name__}: {error}"
         seconds, memory = time.perf_counter() - started, _memory("VmHWM") - before
         faulthandler.cancel_dump_traceback_later()
-        if seconds > LONGEST or memory > MOST_MEMORY:
+        if seconds > MAX_SECONDS or memory > MAX_MEMORY:
             wrong = wrong or f"{seconds:.1f} s, {memory:.0f} MB"
         tally.outcomes[outcome] += 1
         tally.slowest, tally.memory = max(tally.slowest, seconds), max(tally.memory, memory)
@@ -345,22 +345,22 @@ def _memory(which: str) -> float:
     return int(status.partition(f"{which}:")[2].split()[0]) / 1024
 
 
-def _begin() -> None:
+def _start_worker() -> None:
     global _errors
-    seeds()
+    valid_files()
     _errors = os.fdopen(os.dup(2), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff has a word on every damaged file
-    judge(seeds()["webp"])
-    limit = int(_memory("VmSize") * 2**20) + ROOM
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff prints a message for every damaged file
+    decode_or_refuse(valid_files()["webp"])
+    limit = int(_memory("VmSize") * 2**20) + MEMORY_LIMIT
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def run(inputs: int, seed: int, workers: int) -> Tally:
-    """Judge that many inputs in processes of their own, whose memory is limited."""
+    """Decode that many inputs in processes with limited memory."""
     tally = Tally()
     batches = [list(range(start, min(start + BATCH, inputs))) for start in range(0, inputs, BATCH)]
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) as pool:
-        work = {pool.submit(look_at, batch, seed): batch for batch in batches}
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker) as pool:
+        work = {pool.submit(decode_inputs, batch, seed): batch for batch in batches}
         for future, batch in work.items():
             try:
                 tally.add(future.result())
@@ -371,15 +371,15 @@ def run(inputs: int, seed: int, workers: int) -> Tally:
 
 
 def main() -> int:
-    """The command; ends with 1 where an input failed."""
+    """Run the command; return 1 if an input failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", type=int, help="judge this one input here, with a traceback")
+    parser.add_argument("--only", type=int, help="decode this one input here, with a traceback")
     options = parser.parse_args()
     if options.only is not None:
-        print(judge(make(options.only, options.seed)[1]))
+        print(decode_or_refuse(make(options.only, options.seed)[1]))
         return 0
     started = time.perf_counter()
     tally = run(options.inputs, options.seed, options.workers)

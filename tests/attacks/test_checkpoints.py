@@ -1,4 +1,4 @@
-"""Weights files that a stranger made: code, bombs, false sizes, other formats in disguise."""
+"""Hostile weights files: code, bombs, false sizes, other formats under a false name."""
 
 import io
 import json
@@ -36,8 +36,8 @@ def saved(value: Any, **more: Any) -> bytes:
     return buffer.getvalue()
 
 
-def refused(content: bytes, file: str = "x.pth") -> str:
-    """What is said of it, within ten seconds."""
+def refusal_message(content: bytes, file: str = "x.pth") -> str:
+    """Return the message that refuses the file, within ten seconds."""
     started = time.perf_counter()
     with pytest.raises(CamvizError) as refusal:
         camviz.load_model(ARCHITECTURE, weights=weights.read(content, file))
@@ -73,7 +73,7 @@ def test_code_in_a_pickle_is_not_run(kind: str, form: str, tmp_path: Path) -> No
         content = pickle.dumps(value, protocol=2)
     else:
         content = saved(value, _use_new_zipfile_serialization=form == "archive")
-    assert "which would have to be run as code, and is not" in refused(content)
+    assert "and CamViz runs no code of a file" in refusal_message(content)
     assert not path.exists()
     pickle.loads(pickle.dumps(value))
     assert path.exists()  # it would have run
@@ -104,35 +104,35 @@ def doubled(times: int) -> bytes:
     ],
     ids=["deep", "doubled", "number", "text", "marks", "memo", "archive's start", "empty", "numpy"],
 )
-def test_pickles_that_swell(content: bytes) -> None:
-    told = refused(content)
-    assert any(part in told for part in ("cannot be used", "holds no state dict", "or is damaged")), told
+def test_pickles_that_expand_are_refused(content: bytes) -> None:
+    message = refusal_message(content)
+    assert any(part in message for part in ("cannot be used", "holds no state dict", "or is damaged")), message
 
 
-def test_tensors_that_claim_more_than_there_is(state: dict[str, torch.Tensor]) -> None:
+def test_tensors_with_false_shapes_are_refused(state: dict[str, torch.Tensor]) -> None:
     head, first = "classifier.1.weight", "features.0.weight"
     for key, shape in [(head, (10**9, 512, 1, 1)), (head, (10**6, 512, 1, 1)), (first, (64, 10**9, 3, 3))]:
         content = saved({**state, key: torch.zeros(1).expand(shape)})
-        assert "its tensors claim to be larger than the file" in refused(content)
+        assert "its tensors claim to be larger than the file" in refusal_message(content)
     # Small for themselves, but the network after them would not be.
     for key, shape in [(head, (200_000, 1)), (head, (200_000, 1, 1, 1)), (first, (1, 200_000, 1, 1))]:
         content = saved({**state, key: torch.zeros(shape, dtype=torch.uint8)})
-        assert f"'{key}' has the shape {shape} instead of" in refused(content)
+        assert f"'{key}' has the shape {shape} instead of" in refusal_message(content)
     for other in (torch.zeros(3, device="meta"), torch.eye(3).to_sparse(), torch.zeros(())):
-        said = refused(saved({**state, first: other}))
-        assert "claim to be larger" in said or "has the shape () instead of" in said
+        message = refusal_message(saved({**state, first: other}))
+        assert "claim to be larger" in message or "has the shape () instead of" in message
 
 
-def test_two_directories_in_one_archive(state: dict[str, torch.Tensor]) -> None:
-    """Python reads a harmless list of what is inside, and torch's reader another one."""
+def test_archive_with_two_directories_is_refused(state: dict[str, torch.Tensor]) -> None:
+    """Python's reader sees a harmless list of contents, torch's reader another one."""
     good = saved(state)
     assert set(weights.read(good, "x.pth")) == set(state)
     end = good.rfind(b"PK\5\6")
     size, offset = struct.unpack_from("<LL", good, end + 12)
     directory = good[offset : offset + size]
     moved = good[:end] + directory + good[end:]  # the second directly before the end, as Python looks for it
-    assert "cannot be used" in refused(moved)
-    assert "cannot be used" in refused(good[:-2] + struct.pack("<H", 40) + b"x" * 40)
+    assert "cannot be used" in refusal_message(moved)
+    assert "cannot be used" in refusal_message(good[:-2] + struct.pack("<H", 40) + b"x" * 40)
 
 
 def safetensors(header: Any, body: bytes = b"", length: int | None = None) -> bytes:
@@ -160,12 +160,12 @@ def tensor(start: int, end: int, shape: tuple[int, ...] = (4,), dtype: str = "F3
     ],
     ids=["endless", "over 100 MB", "same", "overlap", "huge", "overflow", "backwards", "type", "deep", "twice"],
 )
-def test_safetensors_that_lie(content: bytes) -> None:
-    assert "cannot be used" in refused(content, "x.safetensors")
+def test_inconsistent_safetensors_are_refused(content: bytes) -> None:
+    assert "cannot be used" in refusal_message(content, "x.safetensors")
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
-def test_programs_are_not_taken_from_a_browser(tmp_path: Path) -> None:
+def test_uploaded_programs_are_refused(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     script, exported = io.BytesIO(), io.BytesIO()
     torch.jit.save(torch.jit.script(nn.Conv2d(3, 1, 1)), script)
@@ -181,15 +181,15 @@ def test_programs_are_not_taken_from_a_browser(tmp_path: Path) -> None:
             CamvizError, match=f"holds a program \\({kind}\\), which could do anything and is not taken"
         ):
             model_input.bring(ARCHITECTURE, "x.pth", content.getvalue(), None, False, "cpu")
-        assert f"holds a program ({kind})" in refused(content.getvalue())
+        assert f"holds a program ({kind})" in refusal_message(content.getvalue())
     assert not ran.exists()
 
 
-def test_an_architecture_is_a_name_and_never_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As somebody may send it who writes to the server without a browser."""
+def test_architecture_must_be_a_name_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client without a browser can send any name."""
     content = saved(tv.squeezenet1_1(num_classes=3).state_dict())
     program = tmp_path / "x.pt"
     program.write_bytes(content)
     for name in (str(program), "../x.pt", "x.pth", "/etc/passwd", "timm/../../x", "hf-hub:someone/something", ""):
-        with pytest.raises(CamvizError, match="is not in the catalogue"):
+        with pytest.raises(CamvizError, match="is not in the catalog"):
             model_input.bring(name, "x.pth", content, None, False, "cpu")

@@ -1,4 +1,4 @@
-"""Recipes, class names and lessons that a stranger wrote."""
+"""Hostile recipes, class names and lessons."""
 
 import json
 import random
@@ -40,10 +40,10 @@ HOSTILE: tuple[Any, ...] = (
 
 @pytest.fixture(scope="module")
 def recipe() -> dict[str, Any]:
-    picture = image_input.choices()["sample:coffee"]
+    image = image_input.choices()["sample:coffee"]
     return {
         "model": {"name": "efficientnet_lite0", "weights": "default"},
-        "image": {"file": "coffee.jpg", "sha256": picture.digest},
+        "image": {"file": "coffee.jpg", "sha256": image.digest},
         "method": "smooth_grad",
         "target": 3,
         "layer": None,
@@ -53,54 +53,54 @@ def recipe() -> dict[str, Any]:
     }
 
 
-def answered(data: bytes) -> str:
-    """What a recipe asks for as text, or the sentence that refuses it, within five seconds."""
+def settings_or_refusal(data: bytes) -> str:
+    """Read a recipe or be refused, within five seconds; return the settings or the message as text."""
     started = time.perf_counter()
     try:
-        asked = recipe_input.settings_of(data)
-        assert all(isinstance(part, str) and len(part) <= 5000 for pair in asked.items() for part in pair)
-        told = str(asked)
+        settings = recipe_input.settings_of(data)
+        assert all(isinstance(part, str) and len(part) <= 5000 for pair in settings.items() for part in pair)
+        text = str(settings)
     except CamvizError as error:
-        told = str(error)
+        text = str(error)
     assert time.perf_counter() - started < 5
-    return told
+    return text
 
 
-def test_a_recipe_with_hostile_values(recipe: dict[str, Any]) -> None:
+def test_recipe_with_hostile_values_is_read_or_refused(recipe: dict[str, Any]) -> None:
     assert recipe_input.settings_of(json.dumps(recipe).encode())["smooth_grad.samples"] == "4"
     for key in (*recipe, "extra", "seed", "progress", "noise", "__class__", "<b>"):
         for value in HOSTILE:
-            answered(json.dumps({**recipe, key: value}).encode())
-    chance = random.Random(0)
+            settings_or_refusal(json.dumps({**recipe, key: value}).encode())
+    rng = random.Random(0)
     good = json.dumps(recipe).encode()
     for _ in range(2000):
         data = bytearray(good)
-        for _ in range(chance.choice((1, 1, 3, 10))):
-            at = chance.randrange(len(data))
-            data[at : at + chance.randint(0, 3)] = chance.choice(
-                (b'"', b"{", b"[", b"}", b",", b"9" * 40, b"\\u0000", b"-")
-            )
-        answered(bytes(data))
+        for _ in range(rng.choice((1, 1, 3, 10))):
+            at = rng.randrange(len(data))
+            data[at : at + rng.randint(0, 3)] = rng.choice((b'"', b"{", b"[", b"}", b",", b"9" * 40, b"\\u0000", b"-"))
+        settings_or_refusal(bytes(data))
 
 
 @pytest.mark.parametrize("key", ["model", "image", "target", "layer", "samples", "method", "extra"])
-def test_a_recipe_nested_deeply(key: str, recipe: dict[str, Any]) -> None:
-    """Also so deep that it can just be read, and no more be written in a sentence."""
+def test_deeply_nested_recipe_is_refused(key: str, recipe: dict[str, Any]) -> None:
+    """Some depths can just be read, but not be written into a message."""
     head = json.dumps({name: value for name, value in recipe.items() if name != key})[:-1]
     for depth in (*range(700, 1000, 7), 10_000):
         for opening, closing in (("[", "]"), ('{"name":', "}")):
-            answered(f'{head}, "{key}": {opening * depth}1{closing * depth}}}'.encode())
+            settings_or_refusal(f'{head}, "{key}": {opening * depth}1{closing * depth}}}'.encode())
 
 
-def test_a_recipe_of_odd_sizes(recipe: dict[str, Any]) -> None:
+def test_recipes_of_unusual_size_and_encoding(recipe: dict[str, Any]) -> None:
     good = json.dumps(recipe)
-    assert "is over 1 MB, so it is no recipe" in answered(good.encode() + b" " * 50_000_000)
+    assert "is over 1 MB, so it is no recipe" in settings_or_refusal(good.encode() + b" " * 50_000_000)
     many = {**recipe, **{f"x{number}": number for number in range(50_000)}}
-    assert "setting 'x0' is not in the settings of smooth_grad" in answered(json.dumps(many).encode())
-    assert answered((good[:-1] + ', "samples": 9}').encode()).count("'smooth_grad.samples': '9'") == 1  # the last one
-    assert "is no recipe" in answered((good[:-1] + f', "samples": {"9" * 5000}}}').encode())
+    assert "setting 'x0' is not in the settings of smooth_grad" in settings_or_refusal(json.dumps(many).encode())
+    assert (
+        settings_or_refusal((good[:-1] + ', "samples": 9}').encode()).count("'smooth_grad.samples': '9'") == 1
+    )  # the last one
+    assert "is no recipe" in settings_or_refusal((good[:-1] + f', "samples": {"9" * 5000}}}').encode())
     for encoding in ("utf-16", "utf-32", "utf-8-sig"):
-        answered(good.encode(encoding))
+        settings_or_refusal(good.encode(encoding))
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_a_recipe_of_odd_sizes(recipe: dict[str, Any]) -> None:
     ],
     ids=lambda content: content[:12].decode("latin1") + str(len(content)),
 )
-def test_class_names_that_are_none(content: bytes) -> None:
+def test_damaged_class_names_are_refused(content: bytes) -> None:
     with pytest.raises(CamvizError) as refusal:
         read_class_names(content)
     assert len(str(refusal.value)) < 300 and "\n" not in str(refusal.value)
 
 
-def test_class_names_keep_their_markup_as_letters() -> None:
+def test_markup_in_class_names_is_escaped() -> None:
     names = ("<script>alert(1)</script>", "![x](http://evil.example/x.png)", "$x$", ":material/x:", "[l](javascript:a)")
     assert read_class_names("\n".join(names).encode()) == names
     for name in names:
@@ -155,11 +155,11 @@ def test_class_names_keep_their_markup_as_letters() -> None:
         (":material/home: :+1: a: b", r"\:material/home: \:+1: a: b"),
     ],
 )
-def test_what_is_escaped(text: str, shown: str) -> None:
+def test_escaped_text(text: str, shown: str) -> None:
     assert escaped(text) == shown
 
 
-def test_a_lesson_leads_only_to_a_page_of_camviz(tmp_path: Path) -> None:
+def test_lessons_link_only_to_pages_of_camviz(tmp_path: Path) -> None:
     head = 'title = "<b>x</b>"\nquestion = "q"\nanswer = "a"\n[[view]]\nlabel = "l"\n'
     file = tmp_path / "01-x.toml"
     for page in ("../x", "http://evil.example", "//evil.example", "javascript:alert(1)", "explain?x"):

@@ -1,4 +1,4 @@
-"""Links that a stranger wrote: every setting of every page with hostile values, and knobs beyond every measure."""
+"""Hostile links: every setting of every page with hostile values, and settings far out of range."""
 
 import random
 import re
@@ -53,7 +53,7 @@ HOSTILE = (
     *("blocks.4,blocks.4", "grad_cam,lrp", "bn2", "1", "2", "13", "100000", "all", "own", "stretch", "zh"),
 )
 PAGES = ("explain", "compare", "dataset", "_inspect", "learn", "evaluate", "perturb", "train", "room")
-DOORS = {  # what opens the parts of a page that are not there at first
+PARTS = {  # links that open the parts of a page that are hidden at first
     "learn": [{"part": "methods", "chapter": "grad_cam"}, {"part": "glossary"}],
     "evaluate": [{"test": key} for key in ("randomization", "pointing", "ranking")],
     "perturb": [{"perturb": "attack", "pgd.steps": "2"}, {"perturb": "attack", "attack.norm": "l2", "attack": "fgsm"}],
@@ -64,30 +64,30 @@ DOORS = {  # what opens the parts of a page that are not there at first
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The settings that the last runs registered, each with its options; each value must be one of them."""
+def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Collect the settings that a run registers, with their options; each value must be one of them."""
     found: dict[str, Any] = {}
     setting, many = settings.setting, settings.many
 
-    def watched(key: str, default: Any, options: Any, *more: Any, **named: Any) -> Any:
+    def check_setting(key: str, default: Any, options: Any, *more: Any, **named: Any) -> Any:
         value = setting(key, default, options, *more, **named)
         assert value in options, (key, value)
         found[key] = options
         return value
 
-    def watched_many(key: str, default: Any, options: Any, most: int = settings.MOST) -> list[str]:
+    def check_settings(key: str, default: Any, options: Any, most: int = settings.MOST) -> list[str]:
         value = many(key, default, options, most)
         assert set(value) <= set(options) and len(set(value)) == len(value) <= most, (key, value)
         found[key] = options
         return value
 
-    monkeypatch.setattr(settings, "setting", watched)
-    monkeypatch.setattr(settings, "many", watched_many)
+    monkeypatch.setattr(settings, "setting", check_setting)
+    monkeypatch.setattr(settings, "many", check_settings)
     return found
 
 
-def calm(app: AppTest) -> None:
-    """Nothing but notes: no exception, no error, and the notes are short, few and nothing but text."""
+def assert_only_notes(app: AppTest) -> None:
+    """Check that there is no exception and no error, and that the notes are short, few and plain text."""
     assert not app.exception
     assert [error.value for error in app.error] == []
     assert len(app.warning) < 100
@@ -98,21 +98,21 @@ def calm(app: AppTest) -> None:
 
 @pytest.mark.usefixtures("work_waits")
 @pytest.mark.parametrize("page", PAGES)
-def test_every_setting_of_every_page(page: str, start: Start, asked: dict[str, Any]) -> None:
-    chance = random.Random(page)
+def test_hostile_values_of_every_setting_fall_back(page: str, start: Start, registered: dict[str, Any]) -> None:
+    rng = random.Random(page)
     path = f"pages/{page}.py"
     app = start("" if page == "explain" else path)
-    for door in [{}, *DOORS.get(page, ())]:
+    for part in [{}, *PARTS.get(page, ())]:
         app.query_params.clear()
         # Not a known language: the next run of an AppTest fails when the words of its widgets have changed.
-        for key, value in {**{key: chance.choice(HOSTILE) for key in asked}, "lang": "<b>", **door}.items():
+        for key, value in {**{key: rng.choice(HOSTILE) for key in registered}, "lang": "<b>", **part}.items():
             app.query_params[key] = value
-        calm(app.run())
-    assert len(asked) > 10
+        assert_only_notes(app.run())
+    assert len(registered) > 10
 
 
-class Page(dict[str, Any]):
-    """What a run of a page knows, without the page."""
+class PageState(dict[str, Any]):
+    """The session state of a page's run."""
 
     def __init__(self, key: str, value: str) -> None:
         super().__init__({"_asked": {key: value}, "_who": "link", "_notes": [], "_used": {}})
@@ -128,10 +128,10 @@ NUMBERS = ("1e400", "-1e400", "nan", "1000000000", "-1000000000", "9999999999999
 
 
 @pytest.mark.parametrize(("key", "knob"), list(every_knob()), ids=lambda value: value if isinstance(value, str) else "")
-def test_no_knob_leaves_its_range(key: str, knob: Knob, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through the page's own code, with the widgets left out."""
+def test_settings_stay_in_their_range(key: str, knob: Knob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the page's own code without widgets."""
     for value in (*NUMBERS, *HOSTILE):
-        page = Page(key, value)
+        page = PageState(key, value)
         monkeypatch.setattr(st, "session_state", page)
         for widget in ("slider", "number_input", "toggle", "segmented_control"):
             monkeypatch.setattr(st, widget, lambda *_, **__: None)
@@ -147,7 +147,7 @@ KNOBS = [
 
 
 @pytest.mark.parametrize(("page", "method", "name"), KNOBS)
-def test_an_enormous_knob_is_never_computed_with(page: str, method: str, name: str, start: Start) -> None:
+def test_enormous_setting_is_replaced_by_its_default(page: str, method: str, name: str, start: Start) -> None:
     key = f"{method}.{name}"
     table = METHODS if page == "explain" else SYNTHESES
     link = {"method": method} if page == "explain" else {"inside": "visualization", "dream": method}
@@ -158,25 +158,25 @@ def test_an_enormous_knob_is_never_computed_with(page: str, method: str, name: s
     # The same without the link, as a browser that was tampered with would send it.
     for enormous in (10**9, -(10**9)):
         app.slider(key=key).set_value(enormous).run()
-        calm(app)
+        assert_only_notes(app)
         knob = table[method].knobs[name]
         assert knob.range and app.session_state[key] in (knob.default, knob.range.low, knob.range.high)
 
 
-def test_more_than_a_page_holds(start: Start) -> None:
+def test_too_many_values_in_a_link_are_cut(start: Start) -> None:
     classes = ",".join(map(str, range(1000)))
     app = start("pages/compare.py", **{"rows": "classes", "rows.classes": classes, "columns.methods": "random_cam"})
-    calm(app)
+    assert_only_notes(app)
     assert app.session_state["rows.classes"] == [str(index) for index in range(8)]
     app = start("pages/compare.py", **{"columns.methods": "edge_detector," * 20_000})
-    calm(app)
+    assert_only_notes(app)
     assert app.session_state["columns.methods"] == ["edge_detector"]
     app = start("pages/compare.py", **{"columns.methods": ",".join(f"x{number}" for number in range(30_000))})
-    calm(app)
+    assert_only_notes(app)
     assert len(app.warning) == settings.NOTED
 
 
-def test_a_note_shows_what_was_asked_for_as_text(start: Start) -> None:
+def test_note_shows_the_requested_value_as_text(start: Start) -> None:
     link = {"fit": "![x](http://evil.example/x.png)", "layer": "<img src=x>", "colors": "$x$ :material/home:"}
     notes = [note.value for note in start(**link).warning]
     assert sorted(notes) == sorted(

@@ -1,4 +1,4 @@
-"""Random small networks and arguments: a value is that of torch.autograd on a plain copy, or there is a CamvizError.
+"""Random small networks and arguments: each result equals torch.autograd on a plain copy, or is a CamvizError.
 
 `CAMVIZ_PROPERTY_EXAMPLES=2000 CAMVIZ_PROPERTY_SEED=7` runs more of them, and others.
 """
@@ -37,7 +37,7 @@ SIDE, CLASSES = 16, 4
 
 
 class OwnReLU(torch.autograd.Function):
-    """ReLU as a function of its own, as some repositories have it."""
+    """ReLU as a torch.autograd.Function, as some repositories write it."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ class Net(nn.Module):
 
 
 class Plain:
-    """The same computation in the same numbers, spelled in the plainest way, for torch.autograd."""
+    """The same computation with the same weights in the plainest form, for torch.autograd."""
 
     def __init__(self, net: Net, x: Tensor, guided: bool = False) -> None:
         self.spec = net.spec
@@ -240,7 +240,7 @@ ORACLES = {
     for one in (*(vanilla_backprop, gradient_x_input, integrated_gradients, grad_cam, layer_cam, hires_cam, occlusion),)
 }
 KNOBS = {"occlusion": {"size": 7, "stride": 5}, "integrated_gradients": {"steps": 4}}
-PICTURE = np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+IMAGE = np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
 
 SPECS = st.fixed_dictionaries(
     {
@@ -256,14 +256,14 @@ SPECS = st.fixed_dictionaries(
         "training": st.booleans(),
     }
 )
-# What stands for the same image, and for a class k.
+# Accepted forms of the same image, and of a class k.
 IMAGES: dict[str, Callable[[], Any]] = {
-    "PIL": lambda: Image.fromarray(PICTURE),
-    "uint8": lambda: PICTURE,
-    "float": lambda: PICTURE / 255,
-    "int64": lambda: PICTURE.astype(np.int64),
-    "tensor": lambda: torch.from_numpy(PICTURE).permute(2, 0, 1),
-    "batch": lambda: torch.from_numpy(PICTURE / np.float32(255)).permute(2, 0, 1)[None],
+    "PIL": lambda: Image.fromarray(IMAGE),
+    "uint8": lambda: IMAGE,
+    "float": lambda: IMAGE / 255,
+    "int64": lambda: IMAGE.astype(np.int64),
+    "tensor": lambda: torch.from_numpy(IMAGE).permute(2, 0, 1),
+    "batch": lambda: torch.from_numpy(IMAGE / np.float32(255)).permute(2, 0, 1)[None],
 }
 TARGETS: dict[str, Callable[[int], Any]] = {
     "index": lambda k: k,
@@ -322,7 +322,7 @@ def same(found: Any, expected: Tensor, size: float) -> None:
     layer=st.sampled_from(["first", "pool", "second"]),
     forms=st.tuples(*(st.sampled_from(sorted(forms)) for forms in (IMAGES, TARGETS, LAYERS))),
 )
-def test_a_value_is_that_of_autograd(spec, key, k, layer, forms) -> None:
+def test_attributions_equal_autograd(spec, key, k, layer, forms) -> None:
     net = build(spec)
     model = camviz.load_model(net, input_size=(SIDE, SIDE))
     assert net.training is spec["training"]
@@ -347,8 +347,8 @@ def test_a_value_is_that_of_autograd(spec, key, k, layer, forms) -> None:
 @seed(SEED)
 @settings(MANY, max_examples=EXAMPLES // 2)
 @given(spec=SPECS, key=st.sampled_from(sorted(METHODS)), k=st.integers(0, CLASSES - 1))
-def test_the_spelling_of_a_network_changes_no_map(spec, key, k) -> None:
-    """Every method on a network, and on the same one in float32 without checkpoints, spelled by F.relu."""
+def test_equivalent_networks_have_equal_maps(spec, key, k) -> None:
+    """Compare each method on a network and on its plain form: float32, no checkpoints, F.relu."""
     net = build(spec)
     # The random numbers of float64 are others.
     plain = {"type": "float64" if spec["type"] == "float64" else "float32", "checkpoint": None, "training": False}
@@ -366,7 +366,7 @@ def test_the_spelling_of_a_network_changes_no_map(spec, key, k) -> None:
     for one in (net, other):
         model = camviz.load_model(one, input_size=(SIDE, SIDE))
         try:
-            found.append(camviz.explain(model, PICTURE, key, min(k, len(model.categories) - 1), **where, **knobs))
+            found.append(camviz.explain(model, IMAGE, key, min(k, len(model.categories) - 1), **where, **knobs))
         except CamvizError as error:
             found.append(error)
     ours, theirs = found
@@ -380,11 +380,11 @@ def test_the_spelling_of_a_network_changes_no_map(spec, key, k) -> None:
 @seed(SEED)
 @settings(MANY, max_examples=EXAMPLES // 2)
 @given(spec=SPECS, key=st.sampled_from(["grad_cam", "hires_cam"]), data=st.data())
-def test_one_wrong_argument_is_a_sentence(spec, key, data) -> None:
+def test_wrong_argument_raises_a_one_line_error(spec, key, data) -> None:
     model = camviz.load_model(build(spec), input_size=(SIDE, SIDE))
     name = data.draw(st.sampled_from(sorted(WRONG)))
     wrong = data.draw(st.sampled_from(WRONG[name]))
-    arguments = {"image": PICTURE, "method": key, "target": 0, "layer": "second", name: wrong}
+    arguments = {"image": IMAGE, "method": key, "target": 0, "layer": "second", name: wrong}
     with pytest.raises(CamvizError) as raised:
         camviz.explain(model, **arguments)
     assert re.fullmatch(r"[^\n]{10,500}", str(raised.value))
@@ -393,8 +393,8 @@ def test_one_wrong_argument_is_a_sentence(spec, key, data) -> None:
 @seed(SEED)
 @settings(MANY, max_examples=EXAMPLES // 2)
 @given(spec=SPECS, key=st.sampled_from(sorted(ORACLES)), k=st.integers(0, CLASSES - 1), count=st.integers(1, 3))
-def test_a_method_called_alone(spec, key, k, count) -> None:
-    """METHODS on a bare network and a batch: the value of each sample, or, in training mode, a sentence."""
+def test_bare_methods_equal_autograd(spec, key, k, count) -> None:
+    """Call METHODS on a bare network and a batch; in training mode there is an error."""
     spec = {**spec, "type": "float64"}
     net = build(spec)
     k = 0 if spec["head"] == "column" else k
@@ -424,10 +424,10 @@ def test_a_method_called_alone(spec, key, k, count) -> None:
 @seed(SEED)
 @settings(MANY, max_examples=EXAMPLES // 4)
 @given(spec=SPECS, k=st.integers(0, CLASSES - 1), spelling=st.sampled_from(sorted(RELUS)))
-def test_guided_backpropagation_knows_a_relu_or_says_that_it_does_not(spec, k, spelling) -> None:
+def test_guided_backprop_recognizes_a_relu_or_notes_it(spec, k, spelling) -> None:
     net = build({**spec, "activation": spelling})
     model = camviz.load_model(net, input_size=(SIDE, SIDE))
-    explanation = camviz.explain(model, PICTURE, "guided_backprop", k := min(k, len(model.categories) - 1))
+    explanation = camviz.explain(model, IMAGE, "guided_backprop", k := min(k, len(model.categories) - 1))
     if set(explanation.notes) <= set(model.notes):
-        plain = Plain(net, model.preprocess(PICTURE), guided=True)
+        plain = Plain(net, model.preprocess(IMAGE), guided=True)
         same(explanation.attribution, model.in_colors(plain.gradient(plain.x, lambda z: z[:, k]))[0], 0)

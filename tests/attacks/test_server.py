@@ -1,4 +1,4 @@
-"""A real server among strangers: foreign pages and names, hostile words, cleared caches, closed doors."""
+"""A real server and hostile clients: foreign origins and hosts, hostile text, cleared caches, disabled uploads."""
 
 import os
 import random
@@ -24,7 +24,7 @@ from websockets.exceptions import InvalidStatus
 import camviz
 from camviz.stage.stage_map import StageMap
 from camviz.ui.server import queue
-from tests.attacks.stranger import Stranger, map_of, of
+from tests.attacks.websocket_client import WebSocketClient, of_kind, shown_map
 from tests.browser.conftest import _wait_until_healthy
 from tests.streamlit_client import put
 
@@ -41,7 +41,7 @@ OPERATOR += 'weights = "birds.pth"\ncategories = "names.txt"\n'
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The operator's file; uploads are as CamViz decides."""
+    """The operator's file, with the default setting for uploads."""
     folder = tmp_path_factory.mktemp("operator")
     torch.manual_seed(0)
     torch.save(tv.squeezenet1_1(num_classes=3).state_dict(), folder / "birds.pth")
@@ -69,44 +69,44 @@ def port(operator: Path) -> Iterator[int]:
         process.wait(20)
 
 
-def lite(sample: str, method: str, **knobs: Any) -> str:
-    """The map of the embedded network, computed here, as Explain shows it."""
+def encoded_map(sample: str, method: str, **knobs: Any) -> str:
+    """Compute a map of the embedded network here, encoded as Explain shows it."""
     e = camviz.explain("efficientnet_lite0", ROOT / "assets" / "samples" / f"{sample}.jpg", method, **knobs)
     return StageMap.of(e.attribution).encoded
 
 
-def refused(port: int, **more: str) -> int:
+def refusal_status(port: int, **more: str) -> int:
     with pytest.raises(InvalidStatus) as answer:
-        Stranger(port, **more)
+        WebSocketClient(port, **more)
     return answer.value.response.status_code
 
 
-def test_a_page_of_somebody_elses_gets_no_connection(port: int) -> None:
+def test_foreign_origin_is_refused(port: int) -> None:
     for origin in (
         "http://evil.example",
         f"http://evil.example:{port}",
         "null",
         f"http://localhost.evil.example:{port}",
     ):
-        assert refused(port, origin=origin) == 403
+        assert refusal_status(port, origin=origin) == 403
 
 
-def own_network(elements: list[Any]) -> bool:
-    """Whether the sidebar offers to bring a network."""
-    return any(uploader.label == "Weights" for uploader in of(elements, "file_uploader"))
+def offers_upload(elements: list[Any]) -> bool:
+    """Return whether the sidebar offers to upload a network."""
+    return any(uploader.label == "Weights" for uploader in of_kind(elements, "file_uploader"))
 
 
-def test_a_name_that_was_made_to_lead_here_is_a_stranger(port: int) -> None:
-    """DNS rebinding: the page's own name leads to this machine, so Streamlit takes it for the same origin."""
-    with Stranger(port) as here:
-        assert own_network(here.open())
-    with Stranger(port, "localhost.evil.example") as visitor:
+def test_foreign_host_gets_no_upload_of_networks(port: int) -> None:
+    """DNS rebinding: a foreign name resolves to this machine, so Streamlit takes it for the same origin."""
+    with WebSocketClient(port) as here:
+        assert offers_upload(here.open())
+    with WebSocketClient(port, "localhost.evil.example") as visitor:
         elements = visitor.open()
-        assert map_of(elements) and not own_network(elements)
+        assert shown_map(elements) and not offers_upload(elements)
 
 
-def test_a_file_needs_the_token_of_the_page(port: int) -> None:
-    with Stranger(port) as visitor:
+def test_upload_needs_the_page_s_token(port: int) -> None:
+    with WebSocketClient(port) as visitor:
         visitor.open()
         url = visitor.address("x.png").upload_url
     for headers in ({}, {"X-Xsrftoken": "x"}, {"Cookie": "_streamlit_xsrf=x"}, {"Origin": "http://evil.example"}):
@@ -127,7 +127,7 @@ def test_a_file_needs_the_token_of_the_page(port: int) -> None:
         *("/component/x/..%2f..%2fetc%2fpasswd", "/.streamlit/config.toml", "/camviz/ui/state.py", "/static/%00"),
     ],
 )
-def test_no_path_leads_to_a_file_of_the_server(port: int, path: str) -> None:
+def test_no_path_serves_a_file_of_the_server(port: int, path: str) -> None:
     with socket.create_connection(("127.0.0.1", port), 20) as raw:
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b""))
@@ -136,21 +136,21 @@ def test_no_path_leads_to_a_file_of_the_server(port: int, path: str) -> None:
     assert not any(inside in body for inside in (b"root:", b"maxUploadSize", b"import streamlit"))
 
 
-def test_nonsense_ends_only_who_sends_it(port: int) -> None:
-    chance = random.Random(0)
-    with Stranger(port) as other:
-        before = map_of(other.open(img="sample:cat"))
+def test_invalid_messages_end_only_the_sender_s_session(port: int) -> None:
+    rng = random.Random(0)
+    with WebSocketClient(port) as other:
+        before = shown_map(other.open(img="sample:cat"))
         for _ in range(20):
-            with Stranger(port) as visitor:
-                visitor.socket.send(chance.randbytes(chance.randint(1, 3000)))
-        assert map_of(other.open(img="sample:cat")) == before == lite("cat", "grad_cam")
+            with WebSocketClient(port) as visitor:
+                visitor.socket.send(rng.randbytes(rng.randint(1, 3000)))
+        assert shown_map(other.open(img="sample:cat")) == before == encoded_map("cat", "grad_cam")
 
 
-def test_widgets_hold_what_no_widget_gives(port: int) -> None:
-    """States of the page's own widgets, of other types and beyond every range; the page is drawn all the same."""
-    with Stranger(port) as visitor:
+def test_invalid_widget_states_are_ignored(port: int) -> None:
+    """Send widget states of other types and out of range; the page is still drawn."""
+    with WebSocketClient(port) as visitor:
         elements = visitor.open(method="smooth_grad")
-        ids = {kind: [one.id for one in of(elements, kind)] for kind in ("slider", "selectbox", "bidi_component")}
+        ids = {kind: [one.id for one in of_kind(elements, kind)] for kind in ("slider", "selectbox", "bidi_component")}
         assert ids["slider"] and ids["selectbox"]
         states = [WidgetState(id=key, string_value="<script>") for key in ids["selectbox"]]
         for key in ids["slider"]:
@@ -162,49 +162,51 @@ def test_widgets_hold_what_no_widget_gives(port: int) -> None:
             for key in ids["bidi_component"]
         ]
         elements = visitor.open(states)
-        assert map_of(elements) and not of(elements, "exception")
+        assert shown_map(elements) and not of_kind(elements, "exception")
 
 
-def test_uploads_that_are_off_have_no_way_in(port: int, operator: Path) -> None:
+def test_disabled_uploads_are_refused(port: int, operator: Path) -> None:
     text = operator.read_text()
     content = (operator.parent / "birds.pth").read_bytes()
 
-    def bring() -> list[str]:
-        """Everything that the browser would send to bring a network, whether or not the page offers it."""
-        with Stranger(port) as visitor:
+    def upload_network() -> list[str]:
+        """Send everything that a browser sends to upload a network, whether or not the page offers it."""
+        with WebSocketClient(port) as visitor:
             visitor.open()
             states = [visitor.upload(keys["Weights"], "mine.pth", content)]
             states.append(WidgetState(id=keys["Architecture"], string_value="squeezenet1_1"))
             visitor.open(states)
             elements = visitor.open([*states, WidgetState(id=keys["Use this model"], trigger_value=True)])
-            assert not of(elements, "exception")
-            return next(list(one.options) for one in of(elements, "selectbox") if one.label == "Model")
+            assert not of_kind(elements, "exception")
+            return next(list(one.options) for one in of_kind(elements, "selectbox") if one.label == "Model")
 
-    with Stranger(port) as visitor:
+    with WebSocketClient(port) as visitor:
         elements = visitor.open()
-        keys = {one.label: one.id for kind in ("file_uploader", "selectbox", "button") for one in of(elements, kind)}
-    assert "mine (yours)" in bring()  # so it would go
+        keys = {
+            one.label: one.id for kind in ("file_uploader", "selectbox", "button") for one in of_kind(elements, kind)
+        }
+    assert "mine (yours)" in upload_network()  # the requests work while uploads are on
     operator.write_text("uploads = false\n" + text)
     try:
-        assert "mine (yours)" not in bring()
+        assert "mine (yours)" not in upload_network()
     finally:
         operator.write_text(text)
 
 
-def test_a_cleared_cache_changes_nobodys_maps(port: int) -> None:
-    with Stranger(port) as visitor, Stranger(port) as other, ThreadPoolExecutor(1) as pool:
+def test_clearing_caches_during_work_changes_no_map(port: int) -> None:
+    with WebSocketClient(port) as visitor, WebSocketClient(port) as other, ThreadPoolExecutor(1) as pool:
         visitor.open()
         other.open()
         for sample in ("koala", "panda", "moose"):
             computing = pool.submit(visitor.open, (), img=f"sample:{sample}", method="guided_grad_cam")
             while not computing.done():
                 other.clear_cache()
-            assert map_of(computing.result()) == lite(sample, "guided_grad_cam")
-        assert not of(other.open(), "exception")
+            assert shown_map(computing.result()) == encoded_map(sample, "guided_grad_cam")
+        assert not of_kind(other.open(), "exception")
 
 
-def test_a_turn_within_a_turn_waits_for_nobody() -> None:
-    """A cleared cache makes one computation begin inside another: they waited for each other, and all for them."""
+def test_nested_turn_does_not_wait() -> None:
+    """A cleared cache starts one computation inside another, which must not wait for each other."""
     turns = queue.ComputeQueue()
 
     def never(before: int) -> None:
@@ -217,7 +219,7 @@ def test_a_turn_within_a_turn_waits_for_nobody() -> None:
             pool.submit(lambda: turns.turn(never).__enter__()).result()
 
 
-def test_a_cleared_cache_keeps_the_networks(start: Callable[..., Any]) -> None:
+def test_clearing_caches_keeps_the_networks(start: Callable[..., Any]) -> None:
     import streamlit as st
 
     app = start()
@@ -228,7 +230,7 @@ def test_a_cleared_cache_keeps_the_networks(start: Callable[..., Any]) -> None:
     assert app.session_state["experiment"].model is model and [one.value for one in app.markdown] == shown
 
 
-# ------------------------------------------------------------------------------------------------- hostile words
+# -------------------------------------------------------------------------------------------------- hostile text
 
 
 def settled(page: Page) -> None:
@@ -236,21 +238,21 @@ def settled(page: Page) -> None:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
-def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_hostile_names_are_shown_as_text(port: int, page: Page, tmp_path: Path) -> None:
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    picture = tmp_path / FILE
-    Image.open(ROOT / "assets" / "samples" / "cat.jpg").save(picture)
+    image = tmp_path / FILE
+    Image.open(ROOT / "assets" / "samples" / "cat.jpg").save(image)
     page.goto(f"http://127.0.0.1:{port}/?model=birds&fit=![x](http://evil.example/u.png)&layer=<img src=x>")
     expect(page.get_by_text("Unknown fit '![x](http:\u2060//evil.example/u.png)'")).to_be_visible()
     page.get_by_role("button", name="Your image").click()
-    page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(picture)
-    expect(page.get_by_role("button", name=picture.stem)).to_be_visible()
+    page.locator("[data-testid=stFileUploader]:has-text('Your own image') input").set_input_files(image)
+    expect(page.get_by_role("button", name=image.stem)).to_be_visible()
     settled(page)
 
-    def harmless() -> None:
+    def assert_harmless() -> None:
         settled(page)
         main = page.locator(".stApp")
         # A link of the page itself may carry what came in its own address. At any time: notes go with the next run.
@@ -260,7 +262,7 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
             expect(main.locator(element)).to_have_count(0)
         assert page.evaluate("window.pwned") is None and dialogs == []
 
-    harmless()
+    assert_harmless()
     reading = page.get_by_text(re.compile("The model predicts "))
     assert any(label in reading.inner_text() for label in LABELS)
     with page.expect_download() as download:
@@ -271,11 +273,11 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     for name in ("Inspect", "Dataset", "Train", "Learn"):
         page.get_by_role("link", name=name).first.click()
         expect(page.get_by_role("link", name=name).first).to_have_attribute("aria-current", "page")
-        harmless()
+        assert_harmless()
     page.goto(f"http://127.0.0.1:{port}/compare?model=birds&rows=classes&rows.classes=0,1,2&columns.methods=random_cam")
-    harmless()
+    assert_harmless()
     expect(page.get_by_text(LABELS[1], exact=False).first).to_be_visible()
-    assert [url for url in asked if not url.startswith((f"http://127.0.0.1:{port}/", "data:", "blob:"))] == []
+    assert [url for url in requested if not url.startswith((f"http://127.0.0.1:{port}/", "data:", "blob:"))] == []
 
     fetched: list[str] = []
     opened = page.context.new_page()
@@ -288,14 +290,14 @@ def test_words_of_others_are_only_words(port: int, page: Page, tmp_path: Path) -
     assert [url for url in fetched if not url.startswith("data:")] == [report.as_uri()]
 
 
-def test_a_report_that_got_a_script_does_not_run_it(page: Page, tmp_path: Path) -> None:
-    """The page's own policy, should an escape ever be forgotten."""
+def test_script_in_a_report_does_not_run(page: Page, tmp_path: Path) -> None:
+    """The page's content security policy blocks it, even if escaping fails."""
     told = camviz.report.to_html("x", [])
     hostile = "<script>window.pwned = 1</script><img src='http://evil.example/x.png' onerror='window.pwned = 1'>"
     file = tmp_path / "report.html"
     file.write_text(told.replace("</body>", f"{hostile}</body>"))
-    asked: list[str] = []
-    page.on("requestfinished", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("requestfinished", lambda request: requested.append(request.url))
     page.goto(file.as_uri())
     page.wait_for_timeout(300)
-    assert page.evaluate("window.pwned") is None and asked == [file.as_uri()]
+    assert page.evaluate("window.pwned") is None and requested == [file.as_uri()]

@@ -13,8 +13,8 @@ SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
     (folder / "more").mkdir(parents=True)
     for name, target in (("coffee", "coffee.jpg"), ("koala", "koala.JPG"), ("macaw", "more/macaw.jpg")):
         shutil.copy(SAMPLES / f"{name}.jpg", folder / target)
@@ -24,11 +24,11 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def command(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Run `python -m camviz explain` in this process; returns its exit status."""
 
     def run(*arguments: str, out: Path = tmp_path / "out") -> int:
-        argv = ["camviz", "explain", str(pictures), "--out", str(out), *arguments]
+        argv = ["camviz", "explain", str(images), "--out", str(out), *arguments]
         monkeypatch.setattr("sys.argv", argv)
         with pytest.raises(SystemExit) as ended:
             __main__.main()
@@ -39,7 +39,7 @@ def command(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[..., dict[tuple[str, str], dict]]:
-    """The table's rows by image and method."""
+    """Read the rows of the table by image and method."""
 
     def read(out: Path = tmp_path / "out") -> dict[tuple[str, str], dict]:
         rows = pq.read_table(out / "table.parquet").to_pylist()

@@ -1,4 +1,4 @@
-"""A ZIP of images: what is taken out of it, and what is refused."""
+"""A ZIP of images: which files are read, and what is refused."""
 
 import io
 import random
@@ -22,72 +22,72 @@ def archive(files, compression=zipfile.ZIP_DEFLATED):
     return file.getvalue()
 
 
-def opened(data, most=10, most_bytes=10 * MB):
+def read_images(data, most=10, most_bytes=10 * MB):
     return list(images_in_zip(data, most, most_bytes))
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_the_pictures_come_out_as_they_went_in(compression):
+def test_images_are_read_unchanged(compression):
     files = {"a.jpg": NOISE, "folder/b.PNG": NOISE[:100], "c.tiff": b""}
     others = {"readme.txt": b"x", "__MACOSX/a.jpg": b"x", "folder/.b.jpg": b"x", "folder.jpg/": b"", "jpg": b"x"}
-    assert opened(archive({**others, **files}, compression)) == list(files.items())
+    assert read_images(archive({**others, **files}, compression)) == list(files.items())
 
 
-def test_names_are_only_names(tmp_path, monkeypatch):
+def test_paths_outside_the_zip_are_left_out(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     files = {"C:up.jpg": NOISE, "/etc/passwd.png": NOISE}
-    assert dict(opened(archive({**files, "../../up.jpg": NOISE}))) == files
+    assert dict(read_images(archive({**files, "../../up.jpg": NOISE}))) == files
     assert not list(tmp_path.iterdir())  # nothing was written
 
 
-def test_too_many_pictures_are_refused():
+def test_too_many_images_are_refused():
     files = {f"{number}.jpg": b"x" for number in range(4)}
-    assert len(opened(archive(files), most=4)) == 4
+    assert len(read_images(archive(files), most=4)) == 4
     with pytest.raises(CamvizError, match="expected at most 3 images; this ZIP has 4"):
-        opened(archive({**files, "a.txt": b""}), most=3)
+        read_images(archive({**files, "a.txt": b""}), most=3)
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch):
+def test_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch):
     data = archive({"bomb.jpg": bytes(50 * MB)})
     assert len(data) < 60_000
     read = []
     original = zipfile.ZipExtFile.read
     monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda self, n=-1: read.append(n) or original(self, n))
     with pytest.raises(CamvizError, match=r"'bomb.jpg' unpacks to more than is allowed: 20 MB each, 10 MB together"):
-        opened(data)
+        read_images(data)
     assert read and 0 < max(read) <= 100 * len(data)
 
 
-def test_stated_sizes_that_lie_do_not_help():
+def test_false_stated_size_does_not_bypass_the_limit():
     data = bytearray(archive({"a.jpg": bytes(30 * MB)}))
     entry = data.rfind(b"PK\1\2")
-    struct.pack_into("<L", data, entry + 24, 10)  # what it says to unpack to
+    struct.pack_into("<L", data, entry + 24, 10)  # the stated unpacked size
     try:
-        found = opened(bytes(data), most_bytes=100 * MB)
+        found = read_images(bytes(data), most_bytes=100 * MB)
     except CamvizError:
         found = []
     assert sum(len(content) for _, content in found) <= 10
 
 
-def test_all_together_are_limited_and_each_of_them(monkeypatch):
+def test_size_is_limited_per_file_and_in_total(monkeypatch):
     files = {"a.jpg": NOISE, "b.jpg": NOISE}
-    assert len(opened(archive(files), most_bytes=2 * len(NOISE))) == 2
+    assert len(read_images(archive(files), most_bytes=2 * len(NOISE))) == 2
     with pytest.raises(CamvizError, match=r"'b\.jpg' unpacks to more"):
-        opened(archive(files), most_bytes=2 * len(NOISE) - 1)
+        read_images(archive(files), most_bytes=2 * len(NOISE) - 1)
     monkeypatch.setattr(images, "MAX_BYTES", len(NOISE) - 1)
     with pytest.raises(CamvizError, match=r"'a\.jpg' unpacks to more"):
-        opened(archive(files))
+        read_images(archive(files))
 
 
-def test_a_directory_without_end_is_refused(monkeypatch):
+def test_too_many_entries_are_refused(monkeypatch):
     data = archive({f"{number:050}.txt": b"" for number in range(100)})
-    assert opened(data) == []
+    assert read_images(data) == []
     monkeypatch.setattr("camviz.batch.archive.MOST_ENTRIES", 99)
-    with pytest.raises(CamvizError, match="lists more files than a gallery"):
-        opened(data)
+    with pytest.raises(CamvizError, match="lists more files than the"):
+        read_images(data)
 
 
-def damaged():
+def damaged_archives():
     good = archive({"a.jpg": NOISE, "b.jpg": NOISE})
     middle, encrypted = bytearray(good), bytearray(good)
     middle[2000:2050] = bytes(50)
@@ -99,26 +99,26 @@ def damaged():
     return {"cut": good[3000:], "middle": bytes(middle), "encrypted": bytes(encrypted), "unknown": bytes(unknown)}
 
 
-@pytest.mark.parametrize("kind", damaged())
-def test_damaged_and_encrypted_archives_are_told(kind):
+@pytest.mark.parametrize("kind", damaged_archives())
+def test_damaged_and_encrypted_archives_are_refused(kind):
     with pytest.raises(CamvizError, match="this ZIP is damaged, encrypted, or packed in an unusual way"):
-        opened(damaged()[kind])
+        read_images(damaged_archives()[kind])
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", NOISE, archive({"a.jpg": NOISE})[:-22]])
-def test_what_is_no_zip_is_told(data):
+def test_other_files_are_refused(data):
     with pytest.raises(CamvizError, match="this file is no ZIP"):
-        opened(data)
+        read_images(data)
 
 
-def test_garbage_never_raises_anything_else():
+def test_random_damage_raises_only_camviz_errors():
     good = bytearray(archive({"a.jpg": NOISE[:300], "b.png": NOISE[300:700]}))
-    chance = random.Random(1)
+    rng = random.Random(1)
     for _ in range(400):
         data = bytearray(good)
-        for _ in range(chance.randint(1, 8)):
-            data[chance.randrange(len(data))] = chance.randrange(256)
+        for _ in range(rng.randint(1, 8)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
         try:
-            opened(bytes(data))
+            read_images(bytes(data))
         except CamvizError as error:
             assert "\n" not in str(error)

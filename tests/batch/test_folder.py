@@ -1,4 +1,4 @@
-"""A folder of images, explained by the command: what it writes, how it goes on, what it says."""
+"""`camviz explain` on a folder of images: what it writes, how it continues, and its messages."""
 
 import io
 import json
@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import camviz
-from camviz.batch import Item, Order, Worker
+from camviz.batch import Item, Job, Worker
 from camviz.batch import output_folder as folders
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.evaluation.pixel_ranking import pixel_values
@@ -24,8 +24,8 @@ GOOD = ("coffee.jpg", "koala.JPG", "more/macaw.jpg")
 
 
 @pytest.fixture
-def counted(monkeypatch):
-    """The methods and how many images each was computed for, call by call."""
+def batches(monkeypatch):
+    """Record the method and the number of images of each batch."""
     calls = []
 
     def batch(questions):
@@ -37,13 +37,13 @@ def counted(monkeypatch):
     return calls
 
 
-def test_every_picture_by_every_method_is_a_row_with_its_files(command, table, pictures, tmp_path, monkeypatch, lite0):
+def test_every_image_and_method_has_a_row_and_its_files(command, table, images, tmp_path, monkeypatch, lite0):
     assert command("--methods", "grad_cam,vanilla_backprop") == 0
     rows = table()
     assert list(rows) == sorted(
         (name, key) for name in (*GOOD, "broken.png") for key in ("grad_cam", "vanilla_backprop")
     )
-    monkeypatch.chdir(pictures)
+    monkeypatch.chdir(images)
     for (name, key), row in rows.items():
         if name == "broken.png":
             assert "truncated or damaged" in row["error"] or "not an image" in row["error"]
@@ -70,78 +70,78 @@ def test_every_picture_by_every_method_is_a_row_with_its_files(command, table, p
 
 
 @pytest.mark.parametrize("batch", ["1", "3", "8"])
-def test_no_picture_is_left_out_whatever_the_batch(command, table, batch):
+def test_every_image_has_a_row_at_any_batch_size(command, table, batch):
     command("--methods", "edge_detector", "--batch", batch)
     assert [name for name, _ in table()] == ["broken.png", *GOOD]
 
 
-def test_the_same_command_again_computes_nothing(command, table, counted, capsys):
+def test_repeated_command_computes_nothing(command, table, batches, capsys):
     command("--methods", "grad_cam", "--batch", "2")
-    assert counted == [("grad_cam", 1), ("grad_cam", 2)]  # broken.png and coffee.jpg; koala.JPG and macaw.jpg
+    assert batches == [("grad_cam", 1), ("grad_cam", 2)]  # broken.png and coffee.jpg; koala.JPG and macaw.jpg
     before = table()
     capsys.readouterr()
     assert command("--methods", "grad_cam", "--batch", "2") == 0
-    assert len(counted) == 2 and table() == before
-    assert "4 images: 0 maps to compute, 4 are there." in capsys.readouterr().out
+    assert len(batches) == 2 and table() == before
+    assert "4 images: 0 maps to compute, 4 already computed." in capsys.readouterr().out
 
 
-def test_only_what_is_missing_changed_or_asked_for_otherwise_is_computed(command, table, counted, pictures, tmp_path):
+def test_only_missing_or_changed_results_are_computed(command, table, batches, images, tmp_path):
     command("--methods", "grad_cam")
     rows = table()
     (tmp_path / "out" / rows["coffee.jpg", "grad_cam"]["map"]).unlink()
-    Image.open(pictures / "koala.JPG").rotate(180).save(pictures / "koala.JPG")
-    os.utime(pictures / "koala.JPG", ns=(1, 1))
-    counted.clear()
+    Image.open(images / "koala.JPG").rotate(180).save(images / "koala.JPG")
+    os.utime(images / "koala.JPG", ns=(1, 1))
+    batches.clear()
     command("--methods", "grad_cam,layer_cam")
-    assert counted == [("grad_cam", 2), ("layer_cam", 3)]
+    assert batches == [("grad_cam", 2), ("layer_cam", 3)]
     assert (tmp_path / "out" / rows["coffee.jpg", "grad_cam"]["map"]).exists()
     after = table()
     assert len(after) == 8 and after["koala.JPG", "grad_cam"]["digest"] != rows["koala.JPG", "grad_cam"]["digest"]
     assert after["more/macaw.jpg", "grad_cam"] == rows["more/macaw.jpg", "grad_cam"]
-    counted.clear()
+    batches.clear()
     command("--methods", "grad_cam", "--set", "grad_cam.counterfactual=on")
-    assert counted == [("grad_cam", 3)]
+    assert batches == [("grad_cam", 3)]
     assert '"counterfactual": true' in table()["coffee.jpg", "grad_cam"]["recipe"] and len(table()) == 8
 
 
-def test_it_goes_on_where_it_was_interrupted(command, table, counted, capsys, monkeypatch):
-    original = folders.Folder.note
+def test_interrupted_command_continues(command, table, batches, capsys, monkeypatch):
+    original = folders.OutputFolder.append
 
     def interrupted(self, rows):
         original(self, rows)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(folders.Folder, "note", interrupted)
+    monkeypatch.setattr(folders.OutputFolder, "append", interrupted)
     assert command("--methods", "grad_cam", "--batch", "2") == 130
     assert len(table()) == 2  # one batch
-    assert "goes on from here" in capsys.readouterr().err
-    monkeypatch.setattr(folders.Folder, "note", original)
-    counted.clear()
+    assert "continues the run" in capsys.readouterr().err
+    monkeypatch.setattr(folders.OutputFolder, "append", original)
+    batches.clear()
     assert command("--methods", "grad_cam", "--batch", "2") == 0
-    assert counted == [("grad_cam", 2)] and len(table()) == 4
+    assert batches == [("grad_cam", 2)] and len(table()) == 4
 
 
-def test_a_line_that_was_cut_off_costs_only_its_own_row(command, table, counted, tmp_path):
+def test_truncated_journal_line_costs_only_its_row(command, table, batches, tmp_path):
     command("--methods", "grad_cam", "--batch", "1")
     journal = tmp_path / "out" / "journal.jsonl"
     text = journal.read_text()
     journal.write_text(text[: len(text) - 40])  # the row of more/macaw.jpg
-    counted.clear()
+    batches.clear()
     command("--methods", "grad_cam", "--batch", "1")
-    assert counted == [("grad_cam", 1)]
+    assert batches == [("grad_cam", 1)]
     assert len(table()) == 4 and not list((tmp_path / "out").rglob("*.part"))
 
 
-def test_results_inside_the_folder_are_no_pictures(command, table, pictures):
-    out = pictures / "results"
+def test_results_inside_the_folder_are_not_explained(command, table, images):
+    out = images / "results"
     for _ in range(2):
         command("--methods", "grad_cam", out=out)
     assert len(table(out)) == 4
 
 
-def test_names_that_look_alike_stay_apart(command, table, pictures, tmp_path):
-    (pictures / "more" / "Coffee!.jpg").write_bytes((pictures / "koala.JPG").read_bytes())
-    (pictures / "more" / "coffee.jpg").write_bytes((pictures / "more" / "macaw.jpg").read_bytes())
+def test_similar_file_names_get_different_files(command, table, images, tmp_path):
+    (images / "more" / "Coffee!.jpg").write_bytes((images / "koala.JPG").read_bytes())
+    (images / "more" / "coffee.jpg").write_bytes((images / "more" / "macaw.jpg").read_bytes())
     command("--methods", "grad_cam")
     rows = [row for row in table().values() if row["map"]]
     assert len({row["map"] for row in rows}) == len({row["overlay"] for row in rows}) == 5
@@ -149,32 +149,32 @@ def test_names_that_look_alike_stay_apart(command, table, pictures, tmp_path):
         assert json.loads(str(np.load(tmp_path / "out" / row["map"])["settings"]))["image_sha256"] == row["digest"]
 
 
-def test_settings_reach_the_method_and_the_metrics(command, table, lite0, pictures):
+def test_settings_reach_the_method_and_the_metrics(command, table, lite0, images):
     settings = ("--set", "score_cam.mode=fast", "--set", "deletion.steps=2", "--layer", "blocks.0", "--fit", "pad")
     command("--methods", "score_cam,grad_cam", "--metrics", "deletion", "--target", "espresso", *settings)
     row = table()["koala.JPG", "score_cam"]
-    e = camviz.explain(lite0, pictures / "koala.JPG", "score_cam", "espresso", "blocks.0", fit="pad", mode="fast")
+    e = camviz.explain(lite0, images / "koala.JPG", "score_cam", "espresso", "blocks.0", fit="pad", mode="fast")
     assert (row["target"], row["predicted"], row["layer"]) == ("espresso", "koala", "blocks.0")
     assert row["target_probability"] == pytest.approx(e.probability, rel=1e-4)
     assert row["predicted_probability"] > 0.5
-    chance = camviz.scores.probability(e.target)
-    x = lite0.preprocess(pictures / "koala.JPG", "pad")
+    score = camviz.scores.probability(e.target)
+    x = lite0.preprocess(images / "koala.JPG", "pad")
     heat = pixel_values(torch.from_numpy(e.attribution), (224, 224))
     from camviz.evaluation.registry import METRICS
 
-    expected = float(METRICS["deletion"](lite0.net, x, chance, heat, steps=2))
+    expected = float(METRICS["deletion"](lite0.net, x, score, heat, steps=2))
     assert row["deletion"] == pytest.approx(expected, rel=1e-4)
     assert "sparseness" not in row
 
 
-def test_why_one_class_rather_than_another(command, table, lite0, pictures):
+def test_rather_than_explains_a_contrast(command, table, lite0, images):
     command("--methods", "grad_cam", "--target", "967", "--rather-than", "cup")
     row = table()["coffee.jpg", "grad_cam"]
     assert row["target"] == "espresso rather than cup"
     assert json.loads(row["recipe"])["target"] == {"contrast": [967, 968]}
 
 
-def test_a_method_that_the_network_does_not_allow_is_an_error_in_its_rows(command, table):
+def test_unsuitable_method_is_an_error_in_its_rows(command, table):
     arguments = ("--model", "efficientnet_b0", "--weights", "random", "--methods", "grad_cam,guided_backprop")
     assert command(*arguments) == 0
     row = table()["coffee.jpg", "guided_backprop"]
@@ -182,7 +182,7 @@ def test_a_method_that_the_network_does_not_allow_is_an_error_in_its_rows(comman
     assert table()["coffee.jpg", "grad_cam"]["error"] is None
 
 
-def test_a_metric_that_cannot_be_had_is_a_note(command, table, monkeypatch):
+def test_failing_metric_is_a_note(command, table, monkeypatch):
     from camviz.evaluation.registry import METRICS
 
     def refuse(*_, **__):
@@ -200,21 +200,21 @@ def test_a_metric_that_cannot_be_had_is_a_note(command, table, monkeypatch):
     ("arguments", "sentence"),
     [
         (("--methods", "grad_camm"), "Method 'grad_camm' is not in CamViz; did you mean 'grad_cam'?"),
-        (("--methods", ""), "There must be at least one method"),
+        (("--methods", ""), "There is no method to compute: name at least one"),
         (("--metrics", "deletoin"), "Metric 'deletoin' is not in CamViz; did you mean 'deletion'"),
         (("--metrics", "pointing_game"), "is measured on mosaics of four images"),
-        (("--model", "efficientnet_lite9"), "Model 'efficientnet_lite9' is not in the catalogue"),
+        (("--model", "efficientnet_lite9"), "Model 'efficientnet_lite9' is not in the catalog"),
         (("--layer", "blocks.99"), "Layer 'blocks.99' is not in efficientnet_lite0"),
         (("--target", "espreso"), "Class 'espreso' is not in efficientnet_lite0; did you mean 'espresso'"),
         (("--target", "4000"), "efficientnet_lite0 has the classes 0 to 999; got 4000"),
-        (("--rather-than", "3"), "Needs the class that it is held against"),
+        (("--rather-than", "3"), "--rather-than needs a class to contrast with"),
         (("--batch", "0"), "A batch holds at least 1 image; got 0"),
         (("--engine", "rays"), "Engine 'rays' is not in local, ray; did you mean 'ray'"),
-        (("--set", "score_cam.mode=fast"), "A setting is for 'score_cam', which is not among what is to be computed"),
+        (("--set", "score_cam.mode=fast"), "A setting is for 'score_cam', which is not computed"),
         (("--weights", "nowhere.pth"), "there is no file nowhere.pth"),
     ],
 )
-def test_a_wrong_order_is_told_before_anything_is_done(command, capsys, tmp_path, arguments, sentence):
+def test_wrong_arguments_are_refused_before_any_work(command, capsys, tmp_path, arguments, sentence):
     assert command(*arguments) == 2
     assert sentence.lower() in capsys.readouterr().err.lower()
     assert not (tmp_path / "out" / "table.parquet").exists()
@@ -232,12 +232,12 @@ def test_a_wrong_order_is_told_before_anything_is_done(command, capsys, tmp_path
         ("smooth_grad.samples=many", "samples of smooth_grad must be int; got 'many'"),
     ],
 )
-def test_a_wrong_setting_is_told(command, capsys, text, sentence):
+def test_wrong_setting_is_refused(command, capsys, text, sentence):
     assert command("--set", text) == 2
     assert sentence in " ".join(capsys.readouterr().err.split())
 
 
-def test_settings_are_read_by_the_knobs_of_the_method():
+def test_settings_are_parsed_by_type():
     from camviz.batch.job import setting
 
     assert setting("smooth_grad.samples=7") == ("smooth_grad", "samples", 7)
@@ -247,7 +247,7 @@ def test_settings_are_read_by_the_knobs_of_the_method():
     assert setting("deletion.steps=5") == ("deletion", "steps", 5)
 
 
-def test_a_folder_that_is_not_there_is_told(command, capsys, tmp_path, monkeypatch):
+def test_missing_or_empty_folder_is_refused(command, capsys, tmp_path, monkeypatch):
     for arguments, sentence in (((), "There is no folder"), (("x",), "There are no images in")):
         folder = tmp_path / "empty"
         if arguments:
@@ -258,11 +258,11 @@ def test_a_folder_that_is_not_there_is_told(command, capsys, tmp_path, monkeypat
         assert ended.value.code == 2 and sentence in capsys.readouterr().err
 
 
-def test_pictures_are_read_ahead_but_never_many(monkeypatch, tmp_path, pictures):
+def test_few_images_are_read_ahead(monkeypatch, tmp_path, images):
     """While the first batch is computed, the next two at most are in memory."""
     from camviz.batch import engines
 
-    order = Order(metrics=(), batch=1)
+    job = Job(metrics=(), batch=1)
     read = []
 
     def read_ahead(self, items):
@@ -271,7 +271,7 @@ def test_pictures_are_read_ahead_but_never_many(monkeypatch, tmp_path, pictures)
 
     monkeypatch.setattr(Worker, "read", read_ahead)
     batches = [[Item(str(number), b"", ("grad_cam",))] for number in range(20)]
-    rows = engines.local(order, folders.Folder(pictures, tmp_path / "out"), batches, 1)
+    rows = engines.local(order, folders.OutputFolder(images, tmp_path / "out"), batches, 1)
     next(rows)
     time.sleep(0.3)
     assert 1 <= len(read) <= 3
@@ -279,7 +279,7 @@ def test_pictures_are_read_ahead_but_never_many(monkeypatch, tmp_path, pictures)
     assert len(read) <= 3
 
 
-def test_the_table_is_written_in_parts_and_sheets_in_pages(command, table, monkeypatch, tmp_path):
+def test_table_is_written_in_row_groups_and_sheets_in_pages(command, table, monkeypatch, tmp_path):
     monkeypatch.setattr(folders, "ROWS_AT_ONCE", 3)
     monkeypatch.setattr(folders, "DOWN", 1)
     command("--methods", "grad_cam,layer_cam,hires_cam,eigen_cam")
@@ -291,18 +291,18 @@ def test_the_table_is_written_in_parts_and_sheets_in_pages(command, table, monke
     assert [file.name for file in (tmp_path / "out").glob("contact-*.jpg")] == ["contact-0001.jpg"]
 
 
-def test_a_photograph_that_cannot_be_read_is_in_the_list(tmp_path):
+def test_unreadable_photographs_are_listed(tmp_path):
     for name in ("a.heic", "b.HEIF", "c.avif", "notes.txt"):
         (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     assert folders.images_in(tmp_path, tmp_path / "out") == ["a.heic", "b.HEIF", "c.avif"]
 
 
-def test_a_heic_photograph_is_a_row_with_its_map(command, table, pictures, tmp_path):
+def test_heic_photograph_is_explained(command, table, images, tmp_path):
     heif = pytest.importorskip("pillow_heif", reason="pillow-heif is missing: pip install camviz[heic]")
-    for path in pictures.rglob("*.*"):
+    for path in images.rglob("*.*"):
         path.unlink()
     coffee = Image.open(SAMPLES / "coffee.jpg")
-    heif.from_pillow(coffee).save(pictures / "IMG_0001.HEIC", quality=90)
+    heif.from_pillow(coffee).save(images / "IMG_0001.HEIC", quality=90)
     assert command("--methods", "grad_cam") == 0
     row = table()["IMG_0001.HEIC", "grad_cam"]
     assert (row["predicted"], row["error"]) == ("espresso", None) and (tmp_path / "out" / row["map"]).exists()

@@ -1,4 +1,4 @@
-"""The same work on a local Ray with two workers."""
+"""The Ray engine with two local workers."""
 
 import importlib.util
 import sys
@@ -12,7 +12,7 @@ pytestmark = [
 ]
 
 
-def test_the_results_are_those_of_the_local_engine(command, table, tmp_path):
+def test_ray_results_equal_the_local_engine(command, table, tmp_path):
     settings = ("--methods", "grad_cam,vanilla_backprop", "--batch", "2")
     assert command(*settings) == 0
     assert command(*settings, "--engine", "ray", "--workers", "2", out=tmp_path / "ray") == 0
@@ -28,7 +28,7 @@ def test_the_results_are_those_of_the_local_engine(command, table, tmp_path):
             np.testing.assert_allclose(*maps, atol=1e-6 * np.abs(maps[0]).max())
 
 
-def test_without_ray_it_says_what_to_install(command, capsys, monkeypatch):
+def test_missing_ray_names_the_command_that_installs_it(command, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert command("--engine", "ray") == 2
-    assert "pip install -r requirements-ray.txt" in capsys.readouterr().err
+    assert 'pip install "camviz[ray]"' in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`make bench`: each method beside every peer that has it, as ratios within one run, printed as Markdown tables."""
+"""`make bench`: compare the time and memory of each method with peer libraries; print Markdown tables."""
 
 import argparse
 import copy
@@ -40,7 +40,7 @@ Run = Callable[[], Any]
 
 
 def out_of_place(net: nn.Module) -> nn.Module:
-    """A copy that the peers may register on."""
+    """Return a copy on which the peers may register hooks."""
     copied = copy.deepcopy(net)
     for module in copied.modules():
         if hasattr(module, "inplace"):
@@ -49,7 +49,7 @@ def out_of_place(net: nn.Module) -> nn.Module:
 
 
 def rows(model: camviz.Model, x: Tensor) -> Iterator[tuple[str, dict[str, Run]]]:
-    """(method, {who: run}) for one network; the first of each is CamViz."""
+    """Yield (method, {library: run}) for one network; the first run of each is CamViz."""
     net, peer = model.net, out_of_place(model.net)
     score, target = logit(CLASS), [ClassifierOutputTarget(CLASS)]
     layer_name, score_name = NETWORKS[model.name], SCORE_CAM_LAYER[model.name]
@@ -169,7 +169,7 @@ def rows(model: camviz.Model, x: Tensor) -> Iterator[tuple[str, dict[str, Run]]]
 
 
 def measure(runs: dict[str, Run], most: int, device: torch.device) -> dict[str, float]:
-    """Median seconds of each, taken in turns, so that whatever else the machine does meets all alike."""
+    """Return the median seconds of each run, taken in turns, so that other load affects all alike."""
     seconds: dict[str, list[float]] = {who: [] for who in runs}
     started = time.perf_counter()
     for count in range(most + 1):
@@ -184,13 +184,13 @@ def measure(runs: dict[str, Run], most: int, device: torch.device) -> dict[str, 
 
 
 def load(name: str, device: str) -> tuple[camviz.Model, Tensor]:
-    """A network (random weights where its own are not embedded: time does not depend on them) and an image."""
+    """Return a network and an image; weights that are not embedded are random, as time does not depend on them."""
     model = camviz.load_model(name, weights="default" if "lite" in name else "random", device=device)
     return model, model.preprocess(ROOT / "assets" / "samples" / "coffee.jpg")
 
 
 def memory(name: str, row: str, who: str, device: str) -> None:
-    """Print by how many MB one run raises the peak of a process that has done a bare forward pass."""
+    """Print by how many MB one run raises the peak memory of a process after a bare forward pass."""
     model, x = load(name, device)
     runs = dict(rows(model, x))[row]
     with torch.no_grad():
@@ -201,7 +201,7 @@ def memory(name: str, row: str, who: str, device: str) -> None:
 
 
 def _peak(device: torch.device) -> int:
-    """The most memory that this process has had, in MB, of the device's own where it has some.
+    """Return the peak memory of this process in MB, or of the device if it has its own memory.
 
     `getrusage` would count that of the process that started this one.
     """
@@ -212,10 +212,10 @@ def _peak(device: torch.device) -> int:
 
 
 def peak_of(name: str, row: str, who: str, device: str) -> int:
-    """The MB of `memory`, measured in a process of its own."""
+    """Return the MB of `memory`, measured in a separate process."""
     command = [sys.executable, "-m", "tests.benchmarks.bench", "--device", device, "--memory", name, row, who]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    return int(done.stdout.split()[-1])  # a peer may have said something before
+    return int(done.stdout.split()[-1])  # a peer may have printed something before
 
 
 def memory_table(name: str, only: str, without: str, device: str) -> None:

@@ -93,7 +93,7 @@ def visit(page: str, link: dict[str, str]) -> list[Row]:
 
 def main(words: list[str]) -> None:
     """Print the table."""
-    print("| page | computation | announced | took | announced / took |\n|---|---|---|---|---|")
+    print("| page | computation | estimated | measured | estimated / measured |\n|---|---|---|---|---|")
     for title, page, link in CASES:
         if words and not any(word in title for word in words):
             continue

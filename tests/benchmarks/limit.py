@@ -1,4 +1,4 @@
-"""The least time that a row of `make bench` can take: bare passes of as many images, in the quickest way there is."""
+"""The shortest possible time of a row of `make bench`: bare passes of as many images, in the quickest setting."""
 
 import copy
 from collections.abc import Callable

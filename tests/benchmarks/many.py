@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.many`: a folder by Grad-CAM against bare decoding and batched forward passes; memory."""
+"""`python -m tests.benchmarks.many`: Grad-CAM of a folder compared with bare decoding and forward passes; memory."""
 
 import argparse
 import contextlib
@@ -21,19 +21,19 @@ BATCH = 8
 
 
 def fill(folder: Path, count: int) -> list[Path]:
-    """`count` photographs: the samples, shifted and mirrored, so that no two are the same."""
+    """Write `count` different photographs: the samples, shifted and mirrored."""
     files = []
     for number in range(count):
-        picture = Image.open(SAMPLES[number % len(SAMPLES)])
+        image = Image.open(SAMPLES[number % len(SAMPLES)])
         shift = number // len(SAMPLES)
-        picture = picture.crop((shift, 0, picture.width, picture.height))
+        image = image.crop((shift, 0, image.width, image.height))
         files.append(folder / f"{number:05d}.jpg")
-        (ImageOps.mirror(picture) if number % 2 else picture).save(files[-1], quality=92)
+        (ImageOps.mirror(image) if number % 2 else image).save(files[-1], quality=92)
     return files
 
 
 def bare(model: camviz.Model, files: list[Path]) -> float:
-    """Seconds for decoding and forward passes of batches, and nothing else."""
+    """Return the seconds for decoding and batched forward passes alone."""
     started = time.perf_counter()
     with torch.no_grad():
         for start in range(0, len(files), BATCH):
@@ -42,7 +42,7 @@ def bare(model: camviz.Model, files: list[Path]) -> float:
 
 
 def ours(folder: Path, out: Path) -> float:
-    """Seconds for the whole command: maps, overlays, table and contact sheets."""
+    """Return the seconds for the whole command: maps, overlays, table and contact sheets."""
     sys.argv = ["camviz", "explain", str(folder), "--methods", "grad_cam", "--out", str(out), "--batch", str(BATCH)]
     started = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -52,9 +52,9 @@ def ours(folder: Path, out: Path) -> float:
 
 
 def speed(count: int, repeats: int) -> None:
-    """Print both and their ratio, turn by turn."""
+    """Print both speeds and their ratio, in turns."""
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "pictures"
+        folder = Path(place) / "images"
         folder.mkdir()
         files = fill(folder, count)
         model = camviz.models.shared_model("efficientnet_lite0")  # loaded beforehand, for both
@@ -66,7 +66,7 @@ def speed(count: int, repeats: int) -> None:
 
 
 def memory(counts: list[int]) -> None:
-    """Print the largest memory of the command for folders of several sizes, each in a process of its own."""
+    """Print the peak memory of the command for folders of several sizes, each in a separate process."""
     for count in counts:
         print(
             subprocess.run(
@@ -77,9 +77,9 @@ def memory(counts: list[int]) -> None:
 
 
 def peak(count: int) -> None:
-    """The largest memory of this process, working on a folder of that size."""
+    """Print the peak memory of this process for a folder of that size."""
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "pictures"
+        folder = Path(place) / "images"
         folder.mkdir()
         fill(folder, count)
         ours(folder, Path(place) / "out")
@@ -88,7 +88,7 @@ def peak(count: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", type=int, nargs="*", default=[50, 200])
     parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
@@ -96,5 +96,5 @@ if __name__ == "__main__":
     if given.peak:
         peak(given.peak)
     else:
-        speed(given.pictures, given.repeats)
+        speed(given.images, given.repeats)
         memory(given.memory)

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.modes`: what the mode "fast" gains, and how far its maps are from the exact ones."""
+"""`python -m tests.benchmarks.modes`: speed of the mode "fast", and the difference of its maps from the exact ones."""
 
 import argparse
 import statistics

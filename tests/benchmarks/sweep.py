@@ -1,8 +1,8 @@
 """Every method on the smallest network of most families of torchvision and timm, with random weights.
 
 `python -m tests.benchmarks.sweep` prints a line for each network; with --write it writes
-docs/reference/compatibility.md. It keeps what it found in out/sweep.jsonl, and runs again only what is not there:
-delete the file to begin anew. Each network runs in a process of its own.
+docs/reference/compatibility.md. It keeps its results in out/sweep.jsonl and runs only what is missing there:
+delete the file to start again. Each network runs in a separate process.
 """
 
 import argparse
@@ -106,7 +106,7 @@ NETWORKS = (*TORCHVISION, *(f"timm/{name}" for name in TIMM.split()))
 
 @dataclass(frozen=True)
 class Row:
-    """What the methods gave on one network: the keys of those with a map, and the sentence of each other one."""
+    """Results of the methods on one network: the keys of those with a map, and the error of each other one."""
 
     network: str
     side: int = 0
@@ -118,7 +118,7 @@ class Row:
     date: str = ""
 
 
-def explained(name: str, methods: Iterable[str] = METHODS) -> Row:
+def run_methods(name: str, methods: Iterable[str] = METHODS) -> Row:
     """Run the methods on a network."""
     torch.manual_seed(0)
     begun, date = time.perf_counter(), f"{datetime.now(UTC):%Y-%m-%d}"
@@ -145,7 +145,7 @@ def explained(name: str, methods: Iterable[str] = METHODS) -> Row:
                 faults.append(f"{method.key}: the map is not finite")
         except CamvizError as error:
             refused[method.key] = _sentence(error)
-        except Exception as error:  # noqa: BLE001  # what the sweep is to find
+        except Exception as error:  # noqa: BLE001  # the faults that the sweep looks for
             faults.append(f"{method.key}: {type(error).__name__}: {error}"[:300])
         memory[method.key] = _status("VmHWM") - held
         if memory[method.key] > MEMORY:
@@ -268,7 +268,7 @@ def main() -> int:
     rows = known(methods)
     missing = [name for name in given.networks if name not in rows]
     with multiprocessing.get_context("fork").Pool(given.processes, maxtasksperchild=1) as pool:
-        for row in pool.imap_unordered(partial(explained, methods=methods), missing, chunksize=1):
+        for row in pool.imap_unordered(partial(run_methods, methods=methods), missing, chunksize=1):
             rows[row.network] = row
             with FOUND.open("a", encoding="utf-8") as file:
                 print(json.dumps(asdict(row)), file=file)

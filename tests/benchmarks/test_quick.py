@@ -1,4 +1,4 @@
-"""The table of `bench --quick`, with times that are given."""
+"""The table of `bench --quick`, with given times."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from camviz.runtime.precision import current_mode
 from tests.benchmarks import quick
 
 
-def test_each_method_is_compared_with_its_quickest_peer_in_the_same_precision(monkeypatch, capsys, lite0):
+def test_methods_are_compared_with_the_quickest_peer_in_the_same_precision(monkeypatch, capsys, lite0):
     seen = set()
 
     def rows(model, x):
@@ -46,5 +46,5 @@ def test_each_method_is_compared_with_its_quickest_peer_in_the_same_precision(mo
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
 
 
-def test_every_row_with_a_goal_is_a_method():
+def test_every_goal_belongs_to_a_method():
     assert set(quick.GOALS) <= set(camviz.METHODS)

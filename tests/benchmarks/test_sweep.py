@@ -1,4 +1,4 @@
-"""Rows of docs/reference/compatibility.md, computed again with all methods."""
+"""Recompute rows of docs/reference/compatibility.md with all methods."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from tests.benchmarks import sweep
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "timm/fasternet_t0"])
-def test_a_row_of_the_table_is_what_the_methods_give(name: str) -> None:
-    row = sweep.explained(name)
+def test_compatibility_rows_are_up_to_date(name: str) -> None:
+    row = sweep.run_methods(name)
     assert not row.faults
     assert {*row.maps, *row.refused} == {*METHODS} == {*row.megabytes}
     lines = sweep.PAGE.read_text(encoding="utf-8").splitlines()
@@ -17,12 +17,12 @@ def test_a_row_of_the_table_is_what_the_methods_give(name: str) -> None:
 
 
 def reason(lines: list[str], text: str) -> int:
-    """The number of a sentence on the page."""
+    """Return the number of a reason on the page."""
     return next(int(line.partition(".")[0]) for line in lines if line.partition(". ")[2] == text)
 
 
-def test_what_must_not_be_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that is no sentence, a map that is not finite, a network that is left in training mode."""
+def test_sweep_reports_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A foreign exception, a map that is not finite, a network left in training mode."""
 
     def explain(model, image, key, *_, **settings):
         if key == "hsic":
@@ -32,6 +32,6 @@ def test_what_must_not_be_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return type("Found", (), {"attribution": sweep.torch.tensor([float("nan")]).numpy()})
 
     monkeypatch.setattr(sweep.camviz, "explain", explain)
-    row = sweep.explained("squeezenet1_1", ["hsic", "grad_cam"])
+    row = sweep.run_methods("squeezenet1_1", ["hsic", "grad_cam"])
     assert row.faults == ("hsic: ZeroDivisionError: why", "grad_cam: the map is not finite", "modules changed")
     assert row.maps == ("grad_cam",) and "except squeezenet1_1, hsic: ZeroDivisionError" in sweep.page([row], ["hsic"])

@@ -1,4 +1,4 @@
-"""What a person does on several pages, in a real browser."""
+"""Actions on several pages in a real browser."""
 
 from io import BytesIO
 from pathlib import Path
@@ -10,13 +10,13 @@ from tests.browser.waiting import settled
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
-MOST = 80  # presses of Tab through a page
+MAX_PRESSES = 80  # presses of Tab through a page
 
 File = dict[str, object]
 
 
-def own_picture(sample: str = "macaw", size: int = 400) -> File:
-    """A sample, mirrored, as the server has not seen it."""
+def private_image(sample: str = "macaw", size: int = 400) -> File:
+    """Return a mirrored sample, which the server has not seen."""
     buffer = BytesIO()
     ImageOps.mirror(Image.open(SAMPLES / f"{sample}.jpg")).resize((size, size)).save(buffer, "PNG")
     return {"name": f"my {sample}.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
@@ -55,7 +55,7 @@ def open_settings(page: Page) -> None:
 
 def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
     """Press Tab until an element has the focus."""
-    for _ in range(MOST):
+    for _ in range(MAX_PRESSES):
         if wanted.evaluate("element => element === element.getRootNode().activeElement"):
             return
         page.keyboard.press(key)

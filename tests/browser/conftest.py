@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    """The dashboard's address, and the number of its process."""
+    """The dashboard's address and its process ID."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -42,7 +42,7 @@ def server(started: tuple[str, int]) -> str:
 
 @pytest.fixture
 def forgetful_server(started: tuple[str, int]) -> str:
-    """The dashboard's address, where nothing is left of earlier tests: for buttons that only unfinished work has."""
+    """The dashboard's address, without results of earlier tests: for buttons that only unfinished work shows."""
     os.kill(started[1], signal.SIGUSR1)
     return started[0]
 

@@ -1,4 +1,4 @@
-"""JupyterLab on a free port, with settings of its own."""
+"""JupyterLab on a free port, with its own settings."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# The question whether news are wanted would cover the notebook.
+# The dialog about news would cover the notebook.
 WITHOUT_NEWS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
 

@@ -1,4 +1,4 @@
-"""For every person: axe-core on every page, light and dark; 390 pixels; keys alone; names for screen readers."""
+"""Accessibility: axe-core on every page, light and dark; 390 pixels; layout shifts; keyboard only; screen readers."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+ROOT = Path(__file__).parents[2]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 SERIOUS = ("serious", "critical")
 # page: what is on it last; without a computation that waits for a click
@@ -16,7 +17,7 @@ PAGES = {
     "compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4": "Download",
     "dataset": "Download",
     "train": "Pretrained model",
-    "inspect?layer=blocks.4": "Images with the strongest response",
+    "inspect": "Images with the strongest response",
     "inspect?inside=visualization&dream.for=class": "Inspect",
     "inspect?inside=depths": "Every depth",
     "learn?part=methods": "Paper",
@@ -27,7 +28,14 @@ PAGES = {
     "perturb?perturb=attack&attack=fgsm": "Python code",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "coffee.jpg",
 }
-# What is not ours to change, rule: (part of the selector, why). Nothing at present.
+LARGEST_SHIFT = 0.1  # "good" in Web Vitals
+SHIFTS = """() => {
+  window.shift = 0;
+  new PerformanceObserver(list => list.getEntries().forEach(entry => {
+    if (!entry.hadRecentInput) window.shift += entry.value;
+  })).observe({ type: 'layout-shift', buffered: true });
+}"""
+# Violations of Streamlit itself, rule: (part of the selector, why). None at present.
 STREAMLITS: dict[str, tuple[str, str]] = {}
 
 # Everything visible that sticks out of the screen, unless it lies in a box that scrolls by itself.
@@ -50,15 +58,15 @@ COVERED = """() => {
 
 
 def settled(page: Page) -> None:
-    """Wait for the end of the page's run, and for our components' images and words."""
+    """Wait for the end of the page's run, and for the images and texts of our components."""
     expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')")
-    for picture in page.locator(".stack .base").all():
-        expect(picture).to_have_attribute("alt", re.compile(".+"))
+    for image in page.locator(".stack .base").all():
+        expect(image).to_have_attribute("alt", re.compile(".+"))
 
 
 def findings(page: Page, rules: str = "") -> list[str]:
-    """What axe finds serious, or worse, as rule, selector and reason."""
+    """Return serious violations that axe finds, as rule, selector and reason."""
     found = page.evaluate(f"axe.run(document, {{resultTypes: ['violations'], {rules}}})")
     return [
         f"{rule['id']} {node['target']} {node['failureSummary']}"
@@ -69,15 +77,30 @@ def findings(page: Page, rules: str = "") -> list[str]:
     ]
 
 
+def layout_shift(page: Page) -> float:
+    """Return the cumulative layout shift since the page was opened."""
+    page.wait_for_load_state("networkidle")
+    return float(page.evaluate("window.shift"))
+
+
+def test_every_page_is_checked() -> None:
+    listed = {re.split(r"[?]", path)[0] or "explain" for path in PAGES}
+    assert listed == {path.stem.lstrip("_") for path in (ROOT / "pages").glob("*.py")}
+
+
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious_and_nothing_sticks_out(page: Page, server: str, path: str) -> None:
+def test_page_has_no_serious_axe_violations_no_overflow_and_no_layout_shift(
+    page: Page, forgetful_server: str, path: str
+) -> None:
+    page.add_init_script(f"({SHIFTS})()")
     page.emulate_media(color_scheme="light")
-    page.goto(f"{server}/{path}")
+    page.goto(f"{forgetful_server}/{path}")
     last = (
         page.get_by_role("heading", name=PAGES[path], exact=True).or_(page.get_by_text(PAGES[path], exact=True)).first
     )
     expect(last).to_be_visible()
     settled(page)
+    assert layout_shift(page) < LARGEST_SHIFT
     page.evaluate(AXE)
     assert findings(page) == []
     page.emulate_media(color_scheme="dark")
@@ -85,13 +108,25 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(page: Page, server: st
     settled(page)
     assert findings(page, "runOnly: ['color-contrast']") == []
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').clientWidth <= 390")
-    page.wait_for_timeout(300)
+    page.reload()
+    expect(last).to_be_attached()
+    settled(page)
+    assert layout_shift(page) < LARGEST_SHIFT
     wide = "() => [document.scrollingElement, document.querySelector('[data-testid=stMain]')].map(e => e.scrollWidth)"
     assert max(page.evaluate(wide)) <= 390
     assert page.evaluate(OUTSIDE) == []
     assert page.evaluate(COVERED) == []
+    page.evaluate(AXE)
     assert findings(page, "runOnly: ['scrollable-region-focusable', 'target-size']") == []
+
+
+def test_attack_on_a_phone_causes_no_layout_shift(page: Page, forgetful_server: str) -> None:
+    page.add_init_script(f"({SHIFTS})()")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{forgetful_server}/perturb?perturb=attack&attack=fgsm")
+    expect(page.get_by_text("Python code", exact=True)).to_be_attached()
+    settled(page)
+    assert layout_shift(page) < LARGEST_SHIFT
 
 
 FOCUS = """() => {
@@ -102,17 +137,17 @@ FOCUS = """() => {
 
 
 class Keys:
-    """A person with a keyboard only."""
+    """Keyboard navigation."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     def present(self) -> Any:
-        """What has the focus, through all shadow roots."""
+        """Return the focused element, through all shadow roots."""
         return self.page.evaluate_handle(FOCUS).as_element()
 
     def reach(self, target: Locator, most: int = 90, key: str = "Tab") -> None:
-        """Press Tab until the target has the focus, and see that the focus is visible there."""
+        """Press Tab until the target has the focus, and check that the focus is visible."""
         element = target.element_handle()
         for _ in range(most):
             self.page.keyboard.press(key)
@@ -132,13 +167,13 @@ class Keys:
         press("Escape")
 
     def pick(self, text: str) -> None:
-        """Type into a list of choices that has the focus, and take the first one that is left."""
+        """Type into the focused list of options, and choose the first match."""
         self.page.keyboard.type(text)
         expect(self.page.get_by_role("option").first).to_contain_text(text)  # the list follows what is typed
         self.page.keyboard.press("Enter")
 
 
-# The focus shows as an outline, or as a look that the thing or what surrounds it does not have without the focus.
+# The focus shows as an outline, or as another style of the element or its ancestors.
 VISIBLE = """async element => {
   const drawn = getComputedStyle(element);
   if (drawn.outlineStyle !== 'none' && parseFloat(drawn.outlineWidth) > 0) return true;
@@ -160,7 +195,7 @@ VISIBLE = """async element => {
 }"""
 
 
-def test_the_whole_main_job_by_keys(page: Page, forgetful_server: str) -> None:
+def test_explain_works_by_keyboard(page: Page, forgetful_server: str) -> None:
     page.goto(f"{forgetful_server}/?layer=blocks.4")
     expect(page.get_by_text("predicts espresso")).to_be_visible()
     settled(page)
@@ -210,7 +245,7 @@ def test_the_whole_main_job_by_keys(page: Page, forgetful_server: str) -> None:
     expect(page.get_by_role("heading", name="Compare")).to_be_visible()
 
 
-def test_the_focus_stays_on_what_was_chosen(page: Page, server: str) -> None:
+def test_focus_stays_on_the_chosen_element(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:cat")
     expect(page.get_by_text("predicts Egyptian cat")).to_be_visible()
     settled(page)
@@ -245,7 +280,7 @@ def test_the_focus_stays_on_what_was_chosen(page: Page, server: str) -> None:
     expect(tile).to_be_focused()
 
 
-def test_compare_by_keys_and_no_trap(page: Page, server: str) -> None:
+def test_compare_works_by_keyboard_without_a_focus_trap(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?columns.methods=grad_cam,layer_cam&rows.layers=bn2")
     expect(page.get_by_role("heading", name="Download")).to_be_visible()
     settled(page)
@@ -266,7 +301,7 @@ def test_compare_by_keys_and_no_trap(page: Page, server: str) -> None:
     assert len(seen) > 20 and any(one.startswith("BODY") or "Explain" in one for one in seen)
 
 
-def test_our_components_say_what_they_are(page: Page, server: str) -> None:
+def test_components_have_accessible_names(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:cat")
     expect(page.get_by_text("predicts Egyptian cat")).to_be_visible()
     gallery = page.locator(".gallery")
@@ -304,6 +339,6 @@ def test_our_components_say_what_they_are(page: Page, server: str) -> None:
         assert part in slides, slides
 
 
-def test_the_page_names_its_language(page: Page, server: str) -> None:
+def test_page_declares_its_language(page: Page, server: str) -> None:
     page.goto(f"{server}/learn?lang=zh&part=glossary")
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")

@@ -1,4 +1,4 @@
-"""The Compare page in a real browser: cells one by one, Cancel that keeps them, and what answers without the server."""
+"""The Compare page in a real browser: cells appear one by one, Cancel keeps them, and tools work without the server."""
 
 import re
 
@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.waiting import settled
 
 
-def test_opens_above_the_fold_and_answers_without_the_server(page: Page, server: str) -> None:
+def test_first_screen_shows_all_cells_and_tools_send_nothing(page: Page, server: str) -> None:
     sent: list[object] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     page.set_viewport_size({"width": 1440, "height": 900})
@@ -48,7 +48,7 @@ def test_opens_above_the_fold_and_answers_without_the_server(page: Page, server:
     expect(page.locator(".bare").get_by_role("button", name="Contour")).to_have_attribute("aria-pressed", "true")
 
 
-def test_a_cell_is_large_where_only_videos_can_fill_the_screen(page: Page, server: str) -> None:
+def test_full_screen_works_without_the_fullscreen_api(page: Page, server: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.add_init_script("delete Element.prototype.requestFullscreen")
     page.goto(f"{server}/compare?rows=none&columns.methods=grad_cam")
@@ -65,7 +65,7 @@ def test_a_cell_is_large_where_only_videos_can_fill_the_screen(page: Page, serve
     expect(page.locator(".stage.large")).to_have_count(0)
 
 
-def test_the_grid_fills_without_a_click_and_opens_in_explain(page: Page, server: str) -> None:
+def test_grid_fills_without_a_click_and_a_cell_opens_in_explain(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?columns.methods=grad_cam,layer_cam&rows.layers=blocks.4,bn2")
     expect(page.get_by_role("img", name="bn2 · Layer-CAM: heatmap of espresso over the image")).to_be_visible()
     expect(page.locator(".stage:not(.bare) canvas.heat")).to_have_count(4)
@@ -79,7 +79,7 @@ def test_the_grid_fills_without_a_click_and_opens_in_explain(page: Page, server:
     expect(page).to_have_url(re.compile("layer=blocks.4"))
 
 
-def test_cancel_keeps_the_finished_cells_and_goes_on_later(page: Page, server: str) -> None:
+def test_cancel_keeps_finished_cells_and_work_continues(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?rows=pictures&rows.pictures=sample:koala,sample:rocket&columns.methods=grad_cam,rise")
     expect(page.get_by_role("img", name="koala.jpg · Grad-CAM: heatmap of koala over the image")).to_be_visible()
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
@@ -91,7 +91,7 @@ def test_cancel_keeps_the_finished_cells_and_goes_on_later(page: Page, server: s
     expect(page.get_by_text("Not computed yet")).to_have_count(2)
 
 
-def test_one_method_by_networks(page: Page, server: str) -> None:
+def test_grid_of_networks_and_classes(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?rows=networks&columns=classes&rows.networks=efficientnet_lite0,efficientnet_lite1")
     expect(page.locator(".stage:not(.bare) canvas.heat")).to_have_count(6)
     expect(page.get_by_role("img", name="EfficientNet-Lite1 · cup: heatmap of cup over the image")).to_be_visible()

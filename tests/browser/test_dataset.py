@@ -1,4 +1,4 @@
-"""The page Dataset in a browser: a ZIP, a click on a tile, the way to Explain; a recipe and a report as files."""
+"""The page Dataset in a browser: a ZIP, a click on a tile, the link to Explain; a recipe and a report as files."""
 
 import json
 import re
@@ -15,13 +15,13 @@ SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
 
 def flipped(name: str) -> bytes:
-    """An image that the server has not seen."""
+    """Return an image that the server has not seen."""
     buffer = BytesIO()
     ImageOps.flip(Image.open(SAMPLES / f"{name}.jpg")).resize((256, 256)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str) -> None:
+def test_images_of_a_zip_are_tiles_that_open_in_explain(page: Page, server: str) -> None:
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w") as made:
         for name in ("macaw", "panda"):
@@ -41,7 +41,7 @@ def test_a_zip_becomes_tiles_and_a_tile_leads_to_explain(page: Page, server: str
     assert page.locator(".gallery button[aria-pressed=true]").get_attribute("title") == "my/panda 1"
 
 
-def test_the_first_screen_is_tiles_and_former_links_open_it(page: Page, server: str) -> None:
+def test_first_screen_shows_all_tiles_and_former_links_open_it(page: Page, server: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{server}/gallery?by=unsure&colors=cividis")
     expect(page).to_have_url(re.compile(r"/dataset\?.*by=unsure"))
@@ -54,7 +54,7 @@ def test_the_first_screen_is_tiles_and_former_links_open_it(page: Page, server: 
     assert all(box is not None and box["y"] + box["height"] < 900 for box in boxes)
 
 
-def test_a_recipe_goes_out_and_comes_back(page: Page, server: str) -> None:
+def test_downloaded_recipe_restores_the_view(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:panda&layer=blocks.4&rather_than=3")
     expect(page.get_by_text("(layer blocks.4)")).to_be_visible()
     page.get_by_role("button", name="Download").click()
@@ -71,7 +71,7 @@ def test_a_recipe_goes_out_and_comes_back(page: Page, server: str) -> None:
     expect(page).to_have_url(re.compile("img=sample.*panda.*layer=blocks.4.*target=388.*rather_than=3"))
 
 
-def test_the_report_opens_by_itself_and_fetches_nothing(page: Page, server: str, tmp_path: Path) -> None:
+def test_report_opens_offline(page: Page, server: str, tmp_path: Path) -> None:
     page.goto(f"{server}/?img=sample:cat")
     page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:

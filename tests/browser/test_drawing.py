@@ -23,8 +23,8 @@ def drag(page: Page, *cells: tuple[float, float]) -> None:
     page.mouse.up()
 
 
-def answers_without(mask: np.ndarray, fill: str = "blur") -> dict[str, float]:
-    """The probabilities of two classes for the koala with the cells of a mask replaced."""
+def probabilities_without(mask: np.ndarray, fill: str = "blur") -> dict[str, float]:
+    """Compute the probabilities of two classes for the koala with the cells of a mask replaced."""
     model = camviz.load_model("efficientnet_lite0")
     view = edits.apply(model.view("assets/samples/koala.jpg"), mask, fill)
     found = edits.answers_of(model, [view])[0]
@@ -38,8 +38,8 @@ def expect_bars(page: Page, expected: dict[str, float]) -> None:
         expect(row.locator(".value")).to_have_text(re.compile(f"^{re.escape(shown)}"))
 
 
-def tinted(page: Page) -> list[int]:
-    """The pixels of the map of what has been tried, once there are some."""
+def tried_pixels(page: Page) -> list[int]:
+    """Return the pixels of the map of tried windows, as soon as some are colored."""
     return page.locator(".stage .mask").first.evaluate(
         """canvas => new Promise(done => {
              const look = () => {
@@ -52,7 +52,7 @@ def tinted(page: Page) -> list[int]:
     )
 
 
-def test_a_rectangle_is_hidden_and_comes_back_from_its_link(page: Page, server: str, browser: Browser) -> None:
+def test_hidden_rectangle_is_restored_by_its_link(page: Page, server: str, browser: Browser) -> None:
     page.goto(f"{server}/{LINK}")
     expect(page.get_by_text("predicts koala")).to_be_visible()
     settled(page)
@@ -62,7 +62,7 @@ def test_a_rectangle_is_hidden_and_comes_back_from_its_link(page: Page, server: 
     drag(page, (14.2, 8.2), (30, 20), (38.8, 29.8))
     mask = np.zeros((56, 56), bool)
     mask[8:30, 14:39] = True
-    expected = answers_without(mask)
+    expected = probabilities_without(mask)
     expect_bars(page, expected)
     expect(page).to_have_url(re.compile(f"edit=hide\\.blur\\.{edits.pack(mask)}$"))
     settled(page)
@@ -78,15 +78,15 @@ def test_a_rectangle_is_hidden_and_comes_back_from_its_link(page: Page, server: 
     expect(other.get_by_role("button", name="Hide", exact=True)).to_have_attribute("aria-pressed", "true")
     fresh.close()
     page.get_by_role("combobox", name="Replace by").select_option("gray")
-    expect_bars(page, answers_without(mask, "gray"))
+    expect_bars(page, probabilities_without(mask, "gray"))
     page.get_by_role("button", name="Keep only").click()
-    expect_bars(page, answers_without(~mask, "gray"))
+    expect_bars(page, probabilities_without(~mask, "gray"))
     page.locator(".drawing-tools").get_by_role("button", name="Undo").click()
-    expect_bars(page, answers_without(np.zeros((56, 56), bool)))
+    expect_bars(page, probabilities_without(np.zeros((56, 56), bool)))
     expect(page).to_have_url(re.compile("koala$"))
 
 
-def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str, browser: Browser) -> None:
+def test_guess_hide_by_keyboard_and_occlude(page: Page, server: str, browser: Browser) -> None:
     page.goto(f"{server}/{LINK}&guess_first=1")
     expect(page.get_by_text("predicts koala")).to_be_visible()
     settled(page)
@@ -103,9 +103,9 @@ def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str, browse
     page.keyboard.press("Enter")  # "It stays"
     mask = np.zeros((56, 56), bool)
     mask[19:33, 21:35] = True
-    expect_bars(page, answers_without(mask))
+    expect_bars(page, probabilities_without(mask))
     settled(page)
-    assert answers_without(mask)["koala"] > 0.84
+    assert probabilities_without(mask)["koala"] > 0.84
     expect(page.get_by_text("Your guess was right: the class stays.")).to_be_visible()
     expect(page).to_have_url(re.compile("guess=stays"))
     link = page.url
@@ -114,7 +114,7 @@ def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str, browse
     expect(page.locator(".stage .readout").first).to_have_text(re.compile(r"^koala: \d"))
     expect(page).to_have_url(re.compile("tried=blur"))
     settled(page)
-    tried = tinted(page)
+    tried = tried_pixels(page)
     assert sum(tried[3::4]) > 0 and page.url.split("&tried")[0] == link
     with browser.new_context() as fresh:
         other = fresh.new_page()
@@ -122,6 +122,6 @@ def test_guess_then_hide_by_keyboard_and_occlude(page: Page, server: str, browse
         expect(other.get_by_text("goes from 93%")).to_be_visible()
         settled(other)
         other.get_by_role("button", name="Occlude").click()
-        assert tinted(other) == tried
+        assert tried_pixels(other) == tried
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Look")).to_have_attribute("aria-pressed", "true")

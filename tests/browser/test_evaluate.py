@@ -1,11 +1,11 @@
-"""The Evaluate page in a real browser: Cancel keeps what is computed, links bring it back, a slider shows each step."""
+"""The Evaluate page in a real browser: Cancel keeps results, links restore them, a slider shows each step."""
 
 import re
 
 from playwright.sync_api import Locator, Page, expect
 
 
-def test_the_ranking_is_canceled_continued_and_downloaded(page: Page, forgetful_server: str) -> None:
+def test_ranking_is_canceled_continued_and_downloaded(page: Page, forgetful_server: str) -> None:
     page.goto(
         f"{forgetful_server}/evaluate?test=ranking&ranking_methods=grad_cam&metrics=deletion,average_drop"
         "&images=sample:lemurs,sample:komodo_dragon,sample:moose"
@@ -48,7 +48,7 @@ def gray_share(canvas: Locator) -> float:
     return share
 
 
-def test_the_slider_shows_the_image_at_each_step_of_deletion(page: Page, server: str) -> None:
+def test_slider_shows_the_image_at_each_step_of_deletion(page: Page, server: str) -> None:
     page.goto(f"{server}/evaluate?img=sample:panda&steps=10")
     deletion = page.locator(".st-key-perturbation-deletion")
     canvas, slider = deletion.locator("canvas"), deletion.get_by_role("slider", name="Share of the pixels deleted")
@@ -70,7 +70,7 @@ def test_the_slider_shows_the_image_at_each_step_of_deletion(page: Page, server:
     expect(insertion.get_by_text("10% of the pixels inserted: ")).to_be_visible()  # each has its own slider
 
 
-def test_the_link_follows_the_test_and_the_charts_have_alt_text(page: Page, server: str) -> None:
+def test_link_names_the_test_and_images_have_alt_text(page: Page, server: str) -> None:
     page.goto(f"{server}/evaluate?steps=4")
     page.get_by_role("radio", name="Randomization test").or_(
         page.get_by_role("button", name="Randomization test")

@@ -1,4 +1,4 @@
-"""What happens to a person's work: a reload, a lost network, Cancel, a closed tab; in a real browser."""
+"""Reload, lost connection, Cancel and closed tab in a real browser: no result is lost, nothing keeps running."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.browser.actions import own_picture, remove_upload, upload
+from tests.browser.actions import private_image, remove_upload, upload
 from tests.browser.waiting import computed, settled
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -18,7 +18,7 @@ IDLE = 0.05  # of a processor, in which Streamlit waits for visitors
 
 @pytest.fixture
 def load(server_process: int) -> Callable[[float], float]:
-    """How many processors the server keeps busy, over some seconds."""
+    """Measure how many processors the server keeps busy, over some seconds."""
 
     def used() -> float:
         fields = Path(f"/proc/{server_process}/stat").read_text().rpartition(")")[2].split()
@@ -33,13 +33,13 @@ def load(server_process: int) -> Callable[[float], float]:
 
 
 def until_idle(load: Callable[[float], float], patience: float) -> None:
-    """Wait until the server rests; fails when it goes on computing."""
+    """Wait until the server is idle; fail if it keeps computing."""
     end = time.monotonic() + patience
     while (busy := load(1.0)) > IDLE:
         assert time.monotonic() < end, f"after {patience} s the server still keeps {busy:.2f} processors busy"
 
 
-def test_cancel_and_a_closed_tab_leave_nothing_running(
+def test_cancel_and_a_closed_tab_stop_the_computation(
     forgetful_server: str, browser: Browser, load: Callable[[float], float]
 ) -> None:
     page = browser.new_context().new_page()
@@ -51,7 +51,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
     until_idle(load, 10)
     start.click()
     expect(left).to_be_visible()
-    assert load(1.0) > IDLE  # that the measure works
+    assert load(1.0) > IDLE  # the measurement works
     page.get_by_role("button", name="Cancel").click()
     expect(left).to_have_count(0)
     until_idle(load, 5)
@@ -64,7 +64,7 @@ def test_cancel_and_a_closed_tab_leave_nothing_running(
     until_idle(load, 5)
 
 
-def test_a_reload_shows_the_same_without_computing_again(page: Page, forgetful_server: str) -> None:
+def test_reload_shows_the_result_without_computing_again(page: Page, forgetful_server: str) -> None:
     # So many passes that a computation waits for a click.
     page.goto(f"{forgetful_server}/?method=smooth_grad&img=sample:panda&smooth_grad.samples=160&opacity=0.3&colors=jet")
     start, heat = page.get_by_role("button", name="Run SmoothGrad"), page.locator(".stage canvas.heat")
@@ -82,7 +82,7 @@ def test_a_reload_shows_the_same_without_computing_again(page: Page, forgetful_s
     expect(start).to_have_count(0)
 
 
-def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
+def test_lost_connection_is_restored(page: Page, server: str) -> None:
     sockets: list[WebSocketRoute] = []
 
     def connect(socket: WebSocketRoute) -> None:
@@ -95,7 +95,7 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     page.route_web_socket(re.compile("_stcore/stream"), connect)
     page.goto(f"{server}/?method=layer_cam&colors=jet")
     expect(page.get_by_text("predicts espresso")).to_be_visible()
-    upload(page, own_picture(size=300))  # which the session has, and no link
+    upload(page, private_image(size=300))  # which the session has, and no link
     expect(page.get_by_text("predicts macaw")).to_be_visible()
     page.locator(".bars button").nth(1).click()
     expect(page).to_have_url(re.compile("target="))
@@ -112,7 +112,7 @@ def test_the_network_drops_and_comes_back(page: Page, server: str) -> None:
     expect(page).to_have_url(re.compile("img=sha.*target=.*method=layer_cam.*colors=jet"))
 
 
-def test_a_reload_and_a_second_tab_keep_ones_own_image(page: Page, server: str, browser: Browser) -> None:
+def test_reload_and_second_tab_keep_private_images(page: Page, server: str, browser: Browser) -> None:
     images, heat, pixels = page.locator(".gallery button"), page.locator(".stage canvas.heat"), "c => c.toDataURL()"
     page.goto(server)
     expect(images).to_have_count(12)
@@ -120,7 +120,7 @@ def test_a_reload_and_a_second_tab_keep_ones_own_image(page: Page, server: str, 
     earlier.goto(server)
     expect(earlier.locator(".gallery button")).to_have_count(12)
     assert "camviz" not in [cookie["name"] for cookie in page.context.cookies()]
-    upload(page, own_picture(size=300))
+    upload(page, private_image(size=300))
     expect(page.get_by_text("predicts macaw")).to_be_visible()
     expect(heat).to_be_visible()
     settled(page)
@@ -142,7 +142,7 @@ def test_a_reload_and_a_second_tab_keep_ones_own_image(page: Page, server: str, 
     assert any("predicts macaw" in text for text in texts)
     assert not any("espresso" in text or "private image" in text for text in texts)
 
-    upload(earlier, own_picture("panda", 300))
+    upload(earlier, private_image("panda", 300))
     expect(earlier.get_by_text("predicts giant panda")).to_be_visible()
     expect(earlier.locator(".gallery button")).to_have_count(14)  # it has found the token of the first tab
     second = page.context.new_page()

@@ -1,4 +1,4 @@
-"""The page Inspect in a real browser: clicks on the strip and on a map, the first screen, and slow parts that wait."""
+"""The page Inspect in a real browser: clicks on the strip and on a map, the first screen, and slow parts."""
 
 import re
 
@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.waiting import settled
 
 
-def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: str) -> None:
+def test_click_chooses_a_layer_and_a_feature_map(page: Page, server: str) -> None:
     page.goto(f"{server}/inspect")
     step = page.locator(".strip [role=button]", has_text=re.compile("^blocks.2"))
     step.hover()
@@ -29,7 +29,7 @@ def test_a_click_on_the_strip_and_one_on_a_map_choose_them(page: Page, server: s
     expect(page).to_have_url(f"{server}/inspect?layer=blocks.0")
 
 
-def test_synthesis_waits_for_a_click_can_be_canceled_and_continues(page: Page, forgetful_server: str) -> None:
+def test_synthesis_waits_for_a_click_and_can_be_canceled(page: Page, forgetful_server: str) -> None:
     page.goto(f"{forgetful_server}/inspect?layer=blocks.1&map=3")
     page.get_by_role("button", name="Open in Feature visualization").click()
     expect(page).to_have_url(re.compile("/inspect.*layer=blocks.1.*inside=visualization.*map=3"))
@@ -43,7 +43,7 @@ def test_synthesis_waits_for_a_click_can_be_canceled_and_continues(page: Page, f
     expect(start).to_be_visible()
 
 
-def test_the_strongest_pictures_stay_for_everybody(page: Page, server: str) -> None:
+def test_strongest_images_are_kept_for_the_next_visit(page: Page, server: str) -> None:
     page.goto(f"{server}/inspect?layer=blocks.0&map=5")
     start = page.get_by_role("button", name=re.compile("Find the 9 strongest of 12 images"))  # where it takes over 5 s
     found = page.get_by_role("img", name=re.compile("the patch with the strongest response of feature map 5"))
@@ -55,7 +55,7 @@ def test_the_strongest_pictures_stay_for_everybody(page: Page, server: str) -> N
     expect(found).to_have_count(9)
 
 
-def test_the_first_screen_holds_the_strip_the_maps_and_the_channel(page: Page, server: str) -> None:
+def test_first_screen_shows_strip_maps_and_channel(page: Page, server: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{server}/inspect?img=sample:koala")
     first = [

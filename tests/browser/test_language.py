@@ -1,11 +1,11 @@
-"""The language of the browser, and the switch, as Chromium sees them."""
+"""The browser's language and the language menu, in Chromium."""
 
 import re
 
 from playwright.sync_api import Browser, expect
 
 
-def test_the_browsers_language_first_then_what_was_chosen_which_the_link_keeps(server: str, browser: Browser) -> None:
+def test_browser_language_is_the_default_and_the_link_keeps_a_choice(server: str, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, locale="zh-CN")
     page = context.new_page()
     page.goto(server)

@@ -1,4 +1,4 @@
-"""A lesson by keyboard alone: look, mark a region, check it, hand in."""
+"""A lesson by keyboard alone: mark a region, check it, hand in."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.browser.actions import tab_to
 from tests.browser.waiting import settled
 
 
-def test_a_lesson_is_done_and_handed_in_by_keyboard(page: Page, server: str, tmp_path: Path) -> None:
+def test_lesson_is_answered_and_handed_in_by_keyboard(page: Page, server: str, tmp_path: Path) -> None:
     page.goto(f"{server}/learn?course=first_maps")
     expect(page.locator(".stage.ready")).to_be_visible()
     settled(page)

@@ -1,34 +1,23 @@
-"""Light and steady: few bytes at first, compressed once, a notice from the start, and no page that moves by itself."""
+"""Size of the first load, compression, the start notice, and a navigation that covers nothing."""
 
 import gzip
 import re
 import urllib.request
-from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.waiting import settled
 
-ROOT = Path(__file__).parents[2]
-PAGES = [path.stem.lstrip("_") for path in sorted((ROOT / "pages").glob("*.py"))]
 LARGEST_LOAD = 2.5e6  # bytes of the first page in an empty cache
-LARGEST_SHIFT = 0.1  # what is called good
-SHIFTS = """() => {
-  window.shift = 0;
-  new PerformanceObserver(list => list.getEntries().forEach(entry => {
-    if (!entry.hadRecentInput) window.shift += entry.value;
-  })).observe({ type: 'layout-shift', buffered: true });
-}"""
 
 
-def answered(url: str, **headers: str) -> tuple[dict[str, str], bytes]:
-    """Return the headers and the body that a server answers with."""
+def response_of(url: str, **headers: str) -> tuple[dict[str, str], bytes]:
+    """Return the headers and the body of a response."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
         return {name.lower(): value for name, value in answer.headers.items()}, answer.read()
 
 
-def test_the_first_load_is_small_and_brings_no_highlighter_and_no_chart_library(page: Page, server: str) -> None:
+def test_first_load_is_small(page: Page, server: str) -> None:
     devtools = page.context.new_cdp_session(page)
     devtools.send("Network.enable")
     urls, sizes = dict[str, str](), dict[str, float]()
@@ -46,24 +35,24 @@ def test_the_first_load_is_small_and_brings_no_highlighter_and_no_chart_library(
     assert any("Highlighter" in url for url in urls.values())
 
 
-def test_scripts_come_compressed_to_who_takes_it_and_whole_to_others(server: str) -> None:
-    _, page = answered(server)
+def test_scripts_are_compressed_for_clients_that_accept_gzip(server: str) -> None:
+    _, page = response_of(server)
     script = re.search(rb"static/js/index\.[\w-]+\.js", page)
     assert script
     url = f"{server}/{script[0].decode()}"
-    plain_headers, plain = answered(url)
-    headers, packed = answered(url, **{"Accept-Encoding": "gzip"})
+    plain_headers, plain = response_of(url)
+    headers, packed = response_of(url, **{"Accept-Encoding": "gzip"})
     assert "content-encoding" not in plain_headers and headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed) == plain and len(packed) < len(plain) / 2
     assert headers["content-type"] == plain_headers["content-type"]
     assert headers["cache-control"] == plain_headers["cache-control"]
-    part, _ = answered(url, **{"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
+    part, _ = response_of(url, **{"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
     assert part["content-length"] == "10" and "content-encoding" not in part
-    unknown, body = answered(f"{server}/static/js/none.js", **{"Accept-Encoding": "gzip"})
+    unknown, body = response_of(f"{server}/static/js/none.js", **{"Accept-Encoding": "gzip"})
     assert unknown["content-type"].startswith("text/html") and b'<div id="root">' in gzip.decompress(body)
 
 
-def test_the_page_says_that_it_starts_before_any_script_has_come(page: Page, server: str) -> None:
+def test_start_notice_appears_before_any_script(page: Page, server: str) -> None:
     page.route("**/*.js", lambda route: None)  # a connection on which no script ever arrives
     page.goto(f"{server}/compare", wait_until="commit")
     expect(page.get_by_role("status")).to_have_text("CamViz is starting…", timeout=1000)
@@ -75,31 +64,7 @@ def test_the_page_says_that_it_starts_before_any_script_has_come(page: Page, ser
     expect(page.locator("#starting")).to_be_hidden()
 
 
-def opened(browser: Browser, server: str, name: str, size: tuple[int, int]) -> float:
-    """Open a page in an empty cache; return by how much it has moved when it is complete."""
-    with browser.new_context(viewport={"width": size[0], "height": size[1]}) as context:
-        page = context.new_page()
-        page.add_init_script(f"({SHIFTS})()")
-        page.goto(f"{server}/{'' if name == 'explain' else name}")
-        expect(page.get_by_test_id("stMain").get_by_role("heading").first).to_be_attached()
-        settled(page)
-        page.wait_for_load_state("networkidle")
-        return float(page.evaluate("window.shift"))
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_nothing_moves_while_a_page_loads(browser: Browser, forgetful_server: str, name: str) -> None:
-    moved = {
-        size: opened(browser, forgetful_server, name, size) for size in ((1440, 900), (390, 844))
-    }  # the first one computes
-    assert max(moved.values()) < LARGEST_SHIFT, moved
-
-
-def test_nothing_moves_while_an_attack_is_computed_on_a_phone(browser: Browser, forgetful_server: str) -> None:
-    assert opened(browser, forgetful_server, "perturb?perturb=attack&attack=fgsm", (390, 844)) < LARGEST_SHIFT
-
-
-def test_the_navigation_leaves_room_for_the_actions(page: Page, server: str) -> None:
+def test_navigation_does_not_overlap_the_actions(page: Page, server: str) -> None:
     page.goto(f"{server}/learn")
     settled(page)
     for width in (820, 1024, 1280, 1440):

@@ -12,17 +12,17 @@ from tests.browser.waiting import settled
 PREDICTED = {"coffee": "espresso", "koala": "koala", "panda": "giant panda"}
 
 
-def shows(page: Page, sample: str) -> None:
+def wait_for_prediction(page: Page, sample: str) -> None:
     """Wait for the answer on a sample."""
     expect(page.get_by_text(f"The model predicts {PREDICTED[sample]} (")).to_be_visible()
 
 
-def test_back_restores_the_view_before(page: Page, server: str) -> None:
+def test_back_restores_the_previous_view(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:panda")
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
     for name in ("koala", "coffee"):
         page.locator(f".gallery button[title={name}]").click()
-        shows(page, name)
+        wait_for_prediction(page, name)
         settled(page)
     page.locator(".bars button").nth(2).click()
     expect(page.locator(".bars button").nth(2)).to_have_attribute("aria-pressed", "true")
@@ -32,14 +32,14 @@ def test_back_restores_the_view_before(page: Page, server: str) -> None:
     for name in ("koala", "panda"):
         settled(page)
         page.go_back()
-        shows(page, name)
+        wait_for_prediction(page, name)
         expect(page).to_have_url(re.compile(f"img=sample(:|%3A){name}$"))
 
 
-def test_back_and_forward_across_pages_are_one_press_each(page: Page, server: str) -> None:
+def test_back_and_forward_across_pages_take_one_press(page: Page, server: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{server}/?img=sample:panda")
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
     third = page.locator(".bars button").nth(2)
     third.click()
     expect(third).to_have_attribute("aria-pressed", "true")
@@ -61,26 +61,26 @@ def test_back_and_forward_across_pages_are_one_press_each(page: Page, server: st
     expect(page.get_by_role("img", name="heatmap of Treeing Walker coonhound")).to_have_count(3)
 
 
-def test_undo_and_redo_go_through_the_views(page: Page, server: str) -> None:
+def test_undo_and_redo_restore_views(page: Page, server: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{server}/?img=sample:panda")
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
     undo, redo = page.get_by_role("button", name="Undo"), page.get_by_role("button", name="Redo")
     page.locator(".gallery button[title=koala]").click()
-    shows(page, "koala")
+    wait_for_prediction(page, "koala")
     settled(page)
     expect(redo).to_be_disabled()
     undo.click()
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
     settled(page)
     redo.click()
-    shows(page, "koala")
+    wait_for_prediction(page, "koala")
     expect(page).to_have_url(re.compile("img=sample(:|%3A)koala$"))
 
 
 def test_share_shows_the_link_and_its_qr_code(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:panda")
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_role("textbox", name="Link to this view")).to_have_value(
         re.compile(r"^http://[0-9.]+:\d+/?\?img=sample%3Apanda$")
@@ -90,20 +90,20 @@ def test_share_shows_the_link_and_its_qr_code(page: Page, server: str) -> None:
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
 
 
-def test_pinned_heatmaps_are_compared_and_opened_again(page: Page, server: str) -> None:
+def test_pinned_heatmaps_are_compared_and_reopened(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:panda")
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
     page.get_by_role("button", name="Pin", exact=True).click()
     expect(page.get_by_role("button", name="Unpin")).to_be_visible()
     page.locator(".gallery button[title=koala]").click()
-    shows(page, "koala")
+    wait_for_prediction(page, "koala")
     settled(page)
     page.get_by_role("button", name="Pin", exact=True).click()
     page.get_by_role("button", name="Compare 2 pins").click()
     expect(page.get_by_role("heading", name="Compare", exact=True)).to_be_visible()
     expect(page.get_by_role("img", name="heatmap of")).to_have_count(2)
     page.get_by_role("button", name="Open in Explain").first.click()
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_links_to_a_former_page_open_its_successor(
     page: Page, server: str, former: str, link: str, title: str, shown: str
 ) -> None:
     page.goto(f"{server}/?img=sample:panda")
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
     page.goto(f"{server}/{former}?{link}")
     expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
     path, _, settings = shown.partition("?")
@@ -132,10 +132,10 @@ def test_links_to_a_former_page_open_its_successor(
     given = dict(part.split("=") for part in settings.split("&") if part)
     assert given.items() <= dict(parse_qsl(urlsplit(page.url).query)).items()
     page.go_back()
-    shows(page, "panda")
+    wait_for_prediction(page, "panda")
 
 
-def test_the_last_of_quick_clicks_wins_on_a_slow_line(page: Page, server: str) -> None:
+def test_last_of_quick_clicks_wins_on_a_slow_connection(page: Page, server: str) -> None:
     # Known results: the runs end sooner than their messages arrive.
     page.goto(server)
     for name in ("cat", "macaw", "koala", "panda"):
@@ -150,4 +150,4 @@ def test_the_last_of_quick_clicks_wins_on_a_slow_line(page: Page, server: str) -
             for name in ("cat", "macaw", "koala", "panda", "cat", last):
                 page.locator(f".gallery button[title={name}]").click()
                 page.wait_for_timeout(pause)
-            shows(page, last)
+            wait_for_prediction(page, last)

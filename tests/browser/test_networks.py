@@ -1,4 +1,4 @@
-"""A served network in a real browser, and one that is brought along through the page."""
+"""A served network in a real browser, and one that is uploaded on the page."""
 
 import contextlib
 import io
@@ -52,7 +52,7 @@ def checkpoint() -> bytes:
     return buffer.getvalue()
 
 
-def test_served_and_brought_along(served: str, page: Page) -> None:
+def test_served_and_uploaded_networks_are_explained(served: str, page: Page) -> None:
     page.goto(served)
     bars = page.get_by_role("group", name="Top-5 predictions: choose a class to explain")
     expect(bars).to_contain_text("zero")

@@ -28,7 +28,7 @@ def explained() -> camviz.Explanation:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, explained: camviz.Explanation) -> Iterator[str]:
-    """JupyterLab with a notebook that has not run yet, and one that was saved in another look."""
+    """JupyterLab with a notebook that has not run, and one that was saved with another view."""
     if find_spec("jupyterlab") is None:
         skip("jupyterlab is not installed: run pip install -r requirements-dev.txt")
     home = tmp_path_factory.mktemp("jupyter")
@@ -43,7 +43,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, explained: camviz.Explanation)
 
 
 def write(path: Path, source: str, shown: camviz.Explanation | None = None) -> None:
-    """Write a notebook of one cell; with what it has shown and the state of the widget, if it has run."""
+    """Write a notebook of one cell; if it has run, with its output and the state of the widget."""
     metadata, outputs = dict(KERNEL), []
     if shown is not None:
         bundle = shown._repr_mimebundle_()
@@ -64,9 +64,7 @@ def write(path: Path, source: str, shown: camviz.Explanation | None = None) -> N
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": [cell]}))
 
 
-def test_a_cell_draws_the_stage_and_what_is_touched_asks_no_kernel(
-    page: Page, lab: str, explained: camviz.Explanation
-) -> None:
+def test_stage_in_a_notebook_works_without_the_kernel(page: Page, lab: str, explained: camviz.Explanation) -> None:
     errors: list[str] = []
     sent: list[str | bytes] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -95,11 +93,11 @@ def test_a_cell_draws_the_stage_and_what_is_touched_asks_no_kernel(
     assert errors == []
 
 
-def test_a_saved_notebook_opens_as_it_was_left(page: Page, lab: str, explained: camviz.Explanation) -> None:
+def test_saved_notebook_restores_the_view(page: Page, lab: str, explained: camviz.Explanation) -> None:
     page.goto(f"{lab}/lab/tree/saved.ipynb")
     expect(page.get_by_role("button", name="Contour")).to_have_attribute("aria-pressed", "true")
     page.locator(".stage .screen").hover()
-    said = re.compile(f"Value {explained.attribution[3, 3]:.3g}, .*row 4, column 4 of bn2")
-    expect(page.locator(".stage .readout")).to_have_text(said)
+    readout = re.compile(f"Value {explained.attribution[3, 3]:.3g}, .*row 4, column 4 of bn2")
+    expect(page.locator(".stage .readout")).to_have_text(readout)
     page.get_by_role("combobox", name="Color map").select_option("cividis")
     expect(page.locator(".stage canvas.heat")).to_be_attached()

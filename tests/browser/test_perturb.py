@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.waiting import settled
 
 
-def test_the_slider_shows_each_level_and_the_link_keeps_it(page: Page, server: str) -> None:
+def test_slider_shows_each_level_and_the_link_keeps_it(page: Page, server: str) -> None:
     page.goto(f"{server}/perturb?corruption=stripes&img=sample:koala")
     canvas, slider = page.locator(".perturbation canvas"), page.get_by_role("slider", name="Level of the corruption")
     expect(canvas).to_have_attribute("data-step", "4")  # where the prediction breaks

@@ -6,7 +6,7 @@ from tests.browser.actions import tab_to
 from tests.browser.waiting import settled
 
 
-def test_a_student_votes_by_keyboard_and_the_wall_shows_it(page: Page, browser: Browser, server: str) -> None:
+def test_student_votes_by_keyboard_and_the_wall_shows_it(page: Page, browser: Browser, server: str) -> None:
     wall, student = page, browser.new_context(viewport={"width": 390, "height": 844}).new_page()
     wall.goto(f"{server}/room")
     wall.get_by_role("button", name="Open a room").click()

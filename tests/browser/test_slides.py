@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 LINK = "compare?present=1&rows=images&rows.images=sample:coffee,sample:koala&columns.methods=grad_cam,layer_cam"
 
 
-def test_arrow_keys_go_through_images_and_methods(page: Page, server: str) -> None:
+def test_arrow_keys_change_image_and_method(page: Page, server: str) -> None:
     page.goto(f"{server}/{LINK}")
     title, sentence = page.locator(".words h1"), page.locator(".words p")
     expect(title).to_have_text("coffee.jpg")  # each image comes before its heatmaps
@@ -28,7 +28,7 @@ def test_arrow_keys_go_through_images_and_methods(page: Page, server: str) -> No
     expect(page.locator(".place")).to_have_text("4 / 6")
 
 
-def test_what_is_not_computed_has_no_slide_and_no_button(page: Page, server: str) -> None:
+def test_slow_heatmaps_have_no_slide(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?present=1&rows=none&columns.methods=ss_cam,grad_cam")
     expect(page.locator(".place")).to_have_text("1 / 2")
     page.keyboard.press("ArrowRight")
@@ -36,7 +36,7 @@ def test_what_is_not_computed_has_no_slide_and_no_button(page: Page, server: str
     expect(page.get_by_role("button", name=re.compile("slow heatmap"))).to_have_count(0)
 
 
-def test_strength_moves_without_the_server_and_esc_comes_back(page: Page, server: str) -> None:
+def test_strength_works_offline_and_escape_leaves(page: Page, server: str) -> None:
     page.goto(f"{server}/{LINK}")
     expect(page.locator(".words h1")).to_be_visible()
     page.keyboard.press("ArrowRight")

@@ -1,4 +1,4 @@
-"""The stage in a real browser: what is touched on it answers without the server."""
+"""The stage in a real browser: its controls work without the server."""
 
 import base64
 import re
@@ -60,7 +60,7 @@ def test_pointer_keys_swipe_and_zoom_send_nothing(page: Page, server: str) -> No
     assert sent == []
 
 
-def test_the_receptive_field_of_a_cell_is_a_frame_over_the_image(page: Page, server: str) -> None:
+def test_receptive_field_of_a_cell_is_framed(page: Page, server: str) -> None:
     page.goto(f"{server}/{LINK}&layer=blocks.3")
     settled(page)
     model = camviz.load_model("efficientnet_lite0")
@@ -71,8 +71,10 @@ def test_the_receptive_field_of_a_cell_is_a_frame_over_the_image(page: Page, ser
     for row, column in ((2, 11), (7, 6), (13, 0)):
         page.mouse.move(box["x"] + box["width"] * (column + 0.5) / 14, box["y"] + box["height"] * (row + 0.5) / 14)
         top, left, bottom, right = fields.box(row, column)
-        said = f"row {row + 1}, column {column + 1} of blocks.3; receptive field {bottom - top} x {right - left} pixels"
-        expect(page.locator(".stage .readout")).to_have_text(re.compile(f"{said}$"))
+        shown = (
+            f"row {row + 1}, column {column + 1} of blocks.3; receptive field {bottom - top} x {right - left} pixels"
+        )
+        expect(page.locator(".stage .readout")).to_have_text(re.compile(f"{shown}$"))
         frame = page.locator(".stage .field").bounding_box()
         assert frame is not None
         scale = box["width"] / 224
@@ -87,7 +89,7 @@ def test_the_receptive_field_of_a_cell_is_a_frame_over_the_image(page: Page, ser
     expect(page.locator(".stage .field")).to_be_hidden()
 
 
-def test_a_finished_gesture_reaches_the_link_and_keeps_the_focus(page: Page, server: str) -> None:
+def test_finished_gesture_changes_the_link_and_keeps_the_focus(page: Page, server: str) -> None:
     opened(page, server)
     spotlight = page.get_by_role("button", name="Spotlight")
     spotlight.focus()
@@ -103,7 +105,7 @@ def test_a_finished_gesture_reaches_the_link_and_keeps_the_focus(page: Page, ser
     expect(page.get_by_role("slider", name=re.compile("Threshold"))).to_have_value("50")
 
 
-def test_its_colors_are_those_of_the_downloads(page: Page, server: str) -> None:
+def test_stage_colors_equal_the_downloads(page: Page, server: str) -> None:
     opened(page, server)
     source = page.locator(".stage canvas.heat").evaluate("heat => heat.toDataURL()")
     drawn = np.asarray(Image.open(BytesIO(base64.b64decode(source.partition(",")[2])))).astype(float)

@@ -1,4 +1,4 @@
-"""The tour in a real browser: four steps beside what they speak of, by mouse or keys, once, and again when asked."""
+"""The tour in a real browser: four steps by mouse or keys, shown once, and again on request."""
 
 import re
 
@@ -9,11 +9,11 @@ REACHED = "predicts espresso"
 
 
 def step(number: int) -> re.Pattern[str]:
-    """The name of a step's card."""
+    """Match the name of a step's card."""
     return re.compile(f"Tour, step {number} of 4")
 
 
-def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: str) -> None:
+def test_tour_has_four_steps_and_is_shown_once(page: Page, server: str) -> None:
     page.goto(server)
     expect(page.get_by_text(REACHED)).to_be_visible()
     cards = page.get_by_role("region", name=re.compile("^Tour, step"))
@@ -51,7 +51,7 @@ def test_four_steps_by_keys_and_never_again_in_this_browser(page: Page, server: 
     expect(cards).to_have_count(0)
 
 
-# Whether the card lies over anything else: what is drawn at its corners and middle must be the card, and the
+# Elements that a card covers: the image, the answer and the map must be free of it.
 # picture, the answer and the map must be free of it.
 BOXES = [".st-key-bars", ".st-key-stage", ".st-key-methods", ".st-key-image_strip"]
 COVERED = """boxes => {
@@ -63,7 +63,7 @@ COVERED = """boxes => {
 }"""
 
 
-def test_it_can_be_skipped_and_is_not_offered_with_a_link(page: Page, server: str) -> None:
+def test_tour_can_be_skipped_and_is_not_offered_with_a_link(page: Page, server: str) -> None:
     page.goto(f"{server}/?img=sample:koala")
     expect(page.get_by_text("predicts koala")).to_be_visible()
     expect(page.locator("[class*=st-key-tour_]")).to_have_count(0)

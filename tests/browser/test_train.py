@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_accessibility import settled
 
 
-def test_a_model_is_trained_again_and_explained(page: Page, forgetful_server: str) -> None:
+def test_retrained_model_is_explained(page: Page, forgetful_server: str) -> None:
     page.goto(f"{forgetful_server}/train")
     metric = page.get_by_test_id("stMetricValue")
     expect(metric).to_have_text("78% (n = 9)")

@@ -1,4 +1,4 @@
-"""The first visit, which a starter pays."""
+"""The warm-up visit that loads the first page at server start."""
 
 import subprocess
 import sys
@@ -19,14 +19,14 @@ def memory(process: int) -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) // 1024
 
 
-def test_it_makes_the_server_load_all_that_the_first_page_needs(started: tuple[str, int]) -> None:
+def test_warm_up_loads_torch_and_the_model(started: tuple[str, int]) -> None:
     server, process = started
     done = subprocess.run([sys.executable, "-I", SCRIPT, server], capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
     assert memory(process) > 300  # PyTorch and a network are there; without them it is some 100
 
 
-def test_a_server_whose_page_fails_is_reported() -> None:
+def test_warm_up_reports_a_failing_page() -> None:
     class Failing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             assert self.path == "/_stcore/script-health-check"
@@ -42,6 +42,6 @@ def test_a_server_whose_page_fails_is_reported() -> None:
         assert warm.warm(f"http://127.0.0.1:{server.server_port}") == "503 error"
 
 
-def test_a_server_that_never_starts_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warm_up_reports_a_server_that_never_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm, "LONGEST_START", 0.3)
     assert "refused" in warm.warm("http://127.0.0.1:9")

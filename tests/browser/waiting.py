@@ -1,4 +1,4 @@
-"""Wait for a condition of the page instead of a time: its run has ended, a computation goes on."""
+"""Wait for a condition of the page: its run has ended, or a computation has finished."""
 
 import time
 
@@ -8,13 +8,13 @@ STALLED = 60.0  # seconds without any change of the page after which a computati
 
 
 def settled(page: Page) -> None:
-    """Wait for the end of the page's run: nothing is redrawn under the next click."""
+    """Wait for the end of the page's run, so that the next click meets no redraw."""
     expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')")
 
 
 def computed(page: Page, shown: Locator) -> None:
-    """Wait for the result of a computation for as long as its progress moves, however busy the machine is."""
+    """Wait for the result of a computation while its progress changes, even on a busy machine."""
     main = page.get_by_test_id("stMain")
     text, changed = main.inner_text(), time.monotonic()
     while not shown.is_visible():

@@ -1,4 +1,4 @@
-"""The dashboard as the image has it: two replicas, and a fresh nginx for each test."""
+"""Two replicas of the dashboard as in the container image, and a new nginx for each test."""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def nginx(replicas: list[Replica], tmp_path: Path) -> Iterator[Nginx]:
         yield server
     finally:
         server.stop()
-        for _ in range(100):  # the next test shall find nobody
+        for _ in range(100):  # the next test starts without visitors
             if not any(replica.visitors() for replica in replicas if replica.process.poll() is None):
                 break
             time.sleep(0.05)

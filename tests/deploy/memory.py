@@ -1,4 +1,4 @@
-"""`python -m tests.deploy.memory`: what a server holds with more and more networks loaded, as a Markdown table."""
+"""`python -m tests.deploy.memory`: the memory of a server as it loads networks, as a Markdown table."""
 
 import asyncio
 

@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 def installed(root: Path) -> Path:
-    """The dashboard laid out as the Dockerfile lays it out, by its very COPY lines."""
+    """Copy the dashboard into a folder by the COPY lines of the Dockerfile."""
     copied = re.findall(r"^COPY (.+) (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     for sources, target in copied:
         place = root / target
@@ -50,12 +50,12 @@ def installed(root: Path) -> Path:
 
 
 def filled(template: str, values: dict[str, str]) -> str:
-    """What the nginx image's envsubst makes of a template."""
+    """Fill a template as envsubst of the nginx image does."""
     return re.sub(r"\$\{(CAMVIZ_\w+)\}", lambda found: values[found[1]], template)
 
 
 class Replica:
-    """One server, started as the image starts it, but for its port and address."""
+    """One server, started as in the container image except for its port and address."""
 
     def __init__(self, app: Path, home: Path) -> None:
         self.port = free_port()
@@ -91,13 +91,13 @@ class Replica:
         raise AssertionError(self.log.read_text())
 
     def visitors(self) -> int:
-        """How many websockets it holds, as it says itself."""
+        """Return the number of open websockets that the server reports."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_stcore/metrics", timeout=10) as answer:
             found = re.search(r"^active_sessions (\d+)", answer.read().decode(), re.MULTILINE)
         return int(found[1]) if found else 0
 
     def files(self) -> set[Path]:
-        """Whatever lies in its folders: the dashboard, its home, its place for temporary files and weights."""
+        """Return all files of its folders: the dashboard, its home, temporary files and weights."""
         return {path for folder in (self.app, self.home) for path in folder.rglob("*") if path.is_file()}
 
     def stop(self) -> None:
@@ -106,7 +106,7 @@ class Replica:
 
 
 class Nginx:
-    """deploy/nginx.conf at work."""
+    """A running nginx with deploy/nginx.conf."""
 
     def __init__(self, folder: Path, a: int, b: int) -> None:
         nginx = program("nginx")
@@ -138,8 +138,8 @@ class Nginx:
         return (self.folder / "error.log").read_text()
 
     @property
-    def tried_a_disk(self) -> bool:
-        """Whether it laid something on a disk on its way, or would have, had it been allowed to."""
+    def used_a_disk(self) -> bool:
+        """Return whether nginx wrote a temporary file, or tried to."""
         return re.search(rf"{self.folder}/({'|'.join(TEMPORARY)})/", self.errors) is not None
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Dockerfile, compose.yaml and the configurations: sound, and of one mind."""
+"""Dockerfile, compose.yaml and the configurations are valid and consistent."""
 
 import re
 import shutil
@@ -35,13 +35,13 @@ def test_linters_find_nothing(command: tuple[str, ...]) -> None:
     assert (found.returncode, found.stdout) == (0, "")
 
 
-def test_the_image_has_what_the_requirements_say() -> None:
+def test_image_installs_the_versions_of_the_requirements() -> None:
     wanted = dict(re.findall(r"^(torch|torchvision)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     assert dict(re.findall(r"(torch|torchvision)==(\S+)", DOCKERFILE)) == wanted and len(wanted) == 2
     assert dict(re.findall(r"(torch|torchvision)==(\S+)", (ROOT / "Makefile").read_text())) == wanted
 
 
-def test_what_is_copied_is_in_the_repository_and_gets_past_dockerignore() -> None:
+def test_copied_files_are_tracked_and_not_ignored() -> None:
     copied = {name for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()}
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     listed = subprocess.run(
@@ -55,7 +55,7 @@ def test_what_is_copied_is_in_the_repository_and_gets_past_dockerignore() -> Non
     assert all(any(file == name or file.startswith(f"{name}/") for file in listed) for name in let_in)
 
 
-def test_the_user_is_not_root_and_health_is_asked() -> None:
+def test_image_has_a_user_and_a_health_check() -> None:
     users = re.findall(r"^USER (\d+)$", DOCKERFILE, re.MULTILINE)
     assert users and users[-1] != "0"
     assert DOCKERFILE.index("\nUSER ") < DOCKERFILE.index("\nCMD ")
@@ -63,13 +63,13 @@ def test_the_user_is_not_root_and_health_is_asked() -> None:
     assert re.findall(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE) == [str(PUBLIC["server"]["port"])]
 
 
-def test_the_start_of_the_readme_is_for_hugging_face() -> None:
+def test_readme_header_configures_hugging_face() -> None:
     """Described at https://huggingface.co/docs/hub/spaces-config-reference."""
     front = yaml.safe_load((ROOT / "README.md").read_text().split("---\n")[1])
     assert front == {"title": "CamViz", "sdk": "docker", "app_port": PUBLIC["server"]["port"]}
 
 
-def test_nginx_and_streamlit_agree() -> None:
+def test_upload_limits_and_timeouts_of_nginx_fit_streamlit() -> None:
     (limit,) = re.findall(r"client_max_body_size (\d+)m;", NGINX[NGINX.index("upload_file") :])
     assert PUBLIC["server"]["maxUploadSize"] < int(limit) <= PUBLIC["server"]["maxUploadSize"] + 1
     (patience,) = re.findall(r"proxy_read_timeout (\d+)s;", NGINX)
@@ -77,7 +77,7 @@ def test_nginx_and_streamlit_agree() -> None:
 
 
 @pytest.mark.parametrize("section", [*PUBLIC, "client"])
-def test_every_setting_is_one_of_streamlits(section: str) -> None:
+def test_every_setting_exists_in_streamlit(section: str) -> None:
     from streamlit import config
 
     config.get_config_options()
@@ -86,15 +86,15 @@ def test_every_setting_is_one_of_streamlits(section: str) -> None:
             config.get_option(f"{section}.{name}")  # raises for an unknown one
 
 
-def test_what_both_configurations_keep() -> None:
-    for told in (PUBLIC, CLASSROOM):
-        assert told["client"]["showErrorDetails"] == "none" and told["browser"]["gatherUsageStats"] is False
-        assert told["theme"] == PUBLIC["theme"]
-        assert told["server"]["fileWatcherType"] == "none" and told["server"]["maxCacheDataSize"] == "256mb"
+def test_both_configurations_hide_error_details_and_statistics() -> None:
+    for config in (PUBLIC, CLASSROOM):
+        assert config["client"]["showErrorDetails"] == "none" and config["browser"]["gatherUsageStats"] is False
+        assert config["theme"] == PUBLIC["theme"]
+        assert config["server"]["fileWatcherType"] == "none" and config["server"]["maxCacheDataSize"] == "256mb"
     assert tomllib.loads((DEPLOY / "camviz.toml").read_text())["uploads"] is False
 
 
-def test_compose() -> None:
+def test_compose_file_matches_nginx_and_isolates_replicas() -> None:
     services: dict[str, Any] = COMPOSE["services"]
     replicas = {name: service for name, service in services.items() if name != "proxy"}
     proxy = services["proxy"]

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf with the real nginx, in front of two replicas that are laid out and configured as the image is."""
+"""deploy/nginx.conf with the real nginx, in front of two replicas that are configured as in the container image."""
 
 import asyncio
 import contextlib
@@ -23,8 +23,8 @@ from tests.deploy.replicas import Nginx, Replica
 from tests.load.load import Person
 
 
-def done(work: Coroutine[Any, Any, None]) -> None:
-    """Run it in a thread of its own: in this one Playwright may have a loop."""
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in another thread: Playwright may have an event loop in this one."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, work).result()
 
@@ -37,7 +37,7 @@ HANDSHAKE = (
 
 
 def ask(port: int, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Any:
-    """The answer, with its `body`; header names with _ for -."""
+    """Return the response, with its `body`; header names have _ for -."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
@@ -48,21 +48,21 @@ def ask(port: int, path: str, method: str = "GET", body: bytes | None = None, **
         connection.close()
 
 
-def lot(answer: Any) -> str:
-    """The replica that an answer's cookie names; "" where it sets none."""
+def replica_of(answer: Any) -> str:
+    """Return the replica that a response's cookie names; "" if it sets none."""
     found = re.search(r"camviz_replica=(\w)", " ".join(answer.headers.get_all("Set-Cookie") or ()))
     return found[1] if found else ""
 
 
 def handshake(port: int, more: str = "") -> tuple[int, socket.socket]:
-    """Try to open a websocket: the status, and what holds it."""
+    """Try to open a websocket; return the status and the socket."""
     line = socket.create_connection(("127.0.0.1", port), timeout=10)
     line.sendall(HANDSHAKE.format(more=more).encode())
     return int(line.recv(4096).split(b" ", 2)[1]), line
 
 
 def upload(port: int, session: str, size: int, replica: str) -> int:
-    """Bring a file of that many bytes along: the status."""
+    """Upload a file of that many bytes; return the status."""
     xsrf = ask(port, "/_stcore/health", Cookie=f"camviz_replica={replica}").headers["Set-Cookie"].partition(";")[0]
     head = b'--x\r\nContent-Disposition: form-data; name="a.png"; filename="a.png"\r\n\r\n'
     answer = ask(
@@ -78,11 +78,11 @@ def upload(port: int, session: str, size: int, replica: str) -> int:
 
 
 class Visitor(Person):
-    """A person whose browser holds the cookie of a replica; `said` is every message that came."""
+    """A person whose browser holds the cookie of a replica; `received` collects all messages."""
 
     def __init__(self, port: int, replica: str) -> None:
         super().__init__(port)
-        self.replica, self.said = replica, b""
+        self.replica, self.received = replica, b""
 
     async def __aenter__(self) -> "Visitor":
         self.socket = await websockets.connect(
@@ -96,15 +96,15 @@ class Visitor(Person):
 
     async def _receive(self) -> Any:
         message = await super()._receive()
-        self.said += message.SerializeToString()
+        self.received += message.SerializeToString()
         return message
 
 
-def test_the_file_is_sound(nginx: Nginx) -> None:
+def test_configuration_is_valid(nginx: Nginx) -> None:
     assert "[warn]" not in nginx.checked.stderr and "is successful" in nginx.checked.stderr
 
 
-def test_a_visitor_stays_with_one_replica(nginx: Nginx, replicas: list[Replica]) -> None:
+def test_visitor_stays_with_one_replica(nginx: Nginx, replicas: list[Replica]) -> None:
     """The page, its websocket, uploads and images work; no part of them is written to a disk."""
 
     async def visit() -> None:
@@ -121,14 +121,14 @@ def test_a_visitor_stays_with_one_replica(nginx: Nginx, replicas: list[Replica])
             assert await asyncio.to_thread(upload, nginx.port, visitor.visit.session, 1000, "a") == 400  # unknown there
         assert replicas[1].files() == before
 
-    done(visit())
-    assert not nginx.tried_a_disk
+    run(visit())
+    assert not nginx.used_a_disk
 
 
-def test_the_cookie_leads_back_and_no_cookie_anywhere(nginx: Nginx, replicas: list[Replica]) -> None:
-    assert {lot(ask(nginx.port, "/")) for _ in range(24)} == {"a", "b"}
-    assert lot(ask(nginx.port, "/", Cookie="camviz_replica=a")) == ""  # nothing new to say
-    assert lot(ask(nginx.port, "/", Cookie="camviz_replica=../etc")) in ("a", "b")
+def test_cookie_selects_the_replica(nginx: Nginx, replicas: list[Replica]) -> None:
+    assert {replica_of(ask(nginx.port, "/")) for _ in range(24)} == {"a", "b"}
+    assert replica_of(ask(nginx.port, "/", Cookie="camviz_replica=a")) == ""  # nothing new to say
+    assert replica_of(ask(nginx.port, "/", Cookie="camviz_replica=../etc")) in ("a", "b")
     ten = [handshake(nginx.port, "Cookie: other=1; camviz_replica=a\r\n") for _ in range(10)]
     assert [status for status, _ in ten] == [101] * 10
     assert [replica.visitors() for replica in replicas] == [10, 0]
@@ -136,34 +136,38 @@ def test_the_cookie_leads_back_and_no_cookie_anywhere(nginx: Nginx, replicas: li
         line.close()
 
 
-def test_no_traceback_and_no_networks_from_visitors(nginx: Nginx) -> None:
+def test_visitors_see_no_traceback_and_upload_no_network(nginx: Nginx) -> None:
     async def visit() -> None:
         async with Visitor(nginx.port, "b") as visitor:
             await visitor.open()
-            assert b"Your own image" in visitor.said and b"Your own model" not in visitor.said
-            assert b"EfficientNet-Lite2" in visitor.said and b"ResNet" not in visitor.said
+            assert b"Your own image" in visitor.received and b"Your own model" not in visitor.received
+            assert b"EfficientNet-Lite2" in visitor.received and b"ResNet" not in visitor.received
             answer = await visitor.open("inspect")
-            assert len(answer.errors) == 1 and b"a secret" not in visitor.said and b"_inspect.py" not in visitor.said
+            assert (
+                len(answer.errors) == 1
+                and b"a secret" not in visitor.received
+                and b"_inspect.py" not in visitor.received
+            )
 
-    done(visit())
+    run(visit())
 
 
-def test_in_a_browser(nginx: Nginx, chromium: str, playwright: Playwright) -> None:
-    """Chromium finds nothing that the headers forbid; a camera is offered only where a browser would give one."""
+def test_page_works_in_chromium_under_the_headers(nginx: Nginx, chromium: str, playwright: Playwright) -> None:
+    """The headers forbid nothing that the page needs; a camera is offered only on a secure address."""
     rules = "--host-resolver-rules=MAP camviz.example.org 127.0.0.1"
     browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, rules])
     for host, cameras in (("127.0.0.1", 1), ("camviz.example.org", 0)):
         context = browser.new_context()
         context.add_cookies([{"name": "camviz_replica", "value": "b", "domain": host, "path": "/"}])
         page = context.new_page()
-        told: list[str] = []
-        page.on("console", lambda message, told=told: told.append(message.text))
+        messages: list[str] = []
+        page.on("console", lambda message, messages=messages: messages.append(message.text))
         page.goto(f"http://{host}:{nginx.port}/")
         page.locator(".stage.ready canvas.heat").wait_for(timeout=60_000)
         page.get_by_role("button", name="Your image").click()
         expect(page.get_by_test_id("stPopoverBody")).to_contain_text("10MB per file")
         expect(page.get_by_text("Turn on the camera")).to_have_count(cameras)
-        assert not [text for text in told if "Content Security Policy" in text or "Refused" in text]
+        assert not [text for text in messages if "Content Security Policy" in text or "Refused" in text]
     browser.close()
 
 
@@ -177,23 +181,23 @@ def test_in_a_browser(nginx: Nginx, chromium: str, playwright: Playwright) -> No
         "/_stcore/script-health-check",
     ],
 )
-def test_the_numbers_are_not_for_visitors(path: str, nginx: Nginx, replicas: list[Replica]) -> None:
+def test_metrics_are_not_public(path: str, nginx: Nginx, replicas: list[Replica]) -> None:
     assert ask(replicas[0].port, "/_stcore/metrics").status == 200
     assert ask(nginx.port, path).status == 404
 
 
-def test_other_names_and_other_sites(nginx: Nginx, replicas: list[Replica]) -> None:
+def test_foreign_hosts_and_origins_are_refused(nginx: Nginx, replicas: list[Replica]) -> None:
     with pytest.raises(http.client.RemoteDisconnected):
         ask(nginx.port, "/", Host="evil.example")
     assert ask(nginx.port, "/", Host="camviz.example.org").status == 200
     assert handshake(nginx.port, "Origin: https://evil.example\r\n")[0] == 403
     assert handshake(nginx.port, "Origin: https://127.0.0.1.evil.example\r\n")[0] == 403
     assert handshake(nginx.port, "Origin: https://127.0.0.1\r\n")[0] == 101
-    # Nor does it come to Streamlit, which would ask a host on the internet what its own address is.
+    # The request does not reach Streamlit, which would ask a host on the internet for its own address.
     assert not any("external IP" in replica.log.read_text() for replica in replicas)
 
 
-def test_headers(nginx: Nginx) -> None:
+def test_security_headers_and_compression(nginx: Nginx) -> None:
     page = ask(nginx.port, "/", Accept_Encoding="gzip")
     assert page.headers["X-Content-Type-Options"] == "nosniff" and page.headers["Server"] == "nginx"
     assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
@@ -204,7 +208,7 @@ def test_headers(nginx: Nginx) -> None:
 
 
 class Large(http.server.BaseHTTPRequestHandler):
-    """In a replica's place: an answer that no buffer on the way holds whole."""
+    """A server whose response is larger than every buffer on the way."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -214,10 +218,10 @@ class Large(http.server.BaseHTTPRequestHandler):
             self.wfile.write(bytes(20_000_000))
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
-def test_a_slow_reader_fills_no_disk(tmp_path: Path) -> None:
+def test_slow_reader_fills_no_disk(tmp_path: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Large) as large:
         threading.Thread(target=large.serve_forever, daemon=True).start()
         nginx = Nginx(tmp_path, large.server_port, large.server_port)
@@ -229,11 +233,11 @@ def test_a_slow_reader_fills_no_disk(tmp_path: Path) -> None:
             assert line.recv(12) == b"HTTP/1.1 200"
         nginx.stop()
         large.shutdown()
-    assert not nginx.tried_a_disk
+    assert not nginx.used_a_disk
 
 
-def test_a_flood_of_websockets(nginx: Nginx) -> None:
-    """A class of sixty comes through at once; what says to come from elsewhere each time is counted all the same."""
+def test_websocket_connections_are_limited(nginx: Nginx) -> None:
+    """A class of sixty connects at once; forged X-Forwarded-For headers do not evade the limit."""
     tried = [handshake(nginx.port, f"X-Forwarded-For: 203.0.113.{number}\r\n") for number in range(100)]
     statuses = [status for status, _ in tried]
     assert statuses[:60] == [101] * 60 and set(statuses) == {101, 429} and statuses.count(429) >= 25
@@ -242,18 +246,18 @@ def test_a_flood_of_websockets(nginx: Nginx) -> None:
         line.close()
 
 
-def test_a_flood_of_uploads(nginx: Nginx) -> None:
+def test_uploads_are_limited(nginx: Nginx) -> None:
     statuses = [ask(nginx.port, "/_stcore/upload_file/x/y", "PUT", b"").status for _ in range(90)]
     assert set(statuses[:60]) <= {400, 403} and statuses.count(429) >= 20
 
 
-def test_one_replica_dies(nginx: Nginx, replicas: list[Replica]) -> None:
-    """Last: new visitors get a page at once, and who was there is led to the other replica and stays there."""
+def test_visitors_move_to_the_other_replica_if_one_ends(nginx: Nginx, replicas: list[Replica]) -> None:
+    """Last test: new visitors get a page at once; earlier visitors move to the other replica and stay there."""
     replicas[0].process.kill()
     replicas[0].process.wait(20)
     for _ in range(12):
         fresh = ask(nginx.port, "/")
-        assert fresh.status == 200 and lot(fresh) == "b"
+        assert fresh.status == 200 and replica_of(fresh) == "b"
     status, line = handshake(nginx.port, "Cookie: camviz_replica=a\r\n")
     assert status == 101 and replicas[1].visitors() == 1
     line.close()
@@ -262,4 +266,4 @@ def test_one_replica_dies(nginx: Nginx, replicas: list[Replica]) -> None:
         async with Visitor(nginx.port, "a") as visitor:
             assert (await visitor.open()).maps
 
-    done(visit())
+    run(visit())

@@ -1,4 +1,4 @@
-"""Every kind of error has a code of its own, a section in docs/reference/errors.md and a place that raises it."""
+"""Every error class has a unique code, a section in docs/reference/errors.md and code that raises it."""
 
 import ast
 import pickle
@@ -20,7 +20,7 @@ SECTIONS = {block.partition("\n")[0]: block for block in PAGE.split("\n## ")[1:]
 NAMED = [one for one in error_classes() if one.__module__.startswith("camviz.")]
 
 
-def test_every_code_is_explained_and_every_explanation_has_a_code() -> None:
+def test_every_error_code_has_a_section() -> None:
     assert {one.code for one in NAMED} == set(SECTIONS)
     for code, section in SECTIONS.items():
         named = set(re.findall(r"`(\w*Error)`", section.split(". ")[0]))
@@ -28,12 +28,12 @@ def test_every_code_is_explained_and_every_explanation_has_a_code() -> None:
         assert own <= named, f"the section {code} does not name {own - named}"
 
 
-def test_no_two_kinds_share_a_code() -> None:
+def test_error_codes_are_unique() -> None:
     counted = Counter(vars(one)["code"] for one in NAMED if "code" in vars(one))
     assert set(counted.values()) == {1} and all(re.fullmatch(r"[a-z]+(-[a-z]+)+", code) for code in counted)
 
 
-def test_every_kind_is_raised() -> None:
+def test_every_error_class_is_raised() -> None:
     called = {
         node.func.id
         for path in SOURCES
@@ -53,7 +53,7 @@ def test_every_kind_is_raised() -> None:
         ("koala.jpg", "grad_cam", [], LayerError),
     ],
 )
-def test_an_error_and_its_traceback_have_the_code(lite0, coffee, image, method, layer, kind) -> None:
+def test_error_and_traceback_name_the_code(lite0, coffee, image, method, layer, kind) -> None:
     given = coffee.parent / image if isinstance(image, str) else image
     with pytest.raises(kind) as raised:
         camviz.explain(lite0, given, method, layer=layer)
@@ -63,7 +63,7 @@ def test_an_error_and_its_traceback_have_the_code(lite0, coffee, image, method, 
     assert (again.code, str(again), again.__notes__) == (error.code, str(error), error.__notes__)
 
 
-def test_the_address_is_that_of_the_built_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_links_to_the_built_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documentation, "FOLDER", tmp_path)
     assert CamvizError("it is empty").help == "Error code argument-invalid: docs/reference/errors.md#argument-invalid"
     (tmp_path / "index.html").touch()

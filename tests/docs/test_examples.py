@@ -1,4 +1,4 @@
-"""The Python examples of the documentation run, those of one page in one namespace."""
+"""Run the Python examples of the documentation, those of one page in one namespace."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ GENERATED = record_pages(ROOT / "docs" / "reference" / "samples")
 @pytest.mark.parametrize(
     "page", [name for name, text in PAGES.items() if EXAMPLE.search(text) and name not in ELSEWHERE]
 )
-def test_the_examples_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     monkeypatch.chdir(tmp_path)
     scope: dict[str, Any] = {"__name__": "page"}
@@ -33,7 +33,7 @@ def test_the_examples_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("page", ["methods/layer_cam.md", "methods/vanilla_backprop.md", "metrics/sparseness.md"])
-def test_the_example_of_a_generated_page_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example_of_a_generated_page_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     (example,) = EXAMPLE.findall(GENERATED[page])
     scope: dict[str, Any] = {"__name__": "page"}
@@ -41,7 +41,7 @@ def test_the_example_of_a_generated_page_runs(page: str, monkeypatch: pytest.Mon
     assert scope["e"].label == "koala"
 
 
-def test_every_generated_example_is_python() -> None:
+def test_every_generated_example_compiles() -> None:
     examples = {page: EXAMPLE.findall(text) for page, text in GENERATED.items()}
     for found in examples.values():
         for example in found:
@@ -50,7 +50,7 @@ def test_every_generated_example_is_python() -> None:
     assert {page for page, found in examples.items() if found} >= keys
 
 
-def test_the_answers_that_the_tutorials_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_tutorial_states_the_right_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     scope: dict[str, Any] = {"__name__": "page"}
     exec("\n".join(EXAMPLE.findall(PAGES["tutorials/first-map.md"])[:1]), scope)

@@ -1,4 +1,4 @@
-"""The documentation site: built without a warning, complete, and readable without a network."""
+"""The documentation site: it builds without warnings, is complete, and works offline."""
 
 import io
 import re
@@ -40,8 +40,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Loaded(HTMLParser):
-    """What a browser loads to show a page: scripts, styles, pictures, frames."""
+class ResourceParser(HTMLParser):
+    """Collect what a browser loads to show a page: scripts, styles, images, frames."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Loaded(HTMLParser):
             self.addresses.append(given["href"] or "")
 
 
-def test_every_method_and_metric_has_a_page_with_its_parts(site: Path) -> None:
+def test_every_method_and_metric_has_a_complete_page(site: Path) -> None:
     for key, method in METHODS.items():
         text = (site / "reference" / "methods" / f"{key}.html").read_text(encoding="utf-8")
         parts = ["Idea and formula", "How to read it", "What it does not show", "Cost", "In Python", "Source"]
@@ -69,11 +69,11 @@ def test_every_method_and_metric_has_a_page_with_its_parts(site: Path) -> None:
     assert 'href="reference/methods/grad_cam.html"' in (site / "methods.html").read_text(encoding="utf-8")
 
 
-def test_nothing_is_loaded_from_another_server_and_nothing_is_missing(site: Path) -> None:
+def test_pages_load_only_files_of_the_site(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     assert len(pages) > len(METHODS) + len(METRICS) + 20
     for page in pages:
-        loaded = Loaded()
+        loaded = ResourceParser()
         loaded.feed(page.read_text(encoding="utf-8"))
         for address in loaded.addresses:
             assert not re.match(r"(\w+:)?//", address), f"{page.name} loads {address}"
@@ -83,7 +83,7 @@ def test_nothing_is_loaded_from_another_server_and_nothing_is_missing(site: Path
     assert not re.findall(r"(?:@import|url\()[\"' ]*(?:https?:)?//[^)\"']*", styles)
 
 
-def test_the_files_for_programs_name_every_page(site: Path) -> None:
+def test_llms_files_list_every_page(site: Path) -> None:
     short = (site / "llms.txt").read_text(encoding="utf-8")
     full = (site / "llms-full.txt").read_text(encoding="utf-8")
     assert short.startswith("# CamViz\n\n> ")
@@ -95,7 +95,7 @@ def test_the_files_for_programs_name_every_page(site: Path) -> None:
     assert ":::" not in full
 
 
-def test_the_search_works_from_the_disk_and_from_a_server(site: Path, page: Page) -> None:
+def test_search_works_from_disk_and_from_a_server(site: Path, page: Page) -> None:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None: ...
 
@@ -110,7 +110,7 @@ def test_the_search_works_from_the_disk_and_from_a_server(site: Path, page: Page
 
 
 @pytest.mark.parametrize("key", ["grad_cam", "guided_backprop", "center_gaussian"])
-def test_a_stored_map_is_the_method_s(lite0: camviz.Model, key: str) -> None:
+def test_stored_maps_are_up_to_date(lite0: camviz.Model, key: str) -> None:
     made = samples.overlay_of(camviz.explain(lite0, samples.SAMPLES / samples.SAMPLE, key))
     stored, again = (
         np.asarray(Image.open(file).convert("RGB"), float)
@@ -119,6 +119,6 @@ def test_a_stored_map_is_the_method_s(lite0: camviz.Model, key: str) -> None:
     assert stored.shape == (224, 224, 3) and np.abs(stored - again).mean() < 1
 
 
-def test_no_map_of_the_sample_is_missing() -> None:
+def test_every_method_has_a_stored_map() -> None:
     missing = [key for key in METHODS if not (STORED / f"{key}.jpg").exists()]
     assert not missing, f"run `make docs`, which computes them: {missing}"

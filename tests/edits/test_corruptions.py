@@ -1,4 +1,4 @@
-"""Corruptions: unchanged at 0, stronger and stronger, and the answers along them in one batch."""
+"""Corruptions: unchanged at strength 0, growing with strength, and predictions along them."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ VIEW = np.rint(255 * (SMOOTH - SMOOTH.min()) / np.ptp(SMOOTH)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("kind", edits.CORRUPTIONS)
-def test_a_corruption_grows_from_the_view_itself(kind) -> None:
+def test_corruption_grows_with_its_strength(kind) -> None:
     views = [edits.corrupt(VIEW, kind, strength) for strength in (0, 0.05, 0.2, 0.5, 1.0)]
     assert (views[0] == VIEW).all() and views[0] is not VIEW
     changes = [np.abs(view.astype(int) - VIEW).mean() for view in views]
@@ -23,7 +23,7 @@ def test_a_corruption_grows_from_the_view_itself(kind) -> None:
     assert (edits.corrupt(VIEW, kind, 0.5, seed=1) != views[3]).any() == (kind == "noise")
 
 
-def test_what_the_corruptions_do() -> None:
+def test_corruptions_equal_their_definitions() -> None:
     assert abs(edits.corrupt(VIEW, "rotation", 0.5).astype(int) - np.rot90(VIEW)).max() <= 1
     assert abs(edits.corrupt(VIEW, "rotation", 1).astype(int) - VIEW[::-1, ::-1]).max() <= 1
     zoomed = edits.corrupt(VIEW, "zoom", 1).astype(float)  # a cell of 4 x 4 pixels is one of the center
@@ -40,7 +40,7 @@ def test_what_the_corruptions_do() -> None:
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan"), "0.5", None, True])
-def test_a_strength_lies_in_0_to_1(strength) -> None:
+def test_strength_outside_0_to_1_is_refused(strength) -> None:
     with pytest.raises(CamvizError, match="strength"):
         edits.corrupt(VIEW, "blur", strength)
     with pytest.raises(CamvizError, match="did you mean 'rotation'"):
@@ -48,7 +48,7 @@ def test_a_strength_lies_in_0_to_1(strength) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "norm", "noise"])
-def test_the_answers_along_a_corruption_are_those_of_single_views(kind) -> None:
+def test_predictions_along_a_corruption_equal_single_predictions(kind) -> None:
     model, (image,) = load(Small(kind)), images(1)
     reports = []
     curve = edits.corruption_curve(model, image, "noise", progress=lambda *done: reports.append(done))
@@ -64,20 +64,20 @@ def test_the_answers_along_a_corruption_are_those_of_single_views(kind) -> None:
     assert curve.breaks_at is None or curve.breaks_at in other
 
 
-def test_a_heatmap_moves_with_the_view() -> None:
-    heat = VIEW[:, :, 0] / 255
-    assert abs(edits.moved(heat, "rotation", 0.5) - np.rot90(heat)).max() < 1e-5
+def test_heatmap_moves_with_the_view() -> None:
+    heatmap = VIEW[:, :, 0] / 255
+    assert abs(edits.moved(heatmap, "rotation", 0.5) - np.rot90(heatmap)).max() < 1e-5
     for kind in edits.CORRUPTIONS:
         if kind in ("rotation", "zoom"):
             gray = np.repeat(VIEW[:, :, :1], 3, axis=2)
-            assert abs(255 * edits.moved(heat, kind, 0.3) - edits.corrupt(gray, kind, 0.3)[:, :, 0]).max() <= 0.51
+            assert abs(255 * edits.moved(heatmap, kind, 0.3) - edits.corrupt(gray, kind, 0.3)[:, :, 0]).max() <= 0.51
         else:
-            assert (edits.moved(heat, kind, 0.3) == heat.astype(np.float32)).all()
+            assert (edits.moved(heatmap, kind, 0.3) == heatmap.astype(np.float32)).all()
     with pytest.raises(CamvizError, match="map has shape"):
         edits.moved(VIEW, "zoom", 0.5)
 
 
-def test_answers_are_for_views_of_the_models_size() -> None:
+def test_views_of_another_size_are_refused() -> None:
     with pytest.raises(CamvizError, match="start from model"):
         edits.answers_of(load(Small()), [np.zeros((SIDE, SIDE + 1, 3), np.uint8)])
     with pytest.raises(CamvizError, match="at least one"):

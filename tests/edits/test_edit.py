@@ -1,4 +1,4 @@
-"""An edit as a value: what it replaces, in a question and in a recipe."""
+"""Edit: what it replaces, in a question and in a recipe."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ SAMPLES = "assets/samples/{}.jpg"
         ({"mask": TEXT, "paste": SAMPLES.format("macaw")}, MASK, None),
     ],
 )
-def test_an_edited_explanation_is_that_of_the_edited_view(lite0, edit, mask, fill, tmp_path, monkeypatch) -> None:
+def test_edited_explanation_equals_that_of_the_edited_view(lite0, edit, mask, fill, tmp_path, monkeypatch) -> None:
     e = camviz.explain(lite0, SAMPLES.format("koala"), "grad_cam", target="koala", edit=edit)
     view = lite0.view(SAMPLES.format("koala"))
     expected = edits.apply(view, mask, lite0.view(SAMPLES.format("macaw")) if fill is None else fill)
@@ -48,7 +48,7 @@ def test_an_edited_explanation_is_that_of_the_edited_view(lite0, edit, mask, fil
     assert large.shape[0] > 224 and (large != e.question.replace(edit=None).original_view(896)).any(axis=2).mean() < 0.9
 
 
-def test_an_edit_says_what_it_does() -> None:
+def test_edit_describes_itself() -> None:
     found = edits.Edit(TEXT, "gray", keep=True)
     assert (
         found.share == pytest.approx(1 - MASK.mean())
@@ -63,17 +63,17 @@ def test_an_edit_says_what_it_does() -> None:
         ({"mask": "???"}, "is no mask"),
         ({"mask": TEXT, "fill": "blurr"}, "did you mean 'blur'"),
         ({"mask": TEXT, "color": 3}, "an edit is a camviz.edits.Edit"),
-        ({"mask": TEXT, "keep": 1}, "keep is True or False"),
-        ({"mask": TEXT, "seed": 0.5}, "a seed is a whole number"),
+        ({"mask": TEXT, "keep": 1}, "keep must be True or False"),
+        ({"mask": TEXT, "seed": 0.5}, "seed must be a whole number"),
         (TEXT, "an edit is a camviz.edits.Edit"),
     ],
 )
-def test_a_wrong_edit_is_said(lite0, edit, says) -> None:
+def test_wrong_edit_is_refused(lite0, edit, says) -> None:
     with pytest.raises(CamvizError, match=says):
         ask(lite0, SAMPLES.format("koala"), edit=edit)
 
 
-def test_windows_change_the_answer_as_one_by_one(lite0) -> None:
+def test_tried_windows_equal_single_predictions(lite0) -> None:
     windows = [(10, 4, 30, 24), (20, 14, 40, 34), (0, 0, 56, 56)]
     assert edits.unpack_windows(edits.pack_windows(windows)) == tuple(windows)
     found = edits.try_windows(lite0, SAMPLES.format("koala"), windows, "koala", fill="gray")
@@ -93,12 +93,12 @@ def test_windows_change_the_answer_as_one_by_one(lite0) -> None:
 @pytest.mark.parametrize(
     "windows", [[], [(0, 0, 57, 4)], [(4, 0, 4, 4)], [(0.5, 0, 4, 4)], [(0, 0, 4)], 3, [(0, 0, 1, 1)] * 201]
 )
-def test_what_is_no_list_of_windows_is_refused(windows) -> None:
+def test_wrong_windows_are_refused(windows) -> None:
     with pytest.raises(CamvizError, match="window"):
         edits.pack_windows(windows)
 
 
 @pytest.mark.parametrize("text", ["", "xx", edits.pack(MASK), None, "A" * 2000])
-def test_what_holds_no_windows_is_refused(text) -> None:
+def test_wrong_window_texts_are_refused(text) -> None:
     with pytest.raises(CamvizError, match="holds no windows"):
         edits.unpack_windows(text)

@@ -1,4 +1,4 @@
-"""Masks and fills against naive loops; masks in links; superpixels."""
+"""Masks and fills against plain loops; masks in links; superpixels."""
 
 import base64
 import zlib
@@ -18,8 +18,8 @@ VIEW = RNG.integers(0, 256, (26, 34, 3), dtype=np.uint8)
 MASK = RNG.random((5, 7)) < 0.4
 
 
-def enlarged_by_hand(mask, height, width):
-    """The cell that the center of each pixel lies in, pixel by pixel."""
+def enlarge_by_loop(mask, height, width):
+    """Take for each pixel the cell that contains its center."""
     (h, w), big = mask.shape, np.zeros((height, width), bool)
     for i, j in product(range(height), range(width)):
         big[i, j] = mask[int((i + 0.5) * h / height), int((j + 0.5) * w / width)]
@@ -28,11 +28,11 @@ def enlarged_by_hand(mask, height, width):
 
 @pytest.mark.parametrize("fill", [*edits.FILLS, VIEW[::-1]], ids=[*edits.FILLS, "paste"])
 @pytest.mark.parametrize("mask", [MASK, MASK.astype(int), MASK.astype(np.float32), np.zeros((26, 34), bool)])
-def test_only_the_mask_changes(fill, mask) -> None:
+def test_only_masked_pixels_change(fill, mask) -> None:
     before = VIEW.copy()
     before.flags.writeable = False
     edited = edits.apply(before, mask, fill)
-    hidden = enlarged_by_hand(mask, 26, 34) == 1
+    hidden = enlarge_by_loop(mask, 26, 34) == 1
     assert edited.dtype == np.uint8 and edited.shape == VIEW.shape and edited is not before
     assert (edited[~hidden] == VIEW[~hidden]).all() and (before == VIEW).all()
     assert (edited[hidden] != VIEW[hidden]).any(axis=1).mean() > 0.9 if hidden.any() else (edited == VIEW).all()
@@ -40,8 +40,8 @@ def test_only_the_mask_changes(fill, mask) -> None:
     assert (before == VIEW).all()
 
 
-def test_what_a_mask_is_filled_with() -> None:
-    hidden = enlarged_by_hand(MASK, 26, 34)
+def test_fills_equal_their_definitions() -> None:
+    hidden = enlarge_by_loop(MASK, 26, 34)
     assert (edits.apply(VIEW, MASK, "gray")[hidden] == 128).all()
     assert (edits.apply(VIEW, MASK, "mean")[hidden] == np.rint(VIEW.reshape(-1, 3).mean(axis=0))).all()
     assert (edits.apply(VIEW, MASK, VIEW[::-1])[hidden] == VIEW[::-1][hidden]).all()
@@ -52,7 +52,7 @@ def test_what_a_mask_is_filled_with() -> None:
     assert 110 < one[hidden].mean() < 146 and one[hidden].std() > 60
 
 
-def test_inpainting_continues_the_surroundings() -> None:
+def test_inpainting_continues_a_ramp() -> None:
     ramp = np.zeros((30, 40, 3), np.uint8)
     ramp[:] = (6 * np.arange(40))[None, :, None]
     hole = np.zeros((30, 40), bool)
@@ -62,16 +62,16 @@ def test_inpainting_continues_the_surroundings() -> None:
         edits.apply(ramp, np.ones((2, 2), bool), "inpaint")
 
 
-def test_keep_is_the_inverted_mask() -> None:
-    hidden = enlarged_by_hand(MASK, 26, 34)
+def test_keep_inverts_the_mask() -> None:
+    hidden = enlarge_by_loop(MASK, 26, 34)
     kept = edits.apply(VIEW, edits.inverted(MASK), "gray")
     assert (kept[hidden] == VIEW[hidden]).all() and (kept[~hidden] == 128).all()
 
 
-def test_a_mask_goes_to_the_grid_and_back() -> None:
+def test_mask_survives_enlarging_and_the_grid() -> None:
     mask = RNG.random((56, 56)) < 0.3
     assert (edits.on_grid(edits.enlarged(mask, (240, 224))) == mask).all()
-    assert (edits.enlarged(mask, (240, 131)) == enlarged_by_hand(mask, 240, 131)).all()
+    assert (edits.enlarged(mask, (240, 131)) == enlarge_by_loop(mask, 240, 131)).all()
     half = np.zeros((112, 112), bool)
     half[:, ::2] = True
     assert edits.on_grid(half).all()
@@ -96,7 +96,7 @@ def test_a_mask_goes_to_the_grid_and_back() -> None:
         (VIEW, MASK, None, "a view is an array"),
     ],
 )
-def test_wrong_input_is_said(view, mask, fill, says) -> None:
+def test_wrong_input_is_refused(view, mask, fill, says) -> None:
     with pytest.raises(CamvizError, match=says):
         edits.apply(view, mask, fill)
 
@@ -105,14 +105,14 @@ def test_wrong_input_is_said(view, mask, fill, says) -> None:
 
 
 @pytest.mark.parametrize("share", [0, 0.02, 0.5, 1])
-def test_a_packed_mask_comes_back(share) -> None:
+def test_packed_mask_is_unpacked(share) -> None:
     mask = np.random.default_rng(3).random((56, 56)) < share
     text = edits.pack(mask)
     assert (edits.unpack(text) == mask).all() and edits.unpack(text).dtype == bool
     assert len(text) <= 560 and text.replace("-", "a").replace("_", "a").isalnum()
 
 
-def test_a_stroke_takes_few_characters() -> None:
+def test_stroke_is_packed_into_few_characters() -> None:
     rows, columns = np.mgrid[:56, :56]
     stroke = ((rows - 20) ** 2 + (columns - 30) ** 2 < 64) | ((rows - 28) ** 2 + (columns - 33) ** 2 < 64)
     assert len(edits.pack(stroke)) < 80
@@ -131,12 +131,12 @@ def raw(data: bytes, more: bytes = b"") -> str:
         edits.pack(MASK.repeat(8, 1).repeat(12, 0)[:56, :56])[:-3],
     ],
 )
-def test_a_damaged_text_is_no_mask(text) -> None:
+def test_damaged_mask_text_is_refused(text) -> None:
     with pytest.raises(CamvizError, match="no mask of 56 x 56"):
         edits.unpack(text)
 
 
-def test_only_masks_of_the_grid_fit_into_a_link() -> None:
+def test_masks_of_another_size_are_not_packed() -> None:
     with pytest.raises(CamvizError, match="on_grid"):
         edits.pack(np.zeros((57, 56), bool))
 
@@ -144,7 +144,7 @@ def test_only_masks_of_the_grid_fit_into_a_link() -> None:
 # ------------------------------------------------------------------------------------------------- superpixels
 
 
-def test_superpixels_follow_the_colors(coffee) -> None:
+def test_superpixels_are_connected_and_as_uniform_as_slic(coffee) -> None:
     view = camviz.load_model("efficientnet_lite0").view(coffee)
     found = edits.segments(view)
     count = int(found.max()) + 1
@@ -165,7 +165,7 @@ def test_superpixels_follow_the_colors(coffee) -> None:
     assert abs(lab(view) - skimage.color.rgb2lab(view)).max() < 0.1
 
 
-def test_a_superpixel_does_not_cross_an_edge() -> None:
+def test_superpixels_do_not_cross_an_edge() -> None:
     view = np.zeros((40, 60, 3), np.uint8)
     view[:, 27:] = (200, 40, 90)
     found = edits.segments(view, 12)

@@ -1,4 +1,4 @@
-"""An image, a rough heatmap and a tiny network in float64; and the score of one image, spelled out."""
+"""A small network in float64, an image, a random heatmap, and the class probability computed by hand."""
 
 from contextlib import nullcontext
 
@@ -6,7 +6,7 @@ import torch
 
 from camviz import METHODS, scores
 from camviz.evaluation.registry import Subject
-from tests.methods.nets import SIZE, Modules, build, picture
+from tests.methods.nets import SIZE, Modules, build, random_images
 
 TARGET = 2
 SCORE = scores.probability(TARGET)
@@ -14,17 +14,17 @@ LAYER = "features.4"
 
 
 def example(kind=Modules, dtype=torch.float64):
-    net, x = build(kind, dtype=dtype), picture(1, dtype)
+    net, x = build(kind, dtype=dtype), random_images(1, dtype)
     heatmap = torch.randn(SIZE, generator=torch.Generator().manual_seed(5), dtype=torch.float64).to(dtype)
     return net, x, heatmap
 
 
-def chance_of(net, x, target=TARGET):
-    """The probability of the class, for one image (3, H, W) or (1, 3, H, W)."""
+def probability_of(net, x, target=TARGET):
+    """Return the probability of the class for one image (3, H, W) or (1, 3, H, W)."""
     with torch.no_grad():
         scores = net(x.reshape(1, *x.shape[-3:]).clone())[0]
-    odds = (scores - scores.max()).exp()
-    return float(odds[target] / odds.sum())
+    weights = (scores - scores.max()).exp()
+    return float(weights[target] / weights.sum())
 
 
 def grad_cam(net, x, target=TARGET):
@@ -36,7 +36,7 @@ def gradient(net, x, target=TARGET):
 
 
 class Fixed:
-    """A map of ours, in the shape of torchcam's extractors."""
+    """A given map with the interface of torchcam's extractors."""
 
     def __init__(self, net, heatmap):
         self.model, self.heatmap, self._hooks_off = net, heatmap, nullcontext

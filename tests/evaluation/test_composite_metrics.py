@@ -11,12 +11,12 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget, 
 from camviz.evaluation.metrics.arcc import arcc
 from camviz.evaluation.metrics.mu_fidelity import mu_fidelity
 from camviz.runtime.rng import Rng
-from tests.evaluation.subjects import LAYER, SCORE, TARGET, chance_of, example, grad_cam, gradient
+from tests.evaluation.subjects import LAYER, SCORE, TARGET, example, grad_cam, gradient, probability_of
 from tests.methods.nets import SIZE
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_arcc_equals_the_package_grad_cam(sign):
+def test_arcc_equals_grad_cam_package(sign):
     net, x, _ = example(dtype=torch.float32)
     heatmap = sign * gradient(net, x)[0].sum(dim=0)  # without ties, which the package removes all or none of
     mask = (heatmap - heatmap.min()) / (heatmap.max() - heatmap.min())
@@ -31,7 +31,7 @@ def test_arcc_equals_the_package_grad_cam(sign):
     assert float(found) == pytest.approx(3 / sum(1 / (part + 1e-8) for part in parts))
 
 
-def test_mu_fidelity_is_the_rank_correlation_of_sums_and_drops():
+def test_mu_fidelity_equals_the_loop():
     net, x, heatmap = example()
     rng, sums, drops = Rng(7), [], []
     for _ in range(25):
@@ -40,7 +40,7 @@ def test_mu_fidelity_is_the_rank_correlation_of_sums_and_drops():
         rows, columns = (np.arange(length) * 4 // length for length in SIZE)
         mask = torch.from_numpy(hidden.reshape(4, 4)[rows][:, columns])
         sums.append(float((heatmap * mask).sum()))
-        drops.append(chance_of(net, x) - chance_of(net, x * (1 - mask)))
+        drops.append(probability_of(net, x) - probability_of(net, x * (1 - mask)))
     expected = scipy.stats.spearmanr(sums, drops).statistic
     assert abs(expected) > 0.01
     found = mu_fidelity(net, x, SCORE, heatmap, samples=25, cells=4, share=0.3, seed=7)

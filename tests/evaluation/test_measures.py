@@ -1,4 +1,4 @@
-"""The metrics that are one number: against formulas spelled out in float64, torchcam and captum."""
+"""Metrics that are one number, compared with formulas in float64, torchcam and captum."""
 
 import captum.metrics
 import numpy as np
@@ -14,20 +14,20 @@ from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.evaluation.pixel_ranking import pixel_values
 from camviz.evaluation.ssim import ssim
-from tests.evaluation.subjects import SCORE, TARGET, Fixed, chance_of, example, grad_cam, gradient
+from tests.evaluation.subjects import SCORE, TARGET, Fixed, example, grad_cam, gradient, probability_of
 from tests.methods.nets import NETS, SIZE
 
 # ------------------------------------------------------------------------------------- average drop and increase
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_drop_and_increase_equal_the_formula(kind):
+def test_average_drop_and_increase_equal_the_formula(kind):
     net, x, heatmap = example(kind)
     positive = np.maximum(heatmap.numpy(), 0)
     mask = torch.tensor((positive - positive.min()) / (positive.max() - positive.min()))
     drops = []
     for target in range(7):
-        before, after = chance_of(net, x, target), chance_of(net, x * mask, target)
+        before, after = probability_of(net, x, target), probability_of(net, x * mask, target)
         score = scores.probability(target)
         drops.append(average_drop(net, x, score, heatmap))
         assert drops[-1] == pytest.approx(max(0, before - after) / before, rel=1e-9, abs=1e-12)
@@ -35,7 +35,7 @@ def test_drop_and_increase_equal_the_formula(kind):
     assert min(drops) == 0 < max(drops)  # probabilities sum to 1, so one falls and one rises
 
 
-def test_drop_and_increase_equal_torchcam():
+def test_average_drop_and_increase_equal_torchcam():
     net, x, heatmap = example(dtype=torch.float32)
     mask = (heatmap - heatmap.min()) / (heatmap.max() - heatmap.min())
     rises = []
@@ -49,7 +49,7 @@ def test_drop_and_increase_equal_torchcam():
     assert {*rises} == {0, 1}
 
 
-def test_a_score_that_is_not_positive_has_no_share():
+def test_average_drop_refuses_a_negative_score():
     net, x, heatmap = example()
     with pytest.raises(CamvizError, match="must be positive"):
         average_drop(net, x, lambda scores: -scores.exp().sum(dim=1), heatmap)
@@ -58,7 +58,7 @@ def test_a_score_that_is_not_positive_has_no_share():
 # -------------------------------------------------------------------------------------------------------- sparseness
 
 
-def test_sparseness_is_the_mean_difference_of_all_pairs():
+def test_sparseness_equals_the_gini_formula():
     heatmap = torch.randn(9, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     values = heatmap.abs().flatten().numpy()
     gini = np.abs(values[:, None] - values).sum() / (2 * len(values) * values.sum())
@@ -79,7 +79,7 @@ def test_sparseness_of_known_maps():
 def test_infidelity_of_gradients_equals_captum(perturbation):
     net, x, _ = example()
     attribution = gradient(net, x)
-    taken_away = perturbations(x[0], 12, perturbation, seed=3)[0]
+    removed = perturbations(x[0], 12, perturbation, seed=3)[0]
 
     for normalize, normalization in ((False, "none"), (True, "optimal")):
         ours = infidelity(
@@ -95,7 +95,7 @@ def test_infidelity_of_gradients_equals_captum(perturbation):
         )
         peer = captum.metrics.infidelity(
             net,
-            lambda inputs: (taken_away, inputs - taken_away),
+            lambda inputs: (removed, inputs - removed),
             x,
             attribution,
             target=TARGET,
@@ -111,7 +111,7 @@ def test_relative_infidelity_of_contributions_equals_the_loop():
     full = pixel_values(attribution, SIZE).numpy()
     change, where = perturbations(x[0], 15, "squares", seed=4)
     predicted = [3 * full[where[n, 0].bool().numpy()].sum() for n in range(15)]
-    actual = [chance_of(net, x) - chance_of(net, x[0] - change[n]) for n in range(15)]
+    actual = [probability_of(net, x) - probability_of(net, x[0] - change[n]) for n in range(15)]
     best = np.dot(predicted, actual) / np.dot(predicted, predicted)
     expected = np.sum((best * np.array(predicted) - actual) ** 2) / np.sum(np.square(actual))
     result = infidelity(net, x, SCORE, attribution, samples=15, seed=4)
@@ -119,7 +119,7 @@ def test_relative_infidelity_of_contributions_equals_the_loop():
     assert infidelity(net, x, SCORE, 1000 * attribution, samples=15, seed=4) == pytest.approx(result)
 
 
-def test_the_map_of_a_linear_network_predicts_everything_and_an_empty_one_nothing():
+def test_infidelity_is_0_for_a_linear_network_and_1_for_an_empty_map():
     _, x, _ = example()
     weight = torch.randn(2, x.numel(), generator=torch.Generator().manual_seed(8), dtype=torch.float64)
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(x.numel(), 2, dtype=torch.float64)).eval()
@@ -131,7 +131,7 @@ def test_the_map_of_a_linear_network_predicts_everything_and_an_empty_one_nothin
     assert infidelity(net, x, scores.logit(0), torch.zeros(5, 5, dtype=torch.float64)) == 1
 
 
-def test_squares_lie_inside_and_take_all_of_what_is_there():
+def test_square_perturbations_cover_the_image():
     _, x, _ = example()
     change, where = perturbations(x[0], 200, "squares", seed=0)
     torch.testing.assert_close(change, where * x[0])
@@ -148,19 +148,19 @@ def test_squares_lie_inside_and_take_all_of_what_is_there():
 @pytest.mark.parametrize("method", [gradient, grad_cam])
 def test_max_sensitivity_equals_the_loop(method):
     net, x, _ = example()
-    chance = torch.Generator().manual_seed(6)
+    generator = torch.Generator().manual_seed(6)
     first, found = method(net, x).numpy().ravel(), []
     for _ in range(4):
-        shift = torch.rand(x.shape, generator=chance, dtype=torch.float64) * 0.2 - 0.1
+        shift = torch.rand(x.shape, generator=generator, dtype=torch.float64) * 0.2 - 0.1
         found.append(np.linalg.norm(method(net, x + shift).numpy().ravel() - first) / np.linalg.norm(first))
     assert max_sensitivity(net, x, method, samples=4, radius=0.1, seed=6) == pytest.approx(max(found), rel=1e-10)
 
 
 def test_max_sensitivity_equals_captum():
     net, x, _ = example()
-    chance = torch.Generator().manual_seed(6)
+    generator = torch.Generator().manual_seed(6)
     shifted = torch.cat(
-        [x + torch.rand(x.shape, generator=chance, dtype=torch.float64) * 0.04 - 0.02 for _ in range(5)]
+        [x + torch.rand(x.shape, generator=generator, dtype=torch.float64) * 0.04 - 0.02 for _ in range(5)]
     )
 
     def explain(inputs):  # captum hands over a tuple the first time, and then a tensor
@@ -170,7 +170,7 @@ def test_max_sensitivity_equals_captum():
     assert max_sensitivity(net, x, gradient, samples=5, radius=0.02, seed=6) == pytest.approx(float(peer), rel=1e-8)
 
 
-def test_an_empty_map_has_no_sensitivity():
+def test_max_sensitivity_refuses_an_empty_map():
     net, x, _ = example()
     with pytest.raises(CamvizError, match="zero everywhere"):
         max_sensitivity(net, x, lambda net, x: torch.zeros(1, 4, 4))
@@ -179,7 +179,7 @@ def test_an_empty_map_has_no_sensitivity():
 # -------------------------------------------------------------------------------------------------------------- SSIM
 
 
-def test_ssim_equals_the_windows_one_by_one():
+def test_ssim_equals_the_loop_over_windows():
     a, b = torch.rand(2, 14, 13, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     b = 0.5 * a + 0.5 * b
     line = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)

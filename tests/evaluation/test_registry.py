@@ -1,4 +1,4 @@
-"""The table of metrics: what holds for every one of them."""
+"""The registry of metrics: the contract of every metric; bootstrap intervals."""
 
 import inspect
 import re
@@ -19,7 +19,7 @@ ALL = pytest.mark.parametrize("one", METRICS.values(), ids=METRICS)
 
 
 @ALL
-def test_a_metric_says_what_it_does_and_what_it_cannot(one):
+def test_metric_is_one_documented_file(one):
     source = (FOLDER / f"{one.key}.py").read_text(encoding="utf-8")
     assert len(source.splitlines()) <= 150 and source.count("\n@metric(") == 1
     assert one.tooltip.endswith(".") and 40 <= len(one.tooltip) <= 130
@@ -30,7 +30,7 @@ def test_a_metric_says_what_it_does_and_what_it_cannot(one):
 
 
 @ALL
-def test_measuring_gives_the_functions_own_number_and_touches_nothing(one):
+def test_measure_equals_the_function_and_leaves_the_network_unchanged(one):
     given = subject(gradient)
     before = state(given.net)
     number = float(one.measure(given))
@@ -40,7 +40,7 @@ def test_measuring_gives_the_functions_own_number_and_touches_nothing(one):
 
 
 @ALL
-def test_progress_rises_to_the_end_and_what_it_raises_comes_through(one):
+def test_progress_rises_to_the_total_and_can_cancel(one):
     if not one.many_passes:
         assert "progress" not in inspect.signature(one.function).parameters
         return
@@ -59,14 +59,14 @@ def test_progress_rises_to_the_end_and_what_it_raises_comes_through(one):
 
 
 @ALL
-def test_the_ends_of_every_knob_work(one):
+def test_every_setting_of_a_metric_works_at_its_ends(one):
     given = subject(gradient)
     for name, knob in one.knobs.items():
         for value in knob.choices or (knob.range.low, min(knob.range.high, 12)):
             assert np.isfinite(float(one.measure(given, **{name: knob.type(value)})))
 
 
-def test_wrong_settings_and_missing_parts_get_a_sentence():
+def test_wrong_settings_and_missing_parts_are_refused():
     given = subject()
     with pytest.raises(CamvizError, match="did you mean 'steps'"):
         METRICS["deletion"].measure(given, step=3)
@@ -83,11 +83,11 @@ def test_two_metrics_of_one_name_are_refused():
     def deletion(heatmap):
         """Another."""
 
-    with pytest.raises(CamvizError, match="two functions are called 'deletion'"):
+    with pytest.raises(CamvizError, match="two functions have the name 'deletion'"):
         metric("Deletion", better="low", cost=1, paper="", limitation="")(deletion)
 
 
-def test_which_metrics_cost_the_method_again():
+def test_metrics_that_run_the_method_again_are_marked():
     assert {key for key, one in METRICS.items() if one.explains_again} == {
         *("arcc", "class_contrast", "max_sensitivity", "pointing_game", "randomization"),
         *(f"relative_{of}_stability" for of in ("input", "output", "representation")),
@@ -95,10 +95,10 @@ def test_which_metrics_cost_the_method_again():
     assert [key for key, one in METRICS.items() if one.of_mosaics] == ["pointing_game"]
 
 
-# ------------------------------------------------------------------------------------------------------------- league
+# ---------------------------------------------------------------------------------------------------------- bootstrap
 
 
-def test_the_interval_is_that_of_the_normal_law_for_many_values():
+def test_bootstrap_interval_of_many_values_is_normal():
     values = np.random.default_rng(1).normal(3, 2, 400)
     found = bootstrap_interval(values.tolist())
     error = values.std() / 20
@@ -107,7 +107,7 @@ def test_the_interval_is_that_of_the_normal_law_for_many_values():
     assert bootstrap_interval(values.tolist()) == found and bootstrap_interval(values.tolist(), seed=1) != found
 
 
-def test_the_interval_of_few_values():
+def test_bootstrap_interval_of_few_values():
     assert (bootstrap_interval([0.5] * 3).low, bootstrap_interval([0.5] * 3).high) == (0.5, 0.5)
     two = bootstrap_interval([0.0, 1.0])  # a quarter of the samples are (0, 0), a quarter (1, 1)
     assert (two.low, two.mean, two.high) == (0, 0.5, 1)
@@ -117,7 +117,7 @@ def test_the_interval_of_few_values():
         bootstrap_interval([])
 
 
-def test_the_win_rate_is_paired_and_respects_the_direction_of_the_metric():
+def test_win_rate_is_paired_and_follows_the_metric_s_direction():
     a, b = [0.1, 0.5, 0.9, 0.2], [0.2, 0.6, 1.0, 0.3]
     assert bootstrap_win_rate(a, b, "low") == 1 and bootstrap_win_rate(a, b, "high") == 0
     assert bootstrap_win_rate(a, a, "low") == 0.5
@@ -129,7 +129,7 @@ def test_the_win_rate_is_paired_and_respects_the_direction_of_the_metric():
         bootstrap_win_rate(a, b[:3], "low")
 
 
-def test_results_do_not_depend_on_the_global_seed():
+def test_metrics_do_not_depend_on_the_global_seed():
     given = subject(gradient)
     numbers = []
     for seed in (1, 2):

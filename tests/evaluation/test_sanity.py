@@ -1,4 +1,4 @@
-"""Randomization, contrast of classes, and the pointing game: on networks whose answer is known."""
+"""Randomization, class contrast and the pointing game, on networks with known results."""
 
 import copy
 
@@ -20,7 +20,7 @@ from tests.methods.nets import NETS, SIZE, Functional, Modules, Residual, state
 # ----------------------------------------------------------------------------------------------------- randomization
 
 
-def test_layers_come_in_the_order_in_which_they_run():
+def test_layers_with_weights_are_in_forward_order():
     net, x, _ = example(Residual)
     assert layers_with_weights(net, x) == [
         "stem",
@@ -34,18 +34,18 @@ def test_layers_come_in_the_order_in_which_they_run():
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
 @pytest.mark.parametrize("new_weights", ["fresh", "shuffled"])
-def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, new_weights):
+def test_randomization_equals_stepwise_randomized_copies(kind, new_weights):
     net, x, _ = example(kind)
     before = state(net)
     result = randomization(net, x, gradient, stages=3, new_weights=new_weights, seed=5)
     assert state(net) == before
     names = layers_with_weights(net, x)[::-1]
-    other, chance, done = copy.deepcopy(net), Rng(5), 0
+    other, rng, done = copy.deepcopy(net), Rng(5), 0
     torch.testing.assert_close(result.maps[0], gradient(net, x)[0])
     for stage, layer in enumerate(result.layers[1:], start=1):
         end = names.index(layer) + 1
         assert result.depths[stage] == pytest.approx(end / len(names))
-        randomize_layers(other, names[done:end], new_weights, chance)
+        randomize_layers(other, names[done:end], new_weights, rng)
         done = end
         torch.testing.assert_close(result.maps[stage], gradient(other, x)[0])
     assert result.layers[1] == names[0] and result.layers[-1] == names[-1] and result.depths[-1] == 1
@@ -58,7 +58,7 @@ def test_maps_are_those_of_a_network_that_forgets_from_the_top(kind, new_weights
     assert float(result) == pytest.approx(np.mean(np.abs(expected[1:])))
 
 
-def test_forgetting_changes_what_it_should_and_nothing_else():
+def test_randomize_layers_changes_only_the_named_layers():
     net, *_ = example(Residual)
     other = copy.deepcopy(net)
     randomize_layers(other, ["second.bn2", "second.conv2"], "fresh", Rng(0))
@@ -77,14 +77,14 @@ def test_forgetting_changes_what_it_should_and_nothing_else():
         assert torch.equal(held[name].flatten().sort().values, new[name].flatten().sort().values)
 
 
-def test_a_map_that_never_looks_at_the_network_notices_nothing():
+def test_randomization_of_a_model_independent_map_is_1():
     net, x, _ = example()
     result = randomization(net, x, lambda net, x: x.mean(dim=1), stages=4)
     assert result.correlations == pytest.approx([1] * 5) and float(result) == pytest.approx(1)
     assert result.similarities == pytest.approx([1] * 5)
 
 
-def test_more_stages_than_layers_and_a_single_one():
+def test_randomization_with_many_stages_and_one_stage():
     net, x, _ = example()
     assert len(randomization(net, x, grad_cam, stages=60).maps) == 5  # the start and four layers
     once = randomization(net, x, grad_cam, stages=1)
@@ -96,7 +96,7 @@ def test_more_stages_than_layers_and_a_single_one():
 # ----------------------------------------------------------------------------------------------- contrast of classes
 
 
-def test_contrast_compares_with_classes_all_down_the_ranks():
+def test_class_contrast_compares_with_classes_across_all_ranks():
     net, x, _ = example()
     with torch.no_grad():
         ranking = [c for c in net(x)[0].argsort(descending=True).tolist() if c != TARGET]
@@ -108,7 +108,7 @@ def test_contrast_compares_with_classes_all_down_the_ranks():
     assert float(result) == pytest.approx(np.mean(expected))
 
 
-def test_a_map_without_a_class_is_the_same_for_all():
+def test_class_contrast_of_a_class_independent_map_is_1():
     net, x, heatmap = example()
     assert float(class_contrast(net, x, TARGET, lambda c: heatmap[None])) == pytest.approx(1)
     with pytest.raises(CamvizError, match="only one class"):
@@ -120,16 +120,16 @@ def test_a_map_without_a_class_is_the_same_for_all():
 # ----------------------------------------------------------------------------------------------------- pointing game
 
 
-def test_a_mosaic_reads_like_a_page():
-    pictures = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 3)
-    whole = join_quarters(pictures)
+def test_quarters_are_joined_row_by_row():
+    images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 3)
+    whole = join_quarters(images)
     assert whole.shape == (1, 3, 4, 6)
     assert whole[0, 0].tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 3, 3, 3]] * 2
     with pytest.raises(CamvizError, match="four images"):
-        join_quarters(pictures[:3])
+        join_quarters(images[:3])
 
 
-def test_shares_of_known_maps():
+def test_share_inside_of_known_maps():
     attribution = torch.zeros(4, 6)
     attribution[0, 0], attribution[0, 5], attribution[3, 0], attribution[3, 4] = 1, 2, -7, 5
     assert [share_inside(attribution, (4, 6), quarter) for quarter in range(4)] == pytest.approx(
@@ -141,17 +141,17 @@ def test_shares_of_known_maps():
     assert share_inside(channels, (4, 6), 3) == pytest.approx(5 / 8)
 
 
-def test_the_game_on_a_network_that_sees_colors():
+def test_pointing_game_on_a_color_classifier():
     class Colors(torch.nn.Module):
-        """Class c is how much there is of color c, class 3 how dark it is."""
+        """The score of class c is the mean of color c, that of class 3 the darkness."""
 
         def forward(self, x):
             return torch.cat([x.mean(dim=(2, 3)), -x.mean(dim=(1, 2, 3))[:, None]], dim=1)
 
-    pictures = torch.zeros(4, 3, 8, 8)
+    images = torch.zeros(4, 3, 8, 8)
     for color in range(3):
-        pictures[color, color] = 1
-    whole, net = join_quarters(pictures), Colors().eval()
+        images[color, color] = 1
+    whole, net = join_quarters(images), Colors().eval()
 
     def explain(index):
         with torch.enable_grad():
@@ -165,6 +165,6 @@ def test_the_game_on_a_network_that_sees_colors():
         pointing_game(whole, explain, (0, 0, 1, 2))
 
 
-def test_the_surest_picture_of_each_class_is_taken():
+def test_most_confident_image_of_each_class_is_chosen():
     assert most_confident([5, 5, 7, 9, 8], [0.6, 0.9, 0.55, 0.4, 0.95]) == [4, 1, 2]
     assert LAYER in dict(example()[0].named_modules())

@@ -1,4 +1,4 @@
-"""What explain, measure and synthesize are called with: accepted forms equal the plain one, others are sentences."""
+"""Arguments of explain, measure and synthesize: accepted forms give equal results, others are refused."""
 
 import io
 from pathlib import Path
@@ -16,21 +16,21 @@ from tests.models.nets import Small, images, load
 
 NET = Small().eval()
 MODEL = load(NET)
-(PICTURE,) = images(1)
-PIXELS = np.asarray(PICTURE)
-PLAIN = {"model": MODEL, "image": PICTURE, "method": "grad_cam", "target": 1, "layer": "second"}
+(IMAGE,) = images(1)
+PIXELS = np.asarray(IMAGE)
+PLAIN = {"model": MODEL, "image": IMAGE, "method": "grad_cam", "target": 1, "layer": "second"}
 
 
 def png() -> bytes:
     file = io.BytesIO()
-    PICTURE.save(file, "PNG")
+    IMAGE.save(file, "PNG")
     return file.getvalue()
 
 
 @pytest.fixture(scope="module")
 def plain() -> np.ndarray:
-    """Grad-CAM by torch.autograd alone."""
-    activation = NET.second(NET.pool(NET.relu(NET.norm(NET.first(MODEL.preprocess(PICTURE)))))).detach()
+    """Compute Grad-CAM by torch.autograd alone."""
+    activation = NET.second(NET.pool(NET.relu(NET.norm(NET.first(MODEL.preprocess(IMAGE)))))).detach()
     activation.requires_grad_()
     score = NET.classifier(NET.last_relu(activation).mean(dim=(2, 3)))[0, 1]
     (gradient,) = torch.autograd.grad(score, activation)
@@ -47,7 +47,7 @@ def plain() -> np.ndarray:
         {"image": PIXELS},
         {"image": PIXELS / 255},
         {"image": torch.from_numpy(PIXELS).permute(2, 0, 1)},
-        {"image": PICTURE.convert("RGBA")},
+        {"image": IMAGE.convert("RGBA")},
         {"method": METHODS["grad_cam"]},
         {"method": METHODS["grad_cam"].function},
         {"method": np.str_("grad_cam")},
@@ -74,27 +74,27 @@ def plain() -> np.ndarray:
     ],
     ids=lambda given: ", ".join(f"{name} {type(one).__name__}" for name, one in given.items()),
 )
-def test_a_form_that_is_accepted(given, plain) -> None:
+def test_accepted_forms_of_arguments_give_equal_maps(given, plain) -> None:
     np.testing.assert_allclose(camviz.explain(**PLAIN | given).attribution, plain, rtol=1e-5, atol=1e-7)
 
 
-def test_a_path_of_an_image(tmp_path, plain) -> None:
+def test_paths_of_an_image_are_accepted(tmp_path, plain) -> None:
     (tmp_path / "a.png").write_bytes(png())
     for image in (tmp_path / "a.png", str(tmp_path / "a.png"), {"file": str(tmp_path / "a.png")}):
         np.testing.assert_allclose(camviz.explain(**PLAIN | {"image": image}).attribution, plain, rtol=1e-5, atol=1e-7)
 
 
-def test_a_network_is_loaded_with_its_defaults_once() -> None:
+def test_bare_network_is_loaded_once_with_defaults() -> None:
     net = Small().eval()
-    ours = camviz.explain(net, PICTURE, target=1, layer=net.second)
-    theirs = camviz.explain(camviz.load_model(net), PICTURE, target=1, layer="second")
+    ours = camviz.explain(net, IMAGE, target=1, layer=net.second)
+    theirs = camviz.explain(camviz.load_model(net), IMAGE, target=1, layer="second")
     np.testing.assert_array_equal(ours.attribution, theirs.attribution)
-    assert camviz.explain(net, PICTURE).question.model is ours.question.model
+    assert camviz.explain(net, IMAGE).question.model is ours.question.model
 
 
 @pytest.mark.parametrize("layers", [["first", NET.second], "first,second", [MODEL.net.first, MODEL.layer("second")]])
 @pytest.mark.parametrize("fuse", ["mean", "max"])
-def test_several_layers(layers, fuse) -> None:
+def test_forms_of_several_layers_give_equal_maps(layers, fuse) -> None:
     found = camviz.explain(**PLAIN | {"layer": layers}, fuse=fuse).attribution
     plain = camviz.explain(**PLAIN | {"layer": ("first", "second")}, fuse=fuse).attribution
     np.testing.assert_array_equal(found, plain)
@@ -124,7 +124,7 @@ class Raising:
         ({"model": {"net": "x"}}, "field 'net' is not in"),
         *(
             ({"image": one}, "expected an image as a path, .*; got ")
-            for one in (None, 3, True, [PICTURE], NET, MODEL, 1j)
+            for one in (None, 3, True, [IMAGE], NET, MODEL, 1j)
         ),
         ({"image": "https://example.org/a.jpg"}, "is an address, and CamViz reads only files"),
         ({"image": "no.png"}, "cannot read the image 'no.png': No such file"),
@@ -140,7 +140,7 @@ class Raising:
         ({"image": Raising()}, "truncated or damaged|cannot read"),
         ({"image": {}}, "image"),
         ({"image": {"path": "x"}}, "field 'path' is not in"),
-        ({"image": MODEL.preprocess(PICTURE)}, "has values of 0 to 1; got .*: give the image itself"),
+        ({"image": MODEL.preprocess(IMAGE)}, "has values of 0 to 1; got .*: give the image itself"),
         *(
             ({"method": one}, "a method is given by its key, .*; got ")
             for one in (None, 3, [], ["grad_cam"], print, Small)
@@ -156,7 +156,7 @@ class Raising:
         ({"target": "cat"}, "class 'cat' is not in Small"),
         ({"target": scores.contrast(0, "cat")}, "class 'cat' is not in Small"),
         ({"target": scores.probability(1.5)}, "a class is an index or a label; got 1.5"),
-        ({"target": {}}, "a score has one name"),
+        ({"target": {}}, "a score must have one name"),
         ({"target": {"logits": 1}}, "score 'logits' is not in CamViz; did you mean 'logit'"),
         ({"target": {"logit": "x"}}, "the score 'logit' takes the index of a class; got x"),
         ({"target": {"contrast": [1]}}, "takes the indices of 2 classes"),
@@ -182,7 +182,7 @@ class Raising:
         ({"layer": ""}, "layer '' is not in Small"),
         *(({"fit": one}, "fit '.*' is not in crop, pad, stretch") for one in ("zoom", None, 3, [], np.zeros(2))),
         *(({"fuse": one}, "fuse '.*' is not in mean, max") for one in ("min", None, 3, {}, np.zeros(2))),
-        *(({"progress": one}, "progress is a function .*; got ") for one in (3, True, "x", [], np.zeros(2))),
+        *(({"progress": one}, "progress must be a function .*; got ") for one in (3, True, "x", [], np.zeros(2))),
         ({"steps": 3}, "setting 'steps' is not in the settings of grad_cam"),
         *(
             ({"counterfactual": one}, "counterfactual of grad_cam must be bool; got ")
@@ -190,7 +190,7 @@ class Raising:
         ),
     ],
 )
-def test_a_form_that_is_refused(given, sentence) -> None:
+def test_wrong_arguments_of_explain_are_refused(given, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         camviz.explain(**PLAIN | given)
 
@@ -202,7 +202,7 @@ EXPLANATION = camviz.explain(**PLAIN)
 
 @pytest.mark.parametrize("steps", [5, 5.0, np.int64(5), torch.tensor(5)])
 @pytest.mark.parametrize("metric", ["deletion", METRICS["deletion"]], ids=["key", "record"])
-def test_forms_of_a_measurement(metric, steps) -> None:
+def test_accepted_forms_of_measure_give_equal_numbers(metric, steps) -> None:
     assert float(camviz.measure(EXPLANATION, metric, steps=steps)) == float(
         camviz.measure(EXPLANATION, "deletion", steps=5)
     )
@@ -211,21 +211,18 @@ def test_forms_of_a_measurement(metric, steps) -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings", "sentence"),
     [
-        *(
-            ((one, "deletion"), {}, "a metric measures an explanation, .*; got ")
-            for one in (None, 3, PICTURE, [EXPLANATION])
-        ),
-        *(((EXPLANATION, one), {}, "a metric is given by its key") for one in (None, 3, [], ["deletion"], print)),
+        *(((one, "deletion"), {}, "measure takes an explanation, .*; got ") for one in (None, 3, IMAGE, [EXPLANATION])),
+        *(((EXPLANATION, one), {}, "metric must be a key of METRICS") for one in (None, 3, [], ["deletion"], print)),
         ((EXPLANATION, "deletions"), {}, "metric 'deletions' is not in CamViz; did you mean 'deletion'"),
         ((EXPLANATION, "deletion"), {"foo": 1}, "setting 'foo' is not in the settings of deletion"),
         ((EXPLANATION, "deletion"), {"steps": "x"}, "steps of deletion must be int; got 'x'"),
         ((EXPLANATION, "deletion"), {"steps": True}, "steps of deletion must be int"),
         ((EXPLANATION, "deletion"), {"steps": 10**9}, "steps of deletion must lie in"),
-        ((EXPLANATION, "deletion"), {"progress": 3}, "progress is a function"),
-        ((EXPLANATION, "deletion"), {"progress": 0}, "progress is a function"),
+        ((EXPLANATION, "deletion"), {"progress": 3}, "progress must be a function"),
+        ((EXPLANATION, "deletion"), {"progress": 0}, "progress must be a function"),
     ],
 )
-def test_a_measurement_that_is_refused(arguments, settings, sentence) -> None:
+def test_wrong_arguments_of_measure_are_refused(arguments, settings, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         camviz.measure(*arguments, **settings)
 
@@ -245,7 +242,7 @@ def test_a_measurement_that_is_refused(arguments, settings, sentence) -> None:
         ({"target": 1, "steps": 2}, {"target": 1, "steps": np.int64(2)}),
     ],
 )
-def test_forms_of_a_synthesis(plain, given) -> None:
+def test_accepted_forms_of_synthesize_give_equal_images(plain, given) -> None:
     ours, theirs = (synthesize(MODEL, **{"steps": 2} | one) for one in (given, plain))
     np.testing.assert_array_equal(ours.image, theirs.image)
 
@@ -253,7 +250,7 @@ def test_forms_of_a_synthesis(plain, given) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        *(({"model": one}, "an image is made for a model, .*; got ") for one in (None, 3, NET, "resnet18")),
+        *(({"model": one}, "synthesize takes a Model, .*; got ") for one in (None, 3, NET, "resnet18")),
         *(({"method": one}, "synthesis '.*' is not in CamViz") for one in (None, 3, [], "dream")),
         *(
             ({"channel": one}, "layer .* has channels 0 to 7; got ")
@@ -261,21 +258,21 @@ def test_forms_of_a_synthesis(plain, given) -> None:
         ),
         *(({"layer": one, "channel": 1}, "layer '.*' is not in Small") for one in ("x", "", 3, [], np.zeros(2))),
         *(({"target": one}, "a target is|has the classes|class 'x'") for one in (True, 9, "x", [1], 1.5)),
-        ({}, "choose a channel of the layer, or a class|choose a class"),
+        ({}, "there is nothing to synthesize|there is no class to synthesize"),
         ({"target": lambda z: None}, "a score must return one number"),
         ({"target": lambda z: z[:, 9]}, "the explained score fails"),
         ({"target": lambda z: z.detach()[:, 1]}, "does not depend on the class scores"),
-        *(({"target": 1, "progress": one}, "progress is a function") for one in (3, True, "x")),
+        *(({"target": 1, "progress": one}, "progress must be a function") for one in (3, True, "x")),
         *(
             ({"target": 1, "steps": one}, "steps of activation_maximization must")
             for one in (0, 1.5, "x", True, np.ones(2))
         ),
         ({"method": "deep_dream"}, "starts from an image"),
         ({"method": "deep_dream", "image": 3}, "expected an image"),
-        ({"method": "deep_dream", "image": PICTURE, "fit": []}, "fit '.*' is not in"),
+        ({"method": "deep_dream", "image": IMAGE, "fit": []}, "fit '.*' is not in"),
     ],
 )
-def test_a_synthesis_that_is_refused(given, sentence) -> None:
+def test_wrong_arguments_of_synthesize_are_refused(given, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         synthesize(**{"model": MODEL, "steps": 2} | given)
 
@@ -298,6 +295,6 @@ def test_a_synthesis_that_is_refused(given, sentence) -> None:
         (NET, {"mean": "x"}, "mean must be numbers"),
     ],
 )
-def test_a_dashboard_that_is_refused(network, settings, sentence) -> None:
+def test_wrong_arguments_of_serve_are_refused(network, settings, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         camviz.serve(network, browser=False, block=False, **settings)

@@ -1,4 +1,4 @@
-"""Heatmaps along a corruption: those of single views, compared with the untouched one, which moves with the view."""
+"""Heatmaps along a corruption: equal to those of single views, and compared with the moved original heatmap."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.models.nets import Small, images, load
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "guided_backprop", "occlusion"])
-def test_heatmaps_along_a_corruption_are_those_of_single_views(method) -> None:
+def test_heatmap_curve_equals_single_explanations(method) -> None:
     model, (image,) = load(Small()), images(1)
     e = camviz.explain(model, image, method, target=2)
     curve, done = edits.corruption_curve(model, image, "rotation", (0, 0.5, 1)), []
@@ -30,5 +30,5 @@ def test_heatmaps_along_a_corruption_are_those_of_single_views(method) -> None:
     assert found.similarities[0] == pytest.approx(1, abs=1e-6)
     under = [strength for strength, one in zip(found.strengths, found.similarities, strict=True) if one < 0.5]
     assert found.breaks_at == (under[0] if under else None)
-    with pytest.raises(CamvizError, match="start from an explanation"):
+    with pytest.raises(CamvizError, match="heatmap_curve takes an explanation"):
         camviz.heatmap_curve(curve, "rotation")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Hide the highlighted region, two controls of the same shape, and ask again."""
+"""Hide the highlighted region and two control regions, and explain again."""
 
 from itertools import product
 
@@ -18,7 +18,7 @@ def explained(lite0, coffee):
     return camviz.explain(lite0, coffee, "layer_cam")
 
 
-def test_the_highlighted_region_and_its_controls(explained, lite0) -> None:
+def test_hidden_regions_have_equal_size_and_ordered_mass(explained, lite0) -> None:
     found = camviz.hide_highlighted(explained, "gray")
     region = found.highlighted.region
     assert (region == render.highlighted(explained.heatmap)).all()
@@ -42,15 +42,17 @@ def test_the_highlighted_region_and_its_controls(explained, lite0) -> None:
     )
 
 
-def test_the_least_highlighted_place_is_that_of_a_loop() -> None:
+def test_least_highlighted_shift_equals_the_loop() -> None:
     rng = np.random.default_rng(0)
-    heat, region = rng.random((9, 11), dtype=np.float32), rng.random((9, 11)) < 0.3
+    heatmap, region = rng.random((9, 11), dtype=np.float32), rng.random((9, 11)) < 0.3
     shifts = product(range(9), range(11))
-    assert _least_highlighted(heat, region) == min(shifts, key=lambda s: heat[np.roll(region, s, axis=(0, 1))].sum())
+    assert _least_highlighted(heatmap, region) == min(
+        shifts, key=lambda s: heatmap[np.roll(region, s, axis=(0, 1))].sum()
+    )
 
 
 def hidden(*best: tuple[int, float]) -> Hidden:
-    """An answer of two classes, of which "cat" (0) is explained."""
+    """Return predictions of which "cat" (0) is explained."""
     predictions = tuple(Prediction(index, ("cat", "dog", "cow")[index], share) for index, share in best)
     nothing = np.zeros((4, 4))
     return Hidden(nothing > 0, nothing.astype(np.uint8), predictions, next(one for one in predictions if not one.index))
@@ -74,12 +76,12 @@ CAT, DOG, COW = ((0, 0.9), (1, 0.1)), ((1, 0.7), (0, 0.3)), ((2, 0.6), (0, 0.4))
         (DOG, COW, DOG, "The answer for cat goes from 30% to 40% without the highlighted region"),
     ],
 )
-def test_the_sentence_says_what_happened(before, without, random, says) -> None:
+def test_sentence_describes_the_change_of_the_prediction(before, without, random, says) -> None:
     found = Hiding(hidden(*before), hidden(*without), hidden(*random), hidden(*before))
     assert says in found.sentence and found.sentence.template and found.sentence.values
 
 
-def test_ask_again_explains_the_same_class_on_what_is_left(explained, lite0) -> None:
+def test_each_round_explains_the_same_class_on_the_remaining_image(explained, lite0) -> None:
     reports = []
     steps = camviz.hide_and_ask_again(explained, 3, progress=lambda *done: reports.append(done))
     assert len(steps) == 3 and reports[-1] == (2, 2)
@@ -101,7 +103,7 @@ def test_ask_again_explains_the_same_class_on_what_is_left(explained, lite0) -> 
 
 
 class Corner(nn.Module):
-    """One answer, the brightness of the upper left quarter; it sees nothing else."""
+    """One output: the brightness of the upper left quarter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +115,7 @@ class Corner(nn.Module):
         return self.conv(x)[:, :, :16, :16].mean(dim=(2, 3))
 
 
-def test_a_regression_and_an_empty_heatmap_are_said() -> None:
+def test_hiding_for_a_regression_and_for_an_empty_heatmap() -> None:
     model = camviz.load_model(Corner(), input_size=(32, 32), head="none", unit="lux", mean=(0, 0, 0), std=(1, 1, 1))
     view = np.full((32, 32, 3), 204, np.uint8)
     e = camviz.explain(model, view, "occlusion", size=16, stride=16, fit="stretch")

@@ -1,4 +1,4 @@
-"""An explanation in a notebook: the widget holds the data of the dashboard's stage, and a picture stands beside it."""
+"""An explanation in a notebook: the widget holds the stage's data; image and text are the fallback."""
 
 import base64
 import dataclasses
@@ -25,7 +25,7 @@ def e(lite0, coffee) -> camviz.Explanation:
     return camviz.explain(lite0, coffee, "grad_cam")
 
 
-def test_the_widget_holds_the_map_the_image_and_the_receptive_fields(e):
+def test_widget_holds_map_image_and_receptive_fields(e):
     shown, _ = DisplayFormatter().format(e)
     assert set(shown) == {VIEW, "text/plain", "text/html", "image/png"}
     widget = ipywidgets.widgets.widget._instances[shown[VIEW]["model_id"]]
@@ -44,7 +44,7 @@ def test_the_widget_holds_the_map_the_image_and_the_receptive_fields(e):
     )  # what each map adds to a saved notebook
 
 
-def test_a_picture_and_a_sentence_stand_where_widgets_are_missing(e):
+def test_output_without_widgets_is_an_image_and_a_sentence(e):
     result = dataclasses.replace(e.result, notes=("<i>",))
     shown, _ = DisplayFormatter().format(dataclasses.replace(e, result=result))
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["image/png"]))))
@@ -54,7 +54,7 @@ def test_a_picture_and_a_sentence_stand_where_widgets_are_missing(e):
     assert 'alt="Grad-CAM of espresso over the image"' in shown["text/html"] and "&lt;i&gt;" in shown["text/html"]
 
 
-def test_without_anywidget_the_two_images_are_shown(e, monkeypatch):
+def test_html_is_shown_without_anywidget(e, monkeypatch):
     monkeypatch.setattr(notebook, "find_spec", lambda _: None)
     shown, _ = DisplayFormatter().format(e)
     assert set(shown) == {"text/plain", "text/html"} and shown["text/html"] == e._repr_html_()

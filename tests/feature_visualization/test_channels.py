@@ -1,4 +1,4 @@
-"""Images made for networks that take gray images, or other channels than red, green and blue."""
+"""Feature visualization of networks with gray or other input channels."""
 
 import numpy as np
 import pytest
@@ -22,19 +22,19 @@ def network(count: int) -> camviz.Model:
 
 @pytest.mark.parametrize("count", CHANNELS)
 @pytest.mark.parametrize("method", SYNTHESES)
-def test_every_method_makes_an_image(method: str, count: int) -> None:
+def test_every_synthesis_works_with_other_input_channels(method: str, count: int) -> None:
     model = network(count)
-    picture = np.random.default_rng(0).integers(0, 255, (24, 24, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, (24, 24, 3), np.uint8)
     from PIL import Image
 
     knobs = {"octaves": 1} if "octaves" in SYNTHESES[method].knobs else {}
-    made = synthesize(model, method, image=Image.fromarray(picture), target=0, steps=16, **knobs)
+    made = synthesize(model, method, image=Image.fromarray(image), target=0, steps=16, **knobs)
     assert made.image.shape == (24, 24, 3) and made.image.std() > 0
     gray = bool((made.image[..., 0] == made.image[..., 1]).all() and (made.image[..., 0] == made.image[..., 2]).all())
     assert gray == (count < 3)
 
 
-def test_the_input_is_that_of_the_model() -> None:
+def test_feature_function_converts_channels_and_normalizes() -> None:
     model = network(4)
     x = torch.rand(1, 3, 24, 24)
     mixed = torch.stack([x[0, 2], x[0, 1], x[0, 0], (19595 * x[0, 0] + 38470 * x[0, 1] + 7471 * x[0, 2]) / 65536])

@@ -1,4 +1,4 @@
-"""What synthesized images must achieve on the embedded network, measured."""
+"""Synthesized images on the embedded network: probability, activation and similarity that they must reach."""
 
 from io import BytesIO
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from camviz.feature_visualization.inversion import correlation
     ],
     ids=["fourier", "pixels", "class image", "class image, plain"],
 )
-def test_a_picture_made_for_a_class_is_taken_for_it(lite0, method, knobs):
+def test_synthesized_image_is_predicted_as_its_class(lite0, method, knobs):
     made = synthesize(lite0, method, target="koala", **knobs)
     says = lite0.predict(Image.fromarray(made.image), 1, "stretch")[0]  # the very bytes, through preprocess
     assert says.label == "koala" and says.probability > 0.9
@@ -33,13 +33,13 @@ def test_a_picture_made_for_a_class_is_taken_for_it(lite0, method, knobs):
     assert begin < middle < end
 
 
-def test_moves_make_a_picture_that_survives_another_crop(lite0):
+def test_random_transforms_make_an_image_robust_to_cropping(lite0):
     moved = synthesize(lite0, "activation_maximization", target="koala", steps=24)
     seen = lite0.predict(Image.fromarray(moved.image), 1, "crop")[0]  # enlarged and cut
     assert seen.label == "koala" and seen.probability > 0.5
 
 
-def test_a_channel_is_excited_far_beyond_what_photographs_do(lite0, coffee):
+def test_optimization_raises_the_activation_of_a_channel(lite0, coffee):
     made = synthesize(lite0, "activation_maximization", layer="blocks.2", channel=7, steps=24)
     assert made.objective[-1] > made.objective[0] + 5
     neuron = synthesize(lite0, "activation_maximization", layer="blocks.2", channel=7, row=14, column=14, steps=24)
@@ -48,7 +48,7 @@ def test_a_channel_is_excited_far_beyond_what_photographs_do(lite0, coffee):
 
 
 @pytest.mark.parametrize("parametrization", ["fourier", "pixels"])
-def test_an_inversion_of_an_early_layer_is_the_picture(lite0, coffee, parametrization):
+def test_inversion_of_an_early_layer_restores_the_image(lite0, coffee, parametrization):
     made = synthesize(
         lite0, "inversion", image=coffee, layer="blocks.0", steps=100, rate=0.1, parametrization=parametrization
     )
@@ -57,7 +57,7 @@ def test_an_inversion_of_an_early_layer_is_the_picture(lite0, coffee, parametriz
     assert np.mean(np.diff(made.objective) < 0) > 0.9
 
 
-def test_deep_dream_raises_what_the_layer_sees(lite0, coffee):
+def test_deep_dream_raises_the_activation_of_the_layer(lite0, coffee):
     made = synthesize(lite0, "deep_dream", image=coffee, layer="blocks.2", octaves=2, steps=4)
     first, second = made.objective[:4], made.objective[4:]
     assert first[-1] > 1.1 * first[0] and second[-1] > 1.1 * second[0]
@@ -65,7 +65,7 @@ def test_deep_dream_raises_what_the_layer_sees(lite0, coffee):
     assert 0.5 < correlation(view, made.image) < 0.995 and {frame.shape for frame in made.frames} == {view.shape}
 
 
-def test_an_early_layer_costs_less_than_the_whole_network(lite0):
+def test_early_layer_costs_less_than_the_whole_network(lite0):
     work = {}
     for layer in ("blocks.0", "bn2"):
         with FlopCounterMode(display=False) as counter:
@@ -74,13 +74,13 @@ def test_an_early_layer_costs_less_than_the_whole_network(lite0):
     assert 0 < work["blocks.0"] < 0.3 * work["bn2"]
 
 
-def test_the_estimate_is_what_it_takes_where_every_pass_takes_a_second(lite0, monkeypatch):
+def test_estimate_equals_the_duration_if_passes_take_equal_time(lite0, monkeypatch):
     seconds = [0.0]
-    look = FeatureFunction.__call__
+    original = FeatureFunction.__call__
 
     def slow(self, *arguments, **named):
         seconds[0] += 1
-        return look(self, *arguments, **named)
+        return original(self, *arguments, **named)
 
     monkeypatch.setattr(FeatureFunction, "__call__", slow)
     clock = SimpleNamespace(perf_counter=lambda: seconds[0])
@@ -93,11 +93,11 @@ def test_the_estimate_is_what_it_takes_where_every_pass_takes_a_second(lite0, mo
     assert made.seconds >= 12
 
 
-def test_the_growth_as_films(lite0):
+def test_frames_are_written_as_gif_and_webp(lite0):
     made = synthesize(lite0, "activation_maximization", layer="blocks.0", channel=0, steps=8)
     for data, kind in ((gif(made.frames), "GIF"), (webp(made.frames), "WEBP")):
-        film = Image.open(BytesIO(data))
-        assert film.format == kind and film.n_frames == 8 and film.size == (224, 224)
-        film.seek(7)
-        last = np.asarray(film.convert("RGB"))
+        animation = Image.open(BytesIO(data))
+        assert animation.format == kind and animation.n_frames == 8 and animation.size == (224, 224)
+        animation.seek(7)
+        last = np.asarray(animation.convert("RGB"))
         assert correlation(last, made.image) > 0.9

@@ -1,4 +1,4 @@
-"""Each method against its formula on a tiny network whose passes are written by hand, and what all must keep."""
+"""Each synthesis compared with its formula on a tiny network, and the contract of all syntheses."""
 
 import inspect
 import re
@@ -25,15 +25,15 @@ FOLDER = Path(camviz.__file__).parent / "feature_visualization"
 SHARED = {"__init__", "animation", "features", "optimization", "parametrization", "stored", "synthesis"}
 MEAN = torch.tensor([0.4, 0.5, 0.6], dtype=torch.float64).view(1, 3, 1, 1)
 STD = torch.tensor([0.2, 0.25, 0.3], dtype=torch.float64).view(1, 3, 1, 1)
-EVERY_METHOD = pytest.mark.parametrize("key", SYNTHESES)
+EVERY_SYNTHESIS = pytest.mark.parametrize("key", SYNTHESES)
 STILL = {"jitter": 0, "rotation": 0.0, "zoom": 0.0}
 
 
-def sight(kind=Modules):
+def feature_function(kind=Modules):
     return FeatureFunction(build(kind), SIZE, MEAN, STD)
 
 
-def photo():
+def random_image():
     return torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
 
@@ -48,8 +48,8 @@ def image():
     return Image.fromarray(np.random.default_rng(1).integers(0, 256, (*SIZE, 3), dtype=np.uint8))
 
 
-def make(model, key, image, **arguments):
-    """A quick run of any method on the tiny network."""
+def run_synthesis(model, key, image, **arguments):
+    """Run any synthesis with few steps on the tiny network."""
     arguments = {"layer": "second", "image": image, "steps": 3, **arguments}
     arguments.update({"target": 2} if SYNTHESES[key].layer == "none" else {})
     if key == "activation_maximization":
@@ -63,9 +63,9 @@ def make(model, key, image, **arguments):
 
 
 @pytest.mark.parametrize("kind", [Modules, Functional, Residual], ids=lambda kind: kind.__name__)
-def test_sight_is_the_activation_of_the_normalized_picture(kind):
-    see = sight(kind)
-    x = photo()
+def test_feature_function_returns_the_activation_of_the_normalized_image(kind):
+    see = feature_function(kind)
+    x = random_image()
     steps = ByHand(see.net.steps(), (x - MEAN) / STD)
     for name, step in kind.layers.items():
         torch.testing.assert_close(see(x, see.net.get_submodule(name)), steps.values[step])
@@ -73,7 +73,7 @@ def test_sight_is_the_activation_of_the_normalized_picture(kind):
 
 
 class Twice(nn.Module):
-    """One layer that runs twice, and one after it that must not run at all."""
+    """One layer that runs twice, and one after it that must not run."""
 
     def __init__(self):
         super().__init__()
@@ -86,32 +86,32 @@ class Twice(nn.Module):
         return self.after(x).mean(dim=(2, 3))
 
 
-def test_sight_takes_the_last_run_and_computes_nothing_behind_it():
-    see = sight(Twice)
-    x = (photo() - MEAN) / STD
+def test_feature_function_stops_after_the_last_run_of_the_layer():
+    see = feature_function(Twice)
+    x = (random_image() - MEAN) / STD
     expected = see.net.again(see.net.again(x).relu())
     for _ in range(3):
-        torch.testing.assert_close(see(photo(), see.net.again), expected)
+        torch.testing.assert_close(see(random_image(), see.net.again), expected)
     assert see.net.runs == 1  # to count how often the layer runs
 
 
-def test_a_layer_that_does_not_run_and_a_size_that_does_not_fit_are_told():
-    see = sight()
+def test_unused_layer_and_wrong_size_are_refused():
+    see = feature_function()
     see.net.spare = nn.Conv2d(3, 3, 1)
     with pytest.raises(CamvizError, match="does not run through this layer"):
-        see(photo(), see.net.spare)
+        see(random_image(), see.net.spare)
     fixed = FeatureFunction(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE[0] * SIZE[1], 4)).double(), SIZE, MEAN, STD)
-    assert fixed(photo()).shape == (1, 4)
+    assert fixed(random_image()).shape == (1, 4)
     with pytest.raises(CamvizError, match="only images of 20 x 28 pixels, not of 10 x 14"):
-        fixed(photo()[:, :, ::2, ::2])
+        fixed(random_image()[:, :, ::2, ::2])
 
 
 # ------------------------------------------------------------------------------------------------------ formulas
 
 
 def one_step(goal, row, column):
-    """What the first step of activation maximization must do, from passes written by hand: value, image."""
-    see = sight()
+    """Return the value and the image of the first step of activation maximization, computed by hand."""
+    see = feature_function()
     start = noise(see, "pixels", seed=4)
     steps = ByHand(see.net.steps(), start.z)
     place = Modules.layers["features.6"] if goal == "channel" else -1
@@ -129,8 +129,8 @@ def one_step(goal, row, column):
 
 
 @pytest.mark.parametrize(("goal", "row", "column"), [("class", None, None), ("channel", None, None), ("channel", 1, 2)])
-def test_the_first_step_of_activation_maximization(goal, row, column):
-    see, values = sight(), []
+def test_first_step_of_activation_maximization(goal, row, column):
+    see, values = feature_function(), []
     made = SYNTHESES["activation_maximization"](
         see,
         scores.logit(3) if goal == "class" else channel_mean(3),
@@ -151,7 +151,7 @@ def test_the_first_step_of_activation_maximization(goal, row, column):
 
 @pytest.mark.parametrize("regularized", [True, False])
 def test_two_steps_of_the_class_image(regularized):
-    see = sight()
+    see = feature_function()
     z = noise(see, "pixels", seed=0).z
     for _ in range(2):
         seed = torch.zeros(1, 7, dtype=torch.float64)
@@ -168,7 +168,7 @@ def test_two_steps_of_the_class_image(regularized):
 
 @pytest.mark.parametrize("channel", [None, 2])
 def test_two_steps_of_deep_dream(channel):
-    see, x, place = sight(), photo(), Modules.layers["features.6"]
+    see, x, place = feature_function(), random_image(), Modules.layers["features.6"]
     expected = x
     for _ in range(2):
         steps = ByHand(see.net.steps(), (expected - MEAN) / STD)
@@ -184,7 +184,7 @@ def test_two_steps_of_deep_dream(channel):
     torch.testing.assert_close(made, expected, atol=1e-9, rtol=0)
 
 
-def test_octaves_grow_to_the_pictures_size_and_moves_are_undone():
+def test_octaves_grow_to_the_image_size_and_jitter_is_undone():
     class Watching(FeatureFunction):
         def __call__(self, picture, layer=None):
             sizes.append(tuple(picture.shape[2:]))
@@ -196,13 +196,13 @@ def test_octaves_grow_to_the_pictures_size_and_moves_are_undone():
     see = Watching(nn.Sequential(net, nn.AdaptiveAvgPool2d(1), nn.Flatten()), (90, 120), MEAN, STD)
     moved = deep_dream(see, x, net, octaves=3, ratio=1.5, steps=1, jitter=9)
     assert sizes == [(40, 53), (60, 80), (90, 120)]
-    # A network of one pixel's width does not notice how the image lies.
+    # A 1 x 1 convolution does not depend on the position of the image.
     torch.testing.assert_close(moved, deep_dream(see, x, net, octaves=3, ratio=1.5, steps=1, jitter=0))
 
 
 @pytest.mark.parametrize("beta", [1.0, 2.0])
-def test_the_objective_of_the_inversion(beta):
-    see, x, values = sight(), photo(), []
+def test_objective_of_the_inversion(beta):
+    see, x, values = feature_function(), random_image(), []
     layer, place = see.net.get_submodule("features.2"), Modules.layers["features.2"]
     inversion(
         see,
@@ -224,10 +224,10 @@ def test_the_objective_of_the_inversion(beta):
     assert values == [pytest.approx(expected, rel=1e-6)]
 
 
-# ---------------------------------------------------------------------------------------------- what all must keep
+# --------------------------------------------------------------------------------------------------- the contract
 
 
-def test_every_method_is_one_short_file_that_says_what_it_does():
+def test_synthesis_is_one_short_documented_file():
     assert {path.stem for path in FOLDER.glob("*.py")} == set(SYNTHESES) | SHARED
     for key, method in SYNTHESES.items():
         source = (FOLDER / f"{key}.py").read_text(encoding="utf-8")
@@ -240,9 +240,9 @@ def test_every_method_is_one_short_file_that_says_what_it_does():
         assert key not in camviz.METHODS
 
 
-@EVERY_METHOD
-def test_the_same_seed_gives_the_same_picture_and_another_seed_another(model, image, key):
-    first, same, other = (make(model, key, image, seed=seed) for seed in (1, 1, 2))
+@EVERY_SYNTHESIS
+def test_synthesis_depends_on_its_seed_only(model, image, key):
+    first, same, other = (run_synthesis(model, key, image, seed=seed) for seed in (1, 1, 2))
     assert first.image.dtype == np.uint8 and first.image.shape == (*SIZE, 3)
     assert np.array_equal(first.image, same.image) and first.objective == same.objective
     assert not np.array_equal(first.image, other.image)
@@ -250,36 +250,36 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_another(model, im
     assert first.frames and np.array_equal(first.frames[-1], first.image)
 
 
-@EVERY_METHOD
-def test_the_network_is_not_touched_even_when_it_is_canceled(model, image, key):
+@EVERY_SYNTHESIS
+def test_synthesis_leaves_the_network_unchanged_even_if_canceled(model, image, key):
     before = state(model.net)
-    make(model, key, image)
+    run_synthesis(model, key, image)
 
     def cancel(done, total, frame):
         raise Interrupt
 
     with pytest.raises(Interrupt):
-        make(model, key, image, progress=cancel)
+        run_synthesis(model, key, image, progress=cancel)
     assert state(model.net) == before
 
 
-@EVERY_METHOD
-def test_progress_ends_with_the_finished_picture(model, image, key):
-    told = []
-    made = make(model, key, image, progress=lambda *what: told.append(what))
-    done, total, frame = told[-1]
+@EVERY_SYNTHESIS
+def test_progress_ends_with_the_finished_image(model, image, key):
+    reports = []
+    made = run_synthesis(model, key, image, progress=lambda *what: reports.append(what))
+    done, total, frame = reports[-1]
     assert done == total == len(made.objective)
     assert np.array_equal(frame, made.image)
 
 
-def test_frames_are_a_small_film_of_the_growth(model, image):
-    made = make(model, "activation_maximization", image, steps=100, channel=0)
+def test_frames_approach_the_final_image(model, image):
+    made = run_synthesis(model, "activation_maximization", image, steps=100, channel=0)
     assert len(made.frames) == 32 and made.forward_passes == 101 and made.backward_passes == 100
     away = [np.abs(frame.astype(float) - made.image).mean() for frame in made.frames]
     assert away[0] > away[15] > away[30] > away[31] == 0
 
 
-def test_a_class_by_label_by_score_and_by_the_picture(model, image):
+def test_target_may_be_a_label_a_score_or_the_predicted_class(model, image):
     by_index, by_label = (synthesize(model, "class_image", target=t, steps=2) for t in (2, model.categories[2]))
     assert np.array_equal(by_index.image, by_label.image) and by_index.target == by_label.target == 2
     against = synthesize(model, "class_image", target=scores.contrast(2, 3), steps=2)
@@ -293,7 +293,7 @@ def test_a_class_by_label_by_score_and_by_the_picture(model, image):
     [
         ("activation_maximizaton", {}, "did you mean 'activation_maximization'"),
         ("deep_dream", {"layer": "second"}, "starts from an image"),
-        ("activation_maximization", {"layer": "second"}, "choose a channel of the layer, or a class"),
+        ("activation_maximization", {"layer": "second"}, "there is nothing to synthesize: give a channel of the layer"),
         ("activation_maximization", {"layer": "second", "channel": 6}, "channels 0 to 5; got 6"),
         ("activation_maximization", {"layer": "secnd", "channel": 1}, "did you mean 'second'"),
         ("activation_maximization", {"layer": "second", "channel": 1, "row": 99}, "rows 0 to 4; got 99"),
@@ -308,16 +308,16 @@ def test_a_class_by_label_by_score_and_by_the_picture(model, image):
         ("class_image", {"target": 1, "steps": 0}, "steps of class_image must lie in"),
     ],
 )
-def test_wrong_input_gets_a_sentence(model, key, arguments, sentence):
+def test_wrong_input_is_refused(model, key, arguments, sentence):
     with pytest.raises(CamvizError, match=re.escape(sentence)):
         synthesize(model, key, **arguments)
 
 
-def test_an_unknown_synthesis_is_told():
+def test_unknown_synthesis_is_refused():
     with pytest.raises(CamvizError, match="did you mean 'inversion'"):
         find_synthesis("invertion")
 
 
-def test_it_shows_itself_in_a_notebook(model):
+def test_synthesis_has_an_html_representation(model):
     shown = synthesize(model, "class_image", target=1, steps=1)._repr_html_()
     assert "data:image/png;base64," in shown and "1 forward pass and 1 backward pass" in shown

@@ -1,4 +1,4 @@
-"""Pixels, frequencies and colors against their definitions, term by term."""
+"""Pixels, frequencies and colors compared with their definitions, term by term."""
 
 import math
 
@@ -13,18 +13,18 @@ from camviz.feature_visualization.inversion import correlation, total_variation
 from camviz.feature_visualization.optimization import maximize, transformed
 from tests.conftest import SAMPLES
 
-CHANCE = torch.Generator().manual_seed(3)
+GENERATOR = torch.Generator().manual_seed(3)
 MEAN = torch.tensor([0.4, 0.5, 0.6], dtype=torch.float64).view(1, 3, 1, 1)
 STD = torch.tensor([0.2, 0.25, 0.3], dtype=torch.float64).view(1, 3, 1, 1)
-SIGHT = FeatureFunction(torch.nn.Identity(), (6, 8), MEAN, STD)
+FEATURE_FUNCTION = FeatureFunction(torch.nn.Identity(), (6, 8), MEAN, STD)
 
 
 def random(*size):
-    return torch.randn(*size, generator=CHANCE, dtype=torch.float64)
+    return torch.randn(*size, generator=GENERATOR, dtype=torch.float64)
 
 
-def waves(z, size):
-    """The image that frequencies z (3, H, W // 2 + 1, 2) stand for, as a sum of cosines and sines."""
+def sum_of_waves(z, size):
+    """Return the image of the frequencies z (3, H, W // 2 + 1, 2) as a sum of cosines and sines."""
     height, width = size
     rows, columns = np.mgrid[:height, :width]
     found = np.zeros((3, height, width))
@@ -42,16 +42,16 @@ def waves(z, size):
 
 @pytest.mark.parametrize("size", [(6, 8), (5, 7), (4, 9)], ids=str)
 @pytest.mark.parametrize("decorrelate", [True, False])
-def test_frequencies_are_sums_of_waves(size, decorrelate):
+def test_fourier_image_equals_a_sum_of_waves(size, decorrelate):
     z = random(1, 3, size[0], size[1] // 2 + 1, 2)
     made = parametrization.FourierImage(z, size, decorrelate).image()
-    plain = waves(z[0].numpy(), size)
+    plain = sum_of_waves(z[0].numpy(), size)
     mixed = np.einsum("ij,jhw->ihw", parametrization.color_root().double().numpy(), plain) if decorrelate else plain
     np.testing.assert_allclose(made[0].numpy(), 1 / (1 + np.exp(-mixed)), atol=1e-6)
     assert made.std() > 0.1
 
 
-def test_the_color_root_squares_to_the_covariance_of_imagenets_colors():
+def test_color_root_squares_to_imagenet_color_covariance():
     root = parametrization.color_root().double().numpy()
     directions, variances = np.array(parametrization.DIRECTIONS), np.diag(parametrization.VARIANCES)
     covariance = directions @ variances @ directions.T
@@ -63,7 +63,7 @@ def test_the_color_root_squares_to_the_covariance_of_imagenets_colors():
     np.testing.assert_allclose(squared, lucid @ lucid.T, atol=0.03)
 
 
-def test_photographs_have_the_colors_that_the_root_says():
+def test_color_root_matches_the_main_color_axis_of_the_samples():
     pixels = np.concatenate(
         [
             np.asarray(Image.open(file).resize((64, 64))).reshape(-1, 3)
@@ -75,7 +75,7 @@ def test_photographs_have_the_colors_that_the_root_says():
     assert abs(main @ parametrization.color_root()[:, 0].numpy()) > 0.99
 
 
-def test_decorrelated_noise_has_correlated_colors_and_plain_noise_has_not():
+def test_decorrelation_gives_noise_correlated_colors():
     z = random(1, 3, 64, 33, 2) / 10
     for decorrelate, low, high in ((True, 0.7, 1.0), (False, -0.2, 0.2)):
         made = parametrization.FourierImage(z, (64, 64), decorrelate).image()[0].flatten(1)
@@ -83,23 +83,23 @@ def test_decorrelated_noise_has_correlated_colors_and_plain_noise_has_not():
         assert low < red_to_green < high
 
 
-def test_pixels_are_in_the_networks_unit_and_are_cut_off_at_black_and_white():
+def test_pixel_image_is_normalized_and_clamped():
     z = random(1, 3, 6, 8) * 3
-    made = parametrization.PixelImage(z.clone(), SIGHT)
+    made = parametrization.PixelImage(z.clone(), FEATURE_FUNCTION)
     torch.testing.assert_close(made.image(), z * STD + MEAN)
     made.clamp()
     torch.testing.assert_close(made.image(), (z * STD + MEAN).clamp(0, 1))
 
 
 @pytest.mark.parametrize("kind", ["fourier", "pixels"])
-def test_noise_is_faint_around_gray_and_follows_its_seed(kind):
-    first, same, other = (parametrization.noise(SIGHT, kind, seed=seed).image() for seed in (1, 1, 2))
+def test_noise_is_weak_around_gray_and_seeded(kind):
+    first, same, other = (parametrization.noise(FEATURE_FUNCTION, kind, seed=seed).image() for seed in (1, 1, 2))
     assert torch.equal(first, same) and not torch.equal(first, other)
     gray = MEAN if kind == "pixels" else 0.5
     assert 0.001 < float((first - gray).abs().mean()) < 0.1
 
 
-def test_softening_frequencies_blurs_the_waves():
+def test_blur_of_a_fourier_image_equals_a_blur_of_its_pixels():
     z = random(1, 3, 32, 17, 2) * 0.01
     z[:, :, 0, 0] = 0
     made = parametrization.FourierImage(z.clone(), (32, 32), False)
@@ -110,7 +110,7 @@ def test_softening_frequencies_blurs_the_waves():
     assert made.image().std() < before.sigmoid().std() * 0.9
 
 
-def test_a_blur_is_a_weighted_mean_of_neighbors():
+def test_blur_equals_the_gaussian_weighted_mean():
     x = random(1, 2, 9, 11)
     weights = np.exp(-0.5 * (np.arange(-3, 4) / 0.9) ** 2)
     weights /= weights.sum()
@@ -124,7 +124,7 @@ def test_a_blur_is_a_weighted_mean_of_neighbors():
     np.testing.assert_allclose(parametrization.blur(x, 0.9).numpy(), expected, atol=1e-12)
 
 
-def test_total_variation_counts_height_and_width_by_hand():
+def test_total_variation_of_known_images():
     x = torch.tensor([[[[0.0, 1.0], [3.0, 7.0]]]], dtype=torch.float64)  # 3 downwards, 1 to the right
     assert float(total_variation(x, 2)) == pytest.approx(10)
     assert float(total_variation(x, 1)) == pytest.approx(math.sqrt(10))
@@ -137,14 +137,14 @@ def test_total_variation_counts_height_and_width_by_hand():
     assert float(total_variation(channels, 2)) == pytest.approx(0, abs=1e-9)
 
 
-def test_correlation_by_numpy():
+def test_correlation_equals_numpy():
     a, b = (np.random.default_rng(seed).integers(0, 256, (5, 6, 3), dtype=np.uint8) for seed in (1, 2))
     assert correlation(a, b) == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
     assert correlation(a, a) == pytest.approx(1) and correlation(a, 255 - a) == pytest.approx(-1)
     assert correlation(a, np.full_like(a, 7)) == 0
 
 
-def test_moving_turning_and_zooming():
+def test_transforms_shift_rotate_and_zoom():
     x = random(1, 3, 6, 8)
     torch.testing.assert_close(transformed(x, 0, 0, 0, 1), x)
     torch.testing.assert_close(transformed(x, 2, -1, 0, 1)[:, :, 2:, :-1], x[:, :, :-2, 1:])
@@ -154,7 +154,7 @@ def test_moving_turning_and_zooming():
     torch.testing.assert_close(transformed(ramp, 0, 0, 0, 2), ramp / 2)
 
 
-def test_turning_a_picture_that_is_not_square_keeps_its_shapes():
+def test_rotation_of_a_rectangular_image_keeps_shapes():
     row, column = torch.meshgrid(torch.arange(21.0) - 10, torch.arange(41.0) - 20, indexing="ij")
     disc = torch.sigmoid(2 * (6 - torch.hypot(row, column)))[None, None].double()
     near = torch.hypot(row, column) < 9  # behind the edge its mirror image begins
@@ -166,12 +166,12 @@ def test_turning_a_picture_that_is_not_square_keeps_its_shapes():
     assert float(turned[..., 4:17, 20].mean()) > 0.95 and float(turned[..., 10, :19].abs().max()) < 0.05
 
 
-def test_a_step_of_the_ascent_by_hand():
+def test_maximize_equals_gradient_ascent_by_hand():
     z = random(1, 3, 6, 8) * 0.1
     target = random(1, 3, 6, 8) * 0.1
 
-    def closeness(picture):
-        return -((picture - MEAN) / STD - target).square().sum()[None] / 2  # its gradient by z is target - z
+    def closeness(image):
+        return -((image - MEAN) / STD - target).square().sum()[None] / 2  # its gradient by z is target - z
 
     expected = z.clone()
     for step in range(1, 4):
@@ -182,7 +182,7 @@ def test_a_step_of_the_ascent_by_hand():
             expected = parametrization.blur(expected, 0.8)
     values = []
     made = maximize(
-        parametrization.PixelImage(z.clone(), SIGHT),
+        parametrization.PixelImage(z.clone(), FEATURE_FUNCTION),
         closeness,
         torch.optim.SGD,
         steps=3,
@@ -191,7 +191,7 @@ def test_a_step_of_the_ascent_by_hand():
         blur=0.8,
         every=2,
         clipping=0.5,
-        progress=lambda done, total, picture, value: values.append((done, total, value)),
+        progress=lambda done, total, image, value: values.append((done, total, value)),
     )
     torch.testing.assert_close(made, expected * STD + MEAN, atol=1e-9, rtol=0)
     assert [value[:2] for value in values] == [(1, 3), (2, 3), (3, 3)]

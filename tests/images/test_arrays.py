@@ -1,4 +1,4 @@
-"""Images given as arrays and tensors: each form that is accepted has the pixels of the plain one."""
+"""Images as arrays and tensors: every accepted form decodes to the same pixels."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ CUT = np.dstack([PIXELS, np.full((17, 21), 255, np.uint8)])
         torch.from_numpy(PLANES / 255).to(torch.float32)[None],
     ],
 )
-def test_the_pixels_are_those_of_the_array(given) -> None:
+def test_array_forms_decode_to_the_same_pixels(given) -> None:
     np.testing.assert_array_equal(np.asarray(decode(given)), PIXELS)
 
 
@@ -47,32 +47,32 @@ def test_the_pixels_are_those_of_the_array(given) -> None:
     "given",
     [GRAY, GRAY[:, :, None], GRAY[None], GRAY / 255, torch.from_numpy(GRAY.copy()), torch.from_numpy(GRAY / 255)[None]],
 )
-def test_gray(given) -> None:
+def test_gray_arrays_are_decoded(given) -> None:
     np.testing.assert_array_equal(np.asarray(decode(given)), np.dstack([GRAY] * 3))
 
 
-def test_black_and_white() -> None:
+def test_boolean_arrays_are_black_and_white() -> None:
     np.testing.assert_array_equal(np.asarray(decode(GRAY > 100)), np.dstack([(GRAY > 100) * np.uint8(255)] * 3))
 
 
-def test_few_digits() -> None:
+def test_bfloat16_image_is_within_one_level() -> None:
     found = np.asarray(decode(torch.from_numpy(PLANES / 255).bfloat16())).astype(int)
     assert abs(found - PIXELS).max() <= 1
 
 
-def test_the_transparent_lies_on_white() -> None:
+def test_transparent_pixels_are_white() -> None:
     clear = CUT.copy()
     clear[:, :, 3] = 0
     assert (np.asarray(decode(clear)) == 255).all()
 
 
-def test_the_array_is_not_changed() -> None:
+def test_given_array_is_not_changed() -> None:
     given = PIXELS.copy()
     decode(given).paste("red", (0, 0, 9, 9))
     np.testing.assert_array_equal(given, PIXELS)
 
 
-FORMS = r"an image as an array has the shape \(H, W\), .*; got "
+FORMS = r"an array must have the shape \(H, W\), .*; got "
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ FORMS = r"an image as an array has the shape \(H, W\), .*; got "
         (torch.empty(3, 20, 20, device="meta"), FORMS + "torch.float32, torch.strided, meta"),
         (torch.zeros(3, 20, 20).to_sparse(), FORMS + "torch.float32, torch.sparse_coo, cpu"),
         (torch.zeros(3, 20, 20, dtype=torch.complex64), FORMS),
-        (np.full((20, 20, 3), np.nan), "values that are not finite numbers"),
-        (np.full((20, 20, 3), np.inf, np.float32), "values that are not finite numbers"),
+        (np.full((20, 20, 3), np.nan), "values that are not finite"),
+        (np.full((20, 20, 3), np.inf, np.float32), "values that are not finite"),
         (PIXELS.astype(float), "an image of float64 has values of 0 to 1; got 0 to 255: give the image itself"),
         (PIXELS / 255 - 0.5, "got -0.5 to 0.5"),
         (PIXELS.astype(int) - 1, "an image of int64 has values of 0 to 255; got -1 to 254"),
@@ -107,6 +107,6 @@ FORMS = r"an image as an array has the shape \(H, W\), .*; got "
         (Image, "got module"),
     ],
 )
-def test_what_is_no_image(given, sentence) -> None:
+def test_wrong_arrays_are_refused(given, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         decode(given)

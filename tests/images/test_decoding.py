@@ -1,4 +1,4 @@
-"""Every kind of image that may be uploaded, made here: its pixels, its refusal, its memory."""
+"""Decoding of every accepted image format: pixels, refusals and memory."""
 
 import hashlib
 import io
@@ -27,14 +27,14 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def smooth(width=WIDTH, height=HEIGHT):
-    """An image without symmetry, and smooth, so that JPEG keeps it."""
+    """Return a smooth image without symmetry, which JPEG keeps."""
     y, x = np.mgrid[0:height, 0:width]
     channels = 255 * x / (width - 1), 255 * y / (height - 1), 127 * (x / (width - 1) + y / (height - 1))
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
 def save(picture, kind, **options):
-    """The file's bytes; `image` is an array or a PIL image."""
+    """Return the bytes of a file; `picture` is an array or a PIL image."""
     file = io.BytesIO()
     picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     picture.save(file, kind, **options)
@@ -42,7 +42,7 @@ def save(picture, kind, **options):
 
 
 def png(width, height, *, color=2, raw=b"", interlaced=False):
-    """A hand-made PNG, which may claim what it does not hold."""
+    """Return a PNG whose header may state a false size."""
     header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, interlaced)
     chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw, 1)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
@@ -52,8 +52,8 @@ def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def claim(jpeg, width, height):
-    """The same JPEG with another size in its header."""
+def with_claimed_size(jpeg, width, height):
+    """Return the JPEG with another size in its header."""
     at = max(jpeg.find(b"\xff\xc0\x00\x11"), jpeg.find(b"\xff\xc2\x00\x11"))
     return jpeg[: at + 5] + struct.pack(">HH", height, width) + jpeg[at + 9 :]
 
@@ -64,17 +64,17 @@ def difference(image, expected):
     return np.abs(np.asarray(image).astype(int) - np.asarray(expected).astype(int)).max()
 
 
-PICTURE = smooth()
-GRAY = np.asarray(Image.fromarray(PICTURE).convert("L"))
+IMAGE = smooth()
+GRAY = np.asarray(Image.fromarray(IMAGE).convert("L"))
 GRAY_RGB = np.stack([GRAY] * 3, axis=-1)
-PALETTE = Image.fromarray(PICTURE).quantize(32)
+PALETTE = Image.fromarray(IMAGE).quantize(32)
 HALF_RED = Image.new("RGBA", (WIDTH, HEIGHT), (255, 0, 0, 128))
-HALF_RED_ON_WHITE = np.full_like(PICTURE, (255, 127, 127))
-OTHER = Image.fromarray(PICTURE[::-1])
+HALF_RED_ON_WHITE = np.full_like(IMAGE, (255, 127, 127))
+OTHER = Image.fromarray(IMAGE[::-1])
 CLEAR = Image.new("P", (WIDTH, HEIGHT), 0)
 CLEAR.putpalette([0, 0, 0, 10, 20, 30])
 CLEAR.paste(1, (30, 0, 60, 40))
-CLEAR_ON_WHITE = np.full_like(PICTURE, 255)
+CLEAR_ON_WHITE = np.full_like(IMAGE, 255)
 CLEAR_ON_WHITE[:, 30:] = (10, 20, 30)
 CLEAR_LA = Image.merge("LA", [Image.new("L", (WIDTH, HEIGHT), 100), Image.fromarray(GRAY)])
 LA_ON_WHITE = 255 - (255 - 100) * (GRAY_RGB / 255)
@@ -82,13 +82,13 @@ SIXTEEN = GRAY.astype(np.uint16) * 257
 STRETCHED = (GRAY_RGB - float(GRAY.min())) * 255 / (int(GRAY.max()) - int(GRAY.min()))
 DARK_SIXTEEN = np.rint(GRAY_RGB / 255 * (30000 / 257))
 
-ZOO = {
-    "jpeg": (save(PICTURE, "JPEG", quality=95), PICTURE, 6),
-    "jpeg progressive": (save(PICTURE, "JPEG", quality=95, progressive=True), PICTURE, 6),
+FORMATS = {
+    "jpeg": (save(IMAGE, "JPEG", quality=95), IMAGE, 6),
+    "jpeg progressive": (save(IMAGE, "JPEG", quality=95, progressive=True), IMAGE, 6),
     "jpeg gray": (save(GRAY, "JPEG", quality=95), GRAY_RGB, 3),
-    "jpeg cmyk": (save(Image.fromarray(PICTURE).convert("CMYK"), "JPEG", quality=95), PICTURE, 6),
-    "mpo": (save(PICTURE, "MPO", save_all=True, append_images=[OTHER.copy()], quality=95), PICTURE, 6),
-    "png": (save(PICTURE, "PNG"), PICTURE, 0),
+    "jpeg cmyk": (save(Image.fromarray(IMAGE).convert("CMYK"), "JPEG", quality=95), IMAGE, 6),
+    "mpo": (save(IMAGE, "MPO", save_all=True, append_images=[OTHER.copy()], quality=95), IMAGE, 6),
+    "png": (save(IMAGE, "PNG"), IMAGE, 0),
     "png gray": (save(GRAY, "PNG"), GRAY_RGB, 0),
     "png 1 bit": (save(Image.fromarray(GRAY > 99), "PNG"), 255 * (GRAY_RGB > 99), 0),
     "png palette": (save(PALETTE, "PNG"), PALETTE.convert("RGB"), 0),
@@ -106,16 +106,16 @@ ZOO = {
         GRAY_RGB,
         1,
     ),
-    "avif": (save(PICTURE, "AVIF", quality=95), PICTURE, 12),
-    "webp": (save(PICTURE, "WEBP", lossless=True), PICTURE, 0),
+    "avif": (save(IMAGE, "AVIF", quality=95), IMAGE, 12),
+    "webp": (save(IMAGE, "WEBP", lossless=True), IMAGE, 0),
     "webp half red": (save(HALF_RED, "WEBP", lossless=True), HALF_RED_ON_WHITE, 1),
-    "webp animated": (save(PICTURE, "WEBP", lossless=True, save_all=True, append_images=[OTHER.copy()]), PICTURE, 0),
+    "webp animated": (save(IMAGE, "WEBP", lossless=True, save_all=True, append_images=[OTHER.copy()]), IMAGE, 0),
     "gif animated": (save(PALETTE, "GIF", save_all=True, append_images=[OTHER.copy()]), PALETTE.convert("RGB"), 0),
     "gif clear": (save(CLEAR, "GIF", transparency=0), CLEAR_ON_WHITE, 0),
-    "bmp": (save(PICTURE, "BMP"), PICTURE, 0),
-    "tiff": (save(PICTURE, "TIFF"), PICTURE, 0),
-    "tiff pages": (save(PICTURE, "TIFF", save_all=True, append_images=[OTHER.copy()]), PICTURE, 0),
-    "tiff cmyk": (save(Image.fromarray(PICTURE).convert("CMYK"), "TIFF", compression="tiff_lzw"), PICTURE, 1),
+    "bmp": (save(IMAGE, "BMP"), IMAGE, 0),
+    "tiff": (save(IMAGE, "TIFF"), IMAGE, 0),
+    "tiff pages": (save(IMAGE, "TIFF", save_all=True, append_images=[OTHER.copy()]), IMAGE, 0),
+    "tiff cmyk": (save(Image.fromarray(IMAGE).convert("CMYK"), "TIFF", compression="tiff_lzw"), IMAGE, 1),
     "tiff 16 bit": (save(SIXTEEN, "TIFF"), GRAY_RGB, 0),
     "tiff 16 bit big-endian": (save(Image.fromarray(SIXTEEN.astype(">u2")), "TIFF"), GRAY_RGB, 0),
     "tiff 32 bit": (save(GRAY.astype(np.int32) * 257, "TIFF"), GRAY_RGB, 0),
@@ -126,20 +126,20 @@ ZOO = {
 }
 
 
-@pytest.mark.parametrize(("data", "expected", "tolerance"), ZOO.values(), ids=ZOO.keys())
-def test_pixels_of_every_kind(data, expected, tolerance):
+@pytest.mark.parametrize(("data", "expected", "tolerance"), FORMATS.values(), ids=FORMATS.keys())
+def test_every_format_is_decoded(data, expected, tolerance):
     assert difference(decode(data), expected) <= tolerance
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_is_upright(kind, orientation):
-    turned = PICTURE.transpose(1, 0, 2)
+def test_exif_orientation_is_applied(kind, orientation):
+    turned = IMAGE.transpose(1, 0, 2)
     stored = {
-        1: PICTURE,
-        2: PICTURE[:, ::-1],
-        3: PICTURE[::-1, ::-1],
-        4: PICTURE[::-1],
+        1: IMAGE,
+        2: IMAGE[:, ::-1],
+        3: IMAGE[::-1, ::-1],
+        4: IMAGE[::-1],
         5: turned,
         6: turned[::-1],
         7: turned[::-1, ::-1],
@@ -149,11 +149,11 @@ def test_every_orientation_is_upright(kind, orientation):
     exif[ORIENTATION] = orientation
     options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}.get(kind, {})
     image = decode(save(np.ascontiguousarray(stored), kind, exif=exif, **options))
-    assert difference(image, PICTURE) <= (6 if kind == "JPEG" else 0)
+    assert difference(image, IMAGE) <= (6 if kind == "JPEG" else 0)
 
 
 @pytest.mark.slow
-def test_a_large_jpeg_is_brought_down_and_still_upright():
+def test_large_jpeg_is_reduced_and_upright():
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     large = smooth(2048, 2500)
@@ -172,7 +172,7 @@ def test_a_large_jpeg_is_brought_down_and_still_upright():
         ((100_000, 16), (100_000, 16)),
     ],
 )
-def test_the_shorter_side_keeps_1024(size, expected):
+def test_large_images_are_reduced_to_a_shorter_side_of_1024(size, expected):
     assert decode(save(Image.new("L", size), "PNG")).size == expected
 
 
@@ -184,7 +184,7 @@ def test_reducing_in_strips_equals_reducing_the_whole():
     assert difference(decode(save(large, "PNG", compress_level=1)), white.reduce(2)) <= 1
 
 
-def test_values_that_are_not_finite():
+def test_values_that_are_not_finite_become_black_or_white():
     values = GRAY.astype(np.float32) / 255
     values[0, :4] = np.nan, np.inf, -np.inf, 0.5
     image = decode(save(values, "TIFF"))
@@ -194,25 +194,25 @@ def test_values_that_are_not_finite():
     assert nothing.getextrema() == ((0, 0),) * 3
 
 
-def test_a_color_profile_is_applied():
+def test_color_profile_is_applied():
     swapped = SRGB.replace(b"rXYZ", b"....").replace(b"gXYZ", b"rXYZ").replace(b"....", b"gXYZ")
-    expected = PICTURE[..., [1, 0, 2]]
-    assert difference(decode(save(PICTURE, "PNG", icc_profile=swapped)), expected) <= 2
+    expected = IMAGE[..., [1, 0, 2]]
+    assert difference(decode(save(IMAGE, "PNG", icc_profile=swapped)), expected) <= 2
     assert difference(decode(save(PALETTE, "PNG", icc_profile=swapped)), PALETTE.convert("RGB")) > 100
 
 
 @pytest.mark.parametrize("profile", [SRGB, b"no profile at all", SRGB[:300]], ids=["sRGB", "nonsense", "truncated"])
-@pytest.mark.parametrize("picture", [PICTURE, GRAY], ids=["color", "gray"])
-def test_a_useless_profile_changes_nothing(picture, profile):
+@pytest.mark.parametrize("picture", [IMAGE, GRAY], ids=["color", "gray"])
+def test_srgb_and_damaged_profiles_change_nothing(picture, profile):
     expected = np.stack([picture] * 3, axis=-1) if picture.ndim == 2 else picture
     assert difference(decode(save(picture, "PNG", icc_profile=profile)), expected) <= 1
 
 
-def test_damaged_metadata_is_no_reason_to_refuse():
-    assert difference(decode(save(PICTURE, "PNG", exif=b"Exif\0\0II*\0garbage")), PICTURE) == 0
+def test_damaged_metadata_is_ignored():
+    assert difference(decode(save(IMAGE, "PNG", exif=b"Exif\0\0II*\0garbage")), IMAGE) == 0
 
 
-def test_every_kind_of_source(tmp_path):
+def test_every_kind_of_source_is_decoded(tmp_path):
     data = save(HALF_RED, "PNG")
     path = tmp_path / "half red.png"
     path.write_bytes(data)
@@ -226,7 +226,7 @@ def test_every_kind_of_source(tmp_path):
     assert HALF_RED.mode == "RGBA"
 
 
-def test_a_decoded_image_is_decoded_and_hashed_once(tmp_path, monkeypatch):
+def test_decoded_image_is_decoded_and_hashed_once(tmp_path, monkeypatch):
     path = tmp_path / "half red.png"
     path.write_bytes(save(HALF_RED, "PNG"))
     found = decode_image(str(path))
@@ -243,7 +243,7 @@ def test_a_decoded_image_is_decoded_and_hashed_once(tmp_path, monkeypatch):
 
 
 class Pipe(io.RawIOBase):
-    """A file that can only be read onward."""
+    """A file that can only be read forward."""
 
     def __init__(self, data):
         self.inner = io.BytesIO(data)
@@ -252,15 +252,15 @@ class Pipe(io.RawIOBase):
         return self.inner.read(size)
 
 
-def test_a_file_that_cannot_seek():
-    assert difference(decode(Pipe(save(PICTURE, "PNG"))), PICTURE) == 0
+def test_file_without_seek_is_decoded():
+    assert difference(decode(Pipe(save(IMAGE, "PNG"))), IMAGE) == 0
 
 
-def test_the_picture_given_is_not_changed_nor_shared():
-    given = Image.fromarray(PICTURE)
+def test_given_image_is_copied():
+    given = Image.fromarray(IMAGE)
     result = decode(given)
     result.paste((1, 2, 3), (0, 0, WIDTH, HEIGHT))
-    assert difference(given, PICTURE) == 0
+    assert difference(given, IMAGE) == 0
 
 
 AVIF = b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf"
@@ -274,9 +274,9 @@ REFUSED = {
     "wav": (b"RIFF\x24\x08\0\0WAVEfmt " + bytes(2000), r"this file is not an image that can be read; expected"),
     "avi": (b"RIFF\x24\x08\0\0AVI LIST" + bytes(2000), r"this file is not an image that can be read; expected"),
     "text that begins as a BMP": (b"BM is short for bitmap" + bytes(200), r"not an image that can be read"),
-    "a decoder not asked for": (save(PICTURE, "PPM"), r"not an image that can be read"),
-    "small": (save(PICTURE[:15], "PNG"), r"at least 16 pixels on each side; this image has 60 x 15"),
-    "small jpeg": (save(PICTURE[:, :15], "JPEG"), r"at least 16 pixels on each side; this image has 15 x 40"),
+    "a decoder not asked for": (save(IMAGE, "PPM"), r"not an image that can be read"),
+    "small": (save(IMAGE[:15], "PNG"), r"at least 16 pixels on each side; this image has 60 x 15"),
+    "small jpeg": (save(IMAGE[:, :15], "JPEG"), r"at least 16 pixels on each side; this image has 15 x 40"),
     "small image": (Image.new("RGB", (15, 99)), r"at least 16 pixels on each side; this image has 15 x 99"),
     "large file": (b"\xff\xd8\xff" + bytes(20 * 2**20), r"at most 20 MB"),
     "bomb png": (png(13_400, 13_500), r"at most 40 megapixels; this image has 13400 x 13500 = 180.9"),
@@ -286,17 +286,22 @@ REFUSED = {
         save(Image.new("RGB", (5000, 4001)), "WEBP", lossless=True, quality=0, method=0),
         r"expected at most 20 megapixels; this WebP has 5000 x 4001 = 20.0",
     ),
-    "large jpeg": (claim(ZOO["jpeg"][0], 10_001, 10_000), r"at most 100 megapixels; this JPEG has 10001 x"),
+    "large jpeg": (
+        with_claimed_size(FORMATS["jpeg"][0], 10_001, 10_000),
+        r"at most 100 megapixels; this JPEG has 10001 x",
+    ),
     "greedy jpeg": (
-        claim(save(PICTURE, "JPEG", progressive=True, subsampling=0), 10_000, 10_000),
+        with_claimed_size(save(IMAGE, "JPEG", progressive=True, subsampling=0), 10_000, 10_000),
         r"decoding this JPEG would need over 400 MB",
     ),
     "scans apart": (
-        claim(save(PICTURE, "JPEG", subsampling=0), 5_000, 20_000).replace(b"\xff\xda\0\x0c\3", b"\xff\xda\0\x0c\1"),
+        with_claimed_size(save(IMAGE, "JPEG", subsampling=0), 5_000, 20_000).replace(
+            b"\xff\xda\0\x0c\3", b"\xff\xda\0\x0c\1"
+        ),
         r"decoding this JPEG would need over 400 MB",
     ),
-    "long png": (save(PICTURE, "PNG")[:-300], r"this PNG is truncated or damaged"),
-    "damaged png": (save(PICTURE, "PNG")[:20], r"this PNG is truncated or damaged"),
+    "long png": (save(IMAGE, "PNG")[:-300], r"this PNG is truncated or damaged"),
+    "damaged png": (save(IMAGE, "PNG")[:20], r"this PNG is truncated or damaged"),
     "number": (7, r"expected an image as a path, bytes, binary file, PIL image, array or tensor; got int"),
     "text file": (io.StringIO("hello"), r"expected a file opened in binary mode"),
     "no such file": (Path("nowhere.png"), r"cannot read the image 'nowhere.png': No such file"),
@@ -305,7 +310,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("source", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_refusals_say_why(source, message):
+def test_wrong_files_are_refused_with_a_reason(source, message):
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -315,12 +320,12 @@ def test_refusals_say_why(source, message):
     assert time.perf_counter() - start < 1
 
 
-def test_heic_is_read_by_an_optional_package(monkeypatch):
+def test_heic_is_decoded_by_pillow_heif(monkeypatch):
     heif = pytest.importorskip("pillow_heif", reason="pillow-heif is missing: pip install camviz[heic]")
     file = io.BytesIO()
-    heif.from_pillow(Image.fromarray(PICTURE)).save(file, quality=-1, matrix_coefficients=0, chroma=444)  # lossless
+    heif.from_pillow(Image.fromarray(IMAGE)).save(file, quality=-1, matrix_coefficients=0, chroma=444)  # lossless
     data = file.getvalue()
-    assert difference(decode(data), PICTURE) == 0
+    assert difference(decode(data), IMAGE) == 0
     with pytest.raises(CamvizError, match="HEIF is truncated or damaged"):
         decode(data[:200])
     monkeypatch.setattr(images, "MAX_WEBP_PIXELS", WIDTH * HEIGHT - 1)
@@ -328,15 +333,15 @@ def test_heic_is_read_by_an_optional_package(monkeypatch):
         decode(data)
 
 
-def test_without_that_package_heic_is_refused_with_the_command_that_installs_it(monkeypatch):
+def test_heic_without_pillow_heif_names_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)
     with pytest.raises(CamvizError, match=r"run pip install camviz\[heic\]"):
         decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
 
 
-@pytest.mark.parametrize("name", [name for name in ZOO if "bit" not in name and "float" not in name])
-def test_a_file_cut_off_is_refused(name):
-    data = ZOO[name][0]
+@pytest.mark.parametrize("name", [name for name in FORMATS if "bit" not in name and "float" not in name])
+def test_truncated_file_is_refused(name):
+    data = FORMATS[name][0]
     cut = data[: len(data) // 2]
     if name in ("mpo", "webp animated", "gif animated", "tiff pages"):  # half of these is the whole first frame
         cut = data[: len(data) // 5]
@@ -344,17 +349,17 @@ def test_a_file_cut_off_is_refused(name):
         decode(cut)
 
 
-def test_a_tiff_in_one_block_counts_the_block(monkeypatch):
+def test_memory_of_a_tiff_block_counts(monkeypatch):
     def compressed(rows):
-        return save(PICTURE, "TIFF", compression="tiff_lzw", tiffinfo={278: rows})
+        return save(IMAGE, "TIFF", compression="tiff_lzw", tiffinfo={278: rows})
 
     monkeypatch.setattr(images, "DECODER_BYTES", 4 * WIDTH * HEIGHT + 4 * WIDTH * 10)
-    assert difference(decode(compressed(10)), PICTURE) == 0
+    assert difference(decode(compressed(10)), IMAGE) == 0
     with pytest.raises(CamvizError, match="decoding this TIFF would need over 400 MB"):
         decode(compressed(HEIGHT))
 
 
-def test_digest_tells_size_mode_and_every_pixel():
+def test_digest_depends_on_size_mode_and_every_pixel():
     base = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), dtype=np.uint8))
     other = base.copy()
     red, green, blue = base.getpixel((700, 3))
@@ -368,8 +373,11 @@ def test_digest_tells_size_mode_and_every_pixel():
 
 
 @pytest.mark.slow
-def test_eight_threads_give_the_same_pictures():
-    files = [data for data, _, _ in ZOO.values()] + [save(smooth(2100, 2200), "JPEG"), save(smooth(2100, 2200), "PNG")]
+def test_eight_threads_decode_the_same_pixels():
+    files = [data for data, _, _ in FORMATS.values()] + [
+        save(smooth(2100, 2200), "JPEG"),
+        save(smooth(2100, 2200), "PNG"),
+    ]
     alone = [digest(decode(data)) for data in files]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda data: digest(decode(data)), files * 8))
@@ -395,7 +403,7 @@ for path in sys.argv[1:]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units elsewhere")
-def test_no_accepted_picture_takes_400_megabytes(tmp_path):
+def test_accepted_images_take_less_than_400_mb(tmp_path):
     thin, square, turned = (2047, 19_540), (6324, 6324), Image.Exif()
     turned[ORIENTATION] = 6
     gray = Image.linear_gradient("L")
@@ -434,6 +442,6 @@ def test_no_accepted_picture_takes_400_megabytes(tmp_path):
 
 
 @pytest.mark.parametrize("address", ["https://example.org/cat.jpg", Path("http://example.org/cat.jpg"), "s3://a/b.png"])
-def test_an_address_is_no_file(address):
+def test_web_address_is_refused(address):
     with pytest.raises(CamvizError, match="is an address, and CamViz reads only files: download the image first"):
         decode(address)

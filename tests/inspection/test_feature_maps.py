@@ -1,4 +1,4 @@
-"""Feature maps: weights, order and strongest places against plain loops; patches against what can change them."""
+"""Feature maps: weights, order and strongest positions compared with loops; patches compared with their input."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from camviz.tape import activations
 from tests.methods import nets
 
 
-def test_weights_are_the_mean_gradient_and_maps_the_activation() -> None:
-    net, x = nets.build(nets.Modules), nets.picture(1)
+def test_weights_are_the_mean_gradient() -> None:
+    net, x = nets.build(nets.Modules), nets.random_images(1)
     found = feature_maps(net, x, contrast(2, 5), net.features[4])
     activation = net.features[:5](x).detach().requires_grad_()
     scores = net.head(net.features[5:](activation))[0]
@@ -24,7 +24,7 @@ def test_weights_are_the_mean_gradient_and_maps_the_activation() -> None:
         assert found.strengths[channel] == pytest.approx(float(activation.detach()[0, channel].max()))
 
 
-def test_orders_equal_a_plain_sort() -> None:
+def test_orders_equal_sorting() -> None:
     rng = np.random.default_rng(0)
     maps = np.minimum(rng.normal(size=(40, 5, 6)), 1.5).astype(np.float32)  # many reach the same top
     weights, relevances = rng.normal(size=(2, 40)).astype(np.float32)
@@ -41,30 +41,30 @@ def test_orders_equal_a_plain_sort() -> None:
 
 
 @pytest.mark.slow
-def test_nine_strongest_equal_a_search_through_everything(lite0) -> None:
+def test_top_activations_equal_a_full_search(lite0) -> None:
     layer = lite0.module("blocks.2")
-    pictures = torch.randn(12, 3, 224, 224, generator=torch.Generator().manual_seed(4))
-    found = [peaks(lite0.net, x[None], layer) for x in pictures]
-    maps = activations(lite0.net, pictures, layer)[0]
+    images = torch.randn(12, 3, 224, 224, generator=torch.Generator().manual_seed(4))
+    found = [peaks(lite0.net, x[None], layer) for x in images]
+    maps = activations(lite0.net, images, layer)[0]
     for feature_map in (0, 7, 39):
         best = []
         for number in range(12):
             values = maps[number, feature_map].tolist()
             best.append(max((v, number, r, c) for r, row in enumerate(values) for c, v in enumerate(row)))
         best.sort(reverse=True)
-        finds = top_activations(found, feature_map)
-        assert [(f.image, f.row, f.column) for f in finds] == [one[1:] for one in best[:9]]
-        assert [f.value for f in finds] == pytest.approx([one[0] for one in best[:9]], abs=1e-4)
+        strongest = top_activations(found, feature_map)
+        assert [(f.image, f.row, f.column) for f in strongest] == [one[1:] for one in best[:9]]
+        assert [f.value for f in strongest] == pytest.approx([one[0] for one in best[:9]], abs=1e-4)
 
 
-def test_fewer_pictures_than_nine_and_equal_ones_keep_their_order() -> None:
+def test_ties_among_top_activations_keep_their_order() -> None:
     same = Peaks(np.array([2.0, 3.0], np.float32), np.array([1, 2]), np.array([3, 4]))
-    finds = top_activations([same, same], 1)
-    assert [(f.image, f.row, f.column, f.value) for f in finds] == [(0, 2, 4, 3.0), (1, 2, 4, 3.0)]
+    strongest = top_activations([same, same], 1)
+    assert [(f.image, f.row, f.column, f.value) for f in strongest] == [(0, 2, 4, 3.0), (1, 2, 4, 3.0)]
 
 
 @pytest.mark.slow
-def test_a_patch_holds_all_that_moves_the_activation_and_nothing_else(lite0, coffee) -> None:
+def test_receptive_field_contains_all_input_of_an_activation(lite0, coffee) -> None:
     layer, x = lite0.module("blocks.2"), lite0.preprocess(coffee)
     one = peaks(lite0.net, x, layer)
     row, column, value = int(one.rows[5]), int(one.columns[5]), float(one.values[5])
@@ -80,7 +80,7 @@ def test_a_patch_holds_all_that_moves_the_activation_and_nothing_else(lite0, cof
     assert abs(float(activations(lite0.net, inside, layer)[0][0, 5, row, column]) - value) > 0.1
 
 
-def test_weights_of_the_embedded_network_make_grad_cam(lite0, coffee) -> None:
+def test_weighted_feature_maps_equal_grad_cam(lite0, coffee) -> None:
     from camviz import METHODS
 
     x, layer = lite0.preprocess(coffee), lite0.module("blocks.5")

@@ -1,4 +1,4 @@
-"""The first filters as images, against plain loops."""
+"""First-layer filters as images, compared with loops."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ import camviz
 from camviz.inspection.filters import Filters, first_filters
 
 
-def test_pictures_equal_a_plain_normalization(lite0) -> None:
+def test_filter_images_are_scaled_by_the_largest_weight(lite0) -> None:
     found = first_filters(lite0)
     assert found is not None and found.name == "conv_stem"
     weights = lite0.net.conv_stem.weight
@@ -19,7 +19,7 @@ def test_pictures_equal_a_plain_normalization(lite0) -> None:
     assert found.images.min() == 0 or found.images.max() == 255
 
 
-def test_zero_is_gray_whatever_the_other_weights_are() -> None:
+def test_zero_weight_is_gray() -> None:
     weights = np.zeros((2, 3, 1, 2), np.float32)
     weights[0, 0, 0, 0], weights[1, 2, 0, 1] = 4, -2
     assert Filters("c", weights).images.tolist() == [
@@ -29,14 +29,14 @@ def test_zero_is_gray_whatever_the_other_weights_are() -> None:
     assert (Filters("c", 0 * weights).images == 128).all()
 
 
-def test_a_convolution_that_reads_no_colors_has_none() -> None:
+def test_first_filters_need_a_convolution_of_colors() -> None:
     net = nn.Sequential(
         nn.PixelUnshuffle(2), nn.Conv2d(12, 4, 3), nn.Conv2d(4, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
     assert first_filters(camviz.load_model(net, input_size=(32, 32))) is None
 
 
-def test_the_first_to_run_counts_not_the_first_to_be_named() -> None:
+def test_first_filters_are_those_of_the_first_layer_that_runs() -> None:
     class Swapped(nn.Module):
         def __init__(self) -> None:
             super().__init__()

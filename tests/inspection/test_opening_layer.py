@@ -1,4 +1,4 @@
-"""The layer at which an inspection opens, on maps with known ties and on the embedded network."""
+"""The default layer of Inspect, for maps with known ties and for the embedded network."""
 
 import numpy as np
 import pytest
@@ -27,11 +27,11 @@ def maps_of(*maxima: float) -> np.ndarray:
         ([-2.0, -1.0], 1.0),
     ],
 )
-def test_the_share_of_maps_that_reach_the_maximum(maxima: list[float], share: float) -> None:
+def test_tied_share_of_known_maps(maxima: list[float], share: float) -> None:
     assert tied_share(maps_of(*maxima)) == pytest.approx(share)
 
 
-def test_the_deepest_layer_that_is_not_saturated() -> None:
+def test_opening_layer_is_the_deepest_unsaturated_one() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Hardtanh(0, 1e-3), nn.Flatten(), nn.Linear(128, 4))
     x = torch.randn(1, 3, 8, 8)
@@ -42,7 +42,7 @@ def test_the_deepest_layer_that_is_not_saturated() -> None:
 
 
 @pytest.mark.parametrize("sample", ["coffee", "koala", "rocket"])
-def test_the_embedded_network_opens_before_its_relu6(lite0, coffee, sample) -> None:
+def test_opening_layer_of_the_embedded_network(lite0, coffee, sample) -> None:
     x = lite0.preprocess(coffee.with_name(f"{sample}.jpg"))
     main = [(layer.name, lite0.module(layer.name)) for layer in lite0.layers if layer.main]
     assert opening_layer(lite0.net, x, main) == "blocks.6"

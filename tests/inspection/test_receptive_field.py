@@ -1,4 +1,4 @@
-"""Receptive fields: against arithmetic on plain stacks, and against the gradient's support."""
+"""Receptive fields compared with arithmetic on plain stacks and with the support of the gradient."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def stack(*layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(3)).eval()
 
 
-def test_equals_arithmetic_with_stride_padding_and_max_pooling() -> None:
+def test_receptive_field_equals_arithmetic() -> None:
     net = stack(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 5, stride=2), nn.ReLU())
     x = torch.randn(1, 3, 40, 56)
     net(x)
@@ -25,7 +25,7 @@ def test_equals_arithmetic_with_stride_padding_and_max_pooling() -> None:
     assert receptive_field(net, x, net[0], 0, 0) == (0, 0, 11, 11)
 
 
-def test_contains_the_gradient_and_is_touched_by_it(lite0, coffee) -> None:
+def test_receptive_field_equals_the_support_of_the_gradient(lite0, coffee) -> None:
     layer = lite0.module("blocks.1")
     x = lite0.preprocess(coffee)
     top, left, bottom, right = receptive_field(lite0.net, x, layer, 20, 30)
@@ -39,7 +39,7 @@ def test_contains_the_gradient_and_is_touched_by_it(lite0, coffee) -> None:
     assert (columns.min(), columns.max() + 1) == (left, right)
 
 
-def test_global_pooling_sees_everything() -> None:
+def test_global_pooling_has_the_whole_image_as_receptive_field() -> None:
     class Gate(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x * x.mean(dim=(2, 3), keepdim=True).sigmoid()
@@ -52,7 +52,7 @@ def test_global_pooling_sees_everything() -> None:
     assert found is not None and found.whole and found.box(17, 0) == (0, 0, 20, 24)
 
 
-def test_strongest_is_the_maximum() -> None:
+def test_strongest_returns_the_position_of_the_maximum() -> None:
     net = stack(nn.Conv2d(3, 4, 3, padding=1))
     x = torch.zeros(1, 3, 12, 16)
     x[0, :, 7, 9] = 1
@@ -73,9 +73,9 @@ def box_of(reached: torch.Tensor, lines: torch.Tensor) -> tuple[int, int, int, i
 
 
 @pytest.mark.parametrize("kind", [nets.Modules, nets.Functional, nets.Residual])
-def test_many_places_in_shared_passes_equal_a_search_line_by_line(kind) -> None:
+def test_receptive_fields_equal_a_search_line_by_line(kind) -> None:
     net = nets.build(kind)
-    x = nets.picture(1)
+    x = nets.random_images(1)
     places = []
     for name in kind.layers:
         layer = net.get_submodule(name)
@@ -88,17 +88,17 @@ def test_many_places_in_shared_passes_equal_a_search_line_by_line(kind) -> None:
         trial.select(axis, line).fill_(torch.nan)
         return bool(activations(net, trial, layer)[0][0, :, row, column].isnan().any())
 
-    told: list[tuple[int, int]] = []
-    found = receptive_fields(net, x, places, lambda done, total: told.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    found = receptive_fields(net, x, places, lambda done, total: progress.append((done, total)))
     for place, box in zip(places, found, strict=True):
         rows, columns = (torch.tensor([reached_by(axis, n, place) for n in range(x.shape[axis])]) for axis in (2, 3))
         assert box == box_of(rows, columns)
-    assert told == sorted(told) and told[-1][0] == told[-1][1]
+    assert progress == sorted(progress) and progress[-1][0] == progress[-1][1]
 
 
-def test_a_layer_that_runs_several_times_counts_at_its_last_run_whatever_else_is_asked() -> None:
+def test_receptive_field_of_a_reused_layer_is_that_of_its_last_run() -> None:
     net = nets.build(nets.Residual)
-    x = nets.picture(1)
+    x = nets.random_images(1)
     first, last = receptive_fields(net, x, [(net.stem, 3, 3), (net.relu, 2, 3)])
     assert last == receptive_field(net, x, net.second, 2, 3) != first
     assert first == (5, 5, 8, 8)
@@ -109,18 +109,18 @@ def test_a_layer_that_runs_several_times_counts_at_its_last_run_whatever_else_is
     ("name", "weights"),
     [("efficientnet_lite0", "default"), ("resnet18", "random"), ("mobilenet_v3_small", "random")],
 )
-def test_the_middle_of_every_main_layer_against_the_gradients_support(name, weights) -> None:
+def test_receptive_fields_of_main_layers_contain_the_gradient(name, weights) -> None:
     model = camviz.load_model(name, weights=weights, input_size=(128, 128))
     layers = [layer for layer in model.layers if layer.main]
-    net, pictures = model.net, torch.randn(4, 3, *model.input_size, generator=torch.Generator().manual_seed(3))
-    boxes = receptive_fields(net, pictures[:1], [(model.module(layer.name), *middle(layer)) for layer in layers])
+    net, images = model.net, torch.randn(4, 3, *model.input_size, generator=torch.Generator().manual_seed(3))
+    boxes = receptive_fields(net, images[:1], [(model.module(layer.name), *middle(layer)) for layer in layers])
     exact = 0
     for layer, box in zip(layers, boxes, strict=True):
 
         def at_middle(activation: torch.Tensor, layer=layer) -> torch.Tensor:
             return activation[:, :, layer.height // 2, layer.width // 2].sum(dim=1)
 
-        gradient = input_gradient(net, pictures, at_middle, model.module(layer.name))
+        gradient = input_gradient(net, images, at_middle, model.module(layer.name))
         support = (gradient != 0).any(dim=1).any(dim=0)
         rows, columns = support.any(dim=1), support.any(dim=0)
         top, left, bottom, right = box_of(rows, columns)
@@ -130,8 +130,8 @@ def test_the_middle_of_every_main_layer_against_the_gradients_support(name, weig
 
 
 @pytest.mark.parametrize("kind", [nets.Modules, nets.Functional, nets.Residual])
-def test_the_fields_of_all_cells_equal_those_found_one_by_one(kind) -> None:
-    net, x = nets.build(kind), nets.picture(1)
+def test_cell_fields_equal_single_receptive_fields(kind) -> None:
+    net, x = nets.build(kind), nets.random_images(1)
     for name in kind.layers:
         layer = net.get_submodule(name)
         rows, columns = activations(net, x, layer)[0].shape[2:]
@@ -142,7 +142,7 @@ def test_the_fields_of_all_cells_equal_those_found_one_by_one(kind) -> None:
         assert [found.box(*place) for place in places] == expected
 
 
-def test_fields_of_a_chain_of_windows_with_stride() -> None:
+def test_cell_fields_of_strided_windows_equal_arithmetic() -> None:
     net = stack(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 5, stride=2), nn.ReLU())
     x = torch.randn(1, 3, 40, 56)
     net(x)
@@ -155,7 +155,7 @@ def test_fields_of_a_chain_of_windows_with_stride() -> None:
     assert pooled is not None and pooled.box(0, 0) == (0, 0, 39, 55) and not pooled.whole
 
 
-def test_irregular_fields_are_not_guessed() -> None:
+def test_irregular_cell_fields_are_none() -> None:
     class Shuffled(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.flip(2)
@@ -168,7 +168,7 @@ def test_irregular_fields_are_not_guessed() -> None:
 
 
 @pytest.mark.parametrize(("name", "weights"), [("efficientnet_lite0", "default"), ("resnet18", "random")])
-def test_the_fields_of_a_models_cells_are_those_found_by_bisection(name, weights) -> None:
+def test_cell_fields_of_real_networks_equal_single_receptive_fields(name, weights) -> None:
     model = camviz.load_model(name, weights=weights, input_size=(128, 128))
     layers = [layer for layer in model.layers if layer.main]
     x = torch.randn(1, 3, *model.input_size, generator=torch.Generator().manual_seed(3))

@@ -1,4 +1,4 @@
-"""The table of a network: its parameters, shapes and depth, and the strip to scale."""
+"""Layer summary: parameters, shapes and depth; the strip to scale."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from camviz.inspection.summary import LayerRow, blank, layer_summary, to_scale
 from camviz.tape import activations
 
 
-def numbers(module: nn.Module) -> int:
+def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
@@ -31,22 +31,22 @@ class Branched(nn.Module):
 
 
 @pytest.mark.parametrize("names", [None, "every"])
-def test_parameters_sum_up_to_the_network_and_stand_where_they_are_used(lite0, names) -> None:
+def test_parameters_sum_to_those_of_the_network(lite0, names) -> None:
     rows = layer_summary(lite0, names and [layer.name for layer in lite0.layers])
-    assert sum(row.parameters for row in rows) == numbers(lite0.net) == 4652008
+    assert sum(row.parameters for row in rows) == parameter_count(lite0.net) == 4652008
     found = {row.name: row.parameters for row in rows}
     net = lite0.net
     if names is None:
-        assert found["bn1"] == numbers(net.conv_stem) + numbers(net.bn1)
-        assert found["blocks.3"] == numbers(net.blocks[3])
-        assert found["bn2"] == numbers(net.conv_head) + numbers(net.bn2)
+        assert found["bn1"] == parameter_count(net.conv_stem) + parameter_count(net.bn1)
+        assert found["blocks.3"] == parameter_count(net.blocks[3])
+        assert found["bn2"] == parameter_count(net.conv_head) + parameter_count(net.bn2)
     else:
         assert found["conv_stem"] == 32 * 3 * 3 * 3 and found["bn1"] == 64
         assert found["blocks.3"] == 0  # its parts stand in the rows above
     assert found["class scores"] == 1280 * 1000 + 1000
 
 
-def test_shapes_are_those_of_the_activations(lite0) -> None:
+def test_shapes_equal_the_activations(lite0) -> None:
     rows = layer_summary(lite0)
     assert [row.place for row in rows] == ["image", *["layer"] * (len(rows) - 2), "scores"]
     assert rows[0].shape == "3 x 224 x 224" and rows[-1].shape == "1000 x 1 x 1"
@@ -58,10 +58,10 @@ def test_shapes_are_those_of_the_activations(lite0) -> None:
         )
 
 
-def test_a_network_with_everything_that_is_odd() -> None:
+def test_summary_of_shared_reused_and_unused_parameters() -> None:
     model = camviz.load_model(Branched(), input_size=(32, 48))
     rows = layer_summary(model)
-    assert sum(row.parameters for row in rows) == numbers(model.net)
+    assert sum(row.parameters for row in rows) == parameter_count(model.net)
     assert [(row.name, row.parameters, row.depth) for row in rows] == [
         ("image", 0, 0),
         ("first", 4 * 27 + 4, 1),
@@ -73,14 +73,14 @@ def test_a_network_with_everything_that_is_odd() -> None:
     ]
 
 
-def test_depth_counts_what_has_weights_on_all_branches() -> None:
+def test_depth_counts_layers_with_weights_on_all_branches() -> None:
     model = camviz.load_model("resnet18", weights="random")
     found = {row.name: row.depth for row in layer_summary(model)}
     assert (found["relu"], found["layer1"], found["layer2"], found["layer4"]) == (1, 5, 10, 20)
     assert found["class scores"] == 21
 
 
-def test_the_strip_is_to_scale() -> None:
+def test_strip_is_to_scale() -> None:
     rows = [
         LayerRow("image", "input", 3, 64, 64),
         LayerRow("a", "Conv2d", 30, 32, 32, depth=1),

@@ -1,6 +1,6 @@
-"""`python -m tests.load.class_in_a_room`: a teacher and thirty students in one room; prints a Markdown table.
+"""`python -m tests.load.class_in_a_room`: measure a teacher and thirty students in one room; print a Markdown table.
 
-Each client is a session of its own. In each round a student works through a lesson on Learn (a region that is marked,
+Each client is a separate session. In each round a student works through a lesson on Learn (a region that is marked,
 or a choice), votes on a question of the teacher, and draws on an image of Explain. The teacher's wall looks at the room
 all the time. What each student is told is compared with what a single user is told, and what the wall counts with what
 was sent.
@@ -26,7 +26,7 @@ from camviz.teaching.lessons import lessons
 from tests.load.load import LONGEST, SAMPLES, Server
 from tests.load.painting import Painter
 from tests.load.room_clients import Visitor, bars_of, counts_of, of_kind, words
-from tests.load.room_truth import region_of, told_of
+from tests.load.room_truth import expected_feedback, region_of
 
 ROUNDS = (1, 2, 3, 4, 8)  # the lessons of the rounds
 PERIOD, WALL = 2.0, 1.5  # seconds between two looks of a student and of the wall
@@ -39,7 +39,7 @@ Sent = dict[int, tuple[float, str]]  # by student: when, and what
 
 @dataclass
 class Log:
-    """What was measured, and what was wrong."""
+    """Measured times and memory, and wrong results."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     late: list[float] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Log:
         self.seconds.setdefault(what, []).append(time.perf_counter() - started)
 
     def check(self, holds: bool, sentence: str) -> None:
-        """Note what is wrong."""
+        """Record a wrong result."""
         if not holds:
             self.wrong.append(sentence)
 
@@ -65,7 +65,7 @@ class Student:
     painter: Painter
 
     async def guess(self, lesson: int, sent: Sent, log: Log) -> None:
-        """Open a lesson, guess, and compare what it says of the guess with what a single user is told."""
+        """Open a lesson, guess, and compare the page's result with that of a single user."""
         rng = random.Random(100 * lesson + self.number)
         started = time.perf_counter()
         await self.seat.open("learn", lesson=str(lesson))
@@ -84,37 +84,37 @@ class Student:
         log.took("mark a region, or choose", started)
         started = time.perf_counter()
         sent[self.number] = time.monotonic(), value  # as early as the wall can count it
-        said = words(await self.seat.press("Check my guess"))
+        text = words(await self.seat.press("Check my guess"))
         log.took("check a guess", started)
         sent[self.number] = time.monotonic(), value
         self.seat.states = []
-        said = said.replace("\\", "")
-        missing = [one for one in told_of(lesson, value) if not re.search(one, said)]
-        log.check(not missing, f"student {self.number}, lesson {lesson}: {missing} is not said: {said[-400:]}")
+        text = text.replace("\\", "")
+        missing = [one for one in expected_feedback(lesson, value) if not re.search(one, text)]
+        log.check(not missing, f"student {self.number}, lesson {lesson}: {missing} is missing: {text[-400:]}")
 
-    async def vote(self, asked: asyncio.Event, sent: Sent, log: Log) -> None:
-        """Look at the room until there is a question, vote, and look on until the answer is shown."""
+    async def vote(self, question_is_open: asyncio.Event, sent: Sent, log: Log) -> None:
+        """Refresh the room until there is a question, vote, and refresh until the answer is shown."""
         rng = random.Random(self.number)
         await self.seat.open("room")
         vote: list[WidgetState] = []
         while True:
             started = time.perf_counter()
-            shown = await self.seat.look(*vote)
-            log.took("look at the room", started)
-            radios, said = of_kind(shown, "radio"), words(shown)
-            if radios and not vote and asked.is_set():
+            shown = await self.seat.refresh(*vote)
+            log.took("refresh the room", started)
+            radios, text = of_kind(shown, "radio"), words(shown)
+            if radios and not vote and question_is_open.is_set():
                 await asyncio.sleep(rng.random() * THINKING)
                 choice = rng.choice(radios[0].options)
                 vote = [WidgetState(id=radios[0].id, string_value=choice)]
                 sent[self.number] = time.monotonic(), choice
                 started = time.perf_counter()
-                taken = "Your answer is in" in words(await self.seat.look(*vote))
+                taken = "Your answer is in" in words(await self.seat.refresh(*vote))
                 log.took("vote", started)
                 log.check(taken, f"student {self.number}: the vote was not taken")
-            if "Your answer was" in said:
+            if "Your answer was" in text:
                 right = sent[self.number][1].endswith("espresso")
-                told = ("Your answer was right" in said) is right
-                log.check(told, f"student {self.number} was told the result of somebody else")
+                own_result = ("Your answer was right" in text) is right
+                log.check(own_result, f"student {self.number} was told the result of somebody else")
                 return
             await asyncio.sleep(PERIOD)
 
@@ -131,13 +131,13 @@ class Student:
 
 
 async def watch(teacher: Visitor, read: Callable[[str], int], count: int, sent: Sent, log: Log) -> list[Any]:
-    """Look at the wall until it counts everybody; return what it shows then."""
+    """Refresh the wall until it counts everybody; return what it shows then."""
     seen: dict[int, float] = {}
     begun = time.monotonic()
     while True:
         started = time.perf_counter()
-        shown = await teacher.look()
-        log.took("look at the wall", started)
+        shown = await teacher.refresh()
+        log.took("refresh the wall", started)
         for number in range(read(words(shown)) + 1):
             seen.setdefault(number, time.monotonic())
         if count in seen:
@@ -157,15 +157,15 @@ async def one_round(teacher: Visitor, students: list[Student], lesson: int, log:
     prompt = lessons()[lesson - 1].prompts[0]
     guesses: Sent = {}
 
-    def guessed(said: str) -> int:
-        found = re.search(rf"Lesson {lesson}: {re.escape(prompt.text)} Guesses: (\d+)", said.replace("\\", ""))
+    def guessed(text: str) -> int:
+        found = re.search(rf"Lesson {lesson}: {re.escape(prompt.text)} Guesses: (\d+)", text.replace("\\", ""))
         return int(found[1]) if found else 0
 
     work = [one.guess(lesson, guesses, log) for one in students]
     await asyncio.gather(watch(teacher, guessed, count, guesses, log), *work)
     given = [value for _, value in guesses.values()]
-    wall = await teacher.look(teacher.opened("Show the guesses"))  # of this lesson: it has the largest number yet
-    await teacher.look(teacher.opened("Show the guesses", False))
+    wall = await teacher.refresh(teacher.opened("Show the guesses"))  # of this lesson: it has the largest number yet
+    await teacher.refresh(teacher.opened("Show the guesses", False))
     if prompt.kind == "region":
         log.check(
             counts_of(wall) == counts_of(given), f"lesson {lesson}: the wall's regions are not those of the class"
@@ -173,22 +173,22 @@ async def one_round(teacher: Visitor, students: list[Student], lesson: int, log:
     else:
         log.check(bars_of(wall) == Counter(given), f"lesson {lesson}: the wall counts {bars_of(wall)}")
 
-    asked, votes = asyncio.Event(), Sent()
+    question_is_open, votes = asyncio.Event(), Sent()
     await teacher.press("Ask the class")
-    asked.set()
+    question_is_open.set()
 
-    def answered(said: str) -> int:
-        found = re.search(rf"(\d+) of {count} have answered", said)
+    def answered(text: str) -> int:
+        found = re.search(rf"(\d+) of {count} have answered", text)
         return int(found[1]) if found else 0
 
     async def ask() -> None:
         wall = await watch(teacher, answered, count, votes, log)
-        wall = await teacher.look(teacher.clicked("Show the answer now", wall))
+        wall = await teacher.refresh(teacher.clicked("Show the answer now", wall))
         counted = bars_of(wall)
         log.check(counted == Counter(choice for _, choice in votes.values()), f"the wall counts {counted}")
 
-    await asyncio.gather(ask(), *(one.vote(asked, votes, log) for one in students))
-    await teacher.look(teacher.clicked("Remove the question", await teacher.look()))
+    await asyncio.gather(ask(), *(one.vote(question_is_open, votes, log) for one in students))
+    await teacher.refresh(teacher.clicked("Remove the question", await teacher.refresh()))
     await asyncio.gather(*(one.paint(log) for one in students))
 
 
@@ -207,7 +207,7 @@ async def whole_lesson(people: int, rounds: tuple[int, ...], strokes: int) -> Lo
             students.append(Student(number, seat, painter))
             for lesson in rounds:  # computed now, so that nobody waits for it later
                 if lessons()[lesson - 1].prompts[0].kind == "region":
-                    told_of(lesson, region_of(lesson, number))
+                    expected_feedback(lesson, region_of(lesson, number))
         for lesson in rounds:
             await one_round(teacher, students, lesson, log)
             log.memory.append(server.memory())
@@ -216,8 +216,8 @@ async def whole_lesson(people: int, rounds: tuple[int, ...], strokes: int) -> Lo
         late = await open_pages.enter_async_context(Visitor(server.port))
         log.check("There is no room" in await late.enter(metric.body, "late"), "the room is still there")
         await students[0].seat.open("room")
-        said = words(students[0].seat.visit.shown())
-        log.check("Enter a room" in said, "a student is still in the room")
+        text = words(students[0].seat.visit.shown())
+        log.check("Enter a room" in text, "a student is still in the room")
     return log
 
 

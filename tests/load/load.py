@@ -1,4 +1,4 @@
-"""`make load`: a class at work on one server, by websocket clients and real browsers; prints one Markdown table."""
+"""`make load`: measure one server under a class of websocket clients and real browsers; print a Markdown table."""
 
 import argparse
 import asyncio
@@ -44,10 +44,10 @@ Thinking = tuple[float, float]  # seconds between two clicks, from and to
 
 @dataclass
 class Answer:
-    """What a page showed in the end: the maps and their images, all other images' names, and what went wrong."""
+    """What a page showed: the maps and their images, the names of other images, and errors."""
 
     maps: list[str] = field(default_factory=list)  # the image and the values of each stage
-    pictures: list[str] = field(default_factory=list)  # names that Streamlit makes of the contents
+    images: list[str] = field(default_factory=list)  # names that Streamlit makes of the contents
     errors: list[str] = field(default_factory=list)
     buttons: dict[str, str] = field(default_factory=dict)  # label: widget id
     uploader: str = ""
@@ -55,12 +55,12 @@ class Answer:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """What has to be the same for everybody who asks for the same."""
-        return (*self.maps, *self.pictures)
+        """Return what must be equal for everybody who opens the same link."""
+        return (*self.maps, *self.images)
 
 
 class Person:
-    """One visitor: a session of its own, which opens links as a click would, and uploads an image."""
+    """One visitor with a separate session, who opens links and uploads an image."""
 
     def __init__(self, port: int) -> None:
         self.port, self.visit, self.page = port, Visit(), ""
@@ -80,7 +80,7 @@ class Person:
         await self.socket.close()
 
     async def open(self, page: str = "", click: str = "", **link: str) -> Answer:
-        """Open a link; with `click`, press the button whose label begins so, if there is one."""
+        """Open a link; then press the button whose label starts with `click`, if there is one."""
         if page != self.page:  # the first run on another page keeps the session's settings, whatever the link says
             await self._run(page, {})
             self.page = page
@@ -93,7 +93,7 @@ class Person:
         return answer
 
     async def upload(self, name: str, data: bytes) -> Answer:
-        """Bring an image along."""
+        """Upload an image."""
         first = await self.open()
         await self.socket.send(self.visit.request_address(name))
         while (answer := await self._receive()).WhichOneof("type") != "file_urls_response":
@@ -122,7 +122,7 @@ def _read(elements: Any, seconds: float) -> Answer:
             data = json.loads(element.bidi_component.json)
             answer.maps += [data["image"], data["values"]] if "values" in data else []  # else tools, or an image alone
         elif kind == "imgs":
-            answer.pictures += [image.url for image in element.imgs.imgs]
+            answer.images += [image.url for image in element.imgs.imgs]
         elif kind == "exception":
             answer.errors.append(element.exception.message)
         elif kind == "alert" and element.alert.format == 1:
@@ -147,7 +147,7 @@ class Work:
 
 
 def choose(rng: random.Random) -> Work:
-    """What a person does next."""
+    """Choose what a person does next."""
     # A session keeps what a link leaves out, so every link says everything.
     link = {"img": f"sample:{rng.choice(SAMPLES)}", "layer": "bn2", "target": "-1", "method": "grad_cam"}
     what = rng.random()
@@ -176,10 +176,10 @@ def plan(number: int, thinking: Thinking, steps: int) -> Plan:
     return Plan(arrival, [(rng.uniform(*thinking), choose(rng)) for _ in range(steps)])
 
 
-def own_picture(number: int) -> bytes:
-    """An image that nobody else has."""
-    chance = np.random.default_rng(number)
-    coarse = Image.fromarray(chance.integers(0, 255, (6, 6, 3), dtype=np.uint8))
+def private_image(number: int) -> bytes:
+    """Return an image that nobody else has."""
+    rng = np.random.default_rng(number)
+    coarse = Image.fromarray(rng.integers(0, 255, (6, 6, 3), dtype=np.uint8))
     buffer = BytesIO()
     coarse.resize((320, 320), Image.Resampling.BICUBIC).save(buffer, "PNG")
     return buffer.getvalue()
@@ -187,7 +187,7 @@ def own_picture(number: int) -> bytes:
 
 @dataclass
 class Log:
-    """What happened: durations by row, errors, and answers that were not the single user's."""
+    """Durations by row, errors, and answers that differ from the single user's."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     seen: Counter[str] = field(default_factory=Counter)
@@ -195,16 +195,16 @@ class Log:
     wrong: list[str] = field(default_factory=list)
 
 
-async def study(port: int, number: int, until: float, planned: Plan, truth: dict[str, Any], log: Log) -> None:
-    """One person's visit: an upload, then mixed work."""
+async def study(port: int, number: int, until: float, planned: Plan, expected: dict[str, Any], log: Log) -> None:
+    """Run one person's visit: an upload, then mixed work."""
     try:
         async with Person(port) as person:
             await asyncio.sleep(planned.arrival)
             answer = await person.open()
             log.seconds["first page"].append(answer.seconds)
-            answer = await person.upload(f"own-{number}.png", own_picture(number))
+            answer = await person.upload(f"own-{number}.png", private_image(number))
             log.seconds["own image, first heatmap"].append(answer.seconds)
-            _check(answer, f"own image {number}", truth["own"][number], log)
+            _check(answer, f"own image {number}", expected["own"][number], log)
             for pause, work in planned.steps:
                 if time.monotonic() >= until:
                     break
@@ -214,7 +214,7 @@ async def study(port: int, number: int, until: float, planned: Plan, truth: dict
                 answer = await person.open(work.page, click="Run", **work.link)
                 log.seen[name] += 1
                 log.seconds[f"{work.row}, {'seen before' if before else 'for the first time'}"].append(answer.seconds)
-                _check(answer, name, truth[name], log)
+                _check(answer, name, expected[name], log)
     except (TimeoutError, OSError, websockets.exceptions.WebSocketException) as error:
         log.errors.append(f"person {number}: {type(error).__name__} {error}")
 
@@ -226,13 +226,13 @@ def _check(answer: Answer, name: str, expected: tuple[str, ...], log: Log) -> No
         log.wrong.append(f"{name}: {len(answer.shown)} images for {len(expected)}, other ones at {which}")
 
 
-async def truths(port: int, plans: list[Plan]) -> dict[str, Any]:
-    """What a single user sees of everything that will be asked for."""
+async def expected_answers(port: int, plans: list[Plan]) -> dict[str, Any]:
+    """Return what a single user sees for every link of the plans."""
     found: dict[str, Any] = {"own": {}}
     works = {f"{work.page} {urlencode(work.link)}": work for planned in plans for _, work in planned.steps}
     for number in range(len(plans)):
         async with Person(port) as person:
-            found["own"][number] = (await person.upload(f"own-{number}.png", own_picture(number))).shown
+            found["own"][number] = (await person.upload(f"own-{number}.png", private_image(number))).shown
     async with Person(port) as person:
         await person.open()
         for name, work in works.items():
@@ -244,7 +244,7 @@ async def truths(port: int, plans: list[Plan]) -> dict[str, Any]:
 
 
 async def arrive(browser: Any, port: int) -> Any:
-    """The first page in a real browser, drawn to its end."""
+    """Open the first page in a real browser and wait until it is drawn."""
     page = await browser.new_page(viewport={"width": 1280, "height": 900})
     await page.goto(f"http://127.0.0.1:{port}/")
     await page.locator("figure.stage canvas.heat").wait_for(timeout=LONGEST * 1000)
@@ -252,17 +252,17 @@ async def arrive(browser: Any, port: int) -> Any:
 
 
 async def look(page: Any, number: int, until: float, thinking: Thinking, log: Log) -> None:
-    """A real browser that clicks from sample to sample."""
-    chance, sample, answer = random.Random(1000 + number), "coffee", page.locator(".st-key-answer")
+    """Click from sample to sample in a real browser."""
+    rng, sample, answer = random.Random(1000 + number), "coffee", page.locator(".st-key-answer")
     try:
         while time.monotonic() < until:
-            sample = chance.choice([name for name in SAMPLES if name not in ("coffee", sample)])
+            sample = rng.choice([name for name in SAMPLES if name not in ("coffee", sample)])
             before = await answer.inner_text()
             started = time.perf_counter()
             await page.locator(f".gallery button[title={sample}]").click(timeout=LONGEST * 1000)
             await expect(answer).not_to_have_text(before, timeout=LONGEST * 1000)  # drawn when the heatmap is there
             log.seconds["in a browser, another sample"].append(time.perf_counter() - started)
-            await asyncio.sleep(chance.uniform(*thinking))
+            await asyncio.sleep(rng.uniform(*thinking))
         boxes = await page.locator("[data-testid=stException]").count()
         if boxes:
             log.errors.append(f"browser {number}: {boxes} exceptions on the page")
@@ -314,7 +314,7 @@ class Server:
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 
     async def sessions(self) -> int:
-        """How many visitors the server believes to have."""
+        """Return the number of sessions that the server reports."""
         with await asyncio.to_thread(urllib.request.urlopen, self._url("metrics"), timeout=10) as answer:
             found = re.findall(r"^active_sessions (\d+)", answer.read().decode(), re.M)
         return int(found[0]) if found else 0
@@ -322,7 +322,7 @@ class Server:
 
 @dataclass
 class Result:
-    """A whole run."""
+    """Results of a run."""
 
     log: Log
     memory: list[tuple[float, float]]  # seconds since the start, MB
@@ -330,17 +330,17 @@ class Result:
 
 
 async def run(people: int, browsers: int, seconds: float, thinking: Thinking) -> Result:
-    """One server answers a single user, a fresh one the class."""
+    """Let one server answer a single user, then a new server the class."""
     steps = max(3, int(seconds / thinking[0] / 2))  # more than anybody's pauses leave room for
     plans = [plan(number, thinking, steps) for number in range(people)]
     async with Server() as alone:
-        truth = await truths(alone.port, plans)
+        expected = await expected_answers(alone.port, plans)
     log = Log()
     async with Server() as server, async_playwright() as playwright:
-        if (told := await asyncio.to_thread(warm, f"http://127.0.0.1:{server.port}")) != "ok":  # as `make app` does
-            raise AssertionError(told)
+        if (status := await asyncio.to_thread(warm, f"http://127.0.0.1:{server.port}")) != "ok":  # as `make app` does
+            raise AssertionError(status)
         opened, pages = None, []
-        if browsers:  # they are there before the lesson begins: to start a Chromium is no work of the server
+        if browsers:  # they start before the lesson, as starting Chromium is no work of the server
             # In a class they run on other machines: here they give way to the server.
             chromium = server.home / "chromium"
             chromium.write_text(f'#!/bin/sh\nexec nice -n 10 {shutil.which("chromium")} "$@"\n')
@@ -356,7 +356,7 @@ async def run(people: int, browsers: int, seconds: float, thinking: Thinking) ->
                 memory.append((time.monotonic() - started, server.memory()))
                 await asyncio.sleep(1)
 
-        visits = [study(server.port, number, until, plans[number], truth, log) for number in range(people)]
+        visits = [study(server.port, number, until, plans[number], expected, log) for number in range(people)]
         visits += [look(page, number, until, thinking, log) for number, page in enumerate(pages)]
         await asyncio.gather(watch(), *visits)
         if opened:
@@ -366,7 +366,7 @@ async def run(people: int, browsers: int, seconds: float, thinking: Thinking) ->
 
 
 def table(result: Result) -> str:
-    """The run as Markdown."""
+    """Return the results as Markdown."""
     lines = ["| what a person does | times | median | 95% under |", "|---|---|---|---|"]
     for row, taken in sorted(result.log.seconds.items()):
         high = statistics.quantiles(taken, n=20)[-1] if len(taken) > 1 else taken[0]

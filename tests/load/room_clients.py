@@ -35,7 +35,7 @@ class Visitor(Person):
             self.boxes[message.delta.add_block.expandable.label] = message.delta.add_block.expandable.id
         return message
 
-    async def look(self, *states: WidgetState) -> list[Any]:
+    async def refresh(self, *states: WidgetState) -> list[Any]:
         """Run the part of the page that refreshes itself; return its elements."""
         message = BackMsg()
         rerun = message.rerun_script
@@ -68,9 +68,9 @@ class Visitor(Person):
         await self.open("room", room=code)
         fields = [one for one in of_kind(self.visit.shown(), "text_input") if one.label in ("Code", "Nickname")]
         typed = [WidgetState(id=one.id, string_value=text) for one, text in zip(fields, (code, nickname), strict=True)]
-        said = words(await self.press("Enter", *typed))
+        text = words(await self.press("Enter", *typed))
         self.states = []
-        return said
+        return text
 
     def clicked(self, label: str, elements: Sequence[Any]) -> WidgetState:
         """Return the state of a button that was just pressed."""

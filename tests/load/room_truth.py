@@ -23,8 +23,8 @@ def region_of(lesson: int, number: int) -> str:
 
 
 @cache
-def told_of(lesson: int, value: str) -> list[str]:
-    """Return patterns of what the page says of a guess: a packed region, or an option."""
+def expected_feedback(lesson: int, value: str) -> list[str]:
+    """Return patterns of the page's result for a guess: a packed region, or an option."""
     prompt = lessons()[lesson - 1].prompts[0]
     if prompt.kind == "choice":
         right = prompt.options[prompt.right - 1]

@@ -1,7 +1,7 @@
-"""Tiny networks in float64, each with the same computation spelled out in steps, and a backward pass written by hand.
+"""Tiny networks in float64, each with the same computation as a list of steps, and a backward pass written by hand.
 
-`ByHand` knows neither autograd nor modules: every affine step becomes an explicit matrix, a ReLU a mask, max-pooling
-a loop that remembers where the maximum was. It is what the methods are compared with.
+`ByHand` uses neither autograd nor modules: every affine step becomes an explicit matrix, a ReLU a mask, max-pooling
+a loop that stores the position of the maximum. The methods are compared with it.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ SIZE = (20, 28)
 CLASSES = 7
 
 
-def picture(batch=2, dtype=torch.float64, size=SIZE):
+def random_images(batch=2, dtype=torch.float64, size=SIZE):
     return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(1), dtype=dtype)
 
 
@@ -136,16 +136,16 @@ class Residual(nn.Module):
         return [self.stem, Relu(), *self.first.steps(), *self.second.steps(), self.head]
 
 
-class Fuse(nn.Module):
-    """Hands its input on, but raises at its `blow`-th run; `blow` = 0: never."""
+class RaisingLayer(nn.Module):
+    """Return the input, but raise at run number `raise_at`; 0: never."""
 
     def __init__(self, error):
         super().__init__()
-        self.error, self.blow, self.runs = error, 0, 0
+        self.error, self.raise_at, self.runs = error, 0, 0
 
     def forward(self, x):
         self.runs += 1
-        if self.runs == self.blow:
+        if self.runs == self.raise_at:
             raise self.error
         return x
 
@@ -156,12 +156,12 @@ def build(kind, seed=0, dtype=torch.float64, **arguments):
 
 
 def run(method, net, x, score, layer, **knobs):
-    """A method of METHODS called as it wants to be called."""
+    """Call a method of METHODS, with a layer if it takes one."""
     return method(net, x, score, *([] if method.layer == "none" else [layer]), **knobs)
 
 
 def quick(method, net, x, score, layer, **knobs):
-    """The same with few of what a method of many passes takes many of."""
+    """Run a method of many passes with few samples, steps or masks."""
     few = {name: 3 for name in method.knobs if name in ("samples", "steps", "masks", "cells", "scales")}
     return run(method, net, x, score, layer, **{**few, **knobs})
 
@@ -169,11 +169,11 @@ def quick(method, net, x, score, layer, **knobs):
 NETS = {"modules": Modules, "functional": Functional, "residual": Residual}
 
 
-# ------------------------------------------------------------------------------------- what must not be touched
+# -------------------------------------------------------------------------------------- what must not be changed
 
 
 def state(net):
-    """Everything that a method could leave behind, on the network and in torch."""
+    """Return everything that a method could change, on the network and in torch."""
     tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
     return {
         "tensors": {
@@ -184,14 +184,14 @@ def state(net):
             name: (id(m), type(m), m.training, list(vars(m)), list(m._modules), hooks_of(m))
             for name, m in net.named_modules()
         },
-        "everywhere": {  # but for the hook that CamViz registers once, at its first use, and leaves there
+        "global hooks": {  # except the hook that CamViz registers once, at its first use
             name: [key for key, hook in value.items() if hook is not hooks._on_forward]
             for name, value in vars(torch_module).items()
             if is_hooks(name, value)
         },
         "modes": (torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()),
         "switches": (torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.get_default_dtype()),
-        "chance": content(torch.get_rng_state()),
+        "rng": content(torch.get_rng_state()),
         "tape": (hooks._listener.get(), rules.active_rules.get(), pass_counts.active_counts.get()),
     }
 
@@ -209,10 +209,10 @@ def hooks_of(module):
 
 
 class Interrupt(BaseException):
-    """As Streamlit's, which ends a script run."""
+    """Like Streamlit's exception that ends a script run."""
 
 
-# ----------------------------------------------------------------------------------------- the same, spelled out
+# ------------------------------------------------------------------------------------------------ passes by hand
 
 
 @dataclass
@@ -224,7 +224,7 @@ class Activation:
 
 
 def Relu(high=inf):
-    """Passes on what lies between 0 and `high`."""
+    """Clamp to 0 and `high`."""
     return Activation(lambda x: x.clamp(0, high), lambda x: ((x > 0) & (x < high)).double())
 
 
@@ -238,12 +238,12 @@ class Pool:
 
 @dataclass
 class Fork:
-    """Keeps the current value for a later Add."""
+    """Keep the current value for a later Add."""
 
 
 @dataclass
 class Add:
-    """Adds what the last Fork kept, taken through an affine map."""
+    """Add the value that the last Fork kept, after an affine map."""
 
     shortcut: nn.Module
 
@@ -257,13 +257,13 @@ RULES = {
 
 
 def close(actual, expected, tolerance=1e-10):
-    """Equal to within `tolerance` of the largest value, which must not be zero."""
+    """Check equality within `tolerance` of the largest value, which must not be zero."""
     assert expected.abs().max() > 0
     assert_close(actual, expected, rtol=0, atol=tolerance * float(expected.abs().max()))
 
 
 class ByHand:
-    """The steps run on `x`: `values` has every step's output, `back` goes back from them under a rule."""
+    """Run the steps on `x`: `values` has the output of each step, `back` is the backward pass under a rule."""
 
     def __init__(self, steps, x):
         self.values, self.undo, kept, last = [], [], [], x
@@ -274,7 +274,7 @@ class ByHand:
                 self.undo.append(back)
 
     def back(self, seed, rule="plain", start=-1):
-        """The gradients of sum(values[start] * seed) at the outputs of the steps up to `start`, and at x."""
+        """Return the gradients of sum(values[start] * seed) at the outputs of the steps up to `start`, and at x."""
         start = range(len(self.undo))[start]
         gradients, branches = [seed(self.values[start])], []
         for undo in reversed(self.undo[: start + 1]):
@@ -284,20 +284,20 @@ class ByHand:
 
 @cache
 def by_hand(kind):
-    """A network of that kind, images, and its steps run on them; shared, as no test may change them."""
-    net, x = build(kind), picture()
+    """Return a network, images, and its steps run on them; cached, so no test may change them."""
+    net, x = build(kind), random_images()
     return net, x, ByHand(net.steps(), x)
 
 
 def _run(step, x, kept):
-    """A step's output, and what it does to a gradient."""
+    """Return the output of a step, and its backward function."""
     if isinstance(step, Activation):
         return step.function(x), lambda g, rule, branches: rule(g, step.slope(x))
     if isinstance(step, Pool):
         return _pool(step, x)
     if isinstance(step, Fork):
         kept.append(x)
-        # A backward pass that began between Fork and Add has no second branch.
+        # A backward pass that starts between Fork and Add has no second branch.
         return x, lambda g, rule, branches: g + branches.pop() if branches else g
     if isinstance(step, Add):
         value, back = _affine(step.shortcut, kept.pop())
@@ -311,7 +311,7 @@ def _run(step, x, kept):
 
 
 def _affine(step, x):
-    """An affine step as a matrix, whose rows are the images of the unit vectors."""
+    """Apply an affine step as a matrix, whose rows are the images of the unit vectors."""
     shape, count = x.shape[1:], x[0].numel()
     unit = torch.eye(count, dtype=x.dtype).reshape(count, *shape)
     offset = step(torch.zeros_like(x[:1]))
@@ -342,11 +342,11 @@ def _pool(step, x):
 
 
 def score_cam_by_hand(net, x, score, activation, weighting="channel softmax"):
-    """The published formula, with its baseline, channel by channel."""
+    """Compute the published formula, with its baseline, channel by channel."""
     maps = []
     for sample in range(len(x)):
         one = x[sample : sample + 1]
-        raw, alive = [], []
+        raw, used = [], []
         with torch.no_grad():
             baseline = score(net(torch.zeros_like(one)))
         for channel in range(activation.shape[1]):
@@ -359,11 +359,11 @@ def score_cam_by_hand(net, x, score, activation, weighting="channel softmax"):
                     raw.append(float(score(net(masked)) - baseline))
                 else:
                     raw.append(float(score(net(masked).softmax(dim=1))))
-            alive.append(channel)
+            used.append(channel)
         weights = torch.tensor(raw, dtype=x.dtype)
         if weighting == "channel softmax":
             weights = weights.exp() / weights.exp().sum()
-        total = sum(w * activation[sample, c] for w, c in zip(weights, alive, strict=True))
+        total = sum(w * activation[sample, c] for w, c in zip(weights, used, strict=True))
         maps.append(total.clamp(min=0))
     return torch.stack(maps)
 
@@ -372,16 +372,16 @@ def sigmoid(x):
     return 1 / (1 + (-x).exp())
 
 
-def normal(x):
+def normal_density(x):
     return (-(x**2) / 2).exp() / (2 * pi) ** 0.5
 
 
-def below(x):
-    """The share of a normal distribution that lies below x."""
+def normal_distribution(x):
+    """Return the standard normal distribution function of x."""
     return (1 + torch.erf(x / 2**0.5)) / 2
 
 
-# Smooth activations, with what they do and their derivative as formulas.
+# Smooth activations, with their formulas and derivatives.
 SMOOTH = {
     "nn.SiLU": (nn.SiLU(), lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * (1 - sigmoid(x)))),
     "nn.SiLU in place": (
@@ -389,7 +389,7 @@ SMOOTH = {
         lambda x: x * sigmoid(x),
         lambda x: sigmoid(x) * (1 + x * (1 - sigmoid(x))),
     ),
-    "F.gelu": (F.gelu, lambda x: x * below(x), lambda x: below(x) + x * normal(x)),
+    "F.gelu": (F.gelu, lambda x: x * normal_distribution(x), lambda x: normal_distribution(x) + x * normal_density(x)),
     "F.softplus": (F.softplus, lambda x: (1 + x.exp()).log(), sigmoid),
     "nn.ELU": (nn.ELU(0.5), lambda x: torch.where(x > 0, x, 0.5 * (x.exp() - 1)), lambda x: _kinked(x, 0.5 * x.exp())),
     "F.elu_": (
@@ -416,11 +416,11 @@ def _kinked(x, slope):
 
 
 def of_class(c):
-    """The seed of a backward pass: one at class c, zero elsewhere."""
+    """Return the seed of a backward pass: one at class c, zero elsewhere."""
     return lambda scores: F.one_hot(torch.full((len(scores),), c), scores.shape[1]).to(scores)
 
 
-# Every way in which a network may say ReLU, with the upper end of what it passes on.
+# Every form of ReLU in a network, with its upper bound.
 RELUS = {
     "nn.ReLU": (nn.ReLU(), inf),
     "nn.ReLU in place": (nn.ReLU(inplace=True), inf),

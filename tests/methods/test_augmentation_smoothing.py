@@ -1,16 +1,16 @@
-"""Augmentation smoothing: the mean of the base method's maps, and its bases from the table."""
+"""Augmentation smoothing: the mean of the base method's maps; choices of base methods."""
 
 import torch
 
 from camviz import METHODS, scores
 from camviz.methods.augmentation_smoothing import augmentation_smoothing
-from tests.methods.nets import Residual, build, close, picture
+from tests.methods.nets import Residual, build, close, random_images
 
 SCORE = scores.logit(2)
 
 
-def test_is_the_mean_of_the_maps_mirrored_back():
-    net, x = build(Residual), picture()
+def test_augmentation_smoothing_is_the_mean_of_mirrored_maps():
+    net, x = build(Residual), random_images()
     for base, layer in (("grad_cam", [net.second]), ("vanilla_backprop", [])):
         maps = [
             METHODS[base](net, torch.flip(factor * x, [3]) if flip else factor * x, SCORE, *layer)
@@ -23,7 +23,7 @@ def test_is_the_mean_of_the_maps_mirrored_back():
     assert torch.equal(plain, METHODS["grad_cam"](net, x, SCORE, net.second))
 
 
-def test_the_base_methods_come_from_the_table():
+def test_base_methods_are_those_of_the_registry():
     bases = METHODS["augmentation_smoothing"].knobs["base"].choices
     assert {"grad_cam", "deep_lift", "fem", "lrp"} <= {*bases}
     assert not {"smooth_grad", "rise", "random_cam", "augmentation_smoothing"} & {*bases}

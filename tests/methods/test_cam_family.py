@@ -1,4 +1,4 @@
-"""The class activation maps beyond Grad-CAM: their formulas on gradients by hand, identities, and the peers' maps."""
+"""Class activation maps beyond Grad-CAM: formulas on gradients by hand, identities, and peer libraries."""
 
 import warnings
 
@@ -20,7 +20,7 @@ from camviz.methods.grad_cam_pp import grad_cam_pp
 from camviz.methods.hires_cam import hires_cam
 from camviz.methods.xgrad_cam import xgrad_cam
 from camviz.tape import counting_passes, score_gradient
-from tests.methods.nets import NETS, Functional, Modules, Residual, build, by_hand, close, of_class, picture
+from tests.methods.nets import NETS, Functional, Modules, Residual, build, by_hand, close, of_class, random_images
 
 LAYERS = [(kind, name) for kind in NETS.values() for name in kind.layers]
 EVERY_LAYER = pytest.mark.parametrize(("kind", "name"), LAYERS, ids=[f"{k.__name__} {name}" for k, name in LAYERS])
@@ -28,7 +28,7 @@ LAST = {Modules: "features.6", Functional: None, Residual: "second"}
 
 
 def at(kind, name, c):
-    """Network, images, layer, its activation and the gradient of class c there, by hand."""
+    """Return network, images, layer, its activation and the gradient of class c there, by hand."""
     net, x, hand = by_hand(kind)
     gradients, _ = hand.back(of_class(c))
     step = kind.layers[name]
@@ -36,7 +36,7 @@ def at(kind, name, c):
 
 
 def cells(activation):
-    """The place of every number of (B, c, h, w), one after the other."""
+    """Return the index of every number of (B, c, h, w)."""
     return [(b, c, i, j) for b in range(len(activation)) for c in range(activation.shape[1])
             for i in range(activation.shape[2]) for j in range(activation.shape[3])]  # fmt: skip
 
@@ -49,7 +49,7 @@ def same(result, expected):
 
 
 @pytest.mark.parametrize("kind", [Modules, Residual])
-def test_cam_weighs_by_the_last_layer(kind):
+def test_cam_equals_the_formula(kind):
     net, x, layer, activation, _ = at(kind, LAST[kind], 0)
     weight, bias = net.head[-1].weight.detach(), net.head[-1].bias.detach()
     for c in range(7):
@@ -60,7 +60,7 @@ def test_cam_weighs_by_the_last_layer(kind):
         same(grad_cam(net, x, scores.logit(c), layer), result.relu() / activation[0, 0].numel())
 
 
-def test_cam_of_other_scores():
+def test_cam_of_contrast_and_probability():
     net, x, layer, _, _ = at(Modules, "features.6", 0)
     a, b = (cam(net, x, scores.logit(c), layer) for c in (2, 5))
     assert (a - b).abs().max() > 0.01
@@ -73,9 +73,9 @@ def test_cam_of_other_scores():
 
 def test_cam_needs_no_backward_pass_through_the_network():
     net, x, layer, _, _ = at(Modules, "features.6", 0)
-    with counting_passes() as account:
+    with counting_passes() as counts:
         cam(net, x, scores.logit(2), layer)
-    assert (account.forward_passes, account.backward_passes) == (2, 0)
+    assert (counts.forward_passes, counts.backward_passes) == (2, 0)
 
 
 class Headed(nn.Module):
@@ -92,7 +92,7 @@ class Headed(nn.Module):
 def test_cam_with_a_convolution_as_the_last_layer():
     net = build(Headed).double()
     net.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(5, 7, 1, bias=False), nn.Flatten()).double()
-    x = picture()
+    x = random_images()
     expected = torch.einsum("c,bchw->bhw", net.head[1].weight[3, :, 0, 0], net.maps(x)).detach()
     same(cam(net, x, scores.logit(3), net.maps), expected)
 
@@ -108,13 +108,13 @@ def test_cam_with_a_convolution_as_the_last_layer():
     ],
     ids=["max", "relu after", "two layers", "relu before", "larger pooling"],
 )
-def test_cam_is_refused_where_more_lies_above_the_layer(head):
+def test_cam_is_refused_if_more_layers_follow(head):
     torch.manual_seed(0)
     net = Headed(*head).double().eval()
-    for parameter in net.parameters():  # those of the head were made with this file
+    for parameter in net.parameters():  # those of the head were drawn when this file was imported
         nn.init.normal_(parameter)
     with pytest.raises(CamvizError, match="followed only by average pooling and one linear layer"):
-        cam(net, picture(), scores.logit(3), net.maps)
+        cam(net, random_images(), scores.logit(3), net.maps)
 
 
 @EVERY_LAYER
@@ -141,17 +141,17 @@ def test_grad_cam_pp_equals_the_formula(kind, name, c):
     same(grad_cam_pp(net, x, scores.logit(c), layer), expected)
 
 
-def test_grad_cam_pp_says_where_it_is_not_made_for():
+def test_grad_cam_pp_notes_negative_activations():
     net, x, layer, activation, _ = at(Modules, "features.2", 4)
     assert (activation >= 0).all()
-    with counting_passes() as account:
+    with counting_passes() as counts:
         grad_cam_pp(net, x, lambda z: 1e3 * z[:, 4], layer)
-    assert account.notes == []
+    assert counts.notes == []
     layer, activation = net.features[0], net.features[0](x)
     assert (activation < 0).any()
-    with counting_passes() as account:
+    with counting_passes() as counts:
         result = grad_cam_pp(net, x, lambda z: 1e3 * z[:, 4], layer)
-    assert "negative activations" in account.notes[0] and result.isfinite().all()
+    assert "negative activations" in counts.notes[0] and result.isfinite().all()
 
 
 @EVERY_LAYER
@@ -178,7 +178,7 @@ def test_hires_cam_equals_the_formula(kind, name, c):
 
 
 @pytest.mark.parametrize("method", [hires_cam, xgrad_cam])
-def test_equal_to_grad_cam_where_average_pooling_follows(method):
+def test_hires_and_xgrad_equal_grad_cam_before_average_pooling(method):
     net, x, layer, _, _ = at(Modules, "features.6", 0)
     for c in range(7):
         expected = grad_cam(net, x, scores.logit(c), layer)
@@ -186,11 +186,11 @@ def test_equal_to_grad_cam_where_average_pooling_follows(method):
 
 
 @pytest.mark.parametrize("method", [grad_cam_pp, xgrad_cam, hires_cam, finer_cam])
-def test_costs_one_pass_up_and_one_down(method):
+def test_gradient_cams_cost_one_forward_and_one_backward_pass(method):
     net, x, layer, _, _ = at(Modules, "features.4", 0)
-    with counting_passes() as account:
+    with counting_passes() as counts:
         method(net, x, scores.logit(2), layer)
-    assert (account.forward_passes, account.backward_passes) == (2, 2)
+    assert (counts.forward_passes, counts.backward_passes) == (2, 2)
 
 
 # ------------------------------------------------------------------------------------------------------- Eigen-CAM
@@ -212,18 +212,18 @@ def test_eigen_cam_is_the_first_principal_component(kind, name, centered):
         close(found, expected if (found * expected).sum() > 0 else -expected, 1e-8)
 
 
-def test_eigen_cam_where_there_are_fewer_places_than_channels():
+def test_eigen_cam_with_fewer_positions_than_channels():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 40, 5, stride=8), nn.ReLU(), nn.Flatten(), nn.Linear(40 * 2 * 3, 7)).double()
-    activation = net[:2](picture()).detach()
+    activation = net[:2](random_images()).detach()
     table = activation.flatten(2) - activation.flatten(2).mean(dim=2, keepdim=True)
     expected = (torch.linalg.svd(table).U[:, :, :1] * table).sum(dim=1).reshape(2, 2, 3)
-    result = eigen_cam(net, picture(), scores.logit(0), net[1])
+    result = eigen_cam(net, random_images(), scores.logit(0), net[1])
     for one, other in zip(result, expected, strict=True):
         close(one, other if (one * other).sum() > 0 else -other, 1e-8)
 
 
-def test_eigen_cam_is_the_same_for_all_classes_but_knows_them():
+def test_eigen_cam_is_class_independent_and_checks_the_class():
     net, x, layer, _, _ = at(Modules, "features.6", 0)
     one, other = (eigen_cam(net, x, scores.logit(c), layer) for c in (0, 3))
     assert torch.equal(one, other)
@@ -231,8 +231,8 @@ def test_eigen_cam_is_the_same_for_all_classes_but_knows_them():
         eigen_cam(net, x, scores.logit(7), layer)
 
 
-def test_eigen_cam_of_a_layer_where_every_place_is_alike_is_empty():
-    net, x = build(Modules), picture()
+def test_eigen_cam_of_a_constant_layer_is_empty():
+    net, x = build(Modules), random_images()
     with torch.no_grad():
         net.features[5].weight.zero_()
     assert (eigen_cam(net, x, scores.logit(0), net.features[6]) == 0).all()
@@ -242,7 +242,7 @@ def test_eigen_cam_of_a_layer_where_every_place_is_alike_is_empty():
 
 
 def similar(z, c, k):
-    """The k classes whose scores lie nearest to that of class c, in the slow way."""
+    """Return the k classes with scores nearest to that of class c, by sorting."""
     return sorted((d for d in range(len(z)) if d != c), key=lambda d: abs(float(z[d] - z[c])))[:k]
 
 
@@ -289,13 +289,13 @@ def test_finer_cam_takes_any_score_of_one_class():
 
 
 @pytest.mark.parametrize("score", [scores.probability(2), scores.contrast(2, 3), lambda z: z.sum(dim=1)])
-def test_finer_cam_refuses_what_is_no_score_of_one_class(score):
+def test_finer_cam_refuses_scores_of_several_classes(score):
     net, x, layer, _, _ = at(Modules, "features.4", 0)
     with pytest.raises(CamvizError, match="explains the score of one class only"):
         finer_cam(net, x, score, layer)
 
 
-def test_slopes_and_a_score_of_nothing():
+def test_score_gradient_of_a_contrast_and_of_a_constant():
     z = torch.tensor([[1.0, 2.0, 0.5]], dtype=torch.float64)
     assert torch.equal(score_gradient(scores.contrast(0, 2), z), torch.tensor([[1.0, 0.0, -1.0]], dtype=torch.float64))
     with torch.no_grad(), pytest.raises(CamvizError, match="does not depend on the class scores"):
@@ -313,11 +313,11 @@ def peer_case(request):
     for module in net.modules():
         if getattr(module, "inplace", False):
             module.inplace = False
-    return net, net.get_submodule(layer), picture(2, torch.float32, (64, 96))
+    return net, net.get_submodule(layer), random_images(2, torch.float32, (64, 96))
 
 
 def shown(maps, size):
-    """A map as grad-cam returns it: upsampled, and brought to 0 to 1 before and after."""
+    """Return a map as grad-cam does: upsampled, and scaled to 0 to 1 before and after."""
     return stretched(F.interpolate(stretched(maps)[:, None], size, mode="bilinear")[:, 0])
 
 
@@ -332,7 +332,7 @@ def difference(ours, theirs):
 
 
 class Large(ClassifierOutputTarget):
-    """The class's score times a thousand, beside which the 1e-6 that grad-cam adds to divisors is nothing."""
+    """The class's score times 1000, so that the 1e-6 that grad-cam adds to divisors is negligible."""
 
     def __call__(self, output):
         return 1e3 * super().__call__(output)
@@ -341,24 +341,24 @@ class Large(ClassifierOutputTarget):
 @pytest.mark.parametrize(
     ("method", "peer"), [(grad_cam_pp, GradCAMPlusPlus), (xgrad_cam, XGradCAM), (hires_cam, HiResCAM)]
 )
-def test_grad_cam_package(peer_case, method, peer):
+def test_cams_equal_grad_cam_package(peer_case, method, peer):
     net, layer, x = peer_case
     with peer(net, [layer]) as theirs:
         expected = torch.from_numpy(theirs(x, [Large(7)] * 2))
     assert difference(shown(method(net, x, lambda z: 1e3 * z[:, 7], layer), x.shape[2:]), expected) < 1e-3
 
 
-def test_grad_cam_package_eigen(peer_case):
+def test_eigen_cam_equals_grad_cam_package(peer_case):
     net, layer, x = peer_case
     ours = eigen_cam(net, x, scores.logit(7), layer)
     with EigenCAM(net, [layer]) as theirs, torch.no_grad():
         expected = torch.from_numpy(theirs(x, [ClassifierOutputTarget(7)] * 2))
-    for sample in range(2):  # grad-cam leaves the sign to chance
+    for sample in range(2):  # the sign of grad-cam is arbitrary
         signs = [shown((sign * ours[sample : sample + 1]).relu(), x.shape[2:])[0] for sign in (1, -1)]
         assert min(difference(one, expected[sample]) for one in signs) < 1e-3
 
 
-def test_grad_cam_package_finer(peer_case):
+def test_finer_cam_equals_grad_cam_package(peer_case):
     net, layer, x = peer_case
     ours = finer_cam(net, x, scores.logit(7), layer, alpha=0.6)
     with FinerCAM(net, [layer]) as theirs:
@@ -366,7 +366,7 @@ def test_grad_cam_package_finer(peer_case):
     assert difference(shown(ours, x.shape[2:]), expected) < 1e-3
 
 
-def test_torchcam_xgrad(peer_case):
+def test_xgrad_cam_equals_torchcam(peer_case):
     net, layer, x = peer_case
     with torchcam.methods.XGradCAM(net, layer) as theirs:
         (expected,) = theirs([7] * 2, net(x.clone().requires_grad_()), normalized=False)
@@ -374,9 +374,9 @@ def test_torchcam_xgrad(peer_case):
     assert difference(ours / ours.max(), expected.relu() / expected.max()) < 1e-3
 
 
-def test_torchcam_cam():
+def test_cam_equals_torchcam():
     torch.manual_seed(0)
-    net, x = models.resnet18().eval(), picture(1, torch.float32, (64, 96))
+    net, x = models.resnet18().eval(), random_images(1, torch.float32, (64, 96))
     with torchcam.methods.CAM(net, "layer4", "fc") as theirs, torch.no_grad():
         net(x)
         (expected,) = theirs(7, normalized=False)
@@ -392,13 +392,13 @@ def test_torchcam_cam():
         ("vgg11", "features.20"),
     ],
 )
-def test_cam_over_families(name, layer):
-    """DenseNet has a ReLU after its last layer, and VGG a classifier of three layers; the others are made for CAM."""
+def test_cam_on_families(name, layer):
+    """DenseNet has a ReLU after its last layer, and VGG a classifier of three layers; the others suit CAM."""
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         net = models.get_model(name, **({"aux_logits": False} if name == "googlenet" else {})).eval()
-    layer, x, score = net.get_submodule(layer), picture(1, torch.float32, (64, 96)), scores.logit(7)
+    layer, x, score = net.get_submodule(layer), random_images(1, torch.float32, (64, 96)), scores.logit(7)
     if name in ("densenet121", "vgg11"):
         with pytest.raises(CamvizError, match="use Grad-CAM"):
             cam(net, x, score, layer)

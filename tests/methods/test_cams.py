@@ -1,4 +1,4 @@
-"""Grad-CAM, its counterfactual, Guided Grad-CAM and Layer-CAM against their formulas, on gradients by hand."""
+"""Grad-CAM, its counterfactual, Guided Grad-CAM and Layer-CAM compared with their formulas, on gradients by hand."""
 
 import pytest
 import torch
@@ -9,14 +9,14 @@ from camviz.methods.grad_cam import grad_cam
 from camviz.methods.guided_backprop import guided_backprop
 from camviz.methods.guided_grad_cam import guided_grad_cam
 from camviz.methods.layer_cam import layer_cam
-from tests.methods.nets import NETS, Modules, build, by_hand, close, of_class, picture
+from tests.methods.nets import NETS, Modules, build, by_hand, close, of_class, random_images
 
 LAYERS = [(kind, name) for kind in NETS.values() for name in kind.layers]
 EVERY_LAYER = pytest.mark.parametrize(("kind", "name"), LAYERS, ids=[f"{k.__name__} {name}" for k, name in LAYERS])
 
 
 def at(kind, name, c):
-    """Network, images, layer, its activation and the gradient of class c there, by hand."""
+    """Return network, images, layer, its activation and the gradient of class c there, by hand."""
     net, x, hand = by_hand(kind)
     gradients, _ = hand.back(of_class(c))
     step = kind.layers[name]
@@ -24,7 +24,7 @@ def at(kind, name, c):
 
 
 def weighted_sum(weights, activation):
-    """sum_c w[b,c] A[b,c,h,w], cut off at zero, one number after the other."""
+    """Compute relu( sum_c w[b,c] A[b,c,h,w] ) in a loop."""
     result = torch.zeros(len(activation), *activation.shape[2:], dtype=activation.dtype)
     for sample in range(len(activation)):
         for channel in range(activation.shape[1]):
@@ -73,7 +73,7 @@ def test_guided_grad_cam_is_guided_backprop_times_the_upsampled_map(kind, name):
     torch.testing.assert_close(result, lines * region, rtol=1e-9, atol=1e-14)
 
 
-def test_a_map_and_its_counterfactual_never_overlap():
+def test_map_and_counterfactual_do_not_overlap():
     net, x, _ = by_hand(Modules)
     layer, score = net.features[6], scores.contrast(1, 4)
     toward, against = grad_cam(net, x, score, layer), grad_cam(net, x, score, layer, counterfactual=True)
@@ -82,7 +82,7 @@ def test_a_map_and_its_counterfactual_never_overlap():
     close(against, grad_cam(net, x, scores.contrast(4, 1), layer))
 
 
-def test_grad_cam_is_cam_where_the_network_ends_in_pooling_and_a_linear_layer():
+def test_grad_cam_equals_cam_before_pooling_and_a_linear_layer():
     net, x, _ = by_hand(Modules)
     activation = net.features(x).detach()
     for c in range(7):
@@ -91,8 +91,8 @@ def test_grad_cam_is_cam_where_the_network_ends_in_pooling_and_a_linear_layer():
         torch.testing.assert_close(grad_cam(net, x, scores.logit(c), net.features[6]), mean, rtol=1e-10, atol=1e-14)
 
 
-def test_a_class_without_positive_evidence_has_an_empty_map():
-    net, x = build(Modules), picture()
+def test_class_without_positive_evidence_has_an_empty_map():
+    net, x = build(Modules), random_images()
     with torch.no_grad():
         net.head[2].weight[3] = -1
     assert (grad_cam(net, x, scores.logit(3), net.features[6]) == 0).all()
@@ -101,7 +101,7 @@ def test_a_class_without_positive_evidence_has_an_empty_map():
     assert grad_cam(net, x, scores.logit(3), net.features[6], counterfactual=True).max() > 0
 
 
-def test_a_layer_that_runs_several_times_counts_at_its_last():
+def test_grad_cam_takes_the_last_run_of_a_reused_layer():
     """The ReLU of Residual runs five times; its last output is the last block's."""
     net, x, _ = by_hand(NETS["residual"])
     score = scores.logit(4)

@@ -1,4 +1,4 @@
-"""Concept relevance propagation: against explicit matrices, and the parts sum to the whole."""
+"""Concept relevance propagation compared with explicit matrices; channels sum to the whole."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from camviz.methods.concept_relevance import concept_relevance
 from camviz.methods.lrp import composites, lrp
 from camviz.relevance.channels import channel_relevance
 from camviz.tape import record
-from tests.methods.nets import ByHand, Modules, Residual, build, close, picture
+from tests.methods.nets import ByHand, Modules, Residual, build, close, random_images
 
 SCORE = scores.logit(2)
 CASES = [(Modules, "features.2", 4), (Modules, "features.5", 6), (Residual, "first", 4), (Residual, "stem", 4)]
@@ -17,8 +17,8 @@ CASES = [(Modules, "features.2", 4), (Modules, "features.5", 6), (Residual, "fir
 
 @pytest.mark.parametrize("composite", ["epsilon-plus-flat", "epsilon-gamma-box"])
 @pytest.mark.parametrize(("kind", "layer", "count"), CASES)
-def test_the_channels_sum_to_the_relevance_of_the_pixels(kind, layer, count, composite):
-    net, x = build(kind), picture()
+def test_channels_sum_to_the_relevance_of_the_pixels(kind, layer, count, composite):
+    net, x = build(kind), random_images()
     layer = net.get_submodule(layer)
     parts = [concept_relevance(net, x, SCORE, layer, channel=c, composite=composite) for c in range(count)]
     whole = lrp(net, x, SCORE, composite=composite)
@@ -29,21 +29,21 @@ def test_the_channels_sum_to_the_relevance_of_the_pixels(kind, layer, count, com
     assert torch.equal(concept_relevance(net, x, SCORE, layer, composite=composite), best)
 
 
-def test_the_relevance_of_a_channel_after_the_last_layer_is_its_share_of_the_score():
-    net, x = build(Modules), picture()
+def test_relevance_of_a_last_channel_is_its_share_of_the_score():
+    net, x = build(Modules), random_images()
     maps, gradient = record(net, x, SCORE, net.features[6])
     shares = channel_relevance(net, x, SCORE, net.features[6], composites()["epsilon-plus"])
     close(shares, (maps * gradient).sum(dim=(2, 3)), 1e-4)  # x w / z * R, where R = z
 
 
-def test_refuses_a_channel_that_the_layer_does_not_have():
-    net, x = build(Modules), picture()
+def test_missing_channel_is_refused():
+    net, x = build(Modules), random_images()
     with pytest.raises(CamvizError, match="channels 0 to 5; got channel 6"):
         concept_relevance(net, x, SCORE, net.features[6], channel=6)
 
 
 def matrix(layer, shape):
-    """The weights from each input to each output of an affine layer."""
+    """Return the weights from each input to each output of an affine layer."""
     unit = torch.eye(int(torch.tensor(shape).prod()), dtype=torch.float64).reshape(-1, *shape)
     with torch.no_grad():
         return (layer(unit) - layer(torch.zeros_like(unit[:1]))).flatten(1)
@@ -56,13 +56,13 @@ def shared(contributions, more, relevance):
 
 
 def plus(layer, x, relevance):
-    """The z-plus rule."""
+    """Apply the z-plus rule."""
     bias = layer.bias.detach().clamp(min=0).repeat_interleave(relevance.numel() // len(layer.bias))
     return shared((x.flatten()[:, None] * matrix(layer, x.shape)).clamp(min=0), bias, relevance)
 
 
 def relevance_by_matrices(net, image, channel):
-    """The relevance of the feature maps after ReLU6, and of the pixels through one of them, without gradients."""
+    """Compute the relevance of the feature maps after ReLU6, and of the pixels through one of them, by matrices."""
     flat = torch.nn.Conv2d(3, 4, 3, padding=1, bias=False).double()
     torch.nn.init.ones_(flat.weight)
     hand = ByHand(net.steps(), image[None])
@@ -81,8 +81,8 @@ def relevance_by_matrices(net, image, channel):
     return relevance, pixels.view_as(image)
 
 
-def test_equals_explicit_matrices_with_one_channel_left():
-    net, x = build(Modules), picture(1)
+def test_concept_relevance_equals_explicit_matrices():
+    net, x = build(Modules), random_images(1)
     for channel in (0, 3):
         relevance, expected = relevance_by_matrices(net, x[0], channel)
         found = concept_relevance(net, x, SCORE, net.features[4], channel=channel)

@@ -1,4 +1,4 @@
-"""The controls: random weights, edges and a spot in the middle, each against what it must be."""
+"""The controls: random weights, edges and a centered Gaussian, compared with their definitions."""
 
 from math import exp
 
@@ -13,18 +13,18 @@ from camviz.methods.center_gaussian import center_gaussian
 from camviz.methods.edge_detector import edge_detector
 from camviz.methods.random_cam import random_cam
 from camviz.tape import counting_passes
-from tests.methods.nets import NETS, SIZE, Modules, build, by_hand, close, picture
+from tests.methods.nets import NETS, SIZE, Modules, build, by_hand, close, random_images
 
 SCORE = scores.logit(2)
 
 
 def weights(channels, seed):
-    chance = torch.Generator().manual_seed(seed)
-    return torch.rand(channels, generator=chance, dtype=torch.float64) * 2 - 1
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(channels, generator=generator, dtype=torch.float64) * 2 - 1
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_random_cam_weighs_the_feature_maps_at_random(kind):
+def test_random_cam_equals_the_formula(kind):
     net, x, hand = by_hand(kind)
     for name, step in kind.layers.items():
         activation = hand.values[step]
@@ -35,8 +35,8 @@ def test_random_cam_weighs_the_feature_maps_at_random(kind):
             torch.testing.assert_close(found, expected, rtol=0, atol=1e-10 * float(activation.abs().max()))
 
 
-def test_random_cam_equals_grad_cam_s_with_the_same_weights(monkeypatch):
-    net, x = build(Modules, dtype=torch.float32), picture(dtype=torch.float32)
+def test_random_cam_equals_grad_cam_package(monkeypatch):
+    net, x = build(Modules, dtype=torch.float32), random_images(dtype=torch.float32)
     monkeypatch.setattr(np.random, "uniform", lambda low, high, size: np.stack([weights(size[1], 3)] * size[0]))
     with RandomCAM(net, [net.features[6]]) as peer:
         found = peer(x, [ClassifierOutputTarget(2)] * 2)
@@ -48,7 +48,7 @@ def test_random_cam_equals_grad_cam_s_with_the_same_weights(monkeypatch):
     assert np.corrcoef(found.flatten(), ((ours - low) / (high - low)).flatten())[0, 1] > 0.999
 
 
-def test_random_weights_lie_evenly_between_minus_one_and_one():
+def test_random_weights_are_uniform():
     class Ones(torch.nn.Module):
         def forward(self, x):
             return x.new_zeros(len(x), 1000, 1, 1).scatter_(1, torch.full((len(x), 1, 1, 1), self.at), 1.0)
@@ -57,13 +57,13 @@ def test_random_weights_lie_evenly_between_minus_one_and_one():
     net = torch.nn.Sequential(layer, torch.nn.Flatten())
     found = []
     for layer.at in range(0, 1000, 2):
-        found.append(float(random_cam(net, picture(1), SCORE, layer)[0, 0, 0]))
+        found.append(float(random_cam(net, random_images(1), SCORE, layer)[0, 0, 0]))
     found = np.array(found)
     assert 0.4 < (found > 0).mean() < 0.6  # relu leaves the positive half
     assert found.max() > 0.95 and np.median(found[found > 0]) == pytest.approx(0.5, abs=0.08)
 
 
-def test_the_edge_detector_sees_a_step_and_nothing_else():
+def test_edge_detector_on_a_step():
     x = torch.zeros(1, 3, 8, 10, dtype=torch.float64)
     x[:, :, :, 5:] = 3.0
     expected = torch.zeros(1, 8, 10, dtype=torch.float64)
@@ -73,17 +73,17 @@ def test_the_edge_detector_sees_a_step_and_nothing_else():
     assert (edge_detector(None, torch.full_like(x, 7.0), SCORE) == 0).all()
 
 
-def test_the_edge_detector_takes_the_length_of_both_slopes_and_the_mean_of_the_colors():
+def test_edge_detector_is_the_mean_gradient_magnitude():
     i, j = torch.meshgrid(torch.arange(8.0).double(), torch.arange(10.0).double(), indexing="ij")
     ramp = (3 * i + 4 * j)[None, None] * torch.tensor([1.0, 2.0, 6.0]).double()[:, None, None]
     found = edge_detector(None, ramp, SCORE)
     close(found[:, 1:-1, 1:-1], torch.full((1, 6, 8), 8 * 5 * 3.0).double())  # 8 * |(3, 4)| * mean(1, 2, 6)
-    x = picture()
+    x = random_images()
     close(edge_detector(None, x, SCORE)[:, ::1], edge_detector(None, x.flip(3), SCORE).flip(2))
 
 
-def test_the_gaussian_is_centered_and_as_wide_as_it_says():
-    x = picture(2, size=(20, 40))
+def test_gaussian_is_centered_with_the_given_width():
+    x = random_images(2, size=(20, 40))
     found = center_gaussian(None, x, SCORE, width=0.25)
     assert found.shape == (2, 20, 40) and torch.equal(found[0], found[1])
     close(found, found.flip(1))
@@ -97,12 +97,12 @@ def test_the_gaussian_is_centered_and_as_wide_as_it_says():
     assert float(center_gaussian(None, x, SCORE, width=0.1).sum()) < 0.3 * float(found.sum())
 
 
-def test_controls_are_told_apart_and_two_of_them_run_no_network():
+def test_controls_are_marked_and_two_run_no_network():
     controls = {key for key, method in METHODS.items() if method.family == "control"}
     assert {"random_cam", "edge_detector", "center_gaussian"} <= controls
     assert all(METHODS[key].tooltip.startswith("A control:") for key in controls)
     net, x, _ = by_hand(Modules)
-    with counting_passes() as account:
+    with counting_passes() as counts:
         for key in ("edge_detector", "center_gaussian"):
             METHODS[key](net, x, SCORE)
-    assert account.forward_passes == 0
+    assert counts.forward_passes == 0

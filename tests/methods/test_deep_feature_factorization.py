@@ -1,4 +1,4 @@
-"""Deep feature factorization: the updates against scikit-learn's, the fit against the package grad-cam."""
+"""Deep feature factorization compared with scikit-learn and the package grad-cam."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from tests.methods.nets import Modules, by_hand, close
 SCORE = scores.logit(2)
 
 
-def test_the_factors_are_those_of_scikit_learn_from_the_same_start():
+def test_factors_equal_scikit_learn():
     matrix = torch.rand(6, 30, dtype=torch.float64)
     factors, places = singular_start(matrix, 3)
     peer = NMF(3, init="custom", solver="mu", max_iter=ITERATIONS, tol=0)
@@ -25,7 +25,7 @@ def test_the_factors_are_those_of_scikit_learn_from_the_same_start():
     close(found[1], torch.from_numpy(peer.components_), 1e-6)
 
 
-def test_fits_the_feature_maps_as_well_as_the_package_grad_cam_and_sorts_the_parts():
+def test_fit_is_as_good_as_grad_cam_package_and_components_are_sorted():
     net, x, hand = by_hand(Modules)
     maps = hand.values[4][:1]
     with recording_steps() as steps:

@@ -1,4 +1,4 @@
-"""DeepLIFT and DeepSHAP: against captum where it is right, and by the sum of the differences where it is not."""
+"""DeepLIFT and DeepSHAP compared with captum; completeness on networks for which captum is not exact."""
 
 import captum.attr
 import pytest
@@ -11,15 +11,15 @@ from camviz.methods.deep_lift import deep_lift
 from camviz.methods.deep_shap import deep_shap
 from camviz.perturbation.references import random_references
 from camviz.tape import counting_passes
-from tests.methods.nets import NETS, Modules, build, by_hand, close, picture
+from tests.methods.nets import NETS, Modules, build, by_hand, close, random_images
 
 SCORE = scores.logit(2)
 
 
 class Separate(nn.Module):
-    """What captum's DeepLIFT is right about: every activation is a module of its own, and there is no max-pooling.
+    """A network for which captum's DeepLIFT is exact: each activation is a separate module, no max-pooling.
 
-    After a ReLU, captum's max-pooling loses a part of the difference, as the sum of its map shows.
+    After a ReLU, captum's max-pooling loses part of the difference, as the sum of its map shows.
     """
 
     def __init__(self):
@@ -71,8 +71,8 @@ class Gated(nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore:Setting forward, backward hooks")
-def test_equals_captum_on_separate_modules_and_is_the_same_on_reused_ones():
-    net, x = build(Separate, dtype=torch.float32), picture(dtype=torch.float32)
+def test_deep_lift_equals_captum_also_for_reused_modules():
+    net, x = build(Separate, dtype=torch.float32), random_images(dtype=torch.float32)
     expected = captum.attr.DeepLift(net).attribute(x, torch.zeros_like(x), target=2).detach()
     close(deep_lift(net, x, SCORE), expected, 1e-5)
     reused = Reused()
@@ -85,8 +85,8 @@ def test_equals_captum_on_separate_modules_and_is_the_same_on_reused_ones():
 
 @pytest.mark.parametrize("kind", [*NETS.values(), Reused, Gated], ids=lambda kind: kind.__name__.lower())
 @pytest.mark.parametrize("score", [SCORE, scores.contrast(2, 3), scores.probability(2)], ids=lambda s: type(s).__name__)
-def test_the_sum_is_the_difference_of_the_scores(kind, score):
-    net, x = build(kind), picture()
+def test_deep_lift_sums_to_the_difference_of_the_scores(kind, score):
+    net, x = build(kind), random_images()
     start = x.amin(dim=(2, 3), keepdim=True).expand_as(x)
     with counting_passes() as counts, torch.no_grad():
         found = deep_lift(net, x, score, baseline="darkest")
@@ -95,13 +95,13 @@ def test_the_sum_is_the_difference_of_the_scores(kind, score):
     assert (counts.forward_passes, counts.backward_passes) == (4, 2)
 
 
-def test_says_when_the_sum_misses_the_difference():
+def test_incomplete_sum_has_a_note():
     class Rounded(Modules):
         def forward(self, x):
             return super().forward(torch.where(x > 0, x, 0.1 * x))  # a nonlinear step that is not known as one
 
     with counting_passes() as counts:
-        deep_lift(build(Rounded), picture(), SCORE, baseline="darkest")
+        deep_lift(build(Rounded), random_images(), SCORE, baseline="darkest")
     assert "misses" in str(counts.notes[0])
 
 
@@ -115,7 +115,7 @@ def test_deep_shap_is_the_mean_over_references():
 
 
 class _Shifted(nn.Module):
-    """A network whose mean color is another one."""
+    """A network with another mean color."""
 
     def __init__(self, net, start):
         super().__init__()

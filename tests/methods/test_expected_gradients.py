@@ -1,4 +1,4 @@
-"""Expected gradients: one by one in float64, and against captum on the same draws."""
+"""Expected gradients compared with a loop in float64 and with captum on the same random numbers."""
 
 import captum.attr
 import numpy as np
@@ -9,13 +9,13 @@ from camviz import scores
 from camviz.methods.expected_gradients import expected_gradients
 from camviz.runtime.noise import normal_noise
 from camviz.runtime.rng import Rng
-from tests.methods.nets import Modules, Residual, build, close, picture
+from tests.methods.nets import Modules, Residual, build, close, random_images
 
 SCORE = scores.logit(2)
 
 
 def draws(x, count, reference, seed):
-    """The references and the places on the paths, drawn one after another."""
+    """Draw the references and the positions on the paths one by one."""
     places = Rng(seed + 1)
     shape = (x.shape[1], 1, 1) if reference == "plain colors" else x.shape[1:]
     start = torch.cat([normal_noise(seed, [number], shape, x).expand(x[:1].shape) for number in range(count)])
@@ -23,8 +23,8 @@ def draws(x, count, reference, seed):
 
 
 @pytest.mark.parametrize("reference", ["plain colors", "noise"])
-def test_equals_the_mean_one_by_one(reference):
-    net, x = build(Residual), picture()
+def test_expected_gradients_equal_the_loop(reference):
+    net, x = build(Residual), random_images()
     expected = torch.zeros_like(x)
     for start, place in zip(*draws(x, 11, reference, 3), strict=True):
         point = (start + place * (x - start)).requires_grad_()
@@ -33,8 +33,8 @@ def test_equals_the_mean_one_by_one(reference):
     close(expected_gradients(net, x, SCORE, samples=11, reference=reference, seed=3), expected)
 
 
-def test_equals_captum_on_the_same_draws(monkeypatch):
-    net, x = build(Modules, dtype=torch.float32), picture(1, dtype=torch.float32)
+def test_expected_gradients_equal_captum(monkeypatch):
+    net, x = build(Modules, dtype=torch.float32), random_images(1, dtype=torch.float32)
     start, places = draws(x, 6, "noise", 0)
     monkeypatch.setattr(np.random, "choice", lambda count, size, *_, **__: np.arange(size))
     monkeypatch.setattr(np.random, "uniform", lambda low, high, size: np.array(places))

@@ -1,4 +1,4 @@
-"""FEM: against the formula, and its variant against the package grad-cam."""
+"""FEM compared with its formula and with the package grad-cam."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from tests.methods.nets import Modules, by_hand, close
 SCORE = scores.logit(2)
 
 
-def test_equals_the_formula_channel_by_channel():
+def test_fem_equals_the_formula():
     net, x, hand = by_hand(Modules)
     maps = hand.values[3].numpy()
     expected = np.zeros((2, *maps.shape[2:]))
@@ -21,7 +21,7 @@ def test_equals_the_formula_channel_by_channel():
     close(fem(net, x, SCORE, net.features[3], deviations=1.5), torch.from_numpy(expected))
 
 
-def test_the_other_variant_is_that_of_the_package_grad_cam():
+def test_fem_weighted_by_feature_maps_equals_grad_cam_package():
     net, x, hand = by_hand(Modules)
     with FEM(net, [net.features[6]], k=1) as peer:
         expected = peer.get_cam_image(None, None, None, hand.values[6].numpy(), None, False)

@@ -1,4 +1,4 @@
-"""FullGrad: the biases of every layer by hand, the sum of its terms, and grad-cam's map."""
+"""FullGrad: bias terms by hand, completeness, and the package grad-cam."""
 
 import pytest
 import torch
@@ -10,13 +10,24 @@ from torch import nn
 from camviz import scores
 from camviz.methods.full_grad import full_grad, scaled, spread
 from camviz.tape import bias_gradients, counting_passes
-from tests.methods.nets import NETS, SMOOTH, Functional, Modules, Residual, build, by_hand, close, of_class, picture
+from tests.methods.nets import (
+    NETS,
+    SMOOTH,
+    Functional,
+    Modules,
+    Residual,
+    build,
+    by_hand,
+    close,
+    of_class,
+    random_images,
+)
 
 EVERY_NET = pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
 
 
 def expected_terms(kind, c):
-    """Gradients by hand times the biases, in the order of the forward pass."""
+    """Return the gradients by hand times the biases, in forward order."""
     net, _, hand = by_hand(kind)
     gradients, at_pixels = hand.back(of_class(c))
 
@@ -24,7 +35,7 @@ def expected_terms(kind, c):
         return layer.bias.detach()[:, None, None] * gradients[step]
 
     def through(norm, step):
-        """The gradient before a batch norm, and the term of its shift."""
+        """Return the gradient before a batch norm, and the term of its shift."""
         scale = norm.weight / (norm.running_var + norm.eps) ** 0.5
         shift = norm.bias - norm.running_mean * scale
         return (a.detach()[:, None, None] * gradients[step] for a in (scale, shift))
@@ -48,7 +59,7 @@ def expected_terms(kind, c):
 
 @EVERY_NET
 @pytest.mark.parametrize("c", [1, 4])
-def test_terms_equal_those_by_hand(kind, c):
+def test_bias_terms_equal_those_by_hand(kind, c):
     net, x, hand = by_hand(kind)
     gradient, terms, explained = bias_gradients(net, x, scores.logit(c))
     at_pixels, expected = expected_terms(kind, c)
@@ -78,7 +89,7 @@ def test_terms_sum_up_to_the_score_with_smooth_activations(name):
     net = Modules().double().eval()
     net.features[1] = net.features[4] = Called(SMOOTH[name][0])
     net.features.double()
-    total, explained = completeness(net, picture(), scores.logit(4))
+    total, explained = completeness(net, random_images(), scores.logit(4))
     torch.testing.assert_close(total, explained, rtol=1e-9, atol=1e-11)
 
 
@@ -91,7 +102,7 @@ class Called(nn.Module):
         return self.function(x)
 
 
-def test_linear_layers_over_the_places_of_a_picture_as_in_convnext():
+def test_bias_terms_of_linear_layers_over_positions():
     class Rows(nn.Module):
         def __init__(self):
             super().__init__()
@@ -100,7 +111,7 @@ def test_linear_layers_over_the_places_of_a_picture_as_in_convnext():
         def forward(self, x):
             return self.head(F.gelu(self.rows(self.maps(x).permute(0, 2, 3, 1))).mean(dim=(1, 2)))
 
-    net, x = build(Rows), picture()
+    net, x = build(Rows), random_images()
     total, explained = completeness(net, x, scores.logit(4))
     torch.testing.assert_close(total, explained, rtol=1e-10, atol=1e-12)
     shapes = [tuple(term.shape) for term in bias_gradients(net, x, scores.logit(4))[1]]
@@ -108,7 +119,7 @@ def test_linear_layers_over_the_places_of_a_picture_as_in_convnext():
 
 
 class Windows(Functional):
-    """Its last convolution runs on four windows of the feature maps, which are in its batch."""
+    """The last convolution runs on four windows of the feature maps, which are in its batch."""
 
     def forward(self, x):
         x = F.relu(self.two(F.relu(self.one(x))))
@@ -117,8 +128,8 @@ class Windows(Functional):
         return self.head(x.mean(dim=(2, 3)))
 
 
-def test_parts_of_the_image_in_a_batch_count_to_the_sum_and_have_no_place():
-    net, x = build(Windows), picture()
+def test_terms_of_windows_count_to_the_sum_but_not_to_the_map():
+    net, x = build(Windows), random_images()
     with counting_passes() as counts:
         found = full_grad(net, x, scores.logit(1), scale="none")
     assert not counts.notes  # the terms sum up to the score
@@ -128,14 +139,14 @@ def test_parts_of_the_image_in_a_batch_count_to_the_sum_and_have_no_place():
 
 
 @EVERY_NET
-def test_signed_maps_keep_the_sum_of_all_terms_that_have_a_place(kind):
+def test_signed_map_sums_to_the_spatial_terms(kind):
     net, x, _ = by_hand(kind)
     gradient, terms, _ = bias_gradients(net, x, scores.logit(4))
     total = sum(term.sum(dim=(1, 2, 3)) for term in (gradient * x, *terms) if term.ndim == 4)
     close(full_grad(net, x, scores.logit(4), scale="none").sum(dim=(1, 2)), total)
 
 
-def test_spread_keeps_the_sum_and_the_place():
+def test_spread_keeps_sum_and_position():
     for h, w in ((1, 1), (3, 5), (20, 28), (7, 28), (21, 30)):
         term = torch.randn(2, 3, h, w, dtype=torch.float64)
         close(spread(term, torch.Size((20, 28))).sum(dim=(2, 3)), term.sum(dim=(2, 3)))
@@ -146,7 +157,7 @@ def test_spread_keeps_the_sum_and_the_place():
 
 
 @pytest.mark.parametrize("scale", ["layer", "channel"])
-def test_map_equals_the_formula(scale):
+def test_full_grad_equals_the_formula(scale):
     net, x, _ = by_hand(Residual)
     gradient, terms, _ = bias_gradients(net, x, scores.logit(4))
     expected = torch.zeros(2, 20, 28, dtype=torch.float64)
@@ -163,20 +174,20 @@ def test_map_equals_the_formula(scale):
     close(full_grad(net, x, scores.logit(4), scale=scale), expected)
 
 
-def test_a_term_that_is_the_same_everywhere_counts_nothing():
+def test_constant_terms_are_scaled_to_zero():
     assert (scaled(torch.full((1, 2, 3, 4), -2.0), "layer") == 0).all()
     assert (scaled(torch.full((1, 2, 3, 4), -2.0), "channel") == 0).all()
 
 
-def test_says_how_much_of_the_score_the_terms_are():
+def test_incomplete_terms_have_a_note():
     for kind, complete in ((Modules, True), (Residual, True), (Gated, False)):
         net = build(kind)
-        with counting_passes() as account:
-            full_grad(net, picture(), scores.logit(4))
-        total, explained = completeness(net, picture(), scores.logit(4))
+        with counting_passes() as counts:
+            full_grad(net, random_images(), scores.logit(4))
+        total, explained = completeness(net, random_images(), scores.logit(4))
         assert torch.allclose(total, explained) is complete
-        assert account.notes == [] if complete else f"{float(total[0] / explained[0]):.0%}" in account.notes[0]
-        assert (account.forward_passes, account.backward_passes) == (2, 2)
+        assert counts.notes == [] if complete else f"{float(total[0] / explained[0]):.0%}" in counts.notes[0]
+        assert (counts.forward_passes, counts.backward_passes) == (2, 2)
 
 
 class Gated(Modules):
@@ -185,7 +196,7 @@ class Gated(Modules):
         return self.head(maps * maps.mean(dim=(2, 3), keepdim=True).sigmoid())
 
 
-def test_grad_cam_package():
+def test_full_grad_equals_grad_cam_package():
     torch.manual_seed(0)
     parts = [
         nn.Conv2d(3, 8, 3),
@@ -199,7 +210,7 @@ def test_grad_cam_package():
     for norm in (net[1], net[4]):
         nn.init.normal_(norm.running_mean, 0, 0.3)
         nn.init.normal_(norm.bias, 0, 0.3)
-    x = 100 * picture(2, torch.float32)
+    x = 100 * random_images(2, torch.float32)
     with FullGrad(net, []) as theirs:
         expected = torch.from_numpy(theirs(x, [ClassifierOutputTarget(4)] * 2))
     ours = full_grad(net, x, scores.logit(4), scale="channel")

@@ -1,4 +1,4 @@
-"""Vanilla, guided and deconvnet against a backward pass by hand, in float64."""
+"""Vanilla backprop, guided backprop and deconvnet compared with a backward pass by hand in float64."""
 
 import pytest
 import torch
@@ -22,33 +22,33 @@ from tests.methods.nets import (
     by_hand,
     close,
     of_class,
-    picture,
+    random_images,
 )
 
 PIXELS = {"plain": vanilla_backprop, "guided": guided_backprop, "deconvnet": deconvnet}
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_the_steps_by_hand_compute_what_the_network_computes(kind):
+def test_steps_by_hand_equal_the_network(kind):
     net, x, hand = by_hand(kind)
     close(hand.values[-1], net(x.clone()).detach())
 
 
-def test_the_pictures_reach_both_ends_of_relu6():
+def test_inputs_reach_both_ends_of_relu6():
     before = by_hand(Modules)[2].values[3]
     assert (before > 6).double().mean() > 0.05 and (before < 0).double().mean() > 0.05
 
 
 @pytest.mark.parametrize("rule", PIXELS)
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_equals_the_backward_pass_by_hand(kind, rule):
+def test_pixel_gradients_equal_the_backward_pass_by_hand(kind, rule):
     net, x, hand = by_hand(kind)
     for c in (0, 5):
         _, expected = hand.back(of_class(c), rule)
         close(PIXELS[rule](net, x, scores.logit(c)), expected)
 
 
-def test_the_three_differ():
+def test_vanilla_guided_and_deconvnet_differ():
     net, x, _ = by_hand(Residual)
     maps = [PIXELS[rule](net, x, scores.logit(0)) for rule in PIXELS]
     for one, other in ((0, 1), (0, 2), (1, 2)):
@@ -56,7 +56,7 @@ def test_the_three_differ():
 
 
 @pytest.mark.parametrize("rule", PIXELS)
-def test_explains_any_score(rule):
+def test_pixel_gradients_of_contrast_and_probability(rule):
     net, x, hand = by_hand(Residual)
 
     def of_contrast(values):
@@ -94,7 +94,7 @@ class Forms(nn.Module):
 @pytest.mark.parametrize("form", RELUS)
 def test_every_form_of_relu_follows_the_rule(form, rule):
     activation, high = RELUS[form]
-    net, x = build(Forms, activation=activation), picture()
+    net, x = build(Forms, activation=activation), random_images()
     _, expected = ByHand(net.steps(Relu(high)), x).back(of_class(2), rule)
     close(PIXELS[rule](net, x, scores.logit(2)), expected)
 
@@ -103,7 +103,7 @@ def test_every_form_of_relu_follows_the_rule(form, rule):
 @pytest.mark.parametrize("name", SMOOTH)
 def test_extended_applies_the_rule_to_smooth_activations(name, rule):
     activation, function, slope = SMOOTH[name]
-    net, x = build(Forms, activation=activation), picture()
+    net, x = build(Forms, activation=activation), random_images()
     method = PIXELS[rule.partition(",")[0]]
     with pytest.raises(CamvizError, match=r"has none.*'extended'"):
         method(net, x, scores.logit(2))
@@ -111,14 +111,14 @@ def test_extended_applies_the_rule_to_smooth_activations(name, rule):
     close(method(net, x, scores.logit(2), extended=True), expected)
 
 
-def test_says_what_it_left_alone_in_a_network_of_both_kinds():
-    net, x = build(Modules), picture()
+def test_smooth_activations_beside_relus_have_a_note():
+    net, x = build(Modules), random_images()
     net.features[1] = nn.SiLU()
     silu = Activation(*SMOOTH["nn.SiLU"][1:])
     steps = net.steps()
-    with counting_passes() as account:
+    with counting_passes() as counts:
         mixed = guided_backprop(net, x, scores.logit(2))
-    assert account.notes == [
+    assert counts.notes == [
         "1 smooth activations of this network are no ReLU and kept their plain gradient (2 ReLUs follow the method)."
     ]
     # By hand: guided down to the SiLU, from there the plain gradient.
@@ -126,16 +126,16 @@ def test_says_what_it_left_alone_in_a_network_of_both_kinds():
     gradients, _ = hand.back(of_class(2), "guided")
     _, expected = hand.back(lambda _: gradients[1], "plain", 1)
     close(mixed, expected)
-    with counting_passes() as account:
+    with counting_passes() as counts:
         guided_backprop(net, x, scores.logit(2), extended=True)
-    assert account.notes == []
+    assert counts.notes == []
 
 
 # ---------------------------------------------------------------------------------- deconvnet from one activation
 
 
 def one_of(index, row=None, column=None):
-    """The seed of one activation of feature map `index`: the strongest of each sample, or at a position."""
+    """Return the seed of one activation of feature map `index`: the strongest of each sample, or at a position."""
 
     def seed(values):
         gradient = torch.zeros_like(values)
@@ -158,7 +158,7 @@ def test_deconvnet_projects_one_activation_of_a_feature_map(kind):
             close(deconvnet(net, x, scores.logit(0), layer, **knobs), expected)
 
 
-def test_deconvnet_takes_the_strongest_of_a_row_or_a_column():
+def test_deconvnet_takes_the_strongest_of_a_row_or_column():
     net, x, hand = by_hand(Modules)
     feature_map = hand.values[4][0, 2]
     row, column = int(feature_map[:, 3].argmax()), int(feature_map[1].argmax())
@@ -168,11 +168,11 @@ def test_deconvnet_takes_the_strongest_of_a_row_or_a_column():
         close(deconvnet(net, x, scores.logit(0), layer, feature_map=2, **given)[:1], expected[:1])
 
 
-def test_deconvnet_keeps_one_activation_where_several_are_equally_strong():
+def test_deconvnet_keeps_one_activation_among_ties():
     net = build(Modules)
     with torch.no_grad():
         net.features[3].weight *= 100  # now most positive activations are cut off at exactly 6
-    x = picture()
+    x = random_images()
     hand = ByHand(net.steps(), x)
     cut = (hand.values[4] == 6).sum(dim=(2, 3)).amin(dim=0)
     assert cut.max() > 4
@@ -180,7 +180,7 @@ def test_deconvnet_keeps_one_activation_where_several_are_equally_strong():
     close(deconvnet(net, x, scores.logit(0), net.features[4], feature_map=int(cut.argmax())), expected)
 
 
-def test_deconvnet_takes_an_empty_sequential_for_a_layer():
+def test_deconvnet_accepts_an_empty_sequential():
     net, x, hand = by_hand(Residual)
     assert len(net.first.down) == 0
     _, expected = hand.back(one_of(1), "deconvnet", 1)
@@ -195,7 +195,7 @@ def test_deconvnet_takes_an_empty_sequential_for_a_layer():
         ({"feature_map": 0, "column": 7}, "columns 0 to 6; got column 7"),
     ],
 )
-def test_deconvnet_refuses_what_lies_beyond_the_layer(knobs, sentence):
+def test_deconvnet_refuses_positions_outside_the_layer(knobs, sentence):
     net, x, _ = by_hand(Modules)
     with pytest.raises(CamvizError, match=sentence):
         deconvnet(net, x, scores.logit(0), net.features[4], **knobs)
@@ -204,8 +204,8 @@ def test_deconvnet_refuses_what_lies_beyond_the_layer(knobs, sentence):
 
 
 @pytest.mark.parametrize("key", ["guided_backprop", "deconvnet", "guided_grad_cam"])
-def test_a_network_without_relu_is_refused_or_extended(key):
-    net, x = build(Modules, activation=nn.SiLU), picture()
+def test_network_without_relu_is_refused_or_extended(key):
+    net, x = build(Modules, activation=nn.SiLU), random_images()
     layer = [net.features[6]] if METHODS[key].layer == "required" else []
     with pytest.raises(CamvizError, match="this network has none"):
         METHODS[key](net, x, scores.logit(2), *layer)

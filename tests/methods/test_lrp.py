@@ -1,4 +1,4 @@
-"""LRP: every rule against its formula, whole networks against zennit, and what relevance must keep."""
+"""LRP: every rule compared with its formula, networks compared with zennit, and conservation of relevance."""
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ from camviz.methods.vanilla_backprop import vanilla_backprop
 from camviz.relevance.propagation import propagating, relevance_of, relevance_per_layer
 from camviz.relevance.rules import AlphaBeta, Composite, Epsilon, Flat, Gamma, ZBox
 from camviz.tape import counting_passes, input_gradient
-from tests.methods.nets import NETS, RELUS, SMOOTH, Functional, Modules, Residual, build, close, picture
+from tests.methods.nets import NETS, RELUS, SMOOTH, Functional, Modules, Residual, build, close, random_images
 
 SCORE = scores.logit(4)
 STABILIZER = 1e-6
@@ -41,7 +41,7 @@ def minus(value):
 
 
 def by_formula(rule, x, w, b, relevance):
-    """One sample's R[j], from x[j], the matrix w[j, k], b[k] and R[k]."""
+    """Return R[j] of one sample from x[j], the matrix w[j, k], b[k] and R[k]."""
     c = x[:, None] * w
     z = c.sum(dim=0) + b
     if isinstance(rule, Epsilon):
@@ -83,20 +83,20 @@ OPS = {
 @pytest.mark.parametrize("inputs", ["signed", "after a ReLU"])
 @pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize("rule", RULES)
-def test_rule_is_its_formula(rule, op, inputs):
+def test_rule_equals_its_formula(rule, op, inputs):
     rule = RULES[rule]
     op, weights, shape = OPS[op]
-    chance = torch.Generator().manual_seed(3)
-    w = torch.randn(weights, generator=chance, dtype=torch.float64)
-    b = torch.randn(weights[0], generator=chance, dtype=torch.float64)
-    x = torch.randn(2, *shape, generator=chance, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(3)
+    w = torch.randn(weights, generator=generator, dtype=torch.float64)
+    b = torch.randn(weights[0], generator=generator, dtype=torch.float64)
+    x = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
     if inputs != "signed":
         x = x.relu()
     unit = torch.eye(x[0].numel(), dtype=torch.float64).reshape(-1, *shape)
     matrix = op(unit, w).flatten(1)
     for bias in (b, None):
         z = op(x, w, bias)
-        relevance = torch.randn(z.shape, generator=chance, dtype=torch.float64)
+        relevance = torch.randn(z.shape, generator=generator, dtype=torch.float64)
         result = rule(op, x, w, bias, relevance)
         offset = op(torch.zeros_like(x[:1]), w, bias).flatten()
         for sample in range(2):
@@ -105,7 +105,7 @@ def test_rule_is_its_formula(rule, op, inputs):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_without_relevance_or_input_gives_none(rule):
+def test_rules_of_zero_relevance_or_input(rule):
     w, x = torch.ones(5, 12).double(), torch.ones(2, 12).double()
     nothing = torch.zeros(2, 5).double()
     assert (RULES[rule](F.linear, x, w, None, nothing) == 0).all()
@@ -124,7 +124,7 @@ def vgg(letter, batch_norm):
 
 FAMILIES = {
     "vgg11_bn": (lambda: vgg("A", True), SequentialMergeBatchNorm),
-    "vgg16": (lambda: vgg("D", False), SequentialMergeBatchNorm),
+    "vgg11": (lambda: vgg("A", False), SequentialMergeBatchNorm),
     "resnet18": (lambda: torchvision.models.resnet18(num_classes=10), ResNetCanonizer),
     "resnet50": (lambda: torchvision.models.resnet50(num_classes=10), ResNetCanonizer),
     "squeezenet1_1": (lambda: torchvision.models.squeezenet1_1(num_classes=10), SequentialMergeBatchNorm),
@@ -144,7 +144,7 @@ def norms(net):
 
 
 def trained(net):
-    """Batch norms as training leaves them. Their eps is tiny, as zennit's folding counts it twice."""
+    """Give batch norms trained statistics. Their eps is tiny, as zennit counts it twice."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(2)
         for norm in norms(net):
@@ -157,7 +157,7 @@ def trained(net):
 
 
 def by_zennit(net, x, c, composite, canonizer, **settings):
-    """Zennit's relevance on its own copy of the network, started with the class's logit."""
+    """Return zennit's relevance on a copy of the network, started with the class's logit."""
     net = copy.deepcopy(net)
     for module in net.modules():
         if hasattr(module, "inplace"):
@@ -170,20 +170,20 @@ def by_zennit(net, x, c, composite, canonizer, **settings):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_equals_zennit(family):
+def test_lrp_equals_zennit(family):
     kind, canonizer = FAMILIES[family]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = trained(kind()).double().eval()
-    x = picture(1, size=(48, 32))
+    x = random_images(1, size=(48, 32))
     for name in COMPOSITES if family == "resnet18" else ("epsilon-gamma-box", "epsilon-plus"):
         box = {"low": -3.0, "high": 3.0} if name == "epsilon-gamma-box" else {}
         expected = by_zennit(net, x, 4, COMPOSITES[name], canonizer, **box)
         close(lrp(net, x, SCORE, composite=name), expected, 1e-9)
 
 
-def test_equals_zennit_with_other_settings():
-    net, x = build(Modules), picture()
+def test_lrp_equals_zennit_with_other_settings():
+    net, x = build(Modules), random_images()
     for settings in ({"epsilon": 0.2}, {"gamma": 1.5}, {"low": -4.0}, {"high": 5.0}):
         given = {"epsilon": 1e-6, "gamma": 0.25, "low": -3.0, "high": 3.0} | settings
         expected = by_zennit(net, x, 4, EpsilonGammaBox, SequentialMergeBatchNorm, **given)
@@ -193,8 +193,8 @@ def test_equals_zennit_with_other_settings():
         assert (result - plain).norm() > 1e-3 * plain.norm()
 
 
-def test_the_default_is_epsilon_gamma_box():
-    net, x = build(Modules), picture()
+def test_default_composite_is_epsilon_gamma_box():
+    net, x = build(Modules), random_images()
     sets = {name: lrp(net, x, SCORE, composite=name) for name in COMPOSITES}
     assert torch.equal(lrp(net, x, SCORE), sets["epsilon-gamma-box"])
     assert list(sets) == list(composites())
@@ -224,8 +224,8 @@ def with_rules(net, x, score, composite):
 
 
 @pytest.mark.parametrize("kind", [Modules, Residual], ids=["modules", "residual"])
-def test_epsilon_everywhere_is_gradient_times_input_where_there_is_no_bias(kind):
-    net, x = without_biases(build(kind)), picture()
+def test_epsilon_rule_without_biases_is_gradient_times_input(kind):
+    net, x = without_biases(build(kind)), random_images()
     if kind is Modules:
         net.features[4] = nn.ReLU()  # a ReLU6 has, in effect, a bias where it cuts off
     for score in (SCORE, scores.contrast(1, 2)):
@@ -234,16 +234,16 @@ def test_epsilon_everywhere_is_gradient_times_input_where_there_is_no_bias(kind)
 
 
 @pytest.mark.parametrize("name", ["epsilon-gamma-box", "epsilon-plus", "epsilon-plus-flat"])
-def test_every_layer_receives_the_score_where_there_is_no_bias(name):
-    net, x = without_biases(build(Modules)), picture()
+def test_every_layer_receives_the_score_without_biases(name):
+    net, x = without_biases(build(Modules)), random_images()
     S = SCORE(net(x)).detach()
     for value in relevance_per_layer(net, x, SCORE, [*net.features, *net.head], composites()[name]):
         close(value, S, 1e-3)
     close(lrp(net, x, SCORE, composite=name).sum(dim=(1, 2, 3)), S, 1e-3)
 
 
-def test_the_branches_of_a_block_receive_the_score_between_them():
-    net, x = without_biases(build(Residual)), picture()
+def test_branches_of_a_block_share_the_score():
+    net, x = without_biases(build(Residual)), random_images()
     S = SCORE(net(x)).detach()
     whole, branches = [net.stem, net.first, net.relu, net.second, net.head], [net.second.down, net.second.bn2]
     *alone, down, bn2 = relevance_per_layer(net, x, SCORE, [*whole, *branches], composites()["epsilon-gamma-box"])
@@ -252,23 +252,23 @@ def test_the_branches_of_a_block_receive_the_score_between_them():
     assert (down.abs() > 0.1 * S.abs()).all() and (bn2.abs() > 0.1 * S.abs()).all()
 
 
-def test_a_layer_before_its_batch_norm_receives_what_the_batch_norm_receives():
-    net, x = build(Residual), picture()
+def test_layer_and_its_batch_norm_receive_equal_relevance():
+    net, x = build(Residual), random_images()
     block = net.first
     conv, norm = relevance_per_layer(net, x, SCORE, [block.conv1, block.bn1], composites()["epsilon-plus"])
     close(conv, norm)
 
 
-def test_a_gate_receives_nothing_and_a_layer_that_does_not_run_is_refused():
-    net, x = between(lambda a, b: a * b.mean(dim=(2, 3), keepdim=True)), picture()
+def test_gate_receives_no_relevance_and_unused_layer_is_refused():
+    net, x = between(lambda a, b: a * b.mean(dim=(2, 3), keepdim=True)), random_images()
     conv, other = relevance_per_layer(net, x, SCORE, [net.conv, net.other], composites()["epsilon-plus"])
     assert (conv != 0).all() and torch.equal(other, torch.zeros(2).double())
     with pytest.raises(CamvizError, match="does not run through this layer"):
         relevance_per_layer(net, x, SCORE, [net.conv, nn.ReLU()], composites()["epsilon-plus"])
 
 
-def test_biases_take_their_part():
-    net, x = build(Modules), picture()
+def test_biases_receive_relevance():
+    net, x = build(Modules), random_images()
     S = SCORE(net(x)).detach()
     above, pooled = relevance_per_layer(net, x, SCORE, [net.head[2], net.head[0]], composites()["epsilon-plus"])
     close(above, S)
@@ -276,8 +276,8 @@ def test_biases_take_their_part():
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
-def test_is_linear_in_the_relevance_of_the_classes(name):
-    net, x = build(Residual), picture()
+def test_lrp_is_linear_in_the_relevance_of_the_classes(name):
+    net, x = build(Residual), random_images()
     each = torch.stack([lrp(net, x, scores.logit(c), composite=name) for c in range(7)])
     close(lrp(net, x, scores.contrast(1, 5), composite=name), each[1] - each[5], 1e-9)
     p = net(x).softmax(dim=1).detach()
@@ -286,11 +286,11 @@ def test_is_linear_in_the_relevance_of_the_classes(name):
     close(lrp(net, x, scores.probability(2), composite=name), expected, 1e-9)
 
 
-# ------------------------------------------------------------------------------------- what a network may be made of
+# ----------------------------------------------------------------------------------------- operations of a network
 
 
 class Between(nn.Module):
-    """A convolution, whatever is to be tested, and a linear layer after the sum over positions."""
+    """Two convolutions, the operation `middle`, and a linear layer after the maximum over positions."""
 
     def __init__(self, middle):
         super().__init__()
@@ -307,8 +307,8 @@ def between(middle):
 
 
 def parts_of(middle, back):
-    """The map of Between(middle), and the same by hand: `back` takes the relevance of the middle apart."""
-    net, x = between(middle), picture()
+    """Return the map of Between(middle), and the same by hand: `back` splits the relevance of the middle."""
+    net, x = between(middle), random_images()
     rule = Epsilon()
     composite = Composite(rule, rule, rule)
     with torch.no_grad():
@@ -333,7 +333,7 @@ def parts_of(middle, back):
 
 
 def split(first, second):
-    """In proportion to what each branch contributed."""
+    """Share in proportion to the contribution of each branch."""
 
     def back(a, b, relevance):
         z = stable(first * a + second * b)
@@ -373,7 +373,7 @@ def test_every_form_of_addition_shares_in_proportion(form):
     close(*parts_of(middle, back), 1e-8)
 
 
-def test_an_addition_of_one_vector_to_all_positions_shares_in_proportion():
+def test_broadcast_addition_shares_in_proportion():
     def middle(a, b):
         return a + b.amax(dim=(2, 3), keepdim=True)
 
@@ -412,13 +412,13 @@ PRODUCTS = {
 @pytest.mark.parametrize("form", PRODUCTS)
 def test_products_give_all_relevance_to_the_signal(form):
     middle, back = PRODUCTS[form]
-    with counting_passes() as account:
+    with counting_passes() as counts:
         close(*parts_of(middle, back), 1e-8)
-    assert account.notes == []
+    assert counts.notes == []
 
 
-def test_parameters_that_ask_for_gradients_are_constants_all_the_same():
-    net, x = between(lambda a, b: a + CONSTANT.reshape(1, 4, 1, 1) * 2), picture()
+def test_parameters_with_gradients_are_constants():
+    net, x = between(lambda a, b: a + CONSTANT.reshape(1, 4, 1, 1) * 2), random_images()
     expected = lrp(net, x, SCORE)
     try:
         CONSTANT.requires_grad_(False)
@@ -520,26 +520,26 @@ class Folded(Norms):
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
-def test_a_batch_norm_counts_as_part_of_the_convolution_before_it(name):
-    folded, x = build(Folded), picture()
+def test_batch_norm_is_fused_with_the_convolution_before_it(name):
+    folded, x = build(Folded), random_images()
     expected = lrp(folded, x, SCORE, composite=name)
     for kind in (Norms, ByFunction):
         close(lrp(build(kind), x, SCORE, composite=name), expected, 1e-9)
 
 
-def test_a_layer_takes_in_one_batch_norm_only():
+def test_layer_is_fused_with_one_batch_norm_only():
     def norm(a, scale):
         mean = torch.linspace(-1, 1, 4, dtype=torch.float64)
         return F.batch_norm(a, mean, mean**2 + 0.5, scale * (mean + 2), mean)
 
-    one, x = between(lambda a, b: norm(a, 1.0)), picture()
+    one, x = between(lambda a, b: norm(a, 1.0)), random_images()
     two = between(lambda a, b: (norm(a, 1.0), norm(a, -3.0))[0])
     assert torch.equal(lrp(two, x, SCORE), lrp(one, x, SCORE))
     assert (lrp(one, x, SCORE) - lrp(between(lambda a, b: norm(a, -3.0)), x, SCORE)).any()
 
 
-def test_a_batch_norm_counts_as_part_of_the_linear_layer_before_it():
-    net, x = build(Modules), picture()
+def test_batch_norm_is_fused_with_the_linear_layer_before_it():
+    net, x = build(Modules), random_images()
     norm = trained(nn.Sequential(nn.BatchNorm1d(7))).double()[0]
     with torch.no_grad():
         norm.running_mean += 0.3
@@ -553,8 +553,8 @@ def test_a_batch_norm_counts_as_part_of_the_linear_layer_before_it():
     close(lrp(net, x, SCORE), lrp(folded, x, SCORE))
 
 
-def test_only_the_first_convolution_follows_the_first_rule():
-    net, x = build(Functional), picture()
+def test_composite_selects_the_rule_of_each_layer():
+    net, x = build(Functional), random_images()
     mixed = Composite(Flat(), Gamma(), Epsilon())
     found = []
 
@@ -577,31 +577,31 @@ def test_only_the_first_convolution_follows_the_first_rule():
 # ----------------------------------------------------------------------------------------------------------- notes
 
 
-def test_says_which_calls_have_no_rule():
-    net, x = between(lambda a, b: a.exp()), picture()
-    with counting_passes() as account:
+def test_calls_without_a_rule_are_noted():
+    net, x = between(lambda a, b: a.exp()), random_images()
+    with counting_passes() as counts:
         lrp(net, x, SCORE)
-    assert account.notes == [
+    assert counts.notes == [
         "The image has values outside the box of -3 to 3 that the first layer's rule assumes.",
-        "Relevance has no rule for exp, which passed on the plain gradient: the map need not sum up to the score.",
+        "Relevance has no rule for exp, which passed on the plain gradient: the map may not sum to the score.",
     ]
-    with counting_passes() as account:  # a gate gets no relevance, so that it does not matter what it is made of
+    with counting_passes() as counts:  # a gate gets no relevance, so its operations need no rule
         lrp(between(lambda a, b: a * b.exp().mean(dim=(2, 3), keepdim=True)), x.clamp(-3, 3), SCORE)
-    assert account.notes == []
+    assert counts.notes == []
 
 
-def test_counts_one_pass_forward_and_one_backward():
-    with counting_passes() as account:
-        lrp(build(Residual), picture(3).clamp(-3, 3), SCORE)
-    assert (account.forward_passes, account.backward_passes, account.notes) == (3, 3, [])
+def test_lrp_costs_one_forward_and_one_backward_pass():
+    with counting_passes() as counts:
+        lrp(build(Residual), random_images(3).clamp(-3, 3), SCORE)
+    assert (counts.forward_passes, counts.backward_passes, counts.notes) == (3, 3, [])
 
 
 # --------------------------------------------------------------------------------------------------- real networks
 
 
-def test_conserves_the_score_on_the_embedded_network_without_its_biases():
+def test_relevance_sums_to_the_score_on_the_embedded_network_without_biases():
     net = without_biases(copy.deepcopy(load_model("efficientnet_lite0").net))
-    x = picture(1, torch.float32, (64, 64)).clamp(-3, 3)
+    x = random_images(1, torch.float32, (64, 64)).clamp(-3, 3)
     S = net(x)[0, 4]
     for name in ("epsilon-gamma-box", "epsilon-plus"):
         assert abs(lrp(net, x, SCORE, composite=name).sum() - S) < 1e-2 * abs(S)
@@ -619,22 +619,22 @@ def test_conserves_the_score_on_the_embedded_network_without_its_biases():
         "shufflenet_v2_x0_5",
     ],
 )
-def test_is_finite_and_has_a_rule_for_everything_in(name):
+def test_lrp_is_finite_and_has_a_rule_for_every_call_in(name):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         settings = {"init_weights": False, "transform_input": True} if name == "googlenet" else {}
         net = trained(getattr(torchvision.models, name)(num_classes=10, **settings)).eval()
-    x = picture(1, torch.float32, (64, 64)).clamp(-3, 3)
-    with counting_passes() as account:
+    x = random_images(1, torch.float32, (64, 64)).clamp(-3, 3)
+    with counting_passes() as counts:
         for composite in ("epsilon-gamma-box", "epsilon-plus"):
             result = lrp(net, x, SCORE, composite=composite)
             assert result.isfinite().all() and result.any()
-    assert account.notes == []
+    assert counts.notes == []
 
 
-def test_eight_threads_on_one_network_agree_to_the_last_bit():
+def test_eight_threads_compute_bit_identical_relevance():
     nets = [build(kind) for kind in NETS.values()]
-    x = picture()
+    x = random_images()
 
     def work(index):
         return lrp(nets[index % 3], x, scores.logit(index % 7), composite=list(COMPOSITES)[index % 4])

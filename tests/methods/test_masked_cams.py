@@ -1,4 +1,4 @@
-"""SS-CAM and IS-CAM against loops over single masks, and torchcam's."""
+"""SS-CAM and IS-CAM compared with loops over single masks and with torchcam."""
 
 import pytest
 import torch
@@ -12,34 +12,34 @@ from camviz.methods.score_cam import score_cam
 from camviz.methods.ss_cam import ss_cam
 from camviz.runtime.noise import normal_noise
 from camviz.tape import counting_passes
-from tests.methods.nets import Modules, Residual, build, by_hand, picture
+from tests.methods.nets import Modules, Residual, build, by_hand, random_images
 
 LAYERS = {Modules: "features.4", Residual: "second"}
 EVERY_NET = pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__.lower())
 SCORE = scores.contrast(2, 5)
 
 
-def naive(net, x, activation, variants):
-    """Score-CAM's formula, each score the mean over `variants(mask, channel)`, one image, mask and pass at a time."""
+def cam_by_loop(net, x, activation, variants):
+    """Compute Score-CAM's formula by loops; each score is the mean over `variants(mask, channel)`."""
     maps = []
     for one, channels in zip(x, activation, strict=True):
-        means, alive = [], []
+        means, used = [], []
         for number, channel in enumerate(channels):
             if channel.min() == channel.max():
                 continue
             mask = interpolate(channel[None, None], x.shape[2:], mode="bilinear")[0, 0]
             mask = (mask - mask.min()) / (mask.max() - mask.min())
             with torch.no_grad():
-                found = [float(SCORE(net((one * variant)[None]))) for variant in variants(mask, len(alive))]
+                found = [float(SCORE(net((one * variant)[None]))) for variant in variants(mask, len(used))]
             means.append(sum(found) / len(found))
-            alive.append(number)
+            used.append(number)
         weight = torch.tensor(means, dtype=torch.float64).softmax(dim=0)
-        maps.append(sum(w * channels[c] for w, c in zip(weight, alive, strict=True)).clamp(min=0))
+        maps.append(sum(w * channels[c] for w, c in zip(weight, used, strict=True)).clamp(min=0))
     return torch.stack(maps)
 
 
 def noise_of(seed, samples, channels, size):
-    """The noise of the living channels: one field after the other, the same for each image."""
+    """Return the noise of the channels that are not constant, the same for each image."""
     fields = [normal_noise(seed, [number], size, torch.zeros((), dtype=torch.float64))[0] for number in range(99)]
     return [fields[channel * samples : (channel + 1) * samples] for channel in range(channels)]
 
@@ -48,7 +48,7 @@ def noise_of(seed, samples, channels, size):
 def test_ss_cam_equals_the_loop(kind):
     net, x, hand = by_hand(kind)
     activation, fields = hand.values[kind.layers[LAYERS[kind]]], noise_of(3, 4, 6, x.shape[2:])
-    expected = naive(net, x, activation, lambda mask, c: [mask + 1.5 * field for field in fields[c]])
+    expected = cam_by_loop(net, x, activation, lambda mask, c: [mask + 1.5 * field for field in fields[c]])
     layer = net.get_submodule(LAYERS[kind])
     result = ss_cam(net, x, SCORE, layer, samples=4, noise=1.5, seed=3)
     torch.testing.assert_close(result, expected, rtol=1e-9, atol=1e-12)
@@ -61,13 +61,13 @@ def test_is_cam_equals_the_loop(kind, path):
     net, x, hand = by_hand(kind)
     strengths = {"even": [0.2, 0.4, 0.6, 0.8, 1.0], "summed": [0.2, 0.6, 1.2, 2.0, 3.0]}[path]
     activation = hand.values[kind.layers[LAYERS[kind]]]
-    expected = naive(net, x, activation, lambda mask, _: [t * mask for t in strengths])
+    expected = cam_by_loop(net, x, activation, lambda mask, _: [t * mask for t in strengths])
     result = is_cam(net, x, SCORE, net.get_submodule(LAYERS[kind]), steps=5, path=path)
     torch.testing.assert_close(result, expected, rtol=1e-9, atol=1e-12)
 
 
 @EVERY_NET
-def test_score_cam_is_the_case_without_noise_and_of_one_step(kind):
+def test_ss_cam_without_noise_and_is_cam_of_one_step_equal_score_cam(kind):
     net, x, _ = by_hand(kind)
     layer = net.get_submodule(LAYERS[kind])
     expected = score_cam(net, x, SCORE, layer)
@@ -79,7 +79,7 @@ def test_score_cam_is_the_case_without_noise_and_of_one_step(kind):
         torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_the_batch_changes_neither_map_nor_noise(monkeypatch):
+def test_batch_size_changes_neither_map_nor_noise(monkeypatch):
     net, x, _ = by_hand(Modules)
     for method, knobs in ((ss_cam, {"samples": 5}), (is_cam, {"steps": 5})):
         maps = []
@@ -94,17 +94,17 @@ def test_the_batch_changes_neither_map_nor_noise(monkeypatch):
             torch.testing.assert_close(other, maps[0], rtol=1e-10, atol=1e-12)
 
 
-def test_costs_as_many_passes_as_there_are_masks():
+def test_passes_equal_the_number_of_masks():
     net, x, hand = by_hand(Modules)
-    alive = int((hand.values[6].amax(dim=(2, 3)) > hand.values[6].amin(dim=(2, 3))).sum())
+    used = int((hand.values[6].amax(dim=(2, 3)) > hand.values[6].amin(dim=(2, 3))).sum())
     for method, knobs in ((ss_cam, {"samples": 5}), (is_cam, {"steps": 5})):
-        with counting_passes() as account:
+        with counting_passes() as counts:
             method(net, x, SCORE, net.features[6], **knobs)
-        assert (account.forward_passes, account.backward_passes) == (2 + 5 * alive, 0)  # two images
+        assert (counts.forward_passes, counts.backward_passes) == (2 + 5 * used, 0)  # two images
 
 
 @pytest.mark.parametrize("key", ["ss_cam", "is_cam"])
-def test_the_fast_mode_comes_near(key):
+def test_fast_mode_is_within_2_percent(key):
     net, x, _ = by_hand(Modules)
     expected = METHODS[key](net, x, SCORE, net.features[6])
     net = build(Modules, dtype=torch.float32)
@@ -121,7 +121,7 @@ def relative(ours, theirs):
     return float((ours - theirs).norm() / theirs.norm())
 
 
-def test_torchcam_ss_cam(monkeypatch):
+def test_ss_cam_equals_torchcam(monkeypatch):
     net, x, _ = by_hand(Modules)
     fields = torch.stack([torch.stack(one) for one in noise_of(0, 6, 4, x.shape[2:])])  # channels, samples, H, W
     with torchcam.methods.SSCAM(net, "features.1", num_samples=6, std=0.7, input_shape=(3, 20, 28)) as theirs:
@@ -134,7 +134,7 @@ def test_torchcam_ss_cam(monkeypatch):
     assert relative(ours, expected) < 1e-6
 
 
-def test_torchcam_is_cam():
+def test_is_cam_equals_torchcam():
     net, x, _ = by_hand(Modules)
     with torchcam.methods.ISCAM(net, "features.1", num_samples=6, input_shape=(3, 20, 28)) as theirs, torch.no_grad():
         output = net(x[:1])
@@ -144,8 +144,8 @@ def test_torchcam_is_cam():
 
 
 @pytest.mark.parametrize("method", [score_cam, ss_cam, is_cam])
-def test_a_network_that_calls_view_on_its_feature_maps(method):
-    """In the memory layout that is quickest for a batch, view() would fail where reshape() works."""
+def test_networks_that_call_view_work(method):
+    """In the memory layout that is fastest for a batch, view() would fail where reshape() works."""
 
     class Viewing(nn.Module):
         def __init__(self, view):
@@ -156,5 +156,7 @@ def test_a_network_that_calls_view_on_its_feature_maps(method):
             x = self.maps(x).relu()
             return self.head(x.view(x.size(0), -1) if self.view else x.reshape(len(x), -1))
 
-    maps = [method(net := build(Viewing, view=view), picture(), scores.logit(4), net.maps) for view in (True, False)]
+    maps = [
+        method(net := build(Viewing, view=view), random_images(), scores.logit(4), net.maps) for view in (True, False)
+    ]
     assert maps[0].max() > 0 and torch.equal(*maps)

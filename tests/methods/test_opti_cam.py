@@ -1,4 +1,4 @@
-"""Opti-CAM: against the same optimization by autograd through the whole network."""
+"""Opti-CAM compared with the same optimization by autograd through the whole network."""
 
 import pytest
 import torch
@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from camviz import scores
 from camviz.methods.opti_cam import opti_cam
 from camviz.tape import activations
-from tests.methods.nets import NETS, build, close, picture
+from tests.methods.nets import NETS, build, close, random_images
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_equals_gradient_ascent_through_the_network(kind):
-    net, x = build(kind), picture()
+def test_opti_cam_equals_gradient_ascent(kind):
+    net, x = build(kind), random_images()
     layer = {"Modules": "features.4", "Functional": "two", "Residual": "first"}[kind.__name__]
     kept = [activations(net, x, net.get_submodule(layer))[0].relu()]
     u = torch.zeros(2, kept[0].shape[1], dtype=torch.float64, requires_grad=True)

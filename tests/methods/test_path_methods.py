@@ -1,4 +1,4 @@
-"""Gradient x input, integrated gradients and SmoothGrad: by hand in float64, against captum, and their identities."""
+"""Gradient x input, integrated gradients and SmoothGrad compared with hand computation and captum; identities."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from camviz.methods.integrated_gradients import integrated_gradients
 from camviz.methods.smooth_grad import smooth_grad
 from camviz.runtime.noise import normal_noise
 from camviz.tape import counting_passes
-from tests.methods.nets import NETS, ByHand, Modules, Residual, build, by_hand, close, of_class, picture
+from tests.methods.nets import NETS, ByHand, Modules, Residual, build, by_hand, close, of_class, random_images
 
 SCORE = scores.logit(2)
 SLOW = {"blur_integrated_gradients", "guided_integrated_gradients", "idgi"}  # test_contract.py runs them as bases
@@ -24,7 +24,7 @@ BASES = [key for key in METHODS["smooth_grad"].knobs["base"].choices if key not 
 
 
 class Polynomial(nn.Module):
-    """Its class scores are the sum of the pixels to the powers of 1, 2 and 3."""
+    """The class scores are the sums of the pixels to the powers of 1, 2 and 3."""
 
     def forward(self, x):
         return torch.stack([x.pow(power).sum(dim=(1, 2, 3)) for power in (1, 2, 3)], dim=1)
@@ -38,19 +38,19 @@ def gradient_by_hand(net, x):
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_gradient_x_input_equals_the_gradient_by_hand_times_the_input(kind):
+def test_gradient_x_input_equals_the_computation_by_hand(kind):
     net, x, hand = by_hand(kind)
     close(gradient_x_input(net, x, SCORE), x * hand.back(of_class(2))[1])
 
 
 def test_gradient_x_input_equals_captum():
-    net, x = build(Modules, dtype=torch.float32), picture(dtype=torch.float32)
+    net, x = build(Modules, dtype=torch.float32), random_images(dtype=torch.float32)
     expected = captum.attr.InputXGradient(net).attribute(x.clone().requires_grad_(), target=2)
     close(gradient_x_input(net, x, SCORE), expected.detach(), 1e-5)
 
 
 def test_gradient_x_input_sums_to_the_score_without_biases():
-    net, x = build(Residual), picture()
+    net, x = build(Residual), random_images()
     with torch.no_grad():
         for name, tensor in [*net.named_parameters(), *net.named_buffers()]:
             if name.endswith(("bias", "running_mean")):
@@ -62,7 +62,7 @@ def test_gradient_x_input_sums_to_the_score_without_biases():
 
 
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_integrated_gradients_equal_the_sum_by_hand(kind):
+def test_integrated_gradients_equal_the_quadrature_by_hand(kind):
     net, x, _ = by_hand(kind)
     for baseline, start in (
         ("mean color", torch.zeros_like(x)),
@@ -78,7 +78,7 @@ def test_integrated_gradients_equal_the_sum_by_hand(kind):
 @pytest.mark.parametrize("baseline", ["mean color", "darkest"])
 @pytest.mark.parametrize("steps", [1, 5, 20])
 def test_integrated_gradients_equal_captum(steps, baseline):
-    net, x = build(Residual, dtype=torch.float32), picture(dtype=torch.float32)
+    net, x = build(Residual, dtype=torch.float32), random_images(dtype=torch.float32)
     start = torch.zeros_like(x) if baseline == "mean color" else x.amin(dim=(2, 3), keepdim=True).expand_as(x)
     peer = build(Residual, dtype=torch.float32)
     peer.relu.inplace = False
@@ -87,14 +87,14 @@ def test_integrated_gradients_equal_captum(steps, baseline):
 
 
 @pytest.mark.parametrize(("power", "steps"), [(1, 1), (2, 1), (3, 2)])
-def test_integrated_gradients_of_a_polynomial_are_its_terms(power, steps):
-    x = picture()
+def test_integrated_gradients_of_a_polynomial_are_exact(power, steps):
+    x = random_images()
     close(integrated_gradients(Polynomial(), x, scores.logit(power - 1), steps=steps), x**power)
 
 
 @pytest.mark.parametrize("baseline", ["mean color", "darkest", "brightest"])
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_integrated_gradients_sum_to_the_rise_of_the_score(kind, baseline):
+def test_integrated_gradients_sum_to_the_increase_of_the_score(kind, baseline):
     net, x, _ = by_hand(kind)
     start = {
         "mean color": torch.zeros_like(x),
@@ -107,7 +107,7 @@ def test_integrated_gradients_sum_to_the_rise_of_the_score(kind, baseline):
     assert ((sums - rise).abs() < 0.05 * rise.abs()).all()
 
 
-def test_integrated_gradients_say_when_the_steps_are_too_few():
+def test_too_few_steps_of_integrated_gradients_have_a_note():
     class Step(nn.Module):
         """A score that rises only between 0.7 and 0.8 of the image."""
 
@@ -116,20 +116,20 @@ def test_integrated_gradients_say_when_the_steps_are_too_few():
             return torch.stack([level, (level - 0.7).relu() - (level - 0.8).relu()], dim=1)
 
     x = torch.ones(1, 3, 8, 8, dtype=torch.float64)
-    with counting_passes() as account:
+    with counting_passes() as counts:
         integrated_gradients(Step(), x, scores.logit(1), steps=1)
-    assert account.notes == ["The map's sum misses 100% of the score's increase from the baseline: use more steps."]
-    with counting_passes() as account:
+    assert counts.notes == ["The map's sum misses 100% of the score's increase from the baseline: use more steps."]
+    with counting_passes() as counts:
         close(integrated_gradients(Step(), x, scores.logit(1), steps=200).sum(), torch.tensor(0.1).double(), 0.1)
-    assert account.notes == []
+    assert counts.notes == []
 
 
-def test_integrated_gradients_cost_a_pass_for_each_step(monkeypatch):
+def test_integrated_gradients_cost_one_pass_per_step(monkeypatch):
     net, x, _ = by_hand(Modules)
-    with counting_passes() as account:
+    with counting_passes() as counts:
         expected = integrated_gradients(net, x, SCORE, steps=7)
     # Two images: each itself, its baseline, and the steps.
-    assert (account.forward_passes, account.backward_passes) == (2 + 2 + 14, 14)
+    assert (counts.forward_passes, counts.backward_passes) == (2 + 2 + 14, 14)
     for largest in (1, 3, 100):
         monkeypatch.setattr(many_passes_module, "batch_size", lambda *_, largest=largest: largest)
         done = []
@@ -141,12 +141,12 @@ def test_integrated_gradients_cost_a_pass_for_each_step(monkeypatch):
 
 
 def noisy(x, samples, level, seed):
-    """The noisy copies of each image, drawn anew."""
+    """Draw the noisy copies of each image."""
     noise = [normal_noise(seed, [number], x.shape[1:], x)[0] for number in range(samples)]
     return [x + torch.stack([level * (one.max() - one.min()) * drawn for one in x]) for drawn in noise]
 
 
-def test_the_bases_are_the_pixel_methods_that_need_no_layer(monkeypatch):
+def test_smooth_grad_bases_are_the_pixel_methods_without_a_layer(monkeypatch):
     assert {"vanilla_backprop", "guided_backprop", "deconvnet", "integrated_gradients", "lrp"} <= set(BASES)
     assert {"smooth_grad", "guided_grad_cam", "full_grad", "rise", "edge_detector"}.isdisjoint(BASES)
     added = replace(METHODS["gradient_x_input"], key="added", function=lambda net, x, score: 7 * x)
@@ -160,7 +160,7 @@ def test_the_bases_are_the_pixel_methods_that_need_no_layer(monkeypatch):
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_without_noise_it_is_the_base_method(base):
+def test_smooth_grad_without_noise_equals_its_base(base):
     net, x, _ = by_hand(Residual)
     expected = METHODS[base](net, x, SCORE)
     close(smooth_grad(net, x, SCORE, base=base, level=0.0), expected, 1e-12)
@@ -169,7 +169,7 @@ def test_without_noise_it_is_the_base_method(base):
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_equals_the_statistics_of_the_base_method_s_maps(base):
+def test_smooth_grad_equals_the_statistics_of_its_base(base):
     net, x, _ = by_hand(Modules)
     maps = torch.stack([METHODS[base](net, copy, SCORE) for copy in noisy(x, 6, 0.3, 5)])
     given = {"base": base, "samples": 6, "level": 0.3, "seed": 5}
@@ -181,8 +181,8 @@ def test_equals_the_statistics_of_the_base_method_s_maps(base):
 @pytest.mark.parametrize(
     ("statistic", "name"), [("mean", "smoothgrad"), ("squared", "smoothgrad_sq"), ("variance", "vargrad")]
 )
-def test_equals_captum_s_noise_tunnel_on_the_same_noise(monkeypatch, statistic, name):
-    net, x = build(Modules, dtype=torch.float32), picture(1, dtype=torch.float32)
+def test_smooth_grad_equals_captum_noise_tunnel(monkeypatch, statistic, name):
+    net, x = build(Modules, dtype=torch.float32), random_images(1, dtype=torch.float32)
     drawn = normal_noise(3, range(8), x.shape[1:], x)
     monkeypatch.setattr(torch, "normal", lambda mean, deviation: mean + deviation * drawn)
     tunnel = captum.attr.NoiseTunnel(captum.attr.Saliency(net))
@@ -191,27 +191,27 @@ def test_equals_captum_s_noise_tunnel_on_the_same_noise(monkeypatch, statistic, 
     close(smooth_grad(net, x, SCORE, statistic=statistic, samples=8, level=0.2, seed=3), expected.detach(), 1e-4)
 
 
-def test_variance_survives_a_gradient_far_from_zero():
+def test_variance_is_accurate_for_a_large_mean():
     class Steep(nn.Module):
         """A gradient of 1000 with a little curvature: in float32 the square of the mean hides the variance."""
 
         def forward(self, x):
             return torch.stack([(1000 * x + 0.05 * x**2).sum(dim=(1, 2, 3)), x.sum(dim=(1, 2, 3))], dim=1)
 
-    x = picture(1, dtype=torch.float32)
+    x = random_images(1, dtype=torch.float32)
     maps = torch.stack([1000 + 0.1 * copy.double() for copy in noisy(x, 40, 0.15, 0)])
     found = smooth_grad(Steep(), x, scores.logit(0), statistic="variance", samples=40)
     close(found.double(), maps.var(dim=0, correction=0), 0.01)
 
 
-def test_the_noise_has_the_deviation_that_was_asked_for_and_follows_the_seed(monkeypatch):
+def test_noise_has_the_given_deviation_and_seed(monkeypatch):
     seen = []
 
-    def spy(net, x, score):
+    def record_input(net, x, score):
         seen.append(x)
         return torch.zeros_like(x)
 
-    monkeypatch.setitem(METHODS, "vanilla_backprop", replace(METHODS["vanilla_backprop"], function=spy))
+    monkeypatch.setitem(METHODS, "vanilla_backprop", replace(METHODS["vanilla_backprop"], function=record_input))
     net, x, _ = by_hand(Modules)
     for seed in (0, 0, 1):
         smooth_grad(net, x[:1], SCORE, samples=50, level=0.4, seed=seed)
@@ -223,7 +223,7 @@ def test_the_noise_has_the_deviation_that_was_asked_for_and_follows_the_seed(mon
 
 
 @pytest.mark.parametrize("base", ["vanilla_backprop", "guided_backprop", "integrated_gradients"])
-def test_the_batch_does_not_change_the_map(monkeypatch, base):
+def test_batch_size_does_not_change_smooth_grad(monkeypatch, base):
     net, x, _ = by_hand(Modules)
     expected = smooth_grad(net, x, SCORE, base=base, samples=5)
     for largest in (1, 2, 100):
@@ -235,8 +235,8 @@ def test_the_batch_does_not_change_the_map(monkeypatch, base):
         assert len(done) == (10 * -(-32 // largest) if steps > 1 else 2 * -(-5 // largest))
 
 
-def test_a_network_without_relu_can_be_smoothed_over_an_extended_rule():
-    net, x = build(Modules, activation=nn.SiLU), picture()
+def test_smooth_grad_with_an_extended_base():
+    net, x = build(Modules, activation=nn.SiLU), random_images()
     with pytest.raises(ValueError, match="'extended'"):
         smooth_grad(net, x, SCORE, base="guided_backprop", level=0.0)
     close(

@@ -1,4 +1,4 @@
-"""The same maps by captum, grad-cam and torchcam, on a copy of the network that runs nothing in place."""
+"""Maps equal those of captum, grad-cam and torchcam, on a copy of the network without in-place operations."""
 
 import copy
 
@@ -28,7 +28,7 @@ from camviz.methods.layer_cam import layer_cam
 from camviz.methods.score_cam import score_cam
 from camviz.methods.vanilla_backprop import vanilla_backprop
 from camviz.tape import activations
-from tests.methods.nets import picture, score_cam_by_hand
+from tests.methods.nets import random_images, score_cam_by_hand
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU"),
@@ -50,25 +50,25 @@ CLOSE = 1e-4
 
 @pytest.fixture(scope="module", params=LAYERS)
 def case(request, lite0):
-    return prepared(request.param, lite0)
+    return prepare(request.param, lite0)
 
 
 @pytest.fixture(scope="module", params=WITH_RELU_MODULES)
 def relu_case(request):
-    return prepared(request.param, None)
+    return prepare(request.param, None)
 
 
-def prepared(name, lite0):
+def prepare(name, lite0):
     torch.manual_seed(0)
     net = lite0.net if name == "efficientnet_lite0" else models.get_model(name).eval()
     size = (64, 96) if name != "alexnet" else (96, 128)
-    x = picture(2, torch.float32, size)
+    x = random_images(2, torch.float32, size)
     other = out_of_place(net)
     return net, net.get_submodule(LAYERS[name]), other, other.get_submodule(LAYERS[name]), x
 
 
 def out_of_place(net):
-    """A copy with the same parameters in which no module works in place."""
+    """Return a copy with the same parameters and without in-place modules."""
     result = copy.deepcopy(net, {id(parameter): parameter for parameter in net.parameters()})
     for module in result.modules():
         if getattr(module, "inplace", False):
@@ -82,7 +82,7 @@ def difference(ours, theirs):
 
 
 def scaled(maps):
-    """Each map divided by its largest value: the peers differ in the scale."""
+    """Divide each map by its largest value: the peers differ in scale."""
     return maps / maps.flatten(1).amax(dim=1)[:, None, None]
 
 
@@ -91,7 +91,7 @@ def minmax(maps):
     return (maps - low) / (high - low)
 
 
-def test_vanilla(case):
+def test_vanilla_backprop_equals_captum(case):
     net, _, other, _, x = case
     assert (
         difference(vanilla_backprop(net, x, scores.logit(CLASS)), Saliency(other).attribute(x, CLASS, abs=False))
@@ -99,32 +99,32 @@ def test_vanilla(case):
     )
 
 
-def test_grad_cam(case):
+def test_grad_cam_equals_captum(case):
     net, layer, other, other_layer, x = case
     theirs = LayerGradCam(other, other_layer).attribute(x, CLASS, relu_attributions=True)[:, 0]
     assert difference(grad_cam(net, x, scores.logit(CLASS), layer), theirs.detach()) < CLOSE
 
 
-def test_guided(relu_case):
+def test_guided_backprop_equals_captum(relu_case):
     net, _, other, _, x = relu_case
     assert difference(guided_backprop(net, x, scores.logit(CLASS)), GuidedBackprop(other).attribute(x, CLASS)) < CLOSE
 
 
-def test_deconvnet(relu_case):
+def test_deconvnet_equals_captum(relu_case):
     net, layer, other, other_layer, x = relu_case
     assert difference(deconvnet(net, x, scores.logit(CLASS)), Deconvolution(other).attribute(x, CLASS)) < CLOSE
     theirs = NeuronDeconvolution(other, other_layer).attribute(x, (5, 1, 2))
     assert difference(deconvnet(net, x, scores.logit(CLASS), layer, feature_map=5, row=1, column=2), theirs) < CLOSE
 
 
-def test_guided_grad_cam(relu_case):
+def test_guided_grad_cam_equals_captum(relu_case):
     net, layer, other, other_layer, x = relu_case
     theirs = GuidedGradCam(other, other_layer).attribute(x, CLASS, interpolate_mode="bilinear")
     assert difference(guided_grad_cam(net, x, scores.logit(CLASS), layer), theirs.detach()) < CLOSE
 
 
 @pytest.mark.parametrize(("method", "peer"), [(grad_cam, GradCAM), (layer_cam, LayerCAM)])
-def test_grad_cam_package(case, method, peer):
+def test_cams_equal_grad_cam_package(case, method, peer):
     net, layer, other, other_layer, x = case
     with peer(other, [other_layer]) as cam:
         theirs = torch.from_numpy(cam(x.clone().requires_grad_(), [ClassifierOutputTarget(CLASS)] * 2))
@@ -134,7 +134,7 @@ def test_grad_cam_package(case, method, peer):
 
 
 @pytest.mark.parametrize(("method", "peer"), [(layer_cam, "LayerCAM"), (grad_cam, "GradCAM")])
-def test_torchcam(case, method, peer):
+def test_cams_equal_torchcam(case, method, peer):
     net, layer, other, other_layer, x = case
     with getattr(torchcam.methods, peer)(other, other_layer) as cam:
         output = other(x.clone().requires_grad_())
@@ -142,23 +142,23 @@ def test_torchcam(case, method, peer):
     assert difference(scaled(method(net, x, scores.logit(CLASS), layer)), scaled(theirs.relu())) < CLOSE
 
 
-def test_score_cam():
-    net, _, other, _, x = prepared("squeezenet1_1", None)
+def test_score_cam_equals_torchcam():
+    net, _, other, _, x = prepare("squeezenet1_1", None)
     layer, x = net.features[4], x[:1]
     with torchcam.methods.ScoreCAM(other, other.features[4]) as cam, torch.no_grad():
         (theirs,) = cam([CLASS], other(x), normalized=False)
     assert difference(scaled(score_cam(net, x, scores.logit(CLASS), layer)), scaled(theirs)) < 2e-2
 
 
-def test_score_cam_of_the_embedded_network(lite0):
-    """Where torchcam's order, min-max before upsampling, gives another map: against the loop."""
-    net, x = lite0.net, picture(1, torch.float32, (64, 96))
+def test_score_cam_of_the_embedded_network_equals_the_loop(lite0):
+    """Compare with the loop, as torchcam scales before upsampling and gives another map here."""
+    net, x = lite0.net, random_images(1, torch.float32, (64, 96))
     layer = net.get_submodule("blocks.1")
     expected = score_cam_by_hand(net, x, scores.logit(CLASS), activations(net, x, layer)[0])
     assert difference(score_cam(net, x, scores.logit(CLASS), layer), expected) < CLOSE
 
 
-# ------------------------------------------------------- what the peers miss: ReLUs that are no module of their own
+# ------------------------------------------------------------- what the peers miss: functional and reused ReLUs
 
 
 class Guided(torch.autograd.Function):
@@ -182,8 +182,8 @@ class Deconvolved(torch.autograd.Function):
         return gradient.clamp(min=0)
 
 
-def replaced(net, x, function, monkeypatch):
-    """The gradient of the class where every F.relu, which nn.ReLU calls too, is `function`."""
+def gradient_with_relu(net, x, function, monkeypatch):
+    """Return the gradient of the class with every F.relu, which nn.ReLU calls too, replaced by `function`."""
     calls = []
 
     def relu(value, inplace=False):
@@ -205,14 +205,14 @@ def test_functional_and_reused_relus_follow_the_rule(name, relus, modules, monke
     torch.manual_seed(0)
     extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
     net = models.get_model(name, **extra).eval()
-    x = picture(1, torch.float32, (64, 96))
+    x = random_images(1, torch.float32, (64, 96))
     assert sum(isinstance(module, nn.ReLU) for module in net.modules()) == modules
     plain = vanilla_backprop(net, x, scores.logit(CLASS))
     for method, function, peer in (
         (guided_backprop, Guided, GuidedBackprop),
         (deconvnet, Deconvolved, Deconvolution),
     ):
-        expected, calls = replaced(net, x, function, monkeypatch)
+        expected, calls = gradient_with_relu(net, x, function, monkeypatch)
         assert calls == relus
         ours = method(net, x, scores.logit(CLASS))
         assert difference(ours, expected) < 1e-6
@@ -220,5 +220,5 @@ def test_functional_and_reused_relus_follow_the_rule(name, relus, modules, monke
         theirs = peer(out_of_place(net)).attribute(x, CLASS)
         missed = difference(theirs, expected)
         assert missed < CLOSE if name == "resnet18" else missed > 1e-2
-        if name == "googlenet":  # captum finds no ReLU at all, and returns the plain gradient without a word
+        if name == "googlenet":  # captum finds no ReLU, and returns the plain gradient without a warning
             assert difference(theirs, plain) < CLOSE

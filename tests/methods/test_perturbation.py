@@ -1,4 +1,4 @@
-"""Occlusion, its three maps, and RISE: against naive loops in float64, captum, and networks that look at one place."""
+"""Occlusion and RISE compared with loops in float64, captum, and networks that use one region of the image."""
 
 from math import ceil
 
@@ -13,13 +13,13 @@ from camviz.methods.occlusion import occlusion
 from camviz.methods.rise import rise
 from camviz.perturbation.occlusion import occlusion_maps, window_spans
 from camviz.tape import counting_passes
-from tests.methods.nets import NETS, SIZE, Modules, build, by_hand, close, picture
+from tests.methods.nets import NETS, SIZE, Modules, build, by_hand, close, random_images
 
 SCORE = scores.logit(2)
 
 
-class Spotlight(nn.Module):
-    """Class 0 is how bright one box of the image is, class 1 how dark; it sees nothing else."""
+class BoxMean(nn.Module):
+    """Class 0 is the mean of one box of the image, class 1 its negative."""
 
     top, bottom, left, right = 4, 8, 16, 24
 
@@ -29,7 +29,7 @@ class Spotlight(nn.Module):
 
 
 def covered(x, row, column, size, stride):
-    """The images with the square over the center of a cell, pixel by pixel."""
+    """Cover the square around the center of a cell, pixel by pixel."""
     x = x.clone()
     places = []
     for cell, length in ((row, x.shape[2]), (column, x.shape[3])):
@@ -41,11 +41,11 @@ def covered(x, row, column, size, stride):
     return x
 
 
-def over_the_grid(x, size, stride, look):
-    """`look` at the images under each square, as (B, rows, columns)."""
+def over_the_grid(x, size, stride, score):
+    """Apply `score` to the images under each square; return (B, rows, columns)."""
     rows, columns = (ceil(length / stride) for length in x.shape[2:])
     with torch.no_grad():
-        cells = [look(covered(x, r, c, size, stride)) for r in range(rows) for c in range(columns)]
+        cells = [score(covered(x, r, c, size, stride)) for r in range(rows) for c in range(columns)]
     return torch.stack(cells, dim=1).view(len(x), rows, columns)
 
 
@@ -71,7 +71,7 @@ def test_occlusion_of_the_class_probability_equals_the_loop():
 
 
 def test_occlusion_in_tiles_equals_captum():
-    net, x = build(Modules, dtype=torch.float32), picture(dtype=torch.float32)
+    net, x = build(Modules, dtype=torch.float32), random_images(dtype=torch.float32)
     expected = captum.attr.Occlusion(net).attribute(x, (3, 4, 4), strides=(3, 4, 4), target=2)
     tiles = occlusion(net, x, SCORE, size=4, stride=4)
     assert tiles.shape == (2, 5, 7)
@@ -79,8 +79,8 @@ def test_occlusion_in_tiles_equals_captum():
     close(spread[:, None].expand(-1, 3, -1, -1), expected, 1e-4)
 
 
-def test_overlapping_occlusion_equals_captum_s_mean_over_the_squares_above_each_pixel():
-    net, x = build(Modules), picture()
+def test_overlapping_occlusion_equals_captum():
+    net, x = build(Modules), random_images()
     expected = captum.attr.Occlusion(net).attribute(x, (3, 12, 12), strides=(3, 4, 4), target=2)[:, 0]
     cells = occlusion(net, x, SCORE, size=12, stride=4)[:, 1:-1, 1:-1]  # captum has none that hang over the border
     total, count = torch.zeros(2, *SIZE, dtype=torch.float64), torch.zeros(SIZE)
@@ -92,19 +92,19 @@ def test_overlapping_occlusion_equals_captum_s_mean_over_the_squares_above_each_
     close((total / count).float(), expected, 1e-5)
 
 
-def test_occlusion_is_positive_where_hiding_lowers_the_score_and_zero_elsewhere():
-    x = picture().abs() + 0.1
-    found = occlusion(Spotlight(), x, scores.logit(0), size=4, stride=4)
+def test_occlusion_of_a_box_mean_is_its_contribution():
+    x = random_images().abs() + 0.1
+    found = occlusion(BoxMean(), x, scores.logit(0), size=4, stride=4)
     inside = torch.zeros(5, 7, dtype=torch.bool)
     inside[1, 4:6] = True
     assert (found[:, inside] > 0).all() and (found[:, ~inside].abs() < 1e-12).all()
-    close(found.sum(dim=(1, 2)), Spotlight()(x)[:, 0])
-    close(occlusion(Spotlight(), x, scores.logit(1), size=4, stride=4), -found)
-    mirrored = occlusion(Spotlight(), x, scores.contrast(0, 1), size=4, stride=4)
+    close(found.sum(dim=(1, 2)), BoxMean()(x)[:, 0])
+    close(occlusion(BoxMean(), x, scores.logit(1), size=4, stride=4), -found)
+    mirrored = occlusion(BoxMean(), x, scores.contrast(0, 1), size=4, stride=4)
     close(mirrored, 2 * found)
 
 
-def test_squares_are_centered_on_their_cells_and_cut_off_at_the_border():
+def test_squares_are_centered_and_clipped_at_the_border():
     assert window_spans(20, 8, 5) == [(0, 7), (4, 12), (9, 17), (14, 20)]  # centers 2.5, 7.5, 12.5, 17.5
     assert window_spans(28, 4, 4) == [(p, p + 4) for p in range(0, 28, 4)]
     assert window_spans(10, 3, 4) == [(0, 3), (4, 7), (7, 10)]  # three places, as four pixels fit in 2.5 times
@@ -113,7 +113,7 @@ def test_squares_are_centered_on_their_cells_and_cut_off_at_the_border():
     assert window_spans(6, 2, 100) == [(2, 4)]
 
 
-def test_occlusion_watches_a_feature_map():
+def test_occlusion_of_a_feature_map_equals_the_loop():
     net, x, hand = by_hand(Modules)
     for name, step in net.layers.items():
         layer = net.get_submodule(name)
@@ -123,7 +123,7 @@ def test_occlusion_watches_a_feature_map():
         close(occlusion(net, x, SCORE, layer, feature_map=1, size=8, stride=4), expected)
 
 
-def test_occlusion_sees_a_convolution_s_own_output_before_its_batch_norm():
+def test_occlusion_of_a_convolution_ignores_its_batch_norm():
     net, x, _ = by_hand(NETS["residual"])
     layer = net.first.conv1
     seen = []
@@ -137,7 +137,7 @@ def test_occlusion_sees_a_convolution_s_own_output_before_its_batch_norm():
     close(one[:, 0, 0], (seen[0] - nothing)[:, 2].sum(dim=(1, 2)))
 
 
-def test_a_feature_map_needs_its_layer_and_must_exist():
+def test_occlusion_refuses_a_missing_layer_or_feature_map():
     net, x, _ = by_hand(Modules)
     with pytest.raises(CamvizError, match="choose the layer too"):
         occlusion(net, x, SCORE, feature_map=0)
@@ -149,22 +149,22 @@ def test_a_feature_map_needs_its_layer_and_must_exist():
             refuse()
 
 
-def test_occlusion_costs_a_pass_for_each_place(monkeypatch):
+def test_occlusion_costs_one_pass_per_position(monkeypatch):
     net, x, _ = by_hand(Modules)
     expected = occlusion(net, x, SCORE, size=8, stride=4)
     for largest in (1, 6, 100):
         monkeypatch.setattr(many_passes_module, "batch_size", lambda *_, largest=largest: largest)
         done = []
-        with counting_passes() as account:
+        with counting_passes() as counts:
             close(occlusion(net, x, SCORE, size=8, stride=4, progress=lambda *now: done.append(now)), expected)  # noqa: B023
-        assert (account.forward_passes, account.backward_passes) == (2 + 2 * 35, 0)
+        assert (counts.forward_passes, counts.backward_passes) == (2 + 2 * 35, 0)
         assert len(done) == 2 * ceil(35 / largest) and done[-1] == (70, 70)
 
 
 # ------------------------------------------------------------------------------------------------- the three maps
 
 
-def test_the_three_maps_equal_the_loop():
+def test_occlusion_maps_equal_the_loop():
     net, x, hand = by_hand(Modules)
     parts, layer = net.features[:5], net.features[4]
     found = occlusion_maps(net, x, 3, layer, size=8, stride=4)
@@ -179,12 +179,12 @@ def test_the_three_maps_equal_the_loop():
     close(chosen.strength, over_the_grid(x, 8, 4, lambda seen: parts(seen)[:, 0].sum(dim=(1, 2))))
 
 
-def test_the_most_probable_class_changes_where_its_evidence_is_hidden():
-    class Bright(Spotlight):
+def test_occlusion_map_of_classes_changes_over_the_evidence():
+    class Bright(BoxMean):
         def forward(self, x):
             return super().forward(x) + torch.tensor([0.0, 0.1])
 
-    x = picture().abs() + 0.1
+    x = random_images().abs() + 0.1
     found = occlusion_maps(Bright(), x, 0, size=12, stride=4)
     hidden = torch.zeros(5, 7, dtype=torch.long)
     hidden[0:3, 4:6] = 1  # only there both halves of the box lie under the square
@@ -199,11 +199,11 @@ def test_the_most_probable_class_changes_where_its_evidence_is_hidden():
 
 
 def masks_by_hand(count, cells, keep, seed, size):
-    """The paper's masks, pixel by pixel: each lies between the four cells whose centers are round it."""
-    chance = torch.Generator().manual_seed(seed)
+    """Compute the paper's masks pixel by pixel: each interpolates the four nearest cells."""
+    generator = torch.Generator().manual_seed(seed)
     cell = [ceil(side / cells) for side in size]
-    grids = (torch.rand(count, 1, cells, cells, generator=chance) < keep).double()[:, 0]
-    shifts = [torch.randint(side, (count,), generator=chance) for side in cell]
+    grids = (torch.rand(count, 1, cells, cells, generator=generator) < keep).double()[:, 0]
+    shifts = [torch.randint(side, (count,), generator=generator) for side in cell]
     masks = torch.zeros(count, *size, dtype=torch.float64)
     for n in range(count):
         for i in range(size[0]):
@@ -213,7 +213,7 @@ def masks_by_hand(count, cells, keep, seed, size):
 
 
 def between(grid, place, cell, cells):
-    """Bilinear interpolation of a grid that is stretched to (cells + 1) * cell pixels a side."""
+    """Interpolate bilinearly a grid that is enlarged to (cells + 1) * cell pixels a side."""
     near = []
     for position, side in zip(place, cell, strict=True):
         at = min(max((position + 0.5) * cells / ((cells + 1) * side) - 0.5, 0), cells - 1)
@@ -246,33 +246,33 @@ def test_rise_is_normalized_by_the_expected_coverage(keep):
     assert float(found.min()) > 0.8 and float(found.max()) < 1.2
 
 
-def test_rise_finds_the_place_that_the_network_looks_at():
-    x = picture(1).abs() + 0.5
-    found = rise(Spotlight(), x, scores.logit(0), masks=1500, measure="score")[0]
-    inside = found[Spotlight.top : Spotlight.bottom, Spotlight.left : Spotlight.right].mean()
+def test_rise_peaks_at_the_region_that_the_network_uses():
+    x = random_images(1).abs() + 0.5
+    found = rise(BoxMean(), x, scores.logit(0), masks=1500, measure="score")[0]
+    inside = found[BoxMean.top : BoxMean.bottom, BoxMean.left : BoxMean.right].mean()
     assert divmod(int(found.argmax()), SIZE[1])[0] in range(3, 9)
     assert divmod(int(found.argmax()), SIZE[1])[1] in range(15, 25)
     assert inside > 1.1 * found[12:, :12].max()
 
 
-def test_rise_builds_its_masks_batch_by_batch(monkeypatch):
+def test_rise_builds_masks_in_batches(monkeypatch):
     net, x, _ = by_hand(Modules)
     expected = rise(net, x, SCORE, masks=21)
     sizes = []
     original = torch.nn.Conv2d.forward
     monkeypatch.setattr(nn.Conv2d, "forward", lambda self, x: sizes.append(len(x)) or original(self, x))
-    rise(net, x, SCORE, masks=1)  # learns the network
+    rise(net, x, SCORE, masks=1)  # profiles the network
     for largest in (1, 4, 100):
         monkeypatch.setattr(many_passes_module, "batch_size", lambda *_, largest=largest: largest)
         done, sizes[:] = [], []
-        with counting_passes() as account:
+        with counting_passes() as counts:
             close(rise(net, x, SCORE, masks=21, progress=lambda *now: done.append(now)), expected)  # noqa: B023
-        assert (account.forward_passes, account.backward_passes) == (2 * 21, 0)
+        assert (counts.forward_passes, counts.backward_passes) == (2 * 21, 0)
         assert len(done) == 2 * ceil(21 / largest) and done[-1] == (42, 42)
         assert max(sizes) == min(largest, 21)
 
 
-def test_rise_follows_its_seed():
+def test_rise_depends_on_its_seed():
     net, x, _ = by_hand(Modules)
     first, again, other = (rise(net, x, SCORE, masks=8, seed=seed) for seed in (3, 3, 4))
     assert torch.equal(first, again)

@@ -1,23 +1,23 @@
-"""Recipro-CAM: the layers above the layer, run on a window of it, place by place."""
+"""Recipro-CAM compared with a loop over positions."""
 
 import pytest
 import torch
 
 from camviz import scores
 from camviz.methods.recipro_cam import recipro_cam
-from tests.methods.nets import Modules, Residual, build, close, picture
+from tests.methods.nets import Modules, Residual, build, close, random_images
 
 
 def above(net, kind, activation):
-    """What follows the layer, spelled out."""
+    """Run what follows the layer."""
     return net.head(net.features[6](activation)) if kind is Modules else net.head(activation)
 
 
 @pytest.mark.parametrize("window", ["3 x 3", "1 x 1", "3 x 3 copies"])
 @pytest.mark.parametrize("measure", ["class probability", "score"])
 @pytest.mark.parametrize(("kind", "layer"), [(Modules, "features.5"), (Residual, "second")])
-def test_equals_the_loop_over_places(kind, layer, window, measure):
-    net, x = build(kind), picture()
+def test_recipro_cam_equals_the_loop(kind, layer, window, measure):
+    net, x = build(kind), random_images()
     with torch.no_grad():
         maps = net.features[:6](x) if kind is Modules else net.second(net.first(net.relu(net.stem(x))))
         height, width = maps.shape[2:]

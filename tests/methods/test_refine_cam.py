@@ -1,4 +1,4 @@
-"""RefineCAM: its layers, its product, and the package grad-cam."""
+"""RefineCAM: its layers, its formula, and the package grad-cam."""
 
 import pytest
 import torch
@@ -9,13 +9,13 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from camviz import METHODS, CamvizError, scores
 from camviz.inspection.stages import stages
 from camviz.methods.refine_cam import refine_cam
-from tests.methods.nets import SIZE, Modules, Residual, build, close, picture
+from tests.methods.nets import SIZE, Modules, Residual, build, close, random_images
 
 SCORE = scores.logit(2)
 
 
-def test_the_stages_are_the_last_layers_of_each_size():
-    net, x = build(Modules), picture()
+def test_stages_are_the_last_layers_of_each_size():
+    net, x = build(Modules), random_images()
     assert stages(net, x) == [net.features[1], net.features[2], net.features]
     assert stages(net, x, net.features[3]) == [net.features[1], net.features[2], net.features[3]]
     net = build(Residual)  # its ReLU runs five times, so that its output is not one
@@ -25,8 +25,8 @@ def test_the_stages_are_the_last_layers_of_each_size():
 
 
 @pytest.mark.parametrize("base", ["grad_cam", "layer_cam"])
-def test_is_the_product_of_the_upsampled_and_scaled_maps(base):
-    net, x = build(Residual), picture()
+def test_refine_cam_is_the_product_of_upsampled_and_scaled_maps(base):
+    net, x = build(Residual), random_images()
     product = torch.ones(2, 1, *SIZE).double()
     for levels, layer in enumerate((net.second, net.first), start=1):
         found = F.interpolate(METHODS[base](net, x, SCORE, layer).relu()[:, None], size=SIZE, mode="bilinear")
@@ -37,8 +37,8 @@ def test_is_the_product_of_the_upsampled_and_scaled_maps(base):
     close(refine_cam(net, x, SCORE, net.first, base=base), single[:, 0])
 
 
-def test_equals_the_package_grad_cam_up_to_its_scale():
-    net, x = build(Modules, dtype=torch.float32), picture(1, torch.float32)
+def test_refine_cam_equals_grad_cam_package_up_to_scale():
+    net, x = build(Modules, dtype=torch.float32), random_images(1, torch.float32)
     peer = RefineCAM(net, stages(net, x)[-2:], base_method=GradCAM)
     expected = torch.from_numpy(peer(x.clone(), [ClassifierOutputTarget(2)]))
     found = refine_cam(net, x, SCORE, base="grad_cam", levels=2)

@@ -1,15 +1,15 @@
-"""Relevance-CAM against the z-plus rule by hand."""
+"""Relevance-CAM compared with the z-plus rule by hand."""
 
 import pytest
 import torch
 
 from camviz import scores
 from camviz.methods.relevance_cam import relevance_cam
-from tests.methods.nets import Modules, build, close, picture
+from tests.methods.nets import Modules, build, close, random_images
 
 
 def plus(layer, x, relevance):
-    """The z-plus rule: R[j] = sum_k (x[j] w[jk])+ / z+[k] * R[k], with the rest of z+ absorbed by a positive bias."""
+    """Apply the z-plus rule: R[j] = sum_k (x[j] w[jk])+ / z+[k] * R[k]; a positive bias absorbs the rest of z+."""
     bias = layer.bias.clamp(min=0)
     shape = (1, -1, 1, 1) if x.ndim == 4 else (1, -1)
     run = torch.nn.functional.conv2d if x.ndim == 4 else torch.nn.functional.linear
@@ -23,8 +23,8 @@ def plus(layer, x, relevance):
 
 
 @pytest.mark.parametrize("contrastive", [True, False])
-def test_equals_the_rule_by_hand(contrastive):
-    net, x = build(Modules), picture()
+def test_relevance_cam_equals_the_rule_by_hand(contrastive):
+    net, x = build(Modules), random_images()
     net.requires_grad_(False)
     maps = net.features[:5](x)  # the layer: ReLU6
     after = net.features[6](net.features[5](maps))

@@ -1,4 +1,4 @@
-"""Score-CAM against a loop over the channels of one sample at a time."""
+"""Score-CAM compared with a loop over channels and samples."""
 
 import pytest
 import torch
@@ -9,14 +9,14 @@ from camviz.acceleration.many_passes import many_passes
 from camviz.methods.score_cam import score_cam
 from camviz.runtime import batching
 from camviz.tape import counting_passes
-from tests.methods.nets import NETS, Modules, build, by_hand, picture, score_cam_by_hand
+from tests.methods.nets import NETS, Modules, build, by_hand, random_images, score_cam_by_hand
 
 WEIGHTINGS = ("channel softmax", "class probability")
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("kind", NETS.values(), ids=NETS)
-def test_equals_the_loop_in_float64(kind, weighting):
+def test_score_cam_equals_the_loop_in_float64(kind, weighting):
     net, x, hand = by_hand(kind)
     score = scores.logit(4) if weighting == "class probability" else scores.contrast(2, 5)
     for name, step in kind.layers.items():
@@ -39,7 +39,7 @@ class Copying(nn.Module):
 
 @pytest.mark.parametrize("mode", ["exact", "fast"])
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
-def test_comes_near_the_loop_in_float32_and_in_the_fast_mode(weighting, mode):
+def test_score_cam_in_float32_and_fast_mode_is_near_the_loop(weighting, mode):
     _, x, hand = by_hand(Modules)
     net = build(Modules, dtype=torch.float32)
     expected = score_cam_by_hand(by_hand(Modules)[0], x, scores.logit(4), hand.values[6], weighting)
@@ -50,18 +50,18 @@ def test_comes_near_the_loop_in_float32_and_in_the_fast_mode(weighting, mode):
     assert (result - expected).norm() < tolerance * expected.norm()
 
 
-def test_the_two_weightings_differ():
+def test_weightings_differ():
     net, x, _ = by_hand(Modules)
     one, other = (score_cam(net, x, scores.logit(4), net.features[6], weighting=w) for w in WEIGHTINGS)
     assert (one / one.max() - other / other.max()).abs().max() > 0.01
 
 
 def test_constant_channels_are_left_out():
-    net, x = build(Modules), picture()
+    net, x = build(Modules), random_images()
     with torch.no_grad():
-        for dead, value in ((1, -100.0), (4, 3.0)):  # after ReLU 0 everywhere; and 3 everywhere
-            net.features[5].weight[dead] = 0
-            net.features[5].bias[dead] = value
+        for constant, value in ((1, -100.0), (4, 3.0)):  # after ReLU 0 everywhere; and 3 everywhere
+            net.features[5].weight[constant] = 0
+            net.features[5].bias[constant] = value
     activation = net.features(x).detach()
     assert (activation[:, 4] == 3).all() and (activation[:, 1] == 0).all()
     expected = score_cam_by_hand(net, x, scores.logit(4), activation)
@@ -71,8 +71,8 @@ def test_constant_channels_are_left_out():
     assert done[-1] == (12, 12)
 
 
-def test_a_layer_of_constant_channels_only_gives_an_empty_map():
-    net, x = build(Modules), picture()
+def test_layer_of_constant_channels_gives_an_empty_map():
+    net, x = build(Modules), random_images()
     with torch.no_grad():
         net.features[5].weight.zero_()
         net.features[5].bias.fill_(2)
@@ -82,7 +82,7 @@ def test_a_layer_of_constant_channels_only_gives_an_empty_map():
     assert done == [(6, 12), (12, 12)]
 
 
-def test_the_batch_does_not_change_the_map(monkeypatch):
+def test_batch_size_does_not_change_score_cam(monkeypatch):
     net, x, _ = by_hand(Modules)
     maps, passes = [], []
     for size in (1, 2, 3, 6, 100):
@@ -97,15 +97,15 @@ def test_the_batch_does_not_change_the_map(monkeypatch):
         torch.testing.assert_close(other, maps[0], rtol=1e-10, atol=1e-12)
 
 
-def test_costs_one_pass_for_each_living_channel():
+def test_score_cam_costs_one_pass_per_active_channel():
     net, x, hand = by_hand(Modules)
-    alive = (hand.values[6].amax(dim=(2, 3)) > hand.values[6].amin(dim=(2, 3))).sum()
-    with counting_passes() as account:
+    active = (hand.values[6].amax(dim=(2, 3)) > hand.values[6].amin(dim=(2, 3))).sum()
+    with counting_passes() as counts:
         score_cam(net, x, scores.logit(4), net.features[6])
-    assert (account.forward_passes, account.backward_passes) == (2 + alive, 0)  # two images
+    assert (counts.forward_passes, counts.backward_passes) == (2 + active, 0)  # two images
 
 
-def test_batches_follow_the_network_s_work(monkeypatch):
+def test_batch_size_follows_the_work_of_the_network(monkeypatch):
     net, x, _ = by_hand(Modules)
     # By hand: output cells * channels * kernel, of the three convolutions and the linear layer.
     work = 20 * 28 * 4 * 27 + 5 * 7 * 5 * 36 + 5 * 7 * 6 * 45 + 6 * 7
@@ -119,7 +119,7 @@ def test_batches_follow_the_network_s_work(monkeypatch):
             assert (passes.size, passes.size_with_gradient) == (size, with_gradient)
 
 
-def test_batches_follow_the_largest_tensor(monkeypatch):
+def test_batch_size_follows_the_largest_tensor(monkeypatch):
     net, x, _ = by_hand(Modules)
     largest = 20 * 28 * 4 * 8  # bytes of the first convolution's result, by hand
     monkeypatch.setattr(batching, "MAX_TENSOR_BYTES", 2.5 * largest)
@@ -127,7 +127,7 @@ def test_batches_follow_the_largest_tensor(monkeypatch):
         assert (passes.size, passes.size_with_gradient) == (2, 2)
 
 
-def test_batches_cover_everything_once_are_alike_and_report_each():
+def test_batches_are_even_complete_and_reported():
     done = []
     parts = list(batching.batches(7, 3, lambda *numbers: done.append(numbers)))
     assert parts == [slice(0, 2), slice(2, 4), slice(4, 7)]

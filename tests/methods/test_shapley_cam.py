@@ -1,4 +1,4 @@
-"""ShapleyCAM: against the package grad-cam, against a Hessian in full, and Grad-CAM where the score is linear."""
+"""ShapleyCAM compared with the package grad-cam, a full Hessian, and Grad-CAM for a linear score."""
 
 import pytest
 import torch
@@ -9,13 +9,13 @@ from torch import nn
 from camviz import CamvizError, scores
 from camviz.methods.grad_cam import grad_cam
 from camviz.methods.shapley_cam import shapley_cam
-from tests.methods.nets import Modules, Residual, build, by_hand, close, picture
+from tests.methods.nets import Modules, Residual, build, by_hand, close, random_images
 
 SCORE = scores.logit(2)
 
 
-def test_equals_the_weights_of_the_package_grad_cam():
-    net, x = build(Residual, dtype=torch.float32), picture(dtype=torch.float32)
+def test_shapley_cam_equals_grad_cam_package():
+    net, x = build(Residual, dtype=torch.float32), random_images(dtype=torch.float32)
     net.relu.inplace = False
     peer = ShapleyCAM(net, [net.second])
     with peer:
@@ -31,8 +31,8 @@ def test_equals_the_weights_of_the_package_grad_cam():
     close(shapley_cam(net, x, SCORE, net.second), expected, 1e-4)
 
 
-def test_equals_the_whole_hessian():
-    net, x = build(Modules, activation=nn.SiLU), picture(1)
+def test_shapley_cam_equals_the_full_hessian():
+    net, x = build(Modules, activation=nn.SiLU), random_images(1)
 
     def utility(maps):
         z = net.head(net.features[6](maps))
@@ -64,13 +64,13 @@ class Attending(nn.Module):
         return self.last(attention(q, k, v).transpose(1, 2).flatten(2).mean(dim=1))
 
 
-def test_attention_is_differentiated_twice():
+def test_shapley_cam_with_fused_attention():
     fused, plain = (build(Attending, fused=one) for one in (True, False))
-    x = picture()
+    x = random_images()
     close(shapley_cam(fused, x, SCORE, fused.conv), shapley_cam(plain, x, SCORE, plain.conv))
 
 
-def test_is_grad_cam_where_the_score_is_linear():
+def test_shapley_cam_of_a_linear_score_equals_grad_cam():
     net, x, _ = by_hand(Modules)
     close(shapley_cam(net, x, SCORE, net.features[4], utility="score"), grad_cam(net, x, SCORE, net.features[4]))
     with pytest.raises(CamvizError, match="utility='score'"):

@@ -1,4 +1,4 @@
-"""LIME and KernelSHAP: against scikit-learn, captum and exact Shapley values."""
+"""LIME and KernelSHAP compared with scikit-learn, captum and exact Shapley values."""
 
 from itertools import combinations
 from math import factorial
@@ -17,18 +17,18 @@ from camviz.methods.lime import lime
 from camviz.perturbation.coalitions import superpixels_and_background
 from camviz.perturbation.superpixels import segments_of
 from camviz.runtime.rng import Rng
-from tests.methods.nets import SIZE, Modules, Residual, build, close, picture
+from tests.methods.nets import SIZE, Modules, Residual, build, close, random_images
 
 SCORE = scores.logit(2)
 
 
 def blocks(count):
-    """Images of squares of about one color each, so that superpixels have edges to follow."""
-    return interpolate(picture(count, size=(3, 4)), size=SIZE, mode="nearest") + picture(count) / 10
+    """Return images of squares of one color with noise, so that superpixels have edges to follow."""
+    return interpolate(random_images(count, size=(3, 4)), size=SIZE, mode="nearest") + random_images(count) / 10
 
 
 def hidden_scores(net, image, labels, rows, behind):
-    """The scores with some superpixels visible, one by one."""
+    """Return the scores with some superpixels visible, one by one."""
     found = []
     for row in rows:
         visible = torch.from_numpy(np.isin(labels.numpy(), np.flatnonzero(row)))
@@ -38,7 +38,7 @@ def hidden_scores(net, image, labels, rows, behind):
 
 
 @pytest.mark.parametrize("hidden", ["mean color", "own color"])
-def test_lime_is_a_weighted_ridge_regression(hidden):
+def test_lime_equals_weighted_ridge_regression(hidden):
     net, x = build(Residual), blocks(1)
     labels = segments_of(x[0], 9)
     behind = torch.zeros_like(x[0])
@@ -55,7 +55,7 @@ def test_lime_is_a_weighted_ridge_regression(hidden):
     close(found[0], torch.from_numpy(expected)[labels], 1e-8)
 
 
-def test_lime_without_penalty_and_with_a_wide_kernel_equals_captum_on_the_same_masks():
+def test_lime_without_penalty_equals_captum():
     net, x = build(Modules), blocks(1)
     labels = segments_of(x[0], 6)
     count = int(labels.max()) + 1
@@ -75,7 +75,7 @@ def test_lime_without_penalty_and_with_a_wide_kernel_equals_captum_on_the_same_m
     close(lime(net, x, SCORE, superpixels=6, samples=60, width=2.0, penalty=0.0)[0], expected[labels], 0.05)
 
 
-def test_kernel_shap_of_few_superpixels_is_exact_and_equals_captum():
+def test_kernel_shap_of_few_superpixels_is_exact():
     net, x = build(Residual), blocks(1)
     labels = segments_of(x[0], 6)
     count = int(labels.max()) + 1
@@ -100,7 +100,7 @@ def test_kernel_shap_of_few_superpixels_is_exact_and_equals_captum():
     close(peer[0, 0].double(), expected[labels], 0.1)
 
 
-def test_coalitions_come_in_pairs_with_the_sizes_of_the_kernel():
+def test_coalitions_are_paired_with_the_sizes_of_the_kernel():
     visible, weight = coalitions(12, 400, 3)
     assert (visible[2::2] + visible[3::2] == 1).all() and (weight == 1).all()
     assert visible[0].sum() == 0 and visible[1].sum() == 12
@@ -109,7 +109,7 @@ def test_coalitions_come_in_pairs_with_the_sizes_of_the_kernel():
     close(sizes.bincount(minlength=12)[1:].double() / 400, (odds / odds.sum()).double(), 0.25)
 
 
-def test_few_masks_still_sum_to_the_difference():
+def test_kernel_shap_of_few_samples_sums_to_the_difference():
     net, x = build(Modules), blocks(2)
     found = kernel_shap(net, x, SCORE, superpixels=30, samples=8)
     for image, one in zip(x, found, strict=True):

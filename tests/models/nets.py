@@ -1,4 +1,4 @@
-"""Small networks that do what makes other tools fail, and their images."""
+"""Small networks with unusual steps, on which other tools fail, and images for them."""
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ def images(count: int, height: int = SIDE, width: int = SIDE) -> list[Image.Imag
 
 
 def maps(model, image, without: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
-    """The attribution of an image by every other method, with few passes."""
+    """Return the attribution of an image by every method but `without`, with few passes."""
     found = {}
     for key, method in camviz.METHODS.items():
         if key in without:
@@ -80,5 +80,5 @@ def maps(model, image, without: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
 
 
 def relative(found, expected) -> float:
-    """The largest difference, relative to the largest value."""
+    """Return the largest difference, relative to the largest value."""
     return float(abs(found - expected).max() / abs(expected).max())

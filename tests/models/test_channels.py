@@ -1,4 +1,4 @@
-"""Networks that see gray, other orders of colors or more channels; custom preprocessing; sigmoid heads."""
+"""Networks with gray, reordered or additional input channels; custom preprocessing; sigmoid heads."""
 
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,13 @@ def noise() -> Image.Image:
 # ----------------------------------------------------------------------------------------------------------- channels
 
 
-def test_gray_is_pillows(noise: Image.Image) -> None:
+def test_gray_equals_pillow(noise: Image.Image) -> None:
     every = np.stack(np.meshgrid(*[np.arange(0, 256, 5)] * 3), axis=-1).reshape(-1, 52, 3).astype(np.uint8)
     expected = np.array(Image.fromarray(every).convert("L"))
     assert torch.equal(to_channels(every, ("gray",))[0] * 255, torch.from_numpy(expected).float())
 
 
-def test_one_channel_sees_gray(noise: Image.Image) -> None:
+def test_one_channel_network_gets_gray(noise: Image.Image) -> None:
     model = camviz.load_model(net(1), input_size=SIZE)
     assert (model.input_channels, model.input_shape) == (("gray",), (1, *SIZE))
     assert model.mean == (pytest.approx((0.485 + 0.456 + 0.406) / 3),)
@@ -52,8 +52,8 @@ def test_one_channel_sees_gray(noise: Image.Image) -> None:
     assert np.array_equal(model.denormalize(x[0]), view)
 
 
-def test_the_other_order_of_colors(noise: Image.Image) -> None:
-    """A network that wants blue first, given as it is, is the same as one that wants red first."""
+def test_bgr_network_equals_rgb_network(noise: Image.Image) -> None:
+    """A network with blue first equals one with red first and flipped weights."""
     usual, reversed_ = net(), net()
     reversed_[0].weight.data = reversed_[0].weight.data.flip(1)
     a = camviz.load_model(usual, input_size=SIZE)
@@ -65,7 +65,7 @@ def test_the_other_order_of_colors(noise: Image.Image) -> None:
         assert np.allclose(one, other, atol=1e-6 * np.abs(one).max())
 
 
-def test_more_channels_than_colors(noise: Image.Image) -> None:
+def test_additional_channels_are_gray_or_black(noise: Image.Image) -> None:
     with pytest.raises(camviz.CamvizError, match="has 5 input channels, but an image has red, green and blue: name"):
         camviz.load_model(net(5), input_size=SIZE)
     model = camviz.load_model(net(5), input_size=SIZE, input_channels=("gray", "red", "black", "blue", "green"))
@@ -77,7 +77,7 @@ def test_more_channels_than_colors(noise: Image.Image) -> None:
     assert np.array_equal(model.denormalize(x), model.view(noise))
 
 
-def test_attributions_are_told_in_colors(noise: Image.Image) -> None:
+def test_attributions_are_mapped_to_colors(noise: Image.Image) -> None:
     channels = ("gray", "red", "black", "blue", "green")
     model = camviz.load_model(net(5), input_size=SIZE, input_channels=channels)
     e = camviz.explain(model, noise, "vanilla_backprop", 1)
@@ -120,7 +120,7 @@ def test_every_method_on_other_channels(key: str, channels: tuple[str, ...], noi
         ({"head": "relu"}, "head 'relu' is not in softmax, sigmoid"),
     ],
 )
-def test_wrong_input(settings: dict[str, Any], sentence: str) -> None:
+def test_wrong_channels_and_heads_are_refused(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(camviz.CamvizError, match=sentence):
         camviz.load_model(net(), input_size=SIZE, **settings)
 
@@ -128,7 +128,7 @@ def test_wrong_input(settings: dict[str, Any], sentence: str) -> None:
 @pytest.mark.parametrize(
     ("name", "first"), [("resnet18", "conv1"), ("timm/resnet18", "conv1"), ("googlenet", "conv1.conv")]
 )
-def test_the_channels_of_a_checkpoint_are_read_off_it(name: str, first: str, tmp_path: Path) -> None:
+def test_channels_are_inferred_from_the_checkpoint(name: str, first: str, tmp_path: Path) -> None:
     state = dict(camviz.load_model(name, weights="random").net.state_dict())
     state[f"{first}.weight"] = state[f"{first}.weight"].sum(dim=1, keepdim=True)
     torch.save(state, tmp_path / "gray.pth")
@@ -158,7 +158,7 @@ PRESETS = {
 
 
 @pytest.mark.parametrize("key", PRESETS)
-def test_a_preprocess_is_measured(key: str, noise: Image.Image) -> None:
+def test_preprocessing_is_inferred(key: str, noise: Image.Image) -> None:
     found = infer_preprocessing(PRESETS[key])
     assert (found.size, found.channels) == (SIZE, RGB_CHANNELS)
     assert found.mean == pytest.approx((0.5, 0.4, 0.3), abs=1e-6)
@@ -168,7 +168,7 @@ def test_a_preprocess_is_measured(key: str, noise: Image.Image) -> None:
     assert torch.allclose(model.preprocess(noise), PRESETS[key](noise)[None], atol=1e-5)
 
 
-def test_the_view_is_what_the_preprocess_keeps(noise: Image.Image) -> None:
+def test_view_is_the_preprocessed_image(noise: Image.Image) -> None:
     model = camviz.load_model(net(), preprocess=PRESETS["torchvision"])
     kept = T.Compose([T.Resize(30), T.CenterCrop(SIZE)])(noise)
     assert np.array_equal(model.view(noise), np.array(kept))
@@ -176,7 +176,7 @@ def test_the_view_is_what_the_preprocess_keeps(noise: Image.Image) -> None:
     assert np.array_equal(model.view(noise, "stretch"), np.array(noise.resize(SIZE[::-1], Image.Resampling.BILINEAR)))
 
 
-def test_a_gray_preprocess_and_one_with_blue_first(noise: Image.Image) -> None:
+def test_gray_and_bgr_preprocessing_are_inferred(noise: Image.Image) -> None:
     gray = T.Compose([T.Grayscale(), T.Resize(SIZE), T.ToTensor(), T.Normalize([0.1307], [0.3081])])
     model = camviz.load_model(net(1), preprocess=gray)
     assert (model.input_channels, model.mean[0], model.std[0]) == (
@@ -196,13 +196,13 @@ def test_a_gray_preprocess_and_one_with_blue_first(noise: Image.Image) -> None:
     assert torch.allclose(model.preprocess(noise), caffe(noise), atol=1e-3)
 
 
-def one_color_less(image: Image.Image) -> torch.Tensor:
+def with_constant_channel(image: Image.Image) -> torch.Tensor:
     x = T.functional.to_tensor(image.resize((32, 32)))
     return torch.cat([x[:2], torch.full((1, 32, 32), 0.25)])
 
 
-def test_a_channel_without_a_picture() -> None:
-    found = infer_preprocessing(one_color_less)
+def test_constant_channel_is_black() -> None:
+    found = infer_preprocessing(with_constant_channel)
     assert found.channels == ("red", "green", "black")
     assert (0 - found.mean[2]) / found.std[2] == pytest.approx(0.25)
 
@@ -216,33 +216,36 @@ def test_a_channel_without_a_picture() -> None:
         (lambda image: np.asarray(image).transpose(2, 0, 1), "floating point numbers .* torch.uint8"),
         (lambda image: T.functional.to_tensor(image)[0], r"got shape \(384, 384\)"),
         (lambda image: T.functional.to_tensor(image) ** 2, "a gray of 40%"),
-        (lambda image: torch.zeros(3, 8, 8), "it keeps nothing"),
-        (lambda image: T.functional.to_tensor(T.functional.autocontrast(image)), "another beside it|a gray of 40"),
+        (lambda image: torch.zeros(3, 8, 8), "its result is the same for black and for white"),
+        (
+            lambda image: T.functional.to_tensor(T.functional.autocontrast(image)),
+            "depends on the other colors|a gray of 40",
+        ),
         (
             lambda image: T.functional.to_tensor(image.resize((32, 32))) + torch.rand(1),
-            "must do no more than",
+            "must only resize, crop and normalize",
         ),
-        (T.Compose([T.RandomResizedCrop(32), T.ToTensor()]), "gives something else every time"),
+        (T.Compose([T.RandomResizedCrop(32), T.ToTensor()]), "gives another result for the same image each time"),
         (
             lambda image: T.functional.to_tensor(image)[[0, 1, 2]].cumsum(0),
             "mixes red, green and blue as 0.50, 0.50, 0.00",
         ),
     ],
 )
-def test_what_a_preprocess_must_not_do(preprocess: Any, sentence: str) -> None:
+def test_unsuitable_preprocessing_is_refused(preprocess: Any, sentence: str) -> None:
     with pytest.raises(camviz.CamvizError, match=sentence):
         camviz.load_model(net(), preprocess=preprocess)
 
 
-def test_preprocess_or_numbers() -> None:
-    with pytest.raises(camviz.CamvizError, match="give either it or them"):
+def test_preprocess_and_mean_exclude_each_other() -> None:
+    with pytest.raises(camviz.CamvizError, match="leave these out, or leave out preprocess"):
         camviz.load_model(net(), preprocess=PRESETS["v2"], mean=(0, 0, 0))
 
 
 # -------------------------------------------------------------------------------------------------------------- heads
 
 
-def test_sigmoid_asks_each_class_by_itself(noise: Image.Image) -> None:
+def test_sigmoid_head_gives_independent_probabilities(noise: Image.Image) -> None:
     model = camviz.load_model(net(), input_size=SIZE, head="sigmoid", categories=list("abcd"))
     with torch.no_grad():
         expected = model.net(model.preprocess(noise))[0].sigmoid()
@@ -255,7 +258,7 @@ def test_sigmoid_asks_each_class_by_itself(noise: Image.Image) -> None:
     assert np.array_equal(e.attribution, camviz.explain(softmax, noise, "grad_cam", 2).attribution)
 
 
-def test_a_single_class_is_sigmoid(noise: Image.Image) -> None:
+def test_single_class_has_a_sigmoid_head(noise: Image.Image) -> None:
     model = camviz.load_model(net(3, 1), input_size=SIZE)
     assert model.head == "sigmoid"
     assert model.predict(noise)[0].probability == pytest.approx(float(model.net(model.preprocess(noise)).sigmoid()))
@@ -263,13 +266,13 @@ def test_a_single_class_is_sigmoid(noise: Image.Image) -> None:
     assert camviz.load_model(net(), input_size=SIZE).head == "softmax"
 
 
-def test_shown_and_seen_are_each_others_inverse() -> None:
+def test_to_image_inverts_to_channels() -> None:
     view = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
     for channels in (RGB_CHANNELS, ("blue", "green", "red"), ("red", "green", "blue", "black")):
         assert np.array_equal(to_image(to_channels(view, channels), channels), view)
 
 
-def test_a_decoded_image_is_not_decoded_again(noise: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoded_image_is_not_decoded_again(noise: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     model = camviz.load_model(net(), input_size=SIZE)
     expected = model.view(noise), model.preprocess(noise), model.predict(noise)
     decoded = images.decode_image(noise)

@@ -1,4 +1,4 @@
-"""Class names from files, in the forms that are in use; and what is wrong with those that are not."""
+"""Class names from files in common formats, and errors of other files."""
 
 import json
 from pathlib import Path
@@ -36,13 +36,13 @@ FORMS = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_every_form_gives_the_same_names(name: str, tmp_path: Path) -> None:
+def test_every_format_gives_the_same_names(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(FORMS[name], encoding="utf-8")
     assert read_class_names(tmp_path / name) == ("wren", "robin", "blue tit")
     assert read_class_names(FORMS[name].encode()) == ("wren", "robin", "blue tit")
 
 
-def test_numbers_as_names_of_torchvision_folders() -> None:
+def test_numeric_folder_names_are_sorted_by_index() -> None:
     assert read_class_names({"7": "seven", "0": "zero"} | {str(i): f"n{i}" for i in range(1, 7)})[7] == "seven"
     assert read_class_names({"10": 1, "2": 0, "x": 2}) == ("2", "10", "x")
 
@@ -55,29 +55,29 @@ def test_numbers_as_names_of_torchvision_folders() -> None:
         (b"wren\n\nrobin", "line 2 is empty, so the names after it would be shifted"),
         (b"\xff\xfe\x00", "no text in UTF-8"),
         (b"0: wren\n2: robin", "no class 1 among the 2"),
-        (b"0: wren\n0: robin", "class 0 is there twice, 'wren' and 'robin'"),
+        (b"0: wren\n0: robin", "class 0 occurs twice, as 'wren' and 'robin'"),
         (b"{0: 'wren', 2: 'robin'}", "no class 1 among the 2"),
         (b'["wren",', "line 1 is no JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b'["wren", 3]', "the name of class 1 must be text of 1 to 200 characters; got 3"),
         (b'["wren", " "]', "the name of class 1 must be text"),
         (b'["' + b"w" * 201 + b'"]', "the name of class 0 must be text"),
-        (b'{"0": "wren", "2": "robin"}', "no class 1 among the 2, which must count from 0"),
-        (b'{"0": "wren", "0": "robin"}', "'0' is there twice"),
-        (b'{"0": "wren", "00": "robin"}', "class 0 is there twice, 'wren' and 'robin'"),
-        (b'{"wren": 0, "robin": 0}', "class 0 is there twice, 'wren' and 'robin'"),
+        (b'{"0": "wren", "2": "robin"}', "class 1 is missing; the 2 indices must count from 0"),
+        (b'{"0": "wren", "0": "robin"}', "'0' occurs twice"),
+        (b'{"0": "wren", "00": "robin"}', "class 0 occurs twice, as 'wren' and 'robin'"),
+        (b'{"wren": 0, "robin": 0}', "class 0 occurs twice, as 'wren' and 'robin'"),
         (b'{"wren": 0, "robin": "1"}', "a mapping is {index: name} or {name: index}; got 'wren': 0"),
         (b'{"wren": true, "robin": false}', "a mapping is"),
-        (b"x" * (LARGEST + 1), "4.2 MB are too much for names"),
+        (b"x" * (LARGEST + 1), "the file has 4.2 MB, and at most 4 MB are accepted"),
     ],
 )
-def test_what_is_wrong_is_said(content: bytes, sentence: str) -> None:
+def test_wrong_files_are_refused_with_a_reason(content: bytes, sentence: str) -> None:
     with pytest.raises(camviz.CamvizError) as caught:
         read_class_names(content)
     assert sentence in str(caught.value)
 
 
-def test_the_file_is_named(tmp_path: Path) -> None:
+def test_error_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "birds.txt").write_text("")
     with pytest.raises(camviz.CamvizError, match=r"the class names in birds\.txt: there are none"):
         read_class_names(tmp_path / "birds.txt")
@@ -101,14 +101,14 @@ def test_load_model_takes_a_file(tmp_path: Path) -> None:
         camviz.load_model(flat(), input_size=(16, 16), categories=tmp_path / "two.txt")
 
 
-def test_names_given_in_python() -> None:
+def test_load_model_accepts_names_as_list_or_dict() -> None:
     given: Any = ["wren", "robin", "tit"]
     torch.manual_seed(0)
     assert camviz.load_model(flat(), input_size=(16, 16), categories=given).categories == tuple(given)
     assert camviz.load_model(flat(), input_size=(16, 16), categories=dict(enumerate(given))).categories == tuple(given)
 
 
-def test_objects_that_have_an_order_and_those_that_have_none() -> None:
+def test_ordered_objects_are_accepted_and_sets_refused() -> None:
     names = ("wren", "robin", "tit")
     given: list[Any] = [
         names,
@@ -127,7 +127,7 @@ def test_objects_that_have_an_order_and_those_that_have_none() -> None:
         read_class_names(number)
 
 
-def test_utf_16_and_names_with_commas() -> None:
+def test_utf_16_and_names_with_commas_are_read() -> None:
     assert read_class_names("wren\nrobin".encode("utf-16")) == ("wren", "robin")
     assert read_class_names(b"tench, Tinca tinca\ngoldfish, Carassius auratus") == (
         "tench, Tinca tinca",

@@ -1,4 +1,4 @@
-"""The embedded networks say what they are known to say, without a network connection."""
+"""The embedded networks give their known predictions, without a network connection."""
 
 import re
 from pathlib import Path
@@ -11,26 +11,26 @@ from camviz import models
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 
 
-def first_guesses() -> list[tuple[str, str]]:
+def documented_predictions() -> list[tuple[str, str]]:
     rows = re.findall(r"^\| (\w+\.jpg) .*\| ([^|]+) \|$", (SAMPLES / "ATTRIBUTION.md").read_text(), re.MULTILINE)
     assert len(rows) == 12
     return rows
 
 
-@pytest.mark.parametrize(("file", "said"), first_guesses())
-def test_first_guess_is_what_attribution_says(lite0: camviz.Model, file: str, said: str) -> None:
+@pytest.mark.parametrize(("file", "listed"), documented_predictions())
+def test_predictions_equal_those_of_attribution_md(lite0: camviz.Model, file: str, listed: str) -> None:
     first, second = lite0.predict(SAMPLES / file, k=2)
-    assert said.startswith(first.label)
-    for prediction, percent in zip((first, second), re.findall(r"(\d+) %", said), strict=False):
+    assert listed.startswith(first.label)
+    for prediction, percent in zip((first, second), re.findall(r"(\d+) %", listed), strict=False):
         assert round(100 * prediction.probability) == int(percent)
-        assert f"{prediction.label} {percent} %" in said
+        assert f"{prediction.label} {percent} %" in listed
 
 
 @pytest.mark.parametrize(
     ("name", "side", "probability"),
     [("efficientnet_lite0", 224, 0.957), ("efficientnet_lite1", 240, 0.478), ("efficientnet_lite2", 260, 0.879)],
 )
-def test_coffee_is_an_espresso(name: str, side: int, probability: float, coffee: Path) -> None:
+def test_coffee_is_predicted_as_espresso(name: str, side: int, probability: float, coffee: Path) -> None:
     model = models.shared_model(name)
     best = model.predict(coffee.read_bytes())[0]
     assert (best.index, best.label) == (967, "espresso")
@@ -49,7 +49,7 @@ def test_predictions_are_sorted_and_sum_to_one(lite0: camviz.Model, coffee: Path
         lite0.predict(coffee, k=0)
 
 
-def test_short_list_of_the_default_model(lite0: camviz.Model) -> None:
+def test_main_layers_of_the_default_model(lite0: camviz.Model) -> None:
     assert [(layer.name, layer.describe(lite0.stages)) for layer in lite0.layers if layer.main] == [
         ("bn1", "stage 1 of 5, 112x112, 32 channels"),
         ("blocks.0", "stage 1 of 5, 112x112, 16 channels"),
@@ -63,12 +63,12 @@ def test_short_list_of_the_default_model(lite0: camviz.Model) -> None:
     ]
 
 
-def test_classes_by_label_and_by_number(lite0: camviz.Model) -> None:
+def test_class_index_accepts_label_and_number(lite0: camviz.Model) -> None:
     assert lite0.class_index("espresso") == lite0.class_index("ESPRESSO") == lite0.class_index(967) == 967
     assert lite0.class_index("Cardigan") == 264  # the dog; the jacket is 474: exact case decides
     assert lite0.class_index("cardigan") == 474
     for wrong, sentence in {
-        "CARDIGAN": r"'CARDIGAN' stands for the classes 264 and 474; give the number",
+        "CARDIGAN": r"'CARDIGAN' stands for the classes 264 and 474; give the index",
         "expresso": r"'expresso' is not in efficientnet_lite0; did you mean 'espresso'\?",
         1000: r"classes 0 to 999; got 1000",
         -1: r"classes 0 to 999; got -1",
@@ -77,11 +77,11 @@ def test_classes_by_label_and_by_number(lite0: camviz.Model) -> None:
             lite0.class_index(wrong)
 
 
-def test_every_prediction_leads_back_to_its_class(lite0: camviz.Model) -> None:
+def test_every_label_leads_back_to_its_class(lite0: camviz.Model) -> None:
     assert [lite0.class_index(label) for label in lite0.categories] == list(range(1000))
 
 
-def test_layers_by_name(lite0: camviz.Model) -> None:
+def test_layers_are_found_by_name(lite0: camviz.Model) -> None:
     assert lite0.module("blocks.4") is lite0.net.get_submodule("blocks.4")
     assert lite0.layer("blocks.4").channels == 112
     with pytest.raises(camviz.CamvizError, match=r"layer 'blocks.44' is not in efficientnet_lite0; did you mean 'blo"):

@@ -17,8 +17,8 @@ def short_list(model: models.Model) -> list[str]:
     return [layer.name for layer in model.layers if layer.main]
 
 
-def naive_maps(net: nn.Module, size: tuple[int, int]) -> list[tuple[str, int, int, int]]:
-    """Every module with a 4-D output of more than one place, in the order of its last call, by ordinary hooks."""
+def maps_by_hooks(net: nn.Module, size: tuple[int, int]) -> list[tuple[str, int, int, int]]:
+    """Return every module with a 4-D output of more than one position, in the order of its last call, by hooks."""
     seen: dict[str, tuple[int, int, int]] = {}
 
     def keep(name: str) -> Any:
@@ -37,12 +37,12 @@ def naive_maps(net: nn.Module, size: tuple[int, int]) -> list[tuple[str, int, in
 
 
 @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "mobilenet_v3_small", "densenet121"])
-def test_layers_are_what_hooks_see(name: str) -> None:
+def test_layers_equal_those_found_by_hooks(name: str) -> None:
     model = models.load_model(name, weights="random")
     passive = ("Identity", "Dropout")
     expected = [
         row
-        for row in naive_maps(tv.get_model(name, weights=None), model.input_size)
+        for row in maps_by_hooks(tv.get_model(name, weights=None), model.input_size)
         if type(model.net.get_submodule(row[0])).__name__ not in passive
     ]
     assert [(layer.name, layer.channels, layer.height, layer.width) for layer in model.layers] == expected
@@ -72,7 +72,7 @@ SHORT_LISTS = {
 
 
 @pytest.mark.parametrize(("name", "stages", "names"), [(name, *row) for name, row in SHORT_LISTS.items()])
-def test_short_list(name: str, stages: int, names: str, coffee: Any) -> None:
+def test_main_layers_of_known_architectures(name: str, stages: int, names: str, coffee: Any) -> None:
     model = models.load_model(name, weights="random")
     assert short_list(model) == names.split()
     assert model.default_layer == model.layers[-1].name == names.split()[-1]
@@ -81,14 +81,14 @@ def test_short_list(name: str, stages: int, names: str, coffee: Any) -> None:
     assert len(model.predict(coffee)) == 5
 
 
-def test_inception_counts_149_and_147_as_one_stage() -> None:
+def test_inception_sizes_149_and_147_are_one_stage() -> None:
     model = models.load_model("inception_v3", weights="random")
     sizes = {(layer.stage, layer.height) for layer in model.layers}
     assert sizes == {(1, 149), (1, 147), (2, 73), (2, 71), (3, 35), (4, 17), (5, 8)}
 
 
 class Twice(nn.Module):
-    """One ReLU at two sizes; three heads, the first of which counts; channels last in between."""
+    """One ReLU at two sizes, channels last in between, and two outputs, the first of which has the scores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Twice(nn.Module):
         return self.head(self.pool(x).flatten(1)), x
 
 
-def test_any_network_of_any_shape() -> None:
+def test_layers_of_a_custom_network() -> None:
     model = models.load_model(Twice(), input_size=(48, 80), mean=(0, 0, 0), std=(1, 1, 1), name="twice")
     assert [(layer.name, layer.channels, layer.height, layer.width, layer.stage) for layer in model.layers] == [
         ("stem", 6, 24, 40, 1),
@@ -118,11 +118,11 @@ def test_any_network_of_any_shape() -> None:
     assert short_list(model) == ["stem", "relu"]
     assert (model.default_layer, model.stages, model.name, str(model.weights)) == ("relu", 2, "twice", "custom")
     assert model.categories == tuple(f"class {index}" for index in range(7))
-    assert model.preprocess(torch_picture()).shape == (1, 3, 48, 80)
-    assert len(model.predict(torch_picture())) == 5
+    assert model.preprocess(red_image()).shape == (1, 3, 48, 80)
+    assert len(model.predict(red_image())) == 5
 
 
-def torch_picture() -> Any:
+def red_image() -> Any:
     from PIL import Image
 
     return Image.new("RGB", (90, 60), (200, 30, 30))
@@ -137,25 +137,25 @@ class Wrapped(nn.Module):
         return {"logits": self.backbone(x)}
 
 
-def test_short_list_looks_into_wrappers() -> None:
+def test_main_layers_inside_wrappers() -> None:
     net = nn.Sequential(nn.AvgPool2d(2), Wrapped(tv.resnet18(num_classes=3)))
     model = models.load_model(net, input_size=(128, 128))
     assert short_list(model) == ["0", *(f"1.backbone.{name}" for name in SHORT_LISTS["resnet18"][1].split())]
     assert len(model.categories) == 3
 
 
-def test_a_long_short_list_keeps_to_the_stages() -> None:
+def test_many_main_layers_are_reduced_to_stages() -> None:
     net = probe(tv.resnet101().eval(), (64, 64))
     assert [layer.name for layer in net.layers if layer.main] == STAGES
 
 
-def test_the_given_network_is_never_touched() -> None:
+def test_given_network_is_not_changed() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Flatten(), nn.LazyLinear(2))
     net(torch.zeros(2, 3, 16, 16)).sum().backward()
     before = copy.deepcopy(net.state_dict())
     gradient = net[0].weight.grad.clone()
     model = models.load_model(net, input_size=(16, 16))
-    model.predict(torch_picture())
+    model.predict(red_image())
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     assert torch.equal(net[0].weight.grad, gradient)
     assert all(module.training for module in net.modules())
@@ -164,7 +164,7 @@ def test_the_given_network_is_never_touched() -> None:
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in model.net.parameters())
 
 
-def test_the_probe_changes_nothing() -> None:
+def test_probe_does_not_change_the_network() -> None:
     net = tv.resnet18().eval()
     before = copy.deepcopy(net.state_dict())
     probe(net, (64, 64))
@@ -186,7 +186,7 @@ class Flat(nn.Module):
         return Scores(self.head(x.flatten(1)), x)
 
 
-def test_a_network_without_maps_has_no_layers() -> None:
+def test_network_without_feature_maps_has_no_layers() -> None:
     model = models.load_model(Flat(), input_size=(16, 16), categories=["a", "b", "c", "d"])
     assert (model.layers, model.default_layer, model.stages) == ((), "", 0)
     with pytest.raises(camviz.CamvizError, match="layer 'head' is not in Flat"):
@@ -195,8 +195,8 @@ def test_a_network_without_maps_has_no_layers() -> None:
 
 def test_double_precision_is_kept() -> None:
     model = models.load_model(Flat().double(), input_size=(16, 16))
-    assert model.preprocess(torch_picture()).dtype == torch.float64
-    assert len(model.predict(torch_picture())) == 4
+    assert model.preprocess(red_image()).dtype == torch.float64
+    assert len(model.predict(red_image())) == 4
 
 
 @pytest.mark.parametrize(
@@ -205,24 +205,24 @@ def test_double_precision_is_kept() -> None:
         ({"input_size": (32, 32)}, r"Flat does not run on an image of shape \(1, 3, 32, 32\).*mat1 and mat2"),
         ({"input_size": (16, 16), "categories": ["a", "b"]}, "Flat has 4 classes; got 2 categories"),
         ({"input_size": (16, 16), "mean": (0.5,)}, "mean must be three numbers, for red, green and blue; got 1"),
-        ({"input_size": (16, 16), "weights": "random"}, "random weights are for networks of the catalogue"),
+        ({"input_size": (16, 16), "weights": "random"}, "random weights are for networks of the catalog"),
         ({"input_size": (16, 16), "weights": "no.pth"}, "'default', 'random' or a file; there is no file no.pth"),
     ],
 )
-def test_wrong_arguments(arguments: dict[str, Any], sentence: str) -> None:
+def test_wrong_arguments_are_refused(arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(camviz.CamvizError, match=sentence):
         models.load_model(Flat(), **arguments)
 
 
-def test_a_network_must_end_in_class_scores() -> None:
+def test_network_must_end_in_class_scores() -> None:
     with pytest.raises(
         camviz.CamvizError, match=r"class scores of shape \(batch, classes\); it returned shape \(2, 4,"
     ):
         models.load_model(nn.Conv2d(3, 4, 3), input_size=(16, 16))
 
 
-def test_labels_of_ones_own() -> None:
+def test_custom_labels_and_duplicates() -> None:
     model = models.load_model(Flat(), input_size=(16, 16), categories=["crane", "heron", "crane", "Stork"])
     assert model.class_index("stork") == 3
-    with pytest.raises(camviz.CamvizError, match="'crane' stands for the classes 0 and 2; give the number"):
+    with pytest.raises(camviz.CamvizError, match="'crane' stands for the classes 0 and 2; give the index"):
         model.class_index("crane")

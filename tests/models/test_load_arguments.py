@@ -1,4 +1,4 @@
-"""What load_model and a Model take: each form that is accepted equals the plain one, others are sentences."""
+"""Arguments of load_model and of Model: accepted forms give equal models, others are refused."""
 
 import sys
 from decimal import Decimal
@@ -18,13 +18,13 @@ from tests.models.nets import SIDE, Small, images, load
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="it has files that fail only when they are read")
 NET = Small().eval()
-(PICTURE,) = images(1)
+(IMAGE,) = images(1)
 
 
 def state(net):
-    """What a model computes, and how."""
+    """Return the settings and predictions of a model."""
     model = net if isinstance(net, camviz.Model) else load(net)
-    shown = [(one.label, one.probability) for one in model.predict(PICTURE)]
+    shown = [(one.label, one.probability) for one in model.predict(IMAGE)]
     return model.input_size, model.mean, model.std, model.input_channels, model.categories, str(model.device), shown
 
 
@@ -63,16 +63,16 @@ def state(net):
         ({}, {"progress": print}),
     ],
 )
-def test_a_form_that_is_accepted(plain, given) -> None:
+def test_accepted_forms_of_arguments_give_equal_models(plain, given) -> None:
     settings = {"input_size": (SIDE, SIDE)}
     assert state(camviz.load_model(NET, **settings | given)) == state(camviz.load_model(NET, **settings | plain))
 
 
-def test_no_weights_are_random_ones() -> None:
+def test_weights_none_means_random() -> None:
     assert str(camviz.load_model("squeezenet1_1", weights=None).weights) == "random"
 
 
-def test_a_path_of_a_network_or_of_weights(tmp_path) -> None:
+def test_paths_of_networks_and_weights_are_accepted(tmp_path) -> None:
     torch.save(NET.state_dict(), tmp_path / "small.pth")
     assert state(load(NET, weights=tmp_path / "small.pth")) == state(load(NET, weights=str(tmp_path / "small.pth")))
     torch.jit.trace(NET, torch.zeros(1, 3, SIDE, SIDE)).save(str(tmp_path / "small.pt"))
@@ -123,7 +123,7 @@ LONG = "x" * 5000
         ({"input_channels": ["red", "green", "bleu"]}, "input channel 'bleu' is not in .*; did you mean 'blue'"),
         ({"input_channels": [1, 2, 3]}, "input channel '1' is not in red, green, blue"),
         ({"input_channels": [[]] * 3}, r"input channel '\[\]' is not in"),
-        ({"device": "gpu"}, "device 'gpu' cannot be used on this machine, which has cpu"),
+        ({"device": "gpu"}, "device 'gpu' cannot be used on this machine: use one of cpu"),
         *(
             ({"device": one}, "cannot be used on this machine")
             for one in (0, 99, -7, 10**30, "quantum", [1], 1.5, b"", {})
@@ -132,9 +132,9 @@ LONG = "x" * 5000
             ({"weights": one}, "weights are 'default', 'random', the path .*; got ")
             for one in (3, True, [1], b"", object())
         ),
-        ({"weights": {}}, "a state dict holds tensors by name"),
-        ({"weights": {"a": 1}}, "a state dict holds tensors by name"),
-        ({"weights": "random"}, "random weights are for networks of the catalogue"),
+        ({"weights": {}}, "weights hold no tensors"),
+        ({"weights": {"a": 1}}, "weights hold no tensors"),
+        ({"weights": "random"}, "random weights are for networks of the catalog"),
         ({"weights": "no.pth"}, "there is no file no.pth"),
         ({"weights": LONG}, "there is no file x{200}\n"),
         ({"weights": "a\0b"}, "there is no file"),
@@ -163,12 +163,12 @@ LONG = "x" * 5000
             for one in (3, True, b"a", LONG, "a\nb", "a\0", [], np.zeros(3))
         ),
         *(({"unit": one}, "unit must be text of one line") for one in (3, True, b"a", LONG, "a\nb", ["m"], NET)),
-        *(({"progress": one}, "progress is a function") for one in (3, True, "x", [])),
+        *(({"progress": one}, "progress must be a function") for one in (3, True, "x", [])),
         *(({"preprocess": one, "input_size": None}, "preprocess") for one in (3, "x", [], True)),
         ({"preprocess": print}, "preprocess replaces input_size, mean, std and input_channels"),
     ],
 )
-def test_a_form_that_is_refused(given, sentence) -> None:
+def test_wrong_arguments_are_refused(given, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         camviz.load_model(NET, **{"input_size": SIDE} | given)
 
@@ -176,7 +176,7 @@ def test_a_form_that_is_refused(given, sentence) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (None, "load_model takes a name of the catalogue, an nn.Module, .*; got NoneType"),
+        (None, "load_model takes a name of the catalog, an nn.Module, .*; got NoneType"),
         (3, "got int"),
         (True, "got bool"),
         (b"resnet18", "got bytes"),
@@ -199,7 +199,7 @@ def test_a_form_that_is_refused(given, sentence) -> None:
         (nn.Linear(3, 2), "Linear"),
     ],
 )
-def test_a_network_that_is_refused(given, sentence) -> None:
+def test_wrong_networks_are_refused(given, sentence) -> None:
     with pytest.raises(CamvizError, match=sentence):
         camviz.load_model(given)
 
@@ -210,37 +210,37 @@ MODEL = load(NET)
 
 
 @pytest.mark.parametrize("k", [2, np.int64(2), np.array(2), torch.tensor(2)])
-def test_a_number_of_predictions(k) -> None:
-    assert MODEL.predict(PICTURE, k) == MODEL.predict(PICTURE)[:2]
+def test_accepted_numbers_of_predictions(k) -> None:
+    assert MODEL.predict(IMAGE, k) == MODEL.predict(IMAGE)[:2]
 
 
 @pytest.mark.parametrize("k", [0, -1, True, np.True_, 1.5, "3", None, int, [], np.zeros(3), torch.tensor(2.0)])
-def test_a_number_of_predictions_that_is_refused(k) -> None:
+def test_wrong_numbers_of_predictions_are_refused(k) -> None:
     with pytest.raises(CamvizError, match="the number of predictions must be a whole number, at least 1; got"):
-        MODEL.predict(PICTURE, k)
+        MODEL.predict(IMAGE, k)
 
 
 @pytest.mark.parametrize("fit", ["zoom", "", None, 3, [], {}, np.zeros(2), ["crop"]])
-def test_a_fit_that_is_refused(fit) -> None:
+def test_wrong_fits_are_refused(fit) -> None:
     for function in (MODEL.predict, MODEL.preprocess, MODEL.view):
         with pytest.raises(CamvizError, match=r"fit '.*' is not in crop, pad, stretch"):
-            function(PICTURE, fit=fit)
+            function(IMAGE, fit=fit)
 
 
 @pytest.mark.parametrize("name", ["x", "", None, 3, [], np.zeros(3), np.zeros(2, "f4,f4"), NET.second])
-def test_a_layer_that_is_refused(name) -> None:
+def test_wrong_layers_are_refused(name) -> None:
     for function in (MODEL.layer, MODEL.module):
         with pytest.raises(CamvizError, match=r"layer '.*' is not in Small"):
             function(name)
 
 
 @pytest.mark.parametrize("target", [1, "class 1", "CLASS 1", np.int8(1), torch.tensor(1), np.array(1)])
-def test_a_class(target) -> None:
+def test_accepted_forms_of_a_class(target) -> None:
     assert MODEL.class_index(target) == 1
 
 
 @pytest.mark.parametrize("target", [-1, 4, 10**30, "cat", "", None, True, np.True_, 1.0, [1], np.ones(1), torch.eye(4)])
-def test_a_class_that_is_refused(target) -> None:
+def test_wrong_classes_are_refused(target) -> None:
     with pytest.raises(
         CamvizError, match=r"^(Small has the classes 0 to 3; got|class '.*' is not in|a class is an index)"
     ):

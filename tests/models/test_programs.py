@@ -1,6 +1,7 @@
-"""TorchScript and torch.export: what works equals the plain network, and what would be wrong is refused."""
+"""TorchScript and torch.export: results equal the plain network, and unsupported methods are refused."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
 
 
 class Net(nn.Module):
-    """Batch norms with a shift and biases, so that a method which misses them is wrong."""
+    """A network with shifts and biases, so that a method which ignores them is wrong."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,13 +54,26 @@ def plain() -> camviz.Model:
     return camviz.load_model(Net(), input_size=SIZE)
 
 
+@pytest.fixture(scope="module")
+def plain_map(plain: camviz.Model, coffee: Path) -> Callable[..., np.ndarray]:
+    """Return a function that explains class 1 by the plain network, once for each method."""
+
+    @cache
+    def explained(key: str, layer: str | None, **knobs: float) -> np.ndarray:
+        return camviz.explain(plain, coffee, key, 1, layer, **knobs).attribution
+
+    return explained
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def compiled(request: pytest.FixtureRequest) -> camviz.Model:
     return camviz.load_model(KINDS[request.param](Net().eval()), input_size=SIZE, name=request.param)
 
 
 @pytest.mark.parametrize("key", camviz.METHODS)
-def test_every_method_is_right_or_refused(key: str, plain: camviz.Model, compiled: camviz.Model, coffee: Path) -> None:
+def test_methods_on_programs_equal_the_plain_network_or_are_refused(
+    key: str, plain_map: Callable[..., np.ndarray], compiled: camviz.Model, coffee: Path
+) -> None:
     method = camviz.METHODS[key]
     few = {"samples": 4, "steps": 4, "masks": 16}
     knobs = {name: few[name] for name in method.knobs if name in few}
@@ -76,20 +90,20 @@ def test_every_method_is_right_or_refused(key: str, plain: camviz.Model, compile
         return
     layer = "body" if method.layer == "required" else None
     if key in REFUSED:
-        with pytest.raises(CamvizError, match=r"this network is compiled .* as this method needs"):
+        with pytest.raises(CamvizError, match=r"this network is compiled .* so this method cannot follow"):
             camviz.explain(compiled, coffee, key, 1, layer)
         return
     if key == "cam":
         with pytest.raises(CamvizError, match="CAM needs a layer that is followed only by average pooling"):
             camviz.explain(compiled, coffee, key, 1, layer)
         return
-    expected = camviz.explain(plain, coffee, key, 1, layer, **knobs).attribution
+    expected = plain_map(key, layer, **knobs)
     found = camviz.explain(compiled, coffee, key, 1, layer, **knobs).attribution
     assert np.abs(expected).max() > 0
     assert np.abs(found - expected).max() <= 1e-3 * np.abs(expected).max()
 
 
-def test_layers(compiled: camviz.Model) -> None:
+def test_only_exported_programs_have_layers(compiled: camviz.Model) -> None:
     names = [layer.name for layer in compiled.layers]
     assert names == (
         ["stem.0", "stem.1", "stem.2", "stem", "body.0", "body.1", "body"] if compiled.name == "export" else []
@@ -97,7 +111,7 @@ def test_layers(compiled: camviz.Model) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_from_a_file(kind: str, plain: camviz.Model, coffee: Path, tmp_path: Path) -> None:
+def test_programs_are_loaded_from_files(kind: str, plain: camviz.Model, coffee: Path, tmp_path: Path) -> None:
     file = tmp_path / ("net.pt2" if kind == "export" else "net.pt")
     made = KINDS[kind](Net().eval())
     torch.export.save(made, file) if kind == "export" else torch.jit.save(made, file)
@@ -111,7 +125,7 @@ def test_from_a_file(kind: str, plain: camviz.Model, coffee: Path, tmp_path: Pat
         )
 
 
-def test_the_given_program_is_not_touched() -> None:
+def test_given_program_is_not_changed() -> None:
     given = torch.jit.script(Net())
     before = {key: value.clone() for key, value in given.state_dict().items()}
     model = camviz.load_model(given, input_size=SIZE)
@@ -122,11 +136,13 @@ def test_the_given_program_is_not_touched() -> None:
         assert torch.equal(value, before[key]) and value.data_ptr() != given.state_dict()[key].data_ptr()
 
 
-def test_what_cannot_be_loaded(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CamvizError, match="exported for batches of 2, and CamViz needs any: export it by"):
         camviz.load_model(export(Net().eval(), (torch.rand(2, 3, *SIZE),)))
     torch.save(Net().state_dict(), tmp_path / "state.pth")
-    with pytest.raises(CamvizError, match=r"holds no network of its own: name the architecture .*'resnet18', weights="):
+    with pytest.raises(
+        CamvizError, match=r"holds weights without a network: name the architecture .*'resnet18', weights="
+    ):
         camviz.load_model(tmp_path / "state.pth")
     torch.jit.save(torch.jit.script(Net()), tmp_path / "program.pth")
     with pytest.raises(CamvizError, match=r"holds a program \(TorchScript\) and not a state dict: load it without"):
@@ -134,5 +150,5 @@ def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(CamvizError, match="there is no file"):
         camviz.load_model(tmp_path / "none.pt")
     (tmp_path / "broken.pt2").write_bytes((tmp_path / "program.pth").read_bytes()[:-200])
-    with pytest.raises(CamvizError, match="holds no network of its own"):
+    with pytest.raises(CamvizError, match="holds weights without a network"):
         camviz.load_model(tmp_path / "broken.pt2")

@@ -1,7 +1,7 @@
-"""Run the notebooks of docs/notebooks/ in one kernel, one after another: importing torch takes longer than most cells.
+"""Run the notebooks of docs/notebooks/ in one kernel: importing torch takes longer than most cells.
 
-`python -m tests.notebooks.run` writes their outputs: what a cell prints, and the picture of an explanation as a JPEG.
-So a notebook can be read on GitHub and stays small. The state of the widgets is left out.
+`python -m tests.notebooks.run` writes their outputs: printed text, and the image of an explanation as a JPEG.
+The notebooks can be read on GitHub and stay small. The state of the widgets is left out.
 """
 
 import base64
@@ -21,8 +21,8 @@ FOLDER = ROOT / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
-def executed() -> Iterator[tuple[Path, NotebookNode]]:
-    """Yield every notebook as it is after a run; a cell that raises an error ends the run."""
+def run_notebooks() -> Iterator[tuple[Path, NotebookNode]]:
+    """Run and yield every notebook; a cell that raises an error ends the run."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     manager, client = start_new_kernel(cwd=str(FOLDER), env=environment)
     try:
@@ -60,6 +60,6 @@ def as_jpeg(png: str) -> str:
 
 
 if __name__ == "__main__":
-    for path, notebook in executed():
+    for path, notebook in run_notebooks():
         nbformat.write(without_widgets(notebook), path)
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")

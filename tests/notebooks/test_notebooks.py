@@ -1,4 +1,4 @@
-"""The notebooks of docs/notebooks/ run, say what their text says, and are kept small."""
+"""The notebooks of docs/notebooks/ run, print the results that their text names, and are small."""
 
 import re
 import tomllib
@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.notebooks.run import NOTEBOOKS, executed
+from tests.notebooks.run import NOTEBOOKS, run_notebooks
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -23,7 +23,7 @@ BADGES = (
 
 @pytest.fixture(scope="module")
 def run() -> Mapping[str, NotebookNode]:
-    return {path.stem: notebook for path, notebook in executed()}
+    return {path.stem: notebook for path, notebook in run_notebooks()}
 
 
 def outputs(notebook: NotebookNode) -> list[NotebookNode]:
@@ -38,49 +38,49 @@ def widgets(notebook: NotebookNode) -> int:
     return sum(VIEW in output.get("data", {}) for output in outputs(notebook))
 
 
-def number(pattern: str, said: str) -> float:
-    found = re.search(pattern, said)
-    assert found is not None, f"{pattern} is not in:\n{said}"
+def number(pattern: str, printed: str) -> float:
+    found = re.search(pattern, printed)
+    assert found is not None, f"{pattern} is not in:\n{printed}"
     return float(found[1])
 
 
-def test_first_maps(run: Mapping[str, NotebookNode]) -> None:
-    said = text(run["first_maps"])
-    assert number(r"koala +([\d.]+)%", said) == pytest.approx(93.4, abs=0.2)
-    assert "(7, 7) (224, 224)" in said and "in row 3, column 5 of layer bn2" in said
-    assert "(3, 224, 224) 11 forward passes" in said and "the same map again: True" in said
+def test_first_maps_notebook(run: Mapping[str, NotebookNode]) -> None:
+    printed = text(run["first_maps"])
+    assert number(r"koala +([\d.]+)%", printed) == pytest.approx(93.4, abs=0.2)
+    assert "(7, 7) (224, 224)" in printed and "in row 3, column 5 of layer bn2" in printed
+    assert "(3, 224, 224) 11 forward passes" in printed and "the same map again: True" in printed
     assert widgets(run["first_maps"]) == 5
 
 
-def test_own_network(run: Mapping[str, NotebookNode]) -> None:
-    said = text(run["own_network"])
-    assert number(r"of the same kind: (\d+)%", said) == 100
-    marked, clean = (float(one) for one in re.findall(r"(\d+)% of the map lies in the corner", said))
+def test_own_network_notebook(run: Mapping[str, NotebookNode]) -> None:
+    printed = text(run["own_network"])
+    assert number(r"of the same kind: (\d+)%", printed) == 100
+    marked, clean = (float(one) for one in re.findall(r"(\d+)% of the map lies in the corner", printed))
     assert marked > 60 and clean < 5
-    without, turned, better, robust = (float(one) for one in re.findall(r"accuracy with\w* mark.*: (\d+)%", said))
+    without, turned, better, robust = (float(one) for one in re.findall(r"accuracy with\w* mark.*: (\d+)%", printed))
     assert without < 70 and turned < 10 and better > 90 and robust > 90
     assert widgets(run["own_network"]) == 3
 
 
-def test_compare_and_evaluate(run: Mapping[str, NotebookNode]) -> None:
-    said = text(run["compare_and_evaluate"])
-    assert number(r"grad_cam +([+-][\d.]+)", said) < 0 and number(r"guided_backprop +([+-][\d.]+)", said) > 0.95
-    cam, guided = number(r"grad_cam +(0\.\d+)\n", said), number(r"guided_backprop +(0\.\d+)\n", said)
-    assert cam < guided < number(r"edge_detector +([\d.]+)\n", said) == 1
+def test_compare_and_evaluate_notebook(run: Mapping[str, NotebookNode]) -> None:
+    printed = text(run["compare_and_evaluate"])
+    assert number(r"grad_cam +([+-][\d.]+)", printed) < 0 and number(r"guided_backprop +([+-][\d.]+)", printed) > 0.95
+    cam, guided = number(r"grad_cam +(0\.\d+)\n", printed), number(r"guided_backprop +(0\.\d+)\n", printed)
+    assert cam < guided < number(r"edge_detector +([\d.]+)\n", printed) == 1
     methods = ("grad_cam", "random_cam", "center_gaussian")
-    deletion, chance, spot = (number(rf"{method} +deletion ([\d.]+)", said) for method in methods)
-    assert deletion < min(chance, spot)
-    assert number(r"grad_cam .*insertion ([\d.]+)", said) < number(r"random_cam .*insertion ([\d.]+)", said)
+    cam, noise, gaussian = (number(rf"{method} +deletion ([\d.]+)", printed) for method in methods)
+    assert cam < min(noise, gaussian)
+    assert number(r"grad_cam .*insertion ([\d.]+)", printed) < number(r"random_cam .*insertion ([\d.]+)", printed)
     assert widgets(run["compare_and_evaluate"]) == 3
 
 
-def test_exercises(run: Mapping[str, NotebookNode]) -> None:
-    said = text(run["exercises"])
-    assert "the same gradient: True" in said and "CAM / Grad-CAM: 49.00 to 49.00, cells: 49" in said
-    assert "largest change: 1 of 255" in said and "8 answers, 8 right" in said and "wrong" not in said
+def test_exercises_notebook(run: Mapping[str, NotebookNode]) -> None:
+    printed = text(run["exercises"])
+    assert "the same gradient: True" in printed and "CAM / Grad-CAM: 49.00 to 49.00, cells: 49" in printed
+    assert "largest change: 1 of 255" in printed and "8 answers, 8 right" in printed and "wrong" not in printed
 
 
-def test_they_install_camviz_elsewhere_and_are_kept_small() -> None:
+def test_notebooks_install_camviz_and_are_small() -> None:
     assert len(NOTEBOOKS) == 4
     setup = set()
     for path in NOTEBOOKS:

@@ -1,4 +1,4 @@
-"""Pages in their own cache folder."""
+"""Fixtures of the page tests: a separate cache folder, and what a page offers."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packages_
 
 @pytest.fixture
 def downloads(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What each download button of the page would give, by its label."""
+    """Collect the data of each download button by its label."""
     held: dict[str, Any] = {}
     original = DeltaGenerator.download_button
 
@@ -37,18 +37,18 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 @pytest.fixture
 def charts() -> Callable[[AppTest], list[dict[str, Any]]]:
-    """What the charts of a page are told, in their order."""
+    """Return a function that reads the data of a page's charts, in their order."""
 
-    def told(app: AppTest) -> list[dict[str, Any]]:
+    def read_charts(app: AppTest) -> list[dict[str, Any]]:
         protos = (component.proto for component in app.get("bidi_component"))
         return [json.loads(proto.json) for proto in protos if proto.component_name == "camviz_chart"]
 
-    return told
+    return read_charts
 
 
 @pytest.fixture
 def code() -> Callable[[AppTest], str]:
-    """The Python code on a page, which is drawn when its expander is opened."""
+    """Return a function that reads the Python code of a page, which is drawn when its expander is opened."""
 
     def opened(app: AppTest) -> str:
         assert not app.code

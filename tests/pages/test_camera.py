@@ -1,4 +1,4 @@
-"""The camera is offered where a browser would give one: over https, and at the machine itself."""
+"""The camera is offered where a browser allows it: over https and on the local machine."""
 
 import pytest
 
@@ -17,12 +17,12 @@ from camviz.ui.inputs import image_input
         ("http://192.168.1.5:8501", False),
     ],
 )
-def test_where_the_camera_is_given(url: str, given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_camera_is_available_on_secure_addresses(url: str, given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_input, "st", type("", (), {"context": type("", (), {"url": url})}))
     assert image_input.camera_is_given() is given
 
 
-def test_the_camera_in_the_sidebar(start) -> None:
+def test_camera_is_offered_only_on_secure_addresses(start) -> None:
     app = start()
     assert not [toggle for toggle in app.toggle if toggle.key == "camera_on"]  # nobody knows where this one runs
     app.context["url"] = "https://camviz.example.org/"

@@ -1,4 +1,4 @@
-"""The pages, the report and what the package says of a result, in Chinese: nothing passes by the translation."""
+"""The pages, the report and the captions in Chinese: no text is left untranslated."""
 
 import html
 import re
@@ -36,8 +36,8 @@ ENGLISH = re.compile(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}")  # three words on end
 # Proper names stay as they are.
 NAMES = re.compile(r"[A-Za-z+-]*CAM(\+\+)?|FullGrad|RISE|ROAD|SmoothGrad|DeepDream")
 SYMBOLS = {"alpha", "beta", "gamma", "epsilon", "Alpha", "Beta"}
-# What nobody has translated yet may be shown in English: tests/pages/test_language.py warns of it.
-MISSING = {text for text, _ in translations.sentences()} - language.catalogue("zh").keys()
+# Missing translations may be shown in English: tests/pages/test_language.py warns of them.
+MISSING = {text for text, _ in translations.sentences()} - language.catalog("zh").keys()
 
 
 @pytest.fixture(autouse=True)
@@ -49,20 +49,20 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def untranslated(texts: Iterator[str]) -> list[str]:
-    """Those of the texts that are not Chinese on the page, or still have English in them."""
-    said = [(text, language.tr_message(text)) for text in texts if text not in MISSING]
-    return [f"{text!r} -> {now!r}" for text, now in said if not CHINESE.search(now) or ENGLISH.search(now)]
+    """Return the texts that are not Chinese on the page, or still contain English."""
+    translated = [(text, language.tr_message(text)) for text in texts if text not in MISSING]
+    return [f"{text!r} -> {now!r}" for text, now in translated if not CHINESE.search(now) or ENGLISH.search(now)]
 
 
-def test_what_is_missing_is_no_fault() -> None:
+def test_missing_translation_is_shown_in_english() -> None:
     assert untranslated(iter([Message("Deletion"), "Deletion"])) == []
     assert untranslated(iter(["Nobody has said this"])) == ["'Nobody has said this' -> 'Nobody has said this'"]
 
 
-# ------------------------------------------------------------------------------------------- what it says of a result
+# ------------------------------------------------------------------------------------------------------ the package
 
 
-def test_tables_of_the_package() -> None:
+def test_tables_of_the_package_are_translated() -> None:
     assert untranslated(iter(walkthroughs.apply_relu_rules(torch.ones(1), torch.ones(1)))) == []
     assert untranslated(iter(FAMILIES.values())) == []
     assert untranslated(text for views in render.VIEWS.values() for one in views.items() for text in one) == []
@@ -75,7 +75,7 @@ def explained() -> camviz.Explanation:
 
 
 def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
-    """What the words may be about: every method, of a class and of a contrast, trained or not, of one layer or two."""
+    """Yield an explanation for every caption: methods, class and contrast, trained or not, one layer or two."""
     of_pixels = replace(e.result, attribution=np.zeros((3, *e.view.shape[:2]), np.float32))
     models = (e.question.model, replace(e.question.model, weights=Weights("random")))
     for method in METHODS.values():
@@ -91,7 +91,7 @@ def results(e: camviz.Explanation) -> Iterator[camviz.Explanation]:
                     yield camviz.Explanation(changed, result)
 
 
-def test_readings_and_cautions_are_said_in_chinese(explained) -> None:
+def test_readings_and_cautions_are_translated(explained) -> None:
     texts = {
         captions.reading(e, Prediction(967, "espresso", sure)) for e in results(explained) for sure in (0.001, 0.95)
     }
@@ -104,7 +104,7 @@ def test_readings_and_cautions_are_said_in_chinese(explained) -> None:
     )
 
 
-def test_facts_of_made_pictures_and_layers_are_said_in_chinese(lite0) -> None:
+def test_facts_of_syntheses_and_layers_are_translated(lite0) -> None:
     made = synthesize(lite0, "class_image", target="koala", steps=1)
     assert untranslated(iter([made.facts, Layer("a", "Conv2d", 8, 7, 7).describe(5)])) == []
     rows = summary.layer_summary(lite0, ())
@@ -114,16 +114,16 @@ def test_facts_of_made_pictures_and_layers_are_said_in_chinese(lite0) -> None:
     assert language.tr_message(table.legend[-1][1]) == "H 其他 2 个类别：占位置的 22.2%"
 
 
-def test_a_report_is_written_in_chinese(explained, lite0) -> None:
+def test_report_is_translated(explained, lite0) -> None:
     chart = report.Chart(
         {Message("{name}: {area:.3f}", name=METHODS["occlusion"].title, area=0.3): ([0, 1], [0, 1])},
         Message("share of the pixels deleted"),
         Message("probability of {label}", label="cab"),
         "x",
     )
-    told = report.Section(Message("Deletion and insertion"), charts=[chart])
+    section = report.Section(Message("Deletion and insertion"), charts=[chart])
     predictions = (camviz.models.Prediction(967, "espresso", 0.95),)
-    sections = [*report.explanation_sections(explained, predictions, "coffee.jpg"), told]
+    sections = [*report.explanation_sections(explained, predictions, "coffee.jpg"), section]
     sections += report.comparison_sections(
         {"1. a": explained}, {"1. a": explained.view}, {"1. a": "b.jpg"}, [(Message("map"), "1")]
     )
@@ -141,7 +141,7 @@ def test_a_report_is_written_in_chinese(explained, lite0) -> None:
 # ------------------------------------------------------------------------------------------------------------ lessons
 
 
-def test_every_lesson_has_its_chinese() -> None:
+def test_every_lesson_is_translated() -> None:
     for english, translated in zip(lessons.lessons(), lessons.lessons(language="zh"), strict=True):
         for name in ("title", "question", "answer"):
             assert CHINESE.search(getattr(translated, name)) and not ENGLISH.search(getattr(translated, name))
@@ -151,13 +151,13 @@ def test_every_lesson_has_its_chinese() -> None:
             assert view.label == other.label == "Open the example" or CHINESE.search(other.label)
         for prompt, other in zip(english.prompts, translated.prompts, strict=True):
             assert (prompt.key, prompt.keys) == (other.key, other.keys) == (prompt.text, prompt.options)
-            for said, meant in ((other.text, prompt.text), *zip(other.options, prompt.options, strict=True)):
-                assert CHINESE.search(said) or (said == meant and (len(said) < 3 or NAMES.fullmatch(said)))
+            for text, original in ((other.text, prompt.text), *zip(other.options, prompt.options, strict=True)):
+                assert CHINESE.search(text) or (text == original and (len(text) < 3 or NAMES.fullmatch(text)))
     for course in courses.courses(lessons.lessons(language="zh"), language="zh"):
         assert CHINESE.search(course.title) and CHINESE.search(course.about)
 
 
-def test_a_lesson_without_chinese_stays_in_english(tmp_path: Path) -> None:
+def test_lesson_without_translation_stays_in_english(tmp_path: Path) -> None:
     (tmp_path / "1-a.toml").write_text('title = "A"\nquestion = "B"\nanswer = "C"\nanswer_zh = "丙"\n[[view]]\n')
     (lesson,) = lessons.lessons(tmp_path, "zh")
     assert (lesson.title, lesson.question, lesson.answer, lesson.views[0].label) == ("A", "B", "丙", "Open the example")
@@ -175,7 +175,7 @@ NAME_LISTS = ("model", "target", "rather_than", "own_architecture")  # pickers o
 
 
 def shown(app: AppTest) -> set[str]:
-    """All that a page has people read: what the elements' messages hold in fields of such names."""
+    """Return all visible texts of a page, from the fields of its elements."""
     found: set[str] = set()
 
     def read(message: object) -> None:
@@ -194,10 +194,12 @@ def shown(app: AppTest) -> set[str]:
 
 
 def english_in(texts: set[str], names: set[str]) -> list[str]:
-    left = []
+    left, longest_first = [], sorted(names, key=len, reverse=True)
     for text in texts - MISSING:
         bare = re.sub(r":material/\w+:|`[^`]*`|\]\([^)]*\)|<[^>]*>", " ", text).replace("\\", "")
-        for name in sorted(names, key=len, reverse=True):
+        if not re.search("[A-Za-z]{2}", bare):
+            continue
+        for name in longest_first:
             bare = bare.replace(name, " ")
         if not PAPER.match(text) and (
             ENGLISH.search(bare) or (re.search("[A-Za-z]{3}", bare) and not CHINESE.search(text))
@@ -208,7 +210,7 @@ def english_in(texts: set[str], names: set[str]) -> list[str]:
 
 @pytest.fixture
 def names(lite0) -> set[str]:
-    """What stays as it is: classes, layers and their kinds, networks, images, methods, color maps."""
+    """Return names that are not translated: classes, layers, networks, images, methods, color maps."""
     samples = {path.name for path in (ROOT / "assets" / "samples").glob("*.jpg")}
     titles = {one.title for one in (*METHODS.values(), *SYNTHESES.values()) if NAMES.fullmatch(one.title)}
     layers = {name for layer in lite0.layers for name in (layer.name, layer.kind)}
@@ -219,45 +221,45 @@ def names(lite0) -> set[str]:
 MODELS = {"MobileNet v2", *(f"EfficientNet-Lite{number}" for number in range(3))}
 
 
-def test_learn_in_chinese(start, names, explained, monkeypatch) -> None:
-    # What the maps show does not matter here, only what stands beside them.
+def test_learn_page_is_translated(start, names, explained, monkeypatch) -> None:
+    # The maps do not matter here, only the texts beside them.
     monkeypatch.setattr(computed, "compute", lambda question, *_, **__: camviz.Explanation(question, explained.result))
-
-    def quick(net, x, score, layer):  # at a layer of 16 channels: each takes a pass
-        return walkthroughs.of_score_cam(net, x, score, net.get_submodule("blocks.0"))
-
-    monkeypatch.setitem(walkthroughs.WALKTHROUGHS, "score_cam", quick)
     app = start("pages/learn.py", layer="blocks.0")
     for lesson in lessons.lessons(language="zh"):
         app.session_state["lesson"] = app.session_state["answer"] = lesson.number
         app.run()
-        assert not app.exception and {
-            lesson.question,
-            lesson.answer,
-            language.catalogue("zh")["Open in Explain"],
-        } <= shown(app)
-        assert len(shown(app)) > 20 and english_in(shown(app), names | MODELS) == [], lesson.title
-    app.session_state["part"] = "methods"
-    for chapter in CHAPTERS:
-        app.session_state["chapter"] = chapter
-        app.run()
-        for button in ("steps.score_cam.start", f"fault.{chapter}.start"):
-            if any(one.key == button for one in app.button):
-                app.button(key=button).click().run()
-        assert not app.exception and not app.error
-        assert len(shown(app)) > 15 and english_in(shown(app), names) == [], chapter
+        texts = shown(app)
+        assert not app.exception
+        assert {lesson.question, lesson.answer, language.catalog("zh")["Open in Explain"]} <= texts
+        assert len(texts) > 20 and english_in(texts, names | MODELS) == [], lesson.title
     app.session_state["part"] = "glossary"
     app.run()
     assert not app.exception and english_in(shown(app), names | {"ReLU", "Softmax", "class activation map"}) == []
 
 
-def test_inspect_in_chinese(start, names) -> None:
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_chapter_is_drawn_and_translated(start, names, chapter) -> None:
+    app = start("pages/learn.py", part="methods", chapter=chapter, layer="blocks.0")
+    for button in ("steps.score_cam.start", f"fault.{chapter}.start", f"randomization.{chapter}.start"):
+        if any(one.key == button for one in app.button):
+            app.button(key=button).click().run()
+    assert not app.exception and not app.error
+    texts, catalogue = shown(app), language.catalogue("zh")
+    assert len(texts) > 15 and english_in(texts, names) == []
+    everything = "\n".join(texts)
+    assert catalogue[CHAPTERS[chapter].idea] in everything and CHAPTERS[chapter].paper in everything
+    passes = re.escape(catalogue["passes: {count}, {seconds} s"])
+    assert re.search(passes.replace(r"\{count\}", r"\d+").replace(r"\{seconds\}", r"\d+\.\d\d"), everything)
+    assert [latex.value for latex in app.latex] == [f"$$\n{CHAPTERS[chapter].formula}\n$$"]
+
+
+def test_inspect_page_is_translated(start, names) -> None:
     app = start("pages/_inspect.py", sort="relevance")
     assert not app.exception and len(shown(app)) > 30
     assert english_in(shown(app), names) == []
 
 
-def test_feature_visualization_in_chinese(start, names) -> None:
+def test_feature_visualization_page_is_translated(start, names) -> None:
     link = {"dream": "class_image", "class_image.steps": "2", "img": "sample:koala"}
     app = start("pages/_inspect.py", inside="visualization", **link)
     app.button(key="dream.start").click().run()
@@ -280,7 +282,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_other_pages_in_chinese(page: str, start: Callable[..., AppTest], names, monkeypatch) -> None:
+def test_other_pages_are_translated(page: str, start: Callable[..., AppTest], names, monkeypatch) -> None:
     two = dataset_input._samples()[:2]
     monkeypatch.setattr(dataset_input, "dataset_images", lambda: two)
     app = start("" if page == "explain" else f"pages/{page}.py", **PAGES[page])

@@ -17,7 +17,7 @@ MODELS = ("EfficientNet-Lite0", "EfficientNet-Lite1", "EfficientNet-Lite2", "Mob
 
 @pytest.fixture
 def cells(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the browser is given for each stage and for the tools, in the order of drawing."""
+    """Collect the data of each stage and of the tools, in drawing order."""
     drawn: list[dict[str, Any]] = []
     original = stages._stage
 
@@ -42,7 +42,7 @@ def relations(cells: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     return [cell["relations"] for cell in cells if cell.get("tools_only")][-1]
 
 
-def test_opens_with_the_image_and_three_methods_in_one_row(start, cells) -> None:
+def test_compare_opens_with_the_image_and_three_methods(start, cells) -> None:
     app = start("pages/compare.py")
     assert not app.exception and not app.warning and not app.error
     assert alts(cells)[:4] == ["Image", "Grad-CAM", "Layer-CAM", "Guided backpropagation"]
@@ -61,7 +61,7 @@ def test_opens_with_the_image_and_three_methods_in_one_row(start, cells) -> None
         ({"rows": "none", "columns.methods": "grad_cam,layer_cam"}, [""], 2),
     ],
 )
-def test_a_link_gives_the_grid_that_it_gave_and_stays_as_it_is(start, link, rows, columns) -> None:
+def test_former_links_give_their_grid_and_are_kept(start, link, rows, columns) -> None:
     app = start("pages/compare.py", **link)
     grid = app.session_state["rows"], app.session_state["columns"]
     assert grid == ("none" if link.get("rows") == "none" else link.get("rows", "layers"), "methods")
@@ -77,7 +77,7 @@ def test_a_link_gives_the_grid_that_it_gave_and_stays_as_it_is(start, link, rows
     assert {key: app.query_params[key] for key in link} == link and ("rows" in link or "rows" not in app.query_params)
 
 
-def test_the_grid_of_old_links_can_be_chosen_and_is_written_in_full(start) -> None:
+def test_grid_of_former_links_is_written_in_full(start) -> None:
     app = start("pages/compare.py")
     app.selectbox(key="rows").set_value("layers").run()
     assert app.query_params["columns.methods"] == "grad_cam,layer_cam,guided_backprop"
@@ -86,7 +86,7 @@ def test_the_grid_of_old_links_can_be_chosen_and_is_written_in_full(start) -> No
     assert app.query_params["rows"] == "layers" and "columns.methods" not in app.query_params
 
 
-def test_a_single_value_on_an_axis_becomes_the_row(start, cells) -> None:
+def test_single_value_on_an_axis_gives_one_row(start, cells) -> None:
     start("pages/compare.py", **{"rows": "networks", "columns.methods": "grad_cam"})
     names = [f"Grad-CAM · {name}" for name in MODELS]
     assert alts(cells)[:4] == names  # and no image: each model crops it anew
@@ -94,7 +94,7 @@ def test_a_single_value_on_an_axis_becomes_the_row(start, cells) -> None:
     assert relations(cells) == {f"0.{number}": {} for number in range(4)}
 
 
-def test_one_click_compares_models_of_two_families(start, cells, monkeypatch, tmp_path) -> None:
+def test_button_compares_models_of_two_families(start, cells, monkeypatch, tmp_path) -> None:
     app = start("pages/compare.py")
     app.button(key="compare.models").click().run()
     app.run()
@@ -108,19 +108,19 @@ def test_one_click_compares_models_of_two_families(start, cells, monkeypatch, tm
     assert not app.exception and alts(cells)[-3:] == list(MODELS[:3])
 
 
-def test_a_cell_that_fails_shows_its_error_and_the_others_stay(start, cells) -> None:
+def test_failing_cell_shows_its_error_and_others_stay(start, cells) -> None:
     app = start("pages/compare.py")
     app.selectbox(key="rows").set_value("networks").run()
     app.multiselect(key="rows.networks").set_value(["efficientnet_lite0", "resnet18"]).run()
     app.multiselect(key="columns.methods").set_value(["grad_cam", "layer_cam"]).run()
     assert not app.exception
-    said = {error.value for error in app.error}
-    assert len(app.error) == 2 and said == {"ResNet18 could not be downloaded: no internet connection."}
+    messages = {error.value for error in app.error}
+    assert len(app.error) == 2 and messages == {"ResNet18 could not be downloaded: no internet connection."}
     assert "EfficientNet-Lite0 · Layer-CAM" in alts(cells)
     assert [app.button(key=f"open.{row}.1").disabled for row in (0, 1)] == [False, True]
 
 
-def test_one_method_by_classes_and_images(start, cells) -> None:
+def test_grid_of_classes_and_images_with_a_shared_scale(start, cells) -> None:
     app = start("pages/compare.py")
     app.selectbox(key="columns").set_value("classes").run()
     app.selectbox(key="rows").set_value("images").run()
@@ -150,14 +150,14 @@ def test_only_heatmaps_of_one_image_and_layer_are_correlated(start, cells) -> No
     assert labels(app)[-2:] == ["cat.jpg, bn2", "koala.jpg, bn2"]  # above one matrix each
 
 
-def test_layers_and_input_sizes_separate_heatmaps(lite0) -> None:
-    def asked(method: str, layer: str = "bn2", name: str = "efficientnet_lite0", **more: Any) -> camviz.Explanation:
+def test_heatmaps_are_grouped_by_layer_and_input_size(lite0) -> None:
+    def map_of(method: str, layer: str = "bn2", name: str = "efficientnet_lite0", **more: Any) -> camviz.Explanation:
         layers = {"layer": layer} if camviz.METHODS[method].layer != "none" else {}
         return camviz.explain(name, f"{SAMPLES}/cat.jpg", method, **layers, **more)
 
-    last, early, pixels = asked("grad_cam"), asked("grad_cam", "blocks.4"), asked("guided_backprop")
-    other, cropped = asked("layer_cam"), asked("layer_cam", fit="stretch")
-    larger = asked("guided_backprop", name="efficientnet_lite1")
+    last, early, pixels = map_of("grad_cam"), map_of("grad_cam", "blocks.4"), map_of("guided_backprop")
+    other, cropped = map_of("layer_cam"), map_of("layer_cam", fit="stretch")
+    larger = map_of("guided_backprop", name="efficientnet_lite1")
     maps = {(0, place): e for place, e in enumerate((last, early, pixels, other, cropped, larger, pixels))}
     found = agreement.correlations(maps)
     assert {place[1]: {other[1] for other in others} for place, others in found.items()} == {
@@ -175,7 +175,7 @@ def test_layers_and_input_sizes_separate_heatmaps(lite0) -> None:
     assert np.allclose(groups[1, 2][0, 1], found[0, 1][0, 2])
 
 
-def test_a_cell_opens_in_explain_with_its_settings(start) -> None:
+def test_cell_opens_in_explain_with_its_settings(start) -> None:
     app = start(
         "pages/compare.py",
         **{"rows": "pictures", "rows.pictures": "sample:cat,sample:koala", "columns": "layers", "method": "grad_cam"},
@@ -203,7 +203,7 @@ def test_settings_survive_a_change_of_page(start, cells) -> None:
     assert app.query_params["img"] == "sample:koala"
 
 
-def test_one_click_tests_all_maps(start) -> None:
+def test_button_tests_all_heatmaps(start) -> None:
     app = start(
         "pages/compare.py", rows="layers", **{"rows.layers": "bn2", "columns.methods": "grad_cam,edge_detector"}
     )
@@ -215,7 +215,7 @@ def test_one_click_tests_all_maps(start) -> None:
     assert not [button.key for button in app.button if str(button.key).startswith(("proof", "grid"))]
 
 
-def test_slow_heatmaps_wait_for_one_button_which_then_goes(start, cells, monkeypatch) -> None:
+def test_slow_heatmaps_wait_for_one_button(start, cells, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.results.cost.explanation_seconds", lambda question: 75.0)
     app = start("pages/compare.py", rows="none", **{"columns.methods": "grad_cam,ss_cam"})
     assert app.button(key="grid.start").label == "Compute the slow heatmap (about 1.2 min)"

@@ -1,4 +1,4 @@
-"""The page Dataset without a browser: the samples, own images, a ZIP; sorting, filtering, taking away."""
+"""The page Dataset without a browser: samples, uploads, a ZIP; sorting, filtering, downloads."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def text(app) -> str:
 
 @pytest.fixture
 def shown(monkeypatch):
-    """The tiles that the page has drawn last, as (alt text, caption, JPEG), and what it would hand out."""
+    """The tiles that the page has drawn last, as (alt text, caption, JPEG), and its downloads."""
     held = {}
     original = DeltaGenerator.download_button
 
@@ -49,7 +49,7 @@ def shown(monkeypatch):
 
 
 @pytest.fixture
-def counted(monkeypatch):
+def batches(monkeypatch):
     calls = []
     original = explain.answer_batch
 
@@ -62,7 +62,7 @@ def counted(monkeypatch):
 
 
 def photo(name, turned=True):
-    """An image that the server has not seen, as PNG."""
+    """Return an image that the server has not seen, as PNG."""
     buffer = io.BytesIO()
     image = Image.open(SAMPLES / f"{name}.jpg")
     (image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if turned else image).resize((256, 256)).save(buffer, "PNG")
@@ -78,26 +78,26 @@ def captions(shown):
     return [caption for _, caption, _ in shown["tiles"]]
 
 
-def test_the_samples_are_there_without_a_click(start, shown, counted, lite0) -> None:
+def test_samples_are_explained_without_a_click(start, shown, batches, lite0) -> None:
     app = start("pages/dataset.py")
     assert not app.exception and not app.error
-    assert counted == [4, 4, 4]
+    assert batches == [4, 4, 4]
     assert shown["steps"] == [(0, 12), (4, 8), (8, 4), (12, 0), (12, 0)]  # as they are finished, then all of them
     assert len(shown["tiles"]) == 12 and captions(shown)[2] == "chameleon.jpg\nagama lizard 37.6%"
     e = camviz.explain(lite0, SAMPLES / "coffee.jpg")
     alt, caption, jpeg = shown["tiles"][3]
     assert (alt, caption) == ("Heatmap of espresso over coffee.jpg", "coffee.jpg\nespresso 95.7%")
     expected = Image.open(io.BytesIO(camviz.encode.jpeg(camviz.render.overlay(e.view, e.heatmap))))
-    pictures = [np.asarray(one).astype(int) for one in (Image.open(io.BytesIO(jpeg)), expected)]
-    assert np.abs(pictures[0] - pictures[1]).mean() < 0.5
+    images = [np.asarray(one).astype(int) for one in (Image.open(io.BytesIO(jpeg)), expected)]
+    assert np.abs(images[0] - images[1]).mean() < 0.5
     assert not any(button.label.startswith("Explain") for button in app.button)
     app.run()
-    assert counted == [4, 4, 4]  # kept
+    assert batches == [4, 4, 4]  # kept
     app.selectbox(key="method").set_value("layer_cam").run()
-    assert counted == [4] * 6
+    assert batches == [4] * 6
 
 
-def test_a_link_sets_everything(start, shown) -> None:
+def test_link_restores_all_settings(start, shown) -> None:
     app = start("pages/dataset.py", by="unsure", only="koala,cab", method="layer_cam", layer="blocks.4")
     assert not app.exception and app.title[0].value == "Dataset"
     assert dict(app.query_params) == {"by": "unsure", "only": "koala", "method": "layer_cam", "layer": "blocks.4"}
@@ -105,7 +105,7 @@ def test_a_link_sets_everything(start, shown) -> None:
     assert "Unknown only 'cab' in the link" in text(app)
 
 
-def test_sorting_and_filtering(start, shown) -> None:
+def test_images_are_sorted_and_filtered(start, shown) -> None:
     start("pages/dataset.py", by="unsure")
     shares = [float(caption.split()[-1].rstrip("%")) for caption in captions(shown)]
     assert shares == sorted(shares) and shares[0] < 20
@@ -121,7 +121,7 @@ def test_sorting_and_filtering(start, shown) -> None:
     assert "No image matches" in text(app) and not app.exception
 
 
-def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
+def test_images_are_sorted_by_sparseness(start, shown, lite0) -> None:
     start("pages/dataset.py", by="sparse")
     names = [caption.split("\n")[0] for caption in captions(shown)]
     from torch import from_numpy
@@ -135,7 +135,7 @@ def test_sorting_by_the_size_of_the_region(start, shown, lite0) -> None:
     assert names == sorted(names, key=sparse, reverse=True)
 
 
-def test_uploads_with_damaged_files_and_a_zip(start, shown, counted) -> None:
+def test_uploads_include_zips_and_report_damaged_files(start, shown, batches) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as made:
         made.writestr("birds/a.png", photo("macaw"))
@@ -146,13 +146,13 @@ def test_uploads_with_damaged_files_and_a_zip(start, shown, counted) -> None:
     assert ["koala" in captions(shown)[0], "macaw" in captions(shown)[1]] == [True, True]
     (error,) = app.error
     assert error.value.startswith("birds/\\<b\\>broken") and "." in error.value
-    assert counted[-1] == 2
+    assert batches[-1] == 2
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "again.png": photo("koala")})
-    assert counted[-1] == 1  # the cat alone is new
+    assert batches[-1] == 1  # the cat alone is new
     assert len(shown["tiles"]) == 3
 
 
-def test_too_many_uploads_give_an_error_and_the_rest_stays(start, shown, monkeypatch) -> None:
+def test_too_many_uploads_show_an_error_and_the_rest_stays(start, shown, monkeypatch) -> None:
     monkeypatch.setattr(dataset_input, "MOST", 2)
     app = start("pages/dataset.py")
     upload(app, **{"a.png": photo("koala"), "b.png": photo("cat"), "c.png": photo("macaw")})
@@ -164,7 +164,7 @@ def test_too_many_uploads_give_an_error_and_the_rest_stays(start, shown, monkeyp
     assert "there is room for 1 MB" in app.error[0].value and "this file is no ZIP" in app.error[1].value
 
 
-def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
+def test_chosen_tile_shows_the_image_and_opens_in_explain(start, shown) -> None:
     app = upload(start("pages/dataset.py"), **{"one.png": photo("koala"), "two [x](y).png": photo("panda")})
     app.session_state["tile"] = "two [x](y).png"
     app.run()
@@ -176,7 +176,7 @@ def test_a_click_shows_one_picture_and_leads_to_explain(start, shown) -> None:
     assert app.session_state["experiment"].image.name == "two [x](y).png"
 
 
-def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) -> None:
+def test_slow_method_waits_for_a_click_and_keeps_results(start, shown, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 2.0)
     monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
@@ -192,8 +192,8 @@ def test_a_slow_method_waits_and_keeps_what_it_has(start, shown, monkeypatch) ->
     assert any(one.label.startswith("Explain 1 images (about 42 s)") for one in app.button)
 
 
-def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
-    """Cancel arrives as an exception in a report of progress."""
+def test_canceled_work_keeps_finished_results(start, shown, monkeypatch) -> None:
+    """Cancel raises an exception in the progress callback."""
     reports = []
 
     def turn(report, *_):
@@ -205,16 +205,16 @@ def test_what_is_interrupted_stays(start, shown, monkeypatch) -> None:
     original = tiles.in_queue
     app = start("pages/learn.py")
     experiment = app.session_state["experiment"]
-    order = tiles._order(experiment, experiment.question(camviz.METHODS["grad_cam"]))
+    job = tiles._job(experiment, experiment.question(camviz.METHODS["grad_cam"]))
     photos = dataset_input._samples()
-    keys = {one.name: tiles._key(experiment, order, one) for one in photos}
+    keys = {one.name: tiles._key(experiment, job, one) for one in photos}
     monkeypatch.setattr(tiles, "in_queue", turn)
     with pytest.raises(KeyboardInterrupt):
-        tiles._work(batch.Worker(order, experiment.model), photos, keys, 0.1, lambda *_, **__: None, lambda: None)
+        tiles._work(batch.Worker(job, experiment.model), photos, keys, 0.1, lambda *_, **__: None, lambda: None)
     assert [store.result_store().get(keys[one.name]) is not None for one in photos] == [True] * 4 + [False] * 8
 
 
-def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
+def test_chosen_contrast_is_explained_in_all_images(start, shown) -> None:
     app = start("pages/dataset.py", target="967", rather_than="968", method="vanilla_backprop")
     assert not app.exception
     assert shown["tiles"][0][0] == "Heatmap of espresso rather than cup over astronaut.jpg"
@@ -226,7 +226,7 @@ def test_the_class_of_the_sidebar_is_explained_in_all(start, shown) -> None:
     assert archive.read(archive.namelist()[0]) == shown["tiles"][0][2]
 
 
-def test_no_cell_of_the_table_is_a_formula() -> None:
+def test_csv_cells_are_no_formulas() -> None:
     found = [(dataset_input.DatasetImage("=cmd.png", b"", ""), tiles.Tile(predicted="+x", probability=0.5))]
     (row,) = csv.DictReader(io.StringIO(downloads.to_csv(found)))
     assert (row["file"], row["predicted"], row["probability"]) == ("'=cmd.png", "'+x", "0.5")

@@ -1,4 +1,4 @@
-"""Help links to the built documentation, where it is there."""
+"""Links to the documentation, if it is built."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from camviz.ui.session.language import error_text
 
 
 @pytest.mark.parametrize("built", [True, False])
-def test_the_method_and_its_errors_lead_to_their_pages(start, tmp_path: Path, monkeypatch, built: bool) -> None:
+def test_method_and_errors_link_to_their_pages(start, tmp_path: Path, monkeypatch, built: bool) -> None:
     site = tmp_path / "site"
     site.mkdir()
     if built:

@@ -1,4 +1,4 @@
-"""What can be taken away from Explain and Compare, and what a recipe brings back."""
+"""Downloads of Explain and Compare, and loading of recipes."""
 
 import base64
 import io
@@ -38,17 +38,17 @@ def load(app, recipe):
     return app.file_uploader(key="recipe").upload("recipe.json", data, "application/json").run()
 
 
-def test_a_recipe_sets_everything(start) -> None:
+def test_recipe_restores_all_settings(start) -> None:
     app = start(rather_than="3", several="1", layers="blocks.4,bn2")
     load(app, recipe_of(target=89, fit="pad"))
     assert not app.exception and not app.error and not app.warning
     assert "evidence for sulphur-crested cockatoo (layer blocks.3)" in text(app)
-    asked = {"img": "sample:macaw", "method": "layer_cam", "layer": "blocks.3", "target": "89", "fit": "pad"}
-    assert dict(app.query_params) == asked
+    settings = {"img": "sample:macaw", "method": "layer_cam", "layer": "blocks.3", "target": "89", "fit": "pad"}
+    assert dict(app.query_params) == settings
     assert app.toggle(key="several").value is False and app.selectbox(key="rather_than").value == -1
 
 
-def test_a_recipe_of_several_layers_of_an_untrained_network(start, code) -> None:
+def test_recipe_of_several_layers_of_an_untrained_network(start, code) -> None:
     e = camviz.explain(
         camviz.load_model("squeezenet1_1", weights="random"),
         *(SAMPLES / "cat.jpg", "grad_cam", scores.contrast(281, 282), "features.3,features.12"),
@@ -65,15 +65,15 @@ def test_a_recipe_of_several_layers_of_an_untrained_network(start, code) -> None
     assert "camviz.scores.contrast(281, 282)" in shown and "fuse='max'" in shown and "weights='random'" in shown
 
 
-def test_a_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
-    picture = ImageOps.mirror(Image.open(SAMPLES / "panda.jpg"))
-    e = camviz.explain("efficientnet_lite0", picture, "layer_cam")
+def test_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
+    image = ImageOps.mirror(Image.open(SAMPLES / "panda.jpg"))
+    e = camviz.explain("efficientnet_lite0", image, "layer_cam")
     recipe, app = to_recipe(e.question, "my panda.png"), start()
     load(app, recipe)
     assert "This recipe is of the image 'my panda.png', which is not here: load it" in app.error[0].value
     assert "predicts espresso" in text(app)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     app.file_uploader(key="upload").upload("renamed.png", buffer.getvalue(), "image/png").run()
     app.selectbox(key="method").set_value("grad_cam").run()
     load(app, recipe)
@@ -81,7 +81,7 @@ def test_a_recipe_of_an_uploaded_image_needs_the_image(start) -> None:
     assert app.query_params["img"].startswith("sha:")
 
 
-def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> None:
+def test_recipe_of_a_registered_network_needs_the_same_weights(start, monkeypatch) -> None:
     monkeypatch.setattr(offers, "_offers", {})
     torch.manual_seed(0)
     one, other = (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()) for _ in "ab")
@@ -118,18 +118,18 @@ def test_a_recipe_of_a_network_that_the_server_was_given(start, monkeypatch) -> 
         ({"progress": 1}, "setting 'progress' is not in the settings of layer_cam"),
     ],
 )
-def test_a_hostile_recipe_is_refused(changes, sentence) -> None:
+def test_hostile_recipe_is_refused(changes, sentence) -> None:
     with pytest.raises(camviz.CamvizError, match=re.escape(sentence)):
         recipe_input.settings_of(json.dumps({**recipe_of(), **changes}).encode())
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"{", b"[" * 200_000, b"[]", b"null", b'{"model": 1}', b"NaN"])
-def test_what_is_no_recipe_is_refused(data) -> None:
+def test_files_that_are_no_recipe_are_refused(data) -> None:
     with pytest.raises(camviz.CamvizError, match="is no recipe"):
         recipe_input.settings_of(data)
 
 
-def test_a_refused_recipe_gets_a_sentence_and_nothing_changes(start) -> None:
+def test_refused_recipe_shows_an_error_and_changes_nothing(start) -> None:
     app = start(method="grad_cam", img="sample:koala")
     for changes, sentence in (({"method": "x" * 1500}, "Method 'xxx"), ({"layer": 3}, "The recipe needs a 'layer'")):
         load(app, {**recipe_of(), **changes})
@@ -141,7 +141,7 @@ def test_a_refused_recipe_gets_a_sentence_and_nothing_changes(start) -> None:
     assert not app.error and app.selectbox(key="method").value == "layer_cam"
 
 
-def test_what_does_not_exist_here_falls_back_with_a_note(start) -> None:
+def test_unknown_values_of_a_recipe_fall_back_with_a_note(start) -> None:
     changes = {"model": "efficientnet_lite9", "target": 4000, "layer": "blocks.99", "fit": "squeezed"}
     app = load(start(), {**recipe_of(), **changes})
     assert not app.exception and not app.error
@@ -156,7 +156,7 @@ def test_what_does_not_exist_here_falls_back_with_a_note(start) -> None:
     ]
 
 
-def test_knobs_out_of_range_are_refused() -> None:
+def test_settings_out_of_range_are_refused() -> None:
     for value, sentence in (
         (0, "must lie in 1 to 200"),
         ("7", "must be int"),
@@ -169,7 +169,7 @@ def test_knobs_out_of_range_are_refused() -> None:
             )
 
 
-def test_the_recipe_and_the_report_of_explain_give_its_numbers(start, downloads, monkeypatch) -> None:
+def test_recipe_and_report_of_explain_contain_its_numbers(start, downloads, monkeypatch) -> None:
     start(img="sample:cat", method="grad_cam", layer="blocks.4", rather_than="282")
     monkeypatch.chdir(SAMPLES)
     recipe = json.loads(downloads["Recipe (JSON)"]())
@@ -178,11 +178,11 @@ def test_the_recipe_and_the_report_of_explain_give_its_numbers(start, downloads,
     page = downloads["Report (HTML)"]()
     assert f"<td>{e.attribution.max():.6g}</td>" in page and e.question.image.digest in page
     link = page.partition('<a href="')[2].partition('"')[0].replace("&amp;", "&")
-    asked = parse_qs(urlsplit(link).query)
-    assert asked == {"img": ["sample:cat"], "layer": ["blocks.4"], "rather_than": ["282"]}
+    parameters = parse_qs(urlsplit(link).query)
+    assert parameters == {"img": ["sample:cat"], "layer": ["blocks.4"], "rather_than": ["282"]}
 
 
-def test_the_report_of_compare_holds_every_map_and_how_far_they_agree(start, downloads) -> None:
+def test_report_of_compare_contains_every_map_and_correlations(start, downloads) -> None:
     app = start(
         "pages/compare.py", **{"rows": "layers", "rows.layers": "blocks.4,bn2", "columns.methods": "grad_cam,lrp"}
     )
@@ -190,11 +190,11 @@ def test_the_report_of_compare_holds_every_map_and_how_far_they_agree(start, dow
     page = downloads["Report (HTML)"]()
     titles = ("1. blocks.4 · Grad-CAM", "2. blocks.4 · Layer-wise", "3. bn2 · Grad-CAM", "4. bn2 · Layer-wise")
     assert all(f"<td>{title}" in page for title in titles)
-    picture = base64.b64decode(page.split("data:image/jpeg;base64,")[3].partition('"')[0])  # the third
+    image = base64.b64decode(page.split("data:image/jpeg;base64,")[3].partition('"')[0])  # the third
     e = camviz.explain("efficientnet_lite0", SAMPLES / "coffee.jpg", "grad_cam")
-    shown = np.asarray(Image.open(io.BytesIO(picture))).astype(int)
+    shown = np.asarray(Image.open(io.BytesIO(image))).astype(int)
     pixels = np.asarray(e.question.model.original_view(e.question.image))  # finer than the model's 224 x 224
     heat = camviz.render.heatmap(e.attribution, pixels.shape[:2])
     assert pixels.shape == (350, 350, 3)
     assert np.abs(shown - camviz.render.overlay(pixels, heat)).mean() < 4
-    assert page.count("data:image") == 4 and "How far they agree" in page and "<td>1.00</td>" in page
+    assert page.count("data:image") == 4 and "Agreement of the heatmaps" in page and "<td>1.00</td>" in page

@@ -1,4 +1,4 @@
-"""The Evaluate page without a browser: what each test says of the map, that it waits, and that it goes on."""
+"""The Evaluate page without a browser: results of each test, waiting for a click, and continuing after Cancel."""
 
 import csv
 import html
@@ -37,15 +37,19 @@ def buttons(app) -> list[str]:
     return [button.label for button in app.button if " (about " in button.label]
 
 
+def page_of(downloads) -> str:
+    return downloads["Report (HTML)"]()
+
+
 @pytest.fixture
 def waiting(monkeypatch) -> None:
-    """Nothing that takes time is computed without a click."""
+    """Let slow work wait for a click."""
     monkeypatch.setattr("camviz.ui.results.cost.seconds_per_pass", lambda _: 1.0)
 
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
-    """Everything is computed without a click."""
+    """Compute everything without a click."""
     monkeypatch.setattr("camviz.ui.server.tasks.PATIENCE", 1e6)
 
 
@@ -54,7 +58,7 @@ def subject(lite0, coffee, method="grad_cam") -> Subject:
     return Subject(lite0.net, x, scores.probability(e.target), torch.from_numpy(e.attribution))
 
 
-def test_the_curves_come_at_once_and_slow_metrics_show_their_time(start, waiting) -> None:
+def test_curves_are_shown_at_once_and_slow_metrics_show_their_time(start, waiting) -> None:
     app = start(PAGE, steps="4")
     assert not app.exception and not app.warning
     assert not [button.key for button in app.button if button.key and button.key.startswith(("curves.", "controls."))]
@@ -68,7 +72,7 @@ def test_the_curves_come_at_once_and_slow_metrics_show_their_time(start, waiting
     assert set(table["This heatmap"]) == set(table["Best control"]) == {"pending"}
 
 
-def test_the_curves_equal_those_of_the_package_and_of_the_controls(start, waiting, lite0, coffee) -> None:
+def test_curves_equal_those_of_the_package_and_of_the_controls(start, waiting, lite0, coffee) -> None:
     app = start(PAGE, steps="4")
     assert not app.exception
     given = subject(lite0, coffee)
@@ -84,7 +88,7 @@ def test_the_curves_equal_those_of_the_package_and_of_the_controls(start, waitin
     assert dict(app.query_params) == {"steps": "4"}
 
 
-def test_canceled_controls_are_pending_and_the_finished_ones_are_kept(start, waiting, monkeypatch) -> None:
+def test_canceled_controls_are_pending_and_finished_ones_are_kept(start, waiting, monkeypatch) -> None:
     computed, most = [], 3  # both curves of the heatmap, and one of the first control
 
     def compute(question, metric, report, **settings):
@@ -109,7 +113,7 @@ def test_canceled_controls_are_pending_and_the_finished_ones_are_kept(start, wai
     assert computed[8:] == [("center_gaussian", "deletion")]
 
 
-def test_the_other_metrics_equal_those_of_the_package(start, quick, lite0, coffee, monkeypatch) -> None:
+def test_other_metrics_equal_those_of_the_package(start, quick, lite0, coffee, monkeypatch) -> None:
     keys = ("average_drop", "sparseness")
     monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", keys)
     app = start(PAGE, steps="2", filler="mean")
@@ -118,14 +122,14 @@ def test_the_other_metrics_equal_those_of_the_package(start, quick, lite0, coffe
     expected = [METRICS[key].measure(subject(lite0, coffee)) for key in keys]
     assert list(table["This heatmap"]) == [f"{value:.3f}" for value in expected]
     controls = {key: subject(lite0, coffee, key) for key in metrics.CONTROLS}
-    for key, told in zip(keys, table["Best control"], strict=True):
+    for key, texts in zip(keys, table["Best control"], strict=True):
         values = {METHODS[control].title: METRICS[key].measure(given) for control, given in controls.items()}
         best = {"low": min, "high": max}[METRICS[key].better](values, key=values.get)
-        assert told == f"{values[best]:.3f} ({best})"
+        assert texts == f"{values[best]:.3f} ({best})"
     assert all(METRICS[key].limitation in row for key, row in zip(keys, table.iloc[:, -1], strict=True))
 
 
-def test_the_image_at_each_step_is_the_one_that_the_model_saw(start, lite0, coffee) -> None:
+def test_image_at_each_step_is_the_model_s_input(start, lite0, coffee) -> None:
     question = start(PAGE, steps="2").session_state["experiment"].question(METHODS["grad_cam"])
     e, given = explanations.compute(question), subject(lite0, coffee)
     curve = METRICS["insertion"].measure(given, steps=5)
@@ -139,15 +143,15 @@ def test_the_image_at_each_step_is_the_one_that_the_model_saw(start, lite0, coff
         assert given.score(lite0.net(x)).item() == pytest.approx(value, abs=1e-5)
     shown = np.asarray(images.decode(found.filler), dtype=float)
     assert np.abs(shown - lite0.denormalize(filler[0])).mean() < 3  # a JPEG of it
-    told = perturbed_images.readouts(lite0, METRICS["insertion"], Curve((0, 0.5, 1), (0, 0.25, 0.957)), "espresso")
-    assert told == [
+    texts = perturbed_images.readouts(lite0, METRICS["insertion"], Curve((0, 0.5, 1), (0, 0.25, 0.957)), "espresso")
+    assert texts == [
         "0% of the pixels inserted: the probability of espresso is <0.1%.",
         "50% of the pixels inserted: the probability of espresso is 25%.",
         "100% of the pixels inserted: the probability of espresso is 96%.",
     ]
 
 
-def test_randomization_and_other_classes(start, quick, lite0, coffee) -> None:
+def test_randomization_and_class_contrast(start, quick, downloads, lite0, coffee) -> None:
     app = start(PAGE, test="randomization", method="edge_detector")
     assert not app.exception
     assert "The heatmap hardly changes although all weights are random" in text(app)
@@ -157,6 +161,9 @@ def test_randomization_and_other_classes(start, quick, lite0, coffee) -> None:
     protos = [element.proto for element in app.get("bidi_component")]
     groups = [json.loads(one.json)["group"] for one in protos if one.component_name == "camviz_stage"]
     assert groups == ["evaluated", *["randomized"] * 9, *["other_classes"] * 6]
+    page = page_of(downloads)
+    assert "The heatmap hardly changes although all weights are random" in page and "<polyline" in page
+    assert "Heatmaps of other classes" in page and page.count("data:image/jpeg") > 8
     app.selectbox(key="method").set_value("grad_cam").run()
     assert "The heatmap hardly changes" not in text(app) and "Most similar: cup, r = 0.98." in text(app)
     control = float(measure(explain(lite0, coffee, "random_cam"), "randomization"))
@@ -164,7 +171,7 @@ def test_randomization_and_other_classes(start, quick, lite0, coffee) -> None:
     assert "Best control: 1.00 (" in text(app)  # no control depends on the class
 
 
-def test_the_pointing_game_uses_images_with_confident_predictions(start, quick) -> None:
+def test_pointing_game_uses_images_with_confident_predictions(start, quick, downloads) -> None:
     app = start(PAGE, test="pointing", pointing_methods="grad_cam,center_gaussian")
     assert not app.exception
     quarters = app.multiselect(key="quarters")
@@ -175,29 +182,31 @@ def test_the_pointing_game_uses_images_with_confident_predictions(start, quick) 
         0.25, abs=1e-3
     )
     assert "Most of the heatmap lies on the image of the explained class." in text(app)
+    page = page_of(downloads)
+    assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 4
     quarters.set_value(quarters.value[:3]).run()
     assert "Choose four images." in text(app) and not app.exception
 
 
-def test_a_map_that_is_there_already_shortens_no_work_that_computes_it_anew(start, monkeypatch) -> None:
+def test_stored_map_does_not_shorten_the_estimate_of_work_that_recomputes_it(start, monkeypatch) -> None:
     experiment, method = start(layer="blocks.4").session_state["experiment"], METHODS["score_cam"]
     monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
-    question, asked = experiment.question(method), []
+    question, estimates = experiment.question(method), []
     grad_cam = explanations.answer(experiment.question(METHODS["grad_cam"]))
     store.result_store().put(question.key, grad_cam.result)  # whatever map it is
     assert explanations.expected_seconds(question) == 0
     assert pointing_game.seconds(question) == 16 * 42
-    monkeypatch.setattr(tasks, "run", lambda name, key, seconds, *_: asked.append(seconds))
+    monkeypatch.setattr(tasks, "run", lambda name, key, seconds, *_: estimates.append(seconds))
     steps.draw("score_cam", experiment)
-    assert asked == [42]
+    assert estimates == [42]
 
 
-def test_an_untrained_model_has_no_confident_predictions(start) -> None:
+def test_untrained_model_has_no_confident_predictions(start) -> None:
     app = start(PAGE, test="pointing", model="squeezenet1_1", untrained="1")
     assert not app.exception and "there are 0" in text(app)
 
 
-def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_stopped(start, waiting) -> None:
+def test_ranking_is_computed_after_a_click_and_continues(start, waiting, downloads) -> None:
     link = {"ranking_methods": "grad_cam", "metrics": "average_drop,sparseness", "images": "sample:coffee,sample:koala"}
     app = start(PAGE, test="ranking", **link)
     assert not app.exception and not app.dataframe
@@ -209,13 +218,15 @@ def test_the_table_of_methods_is_computed_after_a_click_and_goes_on_where_it_sto
     assert list(table["Method"])[0] == "Grad-CAM" and len(table) == 4
     assert table["Average drop ↓"][0] < table["Average drop ↓"][1] and "Means over 2 images" in text(app)
     assert set(table["Average drop, 95%"]) == {"–"}  # no interval over two images
+    page = page_of(downloads)
+    assert "Means over 2 images" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
     app.multiselect(key="images").set_value(["sample:coffee", "sample:koala", "sample:panda"]).run()
     assert buttons(app)[0].startswith("Compute 8 numbers (about ")  # the others are kept
     (partial,) = (table.value for table in app.dataframe)  # and shown meanwhile
     assert partial["Average drop ↓"][0] == f"{table['Average drop ↓'][0]:.3f}, n = 2"
 
 
-def test_a_canceled_league_is_a_fair_smaller_table_and_continues(start, waiting, monkeypatch) -> None:
+def test_canceled_ranking_compares_complete_images_and_continues(start, waiting, monkeypatch) -> None:
     computed, most = [], 11  # the 4 rows of two images, then 3 of the third
 
     def number(question, metric, report):
@@ -254,7 +265,7 @@ def test_a_canceled_league_is_a_fair_smaller_table_and_continues(start, waiting,
     assert "Means over 4 images" in text(app) and "of 4 images" not in text(app)
 
 
-def test_the_pointing_game_in_the_league_is_the_share_in_each_pictures_quarter(start, quick) -> None:
+def test_pointing_game_in_the_ranking_is_the_share_per_quarter(start, quick) -> None:
     over = "sample:polar_bear,sample:panda,sample:coffee,sample:koala,sample:macaw"
     app = start(PAGE, test="ranking", ranking_methods="grad_cam", metrics="pointing_game", images=over)
     assert not app.exception
@@ -277,11 +288,7 @@ def test_mosaics_give_every_confident_image_one_quarter(lite0) -> None:
         assert len({one.index for one in mosaic.predictions}) == 4
 
 
-def page_of(downloads) -> str:
-    return downloads["Report (HTML)"]()
-
-
-def test_the_report_of_the_curves_has_numbers_and_map(start, waiting, downloads, lite0, coffee) -> None:
+def test_report_of_the_curves_contains_numbers_and_map(start, waiting, downloads, lite0, coffee) -> None:
     app = start(PAGE, steps="4")
     assert not app.exception
     page = html.unescape(page_of(downloads))
@@ -293,9 +300,7 @@ def test_the_report_of_the_curves_has_numbers_and_map(start, waiting, downloads,
     assert "Other metrics of this heatmap" in page and "<script" not in page
 
 
-def test_the_code_in_the_report_gives_the_same_numbers(
-    start, quick, downloads, lite0, coffee, monkeypatch, capsys
-) -> None:
+def test_code_in_the_report_gives_the_same_numbers(start, quick, downloads, lite0, coffee, monkeypatch, capsys) -> None:
     monkeypatch.setattr("camviz.ui.evaluate.heatmap_tests.ALONE", ("sparseness",))
     start(PAGE, steps="2")
     page = html.unescape(page_of(downloads))
@@ -304,27 +309,14 @@ def test_the_code_in_the_report_gives_the_same_numbers(
     program = "\n".join([explained, *(one for one in blocks if "camviz.measure(" in one)])
     monkeypatch.chdir(SAMPLES)
     exec(program, {})
-    told = dict(re.findall(r"^(\w+) ([\d.]+)$", capsys.readouterr().out, re.MULTILINE))
+    texts = dict(re.findall(r"^(\w+) ([\d.]+)$", capsys.readouterr().out, re.MULTILINE))
     given = subject(lite0, coffee)
     expected = {key: float(METRICS[key].measure(given, steps=2)) for key in ("deletion", "insertion")}
     expected["sparseness"] = float(METRICS["sparseness"].measure(given))
-    assert {key: float(value) for key, value in told.items()} == pytest.approx(expected, abs=1e-6)
+    assert {key: float(value) for key, value in texts.items()} == pytest.approx(expected, abs=1e-6)
 
 
-def test_the_other_tests_have_a_report_too(start, quick, downloads) -> None:
-    start(PAGE, test="randomization", method="edge_detector")
-    page = page_of(downloads)
-    assert "The heatmap hardly changes although all weights are random" in page and "<polyline" in page
-    assert "Heatmaps of other classes" in page and page.count("data:image/jpeg") > 8
-    start(PAGE, test="pointing", pointing_methods="center_gaussian")
-    page = page_of(downloads)
-    assert "<td>25%</td>" in page and "Center Gaussian (control)" in page and page.count("data:image/jpeg") == 4
-    start(PAGE, test="ranking", ranking_methods="grad_cam", metrics="sparseness", images="sample:coffee,sample:koala")
-    page = page_of(downloads)
-    assert "Means over 2 images" in page and "<td>coffee.jpg</td><td>espresso</td>" in page
-
-
-def test_methods_that_cannot_be_used_are_reported(start, waiting) -> None:
+def test_unsuitable_methods_show_an_error(start, waiting) -> None:
     app = start(PAGE, model="efficientnet_b0", untrained="1", method="guided_backprop")
     assert not app.exception
     assert len(app.error) == 1 and "ReLU" in app.error[0].value
@@ -332,10 +324,10 @@ def test_methods_that_cannot_be_used_are_reported(start, waiting) -> None:
     assert len(app.warning) == 2 and not app.exception
 
 
-# -------------------------------------------------------------------------------------------- tables and words
+# ----------------------------------------------------------------------------------------- tables and conclusions
 
 
-def league() -> ranking.Ranking:
+def example_ranking() -> ranking.Ranking:
     values = {
         "grad_cam": {"deletion": [0.1, 0.2, 0.3, 0.2], "insertion": [0.5, 0.9, nan, None]},
         "layer_cam": {"deletion": [None] * 4, "insertion": [nan] * 4},
@@ -345,8 +337,8 @@ def league() -> ranking.Ranking:
     return ranking.Ranking(rows, [METRICS["deletion"], METRICS["insertion"]], 4)
 
 
-def test_methods_are_compared_on_the_images_that_every_row_has() -> None:
-    found = league()
+def test_methods_are_compared_on_images_that_every_row_has() -> None:
+    found = example_ranking()
     (first, missing, control), (deletion, insertion) = found.rows, found.metrics
     assert found.images(deletion) == [0, 1, 2, 3] and found.images(insertion) == [0, 1]
     assert found.standing(first, insertion).mean == pytest.approx(0.7)
@@ -363,7 +355,7 @@ def test_methods_are_compared_on_the_images_that_every_row_has() -> None:
     assert not any(cell is None for cells in columns.values() for cell in cells)
 
 
-def test_a_league_without_numbers_of_the_controls_decides_nothing() -> None:
+def test_ranking_without_controls_decides_nothing() -> None:
     row, control = (METHODS[key] for key in ("grad_cam", "random_cam"))
     rows = [
         ranking.Row(row, {"deletion": [0.1, 0.2, 0.3, None]}),
@@ -376,15 +368,15 @@ def test_a_league_without_numbers_of_the_controls_decides_nothing() -> None:
     assert ranking.columns_of(ranking.Ranking(rows[1:], [METRICS["deletion"]], 4)) == {}
 
 
-def test_the_csv_has_every_number(lite0, coffee) -> None:
+def test_csv_contains_every_number(lite0, coffee) -> None:
     image = images.DecodedImage(images.decode(coffee), "=1+1.jpg")
     experiment = Experiment(InputImage("sample:coffee", image), lite0, ("bn2",), "crop")
-    table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, league()))))
+    table = list(csv.DictReader(io.StringIO(ranking.summary(experiment, example_ranking()))))
     assert len(table) == 4 and table[0]["method"] == "grad_cam" and float(table[0]["mean"]) == pytest.approx(0.2)
     assert float(table[0]["low"]) < 0.2 < float(table[0]["high"])
     assert (table[1]["metric"], table[1]["better"], table[1]["images"]) == ("insertion", "high", "2")
     assert (table[1]["low"], table[1]["high"]) == ("", "")
-    single = list(csv.DictReader(io.StringIO(ranking.numbers(experiment, league(), "abcd"))))
+    single = list(csv.DictReader(io.StringIO(ranking.numbers(experiment, example_ranking(), "abcd"))))
     assert len(single) == 4 + 2 + 4 + 4
     assert single[5] == {
         "model": "efficientnet_lite0",
@@ -397,7 +389,7 @@ def test_the_csv_has_every_number(lite0, coffee) -> None:
     }
 
 
-def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0, coffee) -> None:
+def test_contrast_is_evaluated_by_the_probability_of_its_first_class(lite0, coffee) -> None:
     image = InputImage("sample:coffee", images.decode_image(coffee))
     experiment = Experiment(image, lite0, ("bn2",), "crop", target=7, rival=9)
     assert experiment.question(METHODS["grad_cam"]).class_index == 7
@@ -418,11 +410,11 @@ def test_of_a_rather_than_b_the_probability_of_a_is_watched(lite0, coffee) -> No
         ([1, -0.95, -0.9, -0.9], "hardly changes"),  # upside down is not another map
     ],
 )
-def test_the_conclusion_fits_the_randomization_curve(correlations, part) -> None:
+def test_conclusion_fits_the_randomization_curve(correlations, part) -> None:
     assert part in conclusions.randomization(correlations)
 
 
-def test_the_conclusions_fit_the_curves() -> None:
+def test_conclusions_fit_the_curves() -> None:
     falling, rising = Curve((0, 0.2, 1), (0.9, 0.1, 0)), Curve((0, 0.2, 1), (0, 0.8, 0.9))
     text_of_curves = conclusions.curves("cat", falling, rising)
     assert (
@@ -436,12 +428,12 @@ def test_the_conclusions_fit_the_curves() -> None:
 
 
 @pytest.mark.parametrize(("share", "part"), [(0.25, "hardly"), (0.5, "prefers"), (0.9, "Most of the heatmap")])
-def test_the_conclusion_fits_the_share(share, part) -> None:
+def test_conclusion_fits_the_pointing_game(share, part) -> None:
     assert part in conclusions.pointing(share)
 
 
 @pytest.mark.parametrize(
     ("value", "part"), [(0.95, "nearly the same"), (0.7, "nearly the same places"), (0.1, "Most similar: cup")]
 )
-def test_the_conclusion_fits_the_class_contrast(value, part) -> None:
+def test_conclusion_fits_the_class_contrast(value, part) -> None:
     assert part in conclusions.classes(value, "cup")

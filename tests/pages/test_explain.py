@@ -1,4 +1,4 @@
-"""The Explain page without a browser: what it says, what it takes from a link, and what it does with images."""
+"""The Explain page without a browser: its texts, links and images."""
 
 from io import BytesIO
 from pathlib import Path
@@ -31,14 +31,14 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def test_opens_on_a_sample_with_its_explanation(start) -> None:
+def test_explain_opens_with_an_explained_sample(start) -> None:
     app = start()
     assert not app.exception and not app.warning
     assert "predicts espresso (96%). The highlighted region is evidence for espresso (layer bn2)" in text(app)
     assert "Limitations." in text(app)
 
 
-def test_a_link_sets_everything(start) -> None:
+def test_link_restores_all_settings(start) -> None:
     app = start(img="sample:macaw", method="layer_cam", layer="blocks.3", target="89", fit="pad", colors="jet")
     assert not app.exception and not app.warning
     assert app.selectbox(key="method").value == "layer_cam"
@@ -54,13 +54,13 @@ def test_a_link_sets_everything(start) -> None:
     }
 
 
-def test_a_link_to_one_of_all_layers(start) -> None:
+def test_link_may_name_any_layer(start) -> None:
     app = start(layer="blocks.1.0.bn3")
     assert not app.exception and not app.warning
     assert "(layer blocks.1.0.bn3)" in text(app)
 
 
-def test_a_method_setting_in_a_link(start) -> None:
+def test_link_may_set_a_method_s_setting(start) -> None:
     app = start(**{"grad_cam.counterfactual": "1"})
     assert app.toggle(key="grad_cam.counterfactual").value is True
     assert "is evidence against espresso" in text(app)
@@ -74,21 +74,21 @@ def test_unknown_values_in_a_link_fall_back_with_a_note(start) -> None:
     assert "predicts espresso" in text(app)
 
 
-def test_a_changed_setting_goes_into_the_link(start) -> None:
+def test_changed_setting_is_written_into_the_link(start) -> None:
     app = start()
     app.selectbox(key="method").set_value("vanilla_backprop").run()
     assert "Small changes of the highlighted pixels change this score most" in text(app)
     assert app.query_params["method"] == "vanilla_backprop"
 
 
-def test_why_one_class_rather_than_another(start) -> None:
+def test_rather_than_explains_a_contrast(start) -> None:
     app = start(img="sample:cat")
     app.selectbox(key="rather_than").set_value(282).run()
     assert not app.exception
     assert "is evidence for Egyptian cat rather than tiger-striped cat" in text(app)
 
 
-def test_an_uploaded_image(start) -> None:
+def test_uploaded_image_is_explained(start) -> None:
     app = start()
     picture = Image.open(SAMPLES / "panda.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     app.file_uploader(key="upload").upload("<b>my</b> panda.png", png(picture), "image/png").run()
@@ -105,7 +105,7 @@ def test_an_uploaded_image(start) -> None:
         ("small.png", png(Image.fromarray(np.zeros((8, 8, 3), np.uint8))), "16"),
     ],
 )
-def test_a_wrong_picture_gets_a_sentence_and_nothing_is_lost(start, name, data, sentence) -> None:
+def test_damaged_image_shows_an_error_and_keeps_the_settings(start, name, data, sentence) -> None:
     app = start(method="layer_cam")
     app.file_uploader(key="upload").upload(name, data, "image/png").run()
     assert not app.exception
@@ -114,7 +114,7 @@ def test_a_wrong_picture_gets_a_sentence_and_nothing_is_lost(start, name, data, 
     assert "predicts espresso" in text(app)
 
 
-def test_missing_weights_give_a_message_and_the_page_works(start, monkeypatch) -> None:
+def test_missing_weights_show_a_message_and_the_page_works(start, monkeypatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
     app = start(model="resnet18")
     assert not app.exception
@@ -122,14 +122,14 @@ def test_missing_weights_give_a_message_and_the_page_works(start, monkeypatch) -
     assert "predicts espresso" in text(app)
 
 
-def test_an_untrained_network_is_clearly_marked(start, code) -> None:
+def test_untrained_network_has_a_warning(start, code) -> None:
     app = start(model="squeezenet1_1", untrained="1")
     assert not app.exception
     assert "This model is untrained" in app.warning[0].value
     assert "weights='random'" in code(app)
 
 
-def test_the_menu_offers_all_methods_and_disables_what_the_network_does_not_allow(start) -> None:
+def test_menu_offers_all_methods_and_disables_unsuitable_ones(start) -> None:
     app = start(model="efficientnet_b0", untrained="1")
     assert not app.exception and not [button for button in app.button if str(button.key).startswith("menu.")]
     app.session_state["menu"] = True
@@ -148,7 +148,7 @@ def test_several_layers_are_fused(start, code) -> None:
     assert "fuse='max'" in code(app)
 
 
-def test_a_slow_method_shows_its_time_and_waits(start, monkeypatch) -> None:
+def test_slow_method_shows_its_time_and_waits(start, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 42.0)
     app = start(method="score_cam")
     assert not app.exception
@@ -156,7 +156,7 @@ def test_a_slow_method_shows_its_time_and_waits(start, monkeypatch) -> None:
     assert "The highlighted region" not in text(app)
 
 
-def test_an_estimate_that_was_too_long_is_corrected(start, monkeypatch) -> None:
+def test_too_long_estimate_is_corrected(start, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.results.cost.estimate", lambda _: 43.0)
     link = {"method": "score_cam", "layer": "blocks.1", "img": "sample:panda"}
     assert start(**link).button(key="explanation.start").label == "Run Score-CAM (about 43 s)"
@@ -167,7 +167,7 @@ def test_an_estimate_that_was_too_long_is_corrected(start, monkeypatch) -> None:
     assert not any("about 43 s" in button.label for button in app.button)
 
 
-def test_an_invalid_combination_gives_an_error_and_the_rest_stays(start) -> None:
+def test_invalid_setting_shows_an_error_and_the_page_works(start) -> None:
     app = start(method="deconvnet", layer="blocks.0", **{"deconvnet.feature_map": "99"})
     assert not app.exception
     assert "This layer has feature maps 0 to 15; got feature map 99." in app.error[0].value
@@ -175,7 +175,7 @@ def test_an_invalid_combination_gives_an_error_and_the_rest_stays(start) -> None
     assert not app.error and "activate feature map 3 of layer blocks.0 most" in text(app)
 
 
-def test_fast_is_checked_against_exact_after_a_click(start, monkeypatch) -> None:
+def test_fast_mode_is_compared_with_exact_after_a_click(start, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     app = start(method="score_cam", layer="blocks.0", **{"score_cam.mode": "fast"})
     app.button(key="explanation.start").click().run()
@@ -188,7 +188,7 @@ def test_fast_is_checked_against_exact_after_a_click(start, monkeypatch) -> None
     assert f"exact heatmap: {rank_correlation(*maps):.3f} " in found
 
 
-def test_occlusion_shows_which_class_it_would_say(start, charts, monkeypatch) -> None:
+def test_occlusion_shows_the_predicted_classes(start, charts, monkeypatch) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     link = {"method": "occlusion", "occlusion.size": "112", "occlusion.stride": "112"}
     app = start(**link)
@@ -201,7 +201,7 @@ def test_occlusion_shows_which_class_it_would_say(start, charts, monkeypatch) ->
     assert charts(app) == [chart]  # kept
 
 
-def test_the_device_is_a_setting_where_there_are_several(start, monkeypatch) -> None:
+def test_device_is_a_setting_if_there_are_several(start, monkeypatch) -> None:
     monkeypatch.setattr(models, "available_devices", lambda: ("cpu",))
     assert not any(box.key == "device" for box in start().selectbox)
     monkeypatch.setattr(models, "available_devices", lambda: ("cpu:0", "cpu"))
@@ -212,7 +212,7 @@ def test_the_device_is_a_setting_where_there_are_several(start, monkeypatch) -> 
     assert app.query_params["device"] == "cpu"
 
 
-def test_one_click_tests_the_map(start) -> None:
+def test_button_tests_the_heatmap(start) -> None:
     app = start(img="sample:koala")
     assert "Deletion" not in text(app)
     app.button(key="proof.start").click().run()
@@ -237,7 +237,7 @@ def test_one_click_tests_the_map(start) -> None:
 
 @pytest.fixture
 def reports(monkeypatch) -> list:
-    """The sections of the reports that the page offers, all made as if they were downloaded."""
+    """Collect the sections of the reports that the page offers."""
     found: list = []
     monkeypatch.setattr(map_views.report, "to_html", lambda title, sections, *_: found.append(sections))
     monkeypatch.setattr(
@@ -246,7 +246,7 @@ def reports(monkeypatch) -> list:
     return found
 
 
-def test_the_highlighted_region_is_hidden_and_asked_again(start, code, lite0, reports) -> None:
+def test_highlighted_region_is_hidden_and_explained_again(start, code, lite0, reports) -> None:
     app = start(img="sample:panda")
     e = camviz.explain(lite0, SAMPLES / "panda.jpg", "grad_cam")
     expected, steps = camviz.hide_highlighted(e), camviz.hide_and_ask_again(e)
@@ -260,7 +260,7 @@ def test_the_highlighted_region_is_hidden_and_asked_again(start, code, lite0, re
     assert f"Round 5  \n{steps[4].result.predictions[0].label} {steps[4].result.predictions[0].shown(0)}" in text(app)
     assert not [button.key for button in app.button if str(button.key).startswith("hide")]
     assert app.query_params["hide"] == "again"
-    clear_singletons()  # as on a server that has not been asked yet
+    clear_singletons()  # as on a server without visitors
     fresh = start(img="sample:panda", hide="again", guess_first="1", hide_guess="stays")
     assert text(fresh).count(str(expected.sentence)) == 1 and "Round 5" in text(fresh)
     assert dict(fresh.query_params) == {
@@ -275,19 +275,21 @@ def test_the_highlighted_region_is_hidden_and_asked_again(start, code, lite0, re
     assert "camviz.hide_highlighted(explanation)" in code(fresh)
 
 
-def test_a_link_holds_an_edit_and_a_guess(start, code, lite0, reports) -> None:
+def test_link_restores_an_edit_and_a_guess(start, code, lite0, reports) -> None:
     mask = np.zeros((56, 56), bool)
     mask[:28] = True
     text_of = edits.pack(mask)
     app = start(img="sample:panda", edit=f"hide.blur.{text_of}", guess="falls", guess_first="1")
     e = camviz.explain(lite0, SAMPLES / "panda.jpg", target="giant panda", edit={"mask": text_of})
     assert not app.exception and not app.warning
-    said = f"50% of the image replaced (blur): giant panda goes from 97% to {e.probability:.0%}; the model now predicts"
-    assert said in text(app)
+    sentence = (
+        f"50% of the image replaced (blur): giant panda goes from 97% to {e.probability:.0%}; the model now predicts"
+    )
+    assert sentence in text(app)
     assert "Your guess: the class falls. What happened: another class comes first." in text(app)
     assert f"edit={{'mask': '{text_of}'}}" in code(app)
     (section,) = [one for one in reports[-1] if one.title == "Edit"]
-    assert said in section.text[0] and "What happened: another class comes first." in section.text[1]
+    assert sentence in section.text[0] and "What happened: another class comes first." in section.text[1]
     app.segmented_control(key="hide_guess").set_value("stays").run()
     app.button(key="hide.start").click().run()
     assert "Your guess was right: the class stays." in text(app) or "Your guess: the class stays." in text(app)
@@ -297,7 +299,7 @@ def test_a_link_holds_an_edit_and_a_guess(start, code, lite0, reports) -> None:
     assert "The image that was pasted is not stored here" in text(app)
 
 
-def test_a_link_holds_the_windows_that_were_tried(start, code, lite0) -> None:
+def test_link_restores_tried_windows(start, code, lite0) -> None:
     windows = [(4, 8, 20, 24), (6, 8, 22, 24), (30, 30, 50, 50)]
     app = start(img="sample:panda", tried=f"gray.{edits.pack_windows(windows)}")
     assert not app.exception and not app.warning
@@ -308,8 +310,8 @@ def test_a_link_holds_the_windows_that_were_tried(start, code, lite0) -> None:
     assert found.windows == tuple(windows) and found.target == 388
     experiment = app.session_state["experiment"]
     tried = occlusion.Windows.parse(f"gray.{edits.pack_windows(windows)}")
-    told = occlusion.changes(lite0, experiment.image.decoded, "crop", 388, tried)
-    assert told == pytest.approx(found.changes, abs=1e-6) and abs(told).max() > 0.001
+    changes = occlusion.changes(lite0, experiment.image.decoded, "crop", 388, tried)
+    assert changes == pytest.approx(found.changes, abs=1e-6) and abs(changes).max() > 0.001
     section = occlusion.section(experiment, tried)
     assert "3 windows were tried (gray). Red: the answer for giant panda fell" in section.text[0]
     changed = (section.images[0].rgb != experiment.view).any(axis=2).mean()
@@ -320,7 +322,7 @@ def test_a_link_holds_the_windows_that_were_tried(start, code, lite0) -> None:
     assert "Unknown tried" in text(app)
 
 
-def test_a_report_shows_the_heatmap_before_and_after_an_edit(lite0) -> None:
+def test_report_shows_the_heatmap_before_and_after_an_edit(lite0) -> None:
     edit = {"mask": edits.pack(np.eye(56, dtype=bool))}
     after = camviz.explain(lite0, SAMPLES / "panda.jpg", edit=edit)
     before = camviz.explain(lite0, SAMPLES / "panda.jpg")

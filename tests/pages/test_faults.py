@@ -1,4 +1,4 @@
-"""What goes wrong on a server: too little memory, and a visitor who clears everybody's caches."""
+"""Faults of a server: too little memory, cleared caches, failing downloads, a full disk."""
 
 import errno
 import importlib.util
@@ -22,29 +22,29 @@ from camviz.ui.results import explanations
 from camviz.ui.server import queue, store
 
 Start = Callable[..., AppTest]
-TOO_MUCH = "needs more memory than there is: try a smaller network, or a setting that does less at once."
+TOO_MUCH = "needs more memory than is available: use a smaller network, a smaller image or fewer samples."
 
 
-def allocate(*arguments: Any, **settings: Any) -> Any:
+def allocate_too_much(*arguments: Any, **settings: Any) -> Any:
     return torch.empty(1 << 50)
 
 
-def no_room(*arguments: Any, **settings: Any) -> Any:
+def raise_memory_error(*arguments: Any, **settings: Any) -> Any:
     raise MemoryError
 
 
-def card(*arguments: Any, **settings: Any) -> Any:
+def raise_cuda_out_of_memory(*arguments: Any, **settings: Any) -> Any:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
 
 @pytest.fixture(autouse=True)
-def free_again() -> Iterator[None]:
+def _queue_is_empty_afterwards() -> Iterator[None]:
     yield
     assert not queue.compute_queue()._queue and not store.result_store()._computing
 
 
-@pytest.mark.parametrize("fault", [allocate, no_room, card])
-def test_out_of_memory_is_a_sentence_and_the_rest_lives(
+@pytest.mark.parametrize("fault", [allocate_too_much, raise_memory_error, raise_cuda_out_of_memory])
+def test_out_of_memory_shows_an_error_and_the_page_works(
     start: Start, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., Any]
 ) -> None:
     app = start()
@@ -62,11 +62,11 @@ def test_out_of_memory_is_a_sentence_and_the_rest_lives(
     assert not app.error and not app.exception
 
 
-def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_in_one_panel_keeps_the_others(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     real = explanations.answer
 
     def answer(question: Question, *arguments: Any) -> camviz.Explanation:
-        return real(question, *arguments) if question.method.key != "grad_cam" else allocate()
+        return real(question, *arguments) if question.method.key != "grad_cam" else allocate_too_much()
 
     monkeypatch.setattr(explanations, "answer", answer)
     app = start("pages/compare.py", **{"columns.methods": "grad_cam,layer_cam"})
@@ -76,28 +76,26 @@ def test_one_panel_without_memory_beside_others(start: Start, monkeypatch: pytes
     assert kept[0] is not None and kept[1] is None
 
 
-def test_an_error_outside_a_panel_is_shown_on_the_page(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("camviz.ui.widgets.patch.strongest", allocate)
+def test_error_outside_a_panel_is_shown_on_the_page(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("camviz.ui.widgets.patch.strongest", allocate_too_much)
     app = start(**{"method": "deconvnet", "layer": "blocks.0", "deconvnet.feature_map": "3"})
     assert [error.value for error in app.error] == [f"This {TOO_MUCH}"]
     assert not app.exception
 
 
-def test_a_network_too_large_for_the_memory(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_network_falls_back_to_the_default(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models.shared, "_slots", type(shared._slots)())
     start()
     real = load.load_model
     monkeypatch.setattr(
-        models.shared, "load_model", lambda name, **more: allocate() if name == "vgg16" else real(name, **more)
+        models.shared, "load_model", lambda name, **more: allocate_too_much() if name == "vgg16" else real(name, **more)
     )
     app = start(model="vgg16")
     assert not app.exception and app.session_state["experiment"].model.name == "efficientnet_lite0"
     assert [note.value for note in app.warning] == [f"This {TOO_MUCH} Showing EfficientNet-Lite0 instead."]
 
 
-def test_a_model_that_cannot_be_downloaded_leaves_the_picker_on_the_one_shown(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_download_keeps_the_shown_model_selected(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*arguments: Any, **settings: Any) -> Any:
         raise URLError(gaierror(-3, "Temporary failure in name resolution"))
 
@@ -119,7 +117,7 @@ def test_a_model_that_cannot_be_downloaded_leaves_the_picker_on_the_one_shown(
     assert app.warning and not [box for box in app.expander if box.label == "Details of the download"]
 
 
-def test_the_list_marks_the_models_on_this_machine(start: Start, tmp_path: Path) -> None:
+def test_local_models_are_marked_in_the_list(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     (folder / "resnet18-f37072fd.pth").touch()
@@ -130,7 +128,7 @@ def test_the_list_marks_the_models_on_this_machine(start: Start, tmp_path: Path)
     assert "ResNet50" in options
 
 
-def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_caches_cleared_during_work_lose_no_result(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     real, computed = explanations.answer, []
 
     def cleared(question: Question, *arguments: Any) -> camviz.Explanation:
@@ -152,7 +150,7 @@ def test_caches_cleared_in_the_middle_of_work_lose_nothing(start: Start, monkeyp
     assert not app.exception and app.selectbox(key="method").value == "vanilla_backprop"
 
 
-def test_a_full_disk_goes_on_with_what_is_here(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_full_disk_falls_back_to_a_local_model(start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "hub.pth").write_bytes(bytes(10**6))
     import torchvision
 

@@ -1,4 +1,4 @@
-"""The page Inspect without a browser: what it says, what it takes from a link, and what its slow parts give."""
+"""The page Inspect without a browser: its texts, links and slow parts."""
 
 from functools import partial
 from io import BytesIO
@@ -18,14 +18,14 @@ from camviz.ui.session import markdown
 
 
 @pytest.fixture
-def at_once(monkeypatch) -> None:
-    """Slow parts wait for no click."""
+def compute_at_once(monkeypatch) -> None:
+    """Compute slow parts without a click."""
     monkeypatch.setattr(cost, "seconds_per_pass", lambda model: 0.0)
 
 
 @pytest.fixture
-def wait(monkeypatch) -> None:
-    """Slow parts wait for a click, whatever the machine."""
+def wait_for_click(monkeypatch) -> None:
+    """Let slow parts wait for a click on any machine."""
     monkeypatch.setattr(cost, "seconds_per_pass", lambda model: 1.0)
 
 
@@ -47,7 +47,7 @@ def labels(app) -> list[str]:
     return [button.label for button in app.main.button if button.key not in ("present_start", "tour")]
 
 
-def test_opens_with_everything_that_is_fast(visit, wait, monkeypatch) -> None:
+def test_inspect_opens_with_all_fast_parts(visit, wait_for_click, monkeypatch) -> None:
     monkeypatch.setattr("camviz.ui.inspect.feature_maps.STEPS", 64)
     app = visit()
     assert not app.exception and not app.warning and not app.error
@@ -71,7 +71,7 @@ def test_opens_with_everything_that_is_fast(visit, wait, monkeypatch) -> None:
     assert "Synthesize an image (about 2.7 min)" in labels(app) and "Show bn2" not in labels(app)
 
 
-def test_every_depth_shows_one_method_at_every_main_layer(visit) -> None:
+def test_depths_show_one_method_at_every_main_layer(visit) -> None:
     app = visit(inside="depths", sweep="hires_cam")
     assert not app.exception and not app.warning and not app.error
     for name in ("bn1", "blocks.2", "bn2"):
@@ -79,29 +79,20 @@ def test_every_depth_shows_one_method_at_every_main_layer(visit) -> None:
     assert dict(app.query_params) == {"inside": "depths", "sweep": "hires_cam"}
 
 
-def test_a_chosen_layer_stays_even_if_its_maps_are_tied(visit, start, wait) -> None:
+def test_chosen_layer_is_kept_even_if_its_maps_are_tied(visit, start, wait_for_click) -> None:
     app = visit(layer="bn2")
     assert headers(app)[0] == "Feature maps of bn2" and dict(app.query_params) == {"layer": "bn2"}
     app.switch_page("pages/explain.py").run()
     assert app.session_state["layer"] == "bn2" and "layer" not in app.query_params
 
 
-def test_explain_keeps_its_own_default_layer(visit, wait) -> None:
+def test_explain_keeps_its_default_layer(visit, wait_for_click) -> None:
     app = visit()
     app.switch_page("pages/explain.py").run()
     assert app.session_state["layer"] == "bn2" and dict(app.query_params) == {}
 
 
-def test_what_is_quick_comes_without_a_click(visit, at_once) -> None:
-    app = visit(layer="blocks.1")
-    assert not app.exception and not app.error
-    seen = dict(zip(app.dataframe[0].value["Step"], app.dataframe[0].value["Receptive field (pixels)"], strict=True))
-    assert (seen["bn1"], seen["▸ blocks.1"], seen["bn2"]) == ("3 x 3", "19 x 19", "whole image")
-    assert labels(app) == ["Open in Feature visualization"]
-    assert "Synthesized input: 2 steps, 224 × 224 pixels" in captions(app)
-
-
-def test_a_link_sets_everything(visit, wait) -> None:
+def test_link_restores_all_settings(visit, wait_for_click) -> None:
     link = {"layer": "blocks.0", "map": "7", "sort": "number"}
     app = visit(img="sample:macaw", **link)
     assert not app.exception and not app.warning
@@ -112,7 +103,7 @@ def test_a_link_sets_everything(visit, wait) -> None:
     assert dict(app.query_params) == {**link, "map": "3", "img": "sample:macaw"}
 
 
-def test_another_layer_starts_over_with_its_maps(visit, wait) -> None:
+def test_another_layer_resets_map_and_page(visit, wait_for_click) -> None:
     app = visit(layer="blocks.5", map="190", maps="3")
     assert headers(app)[1] == "Feature map 190" and app.query_params["maps"] == "3"
     app.selectbox(key="layer").set_value("blocks.0").run()
@@ -120,13 +111,13 @@ def test_another_layer_starts_over_with_its_maps(visit, wait) -> None:
     assert "map" not in app.query_params and "maps" not in app.query_params
 
 
-def test_unknown_values_fall_back_with_a_note(visit, wait) -> None:
+def test_unknown_values_in_a_link_fall_back_with_a_note(visit, wait_for_click) -> None:
     app = visit(map="5000", sort="beauty", maps="99")
     assert not app.exception and len(app.warning) == 3
     assert app.segmented_control(key="sort").value == "strength"
 
 
-def test_the_first_map_follows_the_order(visit, wait, lite0) -> None:
+def test_first_map_follows_the_sort_order(visit, wait_for_click, lite0) -> None:
     from camviz.inspection.feature_maps import feature_maps
 
     image = image_input.SAMPLES / "koala.jpg"
@@ -140,9 +131,7 @@ def test_the_first_map_follows_the_order(visit, wait, lite0) -> None:
     assert headers(app)[1] == f"Feature map {int(found.weights.argmax())}"
 
 
-def test_maps_sorted_by_relevance_show_their_shares_and_the_pixels_of_the_first(
-    visit, wait, lite0, monkeypatch
-) -> None:
+def test_maps_sorted_by_relevance_show_shares_and_pixels(visit, wait_for_click, lite0, monkeypatch) -> None:
     from camviz.inspection.feature_maps import relevance_shares
     from camviz.methods.lrp import composites
     from camviz.ui.components import browser
@@ -161,9 +150,14 @@ def test_maps_sorted_by_relevance_show_their_shares_and_the_pixels_of_the_first(
     assert dict(app.query_params) == {"img": "sample:koala", "layer": "blocks.3", "sort": "relevance"}
 
 
-def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, lite0) -> None:
+def test_fast_results_need_no_click_and_nine_strongest_equal_a_full_search(visit, compute_at_once, lite0) -> None:
     app = visit(layer="blocks.0", map="5", sort="number")
     assert not app.exception and not app.error
+    table = app.dataframe[0].value
+    fields = dict(zip(table["Step"], table["Receptive field (pixels)"], strict=True))
+    assert (fields["bn1"], fields["▸ blocks.0"], fields["bn2"]) == ("3 x 3", "7 x 7", "whole image")
+    assert labels(app) == ["Open in Feature visualization"]
+    assert "Synthesized input: 2 steps, 224 × 224 pixels" in captions(app)
     strength = {}
     for path in image_input.SAMPLES.glob("*.jpg"):
         strength[path.name] = activations(lite0.net, lite0.preprocess(path), lite0.module("blocks.0"))[0][0, 5].max()
@@ -173,7 +167,7 @@ def test_the_nine_strongest_are_those_of_a_plain_search(visit, at_once, lite0) -
     assert len(store.result_store()._kept) >= 9  # the projections lie with the other explanations
 
 
-def test_the_search_can_be_limited_to_uploaded_images(visit, wait) -> None:
+def test_search_can_be_limited_to_uploaded_images(visit, wait_for_click) -> None:
     app = visit(layer="blocks.0")
     buffer = BytesIO()
     Image.open(image_input.SAMPLES / "cat.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(buffer, "PNG")
@@ -185,7 +179,7 @@ def test_the_search_can_be_limited_to_uploaded_images(visit, wait) -> None:
     assert app.query_params["search_in"] == "own"
 
 
-def test_a_model_without_relu_shows_why_nothing_is_projected_back(visit, wait) -> None:
+def test_model_without_relu_names_the_reason_for_a_missing_projection(visit, wait_for_click) -> None:
     app = visit(model="efficientnet_b0", untrained="1", layer="features.1")
     assert not app.exception
     assert any("this network has none" in warning.value for warning in app.warning)
@@ -194,7 +188,7 @@ def test_a_model_without_relu_shows_why_nothing_is_projected_back(visit, wait) -
     assert ": activation at row" in captions(app) and app.query_params["smooth"] == "1"
 
 
-def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> None:
+def test_network_without_feature_maps_shows_a_message(visit, monkeypatch) -> None:
     flat = camviz.load_model(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4)), input_size=(32, 32), name="flat")
     monkeypatch.setattr("camviz.ui.inputs.model_input.network", lambda *_: flat)
     app = visit()
@@ -204,7 +198,7 @@ def test_a_network_without_feature_maps_gets_a_sentence(visit, monkeypatch) -> N
     assert app.dataframe[0].value["Parameters"].sum() == 4 * (3 * 32 * 32 + 1)
 
 
-def test_feature_map_images_squares_and_escaped_text() -> None:
+def test_feature_map_images_and_escaped_text() -> None:
     one = np.array([[-3.0, 0.0], [1.0, 2.0]], np.float32)
     picture = map_image(one, "gray")
     assert picture.shape == (112, 112, 3)
@@ -216,7 +210,7 @@ def test_feature_map_images_squares_and_escaped_text() -> None:
     assert markdown.escaped("a_b*[x](y).jpg") == r"a\_b\*\[x\](y).jpg"
 
 
-def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_once, lite0) -> None:
+def test_search_in_the_dataset_reports_damaged_files(visit, wait_for_click, monkeypatch, lite0) -> None:
     photos = {name: (image_input.SAMPLES / f"{name}.jpg").read_bytes() for name in ("koala", "panda", "macaw")}
     app = visit(layer="blocks.0", map="5", sort="number")
     files = [dataset_input._photo(f"{name}.jpg", data) for name, data in photos.items()]
@@ -224,6 +218,7 @@ def test_the_search_goes_over_the_gallery_and_names_what_is_broken(visit, at_onc
     app.session_state["_visitor"] = "visitor"
     holdings.holdings().put("visitor", "files", "album", files, 1)
     app.run()
+    monkeypatch.setattr(cost, "seconds_per_pass", lambda model: 0.0)
     app.segmented_control(key="search_in").set_value("gallery").run()
     assert not app.exception and not app.error
     strength = {}

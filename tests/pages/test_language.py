@@ -1,4 +1,4 @@
-"""The catalogues: fields agree, and what lacks a translation warns; how sentences are found and translated."""
+"""Message catalogs: fields agree, missing translations warn; how sentences are found and translated."""
 
 import ast
 import re
@@ -42,26 +42,26 @@ BOTH = "Language / 语言"  # must be found in either language
 
 
 class TranslationWarning(UserWarning):
-    """A translation is missing or unused: no fault of the code, but something for a translator to do."""
+    """A translation is missing or unused: work for a translator, no fault of the code."""
 
 
-# ---------------------------------------------------------------------------------------------------- the catalogues
+# ---------------------------------------------------------------------------------------------------- the catalogs
 
 
 @pytest.fixture(scope="module")
 def templates() -> dict[str, str]:
-    """Every sentence of the code, with the place where it stands."""
+    """Every sentence of the code, with its place."""
     return dict(translations.sentences())
 
 
-def test_every_language_on_offer_has_a_catalogue():
+def test_every_language_has_a_catalog():
     assert sorted(set(language.LANGUAGES) - {"en"}) == TRANSLATED
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
 def test_missing_and_unused_translations_warn(code: str, templates: dict[str, str]):
     assert len(templates) > 900
-    known = language.catalogue(code)
+    known = language.catalog(code)
     for text in templates.keys() - known.keys():
         warnings.warn(f"{code}: no translation of {text!r} ({templates[text]})", TranslationWarning, stacklevel=1)
     for text in known.keys() - templates.keys():
@@ -69,26 +69,30 @@ def test_missing_and_unused_translations_warn(code: str, templates: dict[str, st
 
 
 def fields(template: str) -> set[tuple[str, str]]:
-    """The values that a template names, each with its format."""
+    """Return the fields of a template, each with its format."""
     parsed = [(name, spec or "") for _, name, spec, _ in string.Formatter().parse(template) if name is not None]
     return {(name, spec) for name, spec in parsed if not spec.startswith(" ")}  # "{index: name}" is text
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
-def test_a_translation_has_the_fields_of_its_original(code: str):
-    known = language.catalogue(code).items()
-    assert [english for english, said in known if "{" in english + said and fields(english) != fields(said)] == []
+def test_translations_keep_the_fields_of_the_original(code: str):
+    known = language.catalog(code).items()
+    assert [
+        english
+        for english, translated in known
+        if "{" in english + translated and fields(english) != fields(translated)
+    ] == []
 
 
-def test_the_template_file_is_what_translators_open():
-    """The .pot is written by `make translations`; a sentence added since is in the warnings above, not an error."""
+def test_template_file_can_be_read():
+    """`make translations` writes the .pot; a sentence added since gives a warning above, not an error."""
     with (language.LOCALES / "camviz.pot").open("rb") as file:
         entries = read_po(file)
     assert len(entries) > 900 and entries["Grad-CAM"] is not None
 
 
-def test_a_new_method_needs_no_translation(monkeypatch: pytest.MonkeyPatch):
-    """It is found for the translator, and shown in English until then."""
+def test_new_method_needs_no_translation(monkeypatch: pytest.MonkeyPatch):
+    """Its sentences are found for the translator, and shown in English until then."""
     monkeypatch.setattr(translations, "METHODS", dict(METHODS))
 
     def brand_new(net, x, score):
@@ -101,7 +105,7 @@ def test_a_new_method_needs_no_translation(monkeypatch: pytest.MonkeyPatch):
     found = dict(translations.sentences())
     assert {"Brand new", "Show something that nobody has translated."} <= found.keys()
     error = errors.CamvizError(
-        "{method} takes many passes for each image, so its images go one by one", method=method.title
+        "{method} takes many passes for each image: answer its questions one by one", method=method.title
     )
     assert "Brand new" in language.translated(error.message, "zh")
     with pytest.warns(TranslationWarning, match="Brand new"):
@@ -119,15 +123,15 @@ def calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
 
 
 @pytest.mark.parametrize("name", ["tr", "Message", "CamvizError", "DownloadError", "add_note"])
-def test_every_sentence_gets_the_values_that_it_names(name: str):
+def test_every_message_gets_the_values_that_it_names(name: str):
     for path, call in calls(name):
         if isinstance(call.args[0], ast.Constant) and call.keywords and all(one.arg for one in call.keywords):
             given, named = {one.arg for one in call.keywords}, {name for name, _ in fields(call.args[0].value)}
             assert given == named, f"{path.name}:{call.lineno}: {given} for {named}"
 
 
-def test_no_sentence_is_composed_before_it_is_translated():
-    """An f-string would reach the catalogue with its values filled in."""
+def test_no_message_is_an_f_string():
+    """An f-string would reach the catalog with its values filled in."""
     composed = [
         f"{path.name}:{call.lineno}"
         for name in translations.CALLS
@@ -137,7 +141,7 @@ def test_no_sentence_is_composed_before_it_is_translated():
     assert composed == []
 
 
-def test_no_sentence_is_left_untranslated():
+def test_no_visible_text_is_untranslated():
     found = [f"{path.name}:{node.lineno} {text!r}" for path, tree in TREES.items() for node, text in unwrapped(tree)]
     assert found == []
 
@@ -159,7 +163,7 @@ def unwrapped(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
 
 
 def literals(node: ast.AST) -> Iterator[str]:
-    """The text of an expression that no call has translated."""
+    """Yield the untranslated literals of an expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
@@ -170,7 +174,7 @@ def literals(node: ast.AST) -> Iterator[str]:
 
 
 def is_language(text: str) -> bool:
-    """Whether there are words in it: no icons, code, links, nor the names of formats."""
+    """Return whether a text contains words besides icons, code, links and names of formats."""
     bare = re.sub(r":material/\w+:|`[^`]*`|\]\([^)]*\)|&\w+;|<[^>]*>|\$[^$]*\$", " ", text)
     return re.search(r"[A-Za-z]*[a-z]{2}", bare) is not None
 
@@ -186,21 +190,21 @@ def is_language(text: str) -> bool:
         ('st.caption(f"**{one}** (PNG) [{tr(two)}](https://a.org/some) `code`", help=tr("x"))', []),
     ],
 )
-def test_what_the_search_for_untranslated_sentences_finds(code, found):
+def test_untranslated_texts_are_found(code, found):
     assert [text for _, text in unwrapped(ast.parse(code))] == found
 
 
-# ----------------------------------------------------------------------------------------------- how it is looked up
+# ------------------------------------------------------------------------------------------------------- translation
 
 
-def refusal(call) -> errors.CamvizError:
+def error_of(call) -> errors.CamvizError:
     with pytest.raises(camviz.CamvizError) as raised:
         call()
     return raised.value
 
 
-def test_english_needs_no_catalogue(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(language, "catalogue", lambda code: pytest.fail("English was looked up"))
+def test_english_needs_no_catalog(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(language, "catalog", lambda code: pytest.fail("English was looked up"))
     assert language.tr("{count} before you", count=3) == "3 before you"
     assert language.tr_message("Deletion") == "Deletion"
     page = report.to_html("a", [], *("", *language.translator()))
@@ -208,7 +212,7 @@ def test_english_needs_no_catalogue(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "translated"),
     [
         ("Deletion", "删除"),
         ("nobody has said this", "nobody has said this"),
@@ -225,13 +229,13 @@ def test_english_needs_no_catalogue(monkeypatch: pytest.MonkeyPatch):
         (Message("{share} of the heatmap is there", share="12%"), "热力图的 12% 落在该处"),
     ],
 )
-def test_values_are_translated_too(text: str, said: str):
-    assert language.translated(text, "zh") == said
+def test_values_of_messages_are_translated(text: str, translated: str):
+    assert language.translated(text, "zh") == translated
 
 
-def test_errors_of_the_package(lite0):
-    said = [
-        language.translated(refusal(call).message, "zh")
+def test_errors_of_the_package_are_translated(lite0):
+    translated = [
+        language.translated(error_of(call).message, "zh")
         for call in (
             lambda: lite0.layer("layer9"),
             lambda: lite0.class_index("expresso"),
@@ -243,16 +247,16 @@ def test_errors_of_the_package(lite0):
             lambda: camviz.scores.from_data({"contrast": 3}),
         )
     ]
-    assert [text for text in said if re.search(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}", text)] == []
-    assert said[0] == "efficientnet_lite0中没有层“layer9”"
-    assert said[3] == "a.json 中的类别名称：一个也没有"
-    assert said[5].startswith("occlusion 的 size 必须在")
+    assert [text for text in translated if re.search(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}", text)] == []
+    assert translated[0] == "efficientnet_lite0中没有层“layer9”"
+    assert translated[3] == "a.json 中的类别名称：一个也没有"
+    assert translated[5].startswith("occlusion 的 size 必须在")
 
 
 LOW, HIGH = Curve((0.0, 1.0), (0.9, 0.1)), Curve((0.0, 1.0), (0.9, 0.9))
 
 
-def test_conclusions():
+def test_conclusions_are_translated():
     names = [METHODS["random_cam"].title, METHODS["edge_detector"].title]
     both = conclusions.against((HIGH, LOW), dict.fromkeys(names, (LOW, HIGH)))
     assert language.translated(both, "zh") == (
@@ -262,7 +266,7 @@ def test_conclusions():
     assert language.translated(conclusions.classes(0.1, "cup, r = 0.10"), "zh").endswith("cup, r = 0.10。")
 
 
-def test_an_error_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
+def test_error_text_is_an_escaped_sentence(monkeypatch: pytest.MonkeyPatch):
     error = errors.CamvizError("there is no weights file {name}", name="a*b.pth")
     assert language.error_text(error) == r"There is no weights file a\*b.pth."
     assert language.error_text(error.message, "one.png") == r"one.png: there is no weights file a\*b.pth."

@@ -1,4 +1,4 @@
-"""Networks as people have them, on every page: a result or a sentence with the remedy, never a redacted box."""
+"""Unusual networks on every page: each shows a result or an error message, and raises no exception."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def plain(classes: int = 3, channels: int = 3, norm: nn.Module | None = None) ->
 
 
 class Changed(nn.Module):
-    """A network whose forward does something around the plain one."""
+    """A network whose forward wraps the plain one."""
 
     def __init__(self, forward: Callable[[nn.Sequential, Tensor], object], net: nn.Sequential | None = None) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def halves(net: nn.Sequential, x: Tensor) -> Tensor:
 
 
 def broken(net: nn.Sequential, x: Tensor) -> Tensor:
-    """NaN for a photograph, but neither for one color nor for noise."""
+    """Return NaN for a photograph, but neither for one color nor for noise."""
     return net(x) / torch.where((x.std() > 0.3) & (x.std() < 1.2), torch.nan, 1.0)
 
 
@@ -79,13 +79,13 @@ def load(net: nn.Module, **settings: object) -> camviz.Model:
 
 
 @pytest.fixture(autouse=True)
-def nobody_elses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_offered_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(offers, "_offers", {})
     yield
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_every_page_shows_a_result_or_a_sentence(start: Start, kind: str) -> None:
+def test_every_page_shows_a_result_or_a_message(start: Start, kind: str) -> None:
     models.register(NETWORKS[kind]())
     app = start(model="mine", img="sample:koala")
     assert kind == "nan for a photograph" or app.session_state["experiment"].model.name == "mine"

@@ -1,4 +1,4 @@
-"""The page Perturb without a browser: what it says of a corruption and of an attack, and that links restore it."""
+"""The page Perturb without a browser: texts of corruptions and attacks, and links that restore them."""
 
 import json
 from collections.abc import Callable
@@ -22,8 +22,8 @@ def text(app: AppTest) -> str:
     return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.warning, *app.error, *app.info])
 
 
-def scrubbed(app: AppTest) -> dict[str, Any]:
-    """What the slider's component is told."""
+def slider_data(app: AppTest) -> dict[str, Any]:
+    """Return the data of the slider's component."""
     (found,) = [
         json.loads(one.proto.json)
         for one in app.get("bidi_component")
@@ -38,9 +38,9 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     found: dict[str, Any] = {}
     offer = downloads.offer
 
-    def note(experiment: Any, title: str, sections: Any, asked: Any, numbers: Any, *rest: str) -> None:
-        found.update(title=title, sections=sections, data=lambda: {**asked(), **numbers()})
-        offer(experiment, title, sections, asked, numbers, *rest)
+    def note(experiment: Any, title: str, sections: Any, settings: Any, numbers: Any, *rest: str) -> None:
+        found.update(title=title, sections=sections, data=lambda: {**settings(), **numbers()})
+        offer(experiment, title, sections, settings, numbers, *rest)
 
     monkeypatch.setattr(downloads, "offer", note)
     return found
@@ -64,19 +64,19 @@ def best(*classes: int) -> list[tuple[Prediction, ...]]:
         ((1, 1, 1, 1), "The prediction stays class 1 at every level; at level 3 with 41%."),
     ],
 )
-def test_the_sentence_says_when_the_prediction_changes(classes: tuple[int, ...], sentence: str) -> None:
+def test_sentence_names_the_level_of_a_changed_prediction(classes: tuple[int, ...], sentence: str) -> None:
     along = best(*classes)
     assert conclusions.predictions(along, [one[0] for one in along]) == sentence
 
 
-def test_the_sentence_says_when_the_heatmap_changes() -> None:
+def test_sentence_names_the_level_of_a_changed_heatmap() -> None:
     full, empty = [False] * 3, [False, False, True]
     assert "first falls below 0.5 at level 2, to 0.40" in conclusions.heatmaps((1.0, 0.5, 0.4), full)
     assert "stays similar to that of the untouched image: 0.50 or more" in conclusions.heatmaps((1.0, 0.5, 0.5), full)
     assert "At level 2 the heatmap is empty" in conclusions.heatmaps((1.0, 0.5, 0.0), empty)
 
 
-def test_a_corruption_shows_the_numbers_of_the_package(
+def test_corruption_shows_the_numbers_of_the_package(
     start: Callable[..., AppTest],
     lite0: camviz.Model,
     coffee: Any,
@@ -88,7 +88,7 @@ def test_a_corruption_shows_the_numbers_of_the_package(
     e = camviz.explain(lite0, coffee)
     curve = edits.corruption_curve(lite0, coffee, "zoom")
     heatmaps = camviz.heatmap_curve(e, "zoom")
-    shown = scrubbed(app)
+    shown = slider_data(app)
     explained, first, similarity = (line["heights"] for line in shown["lines"])
     assert explained == pytest.approx(curve.of_class(967), abs=1e-5)
     assert first == pytest.approx([one[0].probability for one in curve.predictions], abs=1e-5)
@@ -114,22 +114,22 @@ def test_a_corruption_shows_the_numbers_of_the_package(
     assert written.count("<img") >= 6 and "5: 2.5 times as large" in written
 
 
-def test_slow_heatmaps_wait_for_a_click_and_the_predictions_do_not(
+def test_slow_heatmaps_wait_for_a_click_but_predictions_do_not(
     start: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("camviz.ui.server.tasks.PATIENCE", 0.0)
     app = start(PAGE, level="7")
     assert not app.exception
-    shown = scrubbed(app)
+    shown = slider_data(app)
     assert shown["first"] == 7 and len(shown["lines"]) == 2 and "heats" not in shown
     (button,) = [one for one in app.button if one.key == "corruption_maps.start"]
     assert button.label.startswith("Compute the heatmaps of all levels")
     button.click().run()
-    assert not app.exception and len(scrubbed(app)["lines"]) == 3 and scrubbed(app)["heats"]
+    assert not app.exception and len(slider_data(app)["lines"]) == 3 and slider_data(app)["heats"]
     assert dict(app.query_params) == {"level": "7"}
 
 
-def test_an_attack_shows_the_numbers_of_the_package(
+def test_attack_shows_the_numbers_of_the_package(
     start: Callable[..., AppTest],
     lite0: camviz.Model,
     coffee: Any,
@@ -177,7 +177,7 @@ def test_an_attack_shows_the_numbers_of_the_package(
     assert "already" in text(app) and not app.exception  # a target that is predicted anyway
 
 
-def test_a_class_image_is_synthesized_after_a_click(
+def test_class_image_is_synthesized_after_a_click(
     start: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(camviz.ui.perturb.class_image.SETTINGS, "steps", 2)

@@ -1,4 +1,4 @@
-"""Pinned heatmaps: from Explain to Compare, by a link too."""
+"""Pinned heatmaps: from Explain to Compare, also by a link."""
 
 from collections.abc import Callable
 
@@ -28,15 +28,15 @@ def test_two_views_are_pinned_and_compared(start: Start, monkeypatch) -> None:
     app = start("pages/compare.py", columns="pins", rows="none", pins=app.query_params["pins"])
     assert not app.exception and not app.error
     (cells,) = chosen[-1].cells
-    asked = [(q.method.key, q.layers, q.class_index, q.image.name) for q in cells]
-    assert asked == [
+    questions = [(q.method.key, q.layers, q.class_index, q.image.name) for q in cells]
+    assert questions == [
         ("grad_cam", ("bn2",), 105, "koala.jpg"),
         ("layer_cam", ("blocks.4",), 106, "koala.jpg"),
     ]
     assert chosen[-1].links == [[pins.Pin.parse(FIRST).settings, pins.Pin.parse(SECOND).settings]]
 
 
-def test_pins_of_a_link_and_those_that_nobody_has(start: Start) -> None:
+def test_invalid_pins_of_a_link_are_dropped(start: Start) -> None:
     hostile = (
         "a~b~c~1~d",
         "sample:koala~../../etc~bn2~105~grad_cam",
@@ -53,7 +53,7 @@ def test_pins_of_a_link_and_those_that_nobody_has(start: Start) -> None:
     assert not app.exception and len(app.error) == 1 and app.error[0].value.startswith("Layer 'nowhere' is not in")
 
 
-def test_the_oldest_of_too_many_pins_goes(start: Start) -> None:
+def test_oldest_of_too_many_pins_is_dropped(start: Start) -> None:
     every = [f"sample:koala~efficientnet_lite0~bn2~{index}~grad_cam" for index in range(8)]
     app = start(img="sample:koala", pins=",".join(every))
     app.button(key="pin").click().run()

@@ -1,4 +1,4 @@
-"""A teacher and two students in one room: each has a session of its own on the same server."""
+"""A teacher and two students in one room: three sessions on the same server."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ def enter(start: Start, code: str, name: str, **link: str) -> AppTest:
     return student
 
 
-def test_a_vote_with_and_without_the_heatmap(start: Start) -> None:
+def test_vote_with_and_without_the_heatmap(start: Start) -> None:
     teacher, code = open_room(start)
     ada = enter(start, code, "Ada *<b>*")
     invitation = next(iter(rooms()._rooms.values())).invitation
@@ -107,7 +107,7 @@ def test_a_vote_with_and_without_the_heatmap(start: Start) -> None:
     assert "This room has ended" in texts(ada.run()) and "Your teacher" not in texts(ben.run())
 
 
-def test_regions_of_the_class_beside_the_heatmap(start: Start) -> None:
+def test_regions_of_the_class_are_shown_beside_the_heatmap(start: Start) -> None:
     teacher, code = open_room(start)
     ada = enter(start, code, "Ada")
     teacher.segmented_control(key="room_kind").set_value("region").run()
@@ -131,7 +131,7 @@ def test_regions_of_the_class_beside_the_heatmap(start: Start) -> None:
     assert "lie inside a marked region, which covers 25% of the image" in texts(teacher)
 
 
-def test_a_trained_model_is_shared_and_a_lesson_is_watched(start: Start) -> None:
+def test_trained_model_is_shared_and_guesses_are_shown(start: Start) -> None:
     teacher, code = open_room(start)
     ada, stranger = enter(start, code, "Ada_1"), start(PAGE)
     ada.switch_page("pages/train.py").run()
@@ -170,7 +170,7 @@ def test_a_trained_model_is_shared_and_a_lesson_is_watched(start: Start) -> None
     assert "mammal" not in teacher.session_state["experiment"].model.categories and not room_models._built
 
 
-def test_what_is_refused_is_said(start: Start) -> None:
+def test_wrong_links_and_codes_are_refused(start: Start) -> None:
     teacher, _ = open_room(start)
     teacher.text_input(key="room_link_text").set_value("https://example.org/other").run()
     teacher.button(key="room_link_send").click().run()

@@ -1,4 +1,4 @@
-"""The page Train without a browser: the example, own images, training again, the model on the other pages."""
+"""The page Train without a browser: the example, uploaded images, training again, the model on other pages."""
 
 import io
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def sample(name: str) -> Path:
 
 
 def photo(name: str) -> bytes:
-    """An image that the server has not seen, larger than it keeps."""
+    """Return an image that the server has not seen, larger than it keeps."""
     buffer = io.BytesIO()
     Image.open(sample(name)).transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((900, 800)).save(buffer, "JPEG")
     return buffer.getvalue()
@@ -38,7 +38,7 @@ def numbers(app: AppTest) -> list[tuple[str, str]]:
     return [(metric.label, metric.value) for metric in app.metric]
 
 
-def test_classes_of_ones_own_become_a_model_on_every_page(
+def test_custom_classes_become_a_model_on_every_page(
     start: Callable[..., AppTest], downloads: dict[str, Any], lite0, tmp_path, monkeypatch
 ) -> None:
     drawn: dict[str, Any] = {}

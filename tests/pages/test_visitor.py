@@ -1,4 +1,4 @@
-"""What belongs to one visitor: found again by the browser's cookie, by nobody else, and removed on request."""
+"""Uploads of a visitor: found by the browser's cookie, private, and removed on request."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ MISSING = "This link refers to a private image that is not stored here. Upload t
 
 @pytest.fixture
 def browser(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Continue as a browser that sends these cookies when it connects."""
+    """Connect as a browser that sends these cookies."""
 
     def connect(**cookies: str) -> None:
         monkeypatch.setattr(type(st.context), "cookies", property(lambda self: cookies))
@@ -42,7 +42,7 @@ def photo(name: str = "macaw") -> bytes:
 
 
 def upload(app: AppTest, name: str = "macaw") -> str:
-    """Upload an image, and return its id."""
+    """Upload an image; return its id."""
     app.file_uploader(key="upload").set_value((f"{name}.png", photo(name), "image/png")).run()
     assert app.session_state["img"].startswith("sha:") and not app.exception
     return str(app.session_state["img"])
@@ -53,7 +53,7 @@ def shown(app: AppTest) -> str:
     return str(app.session_state["experiment"].image.id)
 
 
-def own(app: AppTest) -> list[str]:
+def own_images(app: AppTest) -> list[str]:
     return list(holdings().of(app.session_state["_visitor"], "image"))
 
 
@@ -62,7 +62,7 @@ def album(token: str) -> list[Any]:
 
 
 def cookies(app: AppTest) -> list[dict[str, Any]]:
-    """What the component that sets the cookie is told."""
+    """Return the data of the component that sets the cookie."""
     protos = (component.proto for component in app.get("bidi_component"))
     return [json.loads(proto.json) for proto in protos if proto.component_name == "camviz_visitor"]
 
@@ -75,7 +75,7 @@ def notes(app: AppTest) -> list[str]:
     return [warning.value for warning in app.warning]
 
 
-def test_a_new_session_of_the_same_browser_finds_everything(start: Start, browser: Callable[..., None]) -> None:
+def test_new_session_of_the_same_browser_finds_all_uploads(start: Start, browser: Callable[..., None]) -> None:
     first = start()
     assert first.session_state["_visitor"] == "" and not cookies(first)  # nothing to keep
     key = upload(first)
@@ -85,15 +85,15 @@ def test_a_new_session_of_the_same_browser_finds_everything(start: Start, browse
     browser(camviz=token)
     again = start("pages/dataset.py", img=key)
     assert shown(again) == key and not notes(again) and again.query_params["img"] == key
-    assert own(again) == [key] and not cookies(again)  # the browser has it
+    assert own_images(again) == [key] and not cookies(again)  # the browser has it
     again.file_uploader(key="album_upload").set_value([("koala.png", photo("koala"), "image/png")]).run()
     third = start("pages/dataset.py")
-    assert shown(third) == "sample:coffee" and own(third) == [key]
+    assert shown(third) == "sample:coffee" and own_images(third) == [key]
     assert [photo.name for photo in album(token)] == ["koala.png"]
     assert first.run().session_state["_visitor"] == token and shown(first) == key
 
 
-def test_a_digest_without_the_token_gives_nothing(start: Start, browser: Callable[..., None]) -> None:
+def test_digest_without_the_token_shows_no_image(start: Start, browser: Callable[..., None]) -> None:
     key = upload(start())
     for sent in ({}, {"camviz": ""}, {"camviz": "short"}, {"other": "x" * 22}, {"camviz": "A" * 22}):
         browser(**sent)
@@ -110,10 +110,10 @@ def test_a_digest_without_the_token_gives_nothing(start: Start, browser: Callabl
     mine = upload(stranger)  # who has the same image sees the same, and removes only an own copy
     assert mine == key
     stranger.file_uploader(key="upload").set_value([]).run()
-    assert own(stranger) == [] and len(holdings()._kept["image"]) == 1
+    assert own_images(stranger) == [] and len(holdings()._kept["image"]) == 1
 
 
-def test_the_token_is_in_no_link_file_or_log(
+def test_token_is_in_no_link_file_or_log(
     start: Start, downloads: dict[str, Any], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -131,40 +131,40 @@ def test_the_token_is_in_no_link_file_or_log(
     assert not any(token in str(proto) for proto in drawn)
 
 
-def test_the_x_of_an_upload_removes_the_image(start: Start) -> None:
+def test_removing_an_upload_removes_the_image(start: Start) -> None:
     app = start()
     macaw, koala = upload(app), upload(app, "koala")
-    assert own(app) == [macaw, koala] and shown(app) == koala
+    assert own_images(app) == [macaw, koala] and shown(app) == koala
     app.file_uploader(key="upload").set_value([]).run()
-    assert own(app) == [macaw] and shown(app) == "sample:coffee" and not notes(app)
+    assert own_images(app) == [macaw] and shown(app) == "sample:coffee" and not notes(app)
     app.session_state["img"] = macaw  # whose own chip has been replaced
     app.run().button(key="remove_image").click().run()
-    assert own(app) == [] and shown(app) == "sample:coffee" and "img" not in app.query_params
+    assert own_images(app) == [] and shown(app) == "sample:coffee" and "img" not in app.query_params
 
 
-def test_an_image_that_is_not_shown_is_removed_without_a_change_of_the_present_one(start: Start) -> None:
+def test_removing_a_hidden_image_keeps_the_shown_one(start: Start) -> None:
     app = start()
     upload(app)
     assert "remove_image" not in [button.key for button in app.button]  # the uploader has the button
     app.session_state["img"] = "sample:panda"
     app.run().file_uploader(key="upload").set_value([]).run()
-    assert own(app) == [] and shown(app) == "sample:panda"
+    assert own_images(app) == [] and shown(app) == "sample:panda"
     app.file_uploader(key="upload").set_value(("a.png", b"no image", "image/png")).run()
     app.file_uploader(key="upload").set_value([]).run()
     assert shown(app) == "sample:panda" and not app.error
 
 
-def test_clearing_a_photo_of_the_camera_removes_it(start: Start) -> None:
+def test_clearing_a_camera_photo_removes_it(start: Start) -> None:
     app = start()
     app.context["url"] = "https://camviz.example.org/"
     app.run().toggle(key="camera_on").set_value(True).run()
     app.camera_input[0].set_value(("camera.jpg", photo(), "image/jpeg")).run()
-    assert own(app) == [shown(app)] and cookies(app)[0]["name"] == "__Host-camviz"
+    assert own_images(app) == [shown(app)] and cookies(app)[0]["name"] == "__Host-camviz"
     app.camera_input[0].set_value(None).run()
-    assert own(app) == [] and shown(app) == "sample:coffee"
+    assert own_images(app) == [] and shown(app) == "sample:coffee"
 
 
-def test_removing_a_file_of_the_data_set_removes_the_image_opened_from_it(start: Start) -> None:
+def test_removing_a_dataset_file_removes_the_opened_image(start: Start) -> None:
     app = start("pages/dataset.py")
     both = [(f"{name}.png", photo(name), "image/png") for name in ("koala", "macaw")]
     app.file_uploader(key="album_upload").set_value(both).run()
@@ -180,10 +180,10 @@ def test_removing_a_file_of_the_data_set_removes_the_image_opened_from_it(start:
     assert [image.file for image in holdings().of(token, "image").values()] == [album(token)[0].digest]
     assert shown(app) == "sample:coffee"
     app.file_uploader(key="album_upload").set_value([]).run()
-    assert album(token) == [] and own(app) == []
+    assert album(token) == [] and own_images(app) == []
 
 
-def test_files_from_before_a_reload_are_removed_by_a_button(start: Start, browser: Callable[..., None]) -> None:
+def test_button_removes_files_uploaded_before_a_reload(start: Start, browser: Callable[..., None]) -> None:
     app = start("pages/dataset.py")
     app.file_uploader(key="album_upload").set_value([("koala.png", photo("koala"), "image/png")]).run()
     assert "remove_album" not in [button.key for button in app.button]
@@ -195,7 +195,7 @@ def test_files_from_before_a_reload_are_removed_by_a_button(start: Start, browse
     assert album(token) == [] and "remove_album" not in [button.key for button in again.button]
 
 
-def test_an_image_that_was_dropped_is_said_once(start: Start) -> None:
+def test_dropped_image_shows_a_message_once(start: Start) -> None:
     app = start()
     key = upload(app)
     holdings().remove(app.session_state["_visitor"], "image", key)
@@ -204,7 +204,7 @@ def test_an_image_that_was_dropped_is_said_once(start: Start) -> None:
     assert notes(app.run()) == []
 
 
-def test_a_tab_that_was_open_before_takes_over_the_browsers_token(start: Start, monkeypatch: Any) -> None:
+def test_open_tab_adopts_the_browser_s_token(start: Start, monkeypatch: Any) -> None:
     first, second = start(), start()
     macaw, koala = upload(first), upload(second, "koala")
     known = first.session_state["_visitor"]

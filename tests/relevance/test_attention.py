@@ -1,4 +1,4 @@
-"""Relevance in products of matrices, against gradient x input with constant attention weights."""
+"""Relevance of matrix products, compared with gradient x input with constant attention weights."""
 
 import pytest
 import torch
@@ -61,14 +61,14 @@ def relevance(net, score=SCORE):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_attention_weights_are_constant(form):
+def test_relevance_treats_attention_weights_as_constant(form):
     expected, score = gradient_times_input(Net(FORMS[form], constant=True))
     found, notes = relevance(Net(FORMS[form]))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
     assert float(found.sum()) == pytest.approx(score, rel=1e-4) and not notes
 
 
-def test_two_factors_without_a_gate_share_equally():
+def test_factors_without_a_gate_share_relevance_equally():
     net = Net(lambda q, k, v: q @ (k.mT @ v))  # of degree 3 in the image: each factor's share of gradient x input
     found, notes = relevance(net)
     _, score = gradient_times_input(net)
@@ -79,17 +79,17 @@ def test_two_factors_without_a_gate_share_equally():
     torch.testing.assert_close(found, expected / 2, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
 
 
-def test_a_value_that_does_not_depend_on_the_image_is_named():
+def test_attention_with_constant_values_has_a_note():
     constant = torch.ones(1, 16, 8, dtype=torch.float64)
     _, notes = relevance(Net(lambda q, k, v: F.scaled_dot_product_attention(q, k, constant) + v))
     assert [str(note) for note in notes] == [
-        "Relevance has no rule for scaled_dot_product_attention, which passed on the plain gradient: the map need not "
-        "sum up to the score."
+        "Relevance has no rule for scaled_dot_product_attention, which passed on the plain gradient: the map may not "
+        "sum to the score."
     ]
 
 
 @pytest.mark.parametrize(("name", "size"), [("convit_tiny", 224), ("maxvit_rmlp_pico_rw_256", 256)])
-def test_attention_hybrids_of_timm_are_finite(name, size):
+def test_relevance_of_attention_hybrids_is_finite(name, size):
     timm = pytest.importorskip("timm")
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -103,7 +103,7 @@ def test_attention_hybrids_of_timm_are_finite(name, size):
     assert found.isfinite().all() and found.abs().max() > 0 and not counts.notes
 
 
-def test_windows_that_overlap_send_back_what_each_of_them_receives():
+def test_relevance_of_overlapping_windows_is_summed():
     def windows(q, k, v):
         return v.unfold(1, 4, 2).flatten(1, 2).mean(dim=2).unsqueeze(2).expand(-1, -1, 8)
 

@@ -1,4 +1,4 @@
-"""Steps that no torch call shows: own autograd.Functions and scripted functions, in LRP and FullGrad."""
+"""LRP and FullGrad with operations that are no torch calls: autograd.Functions and scripted functions."""
 
 import warnings
 
@@ -87,7 +87,7 @@ def explained(key, act):
 
 
 @pytest.mark.parametrize("form", RELUS)
-def test_relevance_through_a_relu_of_any_form_is_the_same(form):
+def test_relevance_is_equal_for_every_form_of_relu(form):
     found, notes = explained("lrp", RELUS[form])
     expected, _ = explained("lrp", F.relu)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
@@ -95,7 +95,7 @@ def test_relevance_through_a_relu_of_any_form_is_the_same(form):
 
 
 @pytest.mark.parametrize("form", [form for form in RELUS if form != "heaviside"])  # torch has no derivative of it
-def test_full_grad_through_a_relu_of_any_form_is_the_same(form):
+def test_full_grad_is_equal_for_every_form_of_relu(form):
     found, notes = explained("full_grad", RELUS[form])
     expected, _ = explained("full_grad", F.relu)
     torch.testing.assert_close(found, expected)
@@ -111,16 +111,16 @@ def test_full_grad_through_a_relu_of_any_form_is_the_same(form):
         (lambda x: torch.special.expm1(x), "special_expm1"),
     ],
 )
-def test_a_smooth_step_without_a_rule_is_named(act, name):
+def test_smooth_step_without_a_rule_has_a_note(act, name):
     _, notes = explained("lrp", act)
     assert notes == [
-        f"Relevance has no rule for {name}, which passed on the plain gradient: the map need not sum up to the score."
+        f"Relevance has no rule for {name}, which passed on the plain gradient: the map may not sum to the score."
     ]
     _, notes = explained("full_grad", act)
     assert len(notes) == 1 and notes[0].endswith("of the score: not all is ReLU here.")
 
 
-def test_a_custom_score_is_no_step_of_the_network():
+def test_operations_of_a_custom_score_need_no_rule():
     net = Net(F.relu)
     with counting_passes() as counts:
         METHODS["lrp"](net, X, lambda values: (values * values).exp().sum(dim=1).sigmoid())

@@ -1,4 +1,4 @@
-"""What a method does on an accelerator, simulated on the CPU: its batches, their layout, what waits for the device.
+"""Methods on an accelerator, simulated on the CPU: batches, memory layout, and waits for the device.
 
 Nothing here is timed: passes, intercepted calls and waits are counted. `test_devices.py` runs on real devices.
 """
@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from camviz import METHODS, scores
 from camviz.runtime.devices import synchronized
-from tests.methods.nets import Modules, Residual, build, close, picture
+from tests.methods.nets import Modules, Residual, build, close, random_images
 
 SCORE = scores.logit(2)
 GIGABYTE = 2**30
@@ -31,7 +31,7 @@ WAITING = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.defa
 
 
 class Watch(TorchDispatchMode):
-    """Counts the operations that wait for the device."""
+    """Count the operations that wait for the device."""
 
     def __init__(self):
         super().__init__()
@@ -44,7 +44,7 @@ class Watch(TorchDispatchMode):
 
 @pytest.fixture
 def accelerate(monkeypatch):
-    """Let the CPU count as an accelerator with much free memory; return the list of devices that are waited for."""
+    """Treat the CPU as an accelerator with much free memory; return the list of devices that are waited for."""
 
     def simulate():
         found = []
@@ -76,25 +76,25 @@ def modes(monkeypatch):
 
 
 def run(key, net, x, **settings):
-    """The map of a method, at the layer that it needs."""
+    """Return the map of a method, at the layer that it needs."""
     given = (net.get_submodule("features.6" if isinstance(net, Modules) else "second"),)
     return METHODS[key](net, x, SCORE, *(given if METHODS[key].layer == "required" else ()), **settings)
 
 
 @pytest.mark.parametrize("key", [*SINGLE, *MANY])
-def test_a_method_that_rewrites_nothing_intercepts_nothing(waited, modes, key):
+def test_methods_without_rewriting_intercept_no_calls(waited, modes, key):
     settings = SINGLE.get(key) or MANY.get(key, [{}])[0]
     for kind in (Modules, Residual):
-        net, x = build(kind), picture(1)
+        net, x = build(kind), random_images(1)
         run(key, net, x, **settings)  # learns the network, once
         modes.clear()
         run(key, net, x, **settings)
         assert modes == []
 
 
-def test_on_the_cpu_calls_are_intercepted_only_where_batch_norms_are_fused(modes):
+def test_cpu_calls_are_intercepted_only_for_fused_batch_norms(modes):
     for kind, expected in ((Modules, []), (Residual, ["_Interception"])):
-        net, x = build(kind), picture(1)
+        net, x = build(kind), random_images(1)
         run("rise", net, x, masks=4)
         modes.clear()
         run("rise", net, x, masks=4)
@@ -102,8 +102,8 @@ def test_on_the_cpu_calls_are_intercepted_only_where_batch_norms_are_fused(modes
 
 
 @pytest.mark.parametrize(("key", "settings", "passes"), [(key, *given) for key, given in MANY.items()])
-def test_one_batch_in_the_plain_layout_takes_all_passes(accelerate, monkeypatch, key, settings, passes):
-    net, x = build(Residual), picture(1)
+def test_accelerator_runs_all_passes_in_one_contiguous_batch(accelerate, monkeypatch, key, settings, passes):
+    net, x = build(Residual), random_images(1)
     expected = run(key, net, x, **settings)  # on the CPU
     accelerate()
     run(key, net, x, **settings)  # learns the network, once
@@ -124,8 +124,8 @@ def test_one_batch_in_the_plain_layout_takes_all_passes(accelerate, monkeypatch,
 
 
 @pytest.mark.parametrize("key", ["integrated_gradients", "smooth_grad", "score_cam", "occlusion"])
-def test_nothing_waits_for_the_device_while_nobody_listens(waited, key):
-    net, x = build(Residual), picture(1)
+def test_number_of_waits_does_not_grow_with_the_passes(waited, key):
+    net, x = build(Residual), random_images(1)
     fewer_and_more = {
         "integrated_gradients": ({"steps": 4}, {"steps": 32}),
         "smooth_grad": ({"samples": 4}, {"samples": 32}),
@@ -141,8 +141,8 @@ def test_nothing_waits_for_the_device_while_nobody_listens(waited, key):
     assert counts[0] == counts[1] <= 7 and waited == []
 
 
-def test_a_listener_hears_when_the_device_has_come_as_far(waited):
-    net, x, told = build(Residual), picture(1), []
-    with synchronized(x.device, lambda *now: told.append((now, len(waited)))) as progress:
+def test_progress_is_reported_after_the_device_has_finished(waited):
+    net, x, reports = build(Residual), random_images(1), []
+    with synchronized(x.device, lambda *now: reports.append((now, len(waited)))) as progress:
         run("integrated_gradients", net, x, steps=4, progress=progress)
-    assert told == [((4, 4), 1)] and len(waited) == 2
+    assert reports == [((4, 4), 1)] and len(waited) == 2

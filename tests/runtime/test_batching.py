@@ -1,4 +1,4 @@
-"""How large a batch is, and who waits for whom, on the CPU and on accelerators."""
+"""Batch sizes and synchronization on the CPU and on accelerators."""
 
 import pytest
 import torch
@@ -42,26 +42,26 @@ def memory(monkeypatch):
         (1, 1e9, 2**30, 0, 1),
     ],
 )
-def test_an_accelerator_takes_what_its_memory_holds(memory, free, work, tensor, kept, size):
+def test_accelerator_batch_size_follows_work_and_memory(memory, free, work, tensor, kept, size):
     memory(free * GIGABYTE)
     assert batching.batch_size(work, CUDA, tensor, kept) == batching.batch_size(work, MPS, tensor, kept) == size
     assert batching.batch_size(work, CPU, tensor, kept) <= 8
 
 
-def test_progress_is_told_when_the_device_has_come_as_far(waited):
-    told = []
-    with devices.synchronized(CUDA, lambda done, total: told.append((done, total, list(waited)))) as progress:
+def test_progress_waits_for_the_device(waited):
+    reports = []
+    with devices.synchronized(CUDA, lambda done, total: reports.append((done, total, list(waited)))) as progress:
         progress(1, 2)
         progress(2, 2)
-    assert told == [(1, 2, ["cuda"]), (2, 2, ["cuda", "cuda"])] and len(waited) == 3
+    assert reports == [(1, 2, ["cuda"]), (2, 2, ["cuda", "cuda"])] and len(waited) == 3
     with devices.synchronized(CUDA) as progress:
         assert progress is None
-    with devices.synchronized(CPU, told.append) as progress:
-        assert progress == told.append
+    with devices.synchronized(CPU, reports.append) as progress:
+        assert progress == reports.append
     assert len(waited) == 4
 
 
-def test_convolutions_in_float32_run_in_the_plain_layout_on_an_accelerator():
+def test_fastest_layout_by_device_and_dtype():
     plain, last = torch.contiguous_format, torch.channels_last
     for device, dtype, expected in (
         (CPU, torch.float32, last),
@@ -75,7 +75,7 @@ def test_convolutions_in_float32_run_in_the_plain_layout_on_an_accelerator():
         assert devices.fastest_format(device, dtype) is expected
 
 
-def test_a_clock_waits_for_an_accelerator_and_never_for_the_cpu(waited):
+def test_stopwatch_waits_for_an_accelerator_only(waited):
     clock = devices.stopwatch(CUDA)
     assert clock() <= clock() and waited == ["cuda", "cuda"]
     clock = devices.stopwatch(CPU)

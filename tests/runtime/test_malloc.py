@@ -1,4 +1,4 @@
-"""The C library is told by environment variables, where a server starts, to keep freed memory; never by the package."""
+"""Environment variables of the server's start let the C library keep freed memory; the package does not set them."""
 
 import os
 import platform
@@ -46,7 +46,7 @@ def test_makefile_image_and_command_use_the_same_settings():
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do not read these variables")
-def test_with_the_settings_no_page_is_fetched_twice():
+def test_malloc_settings_prevent_page_faults():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
@@ -58,5 +58,5 @@ def test_with_the_settings_no_page_is_fetched_twice():
     assert int(done.stdout) < 100  # of 40,000
 
 
-def test_the_package_calls_no_c_library_itself():
+def test_package_does_not_call_the_c_library():
     assert not [file for file in ROOT.glob("camviz/**/*.py") if re.search(r"mallopt|ctypes", file.read_text())]

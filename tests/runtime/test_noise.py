@@ -1,4 +1,4 @@
-"""Noise is the same on every device: NumPy's generator and the one in tensor operations give the published numbers."""
+"""Noise is equal on every device: NumPy's generator and the tensor operations give the published numbers."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_philox_gives_the_published_words(device, counter, key, output):
 
 
 @DEVICES
-def test_tensor_operations_give_the_bits_of_numpy(device):
+def test_philox_words_equal_numpy(device):
     found = philox_words(2**31 - 1, range(3, 6), 7, torch.device(device)).cpu().numpy().view(np.uint64)
     for row, draw in zip(found, range(3, 6), strict=True):
         generator = np.random.Philox(key=[2**31 - 1, 0], counter=[0, 0, draw, 0])
@@ -37,14 +37,14 @@ def test_tensor_operations_give_the_bits_of_numpy(device):
 
 
 @DEVICES
-def test_the_noise_is_the_same_on_every_device(device):
+def test_noise_is_equal_on_every_device(device):
     here = normal_noise(7, range(4), (3, 50, 50), SINGLE)
     there = normal_noise(7, range(4), (3, 50, 50), SINGLE.to(device))
     assert there.device.type == device
     torch.testing.assert_close(there.cpu(), here, rtol=1e-5, atol=1e-5)  # of the angle 2 pi v, to the last bit
 
 
-def test_it_does_not_depend_on_the_batch_or_the_dtype():
+def test_noise_does_not_depend_on_batch_and_dtype():
     whole = normal_noise(1, range(5), (3, 5, 7), DOUBLE)
     parts = [normal_noise(1, part, (3, 5, 7), DOUBLE) for part in (range(2), range(2, 3), range(3, 5))]
     assert torch.equal(torch.cat(parts), whole)
@@ -53,7 +53,7 @@ def test_it_does_not_depend_on_the_batch_or_the_dtype():
     assert half.dtype == torch.float16 and float((half.double() - whole).abs().max()) < 2e-3
 
 
-def test_it_is_normally_distributed_and_independent():
+def test_noise_is_normal_and_independent():
     drawn = normal_noise(0, range(64), (3, 64, 64), DOUBLE).numpy()
     moments = [float((drawn**power).mean()) for power in (1, 2, 3, 4)]
     assert np.allclose(moments, [0, 1, 0, 3], atol=0.02)  # five standard errors of the fourth one

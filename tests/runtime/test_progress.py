@@ -1,4 +1,4 @@
-"""A computation is heard from at least every 300 ms, however long one pass of the network takes."""
+"""Progress is reported at least every 300 ms, even during a long forward or backward pass."""
 
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ class Clock:
 
 
 class Slow(nn.Module):
-    """Takes its time on the way there and on the way back, by a clock of its own."""
+    """Advance the clock in the forward and in the backward pass."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -62,17 +62,17 @@ def slow(clock):
 
 
 @pytest.mark.parametrize("method", MANY_PASSES, ids=lambda method: method.key)
-def test_every_method_is_heard_from(method, slow, clock):
+def test_every_method_reports_progress_every_300_ms(method, slow, clock):
     net, layer = slow
     x, times = torch.rand(1, 3, 16, 16), [0.0]
     chosen = None if method.layer == "none" else layer
     quick(method, net, x, scores.logit(1), chosen, progress=lambda *_: times.append(clock.now))
     times.append(clock.now)
-    silences = [later - earlier for earlier, later in pairwise(times)]
-    assert times[-1] > 1.5 and max(silences) <= 0.3
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert times[-1] > 1.5 and max(gaps) <= 0.3
 
 
-def test_a_metric_is_heard_from_too(slow, clock):
+def test_metrics_report_progress_every_300_ms(slow, clock):
     net, _ = slow
     x, times = torch.rand(1, 3, 16, 16), [0.0]
     subject = Subject(net, x, scores.probability(1), torch.rand(16, 16))
@@ -80,28 +80,28 @@ def test_a_metric_is_heard_from_too(slow, clock):
     assert max(later - earlier for earlier, later in pairwise(times)) <= 0.3
 
 
-def test_the_word_is_the_last_one_again_and_can_stop_a_gradient(slow, clock):
+def test_heartbeat_repeats_the_last_report_and_can_cancel_a_gradient(slow, clock):
     net, _ = slow
-    x, told = torch.rand(1, 3, 16, 16), []
-    quick(METHODS["smooth_grad"], net, x, scores.logit(1), None)  # learns the network, once
-    quick(METHODS["smooth_grad"], net, x, scores.logit(1), None, progress=lambda *what: told.append(what))
-    total = told[-1][1]
-    first = told.index((total, total)) if told.count((total, total)) else 0
-    assert set(told[:1]) <= {(0, 1), (0, total)} and told[first:] == [(total, total)]
-    for stop in range(len(told)):
-        heard = []
+    x, reports = torch.rand(1, 3, 16, 16), []
+    quick(METHODS["smooth_grad"], net, x, scores.logit(1), None)  # profiles the network, once
+    quick(METHODS["smooth_grad"], net, x, scores.logit(1), None, progress=lambda *what: reports.append(what))
+    total = reports[-1][1]
+    first = reports.index((total, total)) if reports.count((total, total)) else 0
+    assert set(reports[:1]) <= {(0, 1), (0, total)} and reports[first:] == [(total, total)]
+    for stop in range(len(reports)):
+        reports_before = []
 
-        def cancel(*what, heard=heard, stop=stop):
-            heard.append(what)
-            if len(heard) > stop:
+        def cancel(*what, reports_before=reports_before, stop=stop):
+            reports_before.append(what)
+            if len(reports_before) > stop:
                 raise Interrupt
 
         with pytest.raises(Interrupt):
             quick(METHODS["smooth_grad"], net, x, scores.logit(1), None, progress=cancel)
-        assert heard == told[: stop + 1]
+        assert reports_before == reports[: stop + 1]
 
 
-def test_what_a_word_computes_is_no_part_of_the_pass(slow, clock):
+def test_computation_in_the_callback_is_not_recorded(slow, clock):
     net, layer = slow
     x = torch.rand(1, 3, 16, 16)
     expected = quick(METHODS["score_cam"], net, x, scores.logit(1), layer)

@@ -1,4 +1,4 @@
-"""Intermediate values are recorded on request, in one thread, and cost nothing otherwise."""
+"""Recording of intermediate values: on request, per thread, and without cost otherwise."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -36,7 +36,7 @@ def test_nothing_is_recorded_outside_a_recording():
     assert steps == []
 
 
-def test_the_innermost_recording_receives_the_steps():
+def test_innermost_recording_receives_the_steps():
     with recording_steps() as outer:
         record_step(place="before")
         with recording_steps() as inner:
@@ -46,7 +46,7 @@ def test_the_innermost_recording_receives_the_steps():
     assert inner == [{"place": "inside"}]
 
 
-def test_an_error_ends_the_recording():
+def test_error_ends_the_recording():
     with pytest.raises(ZeroDivisionError), recording_steps() as steps:
         record_step(before=1)
         record_step(never=1 / 0)
@@ -70,11 +70,11 @@ def test_every_thread_records_its_own_steps():
     assert found == [[(number, step) for step in range(200)] for number in range(8)]
 
 
-def test_a_thread_does_not_record_for_another():
+def test_thread_does_not_record_for_another():
     with recording_steps() as steps, ThreadPoolExecutor(1) as pool:
         pool.submit(squared, [1]).result()
     assert steps == []
 
 
-def test_a_step_costs_below_ten_microseconds_when_nothing_is_recorded():
+def test_step_without_recording_takes_less_than_10_us():
     assert min(timeit(lambda: record_step(a=1, b=2), number=1000) for _ in range(5)) / 1000 < 1e-5

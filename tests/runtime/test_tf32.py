@@ -1,4 +1,4 @@
-"""The switch for TF32 is the whole process's: it is off while anybody computes, and then as it was before."""
+"""TF32 is a switch of the whole process: it is off during computations and restored afterwards."""
 
 import threading
 
@@ -8,32 +8,32 @@ from torch.backends import cudnn
 
 from camviz import METHODS, scores
 from camviz.runtime.tf32 import full_precision
-from tests.methods.nets import Modules, build, picture
+from tests.methods.nets import Modules, build, random_images
 
 CUDA = torch.device("cuda")
 
 
 @pytest.fixture(params=[True, False])
-def before(request):
+def initial(request):
     kept = cudnn.allow_tf32
     cudnn.allow_tf32 = request.param
     yield request.param
     cudnn.allow_tf32 = kept
 
 
-def test_it_is_off_within_and_then_as_it_was(before):
+def test_tf32_is_off_inside_and_restored(initial):
     with full_precision(CUDA):
         assert not cudnn.allow_tf32
         with full_precision(CUDA):
             assert not cudnn.allow_tf32
         assert not cudnn.allow_tf32
-    assert cudnn.allow_tf32 == before
+    assert cudnn.allow_tf32 == initial
     with pytest.raises(ZeroDivisionError), full_precision(CUDA):
         raise ZeroDivisionError
-    assert cudnn.allow_tf32 == before
+    assert cudnn.allow_tf32 == initial
 
 
-def test_the_last_thread_to_leave_puts_it_back(before):
+def test_last_thread_restores_tf32(initial):
     inside, leave = threading.Barrier(2), threading.Event()
 
     def work():
@@ -48,10 +48,10 @@ def test_the_last_thread_to_leave_puts_it_back(before):
     assert not cudnn.allow_tf32  # the other one still computes
     leave.set()
     other.join()
-    assert cudnn.allow_tf32 == before
+    assert cudnn.allow_tf32 == initial
 
 
-def test_a_choice_by_torch_s_newer_name_holds_too():
+def test_tf32_set_by_fp32_precision_is_restored():
     conv = cudnn.conv
     kept = conv.fp32_precision
     other = "ieee" if kept == "tf32" else "tf32"
@@ -65,22 +65,22 @@ def test_a_choice_by_torch_s_newer_name_holds_too():
     assert cudnn.allow_tf32
 
 
-def test_every_pass_there_and_back_computes_in_full(monkeypatch):
-    told = []
+def test_every_pass_runs_in_full_precision(monkeypatch):
+    devices = []
 
-    class Told:
+    class RecordDevice:
         def __init__(self, device):
-            told.append(device.type)
+            devices.append(device.type)
 
         def __enter__(self): ...
 
         def __exit__(self, *_): ...
 
-    monkeypatch.setattr("camviz.tape.forward_pass.full_precision", Told)
-    monkeypatch.setattr("camviz.tape.gradients.full_precision", Told)
-    monkeypatch.setattr("camviz.acceleration.partial_forward.full_precision", Told)
-    net, x = build(Modules), picture()
+    monkeypatch.setattr("camviz.tape.forward_pass.full_precision", RecordDevice)
+    monkeypatch.setattr("camviz.tape.gradients.full_precision", RecordDevice)
+    monkeypatch.setattr("camviz.acceleration.partial_forward.full_precision", RecordDevice)
+    net, x = build(Modules), random_images()
     METHODS["vanilla_backprop"](net, x, scores.logit(4))
-    assert told == ["cpu", "cpu"]  # the way up and the way back
+    assert devices == ["cpu", "cpu"]  # the way up and the way back
     METHODS["ablation_cam"](net, x, scores.logit(4), net.features[4])
-    assert len(told) > 8
+    assert len(devices) > 8

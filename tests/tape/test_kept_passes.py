@@ -1,4 +1,4 @@
-"""Passes that are kept: maps equal to the last bit, and the part before the layer runs once."""
+"""Cached passes: maps are bit-identical, and the part before the layer runs once."""
 
 import pytest
 import torch
@@ -8,13 +8,13 @@ from camviz import METHODS, CamvizError, scores
 from camviz.acceleration.many_passes import many_passes
 from camviz.explanation.explain import answer, ask
 from camviz.tape import backward_rule, counting_passes, record, reusing_passes, scores_through
-from tests.methods.nets import CLASSES, NETS, Modules, Residual, build, picture, run
+from tests.methods.nets import CLASSES, NETS, Modules, Residual, build, random_images, run
 
 QUICK = [method for method in METHODS.values() if not method.many_passes and method.layer != "none"]
 
 
 class Bypassed(nn.Module):
-    """A skip connection leads around the second of its convolutions."""
+    """A skip connection around the second convolution."""
 
     layers = ("one", "two", "three")
 
@@ -29,7 +29,7 @@ class Bypassed(nn.Module):
 
 
 class Random(Bypassed):
-    """Drops values in evaluation mode too."""
+    """Dropout in evaluation mode too."""
 
     layers = ("three",)
 
@@ -38,7 +38,7 @@ class Random(Bypassed):
 
 
 class Half(Bypassed):
-    """Runs its end under autocast, and without gradients."""
+    """The last layer runs under autocast."""
 
     layers = ("three",)
 
@@ -49,7 +49,7 @@ class Half(Bypassed):
 
 
 def maps(net, x, layer, methods=QUICK):
-    """The maps of two classes by every method, or why there is none."""
+    """Return the maps of two classes by every method, or the error."""
     found = []
     for method in methods:
         for c in (1, 4):
@@ -87,8 +87,8 @@ def kept(passes):
 
 
 @pytest.mark.parametrize("kind", [*NETS.values(), Bypassed, Half])
-def test_every_map_is_equal_to_the_last_bit(kind):
-    net, passes, x = build(kind, dtype=torch.float32), Kept(), picture(1, torch.float32)
+def test_maps_from_cached_passes_are_bit_identical(kind):
+    net, passes, x = build(kind, dtype=torch.float32), Kept(), random_images(1, torch.float32)
     record(net, x, scores.logit(1), net.get_submodule(list(kind.layers)[-1]))  # finds out how the network must be run
     for name in kind.layers:
         layer = net.get_submodule(name)
@@ -111,8 +111,8 @@ def test_every_map_is_equal_to_the_last_bit(kind):
         (Half, "three", 3),
     ],
 )
-def test_the_part_before_the_layer_runs_once(kind, layer, runs_before):
-    net, x = build(kind, dtype=torch.float32), picture(1, torch.float32)
+def test_layers_before_the_explained_one_run_once(kind, layer, runs_before):
+    net, x = build(kind, dtype=torch.float32), random_images(1, torch.float32)
     record(net, x, scores.logit(1), net.get_submodule(layer))  # finds out how the network must be run
     first = next(module for module in net.modules() if isinstance(module, nn.Conv2d))
     runs = []
@@ -124,15 +124,15 @@ def test_the_part_before_the_layer_runs_once(kind, layer, runs_before):
     assert not any(tensor.requires_grad or tensor.grad_fn for one in kept(passes) for tensor in [one.activation])
 
 
-def test_a_pass_with_random_numbers_is_not_kept():
-    net, x = build(Random, dtype=torch.float32), picture(1, torch.float32)
+def test_pass_with_random_numbers_is_not_cached():
+    net, x = build(Random, dtype=torch.float32), random_images(1, torch.float32)
     with reusing_passes(passes := Kept()):
         record(net, x, scores.logit(1), net.three)
     assert kept(passes) == []
 
 
-def test_nothing_is_shared_between_inputs_settings_and_states_of_a_network():
-    net, x = build(Modules, dtype=torch.float32), picture(1, torch.float32)
+def test_cache_distinguishes_inputs_rules_and_weights():
+    net, x = build(Modules, dtype=torch.float32), random_images(1, torch.float32)
     layer, score = net.features[4], scores.logit(4)
 
     def found(x=x):
@@ -159,8 +159,8 @@ def test_nothing_is_shared_between_inputs_settings_and_states_of_a_network():
     assert not torch.equal(with_reuse, before)
 
 
-def test_a_result_may_be_overwritten():
-    net, x = build(Residual, dtype=torch.float32), picture(1, torch.float32)
+def test_result_may_be_overwritten():
+    net, x = build(Residual, dtype=torch.float32), random_images(1, torch.float32)
     alone = record(net, x, scores.logit(4), net.second)
     with reusing_passes(Kept()):
         for _ in range(3):
@@ -170,7 +170,7 @@ def test_a_result_may_be_overwritten():
                 part.zero_()
 
 
-def test_the_prediction_fills_them(lite0, coffee):
+def test_prediction_fills_the_cache(lite0, coffee):
     question = ask(lite0, coffee, "grad_cam", target=7)
     alone, ranked = answer(question), lite0.predict(coffee)
     first = next(module for module in lite0.net.modules() if isinstance(module, nn.Conv2d))

@@ -1,4 +1,4 @@
-"""A ReLU follows a rule in every form, and what cannot be known is said."""
+"""Every form of ReLU follows a backward rule; unknown functions are noted."""
 
 import pytest
 import torch
@@ -76,7 +76,7 @@ def guided(net, x=X):
 
 
 def guided_by_hand(net):
-    """Guided backprop of the network with plain ReLUs."""
+    """Compute guided backprop of the network with plain ReLUs by hand."""
     first = net.one(X)
     second = net.two(first.relu())
     arriving = (net.head.weight[1] / second[0, 0].numel())[:, None, None].expand_as(second)
@@ -85,7 +85,7 @@ def guided_by_hand(net):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_relu_of_any_form_follows_the_rule(form):
+def test_every_form_of_relu_follows_the_rule(form):
     net = Net(FORMS[form]).double()
     for _ in range(3):  # a scripted function is compiled further in its second pass
         found, notes = guided(net)
@@ -94,7 +94,7 @@ def test_a_relu_of_any_form_follows_the_rule(form):
 
 
 @pytest.mark.parametrize("form", ["where", "own function", "scripted", "half of a sum"])
-def test_gradients_and_biases_stay_as_they_are(form):
+def test_forms_of_relu_keep_gradients_and_bias_terms(form):
     net = Net(FORMS[form]).double()
     gradient, terms, explained = tape.bias_gradients(net, X, logit(1))
     x = X.clone().requires_grad_()
@@ -108,7 +108,7 @@ def test_gradients_and_biases_stay_as_they_are(form):
     ("act", "name"),
     [(Swish.apply, "SwishBackward"), (lambda x: (x + x * x.sign()) / 2, "sign")],
 )
-def test_a_step_that_may_be_a_relu_is_named(act, name):
+def test_unknown_functions_are_noted_by_name(act, name):
     _, notes = guided(Net(act).double())
     assert notes == [
         f"Functions that define their own backward pass were left unchanged ({name}), whether or not they are ReLUs; "
@@ -116,7 +116,7 @@ def test_a_step_that_may_be_a_relu_is_named(act, name):
     ]
 
 
-def test_a_scripted_smooth_step_is_named_once_it_is_compiled():
+def test_scripted_smooth_function_is_noted():
     net = Net(lambda x: SCRIPTED_SWISH(x)).double()
     for _ in range(3):
         _, notes = guided(net)
@@ -128,7 +128,7 @@ class Hidden(Net):
         return self.head(self.act(self.two(self.act(self.one(x)))).mean(dim=(2, 3)))
 
 
-def test_a_network_without_a_known_relu_is_refused():
+def test_network_without_a_known_relu_is_refused():
     with pytest.raises(CamvizError, match=r"hides its activations .* \(SwishBackward\)"):
         METHODS["guided_backprop"](Hidden(Swish.apply).double(), X, logit(1))
     with pytest.raises(CamvizError, match="has none"):
@@ -149,7 +149,7 @@ def test_a_network_without_a_known_relu_is_refused():
         lambda x: F.leaky_relu(x, 0.1),
     ],
 )
-def test_what_is_no_relu_keeps_its_gradient(act):
+def test_other_functions_keep_their_gradient(act):
     net = Net(act).double()
     found, _ = guided(net)
     x = X.clone().requires_grad_()

@@ -10,12 +10,12 @@ from torch.nn.modules import module as torch_module
 from camviz import CamvizError, scores, tape
 from camviz.tape import forward_pass
 from camviz.tape.hooks import _on_forward
-from tests.methods.nets import CLASSES, Functional, Modules, Residual, build, by_hand, close, of_class, picture
+from tests.methods.nets import CLASSES, Functional, Modules, Residual, build, by_hand, close, of_class, random_images
 
 SCORE = scores.logit(4)
 
 
-def test_one_hook_in_the_process_and_none_on_any_network():
+def test_one_global_hook_is_registered():
     hooks = list(torch_module._global_forward_hooks.values())
     assert hooks.count(_on_forward) == 1
     for name in ("forward_pre_hooks", "backward_hooks", "backward_pre_hooks"):
@@ -23,7 +23,7 @@ def test_one_hook_in_the_process_and_none_on_any_network():
 
 
 @pytest.mark.parametrize("kind", [Modules, Functional, Residual])
-def test_record_gives_activation_and_gradient(kind):
+def test_record_returns_activation_and_gradient(kind):
     net, x, hand = by_hand(kind)
     gradients, _ = hand.back(of_class(4))
     for name, step in kind.layers.items():
@@ -45,7 +45,7 @@ def test_input_gradient_of_the_class_and_of_a_layer():
     close(total, expected)
 
 
-class NotBelow(torch.autograd.Function):
+class NotDifferentiated(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
         return x * 1
@@ -55,16 +55,16 @@ class NotBelow(torch.autograd.Function):
         raise AssertionError("something below the layer was differentiated")
 
 
-def test_nothing_below_the_layer_is_differentiated():
-    net, x = build(Modules), picture()
+def test_layers_below_are_not_differentiated():
+    net, x = build(Modules), random_images()
     forward = net.features[0].forward
-    net.features[0].forward = lambda value: NotBelow.apply(forward(value))
+    net.features[0].forward = lambda value: NotDifferentiated.apply(forward(value))
     tape.record(net, x, SCORE, net.features[2])
     with pytest.raises(AssertionError, match="below the layer"):
         tape.input_gradient(net, x, SCORE)
 
 
-def test_below_the_layer_there_is_no_graph():
+def test_layers_below_build_no_graph():
     graphs = []
 
     class Watched(nn.Module):
@@ -73,7 +73,7 @@ def test_below_the_layer_there_is_no_graph():
             return x
 
     net = nn.Sequential(nn.Conv2d(3, 4, 3), Watched(), nn.Conv2d(4, 5, 3), Watched(), nn.Flatten(), nn.LazyLinear(7))
-    x = picture(dtype=torch.float32)
+    x = random_images(dtype=torch.float32)
     net(x)
     graphs.clear()
     tape.record(net.eval(), x, scores.logit(1), net[2])
@@ -82,7 +82,7 @@ def test_below_the_layer_there_is_no_graph():
 
 
 @pytest.mark.parametrize("asks", [True, False])
-def test_any_memory_layout_is_taken_and_a_network_that_does_not_mind_is_left_alone(monkeypatch, asks):
+def test_any_memory_layout_is_accepted(monkeypatch, asks):
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -104,7 +104,7 @@ def test_any_memory_layout_is_taken_and_a_network_that_does_not_mind_is_left_alo
     assert len(made) == (3 if asks else 1)
 
 
-def test_a_score_that_does_not_depend_on_the_layer_is_refused():
+def test_score_that_does_not_depend_on_the_layer_is_refused():
     class Aside(Modules):
         def forward(self, x):
             self.features[6](torch.ones(2, 6, 5, 7, dtype=x.dtype))
@@ -112,7 +112,7 @@ def test_a_score_that_does_not_depend_on_the_layer_is_refused():
 
     net = build(Aside)
     with pytest.raises(CamvizError, match="does not depend on this layer"):
-        tape.record(net, picture(), SCORE, net.features[6])
+        tape.record(net, random_images(), SCORE, net.features[6])
 
 
 VALUES = torch.ones(2, 7)
@@ -130,7 +130,7 @@ VALUES = torch.ones(2, 7)
     ],
     ids=["tensor", "tuple", "list", "logits", "out", "object"],
 )
-def test_class_scores_are_found_in_what_a_network_returns(output):
+def test_class_scores_are_found_in_every_container(output):
     assert tape.class_scores(output) is VALUES
 
 
@@ -143,21 +143,21 @@ def test_class_scores_are_found_in_what_a_network_returns(output):
         (torch.ones(2, 7, 3), r"shape \(2, 7, 3\)"),
     ],
 )
-def test_anything_else_is_refused(output, came):
+def test_outputs_without_class_scores_are_refused(output, came):
     with pytest.raises(CamvizError, match=f"class scores of shape .batch, classes.; it returned {came}"):
         tape.class_scores(output)
 
 
-def test_several_outputs_that_may_be_class_scores_are_a_question():
+def test_ambiguous_outputs_are_refused():
     with pytest.raises(CamvizError, match=r"several outputs .*: 0 \(7,\) and 1 \(2, 7\); choose one, .*output=0"):
         tape.class_scores((torch.ones(7), VALUES))
     assert tape.choose_output((torch.ones(7), VALUES), batch=2) == (1,)
 
 
-def test_watch_sees_every_module_when_it_is_done_without_gradients():
+def test_observe_calls_back_for_every_module_without_gradients():
     net, seen = build(Residual), []
     names = {module: name for name, module in net.named_modules()}
-    x = picture(1)
+    x = random_images(1)
     result = tape.observe(net, x, lambda module, output: seen.append((names[module], output.requires_grad)))
     assert result.shape == (1, CLASSES) and not any(requires for _, requires in seen)
     order = [name for name, _ in seen]
@@ -168,26 +168,26 @@ def test_watch_sees_every_module_when_it_is_done_without_gradients():
 # --------------------------------------------------------------------------------------------------- backward rules
 
 
-def of_its_own(gradient, slope):
+def ten_times(gradient, slope):
     return 10 * gradient * slope
 
 
-def ruled(function, x):
-    """The gradient of sum(function(x)), a network's last operation, under a rule that multiplies by ten."""
+def gradient_under_rule(function, x):
+    """Return the gradient of sum(function(x)) under a rule that multiplies by ten."""
 
     class Net(nn.Module):
         def forward(self, x):
             return function(x).flatten(2).sum(dim=2)
 
-    with tape.backward_rule(of_its_own):
+    with tape.backward_rule(ten_times):
         return tape.input_gradient(Net(), x, lambda values: values.sum(dim=1))
 
 
-def test_a_rule_replaces_the_derivative():
+def test_rule_replaces_the_derivative():
     x = torch.tensor([-1.0, 0.0, 0.5, 6.0, 7.0]).reshape(1, 1, 1, 5)
-    assert ruled(F.relu, x).flatten().tolist() == [0, 0, 10, 10, 10]
-    assert ruled(F.relu6, x).flatten().tolist() == [0, 0, 10, 0, 0]
-    assert ruled(lambda value: value.clamp(0, 1) * 2, x).flatten().tolist() == [0, 0, 20, 0, 0]
+    assert gradient_under_rule(F.relu, x).flatten().tolist() == [0, 0, 10, 10, 10]
+    assert gradient_under_rule(F.relu6, x).flatten().tolist() == [0, 0, 10, 0, 0]
+    assert gradient_under_rule(lambda value: value.clamp(0, 1) * 2, x).flatten().tolist() == [0, 0, 20, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -204,15 +204,15 @@ def test_a_rule_replaces_the_derivative():
         F.leaky_relu,
     ],
 )
-def test_what_is_no_relu_is_left_alone_and_then_refused(function):
+def test_functions_that_are_no_relu_are_refused(function):
     with pytest.raises(CamvizError, match="defined by what it does at a ReLU, and this network has none"):
-        ruled(function, picture(1))
+        gradient_under_rule(function, random_images(1))
 
 
-def test_a_rule_ends_with_its_block_and_stays_in_its_thread():
+def test_rule_is_limited_to_its_block_and_thread():
     net, x, hand = by_hand(Residual)
     plain, ten_fold = hand.back(of_class(4))[1], []
-    with tape.backward_rule(of_its_own):
+    with tape.backward_rule(ten_times):
         thread = threading.Thread(target=lambda: ten_fold.append(tape.input_gradient(net, x, SCORE)))
         thread.start()
         thread.join()
@@ -221,35 +221,35 @@ def test_a_rule_ends_with_its_block_and_stays_in_its_thread():
     assert ten_fold[1].norm() > 100 * plain.norm()
     close(tape.input_gradient(net, x, SCORE), plain)
     with pytest.raises(ZeroDivisionError):
-        with tape.backward_rule(of_its_own):
+        with tape.backward_rule(ten_times):
             tape.input_gradient(net, x, lambda values: 1 / 0)
     close(tape.input_gradient(net, x, SCORE), plain)
 
 
-def test_own_code_within_a_rule_is_not_affected():
-    """Only the network runs under the rule, not what a caller computes beside it."""
+def test_rule_does_not_affect_the_caller_s_code():
+    """The rule applies to the network only, not to other computations of the caller."""
     net, x, _ = by_hand(Residual)
     value = torch.ones(3, requires_grad=True)
-    with tape.backward_rule(of_its_own):
+    with tape.backward_rule(ten_times):
         (gradient,) = torch.autograd.grad(F.relu(value).sum(), value)
         tape.input_gradient(net, x, SCORE)
     assert gradient.tolist() == [1, 1, 1]
 
 
-# ------------------------------------------------------------------------------------------------------- accounting
+# ---------------------------------------------------------------------------------------------------------- counts
 
 
 def test_passes_are_counted_in_samples():
     net, x, _ = by_hand(Modules)
-    with tape.counting_passes() as account:
+    with tape.counting_passes() as counts:
         tape.forward(net, x)
         tape.record(net, x[:1], SCORE, net.features[4])
         tape.input_gradient(net, x, SCORE)
     tape.forward(net, x)
-    assert (account.forward_passes, account.backward_passes) == (5, 3)
+    assert (counts.forward_passes, counts.backward_passes) == (5, 3)
 
 
-def test_accounts_nest_and_belong_to_a_thread():
+def test_counts_are_nested_and_per_thread():
     net, x, _ = by_hand(Modules)
     with tape.counting_passes() as outer:
         with tape.counting_passes() as inner:
@@ -261,9 +261,9 @@ def test_accounts_nest_and_belong_to_a_thread():
     assert (inner.forward_passes, outer.forward_passes) == (2, 1)
 
 
-def test_a_note_is_kept_once_and_without_an_account_goes_nowhere():
-    tape.add_note("nobody listens")
-    with tape.counting_passes() as account:
+def test_notes_are_kept_once():
+    tape.add_note("not counted")
+    with tape.counting_passes() as counts:
         for sentence in ("one", "two", "one"):
             tape.add_note(sentence)
-    assert account.notes == ["one", "two"]
+    assert counts.notes == ["one", "two"]

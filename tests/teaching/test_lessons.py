@@ -1,4 +1,4 @@
-"""The lessons: each claim of an answer holds on the embedded networks; and what a file must be like."""
+"""Lessons: each claim of an answer holds on the embedded networks; the format of the files."""
 
 import shutil
 
@@ -29,28 +29,28 @@ def explained(view):
 
 
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
-def test_a_lesson_shows_what_it_claims(lesson):
+def test_claims_of_lessons_hold(lesson):
     explanations = [explained(view) for view in lesson.heatmaps]
     measured = [(claim, claim.value(explanations)) for claim in lesson.tested]
     assert [(claim.says, value) for claim, value in measured if not claim.holds(value)] == []
 
 
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
-def test_the_claims_quote_the_lesson_and_are_about_each_of_its_heatmaps(lesson):
+def test_claims_quote_the_lesson_and_cover_its_heatmaps(lesson):
     text = f"{lesson.question} {lesson.answer}"
     assert [claim.says for claim in lesson.claims if claim.says not in text] == []
     on_own_scale = {number for number, view in enumerate(lesson.heatmaps, 1) if not view.scale}
     assert {number for claim in lesson.claims for number in claim.of} == on_own_scale
 
 
-def test_the_lessons_are_numbered_from_one_and_each_asks_for_a_guess():
+def test_lessons_are_numbered_and_ask_for_a_guess():
     assert [lesson.number for lesson in LESSONS.values()] == list(range(1, len(LESSONS) + 1))
     assert [lesson.number for lesson in LESSONS.values() if not lesson.prompts] == []
     assert {prompt.kind for lesson in LESSONS.values() for prompt in lesson.prompts} == set(KINDS)
     assert [lesson.number for lesson in LESSONS.values() if lesson.exercise and not lesson.links] == []
 
 
-def test_a_course_fills_a_class_and_every_lesson_is_in_one():
+def test_courses_take_36_to_45_minutes_and_cover_every_lesson():
     found = courses(tuple(LESSONS.values()))
     minutes = [sum(LESSONS[f"{number}"].minutes for number in course.lessons) for course in found[:4]]
     assert len(found) == 5 and all(36 <= total <= 45 for total in minutes), minutes
@@ -58,7 +58,7 @@ def test_a_course_fills_a_class_and_every_lesson_is_in_one():
     assert [int(number) for number, lesson in LESSONS.items() if lesson.exercise] == list(found[4].lessons)
 
 
-def test_a_claim_that_does_not_hold_is_told_from_one_that_does():
+def test_claims_that_do_not_hold_are_detected():
     claim = Claim("", "share", box=(0, 0, 1, 0.5), over=0.6)
     assert claim.holds(0.61) and not claim.holds(0.6)
     assert not Claim("", "share", under=0.6).holds(0.6)
@@ -67,7 +67,7 @@ def test_a_claim_that_does_not_hold_is_told_from_one_that_does():
     assert named.holds("koala") and not named.holds("cab")
 
 
-def test_what_the_measures_measure(lite0):
+def test_measures_of_claims_equal_their_definitions(lite0):
     e = camviz.explain(lite0, SAMPLES / "koala.jpg")
     other = camviz.explain(lite0, SAMPLES / "koala.jpg", target="cab")
     heat = e.heatmap
@@ -85,7 +85,7 @@ def test_what_the_measures_measure(lite0):
     assert used == set(MEASURES)
 
 
-def test_a_view_asks_what_its_settings_say():
+def test_view_is_converted_to_its_question():
     question = question_of(
         View(
             "",
@@ -102,7 +102,7 @@ def test_a_view_asks_what_its_settings_say():
             question_of(View("", "explain", {"img": image}))
 
 
-def test_every_link_is_taken_as_it_is(start) -> None:
+def test_every_link_of_a_lesson_is_valid(start) -> None:
     shown = [view for lesson in LESSONS.values() for view in lesson.links or lesson.heatmaps[-1:]]
     chapters = [view for view in shown if view.page == "learn"]
     assert {view.settings["chapter"] for view in chapters} <= CHAPTERS.keys()  # one is opened: they are slow
@@ -117,7 +117,7 @@ def test_every_link_is_taken_as_it_is(start) -> None:
             assert found == expected or str(found) == value or (found is True and value == "1"), (view.label, key)
 
 
-def test_a_lesson_is_left_out_without_the_model_that_it_needs(monkeypatch, tmp_path) -> None:
+def test_lesson_without_its_model_is_left_out(monkeypatch, tmp_path) -> None:
     assert LESSONS["15"].needs == "mobilenet_v2"
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(packaged, "PACKAGES", {})
@@ -135,24 +135,28 @@ GUESS = LESSON + '[[guess]]\nprompt = "D?"\n'
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("first.toml", "", "named by its number"),
+        ("first.toml", "", "must be like 07-rather-than.toml"),
         ("1-a.toml", "title = ", "is not a TOML file"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"', "lacks answer"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"', "lacks a [[view]]"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\npage = "home"', "no page 'home'"),
         ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\nset = {"a b" = 1}', "'a b' is not"),
-        ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n[[claim]]\nsays = "C"', "has says and"),
-        ("1-a.toml", LESSON + '[[claim]]\nsays = "C"\nmeasure = "sum"\nof = [2]', "a heatmap that is not there"),
-        ("1-a.toml", "minutes = 0\n" + LESSON, "minutes is a whole number of 1 to 45; got 0"),
-        ("1-a.toml", LESSON + '[[guess]]\nkind = "region"', "has kind and prompt"),
+        ("1-a.toml", 'title = "A"\nquestion = "B?"\nanswer = "C"\n[[view]]\n[[claim]]\nsays = "C"', "needs says and"),
+        (
+            "1-a.toml",
+            LESSON + '[[claim]]\nsays = "C"\nmeasure = "sum"\nof = [2]',
+            "a heatmap that the lesson does not have",
+        ),
+        ("1-a.toml", "minutes = 0\n" + LESSON, "minutes must be a whole number of 1 to 45; got 0"),
+        ("1-a.toml", LESSON + '[[guess]]\nkind = "region"', "needs kind and prompt"),
         ("1-a.toml", GUESS + 'kind = "region"\nview = 2', "there is no view 2"),
         ("1-a.toml", GUESS + 'kind = "choice"\noptions = ["A", "A"]', "2 to 6 different ones"),
         ("1-a.toml", GUESS + 'kind = "choice"\noptions = ["A", "B"]\nright = 3', "the number of the right one"),
-        ("1-a.toml", GUESS + 'kind = "number"\nexpected = 3', "has expected and tolerance"),
+        ("1-a.toml", GUESS + 'kind = "number"\nexpected = 3', "needs expected and tolerance"),
         ("1-a.toml", GUESS + 'kind = "sentence"\nright = 1', "of the kind sentence has no right; it has kind, prompt"),
     ],
 )
-def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, name, text, sentence):
+def test_wrong_lesson_files_are_refused_with_a_reason(tmp_path, name, text, sentence):
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(CamvizError) as raised:
@@ -160,7 +164,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, name, text, sentence
     assert sentence in str(raised.value) and name in str(raised.value)
 
 
-def test_a_number_stands_for_one_lesson(tmp_path):
+def test_duplicate_lesson_numbers_are_refused(tmp_path):
     first = files(FOLDER)[0]
     shutil.copy(first, tmp_path / "03-a.toml")
     shutil.copy(first, tmp_path / "03-b.toml")
@@ -168,7 +172,7 @@ def test_a_number_stands_for_one_lesson(tmp_path):
         lessons(tmp_path)
 
 
-def test_a_lesson_can_link_to_every_page(tmp_path):
+def test_lessons_can_link_to_every_page(tmp_path):
     pages = sorted([*(path.stem.lstrip("_") for path in (FOLDER.parents[1] / "pages").glob("*.py")), *FORMER_PAGES])
     assert sorted(PAGES) == pages and {"dataset", "gallery"} < set(pages)
     assert all((FOLDER.parents[1] / file_of(page)).is_file() for page in pages)

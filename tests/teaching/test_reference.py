@@ -1,4 +1,4 @@
-"""docs/methods.md and docs/metrics.md are what `make docs` writes."""
+"""docs/methods.md and docs/metrics.md equal the output of `make docs`."""
 
 import warnings
 from pathlib import Path
@@ -15,7 +15,7 @@ RECORDS = {"methods.md": METHODS | SYNTHESES, "metrics.md": METRICS}
 
 
 def blocks(page: str) -> list[str]:
-    """The sections of a page, without its tables of everything, which grow by a line with each method."""
+    """Return the sections of a page, without its overview table."""
     return page.split("\n### ")[1:]
 
 
@@ -24,8 +24,8 @@ def rows(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
-def test_no_line_of_a_page_is_out_of_date(name: str) -> None:
-    """A method that the page lacks is no fault here: a new one is a file and its test, and `make docs` adds it."""
+def test_reference_pages_are_up_to_date(name: str) -> None:
+    """A missing method is no error: a new one is a file and its test, and `make docs` adds it."""
     found, made = (DOCS / name).read_text(encoding="utf-8"), reference.PAGES[name]()
     stale = [row for row in rows(found) if row not in rows(made)]
     stale += [f"### {block}" for block in map(str.strip, blocks(found)) if block not in map(str.strip, blocks(made))]
@@ -35,7 +35,7 @@ def test_no_line_of_a_page_is_out_of_date(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
-def test_a_page_has_a_row_and_a_section_for_each_record(name: str) -> None:
+def test_reference_pages_have_a_row_and_a_section_for_each_record(name: str) -> None:
     page = reference.PAGES[name]()
     assert page == reference.PAGES[name]()
     assert len(rows(page)) == len(blocks(page)) == len(RECORDS[name])
@@ -45,7 +45,7 @@ def test_a_page_has_a_row_and_a_section_for_each_record(name: str) -> None:
         assert record.doc in section and all(f"\n| `{knob}` |" in section for knob in record.knobs)
 
 
-def test_the_commands_print_and_write_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_commands_print_and_write_the_reference(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for arguments in (["methods"], ["docs", str(tmp_path / "new")]):
         with pytest.raises(SystemExit) as end:
             __main__.main(arguments)

@@ -1,4 +1,4 @@
-"""The steps of a method: they belong to the very run that makes the map, and give it again when put together."""
+"""Walkthroughs: the recorded steps belong to the run that makes the map, and combine to the same map."""
 
 import threading
 from inspect import signature
@@ -20,7 +20,7 @@ from camviz.teaching import walkthroughs
 from camviz.teaching.walkthrough_records import DRAWN, THUMBNAIL
 from camviz.teaching.walkthroughs import COUNTS, WALKTHROUGHS
 from camviz.ui.learn.steps import DRAWINGS
-from tests.methods.nets import Functional, Modules, Residual, build, close, picture
+from tests.methods.nets import Functional, Modules, Residual, build, close, random_images
 
 SCORE = scores.logit(4)
 LARGEST = 4 * 2**20  # bytes
@@ -33,17 +33,17 @@ def net():
 
 @pytest.fixture
 def x():
-    return picture(batch=1)
+    return random_images(batch=1)
 
 
 # ------------------------------------------------------------------------------------------------------- recording
 
 
-def test_every_method_of_the_page_has_a_walkthrough():
+def test_every_chapter_with_steps_has_a_walkthrough():
     assert set(WALKTHROUGHS) == set(DRAWINGS) <= set(METHODS)
 
 
-def test_another_thread_is_not_recorded(net, x):
+def test_other_threads_are_not_recorded(net, x):
     layer = net.features[6]
     with recording_steps() as steps:
         thread = threading.Thread(target=grad_cam, args=(net, x, SCORE, layer))
@@ -54,7 +54,7 @@ def test_another_thread_is_not_recorded(net, x):
     assert [list(step) for step in steps] == [["activation", "gradient", "weight"]]
 
 
-def test_a_walkthrough_that_fails_ends_its_recording(net, x):
+def test_failing_walkthrough_ends_its_recording(net, x):
     with pytest.raises(CamvizError, match="class 9 does not exist"):
         walkthroughs.of_grad_cam(net, x, scores.logit(9), net.features[6])
     with recording_steps() as steps:
@@ -63,7 +63,7 @@ def test_a_walkthrough_that_fails_ends_its_recording(net, x):
     assert steps == []
 
 
-def test_autograd_stays_in_this_thread_while_it_is_recorded(net, x, monkeypatch):
+def test_autograd_runs_in_one_thread_during_recording(net, x, monkeypatch):
     states = []
     monkeypatch.setattr(walkthroughs, "grad_cam", lambda *_: states.append(torch._C._is_multithreading_enabled()))
     before = torch._C._is_multithreading_enabled()
@@ -72,7 +72,7 @@ def test_autograd_stays_in_this_thread_while_it_is_recorded(net, x, monkeypatch)
     assert states == [False] and torch._C._is_multithreading_enabled() is before is True
 
 
-def test_recorded_or_not_the_map_is_the_same_to_the_bit(net, x):
+def test_recording_does_not_change_the_map(net, x):
     layer = net.features[4]
     assert torch.equal(walkthroughs.of_grad_cam(net, x, SCORE, layer).result, grad_cam(net, x, SCORE, layer)[0])
     assert torch.equal(walkthroughs.of_score_cam(net, x, SCORE, layer).result, score_cam(net, x, SCORE, layer)[0])
@@ -83,14 +83,14 @@ def test_recorded_or_not_the_map_is_the_same_to_the_bit(net, x):
 # ------------------------------------------------------------------------------------------------------- the steps
 
 
-def test_the_steepest_pixel_moves_the_score_as_its_gradient_says(net, x):
+def test_steepest_pixel_changes_the_score_by_its_gradient(net, x):
     steps = walkthroughs.of_vanilla_backprop(net, x, SCORE)
     assert abs(steps.result[steps.place]) == steps.result.abs().max()
     assert steps.predicted != 0
     assert steps.real == pytest.approx(steps.predicted, rel=0.05)
 
 
-def test_grad_cam_is_the_relu_of_the_sum_of_its_weighted_maps(net, x):
+def test_grad_cam_steps_sum_to_the_map(net, x):
     layer = net.features[4]
     steps = walkthroughs.of_grad_cam(net, x, SCORE, layer)
     activation, gradient = (one[0] for one in record(net, x, SCORE, layer))
@@ -109,7 +109,7 @@ def test_grad_cam_is_the_relu_of_the_sum_of_its_weighted_maps(net, x):
 
 @pytest.mark.parametrize("kind", [Modules, Functional, Residual])
 @pytest.mark.parametrize("steps_of", [walkthroughs.of_guided_backprop, walkthroughs.of_deconvnet])
-def test_every_relu_is_there_in_the_order_from_the_picture(kind, steps_of, x):
+def test_relus_are_recorded_in_forward_order(kind, steps_of, x):
     net = build(kind)
     relus = {Modules: 3, Functional: 3, Residual: 4}[kind]
     steps = steps_of(net, x, SCORE)
@@ -124,7 +124,7 @@ def test_every_relu_is_there_in_the_order_from_the_picture(kind, steps_of, x):
         close(first.slope.double(), (activation[first.channel] > 0).double())
 
 
-def test_the_deconvnet_of_a_layer_starts_from_its_strongest_feature_map(net, x):
+def test_deconvnet_steps_start_from_the_strongest_feature_map(net, x):
     layer = net.features[4]
     steps = walkthroughs.of_deconvnet(net, x, SCORE, layer)
     (activation,), _ = activations(net, x, layer)
@@ -137,7 +137,7 @@ def test_the_deconvnet_of_a_layer_starts_from_its_strongest_feature_map(net, x):
     assert walkthroughs.of_deconvnet(net, x, SCORE).feature_map is None
 
 
-def test_a_relu_is_shown_at_the_channel_that_passes_most_on(net, x):
+def test_relu_steps_show_the_channel_with_the_largest_gradient(net, x):
     with recording_steps() as recorded:
         guided_backprop(net, x, SCORE)
     steps = walkthroughs.of_guided_backprop(net, x, SCORE)
@@ -149,7 +149,7 @@ def test_a_relu_is_shown_at_the_channel_that_passes_most_on(net, x):
         close(relu.slope, step["slope"][0, relu.channel])
 
 
-def test_a_relu_behind_a_linear_layer_has_one_cell(x):
+def test_relu_after_a_linear_layer_has_one_cell(x):
     net = build(Modules)
     net.head.add_module("more", nn.Sequential(nn.ReLU(), nn.Linear(7, 7)).double())
     steps = walkthroughs.of_guided_backprop(net, x, SCORE)
@@ -162,7 +162,7 @@ def test_a_relu_behind_a_linear_layer_has_one_cell(x):
     close(last.gradient[0, 0], weight[last.channel].detach())
 
 
-def test_the_rules_on_numbers():
+def test_relu_rules_on_known_numbers():
     gradient, slope = torch.tensor([[2.0, -1.0], [-3.0, 4.0]]), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
     found = walkthroughs.apply_relu_rules(gradient, slope)
     close(found["plain gradient"], torch.tensor([[2.0, -1.0], [0.0, 0.0]]))
@@ -170,7 +170,7 @@ def test_the_rules_on_numbers():
     close(found["guided backpropagation"], torch.tensor([[2.0, 0.0], [0.0, 0.0]]))
 
 
-def test_score_cam_s_masked_images_have_the_scores_that_make_the_weights(net, x):
+def test_score_cam_steps_equal_masked_scores_and_weights(net, x):
     layer = net.features[4]
     steps = walkthroughs.of_score_cam(net, x, SCORE, layer)
     activation = activations(net, x, layer)[0][0]
@@ -188,7 +188,7 @@ def test_score_cam_s_masked_images_have_the_scores_that_make_the_weights(net, x)
     close(steps.images, best)
 
 
-def test_score_cam_of_a_layer_without_a_living_feature_map_is_empty(net, x):
+def test_score_cam_steps_of_a_constant_layer_are_empty(net, x):
     nn.init.zeros_(net.features[3].weight)
     nn.init.zeros_(net.features[3].bias)
     steps = walkthroughs.of_score_cam(net, x, SCORE, net.features[4])
@@ -196,7 +196,7 @@ def test_score_cam_of_a_layer_without_a_living_feature_map_is_empty(net, x):
     assert not steps.total.any() and not steps.result.any()
 
 
-def test_the_shares_of_the_path_add_up_to_the_map(net, x):
+def test_integrated_gradients_steps_sum_to_the_map(net, x):
     steps = walkthroughs.of_integrated_gradients(net, x, SCORE, steps=50)
     assert float(steps.added.sum()) == pytest.approx(float(steps.result.sum()))
     with torch.no_grad():
@@ -212,7 +212,7 @@ def test_the_shares_of_the_path_add_up_to_the_map(net, x):
         close(gradient, nn.functional.interpolate(size, size=(THUMBNAIL, THUMBNAIL), mode="area")[0, 0])
 
 
-def test_the_relevance_of_a_network_without_biases_is_the_score_at_every_layer(x):
+def test_lrp_steps_sum_to_the_score_without_biases(x):
     net = build(Modules, activation=nn.ReLU)
     for module in net.modules():
         if getattr(module, "bias", None) is not None:
@@ -223,7 +223,7 @@ def test_the_relevance_of_a_network_without_biases_is_the_score_at_every_layer(x
     assert steps.relevance == pytest.approx([steps.score] * 3, rel=1e-3)
 
 
-def test_guided_grad_cam_s_two_factors(net, x):
+def test_guided_grad_cam_steps_multiply_to_the_map(net, x):
     steps = walkthroughs.of_guided_grad_cam(net, x, SCORE, net.features[6])
     region = nn.functional.interpolate(
         steps.region[None, None], size=x.shape[-2:], mode="bilinear", align_corners=False
@@ -243,7 +243,7 @@ def vgg():
 
 @pytest.mark.parametrize("key", WALKTHROUGHS)
 @pytest.mark.parametrize("layer", ["1", "bn2"])
-def test_a_walkthrough_keeps_at_most_four_megabytes(key, layer, lite0):
+def test_walkthrough_keeps_at_most_4_mb(key, layer, lite0):
     net = vgg() if layer == "1" else lite0.net
     if net is lite0.net and METHODS[key].many_passes:
         net, layer = vgg(), "4"  # what is kept depends on the image's size, not on the network's

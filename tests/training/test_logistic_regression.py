@@ -1,4 +1,4 @@
-"""The linear layer against scikit-learn's logistic regression, and against its own optimality condition."""
+"""Logistic regression compared with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def scaled(features: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("classes", "each", "size"), [(3, 20, 100), (5, 30, 12), (2, 4, 50)])
 @pytest.mark.parametrize("strength", [1.0, 100.0])
-def test_it_is_the_one_of_scikit_learn(classes: int, each: int, size: int, strength: float) -> None:
+def test_logistic_regression_equals_scikit_learn(classes: int, each: int, size: int, strength: float) -> None:
     features, labels = clusters(classes, each, size)
     layer = logistic_regression.fit(features, labels, classes, strength)
     # Of two classes scikit-learn trains one row, whose penalty is half of what two opposite rows cost.
@@ -34,7 +34,7 @@ def test_it_is_the_one_of_scikit_learn(classes: int, each: int, size: int, stren
     assert layer.weight.shape == (classes, size) and np.abs(layer.weight.sum(axis=0)).max() < 1e-6
 
 
-def test_the_accuracy_by_cross_validation_is_that_of_scikit_learn() -> None:
+def test_cross_validated_accuracy_equals_scikit_learn() -> None:
     features, labels = clusters(3, 20, 100)
     features += 9 * np.random.default_rng(1).normal(size=features.shape)  # so that some are classified wrongly
     found = train_on_features(camviz.load_model(Small(), input_size=24), ("a", "b", "c"), features, labels, seed=3)
@@ -50,6 +50,6 @@ def test_the_accuracy_by_cross_validation_is_that_of_scikit_learn() -> None:
     assert found.held_out_accuracy == (expected.argmax(axis=1) == labels).mean() < 1
 
 
-def test_images_without_a_difference_are_equally_probable() -> None:
+def test_equal_features_give_equal_probabilities() -> None:
     layer = logistic_regression.fit(np.ones((6, 4)), np.array([0, 0, 1, 1, 2, 2]), 3)
     assert np.allclose(layer.probabilities(np.ones((1, 4))), 1 / 3)

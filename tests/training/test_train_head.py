@@ -1,4 +1,4 @@
-"""A new last layer: its numbers, the network that it was trained on, its file, and what is refused."""
+"""Training of a last layer: probabilities, the unchanged network, its file, and refused arguments."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def classes() -> dict[str, list[np.ndarray]]:
     return {"red": colored(110, 12, 0), "olive": colored(60, 9, 1), "green": colored(10, 7, 2)}
 
 
-def test_probabilities_are_the_softmax_of_the_new_layer(small, classes) -> None:
+def test_trained_probabilities_are_the_softmax_of_the_new_layer(small, classes) -> None:
     found = train_head(small, classes)
     images = [image for some in classes.values() for image in some]
     features = head_features(small, images)
@@ -47,7 +47,7 @@ def test_probabilities_are_the_softmax_of_the_new_layer(small, classes) -> None:
     assert found.training_accuracy == (expected.argmax(axis=1) == found.labels).mean()
 
 
-def test_held_out_images_are_those_that_the_layer_has_not_seen(small, classes) -> None:
+def test_held_out_accuracy_uses_unseen_images(small, classes) -> None:
     found, again, other = train_head(small, classes), train_head(small, classes), train_head(small, classes, seed=1)
     assert (found.folds, found.count, found.confusion.sum(axis=1).tolist()) == (5, 28, [12, 9, 7])
     assert found.correct == np.trace(found.confusion) and found.held_out_accuracy == found.correct / 28 > 0.8
@@ -55,12 +55,12 @@ def test_held_out_images_are_those_that_the_layer_has_not_seen(small, classes) -
     assert not np.array_equal(found.held_out, other.held_out)
     # Classes without a difference are told apart in training, and not where the accuracy is measured.
     noise = colored(60, 40, 3)
-    chance = train_head(small, {"a": noise[:20], "b": noise[20:]})
-    assert chance.training_accuracy > chance.held_out_accuracy and chance.held_out_accuracy < 0.7
+    noise_head = train_head(small, {"a": noise[:20], "b": noise[20:]})
+    assert noise_head.training_accuracy > noise_head.held_out_accuracy and noise_head.held_out_accuracy < 0.7
     assert train_head(small, {"a": noise[:3], "b": noise[3:20]}).folds == 3
 
 
-def test_the_network_stays_as_it_is_and_lends_its_tensors(small, classes) -> None:
+def test_trained_model_shares_the_tensors_of_the_network(small, classes) -> None:
     before = {name: tensor.clone() for name, tensor in small.net.state_dict().items()}
     found = train_head(small, classes, name="colors")
     assert all(torch.equal(tensor, before[name]) for name, tensor in small.net.state_dict().items())
@@ -76,7 +76,7 @@ def test_the_network_stays_as_it_is_and_lends_its_tensors(small, classes) -> Non
     assert not any(parameter.requires_grad for parameter in found.model.net.parameters())
 
 
-def test_it_is_a_model_like_any_other(small, classes) -> None:
+def test_trained_model_can_be_explained_and_measured(small, classes) -> None:
     model = train_head(small, classes).model
     image = classes["green"][0]
     e = camviz.explain(model, image, "cam")
@@ -88,7 +88,7 @@ def test_it_is_a_model_like_any_other(small, classes) -> None:
     assert 0 <= float(camviz.measure(e, "deletion", steps=4)) <= 1
 
 
-def test_a_file_gives_the_same_model_again(lite0, tmp_path) -> None:
+def test_saved_model_is_loaded_with_equal_predictions(lite0, tmp_path) -> None:
     found = train_head(lite0, {"mammal": MAMMALS, "爬行动物": OTHERS})
     found.save(tmp_path / "zoo.safetensors")
     model = camviz.load_model("efficientnet_lite0", weights=tmp_path / "zoo.safetensors")
@@ -113,7 +113,7 @@ class Convolutional(nn.Module):
         return self.last(self.first(x).relu()).mean(dim=(2, 3))
 
 
-def test_what_cannot_be_trained_is_refused(small, classes) -> None:
+def test_wrong_training_sets_are_refused(small, classes) -> None:
     red = classes["red"]
     for given, reason in [
         ({"red": red}, "must have 2 to 5 classes"),

@@ -1,4 +1,4 @@
-"""The common names of ImageNet's classes, and where they are shown."""
+"""Common names of ImageNet's classes, and where they are shown."""
 
 import pickle
 import re
@@ -61,18 +61,18 @@ LEMUR = ImageNetName("Madagascar cat")
 
 
 @pytest.mark.parametrize("code", language.LANGUAGES)
-def test_each_language_names_the_thousand_classes(code: str):
+def test_each_language_names_1000_classes(code: str):
     names = class_names.common_names(code)
     assert len(names) == len(set(names)) == len(imagenet_labels()) == 1000
     assert [name for name in names if name != name.strip() or not 0 < len(name) <= 40] == []
 
 
-def test_the_names_are_those_of_their_classes():
+def test_checked_names_belong_to_their_classes():
     found = [(imagenet_labels()[i], *(class_names.common_names(code)[i] for code in ("en", "zh"))) for i in CHECKED]
     assert found == list(CHECKED.values())
 
 
-def test_no_english_name_is_that_of_another_class_and_every_chinese_one_is_chinese():
+def test_english_names_are_unambiguous_and_chinese_names_chinese():
     labels, english, chinese = imagenet_labels(), class_names.common_names("en"), class_names.common_names("zh")
     assert [name for i, name in enumerate(english) if name in labels and labels.index(name) != i] == []
     assert [
@@ -82,7 +82,7 @@ def test_no_english_name_is_that_of_another_class_and_every_chinese_one_is_chine
     ] == []
 
 
-def test_a_list_says_both_names_and_a_sentence_the_common_one(lite0):
+def test_lists_show_both_names_and_sentences_the_common_one(lite0):
     assert language.tr_class(LEMUR) == "ring-tailed lemur (ImageNet: Madagascar cat)"
     assert [language.tr_class(lite0.categories[index]) for index in (105, 242)] == ["koala", "boxer (dog)"]
     assert language.tr("Predicted: {label}", label=lite0.categories[383]) == "Predicted: ring-tailed lemur"
@@ -91,11 +91,11 @@ def test_a_list_says_both_names_and_a_sentence_the_common_one(lite0):
 
 def test_chinese_sentences_have_spaces_around_latin_names_only():
     evidence = "The highlighted region is evidence for {label}{where}."
-    said = [
+    translated = [
         language.translated(language.Message(evidence, label=label, where=""), "zh")
         for label in (LEMUR, ImageNetName("jersey"), "Madagascar cat", "我的 类别")
     ]
-    assert said == [
+    assert translated == [
         "突出显示的区域是支持环尾狐猴的证据。",
         "突出显示的区域是支持 T 恤衫的证据。",
         "突出显示的区域是支持 Madagascar cat 的证据。",
@@ -103,7 +103,7 @@ def test_chinese_sentences_have_spaces_around_latin_names_only():
     ]
 
 
-def test_the_package_keeps_imagenets_names(lite0, coffee):
+def test_package_keeps_imagenet_names(lite0, coffee):
     e = camviz.explain(lite0, coffee, target="Madagascar cat")
     assert (e.label, e.target, lite0.categories[383]) == ("Madagascar cat", 383, "Madagascar cat")
     text = captions.reading(e, Prediction(383, lite0.categories[383], 0.5))
@@ -111,7 +111,7 @@ def test_the_package_keeps_imagenets_names(lite0, coffee):
     assert "Madagascar cat" not in language.tr_message(text) and "ring-tailed lemur" in language.tr_message(text)
 
 
-def test_only_imagenets_thousand_names_have_other_ones(lite0):
+def test_only_imagenet_names_have_common_names(lite0):
     given = camviz.load_model("squeezenet1_1", weights="random", categories=[str(name) for name in lite0.categories])
     assert language.tr_message(given.categories[383]) == "ring-tailed lemur"
     others = [*map(str, lite0.categories[:-1]), "something else"]
@@ -119,6 +119,6 @@ def test_only_imagenets_thousand_names_have_other_ones(lite0):
     assert language.tr_message(mine.categories[383]) == language.tr_class(mine.categories[383]) == "Madagascar cat"
 
 
-def test_a_name_survives_a_copy():
+def test_imagenet_name_survives_a_copy():
     copied = pickle.loads(pickle.dumps(replace(Prediction(383, LEMUR, 0.5), value=1.0))).label
     assert type(copied) is ImageNetName and language.tr_message(copied) == "ring-tailed lemur"

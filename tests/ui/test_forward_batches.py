@@ -1,4 +1,4 @@
-"""Forward passes of many threads in one batch: every answer is the asker's own."""
+"""Forward passes of many threads in one batch: every thread gets the scores of its input."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ THREADS = 30
 
 
 class Slow(Small):
-    """A pass takes 5 ms, so that others ask meanwhile; counts its passes and the largest batch."""
+    """A pass takes 5 ms, so that other requests arrive meanwhile; `sizes` records the batches."""
 
     sizes: ClassVar[list[int]] = []  # of the class: a network with other attributes is another one, and is planned anew
 
@@ -33,8 +33,8 @@ class Slow(Small):
         return super().forward(x)
 
 
-def at_once(*works) -> list:
-    """Run functions in threads of their own; return what each returned or raised."""
+def run_in_threads(*works) -> list:
+    """Run functions in separate threads; return what each returned or raised."""
     found = [None] * len(works)
     together = threading.Barrier(len(works))
 
@@ -63,7 +63,7 @@ def alone(model, x):
 
 
 @pytest.mark.parametrize("kind", ["", "norm", "mean", "first", "noise"])
-def test_thirty_threads_get_their_own_answers(kind) -> None:
+def test_threads_get_the_scores_of_their_inputs(kind) -> None:
     model, batches = load(Slow(kind)), ForwardBatches(8)
     xs = inputs(2 * THREADS)
     expected = [alone(model, x) for x in xs]
@@ -72,7 +72,7 @@ def test_thirty_threads_get_their_own_answers(kind) -> None:
     def ask(thread):
         return [batches.scores(model, xs[place]) for place in (thread, thread + THREADS)]
 
-    found = at_once(*(lambda thread=thread: ask(thread) for thread in range(THREADS)))
+    found = run_in_threads(*(lambda thread=thread: ask(thread) for thread in range(THREADS)))
     for thread, scores in enumerate(found):
         for place, row in zip((thread, thread + THREADS), scores, strict=True):
             torch.testing.assert_close(row, expected[place], rtol=0, atol=1e-5)
@@ -83,20 +83,20 @@ def test_thirty_threads_get_their_own_answers(kind) -> None:
         assert set(model.net.sizes[20:]) == {1}
 
 
-def test_models_and_sizes_do_not_mix() -> None:
+def test_models_and_sizes_are_batched_separately() -> None:
     models, batches = [load(Slow()), load(Slow("view"), categories=("a", "b", "c", "d"))], ForwardBatches()
-    asked = [(model, x) for model in models for x in [*inputs(5), *torch.randn(5, 3, SIDE, SIDE + 8).split(1)]]
-    found = at_once(*(lambda one=one: batches.scores(*one) for one in asked))
-    for (model, x), scores in zip(asked, found, strict=True):
+    calls = [(model, x) for model in models for x in [*inputs(5), *torch.randn(5, 3, SIDE, SIDE + 8).split(1)]]
+    found = run_in_threads(*(lambda one=one: batches.scores(*one) for one in calls))
+    for (model, x), scores in zip(calls, found, strict=True):
         torch.testing.assert_close(scores, alone(model, x), rtol=0, atol=1e-5)
 
 
-def test_an_error_reaches_only_its_asker() -> None:
+def test_error_reaches_only_its_thread() -> None:
     model, batches = load(Slow()), ForwardBatches()
     xs = inputs(12)
     for broken in (3, 7):
         xs[broken] = torch.full_like(xs[broken], torch.nan)
-    found = at_once(*(lambda x=x: batches.scores(model, x) for x in xs))
+    found = run_in_threads(*(lambda x=x: batches.scores(model, x) for x in xs))
     for place, (x, scores) in enumerate(zip(xs, found, strict=True)):
         if place in (3, 7):
             assert isinstance(scores, CamvizError) and "nan" in str(scores)
@@ -107,12 +107,12 @@ def test_an_error_reaches_only_its_asker() -> None:
         batches.scores(model, torch.cat(xs))
 
 
-class Leave(BaseException):
+class Rerun(BaseException):
     """A rerun of the page."""
 
 
-def test_who_leaves_does_not_stop_the_others() -> None:
-    """Neither one that waits, nor one that is interrupted while it computes for others."""
+def test_interrupted_threads_do_not_stop_the_others() -> None:
+    """Neither a waiting thread, nor one that is interrupted while it computes for others."""
     model, batches = load(Slow()), ForwardBatches(4)
     xs, interrupted = inputs(16), threading.Event()
     expected = [alone(model, x) for x in xs]
@@ -121,13 +121,13 @@ def test_who_leaves_does_not_stop_the_others() -> None:
     def once_interrupted(x):
         if not interrupted.is_set() and len(x) > 1:
             interrupted.set()
-            raise Leave
+            raise Rerun
         return usual(x)
 
     net.pooled = once_interrupted
 
     def leave():
-        raise Leave
+        raise Rerun
 
     def ask(place):
         if place < 2:
@@ -136,15 +136,15 @@ def test_who_leaves_does_not_stop_the_others() -> None:
         return batches.scores(model, xs[place])
 
     batches._lines.clear()
-    found = at_once(*(lambda place=place: ask(place) for place in range(16)))
-    left = [place for place, one in enumerate(found) if isinstance(one, Leave)]
+    found = run_in_threads(*(lambda place=place: ask(place) for place in range(16)))
+    left = [place for place, one in enumerate(found) if isinstance(one, Rerun)]
     assert interrupted.is_set() and 1 <= len(left) <= 3
     for place in set(range(16)) - set(left):
         torch.testing.assert_close(found[place], expected[place], rtol=0, atol=1e-5)
     assert not batches._lines
 
 
-def test_one_asker_does_not_wait_for_company() -> None:
+def test_single_request_is_run_at_once() -> None:
     model = load(Slow())
     batches = forward_batches()
     assert batches is forward_batches()
@@ -156,7 +156,7 @@ def test_predictions_of_different_images_share_passes() -> None:
     model = load(Slow())
     decoded = [decode_image(image) for image in images(THREADS)]
     expected = [model.predict(image) for image in decoded]
-    at_once(
+    run_in_threads(
         *(lambda x=x: forward_batches().scores(model, x) for x in inputs(THREADS))
     )  # finds out that batches are right
     clear_singletons()
@@ -165,18 +165,18 @@ def test_predictions_of_different_images_share_passes() -> None:
     def ask(image):
         return predict(model, image, "crop", map_follows=False)
 
-    found = at_once(*(lambda image=image: ask(image) for image in decoded))
+    found = run_in_threads(*(lambda image=image: ask(image) for image in decoded))
     passes = list(model.net.sizes)
     assert len(passes) < THREADS / 2 and sum(passes) == THREADS
     for ours, theirs in zip(found, expected, strict=True):
         assert [one.index for one in ours] == [one.index for one in theirs]
         assert [one.probability for one in ours] == pytest.approx([one.probability for one in theirs], abs=1e-5)
-    again = at_once(*(lambda: ask(decoded[0]) for _ in range(5)), lambda: predict(model, decoded[0], "crop"))
+    again = run_in_threads(*(lambda: ask(decoded[0]) for _ in range(5)), lambda: predict(model, decoded[0], "crop"))
     assert again == [found[0]] * 6 and model.net.sizes == passes
 
 
-def test_a_prediction_that_a_heatmap_follows_has_its_pass_alone() -> None:
-    """So the heatmap is the single user's to the last bit, and takes no other pass."""
+def test_prediction_before_a_heatmap_has_its_own_pass() -> None:
+    """The heatmap is then bit-identical to a single user's, and needs no other pass."""
     model, method = load(Slow()), camviz.METHODS["grad_cam"]
     decoded = [decode_image(image) for image in images(6)]
     expected = [camviz.explain(model, image, "grad_cam").attribution for image in decoded]
@@ -187,6 +187,6 @@ def test_a_prediction_that_a_heatmap_follows_has_its_pass_alone() -> None:
         one = Experiment(InputImage("sha:own", image), model, (model.default_layer,), "crop")
         return explanations.compute(one.question(method)).attribution
 
-    found = at_once(*(lambda image=image: ask(image) for image in decoded))
+    found = run_in_threads(*(lambda image=image: ask(image) for image in decoded))
     assert model.net.sizes == [1] * 6
     assert all(np.array_equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))

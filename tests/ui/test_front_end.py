@@ -1,4 +1,4 @@
-"""The compressed front end: what one visitor cuts short is whole for the next."""
+"""The compressed front end: an interrupted download does not truncate the next one."""
 
 import asyncio
 import gzip
@@ -18,7 +18,7 @@ SCOPE = {
 
 
 async def script(scope: Any, receive: Any, send: Any) -> None:
-    """Send a file in two parts; the second one only to a visitor who is still there, as Starlette's middleware does."""
+    """Send a file in two parts; the second one only to a connected visitor, as Starlette's middleware does."""
     headers = [(b"content-type", b"text/javascript")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"export const a = 1;", "more_body": True})
@@ -30,7 +30,7 @@ async def script(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": rest, "more_body": False})
 
 
-def test_a_visitor_who_leaves_does_not_cut_the_file_short_for_the_next() -> None:
+def test_interrupted_request_does_not_truncate_the_next() -> None:
     async def visit() -> list[bytes]:
         front_end, bodies = LightFrontEnd(script), []
         for _ in range(2):
@@ -53,8 +53,8 @@ def test_a_visitor_who_leaves_does_not_cut_the_file_short_for_the_next() -> None
     assert first == second and gzip.decompress(first) == b"export const a = 1;export const b = 2;"
 
 
-def answers(app: Any, *paths: str) -> list[tuple[int, bytes]]:
-    """The status and the body, or the address of a redirection, for each path."""
+def responses(app: Any, *paths: str) -> list[tuple[int, bytes]]:
+    """Return the status and the body, or the target of a redirect, for each path."""
 
     async def ask(path: str) -> tuple[int, bytes]:
         sent: list[Any] = []
@@ -81,14 +81,14 @@ async def dashboard(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"the dashboard"})
 
 
-def test_the_documentation_is_served_where_it_is_built(tmp_path: Path) -> None:
+def test_documentation_is_served_if_it_is_built(tmp_path: Path) -> None:
     site = tmp_path / "site"
     (site / "reference").mkdir(parents=True)
     for name in ("index.html", "404.html", "reference/errors.html"):
         (site / name).write_text(name, encoding="utf-8")
     (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
     app = Documentation(dashboard, find=lambda: site)
-    assert answers(
+    assert responses(
         app, "/docs", "/docs/", "/docs/reference/errors.html", "/docs/../secret.txt", "/docsx", "/explain"
     ) == [
         (307, b"/docs/"),
@@ -99,5 +99,5 @@ def test_the_documentation_is_served_where_it_is_built(tmp_path: Path) -> None:
         (200, b"the dashboard"),
     ]
     below = Documentation(dashboard, find=lambda: site, base="/lab/")
-    assert answers(below, "/lab/docs/", "/docs/") == [(200, b"index.html"), (200, b"the dashboard")]
-    assert answers(Documentation(dashboard, find=lambda: None), "/docs/") == [(200, b"the dashboard")]
+    assert responses(below, "/lab/docs/", "/docs/") == [(200, b"index.html"), (200, b"the dashboard")]
+    assert responses(Documentation(dashboard, find=lambda: None), "/docs/") == [(200, b"the dashboard")]

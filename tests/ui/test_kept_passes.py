@@ -1,4 +1,4 @@
-"""The passes that a server keeps: a bounded number, for eight threads, and of no network that is gone."""
+"""Cached passes of a server: limited in size, shared by threads, and dropped with their network."""
 
 import gc
 import random
@@ -10,7 +10,7 @@ import torch
 from camviz import METHODS, scores
 from camviz.tape import record, reusing_passes
 from camviz.ui.server.kept_passes import KeptPasses
-from tests.methods.nets import Residual, build, picture, run
+from tests.methods.nets import Residual, build, random_images, run
 
 QUICK = [method for method in METHODS.values() if not method.many_passes]
 
@@ -19,7 +19,7 @@ def kept(passes):
     return [found for of_net in passes._of.values() for _, found in of_net.values()]
 
 
-def test_passes_are_bounded_and_keep_no_network_alive():
+def test_cached_passes_are_bounded_and_keep_no_network_alive():
     net, passes = build(Residual, dtype=torch.float32), KeptPasses(limit=60_000)
     images = [torch.full((1, 3, 40, 40), value / 20) for value in range(20)]
     with reusing_passes(passes):
@@ -35,8 +35,8 @@ def test_passes_are_bounded_and_keep_no_network_alive():
     assert kept(passes) == []
 
 
-def test_eight_threads_share_them():
-    net, x = build(Residual, dtype=torch.float32), picture(1, torch.float32)
+def test_eight_threads_share_cached_passes():
+    net, x = build(Residual, dtype=torch.float32), random_images(1, torch.float32)
     layers = [net.get_submodule(name) for name in ("second", "second.bn2", "first")]
     jobs = [(method, c, layer) for method in QUICK for c in (1, 4) for layer in layers if method.layer == "required"]
     alone = [run(method, net, x, scores.logit(c), layer) if method.key != "cam" else None for method, c, layer in jobs]
@@ -54,8 +54,8 @@ def test_eight_threads_share_them():
         assert all(pool.map(work, range(8)))
 
 
-def test_a_layer_that_is_refused_once_is_not_recorded_again():
-    net, x, passes = build(Residual, dtype=torch.float32), picture(1, torch.float32), KeptPasses()
+def test_refused_layer_is_not_recorded_again():
+    net, x, passes = build(Residual, dtype=torch.float32), random_images(1, torch.float32), KeptPasses()
     with reusing_passes(passes):
         record(net, x, scores.logit(1), net.stem)
         (key,) = passes._refused[net]

@@ -1,4 +1,4 @@
-"""Requests that are answered while somebody draws: who is answered, and what is refused."""
+"""Requests of the page while a visitor draws: tokens, refusals and limits."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ def ask(path: str, body: bytes = b"{}", method: str = "POST", base: str = "") ->
     return sent[0]["status"], json.loads(sent[1]["body"])  # type: ignore[return-value, arg-type]
 
 
-def test_an_answer_is_found_by_its_token_alone() -> None:
+def test_answer_is_found_by_its_token_only() -> None:
     def refuse(_: object) -> dict[str, object]:
         raise CamvizError("no mask")
 
@@ -48,7 +48,7 @@ def test_an_answer_is_found_by_its_token_alone() -> None:
         assert ask(f"/camviz/answers/{token}", body)[0] == status
 
 
-def test_the_oldest_offers_go() -> None:
+def test_oldest_offers_are_dropped() -> None:
     answers = LiveAnswers(kept=2)
     first, second = answers.offer(1, lambda _: {"is": 1}), answers.offer(2, lambda _: {"is": 2})
     assert answers.offer(1, lambda _: {"is": 1}) == first
@@ -59,6 +59,6 @@ def test_the_oldest_offers_go() -> None:
     assert answers.offer(2, lambda _: {"is": 2}) != second
 
 
-def test_the_server_answers_before_pytorch_is_loaded() -> None:
+def test_live_answers_do_not_import_torch() -> None:
     code = "import sys, camviz.ui.server.live_answers; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

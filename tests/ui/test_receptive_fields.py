@@ -1,4 +1,4 @@
-"""The receptive field that the pages show for a cell: measured once for a layer, then taken from what was measured."""
+"""Receptive fields of cells: measured once for a layer, then taken from the cache."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from camviz.ui.widgets import stage
 from tests.methods.nets import Modules, build
 
 
-def test_the_field_of_a_cell_is_measured_once_for_its_layer(monkeypatch):
+def test_receptive_fields_are_measured_once_per_layer(monkeypatch):
     singletons.clear_singletons()
     model = camviz.load_model(build(Modules, dtype=torch.float32), name="tiny", input_size=(32, 40))
     (layer, *_) = [layer.name for layer in model.layers if layer.height > 2]
@@ -25,7 +25,7 @@ def test_the_field_of_a_cell_is_measured_once_for_its_layer(monkeypatch):
     assert [first, *(stage.receptive_field_of(model, layer, *corner) for corner in corners[1:])] == plain
 
 
-def test_a_class_that_opens_a_lesson_at_once_measures_a_layer_once(monkeypatch):
+def test_threads_measure_a_layer_once(monkeypatch):
     singletons.clear_singletons()
     model = camviz.load_model(build(Modules, dtype=torch.float32), name="tiny", input_size=(32, 40))
     (layer, *_) = [layer.name for layer in model.layers if layer.height > 2]

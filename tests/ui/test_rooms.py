@@ -1,4 +1,4 @@
-"""Rooms: who gets in, who may do what, what is kept, and when it ends."""
+"""Rooms: access, permissions, stored answers, limits and lifetime."""
 
 import random
 import re
@@ -58,7 +58,7 @@ def with_students(rooms: Rooms, count: int) -> tuple[Seat, list[Seat]]:
     return teacher, [rooms.enter(teacher.code, f"student {one}", f"visitor {one}") for one in range(count)]
 
 
-def test_a_code_and_secrets_lead_into_a_room(rooms: Rooms) -> None:
+def test_code_and_tokens_give_access_to_a_room(rooms: Rooms) -> None:
     teacher, (ada, ben) = with_students(rooms, 2)
     assert re.fullmatch("[A-HJ-NP-RT-Y]{4}", teacher.code) and rooms.enter(teacher.code.lower(), "Cy", "c").code
     assert len({teacher.token, ada.token, ben.token}) == 3 and min(len(one.token) for one in (teacher, ada)) == 22
@@ -82,7 +82,7 @@ def test_a_code_and_secrets_lead_into_a_room(rooms: Rooms) -> None:
     assert not (rooms._rooms or rooms._teachers or rooms._students)
 
 
-def test_nicknames_are_short_plain_and_unlike_others(rooms: Rooms) -> None:
+def test_nicknames_are_short_and_unique(rooms: Rooms) -> None:
     teacher = rooms.open()
     rooms.enter(teacher.code, "  Ada \n\u202e\x00 <b>x</b> ", "a")
     assert [one.name for one in rooms.wall(teacher.token).people] == ["Ada <b>x</b>"]  # a page escapes it
@@ -94,7 +94,7 @@ def test_nicknames_are_short_plain_and_unlike_others(rooms: Rooms) -> None:
     assert len(rooms._students) == 1
 
 
-def test_codes_cannot_be_tried(rooms: Rooms, clock: Clock) -> None:
+def test_trying_codes_is_limited(rooms: Rooms, clock: Clock) -> None:
     teacher = rooms.open()
     for _ in range(FREE):
         with pytest.raises(RoomError, match="there is no room 'AAAA'"):
@@ -116,7 +116,7 @@ def test_codes_cannot_be_tried(rooms: Rooms, clock: Clock) -> None:
     assert rooms.enter(teacher.code, "Ben", "ben").code == teacher.code
 
 
-def test_rooms_and_people_are_bounded(rooms: Rooms, clock: Clock) -> None:
+def test_rooms_and_people_are_limited(rooms: Rooms, clock: Clock) -> None:
     teacher, _ = with_students(rooms, PEOPLE)
     with pytest.raises(RoomError, match=f"is full: it has {PEOPLE} people"):
         rooms.enter(teacher.code, "late", "late")
@@ -135,7 +135,7 @@ def test_rooms_and_people_are_bounded(rooms: Rooms, clock: Clock) -> None:
     assert rooms.open() and len(rooms._rooms) == 1  # nobody was inside for half an hour
 
 
-def test_a_room_ends_after_two_hours(rooms: Rooms, clock: Clock) -> None:
+def test_room_ends_after_two_hours(rooms: Rooms, clock: Clock) -> None:
     teacher, (ada,) = with_students(rooms, 1)
     for _ in range(8):
         assert rooms.student(ada.token).name == "student 0"
@@ -148,7 +148,7 @@ def test_a_room_ends_after_two_hours(rooms: Rooms, clock: Clock) -> None:
     assert not (rooms._rooms or rooms._teachers or rooms._students)
 
 
-def test_the_last_answer_counts_and_is_shown_when_the_teacher_wants(rooms: Rooms) -> None:
+def test_last_answer_counts_and_is_shown_by_the_teacher(rooms: Rooms) -> None:
     teacher, (ada, ben) = with_students(rooms, 2)
     rooms.ask(teacher.token, question())
     for value in ("macaw", "koala", "koala"):
@@ -213,9 +213,9 @@ def test_thirty_threads_lose_no_vote(rooms: Rooms) -> None:
     rooms.ask(teacher.token, question("region"))
 
     def vote(seat: Seat) -> None:
-        chance = np.random.default_rng(int(rooms.student(seat.token).name.split()[1]))
+        rng = np.random.default_rng(int(rooms.student(seat.token).name.split()[1]))
         for _ in range(20):
-            rooms.answer(seat.token, 1, edits.pack(chance.random((56, 56)) < 0.5))
+            rooms.answer(seat.token, 1, edits.pack(rng.random((56, 56)) < 0.5))
             rooms.wall(teacher.token)
         rooms.answer(seat.token, 1, edits.pack(LEFT))
 
@@ -225,12 +225,12 @@ def test_thirty_threads_lose_no_vote(rooms: Rooms) -> None:
     assert len(wall.answers) == 30 and (wall.regions == 30 * LEFT).all()
 
 
-def test_ten_thousand_guesses_stay_small(rooms: Rooms) -> None:
+def test_guesses_are_limited_in_number_and_memory(rooms: Rooms) -> None:
     teacher, (ada, ben) = with_students(rooms, 2)
 
-    def guess(lesson: int, value: Any = "A", kind: str = "choice", asked: str = "Which?") -> Any:
+    def guess(lesson: int, value: Any = "A", kind: str = "choice", question: str = "Which?") -> Any:
         return SimpleNamespace(
-            lesson=lesson, question=asked, kind=kind, value=value, correct=value == "A", seconds=1.0, with_map=False
+            lesson=lesson, question=question, kind=kind, value=value, correct=value == "A", seconds=1.0, with_map=False
         )
 
     for number in range(10_000):
@@ -260,7 +260,7 @@ def head(classes: int = 2, features: int = 1280, network: str = "efficientnet_li
     return SharedHead(network, names, np.ones((classes, features), np.float32), np.zeros(classes, np.float32))
 
 
-def test_models_are_shared_inside_a_room_alone(rooms: Rooms) -> None:
+def test_models_are_shared_inside_a_room_only(rooms: Rooms) -> None:
     teacher, students = with_students(rooms, MODELS)
     other = rooms.open()
     first, second, last = head(), head(3), head(5)
@@ -294,7 +294,7 @@ def test_models_are_shared_inside_a_room_alone(rooms: Rooms) -> None:
     assert gone() is None
 
 
-def test_all_answers_are_a_table_without_nicknames(rooms: Rooms) -> None:
+def test_answers_are_exported_without_nicknames(rooms: Rooms) -> None:
     teacher, (ada, ben) = with_students(rooms, 2)
     for number, (kind, value) in enumerate((("choice", "koala"), ("region", edits.pack(LEFT)), ("sentence", "=1+1"))):
         rooms.ask(teacher.token, question(kind))
@@ -319,8 +319,8 @@ def test_all_answers_are_a_table_without_nicknames(rooms: Rooms) -> None:
     assert len(answers_file.csv_of(rooms.wall(teacher.token)).splitlines()) == 3
 
 
-def test_intervals_are_exact() -> None:
-    """Clopper and Pearson by their definition: at each limit, the tail of the binomial holds 2.5%."""
+def test_intervals_equal_scipy() -> None:
+    """Clopper-Pearson intervals: at each limit, the tail of the binomial is 2.5%."""
     from scipy.stats import binom, hypergeom
 
     for right, total in ((12, 15), (8, 15), (1, 30)):
@@ -337,4 +337,4 @@ def test_intervals_are_exact() -> None:
     gap = Difference.of(first, second)
     likely = hypergeom(30, 20, 15).pmf(range(16))  # of 20 right ones, how many fall among the 15 with the heatmap
     assert gap.value == pytest.approx(4 / 15)
-    assert gap.chance == pytest.approx(likely[likely <= likely[12] * (1 + 1e-9)].sum())
+    assert gap.p_value == pytest.approx(likely[likely <= likely[12] * (1 + 1e-9)].sum())

@@ -1,4 +1,4 @@
-"""camviz.serve: a real server in a script's own process, started from another folder; and what it refuses."""
+"""camviz.serve: a real server in a script's process, started from another folder; refused arguments."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ net = Net()
 settings = dict(input_size=(32, 32), categories=["cat", "dog"], port=0)
 """
 
-LIFE = """
+RESTART = """
 before = {key: value.clone() for key, value in net.state_dict().items()}
 hooks = [len(m._forward_hooks) + len(m._backward_hooks) for m in net.modules()]
 server = camviz.serve(net, name="first", block=False, **settings)
@@ -75,10 +75,10 @@ port = int(server.url.rpartition(":")[2])
 after = camviz.serve(net, block=False, **(settings | dict(port=port)))
 assert after is not server and after.url == server.url and answers(after)
 after.stop()
-print("lived")
+print("finished")
 """
 
-LOOP = """
+EVENT_LOOP = """
 import asyncio
 async def cell():
     server = camviz.serve(net, **settings)  # block=None: a running loop is somebody's notebook
@@ -87,7 +87,7 @@ async def cell():
     server.stop()
     assert "stopped" in server._repr_html_()
 asyncio.run(cell())
-print("lived")
+print("finished")
 """
 
 
@@ -100,20 +100,20 @@ def command(code: str, folder: Path) -> tuple[list[str], dict[str, str]]:
 
 
 def listen() -> None:
-    """Hear Ctrl-C, also where a shell started the tests in its background, which makes them deaf to it."""
+    """Handle Ctrl-C, which a shell ignores for background processes."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.mark.parametrize("code", [LIFE, LOOP], ids=["life", "loop"])
-def test_in_a_process_of_its_own(code: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [RESTART, EVENT_LOOP], ids=["restart", "event loop"])
+def test_serve_in_a_script_and_in_an_event_loop(code: str, tmp_path: Path) -> None:
     run, environment = command(code, tmp_path)
     ended = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
     assert ended.returncode == 0, ended.stderr[-3000:]
-    assert ended.stdout.endswith("lived\n")
+    assert ended.stdout.endswith("finished\n")
     assert "CamViz shows " in ended.stdout
 
 
-def test_a_script_waits_until_ctrl_c(tmp_path: Path) -> None:
+def test_script_waits_until_ctrl_c(tmp_path: Path) -> None:
     run, environment = command("camviz.serve(net, **settings)\nprint('ended')", tmp_path)
     with subprocess.Popen(
         run, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen
@@ -132,7 +132,7 @@ def test_a_script_waits_until_ctrl_c(tmp_path: Path) -> None:
     assert (process.returncode, out) == (0, "ended\n"), err[-2000:]
 
 
-def test_what_it_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_wrong_arguments_of_serve_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     with pytest.raises(CamvizError, match="has 2 classes; got 1 categories"):
         camviz.serve(net, input_size=(16, 16), categories=["cat"])
@@ -152,7 +152,7 @@ def test_what_it_refuses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         camviz.serve(model)
 
 
-def test_streamlit_is_for_who_serves() -> None:
+def test_only_serve_imports_streamlit() -> None:
     code = "import sys, camviz; assert 'streamlit' not in sys.modules; camviz.serve; assert 'streamlit' in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=100)
     with pytest.raises(AttributeError, match="module 'camviz' has no attribute 'server'"):
@@ -183,7 +183,7 @@ main("serve birds.pth --architecture squeezenet1_1 --classes names.txt --no-brow
 """
 
 
-def test_the_command_shows_a_model_of_a_file(tmp_path: Path) -> None:
+def test_command_serves_a_model_from_a_file(tmp_path: Path) -> None:
     run, environment = command(WITH_MODEL, tmp_path)
     done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,4 +1,4 @@
-"""Settings: a default that nobody chose follows the page, a choice stays."""
+"""Settings: a default follows the page, a chosen value stays."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ def layer(default: str) -> Any:
     return settings.setting("layer", default, ("a", "b", "c"))
 
 
-def test_a_default_that_nobody_chose_is_that_of_the_page(state: dict[str, Any]) -> None:
+def test_unchosen_setting_is_the_default_of_the_page(state: dict[str, Any]) -> None:
     assert [layer("c"), layer("b"), layer("c")] == ["c", "b", "c"]
     assert not settings.is_chosen("layer") and state["_used"] == {}
 
 
 @pytest.mark.parametrize("value", ["a", "b", "c"])
-def test_a_choice_stays_on_every_page_even_if_it_is_the_default_of_one(state: dict[str, Any], value: str) -> None:
+def test_chosen_setting_stays_on_every_page(state: dict[str, Any], value: str) -> None:
     layer("c")
     state["_asked"] = {"layer": value}
     assert [layer("c"), layer("b")] == [value, value] and settings.is_chosen("layer")
@@ -36,7 +36,7 @@ def test_a_choice_stays_on_every_page_even_if_it_is_the_default_of_one(state: di
     assert layer("c") == value
 
 
-def test_a_widget_and_a_callback_choose(state: dict[str, Any]) -> None:
+def test_widgets_and_callbacks_choose_settings(state: dict[str, Any]) -> None:
     layer("c")
     state["layer"] = "a"  # as the widget does
     assert layer("b") == "a" and settings.is_chosen("layer")
@@ -48,7 +48,7 @@ def test_a_widget_and_a_callback_choose(state: dict[str, Any]) -> None:
     assert layer("b") == "c" and settings.is_chosen("layer")
 
 
-def test_what_is_no_option_is_no_choice(state: dict[str, Any]) -> None:
+def test_invalid_value_is_not_chosen(state: dict[str, Any]) -> None:
     state["_asked"] = {"layer": "z"}
     assert layer("c") == "c" and layer("b") == "b" and not settings.is_chosen("layer")
     assert len(state["_notes"]) == 1

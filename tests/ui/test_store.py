@@ -1,4 +1,4 @@
-"""The server's memory and its queue, with real threads."""
+"""The server's result store and compute queue, with real threads."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ def result(size: int) -> Result:
     return Result(np.zeros(size, np.uint8), np.zeros(0, np.uint8))
 
 
-def test_the_store_forgets_what_was_not_used_for_longest() -> None:
+def test_store_drops_the_least_recently_used_results() -> None:
     store = Store(limit=3 * (SMALLEST + 30))
     for key in "abc":
         store.put(key, result(30))
@@ -35,12 +35,12 @@ def test_the_store_forgets_what_was_not_used_for_longest() -> None:
     assert [key for key in "acde" if store.get(key) is not None] == ["e"]
 
 
-def test_the_size_of_a_result_counts_whatever_it_holds() -> None:
+def test_size_of_counts_nested_contents() -> None:
     held = {"one": [result(2000), (b"12", "345")], "two": torch.zeros(3), "three": None}
     assert size_of(held) == 2000 + 2 + 3 + 12 + len("onetwothree")
 
 
-def test_estimates_are_bounded() -> None:
+def test_number_of_stored_estimates_is_limited() -> None:
     kept = Store()
     for number in range(MAX_DURATIONS + 10):
         kept.seconds(number, lambda: 1.0)
@@ -48,7 +48,7 @@ def test_estimates_are_bounded() -> None:
     assert kept.seconds(0, lambda: 2.0) == 2.0  # gone, and measured again
 
 
-def test_an_estimate_is_corrected_by_what_the_work_took() -> None:
+def test_estimate_is_corrected_by_measured_durations() -> None:
     kept = Store()
     kept.took("Score-CAM", 3.0)
     assert kept.seconds("Score-CAM", lambda: 73.0) == 73.0
@@ -59,7 +59,7 @@ def test_an_estimate_is_corrected_by_what_the_work_took() -> None:
     assert kept.seconds("Score-CAM", lambda: 73.0) == 10.5
 
 
-def test_a_key_is_computed_once_while_others_wait() -> None:
+def test_key_is_computed_once_while_others_wait() -> None:
     store, computed, waited = Store(), [], []
 
     def work() -> None:
@@ -75,7 +75,7 @@ def test_a_key_is_computed_once_while_others_wait() -> None:
     assert computed == [1] and waited
 
 
-def test_one_at_a_time_in_the_order_of_coming() -> None:
+def test_queue_runs_one_at_a_time_in_order() -> None:
     turns, order, inside = ComputeQueue(), [], []
 
     def work(name: int) -> None:
@@ -93,7 +93,7 @@ def test_one_at_a_time_in_the_order_of_coming() -> None:
     assert order == list(range(6))
 
 
-def test_a_long_one_lets_a_short_one_in_between() -> None:
+def test_long_computation_yields_to_a_short_one() -> None:
     turns, log = ComputeQueue(), []
 
     def long() -> None:
@@ -116,7 +116,7 @@ def test_a_long_one_lets_a_short_one_in_between() -> None:
     assert log.index("short") < log.index("long 2")
 
 
-def test_who_gives_up_waiting_leaves_the_queue() -> None:
+def test_canceled_wait_leaves_the_queue() -> None:
     turns = ComputeQueue()
 
     class Cancel(BaseException):
@@ -139,7 +139,7 @@ def test_who_gives_up_waiting_leaves_the_queue() -> None:
         pass
 
 
-def test_a_newcomer_goes_before_those_who_have_had_a_turn() -> None:
+def test_new_request_precedes_those_that_had_a_turn() -> None:
     turns, log, begun = ComputeQueue(), [], threading.Barrier(4)
 
     def long(name: int) -> None:

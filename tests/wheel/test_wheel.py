@@ -1,4 +1,4 @@
-"""The wheel, installed without the repository: what is in it, its commands, and the dashboard in a real browser."""
+"""The wheel, installed without the repository: its contents, its commands, and the dashboard in a real browser."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from camviz.version import __version__
 ROOT = Path(__file__).parents[2]
 LARGEST = 8e6  # bytes of the wheel
 DASHBOARD = ("app.py", "pages", ".streamlit/config.toml", "assets/samples", "assets/lessons")
-PICTURES = ("assets/feature_visualizations.zip", "assets/icon.png", "assets/logo.svg")
+IMAGES = ("assets/feature_visualizations.zip", "assets/icon.png", "assets/logo.svg")
 
 
 @pytest.fixture(scope="module")
@@ -54,30 +54,30 @@ def source_files(*places: str) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in paths if path.is_file() and path.suffix != ".pyc"}
 
 
-def test_it_holds_the_package_and_the_dashboard_and_is_small(wheel: Path) -> None:
+def test_wheel_contains_package_and_dashboard_and_is_small(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.startswith(f"camviz-{__version__}.dist-info/")}
         metadata = archive.read(f"camviz-{__version__}.dist-info/METADATA").decode()
-    dashboard = {f"camviz/dashboard/{name}" for name in source_files(*DASHBOARD, *PICTURES)}
+    dashboard = {f"camviz/dashboard/{name}" for name in source_files(*DASHBOARD, *IMAGES)}
     assert names == source_files("camviz") | dashboard
     assert len([name for name in dashboard if name.endswith(".jpg")]) == 12
     assert wheel.stat().st_size < LARGEST
     assert "\nRequires-Dist: streamlit==1.67.0\n" in metadata and "\nRequires-Dist: segno" in metadata
 
 
-def test_the_commands_work_in_any_folder(installed: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    def said(*command: str | Path) -> str:
+def test_commands_work_in_any_folder(installed: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    def output_of(*command: str | Path) -> str:
         run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
         assert run.returncode == 0, run.stderr
         return run.stdout
 
-    doctor = said(installed / "bin" / "camviz", "doctor")
+    doctor = output_of(installed / "bin" / "camviz", "doctor")
     assert f"{__version__}, installed\n" in doctor and "efficientnet_lite2, mobilenet_v2\n" in doctor
     assert str(installed) not in doctor and str(ROOT) not in doctor and str(Path.home()) not in doctor
-    assert "| `grad_cam` | [Grad-CAM](" in said(sys.executable, "-m", "camviz", "methods")
+    assert "| `grad_cam` | [Grad-CAM](" in output_of(sys.executable, "-m", "camviz", "methods")
 
 
-def test_the_dashboard_draws_its_first_heatmap_and_ends_at_ctrl_c(
+def test_dashboard_draws_a_heatmap_and_ends_at_ctrl_c(
     installed: Path, environment: dict[str, str], tmp_path: Path, page: Page
 ) -> None:
     errors = tmp_path / "errors.txt"
@@ -112,5 +112,5 @@ def test_the_dashboard_draws_its_first_heatmap_and_ends_at_ctrl_c(
 
 
 def listen() -> None:
-    """Hear Ctrl-C, also where a shell started the tests in its background, which makes them deaf to it."""
+    """Handle Ctrl-C, which a shell ignores for background processes."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

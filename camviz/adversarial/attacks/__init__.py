@@ -1,4 +1,4 @@
-"""The attacks, one a file. Importing this package imports every file, and so fills ATTACKS."""
+"""The attacks, one per file. Importing this package imports every file, which fills ATTACKS."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""The catalogue architecture closest to a checkpoint, found without weights and without a download."""
+"""The catalog architecture closest to a checkpoint, found without weights and without a download."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..catalogue import EMBEDDED, timm_architectures, torchvision_names
+from ..catalog import EMBEDDED, timm_architectures, torchvision_names
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 SIMILAR, SAME = 0.3, 0.95  # shares of tensors: the least that is reported, and the one that ends the search
 COMPARED = 4  # architectures built and compared tensor by tensor
-LENGTH, LEAST = 64, 4  # numbers in a sketch, and those that two similar ones have in common
+LENGTH, LEAST = 64, 4  # numbers in a sketch, and the least count of equal ones in two similar sketches
 MARGIN = 0.2  # by which a sketch may underestimate a share: three standard deviations
 SKETCHES = Path(__file__).with_name("sketches.txt")
 _FACTORS = np.random.default_rng(0).integers(0, 2**63, LENGTH, np.uint64) * np.uint64(2) + np.uint64(1)
@@ -26,7 +26,7 @@ _FACTORS = np.random.default_rng(0).integers(0, 2**63, LENGTH, np.uint64) * np.u
 
 @dataclass(frozen=True)
 class ClosestArchitecture:
-    """A catalogue network; `matching` of the `tensors` of both networks have the same name and shape."""
+    """A catalog network; `matching` of the `tensors` of both networks have the same name and shape."""
 
     name: str
     matching: int
@@ -56,7 +56,7 @@ def closest_architecture(state: Mapping[str, Tensor], asked: str) -> ClosestArch
 
 
 def _candidates(shapes: Shapes) -> list[tuple[str, float]]:
-    """The architectures with the most similar sketches, the most similar first, and their estimated shares."""
+    """Return the architectures with the most similar sketches, the most similar first, and their estimated shares."""
     own = sketch(shapes)
     equal = {name: sum(map(int.__eq__, own, other)) for name, other in sketches().items()}
     names = [*EMBEDDED, *torchvision_names(), *(f"timm/{name}" for name, _ in timm_architectures())]
@@ -65,9 +65,10 @@ def _candidates(shapes: Shapes) -> list[tuple[str, float]]:
 
 
 def sketch(shapes: Shapes) -> list[int]:
-    """Return the MinHash of the tensors' names and shapes: the share of equal numbers of two estimates their overlap.
+    """Return the MinHash of the tensors' names and shapes.
 
-    The input channels of a convolution on images do not count, nor does the length of the last layer.
+    The share of equal numbers in two sketches estimates the share of equal tensors. The input channels of a convolution
+    on images and the length of the last layer are ignored.
     """
     tokens = set()
     for name, shape in shapes.items():
@@ -87,7 +88,7 @@ def sketches() -> dict[str, list[int]]:
 
 
 def write_sketches() -> None:
-    """Compute the sketches of all architectures of the catalogue anew, in about a minute."""
+    """Compute and write the sketches of all architectures of the catalog, in about a minute."""
     names = [*EMBEDDED, *torchvision_names(), *(f"timm/{name}" for name, _ in timm_architectures())]
     lines = [f"{name} {np.array(sketch(shapes_of(name)), '<u2').tobytes().hex()}\n" for name in names]
     SKETCHES.write_text("".join(lines), encoding="ascii")
@@ -100,7 +101,7 @@ def _compare(name: str, shapes: Shapes) -> ClosestArchitecture:
 
 
 def _fits(known: tuple[int, ...], given: tuple[int, ...]) -> bool:
-    """Whether two shapes are equal, except for the number of classes or of input channels."""
+    """Return whether two shapes are equal, except for the number of classes or of input channels."""
     if known == given or len(known) != len(given) or not known:
         return known == given
     classes = known[0] == 1000 and known[1:] == given[1:]

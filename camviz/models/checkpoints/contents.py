@@ -1,4 +1,4 @@
-"""The tensors of a saved checkpoint, however deep they are nested, under names that tell where they stand."""
+"""The tensors of a saved checkpoint at any depth, named by their path."""
 
 import re
 import threading
@@ -11,9 +11,9 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-SEPARATOR = "/"  # between the keys of dictionaries in one another; the names inside a state dict have dots
+SEPARATOR = "/"  # between the keys of nested dictionaries; the names inside a state dict have dots
 
-# Settings and counters that training scripts save beside the tensors. Their values are not needed.
+# Classes of settings and counters that training scripts save beside the tensors. Their values are not needed.
 _HARMLESS = re.compile(
     r"(numpy\.(_?core\.multiarray\.scalar|dtype|dtypes\.\w+|(bool_?|u?int\d+|float\d+))|_codecs\.encode"
     r"|argparse\.Namespace|types\.SimpleNamespace|collections\.(defaultdict|deque)|pathlib(\._local)?\.\w*Path"
@@ -26,7 +26,7 @@ _lock = threading.Lock()
 
 
 class Placeholder:
-    """What stands for a harmless object of a checkpoint: it takes any state and keeps nothing."""
+    """The replacement of a harmless object in a checkpoint: it accepts any state and keeps nothing."""
 
     def __new__(cls, *_: Any, **__: Any) -> "Placeholder":
         return super().__new__(cls)
@@ -39,7 +39,7 @@ class Placeholder:
 
 
 def load_content(opened: Path | IO[bytes]) -> Any:
-    """Return what torch.save wrote, without running code: tensors, and placeholders for settings and counters.
+    """Read a file of torch.save without running code: tensors, and placeholders for settings and counters.
 
     Raises pickle.UnpicklingError for other classes.
     """
@@ -61,7 +61,7 @@ def load_content(opened: Path | IO[bytes]) -> Any:
 
 @contextmanager
 def _placeholders(known: Mapping[str, Any]) -> Iterator[None]:
-    """Let torch's reader make placeholders of the classes of these names."""
+    """Let torch's reader replace objects of these classes by placeholders."""
     if not known:
         yield
         return
@@ -72,7 +72,7 @@ def _placeholders(known: Mapping[str, Any]) -> Iterator[None]:
 
 
 def tensors_in(content: Any) -> dict[str, Tensor]:
-    """Return all tensors inside nested dictionaries and lists by name, the keys on the way joined by a slash."""
+    """Return all tensors in nested dictionaries and lists by their path, whose keys are joined by slashes."""
     found: dict[str, Tensor] = {}
     seen: set[int] = set()
 

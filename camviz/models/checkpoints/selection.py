@@ -1,7 +1,7 @@
 """Choose the tensors of a checkpoint that belong to a network, and give them the network's names.
 
-Without the wrappers' parts of the names, each tensor "p + name" of the checkpoint is a candidate for the tensor "name"
-of the network. The prefix p is taken under which most names and shapes fit.
+After the parts of wrappers are removed from the names, each tensor "p + name" of the checkpoint is a candidate for the
+tensor "name" of the network. The chosen prefix p is the one with most matching names and shapes.
 """
 
 import re
@@ -17,18 +17,18 @@ from .contents import SEPARATOR
 from .reparametrization import plain_weights
 
 _WRAPPERS = re.compile(r"(?:(?<=[./])|^)(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-# Copies that training keeps beside the network itself, and what is no network.
+# Names of copies that training keeps beside the network, and of tensors that belong to no network.
 _COPIES = re.compile(r"ema|averag|swa|teacher|shadow|momentum|target|slow|key_encoder|encoder_k|_k$|old", re.IGNORECASE)
 _OTHERS = re.compile(r"criteri|loss|metric|optim|sched|scaler|queue|acc|(^|_)(f1|auroc)", re.IGNORECASE)
 _USUAL = ("state_dict", "model", "model_state_dict", "model_state", "net")
 
 
 def select(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors of `state` that belong to `net`, under its names where these are recognized.
+    """Return the tensors of `state` that belong to `net`, under the names of `net` if these are recognized.
 
-    Of several that fit equally well, the plain weights are taken before averaged ones (EMA, SWA) and a teacher's, then
-    those under the usual keys. Losses, counters and the optimizer's tensors are left out; others that the network does
-    not have stay, so that `fill` can name them. Raises CamvizError if the choice is ambiguous.
+    If several sets fit equally well, plain weights are preferred to averaged ones (EMA, SWA) and to those of a teacher,
+    then those under the usual keys. Losses, counters and the optimizer's tensors are left out. Other tensors that the
+    network does not have are kept, so that `fill` can name them. Raises CamvizError if the choice is ambiguous.
     """
     wanted = net.state_dict()
     if wanted.keys() == state.keys():
@@ -55,7 +55,7 @@ def select(state: Mapping[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
 
 
 def _scores(given: Mapping[str, Tensor], own: Mapping[str, str], wanted: Mapping[str, Tensor]) -> dict[str, list[int]]:
-    """Count for each prefix the shapes and the names that fit."""
+    """Return for each prefix the number of shapes and of names that fit."""
     scores: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for key, value in given.items():
         for prefix, name in _splits(key):
@@ -70,14 +70,14 @@ def _short(key: str) -> str:
 
 
 def _short_names(names: Iterable[str]) -> dict[str, str]:
-    """The network's names by their forms without wrappers; unchanged where two would become the same."""
+    """Return the network's names by their forms without wrappers; all unchanged if two would become equal."""
     names = list(names)
     short = {_short(name): name for name in names}
     return short if len(short) == len(names) else {name: name for name in names}
 
 
 def _splits(key: str) -> Iterable[tuple[str, str]]:
-    """All ways to divide a name into a prefix and the name inside a network."""
+    """Yield all ways to divide a name into a prefix and the name inside a network."""
     for place in (0, *(match.end() for match in re.finditer(r"[./]", key))):
         yield key[:place], key[place:].replace(SEPARATOR, ".")
 
@@ -94,8 +94,8 @@ def _preferred(prefixes: list[str], given: Mapping[str, Tensor]) -> str:
         names = [key[len(first) :] for key in given if key.startswith(first)]
         if any(not _equal(given[first + name], given.get(other + name)) for name in names):
             raise WeightsFitError(
-                "the checkpoint holds several state dicts that fit the network equally well, under {names}: pass the "
-                "one that you mean as weights, as a dictionary of tensors by name",
+                "the checkpoint holds several state dicts that fit the network equally well, under {names}: load one "
+                "of them with torch.load and pass it as weights, a dictionary of tensors by name",
                 names=listed([repr(name.rstrip("./")) for name in (first, *others)]),
             )
     return first
@@ -106,7 +106,7 @@ def _equal(one: Tensor, other: Tensor | None) -> bool:
 
 
 def _is_other(name: str, value: Tensor, known: set[str]) -> bool:
-    """Whether a tensor beside those of the network is no part of a network: a counter, a loss, another dictionary."""
+    """Return whether a tensor belongs to no network: a counter, a loss, or a part of another dictionary."""
     first = re.split(r"[./]", name)[0]
     if first in known:
         return False
@@ -114,7 +114,7 @@ def _is_other(name: str, value: Tensor, known: set[str]) -> bool:
 
 
 def _without_common_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a checkpoint of which no name fits, without the prefix that its names share."""
+    """Return a checkpoint in which no name fits, without the common prefix of its names."""
     dictionaries: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for key, value in state.items():
         path, _, name = key.rpartition(SEPARATOR)

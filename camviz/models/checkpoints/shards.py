@@ -1,4 +1,4 @@
-"""Checkpoints in several files (shards), with an index of the tensors in each, as Hugging Face saves them."""
+"""Checkpoints in several files (shards) with an index of the tensors in each, as Hugging Face saves them."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _SHARD = re.compile(r"(?P<stem>.+)-(\d{5})-of-(?P<count>\d{5})(?P<suffix>\.safet
 
 
 def files_of(index: Path) -> dict[Path, set[str]]:
-    """Return the files of an index, with the names of the tensors to take from each. Raises CamvizError."""
+    """Return the files of an index, with the names of the tensors in each. Raises CamvizError."""
     try:
         places = json.loads(bytes_of(index))["weight_map"]
         pairs = [(str(name), str(file)) for name, file in places.items()]
@@ -23,7 +23,7 @@ def files_of(index: Path) -> dict[Path, set[str]]:
         ) from error
     found: dict[Path, set[str]] = {}
     for name, file in pairs:
-        if Path(file).name != file:  # another folder is none of its business
+        if Path(file).name != file:  # an index of a stranger must not read files of other folders
             raise WeightsError(
                 "the index {name} names the file {file}: expected files in its own folder", name=index.name, file=file
             )
@@ -42,7 +42,7 @@ def files_of(index: Path) -> dict[Path, set[str]]:
 
 
 def check_is_whole(name: str) -> None:
-    """Raise CamvizError for one of several files of a checkpoint, by its name."""
+    """Raise CamvizError if the name is that of one of several files of a checkpoint."""
     part = _SHARD.fullmatch(Path(name).name)
     if part and int(part["count"]) > 1:
         raise WeightsError(

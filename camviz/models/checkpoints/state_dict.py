@@ -17,9 +17,10 @@ _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")  # GoogLeNet's and Inception's
 
 
 def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint: Hint | None = None) -> None:
-    """Load `state` into `net`, every key and shape matched.
+    """Load `state` into `net`. Every key and shape must match.
 
-    Raises CamvizError that tells how many are not, the first of each sort, and what `hint` makes of the state.
+    Raises CamvizError with the number of missing, unexpected and misshapen tensors, the first of each, and the text
+    that `hint` returns for the state.
     """
     wanted = net.state_dict()
     given = {key: value for key, value in state.items() if key in wanted or not key.startswith(_TRAINING_ONLY)}
@@ -53,13 +54,13 @@ def fill(net: nn.Module, state: Mapping[str, Tensor], file: str, name: str, hint
             network=name,
             reasons=join(reasons, SEMICOLON),
         )
-    wanted.update(given)  # keeps the versions that torch notes beside the tensors
+    wanted.update(given)  # keeps the versions that torch stores beside the tensors
     with reading(file or "of these tensors"):
         net.load_state_dict(wanted)
 
 
 def classes_in(state: Mapping[str, Tensor], net: nn.Module, classes: int) -> int:
-    """The number of classes of a checkpoint: the rows of its last layer, which `net` has for `classes`."""
+    """Return the number of classes of a checkpoint: the rows of its last layer. `net` was built for `classes`."""
     heads = [(key, value) for key, value in net.state_dict().items() if value.ndim > 1 and len(value) == classes]
     key, known = heads[-1] if heads else ("", torch.empty(0, device="cpu"))
     given = state.get(key)
@@ -67,7 +68,7 @@ def classes_in(state: Mapping[str, Tensor], net: nn.Module, classes: int) -> int
 
 
 def channels_in(state: Mapping[str, Tensor], net: nn.Module) -> int:
-    """The number of input channels of a checkpoint: those of the first convolution, as `net` names it."""
+    """Return the number of input channels of a checkpoint: those of its first convolution, named as in `net`."""
     name, first = first_convolution(net)
     given = state.get(f"{name}.weight")
     known = len(first.weight), *first.kernel_size
@@ -77,20 +78,20 @@ def channels_in(state: Mapping[str, Tensor], net: nn.Module) -> int:
 
 
 def first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:
-    """The first convolution, which meets the image, with its name. Raises CamvizError."""
+    """Return the first convolution with its name. Raises CamvizError if there is none."""
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d):
             return name, module
-    raise ModelError("{kind} has no convolution", kind=type(net).__name__)
+    raise ModelError("{kind} has no convolution (nn.Conv2d): CamViz needs a CNN", kind=type(net).__name__)
 
 
 def widen(net: nn.Module, channels: int) -> None:
-    """Let a network that has no weights yet take another number of input channels."""
+    """Change the number of input channels of a network whose weights are not loaded yet."""
     _, first = first_convolution(net)
     first.in_channels = channels
     first.weight = nn.Parameter(first.weight.new_zeros(len(first.weight), channels, *first.kernel_size))
     if isinstance(net, GoogLeNet | Inception3):
-        net.transform_input = False  # their own scaling of red, green and blue
+        net.transform_input = False  # it scales red, green and blue, and fails for other channels
 
 
 def _more(keys: list[str]) -> str:

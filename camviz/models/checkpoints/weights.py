@@ -1,4 +1,4 @@
-"""The weights of a model: where they come from, and how weights files are read without running code in them."""
+"""The source of a model's weights, and readers of weights files that run no code in them."""
 
 import pickle
 import re
@@ -24,7 +24,7 @@ from .shards import INDEX, check_is_whole, files_of
 _BROKEN = (
     *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
     *(ImportError, MemoryError, AssertionError, struct.error, pickle.UnpicklingError, BadZipFile, SafetensorError),
-)  # whatever a damaged or hostile file makes the readers raise
+)  # the exceptions of the readers for damaged or hostile files
 STATE_DICTS = (".ckpt", ".bin", ".safetensors", ".tar")  # suffixes of files that hold no network, only its weights
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 
@@ -34,12 +34,12 @@ _CUSTOM = re.compile(r"custom(?: ([0-9a-f]{8}))?")
 
 @dataclass(frozen=True)
 class Weights:
-    """Where the weights of a model come from, and which they are.
+    """The source of the weights of a model, and their name.
 
     `kind` and `name`: "default" and the name of the pretrained weights ("IMAGENET1K_V1"); "random"; "file" and the
     path of a state dict; "program" and the path of a TorchScript or torch.export file; "custom" for a network or a
     state dict given as a Python object, and the first 8 digits of its digest once it is registered.
-    `named`: a recipe gives the name of pretrained weights, since others may be the default elsewhere.
+    `named`: a recipe contains the name of pretrained weights, because the default may be another one elsewhere.
     `str()` gives the text for display: "IMAGENET1K_V1", "random", "birds.pth", "custom 1a2b3c4d".
     """
 
@@ -49,7 +49,7 @@ class Weights:
 
     @classmethod
     def parse(cls, text: str) -> "Weights":
-        """Return the weights that a recipe or a command line means by "default", "random", "custom ..." or a path."""
+        """Return the weights for a text in a recipe or a command line: "default", "random", "custom ..." or a path."""
         if text in ("default", "random"):
             return cls(text)  # type: ignore[arg-type]
         custom = _CUSTOM.fullmatch(text)
@@ -84,9 +84,9 @@ class Weights:
 
 
 def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
-    """The state dict of a weights file, or of the content of one of that name: safetensors, or what torch wrote.
+    """Return the state dict of a weights file (safetensors, or of torch.save), given by its path or its content.
 
-    No code that it may carry is run. Raises CamvizError.
+    No code in it is run. Raises CamvizError.
     """
     state = read_checkpoint(source, name)
     for key in _WRAPPERS:
@@ -99,9 +99,9 @@ def read(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
 
 
 def read_checkpoint(source: Path | bytes, name: str = "") -> dict[str, Tensor]:
-    """All tensors of a weights file, in dictionaries of any depth, their keys joined by a slash: "ema/conv.weight".
+    """Return all tensors of a weights file; keys of nested dictionaries are joined by slashes: "ema/conv.weight".
 
-    Of the index of a checkpoint in several files, those of all files. No code that it may carry is run. Raises
+    For the index of a checkpoint in several files, the tensors of all files. No code in them is run. Raises
     CamvizError.
     """
     name = name or str(source)
@@ -121,7 +121,7 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
         content = _read_file(file, file.name)
         if absent := sorted(names - content.keys()):
             raise WeightsError(
-                "the weights file {file} has no '{tensor}', which {name} says it has: download both again",
+                "the weights file {file} has no '{tensor}', although {name} lists it: download both again",
                 file=file.name,
                 tensor=absent[0],
                 name=index.name,
@@ -149,16 +149,18 @@ def _read_file(source: Path | bytes, name: str) -> dict[str, Tensor]:
         raise WeightsError(
             "the weights file {name} holds no state dict: save one by torch.save(net.state_dict(), file)", name=name
         )
-    # A tensor may name one number a million times: networks that are built after its shape would fill the memory.
+    # A tensor of stride 0 can claim any shape in a small file: a network built for this shape would fill the memory.
     if any(value.layout != torch.strided or value.is_meta or value.nbytes > _size(source) for value in state.values()):
         raise WeightsError(
-            "the weights file {name} cannot be used: its tensors claim to be larger than the file", name=name
+            "the weights file {name} cannot be used, because its tensors claim to be larger than the file: save them "
+            "by torch.save(net.state_dict(), file)",
+            name=name,
         )
     return state
 
 
 def _check_format(source: Path | bytes, name: str) -> None:
-    """Refuse what is a compressed file, an archive of files or text by its name."""
+    """Raise CamvizError for a compressed file, an archive of files, or an index."""
     start = _start(source)
     known = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z"}
     kind = next((kind for magic, kind in known.items() if start.startswith(magic)), "")
@@ -177,7 +179,7 @@ def _check_format(source: Path | bytes, name: str) -> None:
 
 
 def kind_of(source: Path | bytes) -> Literal["state dict", "TorchScript", "torch.export"]:
-    """What a file that torch wrote holds, by the names in its archive; what is no archive may be a state dict."""
+    """Return the kind of a file that torch wrote, by the names in its archive; "state dict" if it is no archive."""
     with suppress(*_BROKEN), ZipFile(_opened(source)) as archive:
         names = [name.partition("/")[2] for name in archive.namelist()]
         if "constants.pkl" in names:
@@ -203,8 +205,8 @@ def _size(source: Path | bytes) -> int:
 
 
 def _check_archive(source: Path | bytes) -> None:
-    """Refuse an archive that grows when it is unpacked, which torch never writes, or that torch may read otherwise."""
-    if not _start(source).startswith(b"PK\3\4"):  # by which torch tells an archive from the files of its early days
+    """Raise ValueError for an archive that is compressed, as torch never writes it, or that is ambiguous."""
+    if not _start(source).startswith(b"PK\3\4"):  # torch recognizes its archives by these bytes too
         return
     with ZipFile(_opened(source)) as archive:
         entries = archive.infolist()
@@ -223,19 +225,19 @@ def reading(name: Path | str) -> Iterator[None]:
         wanted = re.search(r"GLOBAL (\S+)", str(error))
         if not wanted:
             raise WeightsError(
-                "the weights file {name} holds more than tensors, or is damaged: save the tensors alone, by "
+                "the weights file {name} holds more than tensors, or is damaged: save only the tensors, by "
                 "torch.save(net.state_dict(), file)",
                 name=name,
             ) from error
         raise WeightsError(
-            "the weights file {name} holds more than tensors ({code}), which would have to be run as code, and is not: "
-            "save the tensors alone, by torch.save(net.state_dict(), file)",
+            "the weights file {name} holds more than tensors ({code}), and CamViz runs no code of a file: save only "
+            "the tensors, by torch.save(net.state_dict(), file)",
             name=name,
             code=wanted[1],
         ) from error
     except _BROKEN as error:
         raise WeightsError(
             "the weights file {name} cannot be used: it is damaged, of another network, or holds "
-            "more than tensors; remove it, or put a whole one in its place",
+            "more than tensors; replace it by a complete file",
             name=name,
         ) from error

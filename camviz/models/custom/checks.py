@@ -1,4 +1,4 @@
-"""What a network that a user brings may do that its results depend on, found by a few passes as it is loaded."""
+"""Check a custom network by a few passes when it is loaded: training mode, several inputs, random numbers, batches."""
 
 import inspect
 import re
@@ -23,9 +23,9 @@ TRIES = 8  # passes of an image through a network that can draw random numbers
 
 
 def prepare(net: nn.Module) -> tuple[Message, ...]:
-    """Put a network into evaluation mode, float32 if it has fewer digits, and freeze it; return notes about it.
+    """Put a network into evaluation mode, convert 16-bit weights to float32, and freeze it; return notes about it.
 
-    Raises CamvizError for weights that have no values, or that are nan or infinite.
+    Raises CamvizError for weights without values, and for weights that are nan or infinite.
     """
     tensors = dict(net.named_parameters()) | dict(net.named_buffers())
     for name, tensor in tensors.items():
@@ -41,10 +41,10 @@ def prepare(net: nn.Module) -> tuple[Message, ...]:
                 "the CPU, or call net.to_empty(device='cpu') and then net.load_state_dict(...)",
                 name=name,
             )
-    with suppress(TypeError):  # a train() of its own that takes no mode
+    with suppress(TypeError):  # the network may override train() without its parameter
         net.eval()
     for module in net.modules():
-        if module.training:  # its train() leaves it so
+        if module.training:  # an overridden train() may leave it so
             module.training = False
     for parameter in net.parameters():
         parameter.grad = None
@@ -65,7 +65,7 @@ def prepare(net: nn.Module) -> tuple[Message, ...]:
 
 @contextmanager
 def one_input(net: nn.Module) -> Iterator[None]:
-    """Raise CamvizError about a network that does not run on an image alone, whatever it raises inside."""
+    """Raise CamvizError if a network does not run on one image alone, for any exception that is raised inside."""
     arguments = _arguments(net)
     required = [one for one in arguments if one.default is one.empty and one.kind not in _VARIADIC]
     if len(required) > 1 or any(one.kind is one.KEYWORD_ONLY for one in required):
@@ -80,8 +80,8 @@ def one_input(net: nn.Module) -> Iterator[None]:
         if isinstance(error, CamvizError):
             raise
         raise ModelError(
-            "{kind} does not run on a batch of one image, a tensor (1, channels, height, width): {reason}; if it takes "
-            "another input, put it into an nn.Module whose forward(self, image) calls it",
+            "{kind} does not run on a batch of one image, a tensor (1, channels, height, width): {reason}; if it needs "
+            "another input, wrap it in an nn.Module whose forward(self, image) calls it",
             kind=type(net).__name__,
             reason=(str(error) or type(error).__name__).splitlines()[0],
         ) from error
@@ -105,8 +105,8 @@ def _several_inputs(net: nn.Module, arguments: Sequence[inspect.Parameter]) -> C
     others = [name for name in (needed if len(needed) > 1 else named) if name != image]
     example = ", ".join(f"{name}=torch.zeros(1, 3)" for name in others) or "torch.zeros(1, 3)"
     return ModelError(
-        "{kind} takes several inputs ({names}), and CamViz gives it the image alone: fix the others by a wrapper, such "
-        "as camviz.load_model(camviz.models.FixedInputs(net, {example})), or by an nn.Module of your own whose "
+        "{kind} takes several inputs ({names}), and CamViz gives it only the image: fix the others by a wrapper, such "
+        "as camviz.load_model(camviz.models.FixedInputs(net, {example})), or by your own nn.Module, whose "
         "forward(self, image) calls the network with them",
         kind=type(net).__name__,
         names=", ".join(str(one) for one in arguments),
@@ -115,23 +115,24 @@ def _several_inputs(net: nn.Module, arguments: Sequence[inspect.Parameter]) -> C
 
 
 def checked(model: Model) -> Model:
-    """Return the model with notes on what was found by passes of two random images, alone and as a batch.
+    """Return the model with notes on the results of passes of two random images, alone and as a batch.
 
-    A network whose samples depend on their batch, or that takes no batch, runs on one image at a time from then on.
-    Raises CamvizError where class scores are not finite, or `preprocess` gives sizes that the network does not take.
+    If a result depends on the rest of the batch, or the network takes no batch, it is marked to run on one image at a
+    time. Raises CamvizError if class scores are not finite, or if the network does not run on the sizes of
+    `preprocess`.
     """
     random = np.random.default_rng(0).integers(0, 256, (2, *model.input_size, 3), dtype=np.uint8)
     both = torch.cat([model.normalize(view) for view in random])
     notes: list[Message] = []
-    with SeededOperations(), suppress(StartAgainError):  # from then on the network runs without its autocast
+    with SeededOperations(), suppress(StartAgainError):  # a network with autocast is marked to run without it
         find_autocast(model.net, lambda: forward(model.net, both[:1]))
     with torch.no_grad(), SeededOperations() as numbers:
         first = forward(model.net, both[:1])
-        tries = TRIES if numbers.drawn else 1  # what draws may draw the same twice
+        tries = TRIES if numbers.drawn else 1  # random numbers may be the same twice
         draws = not all(near(forward(model.net, both[:1]), first) for _ in range(tries))
         if draws:
-            mark_batches_of_one(model.net, needed=False)  # no two passes of it are comparable
-        batch = forward(model.net, both)  # finds out whether it takes batches at all
+            mark_batches_of_one(model.net, needed=False)  # its passes differ, so batches cannot be compared
+        batch = forward(model.net, both)  # marks a network that takes no batches
         if not draws:
             alone = torch.cat([first, forward(model.net, both[1:])])
             mark_batches_of_one(model.net, needed=not near(batch, alone))
@@ -143,8 +144,8 @@ def checked(model: Model) -> Model:
 
 
 _RANDOM = Message(
-    "This network's forward pass draws random numbers, such as dropout that stays on: CamViz seeds those of torch, so "
-    "a result repeats, but it is that of one draw among many."
+    "This network's forward pass draws random numbers, as dropout that stays on does: CamViz seeds those of torch, so "
+    "a result can be repeated, but it is the result of one draw among many."
 )
 _UNSEEDED = Message(
     "This network's forward pass draws random numbers that CamViz cannot seed: two results of one image differ."
@@ -157,7 +158,7 @@ def _seeded_pass(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def _check_sizes(model: Model) -> None:
-    """Raise CamvizError if the network does not run on the sizes that the model's own `preprocess` gives."""
+    """Raise CamvizError if the network does not run on the sizes of the custom preprocessing function."""
     if model.transform is None:
         return
     height, width = model.input_size

@@ -1,4 +1,4 @@
-"""Copies of networks, also of those that copy.deepcopy refuses."""
+"""Copy networks, including those that copy.deepcopy refuses."""
 
 import copy
 from collections import deque
@@ -29,17 +29,18 @@ REFUSALS = (Exception,)  # a network's own __deepcopy__ or __reduce__ may raise 
 def copied(net: nn.Module, *, shares_tensors: bool = False) -> nn.Module:
     """Return a copy of a network, which is only read. Raises CamvizError if it cannot be copied.
 
-    Computed tensors, such as cached activations and the weight of a pruned layer, are copied without their graph. What
-    cannot be copied, such as locks, generators and open files, is shared with the copy. With `shares_tensors` so are
-    the parameters and buffers: for copies whose modules are replaced and whose tensors are never changed.
+    Computed tensors, such as cached activations and the weight of a pruned layer, are copied without their graph.
+    Objects that cannot be copied, such as locks, generators and open files, are shared with the copy. With
+    `shares_tensors`, parameters and buffers are shared too, for copies whose modules are replaced and whose tensors are
+    never changed.
     """
     shared = [*net.parameters(), *net.buffers()] if shares_tensors else []
     try:
         copy_of_it = _deep_copy(net, {id(tensor): tensor for tensor in shared})
     except REFUSALS as error:
         raise ModelError(
-            "this {kind} cannot be copied, so it cannot be loaded ({error}): delete what it holds besides modules and "
-            "tensors before you load it, or load its state dict into a new network of its class",
+            "this {kind} cannot be copied, so it cannot be loaded ({error}): delete its attributes that are neither "
+            "modules nor tensors before you load it, or load its state dict into a new network of its class",
             kind=type(net).__name__,
             error=(str(error) or type(error).__name__).splitlines()[0],
         ) from error
@@ -56,7 +57,7 @@ _origins: WeakKeyDictionary[nn.Module, "ref[nn.Module]"] = WeakKeyDictionary()
 
 
 def origin_of(net: nn.Module) -> nn.Module | None:
-    """Return the network that this one is a copy of, if it is still there."""
+    """Return the network that this one is a copy of; None if it no longer exists."""
     return _origins[net]() if net in _origins else None
 
 
@@ -70,7 +71,7 @@ def _deep_copy(net: nn.Module, shared: dict[int, Any]) -> nn.Module:
 
 
 def _prepare(value: Any, memo: dict[int, Any], seen: set[int]) -> None:
-    """Put the copy of all that deepcopy refuses inside a value into its memo."""
+    """Add to the memo of deepcopy a copy of each part of a value that deepcopy refuses."""
     if id(value) in seen:
         return
     seen.add(id(value))
@@ -93,7 +94,7 @@ def _prepare(value: Any, memo: dict[int, Any], seen: set[int]) -> None:
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return what a value holds, as far as deepcopy copies it part by part."""
+    """Return the parts of a value that deepcopy copies one by one; [] for a value that it copies as a whole."""
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
     if isinstance(value, list | tuple | set | frozenset | deque):

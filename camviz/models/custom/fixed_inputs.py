@@ -1,4 +1,4 @@
-"""A network of several inputs as a network of the image alone."""
+"""A wrapper for networks with several inputs: all inputs except the image are fixed."""
 
 import inspect
 from typing import Any
@@ -33,7 +33,7 @@ class FixedInputs(nn.Module):
         return _Buffer(name)
 
     def extra_repr(self) -> str:
-        """Return the fixed values that are no tensors, by which two of these networks differ."""
+        """Return the fixed values that are no tensors, so that the digest of the network depends on them."""
         fixed = [*self._values, *self._named.items()]
         return ", ".join(repr(value) for value in fixed)
 

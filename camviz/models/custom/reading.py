@@ -1,4 +1,4 @@
-"""How the output of a network is read: where its class scores are, and what makes probabilities of them."""
+"""Find the class scores in the output of a network, and how they become probabilities."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -39,7 +39,7 @@ _MOVES = ("squeeze", "flatten", "view", "reshape", "unsqueeze", "contiguous", "c
 
 @dataclass(frozen=True)
 class Answers:
-    """What the class scores of a network mean: the head, whether it gives probabilities, and notes about it."""
+    """The meaning of the class scores of a network: the head, whether it gives probabilities, and notes about it."""
 
     head: Head
     are_probabilities: bool = True
@@ -56,15 +56,15 @@ def read_output(
 ) -> Answers:
     """Find the class scores of a network among its outputs, and remember how they are read.
 
-    `shape`: (C, H, W) of the input. `names`: the number of class names that were given. With a `unit`, a single output
-    is a number and no probability. Raises CamvizError where the
-    class scores cannot be told, and for a `head` that contradicts the network's last step.
+    `shape`: (C, H, W) of the input. `names`: the number of given class names. With a `unit`, a single output is a
+    number and no probability. Raises CamvizError if the class scores cannot be identified, and for a `head` that
+    contradicts the network's last step.
     """
     if head is not None:
         choice(head, get_args(Head), Message("head"))
     result, steps, images = _some_outputs(net, shape)
     path = _path(output) if output is not None else ()
-    if isinstance(result, Tensor) and path in ((0,), (-1,)):  # the only output there is
+    if isinstance(result, Tensor) and path in ((0,), (-1,)):  # the only output
         path = ()
     notes: tuple[Message, ...] = ()
     if not path and not isinstance(result, Tensor):
@@ -84,7 +84,7 @@ def read_output(
     one, shares = values.shape[1] == 1, bool(((values >= 0) & (values <= 1)).all())
     if squash and head in ("softmax", "sigmoid") and head != squash:
         raise OutputError(
-            "this network ends in {step}, so its head is not '{head}': leave head out, and its own numbers are shown",
+            "this network ends in {step}, so its head cannot be '{head}': leave head out to show its own numbers",
             step=squash,
             head=head,
         )
@@ -93,7 +93,7 @@ def read_output(
     if unseen and ends_in_sigmoid(found):
         squash, hidden = "sigmoid", True
     if one and shares and not unit and (hidden or (head == "none" and not squash)):
-        squash, hidden = "sigmoid", True  # a probability by itself, however it was made
+        squash, hidden = "sigmoid", True  # a single number of 0 to 1 is read as a probability
     two = one and names == 2
     if not hidden or squash == "sigmoid":
         set_reading(net, OutputReading(path, squash, computed_back=hidden, two_answers=two))
@@ -119,7 +119,7 @@ def _path(output: Output) -> tuple[int | str, ...]:
     path = output if isinstance(output, tuple) else (output,)
     if not path or not all(isinstance(step, int | str) and not isinstance(step, bool) for step in path):
         raise OutputError(
-            "output must be the index or the name of one of the network's outputs; got {output}",
+            "output must be the index or the name of one of the network's outputs, or a path of both; got {output}",
             output=repr(output)[:60],
         )
     return path
@@ -132,7 +132,7 @@ def _some_outputs(net: nn.Module, shape: tuple[int, int, int]) -> tuple[Any, Las
     x = torch.from_numpy(random).to(reference.device, reference.dtype)
     try:
         return *raw_output(net, x), 2
-    except (RuntimeError, ValueError, TypeError, AssertionError, LookupError, AttributeError):  # it may take one only
+    except (RuntimeError, ValueError, TypeError, AssertionError, LookupError, AttributeError):  # perhaps for two images
         with running_on(net, x[:1]):
             return *raw_output(net, x[:1]), 1
 
@@ -140,9 +140,9 @@ def _some_outputs(net: nn.Module, shape: tuple[int, int, int]) -> tuple[Any, Las
 def _last_step(
     net: nn.Module, path: tuple[int | str, ...], found: Tensor, values: Tensor, steps: LastSteps
 ) -> tuple[Literal["softmax", "sigmoid"] | None, bool]:
-    """Return the squash that a network ends in, if any, and whether what enters it is hidden.
+    """Return the softmax or sigmoid that a network ends in, if any, and whether its input is hidden.
 
-    It is hidden in a compiled network, and where the network goes on with a part of the squash's result.
+    It is hidden in a compiled network, and if the network continues with a part of the result.
     """
     if (kept := steps.before(found)) is not None:
         before, kind = as_matrix(kept[0], len(values)).detach().float(), kept[1]
@@ -157,7 +157,7 @@ def _last_step(
 
 
 def _scripted_end(net: torch.jit.ScriptModule, path: tuple[int | str, ...]) -> str:
-    """Return the name of the last operation of a TorchScript network that does more than move values."""
+    """Return the name of the last operation of a TorchScript network, except those that only move values."""
     value = next(iter(net.inlined_graph.outputs()))
     for step in path:
         inputs = list(value.node().inputs())
@@ -173,7 +173,7 @@ def _scripted_end(net: torch.jit.ScriptModule, path: tuple[int | str, ...]) -> s
 
 
 def _exported_end(net: nn.Module, path: tuple[int | str, ...]) -> str:
-    """Return the name of the last operation of a torch.export network that does more than move values."""
+    """Return the name of the last operation of a torch.export network, except those that only move values."""
     if not isinstance(net, InterpreterModule) and not hasattr(net, "graph"):
         return ""
     node = next(iter(reversed(net.graph.nodes)))  # type: ignore[union-attr, arg-type]

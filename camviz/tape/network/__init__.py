@@ -1,1 +1,1 @@
-"""How a network must be run and read: its batches, modes, outputs and errors, and where values or gradients break."""
+"""Facts that decide how a network is run: batches, modes, outputs, errors, non-finite values, cut gradients."""

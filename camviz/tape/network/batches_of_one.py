@@ -21,7 +21,7 @@ from .not_finite import input_not_finite, value_not_finite
 from .quantized import NoGradientError, check_quantized, without_gradient
 
 MAX_RELATIVE_DIFFERENCE = 1e-4
-MOST_STARTS = 4  # of a pass that finds out how its network must be run: its output, autocast, hooks, batches
+MOST_STARTS = 4  # of a pass: each may find one new fact about the network (its output, autocast, hooks, batches)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,9 +32,9 @@ _alone: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
 def needs_batches_of_one(net: nn.Module) -> bool:
-    """Whether a network must run on one sample at a time.
+    """Return whether a network must run on one sample at a time.
 
-    Known by `mark_batches_of_one`, or by a batch norm without running statistics among its modules.
+    `mark_batches_of_one` sets it. By default it is True for a network with a batch norm without running statistics.
     """
     if (known := _alone.get(net)) is None:
         known = _alone[net] = any(isinstance(one, _BatchNorm) and one.running_mean is None for one in net.modules())
@@ -42,28 +42,28 @@ def needs_batches_of_one(net: nn.Module) -> bool:
 
 
 def mark_batches_of_one(net: nn.Module, needed: bool = True) -> None:
-    """From now on, run this network on one sample at a time; or in batches without a further check."""
+    """Mark a network to run on one sample at a time or, if that is not `needed`, in batches without another check."""
     _alone[net] = needed or needs_batches_of_one(net)
     _checked.add(net)
 
 
 def is_checked(net: nn.Module) -> bool:
-    """Whether it is known for certain if this network needs batches of one."""
+    """Return whether it has been checked if this network needs batches of one."""
     return net in _checked
 
 
 def near(found: Tensor, expected: Tensor) -> bool:
-    """Whether class scores are equal up to rounding, which differs between batches by about 1e-6 of the largest."""
+    """Return whether class scores are equal up to the rounding of batches, about 1e-6 of the largest score."""
     difference = (found - expected).abs().masked_fill(found == expected, 0)  # both may be -inf
     largest = expected[expected.isfinite()].abs().amax() if expected.isfinite().any() else 0
     return bool((difference <= MAX_RELATIVE_DIFFERENCE * largest).all())
 
 
 def isolated(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function of (net, x, ...), which returns tensors with one entry for each sample of the batch x.
+    """Decorate a function of (net, x, ...) that returns tensors with one entry for each sample of the batch x.
 
-    It leaves the caller's inference mode and autocast. A network that needs batches of one gets its samples one by
-    one, and the results are concatenated.
+    It runs without the caller's inference mode and autocast. If the network needs batches of one, the function runs for
+    each sample, and the results are concatenated.
     """
     signature = inspect.signature(function)
     gradients = "score" in signature.parameters
@@ -103,7 +103,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
                 if isinstance(error, NoGradientError):
                     layer = given.arguments.get("layer")
                     raise (explained_cut(net, x, layer, lambda some: net(some.clone())) or error) from None
-                # The pass may have found that the network takes no batch.
+                # The pass may have shown that the network accepts no batches.
                 if len(x) <= 1 or not outermost or not needs_batches_of_one(net):
                     raise
         results = [function(*one.args, **one.kwargs) for one in _samples(given)]
@@ -139,7 +139,7 @@ def _concatenated(results: list[Any]) -> Any:
 
 
 def fails_in_batches(run: Callable[[Tensor], Tensor], x: Tensor) -> bool:
-    """Whether `run`, a plain pass (B, C, H, W) -> (B, K), fails for the batch x and not for its first sample."""
+    """Return whether `run`, a plain pass (B, C, H, W) -> (B, K), fails for the batch x and not for its first sample."""
 
     def fails(samples: Tensor) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""The modes of torch that a caller, or a network itself, may switch on: inference mode and autocast."""
+"""The modes of torch that a caller or a network may enable: inference mode and autocast."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
@@ -21,15 +21,17 @@ autocast_dtype: ContextVar[torch.dtype | None] = ContextVar("camviz_autocast_dty
 
 @contextmanager
 def usual_modes() -> Iterator[None]:
-    """Leave the caller's inference mode and autocast: values are then the same in all of them, and have gradients.
+    """Leave the caller's inference mode and autocast, so that values do not depend on them and have gradients.
 
-    Gradient checkpointing is left out too.
+    Gradient checkpointing is disabled too.
     """
     with ExitStack() as modes:
         modes.enter_context(without_checkpoints())
         if torch.is_inference_mode_enabled():
             modes.enter_context(torch.inference_mode(False))
-            modes.enter_context(torch.no_grad())  # leaving inference mode enables gradients; who needs them does so
+            modes.enter_context(
+                torch.no_grad()
+            )  # leaving inference mode enables gradients, which are not always needed
         leave_autocast(modes)
         yield
 
@@ -43,7 +45,7 @@ def leave_autocast(modes: ExitStack) -> None:
 
 @contextmanager
 def autocast_to(dtype: torch.dtype | None) -> Iterator[None]:
-    """Run the forward passes inside the context under autocast to `dtype`; None leaves them as they are."""
+    """Run the forward passes inside the context under autocast to `dtype`; None changes nothing."""
     token = autocast_dtype.set(dtype)
     try:
         yield
@@ -65,7 +67,7 @@ class _Watch(TorchFunctionMode):
 
 
 class _WithoutAutocast(TorchFunctionMode):
-    """Makes each call without autocast."""
+    """Runs each call without autocast."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         with ExitStack() as modes:
@@ -74,7 +76,7 @@ class _WithoutAutocast(TorchFunctionMode):
 
 
 def find_autocast(net: nn.Module, run: Callable[[], Tensor]) -> None:
-    """Raise StartAgainError if `run`, a plain pass, meets autocast for the first time."""
+    """Raise StartAgainError if `run`, a plain pass, is the first one in which autocast is found."""
     if net in _autocasting:
         return
     watch = _Watch()
@@ -86,7 +88,7 @@ def find_autocast(net: nn.Module, run: Callable[[], Tensor]) -> None:
 
 
 def copy_autocast(net: nn.Module, other: nn.Module) -> None:
-    """Let a copy of a network run without its autocast if the network does."""
+    """Mark a copy of a network to run without autocast if the network is marked so."""
     if net in _autocasting:
         _autocasting.add(other)
 

@@ -1,7 +1,7 @@
-"""Passes without gradient checkpointing, which would compute parts of a pass again outside of what listens to it.
+"""Passes without gradient checkpointing, which would repeat parts of a pass outside of the contexts that observe it.
 
-torch.utils.checkpoint looks up by name, in its own module, the two functions that it calls. Both are replaced there
-once, by functions that do the same, except in a pass of CamViz; so every way of importing `checkpoint` is covered.
+torch.utils.checkpoint looks up the two functions that it calls by name in its own module. Both are replaced there once,
+by functions that do the same except in a pass of CamViz. So it does not matter how a network imports `checkpoint`.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _off: ContextVar[bool] = ContextVar("camviz_without_checkpoints", default=False)
 
 @contextmanager
 def without_checkpoints() -> Iterator[None]:
-    """Run checkpointed parts of a network as they are, in this thread only: values and gradients are the same."""
+    """Run a network without checkpointing, in this thread only. Values and gradients do not change."""
     _install_once()
     token = _off.set(True)
     try:

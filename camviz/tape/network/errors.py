@@ -1,4 +1,4 @@
-"""What a network's own code, or a score, raises becomes a CamvizError that says where it happened."""
+"""Errors of a network's own code, or of a score, as CamvizError that names the place."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ FAILS = Message("the {what} fails for an input of shape {shape}: {reason}")
 
 
 class StartAgainError(RuntimeError):
-    """A pass has found out how its network must be run: the pass has to start again."""
+    """A pass has found a new fact about how its network must be run, and must start again."""
 
 
 class NetworkError(CamvizError):
-    """An error of code that is not CamViz's. It is of the original type too, and `__cause__` is the original."""
+    """An error of the network's or the user's code. It is also of the original type; `__cause__` is the original."""
 
     code = "network-fails"
 
@@ -27,7 +27,7 @@ class NetworkError(CamvizError):
 
 @contextmanager
 def network_errors(what: str, x: Tensor) -> Iterator[None]:
-    """Raise NetworkError for what `what` raises inside for an input x; what a progress callback raises passes."""
+    """Turn exceptions inside into NetworkError about `what` for an input x, except those of a progress callback."""
     try:
         yield
     except (CamvizError, StartAgainError):
@@ -45,15 +45,15 @@ def network_errors(what: str, x: Tensor) -> Iterator[None]:
 
 
 def _also(kind: type[Exception], sentence: Message) -> NetworkError:
-    """Return a NetworkError that is of another type too, so that callers who expect that type catch it."""
+    """Return a NetworkError that is also of another type, so that `except` clauses for this type catch it."""
     try:
         both: type[NetworkError] = type("NetworkError", (NetworkError, kind), {})
         return both(sentence)
-    except TypeError:  # a type that is laid out in another way, or made of other arguments
+    except TypeError:  # the memory layout or the constructor of the type is incompatible
         return NetworkError(sentence)
 
 
 def reason_of(error: Exception) -> str:
-    """Return what an error says, in one line of at most 200 characters, or its kind if it says nothing."""
+    """Return the first line of an error's message, at most 200 characters, or its type if there is no message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200]

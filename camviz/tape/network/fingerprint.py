@@ -1,4 +1,4 @@
-"""Whether a network has changed."""
+"""A fingerprint by which changes of a network are found."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -13,7 +13,7 @@ def fingerprint(net: nn.Module) -> int:
 
 def _token(value: Any) -> Hashable:
     if isinstance(value, dict):
-        # A copy, as other threads may run the network, and write to itself as it runs.
+        # A copy, because the network may change its own attributes in another thread that runs it.
         return tuple([(key, _token(one)) for key, one in value.copy().items()]) if value else ()
     if isinstance(value, bool | int | float | str | None):
         return value

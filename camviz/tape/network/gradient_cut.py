@@ -1,4 +1,4 @@
-"""Where a network's forward cuts the gradient, by torch.no_grad(), detach() or .data."""
+"""Find the place where a network's forward cuts the gradient by torch.no_grad(), detach() or .data."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from ..hooks import listening
 
 
 def explained_cut(net: nn.Module, x: Tensor, layer: nn.Module | None, run: Any) -> CamvizError | None:
-    """Return the error that says where the gradient is cut between `layer`, or the input, and the class scores.
+    """Return the error that names the place of the cut between `layer`, or the input, and the class scores.
 
-    `run(x)` is a plain pass. None if the pass does not show it.
+    `run(x)` is a plain pass. None if the place cannot be found in it.
     """
     names = {module: name for name, module in net.named_modules() if name}
     cut: list[str] = []
@@ -36,7 +36,7 @@ def explained_cut(net: nn.Module, x: Tensor, layer: nn.Module | None, run: Any) 
     if not cut and last and isinstance(scores, Tensor) and not scores.requires_grad:
         return GradientError(
             "no gradient of the score arrives, because the network's forward cuts it after its last layer '{name}', by "
-            "torch.no_grad(), detach(), NumPy or a function without a gradient, such as argmax: take a method without "
+            "torch.no_grad(), detach(), NumPy or a function without a gradient, such as argmax: use a method without "
             "gradients (occlusion, Score-CAM), or return the class scores themselves",
             name=last,
         )
@@ -44,7 +44,7 @@ def explained_cut(net: nn.Module, x: Tensor, layer: nn.Module | None, run: Any) 
         return None
     return GradientError(
         "no gradient of the score arrives, because the network's forward cuts it at '{name}', by torch.no_grad(), "
-        "torch.inference_mode(), detach() or .data: explain a layer that comes later, take a method without gradients "
+        "torch.inference_mode(), detach() or .data: explain a later layer, use a method without gradients "
         "(occlusion, Score-CAM), or remove the cut",
         name=cut[0],
     )

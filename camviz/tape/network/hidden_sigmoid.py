@@ -1,4 +1,4 @@
-"""A sigmoid near the end of a network that is not its last call, as autograd's graph shows it."""
+"""Find a sigmoid near the end of a network in autograd's graph, for networks whose last call is another one."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _ARITHMETIC = frozenset(_NAMES.split())
 
 
 def ends_in_sigmoid(output: Tensor) -> bool:
-    """Whether autograd's graph of an output shows a sigmoid, or 1 / (1 + exp(-z)), that only arithmetic follows."""
+    """Return whether autograd's graph of an output has a sigmoid, or 1 / (1 + exp(-z)), followed only by arithmetic."""
     waiting, found = [output.grad_fn], dict[Any, str]()
     while waiting:
         node = waiting.pop()

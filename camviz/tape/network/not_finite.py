@@ -1,4 +1,4 @@
-"""Where a value that is not finite (nan, inf) begins: in the weights, in the input, or in a module of the network."""
+"""Find where a value that is not finite (nan, inf) begins: in the weights, in the input, or in a module."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Run = Callable[[], Tensor]
 
 
 def value_not_finite(values: Any) -> str | None:
-    """Return "nan", "inf" or "-inf" if a tensor holds it; None for finite values and for all that is no tensor."""
+    """Return "nan", "inf" or "-inf" if a tensor contains it; None for finite values and for anything but a tensor."""
     if not isinstance(values, Tensor) or not values.is_floating_point() or values.is_meta:
         return None
     total = float(values.detach().sum())
@@ -25,9 +25,10 @@ def value_not_finite(values: Any) -> str | None:
 
 
 def check_scores(net: nn.Module, x: Tensor, scores: Tensor, run: Run) -> None:
-    """Raise CamvizError if class scores are nan or inf, and say where it begins; `run` repeats their pass.
+    """Raise CamvizError, which names the place where it begins, if class scores are nan or inf; `run` repeats the pass.
 
-    A score of -inf is a class that the network excludes. A layer may be read for an input that holds nan on purpose.
+    A score of -inf is a class that the network excludes. Inputs with nan are used on purpose to measure receptive
+    fields.
     """
     if (value := value_not_finite(scores)) in ("nan", "inf") and not (is_listening() and value_not_finite(x)):
         raise begins_at(net, x, run) or NotFiniteError(
@@ -37,7 +38,7 @@ def check_scores(net: nn.Module, x: Tensor, scores: Tensor, run: Run) -> None:
 
 
 def begins_at(net: nn.Module, x: Tensor, run: Run) -> CamvizError | None:
-    """Return the error that says where values that are not finite begin in a pass of x; None if nothing shows it."""
+    """Return the error that names the place where values stop being finite in a pass of x; None if it is not found."""
     if value := value_not_finite(x):
         return input_not_finite(value)
     names = {module: name for name, module in net.named_modules()}
@@ -72,7 +73,7 @@ def input_not_finite(value: str) -> CamvizError:
 def broken_weights(net: nn.Module, prefix: str = "", at_load: bool = False) -> Iterator[CamvizError]:
     """Yield an error for each parameter and running statistic that holds nan or inf, and for each buffer with nan.
 
-    `at_load`: leave out the other buffers, as a network may never read them.
+    `at_load`: leave out the other buffers, because a network may never read them.
     """
     for kind, held in (
         (Message("parameter"), net.named_parameters(prefix)),
@@ -92,7 +93,7 @@ def broken_weights(net: nn.Module, prefix: str = "", at_load: bool = False) -> I
 
 
 def _buffers(net: nn.Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
-    """Yield its buffers, and the tensors that its modules hold as plain attributes, as a pruned weight is one."""
+    """Yield the buffers of a network, and tensors that are plain attributes of its modules, such as pruned weights."""
     yield from net.named_buffers(prefix)
     for name, module in net.named_modules(prefix=prefix):
         for key, value in vars(module).items():
@@ -101,7 +102,7 @@ def _buffers(net: nn.Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def check_gradient(net: nn.Module, x: Tensor, gradient: Tensor, score_again: Callable[[Tensor], Tensor]) -> None:
-    """Raise CamvizError if a gradient is not finite, and say after which module it begins.
+    """Raise CamvizError, which names the module after which it begins, if a gradient is not finite.
 
     `score_again` computes the score (B,) of x once more.
     """
@@ -128,13 +129,13 @@ def check_gradient(net: nn.Module, x: Tensor, gradient: Tensor, score_again: Cal
     torch.autograd.grad(explained.sum(), x, allow_unused=True)
     if not found:
         raise NotFiniteError(
-            "the gradient of the score holds {value}, although the scores are finite: look for a square root, a norm "
-            "or a division that meets 0 in the network, or take a method without gradients, such as occlusion",
+            "the gradient of the score holds {value}, although the scores are finite: look for a square root or "
+            "a norm of 0, or a division by 0, in the network, or use a method without gradients, such as occlusion",
             value=value,
         )
     raise NotFiniteError(
         "the gradient of the score holds {value}, although the scores are finite: it begins in what follows {layer}, "
-        "such as a square root, a norm or a division that meets 0; a method without gradients works, such as occlusion",
+        "such as a square root or a norm of 0, or a division by 0; a method without gradients works, such as occlusion",
         value=value,
         layer=_described(names[found[0]], found[0]),
     )

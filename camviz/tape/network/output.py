@@ -1,4 +1,4 @@
-"""The class scores in what a network returns: which of its outputs they are, and before which last step."""
+"""Find the class scores in the output of a network: which of several outputs, and before which last step."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -26,7 +26,7 @@ _SQUASHES: dict[Any, Squash] = {
 }
 _LOGARITHMS = {F.log_softmax, torch.log_softmax, Tensor.log_softmax, torch.special.log_softmax, F.logsigmoid}
 _EXPONENTIALS, _LOGS = {torch.exp, Tensor.exp}, {torch.log, Tensor.log}
-_CLAMPS = {torch.clamp, torch.clip, Tensor.clamp, Tensor.clip}  # away from 0 and 1, which changes the result hardly
+_CLAMPS = {torch.clamp, torch.clip, Tensor.clamp, Tensor.clip}  # often used to keep probabilities away from 0 and 1
 # Names of outputs that are no class scores, unless `output` says so.
 _FEATURES = {"features", "feature", "feat", "feats", "embedding", "embeddings", "hidden_states", "last_hidden_state"}
 _FEATURES |= {"pooler_output", "prototypes", "attentions", "loss"}
@@ -43,9 +43,9 @@ _MOVES = {
 class OutputReading:
     """How the class scores of a network are read from its output.
 
-    `output` leads to them through nested outputs, by index or name. `squash` is the network's last step, and the class
-    scores are what enters it; they are `computed_back` from a sigmoid's result where its input cannot be seen.
-    `two_answers`: one score s stands for two classes, of scores -s and s.
+    `output` is their path in nested outputs, by index or name. `squash` is the network's last step, whose input is the
+    class scores; if this input is hidden, they are `computed_back` from the result of a sigmoid. `two_answers`: one
+    score s stands for two classes, of scores -s and s.
     """
 
     output: Path = ()
@@ -58,7 +58,7 @@ _readings: WeakKeyDictionary[nn.Module, OutputReading] = WeakKeyDictionary()
 
 
 def set_reading(net: nn.Module, reading: OutputReading) -> None:
-    """From now on, read the class scores of this network in this way."""
+    """Set how the class scores of this network are read."""
     _readings[net] = reading
 
 
@@ -68,11 +68,11 @@ def reading_of(net: nn.Module) -> OutputReading | None:
 
 
 class LastSteps(TorchFunctionMode):
-    """Keeps what enters each softmax and sigmoid of a pass, so that the class scores before the last one are known."""
+    """Keeps the input of each softmax and sigmoid of a pass, so that the class scores before the last one are known."""
 
     def __init__(self) -> None:
         super().__init__()
-        # By id(result), which stays unique as the result is kept: result, what entered, kind, whether its logarithm.
+        # By id(result), which stays unique as the result is kept: result, input, kind, whether it is the logarithm.
         self.kept: dict[int, tuple[Tensor, Tensor, Squash, bool]] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -97,7 +97,7 @@ class LastSteps(TorchFunctionMode):
         return result
 
     def before(self, output: Tensor) -> tuple[Tensor, Squash] | None:
-        """Return what entered the last step that made `output`, and its kind; None if no such step made it."""
+        """Return the input and the kind of the last step that computed `output`; None if there is no such step."""
         known = self.kept.get(id(output))
         return None if known is None else (known[1], known[2])
 
@@ -107,7 +107,7 @@ def _is_small(x: Tensor) -> bool:
 
 
 def _along_classes(func: Any, x: Tensor, args: Any, kwargs: Any) -> bool:
-    """Whether a softmax runs along the classes of (B, K) or (B, K, 1, 1); a sigmoid runs on each value alone."""
+    """Return whether a softmax runs along the classes of (B, K) or (B, K, 1, 1); a sigmoid runs on each value alone."""
     if _SQUASHES[func] == "sigmoid":
         return True
     dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
@@ -125,7 +125,7 @@ def class_scores(
     """Return the class scores (B, K) from a network's output for `batch` images. Raises CamvizError."""
     if reading is None:
         found = output if isinstance(output, Tensor) else at(output, choose(output))
-        return as_matrix(found, batch if found.ndim else None)  # a lone number may be anything, such as a loss
+        return as_matrix(found, batch if found.ndim else None)  # a single number may be a loss
     found = at(output, reading.output) if not isinstance(output, Tensor) else output
     if reading.computed_back:
         found = as_matrix(found, batch)
@@ -134,7 +134,7 @@ def class_scores(
         before = steps.before(found)
         if before is None:
             raise OutputError(
-                "the network's last step was a {step} when it was loaded, and is another one now: load it again",
+                "the network's last step was {step} when it was loaded, and is another one now: load it again",
                 step=reading.squash,
             )
         scores = as_matrix(before[0], batch)
@@ -228,8 +228,9 @@ def choose(output: Any, classes: int | None = None, batch: int | None = None) ->
 def candidates_of(output: Any, classes: int | None = None, batch: int | None = None) -> list[tuple[Path, Tensor]]:
     """Return the outputs that may be the class scores: by their shapes, and by what they depend on.
 
-    An output that another one is computed from is none: features, of logits. `classes`: their number, if it is known.
-    `batch`: the number of images, which each output must have. Raises CamvizError if there is none.
+    An output from which another one is computed is not among them, such as features from which logits are computed.
+    `classes`: their number, if it is known. `batch`: the number of images, the first size of each output. Raises
+    CamvizError if there is none.
     """
     candidates = [
         (path, value)
@@ -257,7 +258,7 @@ def _is_candidate(value: Any) -> bool:
 
 
 def _last_of(candidates: list[tuple[Path, Tensor]]) -> list[tuple[Path, Tensor]]:
-    """Return the candidates of which no other one of another width is computed: not the features, but the logits."""
+    """Return the candidates from which no candidate of another width is computed: the logits, not the features."""
     before: dict[Any, set[Any]] = {value.grad_fn: set(nodes_before(value)) for _, value in candidates}
     return [
         (path, value)
@@ -272,7 +273,7 @@ def _last_of(candidates: list[tuple[Path, Tensor]]) -> list[tuple[Path, Tensor]]
 
 
 def independent_outputs(candidates: list[tuple[Path, Tensor]]) -> list[tuple[Path, Tensor]]:
-    """Return the outputs that are neither computed from the first one nor what it is computed from, and the first."""
+    """Return the first output, and the others that are neither computed from it nor used to compute it."""
     (_, first), *others = candidates
     before = set(nodes_before(first))
     return candidates[:1] + [
@@ -283,7 +284,7 @@ def independent_outputs(candidates: list[tuple[Path, Tensor]]) -> list[tuple[Pat
 
 
 def nodes_before(value: Tensor) -> Iterator[Any]:
-    """Yield every node of autograd's graph that a tensor is computed from, without its own."""
+    """Yield every node of autograd's graph from which a tensor is computed, without its own."""
     waiting, seen = [value.grad_fn], {value.grad_fn, None}
     while waiting:
         node = waiting.pop()
@@ -294,6 +295,6 @@ def nodes_before(value: Tensor) -> Iterator[Any]:
 
 
 def described_output(path: Path, value: Any) -> str:
-    """Return an output as a sentence names it: its path and its shape."""
+    """Return the path and the shape of an output for a sentence."""
     shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
     return f"{'.'.join(map(str, path))} {shape}".strip()

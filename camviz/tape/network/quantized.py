@@ -1,4 +1,4 @@
-"""Quantized modules: they compute with integers, so no gradient passes through them."""
+"""Quantized modules, which compute with integers, so that no gradient passes through them."""
 
 from collections.abc import Iterable
 from weakref import WeakKeyDictionary
@@ -22,11 +22,11 @@ QUANTIZED = Message(
 
 
 class NoGradientError(GradientError):
-    """The score does not depend on what its gradient is asked for, as autograd sees it."""
+    """The score does not depend on the tensor for which its gradient is needed, according to autograd."""
 
 
 def is_quantized(net: nn.Module) -> bool:
-    """Whether a module of the network is quantized."""
+    """Return whether a module of the network is quantized."""
     if (known := _quantized.get(net)) is None:
         known = _quantized[net] = any(type(module).__module__.startswith(_PACKAGES) for module in net.modules())
     return known
@@ -45,9 +45,9 @@ def without_gradient(net: nn.Module, error: Exception) -> CamvizError | None:
 
 
 def check_quantized(net: nn.Module, results: Iterable[Tensor]) -> None:
-    """Raise CamvizError if a result of gradients is zero because the network is quantized; else note what it lacks."""
+    """Raise CamvizError if a gradient of a quantized network is zero; add a note if it is not."""
     if not is_quantized(net):
         return
     if not all(bool(result.any()) for result in results):
         raise MethodError(QUANTIZED)
-    add_note("Parts of this network are quantized and pass back no gradient, so the map leaves out what they do.")
+    add_note("Parts of this network are quantized and pass back no gradient, so the map does not include their effect.")

@@ -10,7 +10,7 @@ import streamlit as st
 from ... import models
 from ...errors import CamvizError
 from ...explanation.question import Question
-from ...models.catalogue import EMBEDDED
+from ...models.catalog import EMBEDDED
 from ...models.class_names import ImageNetName
 from ...registry import METHODS, Method
 from ..inputs import image_input, model_input, pins

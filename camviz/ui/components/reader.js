@@ -1,5 +1,4 @@
-// Mends Streamlit's own elements: horizontal scroll areas are reachable by keyboard, texts are translated, and a popover
-// stays open until a file in it has arrived, because closing it would cancel the upload.
+// Mends Streamlit's own elements: horizontal scroll areas are reachable by keyboard, and texts are translated.
 const SCROLLING = 'pre, .katex-display';
 const TRANSLATED = [
   '[data-testid=stFileUploaderDropzone] p', '[data-testid=stFileUploaderDropzoneInstructions] span',
@@ -7,13 +6,6 @@ const TRANSLATED = [
 ].join(', ');
 const changed = new Map(); // Streamlit's texts that were translated, with the original
 let stop = () => {}; // ends the observer of the previous run
-
-function hold(event) {
-  const box = document.querySelector('[data-testid=stFileChipIconSpinner]')?.closest('[data-testid=stPopoverBody]');
-  if (box && (event.type === 'keydown' ? event.key === 'Escape' : !box.contains(event.target)))
-    event.stopImmediatePropagation();
-}
-for (const kind of ['pointerdown', 'click', 'keydown']) window.addEventListener(kind, hold, true);
 
 export default function({ data }) {
   stop();

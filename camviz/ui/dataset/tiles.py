@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ... import captions, encode, render
-from ...batch import Item, Order, Outcome, Worker
+from ...batch import Item, Job, Outcome, Worker
 from ...explanation.question import Question
 from ...registry import METHODS, Method
 from ...stage.stage_map import StageMap
@@ -63,8 +63,8 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
     While it computes, `place` shows those that are finished, with gaps for the others.
     """
     images = dataset_input.dataset_images()
-    order = _order(experiment, question)
-    keys = {image.name: _key(experiment, order, image) for image in images}
+    job = _job(experiment, question)
+    keys = {image.name: _key(experiment, job, image) for image in images}
     missing = [image for image in images if result_store().get(keys[image.name]) is None]
 
     def finished() -> list[Found]:
@@ -86,7 +86,7 @@ def compute(experiment: Experiment, question: Question, place: Any) -> list[Foun
             ("dataset", *keys.values()),
             len(missing) * each,
             tr("Explain {count} images", count=len(missing)),
-            lambda report: _work(Worker(order, experiment.model), missing, keys, each, report, show),
+            lambda report: _work(Worker(job, experiment.model), missing, keys, each, report, show),
             ask="never" if quick else "if slow",
             keep=False,
             keeps=tr("Keeps the finished heatmaps."),
@@ -105,7 +105,7 @@ def _work(
     show: Callable[[], None],
 ) -> int:
     """Compute the missing tiles, each of `each` expected seconds; call `show` before, and after every few."""
-    (method,) = worker.order.methods
+    (method,) = worker.job.methods
     size = 1 if METHODS[method].many_passes else AT_ONCE
     groups = [missing[start : start + size] for start in range(0, len(missing), size)]
 
@@ -115,18 +115,18 @@ def _work(
     show()
     parts = tasks.parts_of(report, [each * len(group) for group in groups], finished)
     for group, part in zip(groups, parts, strict=True):
-        looked = worker.read([Item(image.name, image.data, worker.order.methods) for image in group])
+        images = worker.read([Item(image.name, image.data, worker.job.methods) for image in group])
         with in_queue(part) as progress:
-            for outcome in worker.explain(looked, partial(progress, 0, 1)):
+            for outcome in worker.explain(images, partial(progress, 0, 1)):
                 result_store().put(keys[outcome.name], _tile(outcome))
         show()
     return len(missing)
 
 
-def _order(experiment: Experiment, question: Question) -> Order:
+def _job(experiment: Experiment, question: Question) -> Job:
     method = question.method
     rival = experiment.rival if 0 <= experiment.target != experiment.rival >= 0 else None
-    return Order(
+    return Job(
         model=experiment.model.name,
         methods=(method.key,),
         target=experiment.target if experiment.target >= 0 else None,
@@ -138,8 +138,8 @@ def _order(experiment: Experiment, question: Question) -> Order:
     )
 
 
-def _key(experiment: Experiment, order: Order, image: DatasetImage) -> Hashable:
-    return "dataset", image.digest, experiment.model.key, order.asked(order.methods[0])
+def _key(experiment: Experiment, job: Job, image: DatasetImage) -> Hashable:
+    return "dataset", image.digest, experiment.model.key, job.settings_of(job.methods[0])
 
 
 def _tile(outcome: Outcome) -> Tile:

@@ -12,7 +12,7 @@ import streamlit as st
 from ... import models
 from ...errors import CamvizError, RecipeError, WeightsError, in_memory
 from ...models import Entry, Model, Weights
-from ...models.catalogue import source_of
+from ...models.catalog import source_of
 from ...models.checkpoints.download import DownloadError
 from ...models.checkpoints.saved_names import saved_architecture, saved_class_names
 from ...models.checkpoints.weights import kind_of, read_checkpoint
@@ -56,7 +56,7 @@ def load(name: str, untrained: bool, device: str) -> Model:
     if model is None and (model := room_models.load(name, device)) is None:
         return network(name, "random" if untrained else "default", device)
     if untrained:
-        raise CamvizError("random weights are for networks of the catalogue")
+        raise CamvizError("random weights are for networks of the catalog")
     visitor.use("network", name)
     return model
 
@@ -130,7 +130,7 @@ def bring(architecture: str, file: str, content: bytes, names: bytes | None, sig
             kind=kind,
         )
     architecture = saved_architecture(content) or architecture
-    source_of(architecture)  # else a path that is no name of the catalogue would be opened
+    source_of(architecture)  # else a path that is no name of the catalog would be opened
     model = models.load_model(
         architecture,
         weights=read_checkpoint(content, file),
@@ -187,7 +187,7 @@ def at_this_machine() -> bool:
 def uploader(device: str) -> None:
     """The widgets with which a visitor brings a network along."""
     with st.expander(tr("Your own model")):
-        titles = {entry.name: entry.title for entry in models.catalogue()}
+        titles = {entry.name: entry.title for entry in models.catalog()}
         chosen = st.selectbox(
             tr("Architecture"),
             titles,

@@ -11,7 +11,7 @@ from ...errors import CamvizError, RecipeError
 from ...explanation.explain import find_method
 from ...explanation.recipe import fields, read_layers, text
 from ...models import Weights
-from ...models.catalogue import torchvision_names, torchvision_weights
+from ...models.catalog import torchvision_names, torchvision_weights
 from ...scores import contrast, logit
 from ..session import settings as session_settings
 from ..session.language import error_text, tr
@@ -92,7 +92,7 @@ def _image_id(given: Any) -> str:
 
 
 def _is_default(name: str, weights: Any) -> bool:
-    """Return whether these are the weights that a network of the catalogue has here."""
+    """Return whether these are the weights that a network of the catalog has here."""
     return name in torchvision_names() and weights == torchvision_weights(name).name
 
 

@@ -94,5 +94,5 @@ def _pictures(lessons: Mapping[int, Lesson], guesses: tuple[Guess, ...]) -> dict
         prompt = next(one for one in lesson.prompts if one.key == guess.question)
         view = question_of(lesson.heatmaps[prompt.view - 1])
         shown = view.model.view(view.image, view.fit)
-        found[place] = hand_in.picture(shown, unpack(str(guess.value)))
+        found[place] = hand_in.region_image(shown, unpack(str(guess.value)))
     return found

@@ -84,7 +84,7 @@ def _settings(experiment: Experiment) -> Section:
     model = experiment.model
     table = [
         report.HEAD,
-        (Message("network"), f"{model.name} ({model.weights})"),
+        (Message("model"), f"{model.name} ({model.weights})"),
         (Message("layer"), ", ".join(experiment.layers)),
         (Message("image fit"), Message(experiment.fit)),
         (Message("image's sha256"), experiment.image.digest),

@@ -157,7 +157,7 @@ def _shares(answers: Sequence[Answer]) -> None:
             "Difference: {points} percentage points. If the heatmap does not matter, chance alone brings at least as "
             "large a difference in {chance} of classes like this (Fisher's exact test).",
             points=f"{100 * gap.value:+.0f}".replace("-", "\N{MINUS SIGN}"),
-            chance=percent(gap.chance, 0, exact=True),
+            chance=percent(gap.p_value, 0, exact=True),
         )
     )
 

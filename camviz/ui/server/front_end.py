@@ -13,15 +13,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+COMPONENTS = Path(__file__).parents[1] / "components"
 # The pages' own style, which Streamlit would apply late, and the heights of what comes late: nothing is to move.
-STYLES = [Path(__file__).parents[1] / "components" / name for name in ("page.css", "heights.css")]
+STYLES = [COMPONENTS / "page.css", COMPONENTS / "heights.css"]
+UPLOADS = COMPONENTS / "uploads.js"  # in the page itself: a component's script arrives after the first upload
 ROOT = b'<div id="root"></div>'
 STARTING = {"en": "CamViz is starting…", "zh": "CamViz 正在启动…"}
 # Gone as soon as the page shows anything.
 NOTICE = """<style>%s
 #starting { position: fixed; inset: 40vh 0 auto; text-align: center; font: 1.1rem sans-serif; color: #777; }
 body:has([data-testid=stMain] :is(h1, p, img, button)) #starting { display: none; }
-</style><div id="starting" role="status">%s</div>"""
+</style><div id="starting" role="status">%s</div><script>%s</script>"""
 KEPT = ("content-type", "cache-control", "etag", "last-modified")
 
 
@@ -48,7 +50,7 @@ class LightFrontEnd:
                 return response
             if kind.startswith("text/html"):
                 style = "".join(file.read_text(encoding="utf-8") for file in STYLES)
-                notice = NOTICE % (style, STARTING[_language(scope)])
+                notice = NOTICE % (style, STARTING[_language(scope)], UPLOADS.read_text(encoding="utf-8"))
                 response.body = bytes(response.body).replace(ROOT, ROOT + notice.encode())
                 return await _packed(response)
             self._compressed[path] = await _packed(response)

@@ -1,4 +1,4 @@
-"""The language of the page: sentences are English where they are used, and a gettext catalogue translates them."""
+"""The language of the page: sentences are English where they are used, and a gettext catalog translates them."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -120,13 +120,13 @@ def _code_link(error: str | Exception) -> str:
 
 
 def translated(text: str, language: str) -> str:
-    """Return `text` in a language, its values included; in English what the catalogue lacks.
+    """Return `text` in a language, its values included; in English what the catalog lacks.
 
     A class of ImageNet gets its common name.
     """
     if isinstance(text, ImageNetName):
         return common_name(text, language)
-    known: Mapping[str, str] = {} if language == "en" else catalogue(language)
+    known: Mapping[str, str] = {} if language == "en" else catalog(language)
     if not isinstance(text, Message):
         return known.get(text, text)
     template = known.get(text.template, text.template)
@@ -143,7 +143,7 @@ def _value(value: Value, language: str) -> Value:
 
 
 @cache
-def catalogue(language: str) -> Mapping[str, str]:
+def catalog(language: str) -> Mapping[str, str]:
     """Return the translations of a language by their English template."""
     with (LOCALES / language / "LC_MESSAGES" / "camviz.po").open("rb") as file:
         return {str(entry.id): str(entry.string) for entry in read_po(file, language) if entry.id and entry.string}

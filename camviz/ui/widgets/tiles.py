@@ -192,7 +192,7 @@ def offer(title: str, experiment: Experiment, e: Explanation | None, sections: S
 def _settings(experiment: Experiment) -> Section:
     table = [
         report.HEAD,
-        (Message("network"), f"{experiment.model.name} ({experiment.model.weights})"),
+        (Message("model"), f"{experiment.model.name} ({experiment.model.weights})"),
         (Message("layer"), ", ".join(experiment.layers)),
         (Message("image fit"), Message(experiment.fit)),
     ]

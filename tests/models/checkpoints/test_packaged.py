@@ -1,4 +1,4 @@
-"""MobileNet v2, whose weights come as a package: the same network as torchvision's, with no network connection."""
+"""MobileNet v2 with weights from a package: equal to torchvision's, without a network connection."""
 
 from importlib import metadata
 from pathlib import Path
@@ -10,7 +10,7 @@ import torchvision
 import camviz
 from camviz import models
 from camviz.explanation.recipe import snippet, to_recipe
-from camviz.models.catalogue import torchvision_weights
+from camviz.models.catalog import torchvision_weights
 from camviz.models.checkpoints import download, packaged
 from camviz.models.sources import find_source
 
@@ -18,7 +18,7 @@ SAMPLES = Path(__file__).parents[3] / "assets" / "samples"
 NAME = "mobilenet_v2-b0353104.pth"
 
 
-def test_it_says_what_torchvision_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packaged_weights_equal_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     model = camviz.load_model("mobilenet_v2")
     assert (str(model.weights), model.geometry.grid, list(tmp_path.iterdir())) == ("IMAGENET1K_V1", (256, 256), [])
@@ -41,7 +41,7 @@ def test_it_says_what_torchvision_says(tmp_path: Path, monkeypatch: pytest.Monke
     assert torch.equal(model.net(x), theirs(x))
 
 
-def test_without_the_package_it_is_a_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_package_means_a_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     assert "mobilenet_v2" in models.local_models()
     monkeypatch.setattr(packaged, "PACKAGES", {NAME: ("no-such-package", NAME)})
@@ -49,7 +49,7 @@ def test_without_the_package_it_is_a_download(monkeypatch: pytest.MonkeyPatch, t
     assert torchvision_weights("mobilenet_v2").name == "IMAGENET1K_V2"
 
 
-def test_a_recipe_names_the_weights_since_the_default_ones_differ_between_machines(lite0: camviz.Model) -> None:
+def test_recipe_names_the_packaged_weights(lite0: camviz.Model) -> None:
     coffee = SAMPLES / "coffee.jpg"
     made = camviz.explain(camviz.load_model("mobilenet_v2"), coffee, "grad_cam")
     recipe = to_recipe(made.question, str(coffee))
@@ -60,7 +60,7 @@ def test_a_recipe_names_the_weights_since_the_default_ones_differ_between_machin
     assert to_recipe(camviz.explain(lite0, coffee, "cam").question, "")["model"]["weights"] == "default"
 
 
-def test_a_damaged_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_damaged_packaged_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"no weights")
     monkeypatch.setattr(metadata.Distribution, "locate_file", lambda *_: tmp_path / NAME, raising=False)
     monkeypatch.setattr(metadata.PathDistribution, "locate_file", lambda *_: tmp_path / NAME)

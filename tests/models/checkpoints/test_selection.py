@@ -1,4 +1,4 @@
-"""Checkpoints as training scripts save them: each loads the very tensors of the network, or says what to do."""
+"""Checkpoints of training scripts: the network's tensors are loaded, or an error names the remedy."""
 
 import argparse
 import gzip
@@ -65,7 +65,7 @@ FORMS: dict[str, Callable[[State], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_tensors_of_the_network_are_found(form: str, state: State, tmp_path: Path) -> None:
+def test_tensors_are_found_in_every_form_of_checkpoint(form: str, state: State, tmp_path: Path) -> None:
     given = FORMS[form](state)
     torch.save(given, tmp_path / "own.pth.tar")
     for weights in (given, tmp_path / "own.pth.tar"):
@@ -73,12 +73,12 @@ def test_the_tensors_of_the_network_are_found(form: str, state: State, tmp_path:
         assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
 
 
-def test_two_that_fit_are_not_guessed(state: State) -> None:
+def test_two_fitting_state_dicts_are_refused(state: State) -> None:
     with pytest.raises(camviz.CamvizError, match="several state dicts that fit the network equally well, under 'a' "):
         camviz.load_model("squeezenet1_1", weights={"a": state, "b": changed(state)})  # type: ignore[dict-item]
 
 
-def test_other_layers_are_not_dropped(state: State) -> None:
+def test_unknown_layers_are_refused(state: State) -> None:
     with pytest.raises(camviz.CamvizError, match=r"squeezenet1_1 has no 'gate\.weight'"):
         camviz.load_model("squeezenet1_1", weights={**state, "gate.weight": torch.zeros(2, 2)})
 
@@ -100,7 +100,7 @@ HEADS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("kind", HEADS)
-def test_changed_layers_give_equal_outputs(kind: str) -> None:
+def test_changed_heads_and_reparametrizations_give_equal_outputs(kind: str) -> None:
     name, change = HEADS[kind]
     torch.manual_seed(2)
     net = getattr(tv, name)(num_classes=4)
@@ -113,7 +113,7 @@ def test_changed_layers_give_equal_outputs(kind: str) -> None:
         torch.testing.assert_close(loaded(IMAGES), net(IMAGES), rtol=1e-5, atol=1e-5)
 
 
-def test_a_head_of_several_layers_is_told_how_to_load() -> None:
+def test_error_for_a_deeper_head_names_the_remedy() -> None:
     net = tv.resnet18()
     net.fc = nn.Sequential(nn.Linear(512, 64), nn.ReLU(), nn.Dropout(), nn.Linear(64, 4))  # type: ignore[assignment]
     with pytest.raises(camviz.CamvizError) as caught:
@@ -125,13 +125,13 @@ def test_a_head_of_several_layers_is_told_how_to_load() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".bin", ".safetensors", ".pth.tar"])
-def test_weights_given_as_the_network(suffix: str, state: State, tmp_path: Path) -> None:
+def test_weights_file_without_architecture_is_refused(suffix: str, state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / f"own{suffix}")
-    with pytest.raises(camviz.CamvizError, match="holds no network of its own: name the architecture"):
+    with pytest.raises(camviz.CamvizError, match="holds weights without a network: name the architecture"):
         camviz.load_model(str(tmp_path / f"own{suffix}"))
 
 
-def test_a_compressed_file(state: State, tmp_path: Path) -> None:
+def test_compressed_file_is_refused(state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "own.pth")
     (tmp_path / "own.pth.gz").write_bytes(gzip.compress((tmp_path / "own.pth").read_bytes()[:1000]))
     with pytest.raises(camviz.CamvizError, match=r"own\.pth\.gz is a gzip archive: unpack it"):
@@ -148,7 +148,7 @@ def test_nested_references_are_read_once() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "model.", "module.net."])
-def test_a_network_whose_own_names_have_a_prefix(prefix: str) -> None:
+def test_prefixes_are_matched_with_the_network_s_names(prefix: str) -> None:
     def net() -> nn.Module:
         return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
 
@@ -157,8 +157,8 @@ def test_a_network_whose_own_names_have_a_prefix(prefix: str) -> None:
     assert all(torch.equal(loaded[f"0.{key}"], value) for key, value in state.items())
 
 
-def test_a_checkpoint_in_several_files(tmp_path: Path, state: State) -> None:
-    """The tensors that the index names, from the files that it names; else the sentence says which file to give."""
+def test_checkpoint_in_several_files_is_loaded_by_its_index(tmp_path: Path, state: State) -> None:
+    """An index loads all its files; other files raise an error that names the index."""
     names = sorted(state)
     files = {"model-00001-of-00002.safetensors": names[::2], "model-00002-of-00002.safetensors": names[1::2]}
     for file, held in files.items():

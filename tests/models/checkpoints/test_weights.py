@@ -1,4 +1,4 @@
-"""Weights files: fetched whole or not at all, checked, and read without running what they carry."""
+"""Weights files: downloaded completely or not at all, verified, and read without running code."""
 
 import errno
 import hashlib
@@ -34,13 +34,13 @@ from camviz.models.checkpoints import weights as files
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `content` by path; `announced` overrides the length that is told."""
+    """Serve `content` by path; `announced` overrides the stated length."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.content: dict[str, bytes] = {}
         self.announced: dict[str, int | None] = {}
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.tokens: list[str | None] = []
 
     @property
@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.requested.append(self.path)
         body = self.server.content.get(self.path)
         if body is None:
             self.send_error(404)
@@ -111,7 +111,7 @@ def assert_equal(net: nn.Module, state: dict[str, torch.Tensor]) -> None:
     assert all(torch.equal(loaded[key], state[key]) for key in state)
 
 
-def test_fetched_at_first_use_with_progress(server: Server, squeezenet: Any, folder: Path) -> None:
+def test_weights_are_downloaded_once_with_progress(server: Server, squeezenet: Any, folder: Path) -> None:
     name, state = squeezenet
     seen: list[tuple[int, int]] = []
     model = models.load_model("squeezenet1_1", progress=lambda done, total: seen.append((done, total)))
@@ -125,7 +125,7 @@ def test_fetched_at_first_use_with_progress(server: Server, squeezenet: Any, fol
     assert [file.name for file in folder.iterdir()] == [name]
 
     models.load_model("squeezenet1_1")
-    assert server.asked == [f"/{name}"]
+    assert server.requested == [f"/{name}"]
 
 
 MOBILENET = "mobilenetv3_small_050.lamb_in1k"
@@ -133,7 +133,7 @@ MOBILENET_PATH = f"/timm/{MOBILENET}/resolve/main/model.safetensors"
 
 
 def point_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As HF_ENDPOINT does, which huggingface_hub reads at import."""
+    """Set the endpoint like HF_ENDPOINT, which huggingface_hub reads at import."""
     template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -151,8 +151,8 @@ def mobilenet(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return state
 
 
-def asked(server: Server) -> list[str]:
-    return [path for path in server.asked if path.startswith("/timm/")]
+def requests(server: Server) -> list[str]:
+    return [path for path in server.requested if path.startswith("/timm/")]
 
 
 def test_timm_weights_are_downloaded_from_hugging_face_once(server: Server, mobilenet: Any, tmp_path: Path) -> None:
@@ -162,29 +162,31 @@ def test_timm_weights_are_downloaded_from_hugging_face_once(server: Server, mobi
     assert str(model.weights) == "lamb_in1k"
     size = len(server.content[MOBILENET_PATH])
     assert seen[-1] == (size, size)
-    count = len(asked(server))
-    assert set(asked(server)) == {MOBILENET_PATH}
+    count = len(requests(server))
+    assert set(requests(server)) == {MOBILENET_PATH}
     server.content.clear()
     assert_equal(models.load_model(f"timm/{MOBILENET}").net, mobilenet)
-    assert len(asked(server)) == count  # nothing is asked for again
+    assert len(requests(server)) == count  # no further request
     assert next((tmp_path / "hf").glob("models--timm--*/snapshots/*/model.safetensors")).stat().st_size == size
 
 
-def test_a_pinned_revision(server: Server, mobilenet: Any) -> None:
+def test_pinned_revision_is_downloaded(server: Server, mobilenet: Any) -> None:
     path = f"/timm/{MOBILENET}/resolve/{'d' * 40}/model.safetensors"
     server.content[path] = server.content.pop(MOBILENET_PATH)
     found = download.from_hugging_face(f"timm/{MOBILENET}@{'d' * 40}", "model.safetensors", "x.safetensors")
-    assert found.read_bytes() == server.content[path] and set(asked(server)) == {path}
+    assert found.read_bytes() == server.content[path] and set(requests(server)) == {path}
 
 
-def test_a_file_put_by_hand_comes_first(server: Server, mobilenet: Any, folder: Path) -> None:
+def test_manually_placed_file_is_preferred(server: Server, mobilenet: Any, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / f"{MOBILENET}.safetensors").write_bytes(server.content.pop(MOBILENET_PATH))
     assert_equal(models.load_model(f"timm/{MOBILENET}").net, mobilenet)
-    assert asked(server) == []
+    assert requests(server) == []
 
 
-def test_cancelling_a_hugging_face_download(mobilenet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_canceled_hugging_face_download_can_be_repeated(
+    mobilenet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
     monkeypatch.setattr(download, "PAUSE", 0.0)
 
@@ -204,7 +206,7 @@ def test_cancelling_a_hugging_face_download(mobilenet: Any, tmp_path: Path, monk
         ("refused", ".*refused"),
     ],
 )
-def test_hugging_face_weights_that_cannot_be_downloaded(
+def test_failed_hugging_face_download_names_the_reason(
     fault: str, reason: str, server: Server, mobilenet: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.content.clear()
@@ -214,7 +216,7 @@ def test_hugging_face_weights_that_cannot_be_downloaded(
         point_to("http://127.0.0.1:9", monkeypatch)
     started = time.monotonic()
     expected = (
-        rf"the weights file {MOBILENET}.safetensors is missing and could not be downloaded \({reason}\): put it by"
+        rf"the weights file {MOBILENET}.safetensors is missing and could not be downloaded \({reason}\): download it to"
     )
     with pytest.raises(camviz.CamvizError, match=expected) as refusal:
         models.load_model(f"timm/{MOBILENET}")
@@ -223,7 +225,7 @@ def test_hugging_face_weights_that_cannot_be_downloaded(
 
 
 @pytest.mark.slow
-def test_the_variables_of_hugging_face(server: Server, mobilenet: Any, tmp_path: Path) -> None:
+def test_hugging_face_environment_variables_are_used(server: Server, mobilenet: Any, tmp_path: Path) -> None:
     code = f"import camviz; print(camviz.load_model('timm/{MOBILENET}').weights)"
     variables = {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": "hf_secret"}
     environment = {**os.environ, **variables, "TORCH_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
@@ -232,7 +234,7 @@ def test_the_variables_of_hugging_face(server: Server, mobilenet: Any, tmp_path:
     assert list((tmp_path / "home" / "hub").glob("models--timm--*")) and "Bearer hf_secret" in server.tokens
 
 
-def test_a_broken_off_transfer_leaves_nothing(server: Server, squeezenet: Any, folder: Path) -> None:
+def test_interrupted_download_leaves_no_file(server: Server, squeezenet: Any, folder: Path) -> None:
     name, state = squeezenet
     size = len(server.content[f"/{name}"])
     server.announced[f"/{name}"] = size + 1000
@@ -246,7 +248,7 @@ def test_a_broken_off_transfer_leaves_nothing(server: Server, squeezenet: Any, f
     assert_equal(models.load_model("squeezenet1_1").net, state)
 
 
-def test_a_server_that_tells_no_length(server: Server, squeezenet: Any) -> None:
+def test_download_without_content_length(server: Server, squeezenet: Any) -> None:
     name, state = squeezenet
     server.announced[f"/{name}"] = None
     seen: set[int] = set()
@@ -269,7 +271,7 @@ def not_there(server: Server, name: str) -> None:
         (not_there, r"\(the server answered 404\)"),
     ],
 )
-def test_failures_leave_nothing(
+def test_failed_download_leaves_no_file(
     server: Server, squeezenet: Any, folder: Path, change: Callable[[Server, str], None], sentence: str
 ) -> None:
     change(server, squeezenet[0])
@@ -278,7 +280,7 @@ def test_failures_leave_nothing(
     assert list(folder.iterdir()) == []
 
 
-def test_a_refused_connection(folder: Path) -> None:
+def test_refused_connection_leaves_no_file(folder: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -288,10 +290,10 @@ def test_a_refused_connection(folder: Path) -> None:
 
 
 class Cancel(BaseException):
-    """What Streamlit raises to stop a script is no Exception either."""
+    """Like Streamlit's exception that stops a script, not an Exception."""
 
 
-def test_cancel_leaves_nothing(squeezenet: Any, folder: Path) -> None:
+def test_canceled_download_leaves_no_file(squeezenet: Any, folder: Path) -> None:
     def cancel(done: int, total: int) -> None:
         if done > total / 2:
             raise Cancel
@@ -302,7 +304,7 @@ def test_cancel_leaves_nothing(squeezenet: Any, folder: Path) -> None:
     assert_equal(models.load_model("squeezenet1_1").net, squeezenet[1])
 
 
-def test_many_threads_want_the_same_file(squeezenet: Any, folder: Path) -> None:
+def test_threads_download_the_same_file_once(squeezenet: Any, folder: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         loaded = list(pool.map(lambda _: models.load_model("squeezenet1_1"), range(4)))
     for model in loaded:
@@ -311,12 +313,12 @@ def test_many_threads_want_the_same_file(squeezenet: Any, folder: Path) -> None:
 
 
 def zeros_at_the_end(content: bytes) -> bytes:
-    """As a power cut leaves a file that its system had already given its length."""
+    """Return a file as a power failure leaves it: full length, zeros at the end."""
     return content[:-2_000_000] + bytes(2_000_000)
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:200_000], zeros_at_the_end, lambda _: b""])
-def test_a_damaged_file_is_fetched_again(squeezenet: Any, server: Server, folder: Path, damage: Any) -> None:
+def test_damaged_file_is_downloaded_again(squeezenet: Any, server: Server, folder: Path, damage: Any) -> None:
     name, state = squeezenet
     whole = server.content.pop(f"/{name}")
     folder.mkdir(parents=True)
@@ -330,11 +332,11 @@ def test_a_damaged_file_is_fetched_again(squeezenet: Any, server: Server, folder
     assert_equal(models.load_model("squeezenet1_1").net, state)
     assert (folder / name).read_bytes() == whole
     models.load_model("squeezenet1_1")
-    assert server.asked == [f"/{name}"] * 2
+    assert server.requested == [f"/{name}"] * 2
 
 
 @pytest.mark.parametrize("kind", ["net.safetensors", "net.bin"])
-def test_without_a_checksum_the_format_tells(server: Server, folder: Path, kind: str) -> None:
+def test_truncated_file_without_checksum_is_downloaded_again(server: Server, folder: Path, kind: str) -> None:
     state = {"weight": torch.arange(50_000.0)}
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -344,9 +346,9 @@ def test_without_a_checksum_the_format_tells(server: Server, folder: Path, kind:
     for part in (0, 7, 1000, len(whole) - 1):
         (folder / kind).write_bytes(whole[:part])
         assert download.cached(f"{server.url}/{kind}").read_bytes() == whole
-    assert len(server.asked) == 4
+    assert len(server.requested) == 4
     download.cached(f"{server.url}/{kind}")
-    assert len(server.asked) == 4
+    assert len(server.requested) == 4
 
 
 class FullDisk(io.FileIO):
@@ -356,18 +358,16 @@ class FullDisk(io.FileIO):
         return super().write(data)
 
 
-def test_a_full_disk_leaves_no_half_file(squeezenet: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_no_partial_file(squeezenet: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as full:
         full.setattr(Path, "open", lambda path, mode: FullDisk(path, mode.strip("b")))
-        with pytest.raises(
-            camviz.CamvizError, match=r"could not be downloaded \(the disk is full\): put it by hand into"
-        ):
+        with pytest.raises(camviz.CamvizError, match=r"could not be downloaded \(the disk is full\): download it to"):
             models.load_model("squeezenet1_1")
     assert list(folder.iterdir()) == []
     assert_equal(models.load_model("squeezenet1_1").net, squeezenet[1])
 
 
-def test_old_densenet_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_former_densenet_names_are_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tv.densenet121(weights=None).state_dict()
     old = {key.replace("norm1.", "norm.1.").replace("conv2.", "conv.2."): value for key, value in state.items()}
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
@@ -377,7 +377,7 @@ def test_old_densenet_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert_equal(models.load_model("densenet121").net, state)
 
 
-# ----------------------------------------------------------------------------------------- checkpoints of one's own
+# ----------------------------------------------------------------------------------------------- custom checkpoints
 
 
 @pytest.fixture
@@ -388,7 +388,7 @@ def ten() -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_own_checkpoint(ten: Any, tmp_path: Path, wrapper: str | None, prefix: str) -> None:
+def test_custom_checkpoint_is_loaded(ten: Any, tmp_path: Path, wrapper: str | None, prefix: str) -> None:
     state = {prefix + key: value for key, value in ten.items()}
     torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "birds.pth")
     model = models.load_model("squeezenet1_1", weights=tmp_path / "birds.pth")
@@ -397,7 +397,7 @@ def test_own_checkpoint(ten: Any, tmp_path: Path, wrapper: str | None, prefix: s
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "mnasnet0_5", "timm/starnet_s1"])
-def test_own_safetensors_of_other_classes(name: str, tmp_path: Path) -> None:
+def test_safetensors_with_other_classes_are_loaded(name: str, tmp_path: Path) -> None:
     torch.manual_seed(8)
     net = timm.create_model(name[5:], num_classes=3) if name.startswith("timm/") else tv.get_model(name, num_classes=3)
     save_file(net.state_dict(), tmp_path / "birds.safetensors")
@@ -406,7 +406,7 @@ def test_own_safetensors_of_other_classes(name: str, tmp_path: Path) -> None:
     assert model.categories == ("wren", "robin", "tit")
 
 
-def test_second_heads_of_googlenet_are_left_out(tmp_path: Path) -> None:
+def test_auxiliary_heads_of_googlenet_are_left_out(tmp_path: Path) -> None:
     net = tv.googlenet(num_classes=5, aux_logits=True, init_weights=False)
     torch.save(net.state_dict(), tmp_path / "own.pth")
     model = models.load_model("googlenet", weights=tmp_path / "own.pth")
@@ -414,7 +414,7 @@ def test_second_heads_of_googlenet_are_left_out(tmp_path: Path) -> None:
     assert_equal(model.net, {key: value for key, value in net.state_dict().items() if not key.startswith("aux")})
 
 
-def test_a_state_dict_as_it_is(ten: Any) -> None:
+def test_state_dict_is_copied_and_checked(ten: Any) -> None:
     model = models.load_model("squeezenet1_1", weights=ten)
     assert_equal(model.net, ten)
     assert (str(model.weights), len(model.categories)) == ("custom", 10)
@@ -422,11 +422,11 @@ def test_a_state_dict_as_it_is(ten: Any) -> None:
     with pytest.raises(camviz.CamvizError, match=r"the state dict does not fit resnet18: it has no 'conv1.weight'"):
         models.load_model("resnet18", weights=ten)
     for wrong in ({}, {"epoch": 3}):
-        with pytest.raises(camviz.CamvizError, match="a state dict holds tensors by name"):
+        with pytest.raises(camviz.CamvizError, match="weights hold no tensors"):
             models.load_model("resnet18", weights=wrong)
 
 
-def test_checkpoint_into_a_network_of_ones_own(tmp_path: Path) -> None:
+def test_checkpoint_is_loaded_into_a_copy_of_a_given_network(tmp_path: Path) -> None:
     def build(seed: int) -> nn.Module:
         torch.manual_seed(seed)
         return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
@@ -444,13 +444,15 @@ def test_checkpoint_into_a_network_of_ones_own(tmp_path: Path) -> None:
         (
             {"features.0.bias": None},
             r"does not fit squeezenet1_1: it has no 'features.0.bias'; "
-            r"squeezenet1_1 is still the closest in the catalogue \(51 of 52 tensors match\)\n",
+            r"squeezenet1_1 is still the closest in the catalog \(51 of 52 tensors match\)\n",
         ),
         ({"extra.weight": torch.zeros(1), "z": torch.zeros(1)}, r"squeezenet1_1 has no 'extra.weight' \(and 1 more\)"),
         ({"features.0.bias": torch.zeros(3)}, r"'features.0.bias' has the shape \(3,\) instead of \(64,\)"),
     ],
 )
-def test_a_checkpoint_that_does_not_fit(ten: Any, tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+def test_checkpoint_that_does_not_fit_is_refused(
+    ten: Any, tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
     state = {key: value for key, value in (dict(ten) | change).items() if value is not None}
     torch.save(state, tmp_path / "own.pth")
     with pytest.raises(camviz.CamvizError, match=sentence):
@@ -478,20 +480,20 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
 @pytest.mark.parametrize("kind", ["zip", "old", "safetensors"])
 def test_damaged_content_is_read_or_refused(kind: str) -> None:
-    """Whatever bytes are changed, cut off or repeated: tensors, or a CamvizError."""
+    """Changed, removed or repeated bytes give tensors or a CamvizError."""
     net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Linear(2, 2))
     buffer = io.BytesIO()
     torch.save(net.state_dict(), buffer, _use_new_zipfile_serialization=kind == "zip")
     whole = save(net.state_dict()) if kind == "safetensors" else buffer.getvalue()
-    chance, refused = random.Random(0), 0
+    rng, refused = random.Random(0), 0
     for _ in range(300):
         content = bytearray(whole)
-        for _ in range(chance.randint(1, 8)):
-            start = chance.randrange(len(content))
-            if chance.random() < 0.7:
-                content[start] = chance.randrange(256)
+        for _ in range(rng.randint(1, 8)):
+            start = rng.randrange(len(content))
+            if rng.random() < 0.7:
+                content[start] = rng.randrange(256)
             else:
-                content[start : start + chance.randint(1, 200)] = bytes(chance.randrange(256) for _ in range(5))
+                content[start : start + rng.randint(1, 200)] = bytes(rng.randrange(256) for _ in range(5))
         try:
             assert all(isinstance(value, torch.Tensor) for value in files.read(bytes(content), "own.pth").values())
         except camviz.CamvizError as error:
@@ -501,13 +503,13 @@ def test_damaged_content_is_read_or_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("content", [{"epoch": 3}, {}, [torch.zeros(1)], torch.zeros(1)])
-def test_a_file_without_a_state_dict(content: Any, tmp_path: Path) -> None:
+def test_file_without_a_state_dict_is_refused(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "own.pth")
     with pytest.raises(camviz.CamvizError, match=r"own\.pth holds no state dict"):
         models.load_model("squeezenet1_1", weights=tmp_path / "own.pth")
 
 
-# ------------------------------------------------------------------------------------------------- the shared ones
+# ---------------------------------------------------------------------------------------------------- shared models
 
 
 @pytest.fixture
@@ -516,16 +518,16 @@ def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("empty_registry")
-def test_shared_is_loaded_once(squeezenet: Any, server: Server) -> None:
+def test_shared_model_is_loaded_once(squeezenet: Any, server: Server) -> None:
     with ThreadPoolExecutor(6) as pool:
         loaded = set(pool.map(lambda _: models.shared_model("squeezenet1_1"), range(6)))
     assert len(loaded) == 1
-    assert len(server.asked) == 1
+    assert len(server.requested) == 1
     assert models.shared_model("squeezenet1_1", weights="random") not in loaded
 
 
 @pytest.mark.usefixtures("empty_registry")
-def test_shared_keeps_the_last_six(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_models_keep_the_last_six(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
 
     def load(name: str, **settings: Any) -> str:
@@ -543,7 +545,7 @@ def test_shared_keeps_the_last_six(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("empty_registry")
-def test_shared_reads_a_changed_file_again(ten: Any, tmp_path: Path) -> None:
+def test_shared_model_is_reloaded_if_its_file_changes(ten: Any, tmp_path: Path) -> None:
     torch.save(ten, tmp_path / "own.pth")
     first = models.shared_model("squeezenet1_1", tmp_path / "own.pth")
     assert models.shared_model("squeezenet1_1", str(tmp_path / "own.pth")) is first
@@ -552,7 +554,7 @@ def test_shared_reads_a_changed_file_again(ten: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("empty_registry")
-def test_a_failed_load_can_be_tried_again(squeezenet: Any, server: Server) -> None:
+def test_failed_load_can_be_repeated(squeezenet: Any, server: Server) -> None:
     content = server.content.copy()
     server.content.clear()
     with pytest.raises(camviz.CamvizError, match="404"):
@@ -562,15 +564,15 @@ def test_a_failed_load_can_be_tried_again(squeezenet: Any, server: Server) -> No
 
 
 @pytest.mark.usefixtures("empty_registry")
-def test_who_waits_can_cancel(squeezenet: Any, folder: Path) -> None:
+def test_waiting_for_a_shared_load_can_be_canceled(squeezenet: Any, folder: Path) -> None:
     waiting = threading.Event()
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
 
     def slow(done: int, total: int) -> None:
         waiting.wait(timeout=10)
 
     def impatient(done: int, total: int) -> None:
-        told.append((done, total))
+        reports.append((done, total))
         if done:
             raise Cancel
 
@@ -584,7 +586,7 @@ def test_who_waits_can_cancel(squeezenet: Any, folder: Path) -> None:
         finally:
             waiting.set()
         assert_equal(loading.result().net, squeezenet[1])
-    assert told[-1][1] > told[-1][0] > 0  # the numbers of the one who loads
+    assert reports[-1][1] > reports[-1][0] > 0  # the numbers of the one who loads
 
 
 @pytest.mark.parametrize(
@@ -602,7 +604,7 @@ def test_who_waits_can_cancel(squeezenet: Any, folder: Path) -> None:
         (Weights("custom"), "custom", "custom"),
     ],
 )
-def test_weights_as_text(weights: Weights, text: str, argument: str) -> None:
+def test_weights_are_written_and_parsed(weights: Weights, text: str, argument: str) -> None:
     assert (str(weights), weights.argument) == (text, argument)
     assert weights.is_custom == (weights.kind == "custom") and weights.is_random == (weights.kind == "random")
     parsed = Weights.parse(argument)

@@ -1,4 +1,4 @@
-"""What is found out about a network as it is loaded, and what follows from it."""
+"""Checks of a network when it is loaded, and their consequences."""
 
 import warnings
 
@@ -19,7 +19,7 @@ IMAGE, OTHER = images(2)
 
 
 @pytest.mark.parametrize("kind", ["", *ALONE])
-def test_a_network_whose_samples_depend_on_their_batch(kind):
+def test_batch_dependent_networks_run_one_image_at_a_time(kind):
     given = Small(kind)
     model = load(given)
     assert tape.needs_batches_of_one(model.net) is bool(kind)
@@ -46,11 +46,11 @@ def test_deletion_of_a_network_without_running_statistics():
 
 
 @pytest.mark.parametrize("kind", ["dropout", "depth", "noise"])
-def test_random_numbers_are_seeded_and_said(kind):
+def test_random_networks_are_seeded_and_noted(kind):
     state = torch.get_rng_state()
     model = load(Small(kind))
     assert "draws random numbers" in model.notes[0] and model.draws_random_numbers
-    # These compute a part of the network again, which draws other numbers then.
+    # These run a part of the network again, which draws other numbers then.
     for key in (refusing := ("ablation_cam", "recipro_cam", "cam")):
         with pytest.raises(CamvizError, match=r"cannot be run from this|CAM needs a layer"):
             camviz.explain(model, IMAGE, key)
@@ -62,13 +62,13 @@ def test_random_numbers_are_seeded_and_said(kind):
     assert torch.equal(torch.get_rng_state(), state)  # the process's own generator is not used
 
 
-def test_random_numbers_of_another_library_are_said():
+def test_random_numbers_of_numpy_are_noted():
     (note,) = load(Small("numpy noise")).notes
     assert "cannot seed" in note
 
 
 class Attends(Small):
-    """Can drop in its attention, and does not in evaluation mode."""
+    """Attention with dropout, which is off in evaluation mode."""
 
     def __init__(self):
         super().__init__()
@@ -79,14 +79,14 @@ class Attends(Small):
 
 
 @pytest.mark.parametrize("kind", [Small, Attends])
-def test_an_ordinary_network_has_no_notes(kind):
+def test_ordinary_network_has_no_notes(kind):
     model = load(kind())
     assert model.notes == () and not model.draws_random_numbers
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("name", ["classifier.weight", "second.bias", "norm.running_mean", "norm.running_var"])
-def test_weights_that_are_not_finite(name, value):
+def test_weights_that_are_not_finite_are_refused(name, value):
     net = Small()
     with torch.no_grad():
         net.state_dict()[name].view(-1)[0] = value
@@ -95,7 +95,7 @@ def test_weights_that_are_not_finite(name, value):
         load(net)
 
 
-def test_a_value_that_is_not_finite_begins_in_the_network():
+def test_error_names_the_layer_that_returns_nan():
     with pytest.raises(
         CamvizError, match=r"returns nan for this input; it begins in the layer 'classifier' \(Linear\)"
     ):
@@ -103,7 +103,7 @@ def test_a_value_that_is_not_finite_begins_in_the_network():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_weights_of_few_digits_are_computed_with_in_float32(dtype):
+def test_half_precision_weights_are_computed_in_float32(dtype):
     model = load(Small().to(dtype))
     expected = maps(load(Small().to(dtype).float()), IMAGE)
     for key, found in maps(model, IMAGE).items():
@@ -113,10 +113,10 @@ def test_weights_of_few_digits_are_computed_with_in_float32(dtype):
 
 
 class OwnTrain(Small):
-    """A train() that returns nothing, and leaves the modules as they are."""
+    """A train() that returns nothing and does not change the modules."""
 
     def train(self, mode=True):
-        self.asked = mode
+        self.requested_mode = mode
 
 
 class NoMode(Small):
@@ -125,14 +125,14 @@ class NoMode(Small):
 
 
 @pytest.mark.parametrize("kind", [OwnTrain, NoMode])
-def test_a_train_of_its_own(kind):
+def test_networks_with_their_own_train_are_loaded(kind):
     model = load(kind())
     assert not any(module.training for module in model.net.modules())
     expected = Small().eval()(model.preprocess(IMAGE)).softmax(dim=1)
     assert model.predict(IMAGE)[0].probability == pytest.approx(float(expected.max()), rel=1e-5)
 
 
-def test_weights_without_values():
+def test_meta_and_lazy_weights_are_refused():
     with pytest.raises(CamvizError, match="on the meta device"):
         load(Small().to("meta"))
     with warnings.catch_warnings():
@@ -143,7 +143,7 @@ def test_weights_without_values():
 
 
 class Two(nn.Module):
-    """A network of an image and a vector, by name; `order` is the order of its parameters."""
+    """A network of an image and a vector."""
 
     def __init__(self):
         super().__init__()
@@ -178,7 +178,7 @@ AGE = torch.tensor([[0.25, 0.5]])
 
 
 @pytest.mark.parametrize("kind", [Two, AgeFirst, ByName, Starred, Optional])
-def test_several_inputs(kind):
+def test_networks_of_several_inputs_need_fixed_inputs(kind):
     with pytest.raises(
         CamvizError, match=f"{kind.__name__} takes several inputs .*FixedInputs\\(net, (age=)?torch"
     ) as raised:
@@ -196,7 +196,7 @@ def test_several_inputs(kind):
     )
 
 
-def test_fixed_inputs_tell_networks_apart():
+def test_fixed_inputs_change_the_digest():
     net = Two()
     digests = {
         camviz.models.with_digest(load(FixedInputs(net, age=age), name="two")).weights for age in (AGE, AGE + 1)
@@ -214,7 +214,7 @@ class AgeScaled(Two):
         return self.net(image) + scale * age.sum(dim=1, keepdim=True)
 
 
-def test_another_input_than_a_tensor():
+def test_network_of_a_dictionary_is_refused():
     class OfADictionary(Small):
         def forward(self, inputs):
             return super().forward(inputs["image"])
@@ -242,13 +242,13 @@ def test_preprocessing_without_a_fixed_size():
         )
 
 
-def test_preprocessing_without_a_fixed_size_for_a_network_of_one_size():
+def test_preprocessing_without_a_fixed_size_is_refused_for_a_fixed_network():
     fixed = nn.Sequential(Small().first, nn.Flatten(), nn.Linear(6 * SIDE**2, 3))
     with pytest.raises(CamvizError, match=rf"add CenterCrop\(\({SIDE}, {SIDE}\)\) after the resizing"):
         camviz.load_model(fixed, preprocess=KEEPS_RATIO)
 
 
-def test_a_network_exported_for_one_image():
+def test_network_exported_for_one_image_runs_one_image_at_a_time():
     given = Small().eval()
     model = camviz.load_model(torch.export.export(given, (torch.rand(1, 3, SIDE, SIDE),)))
     assert tape.needs_batches_of_one(model.net) and model.input_size == (SIDE, SIDE)
@@ -268,12 +268,12 @@ def quantized() -> nn.Module:
 
 
 @pytest.mark.parametrize("key", [key for key, one in camviz.METHODS.items() if one.family in ("gradient", "relevance")])
-def test_a_quantized_network_has_no_gradient(key):
+def test_gradient_methods_refuse_a_quantized_network(key):
     with pytest.raises(CamvizError, match="this network is quantized, and no gradient passes"):
         camviz.explain(load(quantized()), IMAGE, key)
 
 
-def test_methods_without_gradients_on_a_quantized_network():
+def test_occlusion_of_a_quantized_network():
     given = quantized()
     model = load(given)
     found = camviz.explain(model, IMAGE, "occlusion", target=1, size=12, stride=12).attribution
@@ -288,7 +288,7 @@ def test_methods_without_gradients_on_a_quantized_network():
     assert camviz.models.with_digest(model).weights.kind == "custom"
 
 
-def test_a_layer_that_runs_on_parts_of_the_image():
+def test_layer_that_runs_on_parts_of_the_image_has_a_note():
     net = Small("halves").eval()
     x = load(net).preprocess(IMAGE)
     for layer, notes in ((net.second, 1), (net.last_relu, 0)):

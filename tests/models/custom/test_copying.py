@@ -1,4 +1,4 @@
-"""Networks that copy.deepcopy refuses: explained as they are given, and never changed."""
+"""Networks that copy.deepcopy refuses are explained, and the given network is not changed."""
 
 import copy
 import logging
@@ -66,7 +66,7 @@ def computed_buffer():
 
 
 class Logging(Small):
-    """Holds what nobody can copy, and hooks of every kind."""
+    """Holds objects that cannot be copied, and hooks of every kind."""
 
     def __init__(self):
         super().__init__()
@@ -98,7 +98,7 @@ def made(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_numbers_are_those_of_the_given_network(kind):
+def test_copied_network_gives_equal_results(kind):
     given = made(kind)
     before = {name: values.clone() for name, values in given.state_dict().items()}
     attributes = {name: set(vars(module)) for name, module in given.named_modules()}
@@ -124,14 +124,14 @@ def test_the_numbers_are_those_of_the_given_network(kind):
 
 
 @pytest.mark.parametrize("kind", [pruned, old_weight_norm, old_spectral_norm])
-def test_computed_weights_become_plain_ones(kind):
+def test_computed_weights_become_parameters(kind):
     model = load(made(kind))
     assert set(model.net.state_dict()) == set(Small().state_dict())
     result = camviz.measure(camviz.explain(model, IMAGE), "randomization", stages=2)
     assert abs(result.correlations[-1]) < 0.9  # randomizing reaches them
 
 
-def test_a_hook_of_the_copy_writes_to_the_copy():
+def test_hooks_of_the_copy_write_to_the_copy():
     given = made(Logging)
     model = load(given)
     camviz.explain(model, IMAGE)
@@ -139,7 +139,7 @@ def test_a_hook_of_the_copy_writes_to_the_copy():
     assert model.net.lock is given.lock  # what cannot be copied is shared
 
 
-def test_what_can_be_copied_is_copied_as_before():
+def test_copyable_attributes_are_deep_copied():
     given = made(Small)
     given.extra = {"values": [torch.ones(2)]}
     other = copied(given)
@@ -147,7 +147,7 @@ def test_what_can_be_copied_is_copied_as_before():
     assert torch.equal(other.extra["values"][0], copy.deepcopy(given).extra["values"][0])
 
 
-def test_the_copy_of_a_network_that_runs_alone_runs_alone():
+def test_copy_keeps_the_mark_for_batches_of_one():
     net = made(lambda: Small("mean"))
     tape.mark_batches_of_one(net)
     assert tape.needs_batches_of_one(copied(net))
@@ -158,11 +158,11 @@ def test_the_copy_of_a_network_that_runs_alone_runs_alone():
     assert np.isfinite(float(result)) and tape.needs_batches_of_one(expected)
 
 
-def test_a_network_that_refuses():
+def test_network_that_refuses_to_be_copied_is_refused():
     class Stubborn(Small):
         def __deepcopy__(self, memo):
             raise TypeError("not this one")
 
-    with pytest.raises(CamvizError, match=r"this Stubborn cannot be copied.*\(not this one\): delete what it holds"):
+    with pytest.raises(CamvizError, match=r"this Stubborn cannot be copied.*\(not this one\): delete its attributes"):
         load(Stubborn())
     assert isinstance(copied(nn.Identity()), nn.Identity)

@@ -1,4 +1,4 @@
-"""Networks whose answer is a probability without a last softmax or sigmoid in sight: their own number, a true score."""
+"""Networks that return probabilities without a final softmax or sigmoid: their probability and the explained score."""
 
 import math
 
@@ -14,7 +14,7 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
 
 
 class Ends(nn.Module):
-    """A small network of `classes` logits that ends in any function of them."""
+    """A small network of `classes` logits, followed by the function `end`."""
 
     def __init__(self, end, classes=3):
         super().__init__()
@@ -51,7 +51,7 @@ def test_one_of_several_probabilities_is_explained_by_its_log_odds(end, classes,
     np.testing.assert_allclose(found, gradient(net, x, score), rtol=1e-3, atol=1e-7)
 
 
-def test_a_probability_made_by_hand_is_told_by_its_head():
+def test_manual_sigmoid_with_head_none_is_explained_by_its_logit():
     net = Ends(lambda z: 1 / (1 + torch.exp(-z)), 1)
     model = camviz.load_model(net, input_size=32, head="none", categories=["healthy", "sick"])
     x = model.preprocess(IMAGE)
@@ -62,14 +62,14 @@ def test_a_probability_made_by_hand_is_told_by_its_head():
         np.testing.assert_allclose(found, gradient(net, x, lambda z, sign=sign: sign * z), rtol=1e-3, atol=1e-7)
 
 
-def test_a_number_with_a_unit_is_no_probability_even_between_0_and_1():
+def test_number_with_a_unit_is_no_probability():
     model = camviz.load_model(Ends(lambda z: F.hardsigmoid(z), 1), input_size=32, head="none", unit="mm")
     (first,) = model.predict(IMAGE)
     assert math.isnan(first.probability) and 0 < first.value < 1 and first.shown() == f"{first.value:.3g} mm"
     assert "nan" not in camviz.explain(model, IMAGE, "grad_cam")._repr_html_().split("<p>")[1]
 
 
-def test_probabilities_that_sum_to_1_are_recognized_and_said():
+def test_probabilities_that_sum_to_1_are_recognized_and_noted():
     net = Ends(lambda z: z.exp() / z.exp().sum(1, keepdim=True))
     model = camviz.load_model(net, input_size=32)
     own = net(model.preprocess(IMAGE))[0]
@@ -78,7 +78,7 @@ def test_probabilities_that_sum_to_1_are_recognized_and_said():
 
 
 @pytest.mark.parametrize("classes", [1, 4])
-def test_an_output_that_squeeze_took_the_batch_from(classes):
+def test_squeezed_output_is_explained(classes):
     net = Ends(lambda z: z.squeeze(), classes)
     model = camviz.load_model(net, input_size=32)
     assert len(model.categories) == classes

@@ -1,4 +1,4 @@
-"""Networks whose own answer is a probability or a value, against torch alone."""
+"""Networks that return a probability or a value, compared with torch alone."""
 
 import copy
 import json
@@ -20,7 +20,7 @@ from tests.models.nets import FEW, SIDE, Small, images, load, relative
 IMAGE = images(1)[0]
 
 
-class Ending(nn.Module):
+class WithEnding(nn.Module):
     """The small network with an ending; `classes` keeps the first ones."""
 
     def __init__(self, end, classes=4):
@@ -37,7 +37,7 @@ class Ending(nn.Module):
         return self.end(self.net(x))
 
 
-def own_numbers(net, model, take=lambda output: output):
+def output_of(net, model, take=lambda output: output):
     with torch.no_grad():
         return take(copy.deepcopy(net).double()(model.preprocess(IMAGE).double()))[0].numpy()
 
@@ -107,9 +107,9 @@ def check(net, model, expected, head):
 
 
 @pytest.mark.parametrize("form", SOFTMAXES)
-def test_a_softmax_at_the_end_is_not_repeated(form):
-    model = load(net := Ending(SOFTMAXES[form]))
-    expected = own_numbers(
+def test_final_softmax_is_not_applied_twice(form):
+    model = load(net := WithEnding(SOFTMAXES[form]))
+    expected = output_of(
         net, model, lambda output: output if isinstance(output, torch.Tensor) else output[next(iter(output))]
     )
     check(net, model, expected, "softmax")
@@ -117,37 +117,37 @@ def test_a_softmax_at_the_end_is_not_repeated(form):
 
 
 @pytest.mark.parametrize("form", LOGARITHMS)
-def test_logarithms_of_a_softmax_are_no_scores(form):
-    model = load(net := Ending(LOGARITHMS[form]))
-    check(net, model, np.exp(own_numbers(net, model)), "softmax")
+def test_final_log_softmax_is_recognized(form):
+    model = load(net := WithEnding(LOGARITHMS[form]))
+    check(net, model, np.exp(output_of(net, model)), "softmax")
 
 
 @pytest.mark.parametrize("form", SIGMOIDS)
-def test_a_sigmoid_for_several_labels_is_not_repeated(form):
-    model = load(net := Ending(SIGMOIDS[form]))
-    check(net, model, own_numbers(net, model), "sigmoid")
+def test_final_sigmoid_is_not_applied_twice(form):
+    model = load(net := WithEnding(SIGMOIDS[form]))
+    check(net, model, output_of(net, model), "sigmoid")
     assert not model.notes
 
 
 @pytest.mark.parametrize(
     "end", [torch.sigmoid, nn.Sequential(nn.Sigmoid(), nn.Flatten(0)), lambda z: z.sigmoid()[:, 0]]
 )
-def test_one_output_that_ends_in_a_sigmoid(end):
-    model = load(net := Ending(end, classes=1))
+def test_single_output_with_a_final_sigmoid(end):
+    model = load(net := WithEnding(end, classes=1))
     (one,) = model.predict(IMAGE)
-    assert one.probability == pytest.approx(own_numbers(net, model).item(), abs=1e-6)
+    assert one.probability == pytest.approx(output_of(net, model).item(), abs=1e-6)
     found = camviz.explain(model, IMAGE, "vanilla_backprop").attribution
     assert relative(found, gradient_of_logit(net, model, 0)) < 1e-4
 
 
-def test_every_method_equals_that_of_the_logits():
+def test_every_method_explains_the_logits_before_a_softmax():
     for key, method in camviz.METHODS.items():
         knobs = {name: value for name, value in FEW.items() if name in method.knobs}
         layer = "net.last_relu" if method.layer == "required" else None
         if key == "cam":
             continue
         found, expected = (
-            camviz.explain(load(Ending(end)), IMAGE, key, target=1, layer=layer, **knobs).attribution
+            camviz.explain(load(WithEnding(end)), IMAGE, key, target=1, layer=layer, **knobs).attribution
             for end in (lambda z: z.softmax(1), lambda z: z)
         )
         np.testing.assert_allclose(found, expected, atol=1e-6 * abs(expected).max(), err_msg=key)
@@ -161,9 +161,9 @@ def test_every_method_equals_that_of_the_logits():
         lambda z: torch.cat([1 - z[:, :1].sigmoid(), z[:, :1].sigmoid()], dim=1),
     ],
 )
-def test_probabilities_that_cannot_be_looked_behind_are_said(end):
-    model = load(net := Ending(end))
-    expected = own_numbers(net, model)
+def test_probabilities_without_known_logits_have_a_note(end):
+    model = load(net := WithEnding(end))
+    expected = output_of(net, model)
     np.testing.assert_allclose(predicted(model), expected, atol=1e-6)
     assert len(model.notes) == 1 and "the gradient is that of the squashed score" in str(model.notes[0])
     x = model.preprocess(IMAGE).double().requires_grad_()
@@ -183,50 +183,50 @@ def compiled(net, way):
 
 
 @pytest.mark.parametrize("way", ["trace", "export"])
-def test_a_softmax_in_a_compiled_network_is_said(way):
-    net = Ending(lambda z: z.softmax(1))
+def test_softmax_in_a_compiled_network_has_a_note(way):
+    net = WithEnding(lambda z: z.softmax(1))
     model = load(compiled(net, way))
-    np.testing.assert_allclose(predicted(model), own_numbers(net, model), atol=1e-6)
+    np.testing.assert_allclose(predicted(model), output_of(net, model), atol=1e-6)
     assert model.head == "none" and len(model.notes) == 1 and "cannot reach the class scores" in str(model.notes[0])
 
 
 @pytest.mark.parametrize("way", ["trace", "export"])
-def test_a_sigmoid_in_a_compiled_network_is_computed_back(way):
-    net = Ending(torch.sigmoid)
+def test_sigmoid_in_a_compiled_network_is_inverted(way):
+    net = WithEnding(torch.sigmoid)
     model = load(compiled(net, way))
-    check(net, model, own_numbers(net, model), "sigmoid")
-    certain = load(compiled(Ending(lambda z: (1000 * z).sigmoid()), way))  # 0 and 1 in float32
+    check(net, model, output_of(net, model), "sigmoid")
+    certain = load(compiled(WithEnding(lambda z: (1000 * z).sigmoid()), way))  # 0 and 1 in float32
     assert sorted(set(predicted(certain).round(6))) == [0, 1]
     assert np.isfinite(camviz.explain(certain, IMAGE, "occlusion").attribution).all()
 
 
-def test_a_head_that_contradicts_the_last_step_is_refused():
-    with pytest.raises(CamvizError, match="ends in softmax, so its head is not 'sigmoid'"):
-        load(Ending(lambda z: z.softmax(1)), head="sigmoid")
+def test_head_that_contradicts_the_last_step_is_refused():
+    with pytest.raises(CamvizError, match="ends in softmax, so its head cannot be 'sigmoid'"):
+        load(WithEnding(lambda z: z.softmax(1)), head="sigmoid")
     with pytest.raises(CamvizError, match="head 'tanh'"):
-        load(Ending(lambda z: z), head="tanh")
-    model = load(net := Ending(lambda z: z), head="sigmoid")
-    np.testing.assert_allclose(predicted(model), 1 / (1 + np.exp(-own_numbers(net, model))), atol=1e-6)
+        load(WithEnding(lambda z: z), head="tanh")
+    model = load(net := WithEnding(lambda z: z), head="sigmoid")
+    np.testing.assert_allclose(predicted(model), 1 / (1 + np.exp(-output_of(net, model))), atol=1e-6)
 
 
 @pytest.mark.parametrize("end", [lambda z: z, lambda z: z.relu(), lambda z: z * z.sigmoid(), lambda z: z * 0])
-def test_logits_keep_the_softmax(end):
-    model = load(net := Ending(end))
-    scores = own_numbers(net, model)
+def test_logits_get_a_softmax(end):
+    model = load(net := WithEnding(end))
+    scores = output_of(net, model)
     np.testing.assert_allclose(predicted(model), np.exp(scores) / np.exp(scores).sum(), atol=1e-6)
     assert not model.notes
 
 
-# ------------------------------------------------------------------------------------------------------- two names
+# ------------------------------------------------------------------------------------------------ one output, two names
 
 
 @pytest.mark.parametrize("end", [lambda z: z, torch.sigmoid, lambda z: 1 / (1 + torch.exp(-z))])
-def test_one_output_with_two_names_has_two_answers(end):
-    model = load(net := Ending(end, classes=1), categories=["normal", "sick"])
+def test_single_output_with_two_names_has_two_classes(end):
+    model = load(net := WithEnding(end, classes=1), categories=["normal", "sick"])
     score = copy.deepcopy(net.net).double()(model.preprocess(IMAGE).double()).item()
-    chance = 1 / (1 + math.exp(-score))
+    sick = 1 / (1 + math.exp(-score))
     found = {one.label: one.probability for one in model.predict(IMAGE)}
-    assert found == pytest.approx({"sick": chance, "normal": 1 - chance}, abs=1e-6)
+    assert found == pytest.approx({"sick": sick, "normal": 1 - sick}, abs=1e-6)
     for target, sign in (("sick", 1), ("normal", -1), (1, 1), (0, -1)):
         explained = camviz.explain(model, IMAGE, "vanilla_backprop", target=target)
         assert relative(explained.attribution, gradient_of_logit(net, model, 0, sign)) < 1e-4
@@ -234,8 +234,8 @@ def test_one_output_with_two_names_has_two_answers(end):
 
 
 @pytest.mark.parametrize("key", ["rise", "occlusion", "score_cam", "lrp", "full_grad", "integrated_gradients"])
-def test_methods_of_both_answers(key):
-    model = load(Ending(lambda z: z, classes=1), categories=["normal", "sick"])
+def test_methods_explain_both_classes_of_a_single_output(key):
+    model = load(WithEnding(lambda z: z, classes=1), categories=["normal", "sick"])
     knobs = {name: value for name, value in FEW.items() if name in camviz.METHODS[key].knobs}
     maps = [camviz.explain(model, IMAGE, key, target=target, **knobs).attribution for target in ("normal", "sick")]
     assert all(np.isfinite(one).all() and np.ptp(one) > 0 for one in maps)
@@ -243,7 +243,7 @@ def test_methods_of_both_answers(key):
         np.testing.assert_allclose(maps[0], -maps[1], atol=1e-5 * abs(maps[0]).max())
 
 
-def test_cam_of_both_answers():
+def test_cam_explains_both_classes_of_a_single_output():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1)).eval()
     model = load(net, categories=["normal", "sick"])
     with torch.no_grad():
@@ -254,19 +254,19 @@ def test_cam_of_both_answers():
         np.testing.assert_allclose(found, sign * expected, atol=1e-5 * abs(expected).max())
 
 
-def test_another_number_of_names_is_refused():
+def test_wrong_number_of_names_is_refused():
     with pytest.raises(CamvizError, match="1 classes; got 3"):
-        load(Ending(lambda z: z, classes=1), categories=["a", "b", "c"])
+        load(WithEnding(lambda z: z, classes=1), categories=["a", "b", "c"])
 
 
 # ------------------------------------------------------------------------------------------------------ regression
 
 
 @pytest.mark.parametrize("head", ["none", None])
-def test_a_regression_has_a_value_with_a_unit_and_no_probability(head):
-    model = load(net := Ending(lambda z: z + 41.3, classes=1), head=head, unit="years", categories=["age"])
+def test_regression_has_a_value_with_a_unit_and_no_probability(head):
+    model = load(net := WithEnding(lambda z: z + 41.3, classes=1), head=head, unit="years", categories=["age"])
     (one,) = model.predict(IMAGE)
-    expected = own_numbers(net, model).item()
+    expected = output_of(net, model).item()
     assert one.value == pytest.approx(expected, rel=1e-5) and math.isnan(one.probability)
     assert one.shown() == f"{expected:.3g} years" and not model.has_probabilities
     explained = camviz.explain(model, IMAGE, "vanilla_backprop")
@@ -290,7 +290,7 @@ def test_a_regression_has_a_value_with_a_unit_and_no_probability(head):
 
 
 def test_several_values_are_no_probabilities():
-    model = load(net := Ending(lambda z: z * 100, classes=2), head="none", categories=["width", "height"])
+    model = load(net := WithEnding(lambda z: z * 100, classes=2), head="none", categories=["width", "height"])
     found = {one.index: one.value for one in model.predict(IMAGE)}
-    assert [found[0], found[1]] == pytest.approx(own_numbers(net, model).tolist(), rel=1e-5)
+    assert [found[0], found[1]] == pytest.approx(output_of(net, model).tolist(), rel=1e-5)
     assert all(math.isnan(one.probability) for one in model.predict(IMAGE))

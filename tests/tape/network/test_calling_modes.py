@@ -1,4 +1,4 @@
-"""Results do not depend on the torch modes of the caller."""
+"""Results do not depend on torch modes of the caller."""
 
 import copy
 from contextlib import contextmanager
@@ -26,6 +26,9 @@ def float64():
         torch.set_default_dtype(torch.float32)
 
 
+MOST = tuple(set(METHODS) - {"grad_cam", "score_cam", "lrp", "smooth_grad", "occlusion"})  # too many for every test
+
+
 def autocast():
     return torch.autocast("cpu", torch.bfloat16)
 
@@ -39,7 +42,7 @@ def expected():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_loaded_and_explained_inside(mode, expected):
+def test_models_loaded_and_explained_in_a_mode_give_equal_results(mode, expected):
     net = Small()
     with mode():
         model = load(net)
@@ -50,13 +53,14 @@ def test_loaded_and_explained_inside(mode, expected):
         if key == "xrai" and mode is float64:  # the last digits of the pixels decide about its segments
             continue
         assert relative(found[key], values) < 1e-5
-        assert relative(maps(model, IMAGE, without=tuple(set(METHODS) - {key}))[key], values) < 1e-5  # outside again
+    for key, values in maps(model, IMAGE, without=MOST).items():  # outside again
+        assert relative(values, expected[key]) < 1e-5
     plain = load(Small())
     assert [one.probability for one in predictions] == pytest.approx([one.probability for one in plain.predict(IMAGE)])
     assert deletion == pytest.approx(float(camviz.measure(camviz.explain(plain, IMAGE), "deletion", steps=3)))
 
 
-def test_a_network_made_in_inference_mode(expected):
+def test_network_made_in_inference_mode_is_loaded(expected):
     with torch.inference_mode():
         net = Small()
         net.first.weight.mul_(1)
@@ -70,7 +74,7 @@ def test_a_network_made_in_inference_mode(expected):
 
 @pytest.mark.parametrize("mode", MODES[:3])
 @pytest.mark.parametrize("key", METHODS)
-def test_bare_methods_inside(mode, key):
+def test_bare_methods_in_a_mode_give_equal_maps(mode, key):
     net, method = Small().eval(), METHODS[key]
     knobs = {name: value for name, value in FEW.items() if name in method.knobs}
     layer = [net.last_relu] if method.layer == "required" else []
@@ -80,7 +84,7 @@ def test_bare_methods_inside(mode, key):
     assert inside.dtype == torch.float32 and relative(inside.detach(), outside.detach()) < 1e-5
 
 
-def test_synthesis_inside():
+def test_synthesis_in_inference_mode_gives_the_same_image():
     model = load(Small())
     made = synthesize(model, layer="second", channel=1, steps=2).image
     with torch.inference_mode():
@@ -88,7 +92,7 @@ def test_synthesis_inside():
     np.testing.assert_array_equal(inside, made)
 
 
-def test_the_callers_modes_are_restored():
+def test_modes_of_the_caller_are_restored():
     net = copy.deepcopy(Small()).eval()
     with torch.inference_mode():
         METHODS["grad_cam"](net, X.clone(), scores.logit(1), net.second)
@@ -112,9 +116,9 @@ class Autocasting(Small):
 
 
 @pytest.mark.parametrize("back", [True, False])
-def test_a_network_that_switches_autocast_on(back, expected):
+def test_network_with_its_own_autocast_is_explained_in_float32(back, expected):
     model = load(Autocasting(back))
-    for key, values in maps(model, IMAGE).items():
+    for key, values in maps(model, IMAGE, without=() if back else MOST).items():
         assert values.dtype == np.float32 and relative(values, expected[key]) < 1e-5
     (note,) = camviz.explain(model, IMAGE).notes
     assert "runs under autocast" in note
@@ -122,7 +126,7 @@ def test_a_network_that_switches_autocast_on(back, expected):
 
 
 @pytest.mark.parametrize("key", METHODS)
-def test_bare_methods_on_a_network_that_switches_autocast_on(key):
+def test_bare_methods_on_a_network_with_its_own_autocast(key):
     net, plain, method = Autocasting().eval(), Small().eval(), METHODS[key]
     knobs = {name: value for name, value in FEW.items() if name in method.knobs}
     found, expected = (
@@ -132,7 +136,7 @@ def test_bare_methods_on_a_network_that_switches_autocast_on(key):
     assert relative(found, expected) < 1e-5
 
 
-def test_the_first_passes_of_a_network_that_switches_autocast_on_are_fused():
+def test_network_with_its_own_autocast_is_fused():
     fused = []
     for net in (Autocasting().eval(), Small().eval()):
         with torch.no_grad(), many_passes(net, X):

@@ -1,4 +1,4 @@
-"""What a network's own code raises is a sentence of CamViz, and of the original type too."""
+"""Errors of a network's code are CamvizErrors with one line, and keep their original type."""
 
 import pytest
 import torch
@@ -13,22 +13,22 @@ IMAGE = images(1)[0]
 X = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
 
 
-class Odd(Exception):
+class TwoArguments(Exception):
     def __init__(self, one, two):
         super().__init__(f"{one} and {two}")
         self.parts = one, two
 
     def __reduce__(self):
-        return Odd, self.parts
+        return TwoArguments, self.parts
 
 
-class OddValue(ValueError):
+class TwoArgumentsValue(ValueError):
     def __init__(self, one, two):
         super().__init__(one)
         self.two = two
 
     def __reduce__(self):
-        return OddValue, (*self.args, self.two)
+        return TwoArgumentsValue, (*self.args, self.two)
 
 
 class Raising(Small):
@@ -65,17 +65,17 @@ ERRORS = [
     AttributeError("no such attribute"),
     NotImplementedError(),
     ZeroDivisionError("division by zero"),
-    Odd("one", "two"),
+    TwoArguments("one", "two"),
     AssertionError(),
     OSError(2, "No such file"),
     UnicodeDecodeError("utf-8", b"x", 0, 1, "reason"),
-    OddValue("one", "two"),
+    TwoArgumentsValue("one", "two"),
 ]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("key", ["vanilla_backprop", "grad_cam", "occlusion", "lrp"])
-def test_an_error_of_the_forward_pass(error, key):
+def test_error_of_the_forward_pass(error, key):
     net = Raising(error)
     model = load(net)
     model.net.armed = True
@@ -88,7 +88,7 @@ def test_an_error_of_the_forward_pass(error, key):
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_of_the_backward_pass(error):
+def test_error_of_the_backward_pass(error):
     net = Raising(error, backward=True)
     net.armed = True
     with pytest.raises(CamvizError, match="backward pass of the network fails for an input of shape"):
@@ -96,7 +96,7 @@ def test_an_error_of_the_backward_pass(error):
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_of_a_score(error):
+def test_error_of_a_score(error):
     def score(values):
         raise error
 
@@ -104,7 +104,7 @@ def test_an_error_of_a_score(error):
         camviz.explain(load(Small()), IMAGE, "vanilla_backprop", target=score)
 
 
-def test_the_sentence_holds_one_line_of_at_most_200_characters():
+def test_message_has_one_line_of_at_most_200_characters():
     net = Raising(RuntimeError("\n  " + "long " * 100 + "\nsecond"))
     net.armed = True
     with pytest.raises(CamvizError) as raised:
@@ -117,7 +117,7 @@ def test_the_sentence_holds_one_line_of_at_most_200_characters():
 
 
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError, ZeroDivisionError, NotImplementedError])
-def test_callers_who_expect_the_original_type_catch_it(kind):
+def test_errors_keep_their_original_type(kind):
     net = Raising(kind("a reason"))
     net.armed = True
     with pytest.raises(kind, match="a reason") as raised:
@@ -126,14 +126,14 @@ def test_callers_who_expect_the_original_type_catch_it(kind):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_ends_a_program_passes(kind):
+def test_exceptions_that_end_a_program_are_not_wrapped(kind):
     net = Raising(kind())
     net.armed = True
     with pytest.raises(kind):
         tape.forward(net, X)
 
 
-def test_out_of_memory_keeps_its_type():
+def test_out_of_memory_is_not_wrapped():
     error = torch.OutOfMemoryError("CUDA out of memory.")
     net = Raising(error)
     net.armed = True
@@ -142,7 +142,7 @@ def test_out_of_memory_keeps_its_type():
     assert raised.value is error and is_out_of_memory(error)
 
 
-def test_an_error_of_a_progress_callback_passes():
+def test_error_of_a_progress_callback_is_not_wrapped():
     def progress(done, total):
         raise LookupError("of the callback")
 
@@ -151,7 +151,7 @@ def test_an_error_of_a_progress_callback_passes():
     assert not isinstance(raised.value, CamvizError)
 
 
-def test_a_wrong_shape_inside_the_network_is_a_sentence():
+def test_wrong_shape_inside_the_network_is_reported():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 22 * 22, 3)).eval()
     assert METHODS["vanilla_backprop"](net, X, scores.logit(1)).shape == X.shape
     with pytest.raises(CamvizError, match=r"forward pass of Sequential fails for an input of shape \(1, 3, 10, 10\)"):
@@ -184,7 +184,7 @@ HOOKS = {
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_hooks_inside_a_forward_change_nothing(hook):
+def test_hooks_inside_a_forward_do_not_change_maps(hook):
     model, plain = load(Hooked(HOOKS[hook])), load(Small().eval())
     assert model.predict(IMAGE) == plain.predict(IMAGE)
     for key in ("vanilla_backprop", "guided_backprop", "grad_cam", "score_cam", "occlusion", "lrp", "full_grad"):
@@ -199,7 +199,7 @@ def test_hooks_inside_a_forward_change_nothing(hook):
             assert torch.equal(found, expected)
 
 
-def test_a_hook_that_changes_the_gradient_belongs_to_the_network():
+def test_hook_that_changes_the_gradient_is_part_of_the_network():
     doubled = Hooked(lambda x: x.register_hook(lambda gradient: 2 * gradient))
     expected = METHODS["vanilla_backprop"](Small().eval(), X, scores.logit(1))
     torch.testing.assert_close(METHODS["vanilla_backprop"](doubled, X, scores.logit(1)), 2 * expected)

@@ -1,4 +1,4 @@
-"""Networks whose forward cuts the gradient: where it happens is said, and layers after the cut are explained."""
+"""Networks whose forward cuts the gradient: the error names the place, and layers after the cut are explained."""
 
 import pytest
 import torch
@@ -99,7 +99,7 @@ def knobs(key):
 
 
 @pytest.mark.parametrize("way", WHERE, ids=lambda way: way.__name__)
-def test_methods_of_pixels_say_where(way):
+def test_pixel_methods_name_the_place_of_the_cut(way):
     model = load(Cutting(way))
     for key in PIXELS:
         with pytest.raises(CamvizError, match=f"forward cuts it {WHERE[way]}, by .*occlusion"):
@@ -127,14 +127,14 @@ def test_layers_of_a_frozen_backbone_are_explained(way, layer):
 
 
 @pytest.mark.parametrize("way", [detached, through_data, through_numpy, inference], ids=lambda way: way.__name__)
-def test_layers_before_a_cut_say_where(way):
+def test_layers_before_a_cut_name_its_place(way):
     where = "backbone" if way is inference else "pool"
     with pytest.raises(CamvizError, match=f"forward cuts it at '{where}'"):
         camviz.explain(load(Cutting(way)), IMAGE, "grad_cam", target=1, layer="backbone")
 
 
 @pytest.mark.parametrize("way", WHERE, ids=lambda way: way.__name__)
-def test_methods_without_gradients_give_the_same(way):
+def test_methods_without_gradients_are_not_affected(way):
     model, expected = load(Cutting(way)), load(Cutting(plain))
     for key in ("score_cam", "occlusion", "eigen_cam") if way is not one_hot else ("eigen_cam",):
         found, other = (
@@ -144,7 +144,7 @@ def test_methods_without_gradients_give_the_same(way):
         assert relative(found.attribution, other.attribution) < 1e-5
 
 
-def test_a_part_of_the_gradient_is_that_of_torch():
+def test_partial_cut_gives_the_gradient_of_torch():
     net = Cutting(lambda net, x: net.rest((lambda f: f.detach() / 2 + f / 2)(net.backbone(x))))
     found = METHODS["vanilla_backprop"](net, X, scores.logit(1))
     torch.testing.assert_close(2 * found, METHODS["vanilla_backprop"](Cutting(plain), X, scores.logit(1)))

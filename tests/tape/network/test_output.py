@@ -1,4 +1,4 @@
-"""Where the class scores are among what a network returns, against the same network that returns them alone."""
+"""Class scores among several outputs, compared with the same network that returns them alone."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ class Output:
 
 
 class Returning(Small):
-    """The small network that returns what `make` makes of its map, its features and its class scores."""
+    """The small network that returns `make` of its map, its features and its class scores."""
 
     def __init__(self, make):
         super().__init__()
@@ -73,7 +73,7 @@ def alone(net, x, f, z):
 
 
 @pytest.mark.parametrize("form", FOUND)
-def test_the_class_scores_are_found(form):
+def test_class_scores_are_found(form):
     net, expected = Returning(FOUND[form]), Returning(alone)
     model, plain = load(net), load(expected)
     assert model.predict(images(1)[0]) == plain.predict(images(1)[0]) and not model.notes
@@ -85,7 +85,7 @@ def test_the_class_scores_are_found(form):
 
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("form", FOUND)
-def test_the_class_scores_of_a_network_that_was_not_loaded_are_found(form, count):
+def test_class_scores_of_a_bare_network_are_found(form, count):
     net, expected = Returning(FOUND[form]), Returning(alone)
     for key in ("vanilla_backprop", "grad_cam"):
         found, other = (
@@ -96,7 +96,7 @@ def test_the_class_scores_of_a_network_that_was_not_loaded_are_found(form, count
     assert torch.equal(tape.forward(net, X[:count]), tape.forward(expected, X[:count]))
 
 
-ASKED = {
+AMBIGUOUS = {
     "two heads": lambda net, x, f, z: (z, net.other(f)),
     "two heads by name": lambda net, x, f, z: {"make": z, "model": net.other(f)},
     "an embedding beside": lambda net, x, f, z: (net.embed(f), z),
@@ -105,12 +105,12 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("form", ASKED)
-def test_where_it_is_not_known_it_is_asked(form):
+@pytest.mark.parametrize("form", AMBIGUOUS)
+def test_ambiguous_outputs_are_refused(form):
     with pytest.raises(CamvizError, match=r"several outputs that may be its class scores: .* load_model\(net, output="):
-        load(Returning(ASKED[form]))
+        load(Returning(AMBIGUOUS[form]))
     with pytest.raises(CamvizError, match="several outputs that may be its class scores"):
-        METHODS["vanilla_backprop"](Returning(ASKED[form]), X[:1], scores.logit(1))
+        METHODS["vanilla_backprop"](Returning(AMBIGUOUS[form]), X[:1], scores.logit(1))
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_where_it_is_not_known_it_is_asked(form):
         ("an embedding beside", 1, 4),
     ],
 )
-def test_an_output_is_chosen_by_index_or_name(form, output, classes):
-    net = Returning(ASKED[form])
+def test_output_is_chosen_by_index_or_name(form, output, classes):
+    net = Returning(AMBIGUOUS[form])
     model = load(net, output=output)
     assert len(model.categories) == classes
     x = model.preprocess(images(1)[0]).requires_grad_()
@@ -134,19 +134,19 @@ def test_an_output_is_chosen_by_index_or_name(form, output, classes):
     assert relative(found, gradient[0].numpy()) < 1e-6
 
 
-def test_a_nested_output_is_chosen_by_a_path():
+def test_nested_output_is_chosen_by_a_path():
     net = Returning(lambda net, x, f, z: {"a": [f, {"b": (z, net.other(f))}]})
     assert len(load(net, output=("a", 1, "b", 1)).categories) == 5
     with pytest.raises(CamvizError, match=r"no output a\.7; it returns a\.0 \(2, 8\), a\.1\.b\.0 \(2, 4\)"):
         load(net, output=("a", 7))
 
 
-def test_class_names_tell_which_head_it_is():
-    model = load(Returning(ASKED["two heads"]), categories=["a", "b", "c", "d", "e"])
+def test_number_of_class_names_selects_the_head():
+    model = load(Returning(AMBIGUOUS["two heads"]), categories=["a", "b", "c", "d", "e"])
     assert model.categories == ("a", "b", "c", "d", "e")
 
 
-def test_the_first_of_two_heads_of_one_width_is_taken_and_said():
+def test_first_of_two_equal_heads_is_used_with_a_note():
     net = Returning(lambda net, x, f, z: (z, f[:, : z.shape[1]]))
     model = load(net)
     assert model.predict(images(1)[0]) == load(Returning(alone)).predict(images(1)[0])
@@ -157,7 +157,7 @@ def test_the_first_of_two_heads_of_one_width_is_taken_and_said():
     )
 
 
-def test_the_only_output_is_number_0():
+def test_single_output_has_index_0():
     model = load(Returning(alone), output=0)
     assert model.predict(images(1)[0]) == load(Returning(alone)).predict(images(1)[0])
     single = Returning(lambda net, x, f, z: z[:, :1])
@@ -168,7 +168,7 @@ def test_the_only_output_is_number_0():
 
 
 @pytest.mark.parametrize("output", [True, 1.5, (), [0], object()])
-def test_an_output_that_is_none_is_refused(output):
+def test_wrong_output_arguments_are_refused(output):
     with pytest.raises(CamvizError, match="index or the name of one of the network's outputs"):
         load(Returning(alone), output=output)
 
@@ -188,7 +188,7 @@ def test_an_output_that_is_none_is_refused(output):
         (lambda net, x, f, z: {"out": x}, r"out \(., 8, "),
     ],
 )
-def test_what_holds_no_class_scores_is_refused(make, came):
+def test_outputs_without_class_scores_are_refused(make, came):
     with pytest.raises(CamvizError, match=f"must end in class scores .*{came}"):
         load(Returning(make))
     with pytest.raises(CamvizError, match=f"must end in class scores .*{came}"):
@@ -196,7 +196,7 @@ def test_what_holds_no_class_scores_is_refused(make, came):
 
 
 @pytest.mark.parametrize("make", [lambda net, x, f, z: z[:, 0], lambda net, x, f, z: z[:, :1, None, None]])
-def test_one_score_of_each_image_is_one_output(make):
+def test_single_score_per_image_is_one_output(make):
     net = Returning(make)
     model = load(net)
     (one,) = model.predict(images(1)[0])

@@ -1,4 +1,4 @@
-"""The predictions of an experiment: those of the model, from one forward pass for all classes."""
+"""Predictions of an experiment: equal to the model's, from one forward pass for all classes."""
 
 from camviz import images
 from camviz.tape.pass_counts import counting_passes
@@ -7,7 +7,7 @@ from camviz.ui.inputs.image_input import InputImage
 from camviz.ui.server.singletons import clear_singletons
 
 
-def test_one_forward_pass_answers_for_every_class(lite0, coffee) -> None:
+def test_one_forward_pass_predicts_all_classes(lite0, coffee) -> None:
     clear_singletons()
     image = images.decode_image(coffee)
     experiment = Experiment(InputImage("sample:coffee", image), lite0, ("bn2",), "crop")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import RoomError
-from ....models.catalogue import EMBEDDED
+from ....models.catalog import EMBEDDED
 from ....models.class_names import read_class_names
 
 MODELS = 16  # in one room, one of each person

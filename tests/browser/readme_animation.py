@@ -1,4 +1,4 @@
-"""Write the moving picture of the README from the running dashboard: python -m tests.browser.moving_picture ADDRESS."""
+"""Write the animation of the README from the running dashboard: python -m tests.browser.readme_animation ADDRESS."""
 
 import shutil
 import sys
@@ -14,12 +14,12 @@ from tests.chromium import FLAGS
 
 FILE = Path(__file__).parents[2] / "assets" / "explain.webp"
 SIZE = (1440, 900)  # pixels of the browser
-WIDTH = 1080  # pixels of the picture
+WIDTH = 1080  # pixels of the animation
 SECONDS = 1.4  # of each view
 
 
 def views(page: Page, address: str) -> Iterator[None]:
-    """Go through the page Explain; stop at each view that the picture shows."""
+    """Go through the page Explain; stop at each view that the animation shows."""
     page.goto(f"{address}/?img=sample:koala")
     expect(page.get_by_text("predicts koala")).to_be_visible()
     settled(page)
@@ -48,7 +48,7 @@ def views(page: Page, address: str) -> Iterator[None]:
 
 
 def record(address: str) -> None:
-    """Write the picture."""
+    """Write the animation."""
     frames = []
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:

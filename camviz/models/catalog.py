@@ -1,4 +1,4 @@
-"""The networks that can be had by name: the embedded ones, torchvision's and timm's."""
+"""The networks that load_model knows by name: the embedded ones, those of torchvision and those of timm."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -33,7 +33,7 @@ CURATED = {
     "convnext_tiny": "ConvNeXt-Tiny",
 }
 
-TRANSFORMERS = ("vit_", "swin_", "maxvit_")  # loaded by name, but not offered: CamViz is about CNNs
+TRANSFORMERS = ("vit_", "swin_", "maxvit_")  # can be loaded by name, but are not listed: CamViz is about CNNs
 # fmt: off
 _TIMM_CNNS = frozenset((
     "byobnet", "convmixer", "convnext", "cspnet", "cspnext", "densenet", "dla", "dpn", "efficientnet", "fasternet",
@@ -48,7 +48,7 @@ _TIMM_CLASSES = (1000, 11221, 11821, 21841, 21842, 21843)  # ImageNet's; other n
 
 @dataclass(frozen=True)
 class Entry:
-    """One network of the catalogue. `name` is what load_model takes; `note` tells its size where that is known."""
+    """One network of the catalog. `name` is the argument of load_model; `note` is its size, if that is known."""
 
     name: str
     title: str
@@ -58,8 +58,8 @@ class Entry:
 
 
 @cache
-def catalogue() -> tuple[Entry, ...]:
-    """Every CNN on offer: a short list first, then the rest of torchvision's and timm's. Built at the first call."""
+def catalog() -> tuple[Entry, ...]:
+    """Return every CNN: a short list first, then the others of torchvision and timm. Built at the first call."""
     curated = [_entry(name, source_of(name)[0], curated=True) for name in CURATED]
     torchvision = [_entry(name, "torchvision") for name in torchvision_names() if name not in CURATED]
     return (
@@ -70,7 +70,11 @@ def catalogue() -> tuple[Entry, ...]:
 
 
 def source_of(name: str) -> tuple[Source, str]:
-    """Where a name leads, and the name there: 'timm/x' and 'torchvision/x' say it, a bare one is looked up in turn."""
+    """Return the source of a name, and the name there.
+
+    'timm/x' and 'torchvision/x' name their source; any other name is looked up in all sources in turn. Raises
+    CamvizError, with the nearest name, for an unknown one.
+    """
     prefix, _, rest = name.rpartition("/")
     if prefix in ("", "embedded") and rest in EMBEDDED:
         return "embedded", rest
@@ -78,12 +82,12 @@ def source_of(name: str) -> tuple[Source, str]:
         return "torchvision", rest
     if prefix in ("", "timm") and _is_timm(rest):
         return "timm", rest
-    raise unknown(Message("model"), name, _known(), Message("the catalogue"))
+    raise unknown(Message("model"), name, _known(), Message("the catalog"))
 
 
 @cache
 def torchvision_names() -> tuple[str, ...]:
-    """torchvision's classification networks."""
+    """Return the names of torchvision's classification networks."""
     from torchvision import models
 
     return tuple(models.list_models(module=models))
@@ -92,7 +96,7 @@ def torchvision_names() -> tuple[str, ...]:
 def torchvision_weights(name: str, asked: str | None = None) -> "WeightsEnum":
     """Return the trained weights of a network of torchvision: those of an installed package, or its newest ones.
 
-    Where a package can change them, `asked` chooses others by their name, such as "IMAGENET1K_V1".
+    If a package provides some of its weights, `asked` chooses any of them by name, such as "IMAGENET1K_V1".
     """
     from torchvision.models import get_model_weights
 
@@ -116,7 +120,7 @@ def _file_name(weights: "WeightsEnum") -> str:
 
 @cache
 def timm_architectures() -> tuple[tuple[str, str], ...]:
-    """timm's CNNs without their weights, each with the family that it belongs to."""
+    """Return the names of timm's CNN architectures, each with the family that it belongs to."""
     import timm
     from timm.models import model_entrypoint
 
@@ -149,7 +153,7 @@ def _timm_cnns() -> list[str]:
 def _known() -> list[str]:
     import timm
 
-    return [*EMBEDDED, *torchvision_names(), *timm.list_models(), *(entry.name for entry in catalogue())]
+    return [*EMBEDDED, *torchvision_names(), *timm.list_models(), *(entry.name for entry in catalog())]
 
 
 def _entry(name: str, source: Source, curated: bool = False) -> Entry:
