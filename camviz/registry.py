@@ -39,7 +39,7 @@ MODE = Knob(
 
 @dataclass(frozen=True)
 class Entry:
-    """One function of a table, with its title, paper and settings; callable as the bare function."""
+    """One function of a table, with its title, paper and settings; callable as the function."""
 
     key: str
     title: str

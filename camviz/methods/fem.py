@@ -37,8 +37,9 @@ def fem(
 
     map[b,h,w] = sum_c mu[b,c] * B[b,c,h,w], B = [ A > mu + k * sigma ], (B, h, w)
 
-    mu, sigma: mean and standard deviation of a feature map over its places. "feature maps" is the variant of the
-    package grad-cam: sum_c mean_hw(B[b,c]) * A[b,c].
+    mu, sigma: mean and standard deviation of a feature map over its n places. sigma divides by n, as in the authors'
+    code; n - 1 would change the map by up to 20%. "feature maps" is the variant of the package grad-cam: sum_c
+    mean_hw(B[b,c]) * A[b,c].
 
     Needs one forward pass and no gradient, so it works where gradients vanish. It is the same for every class, so it
     explains none of them.

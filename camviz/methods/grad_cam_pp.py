@@ -20,7 +20,8 @@ def grad_cam_pp(net: nn.Module, x: Tensor, score: Score, layer: nn.Module) -> Te
 
     w[b,c] = sum_hw alpha * relu(g);  alpha = g^2 / (2 g^2 + g^3 sum_hw A[b,c]);  map = relu( sum_c w[b,c] * A[b,c] )
 
-    g = dS_b/dA[b,c,h,w] is the gradient; the paper explains exp(S), whose higher derivatives are powers of g.
+    g = dS_b/dA[b,c,h,w] is the gradient; the paper explains exp(S), whose higher derivatives are powers of g. The
+    package grad-cam adds 1e-6 to the divisor, which changes the map by several percent where gradients are small.
 
     Highlights several objects of a class where Grad-CAM highlights one. Defined for non-negative activations only.
     """

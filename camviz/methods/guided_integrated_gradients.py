@@ -28,7 +28,7 @@ def guided_integrated_gradients(
     x: Tensor,
     score: Score,
     *,
-    steps: Annotated[int, Range(1, 500), "Points on the path; the paper uses 200"] = 50,
+    steps: Annotated[int, Range(1, 500), "Points on the path"] = 200,
     fraction: Annotated[
         float, Range(0.01, 1, 0.01), "Share of the values that move in a step: those with the smallest gradients"
     ] = 0.25,

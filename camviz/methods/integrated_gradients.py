@@ -53,20 +53,38 @@ def integrated_gradients(
     start = BASELINES[baseline](x)
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     place, weight = (x.new_tensor(values)[:, None, None, None] for values in ((nodes + 1) / 2, weights / 2))
-    result = torch.zeros_like(x)
     with many_passes(net, x, fusion="gradient") as passes:
         with torch.no_grad():
             end, begin = score_of(score, forward(net, in_fastest_layout(torch.cat([x, start])))).chunk(2)
             rise = end - begin
-        for number, (first, last) in enumerate(zip(start, x, strict=True)):
-            for part in batches(steps, passes.size_with_gradient, partial_progress(progress, number, len(x))):
-                points = in_fastest_layout(first + place[part] * (last - first))
-                gradient = input_gradient(net, points, score)
-                record_step(place=place[part], weight=weight[part], points=points, gradient=gradient)
-                result[number] += (weight[part] * gradient).sum(dim=0)
+        result = summed_gradients(net, x, score, start, place, weight, passes.size_with_gradient, progress)
     result *= x - start
     record_step(rise=rise, start=start)
     gap = float(((result.sum(dim=(1, 2, 3)) - rise).abs() / rise.abs()).max())
     if gap > 0.1:
         add_note("The map's sum misses {gap:.0%} of the score's increase from the baseline: use more steps.", gap=gap)
+    return result
+
+
+def summed_gradients(
+    net: nn.Module,
+    x: Tensor,
+    score: Score,
+    start: Tensor,
+    place: Tensor,
+    weight: Tensor,
+    size: int,
+    progress: Progress | None,
+) -> Tensor:
+    """Return sum_k weight[k] * dS/dx( start + place[k] * (x - start) ), (B, C, H, W); `size` points in a batch.
+
+    x, start: (B, C, H, W); place, weight: (N, 1, 1, 1).
+    """
+    result = torch.zeros_like(x)
+    for number, (first, last) in enumerate(zip(start, x, strict=True)):
+        for part in batches(len(place), size, partial_progress(progress, number, len(x))):
+            points = in_fastest_layout(first + place[part] * (last - first))
+            gradient = input_gradient(net, points, score)
+            record_step(place=place[part], weight=weight[part], points=points, gradient=gradient)
+            result[number] += (weight[part] * gradient).sum(dim=0)
     return result

@@ -29,7 +29,9 @@ def recipro_cam(
     layer: nn.Module,
     *,
     window: Annotated[
-        Literal["3 x 3", "1 x 1"], "What stays of the feature maps: a Gaussian window of 3 x 3 cells, or a single cell"
+        Literal["3 x 3", "1 x 1", "3 x 3 copies"],
+        "What stays of the feature maps: a Gaussian window of 3 x 3 cells (as in the paper), a single cell, or copies "
+        "of the cell under the window (as in the authors' code)",
     ] = "3 x 3",
     measure: Annotated[
         Literal["class probability", "score"], "Value of a place: the class probability (as in the paper) or the score"
@@ -40,7 +42,8 @@ def recipro_cam(
 
     map[i,j] = s[i,j] - min s, s[i,j] = S( A * W[i,j] ), (B, h, w)
 
-    A: the feature maps; W[i,j]: a window around place i,j: 1/4 at its center, 1/8 beside it, 1/16 at its corners.
+    A: the feature maps; W[i,j]: a window around place i,j: 1/4 at its center, 1/8 beside it, 1/16 at its corners. With
+    copies, all cells of the window hold the values of place i,j. S: the class probability, or the score.
 
     Needs no gradient and only the layers above; takes one partial forward pass for each place, whatever the number of
     channels, so it is quick at a deep layer.
@@ -50,6 +53,7 @@ def recipro_cam(
         rest = partial_forward(net, image, layer)
         score_of(score, rest.scores)
         windows = windows_of(rest.activation, window)
+        cells = rest.activation[0].flatten(1).T[:, :, None, None]  # (h * w, c, 1, 1)
         found = windows.new_empty(len(windows))
 
         def report(count: int, total: int, done: int = done) -> None:
@@ -57,7 +61,7 @@ def recipro_cam(
                 progress(done * total + count, len(x) * total)
 
         for part in batches(len(windows), batch_size(rest.work, x.device, rest.activation.nbytes, largest=32), report):
-            scores = rest(rest.activation * windows[part])
+            scores = rest((cells[part] if window == "3 x 3 copies" else rest.activation) * windows[part])
             found[part] = score_of(score, scores if measure == "score" else probabilities(scores))
         maps.append((found - found.min()).view(rest.activation.shape[2:]))
     add_note("The part of the network above the layer ran once for each place of the layer.")
@@ -70,7 +74,7 @@ def windows_of(activation: Tensor, window: str) -> Tensor:
     sides = []
     for length in (height, width):
         side = torch.eye(length, dtype=activation.dtype, device=activation.device)
-        if window == "3 x 3":
+        if window != "1 x 1":
             side = side / 2 + (side.diag()[1:].diag(1) + side.diag()[1:].diag(-1)) / 4
         sides.append(side)
     return torch.einsum("ik,jl->ijkl", *sides).reshape(height * width, 1, height, width)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from ..inspection.stages import stages
+from ..perturbation.masked_scores import masks_of
 from ..registry import METHODS, Choices, Range, method
 from ..runtime.progress import Progress
 from ..scores import Score
@@ -37,23 +37,19 @@ def refine_cam(
 ) -> Tensor:
     """Evidence for the class at several layers: the product of their maps, as fine as the earliest layer.
 
-    map[b,i,j] = prod_l minmax( relu( M[l] ) )[b,i,j], upsampled to the finest M[l], (B, h, w)
+    map[b,i,j] = prod_l minmax( upsampled( relu( M[l] ) ) )[b,i,j], (B, H, W)
 
     M[l]: the base method's map at the last layer of each of the smallest sizes of feature maps, up to `layer` (of the
-    whole network without one). At layers of your own choice, explain at several layers with fuse='product'.
+    whole network without one), upsampled to the size of the image. Explaining at several layers of your own choice with
+    fuse='product' multiplies their maps too, at the size of the finest.
 
     Late layers give the place, early layers the detail, whose noise at other places the product removes.
     """
     chosen = stages(net, x, layer)[-levels:]
-    maps = []
+    result = torch.ones_like(x[:, :1])
     for done, one in enumerate(chosen, start=1):
-        maps.append(METHODS[base].function(net, x, score, one).relu())
+        found = METHODS[base].function(net, x, score, one).relu()
+        result = result * masks_of(found, x.shape[2:])
         if progress:
             progress(done, len(chosen))
-    size = max((found.shape[1:] for found in maps), key=lambda size: size[0] * size[1])
-    result = torch.ones_like(x[:, :1, : size[0], : size[1]])
-    for found in maps:
-        low, high = found.amin(dim=(1, 2), keepdim=True), found.amax(dim=(1, 2), keepdim=True)
-        scaled = (found - low) / (high - low).clamp(min=torch.finfo(x.dtype).tiny)
-        result = result * interpolate(scaled[:, None], size=size, mode="bilinear", align_corners=False)
     return result[:, 0]

@@ -63,7 +63,7 @@ def masked_cam(
 
 
 def masks_of(channels: Tensor, size: torch.Size) -> Tensor:
-    """Return the feature maps (n, h, w) as masks: upsampled to `size` and scaled to 0..1, (n, 1, H, W)."""
+    """Return maps (n, h, w) as masks: upsampled to `size`, scaled to 0..1 (0 if constant), (n, 1, H, W)."""
     mask = interpolate(channels[:, None], size=size, mode="bilinear", align_corners=False)
     low, high = mask.amin(dim=(2, 3), keepdim=True), mask.amax(dim=(2, 3), keepdim=True)
-    return (mask - low) / (high - low)
+    return (mask - low) / (high - low).clamp(min=torch.finfo(mask.dtype).tiny)

@@ -17,10 +17,10 @@ from camviz.evaluation.metrics.deletion import deletion
 from camviz.evaluation.metrics.infidelity import infidelity
 from camviz.evaluation.metrics.max_sensitivity import max_sensitivity
 from camviz.evaluation.metrics.pointing_game import share_inside
-from camviz.evaluation.metrics.relative_input_stability import relative_input_stability
 from camviz.evaluation.metrics.road import impute
 from camviz.evaluation.metrics.sparseness import sparseness
 from camviz.evaluation.pixel_ranking import pixel_values
+from camviz.evaluation.registry import METRICS
 from tests.evaluation.subjects import SCORE, TARGET, example, gradient
 from tests.methods.nets import SIZE, Functional, Modules, random_images
 
@@ -118,7 +118,8 @@ def test_max_sensitivity_equals_quantus():
     assert found == pytest.approx(expected, rel=1e-4)
 
 
-def test_relative_input_stability_equals_quantus():
+@pytest.mark.parametrize("of", ["input", "output", "representation"])
+def test_relative_stability_equals_quantus(of):
     net, x, _ = example(dtype=torch.float32)
     noise = torch.Generator().manual_seed(3)
 
@@ -127,10 +128,13 @@ def test_relative_input_stability_equals_quantus():
             (torch.rand(x.shape, generator=noise, dtype=torch.float64) * 2 - 1).float() * 0.05
         ).numpy().reshape(arr.shape)
 
-    peer = quantus.RelativeInputStability(nr_samples=6, perturb_func=shift, **SAME)
+    settings = {**SAME, "nr_samples": 6, "perturb_func": shift}
+    if of == "representation":
+        settings["layer_names"] = [name for name, one in net.named_modules() if not [*one.children()]]
+    peer = getattr(quantus, f"Relative{of.title()}Stability")(**settings)
     expected = peer(net, x.numpy(), np.array([TARGET]), None, device="cpu", explain_func=explain_gradient)[0]
-    found = relative_input_stability(net, x, gradient, samples=6, radius=0.05, seed=3)
-    assert found == pytest.approx(expected, rel=1e-3)
+    found = METRICS[f"relative_{of}_stability"](net, x, gradient, samples=6, radius=0.05, seed=3)
+    assert np.isfinite(expected) and found == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("quarter", range(4))

@@ -89,7 +89,8 @@ def test_two_metrics_of_one_name_are_refused():
 
 def test_metrics_that_run_the_method_again_are_marked():
     assert {key for key, one in METRICS.items() if one.explains_again} == {
-        *("arcc", "class_contrast", "max_sensitivity", "pointing_game", "randomization", "relative_input_stability")
+        *("arcc", "class_contrast", "max_sensitivity", "pointing_game", "randomization"),
+        *(f"relative_{of}_stability" for of in ("input", "output", "representation")),
     }
     assert [key for key, one in METRICS.items() if one.of_mosaics] == ["pointing_game"]
 

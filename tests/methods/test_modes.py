@@ -1,5 +1,7 @@
 """The modes "exact" and "fast" of every method of many passes."""
 
+import inspect
+
 import pytest
 import torch
 
@@ -29,6 +31,18 @@ def test_only_methods_of_many_passes_have_a_mode():
     assert {method.key for method in METHODS.values() if "mode" in method.knobs} == {method.key for method in MANY}
     with pytest.raises(CamvizError, match="mode 'quick' is not in the choices of rise"):
         METHODS["rise"](build(Modules), random_images(1), SCORE, mode="quick")
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_only_the_table_adds_the_mode_to_the_settings_of_a_function(method):
+    declared = inspect.signature(method.function).parameters.values()
+    own = {one.name for one in declared if one.kind is one.KEYWORD_ONLY}
+    assert own - {"progress"} == {*method.knobs} - {"mode"} and "mode" not in own
+    net, x = build(Modules), random_images(1)
+    given = {} if method.layer == "none" else {"layer": net.features[6]}
+    given |= {name: 3 for name in ("samples", "steps", "masks", "cells", "scales") if name in own}
+    others = {name: one.default for name, one in method.knobs.items() if name in own - given.keys()}
+    assert torch.equal(method.function(net, x, SCORE, **given), method(net, x, SCORE, **given, **others))
 
 
 def test_fast_mode_on_cuda_allows_tf32(monkeypatch):

@@ -14,7 +14,7 @@ from tests.methods.nets import NETS, build, close, random_images
 def test_opti_cam_equals_gradient_ascent(kind):
     net, x = build(kind), random_images()
     layer = {"Modules": "features.4", "Functional": "two", "Residual": "first"}[kind.__name__]
-    kept = [activations(net, x, net.get_submodule(layer))[0]]
+    kept = [activations(net, x, net.get_submodule(layer))[0].relu()]
     u = torch.zeros(2, kept[0].shape[1], dtype=torch.float64, requires_grad=True)
     first, second, raised = torch.zeros_like(u), torch.zeros_like(u), []
     for step in range(1, 13):

@@ -13,7 +13,7 @@ def above(net, kind, activation):
     return net.head(net.features[6](activation)) if kind is Modules else net.head(activation)
 
 
-@pytest.mark.parametrize("window", ["3 x 3", "1 x 1"])
+@pytest.mark.parametrize("window", ["3 x 3", "1 x 1", "3 x 3 copies"])
 @pytest.mark.parametrize("measure", ["class probability", "score"])
 @pytest.mark.parametrize(("kind", "layer"), [(Modules, "features.5"), (Residual, "second")])
 def test_recipro_cam_equals_the_loop(kind, layer, window, measure):
@@ -30,9 +30,10 @@ def test_recipro_cam_equals_the_loop(kind, layer, window, measure):
                         i, j = row + down, column + right
                         if 0 <= i < height and 0 <= j < width:
                             weight = (
-                                0.25 * 0.5 ** (abs(down) + abs(right)) if window == "3 x 3" else not (down or right)
+                                0.25 * 0.5 ** (abs(down) + abs(right)) if window != "1 x 1" else not (down or right)
                             )
-                            kept[:, :, i, j] = maps[:, :, i, j] * weight
+                            place = (row, column) if window == "3 x 3 copies" else (i, j)
+                            kept[:, :, i, j] = maps[:, :, *place] * weight
                 found = above(net, kind, kept)
                 expected[:, row, column] = (found if measure == "score" else found.softmax(dim=1))[:, 2]
     expected -= expected.amin(dim=(1, 2), keepdim=True)

@@ -2,18 +2,12 @@
 
 from typing import Annotated
 
-import torch
 from torch import Tensor, nn
 
-from ...errors import MetricError
 from ...registry import Range
-from ...runtime.batching import batches
 from ...runtime.progress import Progress
-from ...runtime.rng import Rng
-from ...tape import forward
 from ..registry import Explain, metric
-
-SMALLEST = 1e-6  # what an exact zero counts as, in a divisor
+from ..relative_stability import relative_change, relative_stability
 
 
 @metric(
@@ -41,26 +35,6 @@ def relative_input_stability(
     Divisions are by value; an exact 0 counts as 1e-6. Images whose predicted class changes are left out.
     x (1, 3, H, W); explain(net, x) gives the map, batched. Raises CamvizError if every image is left out.
     """
-    rng = Rng(seed)
-    first, largest = explain(net, x), None
-    with torch.no_grad():
-        predicted = forward(net, x).argmax(dim=1)
-    for _ in batches(samples, 1, progress):
-        near = x + (rng.uniform(*x.shape, dtype=torch.float64) * 2 - 1).to(x) * radius
-        with torch.no_grad():
-            if forward(net, near).argmax(dim=1) != predicted:
-                continue
-        change = float(((first - explain(net, near)) / divisor(first)).norm())
-        moved = float(((x - near) / divisor(x)).norm())
-        largest = max(largest or 0.0, change / (moved or SMALLEST))
-    if largest is None:
-        raise MetricError(
-            "the predicted class changes for every perturbed image, so there is nothing to compare: take a smaller "
-            "radius"
-        )
-    return largest
-
-
-def divisor(values: Tensor) -> Tensor:
-    """Return the values, with a small one for each exact zero."""
-    return values + (values == 0) * SMALLEST
+    return relative_stability(
+        net, x, explain, lambda near, *_: relative_change(x, near), samples, radius, seed, progress
+    )
