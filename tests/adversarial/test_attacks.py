@@ -183,7 +183,7 @@ def test_attack_on_a_network_that_returns_probabilities() -> None:
         ({"norm": "l1"}, "norm 'l1'"),
         ({"epsilon": 0.001}, "smallest change"),
         ({"epsilon": 2}, "to 1 in this norm"),
-        ({"epsilon": "4/255"}, "epsilon lies"),
+        ({"epsilon": "4/255"}, "epsilon must be a number of 1/255"),
         ({"steps": 0}, "steps of pgd must lie in 1 to 200"),
         ({"loss": "hinge"}, "loss 'hinge'"),
         ({"jpeg_copies": -1}, "jpeg_copies"),

@@ -92,7 +92,7 @@ def test_mask_survives_enlarging_and_the_grid() -> None:
         (VIEW, np.zeros((27, 34), bool), "blur", "coarser"),
         (VIEW, "mask", "blur", "a mask is an array"),
         (VIEW, MASK, "grey", "did you mean 'gray'"),
-        (VIEW, MASK, VIEW[:-1], "same size"),
+        (VIEW, MASK, VIEW[:-1], r"the view to paste from must have the size \(26, 34\); got \(25, 34\)"),
         (VIEW, MASK, None, "a view is an array"),
     ],
 )

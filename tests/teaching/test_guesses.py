@@ -210,7 +210,7 @@ def test_guess_that_fits_no_question_is_refused(tmp_path):
         (tmp_path / f"{name}.html").write_text(to_html(hand_in(name, guess), LESSONS), encoding="utf-8")
     assert list(map(str, collect(tmp_path, LESSONS).refused)) == [
         "a.html: choose one of the answers: A, B",
-        "b.html: a guess is of the kind sentence where a choice is asked",
+        "b.html: a guess is of the kind sentence, but its question asks for a choice",
     ]
 
 

@@ -131,10 +131,12 @@ def bound(host: str, port: int | None) -> socket.socket:
             place.bind((host, candidate))
             return place
     place.close()
+    if port is None:
+        raise ServerError("no port of the host {host} can be used: give an address of this machine", host=host)
     raise ServerError(
         "port {port} of {host} cannot be used: choose another port, or stop the program that uses it",
         host=host,
-        port=port or "any",
+        port=port,
     )
 
 
