@@ -443,5 +443,5 @@ def test_accepted_images_take_less_than_400_mb(tmp_path):
 
 @pytest.mark.parametrize("address", ["https://example.org/cat.jpg", Path("http://example.org/cat.jpg"), "s3://a/b.png"])
 def test_web_address_is_refused(address):
-    with pytest.raises(CamvizError, match="is an address, and CamViz reads only files: download the image, and give the path"):
+    with pytest.raises(CamvizError, match="is an address, and CamViz reads only files: download the image"):
         decode(address)
