@@ -64,6 +64,14 @@ def test_start_notice_appears_before_any_script(page: Page, server: str) -> None
     expect(page.locator("#starting")).to_be_hidden()
 
 
+def test_a_reload_gets_the_style_and_the_notice_again(server: str) -> None:
+    headers, first = response_of(server, **{"Accept-Encoding": "gzip"})
+    page = gzip.decompress(first)
+    assert "etag" not in headers and b'id="starting"' in page and b"Cancel upload" in page
+    conditions = {"If-None-Match": '"1"', "If-Modified-Since": "Sat, 28 Nov 2099 00:00:00 GMT", "Range": "bytes=0-9"}
+    assert response_of(server, **{"Accept-Encoding": "gzip", **conditions})[1] == first
+
+
 def test_navigation_does_not_overlap_the_actions(page: Page, server: str) -> None:
     page.goto(f"{server}/learn")
     settled(page)

@@ -24,7 +24,9 @@ NOTICE = """<style>%s
 #starting { position: fixed; inset: 40vh 0 auto; text-align: center; font: 1.1rem sans-serif; color: #777; }
 body:has([data-testid=stMain] :is(h1, p, img, button)) #starting { display: none; }
 </style><div id="starting" role="status">%s</div><script>%s</script>"""
-KEPT = ("content-type", "cache-control", "etag", "last-modified")
+CONDITIONS = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")  # of a request
+VALIDATORS = ("etag", "last-modified")
+KEPT = ("content-type", "cache-control", *VALIDATORS)
 
 
 class LightFrontEnd:
@@ -52,6 +54,8 @@ class LightFrontEnd:
                 style = "".join(file.read_text(encoding="utf-8") for file in STYLES)
                 notice = NOTICE % (style, STARTING[_language(scope)], UPLOADS.read_text(encoding="utf-8"))
                 response.body = bytes(response.body).replace(ROOT, ROOT + notice.encode())
+                for name in VALIDATORS:  # they are those of the page without the notice
+                    del response.headers[name]
                 return await _packed(response)
             self._compressed[path] = await _packed(response)
         return self._compressed[path]
@@ -82,19 +86,21 @@ class Documentation:
 
 
 def _is_of_the_front_end(scope: Scope) -> bool:
-    """Return whether a request is for the page, a script or a style, whole, from a browser that takes gzip."""
+    """Return whether a browser that takes gzip requests the page, or a whole script or style that it does not have."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
     path, headers = scope["path"], Headers(scope=scope)
-    if "gzip" not in headers.get("accept-encoding", "") or "range" in headers or "if-none-match" in headers:
+    if "gzip" not in headers.get("accept-encoding", ""):
         return False
-    is_page = "." not in path and not any(part in path for part in ("/_stcore", "/media/", "/component/"))
-    return is_page or ("/static/" in path and path.endswith((".js", ".css")))
+    if "." not in path and not any(part in path for part in ("/_stcore", "/media/", "/component/")):
+        return True
+    partial = "range" in headers or "if-none-match" in headers
+    return "/static/" in path and path.endswith((".js", ".css")) and not partial
 
 
 async def _response(app: ASGIApp, scope: Scope) -> Response:
     """Return the answer of an app as a whole, not compressed yet."""
-    headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+    headers = [(name, value) for name, value in scope["headers"] if name not in CONDITIONS]
     messages: list[Message] = []
 
     async def keep(message: Message) -> None:
