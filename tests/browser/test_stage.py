@@ -72,7 +72,7 @@ def test_receptive_field_of_a_cell_is_framed(page: Page, server: str) -> None:
         page.mouse.move(box["x"] + box["width"] * (column + 0.5) / 14, box["y"] + box["height"] * (row + 0.5) / 14)
         top, left, bottom, right = fields.box(row, column)
         shown = (
-            f"row {row + 1}, column {column + 1} of blocks.3; receptive field {bottom - top} x {right - left} pixels"
+            f"row {row + 1}, column {column + 1} of blocks.3; receptive field {bottom - top} × {right - left} pixels"
         )
         expect(page.locator(".stage .readout")).to_have_text(re.compile(f"{shown}$"))
         frame = page.locator(".stage .field").bounding_box()

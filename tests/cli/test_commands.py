@@ -53,7 +53,7 @@ def test_version_and_methods_are_printed(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--config", "none.toml"), "There is no file none.toml for --config."),
+        (("--config", "none.toml"), "There is no file none.toml: give --config the path of a TOML file."),
         (("--classes", "a.txt"), "--classes needs a model, as in camviz serve model.pth --classes a.txt."),
     ],
     ids=["config", "classes"],

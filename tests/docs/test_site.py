@@ -90,7 +90,7 @@ def test_llms_files_list_every_page(site: Path) -> None:
     named = re.findall(r"^- \[.+?\]\(([^)]+\.html)\): \S", short, re.MULTILINE)
     pages = {page.relative_to(site).as_posix() for page in site.rglob("*.html")} - {"404.html"}
     assert set(named) == pages and len(named) == len(pages)
-    assert "Return what a metric says of an explanation" in full and "relu( sum_c relu(dS_b/dA" in full
+    assert "Return the result of a metric for an explanation" in full and "relu( sum_c relu(dS_b/dA" in full
     assert "Return an image that the model gets wrong" in full and "camviz.hide_highlighted(" in full
     assert ":::" not in full
 

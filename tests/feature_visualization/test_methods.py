@@ -298,7 +298,7 @@ def test_target_may_be_a_label_a_score_or_the_predicted_class(model, image):
         ("activation_maximization", {"layer": "secnd", "channel": 1}, "did you mean 'second'"),
         ("activation_maximization", {"layer": "second", "channel": 1, "row": 99}, "rows 0 to 4; got 99"),
         ("activation_maximization", {"target": 1, "column": 0}, "a class has no column"),
-        ("class_image", {}, "choose a class"),
+        ("class_image", {}, "there is no class to synthesize"),
         ("class_image", {"target": 7}, "classes 0 to 6; got 7"),
         ("class_image", {"target": scores.logit(7)}, "classes 0 to 6; got 7"),
         ("class_image", {"target": scores.probability(-1)}, "classes 0 to 6; got -1"),

@@ -64,7 +64,7 @@ def test_configuration_restricts_the_catalog(folder: Path) -> None:
     names = [entry.name for entry in models.offered_models()]
     assert names[0] == "birds" and set(names[1:]) == {"efficientnet_lite0", "efficientnet_lite1", "resnet18"}
     (fault,) = models.operator_config().faults
-    assert fault.startswith("network 'resnet81' is not in the catalog, which ") and "did you mean 'resnet" in fault
+    assert fault.startswith("network 'resnet81' is not in the catalog, from which ") and "did you mean 'resnet" in fault
     (folder / "camviz.toml").write_text("catalogue = [")
     assert [entry.name for entry in models.offered_models()] == ["efficientnet_lite0"]
 

@@ -155,7 +155,7 @@ def test_fast_results_need_no_click_and_nine_strongest_equal_a_full_search(visit
     assert not app.exception and not app.error
     table = app.dataframe[0].value
     fields = dict(zip(table["Step"], table["Receptive field (pixels)"], strict=True))
-    assert (fields["bn1"], fields["▸ blocks.0"], fields["bn2"]) == ("3 x 3", "7 x 7", "whole image")
+    assert (fields["bn1"], fields["▸ blocks.0"], fields["bn2"]) == ("3 × 3", "7 × 7", "whole image")
     assert labels(app) == ["Open in Feature visualization"]
     assert "Synthesized input: 2 steps, 224 × 224 pixels" in captions(app)
     strength = {}
