@@ -17,7 +17,6 @@ from ...teaching import marking
 from ...teaching.guesses import LONGEST, Guess
 from ...teaching.lessons import Lesson, View
 from ...teaching.prompts import Prompt
-from ..components import component
 from ..inputs import kept_work, membership
 from ..server.forward_batches import forward_batches
 from ..server.store import result_store
@@ -28,8 +27,6 @@ from . import regions
 
 # In st.session_state: when each lesson was first shown, and why a value was refused.
 _STARTED, _REFUSED = "_lesson_started", "_guess_refused"
-
-_typing = component("typing")
 
 
 def started() -> dict[int, float]:
@@ -78,8 +75,6 @@ def draw(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
             st.markdown(prompt.text)
             if not regions.marked(place):
                 st.caption(tr("Mark it on the image with the brush, or with the arrow keys and the space bar."))
-    if any(prompt.kind == "sentence" for prompt in lesson.prompts):
-        _typing(key="typing")
     if refused := st.session_state.pop(_REFUSED, None):
         st.warning(error_text(refused))
     st.button(
