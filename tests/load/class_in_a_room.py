@@ -111,7 +111,7 @@ class Student:
                 taken = "Your answer was sent" in words(await self.seat.refresh(*vote))
                 log.took("vote", started)
                 log.check(taken, f"student {self.number}: the vote was not taken")
-            if "Your answer was" in text:
+            if "Your answer was right" in text or "Your answer was wrong" in text:
                 right = sent[self.number][1].endswith("espresso")
                 own_result = ("Your answer was right" in text) is right
                 log.check(own_result, f"student {self.number} was told the result of somebody else")
