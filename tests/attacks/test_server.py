@@ -265,9 +265,12 @@ def test_hostile_names_are_shown_as_text(port: int, page: Page, tmp_path: Path) 
     assert_harmless()
     reading = page.get_by_text(re.compile("The model predicts "))
     assert any(label in reading.inner_text() for label in LABELS)
+    page.get_by_role("button", name="Download").click()
+    report = page.get_by_role("button", name="Report (HTML)")
+    expect(report).to_be_visible()
+    settled(page)  # the popover moves while the page is still being drawn
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
-        page.get_by_role("button", name="Report (HTML)").click()
+        report.click()
     report = tmp_path / "report.html"
     download.value.save_as(report)
     for name in ("Inspect", "Dataset", "Train", "Learn"):
