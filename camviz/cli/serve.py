@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> NoReturn:
         os.environ["CAMVIZ_CONFIG"] = str(given.config.absolute())
     if given.lessons is not None:
         if not given.lessons.is_dir():
-            raise CamvizError("there is no folder {folder} for --lessons", folder=given.lessons)
+            raise CamvizError("there is no folder {folder}: give --lessons the path of a folder", folder=given.lessons)
         os.environ["CAMVIZ_LESSONS"] = str(given.lessons.absolute())
     for option in ("architecture", "classes", "name"):
         if given.model is None and (value := vars(given)[option]):

@@ -1,4 +1,4 @@
-"""What the three relative stabilities share (Agarwal et al., 2022): perturbed images, and the change of their maps."""
+"""Relative stability (Agarwal et al., 2022): the change of a map under perturbations, relative to another change."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,9 @@ from ..runtime.rng import Rng
 from ..tape import forward
 from .registry import Explain
 
-SMALLEST = 1e-6  # what an exact zero counts as, in a divisor
+SMALLEST = 1e-6  # replaces an exact zero in a divisor
 
-# The change that a map's change is divided by, of: a perturbed image, the class scores of the image, those of the
-# perturbed one.
+# Returns the divisor for a perturbed image, the class scores of the image and those of the perturbed image.
 Change = Callable[[Tensor, Tensor, Tensor], float]
 
 
@@ -48,7 +47,7 @@ def relative_stability(
         largest = max(largest or 0.0, ratio)
     if largest is None:
         raise MetricError(
-            "the predicted class changes for every perturbed image, so there is nothing to compare: take a smaller "
+            "the predicted class changes for every perturbed image, so there is nothing to compare: use a smaller "
             "radius"
         )
     return largest

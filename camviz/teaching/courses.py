@@ -59,7 +59,9 @@ def shown_lessons(language: str = "en") -> tuple[dict[int, Lesson], list[Message
     for folder in folders():
         if not folder.is_dir():
             faults.append(
-                Message("{variable} names {folder}, and there is no such folder", variable=VARIABLE, folder=folder)
+                Message(
+                    "there is no folder {folder}: correct the variable {variable}", variable=VARIABLE, folder=folder
+                )
             )
         of_folder: dict[int, Lesson] = {}
         for path in files(folder):

@@ -28,11 +28,7 @@ PAGES = {
     "perturb?perturb=attack&attack=fgsm": "Python code",
     "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4": "coffee.jpg",
 }
-# While these compute, a result moves those below it.
-REFILLED = {
-    *("inspect?inside=depths", "learn?part=methods"),
-    "compare?present=1&columns.methods=grad_cam&rows.layers=blocks.4",
-}
+PRESENTED = "present=1"  # its style comes with its first run: rarely the header is painted before
 LARGEST_SHIFT = 0.1  # "good" in Web Vitals
 SHIFTS = """() => {
   window.shift = 0;
@@ -105,7 +101,7 @@ def test_page_has_no_serious_axe_violations_no_overflow_and_no_layout_shift(
     )
     expect(last).to_be_visible()
     settled(page)
-    assert layout_shift(page) < LARGEST_SHIFT or path in REFILLED
+    assert layout_shift(page) < LARGEST_SHIFT or PRESENTED in path
     page.evaluate(AXE)
     assert findings(page) == []
     page.emulate_media(color_scheme="dark")

@@ -45,7 +45,7 @@ def relative_representation_stability(
     before = layer_outputs(net, x, Tensor.clone)
     if not before:
         raise MetricError(
-            "the layers of this network are hidden, as in TorchScript: take relative output stability instead"
+            "the layers of this network are hidden, as in TorchScript: use relative output stability instead"
         )
 
     def change(near: Tensor, *_: Tensor) -> float:

@@ -30,7 +30,7 @@ def keep_guess(place: Place, guess: Guess) -> bool:
 
 
 def draft(place: Place) -> str | float | None:
-    """Return what was guessed at a prompt and is not checked yet; None for nothing."""
+    """Return the draft of a prompt; None if there is none."""
     found: tuple[str | float | None, float] = _all(_DRAFT).get(place, (None, 0.0))
     return found[0]
 
@@ -41,7 +41,7 @@ def started(lesson: int) -> float | None:
 
 
 def keep_draft(place: Place, value: str | float | None, since: float) -> None:
-    """Keep a guess that is not checked yet, in the place of an earlier one; None and "" drop it.
+    """Keep the draft of a prompt, which replaces an earlier one; None and "" remove it.
 
     `since`: when the lesson was first shown.
     """

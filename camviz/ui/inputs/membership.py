@@ -27,9 +27,9 @@ def open_room() -> None:
 
 
 def enter(code: str, nickname: str, invitation: str = "") -> None:
-    """Enter a room, as a student, and give it what was guessed in lessons before. Raises RoomError.
+    """Enter a room, as a student, and send it the guesses in lessons so far. Raises RoomError.
 
-    One browser has one seat: an earlier one is left. A student whom the teacher has removed does not bring the guesses
+    A browser has one seat: it leaves an earlier one. The guesses of a student whom the teacher has removed are not sent
     again.
     """
     held = _held()

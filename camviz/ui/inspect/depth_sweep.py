@@ -23,7 +23,7 @@ def draw(experiment: Experiment, color_map: str) -> None:
     """Choose a method and show its heatmap at every main layer."""
     chosen = _choose(experiment)
     status, box = st.container(), st.grid(min_column_width=150)
-    places = [box.empty() for _ in chosen.columns]
+    places = [box.cell().empty() for _ in chosen.columns]  # an empty place alone would take no room
 
     def fill(_: int, column: int, result: Explanation | CamvizError) -> None:
         with places[column].container():

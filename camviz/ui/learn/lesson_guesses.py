@@ -88,7 +88,7 @@ def draw(lesson: Lesson, open_answer: Callable[[int], None]) -> None:
 
 
 def _restore(key: str, place: kept_work.Place, prompt: Prompt) -> None:
-    """Give a widget that is empty what was guessed before a reload, or in another tab."""
+    """Fill an empty widget with its draft, from before a reload or from another tab."""
     kept = kept_work.draft(place)
     if kept is None or st.session_state.get(key) not in (None, ""):
         return
@@ -98,7 +98,7 @@ def _restore(key: str, place: kept_work.Place, prompt: Prompt) -> None:
 
 
 def keep_draft(place: kept_work.Place, value: str | float | None) -> None:
-    """Keep a guess that is not checked yet, for a reload; for callbacks."""
+    """Keep the draft of a prompt, for a reload. Called in callbacks."""
     kept_work.keep_draft(place, value, started().get(place[0], time.time()))
 
 
